@@ -1,0 +1,178 @@
+"""What travels over the `service_mesh` and `cross_model_mesh` relations, as pydantic models."""
+
+import enum
+import re
+import warnings
+from typing import Annotated, Any
+
+import pydantic
+
+_LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_LABEL_PREFIX = re.compile(rf"(?=.{{1,253}}$){_DNS_LABEL}(?:\.{_DNS_LABEL})*")
+
+
+def _refuse_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a port is a number, not a boolean")
+    return value
+
+
+def _check_identity(name: str) -> str:
+    """Refuse what would stand for more than one identity in an Istio principal."""
+    if "*" in name or "/" in name:
+        raise ValueError("a name that contains '*' or '/' does not stand for one application")
+    return name
+
+
+def _check_labels(labels: dict[str, str] | None) -> dict[str, str] | None:
+    """Hold labels against Kubernetes' rules.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+    """
+    for key, value in (labels or {}).items():
+        prefix, slash, name = key.rpartition("/")
+        if not _LABEL_NAME.fullmatch(name) or (slash and not _LABEL_PREFIX.fullmatch(prefix)):
+            raise ValueError(f"Kubernetes does not take the label key {key!r}")
+        if value and not _LABEL_NAME.fullmatch(value):
+            raise ValueError(f"Kubernetes does not take the value {value!r} of label {key!r}")
+    return labels
+
+
+Port = Annotated[int, pydantic.Field(ge=1, le=65535), pydantic.BeforeValidator(_refuse_bool)]
+Name = Annotated[str, pydantic.Field(min_length=1)]
+Identity = Annotated[Name, pydantic.AfterValidator(_check_identity)]
+Labels = Annotated[dict[str, str], pydantic.AfterValidator(_check_labels)]
+
+
+class MeshType(str, enum.Enum):
+    """The service meshes that charms can be in."""
+
+    istio = "istio"
+
+
+class Method(str, enum.Enum):
+    """An HTTP method."""
+
+    connect = "CONNECT"
+    delete = "DELETE"
+    get = "GET"
+    head = "HEAD"
+    options = "OPTIONS"
+    patch = "PATCH"
+    post = "POST"
+    put = "PUT"
+    trace = "TRACE"
+
+
+class PolicyTargetType(str, enum.Enum):
+    """Where a policy is enforced."""
+
+    app = "app"
+    """At the application's Service, on HTTP."""
+    unit = "unit"
+    """At each pod, on TCP."""
+
+
+class Endpoint(pydantic.BaseModel):
+    """One kind of request that a policy allows; what is None or empty is not restricted."""
+
+    hosts: list[str] | None = None
+    ports: list[Port] | None = None
+    methods: list[Method] | None = None
+    paths: list[str] | None = None
+    """Exact, with `*` at one end, or with `{*}` (one segment) and `{**}` (any number of them)."""
+
+
+class AppPolicy(pydantic.BaseModel):
+    """Lets each application related over `relation` reach this application's Service."""
+
+    relation: str
+    """A relation's name in this charm's charmcraft.yaml."""
+    endpoints: list[Endpoint]
+    """The requests that are allowed; all are if the list is empty."""
+    service: str | None = None
+    """The Kubernetes Service that is reached, if it is not the one named after the application."""
+
+
+class Policy(AppPolicy):
+    """Deprecated: use `AppPolicy`, which is the same, or `UnitPolicy`."""
+
+    def __init__(self, **data: Any):
+        warnings.warn(
+            "Policy is deprecated: use AppPolicy, or UnitPolicy for access to single units",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        super().__init__(**data)
+
+
+class UnitPolicy(pydantic.BaseModel):
+    """Lets each application related over `relation` reach each unit of this application."""
+
+    relation: str
+    """A relation's name in this charm's charmcraft.yaml."""
+    ports: list[Port] | None = None
+    """The ports that are allowed; all are if there are none."""
+
+
+class MeshPolicy(pydantic.BaseModel):
+    """One source that may reach one target: what a consumer asks of the mesh, whatever the mesh is.
+
+    Raises:
+        pydantic.ValidationError: if no mesh could enforce it; the message names the field.
+    """
+
+    source_namespace: Identity
+    source_app_name: Identity
+    target_namespace: Name
+    target_app_name: Name | None = None
+    target_selector_labels: Labels | None = None
+    """Pods with all of these labels, in place of those of one application."""
+    target_service: Name | None = None
+    """The Service that is reached, if it is not the one named after the target application."""
+    target_type: PolicyTargetType = PolicyTargetType.app
+    endpoints: list[Endpoint] = pydantic.Field(default_factory=list[Endpoint])
+    """The requests that are allowed; all are if the list is empty."""
+
+    @pydantic.model_validator(mode="after")
+    def _check_target(self) -> "MeshPolicy":
+        if self.target_type is PolicyTargetType.app:
+            self._check_app_target()
+        else:
+            self._check_unit_target()
+        return self
+
+    def _check_app_target(self) -> None:
+        if not (self.target_app_name or self.target_service):
+            raise ValueError("an app target needs target_app_name or target_service")
+        if self.target_selector_labels:
+            raise ValueError("an app target takes no target_selector_labels: use target_type 'unit'")
+
+    def _check_unit_target(self) -> None:
+        if self.target_service:
+            raise ValueError("a unit target takes no target_service: use target_type 'app'")
+        if self.target_app_name and self.target_selector_labels:
+            raise ValueError("a unit target takes target_app_name or target_selector_labels, not both")
+        if not (self.target_app_name or self.target_selector_labels):
+            raise ValueError("a unit target needs target_app_name or target_selector_labels")
+        for number, endpoint in enumerate(self.endpoints):
+            for field in ("hosts", "methods", "paths"):
+                if getattr(endpoint, field):
+                    raise ValueError(
+                        f"a unit target is enforced on TCP, where endpoints[{number}].{field} means nothing"
+                    )
+
+
+class CMRData(pydantic.BaseModel):
+    """Who a cross-model requirer is in its own model."""
+
+    app_name: Identity
+    juju_model_name: Identity
+
+
+class ServiceMeshProviderAppData(pydantic.BaseModel):
+    """What the provider of `service_mesh` publishes to each consumer."""
+
+    labels: dict[str, str]
+    mesh_type: MeshType
