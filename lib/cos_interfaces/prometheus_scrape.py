@@ -1,0 +1,96 @@
+"""Being scraped: the scraped charm's side of `prometheus_scrape`.
+
+In the charm's reconcile:
+
+    prometheus_scrape.publish(self, [ScrapeJob(targets=("*:9090",))])
+"""
+
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import ops
+
+from ._databag import write
+
+
+@dataclass(frozen=True)
+class ScrapeJob:
+    """Metrics that a scraper is asked to collect, from targets that are alike."""
+
+    targets: tuple[str, ...]
+    """Addresses as `host:port`; the scraper takes `*:port` to mean that port of each unit."""
+    path: str = "/metrics"
+    scheme: Literal["http", "https"] = "http"
+    name: str | None = None
+    """What Prometheus calls the job, beside the application's name; the scraper numbers jobs without one."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Labels of every series, in place of those that the scraper would give it."""
+
+    def as_scrape_config(self) -> dict[str, object]:
+        """The job in the terms of Prometheus' own configuration."""
+        config: dict[str, object] = {
+            "metrics_path": self.path,
+            "scheme": self.scheme,
+            "static_configs": [{"targets": list(self.targets)}],
+        }
+        if self.name:
+            config["job_name"] = self.name
+        if self.labels:
+            # Scrapers write the topology of the related charm over the labels of a static config;
+            # relabelling comes after that.
+            config["relabel_configs"] = [
+                {"target_label": label, "replacement": value} for label, value in sorted(self.labels.items())
+            ]
+        return config
+
+
+def publish(
+    charm: ops.CharmBase,
+    jobs: Sequence[ScrapeJob],
+    alert_rules: Mapping[str, object] | None = None,
+    *,
+    relation_name: str = "metrics-endpoint",
+    address: str | None = None,
+) -> None:
+    """Tell each related scraper what to scrape; writes only what differs.
+
+    Every unit says where it is; the leader also says what there is to scrape.
+
+    Args:
+        charm: The charm that is scraped.
+        jobs: What there is to scrape, in the order in which the scraper is to see it.
+        alert_rules: `{"groups": [...]}` as in a file of Prometheus rules, labelled with the charm's topology.
+        relation_name: The relation's name in charmcraft.yaml.
+        address: The host that `*` stands for on this unit; its fully qualified domain name if None.
+    """
+    for relation in charm.model.relations[relation_name]:
+        write(
+            relation.data[charm.unit],
+            {
+                "prometheus_scrape_unit_address": address or socket.getfqdn(),
+                "prometheus_scrape_unit_name": charm.unit.name,
+                "prometheus_scrape_unit_path": "",
+            },
+        )
+        if charm.unit.is_leader():
+            write(
+                relation.data[charm.app],
+                {
+                    "scrape_jobs": json.dumps([job.as_scrape_config() for job in jobs]),
+                    "scrape_metadata": json.dumps(_topology(charm)),
+                    "alert_rules": json.dumps(alert_rules) if alert_rules else "",
+                },
+            )
+
+
+def _topology(charm: ops.CharmBase) -> dict[str, str]:
+    return {
+        "model": charm.model.name,
+        "model_uuid": charm.model.uuid,
+        "application": charm.app.name,
+        "unit": charm.unit.name,
+        "charm_name": charm.meta.name,
+    }
