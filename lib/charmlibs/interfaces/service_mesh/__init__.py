@@ -1,5 +1,66 @@
-"""Join a service mesh, and say who may reach what of a charm."""
+"""Join a service mesh, and say who may reach what of a charm.
 
+A charm that wants to be in a mesh declares, by its own relations, what each related application
+may do. The charm that runs the mesh gathers these policies and makes them true.
+
+A consumer::
+
+    class Catalogue(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            self.mesh = ServiceMeshConsumer(
+                self,
+                policies=[
+                    AppPolicy(
+                        relation="catalogue",
+                        endpoints=[Endpoint(ports=[80], methods=[Method.get], paths=["/items"])],
+                    ),
+                    UnitPolicy(relation="metrics-endpoint", ports=[9100]),
+                ],
+            )
+
+An `AppPolicy` lets applications related over `catalogue` reach the application's Service, with
+these requests and no others; a `UnitPolicy` lets a scraper reach each unit on a port. The pods
+join the mesh by labels, for which the application must be trusted
+(`juju trust APPLICATION --scope=cluster`). charmcraft.yaml has the endpoints:
+
+.. code-block:: yaml
+
+    requires:
+      service-mesh:
+        interface: service_mesh
+        limit: 1
+        optional: true
+      require-cmr-mesh:
+        interface: cross_model_mesh
+        optional: true
+    provides:
+      provide-cmr-mesh:
+        interface: cross_model_mesh
+        optional: true
+
+The two of interface `cross_model_mesh` are for relations with other models, where Kubernetes knows
+an application by other names than this model does: each application sends its own names over
+`require-cmr-mesh` to those that are to let it in.
+
+A provider::
+
+    class Mesh(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            self.mesh = ServiceMeshProvider(self, labels={"istio.io/dataplane-mode": "ambient"})
+            framework.observe(self.on["service-mesh"].relation_changed, self._on_changed)
+
+        def _on_changed(self, _: ops.EventBase):
+            for policy in self.mesh.mesh_info():
+                ...
+"""
+
+from ._build import build_mesh_policies
+from ._consumer import ServiceMeshConsumer
+from ._cross_model import get_data_from_cmr_relation
+from ._kubernetes import kubernetes_errors
+from ._labels import reconcile_charm_labels
 from ._models import (
     AppPolicy,
     CMRData,
@@ -12,6 +73,7 @@ from ._models import (
     ServiceMeshProviderAppData,
     UnitPolicy,
 )
+from ._provider import PolicyRequest, ServiceMeshProvider
 
 __all__ = [
     "AppPolicy",
@@ -21,7 +83,14 @@ __all__ = [
     "MeshType",
     "Method",
     "Policy",
+    "PolicyRequest",
     "PolicyTargetType",
+    "ServiceMeshConsumer",
+    "ServiceMeshProvider",
     "ServiceMeshProviderAppData",
     "UnitPolicy",
+    "build_mesh_policies",
+    "get_data_from_cmr_relation",
+    "kubernetes_errors",
+    "reconcile_charm_labels",
 ]

@@ -174,5 +174,5 @@ class CMRData(pydantic.BaseModel):
 class ServiceMeshProviderAppData(pydantic.BaseModel):
     """What the provider of `service_mesh` publishes to each consumer."""
 
-    labels: dict[str, str]
+    labels: Labels
     mesh_type: MeshType

@@ -1,0 +1,65 @@
+"""Turns the policies that a charm declares into one for each application that is related."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import ops
+
+from ._models import AppPolicy, CMRData, Endpoint, MeshPolicy, PolicyTargetType, UnitPolicy
+
+
+def build_mesh_policies(
+    relation_mapping: Mapping[str, Sequence[ops.Relation]],
+    target_app_name: str,
+    target_namespace: str,
+    policies: Sequence[AppPolicy | UnitPolicy],
+    cmr_application_data: Mapping[str, CMRData] | None = None,
+) -> list[MeshPolicy]:
+    """One `MeshPolicy` for each policy and each application related over its relation.
+
+    Args:
+        relation_mapping: a charm's relations by name, as in `self.model.relations`.
+        target_app_name: the application that is reached, as in `self.app.name`.
+        target_namespace: its model, as in `self.model.name`.
+        policies: who may reach what, relation by relation.
+        cmr_application_data: who the applications of other models are at home, by the names that
+            this model shows (see `get_data_from_cmr_relation`). An application that is not in it
+            is taken for one of this model.
+    """
+    return [
+        _mesh_policy(policy, source, target_app_name, target_namespace)
+        for policy in policies
+        for source in _sources(
+            relation_mapping[policy.relation], target_namespace, cmr_application_data or {}
+        )
+    ]
+
+
+def _sources(
+    relations: Sequence[ops.Relation], model: str, cross_model: Mapping[str, CMRData]
+) -> Iterator[CMRData]:
+    names = dict.fromkeys(relation.app.name for relation in relations if relation.app)
+    for name in names:
+        yield cross_model.get(name) or CMRData(app_name=name, juju_model_name=model)
+
+
+def _mesh_policy(
+    policy: AppPolicy | UnitPolicy, source: CMRData, target_app_name: str, target_namespace: str
+) -> MeshPolicy:
+    if isinstance(policy, UnitPolicy):
+        return MeshPolicy(
+            source_namespace=source.juju_model_name,
+            source_app_name=source.app_name,
+            target_namespace=target_namespace,
+            target_app_name=target_app_name,
+            target_type=PolicyTargetType.unit,
+            endpoints=[Endpoint(ports=policy.ports)] if policy.ports else [],
+        )
+    return MeshPolicy(
+        source_namespace=source.juju_model_name,
+        source_app_name=source.app_name,
+        target_namespace=target_namespace,
+        target_app_name=target_app_name,
+        target_service=policy.service,
+        target_type=PolicyTargetType.app,
+        endpoints=policy.endpoints,
+    )

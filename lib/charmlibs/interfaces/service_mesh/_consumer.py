@@ -1,0 +1,228 @@
+"""The side of `service_mesh` that joins a mesh."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import ops
+import pydantic
+
+from ._build import build_mesh_policies
+from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation
+from ._kubernetes import kubernetes_errors
+from ._labels import reconcile_charm_labels
+from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
+from ._parsing import parse
+from ._provider import POLICIES_KEY
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+logger = logging.getLogger(__name__)
+
+_LABELS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(Labels)
+_MESH_TYPE = pydantic.TypeAdapter(MeshType)
+
+
+class ServiceMeshConsumer(ops.Object):
+    """Joins a charm to the mesh that it is related to, and tells it who may reach what of the charm.
+
+    The policies follow the charm's relations by themselves. Only the leader writes.
+
+    Args:
+        charm: the charm that joins.
+        mesh_relation_name: the endpoint of interface `service_mesh` in charmcraft.yaml.
+        cross_model_mesh_requires_name: the endpoint that requires `cross_model_mesh`: over it goes
+            who this application is, to applications of other models that it wants to reach. A
+            charm without such an endpoint can't reach them.
+        cross_model_mesh_provides_name: the endpoint that provides `cross_model_mesh`: over it
+            comes who the applications of other models are. A charm may be without.
+        policies: who may reach what, by the relations of the charm.
+        auto_join: label the charm's pods, so that they are in the mesh. A charm that labels its
+            pods itself (with `labels()`) says False.
+
+    Raises:
+        ValueError: if a policy names a relation that charmcraft.yaml does not have.
+    """
+
+    _stored = ops.StoredState()
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        mesh_relation_name: str = "service-mesh",
+        cross_model_mesh_requires_name: str = "require-cmr-mesh",
+        cross_model_mesh_provides_name: str = "provide-cmr-mesh",
+        policies: Sequence[AppPolicy | UnitPolicy] | None = None,
+        auto_join: bool = True,
+    ):
+        super().__init__(charm, mesh_relation_name)
+        self._charm = charm
+        self._mesh_relation_name = mesh_relation_name
+        self._cmr_requires_name = cross_model_mesh_requires_name
+        self._cmr_provides_name = cross_model_mesh_provides_name
+        self._policies = list(policies or [])
+        self._label_configmap_name = f"juju-service-mesh-{charm.app.name}-labels"
+        self._lightkube_client: Client | None = None
+        self._stored.set_default(join_problem="")
+        for event in self._events_that_change_policies():
+            self.framework.observe(event, self._on_policies_change)
+        if auto_join:
+            for event in self._events_that_change_labels():
+                self.framework.observe(event, self._on_labels_change)
+            self.framework.observe(charm.on[mesh_relation_name].relation_broken, self._on_mesh_broken)
+            self.framework.observe(charm.on.update_status, self._on_update_status)
+            self.framework.observe(charm.on.collect_unit_status, self._on_collect_unit_status)
+
+    def update_service_mesh(self) -> None:
+        """Publish the policies that follow from the charm's relations as they are now.
+
+        Does nothing on a unit that is not the leader, and writes nothing if nothing changed.
+        """
+        if not self._charm.unit.is_leader():
+            return
+        relations = self._charm.model.relations[self._mesh_relation_name]
+        if not relations:
+            return
+        policies = build_mesh_policies(
+            relation_mapping=self._charm.model.relations,
+            target_app_name=self._charm.app.name,
+            target_namespace=self._charm.model.name,
+            policies=self._policies,
+            cmr_application_data=get_data_from_cmr_relation(self._relations(self._cmr_provides_name)),
+        )
+        text = json.dumps([policy.model_dump(mode="json") for policy in policies])
+        for relation in relations:
+            self._publish(relation, POLICIES_KEY, text)
+
+    def labels(self) -> dict[str, str]:
+        """What a pod must be labelled with to be in the mesh; nothing while there is no mesh."""
+        try:
+            return self._published_labels()
+        except ValueError as error:
+            logger.warning("the labels of the mesh can't be read: %s", error)
+            return {}
+
+    def mesh_type(self) -> MeshType | None:
+        """Which mesh the charm is in, if it is in one that says so and that this library knows."""
+        text = self._published("mesh_type")
+        if not text:
+            return None
+        try:
+            return parse(_MESH_TYPE, text)
+        except ValueError as error:
+            logger.warning("the type of the mesh can't be read: %s", error)
+            return None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the charm is related to a mesh."""
+        return any(relation.app for relation in self._relations(self._mesh_relation_name))
+
+    @property
+    def lightkube_client(self) -> "Client":
+        """The client with which the charm's pods are labelled, made when first used."""
+        if self._lightkube_client is None:
+            from lightkube import Client
+
+            self._lightkube_client = Client(
+                namespace=self._charm.model.name, field_manager=self._charm.app.name
+            )
+        return self._lightkube_client
+
+    def _events_that_change_policies(self) -> Iterator[ops.BoundEvent]:
+        followed = {policy.relation for policy in self._policies}
+        for name in followed - self._charm.meta.relations.keys():
+            raise ValueError(f"a policy names relation {name!r}, which charmcraft.yaml does not have")
+        followed |= {self._cmr_provides_name, self._cmr_requires_name}
+        for name in sorted(followed & self._charm.meta.relations.keys()):
+            on = self._charm.on[name]
+            yield from (on.relation_created, on.relation_changed)
+            yield from (on.relation_departed, on.relation_broken)
+        yield self._charm.on[self._mesh_relation_name].relation_created
+        yield from self._events_of_the_application()
+
+    def _events_that_change_labels(self) -> Iterator[ops.BoundEvent]:
+        yield self._charm.on[self._mesh_relation_name].relation_changed
+        yield from self._events_of_the_application()
+
+    def _events_of_the_application(self) -> Iterator[ops.BoundEvent]:
+        on = self._charm.on
+        yield from (on.leader_elected, on.upgrade_charm, on.config_changed)
+
+    def _on_policies_change(self, _: ops.EventBase) -> None:
+        self._send_cmr_data()
+        self.update_service_mesh()
+
+    def _send_cmr_data(self) -> None:
+        if not self._charm.unit.is_leader():
+            return
+        me = CMRData(app_name=self._charm.app.name, juju_model_name=self._charm.model.name)
+        for relation in self._relations(self._cmr_requires_name):
+            self._publish(relation, CMR_DATA_KEY, json.dumps(me.model_dump()))
+
+    def _on_labels_change(self, _: ops.EventBase) -> None:
+        if self.enabled:
+            self._join()
+
+    def _on_mesh_broken(self, _: ops.EventBase) -> None:
+        self._join()
+
+    def _on_update_status(self, _: ops.EventBase) -> None:
+        if self._stored.join_problem:
+            self._join()
+
+    def _join(self) -> None:
+        """Label the pods with what the mesh wants now, which is nothing if it is gone."""
+        if not self._charm.unit.is_leader():
+            return
+        try:
+            labels = self._published_labels()
+        except ValueError as error:
+            self._stored.join_problem = f"labels of the mesh can't be read: {error}"
+            return
+        try:
+            reconcile_charm_labels(
+                client=self.lightkube_client,
+                app_name=self._charm.app.name,
+                namespace=self._charm.model.name,
+                label_configmap_name=self._label_configmap_name,
+                labels=labels,
+            )
+        except kubernetes_errors() as error:
+            logger.warning("can't label the pods of %s for the mesh: %s", self._charm.app.name, error)
+            self._stored.join_problem = f"can't label pods for the mesh ({self._remedy(error)})"
+        else:
+            self._stored.join_problem = ""
+
+    def _remedy(self, error: Exception) -> str:
+        status = getattr(error, "status", None)
+        if getattr(status, "code", None) == 403:
+            return f"juju trust {self._charm.app.name} --scope=cluster"
+        return f"tried again at update-status: {error}"
+
+    def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
+        if self._stored.join_problem and self._charm.unit.is_leader():
+            event.add_status(ops.BlockedStatus(str(self._stored.join_problem)))
+
+    def _relations(self, name: str) -> list[ops.Relation]:
+        """The relations of an endpoint that charmcraft.yaml may be without."""
+        if name not in self._charm.meta.relations:
+            return []
+        return self._charm.model.relations[name]
+
+    def _published(self, key: str) -> str | None:
+        for relation in self._relations(self._mesh_relation_name):
+            if relation.app and (text := relation.data[relation.app].get(key)):
+                return text
+        return None
+
+    def _published_labels(self) -> dict[str, str]:
+        text = self._published("labels")
+        return parse(_LABELS, text) if text else {}
+
+    def _publish(self, relation: ops.Relation, key: str, text: str) -> None:
+        databag = relation.data[self._charm.app]
+        if databag.get(key) != text:
+            databag[key] = text

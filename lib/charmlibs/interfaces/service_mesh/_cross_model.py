@@ -1,0 +1,39 @@
+"""Learns from `cross_model_mesh` relations who an application of another model is at home."""
+
+import logging
+
+import ops
+import pydantic
+
+from ._models import CMRData
+from ._parsing import parse
+
+logger = logging.getLogger(__name__)
+
+CMR_DATA_KEY = "cmr_data"
+_CMR_DATA = pydantic.TypeAdapter(CMRData)
+
+
+def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, CMRData]:
+    """Who each cross-model application is in its own model.
+
+    Args:
+        cmr_relations: the relations of the endpoint that provides `cross_model_mesh`.
+
+    Returns:
+        The remote application's name as this model shows it → its own name and model. An
+        application that has sent nothing yet, or nothing that can be read, is left out.
+    """
+    found: dict[str, CMRData] = {}
+    for relation in cmr_relations:
+        if not relation.app:
+            continue
+        text = relation.data[relation.app].get(CMR_DATA_KEY)
+        if not text:
+            logger.debug("%s has sent no %s yet", relation.app.name, CMR_DATA_KEY)
+            continue
+        try:
+            found[relation.app.name] = parse(_CMR_DATA, text)
+        except ValueError as error:
+            logger.warning("%s of %s can't be read: %s", CMR_DATA_KEY, relation.app.name, error)
+    return found

@@ -1,0 +1,152 @@
+"""Keeps labels on the Kubernetes objects that Juju makes for an application."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from lightkube import Client
+    from lightkube.models.meta_v1 import ObjectMeta
+
+LABELS_KEY = "labels"
+PENDING_KEY = "pending"
+
+
+def reconcile_charm_labels(
+    client: "Client",
+    app_name: str,
+    namespace: str,
+    label_configmap_name: str,
+    labels: Mapping[str, str],
+) -> None:
+    """Make `labels` the ones that this function has put on an application's pods and Service.
+
+    The labels go into the pod template of the application's StatefulSet (whose pods Kubernetes
+    then restarts) and on its Service. A ConfigMap remembers them, so that a later call can take
+    away those that are no longer wanted; it goes with the last one. A label whose value somebody
+    else has set is not taken away. Nothing is written if nothing differs.
+
+    Args:
+        client: the Kubernetes client to use.
+        app_name: the application, and so the name of its StatefulSet and Service.
+        namespace: the namespace of them, which is the model's name.
+        label_configmap_name: the ConfigMap that remembers; one caller, one name.
+        labels: all that the caller wants to be there; none takes away all that it had put there.
+
+    Raises:
+        lightkube.ApiError: if Kubernetes refuses; calling again later picks up where this call left off.
+    """
+    from lightkube import ApiError
+    from lightkube.resources.apps_v1 import StatefulSet
+    from lightkube.resources.core_v1 import Service
+
+    memory = _Memory.read(client, label_configmap_name, namespace)
+    if not labels and not memory.exists:
+        return
+    wanted = dict(labels)
+    memory.begin(client, wanted)
+    try:
+        stateful_set = client.get(StatefulSet, app_name, namespace=namespace)
+        template = stateful_set.spec.template.metadata if stateful_set.spec else None
+        if change := memory.change(_labels_of(template), wanted):
+            patch = {"spec": {"template": {"metadata": {"labels": change}}}}
+            client.patch(StatefulSet, app_name, patch, namespace=namespace)
+        service = client.get(Service, app_name, namespace=namespace)
+        if change := memory.change(_labels_of(service.metadata), wanted):
+            client.patch(Service, app_name, {"metadata": {"labels": change}}, namespace=namespace)
+    except ApiError as error:
+        if labels or error.status.code != 404:
+            raise
+    memory.end(client, wanted)
+
+
+@dataclass
+class _Memory:
+    """The ConfigMap: the labels that are set, and those that a call was about to set."""
+
+    name: str
+    namespace: str
+    labels: dict[str, str] | None
+    pending: dict[str, str] | None
+
+    @classmethod
+    def read(cls, client: "Client", name: str, namespace: str) -> "_Memory":
+        from lightkube import ApiError
+        from lightkube.resources.core_v1 import ConfigMap
+
+        try:
+            config_map = client.get(ConfigMap, name, namespace=namespace)
+        except ApiError as error:
+            if error.status.code != 404:
+                raise
+            return cls(name, namespace, None, None)
+        data = cast("dict[str, str]", config_map.data or {})
+        pending = _read_labels(data[PENDING_KEY]) if PENDING_KEY in data else None
+        return cls(name, namespace, _read_labels(data.get(LABELS_KEY, "")), pending)
+
+    @property
+    def exists(self) -> bool:
+        return self.labels is not None
+
+    def change(self, present: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str | None]:
+        """What to patch into the labels that are `present`; None takes a label away."""
+        change: dict[str, str | None] = {
+            key: value for key, value in wanted.items() if present.get(key) != value
+        }
+        for key, value in present.items():
+            is_ours = value in ((self.labels or {}).get(key), (self.pending or {}).get(key))
+            if is_ours and key not in wanted:
+                change[key] = None
+        return change
+
+    def begin(self, client: "Client", wanted: dict[str, str]) -> None:
+        """Remember what is about to be set, in case this is as far as it gets."""
+        if wanted != self.labels and wanted != self.pending and wanted:
+            pending = {**(self.pending or {}), **wanted}
+            self._write(client, self.labels or {}, pending)
+
+    def end(self, client: "Client", wanted: dict[str, str]) -> None:
+        """Remember what is set now; nothing set, nothing to remember."""
+        from lightkube import ApiError
+        from lightkube.resources.core_v1 import ConfigMap
+
+        if wanted:
+            if wanted != self.labels or self.pending is not None:
+                self._write(client, wanted, None)
+            return
+        try:
+            client.delete(ConfigMap, self.name, namespace=self.namespace)
+        except ApiError as error:
+            if error.status.code != 404:
+                raise
+
+    def _write(self, client: "Client", labels: dict[str, str], pending: dict[str, str] | None) -> None:
+        from lightkube.models.meta_v1 import ObjectMeta
+        from lightkube.resources.core_v1 import ConfigMap
+
+        data = {LABELS_KEY: json.dumps(labels)}
+        if pending is not None:
+            data[PENDING_KEY] = json.dumps(pending)
+        if self.exists:
+            removed = {} if pending is not None else {PENDING_KEY: None}
+            client.patch(ConfigMap, self.name, {"data": {**data, **removed}}, namespace=self.namespace)
+        else:
+            metadata = ObjectMeta(name=self.name, namespace=self.namespace)
+            client.create(ConfigMap(metadata=metadata, data=data))
+        self.labels, self.pending = labels, pending
+
+
+def _labels_of(metadata: "ObjectMeta | None") -> dict[str, str]:
+    return cast("dict[str, str]", (metadata and metadata.labels) or {})
+
+
+def _read_labels(text: str) -> dict[str, str]:
+    """Labels as this module wrote them; nothing if somebody has made them unreadable."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {str(key): str(value) for key, value in cast("dict[object, object]", found).items()}

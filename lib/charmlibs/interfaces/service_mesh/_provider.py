@@ -1,0 +1,91 @@
+"""The side of `service_mesh` that runs the mesh."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ops
+
+from ._models import MeshPolicy, MeshType, ServiceMeshProviderAppData
+from ._parsing import parse_policies
+
+POLICIES_KEY = "policies"
+
+
+@dataclass(frozen=True)
+class PolicyRequest:
+    """What one related application asks of the mesh."""
+
+    relation: ops.Relation
+    """The relation over which it asks; its `app` is known."""
+    policies: list[MeshPolicy]
+    """The policies that could be read."""
+    errors: list[str]
+    """Why each of the others could not; empty when all is well."""
+
+
+class ServiceMeshProvider(ops.Object):
+    """Hands the mesh's labels to related applications, and gathers the policies that they ask for.
+
+    Args:
+        charm: the charm that provides the mesh.
+        labels: what a pod must be labelled with to be in the mesh.
+        mesh_type: which mesh that is.
+        mesh_relation_name: the endpoint of interface `service_mesh` in charmcraft.yaml.
+    """
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        labels: Mapping[str, str],
+        mesh_type: MeshType = MeshType.istio,
+        mesh_relation_name: str = "service-mesh",
+    ):
+        super().__init__(charm, mesh_relation_name)
+        self._charm = charm
+        self._data = ServiceMeshProviderAppData(labels=dict(labels), mesh_type=mesh_type)
+        self._relation_name = mesh_relation_name
+        for event in (
+            charm.on[mesh_relation_name].relation_created,
+            charm.on.leader_elected,
+            charm.on.config_changed,
+            charm.on.upgrade_charm,
+        ):
+            self.framework.observe(event, self._on_change)
+
+    def update_relations(self) -> None:
+        """Publish labels and type of the mesh to every related application that lacks them.
+
+        Does nothing on a unit that is not the leader.
+        """
+        if not self._charm.unit.is_leader():
+            return
+        published = {key: json.dumps(value) for key, value in self._data.model_dump(mode="json").items()}
+        for relation in self._relations():
+            databag = relation.data[self._charm.app]
+            for key, value in published.items():
+                if databag.get(key) != value:
+                    databag[key] = value
+
+    def requests(self) -> list[PolicyRequest]:
+        """What each related application asks for, in the order in which they were related."""
+        requests: list[PolicyRequest] = []
+        for relation in sorted(self._relations(), key=lambda relation: relation.id):
+            if relation.app:
+                text = relation.data[relation.app].get(POLICIES_KEY) or "[]"
+                requests.append(PolicyRequest(relation, *parse_policies(text)))
+        return requests
+
+    def mesh_info(self) -> list[MeshPolicy]:
+        """Every policy that a related application asks for and that can be read."""
+        return [policy for request in self.requests() for policy in request.policies]
+
+    def refused(self) -> dict[ops.Relation, list[str]]:
+        """The relations with policies that can't be read, and the reason for each of these."""
+        return {request.relation: request.errors for request in self.requests() if request.errors}
+
+    def _relations(self) -> list[ops.Relation]:
+        return self._charm.model.relations[self._relation_name]
+
+    def _on_change(self, _: ops.EventBase) -> None:
+        self.update_relations()
