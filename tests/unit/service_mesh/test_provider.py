@@ -1,0 +1,138 @@
+"""The provider of `service_mesh`."""
+
+import json
+from typing import Any
+
+import ops
+import pytest
+from ops import testing
+
+from charmlibs.interfaces.service_mesh import ServiceMeshProvider
+
+LABELS = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w"}
+POLICY: dict[str, Any] = {
+    "source_namespace": "m",
+    "source_app_name": "shop",
+    "target_namespace": "m",
+    "target_app_name": "web",
+}
+
+
+class Mesh(ops.CharmBase):
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.mesh = ServiceMeshProvider(self, LABELS)
+
+
+@pytest.fixture
+def ctx() -> testing.Context[Mesh]:
+    return testing.Context(
+        Mesh, {"name": "mesh", "provides": {"service-mesh": {"interface": "service_mesh"}}}
+    )
+
+
+def consumer(app: str = "web", policies: object = None, **more: Any) -> testing.Relation:
+    """A related application; its policies as JSON, or as they are if they are text."""
+    text = policies if isinstance(policies, str) else json.dumps(policies)
+    data = {} if policies is None else {"policies": text}
+    return testing.Relation("service-mesh", remote_app_name=app, remote_app_data=data, **more)
+
+
+def published(state: testing.State, relation: testing.Relation) -> dict[str, str]:
+    return dict(state.get_relation(relation.id).local_app_data)
+
+
+def test_labels_and_type_go_to_each_new_consumer(ctx: testing.Context[Mesh]):
+    web = consumer()
+    state = ctx.run(ctx.on.relation_created(web), testing.State(leader=True, relations={web}))
+    assert {key: json.loads(value) for key, value in published(state, web).items()} == {
+        "labels": LABELS,
+        "mesh_type": "istio",
+    }
+
+
+@pytest.mark.parametrize("event", ["leader_elected", "config_changed", "upgrade_charm"])
+def test_every_consumer_has_them_after(ctx: testing.Context[Mesh], event: str):
+    consumers = {consumer("a"), consumer("b")}
+    state = ctx.run(getattr(ctx.on, event)(), testing.State(leader=True, relations=consumers))
+    assert all(json.loads(published(state, each)["labels"]) == LABELS for each in consumers)
+
+
+def test_a_unit_that_is_not_the_leader_publishes_nothing(ctx: testing.Context[Mesh]):
+    web = consumer()
+    state = ctx.run(ctx.on.relation_created(web), testing.State(leader=False, relations={web}))
+    assert published(state, web) == {}
+
+
+def test_what_is_published_already_is_not_written_again(
+    ctx: testing.Context[Mesh], monkeypatch: pytest.MonkeyPatch
+):
+    web = consumer()
+    state = ctx.run(ctx.on.relation_created(web), testing.State(leader=True, relations={web}))
+    monkeypatch.setattr(ops.model.RelationDataContent, "__setitem__", _refuse_to_write)
+    ctx.run(ctx.on.config_changed(), state)
+
+
+def _refuse_to_write(*args: object) -> None:
+    raise AssertionError(f"written again: {args}")
+
+
+def requests_of(ctx: testing.Context[Mesh], *relations: testing.Relation) -> ServiceMeshProvider:
+    with ctx(ctx.on.start(), testing.State(leader=True, relations=relations)) as manager:
+        mesh = manager.charm.mesh
+        mesh.requests()
+        return mesh
+
+
+def test_mesh_info_gathers_the_policies_of_all_consumers(ctx: testing.Context[Mesh]):
+    mesh = requests_of(
+        ctx,
+        consumer("web", [POLICY, {**POLICY, "source_app_name": "blog"}], id=1),
+        consumer("db", [{**POLICY, "target_app_name": "db"}], id=2),
+        consumer("new", id=3),
+    )
+    found = [(policy.source_app_name, policy.target_app_name) for policy in mesh.mesh_info()]
+    assert found == [("shop", "web"), ("blog", "web"), ("shop", "db")]
+    assert mesh.refused() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "policies"),
+        ("", None),
+        ("null", "not a list"),
+        ('{"a": 1}', "not a list"),
+        ("[" * 100_000, "policies"),
+        ("\ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace"), "policies"),
+        ('["x"]', r"policies[0]"),
+        ("[null]", r"policies[0]"),
+    ],
+)
+def test_an_unreadable_databag_is_told_and_harms_nobody(
+    ctx: testing.Context[Mesh], text: str, reason: str | None
+):
+    mesh = requests_of(ctx, consumer("bad", text, id=1), consumer("web", [POLICY], id=2))
+    assert [policy.target_app_name for policy in mesh.mesh_info()] == ["web"]
+    refused = {relation.app.name: reasons for relation, reasons in mesh.refused().items()}
+    if reason is None:
+        assert refused == {}
+    else:
+        assert list(refused) == ["bad"]
+        assert reason in refused["bad"][0]
+
+
+def test_one_bad_policy_does_not_hide_the_good_ones_beside_it(ctx: testing.Context[Mesh]):
+    bad = {**POLICY, "endpoints": [{"ports": [99999]}]}
+    mesh = requests_of(ctx, consumer("web", [POLICY, bad, {**POLICY, "source_app_name": "blog"}]))
+    [request] = mesh.requests()
+    assert [policy.source_app_name for policy in request.policies] == ["shop", "blog"]
+    [error] = request.errors
+    assert error.startswith("policies[1]: endpoints.0.ports.0: ")
+
+
+def test_a_reason_quotes_no_more_than_a_bit_of_the_databag(ctx: testing.Context[Mesh]):
+    bad = {**POLICY, "target_app_name": None, "target_type": "unit"}
+    mesh = requests_of(ctx, consumer("web", [{**bad, "target_selector_labels": {"secret " * 9_000: "x"}}]))
+    [[error]] = mesh.refused().values()
+    assert len(error) < 300
