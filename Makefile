@@ -1,0 +1,32 @@
+# Everything that people do with this repository; `make` alone lists it.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+TOX := $(VENV)/bin/tox
+
+help: ## list these targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(TOX):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3 …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "Python's venv module is needed (Debian and Ubuntu: apt install python3-venv)"; exit 1; }
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'tox>=4.30' 'tox-uv>=1.20'
+
+demo: $(TOX) ## see the beacon turn relations into policies, on this machine
+	@$(TOX) run -q -e peers,demo
+
+test: $(TOX) ## unit, scenario and interop tests
+	@$(TOX) run -q -e peers,unit,interop
+
+lint: $(TOX) ## ruff, pyright and codespell
+	@$(TOX) run -q -e lint
+
+format: $(TOX) ## put the code into the project's format
+	@$(TOX) run -q -e format
+
+clean: ## remove what was built here
+	rm -rf $(VENV) .tox build dist
+
+.PHONY: help demo test lint format clean
