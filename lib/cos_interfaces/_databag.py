@@ -1,8 +1,18 @@
-"""Writing to a relation without writing what is already there."""
+"""Writing to a relation without writing what is already there, and reading it without trusting it."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import ops
+import pydantic
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_REASON = 200
+
+_Data = TypeVar("_Data")
+_Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 
 def write(databag: ops.RelationDataContent, values: Mapping[str, str]) -> None:
@@ -13,3 +23,72 @@ def write(databag: ops.RelationDataContent, values: Mapping[str, str]) -> None:
     for key, value in values.items():
         if databag.get(key, "") != value:
             databag[key] = value
+
+
+def write_app(charm: ops.CharmBase, relation_name: str, values: Mapping[str, str]) -> None:
+    """Make each relation say `values` for the application; only the leader may, so the others do nothing."""
+    if not charm.unit.is_leader():
+        return
+    for relation in relations(charm, relation_name):
+        write(relation.data[charm.app], values)
+
+
+def relations(charm: ops.CharmBase, relation_name: str) -> Iterator[ops.Relation]:
+    """The relations whose other side is known, the oldest first."""
+    for relation in sorted(charm.model.relations[relation_name], key=lambda relation: relation.id):
+        if relation.app:
+            yield relation
+
+
+def units(relation: ops.Relation) -> list[ops.Unit]:
+    """The units of the other side, in an order that stays."""
+    return sorted(relation.units, key=lambda unit: (unit.app.name, int(unit.name.rpartition("/")[2])))
+
+
+def read(
+    relation: ops.Relation, author: ops.Application | ops.Unit, key: str, adapter: pydantic.TypeAdapter[_Data]
+) -> _Data | None:
+    """The JSON that `author` wrote under `key`; None if there is none, or if it is not what it should be.
+
+    What is refused is logged, without the text itself: it may hold secrets.
+    """
+    return _checked(relation, author, key, adapter.validate_json)
+
+
+def read_text(
+    relation: ops.Relation, author: ops.Application | ops.Unit, key: str, adapter: pydantic.TypeAdapter[_Data]
+) -> _Data | None:
+    """As `read`, where the value is the text itself and not JSON."""
+    return _checked(relation, author, key, adapter.validate_python)
+
+
+def read_model(
+    relation: ops.Relation, author: ops.Application | ops.Unit, model: type[_Model]
+) -> _Model | None:
+    """All of what `author` wrote, as one model; None if it is not what it should be, which is logged."""
+    try:
+        return model.model_validate(dict(relation.data[author]))
+    except pydantic.ValidationError as error:
+        logger.warning("%s: the data of %s are ignored: %s", relation, author.name, reason(error))
+        return None
+
+
+def _checked(
+    relation: ops.Relation, author: ops.Application | ops.Unit, key: str, parse: Callable[[str], _Data]
+) -> _Data | None:
+    text = relation.data[author].get(key)
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except pydantic.ValidationError as error:
+        logger.warning("%s: %r of %s is ignored: %s", relation, key, author.name, reason(error))
+        return None
+
+
+def reason(error: pydantic.ValidationError) -> str:
+    """The first thing that is wrong, in one line without the text that is."""
+    first, *more = error.errors(include_url=False, include_context=False, include_input=False)
+    field = ".".join(str(part) for part in first["loc"])
+    text = (f"{field}: {first['msg']}" if field else first["msg"])[:_LONGEST_REASON]
+    return f"{text} (and {len(more)} more)" if more else text

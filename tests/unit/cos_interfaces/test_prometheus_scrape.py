@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import ops
 import pytest
+from ops import testing
+
 from cos_interfaces import prometheus_scrape
 from cos_interfaces.prometheus_scrape import ScrapeJob
-from ops import testing
 
 RULES = {
     "groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up < 1", "labels": {"juju_model": "m"}}]}]

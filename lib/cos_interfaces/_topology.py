@@ -1,0 +1,14 @@
+"""Who a charm is, in the words of the observability charms."""
+
+import ops
+
+
+def topology(charm: ops.CharmBase) -> dict[str, str]:
+    """The Juju topology of this unit, as it goes over relations."""
+    return {
+        "model": charm.model.name,
+        "model_uuid": charm.model.uuid,
+        "application": charm.app.name,
+        "unit": charm.unit.name,
+        "charm_name": charm.meta.name,
+    }

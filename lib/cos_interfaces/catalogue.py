@@ -1,0 +1,66 @@
+"""Being listed in a catalogue of applications: both sides of `catalogue`.
+
+In the reconcile of the charm that is listed:
+
+    catalogue.publish(self, CatalogueItem(name="Shop", url="https://shop.example", icon="cart"))
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+import ops
+import pydantic
+
+from ._databag import read_model, relations, write_app
+from ._urls import Url
+
+
+class Item(Protocol):
+    """What `publish` needs to know of an application; other libraries' items have the same attributes."""
+
+    name: str
+    url: str
+    icon: str
+    description: str
+
+
+class CatalogueItem(pydantic.BaseModel, frozen=True):
+    """An application as a catalogue shows it."""
+
+    name: str = pydantic.Field(min_length=1)
+    url: Url
+    icon: str = ""
+    """The name of a Material Design icon."""
+    description: str = ""
+    api_docs: str | None = None
+    """Where the application's API is described."""
+    api_endpoints: pydantic.Json[dict[str, str]] | dict[str, str] | None = None
+    """What can be called, by what it is called."""
+
+
+def publish(charm: ops.CharmBase, item: Item, *, relation_name: str = "catalogue") -> None:
+    """Be listed as `item` in each related catalogue; leader only, if it differs."""
+    endpoints: Mapping[str, str] | None = getattr(item, "api_endpoints", None)
+    write_app(
+        charm,
+        relation_name,
+        {
+            "name": item.name,
+            "url": item.url,
+            "icon": item.icon,
+            "description": item.description,
+            "api_docs": getattr(item, "api_docs", None) or "",
+            "api_endpoints": json.dumps(endpoints) if endpoints else "",
+        },
+    )
+
+
+def items(charm: ops.CharmBase, *, relation_name: str = "catalogue") -> list[CatalogueItem]:
+    """As a catalogue: what is to be listed."""
+    return [
+        item
+        for relation in relations(charm, relation_name)
+        if relation.data[relation.app]
+        if (item := read_model(relation, relation.app, CatalogueItem))
+    ]

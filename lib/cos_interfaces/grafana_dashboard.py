@@ -1,0 +1,112 @@
+"""Giving dashboards to Grafana: both sides of `grafana_dashboard`.
+
+In the reconcile of a charm with dashboards:
+
+    grafana_dashboard.publish(self, grafana_dashboard.read_folder(Path("src/grafana_dashboards")))
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import ops
+import pydantic
+
+from ._databag import read, relations, write
+from ._topology import topology
+
+logger = logging.getLogger(__name__)
+
+_SUFFIXES = (".json", ".json.tmpl", ".tmpl")
+
+
+class _Template(pydantic.BaseModel):
+    content: str
+
+
+class _Dashboards(pydantic.BaseModel):
+    templates: dict[str, _Template]
+
+
+_DASHBOARDS = pydantic.TypeAdapter(_Dashboards)
+
+
+def read_folder(folder: Path) -> dict[str, str]:
+    """The dashboards in the files of a folder, by the files' names; none if there is no such folder."""
+    if not folder.is_dir():
+        return {}
+    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if path.name.endswith(_SUFFIXES)}
+
+
+def publish(
+    charm: ops.CharmBase, dashboards: Mapping[str, str], *, relation_name: str = "grafana-dashboard"
+) -> None:
+    """Give each related Grafana the dashboards, JSON by file name; leader only, if they differ."""
+    if not charm.unit.is_leader():
+        return
+    for relation in relations(charm, relation_name):
+        databag = relation.data[charm.app]
+        packed = _packed(databag.get("dashboards", ""))
+        templates = {
+            f"file:{name.partition('.')[0]}": _template(charm, name, content, packed)
+            for name, content in sorted(dashboards.items())
+        }
+        write(databag, {"dashboards": json.dumps({"templates": templates}) if templates else ""})
+
+
+def dashboards(charm: ops.CharmBase, *, relation_name: str = "grafana-dashboard") -> dict[str, str]:
+    """As Grafana: the JSON of each dashboard, by application and id (`APP/ID`)."""
+    found: dict[str, str] = {}
+    for relation in relations(charm, relation_name):
+        data = read(relation, relation.app, "dashboards", _DASHBOARDS)
+        for name, template in (data.templates if data else {}).items():
+            content = _unpack(template.content)
+            if content is None:
+                logger.warning("%s: dashboard %r of %s can't be unpacked", relation, name, relation.app.name)
+            else:
+                found[f"{relation.app.name}/{name}"] = content
+    return found
+
+
+def _template(charm: ops.CharmBase, name: str, content: str, packed: Mapping[str, str]) -> dict[str, object]:
+    from cosl import DashboardPath40UID, LZMABase64
+
+    return {
+        "charm": charm.meta.name,
+        "content": packed.get(content) or LZMABase64.compress(content),
+        "juju_topology": topology(charm),
+        "inject_dropdowns": True,
+        "dashboard_alt_uid": DashboardPath40UID.generate(charm.meta.name, name),
+    }
+
+
+def _packed(published: str) -> dict[str, str]:
+    """The packed form of each dashboard that is published already.
+
+    Packing takes some twenty times as long as unpacking, and another release of the packer may pack
+    otherwise: a dashboard that is the same stays as it was packed.
+    """
+    if not published:
+        return {}
+    try:
+        templates = _DASHBOARDS.validate_json(published).templates.values()
+    except pydantic.ValidationError:
+        return {}
+    return {
+        content: template.content
+        for template in templates
+        if (content := _unpack(template.content)) is not None
+    }
+
+
+def _unpack(content: str) -> str | None:
+    import binascii
+    import lzma
+
+    from cosl import LZMABase64
+
+    try:
+        return LZMABase64.decompress(content)
+    except (binascii.Error, lzma.LZMAError, ValueError, EOFError):
+        return None

@@ -1,0 +1,80 @@
+"""Being a datasource of Grafana: both sides of `grafana_datasource`.
+
+In the reconcile of a charm that Grafana queries:
+
+    grafana_datasource.publish(self, GrafanaSource(type="tempo", url="http://tempo:3200"))
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import ops
+import pydantic
+
+from ._databag import read, read_text, relations, units, write, write_app
+from ._topology import topology
+from ._urls import Url
+
+
+@dataclass(frozen=True)
+class GrafanaSource:
+    """Something that Grafana queries."""
+
+    type: str
+    """What Grafana calls this kind of datasource: `loki`, `prometheus`, `tempo`."""
+    url: str
+    """Where Grafana reaches this unit."""
+    extra_fields: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The `jsonData` of the datasource in Grafana's own configuration."""
+
+
+class _SourceData(pydantic.BaseModel):
+    type: str
+    extra_fields: dict[str, object] | None = None
+
+
+_SOURCE_DATA = pydantic.TypeAdapter(_SourceData)
+_URL: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Url)
+_UIDS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(dict[str, str])
+
+
+def publish(charm: ops.CharmBase, source: GrafanaSource, *, relation_name: str = "grafana-source") -> None:
+    """Be a datasource of each related Grafana; each unit says where it is, the leader what it is."""
+    data = {**topology(charm), "type": source.type, "extra_fields": dict(source.extra_fields)}
+    write_app(charm, relation_name, {"grafana_source_data": json.dumps(data)})
+    for relation in relations(charm, relation_name):
+        write(relation.data[charm.unit], {"grafana_source_host": source.url})
+
+
+def datasource_uids(
+    charm: ops.CharmBase, *, relation_name: str = "grafana-source"
+) -> dict[str, dict[str, str]]:
+    """What each related Grafana calls this charm's units: Grafana's uid → unit name → datasource uid."""
+    return {
+        grafana_uid: read(relation, relation.app, "datasource_uids", _UIDS) or {}
+        for relation in relations(charm, relation_name)
+        if (grafana_uid := relation.data[relation.app].get("grafana_uid"))
+    }
+
+
+def sources(charm: ops.CharmBase, *, relation_name: str = "grafana-source") -> dict[str, GrafanaSource]:
+    """As Grafana: what can be queried, by the name of the unit."""
+    found: dict[str, GrafanaSource] = {}
+    for relation in relations(charm, relation_name):
+        data = read(relation, relation.app, "grafana_source_data", _SOURCE_DATA)
+        if not data:
+            continue
+        for unit in units(relation):
+            if url := read_text(relation, unit, "grafana_source_host", _URL):
+                found[unit.name] = GrafanaSource(data.type, url, data.extra_fields or {})
+    return found
+
+
+def answer(charm: ops.CharmBase, grafana_uid: str, *, relation_name: str = "grafana-source") -> None:
+    """As Grafana: tell each related charm which Grafana this is, and what it calls its units; leader only."""
+    if not charm.unit.is_leader():
+        return
+    for relation in relations(charm, relation_name):
+        uids = {unit.name: f"juju_{unit.name.replace('/', '_')}" for unit in units(relation)}
+        write(relation.data[charm.app], {"grafana_uid": grafana_uid, "datasource_uids": json.dumps(uids)})

@@ -1,0 +1,74 @@
+"""Sending logs to Loki: both sides of `loki_push_api`.
+
+In the reconcile of a charm with logs:
+
+    loki_push_api.publish(self, alert_rules)
+    for unit, url in loki_push_api.push_urls(self).items():
+        ...
+"""
+
+import json
+from collections.abc import Mapping
+
+import ops
+import pydantic
+
+from ._databag import read, relations, units, write, write_app
+from ._topology import topology
+from ._urls import Url
+
+
+class _Endpoint(pydantic.BaseModel):
+    url: Url
+
+
+_ENDPOINT = pydantic.TypeAdapter(_Endpoint)
+_RULES: pydantic.TypeAdapter[dict[str, object]] = pydantic.TypeAdapter(dict[str, object])
+
+
+def publish(
+    charm: ops.CharmBase,
+    alert_rules: Mapping[str, object] | None = None,
+    *,
+    relation_name: str = "logging",
+) -> None:
+    """Tell each related Loki whose logs it gets and what to watch them for; leader only, if it differs.
+
+    Args:
+        charm: The charm that has the logs.
+        alert_rules: `{"groups": [...]}` as in a file of Loki rules, labelled with the charm's topology.
+        relation_name: The relation's name in charmcraft.yaml.
+    """
+    write_app(
+        charm,
+        relation_name,
+        {
+            "metadata": json.dumps(topology(charm)),
+            "alert_rules": json.dumps(alert_rules) if alert_rules else "",
+        },
+    )
+
+
+def push_urls(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, str]:
+    """Where logs can be pushed to, by the name of the Loki unit that takes them."""
+    return {
+        unit.name: endpoint.url
+        for relation in relations(charm, relation_name)
+        for unit in units(relation)
+        if (endpoint := read(relation, unit, "endpoint", _ENDPOINT))
+    }
+
+
+def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "logging") -> None:
+    """As Loki: tell each related charm that this unit takes logs at `url`."""
+    for relation in relations(charm, relation_name):
+        write(relation.data[charm.unit], {"endpoint": json.dumps({"url": url})})
+
+
+def alert_rules(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, dict[str, object]]:
+    """As Loki: the rules that related applications want watched, by the application's name."""
+    return {
+        relation.app.name: rules
+        for relation in relations(charm, relation_name)
+        if (rules := read(relation, relation.app, "alert_rules", _RULES))
+    }

@@ -1,0 +1,38 @@
+"""Pushing metrics: both sides of `prometheus_remote_write`.
+
+A charm that has metrics to push:
+
+    urls = prometheus_remote_write.push_urls(self, relation_name="send-remote-write")
+"""
+
+import json
+
+import ops
+import pydantic
+
+from ._databag import read, relations, units, write
+from ._urls import Url
+
+
+class _RemoteWrite(pydantic.BaseModel):
+    url: Url
+
+
+_REMOTE_WRITE = pydantic.TypeAdapter(_RemoteWrite)
+
+
+def push_urls(charm: ops.CharmBase, *, relation_name: str = "send-remote-write") -> list[str]:
+    """Where metrics can be pushed to: one URL a unit of each related backend, each URL once."""
+    urls = (
+        data.url
+        for relation in relations(charm, relation_name)
+        for unit in units(relation)
+        if (data := read(relation, unit, "remote_write", _REMOTE_WRITE))
+    )
+    return list(dict.fromkeys(urls))
+
+
+def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "receive-remote-write") -> None:
+    """As a backend: tell each related charm that this unit takes metrics at `url`."""
+    for relation in relations(charm, relation_name):
+        write(relation.data[charm.unit], {"remote_write": json.dumps({"url": url})})

@@ -1,0 +1,127 @@
+"""Storing objects: both sides of `s3`.
+
+In the reconcile of a charm that stores objects:
+
+    s3.request(self)
+    try:
+        store = s3.connection(self)
+    except S3NotFoundError as missing:
+        ...  # str(missing) says what there is to wait for, or to repair
+"""
+
+import json
+from typing import Annotated
+
+import ops
+import pydantic
+
+from ._databag import reason, relations, write
+from ._urls import Address
+
+_SECRET = "secret-extra"  # noqa: S105  # the key under which a secret's id goes over the relation
+
+
+class S3NotFoundError(Exception):
+    """There is no object store, or none that can be used; the message says why."""
+
+
+def _parse_list(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
+    """How to reach a bucket."""
+
+    endpoint: Address
+    """Where the store is, with or without `http://` or `https://`."""
+    bucket: str = pydantic.Field(min_length=1)
+    access_key: str = pydantic.Field(alias="access-key", min_length=1, repr=False)
+    secret_key: str = pydantic.Field(alias="secret-key", min_length=1, repr=False)
+    region: str | None = None
+    tls_ca_chain: Annotated[list[str] | None, pydantic.BeforeValidator(_parse_list)] = pydantic.Field(
+        None, alias="tls-ca-chain"
+    )
+    """The certificates, as PEM, of those who vouch for the store's own."""
+
+    @property
+    def ca_cert(self) -> str | None:
+        """The whole chain as one text."""
+        return "\n\n".join(self.tls_ca_chain) if self.tls_ca_chain else None
+
+
+def request(charm: ops.CharmBase, bucket: str | None = None, *, relation_name: str = "s3") -> None:
+    """Ask for a bucket; leader only, if it differs.
+
+    Some stores answer nothing before they were asked, so a charm that takes any bucket asks as well:
+    for one that is named after the relation, which a store that has a bucket set does not heed.
+    """
+    if not charm.unit.is_leader():
+        return
+    for relation in relations(charm, relation_name):
+        write(relation.data[charm.app], {"bucket": bucket or f"relation-{relation.id}"})
+
+
+def connection(charm: ops.CharmBase, *, relation_name: str = "s3") -> S3ConnectionInfo:
+    """How to reach the bucket that is there for the charm; of several, the one that was related first.
+
+    Raises:
+        S3NotFoundError: if there is none yet, or what is said of it can't be right.
+    """
+    problem = "no object store is related"
+    for relation in relations(charm, relation_name):
+        try:
+            return _read(charm, relation)
+        except S3NotFoundError as error:
+            problem = str(error)
+    raise S3NotFoundError(problem)
+
+
+def offer(
+    charm: ops.CharmBase, info: S3ConnectionInfo, *, relation_name: str = "s3", in_secret: bool = False
+) -> None:
+    """As a store: tell each related charm how to reach the bucket; leader only.
+
+    The keys go in plain text, as older charms want them, or in a Juju secret.
+    """
+    if not charm.unit.is_leader():
+        return
+    keys = {"access-key": info.access_key, "secret-key": info.secret_key}
+    for relation in relations(charm, relation_name):
+        said = {
+            "endpoint": info.endpoint,
+            "bucket": info.bucket,
+            "region": info.region or "",
+            "tls-ca-chain": json.dumps(info.tls_ca_chain) if info.tls_ca_chain else "",
+            **({_SECRET: _share(charm, relation, keys)} if in_secret else keys),
+        }
+        write(relation.data[charm.app], said)
+
+
+def _read(charm: ops.CharmBase, relation: ops.Relation) -> S3ConnectionInfo:
+    said = {key: value for key, value in relation.data[relation.app].items() if value}
+    if secret_id := said.get(_SECRET):
+        try:
+            said |= charm.model.get_secret(id=secret_id).get_content(refresh=True)
+        except (ops.SecretNotFoundError, ops.ModelError) as error:
+            raise S3NotFoundError(
+                f"{relation.app.name} has put the keys in a secret that can't be read"
+            ) from error
+    if not {"bucket", "endpoint", "access-key", "secret-key"} & said.keys():
+        raise S3NotFoundError(f"{relation.app.name} has not said yet where the bucket is")
+    try:
+        return S3ConnectionInfo.model_validate(said)
+    except pydantic.ValidationError as error:
+        raise S3NotFoundError(f"what {relation.app.name} says can't be used: {reason(error)}") from None
+
+
+def _share(charm: ops.CharmBase, relation: ops.Relation, content: dict[str, str]) -> str:
+    label = f"s3-{relation.id}"
+    try:
+        secret = charm.model.get_secret(label=label)
+        if secret.peek_content() != content:
+            secret.set_content(content)
+        return relation.data[charm.app][_SECRET]
+    except (ops.SecretNotFoundError, KeyError):
+        secret = charm.app.add_secret(content, label=label)
+        secret.grant(relation)
+        return str(secret.id)

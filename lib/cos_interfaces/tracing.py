@@ -1,0 +1,68 @@
+"""Sending traces: both sides of `tracing`.
+
+In the reconcile of a charm that has traces to send:
+
+    tracing.request(self, ["otlp_http"])
+    url = tracing.receivers(self).get("otlp_http")
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+import ops
+import pydantic
+
+from ._databag import read, relations, write_app
+from ._urls import Address
+
+Protocol = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class _ReceiverProtocol(pydantic.BaseModel):
+    name: Protocol
+    type: Literal["http", "grpc"]
+
+
+class _Receiver(pydantic.BaseModel):
+    protocol: _ReceiverProtocol
+    url: Address
+
+
+_RECEIVERS = pydantic.TypeAdapter(list[_Receiver])
+_PROTOCOLS = pydantic.TypeAdapter(list[Protocol])
+
+
+def request(charm: ops.CharmBase, protocols: Iterable[str], *, relation_name: str = "tracing") -> None:
+    """Ask each related backend for a receiver of each protocol; leader only, if it differs."""
+    write_app(charm, relation_name, {"receivers": json.dumps(sorted(set(protocols)))})
+
+
+def receivers(charm: ops.CharmBase, *, relation_name: str = "tracing") -> dict[str, str]:
+    """Where traces can be sent to, by protocol; of several backends, the one that was related first.
+
+    An http receiver has a URL, without the protocol's own path; a gRPC one may be `host:port`.
+    """
+    found: dict[str, str] = {}
+    for relation in relations(charm, relation_name):
+        for receiver in read(relation, relation.app, "receivers", _RECEIVERS) or []:
+            found.setdefault(receiver.protocol.name, receiver.url)
+    return found
+
+
+def requested(charm: ops.CharmBase, *, relation_name: str = "tracing") -> set[str]:
+    """As a backend: the protocols that anybody has asked for."""
+    return {
+        protocol
+        for relation in relations(charm, relation_name)
+        for protocol in read(relation, relation.app, "receivers", _PROTOCOLS) or []
+    }
+
+
+def offer(charm: ops.CharmBase, urls: Mapping[str, str], *, relation_name: str = "tracing") -> None:
+    """As a backend: tell each related charm where to send what, by protocol; leader only."""
+    offered = [
+        {"protocol": {"name": name, "type": "grpc" if name.endswith("grpc") else "http"}, "url": url}
+        for name, url in sorted(urls.items())
+    ]
+    write_app(charm, relation_name, {"receivers": json.dumps(offered)})

@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+
+import pytest
+from cosl import LZMABase64
+from ops import testing
+
+from cos_interfaces import grafana_dashboard
+
+OVERVIEW = json.dumps({"title": "Overview", "panels": []})
+
+
+def grafana(**kwargs) -> testing.Relation:
+    return testing.Relation("grafana-dashboard", remote_app_name="grafana", **kwargs)
+
+
+def publish(dashboards: dict[str, str]):
+    return lambda charm: grafana_dashboard.publish(charm, dashboards)
+
+
+def test_a_dashboard_goes_over_packed_with_who_it_is_from(act):
+    relation = grafana()
+    said = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
+    (template,) = json.loads(said["dashboards"])["templates"].items()
+    assert template[0] == "file:overview"
+    assert template[1]["charm"] == "ours"
+    assert template[1]["juju_topology"]["application"] == "ours"
+    assert LZMABase64.decompress(template[1]["content"]) == OVERVIEW
+
+
+def test_a_dashboard_that_is_there_is_neither_packed_nor_written_again(act, monkeypatch: pytest.MonkeyPatch):
+    relation = grafana()
+    once = act(publish({"overview.json": OVERVIEW}), relation)
+    monkeypatch.setattr(LZMABase64, "compress", lambda _: pytest.fail("packed again"))
+    assert act(publish({"overview.json": OVERVIEW}), once.relation(relation)).written == []
+
+
+def test_a_dashboard_that_has_changed_is_written(act):
+    relation = grafana()
+    once = act(publish({"overview.json": OVERVIEW}), relation)
+    twice = act(publish({"overview.json": "{}"}), once.relation(relation))
+    (template,) = json.loads(twice.relation(relation).local_app_data["dashboards"])["templates"].values()
+    assert LZMABase64.decompress(template["content"]) == "{}"
+
+
+def test_garbage_in_our_own_databag_is_overwritten(act):
+    relation = grafana(local_app_data={"dashboards": "garbage"})
+    assert act(publish({"overview.json": OVERVIEW}), relation).written == ["dashboards"]
+
+
+def test_dashboards_that_are_gone_are_taken_back(act):
+    relation = grafana()
+    once = act(publish({"overview.json": OVERVIEW}), relation).relation(relation)
+    assert act(publish({}), once).relation(relation).local_app_data == {}
+
+
+def test_only_the_leader_publishes(act):
+    assert act(publish({"overview.json": OVERVIEW}), grafana(), leader=False).written == []
+
+
+def test_grafana_unpacks_what_was_published_and_names_what_it_cannot(act):
+    relation = grafana()
+    said = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
+    good = grafana(remote_app_data=dict(said))
+    torn = json.dumps({"templates": {"file:torn": {"content": "bm90IHBhY2tlZA=="}}})
+    bad = testing.Relation("grafana-dashboard", remote_app_name="torn", remote_app_data={"dashboards": torn})
+    outcome = act(grafana_dashboard.dashboards, good, bad)
+    assert outcome.result == {"grafana/file:overview": OVERVIEW}
+    assert any("file:torn" in line for line in outcome.log)
+
+
+def test_a_folder_gives_its_dashboards_and_a_missing_one_none(tmp_path: Path):
+    (tmp_path / "b.json").write_text("{}")
+    (tmp_path / "a.json.tmpl").write_text("[]")
+    (tmp_path / "README.md").write_text("not a dashboard")
+    assert list(grafana_dashboard.read_folder(tmp_path).items()) == [("a.json.tmpl", "[]"), ("b.json", "{}")]
+    assert grafana_dashboard.read_folder(tmp_path / "nowhere") == {}

@@ -1,0 +1,114 @@
+import json
+
+import ops
+import pytest
+from ops import testing
+
+from cos_interfaces import s3
+from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
+
+KEYS = {"access-key": "AKIA", "secret-key": "hush"}
+BUCKET = {"bucket": "b", "endpoint": "https://s3.example:9000"}
+
+
+def store(said: dict[str, str] | None = None, **kwargs) -> testing.Relation:
+    return testing.Relation("s3", remote_app_name="minio", remote_app_data=said or {}, **kwargs)
+
+
+def connect(charm: ops.CharmBase, relation_name: str = "s3") -> S3ConnectionInfo | str:
+    try:
+        return s3.connection(charm, relation_name=relation_name)
+    except S3NotFoundError as missing:
+        return str(missing)
+
+
+def test_a_bucket_is_read_key_by_key(act):
+    chain = ["one", "two"]
+    said = {**BUCKET, **KEYS, "region": "eu", "tls-ca-chain": json.dumps(chain), "data": "{}"}
+    info = act(connect, store(said)).result
+    assert (info.endpoint, info.bucket, info.region) == ("https://s3.example:9000", "b", "eu")
+    assert (info.access_key, info.secret_key) == ("AKIA", "hush")
+    assert info.tls_ca_chain == chain
+    assert info.ca_cert == "one\n\ntwo"
+
+
+def test_what_need_not_be_said_is_none(act):
+    info = act(connect, store({**BUCKET, **KEYS})).result
+    assert (info.region, info.tls_ca_chain, info.ca_cert) == (None, None, None)
+
+
+def test_keys_may_come_in_a_secret(act):
+    secret = testing.Secret(KEYS, owner=None)
+    info = act(connect, store({**BUCKET, "secret-extra": secret.id}), secrets=[secret]).result
+    assert (info.access_key, info.secret_key) == ("AKIA", "hush")
+
+
+def test_a_secret_that_was_changed_is_read_as_it_is_now(act):
+    secret = testing.Secret({"access-key": "old", "secret-key": "old"}, latest_content=KEYS, owner=None)
+    info = act(connect, store({**BUCKET, "secret-extra": secret.id}), secrets=[secret]).result
+    assert info.access_key == "AKIA"
+
+
+def test_a_secret_that_is_not_ours_to_read_is_said_to_be_so(act):
+    assert "secret" in act(connect, store({**BUCKET, "secret-extra": "secret:nowhere"})).result
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ({}, "not said yet"),
+        (BUCKET, "access-key"),
+        ({**KEYS, "bucket": "b"}, "endpoint"),
+        ({**BUCKET, **KEYS, "endpoint": "http://a b"}, "endpoint"),
+        ({**BUCKET, **KEYS, "endpoint": "s3.example\nkey: value"}, "endpoint"),
+        ({**BUCKET, **KEYS, "tls-ca-chain": "PEM"}, "tls-ca-chain"),
+        ({**BUCKET, **KEYS, "tls-ca-chain": '{"a": 1}'}, "tls-ca-chain"),
+    ],
+)
+def test_a_store_that_can_not_be_used_is_named_with_the_reason(act, said, what):
+    outcome = act(connect, store(said))
+    assert "minio" in outcome.result
+    assert what in outcome.result
+    assert "hush" not in outcome.result + "".join(outcome.log)
+
+
+def test_no_store_is_said_to_be_so(act):
+    assert act(lambda charm: connect(charm, "none")).result == "no object store is related"
+
+
+def test_keys_do_not_show_when_a_connection_is_printed():
+    info = S3ConnectionInfo.model_validate({**BUCKET, **KEYS})
+    assert "hush" not in repr(info)
+    assert "AKIA" not in str(info)
+
+
+def test_a_bucket_is_asked_for_by_the_leader(act):
+    relation = store()
+    said = act(s3.request, relation).relation(relation).local_app_data
+    assert said == {"bucket": f"relation-{relation.id}"}
+    assert (
+        act(lambda charm: s3.request(charm, "mine"), relation).relation(relation).local_app_data["bucket"]
+        == "mine"
+    )
+    assert act(s3.request, relation, leader=False).written == []
+
+
+@pytest.mark.parametrize("in_secret", [False, True])
+def test_what_a_store_offers_is_what_its_client_reads(act, in_secret):
+    info = S3ConnectionInfo.model_validate({**BUCKET, **KEYS, "tls-ca-chain": ["pem"]})
+    relation = store()
+
+    def offer(charm):
+        s3.offer(charm, info, in_secret=in_secret)
+
+    once = act(offer, relation)
+    said = dict(once.relation(relation).local_app_data)
+    assert ("secret-key" in said) is not in_secret
+    secrets = [
+        testing.Secret(secret.latest_content, id=secret.id, owner=None) for secret in once.state.secrets
+    ]
+    assert act(connect, store(said), secrets=secrets).result == info
+
+    again = act(offer, once.relation(relation), secrets=once.state.secrets)
+    assert again.written == []
+    assert len(again.state.secrets) == (1 if in_secret else 0)
