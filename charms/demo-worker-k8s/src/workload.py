@@ -941,12 +941,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "demo-worker"
-    sys_version = ""
     error_content_type = "text/plain; charset=utf-8"
     error_message_format = "%(message)s\n"
     timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
+    wbufsize = -1  # so that an answer goes out in one piece
     server: "Server"  # pyright: ignore[reportIncompatibleVariableOverride] - no other server makes these
 
     def handle_any(self) -> None:
@@ -993,6 +992,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+        self.wfile.flush()
+
+    def handle_expect_100(self) -> bool:
+        """Let the client send its body."""
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
+
+    def version_string(self) -> str:
+        """Say what answers."""
+        return f"demo-worker/{VERSION}"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Say nothing: `Service` tells what there is to tell."""
@@ -1129,7 +1139,7 @@ def main() -> int:
         logger.error("can't start: %s", error)
         return 1
 
-    threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.1,), name="server", daemon=True).start()
     roles = ", ".join(sorted(arguments.roles))
     logger.info("serving %s on port %d, with %d stores", roles, config.port, len(shards))
     signal.sigwait(signals)
