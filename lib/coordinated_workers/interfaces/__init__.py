@@ -1,0 +1,1 @@
+"""The relation between a coordinator and its workers."""

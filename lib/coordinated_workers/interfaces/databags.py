@@ -1,0 +1,160 @@
+"""What is in the databags of the cluster relation: each field is a key, its value JSON."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+import ops
+import pydantic
+import typing_extensions
+
+from .border import ApplicationName, Host, Label, Port, Protocol, Receiver, UnitName, Url, reason
+
+_Model = TypeVar("_Model", bound=pydantic.BaseModel)
+
+_NOT_JSON = object()
+_LONGEST_NAME = 60
+
+
+class _Databag(pydantic.BaseModel):
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _refuse_what_is_not_json(cls, value: object) -> object:
+        if value is _NOT_JSON:
+            raise ValueError("not JSON")
+        return value
+
+    @pydantic.model_serializer(mode="wrap")
+    def _leave_out_what_is_not_offered(
+        self, handler: pydantic.SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+
+class RemoteWriteEndpoint(typing_extensions.TypedDict):
+    """A backend that takes metrics by Prometheus' remote-write."""
+
+    url: Url
+
+
+class WorkerTopology(pydantic.BaseModel):
+    """Who a worker unit is."""
+
+    application: ApplicationName
+    unit: UnitName
+    charm_name: str
+
+
+class ClusterRequirerAppData(_Databag):
+    """What a worker application tells the coordinator."""
+
+    role: str | None = None
+    """Roles, comma-joined."""
+
+
+class ClusterRequirerUnitData(_Databag):
+    """What a worker unit tells the coordinator."""
+
+    juju_topology: WorkerTopology
+    address: Host
+    """The unit's FQDN."""
+
+
+class ClusterProviderAppData(_Databag):
+    """What the coordinator tells a worker application; None is not offered."""
+
+    worker_config: str
+    """The workload's whole configuration; YAML, usually."""
+
+    loki_endpoints: dict[str, str] | None = None
+    """Loki unit → the URL it takes logs at."""
+    charm_tracing_receivers: dict[str, str] | None = None
+    """Protocol → where the charm sends its traces."""
+    workload_tracing_receivers: dict[str, str] | None = None
+    """Protocol → where the workload sends its traces."""
+    remote_write_endpoints: list[RemoteWriteEndpoint] | None = None
+    worker_ports: list[int] | None = None
+    """The ports that the worker opens."""
+
+    ca_cert: str | None = None
+    server_cert: str | None = None
+    privkey_secret_id: str | None = None
+    """The Juju secret that has the private key of `server_cert` under `private-key`."""
+    s3_tls_ca_chain: str | None = None
+
+    worker_labels: dict[str, str] | None = None
+    """The labels that the worker puts on its pods."""
+
+
+class CoordinatorOffer(ClusterProviderAppData):
+    """What the coordinator tells a worker application, without the entries that no worker can use."""
+
+    refused: tuple[str, ...] = ()
+    """The entries that were left out, and why."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _leave_out_what_can_not_be_used(cls, data: dict[str, Any]) -> dict[str, Any]:
+        refused: list[str] = []
+        for field, entry in _ENTRIES.items():
+            container = data.get(field)
+            if isinstance(container, dict):
+                items = cast("dict[str, object]", container).items()
+                data[field] = dict(_usable(field, entry, items, refused))
+            elif isinstance(container, list):
+                data[field] = _usable(field, entry, cast("list[object]", container), refused)
+        return {**data, "refused": tuple(refused)}
+
+
+_ENTRIES: dict[str, pydantic.TypeAdapter[Any]] = {
+    "loki_endpoints": pydantic.TypeAdapter(tuple[UnitName, Url]),
+    "charm_tracing_receivers": pydantic.TypeAdapter(tuple[Protocol, Receiver]),
+    "workload_tracing_receivers": pydantic.TypeAdapter(tuple[Protocol, Receiver]),
+    "remote_write_endpoints": pydantic.TypeAdapter(RemoteWriteEndpoint),
+    "worker_ports": pydantic.TypeAdapter(Port),
+    "worker_labels": pydantic.TypeAdapter(Label),
+}
+
+
+def _usable(
+    field: str, entry: pydantic.TypeAdapter[Any], items: Iterable[object], refused: list[str]
+) -> list[Any]:
+    usable: list[Any] = []
+    for number, item in enumerate(items):
+        try:
+            usable.append(entry.validate_python(item))
+        except pydantic.ValidationError as error:
+            name = str(cast("tuple[object, ...]", item)[0]) if isinstance(item, tuple) else str(number)
+            refused.append(f"{field}[{name[:_LONGEST_NAME]!r}]: {reason(error)}")
+    return usable
+
+
+def load(relation: ops.Relation, author: ops.Application | ops.Unit, model: type[_Model]) -> _Model | None:
+    """What `author` says over `relation`; None if it has not said all that is needed yet.
+
+    Raises:
+        ValueError: if it says something that can't be read; the message is one line, without the text.
+    """
+    needed = {name for name, field in model.model_fields.items() if field.is_required()}
+    if not needed <= relation.data[author].keys():
+        return None
+    try:
+        return relation.load(model, author, decoder=_decode)
+    except pydantic.ValidationError as error:
+        raise ValueError(reason(error)) from None
+
+
+def save(relation: ops.Relation, author: ops.Application | ops.Unit, data: pydantic.BaseModel) -> None:
+    """Make `author`'s databag say `data`: what differs is written, what is not offered taken out."""
+    relation.save(data, author, encoder=_encode)
+
+
+def _decode(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # what is nested deep is recursed into
+        return _NOT_JSON
+
+
+def _encode(value: object) -> str:
+    return json.dumps(value, sort_keys=True)

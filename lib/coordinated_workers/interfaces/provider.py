@@ -1,0 +1,255 @@
+"""The coordinator's side of the cluster relation."""
+
+import collections
+import functools
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ops
+
+from . import databags
+from .databags import (
+    ClusterProviderAppData,
+    ClusterRequirerAppData,
+    ClusterRequirerUnitData,
+    RemoteWriteEndpoint,
+)
+
+if TYPE_CHECKING:
+    from cosl import JujuTopology
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_ENDPOINT_NAME = "-cluster"
+
+
+class ClusterChangedEvent(ops.EventBase):
+    """Something about the workers may have changed."""
+
+
+class ClusterProviderEvents(ops.ObjectEvents):
+    """The events of `ClusterProvider`."""
+
+    changed = ops.EventSource(ClusterChangedEvent)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    name: str
+    data: ClusterRequirerUnitData | None
+    """What the unit has published, if it has."""
+
+
+@dataclass(frozen=True)
+class _Application:
+    """A worker application and its units, without those whose databags can't be read."""
+
+    relation: ops.Relation
+    role: str | None
+    """The roles as published, comma-joined; None if there are none that this cluster has."""
+    roles: frozenset[str]
+    """The roles with meta roles taken apart."""
+    units: tuple[_Unit, ...]
+
+
+class ClusterProvider(ops.Object):
+    """The coordinator's side.
+
+    Args:
+        charm: the coordinator's charm.
+        roles: all roles of the cluster, the meta roles among them.
+        meta_roles: meta role → the roles it stands for.
+        key: the name of this object among those of the charm, if it is not the endpoint's.
+        endpoint: the relation's name in charmcraft.yaml.
+        worker_ports: role → the ports that a worker of this role opens; called with each role as published.
+    """
+
+    on = ClusterProviderEvents()
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        roles: Iterable[str],
+        meta_roles: Mapping[str, Iterable[str]] | None = None,
+        key: str | None = None,
+        endpoint: str = DEFAULT_ENDPOINT_NAME,
+        worker_ports: Callable[[str], Sequence[int]] | None = None,
+    ):
+        super().__init__(charm, key or endpoint)
+        self._charm = charm
+        self._endpoint = endpoint
+        self._roles = frozenset(roles)
+        self._meta_roles = {meta: frozenset(roles) for meta, roles in (meta_roles or {}).items()}
+        self._worker_ports = worker_ports
+        self._refused: dict[str, str] = {}
+        on = charm.on[endpoint]
+        for event in (
+            on.relation_created,
+            on.relation_joined,
+            on.relation_changed,
+            on.relation_departed,
+            on.relation_broken,
+        ):
+            self.framework.observe(event, self._on_cluster_changed)
+
+    def _on_cluster_changed(self, _: ops.EventBase) -> None:
+        self.on.changed.emit()
+
+    @functools.cached_property
+    def juju_topology(self) -> "JujuTopology":
+        """Who this unit is, for labels on telemetry."""
+        from cosl import JujuTopology
+
+        return JujuTopology.from_charm(self._charm)
+
+    def grant_privkey(self, label: str) -> str | None:
+        """Grant the secret of this label to all workers that do not have it yet.
+
+        Returns:
+            The secret's id, to be published; None if there is no such secret (yet), and on a unit that is
+            not the leader.
+        """
+        if not self._charm.unit.is_leader():
+            return None
+        try:
+            secret = self.model.get_secret(label=label)
+        except ops.SecretNotFoundError:
+            return None
+        secret_id = secret.get_info().id
+        for relation in self._relations:
+            if not self._has_been_granted(relation, secret_id):
+                secret.grant(relation)
+        return secret_id
+
+    def _has_been_granted(self, relation: ops.Relation, secret_id: str) -> bool:
+        """Whether the id has been published to the workers: it is only after a grant."""
+        try:
+            published = databags.load(relation, self._charm.app, ClusterProviderAppData)
+        except ValueError:
+            return False
+        return published is not None and published.privkey_secret_id == secret_id
+
+    def publish_data(
+        self,
+        worker_config: str,
+        ca_cert: str | None = None,
+        server_cert: str | None = None,
+        s3_tls_ca_chain: str | None = None,
+        privkey_secret_id: str | None = None,
+        loki_endpoints: dict[str, str] | None = None,
+        charm_tracing_receivers: dict[str, str] | None = None,
+        workload_tracing_receivers: dict[str, str] | None = None,
+        remote_write_endpoints: list[RemoteWriteEndpoint] | None = None,
+        worker_labels: dict[str, str] | None = None,
+    ) -> None:
+        """Tell each worker application that has a role all of this; what is None is not offered (any more).
+
+        Writes no key whose value did not change, and nothing at all on a unit that is not the leader.
+        """
+        if not self._charm.unit.is_leader():
+            return
+        data = ClusterProviderAppData(
+            worker_config=worker_config,
+            ca_cert=ca_cert,
+            server_cert=server_cert,
+            s3_tls_ca_chain=s3_tls_ca_chain,
+            privkey_secret_id=privkey_secret_id,
+            loki_endpoints=loki_endpoints,
+            charm_tracing_receivers=charm_tracing_receivers,
+            workload_tracing_receivers=workload_tracing_receivers,
+            remote_write_endpoints=remote_write_endpoints,
+            worker_labels=worker_labels,
+        )
+        for worker in self._applications:
+            if worker.role:
+                ports = {"worker_ports": self._ports_of(worker.role)}
+                databags.save(worker.relation, self._charm.app, data.model_copy(update=ports))
+
+    def _ports_of(self, role: str) -> list[int] | None:
+        if self._worker_ports is None:
+            return None
+        return sorted({port for name in role.split(",") for port in self._worker_ports(name)})
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether any worker application is related, ready or not."""
+        return bool(self._relations)
+
+    def gather_addresses_by_role(self) -> dict[str, set[str]]:
+        """Role → the addresses of the units that have it. A role that nobody has gives an empty set."""
+        addresses: dict[str, set[str]] = collections.defaultdict(set)
+        for worker in self._applications:
+            for role in worker.roles:
+                addresses[role] |= {unit.data.address for unit in worker.units if unit.data}
+        return addresses
+
+    def gather_addresses(self) -> tuple[str, ...]:
+        """The addresses of all units that have a role, sorted."""
+        return tuple(sorted(set[str]().union(*self.gather_addresses_by_role().values())))
+
+    def gather_roles(self) -> dict[str, int]:
+        """Role → how many units have it, for each role that any has."""
+        roles: collections.Counter[str] = collections.Counter()
+        for worker in self._applications:
+            for role in worker.roles:
+                roles[role] += len(worker.units)
+        return {role: number for role, number in roles.items() if number}
+
+    def gather_topology(self) -> list[dict[str, str]]:
+        """`address`, `application`, `unit` and `charm_name` of each unit that published them, sorted."""
+        return [
+            {"address": unit.data.address, **unit.data.juju_topology.model_dump()}
+            for worker in self._applications
+            for unit in worker.units
+            if unit.data
+        ]
+
+    def get_address_from_role(self, role: str) -> str | None:
+        """The address of one unit that has this role, the same one as long as it has."""
+        return min(self.gather_addresses_by_role()[role], default=None)
+
+    def refused(self) -> dict[str, str]:
+        """Unit or application → what in its databag can't be read, and is left out everywhere else."""
+        _ = self._applications
+        return dict(self._refused)
+
+    @functools.cached_property
+    def _relations(self) -> list[ops.Relation]:
+        relations = (relation for relation in self.model.relations[self._endpoint] if relation.app)
+        return sorted(relations, key=lambda relation: relation.id)
+
+    @functools.cached_property
+    def _applications(self) -> list[_Application]:
+        return [self._read(relation) for relation in self._relations]
+
+    def _read(self, relation: ops.Relation) -> _Application:
+        role = self._read_role(relation)
+        units: list[_Unit] = []
+        for unit in sorted(relation.units, key=lambda unit: int(unit.name.rpartition("/")[2])):
+            try:
+                units.append(_Unit(unit.name, databags.load(relation, unit, ClusterRequirerUnitData)))
+            except ValueError as error:
+                self._refuse(unit.name, str(error))
+        return _Application(relation, role, self._expand(role), tuple(units))
+
+    def _read_role(self, relation: ops.Relation) -> str | None:
+        try:
+            data = databags.load(relation, relation.app, ClusterRequirerAppData)
+        except ValueError as error:
+            self._refuse(relation.app.name, str(error))
+            return None
+        names = [name.strip() for name in ((data and data.role) or "").split(",") if name.strip()]
+        known = [name for name in names if name in self._roles or name in self._meta_roles]
+        if unknown := sorted(set(names) - set(known)):
+            self._refuse(relation.app.name, f"role: this cluster has no {', '.join(unknown)}")
+        return ",".join(known) or None
+
+    def _expand(self, role: str | None) -> frozenset[str]:
+        names = role.split(",") if role else []
+        return frozenset[str]().union(*(self._meta_roles.get(name, (name,)) for name in names))
+
+    def _refuse(self, name: str, why: str) -> None:
+        logger.warning("what %s says over %s is left out: %s", name, self._endpoint, why)
+        self._refused[name] = why

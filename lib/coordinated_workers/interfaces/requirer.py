@@ -1,0 +1,247 @@
+"""The workers' side of the cluster relation."""
+
+import copy
+import functools
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import ops
+import pydantic
+import yaml
+
+from . import databags
+from .border import Host
+from .databags import (
+    ClusterRequirerAppData,
+    ClusterRequirerUnitData,
+    CoordinatorOffer,
+    RemoteWriteEndpoint,
+    WorkerTopology,
+)
+from .provider import DEFAULT_ENDPOINT_NAME
+
+if TYPE_CHECKING:
+    from cosl import JujuTopology
+
+logger = logging.getLogger(__name__)
+
+_HOST: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Host)
+# The C parser is ten times as fast, where PyYAML was built with it.
+_YamlLoader = cast("type[yaml.SafeLoader]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+class ClusterError(Exception):
+    """The base of this module's exceptions."""
+
+
+class DatabagAccessPermissionError(ClusterError):
+    """A unit that is not the leader was to write what only the leader can."""
+
+
+class TLSData(NamedTuple):
+    """What the coordinator says about TLS; each is PEM text, but for the secret's id."""
+
+    ca_cert: str | None
+    server_cert: str | None
+    privkey_secret_id: str | None
+    s3_tls_ca_chain: str | None
+
+
+class ConfigReceivedEvent(ops.EventBase):
+    """The coordinator has published a configuration."""
+
+    def __init__(self, handle: ops.Handle, config: dict[str, Any]):
+        super().__init__(handle)
+        self.config = config
+        """The workload's configuration."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the framework stores of this event."""
+        return {"config": yaml.safe_dump(self.config)}  # YAML has types, such as dates, that JSON has not
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Become the event that was stored."""
+        self.config = _parse(snapshot["config"])
+
+
+class ClusterRemovedEvent(ops.EventBase):
+    """The coordinator is gone, or has taken its configuration back."""
+
+
+class ClusterRequirerEvents(ops.ObjectEvents):
+    """The events of `ClusterRequirer`."""
+
+    config_received = ops.EventSource(ConfigReceivedEvent)
+    created = ops.EventSource(ops.RelationCreatedEvent)
+    removed = ops.EventSource(ClusterRemovedEvent)
+
+
+class ClusterRequirer(ops.Object):
+    """The workers' side.
+
+    Args:
+        charm: the worker's charm.
+        key: the name of this object among those of the charm, if it is not the endpoint's.
+        endpoint: the relation's name in charmcraft.yaml.
+    """
+
+    on = ClusterRequirerEvents()
+
+    def __init__(self, charm: ops.CharmBase, key: str | None = None, endpoint: str = DEFAULT_ENDPOINT_NAME):
+        super().__init__(charm, key or endpoint)
+        self._charm = charm
+        self._endpoint = endpoint
+        on = charm.on[endpoint]
+        self.framework.observe(on.relation_created, self._on_relation_created)
+        self.framework.observe(on.relation_changed, self._on_relation_changed)
+        self.framework.observe(on.relation_broken, self._on_relation_broken)
+
+    @functools.cached_property
+    def juju_topology(self) -> "JujuTopology":
+        """Who this unit is, for labels on telemetry."""
+        from cosl import JujuTopology
+
+        return JujuTopology.from_charm(self._charm)
+
+    @property
+    def relation(self) -> ops.Relation | None:
+        """The relation to the coordinator, if there is one: of several, the one that was there first."""
+        relations = (relation for relation in self.model.relations[self._endpoint] if relation.app)
+        return min(relations, key=lambda relation: relation.id, default=None)
+
+    def publish_unit_address(self, url: str) -> None:
+        """Tell the coordinator where this unit is, and who.
+
+        Args:
+            url: the unit's FQDN or IP address.
+
+        Raises:
+            ValueError: if it is neither.
+        """
+        address = _HOST.validate_python(url)
+        if relation := self.relation:
+            topology = WorkerTopology(
+                application=self._charm.app.name, unit=self._charm.unit.name, charm_name=self._charm.meta.name
+            )
+            data = ClusterRequirerUnitData(juju_topology=topology, address=address)
+            databags.save(relation, self._charm.unit, data)
+
+    def publish_app_roles(self, roles: Iterable[str]) -> None:
+        """Tell the coordinator the roles of this application; none takes them back.
+
+        Raises:
+            DatabagAccessPermissionError: if this unit is not the leader.
+        """
+        if not self._charm.unit.is_leader():
+            raise DatabagAccessPermissionError("only the leader publishes the application's roles")
+        if relation := self.relation:
+            data = ClusterRequirerAppData(role=",".join(roles) or None)
+            databags.save(relation, self._charm.app, data)
+
+    def is_published(self) -> bool:
+        """Whether this unit has told the coordinator all that it has to; the leader, the roles too."""
+        relation = self.relation
+        if relation is None:
+            return False
+        try:
+            unit_data = databags.load(relation, self._charm.unit, ClusterRequirerUnitData)
+            if unit_data is None or not self._charm.unit.is_leader():
+                return unit_data is not None
+            app_data = databags.load(relation, self._charm.app, ClusterRequirerAppData)
+        except ValueError:
+            return False
+        return bool(app_data and app_data.role)
+
+    def get_worker_config(self) -> dict[str, Any]:
+        """The workload's configuration; empty if there is none, or if it is not a mapping in YAML."""
+        return copy.deepcopy(self._config)
+
+    def get_worker_config_text(self) -> str | None:
+        """The workload's configuration as the coordinator wrote it."""
+        return self._offer.worker_config if self._offer else None
+
+    def get_worker_ports(self) -> tuple[int, ...] | None:
+        """The ports that the worker is to open; None if the coordinator does not say."""
+        return tuple(self._offer.worker_ports) if self._offer and self._offer.worker_ports else None
+
+    def get_loki_endpoints(self) -> dict[str, str]:
+        """Loki unit → the URL it takes logs at."""
+        return dict(self._offer.loki_endpoints or {}) if self._offer else {}
+
+    def get_tls_data(self, allow_none: bool = False) -> TLSData | None:
+        """Certificates, and where the private key is.
+
+        Args:
+            allow_none: return what there is, even if it is not enough for the workload to speak TLS.
+        """
+        if (offer := self._offer) is None:
+            return None
+        if not allow_none and not (offer.ca_cert and offer.server_cert and offer.privkey_secret_id):
+            return None
+        return TLSData(offer.ca_cert, offer.server_cert, offer.privkey_secret_id, offer.s3_tls_ca_chain)
+
+    def get_charm_tracing_receivers(self) -> dict[str, str]:
+        """Protocol → where the charm sends its traces."""
+        return dict(self._offer.charm_tracing_receivers or {}) if self._offer else {}
+
+    def get_workload_tracing_receivers(self) -> dict[str, str]:
+        """Protocol → where the workload sends its traces."""
+        return dict(self._offer.workload_tracing_receivers or {}) if self._offer else {}
+
+    def get_remote_write_endpoints(self) -> list[RemoteWriteEndpoint]:
+        """The backends that take the workload's metrics."""
+        return list(self._offer.remote_write_endpoints or []) if self._offer else []
+
+    def get_worker_labels(self) -> dict[str, str]:
+        """The labels that the worker is to put on its pods."""
+        return dict(self._offer.worker_labels or {}) if self._offer else {}
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why nothing of what the coordinator wrote can be used; None if it can, or if there is nothing."""
+        return self._received[1]
+
+    def refused(self) -> list[str]:
+        """What the coordinator wrote that can't be used, and why; empty when all is well."""
+        if self.unreadable:
+            return [self.unreadable]
+        return list(self._offer.refused) if self._offer else []
+
+    @property
+    def _offer(self) -> CoordinatorOffer | None:
+        return self._received[0]
+
+    @functools.cached_property
+    def _received(self) -> tuple[CoordinatorOffer | None, str | None]:
+        if (relation := self.relation) is None:
+            return None, None
+        try:
+            return databags.load(relation, relation.app, CoordinatorOffer), None
+        except ValueError as error:
+            logger.warning("what %s says over %s is left out: %s", relation.app.name, self._endpoint, error)
+            return None, str(error)
+
+    @functools.cached_property
+    def _config(self) -> dict[str, Any]:
+        return _parse(self.get_worker_config_text() or "")
+
+    def _on_relation_created(self, event: ops.RelationCreatedEvent) -> None:
+        self.on.created.emit(relation=event.relation, app=event.app, unit=event.unit)
+
+    def _on_relation_changed(self, _: ops.RelationChangedEvent) -> None:
+        if config := self.get_worker_config():
+            self.on.config_received.emit(config)
+        elif self.is_published() and not self.unreadable:
+            self.on.removed.emit()
+
+    def _on_relation_broken(self, _: ops.RelationBrokenEvent) -> None:
+        self.on.removed.emit()
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        config: object = yaml.load(text, _YamlLoader)  # noqa: S506  # it is a safe loader
+    except (yaml.YAMLError, RecursionError, ValueError):  # ValueError: what looks like a date but is none
+        return {}
+    return cast("dict[str, Any]", config) if isinstance(config, dict) else {}
