@@ -1,0 +1,45 @@
+"""Kubernetes objects of a service mesh: made out of policies, and kept as they should be.
+
+Importing this does not import lightkube; the first request does.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ._enforcement import Enforcement, enforcement
+from ._kubernetes import kubernetes_errors, kubernetes_problem
+from ._manager import PolicyResourceManager
+from ._owner import Owner, label_value
+from ._policies import Asked, authorization_policies, reconcile_policies, requested_by
+from ._reconcile import reconcile
+from ._result import Failure, ObjectRef, ReconcileResult
+
+if TYPE_CHECKING:
+    from ._kinds import AuthorizationPolicy, Gateway
+
+__all__ = [
+    "Asked",
+    "AuthorizationPolicy",
+    "Enforcement",
+    "Failure",
+    "Gateway",
+    "ObjectRef",
+    "Owner",
+    "PolicyResourceManager",
+    "ReconcileResult",
+    "authorization_policies",
+    "enforcement",
+    "kubernetes_errors",
+    "kubernetes_problem",
+    "label_value",
+    "reconcile",
+    "reconcile_policies",
+    "requested_by",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("AuthorizationPolicy", "Gateway"):
+        from . import _kinds
+
+        return getattr(_kinds, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,20 @@
+"""The kinds of other projects that the mesh is made of.
+
+Importing this module imports lightkube.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from lightkube import generic_resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# lightkube leaves the type of one of its parameters open.
+_kind = cast(
+    "Callable[[str, str, str, str], type[generic_resource.GenericNamespacedResource]]",
+    cast("Any", generic_resource).create_namespaced_resource,
+)
+
+AuthorizationPolicy = _kind("security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies")
+Gateway = _kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways")

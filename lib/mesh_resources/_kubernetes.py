@@ -1,0 +1,129 @@
+"""The requests to Kubernetes, and what its errors mean, whatever lightkube's version is.
+
+lightkube 0.17 speaks through httpx, 1.x through httpx2; the errors of one are not errors of the other.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ._result import Failure, ObjectRef
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from ._objects import Json, Resource
+
+Answer = TypeVar("Answer")
+
+_MESSAGE_LENGTH = 200
+_CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
+_MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
+
+
+def kubernetes_errors() -> tuple[type[Exception], ...]:
+    """Return what lightkube raises when Kubernetes refuses a request or can't be reached."""
+    from lightkube.core import generic_client
+
+    # Both versions know their transport under this name.
+    return (cast("Any", generic_client).httpx.HTTPError,)
+
+
+def list_objects(
+    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, str]
+) -> "list[Resource]":
+    """List the objects of a kind that carry labels, in one request; in all namespaces if none is given."""
+    from lightkube.core.resource import NamespacedResource
+
+    everywhere = "*" if issubclass(kind, NamespacedResource) else None
+    return list(_verbs(client).list(kind, namespace=namespace or everywhere, labels=dict(labels)))
+
+
+def apply_object(client: "Client", resource: "Resource", ref: ObjectRef, *, force: bool) -> "Resource":
+    """Create or change an object by server-side apply."""
+    return _verbs(client).apply(resource, namespace=ref.namespace, force=force)
+
+
+def patch_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, patch: "Json") -> "Resource":
+    """Change an object by a JSON merge patch."""
+    from lightkube.types import PatchType
+
+    return _verbs(client).patch(kind, ref.name, patch, namespace=ref.namespace, patch_type=PatchType.MERGE)
+
+
+def delete_object(client: "Client", kind: "type[Resource]", ref: ObjectRef) -> None:
+    """Delete an object."""
+    _verbs(client).delete(kind, ref.name, namespace=ref.namespace)
+
+
+def _verbs(client: "Client") -> Any:
+    # The overloads of lightkube's verbs want to know at type-checking time if a kind has namespaces.
+    return client
+
+
+def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answer | Failure":
+    """Make a request; what goes wrong comes back as a failure."""
+    try:
+        return request()
+    except Exception as error:  # a malformed answer makes lightkube raise nearly anything
+        return failure(error, ref, verb)
+
+
+def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
+    """Say what an error of a request was, in words."""
+    response = getattr(error, "response", None)
+    if response is None:
+        if isinstance(error, kubernetes_errors()):
+            return Failure(ref, verb, None, f"no answer from Kubernetes ({_one_line(error) or _name(error)})")
+        return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
+    code = int(response.status_code)
+    return Failure(ref, verb, code, _meaning(code, ref, verb, _one_line(error)))
+
+
+def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
+    missing_namespace = _MISSING_NAMESPACE.search(message)
+    conflict = _CONFLICTING_MANAGER.search(message)
+    if code in (401, 403):
+        return f"not allowed to {verb} {ref.kind}"
+    if code == 404 and verb == "list":
+        return f"{ref.kind} is not installed"
+    if code == 404 and missing_namespace:
+        return f"there is no model or namespace {missing_namespace.group(1)}"
+    if code == 404:
+        return "it does not exist"
+    if code == 409 and conflict:
+        return f"it belongs to {conflict.group(1)}, and was not taken over"
+    if code == 409:
+        return f"somebody else changed it at the same time ({message})"
+    if code == 429:
+        return "Kubernetes is overloaded"
+    if code in (400, 413, 422):
+        return f"refused as invalid ({message})"
+    return f"Kubernetes answered {code} ({message})"
+
+
+def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
+    """Say in one line what an operator is to do, or to know, about a request that failed.
+
+    Args:
+        problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
+        app: the name of the charm's application.
+    """
+    if isinstance(problem, Exception):
+        problem = failure(problem, ObjectRef("", None, ""), "")
+    if problem.code in (401, 403):
+        return f"Kubernetes refuses this charm: run `juju trust {app} --scope=cluster`"
+    if problem.code == 404 and problem.verb == "list":
+        return f"Kubernetes has no {problem.ref.kind}: deploy istio-k8s"
+    if problem.ref.name:
+        return f"{problem.ref}: {problem.reason}"
+    return problem.reason
+
+
+def _one_line(error: Exception) -> str:
+    line = " ".join(str(error).split())
+    return line if len(line) <= _MESSAGE_LENGTH else f"{line[:_MESSAGE_LENGTH]}…"
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__

@@ -1,0 +1,68 @@
+"""lightkube's objects as plain data: generic and typed ones, of any version, are read the same way."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from ._result import ObjectRef
+
+if TYPE_CHECKING:
+    from lightkube.core.resource import GlobalResource, NamespacedResource
+
+    Resource: TypeAlias = GlobalResource | NamespacedResource
+
+Json: TypeAlias = dict[str, Any]
+
+_DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAMESPACE = re.compile(_DNS_LABEL)
+_NAME = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*")
+
+
+def manifest(resource: "Resource") -> Json:
+    """Return the object as Kubernetes' JSON; not a copy where it is that already."""
+    if isinstance(resource, dict):
+        plain = cast("Json", resource)
+        if isinstance(plain.get("metadata"), dict):
+            return plain
+    return cast("Any", resource).to_dict()
+
+
+def from_manifest(kind: "type[Resource]", plain: Json) -> "Resource":
+    """Return an object of a kind made out of Kubernetes' JSON."""
+    return cast("Any", kind).from_dict(plain)
+
+
+def metadata(resource: "Resource") -> Json:
+    """Return the object's metadata as Kubernetes' JSON."""
+    return manifest(resource).get("metadata") or {}
+
+
+def annotations(resource: "Resource") -> Mapping[str, str]:
+    """Return the object's annotations."""
+    return metadata(resource).get("annotations") or {}
+
+
+def reference(resource: "Resource") -> ObjectRef:
+    """Return the object's name tag."""
+    own = metadata(resource)
+    return ObjectRef(kind_name(type(resource)), own.get("namespace"), own.get("name", ""))
+
+
+def can_exist(ref: ObjectRef) -> bool:
+    """Tell whether Kubernetes could have an object of that name; what it can't have must not get into a URL."""
+    in_place = ref.namespace is None or bool(_NAMESPACE.fullmatch(ref.namespace))
+    return in_place and len(ref.name) <= 253 and bool(_NAME.fullmatch(ref.name))
+
+
+def kind_name(kind: "type[Resource]") -> str:
+    """Return the kind's name as Kubernetes spells it."""
+    from lightkube.core.resource import api_info
+
+    return api_info(kind).resource.kind
+
+
+def is_namespaced(kind: "type[Resource]") -> bool:
+    """Tell whether objects of the kind live in namespaces."""
+    from lightkube.core.resource import NamespacedResource
+
+    return issubclass(kind, NamespacedResource)

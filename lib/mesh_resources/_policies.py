@@ -1,0 +1,190 @@
+"""Mesh policies as Istio's AuthorizationPolicies."""
+
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Set
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from charmlibs.interfaces.service_mesh import MeshPolicy
+
+from ._access import Access, Pair, access_of_policy, access_of_spec, spec
+from ._names import first_name, names, policy_name
+from ._objects import Json, annotations, manifest, metadata
+from ._owner import Owner
+from ._reconcile import reconcile
+from ._result import ReconcileResult
+
+if TYPE_CHECKING:
+    from lightkube import Client
+    from lightkube.generic_resource import GenericNamespacedResource
+
+    from ._objects import Resource
+
+_Place: TypeAlias = tuple[str, str]
+
+REQUESTED_BY = "charms.canonical.com/mesh.requested-by"
+DRY_RUN = "istio.io/dry-run"
+
+
+class Asked(NamedTuple):
+    """A policy, and the applications that ask for it."""
+
+    policy: MeshPolicy
+    by: Collection[str] = ()
+
+
+def reconcile_policies(
+    client: "Client",
+    asked: Iterable[Asked],
+    *,
+    labels: Mapping[str, str],
+    owner: Owner,
+    unreadable: Collection[str] = (),
+    dry_run: bool = False,
+    force: bool = True,
+    ignore_missing: bool = True,
+    write: bool = True,
+    timeout: float = 20.0,
+) -> ReconcileResult:
+    """Make the owner's AuthorizationPolicies allow what is asked for, and nothing else.
+
+    What is still asked for is allowed at each moment: a policy that changed is one update, and one that
+    replaces another is written before the other is deleted.
+
+    Args:
+        client: with a field manager, for server-side apply.
+        asked: all policies, and by whom each is asked for.
+        labels: select the owner's AuthorizationPolicies; see `Owner.labels`.
+        owner: whose they are.
+        unreadable: applications whose wishes can't be read now: what they last asked for stays.
+        dry_run: have waypoints record what they would refuse, and refuse nothing.
+        force: as in `reconcile`, like all that follow.
+        ignore_missing: see `reconcile`.
+        write: see `reconcile`.
+        timeout: see `reconcile`.
+    """
+    from ._kinds import AuthorizationPolicy
+
+    asked = list(asked)
+    return reconcile(
+        client,
+        lambda live: authorization_policies(
+            asked, owner=owner, live=live, unreadable=unreadable, dry_run=dry_run
+        ),
+        owned_by_labels=labels,
+        kinds=[AuthorizationPolicy],
+        owner=owner,
+        keep=lambda resource: _may_be_asked_by(resource, unreadable),
+        group=lambda resource: _group(resource, owner),
+        force=force,
+        ignore_missing=ignore_missing,
+        write=write,
+        timeout=timeout,
+    )
+
+
+def authorization_policies(
+    asked: Iterable[Asked],
+    *,
+    owner: Owner,
+    live: "Iterable[Resource]" = (),
+    unreadable: Collection[str] = (),
+    dry_run: bool = False,
+) -> "list[GenericNamespacedResource]":
+    """Turn policies into AuthorizationPolicies, one for all that say the same; sorted by namespace and name.
+
+    Which name a policy gets does not hang on what it allows. A live object keeps its name as long as what
+    it allows is asked for; others that are of the same target and source are overwritten; the rest gets new
+    names.
+
+    Args:
+        asked: the policies, and by whom each is asked for.
+        owner: whose the objects will be; names start with it.
+        live: the owner's objects as they are.
+        unreadable: applications whose wishes can't be read now: what they last asked for is not overwritten.
+        dry_run: mark the objects so that waypoints record what they would refuse, and refuse nothing.
+    """
+    from ._kinds import AuthorizationPolicy
+
+    asked_by: defaultdict[Access, set[str]] = defaultdict(set)
+    for policy, by in asked:
+        asked_by[access_of_policy(policy)].update(by)
+    present = {_place(resource): resource for resource in live}
+    result: list[GenericNamespacedResource] = []
+    for access, name in _named(asked_by.keys(), present, owner, unreadable).items():
+        by = set(asked_by[access])
+        if holder := present.get((access.pair.namespace, name)):
+            by |= requested_by(holder) & set(unreadable)
+        marks = {REQUESTED_BY: ",".join(sorted(by))} if by else {}
+        if dry_run:
+            marks[DRY_RUN] = "true"
+        own: Json = {"name": name, "namespace": access.pair.namespace, "annotations": marks}
+        result.append(AuthorizationPolicy.from_dict({"metadata": own, "spec": spec(access)}))
+    return sorted(result, key=_place)
+
+
+def requested_by(resource: "Resource") -> frozenset[str]:
+    """Return the applications that asked for what an AuthorizationPolicy allows."""
+    return frozenset(filter(None, annotations(resource).get(REQUESTED_BY, "").split(",")))
+
+
+def _named(
+    wanted: Set[Access],
+    present: "Mapping[_Place, Resource]",
+    owner: Owner,
+    unreadable: Collection[str],
+) -> dict[Access, str]:
+    allowed = {place: _access(resource) for place, resource in sorted(present.items(), key=itemgetter(0))}
+    holders: defaultdict[Access, list[str]] = defaultdict(list)
+    for (_, name), access in allowed.items():
+        if access and access in wanted:
+            holders[access].append(name)
+    # Where several objects allow the same, the one under a name of its own stays.
+    chosen = {
+        access: min(held, key=lambda name: first_name(name) != policy_name(owner, access.pair))
+        for access, held in holders.items()
+    }
+    homeless = sorted(wanted - chosen.keys())
+
+    own_names = {access.pair: policy_name(owner, access.pair) for access in homeless}
+    pairs = {(pair.namespace, name): pair for pair, name in own_names.items()}
+    used = {(access.pair.namespace, name) for access, name in chosen.items()}
+    spare: defaultdict[Pair, list[str]] = defaultdict(list)
+    for place, access in allowed.items():
+        namespace, name = place
+        pair = pairs.get((namespace, first_name(name))) or (access and access.pair)
+        if pair and place not in used and not _may_be_asked_by(present[place], unreadable):
+            spare[pair].append(name)
+
+    used |= present.keys()
+    for access in homeless:
+        namespace = access.pair.namespace
+        if left := spare[access.pair]:
+            chosen[access] = left.pop(0)
+        else:
+            free = (name for name in names(own_names[access.pair]) if (namespace, name) not in used)
+            chosen[access] = next(free)
+            used.add((namespace, chosen[access]))
+    return chosen
+
+
+def _place(resource: "Resource") -> "_Place":
+    own = metadata(resource)
+    return own["namespace"], own["name"]
+
+
+def _access(resource: "Resource") -> Access | None:
+    plain = manifest(resource)
+    return access_of_spec(plain["metadata"]["namespace"], plain.get("spec") or {})
+
+
+def _may_be_asked_by(resource: "Resource", unreadable: Collection[str]) -> bool:
+    """Tell whether one of the applications may want this; an older revision did not note who asked."""
+    by = requested_by(resource)
+    return bool(unreadable) and (not by or not by.isdisjoint(unreadable))
+
+
+def _group(resource: "Resource", owner: Owner) -> Hashable:
+    namespace, name = _place(resource)
+    access = _access(resource)
+    return namespace, policy_name(owner, access.pair) if access else first_name(name)

@@ -1,0 +1,212 @@
+"""Make the objects in Kubernetes what they should be, with as few requests as that takes."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from ._kubernetes import apply_object, delete_object, list_objects, patch_object
+from ._objects import Json, can_exist, from_manifest, is_namespaced, kind_name, manifest, metadata, reference
+from ._owner import OWNER, Owner
+from ._plan import Plan, missing, plan
+from ._requests import Request, Requester
+from ._result import Failure, ObjectRef, ReconcileResult
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from ._objects import Resource
+
+    Wanted: TypeAlias = Iterable[Resource] | Callable[[Sequence[Resource]], Iterable[Resource]]
+
+
+def reconcile(
+    client: "Client",
+    wanted: "Wanted",
+    *,
+    owned_by_labels: Mapping[str, str],
+    kinds: "Iterable[type[Resource]]",
+    namespaces: Iterable[str] | None = None,
+    owner: Owner | None = None,
+    keep: "Callable[[Resource], bool]" = lambda _: False,
+    group: "Callable[[Resource], Hashable]" = id,
+    force: bool = True,
+    ignore_missing: bool = True,
+    write: bool = True,
+    timeout: float = 20.0,
+) -> ReconcileResult:
+    """Make the owned objects the wanted ones, and write only what differs.
+
+    One list request a kind finds the owned objects. Then what differs is created and updated, several at a
+    time and by server-side apply; then what is not wanted is deleted. An object differs if some field of
+    the wanted one is not so, or if a field is still set that its writer no longer wants; what the server
+    added does not count. In an AuthorizationPolicy anything that is not wanted counts.
+
+    Nothing is raised for a request that fails: it is in the result's `failed`, and the rest is done. Of a
+    kind that can't be listed nothing is written. An object that is not owned, but has the name of a wanted
+    one, is a failure if it would have to be changed against another field manager's will: it is not taken
+    over.
+
+    Args:
+        client: with a field manager, for server-side apply.
+        wanted: the objects, with their names and namespaces; or what makes them, given the owned ones.
+        owned_by_labels: select the owned objects; written objects get them.
+        kinds: all kinds to look after, also those of which nothing is wanted any more.
+        namespaces: where to look for owned objects, a list request each; everywhere if None.
+        owner: whose the objects are; needed where the labels could be another application's too.
+        keep: an owned object that is not wanted stays if this is true of it.
+        group: objects of the same group replace each other: while a write of one fails, none is deleted.
+        force: set fields of owned objects also where another field manager has set them since.
+        ignore_missing: an object that is gone already, or of a kind that is not installed, counts as deleted.
+        write: False to have the result say what would be done, without doing it.
+        timeout: the seconds after which nothing more is tried, and the rest is failures.
+
+    Raises:
+        ValueError: if there are no labels to own objects by, or a wanted object is of none of the kinds.
+    """
+    if not owned_by_labels:
+        raise ValueError("without labels to own objects by, everybody's objects would be owned")
+    kinds_by_name = {kind_name(kind): kind for kind in kinds}
+    requester = Requester(timeout)
+
+    listed, failed = requester.make(_lists(client, kinds_by_name.values(), namespaces, owned_by_labels))
+    unlisted = {failure.ref.kind for failure in failed}
+    owned = {
+        reference(resource): resource
+        for request, resources in listed.items()
+        if request.kind not in unlisted
+        for resource in resources
+        if owner is None or owner.owns(resource)
+    }
+
+    resources = wanted(list(owned.values())) if callable(wanted) else wanted
+    marked = [_marked(resource, owned_by_labels, owner, client) for resource in resources]
+    wanted_by_ref = {reference(resource): resource for resource in marked}
+    wanted_kinds = {ref.kind for ref in wanted_by_ref}
+    if strangers := wanted_kinds - kinds_by_name.keys():
+        raise ValueError(f"{', '.join(sorted(strangers))} is wanted, but not among the kinds to look after")
+    if ignore_missing:
+        failed = [failure for failure in failed if failure.code != 404 or failure.ref.kind in wanted_kinds]
+
+    impossible = {ref for ref in wanted_by_ref if not can_exist(ref)}
+    failed += [
+        Failure(ref, "create", 422, "Kubernetes takes no such name or namespace") for ref in impossible
+    ]
+
+    todo = plan(
+        owned,
+        {
+            ref: resource
+            for ref, resource in wanted_by_ref.items()
+            if ref.kind not in unlisted and ref not in impossible
+        },
+        owned_by_labels,
+        keep,
+    )
+    if not write:
+        return _result(todo, owned, failed)
+
+    writer = _Writer(client, owned_by_labels, force)
+    written, refused = requester.make(
+        [writer.create(resource) for resource in todo.create.values()]
+        + [writer.update(resource) for resource in todo.update.values()]
+    )
+    unfinished = {group(wanted_by_ref[failure.ref]) for failure in refused}
+    held_back = [ref for ref in todo.delete if group(owned[ref]) in unfinished]
+    _, not_deleted = requester.make(
+        [writer.delete(type(owned[ref]), ref) for ref in todo.delete if ref not in held_back]
+    )
+    if ignore_missing:
+        not_deleted = [failure for failure in not_deleted if failure.code != 404]
+    return _result(
+        Plan(
+            create={ref: each for ref, each in todo.create.items() if ref in written},
+            update={ref: each for ref, each in todo.update.items() if ref in written},
+            delete=_without(todo.delete, held_back, [failure.ref for failure in not_deleted]),
+            keep=todo.keep + held_back,
+            unchanged=todo.unchanged,
+        ),
+        owned | written,
+        failed + refused + not_deleted,
+    )
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Makes the requests that write."""
+
+    client: "Client"
+    labels: Mapping[str, str]
+    force: bool
+
+    def create(self, resource: "Resource") -> "Request[Resource]":
+        ref = reference(resource)
+        return Request("create", ref, lambda: apply_object(self.client, resource, ref, force=False))
+
+    def update(self, resource: "Resource") -> "Request[Resource]":
+        ref = reference(resource)
+
+        def send() -> "Resource":
+            answer = apply_object(self.client, resource, ref, force=self.force)
+            # An apply leaves in place what another field manager has added.
+            patch = missing(answer, resource, self.labels) if self.force else None
+            if not patch:
+                return answer
+            patch.setdefault("metadata", {})["resourceVersion"] = metadata(answer)["resourceVersion"]
+            return patch_object(self.client, type(resource), ref, patch)
+
+        return Request("update", ref, send)
+
+    def delete(self, kind: "type[Resource]", ref: ObjectRef) -> Request[None]:
+        return Request("delete", ref, lambda: delete_object(self.client, kind, ref))
+
+
+def _lists(
+    client: "Client",
+    kinds: "Iterable[type[Resource]]",
+    namespaces: Iterable[str] | None,
+    labels: Mapping[str, str],
+) -> "list[Request[list[Resource]]]":
+    everywhere: list[str | None] = [None]
+    places = everywhere if namespaces is None else sorted(set(namespaces))
+    return [
+        Request(
+            "list",
+            ObjectRef(kind_name(kind), namespace, ""),
+            lambda kind=kind, namespace=namespace: list_objects(client, kind, namespace, labels),
+        )
+        for kind in kinds
+        for namespace in (places if is_namespaced(kind) else everywhere)
+    ]
+
+
+def _marked(
+    resource: "Resource", labels: Mapping[str, str], owner: Owner | None, client: "Client"
+) -> "Resource":
+    plain = manifest(resource)
+    own = plain["metadata"]
+    marks: Json = {"labels": {**(own.get("labels") or {}), **labels}}
+    if owner:
+        marks["annotations"] = {**(own.get("annotations") or {}), OWNER: owner.mark}
+    if is_namespaced(type(resource)) and not own.get("namespace"):
+        marks["namespace"] = client.namespace
+    return from_manifest(type(resource), {**plain, "metadata": {**own, **marks}})
+
+
+def _without(refs: Iterable[ObjectRef], *others: Iterable[ObjectRef]) -> list[ObjectRef]:
+    left_out = {ref for other in others for ref in other}
+    return [ref for ref in refs if ref not in left_out]
+
+
+def _result(
+    done: Plan, objects: "Mapping[ObjectRef, Resource]", failed: Iterable[Failure]
+) -> ReconcileResult:
+    gone = set(done.delete)
+    return ReconcileResult(
+        created=tuple(sorted(done.create)),
+        updated=tuple(sorted(done.update)),
+        deleted=tuple(sorted(done.delete)),
+        kept=tuple(sorted(done.keep)),
+        unchanged=done.unchanged,
+        failed=tuple(sorted(failed, key=lambda failure: failure.ref)),
+        live=tuple(resource for ref, resource in objects.items() if ref not in gone),
+    )

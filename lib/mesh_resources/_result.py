@@ -1,0 +1,57 @@
+"""What became of the objects that a reconcile was asked for."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._objects import Resource
+
+
+@dataclass(frozen=True, order=True)
+class ObjectRef:
+    """Names one object in Kubernetes, or all of one kind if the name is empty."""
+
+    kind: str
+    namespace: str | None
+    name: str
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {place}{self.name}".rstrip(" /")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One request that did not do what it was for."""
+
+    ref: ObjectRef
+    verb: str
+    """`list`, `create`, `update` or `delete`."""
+    code: int | None
+    """The HTTP status; None if there was no answer, or no request."""
+    reason: str
+    """Why, in words for people, without the object's name."""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.ref}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class ReconcileResult:
+    """What a reconcile wrote, left, and could not do; each tuple is sorted."""
+
+    created: tuple[ObjectRef, ...] = ()
+    updated: tuple[ObjectRef, ...] = ()
+    deleted: tuple[ObjectRef, ...] = ()
+    kept: tuple[ObjectRef, ...] = ()
+    """Owned and not wanted, but left for now: asked to be kept, or a write of their group failed."""
+    unchanged: int = 0
+    """How many objects were as wanted already."""
+    failed: tuple[Failure, ...] = ()
+    live: "tuple[Resource, ...]" = ()
+    """The owned objects as they are now, out of the list that was made and the answers to the writes."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written."""
+        return bool(self.created or self.updated or self.deleted)
