@@ -1,0 +1,20 @@
+"""A Kubernetes API held in memory, as true to the real one as the project's contract tests ask for."""
+
+from ._access import Access, Denial
+from ._api import LoggedRequest
+from ._controllers import Controller, Controllers
+from ._kinds import Kind
+from ._server import KubernetesServer
+from ._store import Change, Store
+
+__all__ = [
+    "Access",
+    "Change",
+    "Controller",
+    "Controllers",
+    "Denial",
+    "Kind",
+    "KubernetesServer",
+    "LoggedRequest",
+    "Store",
+]

@@ -1,0 +1,34 @@
+"""Those who answer to the objects of a cluster: what Kubernetes' own controllers and istiod would do."""
+
+from .._store import Store
+from ._base import Controller
+from ._cluster import GarbageCollector, NamespaceController, StatefulSetController
+from ._policies import PolicyStatusController
+from ._waypoints import WaypointController
+
+
+class Controllers:
+    """The controllers of a cluster, all running at first. `stop()` one to see what happens without it."""
+
+    def __init__(self, store: Store):
+        self.namespaces = NamespaceController(store)
+        """Empties namespaces that are deleted."""
+        self.garbage = GarbageCollector(store)
+        """Deletes what belonged to a deleted owner."""
+        self.stateful_sets = StatefulSetController(store)
+        """Replaces the pods of a StatefulSet when their template changes."""
+        self.waypoints = WaypointController(store)
+        """Deploys waypoints and says on their Gateways that they are ready."""
+        self.policies = PolicyStatusController(store)
+        """Says on each AuthorizationPolicy whether it is enforced."""
+
+
+__all__ = [
+    "Controller",
+    "Controllers",
+    "GarbageCollector",
+    "NamespaceController",
+    "PolicyStatusController",
+    "StatefulSetController",
+    "WaypointController",
+]

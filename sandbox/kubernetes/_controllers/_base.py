@@ -1,0 +1,43 @@
+"""What all controllers have in common."""
+
+from abc import ABC, abstractmethod
+
+from .._ownership import Writer
+from .._store import Change, Store
+
+
+class Controller(ABC):
+    """Somebody who answers to changes of objects with changes of others."""
+
+    manager: str
+    """The field manager as which it writes."""
+
+    def __init__(self, store: Store):
+        self.store = store
+        self._running = True
+        store.observe(self._observe)
+
+    def stop(self) -> None:
+        """See nothing from now on."""
+        self._running = False
+
+    def start(self) -> None:
+        """Go on, and catch up with how things are."""
+        self._running = True
+        self.catch_up()
+
+    def _observe(self, change: Change) -> None:
+        if self._running:
+            self.handle(change)
+
+    @abstractmethod
+    def handle(self, change: Change) -> None:
+        """Do what a change asks for."""
+
+    @abstractmethod
+    def catch_up(self) -> None:
+        """Do what was missed."""
+
+    def writer(self, api_version: str, subresource: str = "") -> Writer:
+        """Who this controller is to the objects that it writes."""
+        return Writer(self.manager, "Update", api_version, subresource)

@@ -1,0 +1,195 @@
+"""What istiod says on an AuthorizationPolicy: whether a waypoint or ztunnel enforces it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from .._json import Object, labels_of, mapping, sequence
+from .._kinds import AUTHORIZATION_POLICY, GATEWAY, NAMESPACE, SERVICE, Kind
+from .._patches import merge_patch
+from .._status import ApiError
+from .._store import Change, Store
+from ._base import Controller
+from ._waypoints import is_waypoint
+
+_HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    condition: str
+    enforced: bool
+    reason: str
+    message: str
+
+
+class PolicyStatusController(Controller):
+    """Writes on each policy the condition `WaypointAccepted` or `ZtunnelAccepted`."""
+
+    manager = "pilot-discovery"
+
+    def __init__(self, store: Store):
+        self._in_namespace: dict[str, set[str]] = defaultdict(set)
+        super().__init__(store)
+
+    def handle(self, change: Change) -> None:
+        metadata = change.object["metadata"]
+        if change.kind is AUTHORIZATION_POLICY:
+            names = self._in_namespace[metadata["namespace"]]
+            if change.new is None:
+                names.discard(metadata["name"])
+            else:
+                names.add(metadata["name"])
+                if change.old is None or change.old["spec"] != change.new["spec"]:
+                    self._judge(change.new)
+        elif change.kind is SERVICE and _came_or_changed_labels(change):
+            self._judge_namespace(metadata["namespace"])
+        elif change.kind is NAMESPACE and _came_or_changed_labels(change) and change.old:
+            self._judge_namespace(metadata["name"])
+        elif change.kind is GATEWAY and _ready(change.old) != _ready(change.new):
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        for policy in self.store.objects(AUTHORIZATION_POLICY):
+            self._in_namespace[policy["metadata"]["namespace"]].add(policy["metadata"]["name"])
+            self._judge(policy)
+
+    def _judge_namespace(self, namespace: str) -> None:
+        for name in sorted(self._in_namespace[namespace]):
+            if policy := self._find(AUTHORIZATION_POLICY, namespace, name):
+                self._judge(policy)
+
+    def _judge(self, policy: Object) -> None:
+        metadata, spec = policy["metadata"], mapping(policy.get("spec"))
+        targets = sequence(spec.get("targetRefs")) or ([spec["targetRef"]] if "targetRef" in spec else [])
+        verdict = (
+            self._waypoint_verdict(metadata["namespace"], targets) if targets else _ztunnel_verdict(spec)
+        )
+        condition = {
+            "type": verdict.condition,
+            "status": str(verdict.enforced),
+            "reason": verdict.reason,
+            "message": verdict.message,
+            "observedGeneration": str(metadata["generation"]),
+        }
+        said = sequence(mapping(policy.get("status")).get("conditions"))
+        if said and condition.items() <= said[0].items():
+            return
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        conditions = [condition | {"lastTransitionTime": now}]
+        self.store.patch(
+            AUTHORIZATION_POLICY,
+            metadata["namespace"],
+            metadata["name"],
+            lambda current: merge_patch(current, {"status": {"conditions": conditions}}),
+            subresource="status",
+            writer=self.writer(AUTHORIZATION_POLICY.api_version, "status"),
+        )
+
+    def _waypoint_verdict(self, namespace: str, targets: list[Object]) -> _Verdict:
+        verdicts = [self._target_verdict(namespace, target) for target in targets]
+        if len(verdicts) == 1:
+            return verdicts[0]
+        unbound = [
+            f"{target['kind']}.{target.get('group') or 'core'}:{namespace}/{target['name']}"
+            for target, verdict in zip(targets, verdicts, strict=True)
+            if not verdict.enforced
+        ]
+        enforced = len(unbound) < len(verdicts)
+        reason = "Invalid" if not enforced else "PartiallyInvalid" if unbound else "Accepted"
+        message = f"Invalid targetRefs: {', '.join(unbound)}" if unbound else ""
+        return _Verdict("WaypointAccepted", enforced, reason, message)
+
+    def _target_verdict(self, namespace: str, target: Object) -> _Verdict:
+        key = f"{namespace}/{target['name']}"
+        if target["kind"] == GATEWAY.name:
+            gateway = self._find(GATEWAY, namespace, target["name"])
+            if gateway and _ready(gateway):
+                return _Verdict("WaypointAccepted", True, "Accepted", f"bound to {key}")
+            return _Verdict("WaypointAccepted", False, "TargetNotFound", "not bound")
+        service = self._find(SERVICE, namespace, target["name"])
+        if service is None:
+            return _Verdict("WaypointAccepted", False, "TargetNotFound", f"Service {key} was not found")
+        waypoint = self._waypoint_of(service)
+        if waypoint is None:
+            message = f"Service {key} is not bound to a waypoint"
+            return _Verdict("WaypointAccepted", False, "AncestorNotBound", message)
+        return _Verdict("WaypointAccepted", True, "Accepted", f"bound to {waypoint}")
+
+    def _waypoint_of(self, service: Object) -> str | None:
+        """The ready waypoint that a Service's labels, or else its namespace's, name."""
+        if labels_of(service).get("gateway.istio.io/managed"):
+            return None
+        home = self._find(NAMESPACE, "", service["metadata"]["namespace"])
+        for labels in (labels_of(service), labels_of(home) if home else {}):
+            name = labels.get("istio.io/use-waypoint")
+            if name == "none":
+                return None
+            if name:
+                namespace = labels.get("istio.io/use-waypoint-namespace") or service["metadata"]["namespace"]
+                gateway = self._find(GATEWAY, namespace, name)
+                return f"{namespace}/{name}" if gateway and _serves(gateway, service) else None
+        return None
+
+    def _find(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        try:
+            return self.store.get(kind, namespace, name)
+        except ApiError:
+            return None
+
+
+def _came_or_changed_labels(change: Change) -> bool:
+    if change.old is None or change.new is None:
+        return True
+    return labels_of(change.old) != labels_of(change.new)
+
+
+def _ready(gateway: Object | None) -> bool:
+    if gateway is None or not is_waypoint(gateway):
+        return False
+    conditions = sequence(mapping(gateway.get("status")).get("conditions"))
+    return any(one["type"] == "Programmed" and one["status"] == "True" for one in conditions)
+
+
+def _serves(gateway: Object, service: Object) -> bool:
+    if not _ready(gateway):
+        return False
+    if labels_of(gateway).get("istio.io/waypoint-for", "service") not in ("service", "all"):
+        return False
+    if gateway["metadata"]["namespace"] == service["metadata"]["namespace"]:
+        return True
+    return any(
+        listener["allowedRoutes"]["namespaces"]["from"] == "All" for listener in gateway["spec"]["listeners"]
+    )
+
+
+def _ztunnel_verdict(spec: Object) -> _Verdict:
+    if (action := spec.get("action", "ALLOW")) not in ("ALLOW", "DENY"):
+        message = f"ztunnel does not support the {action} action"
+        return _Verdict("ZtunnelAccepted", False, "UnsupportedValue", message)
+    found = sorted(set(_http_attributes(spec)))
+    if not found:
+        return _Verdict("ZtunnelAccepted", True, "Accepted", "attached to ztunnel")
+    what = (
+        "Within an ALLOW policy, rules matching HTTP attributes are omitted."
+        if action == "ALLOW"
+        else "DENY policy with HTTP attributes is enforced without the HTTP rules."
+    )
+    message = (
+        f"ztunnel does not support HTTP attributes (found: {', '.join(found)}). In ambient mode you must use "
+        f"a waypoint proxy to enforce HTTP rules. {what} This will be more restrictive than requested."
+    )
+    return _Verdict("ZtunnelAccepted", True, "UnsupportedValue", message)
+
+
+def _http_attributes(spec: Object) -> Iterator[str]:
+    for rule in sequence(spec.get("rules")):
+        for to in sequence(rule.get("to")):
+            operation = mapping(to.get("operation"))
+            yield from (name for name in _HTTP_OPERATIONS if operation.get(name))
+        for origin in sequence(rule.get("from")):
+            source = mapping(origin.get("source"))
+            yield from (name for name in ("requestPrincipals", "notRequestPrincipals") if source.get(name))

@@ -1,0 +1,318 @@
+"""Who owns which field: server-side apply, and the managedFields that every other write leaves behind.
+
+A field set is a set of paths; a path is the elements that lead to a field, written as in `fieldsV1`:
+`f:NAME`, `k:{KEYS OF A LIST ITEM}`, `v:ITEM OF A SET`, and `.` for a list item or an object itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from ._json import Object, Value, is_object, sequence
+from ._schema import Schema
+from ._status import ApiError, Cause
+
+Path: TypeAlias = tuple[str, ...]
+FieldSet: TypeAlias = frozenset[Path]
+
+_EMPTY: FieldSet = frozenset()
+_NOBODYS: FieldSet = frozenset(
+    {("f:apiVersion",), ("f:kind",), ("f:metadata",)}
+    | {
+        ("f:metadata", f"f:{name}")
+        for name in (
+            *("name", "namespace", "uid", "resourceVersion", "generation", "selfLink"),
+            *("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"),
+        )
+    }
+)
+"""The server's own fields: nobody who writes an object owns them."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who writes, and by which way: each has fields of its own."""
+
+    manager: str
+    operation: str
+    """`Apply` or `Update`."""
+    api_version: str
+    subresource: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What tells two writers apart; one who applies stays the same over API versions."""
+        return (
+            self.manager,
+            self.operation,
+            "" if self.operation == "Apply" else self.api_version,
+            self.subresource,
+        )
+
+    def describe(self, time: str) -> str:
+        """The writer as a conflict names it."""
+        text = json.dumps(self.manager)
+        if self.subresource:
+            text += f' with subresource "{self.subresource}"'
+        if self.operation == "Update":
+            text += f" using {self.api_version} at {time}"
+        return text
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """The fields that one writer owns."""
+
+    writer: Writer
+    fields: FieldSet
+    time: str
+
+
+def owners(obj: Object) -> list[Ownership]:
+    """Read an object's managedFields."""
+    return [
+        Ownership(
+            Writer(entry["manager"], entry["operation"], entry["apiVersion"], entry.get("subresource", "")),
+            frozenset(_read(entry["fieldsV1"])),
+            entry["time"],
+        )
+        for entry in sequence(obj["metadata"].get("managedFields"))
+    ]
+
+
+def record(ownerships: Iterable[Ownership]) -> list[Object]:
+    """Write managedFields, those who apply first."""
+    entries: list[Object] = []
+    for ownership in sorted(ownerships, key=lambda one: (one.writer.operation, one.time, one.writer.manager)):
+        writer = ownership.writer
+        entry = {
+            "manager": writer.manager,
+            "operation": writer.operation,
+            "apiVersion": writer.api_version,
+            "time": ownership.time,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": _written(ownership.fields),
+        }
+        if writer.subresource:
+            entry["subresource"] = writer.subresource
+        entries.append(entry)
+    return entries
+
+
+def own_update(
+    old: Object | None, new: Object, schema: Schema, writer: Writer, time: str
+) -> tuple[Ownership, ...]:
+    """Who owns what after `writer` has made `old` into `new` by anything but server-side apply."""
+    before = owners(old) if old is not None else []
+    changes = _compare(old, new, schema)
+    changed = _owned(changes.added | changes.modified, writer)
+    mine = next((one for one in before if one.writer.identity == writer.identity), None)
+    kept = (mine.fields if mine else _EMPTY) - changes.removed
+    after = [
+        replace(one, fields=one.fields - changes.removed - changes.modified - changes.added)
+        for one in before
+        if one is not mine
+    ]
+    if changed:
+        after.append(Ownership(writer, kept | changed, time))
+    elif mine:
+        after.append(replace(mine, fields=kept))
+    return tuple(one for one in after if one.fields)
+
+
+def apply(
+    live: Object | None, config: Object, schema: Schema, writer: Writer, time: str, *, force: bool
+) -> tuple[Object, tuple[Ownership, ...]]:
+    """Server-side apply: the object as it becomes, and who owns what of it then.
+
+    Raises:
+        ApiError: another writer owns a field that would change, and `force` is not said (409).
+    """
+    before = owners(live) if live is not None else []
+    mine = next((one for one in before if one.writer.identity == writer.identity), None)
+    others = [one for one in before if one is not mine]
+    wanted = _owned(frozenset(_fields(config, schema)), writer)
+    merged = _merge(live or {}, config, schema)
+    if mine is not None:
+        still_owned = _with_parents(wanted.union(*(one.fields for one in others)))
+        gone = _with_parents(mine.fields) - still_owned - _NOBODYS
+        merged = _remove(merged, gone, schema)
+    changes = _compare(live, merged, schema)
+    if live is not None and not force:
+        _refuse_conflicts(others, changes.modified | changes.added)
+    written = changes.modified | changes.added | changes.removed
+    after = [one if not written else replace(one, fields=one.fields - written) for one in others]
+    if mine is not None and mine.fields == wanted and not written:
+        time = mine.time
+    after.append(Ownership(writer, wanted, time))
+    return merged, tuple(one for one in after if one.fields or one.writer == writer)
+
+
+def _refuse_conflicts(others: Sequence[Ownership], changed: FieldSet) -> None:
+    conflicts = [
+        (one.writer.describe(one.time), path) for one in others for path in sorted(one.fields & changed)
+    ]
+    if not conflicts:
+        return
+    causes = [
+        Cause("FieldManagerConflict", f"conflict with {owner}", _readable(path)) for owner, path in conflicts
+    ]
+    if len(conflicts) == 1:
+        said = f"1 conflict: {causes[0].message}: {causes[0].field}"
+    else:
+        lines: list[str] = []
+        for owner in sorted({owner for owner, _ in conflicts}):
+            lines.append(f"conflicts with {owner}:")
+            lines += [f"- {_readable(path)}" for who, path in conflicts if who == owner]
+        said = f"{len(conflicts)} conflicts: " + "\n".join(lines)
+    raise ApiError(409, "Conflict", f"Apply failed with {said}", causes=causes)
+
+
+def _readable(path: Path) -> str:
+    text = ""
+    for element in path:
+        form, _, rest = element.partition(":")
+        if form == "f":
+            text += f".{rest}"
+        elif form == "k":
+            keys: Object = json.loads(rest)
+            text += "[" + ",".join(f"{key}={json.dumps(value)}" for key, value in keys.items()) + "]"
+        elif form == "v":
+            text += f"[={rest}]"
+    return text
+
+
+def _owned(fields: FieldSet, writer: Writer) -> FieldSet:
+    """The part of a field set that a writer can own: status through its subresource, all else without."""
+    through_status = writer.subresource == "status"
+    return frozenset(path for path in fields - _NOBODYS if (path[0] == "f:status") == through_status)
+
+
+def _fields(value: Value, schema: Schema, path: Path = ()) -> Iterator[Path]:
+    """The fields that someone who applies `value` has an opinion on."""
+    if schema.is_leaf(value):
+        yield path
+    elif is_object(value):
+        for name, child in value.items():
+            if child == {}:
+                yield (*path, f"f:{name}")
+            yield from _fields(child, schema.of(name), (*path, f"f:{name}"))
+    else:
+        for item in value:
+            element = (*path, schema.item_key(item))
+            yield element
+            if is_object(item):
+                yield from _fields(item, schema.item, element)
+
+
+@dataclass(frozen=True)
+class _Changes:
+    added: FieldSet
+    removed: FieldSet
+    modified: FieldSet
+
+
+def _compare(old: Value, new: Value, schema: Schema) -> _Changes:
+    added: set[Path] = set()
+    removed: set[Path] = set()
+    modified: set[Path] = set()
+
+    def everything(value: Value, at: Schema, path: Path, into: set[Path]) -> None:
+        into.add(path)
+        if not at.is_leaf(value):
+            for element, child, below in _children(value, at):
+                everything(child, below, (*path, element), into)
+
+    def walk(before: Value, after: Value, at: Schema, path: Path) -> None:
+        if at.is_leaf(after) or at.is_leaf(before) or type(before) is not type(after):
+            if before != after:
+                modified.add(path)
+            return
+        olds = {element: (child, below) for element, child, below in _children(before, at)}
+        for element, child, below in _children(after, at):
+            if element in olds:
+                walk(olds.pop(element)[0], child, below, (*path, element))
+            else:
+                everything(child, below, (*path, element), added)
+        for element, (child, below) in olds.items():
+            everything(child, below, (*path, element), removed)
+
+    walk(old if old is not None else {}, new, schema, ())
+    return _Changes(frozenset(added), frozenset(removed), frozenset(modified))
+
+
+def _children(value: Value, schema: Schema) -> Iterator[tuple[str, Value, Schema]]:
+    if is_object(value):
+        for name, child in value.items():
+            yield f"f:{name}", child, schema.of(name)
+    else:
+        for item in value:
+            yield schema.item_key(item), item, schema.item
+
+
+def _merge(live: Value, config: Value, schema: Schema) -> Value:
+    if schema.is_leaf(config) or type(live) is not type(config):
+        return deepcopy(config)
+    if is_object(config):
+        merged: Object = dict(live)
+        for name, child in config.items():
+            merged[name] = _merge(merged[name], child, schema.of(name)) if name in merged else deepcopy(child)
+        return merged
+    wanted = {schema.item_key(item): item for item in config}
+    items: list[Value] = []
+    for item in live:
+        key = schema.item_key(item)
+        items.append(_merge(item, wanted.pop(key), schema.item) if key in wanted else item)
+    return items + [deepcopy(item) for item in wanted.values()]
+
+
+def _remove(value: Value, gone: FieldSet, schema: Schema) -> Value:
+    if not gone or schema.is_leaf(value):
+        return value
+    kept: list[tuple[str, Value]] = []
+    for element, child, below in _children(value, schema):
+        if (element,) in gone:
+            continue
+        inside = frozenset(path[1:] for path in gone if path[0] == element)
+        kept.append((element, _remove(child, inside, below)))
+    if is_object(value):
+        return {element.removeprefix("f:"): child for element, child in kept}
+    return [child for _, child in kept]
+
+
+def _with_parents(fields: FieldSet) -> FieldSet:
+    """A field set with the objects in which its fields are."""
+    parents = {
+        path[:length]
+        for path in fields
+        for length in range(1, len(path))
+        if path[length - 1].startswith("f:")
+    }
+    return fields | parents
+
+
+def _written(fields: FieldSet) -> Object:
+    """A field set as `fieldsV1`."""
+    tree: Object = {}
+    inner = {path[:length] for path in fields for length in range(1, len(path))}
+    for path in sorted(fields):
+        node = tree
+        for element in path:
+            node = node.setdefault(element, {})
+        if path in inner:
+            node["."] = {}
+    return tree
+
+
+def _read(tree: Mapping[str, Value], path: Path = ()) -> Iterator[Path]:
+    for element, below in tree.items():
+        if element == ".":
+            yield path
+        elif not below:
+            yield (*path, element)
+        else:
+            yield from _read(below, (*path, element))

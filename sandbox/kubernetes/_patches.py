@@ -1,0 +1,145 @@
+"""The kinds of patch besides server-side apply. Each returns a new value and leaves the old one alone."""
+
+import json
+from collections.abc import Sequence
+from copy import deepcopy
+
+from ._json import Object, Value, is_list, is_object, mapping, sequence
+from ._schema import Schema
+from ._status import ApiError, bad_request
+
+
+def merge_patch(old: Value, patch: Value) -> Value:
+    """JSON merge patch (RFC 7386): null removes, lists are replaced."""
+    if not is_object(patch):
+        return deepcopy(patch)
+    merged = dict(mapping(old))
+    for name, change in patch.items():
+        if change is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), change)
+    return merged
+
+
+def strategic_patch(old: Value, patch: Value, schema: Schema) -> Value:
+    """Strategic merge patch: as a merge patch, but lists that have a merge key are merged item by item."""
+    if is_object(patch):
+        return _strategic_object(mapping(old), patch, schema)
+    if is_list(patch):
+        return _strategic_list(sequence(old), patch, schema)
+    return patch
+
+
+def _strategic_object(old: Object, patch: Object, schema: Schema) -> Value:
+    directive = patch.get("$patch")
+    if directive == "delete":
+        return {}
+    if directive == "replace":
+        return deepcopy({name: value for name, value in patch.items() if name != "$patch"})
+    merged = dict(old)
+    if (kept := patch.get("$retainKeys")) is not None:
+        merged = {name: value for name, value in merged.items() if name in kept}
+    for name, change in patch.items():
+        if name.startswith("$deleteFromPrimitiveList/"):
+            target = name.partition("/")[2]
+            merged[target] = [item for item in sequence(merged.get(target)) if item not in change]
+        elif name.startswith("$"):
+            continue
+        elif change is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = strategic_patch(merged.get(name), change, schema.of(name))
+    return merged
+
+
+def _strategic_list(old: list[Value], patch: list[Value], schema: Schema) -> list[Value]:
+    if schema.unique:
+        return old + [item for item in patch if item not in old]
+    key = schema.merge_key
+    if not key or any(is_object(item) and item.get("$patch") == "replace" for item in patch):
+        return [deepcopy(item) for item in patch if item != {"$patch": "replace"}]
+    merged = list(old)
+    for change in patch:
+        if key not in change:
+            raise ApiError(
+                500, "InternalError", f"map: {json.dumps(change)} does not contain declared merge key: {key}"
+            )
+        at = next((index for index, item in enumerate(merged) if item.get(key) == change[key]), None)
+        if change.get("$patch") == "delete":
+            if at is not None:
+                del merged[at]
+        elif at is None:
+            merged.append(strategic_patch({}, change, schema.item))
+        else:
+            merged[at] = strategic_patch(merged[at], change, schema.item)
+    return merged
+
+
+def json_patch(old: Object, operations: Sequence[Object]) -> Object:
+    """JSON patch (RFC 6902).
+
+    Raises:
+        ApiError: an operation cannot be carried out (422), or is none (400).
+    """
+    document: Object = deepcopy(old)
+    for operation in operations:
+        try:
+            document = _operate(document, operation)
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            message = f"the server rejected our request due to an error in our request: {operation}"
+            raise ApiError(422, "Invalid", message) from error
+    return document
+
+
+def _operate(document: Value, operation: Object) -> Value:
+    name, path = operation["op"], _pointer(operation["path"])
+    if name in ("add", "replace"):
+        return _put(document, path, operation["value"], replace=name == "replace")
+    if name == "remove":
+        return _without(document, path)
+    if name in ("move", "copy"):
+        origin = _pointer(operation["from"])
+        value = deepcopy(_look_up(document, origin))
+        return _put(_without(document, origin) if name == "move" else document, path, value, replace=False)
+    if name == "test":
+        if _look_up(document, path) != operation["value"]:
+            raise ValueError(path)
+        return document
+    raise bad_request(f"unknown JSON patch operation: {name}")
+
+
+def _pointer(text: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
+
+
+def _step(value: Value, part: str) -> Value:
+    return value[int(part)] if is_list(value) else value[part]
+
+
+def _look_up(document: Value, path: Sequence[str]) -> Value:
+    for part in path:
+        document = _step(document, part)
+    return document
+
+
+def _put(document: Value, path: Sequence[str], value: Value, *, replace: bool) -> Value:
+    if not path:
+        return value
+    parent, last = _look_up(document, path[:-1]), path[-1]
+    if is_list(parent):
+        if replace:
+            parent[int(last)] = value
+        else:
+            parent.insert(len(parent) if last == "-" else int(last), value)
+    else:
+        if replace and last not in parent:
+            raise KeyError(last)
+        parent[last] = value
+    return document
+
+
+def _without(document: Value, path: Sequence[str]) -> Value:
+    parent, last = _look_up(document, path[:-1]), path[-1]
+    del parent[int(last) if is_list(parent) else last]
+    return document

@@ -1,0 +1,213 @@
+"""What the API knows about the fields of a kind: their types, their defaults, and how lists are merged."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ._json import Object, Value, is_list, is_object
+from ._status import Cause, invalid_value, required, unsupported
+
+Type = Literal["any", "object", "array", "string", "integer", "boolean"]
+
+_PYTHON_TYPES: Mapping[Type, type] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """What a value may be. Nothing said is nothing required: `ANY` takes everything."""
+
+    type: Type = "any"
+    fields: Mapping[str, Schema] = field(default_factory=dict[str, "Schema"])
+    """The fields of an object that are known."""
+    closed: bool = False
+    """Whether an object has no fields but the known ones; others are dropped."""
+    values: Schema | None = None
+    """What each value of a map is."""
+    items: Schema | None = None
+    """What each item of a list is."""
+    required: Sequence[str] = ()
+    default: Value = None
+    atomic: bool = False
+    """Whether server-side apply takes an object as one whole; lists without `keys` or `unique` always are."""
+    keys: Sequence[str] = ()
+    """The fields that tell the objects of a list apart in server-side apply."""
+    merge_key: str = ""
+    """The field that tells the objects of a list apart in a strategic merge patch."""
+    unique: bool = False
+    """Whether a list is a set of scalars."""
+    enum: Sequence[str] = ()
+    pattern: str = ""
+    min_length: int = 0
+    max_length: int | None = None
+    min_items: int = 0
+    max_items: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+
+    def of(self, name: str) -> Schema:
+        """What the field `name` of this object is."""
+        return self.fields.get(name) or self.values or ANY
+
+    @property
+    def item(self) -> Schema:
+        """What each item of this list is."""
+        return self.items or ANY
+
+    def is_leaf(self, value: Value) -> bool:
+        """Whether server-side apply takes `value` as one whole."""
+        if is_object(value):
+            return self.atomic
+        if is_list(value):
+            return not (self.keys or self.unique)
+        return True
+
+    def item_key(self, item: Value) -> str:
+        """What names this item of a list in a field set."""
+        if self.unique:
+            return "v:" + json.dumps(item, separators=(",", ":"))
+        named = {key: item.get(key, self.item.of(key).default) for key in self.keys}
+        known = {key: value for key, value in sorted(named.items()) if value is not None}
+        return "k:" + json.dumps(known, separators=(",", ":"))
+
+
+ANY = Schema()
+STRING = Schema(type="string")
+INTEGER = Schema(type="integer")
+BOOLEAN = Schema(type="boolean")
+LABELS = Schema(type="object", values=STRING)
+ATOMIC = Schema(type="object", atomic=True)
+
+
+def struct(
+    fields: Mapping[str, Schema], *, required: Sequence[str] = (), closed: bool = False, default: Value = None
+) -> Schema:
+    """An object with these fields, and others unless it is closed."""
+    return Schema(type="object", fields=fields, required=required, closed=closed, default=default)
+
+
+def keyed(items: Schema, *keys: str, merge_key: str = "") -> Schema:
+    """A list of objects that are told apart by some of their fields."""
+    return Schema(type="array", items=items, keys=keys, merge_key=merge_key or keys[0])
+
+
+def default_missing(value: Value, schema: Schema) -> None:
+    """Fill in, in place, what the schema says of fields that are missing."""
+    if is_object(value):
+        for name, child in schema.fields.items():
+            if child.default is not None and value.get(name) is None:
+                value[name] = deepcopy(child.default)
+        for name, item in value.items():
+            default_missing(item, schema.of(name))
+    elif is_list(value):
+        for item in value:
+            default_missing(item, schema.item)
+
+
+def drop_unknown(value: Value, schema: Schema) -> None:
+    """Take out, in place, the fields that a closed object does not have."""
+    if is_object(value):
+        for name in list(value):
+            if schema.closed and name not in schema.fields:
+                del value[name]
+            else:
+                drop_unknown(value[name], schema.of(name))
+    elif is_list(value):
+        for item in value:
+            drop_unknown(item, schema.item)
+
+
+def unknown_fields(value: Value, schema: Schema, path: str = "") -> Iterator[str]:
+    """The paths of the fields that closed objects do not have."""
+    if is_object(value):
+        for name, child in value.items():
+            if schema.closed and name not in schema.fields:
+                yield f"{path}.{name}"
+            else:
+                yield from unknown_fields(child, schema.of(name), f"{path}.{name}")
+    elif is_list(value):
+        for index, item in enumerate(value):
+            yield from unknown_fields(item, schema.item, f"{path}[{index}]")
+
+
+def problems(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
+    """What the schema has against a value."""
+    if schema.type != "any" and not _is_a(value, schema.type):
+        name = _type_of(value)
+        why = f'{path} in body must be of type {schema.type}: "{name}"'
+        yield Cause("FieldValueTypeInvalid", f'Invalid value: "{name}": {why}', path)
+    elif is_object(value):
+        yield from _object_problems(value, schema, path)
+    elif is_list(value):
+        yield from _list_problems(value, schema, path)
+    elif isinstance(value, str):
+        yield from _string_problems(value, schema, path)
+    elif isinstance(value, int):
+        yield from _integer_problems(value, schema, path)
+
+
+def _object_problems(value: Object, schema: Schema, path: str) -> Iterator[Cause]:
+    prefix = f"{path}." if path else ""
+    for name in schema.required:
+        if value.get(name) is None:
+            yield required(f"{prefix}{name}")
+    for name, item in value.items():
+        if item is not None:
+            yield from problems(item, schema.of(name), f"{prefix}{name}")
+
+
+def _list_problems(value: list[Value], schema: Schema, path: str) -> Iterator[Cause]:
+    if len(value) < schema.min_items:
+        yield invalid_value(path, len(value), f"{path} in body should have at least {schema.min_items} items")
+    if schema.max_items is not None and len(value) > schema.max_items:
+        message = f"Too many: {len(value)}: must have at most {schema.max_items} items"
+        yield Cause("FieldValueTooMany", message, path)
+    seen: set[str] = set()
+    for index, item in enumerate(value):
+        found = list(problems(item, schema.item, f"{path}[{index}]"))
+        yield from found
+        if not found and not schema.is_leaf(value):
+            key = schema.item_key(item)
+            if key in seen:
+                yield Cause("FieldValueDuplicate", f"Duplicate value: {key[2:]}", f"{path}[{index}]")
+            seen.add(key)
+
+
+def _string_problems(value: str, schema: Schema, path: str) -> Iterator[Cause]:
+    if schema.enum and value not in schema.enum:
+        yield unsupported(path, value, schema.enum)
+    if len(value) < schema.min_length:
+        yield invalid_value(path, value, f"{path} in body should be at least {schema.min_length} chars long")
+    if schema.max_length is not None and len(value) > schema.max_length:
+        message = f"Too long: may not be more than {schema.max_length} bytes"
+        yield Cause("FieldValueTooLong", message, path)
+    if schema.pattern and not re.search(schema.pattern, value):
+        yield invalid_value(path, value, f"{path} in body should match '{schema.pattern}'")
+
+
+def _integer_problems(value: int, schema: Schema, path: str) -> Iterator[Cause]:
+    if schema.minimum is not None and value < schema.minimum:
+        why = f"{path} in body should be greater than or equal to {schema.minimum}"
+        yield invalid_value(path, value, why)
+    if schema.maximum is not None and value > schema.maximum:
+        yield invalid_value(path, value, f"{path} in body should be less than or equal to {schema.maximum}")
+
+
+def _is_a(value: Value, kind: Type) -> bool:
+    if kind == "integer" and isinstance(value, bool):
+        return False
+    return isinstance(value, _PYTHON_TYPES[kind])
+
+
+def _type_of(value: Value) -> str:
+    return next((name for name in _PYTHON_TYPES if _is_a(value, name)), "null" if value is None else "number")

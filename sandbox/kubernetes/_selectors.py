@@ -1,0 +1,75 @@
+"""Label and field selectors, as they are written in a request's query."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from ._json import Object
+from ._status import bad_request
+
+Predicate: TypeAlias = Callable[[Mapping[str, str]], bool]
+
+_KEY = r"[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?"
+_TERM = re.compile(
+    rf"""\s*(?:
+        !\s*(?P<absent>{_KEY})
+      | (?P<set_key>{_KEY})\s+(?P<set_op>in|notin)\s*\((?P<values>[^()]*)\)
+      | (?P<key>{_KEY})\s*(?P<op>==|=|!=)\s*(?P<value>[^,\s]*)
+      | (?P<present>{_KEY})
+    )\s*(?:,|$)""",
+    re.VERBOSE,
+)
+
+
+def label_selector(text: str) -> Predicate:
+    """Read a label selector, equality-based and set-based.
+
+    Raises:
+        ApiError: the selector cannot be parsed (400).
+    """
+    terms: list[Predicate] = []
+    position = 0
+    while position < len(text):
+        match = _TERM.match(text, position)
+        if match is None:
+            raise bad_request(f'unable to parse requirement: found "{text[position:]}", expected: identifier')
+        terms.append(_label_term(match))
+        position = match.end()
+    return lambda labels: all(term(labels) for term in terms)
+
+
+def _label_term(match: re.Match[str]) -> Predicate:
+    said = match.groupdict()
+    if key := said["absent"]:
+        return lambda labels: key not in labels
+    if key := said["present"]:
+        return lambda labels: key in labels
+    if key := said["set_key"]:
+        values = {value.strip() for value in said["values"].split(",")}
+        if said["set_op"] == "in":
+            return lambda labels: labels.get(key) in values
+        return lambda labels: labels.get(key) not in values
+    key, wanted = said["key"], said["value"]
+    if said["op"] == "!=":
+        return lambda labels: labels.get(key) != wanted
+    return lambda labels: labels.get(key) == wanted
+
+
+def field_selector(text: str) -> Callable[[Object], bool]:
+    """Read a field selector on an object's name and namespace.
+
+    Raises:
+        ApiError: another field, or a selector that cannot be parsed (400).
+    """
+    terms: list[tuple[str, bool, str]] = []
+    for term in filter(None, text.split(",")):
+        match = re.fullmatch(r"([^=!]+)(==|=|!=)(.*)", term)
+        if match is None:
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
+        field, operator, value = match.groups()
+        if field not in ("metadata.name", "metadata.namespace"):
+            raise bad_request(f"field label not supported: {field}")
+        terms.append((field.removeprefix("metadata."), operator != "!=", value))
+    return lambda obj: all(
+        (obj["metadata"].get(name, "") == value) == wanted for name, wanted, value in terms
+    )

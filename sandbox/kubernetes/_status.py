@@ -1,0 +1,98 @@
+"""The Status bodies with which the API refuses a request, worded as a real API server words them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ._json import Object
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing that is wrong with an object."""
+
+    reason: str
+    message: str
+    field: str
+
+
+def invalid_value(field: str, value: object, why: str) -> Cause:
+    """A field that holds something it may not hold."""
+    return Cause("FieldValueInvalid", f"Invalid value: {json.dumps(value, ensure_ascii=False)}: {why}", field)
+
+
+def required(field: str, why: str = "") -> Cause:
+    """A field that is missing."""
+    return Cause("FieldValueRequired", f"Required value: {why}" if why else "Required value", field)
+
+
+def unsupported(field: str, value: object, supported: Sequence[str]) -> Cause:
+    """A field that holds none of the words that it takes."""
+    words = ", ".join(json.dumps(word) for word in supported)
+    message = f"Unsupported value: {json.dumps(value)}: supported values: {words}"
+    return Cause("FieldValueNotSupported", message, field)
+
+
+def forbidden_change(field: str, why: str) -> Cause:
+    """A field that may not be set, or not any more."""
+    return Cause("FieldValueForbidden", f"Forbidden: {why}", field)
+
+
+class ApiError(Exception):
+    """A request that the API refuses."""
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        resource: str = "",
+        group: str = "",
+        name: str = "",
+        causes: Sequence[Cause] = (),
+        details: bool = True,
+    ):
+        super().__init__(message)
+        self.code = code
+        self._reason = reason
+        self._details: Object | None = None
+        if details:
+            said = {"name": name, "group": group, "kind": resource}
+            self._details = {key: value for key, value in said.items() if value}
+            if causes:
+                self._details["causes"] = [vars(cause) for cause in causes]
+
+    def body(self) -> Object:
+        """The Status object that tells the client."""
+        status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        status |= {"message": str(self), "reason": self._reason}
+        if self._details is not None:
+            status["details"] = self._details
+        return status | {"code": self.code}
+
+
+class UnknownPathError(Exception):
+    """A path that no API serves; the answer to it is plain text, not a Status."""
+
+
+def bad_request(message: str) -> ApiError:
+    """400: the request cannot be understood."""
+    return ApiError(400, "BadRequest", message, details=False)
+
+
+def unauthorized() -> ApiError:
+    """401: nobody knows the bearer of this token."""
+    return ApiError(401, "Unauthorized", "Unauthorized", details=False)
+
+
+def unknown_resource() -> ApiError:
+    """404: the API group is served, but not this resource of it."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource")
+
+
+def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
+    """415: a body, or a kind of patch, that this resource does not take."""
+    types = ", ".join(accepted)
+    message = f"the body of the request was in an unknown format - accepted media types include: {types}"
+    return ApiError(415, "UnsupportedMediaType", message, details=False)
