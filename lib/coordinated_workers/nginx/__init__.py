@@ -1,0 +1,40 @@
+"""A coordinator's nginx: what it is to do, the configuration that says so, and the container it runs in."""
+
+from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port, is_ip
+from ._config import (
+    NginxConfig,
+    NginxLocationConfig,
+    NginxLocationModifier,
+    NginxMapConfig,
+    NginxTracingConfig,
+    NginxUpstream,
+)
+from ._paths import CA_CERT_PATH, CERT_PATH, KEY_PATH, NGINX_CONFIG
+from ._platform import NginxPlatform, is_ipv6_enabled
+from ._workload import DEFAULT_OPTIONS, Nginx, NginxMappingOverrides, NginxOptions, NginxPrometheusExporter
+
+__all__ = [
+    "CA_CERT_PATH",
+    "CERT_PATH",
+    "DEFAULT_OPTIONS",
+    "KEY_PATH",
+    "NGINX_CONFIG",
+    "BackendURL",
+    "Nginx",
+    "NginxConfig",
+    "NginxLocationConfig",
+    "NginxLocationModifier",
+    "NginxMapConfig",
+    "NginxMappingOverrides",
+    "NginxOptions",
+    "NginxPlatform",
+    "NginxPrometheusExporter",
+    "NginxTracingConfig",
+    "NginxUpstream",
+    "NginxValueError",
+    "Refusal",
+    "check_host",
+    "check_port",
+    "is_ip",
+    "is_ipv6_enabled",
+]

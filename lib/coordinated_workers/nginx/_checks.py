@@ -1,0 +1,141 @@
+"""What text must be to stand at its place in nginx.conf.
+
+The template quotes all that it shows, so that no text can add a directive. What is checked here is
+that a text means what its place needs: a host is a host, and a URL leads to one.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_SHOWN = 60
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*"
+)
+_URL_PATH = re.compile(r"(?:/[A-Za-z0-9._~+=:@,-]*)*")
+_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+class NginxValueError(ValueError):
+    """A text is not what nginx.conf needs at its place; the message says which text, and what was needed."""
+
+    def __init__(self, needed: str, text: object):
+        shown = str(text)
+        if len(shown) > _SHOWN:
+            shown = shown[:_SHOWN] + "…"
+        super().__init__(f"{shown!r} is not {needed}")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that was left out of nginx.conf, and why; `str()` is a line for people."""
+
+    what: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class BackendURL:
+    """A URL whose parts are known to fit in nginx.conf."""
+
+    host: str
+    port: int
+    tls: bool
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """The host as an HTTP client names it; the port only if it is not the scheme's own."""
+        host = f"[{self.host}]" if is_ipv6(self.host) else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+    @classmethod
+    def parse(cls, url: str, tls: bool = False) -> "BackendURL":
+        """Take a URL apart.
+
+        Args:
+            url: A URL of http or https; or `host:port`, as gRPC has it.
+            tls: Whether a URL without scheme means TLS.
+
+        Raises:
+            NginxValueError: if it is none that nginx could pass requests on to. What may be a password in it
+                is not repeated.
+        """
+        if "@" in url:
+            raise NginxValueError("a URL without credentials", url.rpartition("@")[2])
+        # urlsplit drops some control characters silently, so they are looked for before
+        if not re.fullmatch(r"[!-~]+", url):
+            raise NginxValueError("a URL", url)
+        try:
+            parts = urlsplit(url if "://" in url else f"//{url}")
+            port = parts.port
+        except ValueError as error:
+            raise NginxValueError("a URL", url) from error
+        if parts.scheme not in ("http", "https", ""):
+            raise NginxValueError("a URL of http or https", url)
+        if parts.query or parts.fragment or not _URL_PATH.fullmatch(parts.path):
+            raise NginxValueError("a URL of a host and a plain path", url)
+        if parts.scheme:
+            tls = parts.scheme == "https"
+        elif port is None:
+            raise NginxValueError("a URL with a scheme or a port", url)
+        return cls(
+            host=check_host(parts.hostname or ""),
+            port=check_port((443 if tls else 80) if port is None else port),
+            tls=tls,
+            path=parts.path,
+        )
+
+
+def is_ip(host: str) -> bool:
+    """Whether the host is an address, which needs no resolving."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_ipv6(host: str) -> bool:
+    """Whether the host is an address that is written in brackets before a port."""
+    return ":" in host and is_ip(host)
+
+
+def check_host(text: object) -> str:
+    """`text`, if it is a host name or an IP address."""
+    if isinstance(text, str) and "%" not in text and (_HOST_NAME.fullmatch(text) or is_ip(text)):
+        return text
+    raise NginxValueError("a host name or an IP address", text)
+
+
+def check_port(number: object) -> int:
+    """`number`, if it is the number of a TCP port."""
+    if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 65536:
+        return number
+    raise NginxValueError("a port", number)
+
+
+def check_word(text: str, needed: str) -> str:
+    """`text`, if it is letters, digits, dots, dashes and underscores."""
+    if _WORD.fullmatch(text):
+        return text
+    raise NginxValueError(needed, text)
+
+
+def check_line(text: str, needed: str) -> str:
+    """`text`, if it has no control characters, such as the end of a line."""
+    if _CONTROL.search(text):
+        raise NginxValueError(needed, text)
+    return text
+
+
+def check_path(text: str, needed: str) -> str:
+    """`text`, if it is one line that starts with a slash."""
+    if text.startswith("/"):
+        return check_line(text, needed)
+    raise NginxValueError(needed, text)
