@@ -39,6 +39,7 @@ def reconcile_policies(
     *,
     labels: Mapping[str, str],
     owner: Owner,
+    also: "Iterable[GenericNamespacedResource]" = (),
     unreadable: Collection[str] = (),
     dry_run: bool = False,
     force: bool = True,
@@ -56,6 +57,7 @@ def reconcile_policies(
         asked: all policies, and by whom each is asked for.
         labels: select the owner's AuthorizationPolicies; see `Owner.labels`.
         owner: whose they are.
+        also: AuthorizationPolicies that are wanted too, which say what no policy can.
         unreadable: applications whose wishes can't be read now: what they last asked for stays.
         dry_run: have waypoints record what they would refuse, and refuse nothing.
         force: as in `reconcile`, like all that follow.
@@ -65,12 +67,13 @@ def reconcile_policies(
     """
     from ._kinds import AuthorizationPolicy
 
-    asked = list(asked)
+    asked, also = list(asked), list(also)
     return reconcile(
         client,
-        lambda live: authorization_policies(
-            asked, owner=owner, live=live, unreadable=unreadable, dry_run=dry_run
-        ),
+        lambda live: [
+            *authorization_policies(asked, owner=owner, live=live, unreadable=unreadable, dry_run=dry_run),
+            *also,
+        ],
         owned_by_labels=labels,
         kinds=[AuthorizationPolicy],
         owner=owner,

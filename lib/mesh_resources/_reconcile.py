@@ -103,7 +103,7 @@ def reconcile(
         keep,
     )
     if not write:
-        return _result(todo, owned, failed)
+        return _result(todo, owned, owned, failed)
 
     writer = _Writer(client, owned_by_labels, force)
     written, refused = requester.make(
@@ -125,6 +125,7 @@ def reconcile(
             keep=todo.keep + held_back,
             unchanged=todo.unchanged,
         ),
+        owned,
         owned | written,
         failed + refused + not_deleted,
     )
@@ -198,7 +199,10 @@ def _without(refs: Iterable[ObjectRef], *others: Iterable[ObjectRef]) -> list[Ob
 
 
 def _result(
-    done: Plan, objects: "Mapping[ObjectRef, Resource]", failed: Iterable[Failure]
+    done: Plan,
+    before: "Mapping[ObjectRef, Resource]",
+    objects: "Mapping[ObjectRef, Resource]",
+    failed: Iterable[Failure],
 ) -> ReconcileResult:
     gone = set(done.delete)
     return ReconcileResult(
@@ -208,5 +212,6 @@ def _result(
         kept=tuple(sorted(done.keep)),
         unchanged=done.unchanged,
         failed=tuple(sorted(failed, key=lambda failure: failure.ref)),
+        before=tuple(before.values()),
         live=tuple(resource for ref, resource in objects.items() if ref not in gone),
     )

@@ -48,6 +48,8 @@ class ReconcileResult:
     unchanged: int = 0
     """How many objects were as wanted already."""
     failed: tuple[Failure, ...] = ()
+    before: "tuple[Resource, ...]" = ()
+    """The owned objects as they were found."""
     live: "tuple[Resource, ...]" = ()
     """The owned objects as they are now, out of the list that was made and the answers to the writes."""
 
