@@ -1,0 +1,159 @@
+"""A charm's pods join the mesh and leave it, in a Kubernetes API over HTTP."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import ops
+import pytest
+from lightkube import Client, KubeConfig
+from lightkube.models.apps_v1 import StatefulSetSpec
+from lightkube.models.core_v1 import PodTemplateSpec, ServicePort, ServiceSpec
+from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
+from lightkube.resources.apps_v1 import StatefulSet
+from lightkube.resources.core_v1 import Namespace, Service
+from ops import testing
+
+from charmlibs.interfaces.service_mesh import ServiceMeshConsumer
+from sandbox.kubernetes import KubernetesServer
+
+META = {"name": "web", "requires": {"service-mesh": {"interface": "service_mesh", "limit": 1}}}
+JUJU = {"app.kubernetes.io/name": "web"}
+MESH = {"istio.io/dataplane-mode": "ambient"}
+
+
+class Web(ops.CharmBase):
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.mesh = ServiceMeshConsumer(self)
+        framework.observe(self.on.collect_unit_status, self._on_collect_unit_status)
+
+    def _on_collect_unit_status(self, event: ops.CollectStatusEvent):
+        event.add_status(ops.ActiveStatus())
+
+
+@pytest.fixture
+def server() -> Iterator[KubernetesServer]:
+    with KubernetesServer() as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A client of a model with the application `web`; the charm finds the same API."""
+    kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    client = Client(KubeConfig.from_file(kubeconfig), namespace="m", field_manager="test")
+    client.create(Namespace(metadata=ObjectMeta(name="m")))
+    template = PodTemplateSpec(metadata=ObjectMeta(labels=dict(JUJU)))
+    spec = StatefulSetSpec(selector=LabelSelector(matchLabels=JUJU), serviceName="web", template=template)
+    client.create(StatefulSet(metadata=ObjectMeta(name="web"), spec=spec))
+    metadata = ObjectMeta(name="web", labels=dict(JUJU))
+    client.create(Service(metadata=metadata, spec=ServiceSpec(ports=[ServicePort(port=80)])))
+    server.requests.clear()
+    return client
+
+
+@pytest.fixture
+def ctx() -> testing.Context[Web]:
+    return testing.Context(Web, META)
+
+
+def state(*relations: testing.Relation, leader: bool = True) -> testing.State:
+    return testing.State(leader=leader, relations=relations, model=testing.Model("m"))
+
+
+def mesh(labels: object = MESH) -> testing.Relation:
+    text = labels if isinstance(labels, str) else json.dumps(labels)
+    return testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data={"labels": text})
+
+
+def pod_labels(client: Client) -> dict[str, str]:
+    spec = client.get(StatefulSet, "web").spec
+    assert spec and spec.template.metadata
+    return spec.template.metadata.labels or {}
+
+
+@pytest.mark.usefixtures("server")
+def test_the_pods_join_when_the_mesh_says_how(ctx: testing.Context[Web], client: Client):
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    assert pod_labels(client) == {**JUJU, **MESH}
+    assert out.unit_status == ops.ActiveStatus()
+
+
+@pytest.mark.parametrize("event", ["leader_elected", "config_changed", "upgrade_charm"])
+def test_pods_that_lost_their_labels_join_again_after(ctx: testing.Context[Web], client: Client, event: str):
+    ctx.run(getattr(ctx.on, event)(), state(mesh()))
+    assert pod_labels(client) == {**JUJU, **MESH}
+
+
+def test_the_pods_leave_when_the_relation_is_broken(ctx: testing.Context[Web], client: Client):
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    ctx.run(ctx.on.relation_broken(relation), out)
+    assert pod_labels(client) == JUJU
+
+
+def test_the_pods_leave_when_the_mesh_takes_its_labels_back(ctx: testing.Context[Web], client: Client):
+    relation = mesh()
+    ctx.run(ctx.on.relation_changed(relation), state(relation))
+    without = mesh({})
+    ctx.run(ctx.on.relation_changed(without), state(without))
+    assert pod_labels(client) == JUJU
+
+
+def test_a_unit_that_is_not_the_leader_asks_kubernetes_nothing(
+    ctx: testing.Context[Web], client: Client, server: KubernetesServer
+):
+    relation = mesh()
+    ctx.run(ctx.on.relation_changed(relation), state(relation, leader=False))
+    ctx.run(ctx.on.relation_broken(relation), state(relation, leader=False))
+    assert server.requests == []
+
+
+def test_a_charm_without_a_mesh_asks_kubernetes_nothing(
+    ctx: testing.Context[Web], client: Client, server: KubernetesServer
+):
+    for event in (ctx.on.config_changed(), ctx.on.leader_elected(), ctx.on.update_status()):
+        ctx.run(event, state())
+    assert server.requests == []
+
+
+def test_labels_that_can_not_be_read_leave_the_pods_in_the_mesh(ctx: testing.Context[Web], client: Client):
+    relation = mesh()
+    ctx.run(ctx.on.relation_changed(relation), state(relation))
+    unreadable = mesh("{")
+    out = ctx.run(ctx.on.relation_changed(unreadable), state(unreadable))
+    assert pod_labels(client) == {**JUJU, **MESH}
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert "labels of the mesh can't be read" in out.unit_status.message
+
+
+def test_without_trust_the_status_says_how_to_give_it_and_the_next_look_heals(
+    ctx: testing.Context[Web], client: Client, server: KubernetesServer
+):
+    relation = mesh()
+    server.access.deny(resources=["configmaps"])
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert "juju trust web --scope=cluster" in out.unit_status.message
+
+    out = ctx.run(ctx.on.start(), out)
+    assert isinstance(out.unit_status, ops.BlockedStatus), "still so, though nothing was tried"
+
+    server.access.restore()
+    out = ctx.run(ctx.on.update_status(), out)
+    assert out.unit_status == ops.ActiveStatus()
+    assert pod_labels(client) == {**JUJU, **MESH}
+
+
+def test_an_api_that_does_not_answer_is_a_status_and_no_error(
+    ctx: testing.Context[Web], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with KubernetesServer() as gone:
+        monkeypatch.setenv("KUBECONFIG", str(gone.write_kubeconfig(tmp_path / "kubeconfig")))
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert "update-status" in out.unit_status.message

@@ -1,0 +1,37 @@
+"""The library under the name by which charms fetch it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import charmlibs.interfaces.service_mesh
+import charms.istio_beacon_k8s.v0.service_mesh as published
+import mesh_resources
+
+LIB = Path(__file__).parents[3] / "lib"
+
+
+def test_it_gives_all_that_charms_use_from_one_import():
+    for name in published.__all__:
+        home = mesh_resources if name == "PolicyResourceManager" else charmlibs.interfaces.service_mesh
+        assert getattr(published, name) is getattr(home, name)
+
+
+@pytest.mark.parametrize("name", charmlibs.interfaces.service_mesh.__all__)
+def test_nothing_that_charms_use_is_missing(name: str):
+    assert name == "kubernetes_errors" or name in published.__all__
+
+
+def test_charmcraft_finds_what_it_needs_to_publish_it():
+    assert len(published.LIBID) == 32
+    assert published.LIBAPI == 0
+    assert published.LIBPATCH > 15
+    assert published.PYDEPS
+
+
+@pytest.mark.parametrize("module", [published.__name__, "charmlibs.interfaces.service_mesh"])
+def test_a_hook_that_does_not_talk_to_kubernetes_does_not_pay_for_its_client(module: str):
+    program = f"import sys, {module}; sys.exit('lightkube' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": str(LIB)}).returncode == 0
