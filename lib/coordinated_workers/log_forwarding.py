@@ -1,0 +1,81 @@
+"""What the services in a unit's containers print goes to Loki, by Pebble."""
+
+import logging
+from collections.abc import Mapping
+
+import ops
+
+logger = logging.getLogger(__name__)
+
+_NO_SERVICE = "-all"
+
+
+def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
+    """Have all services of this unit log to these endpoints, and to none that an earlier call named.
+
+    Pebble is told only what differs. A container that can't be reached is left for a later call.
+
+    Args:
+        charm: the charm whose containers these are.
+        endpoints: name → URL that takes logs; the name of the Loki unit, usually.
+    """
+    if not charm.model.juju_version.supports_pebble_log_forwarding:
+        logger.warning("logs are not forwarded: Juju %s can't do it", charm.model.juju_version)
+        return
+    labels = _labels(charm)
+    for container in charm.unit.containers.values():
+        if container.can_connect():
+            _forward_logs_of(container, endpoints, labels)
+
+
+def _forward_logs_of(
+    container: ops.Container, endpoints: Mapping[str, str], labels: Mapping[str, str]
+) -> None:
+    try:
+        known = container.get_plan().log_targets
+        wanted = {name: _target(name, url, labels) for name, url in endpoints.items()}
+        gone = {
+            name: _disabled(target)
+            for name, target in known.items()
+            if name not in wanted and target.labels.get("juju_unit") == labels["juju_unit"]
+        }
+        changed = {name: target for name, target in {**wanted, **gone}.items() if known.get(name) != target}
+        if changed:
+            targets = {name: target.to_dict() for name, target in changed.items()}
+            layer = ops.pebble.Layer({"log-targets": targets})
+            container.add_layer(f"{container.name}-log-forwarding", layer, combine=True)
+    except ops.pebble.Error as error:
+        logger.warning("can't tell Pebble in %s where logs go: %s", container.name, error)
+
+
+def _target(name: str, url: str, labels: Mapping[str, str]) -> ops.pebble.LogTarget:
+    return ops.pebble.LogTarget(
+        name,
+        {
+            "override": "replace",
+            "type": "loki",
+            "location": url,
+            "services": ["all"],
+            "labels": dict(labels),
+        },
+    )
+
+
+def _disabled(target: ops.pebble.LogTarget) -> ops.pebble.LogTarget:
+    """The target with no services: Pebble can't be made to forget it."""
+    return ops.pebble.LogTarget(
+        target.name,
+        {"override": "replace", "type": "loki", "location": target.location, "services": [_NO_SERVICE]},
+    )
+
+
+def _labels(charm: ops.CharmBase) -> dict[str, str]:
+    return {
+        "product": "Juju",
+        "charm": charm.meta.name,
+        "juju_charm": charm.meta.name,
+        "juju_model": charm.model.name,
+        "juju_model_uuid": charm.model.uuid,
+        "juju_application": charm.app.name,
+        "juju_unit": charm.unit.name,
+    }

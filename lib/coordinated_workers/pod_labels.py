@@ -1,0 +1,34 @@
+"""The labels that a coordinator has its workers put on their pods."""
+
+import logging
+from collections.abc import Mapping
+
+import ops
+
+from charmlibs.interfaces.service_mesh import kubernetes_errors, reconcile_charm_labels
+
+from . import kubernetes
+
+logger = logging.getLogger(__name__)
+
+
+def reconcile_pod_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.StatusBase]:
+    """Make these the labels that have been put on the application's pods; leader only.
+
+    Returns:
+        What stands in the way, if anything does.
+    """
+    if not charm.unit.is_leader():
+        return []
+    try:
+        reconcile_charm_labels(
+            client=kubernetes.client(charm),
+            app_name=charm.app.name,
+            namespace=charm.model.name,
+            label_configmap_name=f"{charm.app.name}-pod-labels",
+            labels=labels,
+        )
+    except kubernetes_errors() as error:
+        logger.warning("can't label the pods of %s: %s", charm.app.name, error)
+        return [kubernetes.status(error, charm, "label the pods")]
+    return []

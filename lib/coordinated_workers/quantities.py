@@ -1,0 +1,32 @@
+"""Quantities as Kubernetes writes them: `500m` of CPU, `2Gi` of memory."""
+
+import re
+from decimal import Decimal
+
+_QUANTITY = re.compile(
+    r"\+?(?P<number>[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})"
+    r"(?:[eE](?P<exponent>[+-]?[0-9]{1,2})|(?P<suffix>[numkMGTPE]|[KMGTPE]i))?"
+)
+_SUFFIXES = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", start=1)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
+}
+
+
+def parse_quantity(text: str) -> Decimal:
+    """How much `text` is, in cores or bytes.
+
+    Raises:
+        ValueError: if it is no quantity, or nothing at all.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text[:40]!r} is not a quantity of Kubernetes, such as 500m or 2Gi")
+    factor = _SUFFIXES[match["suffix"]] if match["suffix"] else Decimal(10) ** int(match["exponent"] or 0)
+    quantity = Decimal(match["number"]) * factor
+    if not quantity:
+        raise ValueError(f"{text[:40]!r} is no quantity to run with")
+    return quantity

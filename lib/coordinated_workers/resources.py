@@ -1,0 +1,181 @@
+"""CPU and memory of a workload container, as configured, on the application's StatefulSet."""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import ops
+
+from charmlibs.interfaces.service_mesh import kubernetes_errors
+
+from . import kubernetes
+from .quantities import parse_quantity
+
+if TYPE_CHECKING:
+    from lightkube.models.core_v1 import Container
+    from lightkube.resources.apps_v1 import StatefulSet
+
+logger = logging.getLogger(__name__)
+
+Requirements = dict[str, dict[str, str]]
+
+# What older revisions of charms have set, they have set by this name: so it can be taken back.
+_FIELD_MANAGER = "ResourcePatcher"
+_RESOURCES = ("cpu", "memory")
+
+
+class ResourcesPatch:
+    """Keeps the CPU and memory of one container as they are requested and limited.
+
+    The charm's code says how much is requested, config options say the limits; a limit below what is
+    requested is raised to it. The leader writes, and only what differs; pods restart with what was written.
+
+    Args:
+        charm: the charm of the application.
+        container_name: the container in the application's pods.
+        requests: gives `{"cpu": …, "memory": …}`, or one of them.
+        limit_options: `cpu_limit` and `memory_limit` → the names of the config options, if they have others.
+    """
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        container_name: str,
+        requests: Callable[[], Mapping[str, str]],
+        limit_options: Mapping[str, str] | None = None,
+    ):
+        self._charm = charm
+        self._container_name = container_name
+        self._requests = requests
+        self._limit_options = limit_options or {}
+        self._problem: ops.StatusBase | None = None
+
+    def reconcile(self) -> None:
+        """Make the StatefulSet say what is requested and configured; what goes wrong is in the status."""
+        self._problem = None
+        try:
+            wanted = self._wanted
+        except ValueError as error:
+            self._problem = ops.BlockedStatus(str(error))
+            return
+        if not self._charm.unit.is_leader():
+            return
+        try:
+            self._problem = self._apply(wanted)
+        except kubernetes_errors() as error:
+            logger.warning("can't set the resources of %s: %s", self._container_name, error)
+            self._problem = kubernetes.status(error, self._charm, "set CPU and memory")
+
+    def get_status(self) -> ops.StatusBase:
+        """What stands in the way, or an active status."""
+        try:
+            _ = self._wanted
+        except ValueError as error:
+            return ops.BlockedStatus(str(error))
+        return self._problem or ops.ActiveStatus()
+
+    def is_ready(self) -> bool:
+        """Whether nothing stands in the way."""
+        return isinstance(self.get_status(), ops.ActiveStatus)
+
+    @property
+    def _wanted(self) -> Requirements:
+        limits = self._limits()
+        requests = dict(self._requests())
+        for resource, request in requests.items():
+            if resource in limits and parse_quantity(limits[resource]) < parse_quantity(request):
+                limits[resource] = request
+        return {"limits": limits, "requests": requests}
+
+    def _limits(self) -> dict[str, str]:
+        limits: dict[str, str] = {}
+        for resource in _RESOURCES:
+            option = self._limit_options.get(f"{resource}_limit", f"{resource}_limit")
+            if limit := str(self._charm.config.get(option, "")):
+                try:
+                    parse_quantity(limit)
+                except ValueError as error:
+                    raise ValueError(f"config option {option}: {error}") from None
+                limits[resource] = limit
+        return limits
+
+    def _apply(self, wanted: Requirements) -> ops.StatusBase | None:
+        from lightkube.resources.apps_v1 import StatefulSet
+        from lightkube.types import PatchType
+
+        client = kubernetes.client(self._charm)
+        stateful_set = client.get(StatefulSet, self._charm.app.name)
+        container = self._container_in(stateful_set)
+        if container is None:
+            return ops.BlockedStatus(
+                f"can't set CPU and memory: no container {self._container_name} in the pods"
+            )
+        if self._is_so(stateful_set, container, wanted):
+            return None
+        containers = [{"name": self._container_name, "resources": wanted}]
+        client.patch(
+            StatefulSet,
+            self._charm.app.name,
+            {
+                "apiVersion": "apps/v1",
+                "kind": "StatefulSet",
+                "metadata": {"name": self._charm.app.name},
+                "spec": {"template": {"spec": {"containers": containers}}},
+            },
+            patch_type=PatchType.APPLY,
+            field_manager=_FIELD_MANAGER,
+            force=True,
+        )
+        logger.info("%s now has %s", self._container_name, wanted)
+        return None
+
+    def _container_in(self, stateful_set: "StatefulSet") -> "Container | None":
+        pod = stateful_set.spec.template.spec if stateful_set.spec else None
+        containers = pod.containers if pod else []
+        return next((container for container in containers if container.name == self._container_name), None)
+
+    def _is_so(self, stateful_set: "StatefulSet", container: "Container", wanted: Requirements) -> bool:
+        """Whether the container has what is wanted, and nothing of what was wanted before."""
+        live = cast("Requirements", container.resources.to_dict() if container.resources else {})
+        has_all = all(
+            _same(live.get(section, {}).get(resource), quantity)
+            for section, quantities in wanted.items()
+            for resource, quantity in quantities.items()
+        )
+        wanted_fields = {(section, resource) for section in wanted for resource in wanted[section]}
+        return has_all and self._set_before(stateful_set) <= wanted_fields
+
+    def _set_before(self, stateful_set: "StatefulSet") -> set[tuple[str, str]]:
+        path = (
+            "spec",
+            "template",
+            "spec",
+            "containers",
+            f'k:{{"name":"{self._container_name}"}}',
+            "resources",
+        )
+        fields: set[tuple[str, str]] = set()
+        for entry in (stateful_set.metadata and stateful_set.metadata.managedFields) or []:
+            if entry.manager == _FIELD_MANAGER:
+                resources = functools.reduce(_field, path, cast("dict[str, Any]", entry.fieldsV1 or {}))
+                fields |= {
+                    (section.removeprefix("f:"), resource.removeprefix("f:"))
+                    for section, owned in resources.items()
+                    for resource in owned
+                    if resource != "."
+                }
+        return fields
+
+
+def _field(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """One step into Kubernetes' account of who has set which field."""
+    return fields.get(name if name.startswith("k:") else f"f:{name}", {})
+
+
+def _same(live: str | None, wanted: str) -> bool:
+    """Whether two quantities are equal: Kubernetes writes `500m` for `0.5`."""
+    try:
+        return live is not None and parse_quantity(live) == parse_quantity(wanted)
+    except ValueError:
+        return False
