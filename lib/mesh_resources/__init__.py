@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._enforcement import Enforcement, enforcement
 from ._kubernetes import kubernetes_errors, kubernetes_problem
 from ._manager import PolicyResourceManager
+from ._objects import Json, manifest
 from ._owner import Owner, label_value
 from ._policies import Asked, authorization_policies, reconcile_policies, requested_by
 from ._reconcile import reconcile
@@ -15,6 +16,7 @@ from ._result import Failure, ObjectRef, ReconcileResult
 
 if TYPE_CHECKING:
     from ._kinds import AuthorizationPolicy, Gateway
+    from ._objects import Resource
 
 __all__ = [
     "Asked",
@@ -22,15 +24,18 @@ __all__ = [
     "Enforcement",
     "Failure",
     "Gateway",
+    "Json",
     "ObjectRef",
     "Owner",
     "PolicyResourceManager",
     "ReconcileResult",
+    "Resource",
     "authorization_policies",
     "enforcement",
     "kubernetes_errors",
     "kubernetes_problem",
     "label_value",
+    "manifest",
     "reconcile",
     "reconcile_policies",
     "requested_by",
