@@ -1,0 +1,1 @@
+"""A Juju model on one machine, to see the charms work without Juju or a cluster."""

@@ -1,0 +1,31 @@
+"""Juju, as charms see it: models, relations, leadership, secrets, and events in Juju's order."""
+
+from ._controller import Controller
+from ._errors import JujuError, NotSettledError
+from ._hooks import Hook
+from ._log import LogLine
+from ._model import LIBRARIES, ActionResult, Model
+from ._objects import Application, Container, Relation, Secret, Side, Unit
+from ._workload import Command, CommandResult, NoWorkload, Workload, WorkloadError
+
+__all__ = [
+    "LIBRARIES",
+    "ActionResult",
+    "Application",
+    "Command",
+    "CommandResult",
+    "Container",
+    "Controller",
+    "Hook",
+    "JujuError",
+    "LogLine",
+    "Model",
+    "NoWorkload",
+    "NotSettledError",
+    "Relation",
+    "Secret",
+    "Side",
+    "Unit",
+    "Workload",
+    "WorkloadError",
+]

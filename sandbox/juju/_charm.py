@@ -1,0 +1,136 @@
+"""What a charm says about itself in charmcraft.yaml."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import yaml
+
+from ._errors import JujuError
+
+Role = Literal["provides", "requires", "peers"]
+Value = str | int | float | bool
+
+_ROLES: tuple[Role, ...] = ("provides", "requires", "peers")
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "secret": (str,),
+    "boolean": (bool,),
+    "int": (int,),
+    "integer": (int,),
+    "float": (float, int),
+    "number": (float, int),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One end that a relation can have."""
+
+    name: str
+    role: Role
+    interface: str
+    limit: int | None = None
+    """How many relations it takes at most; None is any number."""
+
+
+@dataclass(frozen=True)
+class Charm:
+    """A charm's metadata."""
+
+    name: str
+    endpoints: Mapping[str, Endpoint]
+    containers: Mapping[str, Mapping[str, str]]
+    """The storages mounted in each container, by location."""
+    storages: tuple[str, ...]
+    options: Mapping[str, Mapping[str, Any]]
+    actions: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def load(cls, directory: Path) -> "Charm":
+        """Read a charm's directory.
+
+        Raises:
+            JujuError: if there is no charm in it.
+        """
+        meta = _read(directory / "metadata.yaml") | _read(directory / "charmcraft.yaml")
+        if "name" not in meta:
+            raise JujuError(f"no charm in {directory}: charmcraft.yaml is missing or has no name")
+        config = _map(meta, "config") or _read(directory / "config.yaml")
+        return cls(
+            name=meta["name"],
+            endpoints={
+                name: Endpoint(name, role, endpoint["interface"], endpoint.get("limit"))
+                for role in _ROLES
+                for name, endpoint in _map(meta, role).items()
+            },
+            containers={
+                name: {mount["location"]: mount["storage"] for mount in _list(container or {}, "mounts")}
+                for name, container in _map(meta, "containers").items()
+            },
+            storages=tuple(_map(meta, "storage")),
+            options=_map(config, "options"),
+            actions=_map(meta, "actions") or _read(directory / "actions.yaml"),
+        )
+
+    def option(self, name: str, value: object) -> Value:
+        """The value of a config option; text is taken for what the option's type makes of it.
+
+        Raises:
+            JujuError: if there is no such option, or the value is not of its type.
+        """
+        if name not in self.options:
+            raise JujuError(f"{self.name} has no config option {name!r}; it has {_names(self.options)}")
+        return _typed(f"config option {name!r}", self.options[name].get("type", "string"), value)
+
+    def defaults(self) -> dict[str, Value]:
+        """The values of the config options that have one by themselves."""
+        return {name: option["default"] for name, option in self.options.items() if "default" in option}
+
+    def parameters(self, action: str, given: Mapping[str, object]) -> dict[str, Any]:
+        """The parameters of an action, with those filled in that have a default.
+
+        Raises:
+            JujuError: if there is no such action, or it does not take these parameters.
+        """
+        if action not in self.actions:
+            raise JujuError(f"{self.name} has no action {action!r}; it has {_names(self.actions)}")
+        known = _map(self.actions[action], "params")
+        params: dict[str, Any] = {
+            name: param["default"] for name, param in known.items() if "default" in param
+        }
+        for name, value in given.items():
+            if name not in known:
+                raise JujuError(f"action {action!r} takes no {name!r}; it takes {_names(known)}")
+            params[name] = _typed(f"parameter {name!r}", known[name].get("type", "string"), value)
+        if missing := [name for name in _list(self.actions[action], "required") if name not in params]:
+            raise JujuError(f"action {action!r} needs {_names(missing)}")
+        return params
+
+
+def _typed(what: str, type_name: str, value: object) -> Any:
+    expected = _PYTHON_TYPES[type_name]
+    if isinstance(value, str) and str not in expected:
+        value = cast("object", yaml.safe_load(value))
+    if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+        raise JujuError(f"{what} is of type {type_name}, which {value!r} is not")
+    return value
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return cast("dict[str, Any]", yaml.safe_load(file.read_text())) if file.exists() else {}
+
+
+def _map(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return mapping.get(key) or {}
+
+
+def _list(mapping: Mapping[str, Any], key: str) -> list[Any]:
+    return mapping.get(key) or []
+
+
+def _names(names: Mapping[str, object] | list[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,251 @@
+"""The Kubernetes objects that Juju makes for models and applications."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ._objects import Application, Unit
+
+if TYPE_CHECKING:
+    from lightkube.core.resource import GlobalResource, NamespacedResource
+    from lightkube.models.core_v1 import PodTemplateSpec
+    from lightkube.models.meta_v1 import ObjectMeta
+    from lightkube.resources.core_v1 import Pod
+
+IMAGE = "registry.k8s.io/pause:3.10"
+"""What runs in the pods where there is somebody to run it; the charms run in the sandbox."""
+
+_MANAGED = {"app.kubernetes.io/managed-by": "juju"}
+_OWN_OF_POD = ("statefulset.kubernetes.io/", "apps.kubernetes.io/")
+_CHARM_VERSION = "app.juju.is/charm-modified-version"
+
+
+class Cluster:
+    """Juju's part in a Kubernetes cluster, and the part of the cluster's own controllers if it has none.
+
+    Args:
+        kubeconfig: where the cluster is.
+        is_own: whether it is the sandbox's own, which makes no pods.
+    """
+
+    def __init__(self, kubeconfig: Path, *, is_own: bool):
+        from lightkube import Client, KubeConfig
+
+        config = KubeConfig.from_file(str(kubeconfig))
+        self._client = Client(config=config, field_manager="juju", trust_env=False)
+        self._makes_pods = is_own or not self._has_controllers()
+
+    def add_model(self, name: str, uuid: str) -> None:
+        """Make the namespace of a model."""
+        from lightkube.models.meta_v1 import ObjectMeta
+        from lightkube.resources.core_v1 import Namespace
+
+        labels = {**_MANAGED, "model.juju.is/name": name, "model.juju.is/id": uuid}
+        self._client.create(Namespace(metadata=ObjectMeta(name=name, labels=labels)))
+
+    def remove_model(self, name: str) -> None:
+        """Remove the namespace of a model, with all that is still in it."""
+        from lightkube.resources.core_v1 import Namespace
+
+        self._delete(Namespace, name)
+
+    def add_application(self, application: Application) -> None:
+        """Make what belongs to an application as a whole."""
+        from lightkube.models.apps_v1 import StatefulSetSpec
+        from lightkube.models.core_v1 import ServicePort, ServiceSpec
+        from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
+        from lightkube.resources.apps_v1 import StatefulSet
+        from lightkube.resources.core_v1 import Service, ServiceAccount
+
+        name = application.name
+        selected = {"app.kubernetes.io/name": name}
+        # As Juju does, for a Service must have a port.
+        placeholder = [ServicePort(name="placeholder", port=65535)]
+
+        def metadata(object_name: str) -> ObjectMeta:
+            return ObjectMeta(
+                name=object_name, namespace=application.model.name, labels={**_MANAGED, **selected}
+            )
+
+        self._client.create(ServiceAccount(metadata=metadata(name)))
+        self._client.create(
+            Service(metadata=metadata(name), spec=ServiceSpec(selector=selected, ports=placeholder))
+        )
+        headless = ServiceSpec(selector=selected, clusterIP="None", publishNotReadyAddresses=True)
+        self._client.create(Service(metadata=metadata(f"{name}-endpoints"), spec=headless))
+        self._client.create(
+            StatefulSet(
+                metadata=metadata(name),
+                spec=StatefulSetSpec(
+                    replicas=len(application.units),
+                    selector=LabelSelector(matchLabels=selected),
+                    serviceName=f"{name}-endpoints",
+                    podManagementPolicy="Parallel",
+                    template=_template(application, {**_MANAGED, **selected}),
+                ),
+            )
+        )
+
+    def remove_application(self, application: Application) -> None:
+        """Remove what belongs to an application."""
+        from lightkube.resources.apps_v1 import StatefulSet
+        from lightkube.resources.core_v1 import Service, ServiceAccount
+
+        name, namespace = application.name, application.model.name
+        self._delete(StatefulSet, name, namespace)
+        for pod_name in self._pods(application):
+            self._delete_pod(pod_name, namespace)
+        self._delete(Service, f"{name}-endpoints", namespace)
+        self._delete(Service, name, namespace)
+        self._delete(ServiceAccount, name, namespace)
+
+    def scale(self, application: Application) -> None:
+        """Let as many pods be wanted as there are units."""
+        self._patch_stateful_set(application, {"replicas": len(application.units)})
+
+    def refresh(self, application: Application) -> None:
+        """Let the pods be replaced, for there is a new revision of the charm."""
+        annotations = {_CHARM_VERSION: str(application.revision)}
+        self._patch_stateful_set(application, {"template": {"metadata": {"annotations": annotations}}})
+
+    def open_ports(self, application: Application) -> None:
+        """Let the application's Service have the ports that its charm has opened."""
+        from lightkube.resources.core_v1 import Service
+        from lightkube.types import PatchType
+
+        ports = [
+            {"name": f"{port}-{protocol}", "port": port, "targetPort": port, "protocol": protocol.upper()}
+            for protocol, port in application.ports
+        ] or [{"name": "placeholder", "port": 65535}]
+        self._client.patch(
+            Service,
+            application.name,
+            {"spec": {"ports": ports}},
+            namespace=application.model.name,
+            patch_type=PatchType.MERGE,
+        )
+
+    def sync_pods(self, application: Application) -> list[Unit]:
+        """Let there be a pod for each unit, made of the StatefulSet's template as it is now.
+
+        Returns:
+            The units whose pod was replaced.
+        """
+        from lightkube.resources.apps_v1 import StatefulSet
+
+        namespace = application.model.name
+        stateful_set = self._client.get(StatefulSet, application.name, namespace=namespace)
+        template = stateful_set.spec.template
+        pods = self._pods(application)
+        if self._makes_pods:
+            for name in pods.keys() - {unit.pod for unit in application.units}:
+                self._delete_pod(name, namespace)
+        replaced: list[Unit] = []
+        for unit in application.units:
+            pod = pods.get(unit.pod)
+            if self._makes_pods and (pod is None or not _is_of(pod, template)):
+                if pod:
+                    self._delete_pod(unit.pod, namespace)
+                pod = self._create_pod(unit, template)
+            uid = pod and pod.metadata and pod.metadata.uid
+            if uid and unit.pod_uid not in ("", uid):
+                replaced.append(unit)
+            unit.pod_uid = uid or unit.pod_uid
+        return replaced
+
+    def _has_controllers(self) -> bool:
+        from lightkube import ApiError
+        from lightkube.resources.coordination_v1 import Lease
+
+        try:
+            self._client.get(Lease, "kube-controller-manager", namespace="kube-system")
+        except ApiError:
+            return False
+        return True
+
+    def _pods(self, application: Application) -> "dict[str, Pod]":
+        from lightkube.resources.core_v1 import Pod
+
+        selector = {"app.kubernetes.io/name": application.name, **_MANAGED}
+        pods = self._client.list(Pod, namespace=application.model.name, labels={**selector})
+        return {pod.metadata.name: pod for pod in pods if pod.metadata and pod.metadata.name}
+
+    def _create_pod(self, unit: Unit, template: "PodTemplateSpec") -> "Pod":
+        from lightkube.models.meta_v1 import ObjectMeta
+        from lightkube.resources.core_v1 import Pod
+
+        labels, annotations = _marks(template.metadata)
+        own = {
+            "statefulset.kubernetes.io/pod-name": unit.pod,
+            "apps.kubernetes.io/pod-index": str(unit.number),
+        }
+        metadata = ObjectMeta(
+            name=unit.pod,
+            namespace=unit.application.model.name,
+            labels={**labels, **own},
+            annotations=dict(annotations),
+        )
+        pod = self._client.create(Pod(metadata=metadata, spec=template.spec))
+        status = {"phase": "Running", "podIP": unit.address, "podIPs": [{"ip": unit.address}]}
+        self._client.patch(Pod.Status, unit.pod, {"status": status}, namespace=unit.application.model.name)
+        return pod
+
+    def _delete_pod(self, name: str, namespace: str) -> None:
+        from lightkube.resources.core_v1 import Pod
+
+        # No kubelet is there to say that the pod has ended.
+        self._delete(Pod, name, namespace, grace_period=0 if self._makes_pods else None)
+
+    def _delete(
+        self,
+        kind: "type[NamespacedResource | GlobalResource]",
+        name: str,
+        namespace: str | None = None,
+        grace_period: int | None = None,
+    ) -> None:
+        from lightkube import ApiError
+
+        delete: Any = self._client.delete  # its overloads keep the two sorts of kinds apart
+        try:
+            delete(kind, name, namespace=namespace, grace_period=grace_period)
+        except ApiError as error:
+            if error.status.code != 404:
+                raise
+
+    def _patch_stateful_set(self, application: Application, spec: Mapping[str, object]) -> None:
+        from lightkube.resources.apps_v1 import StatefulSet
+
+        self._client.patch(StatefulSet, application.name, {"spec": spec}, namespace=application.model.name)
+
+
+def _template(application: Application, labels: dict[str, str]) -> "PodTemplateSpec":
+    from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec
+    from lightkube.models.meta_v1 import ObjectMeta
+
+    return PodTemplateSpec(
+        metadata=ObjectMeta(labels=labels, annotations={_CHARM_VERSION: str(application.revision)}),
+        spec=PodSpec(
+            serviceAccountName=application.name,
+            containers=[
+                Container(name=name, image=IMAGE) for name in ("charm", *application.charm.containers)
+            ],
+        ),
+    )
+
+
+def _is_of(pod: "Pod", template: "PodTemplateSpec") -> bool:
+    """Whether a pod was made of a template, as far as labels and annotations tell."""
+    labels, annotations = _marks(pod.metadata)
+    wanted_labels, wanted_annotations = _marks(template.metadata)
+    own = {key for key in labels if key.startswith(_OWN_OF_POD)}
+    given = {key: value for key, value in labels.items() if key not in own}
+    return given == wanted_labels and wanted_annotations.items() <= annotations.items()
+
+
+def _marks(metadata: "ObjectMeta | None") -> tuple[dict[str, str], dict[str, str]]:
+    if metadata is None:
+        return {}, {}
+    return (
+        cast("dict[str, str]", metadata.labels or {}),
+        cast("dict[str, str]", metadata.annotations or {}),
+    )

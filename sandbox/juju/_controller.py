@@ -1,0 +1,275 @@
+"""The Juju controller: models, and the events that their units are given."""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, cast
+
+from ops import pebble
+
+from sandbox.host.messages import Answer, Failure, Outcome, Question
+
+from . import _view
+from ._cluster import Cluster
+from ._errors import JujuError, NotSettledError
+from ._hooks import Hook, next_hook, tell, told
+from ._log import LogLine
+from ._model import Model
+from ._objects import Application, HookError, Secret, Unit
+from ._wiring import prune
+from ._workload import Command, CommandResult, NoWorkload, Workload, WorkloadError
+
+if TYPE_CHECKING:
+    from sandbox.kubernetes import Denial, KubernetesServer
+
+_LAST_EVENTS = 8
+
+
+class Controller:
+    """Holds models, and ends everything that it has started when its context ends.
+
+    Example:
+        ```python
+        with KubernetesServer() as kubernetes, Controller(kubernetes) as juju:
+            model = juju.add_model("shop")
+            model.deploy(Path("charms/istio-beacon-k8s"))
+            model.deploy(Path("sandbox/charms/catalogue"))
+            model.integrate("istio-beacon-k8s", "catalogue")
+            juju.settle()
+        ```
+
+    Args:
+        kubernetes: the sandbox's own cluster, or a kubeconfig of another. Charms that use no
+            Kubernetes need none.
+        workload: runs what charms put into containers; nobody does by default.
+        on_log: called with each line of the log.
+    """
+
+    def __init__(
+        self,
+        kubernetes: "KubernetesServer | Path | None" = None,
+        *,
+        workload: Workload | None = None,
+        on_log: Callable[[LogLine], None] | None = None,
+    ):
+        self.directory = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        """Where the files of all units are while the controller lasts."""
+        self.models: dict[str, Model] = {}
+        self.secrets: list[Secret] = []
+        self.log: list[LogLine] = []
+        self.workload: Workload = workload or NoWorkload()
+        self._kubernetes = kubernetes
+        self._denials: dict[Application, Denial] = {}
+        self._on_log = on_log
+        self.cluster = self._connect()
+
+    def __enter__(self) -> "Controller":
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def add_model(self, name: str) -> Model:
+        """Add a model, and its namespace of the same name.
+
+        Raises:
+            JujuError: if there is one of that name.
+        """
+        if name in self.models:
+            raise JujuError(f"there is a model {name!r} already")
+        model = Model(self, name, network=len(self.models))
+        if self.cluster:
+            self.cluster.add_model(name, model.uuid)
+        self.models[name] = model
+        return model
+
+    def settle(self, limit: int | None = None) -> None:
+        """Give every unit its events, until none has any left.
+
+        A unit in error is left alone, and so is what waits for it.
+
+        Args:
+            limit: how many events one unit may have until then; by default more than enough for the
+                units and relations that there are.
+
+        Raises:
+            NotSettledError: if a unit has that many, for then there is no end to them.
+        """
+        relations = sum(len(model.relations) for model in self.models.values())
+        limit = limit or 100 + 10 * (relations + len(self._units()))
+        given: Counter[Unit] = Counter()
+        while True:
+            at_rest = True
+            for unit in self._units():
+                if hook := next_hook(unit, self.secrets):
+                    self._run_hook(unit, hook)
+                    given[unit] += 1
+                    at_rest = False
+                    if given[unit] > limit:
+                        raise NotSettledError(_never_at_rest(unit))
+            if at_rest and not self._sync_pods():
+                return
+
+    def run_action(self, unit: Unit, hook: Hook) -> "Outcome | Failure":
+        """Run an action now, whatever else the unit is to have; see `Model.run`."""
+        reply = self._deliver(unit, hook)
+        if "state" in reply:
+            self._commit(unit, reply)
+        return reply
+
+    def environment(self, application_name: str, model: Model) -> Mapping[str, str]:
+        """What a charm's process has in its environment, besides what this one has."""
+        file = self.directory / "no-kubernetes"
+        if isinstance(self._kubernetes, Path):
+            file = self._kubernetes
+        elif self._kubernetes:
+            user = _user(application_name, model)
+            file = self.directory / f"{model.name}-{application_name}.kubeconfig"
+            self._kubernetes.write_kubeconfig(file, user=user, namespace=model.name)
+        temporary = self.directory / "tmp"
+        temporary.mkdir(exist_ok=True)
+        return {"KUBECONFIG": str(file), "TMPDIR": str(temporary), "NO_PROXY": "127.0.0.1"}
+
+    def set_trust(self, application: Application, trust: bool) -> None:
+        """Let an application do everything in Kubernetes, or nothing.
+
+        Only the sandbox's own cluster knows one application from another.
+        """
+        application.trust = trust
+        if self._kubernetes is None or isinstance(self._kubernetes, Path):
+            return
+        access = self._kubernetes.access
+        if denial := self._denials.pop(application, None):
+            access.restore(denial)
+        if not trust:
+            user = _user(application.name, application.model)
+            self._denials[application] = access.deny(users=[user])
+
+    def forget(self, unit: Unit) -> None:
+        """Let go of what belonged to a unit that is no more, and of its secrets."""
+        self.workload.end(unit)
+        owners = {unit} if unit.application.units else {unit, unit.application}
+        self.secrets = [secret for secret in self.secrets if secret.owner not in owners]
+        for secret in self.secrets:
+            secret.consumers.pop(unit, None)
+
+    def record(self, unit: Unit, level: str, module: str, message: str) -> None:
+        """Add a line to the log."""
+        line = LogLine(unit.application.model.name, unit.name, level, module, message)
+        self.log.append(line)
+        if self._on_log:
+            self._on_log(line)
+
+    def close(self) -> None:
+        """End all processes and remove all files; leave another's cluster as it was."""
+        for model in self.models.values():
+            model.close()
+        if isinstance(self._kubernetes, Path) and self.cluster:
+            for model in self.models.values():
+                self.cluster.remove_model(model.name)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _connect(self) -> Cluster | None:
+        if self._kubernetes is None:
+            return None
+        if isinstance(self._kubernetes, Path):
+            return Cluster(self._kubernetes, is_own=False)
+        kubeconfig = self._kubernetes.write_kubeconfig(self.directory / "juju.kubeconfig", user="juju")
+        return Cluster(kubeconfig, is_own=True)
+
+    def _units(self) -> list[Unit]:
+        applications = [app for model in self.models.values() for app in model.applications.values()]
+        return [unit for application in applications for unit in application.units]
+
+    def _sync_pods(self) -> bool:
+        if not self.cluster:
+            return False
+        applications = [app for model in self.models.values() for app in model.applications.values()]
+        replaced = [unit for application in applications for unit in self.cluster.sync_pods(application)]
+        for unit in replaced:
+            unit.restarting = True
+        return any(not unit.error for unit in replaced)
+
+    def _run_hook(self, unit: Unit, hook: Hook) -> None:
+        reply = self._deliver(unit, hook)
+        if "state" in reply:
+            self.record(unit, "DEBUG", "juju.worker.uniter.operation", f'ran "{hook.name}" hook')
+            self._commit(unit, reply)
+            self.complete(unit, hook)
+        else:
+            unit.error = HookError(hook, reply["traceback"])
+            self.record(
+                unit, "ERROR", f"unit.{unit.name}.juju-log", f"Uncaught exception:\n{reply['traceback']}"
+            )
+            self.record(unit, "ERROR", "juju.worker.uniter.operation", f'hook "{hook.name}" failed')
+
+    def complete(self, unit: Unit, hook: Hook) -> None:
+        """Let a unit have had an event, with all that follows from it."""
+        told(unit, hook)
+        model = unit.application.model
+        if hook.kind == "stop" and not unit.dying:
+            model.replace_pod(unit)
+        elif hook.kind == "relation_broken" and hook.side:
+            prune(hook.side.relation)
+        elif hook.kind == "remove":
+            model.remove_unit(unit)
+
+    def _deliver(self, unit: Unit, hook: Hook) -> "Outcome | Failure":
+        tell(unit, hook)
+        unit.history.append(hook)
+
+        def answer(question: Question) -> Answer:
+            return self._answer(unit, question)
+
+        reply = unit.process.run(_view.delivery(unit, hook, self.secrets), answer)
+        for level, message in reply["logs"]:
+            self.record(unit, level, f"unit.{unit.name}.juju-log", message)
+        return reply
+
+    def _commit(self, unit: Unit, outcome: Outcome) -> None:
+        ports = unit.application.ports
+        self.secrets = _view.commit(unit, outcome, self.secrets)
+        if self.cluster and unit.application.ports != ports:
+            self.cluster.open_ports(unit.application)
+
+    def _answer(self, unit: Unit, question: Question) -> Answer:
+        container = unit.container(question["container"])
+        result, error = CommandResult(), ""
+        try:
+            if question["verb"] == "exec":
+                command = Command(
+                    question["command"],
+                    question["environment"],
+                    question["working_dir"],
+                    question["stdin"],
+                    question["timeout"],
+                )
+                result = self.workload.exec(unit, container, command)
+            elif question["verb"] == "signal":
+                self.workload.signal(unit, container, question["signal"], question["services"])
+            else:
+                plan = pebble.Plan(cast("pebble.PlanDict", question["plan"]))
+                self.workload.change(unit, container, question["verb"], question["services"], plan)
+        except WorkloadError as refusal:
+            error = str(refusal)
+        return {"error": error, "code": result.code, "stdout": result.stdout, "stderr": result.stderr}
+
+
+def _user(application_name: str, model: Model) -> str:
+    return f"system:serviceaccount:{model.name}:{application_name}"
+
+
+def _never_at_rest(unit: Unit) -> str:
+    last = ", ".join(str(hook) for hook in unit.history[-_LAST_EVENTS:])
+    return (
+        f"{unit.name} (charm {unit.application.charm.name}) does not come to rest after "
+        f"{len(unit.history)} events; the last: {last}"
+    )

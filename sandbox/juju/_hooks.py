@@ -1,0 +1,294 @@
+"""Which event a unit is to have next: a comparison of what is with what the unit has been told.
+
+This is how Juju's own agent decides, so the order of events needs no bookkeeping beyond it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sandbox.host.messages import Event
+
+from ._objects import Bag, Container, Secret, Seen, Side, Unit
+
+
+@dataclass(frozen=True)
+class Hook:
+    """An event for a unit."""
+
+    kind: str
+    """As ops names it, without what it is about."""
+    side: Side | None = None
+    remote_unit: int | None = None
+    departing: str | None = None
+    container: Container | None = None
+    check: str | None = None
+    notice: str | None = None
+    secret: Secret | None = None
+    revision: int | None = None
+    storage: str | None = None
+    action: str | None = None
+    params: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """As Juju names it, such as `catalogue-relation-changed`."""
+        kind = self.kind.replace("_", "-")
+        if self.side:
+            return f"{self.side.endpoint.name}-{kind}"
+        if self.container:
+            return f"{self.container.name}-{kind}"
+        if self.storage or self.action:
+            return f"{self.storage or self.action}-{kind}"
+        return kind
+
+    def __str__(self) -> str:
+        if self.side and self.remote_unit is not None:
+            return f"{self.name} ({self.side.id}, {self.side.remote_unit(self.remote_unit)})"
+        if self.side:
+            return f"{self.name} ({self.side.id}, {self.side.remote_name})"
+        return self.name
+
+    def event(self) -> Event:
+        """The event as it is told to the charm's process."""
+        subjects: dict[str, object] = {
+            "kind": self.kind,
+            "relation": self.side.id if self.side else None,
+            "remote_unit": self.remote_unit,
+            "container": self.container.name if self.container else None,
+            "check": self.check,
+            "notice": self.notice,
+            "secret": self.secret.id if self.secret else None,
+            "revision": self.revision,
+            "storage": self.storage,
+            "action": self.action,
+            "params": self.params,
+            "environment": self._environment(),
+        }
+        return cast("Event", {key: value for key, value in subjects.items() if value is not None})
+
+    def _environment(self) -> dict[str, str]:
+        if not self.side:
+            return {}
+        remote_unit = "" if self.remote_unit is None else self.side.remote_unit(self.remote_unit)
+        return {"JUJU_REMOTE_UNIT": remote_unit, "JUJU_DEPARTING_UNIT": self.departing or ""}
+
+
+def next_hook(unit: Unit, secrets: list[Secret]) -> Hook | None:
+    """The event that `unit` is to have next; None if it is at rest."""
+    if unit.error or unit.removed:
+        return None
+    return next(_hooks(unit, secrets), None)
+
+
+def tell(unit: Unit, hook: Hook) -> None:
+    """Note what is true from the moment in which an event begins."""
+    if hook.side:
+        hook.side.enter(unit)
+        seen = unit.seen.setdefault(hook.side.id, Seen())
+        if hook.kind == "relation_joined" and hook.remote_unit is not None:
+            seen.members.setdefault(hook.remote_unit, -1)
+        if hook.kind == "relation_departed" and hook.remote_unit is not None:
+            seen.members.pop(hook.remote_unit, None)
+            seen.just_joined = None
+    if hook.kind == "pebble_ready" and hook.container:
+        hook.container.can_connect = True
+
+
+def told(unit: Unit, hook: Hook) -> None:
+    """Note that a unit has had an event."""
+    if hook.kind in _TOLD:
+        _TOLD[hook.kind](unit)
+    if hook.side:
+        _told_of_relation(unit, hook, hook.side)
+    if hook.container:
+        _told_of_container(hook, hook.container)
+    if hook.secret:
+        _told_of_secret(unit, hook, hook.secret)
+    if hook.storage:
+        unit.storages_attached ^= {hook.storage}
+
+
+def _hooks(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:
+    if not unit.installed:
+        if unit.dying:
+            yield Hook("remove")
+        yield from (Hook("storage_attached", storage=name) for name in _missing_storages(unit))
+        yield Hook("install")
+    elif unit.dying:
+        yield from _hooks_at_the_end(unit)
+    elif unit.restarting:
+        yield Hook("stop")
+    else:
+        yield from _hooks_of_setup(unit)
+        yield from _hooks_of_workload(unit)
+        yield from _hooks_of_secrets(unit, secrets)
+        yield from (hook for side in unit.application.sides for hook in _hooks_of_relation(unit, side))
+        if unit.update_status_due:
+            yield Hook("update_status")
+
+
+def _hooks_of_setup(unit: Unit) -> Iterator[Hook]:
+    for side in unit.application.sides:
+        if side.id not in unit.seen and not side.relation.dying:
+            yield Hook("relation_created", side=side)
+    if unit.is_leader and not unit.leadership_told:
+        yield Hook("leader_elected")
+    if unit.upgrade_due:
+        yield Hook("upgrade_charm")
+    if unit.config_told != unit.application.config:
+        yield Hook("config_changed")
+    if not unit.started:
+        yield Hook("start")
+
+
+def _hooks_at_the_end(unit: Unit) -> Iterator[Hook]:
+    for side in unit.application.sides:
+        yield from _hooks_of_leaving(unit, side)
+    if not unit.stopped:
+        yield from (Hook("storage_detaching", storage=name) for name in sorted(unit.storages_attached))
+        yield Hook("stop")
+    yield Hook("remove")
+
+
+def _hooks_of_leaving(unit: Unit, side: Side) -> Iterator[Hook]:
+    seen = unit.seen.get(side.id)
+    if seen is None:
+        return
+    for number in sorted(seen.members):
+        departing = unit.name if unit.dying else side.remote_unit(number)
+        yield Hook("relation_departed", side=side, remote_unit=number, departing=departing)
+    yield Hook("relation_broken", side=side)
+
+
+def _hooks_of_relation(unit: Unit, side: Side) -> Iterator[Hook]:
+    if side.relation.dying:
+        yield from _hooks_of_leaving(unit, side)
+        return
+    seen, other = unit.seen[side.id], side.other
+    if seen.just_joined is not None:
+        yield Hook("relation_changed", side=side, remote_unit=seen.just_joined)
+    if seen.app_version != other.data.version and not (side.is_peer and unit.is_leader):
+        yield Hook("relation_changed", side=side)
+    present = other.present - ({unit.number} if side.is_peer else set())
+    for number in sorted(seen.members.keys() - present):
+        yield Hook("relation_departed", side=side, remote_unit=number, departing=side.remote_unit(number))
+    for number in sorted(present - seen.members.keys()):
+        yield Hook("relation_joined", side=side, remote_unit=number)
+    for number in sorted(present):
+        if seen.members[number] != other.unit_data[number].version:
+            yield Hook("relation_changed", side=side, remote_unit=number)
+
+
+def _hooks_of_workload(unit: Unit) -> Iterator[Hook]:
+    for container in unit.containers.values():
+        if not container.ready_told:
+            yield Hook("pebble_ready", container=container)
+        for check in container.checks:
+            is_down = check["status"] == "down"
+            if is_down != (check["name"] in container.down_told):
+                kind = "pebble_check_failed" if is_down else "pebble_check_recovered"
+                yield Hook(kind, container=container, check=check["name"])
+        for notice in container.notices:
+            if notice["id"] not in container.notices_told:
+                yield Hook("pebble_custom_notice", container=container, notice=notice["id"])
+
+
+def _hooks_of_secrets(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:
+    for secret in secrets:
+        consumer = secret.consumers.get(unit)
+        if secret.manager is unit:
+            if secret.rotation_due:
+                yield Hook("secret_rotate", secret=secret)
+            for revision in secret.obsolete():
+                if revision not in secret.obsolete_told:
+                    yield Hook("secret_remove", secret=secret, revision=revision)
+        elif (
+            consumer and max(consumer.revision, consumer.told) < secret.latest and secret.is_readable_by(unit)
+        ):
+            yield Hook("secret_changed", secret=secret)
+
+
+def _missing_storages(unit: Unit) -> list[str]:
+    return sorted(unit.storages.keys() - unit.storages_attached)
+
+
+def _told_of_relation(unit: Unit, hook: Hook, side: Side) -> None:
+    if hook.kind == "relation_broken":
+        side.present.discard(unit.number)
+        del unit.seen[side.id]
+        return
+    seen, number = unit.seen[side.id], hook.remote_unit
+    if hook.kind == "relation_joined":
+        seen.just_joined = number
+    if hook.kind == "relation_changed":
+        if number is None:
+            seen.app_version = side.other.data.version
+        else:
+            seen.members[number] = side.other.unit_data.get(number, Bag()).version
+            seen.just_joined = None
+
+
+def _told_of_container(hook: Hook, container: Container) -> None:
+    if hook.kind == "pebble_ready":
+        container.ready_told = True
+    if hook.check:
+        container.down_told ^= {hook.check}
+    if hook.notice:
+        container.notices_told.add(hook.notice)
+
+
+def _told_of_secret(unit: Unit, hook: Hook, secret: Secret) -> None:
+    if hook.kind == "secret_changed":
+        secret.consumers[unit].told = secret.latest
+    if hook.kind == "secret_rotate":
+        secret.rotation_due = False
+    if hook.kind == "secret_remove" and hook.revision is not None:
+        secret.obsolete_told.add(hook.revision)
+
+
+def _told_install(unit: Unit) -> None:
+    unit.installed = True
+    if unit.status[0] == "waiting":
+        unit.status = ("unknown", "")
+
+
+def _told_leadership(unit: Unit) -> None:
+    unit.leadership_told = True
+
+
+def _told_upgrade(unit: Unit) -> None:
+    unit.upgrade_due = False
+    unit.config_told = None
+
+
+def _told_config(unit: Unit) -> None:
+    unit.config_told = unit.application.config
+
+
+def _told_start(unit: Unit) -> None:
+    unit.started = True
+
+
+def _told_update_status(unit: Unit) -> None:
+    unit.update_status_due = False
+
+
+def _told_stop(unit: Unit) -> None:
+    unit.stopped = True
+
+
+def _told_remove(unit: Unit) -> None:
+    unit.removed = True
+
+
+_TOLD: dict[str, Callable[[Unit], None]] = {
+    "install": _told_install,
+    "leader_elected": _told_leadership,
+    "upgrade_charm": _told_upgrade,
+    "config_changed": _told_config,
+    "start": _told_start,
+    "update_status": _told_update_status,
+    "stop": _told_stop,
+    "remove": _told_remove,
+}
