@@ -47,14 +47,16 @@ def _patch(live: "Json", wanted: "Json", removable: "Sequence[Json]") -> "Json":
     patch: Json = {}
     for key, value in wanted.items():
         there = live.get(key)
+        if there == value:
+            continue
         if isinstance(value, dict) and isinstance(there, dict):
             inner = _patch(cast("Json", there), cast("Json", value), _below(removable, key))
             if inner:
                 patch[key] = inner
         elif not _is_so(there, cast("object", value), exactly=EVERYTHING in _below(removable, key)):
             patch[key] = value
-    for key, there in live.items():
-        below = [] if key in wanted else _below(removable, key)
+    for key in live.keys() - wanted.keys() if removable else ():
+        there, below = live[key], _below(removable, key)
         if isinstance(there, dict) and any(below) and EVERYTHING not in below:
             if inner := _patch(cast("Json", there), {}, below):
                 patch[key] = inner

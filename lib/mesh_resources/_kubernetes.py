@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from ._objects import share_fields
 from ._result import Failure, ObjectRef
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def list_objects(
     from lightkube.core.resource import NamespacedResource
 
     everywhere = "*" if issubclass(kind, NamespacedResource) else None
-    return list(_verbs(client).list(kind, namespace=namespace or everywhere, labels=dict(labels)))
+    listed = list(_verbs(client).list(kind, namespace=namespace or everywhere, labels=dict(labels)))
+    share_fields(listed)
+    return listed
 
 
 def apply_object(client: "Client", resource: "Resource", ref: ObjectRef, *, force: bool) -> "Resource":
@@ -71,13 +74,22 @@ def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answ
 
 def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
     """Say what an error of a request was, in words."""
-    response = getattr(error, "response", None)
-    if response is None:
+    code = _code(error)
+    if code is None:
         if isinstance(error, kubernetes_errors()):
             return Failure(ref, verb, None, f"no answer from Kubernetes ({_one_line(error) or _name(error)})")
         return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
-    code = int(response.status_code)
     return Failure(ref, verb, code, _meaning(code, ref, verb, _one_line(error)))
+
+
+def _code(error: BaseException | None) -> int | None:
+    """Return the HTTP status; of an answer that is not JSON it is in what lightkube's error came from."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if response is not None:
+            return int(response.status_code)
+        error = error.__context__
+    return None
 
 
 def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:

@@ -1,7 +1,7 @@
 """lightkube's objects as plain data: generic and typed ones, of any version, are read the same way."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ._result import ObjectRef
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = dict[str, Any]
 
-_DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_NAMESPACE = re.compile(_DNS_LABEL)
-_NAME = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*")
+_PART = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_NAMESPACE = re.compile(rf"(?=.{{1,63}}$){_PART}")
+_NAME = re.compile(rf"(?=.{{1,253}}$){_PART}(?:\.{_PART})*")
 
 
 def manifest(resource: "Resource") -> Json:
@@ -30,6 +30,16 @@ def manifest(resource: "Resource") -> Json:
 def from_manifest(kind: "type[Resource]", plain: Json) -> "Resource":
     """Return an object of a kind made out of Kubernetes' JSON."""
     return cast("Any", kind).from_dict(plain)
+
+
+def share_fields(resources: "Iterable[Resource]") -> None:
+    """Hold equal trees of managed fields only once: of thousands of policies they are the larger part."""
+    trees: dict[str, Json] = {}
+    for resource in resources:
+        entries: list[Json] = metadata(resource).get("managedFields") or []
+        for entry in entries:
+            if tree := entry.get("fieldsV1"):
+                entry["fieldsV1"] = trees.setdefault(repr(tree), tree)
 
 
 def metadata(resource: "Resource") -> Json:
@@ -49,9 +59,9 @@ def reference(resource: "Resource") -> ObjectRef:
 
 
 def can_exist(ref: ObjectRef) -> bool:
-    """Tell whether Kubernetes could have an object of that name; what it can't have must not get into a URL."""
-    in_place = ref.namespace is None or bool(_NAMESPACE.fullmatch(ref.namespace))
-    return in_place and len(ref.name) <= 253 and bool(_NAME.fullmatch(ref.name))
+    """Tell whether Kubernetes could have an object of that name; if not, it must not be part of a URL."""
+    in_place = ref.namespace is None or _NAMESPACE.fullmatch(ref.namespace)
+    return bool(in_place and _NAME.fullmatch(ref.name))
 
 
 def kind_name(kind: "type[Resource]") -> str:

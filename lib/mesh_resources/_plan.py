@@ -1,11 +1,11 @@
 """What there is to write so that the owned objects become the wanted ones."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ._correction import EVERYTHING, correction, fields_of_writers
-from ._objects import Json, kind_name, manifest
+from ._objects import Json, kind_name, manifest, reference
 from ._result import ObjectRef
 
 if TYPE_CHECKING:
@@ -21,38 +21,39 @@ _REMOVABLE: Mapping[str, Json] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """The objects to write; those that are as wanted already are only counted."""
 
-    create: "dict[ObjectRef, Resource]"
-    update: "dict[ObjectRef, Resource]"
-    delete: list[ObjectRef]
-    keep: list[ObjectRef]
-    unchanged: int
+    create: "dict[ObjectRef, Resource]" = field(default_factory=dict["ObjectRef", "Resource"])
+    update: "dict[ObjectRef, Resource]" = field(default_factory=dict["ObjectRef", "Resource"])
+    delete: list[ObjectRef] = field(default_factory=list[ObjectRef])
+    keep: list[ObjectRef] = field(default_factory=list[ObjectRef])
+    unchanged: int = 0
 
 
 def plan(
     owned: "Mapping[ObjectRef, Resource]",
-    wanted: "Mapping[ObjectRef, Resource]",
+    wanted: "Iterable[Resource]",
     labels: Mapping[str, str],
     keep: "Callable[[Resource], bool]",
 ) -> Plan:
-    """Compare what is owned with what is wanted."""
-    create = {ref: resource for ref, resource in wanted.items() if ref not in owned}
-    update = {
-        ref: resource
-        for ref, resource in wanted.items()
-        if ref in owned and missing(owned[ref], resource, labels)
-    }
-    unwanted = {ref: keep(resource) for ref, resource in owned.items() if ref not in wanted}
-    return Plan(
-        create=create,
-        update=update,
-        delete=[ref for ref, stays in unwanted.items() if not stays],
-        keep=[ref for ref, stays in unwanted.items() if stays],
-        unchanged=len(wanted) - len(create) - len(update),
-    )
+    """Compare what is owned with what is wanted, one by one, holding on only to what is to be written."""
+    result = Plan()
+    wanted_refs: set[ObjectRef] = set()
+    for resource in wanted:
+        ref = reference(resource)
+        wanted_refs.add(ref)
+        if ref not in owned:
+            result.create[ref] = resource
+        elif missing(owned[ref], resource, labels):
+            result.update[ref] = resource
+        else:
+            result.unchanged += 1
+    for ref, resource in owned.items():
+        if ref not in wanted_refs:
+            (result.keep if keep(resource) else result.delete).append(ref)
+    return result
 
 
 def missing(live: "Resource", wanted: "Resource", labels: Mapping[str, str]) -> Json:

@@ -1,7 +1,8 @@
 """Mesh policies as Istio's AuthorizationPolicies."""
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Set
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -67,13 +68,19 @@ def reconcile_policies(
     """
     from ._kinds import AuthorizationPolicy
 
-    asked, also = list(asked), list(also)
+    asked_by = _asked_by(asked)
+    also_there = {_place(resource): resource for resource in also}
+
+    def wanted(live: "Iterable[Resource]") -> "Iterable[Resource]":
+        present = {place: resource for resource in live if (place := _place(resource)) not in also_there}
+        return chain(
+            _authorization_policies(asked_by, owner, present, unreadable, dry_run=dry_run),
+            also_there.values(),
+        )
+
     return reconcile(
         client,
-        lambda live: [
-            *authorization_policies(asked, owner=owner, live=live, unreadable=unreadable, dry_run=dry_run),
-            *also,
-        ],
+        wanted,
         owned_by_labels=labels,
         kinds=[AuthorizationPolicy],
         owner=owner,
@@ -107,13 +114,30 @@ def authorization_policies(
         unreadable: applications whose wishes can't be read now: what they last asked for is not overwritten.
         dry_run: mark the objects so that waypoints record what they would refuse, and refuse nothing.
     """
+    present = {_place(resource): resource for resource in live}
+    return sorted(
+        _authorization_policies(_asked_by(asked), owner, present, unreadable, dry_run=dry_run),
+        key=_place,
+    )
+
+
+def _asked_by(asked: Iterable[Asked]) -> dict[Access, set[str]]:
+    result: defaultdict[Access, set[str]] = defaultdict(set)
+    for policy, by in asked:
+        result[access_of_policy(policy)].update(by)
+    return result
+
+
+def _authorization_policies(
+    asked_by: Mapping[Access, Set[str]],
+    owner: Owner,
+    present: "Mapping[_Place, Resource]",
+    unreadable: Collection[str],
+    *,
+    dry_run: bool,
+) -> "Iterator[GenericNamespacedResource]":
     from ._kinds import AuthorizationPolicy
 
-    asked_by: defaultdict[Access, set[str]] = defaultdict(set)
-    for policy, by in asked:
-        asked_by[access_of_policy(policy)].update(by)
-    present = {_place(resource): resource for resource in live}
-    result: list[GenericNamespacedResource] = []
     for access, name in _named(asked_by.keys(), present, owner, unreadable).items():
         by = set(asked_by[access])
         if holder := present.get((access.pair.namespace, name)):
@@ -122,8 +146,7 @@ def authorization_policies(
         if dry_run:
             marks[DRY_RUN] = "true"
         own: Json = {"name": name, "namespace": access.pair.namespace, "annotations": marks}
-        result.append(AuthorizationPolicy.from_dict({"metadata": own, "spec": spec(access)}))
-    return sorted(result, key=_place)
+        yield AuthorizationPolicy.from_dict({"metadata": own, "spec": spec(access)})
 
 
 def requested_by(resource: "Resource") -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Make the objects in Kubernetes what they should be, with as few requests as that takes."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -67,7 +67,6 @@ def reconcile(
         raise ValueError("without labels to own objects by, everybody's objects would be owned")
     kinds_by_name = {kind_name(kind): kind for kind in kinds}
     requester = Requester(timeout)
-
     listed, failed = requester.make(_lists(client, kinds_by_name.values(), namespaces, owned_by_labels))
     unlisted = {failure.ref.kind for failure in failed}
     owned = {
@@ -77,31 +76,23 @@ def reconcile(
         for resource in resources
         if owner is None or owner.owns(resource)
     }
+    wanted_kinds: set[str] = set()
 
-    resources = wanted(list(owned.values())) if callable(wanted) else wanted
-    marked = [_marked(resource, owned_by_labels, owner, client) for resource in resources]
-    wanted_by_ref = {reference(resource): resource for resource in marked}
-    wanted_kinds = {ref.kind for ref in wanted_by_ref}
-    if strangers := wanted_kinds - kinds_by_name.keys():
-        raise ValueError(f"{', '.join(sorted(strangers))} is wanted, but not among the kinds to look after")
+    def possible() -> "Iterator[Resource]":
+        for resource in wanted(list(owned.values())) if callable(wanted) else wanted:
+            marked = _marked(resource, owned_by_labels, owner, client)
+            ref = reference(marked)
+            wanted_kinds.add(ref.kind)
+            if ref.kind not in kinds_by_name:
+                raise ValueError(f"{ref} is wanted, and of none of the kinds to look after")
+            if not can_exist(ref):
+                failed.append(Failure(ref, "create", 422, "Kubernetes takes no such name or namespace"))
+            elif ref.kind not in unlisted:
+                yield marked
+
+    todo = plan(owned, possible(), owned_by_labels, keep)
     if ignore_missing:
         failed = [failure for failure in failed if failure.code != 404 or failure.ref.kind in wanted_kinds]
-
-    impossible = {ref for ref in wanted_by_ref if not can_exist(ref)}
-    failed += [
-        Failure(ref, "create", 422, "Kubernetes takes no such name or namespace") for ref in impossible
-    ]
-
-    todo = plan(
-        owned,
-        {
-            ref: resource
-            for ref, resource in wanted_by_ref.items()
-            if ref.kind not in unlisted and ref not in impossible
-        },
-        owned_by_labels,
-        keep,
-    )
     if not write:
         return _result(todo, owned, owned, failed)
 
@@ -110,25 +101,23 @@ def reconcile(
         [writer.create(resource) for resource in todo.create.values()]
         + [writer.update(resource) for resource in todo.update.values()]
     )
-    unfinished = {group(wanted_by_ref[failure.ref]) for failure in refused}
-    held_back = [ref for ref in todo.delete if group(owned[ref]) in unfinished]
+    writes = todo.create | todo.update
+    unfinished = {group(writes[failure.ref]) for failure in refused}
+    held_back = {ref for ref in todo.delete if group(owned[ref]) in unfinished}
     _, not_deleted = requester.make(
         [writer.delete(type(owned[ref]), ref) for ref in todo.delete if ref not in held_back]
     )
     if ignore_missing:
         not_deleted = [failure for failure in not_deleted if failure.code != 404]
-    return _result(
-        Plan(
-            create={ref: each for ref, each in todo.create.items() if ref in written},
-            update={ref: each for ref, each in todo.update.items() if ref in written},
-            delete=_without(todo.delete, held_back, [failure.ref for failure in not_deleted]),
-            keep=todo.keep + held_back,
-            unchanged=todo.unchanged,
-        ),
-        owned,
-        owned | written,
-        failed + refused + not_deleted,
+    not_gone = held_back.union(failure.ref for failure in not_deleted)
+    done = Plan(
+        create={ref: resource for ref, resource in todo.create.items() if ref in written},
+        update={ref: resource for ref, resource in todo.update.items() if ref in written},
+        delete=[ref for ref in todo.delete if ref not in not_gone],
+        keep=[*todo.keep, *held_back],
+        unchanged=todo.unchanged,
     )
+    return _result(done, owned, owned | written, failed + refused + not_deleted)
 
 
 @dataclass(frozen=True)
@@ -191,11 +180,6 @@ def _marked(
     if is_namespaced(type(resource)) and not own.get("namespace"):
         marks["namespace"] = client.namespace
     return from_manifest(type(resource), {**plain, "metadata": {**own, **marks}})
-
-
-def _without(refs: Iterable[ObjectRef], *others: Iterable[ObjectRef]) -> list[ObjectRef]:
-    left_out = {ref for other in others for ref in other}
-    return [ref for ref in refs if ref not in left_out]
 
 
 def _result(

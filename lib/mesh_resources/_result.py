@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from ._objects import Resource
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class ObjectRef:
     """Names one object in Kubernetes, or all of one kind if the name is empty."""
 
