@@ -14,7 +14,7 @@ import ops
 import pydantic
 
 from ._databag import read, relations, write_app
-from ._urls import Address
+from ._urls import Address, check_url
 
 Protocol = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -27,6 +27,12 @@ class _ReceiverProtocol(pydantic.BaseModel):
 class _Receiver(pydantic.BaseModel):
     protocol: _ReceiverProtocol
     url: Address
+
+    @pydantic.model_validator(mode="after")
+    def _check_url(self) -> "_Receiver":
+        if self.protocol.type == "http":
+            check_url(self.url)
+        return self
 
 
 _RECEIVERS = pydantic.TypeAdapter(list[_Receiver])

@@ -34,7 +34,8 @@ def test_the_backend_that_was_related_first_is_the_one(act):
     [
         "word",
         [receiver("otlp_http", "http://t:0")],
-        [receiver("otlp_http", "t;4318")],
+        [receiver("otlp_http", "t:4318")],
+        [receiver("otlp_grpc", "t;4317", "grpc")],
         [receiver("../otlp", "http://t:1")],
         [receiver("otlp_http", "http://t:1", "carrier pigeon")],
         [{"url": "http://t:1"}],

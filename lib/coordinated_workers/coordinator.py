@@ -1,0 +1,552 @@
+"""The coordinator of a cluster: what ties its workers together and speaks for them to everybody else.
+
+class Shop(ops.CharmBase):
+def __init__(self, framework: ops.Framework):
+super().__init__(framework)
+self.coordinator = Coordinator(
+self,
+roles_config=ClusterRolesConfig(
+roles={"all", "api", "store"},
+meta_roles={"all": {"api", "store"}},
+minimal_deployment={"api", "store"},
+),
+external_url="http://shop.example",
+worker_metrics_port=8080,
+endpoints={"cluster": "shop-cluster", "s3": "s3", "metrics": "metrics-endpoint", ...},
+nginx_config=NginxConfig(...),
+workers_config=lambda coordinator: yaml.safe_dump(...),
+)
+"""
+
+import functools
+import logging
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+
+import ops
+
+from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
+from cos_interfaces import catalogue, grafana_dashboard, loki_push_api, prometheus_scrape, s3
+from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
+
+from . import alert_rules, peers, scrape_jobs, service_mesh
+from .endpoints import EndpointMapping, Endpoints
+from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
+from .log_forwarding import forward_logs
+from .models import TLSConfig
+from .nginx import Nginx, NginxConfig, NginxMappingOverrides, NginxPrometheusExporter
+from .pod_labels import reconcile_pod_labels
+from .resources import ResourcesPatch
+from .roles import ClusterRolesConfig, ClusterRolesConfigError
+from .tls import Certificates
+from .tracing import TracingRequirer
+from .worker import S3_TLS_CA_CHAIN_FILE
+from .worker_telemetry import (
+    TelemetryBackends,
+    WorkerTelemetryProxy,
+    WorkerTelemetryProxyConfig,
+    proxy_telemetry,
+)
+
+if TYPE_CHECKING:
+    from cosl.interfaces.datasource_exchange import DatasourceExchange
+
+__all__ = [
+    "ClusterRolesConfig",
+    "ClusterRolesConfigError",
+    "Coordinator",
+    "EndpointMapping",
+    "S3ConnectionInfo",
+    "S3NotFoundError",
+]
+
+logger = logging.getLogger(__name__)
+
+_DASHBOARDS = "src/grafana_dashboards"
+
+# In these the unit is on its way out, or has no say: there is nothing to make right.
+_NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
+
+
+class Coordinator(ops.Object):
+    """Does for a cluster what is the same for every cluster.
+
+    Every event ends in one reconcile, which reads all relations and makes true whatever follows from them:
+    nginx's configuration, what workers and observability charms are told, labels and policies in Kubernetes.
+    The unit's status says what is missing. The charm itself opens ports and follows its own relations.
+
+    Args:
+        charm: the coordinator's charm.
+        roles_config: the roles of the cluster.
+        external_url: where users reach the coordinator: at an ingress if there is one.
+        worker_metrics_port: the port at which each worker serves /metrics.
+        endpoints: the names of the charm's relations; see `EndpointMapping`.
+        nginx_config: what nginx serves; this package's or that of charmlibs-nginx-k8s.
+        workers_config: called with the coordinator, gives the text of the workers' configuration. It is
+            called only when the cluster is coherent and has its object store.
+        worker_ports: role → the ports that a worker of the role opens.
+        nginx_options: ports of nginx and its exporter that are not the usual ones.
+        is_coherent: called with `cluster` and `roles_config`, decides in place of the minimal deployment.
+        is_recommended: likewise, in place of the recommended deployment.
+        resources_limit_options: the names of the config options that limit the container's resources;
+            `cpu_limit` and `memory_limit` if None.
+        resources_requests: called with the coordinator, gives what the container asks for: `{"cpu": "50m"}`.
+        container_name: the container that limits and requests are for; goes with `resources_requests`.
+        remote_write_endpoints: gives the backends that workers may push metrics to.
+        workload_tracing_protocols: the protocols in which workers send traces.
+        catalogue_item: what the catalogue shows of this application.
+        worker_telemetry_proxy_config: the port at which the coordinator proxies its workers' telemetry;
+            None: the workers are told of the backends themselves.
+        charm_mesh_policies: who else may reach the coordinator: `AppPolicy` and `UnitPolicy`, also those of
+            another library.
+        peer_relation: the name of the peer relation; a charm of one unit may be without.
+
+    Raises:
+        ValueError: if `endpoints` names a relation that charmcraft.yaml does not have, or some endpoints of
+            the mesh but not all, or if there are `resources_requests` without a `container_name`.
+    """
+
+    _default_active_message = ""
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        roles_config: ClusterRolesConfig,
+        external_url: str,
+        worker_metrics_port: int,
+        endpoints: EndpointMapping,
+        nginx_config: NginxConfig,
+        workers_config: "Callable[[Coordinator], str]",
+        worker_ports: Callable[[str], Sequence[int]] | None = None,
+        nginx_options: NginxMappingOverrides | None = None,
+        is_coherent: Callable[[ClusterProvider, ClusterRolesConfig], bool] | None = None,
+        is_recommended: Callable[[ClusterProvider, ClusterRolesConfig], bool] | None = None,
+        resources_limit_options: Mapping[str, str] | None = None,
+        resources_requests: "Callable[[Coordinator], dict[str, str]] | None" = None,
+        container_name: str | None = None,
+        remote_write_endpoints: Callable[[], list[RemoteWriteEndpoint]] | None = None,
+        workload_tracing_protocols: Sequence[str] | None = None,
+        catalogue_item: catalogue.Item | None = None,
+        worker_telemetry_proxy_config: WorkerTelemetryProxyConfig | None = None,
+        charm_mesh_policies: Sequence[AppPolicy | UnitPolicy] | None = None,
+        peer_relation: str = "peers",
+    ):
+        super().__init__(charm, key="coordinator")
+        self._charm = charm
+        self._roles_config = roles_config
+        self._external_url = external_url
+        self._worker_metrics_port = worker_metrics_port
+        self._endpoints = Endpoints.load(charm, endpoints)
+        self._nginx_config = nginx_config
+        self._workers_config = workers_config
+        self._is_coherent = is_coherent
+        self._is_recommended = is_recommended
+        self._remote_write_endpoints = remote_write_endpoints
+        self._catalogue_item = catalogue_item
+        self._proxy_config = worker_telemetry_proxy_config
+        self._peer_relation = peer_relation
+        self._problems: list[ops.StatusBase] = []
+        self._keeps_status = False
+
+        self.cluster = ClusterProvider(
+            charm,
+            frozenset(roles_config.roles),
+            roles_config.meta_roles,
+            endpoint=self._endpoints.cluster,
+            worker_ports=worker_ports,
+        )
+        self.nginx = Nginx(charm, options=nginx_options)
+        self.nginx_exporter = NginxPrometheusExporter(charm, options=nginx_options)
+        self.charm_tracing = TracingRequirer(charm, self._endpoints.charm_tracing, ("otlp_http",))
+        self.workload_tracing = TracingRequirer(
+            charm, self._endpoints.workload_tracing, workload_tracing_protocols or ()
+        )
+        hosts = (self.hostname, self._app_hostname, *self.cluster.gather_addresses())
+        self._certificates = Certificates(charm, self._endpoints.certificates, hosts)
+        self._mesh = self._endpoints.mesh and service_mesh.join(
+            charm,
+            self._endpoints.mesh,
+            metrics_endpoint=self._endpoints.metrics,
+            exporter_port=self.nginx_exporter.port,
+            proxy_port=self._proxy_config.port(self.tls_available) if self._proxy_config else None,
+            charm_policies=charm_mesh_policies or (),
+        )
+        self.resources_patch = self._patch_resources(
+            container_name, resources_requests, resources_limit_options
+        )
+        self._follow_events()
+
+    # What charms ask
+
+    @property
+    def is_coherent(self) -> bool:
+        """Whether the cluster has all that it can't do without."""
+        if self._is_coherent:
+            return self._is_coherent(self.cluster, self._roles_config)
+        return self._roles_config.is_coherent_with(self.cluster.gather_roles())
+
+    @property
+    def is_recommended(self) -> bool | None:
+        """Whether the cluster has all that is advised in production; None if nothing is advised."""
+        if self._is_recommended:
+            return self._is_recommended(self.cluster, self._roles_config)
+        advised = self._roles_config.recommended_deployment
+        if not advised:
+            return None
+        roles = self.cluster.gather_roles()
+        return all(roles.get(role, 0) >= units for role, units in advised.items())
+
+    @property
+    def missing_roles(self) -> set[str]:
+        """The roles of the minimal deployment that no worker has."""
+        return set(self._roles_config.minimal_deployment) - self.cluster.gather_roles().keys()
+
+    @property
+    def can_handle_events(self) -> bool:
+        """Whether the cluster can work: it is coherent, and has its object store if it uses one."""
+        has_store = self.s3_ready or not self._endpoints.s3
+        return self.cluster.has_workers and self.is_coherent and has_store
+
+    @functools.cached_property
+    def hostname(self) -> str:
+        """This unit's fully qualified domain name."""
+        return socket.getfqdn()
+
+    @staticmethod
+    def app_hostname(hostname: str, app_name: str, model_name: str) -> str:
+        """The address of an application's Service, behind which are all of its units.
+
+        Args:
+            hostname: the name of one of the units; comes back as it is if it is not a name of Kubernetes'.
+            app_name: the application.
+            model_name: the application's model.
+        """
+        domain = re.search(r"\.(svc(?:\..*)?)$", hostname)
+        return f"{app_name}.{model_name}.{domain[1]}" if domain else hostname
+
+    @property
+    def tls_config(self) -> TLSConfig | None:
+        """The certificate and its key, once there is one."""
+        return self._certificates.config
+
+    @property
+    def tls_available(self) -> bool:
+        """Whether the cluster speaks TLS."""
+        return self.tls_config is not None
+
+    @property
+    def s3_connection_info(self) -> S3ConnectionInfo:
+        """How to reach the bucket.
+
+        Raises:
+            S3NotFoundError: if there is none that can be used; the message says why.
+        """
+        if isinstance(self._s3, S3NotFoundError):
+            raise self._s3
+        return self._s3
+
+    @property
+    def s3_ready(self) -> bool:
+        """Whether there is a bucket that can be used."""
+        return isinstance(self._s3, S3ConnectionInfo)
+
+    @property
+    def _s3_config(self) -> dict[str, Any]:
+        """How to reach the bucket, in the terms of the workloads' configuration.
+
+        Raises:
+            S3NotFoundError: if there is none that can be used; the message says why.
+        """
+        info = self.s3_connection_info
+        scheme, _, address = info.endpoint.rpartition("://")
+        return {
+            "endpoint": address,
+            "region": info.region,
+            "access_key_id": info.access_key,
+            "secret_access_key": info.secret_key,
+            "bucket_name": info.bucket,
+            "insecure": scheme != "https" and not info.tls_ca_chain,
+            "tls_ca_path": S3_TLS_CA_CHAIN_FILE if info.tls_ca_chain else None,
+        }
+
+    @property
+    def loki_endpoints_by_unit(self) -> dict[str, str]:
+        """Where workers push logs, by the name of the Loki unit that gets them."""
+        return dict(self._backends_for_workers.loki)
+
+    @property
+    def remote_write_endpoints(self) -> list[RemoteWriteEndpoint] | None:
+        """Where workers push metrics; None if the charm has no such backends."""
+        if self._remote_write_endpoints is None:
+            return None
+        return [{"url": url} for url in self._backends_for_workers.remote_write]
+
+    @functools.cached_property
+    def datasource_exchange(self) -> "DatasourceExchange":
+        """What this application and others tell each other of their datasources in Grafana.
+
+        Raises:
+            cosl.interfaces.datasource_exchange.EndpointValidationError: if the charm has no relation for it.
+        """
+        from cosl.interfaces.datasource_exchange import DatasourceExchange
+
+        return DatasourceExchange(
+            self._charm,
+            provider_endpoint=self._endpoints.send_datasource,
+            requirer_endpoint=self._endpoints.receive_datasource,
+        )
+
+    # What is read
+
+    @functools.cached_property
+    def _s3(self) -> S3ConnectionInfo | S3NotFoundError:
+        if not self._endpoints.s3:
+            return S3NotFoundError("the charm has no relation for an object store")
+        try:
+            return s3.connection(self._charm, relation_name=self._endpoints.s3)
+        except S3NotFoundError as error:
+            return error
+
+    @property
+    def _app_hostname(self) -> str:
+        return self.app_hostname(self.hostname, self._charm.app.name, self._charm.model.name)
+
+    @functools.cached_property
+    def _backends(self) -> TelemetryBackends:
+        """Where telemetry ends up."""
+        logging_endpoint = self._endpoints.logging
+        remote_write = self._remote_write_endpoints() if self._remote_write_endpoints else ()
+        return TelemetryBackends(
+            loki=loki_push_api.push_urls(self._charm, relation_name=logging_endpoint)
+            if logging_endpoint
+            else {},
+            remote_write=tuple(endpoint["url"] for endpoint in remote_write),
+            charm_tracing=self.charm_tracing.receivers,
+            workload_tracing=self.workload_tracing.receivers,
+        )
+
+    @functools.cached_property
+    def _proxy(self) -> WorkerTelemetryProxy | None:
+        if self._proxy_config is None:
+            return None
+        return proxy_telemetry(
+            {worker.name: worker.address for worker in self._workers},
+            worker_metrics_port=self._worker_metrics_port,
+            backends=self._backends,
+            config=self._proxy_config,
+            hostname=self._app_hostname,
+            tls=self.tls_available,
+        )
+
+    @property
+    def _backends_for_workers(self) -> TelemetryBackends:
+        """Where workers send telemetry."""
+        return self._proxy.backends if self._proxy else self._backends
+
+    @functools.cached_property
+    def _workers(self) -> list[scrape_jobs.WorkerUnit]:
+        return [
+            scrape_jobs.WorkerUnit(
+                name=worker["unit"],
+                application=worker["application"],
+                charm_name=worker["charm_name"],
+                address=worker["address"],
+            )
+            for worker in self.cluster.gather_topology()
+        ]
+
+    @property
+    def _worker_apps(self) -> list[alert_rules.WatchedApp]:
+        apps = {
+            worker.application: alert_rules.WatchedApp(worker.application, worker.charm_name)
+            for worker in self._workers
+        }
+        return [apps[name] for name in sorted(apps)]
+
+    @property
+    def _pod_labels(self) -> dict[str, str]:
+        """The labels of every pod of the cluster."""
+        mesh_labels = self._mesh.labels() if self._mesh else {}
+        return {**mesh_labels, **service_mesh.solution_labels(self._charm.app.name)}
+
+    # What is written
+
+    def _patch_resources(
+        self,
+        container_name: str | None,
+        requests: "Callable[[Coordinator], dict[str, str]] | None",
+        limit_options: Mapping[str, str] | None,
+    ) -> ResourcesPatch | None:
+        if requests is None:
+            return None
+        if container_name is None:
+            raise ValueError("resources_requests without a container_name: whose resources?")
+        return ResourcesPatch(self._charm, container_name, functools.partial(requests, self), limit_options)
+
+    def _follow_events(self) -> None:
+        for event in self._charm.on.events().values():
+            if issubclass(event.event_type, ops.ActionEvent):
+                self.framework.observe(event, self._on_action)
+            elif issubclass(event.event_type, ops.HookEvent) and not issubclass(
+                event.event_type, _NOT_RECONCILED
+            ):
+                self.framework.observe(event, self._on_hook)
+        self.framework.observe(self._charm.on.remove, self._on_remove)
+        self.framework.observe(self._charm.on.collect_unit_status, self._on_collect_unit_status)
+
+    def _on_hook(self, event: ops.HookEvent) -> None:
+        self._certificates.sync()
+        self._trace_charm()
+        if self.resources_patch:
+            self.resources_patch.reconcile()
+        self._run_containers()
+        peers.publish_hostname(self._charm, self._peer_relation, self.hostname)
+        self._tell_backends()
+        if self.can_handle_events:
+            self._tell_workers()
+        if self._mesh:
+            self._mesh.update_service_mesh()
+        if self._charm.unit.is_leader():
+            self._write_to_kubernetes(is_upgrade=isinstance(event, ops.UpgradeCharmEvent))
+
+    def _trace_charm(self) -> None:
+        if not self._endpoints.charm_tracing or ops.tracing is None:
+            return
+        url = self.charm_tracing.get_endpoint("otlp_http")
+        ca_cert = self.tls_config.ca_cert if self.tls_config else None
+        ops.tracing.set_destination(f"{url.rstrip('/')}/v1/traces" if url else None, ca_cert)
+
+    def _run_containers(self) -> None:
+        if self._is_reachable("nginx"):
+            config = NginxConfig.of(self._nginx_config)
+            if self._proxy:
+                config = self._proxy.added_to(config)
+            text = config.get_config(self.cluster.gather_addresses_by_role(), listen_tls=self.tls_available)
+            self.nginx.reconcile(text, self.tls_config)
+        self.nginx_exporter.reconcile(self.tls_config)
+        if self._endpoints.logging:
+            forward_logs(self._charm, self._backends.loki)
+
+    def _tell_backends(self) -> None:
+        self.charm_tracing.request()
+        self.workload_tracing.request()
+        if self._is_related(name := self._endpoints.s3):
+            s3.request(self._charm, relation_name=name)
+        if self._is_related(name := self._endpoints.catalogue) and self._catalogue_item:
+            catalogue.publish(self._charm, self._catalogue_item, relation_name=name)
+        if self._is_related(name := self._endpoints.grafana_dashboards):
+            folder = alert_rules.charm_folder(self._charm) / _DASHBOARDS
+            grafana_dashboard.publish(self._charm, grafana_dashboard.read_folder(folder), relation_name=name)
+        if self._is_related(name := self._endpoints.logging):
+            rules = alert_rules.logs_rules(self._charm, self._worker_apps)
+            loki_push_api.publish(self._charm, rules, relation_name=name)
+        if self._is_related(name := self._endpoints.metrics):
+            rules = alert_rules.metrics_rules(self._charm, self._worker_apps)
+            prometheus_scrape.publish(
+                self._charm, self._scrape_jobs(), rules, relation_name=name, address=self.hostname
+            )
+
+    def _scrape_jobs(self) -> list[prometheus_scrape.ScrapeJob]:
+        scheme: Literal["http", "https"] = "https" if self.tls_available else "http"
+        hosts = peers.hostnames(self._charm, self._peer_relation, self.hostname)
+        return [
+            *scrape_jobs.worker_jobs(
+                self._charm,
+                self._workers,
+                metrics_port=self._worker_metrics_port,
+                scheme=scheme,
+                proxy=self._proxy,
+            ),
+            *scrape_jobs.nginx_jobs(
+                self._charm, hosts, exporter_port=self.nginx_exporter.port, scheme=scheme
+            ),
+        ]
+
+    def _tell_workers(self) -> None:
+        if not self._charm.unit.is_leader():
+            return
+        tls = self.tls_config
+        key_label = self._certificates.private_key_label if tls else None
+        backends = self._backends_for_workers
+        self.cluster.publish_data(
+            worker_config=self._workers_config(self),
+            ca_cert=tls.ca_cert if tls else None,
+            server_cert=tls.server_cert if tls else None,
+            s3_tls_ca_chain=self.s3_connection_info.ca_cert if self.s3_ready else None,
+            privkey_secret_id=self.cluster.grant_privkey(key_label) if key_label else None,
+            loki_endpoints=self.loki_endpoints_by_unit,
+            charm_tracing_receivers=dict(backends.charm_tracing),
+            workload_tracing_receivers=dict(backends.workload_tracing),
+            remote_write_endpoints=self.remote_write_endpoints,
+            worker_labels=self._pod_labels,
+        )
+
+    def _write_to_kubernetes(self, *, is_upgrade: bool) -> None:
+        if self._mesh:
+            workers = {
+                relation.app.name
+                for relation in self._charm.model.relations[self._endpoints.cluster]
+                if relation.app
+            }
+            self._problems += service_mesh.reconcile_cluster_policies(
+                self._charm, self._mesh.mesh_type(), workers
+            )
+        self._problems += reconcile_pod_labels(self._charm, self._pod_labels)
+        if self._mesh and is_upgrade:
+            self._problems += service_mesh.take_over_labels(self._charm, self._pod_labels)
+
+    def _on_remove(self, _: ops.RemoveEvent) -> None:
+        if self._mesh and self._charm.app.planned_units() == 0:
+            service_mesh.delete_cluster_policies(self._charm)
+
+    def _on_action(self, _: ops.ActionEvent) -> None:
+        self._keeps_status = True
+
+    # What is said of it
+
+    def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
+        if self._keeps_status:
+            # What Kubernetes and nginx answered is not known here, and an action changes nothing about it.
+            event.add_status(self._charm.unit.status)
+            return
+        for status in self._statuses():
+            event.add_status(status)
+
+    def _statuses(self) -> Iterator[ops.StatusBase]:
+        if not self.cluster.has_workers:
+            yield ops.BlockedStatus(f"no workers: integrate a worker over {self._endpoints.cluster!r}")
+        elif not self.is_coherent:
+            missing = ", ".join(sorted(self.missing_roles))
+            yield ops.BlockedStatus(
+                f"no worker has the role {missing}" if missing else "the cluster is not coherent"
+            )
+        if self._endpoints.s3 and isinstance(self._s3, S3NotFoundError):
+            yield ops.BlockedStatus(f"s3: {self._s3}")
+        if problem := self._certificates.problem:
+            yield ops.BlockedStatus(problem)
+        if self.resources_patch and not self.resources_patch.is_ready():
+            yield self.resources_patch.get_status()
+        yield from self._problems
+        for container in ("nginx", self.nginx_exporter.container_name):
+            if not self._is_reachable(container):
+                yield ops.WaitingStatus(f"waiting for container {container}")
+        for service in (self.nginx, self.nginx_exporter):
+            if service.problem:
+                yield ops.BlockedStatus(f"nginx: {service.problem}")
+        yield ops.ActiveStatus("; ".join(self._remarks()) or self._default_active_message)
+
+    def _remarks(self) -> Iterator[str]:
+        if self.is_recommended is False:
+            yield "degraded: fewer workers than recommended"
+        for name, reason in self.cluster.refused().items():
+            yield f"{name} is left out ({reason})"
+        for refusal in self._proxy.refused if self._proxy else ():
+            yield str(refusal)
+
+    def _is_reachable(self, container: str) -> bool:
+        return self._charm.unit.get_container(container).can_connect()
+
+    def _is_related(self, endpoint: str | None) -> TypeGuard[str]:
+        return endpoint is not None and bool(self._charm.model.relations[endpoint])

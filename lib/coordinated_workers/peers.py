@@ -1,0 +1,28 @@
+"""What the units of a coordinator tell each other."""
+
+import ops
+
+_HOSTNAME = "hostname"
+
+
+def publish_hostname(charm: ops.CharmBase, relation_name: str, hostname: str) -> None:
+    """Tell the other units where this one is, if they don't know yet."""
+    for relation in _relations(charm, relation_name):
+        databag = relation.data[charm.unit]
+        if databag.get(_HOSTNAME) != hostname:
+            databag[_HOSTNAME] = hostname
+
+
+def hostnames(charm: ops.CharmBase, relation_name: str, own: str) -> dict[str, str]:
+    """Where each unit of the coordinator is, by its name; this one is at `own`."""
+    known = {charm.unit.name: own}
+    for relation in _relations(charm, relation_name):
+        for unit in relation.units:
+            if hostname := relation.data[unit].get(_HOSTNAME):
+                known[unit.name] = hostname
+    return dict(sorted(known.items()))
+
+
+def _relations(charm: ops.CharmBase, relation_name: str) -> list[ops.Relation]:
+    """The peer relation, which a charm may be without."""
+    return charm.model.relations[relation_name] if relation_name in charm.meta.peers else []

@@ -1,0 +1,80 @@
+"""What Prometheus is to scrape of a cluster: the workers, and the nginx of each coordinator unit."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import ops
+
+from cos_interfaces.prometheus_scrape import ScrapeJob
+
+from .worker_telemetry import WorkerTelemetryProxy
+
+
+@dataclass(frozen=True)
+class WorkerUnit:
+    """A unit of a worker application."""
+
+    name: str
+    application: str
+    charm_name: str
+    address: str
+
+
+def worker_jobs(
+    charm: ops.CharmBase,
+    workers: Iterable[WorkerUnit],
+    *,
+    metrics_port: int,
+    scheme: Literal["http", "https"],
+    proxy: WorkerTelemetryProxy | None,
+) -> list[ScrapeJob]:
+    """One job a worker: the series are the worker's, whoever is asked for them.
+
+    Behind a proxy, workers that it does not know have no job: nobody could reach them.
+    """
+    paths = proxy.metrics_paths if proxy else {}
+    return [
+        ScrapeJob(
+            name=_dashed(worker.name),
+            targets=(f"{proxy.hostname}:{proxy.port}" if proxy else f"{worker.address}:{metrics_port}",),
+            path=paths[worker.name] if proxy else "/metrics",
+            scheme=scheme,
+            labels=_labels(charm, worker.application, worker.name, worker.charm_name),
+        )
+        for worker in workers
+        if proxy is None or worker.name in paths
+    ]
+
+
+def nginx_jobs(
+    charm: ops.CharmBase,
+    hosts: Mapping[str, str],
+    *,
+    exporter_port: int,
+    scheme: Literal["http", "https"],
+) -> list[ScrapeJob]:
+    """One job a unit of the coordinator, by its name in `hosts`: what the exporter next to nginx shows."""
+    return [
+        ScrapeJob(
+            name=f"nginx-{_dashed(unit)}",
+            targets=(f"{host}:{exporter_port}",),
+            scheme=scheme,
+            labels=_labels(charm, charm.app.name, unit, charm.meta.name),
+        )
+        for unit, host in hosts.items()
+    ]
+
+
+def _dashed(unit: str) -> str:
+    return unit.replace("/", "-")
+
+
+def _labels(charm: ops.CharmBase, application: str, unit: str, charm_name: str) -> dict[str, str]:
+    return {
+        "juju_model": charm.model.name,
+        "juju_model_uuid": charm.model.uuid,
+        "juju_application": application,
+        "juju_unit": unit,
+        "juju_charm": charm_name,
+    }

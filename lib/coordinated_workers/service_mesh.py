@@ -1,0 +1,192 @@
+"""The cluster in a service mesh: who may reach it from outside, and who may reach whom inside of it."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import ops
+
+from charmlibs.interfaces.service_mesh import (
+    AppPolicy,
+    Endpoint,
+    MeshPolicy,
+    MeshType,
+    Method,
+    PolicyTargetType,
+    ServiceMeshConsumer,
+    UnitPolicy,
+    kubernetes_errors,
+    reconcile_charm_labels,
+)
+from mesh_resources import Failure, Owner, PolicyResourceManager, kubernetes_problem, label_value
+
+from . import kubernetes
+from .endpoints import MeshEndpoints
+from .worker_telemetry import PROXY_WORKER_TELEMETRY_PATHS
+
+logger = logging.getLogger(__name__)
+
+PART_OF = "app.kubernetes.io/part-of"
+"""The label that all pods of a cluster have; its value is the coordinator's name."""
+
+
+def join(
+    charm: ops.CharmBase,
+    endpoints: MeshEndpoints,
+    *,
+    metrics_endpoint: str | None,
+    exporter_port: int,
+    proxy_port: int | None,
+    charm_policies: Iterable[object],
+) -> ServiceMeshConsumer:
+    """Make the coordinator a consumer of the mesh, with its own policies and those of the charm.
+
+    Args:
+        charm: the coordinator's charm.
+        endpoints: the endpoints of the mesh.
+        metrics_endpoint: the endpoint over which Prometheus is told what to scrape, if there is one.
+        exporter_port: the port at which nginx's own metrics are.
+        proxy_port: the port at which workers' metrics are, if the coordinator proxies them.
+        charm_policies: `AppPolicy` and `UnitPolicy`, also those of another library.
+    """
+    policies = _scraper_policies(metrics_endpoint, exporter_port, proxy_port) if metrics_endpoint else []
+    return ServiceMeshConsumer(
+        charm,
+        mesh_relation_name=endpoints.service_mesh,
+        cross_model_mesh_provides_name=endpoints.provide_cmr_mesh,
+        cross_model_mesh_requires_name=endpoints.require_cmr_mesh,
+        policies=[*policies, *map(_own_policy, charm_policies)],
+        auto_join=False,  # the coordinator puts these labels on its pods together with its own
+    )
+
+
+def solution_labels(coordinator: str) -> dict[str, str]:
+    """What marks a pod as one of the coordinator's cluster."""
+    return {PART_OF: label_value(coordinator)}
+
+
+def cluster_policies(model: str, coordinator: str, workers: Iterable[str]) -> list[MeshPolicy]:
+    """Who may reach whom inside a cluster: all of it every pod, and the workers the coordinator's Service.
+
+    Args:
+        model: the model that all of them are in.
+        coordinator: the coordinator's name.
+        workers: the names of the worker applications, in any order and any number of times.
+    """
+    workers = sorted(set(workers))
+    to_pods = [
+        MeshPolicy(
+            source_namespace=model,
+            source_app_name=source,
+            target_namespace=model,
+            target_selector_labels=solution_labels(coordinator),
+            target_type=PolicyTargetType.unit,
+        )
+        for source in (coordinator, *workers)
+    ]
+    to_service = [
+        MeshPolicy(
+            source_namespace=model,
+            source_app_name=source,
+            target_namespace=model,
+            target_app_name=coordinator,
+            target_type=PolicyTargetType.app,
+        )
+        for source in workers
+    ]
+    return [*to_pods, *to_service]
+
+
+def reconcile_cluster_policies(
+    charm: ops.CharmBase, mesh_type: MeshType | None, workers: Iterable[str]
+) -> list[ops.StatusBase]:
+    """Make the policies inside the cluster fit these worker applications; outside of a mesh, have none.
+
+    Args:
+        charm: the coordinator's charm.
+        mesh_type: the mesh that the cluster is in, if it is in one.
+        workers: the names of the worker applications.
+
+    Returns:
+        What stands in the way, if anything does.
+    """
+    if mesh_type is None:
+        return delete_cluster_policies(charm)
+    policies = cluster_policies(charm.model.name, charm.app.name, workers)
+    return _attempt(charm, lambda: _manager(charm).reconcile(policies, mesh_type).failed)
+
+
+def delete_cluster_policies(charm: ops.CharmBase) -> list[ops.StatusBase]:
+    """Delete the policies inside the cluster.
+
+    Returns:
+        What stands in the way, if anything does.
+    """
+    return _attempt(charm, lambda: _manager(charm).delete().failed)
+
+
+def take_over_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.StatusBase]:
+    """Take on what an older revision, which noted the labels of the mesh elsewhere, has left on the pods.
+
+    Those of its labels that are among `labels`, which are on the pods already, stay: no pod restarts for
+    them.
+
+    Returns:
+        What stands in the way, if anything does.
+    """
+    note = f"juju-service-mesh-{charm.app.name}-labels"
+
+    def take_over() -> None:
+        from lightkube import ApiError
+        from lightkube.resources.core_v1 import ConfigMap
+
+        client = kubernetes.client(charm)
+        try:
+            client.get(ConfigMap, note)
+        except ApiError as error:
+            if error.status.code != 404:
+                raise
+            return
+        reconcile_charm_labels(client, charm.app.name, charm.model.name, note, labels)
+        client.delete(ConfigMap, note)
+
+    return _attempt(charm, take_over)
+
+
+def _manager(charm: ops.CharmBase) -> PolicyResourceManager:
+    from lightkube import Client
+
+    app, model = charm.app.name, charm.model.name
+    # By these names, policies that an older revision has written are known as this application's.
+    client = Client(namespace=model, field_manager=f"{app}-{model}")
+    labels = Owner(app, model).labels(f"{app}-{model}-cluster-internal")
+    return PolicyResourceManager(charm, client, labels, logger)
+
+
+def _attempt(charm: ops.CharmBase, write: Callable[[], Sequence[Failure] | None]) -> list[ops.StatusBase]:
+    try:
+        failures = write()
+    except kubernetes_errors() as error:
+        return [kubernetes.status(error, charm, "write to Kubernetes")]
+    if not failures:
+        return []
+    text = f"mesh policies: {kubernetes_problem(failures[0], app=charm.app.name)}"
+    return [ops.WaitingStatus(text) if failures[0].code is None else ops.BlockedStatus(text)]
+
+
+def _scraper_policies(
+    metrics_endpoint: str, exporter_port: int, proxy_port: int | None
+) -> list[AppPolicy | UnitPolicy]:
+    to_exporter = UnitPolicy(relation=metrics_endpoint, ports=[exporter_port])
+    if proxy_port is None:
+        return [to_exporter]
+    path = PROXY_WORKER_TELEMETRY_PATHS["metrics"].format(unit="{*}")
+    to_workers = Endpoint(ports=[proxy_port], methods=[Method.get], paths=[path])
+    return [to_exporter, AppPolicy(relation=metrics_endpoint, endpoints=[to_workers])]
+
+
+def _own_policy(policy: object) -> AppPolicy | UnitPolicy:
+    """Take a policy for what it says: a charm may bring a library of its own, whose classes are others."""
+    if isinstance(policy, (AppPolicy, UnitPolicy)):
+        return policy
+    model = AppPolicy if hasattr(policy, "endpoints") else UnitPolicy
+    return model.model_validate(policy, from_attributes=True)

@@ -1,0 +1,91 @@
+"""Finds, among the datasources of other charms, the one that Grafana can link this charm's own to."""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import ops
+import pydantic
+
+if TYPE_CHECKING:
+    from cosl.interfaces.datasource_exchange import GrafanaDatasource
+
+logger = logging.getLogger(__name__)
+
+
+class TelemetryCorrelation:
+    """Links between this charm's datasource and those that others told it of.
+
+    Args:
+        app_name: this application's name.
+        grafana_source_relations: the relations over which Grafana queries this charm (`grafana_datasource`).
+        datasource_exchange_relations: those over which datasources are exchanged
+            (`grafana_datasource_exchange`).
+    """
+
+    def __init__(
+        self,
+        app_name: str,
+        grafana_source_relations: Sequence[ops.Relation],
+        datasource_exchange_relations: Sequence[ops.Relation],
+    ):
+        self._app_name = app_name
+        self._grafana_source_relations = list(grafana_source_relations)
+        self._exchange_relations = list(datasource_exchange_relations)
+
+    def find_correlated_datasource(
+        self,
+        datasource_type: str,
+        correlation_feature: str,
+        endpoint_relations: Sequence[ops.Relation] | None = None,
+    ) -> "GrafanaDatasource | None":
+        """The datasource to link to; None if there is none, and then the log says what is missing.
+
+        It has the type, and is in a Grafana that this charm's own datasource is in too. If several are,
+        they are taken to be equally good.
+
+        Args:
+            datasource_type: what Grafana calls the kind of datasource: `loki`, `prometheus`.
+            correlation_feature: what the link is for, as the log is to name it: `traces-to-logs`.
+            endpoint_relations: if given, only datasources of applications that are related over these, too.
+        """
+        grafanas = {uid for relation in self._grafana_source_relations if (uid := _grafana_uid(relation))}
+        exchanges = [relation for relation in self._exchange_relations if relation.app]
+        candidates = exchanges
+        if endpoint_relations is not None:
+            apps = {relation.app.name for relation in endpoint_relations if relation.app}
+            candidates = [relation for relation in exchanges if relation.app.name in apps]
+        of_type = [found for found in _datasources(candidates) if found.type == datasource_type]
+        found = next((one for one in of_type if one.grafana_uid in grafanas), None)
+        if found:
+            return found
+        if not grafanas:
+            missing = "no related Grafana has said its uid (grafana_datasource)"
+        elif not exchanges:
+            missing = "no application exchanges datasources with it (grafana_datasource_exchange)"
+        elif not candidates:
+            missing = "no application exchanges datasources and has the other relation that is asked for"
+        elif not of_type:
+            missing = f"no exchanged datasource is of type {datasource_type}"
+        else:
+            missing = f"no exchanged datasource of type {datasource_type} is in a Grafana that it is in, too"
+        logger.info("%s: %s is off: %s", self._app_name, correlation_feature, missing)
+        return None
+
+
+def _grafana_uid(relation: ops.Relation) -> str | None:
+    return relation.data[relation.app].get("grafana_uid") if relation.app else None
+
+
+def _datasources(relations: Iterable[ops.Relation]) -> "Iterable[GrafanaDatasource]":
+    from cosl.interfaces.datasource_exchange import GrafanaDatasource
+
+    for relation in sorted(relations, key=lambda relation: relation.id):
+        text = relation.data[relation.app].get("datasources") or "[]"
+        try:
+            yield from [GrafanaDatasource.model_validate(one) for one in json.loads(text)]
+        except (pydantic.ValidationError, ValueError, TypeError):
+            logger.warning(
+                "%s: the datasources of %s are ignored: not as they should be", relation, relation.app.name
+            )

@@ -1,0 +1,113 @@
+"""The coordinator's certificate, for itself and for its workers."""
+
+import logging
+import os
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import ops
+
+from .models import TLSConfig
+
+if TYPE_CHECKING:
+    from charmlibs.interfaces.tls_certificates import (
+        CertificateRequestAttributes,
+        ProviderCertificate,
+        TLSCertificatesRequiresV4,
+    )
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_COMMON_NAME = 64
+
+
+class Certificates:
+    """What the certificates relation gives this unit: one certificate for the unit and all workers.
+
+    Args:
+        charm: the coordinator.
+        relation_name: the endpoint of interface `tls_certificates`; None if the charm has none.
+        hosts: the names that the certificate is for.
+    """
+
+    def __init__(self, charm: ops.CharmBase, relation_name: str | None, hosts: Iterable[str]):
+        self._charm = charm
+        self._relation_name = relation_name
+        self._hosts = frozenset(hosts)
+        self._requirer = self._follow(relation_name) if relation_name else None
+
+    def sync(self) -> None:
+        """Ask for the certificate that is needed now, if it is another one than was asked for."""
+        if self._requirer:
+            self._requirer.sync()
+            self.__dict__.pop("config", None)
+
+    @cached_property
+    def config(self) -> TLSConfig | None:
+        """The certificate with its key; None while there is none."""
+        if not self._requirer:
+            return None
+        certificate, key = self._requirer.get_assigned_certificate(self._request)
+        key = key or self._requirer.private_key
+        certificate = certificate or self._previous(self._requirer)
+        if not (certificate and key):
+            return None
+        return TLSConfig(
+            server_cert=certificate.certificate.raw, ca_cert=certificate.ca.raw, private_key=key.raw
+        )
+
+    @property
+    def private_key_label(self) -> str | None:
+        """The label of the secret that has the private key; None while there is no key."""
+        secret_id = self._requirer.get_private_key_secret_id() if self._requirer else None
+        return self._charm.model.get_secret(id=secret_id).get_info().label if secret_id else None
+
+    @property
+    def problem(self) -> str | None:
+        """Why there can't be a certificate, in words; None if nothing is in the way of one."""
+        if self._relation_name and len(self._charm.model.relations[self._relation_name]) > 1:
+            return f"related to several applications over {self._relation_name!r}: remove all but one"
+        return None
+
+    def _follow(self, relation_name: str) -> "TLSCertificatesRequiresV4 | None":
+        # The library costs a fifth of a second to import, so only hooks that need it do: those of a charm
+        # that has the relation, and the last one of the relation, in which the library tidies up.
+        is_related = len(self._charm.model.relations[relation_name]) == 1
+        is_breaking = os.environ.get("JUJU_RELATION") == relation_name
+        if not (is_related or is_breaking):
+            return None
+        from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4
+
+        return TLSCertificatesRequiresV4(
+            self._charm, relationship_name=relation_name, certificate_requests=[self._request]
+        )
+
+    @cached_property
+    def _request(self) -> "CertificateRequestAttributes":
+        from charmlibs.interfaces.tls_certificates import CertificateRequestAttributes
+
+        return CertificateRequestAttributes(
+            common_name=self._charm.app.name[:_LONGEST_COMMON_NAME], sans_dns=self._hosts
+        )
+
+    @staticmethod
+    def _previous(requirer: "TLSCertificatesRequiresV4") -> "ProviderCertificate | None":
+        """The certificate that another one has been asked for in place of.
+
+        A worker that comes or goes changes the names that the certificate is for. Until the new one is
+        there, the whole cluster keeps speaking TLS with the old one.
+        """
+        key = requirer.private_key
+        if not key:
+            return None
+        return next(
+            (
+                provided
+                for provided in requirer.get_provider_certificates()
+                if not provided.revoked
+                and not provided.certificate.is_ca
+                and provided.certificate.matches_private_key(key)
+            ),
+            None,
+        )

@@ -1,0 +1,43 @@
+"""Where a coordinator's traces go."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import ops
+
+from cos_interfaces import tracing
+
+
+class TracingRequirer:
+    """One tracing relation, and the protocols that are wanted of it.
+
+    Args:
+        charm: the charm that has the relation.
+        relation_name: the endpoint of interface `tracing`; None if the charm has none.
+        protocols: the protocols to ask for.
+    """
+
+    def __init__(self, charm: ops.CharmBase, relation_name: str | None, protocols: Iterable[str]):
+        self._charm = charm
+        self._relation_name = relation_name
+        self._protocols = tuple(protocols)
+
+    def request(self) -> None:
+        """Ask each related backend for the protocols, if they were not asked for yet."""
+        if self._relation_name and self._protocols:
+            tracing.request(self._charm, self._protocols, relation_name=self._relation_name)
+
+    @cached_property
+    def receivers(self) -> dict[str, str]:
+        """Protocol → where to send traces in it."""
+        if not self._relation_name:
+            return {}
+        return tracing.receivers(self._charm, relation_name=self._relation_name)
+
+    def is_ready(self) -> bool:
+        """Whether there is anywhere to send traces to."""
+        return bool(self.receivers)
+
+    def get_endpoint(self, protocol: str) -> str | None:
+        """Where to send traces in this protocol; None if nobody takes them."""
+        return self.receivers.get(protocol)

@@ -1,0 +1,117 @@
+import json
+
+import pytest
+from ops import testing
+
+from tests.scenario.coordinator.field_cluster import Cluster, again, containers, store, workers
+
+COMPLETE = (workers(units=2), store())
+
+
+def test_a_complete_cluster_is_active(cluster: Cluster):
+    assert cluster.run(*COMPLETE).unit_status == testing.ActiveStatus()
+
+
+def test_without_workers_it_says_which_relation_is_missing(cluster: Cluster):
+    status = cluster.run(store()).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert "field-cluster" in status.message
+
+
+def test_without_a_role_it_says_which(cluster: Cluster):
+    status = cluster.run(store(), workers(role="querier")).unit_status
+    assert status == testing.BlockedStatus("no worker has the role ingester")
+
+
+def test_roles_may_be_spread_over_worker_applications(cluster: Cluster):
+    state = cluster.run(store(), workers("q", "querier"), workers("i", "ingester", units=2))
+    assert state.unit_status == testing.ActiveStatus()
+
+
+def test_fewer_workers_than_recommended_are_remarked_on(cluster: Cluster):
+    status = cluster.run(workers(), store()).unit_status
+    assert isinstance(status, testing.ActiveStatus)
+    assert "recommended" in status.message
+
+
+def test_without_an_object_store_it_is_blocked(cluster: Cluster):
+    assert cluster.run(workers(units=2)).unit_status == testing.BlockedStatus(
+        "s3: no object store is related"
+    )
+
+
+def test_an_object_store_that_can_not_be_used_is_named(cluster: Cluster):
+    status = cluster.run(workers(units=2), store(endpoint="not an endpoint")).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert "minio" in status.message
+    assert "endpoint" in status.message
+
+
+def test_what_is_missing_most_is_said_first(cluster: Cluster):
+    assert "field-cluster" in cluster.run().unit_status.message
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_container_that_is_not_up_is_waited_for(cluster: Cluster, number: int):
+    some = containers()
+    some[number] = containers(ready=False)[number]
+    status = cluster.run(*COMPLETE, containers=some).unit_status
+    assert status == testing.WaitingStatus(f"waiting for container {some[number].name}")
+
+
+def test_a_worker_that_says_nonsense_is_named_and_the_rest_works(cluster: Cluster):
+    good = workers(units=2)
+    bad = workers("odd", "querier")
+    bad.remote_units_data[0]["address"] = json.dumps("no; address")
+    state = cluster.run(good, bad, store())
+    assert isinstance(state.unit_status, testing.ActiveStatus)
+    assert "odd/0" in state.unit_status.message
+
+
+@pytest.mark.parametrize("leader", [True, False])
+def test_units_that_do_not_lead_have_the_same_status(cluster: Cluster, leader: bool):
+    assert cluster.run(*COMPLETE, leader=leader).unit_status == testing.ActiveStatus()
+
+
+def test_without_trust_it_says_how_to_give_it(cluster: Cluster):
+    cluster.server.access.deny()
+    status = cluster.run(*COMPLETE).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert "juju trust field --scope=cluster" in status.message
+
+
+def test_kubernetes_out_of_reach_is_waited_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path):
+    nowhere = tmp_path / "nowhere"
+    nowhere.write_text(
+        (tmp_path / "kubeconfig").read_text().replace(cluster.server.url, "http://127.0.0.1:9")
+    )
+    monkeypatch.setenv("KUBECONFIG", str(nowhere))
+    assert isinstance(cluster.run(*COMPLETE).unit_status, testing.WaitingStatus)
+
+
+@pytest.mark.parametrize("limit", ["lots", "-1", "1 Gi"])
+def test_a_limit_that_is_none_is_refused(cluster: Cluster, limit: str):
+    status = cluster.run(*COMPLETE, config={"memory_limit": limit}).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert "memory_limit" in status.message
+
+
+def test_an_action_leaves_the_status_as_it_is(cluster: Cluster):
+    before = cluster.state(*COMPLETE, unit_status=testing.BlockedStatus("what Kubernetes said"))
+    context = cluster.context()
+    after = context.run(context.on.action("show"), before)
+    assert context.action_results == {"seen": "yes"}
+    assert after.unit_status == testing.BlockedStatus("what Kubernetes said")
+
+
+def test_a_second_certificates_provider_is_one_too_many(cluster: Cluster):
+    several = [testing.Relation("certificates", remote_app_name=name) for name in ("one", "two")]
+    status = cluster.run(*COMPLETE, *several).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert "certificates" in status.message
+
+
+def test_the_status_follows_what_is_there(cluster: Cluster):
+    state = cluster.run(*COMPLETE)
+    gone = again(state, relations={one for one in state.relations if one.endpoint != "s3"})
+    assert isinstance(cluster.run(state=gone).unit_status, testing.BlockedStatus)
