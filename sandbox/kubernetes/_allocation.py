@@ -33,6 +33,8 @@ class Allocator:
             obj["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
         elif kind is STATEFUL_SET:
             obj["status"] = {"replicas": 0, "availableReplicas": 0}
+        elif kind.name == "HorizontalPodAutoscaler":
+            obj["status"] = {"desiredReplicas": 0}
         elif kind.status and not kind.custom:
             obj.setdefault("status", {})
 
