@@ -1,0 +1,49 @@
+"""The container beside the charm that shows the metrics of all of the waypoint's pods on one port."""
+
+from collections.abc import Mapping
+
+import ops
+
+CONTAINER = "metrics-proxy"
+PORT = 15090
+
+_SERVICE = "metrics-proxy"
+
+
+def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[ops.StatusBase]:
+    """Have the proxy run, and gather from pods with `pod_labels`; restarted only when these changed.
+
+    Returns:
+        What an operator should know; nothing if all is well.
+    """
+    layer = _layer(pod_labels)
+    try:
+        running = any(service.is_running() for service in container.get_services(_SERVICE).values())
+        if not running or container.get_plan().services != layer.services:
+            container.add_layer(CONTAINER, layer, combine=True)
+            container.replan()
+    except ops.pebble.ConnectionError:
+        return [ops.WaitingStatus(f"container {CONTAINER} is not up yet")]
+    except ops.pebble.Error as error:
+        first_line = str(error).partition("\n")[0]
+        return [ops.WaitingStatus(f"{CONTAINER} does not start ({first_line}): juju debug-log")]
+    return []
+
+
+def _layer(pod_labels: Mapping[str, str]) -> ops.pebble.Layer:
+    selector = ",".join(f"{key}={value}" for key, value in sorted(pod_labels.items()))
+    return ops.pebble.Layer(
+        {
+            "services": {
+                _SERVICE: {
+                    "override": "replace",
+                    "summary": "gathers the waypoint's metrics",
+                    "command": f"metrics-proxy --labels {selector}",
+                    "startup": "enabled",
+                    "on-check-failure": {_SERVICE: "restart"},
+                }
+            },
+            # Whether it listens: asking for the metrics would have it ask every pod of the waypoint.
+            "checks": {_SERVICE: {"override": "replace", "tcp": {"port": PORT}}},
+        }
+    )

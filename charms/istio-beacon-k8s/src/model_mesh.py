@@ -1,0 +1,153 @@
+"""All that a beacon has in Kubernetes, made what it should be."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import ops
+
+import consumers
+from beacon_policies import BeaconPolicies
+from charmlibs.interfaces.service_mesh import (
+    MeshPolicy,
+    PolicyRequest,
+    kubernetes_errors,
+    reconcile_charm_labels,
+)
+from kubernetes_status import KubernetesSilentError, status_of, statuses_of
+from mesh_namespace import MeshNamespace, NamespaceTakenError
+from mesh_resources import Owner
+from service_owners import ServiceOwners
+from waypoint import Waypoint
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    _Step: TypeAlias = Callable[[Client], list[ops.StatusBase]]
+
+_SECONDS = 15.0
+
+# Each line that is logged is a call of a hook tool, and these would log a dozen for every request.
+for _http in ("httpcore", "httpcore2", "httpx", "httpx2"):
+    logging.getLogger(_http).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What there is to be; the defaults are what is to be left of a beacon that is removed: nothing."""
+
+    replicas: int = 0
+    """How many pods the waypoint has."""
+    requests: Sequence[PolicyRequest] = ()
+    """What consumers ask for."""
+    own_policies: Sequence[MeshPolicy] = ()
+    """Who may reach the beacon itself."""
+    manage_policies: bool = False
+    """Whether that becomes policies."""
+    restrict_consumers: bool = True
+    """Whether a consumer may ask for policies on itself only."""
+    model_on_mesh: bool = False
+    """Whether the mesh takes in the whole namespace, rather than single pods."""
+
+
+@dataclass(frozen=True)
+class ModelMesh:
+    """The waypoint, the policies and the labels of one beacon."""
+
+    owner: Owner
+    waypoint: Waypoint
+    wanted: Wanted
+
+    def reconcile(self) -> list[ops.StatusBase]:
+        """Make it all as it is wanted; a step that fails does not keep the others from being done.
+
+        Returns:
+            What an operator should know; the most urgent of it is to be shown.
+        """
+        statuses: list[ops.StatusBase] = []
+        stop_at = time.monotonic() + _SECONDS
+        try:
+            client = self._client()
+            for step in self._steps():
+                if time.monotonic() > stop_at:
+                    raise KubernetesSilentError("Kubernetes is slow: the rest is done at the next event")
+                statuses += self._attempt(step, client)
+        except KubernetesSilentError as silence:
+            statuses.append(ops.WaitingStatus(str(silence)))
+        return statuses
+
+    def _client(self) -> "Client":
+        from lightkube import Client
+
+        try:
+            return Client(namespace=self.owner.model, field_manager=self.owner.app)
+        except kubernetes_errors() as error:
+            raise KubernetesSilentError(f"no way to Kubernetes: {error}") from None
+
+    def _steps(self) -> "list[_Step]":
+        in_order = [self._reconcile_waypoint, self._reconcile_policies, self._reconcile_namespace]
+        if not self.wanted.replicas:
+            # Traffic is led away from the waypoint before it goes.
+            in_order.reverse()
+        # Last, because it restarts the pod that this runs in.
+        return [*in_order, self._reconcile_own_labels]
+
+    def _attempt(self, step: "_Step", client: "Client") -> list[ops.StatusBase]:
+        try:
+            return step(client)
+        except NamespaceTakenError as taken:
+            return [ops.BlockedStatus(str(taken))]
+        # lightkube raises the ValueError where an answer is not what Kubernetes would say.
+        except (*kubernetes_errors(), ValueError) as error:
+            return [status_of(error, self.owner.app)]
+
+    def _reconcile_waypoint(self, client: "Client") -> list[ops.StatusBase]:
+        result = self.waypoint.reconcile(client, replicas=self.wanted.replicas)
+        if result.failed or not self.wanted.replicas:
+            return statuses_of(result.failed, self.owner.app)
+        problem = self.waypoint.problem(result)
+        return [ops.WaitingStatus(problem)] if problem else []
+
+    def _reconcile_policies(self, client: "Client") -> list[ops.StatusBase]:
+        policies = BeaconPolicies(self.owner)
+        number = len(self.wanted.requests)
+        if not self.wanted.manage_policies:
+            result = policies.reconcile(client)
+            active = ops.ActiveStatus(f"{_count(number, 'consumer')}, policies are not managed")
+            return [*statuses_of(result.failed, self.owner.app), active]
+        known = consumers.load(
+            self.wanted.requests,
+            model=self.owner.model,
+            service_owner=ServiceOwners(client, self.owner.model) if self.wanted.restrict_consumers else None,
+        )
+        result = policies.reconcile(
+            client,
+            consumers=known,
+            own=self.wanted.own_policies,
+            admit_model_operator=self.wanted.model_on_mesh,
+        )
+        policy_count = _count(policies.count(result), "policy", "policies")
+        active = ops.ActiveStatus(f"{policy_count} for {_count(number, 'consumer')}")
+        return [*statuses_of(result.failed, self.owner.app), *consumers.statuses(known), active]
+
+    def _reconcile_namespace(self, client: "Client") -> list[ops.StatusBase]:
+        namespace = MeshNamespace(self.owner.model, self.owner.mark, self.waypoint.mesh_labels)
+        namespace.reconcile(client, on_mesh=self.wanted.model_on_mesh)
+        return []
+
+    def _reconcile_own_labels(self, client: "Client") -> list[ops.StatusBase]:
+        pods_on_mesh = self.wanted.replicas and not self.wanted.model_on_mesh
+        reconcile_charm_labels(
+            client=client,
+            app_name=self.owner.app,
+            namespace=self.owner.model,
+            label_configmap_name=f"juju-service-mesh-{self.owner.app}-labels",
+            labels=self.waypoint.mesh_labels if pods_on_mesh else {},
+        )
+        return []
+
+
+def _count(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or f'{one}s'}"

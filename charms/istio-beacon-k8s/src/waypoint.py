@@ -1,0 +1,119 @@
+"""The waypoint: the proxy through which the mesh sends what goes to the model's Services."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mesh_resources import Json, ObjectRef, Owner, ReconcileResult, label_value, manifest, reconcile
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from mesh_resources import Resource
+
+_SCOPE = "istio-waypoint"
+_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Waypoint:
+    """The waypoint of one beacon, and the labels that lead to it."""
+
+    owner: Owner
+
+    @property
+    def name(self) -> str:
+        """The name of the Gateway, and so of the Deployment and the Service that Istio makes of it."""
+        return label_value(f"{self.owner.model}-{self.owner.app}-waypoint")
+
+    @property
+    def mesh_labels(self) -> dict[str, str]:
+        """What puts a pod, a Service or a namespace in the mesh, behind the waypoint."""
+        return {
+            "istio.io/dataplane-mode": "ambient",
+            "istio.io/use-waypoint": self.name,
+            "istio.io/use-waypoint-namespace": self.owner.model,
+        }
+
+    @property
+    def telemetry_labels(self) -> dict[str, str]:
+        """What the waypoint's pods, and no others, are labelled with."""
+        key = label_value(f"{self.owner.model}.{self.owner.app}.telemetry")
+        return {f"charms.canonical.com/{key}": "aggregated"}
+
+    def reconcile(self, client: "Client", *, replicas: int) -> ReconcileResult:
+        """Have Istio run the waypoint with so many pods; with none, it goes."""
+        from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
+
+        from mesh_resources import Gateway
+
+        return reconcile(
+            client,
+            self._objects(replicas) if replicas else [],
+            owned_by_labels=self.owner.labels(_SCOPE),
+            kinds=[Gateway, HorizontalPodAutoscaler],
+            namespaces=[self.owner.model],
+            owner=self.owner,
+            timeout=_SECONDS,
+        )
+
+    def problem(self, result: ReconcileResult) -> str:
+        """Why no traffic goes through the waypoint yet, as Istio says on the Gateway; empty if it does."""
+        from mesh_resources import Gateway
+
+        for gateway in result.live:
+            if isinstance(gateway, Gateway):
+                reason = _not_programmed(manifest(gateway))
+                return f"waypoint {self.name} is not ready: {reason}" if reason else ""
+        return f"there is no {ObjectRef('Gateway', self.owner.model, self.name)}"
+
+    def _objects(self, replicas: int) -> "list[Resource]":
+        from lightkube.models.autoscaling_v2 import CrossVersionObjectReference, HorizontalPodAutoscalerSpec
+        from lightkube.models.meta_v1 import ObjectMeta
+        from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
+
+        from mesh_resources import Gateway
+
+        gateway = {
+            "metadata": {
+                "name": self.name,
+                "namespace": self.owner.model,
+                "labels": {"istio.io/waypoint-for": "service"},
+            },
+            "spec": {
+                "gatewayClassName": "istio-waypoint",
+                "infrastructure": {"labels": self.telemetry_labels},
+                "listeners": [
+                    {
+                        "name": "mesh",
+                        "port": 15008,
+                        "protocol": "HBONE",
+                        "allowedRoutes": {"namespaces": {"from": "All"}},
+                    }
+                ],
+            },
+        }
+        autoscaler = HorizontalPodAutoscaler(
+            metadata=ObjectMeta(name=self.name, namespace=self.owner.model),
+            spec=HorizontalPodAutoscalerSpec(
+                scaleTargetRef=CrossVersionObjectReference(
+                    apiVersion="apps/v1", kind="Deployment", name=self.name
+                ),
+                minReplicas=replicas,
+                maxReplicas=replicas,
+            ),
+        )
+        return [Gateway.from_dict(gateway), autoscaler]
+
+
+def _not_programmed(gateway: Json) -> str:
+    generation = gateway["metadata"].get("generation", 0)
+    conditions = {
+        condition["type"]: condition for condition in gateway.get("status", {}).get("conditions") or ()
+    }
+    for kind in ("Accepted", "Programmed"):
+        condition = conditions.get(kind)
+        if condition is None or condition.get("observedGeneration", generation) < generation:
+            return "Istio has not looked at it yet (is istio-k8s deployed?)"
+        if condition["status"] != "True":
+            return str(condition.get("message") or condition.get("reason"))
+    return ""
