@@ -283,6 +283,11 @@ class Coordinator(ops.Object):
             return None
         return [{"url": url} for url in self._backends_for_workers.remote_write]
 
+    @property
+    def workload_tracing_receivers(self) -> dict[str, str]:
+        """Where workers send the traces of what they do for users, by protocol."""
+        return dict(self._backends_for_workers.workload_tracing)
+
     @functools.cached_property
     def datasource_exchange(self) -> "DatasourceExchange":
         """What this application and others tell each other of their datasources in Grafana.

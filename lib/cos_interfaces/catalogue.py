@@ -19,10 +19,14 @@ from ._urls import Url
 class Item(Protocol):
     """What `publish` needs to know of an application; other libraries' items have the same attributes."""
 
-    name: str
-    url: str
-    icon: str
-    description: str
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see `CatalogueItem`
+    @property
+    def url(self) -> str: ...  # noqa: D102 - see `CatalogueItem`
+    @property
+    def icon(self) -> str: ...  # noqa: D102 - see `CatalogueItem`
+    @property
+    def description(self) -> str: ...  # noqa: D102 - see `CatalogueItem`
 
 
 class CatalogueItem(pydantic.BaseModel, frozen=True):
