@@ -1,0 +1,35 @@
+"""The cluster that serves keys and values: its roles, and what each worker is told."""
+
+import json
+
+from coordinated_workers import worker
+from coordinated_workers.coordinator import ClusterRolesConfig, Coordinator
+
+WORKER_PORT = 8080
+"""Where workers serve everything, their metrics too."""
+
+ROLES = ClusterRolesConfig(
+    roles={"all", "api", "store"},
+    meta_roles={"all": {"api", "store"}},
+    minimal_deployment={"api", "store"},
+)
+
+
+def workers_config(coordinator: Coordinator) -> str:
+    """What all workers run with: JSON, for the workload has no parser for more of YAML."""
+    tls = coordinator.tls_available
+    scheme = "https" if tls else "http"
+    stores = sorted(coordinator.cluster.gather_addresses_by_role()["store"])
+    config = {
+        "port": WORKER_PORT,
+        "stores": [f"{scheme}://{store}:{WORKER_PORT}" for store in stores],
+        "tls": {"cert": worker.CERT_FILE, "key": worker.KEY_FILE, "ca": worker.CLIENT_CA_FILE}
+        if tls
+        else None,
+        "telemetry": {
+            "loki": sorted(coordinator.loki_endpoints_by_unit.values()),
+            "remote_write": sorted(endpoint["url"] for endpoint in coordinator.remote_write_endpoints or ()),
+            "otlp_http": coordinator.workload_tracing_receivers.get("otlp_http"),
+        },
+    }
+    return json.dumps(config, indent=2)

@@ -1,0 +1,28 @@
+"""What the coordinator's nginx does for users: it shares their requests among the `api` workers."""
+
+from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
+from coordinated_workers.worker_telemetry import WorkerTelemetryProxyConfig
+from kv_cluster import WORKER_PORT
+
+API_PORT = 8080
+"""Where users find the service, with TLS or without."""
+
+TELEMETRY = WorkerTelemetryProxyConfig(http_port=3300, https_port=3300)
+"""Where workers' telemetry passes through."""
+
+
+def config(server_name: str) -> NginxConfig:
+    """Share everything but what the workers have for each other and for the coordinator alone."""
+    not_for_users = {"return": ["404"]}
+    return NginxConfig(
+        server_name=server_name,
+        upstream_configs=[NginxUpstream("api", port=WORKER_PORT, worker_role="api")],
+        server_ports_to_locations={
+            API_PORT: [
+                NginxLocationConfig("/", backend="api"),
+                NginxLocationConfig("/store/", extra_directives=not_for_users),
+                NginxLocationConfig("/metrics", modifier="=", extra_directives=not_for_users),
+            ]
+        },
+        enable_status_page=True,
+    )

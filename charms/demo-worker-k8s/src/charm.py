@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""A worker of a small key-value service."""
+
+import ops
+
+import kv_program
+import workload
+from coordinated_workers.worker import Worker
+
+
+class KeyValueWorker(Worker):
+    """A worker that knows its version: the charm brings the program."""
+
+    def running_version(self) -> str:
+        """The program's version."""
+        return workload.VERSION
+
+
+class DemoWorkerCharm(ops.CharmBase):
+    """What every worker does, `Worker` does; here is what this one runs."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        # First of all, for the worker starts it.
+        kv_program.install(self.unit.get_container(kv_program.CONTAINER))
+        self.worker = KeyValueWorker(
+            self,
+            name=kv_program.CONTAINER,
+            pebble_layer=lambda worker: kv_program.layer(self, worker.roles),
+            endpoints={"cluster": "demo-cluster"},
+            readiness_check_endpoint=kv_program.readiness_url,
+            resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
+            container_name=kv_program.CONTAINER,
+        )
+
+
+if __name__ == "__main__":
+    ops.main(DemoWorkerCharm)

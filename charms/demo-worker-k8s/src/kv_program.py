@@ -1,0 +1,64 @@
+"""The workload in its container: the program that this charm brings, and how it is run."""
+
+import hashlib
+import logging
+import socket
+from pathlib import Path
+
+import ops
+
+import workload
+from coordinated_workers.worker import CONFIG_FILE, Worker
+
+logger = logging.getLogger(__name__)
+
+CONTAINER = "worker"
+PATH = "/opt/demo-worker/workload.py"
+
+_PORT = 8080
+_SOURCE = Path(workload.__file__).read_text()
+
+
+def install(container: ops.Container) -> None:
+    """Have the container hold this charm's program, if the container can be reached."""
+    if not container.can_connect():
+        return
+    try:
+        if not container.exists(PATH) or container.pull(PATH).read() != _SOURCE:
+            container.push(PATH, _SOURCE, make_dirs=True)
+    except ops.pebble.Error as error:
+        logger.warning("can't bring the program into container %s: %s", container.name, error)
+
+
+def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:
+    """What Pebble runs: the program in these roles, which knows whose it is."""
+    environment = {
+        "JUJU_MODEL": charm.model.name,
+        "JUJU_MODEL_UUID": charm.model.uuid,
+        "JUJU_APPLICATION": charm.app.name,
+        "JUJU_UNIT": charm.unit.name,
+        "JUJU_CHARM": charm.meta.name,
+        # Pebble restarts what has changed in the plan; the program itself is not in it.
+        "PROGRAM_SHA256": hashlib.sha256(_SOURCE.encode()).hexdigest(),
+    }
+    return ops.pebble.Layer(
+        {
+            "summary": "key-value service",
+            "services": {
+                CONTAINER: {
+                    "override": "replace",
+                    "summary": "worker of the key-value service",
+                    "command": f"python3 {PATH} --config {CONFIG_FILE} --roles {','.join(roles)}",
+                    "startup": "enabled",
+                    "environment": environment,
+                    "kill-delay": f"{workload.DRAIN_SECONDS + workload.FLUSH_SECONDS + 2}s",
+                }
+            },
+        }
+    )
+
+
+def readiness_url(worker: Worker) -> str:
+    """Where the program says that it is ready; by its name, for the certificate is for that."""
+    scheme = "https" if worker.cluster.get_tls_data() else "http"
+    return f"{scheme}://{socket.getfqdn()}:{_PORT}/healthz"
