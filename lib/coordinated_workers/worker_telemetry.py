@@ -318,7 +318,7 @@ def _locations(route: TelemetryRoute) -> Iterator[NginxLocationConfig]:
         return
     # the rest of the path is the protocol's own; nginx has resolved dots and slashes before it looks at it
     base = route.backend.path.rstrip("/")
-    yield location(route.path, rewrite=(f"^{route.path}/*(.*)$", f"{base}/$1", "break"))
+    yield location(route.path, rewrite=(f"(?s)^{route.path}/*(.*)$", f"{base}/$1", "break"))
     if route.is_grpc:
         yield location(_GRPC_METHODS[route.name], modifier="=")
 
