@@ -9,13 +9,20 @@ from tests.scenario.coordinator.field_cluster import APP, HOST, MODEL, Cluster
 from tests.unit.coordinated_workers.juju_application import create_application
 
 
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    monkeypatch.setattr("socket.getfqdn", lambda: HOST)
+@pytest.fixture(scope="package")
+def kubernetes() -> Iterator[KubernetesServer]:
     with KubernetesServer() as server:
-        path = server.write_kubeconfig(tmp_path / "kubeconfig")
-        monkeypatch.setenv("KUBECONFIG", str(path))
-        client = Client(KubeConfig.from_file(path))
-        create_application(client, MODEL.name, APP, "nginx", "nginx-prometheus-exporter")
-        server.requests.clear()
-        yield Cluster(server, client)
+        yield server
+
+
+@pytest.fixture
+def cluster(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    kubernetes.store.reset()
+    kubernetes.access.restore()
+    path = kubernetes.write_kubeconfig(tmp_path / "kubeconfig")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setattr("socket.getfqdn", lambda: HOST)
+    client = Client(KubeConfig.from_file(path))
+    create_application(client, MODEL.name, APP, "nginx", "nginx-prometheus-exporter")
+    kubernetes.requests.clear()
+    return Cluster(kubernetes, client)

@@ -28,6 +28,8 @@ class Cluster:
     client: Client
     charm: type[ops.CharmBase] = field_coordinator.FieldCoordinator
     app: str = APP
+    last: testing.Context[ops.CharmBase] | None = None
+    """Whose containers' files are there to be looked at."""
 
     def context(self) -> testing.Context[ops.CharmBase]:
         return testing.Context(
@@ -46,7 +48,7 @@ class Cluster:
         **kwargs: Any,
     ) -> testing.State:
         """Run an update-status, or the event of that name, with these relations."""
-        context = self.context()
+        self.last = context = self.context()
         state = state or self.state(*relations, **kwargs)
         return context.run(getattr(context.on, event)(), state)
 

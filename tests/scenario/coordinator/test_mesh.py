@@ -1,0 +1,279 @@
+"""The cluster in a service mesh."""
+
+import json
+import sys
+import types
+from enum import Enum
+
+import pydantic
+import pytest
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import StatefulSet
+from lightkube.resources.core_v1 import ConfigMap
+from ops import testing
+
+from coordinated_workers.coordinator import Coordinator
+from tests.scenario.coordinator.field_cluster import (
+    APP,
+    MESH_LABELS,
+    Cluster,
+    again,
+    mesh,
+    store,
+    told,
+    workers,
+)
+from tests.scenario.coordinator.field_coordinator import DirectCoordinator
+from tests.unit.coordinated_workers.juju_application import pod_template
+
+PART_OF = {"app.kubernetes.io/part-of": APP}
+
+
+def policies(cluster: Cluster) -> list[dict]:
+    return [one["spec"] for one in cluster.server.store.objects("AuthorizationPolicy")]
+
+
+def sources(spec: dict) -> list[str]:
+    return [
+        principal.rpartition("/")[2]
+        for rule in spec["rules"]
+        for source in rule["from"]
+        for principal in source["source"]["principals"]
+    ]
+
+
+def inside(cluster: Cluster) -> dict[str, set[str]]:
+    """Who may reach the pods of the cluster, and who its coordinator's Service."""
+    found: dict[str, set[str]] = {"pods": set(), "service": set()}
+    for spec in policies(cluster):
+        if "selector" in spec:
+            assert spec["selector"]["matchLabels"] == PART_OF
+            found["pods"] |= set(sources(spec))
+        else:
+            assert [ref["name"] for ref in spec["targetRefs"]] == [APP]
+            found["service"] |= set(sources(spec))
+    return found
+
+
+def labels(cluster: Cluster) -> dict[str, str]:
+    metadata = pod_template(cluster.client, "m", APP).metadata
+    assert metadata
+    assert metadata.labels
+    return {key: value for key, value in metadata.labels.items() if key != "app.kubernetes.io/name"}
+
+
+def asked(state: testing.State, relation: testing.Relation) -> list[dict]:
+    return told(state, relation)["policies"]
+
+
+class TestOutside:
+    def outside(self, cluster: Cluster, relation: testing.Relation) -> list[dict]:
+        scraper = testing.Relation("metrics-endpoint", remote_app_name="prometheus")
+        client = testing.Relation("field-api", remote_app_name="client")
+        return asked(cluster.run(relation, scraper, client, workers(), store()), relation)
+
+    def test_a_scraper_may_reach_exporters_and_the_workers_metrics(self, cluster: Cluster):
+        found = [one for one in self.outside(cluster, mesh()) if one["source_app_name"] == "prometheus"]
+        to_units, to_app = sorted(found, key=lambda one: one["target_type"], reverse=True)
+        assert to_units["target_type"] == "unit"
+        assert [endpoint["ports"] for endpoint in to_units["endpoints"]] == [[9113]]
+        (endpoint,) = to_app["endpoints"]
+        assert endpoint["ports"] == [3300]
+        assert endpoint["methods"] == ["GET"]
+        assert endpoint["paths"] == ["/proxy/worker/{*}/metrics"]
+
+    def test_without_a_proxy_a_scraper_may_reach_exporters_only(self, cluster: Cluster):
+        cluster.charm = DirectCoordinator
+        found = [one for one in self.outside(cluster, mesh()) if one["source_app_name"] == "prometheus"]
+        assert [one["target_type"] for one in found] == ["unit"]
+
+    def test_the_charms_own_policies_are_asked_for(self, cluster: Cluster):
+        found = [one for one in self.outside(cluster, mesh()) if one["source_app_name"] == "client"]
+        assert sorted(one["target_type"] for one in found) == ["app", "unit"]
+        (endpoint,) = next(one for one in found if one["target_type"] == "app")["endpoints"]
+        assert (endpoint["methods"], endpoint["paths"]) == (["GET"], ["/api/{*}"])
+
+    def test_policies_of_a_library_that_the_charm_brings_are_taken_for_what_they_say(
+        self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    ):
+        class Method(str, Enum):
+            get = "GET"
+
+        class Endpoint(pydantic.BaseModel):
+            hosts: list[str] | None = None
+            ports: list[int] | None = None
+            methods: list[Method] | None = None
+            paths: list[str] | None = None
+
+        class AppPolicy(pydantic.BaseModel):
+            relation: str
+            endpoints: list[Endpoint]
+            service: str | None = None
+
+        class UnitPolicy(pydantic.BaseModel):
+            relation: str
+            ports: list[int] | None = None
+
+        own = self.outside(cluster, mesh())
+        build = Coordinator.__init__
+
+        def with_foreign_policies(self: Coordinator, *args, **kwargs) -> None:
+            kwargs["charm_mesh_policies"] = [
+                AppPolicy(
+                    relation="field-api",
+                    endpoints=[Endpoint(ports=[3200], methods=[Method.get], paths=["/api/{*}"])],
+                ),
+                UnitPolicy(relation="field-api", ports=[3200]),
+            ]
+            build(self, *args, **kwargs)
+
+        monkeypatch.setattr(Coordinator, "__init__", with_foreign_policies)
+        assert self.outside(cluster, mesh()) == own
+
+    def test_this_application_says_who_it_is_in_other_models(self, cluster: Cluster):
+        there = testing.Relation("require-cmr-mesh", remote_app_name="there")
+        context = cluster.context()
+        state = context.run(context.on.relation_created(there), cluster.state(there))
+        assert told(state, there) == {"cmr_data": {"app_name": APP, "juju_model_name": "m"}}
+
+    def test_an_application_of_another_model_is_known_by_its_own_name(self, cluster: Cluster):
+        said = {"cmr_data": json.dumps({"app_name": "client", "juju_model_name": "far"})}
+        there = testing.Relation("provide-cmr-mesh", remote_app_name="remote-1", remote_app_data=said)
+        client = testing.Relation("field-api", remote_app_name="remote-1")
+        beacon = mesh()
+        found = asked(cluster.run(beacon, there, client), beacon)
+        assert {(one["source_namespace"], one["source_app_name"]) for one in found} == {("far", "client")}
+
+    def test_only_the_leader_asks(self, cluster: Cluster):
+        beacon = mesh()
+        assert told(cluster.run(beacon, leader=False), beacon) == {}
+
+
+class TestInside:
+    def test_all_may_reach_every_pod_and_workers_the_coordinators_service(self, cluster: Cluster):
+        cluster.run(mesh(), workers("b", units=2), workers("a"), store())
+        assert inside(cluster) == {"pods": {APP, "a", "b"}, "service": {"a", "b"}}
+        assert len(policies(cluster)) == 5
+
+    def test_a_worker_that_claims_another_name_lets_nobody_else_in(self, cluster: Cluster):
+        liar = workers("a")
+        topology = {"application": "intruder", "unit": "intruder/0", "charm_name": "x"}
+        liar.remote_units_data[0]["juju_topology"] = json.dumps(topology)
+        cluster.run(mesh(), liar, store())
+        assert inside(cluster)["pods"] == {APP, "a"}
+
+    def test_a_worker_application_that_goes_may_reach_nothing_any_more(self, cluster: Cluster):
+        beacon, gone = mesh(), workers("gone")
+        cluster.run(beacon, workers("stays"), gone, store())
+        context = cluster.context()
+        state = cluster.state(beacon, workers("stays"), gone, store())
+        context.run(context.on.relation_broken(gone), state)
+        assert inside(cluster) == {"pods": {APP, "stays"}, "service": {"stays"}}
+
+    def test_outside_of_a_mesh_there_are_no_policies(self, cluster: Cluster):
+        cluster.run(workers(), store())
+        assert policies(cluster) == []
+
+    def test_policies_go_with_the_mesh(self, cluster: Cluster):
+        beacon = mesh()
+        cluster.run(beacon, workers(), store())
+        context = cluster.context()
+        context.run(context.on.relation_broken(beacon), cluster.state(beacon, workers(), store()))
+        assert policies(cluster) == []
+
+    def test_the_last_unit_takes_the_policies_with_it(self, cluster: Cluster):
+        cluster.run(mesh(), workers(), store())
+        cluster.run(mesh(), workers(), store(), event="remove", planned_units=0, leader=False)
+        assert policies(cluster) == []
+
+    def test_a_unit_that_goes_leaves_the_policies_to_those_that_stay(self, cluster: Cluster):
+        cluster.run(mesh(), workers(), store())
+        before = policies(cluster)
+        cluster.run(mesh(), workers(), store(), event="remove", planned_units=1)
+        assert policies(cluster) == before
+
+    @pytest.mark.parametrize("relations", [(mesh(),), (mesh(), workers(role="querier"))])
+    def test_a_cluster_that_is_not_complete_is_in_the_mesh_too(self, cluster: Cluster, relations):
+        cluster.run(*relations)
+        assert APP in inside(cluster)["pods"]
+
+    def test_without_istio_it_says_what_to_deploy(self, cluster: Cluster):
+        cluster.server.store.uninstall_custom_resources()
+        status = cluster.run(mesh(), workers(units=2), store()).unit_status
+        assert isinstance(status, testing.BlockedStatus)
+        assert "istio-k8s" in status.message
+
+    def test_without_istio_and_without_a_mesh_nothing_is_amiss(self, cluster: Cluster):
+        cluster.server.store.uninstall_custom_resources()
+        assert cluster.run(workers(units=2), store()).unit_status == testing.ActiveStatus()
+
+    def test_only_the_leader_writes(self, cluster: Cluster):
+        cluster.run(mesh(), workers(), store(), leader=False)
+        assert cluster.requests() == []
+
+    def test_policies_of_an_older_revision_are_known_as_its_own(self, cluster: Cluster):
+        cluster.run(mesh(), workers(), store())
+        (one, *_) = cluster.server.store.objects("AuthorizationPolicy")
+        found = one["metadata"]["labels"]
+        assert found["app.kubernetes.io/instance"] == "field-m"
+        assert found["kubernetes-resource-handler-scope"] == "field-m-cluster-internal"
+
+
+class TestLabels:
+    def test_pods_are_part_of_the_cluster_without_a_mesh_too(self, cluster: Cluster):
+        cluster.run()
+        assert labels(cluster) == PART_OF
+
+    def test_pods_get_the_labels_of_the_mesh_and_lose_them_with_it(self, cluster: Cluster):
+        beacon = mesh()
+        state = cluster.run(beacon, workers(), store())
+        assert labels(cluster) == {**PART_OF, **MESH_LABELS}
+        cluster.run(state=again(state, relations={one for one in state.relations if one.id != beacon.id}))
+        assert labels(cluster) == PART_OF
+
+    def test_units_that_do_not_lead_label_nothing(self, cluster: Cluster):
+        cluster.run(mesh(), leader=False)
+        assert labels(cluster) == {}
+
+    def older_revision(self, cluster: Cluster, **mesh_labels: str) -> None:
+        """Leave pods labelled as a revision did that noted the labels of the mesh apart from its own."""
+        cluster.run(workers(), store())
+        note = ObjectMeta(name=f"juju-service-mesh-{APP}-labels", namespace="m")
+        cluster.client.create(ConfigMap(metadata=note, data={"labels": json.dumps(mesh_labels)}))
+        template = {"metadata": {"labels": mesh_labels}}
+        cluster.client.patch(StatefulSet, APP, {"spec": {"template": template}}, namespace="m")
+        cluster.server.requests.clear()
+
+    def notes(self, cluster: Cluster) -> list[str]:
+        return [one["metadata"]["name"] for one in cluster.server.store.objects("ConfigMap", "m")]
+
+    def test_an_upgrade_takes_the_labels_of_the_mesh_over_without_restarting_pods(self, cluster: Cluster):
+        self.older_revision(cluster, **MESH_LABELS)
+        cluster.run(mesh(), workers(), store(), event="upgrade_charm")
+        assert labels(cluster) == {**PART_OF, **MESH_LABELS}
+        assert not [one for one in cluster.requests(["PATCH", "PUT"]) if "statefulsets" in one]
+        assert self.notes(cluster) == [f"{APP}-pod-labels"]
+
+    def test_an_upgrade_takes_away_labels_that_are_wanted_no_more(self, cluster: Cluster):
+        self.older_revision(cluster, **MESH_LABELS, stale="yes")
+        cluster.run(workers(), store(), event="upgrade_charm")
+        assert labels(cluster) == PART_OF
+        assert self.notes(cluster) == [f"{APP}-pod-labels"]
+
+
+def test_our_package_does_not_import_the_published_name(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    broken = types.ModuleType("charms.istio_beacon_k8s.v0.service_mesh")
+    monkeypatch.setitem(sys.modules, "charms.istio_beacon_k8s.v0.service_mesh", broken)
+    beacon = mesh()
+    assert asked(cluster.run(beacon, testing.Relation("field-api"), workers(), store()), beacon)
+
+
+def test_labels_that_are_none_change_nothing(cluster: Cluster):
+    state = cluster.run(mesh(labels="not json"), workers(units=2), store())
+    assert labels(cluster) == PART_OF
+    assert isinstance(state.unit_status, testing.ActiveStatus)
+
+
+def test_a_mesh_of_a_kind_unknown_here_is_none(cluster: Cluster):
+    cluster.run(mesh(mesh_type='"linkerd"'), workers(), store())
+    assert policies(cluster) == []

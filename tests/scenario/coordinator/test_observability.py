@@ -1,0 +1,338 @@
+"""Each relation over which telemetry, dashboards, data or a place in a catalogue are exchanged."""
+
+import json
+from pathlib import Path
+
+import ops
+import pytest
+import yaml
+from cosl import LZMABase64
+from ops import testing
+
+from tests.scenario.coordinator.field_cluster import (
+    HOST,
+    MODEL,
+    SERVICE,
+    Cluster,
+    address,
+    containers,
+    local,
+    loki,
+    store,
+    told,
+    tracing,
+    workers,
+)
+from tests.scenario.coordinator.field_coordinator import REMOTE_WRITE, DirectCoordinator
+
+PROXY = f"http://{SERVICE}:3300/proxy"
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The charm's `src`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    return tmp_path / "src"
+
+
+def rule(path: Path, alert: str, expr: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"alert": alert, "expr": expr, "for": "5m"}))
+
+
+def alerts(rules: dict) -> list[tuple[str, str, str]]:
+    return sorted(
+        (one["alert"], one["labels"]["juju_application"], one["expr"])
+        for group in rules["groups"]
+        for one in group["rules"]
+    )
+
+
+class TestMetrics:
+    relation = testing.Relation("metrics-endpoint", remote_app_name="prometheus")
+
+    def jobs(self, cluster: Cluster, *relations: testing.RelationBase, **kwargs) -> dict[str, dict]:
+        state = cluster.run(self.relation, *relations, **kwargs)
+        return {job["job_name"]: job for job in told(state, self.relation)["scrape_jobs"]}
+
+    def labels(self, job: dict) -> dict[str, str]:
+        return {one["target_label"]: one["replacement"] for one in job["relabel_configs"]}
+
+    def test_each_worker_is_scraped_through_the_proxy(self, cluster: Cluster):
+        jobs = self.jobs(cluster, store(), workers(units=2))
+        assert set(jobs) == {"worker-0", "worker-1", "nginx-field-0"}
+        assert jobs["worker-1"]["static_configs"] == [{"targets": [f"{SERVICE}:3300"]}]
+        assert jobs["worker-1"]["metrics_path"] == "/proxy/worker/worker-1/metrics"
+        assert jobs["worker-1"]["scheme"] == "http"
+
+    def test_without_a_proxy_each_worker_is_scraped_itself(self, cluster: Cluster):
+        cluster.charm = DirectCoordinator
+        job = self.jobs(cluster, store(), workers())["worker-0"]
+        assert job["static_configs"] == [{"targets": [f"{address('worker', 0)}:3100"]}]
+        assert job["metrics_path"] == "/metrics"
+
+    def test_a_series_is_the_workers_whoever_is_asked(self, cluster: Cluster):
+        assert self.labels(self.jobs(cluster, workers())["worker-0"]) == {
+            "juju_model": "m",
+            "juju_model_uuid": MODEL.uuid,
+            "juju_application": "worker",
+            "juju_unit": "worker/0",
+            "juju_charm": "field-worker-k8s",
+        }
+
+    def test_each_coordinator_has_its_exporter_scraped(self, cluster: Cluster):
+        peers = testing.PeerRelation("peers", peers_data={1: {"hostname": "other"}, 2: {}})
+        jobs = self.jobs(cluster, peers)
+        assert jobs["nginx-field-0"]["static_configs"] == [{"targets": [f"{HOST}:9113"]}]
+        assert jobs["nginx-field-1"]["static_configs"] == [{"targets": ["other:9113"]}]
+        assert self.labels(jobs["nginx-field-1"])["juju_unit"] == "field/1"
+        assert "nginx-field-2" not in jobs
+
+    def test_each_unit_says_where_it_is(self, cluster: Cluster):
+        state = cluster.run(self.relation, leader=False)
+        said = local(state, self.relation)
+        assert said.local_unit_data["prometheus_scrape_unit_address"] == HOST
+        assert said.local_app_data == {}
+
+    def test_rules_of_this_library_watch_nginx_and_the_workers(self, cluster: Cluster, source: Path):
+        state = cluster.run(self.relation, workers("w"), workers("v"))
+        found = alerts(told(state, self.relation)["alert_rules"])
+        assert [(alert, app) for alert, app, _ in found] == [
+            ("CoordinatorNginxDown", "field"),
+            ("WorkerDown", "v"),
+            ("WorkerDown", "w"),
+            ("WorkersMissing", "v"),
+            ("WorkersMissing", "w"),
+        ]
+        matchers = 'juju_model="m", juju_model_uuid=MODEL.uuid, juju_application="v"'
+        assert ("WorkerDown", "v", f"up{{{matchers}}} == 0") in found
+
+    def test_rules_of_the_charm_are_added(self, cluster: Cluster, source: Path):
+        rule(source / "prometheus_alert_rules/nginx/slow.rule", "Slow", "slow{%%juju_topology%%} > 1")
+        rule(
+            source / "prometheus_alert_rules/workers/full.yaml", "Full", 'full{%%juju_topology%%, a="b"} > 1'
+        )
+        state = cluster.run(self.relation, workers("w"))
+        rules = told(state, self.relation)["alert_rules"]
+        found = {(alert, app): expr for alert, app, expr in alerts(rules)}
+        assert 'juju_application="field"' in found["Slow", "field"]
+        assert 'juju_application="w", a="b"} > 1' in found["Full", "w"]
+        names = [group["name"] for group in rules["groups"]]
+        assert len(set(names)) == len(names)
+
+
+class TestLogging:
+    def test_loki_hears_of_the_rules_for_all_applications(self, cluster: Cluster, source: Path):
+        relation = loki()
+        rule(source / "loki_alert_rules/panic.rule", "Panic", 'rate({%%juju_topology%%} |= "panic" [5m]) > 0')
+        said = told(cluster.run(relation, workers("w")), relation)
+        assert [(alert, app) for alert, app, _ in alerts(said["alert_rules"])] == [
+            ("Panic", "field"),
+            ("Panic", "w"),
+        ]
+        assert said["metadata"]["application"] == "field"
+
+    def test_the_coordinators_own_containers_log_to_loki_itself(self, cluster: Cluster):
+        state = cluster.run(loki(), workers(), store())
+        for container in state.containers:
+            (target,) = container.plan.log_targets.values()
+            assert target.location == "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"
+            assert target.labels["juju_unit"] == "field/0"
+
+    def test_workers_log_through_the_proxy(self, cluster: Cluster):
+        relation = workers()
+        said = told(cluster.run(loki(2), relation, store()), relation)
+        assert said["loki_endpoints"] == {
+            "loki/0": f"{PROXY}/loki/loki-0/push",
+            "loki/1": f"{PROXY}/loki/loki-1/push",
+        }
+
+    def test_without_a_proxy_workers_log_to_loki_itself(self, cluster: Cluster):
+        cluster.charm = DirectCoordinator
+        relation = workers()
+        said = told(cluster.run(loki(), relation, store()), relation)
+        assert said["loki_endpoints"] == {"loki/0": "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"}
+
+    def test_a_loki_that_says_nonsense_costs_only_itself(self, cluster: Cluster):
+        garbled = testing.Relation(
+            "logging",
+            remote_app_name="odd",
+            remote_units_data={0: {"endpoint": '{"url": "http://odd/push; root /;"}'}},
+        )
+        relation = workers()
+        said = told(cluster.run(loki(), garbled, relation, store()), relation)
+        assert list(said["loki_endpoints"]) == ["loki/0"]
+
+
+class TestTracing:
+    def test_each_tracing_relation_is_asked_for_its_protocols(self, cluster: Cluster):
+        charm, workload = tracing("self-charm-tracing"), tracing("self-workload-tracing")
+        state = cluster.run(charm, workload)
+        assert told(state, charm) == {"receivers": ["otlp_http"]}
+        assert told(state, workload) == {"receivers": ["otlp_grpc", "otlp_http"]}
+
+    def test_workers_send_traces_through_the_proxy(self, cluster: Cluster):
+        relation = workers()
+        both = tracing("self-charm-tracing"), tracing("self-workload-tracing")
+        said = told(cluster.run(*both, relation, store()), relation)
+        assert said["charm_tracing_receivers"]["otlp_http"] == f"{PROXY}/charm-tracing/otlp_http/"
+        assert said["workload_tracing_receivers"]["otlp_http"] == f"{PROXY}/workload-tracing/otlp_http/"
+        assert f"{SERVICE}:3300" in said["workload_tracing_receivers"]["otlp_grpc"]
+
+    def test_without_a_proxy_workers_send_traces_to_the_backend_itself(self, cluster: Cluster):
+        cluster.charm = DirectCoordinator
+        relation = workers()
+        said = told(cluster.run(tracing("self-workload-tracing"), relation, store()), relation)
+        assert said["workload_tracing_receivers"] == {
+            "otlp_grpc": "tempo.cos:4317",
+            "otlp_http": "http://tempo.cos:4318",
+        }
+
+    @pytest.fixture
+    def destinations(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str | None]]:
+        seen: list[tuple[str | None, str | None]] = []
+        monkeypatch.setattr(ops.tracing, "set_destination", lambda url, ca: seen.append((url, ca)))
+        return seen
+
+    def test_the_charms_own_traces_go_to_the_backend_itself(self, cluster: Cluster, destinations: list):
+        cluster.run(tracing("self-charm-tracing"))
+        assert destinations == [("http://tempo.cos:4318/v1/traces", None)]
+
+    def test_the_charms_own_traces_go_nowhere_once_the_backend_is_gone(
+        self, cluster: Cluster, destinations: list
+    ):
+        cluster.run()
+        assert destinations == [(None, None)]
+
+    def test_a_charm_asks_whether_traces_can_be_sent(self, cluster: Cluster):
+        context = cluster.context()
+        with context(context.on.update_status(), cluster.state(tracing("self-charm-tracing"))) as manager:
+            coordinator = manager.charm.coordinator  # pyright: ignore[reportAttributeAccessIssue]
+            assert coordinator.charm_tracing.is_ready()
+            assert coordinator.charm_tracing.get_endpoint("otlp_http") == "http://tempo.cos:4318"
+            assert coordinator.charm_tracing.get_endpoint("zipkin") is None
+            assert not coordinator.workload_tracing.is_ready()
+
+
+class TestRemoteWrite:
+    def test_workers_push_metrics_through_the_proxy(self, cluster: Cluster):
+        relation = workers()
+        (endpoint,) = told(cluster.run(relation, store()), relation)["remote_write_endpoints"]
+        assert endpoint == {"url": f"{PROXY}/remote-write/prometheus-0/write"}
+
+    def test_without_a_proxy_workers_push_metrics_to_the_backend_itself(self, cluster: Cluster):
+        cluster.charm = DirectCoordinator
+        relation = workers()
+        said = told(cluster.run(relation, store()), relation)
+        assert said["remote_write_endpoints"] == [{"url": REMOTE_WRITE}]
+
+
+class TestDashboards:
+    def test_the_charms_dashboards_go_to_grafana(self, cluster: Cluster, source: Path):
+        (source / "grafana_dashboards").mkdir()
+        (source / "grafana_dashboards/field.json").write_text('{"title": "Field"}')
+        relation = testing.Relation("grafana-dashboard")
+        (template,) = told(cluster.run(relation), relation)["dashboards"]["templates"].values()
+        assert LZMABase64.decompress(template["content"]) == '{"title": "Field"}'
+
+    def test_a_charm_without_dashboards_says_nothing(self, cluster: Cluster, source: Path):
+        relation = testing.Relation("grafana-dashboard")
+        assert told(cluster.run(relation), relation) == {}
+
+
+class TestCatalogue:
+    def test_the_application_is_listed(self, cluster: Cluster):
+        relation = testing.Relation("catalogue")
+        said = local(cluster.run(relation), relation).local_app_data
+        assert said["name"] == "Field"
+        assert said["url"] == "http://field.example"
+
+    def test_only_the_leader_lists_it(self, cluster: Cluster):
+        relation = testing.Relation("catalogue")
+        assert local(cluster.run(relation, leader=False), relation).local_app_data == {}
+
+
+class TestObjectStore:
+    def test_a_bucket_is_asked_for(self, cluster: Cluster):
+        relation = store()
+        said = local(cluster.run(relation), relation).local_app_data
+        assert said == {"bucket": f"relation-{relation.id}"}
+
+    @pytest.mark.parametrize(
+        ("said", "endpoint", "insecure"),
+        [
+            ({}, "minio:9000", True),
+            ({"endpoint": "minio:9000"}, "minio:9000", True),
+            ({"endpoint": "https://s3.example"}, "s3.example", False),
+            ({"tls_ca_chain": '["pem"]'}, "minio:9000", False),
+        ],
+    )
+    def test_workers_are_configured_for_the_bucket(self, cluster: Cluster, said, endpoint, insecure):
+        relation = workers()
+        config = yaml.safe_load(told(cluster.run(relation, store(**said)), relation)["worker_config"])
+        assert config["storage"] == {
+            "endpoint": endpoint,
+            "region": None,
+            "access_key_id": "key",
+            "secret_access_key": "hush",
+            "bucket_name": "field",
+            "insecure": insecure,
+            "tls_ca_path": "/etc/worker/s3_ca.crt" if "tls_ca_chain" in said else None,
+        }
+
+    def test_workers_get_the_chain_that_vouches_for_the_store(self, cluster: Cluster):
+        relation = workers()
+        said = told(cluster.run(relation, store(tls_ca_chain='["one", "two"]')), relation)
+        assert said["s3_tls_ca_chain"] == "one\n\ntwo"
+
+    def test_keys_may_be_in_a_secret(self, cluster: Cluster):
+        secret = testing.Secret({"access-key": "key", "secret-key": "from secret"}, owner=None)
+        in_secret = testing.Relation(
+            "s3",
+            remote_app_name="minio",
+            remote_app_data={"endpoint": "http://m", "bucket": "b", "secret-extra": secret.id},
+        )
+        relation = workers()
+        state = cluster.run(relation, in_secret, secrets=[secret])
+        config = yaml.safe_load(told(state, relation)["worker_config"])
+        assert config["storage"]["secret_access_key"] == "from secret"
+
+
+class TestDatasources:
+    def test_datasources_are_exchanged(self, cluster: Cluster):
+        tempo = {"type": "tempo", "uid": "t", "grafana_uid": "g"}
+        sent = testing.Relation("send-datasource", remote_app_name="out")
+        received = testing.Relation(
+            "receive-datasource", remote_app_name="in", remote_app_data={"datasources": json.dumps([tempo])}
+        )
+        context = cluster.context()
+        with context(context.on.update_status(), cluster.state(sent, received)) as manager:
+            exchange = manager.charm.coordinator.datasource_exchange  # pyright: ignore[reportAttributeAccessIssue]
+            assert [one.uid for one in exchange.received_datasources] == ["t"]
+            exchange.publish([{"type": "loki", "uid": "l", "grafana_uid": "g"}])
+            state = manager.run()
+        assert told(state, sent) == {"datasources": [{"type": "loki", "uid": "l", "grafana_uid": "g"}]}
+
+
+class TestPeers:
+    def test_each_unit_says_where_it_is(self, cluster: Cluster):
+        relation = testing.PeerRelation("peers")
+        state = cluster.run(relation, leader=False)
+        assert state.get_relation(relation.id).local_unit_data["hostname"] == HOST
+
+
+class TestNginx:
+    def test_nginx_serves_what_the_charm_and_the_proxy_want(self, cluster: Cluster):
+        state = cluster.run(workers(units=2), store(), loki())
+        nginx = state.get_container("nginx")
+        text = (nginx.get_filesystem(cluster.last) / "etc/nginx/nginx.conf").read_text()
+        for part in (address("worker", 1), "/proxy/worker/worker-1/metrics", "/proxy/loki/loki-0/push"):
+            assert part in text
+        assert nginx.services["nginx"].current.value == "active"
+        exporter = state.get_container("nginx-prometheus-exporter")
+        assert exporter.services["nginx-prometheus-exporter"].current.value == "active"
+
+    def test_containers_that_are_not_up_are_left_for_later(self, cluster: Cluster):
+        state = cluster.run(workers(), store(), containers=containers(ready=False))
+        assert not state.get_container("nginx").services

@@ -1,0 +1,120 @@
+"""What workers are told over the cluster relation."""
+
+import json
+
+import pytest
+import yaml
+
+from coordinated_workers.coordinator import Coordinator
+from coordinated_workers.service_mesh import solution_labels
+from tests.scenario.coordinator.field_cluster import (
+    MESH_LABELS,
+    Cluster,
+    address,
+    local,
+    mesh,
+    store,
+    told,
+    workers,
+)
+
+
+def test_workers_get_the_configuration(cluster: Cluster):
+    relation = workers(units=2)
+    config = yaml.safe_load(told(cluster.run(relation, store()), relation)["worker_config"])
+    assert config["app"] == "field"
+    assert config["url"] == "http://field.example"
+    assert config["ingesters"] == [address("worker", 0), address("worker", 1)]
+
+
+def test_each_worker_application_opens_the_ports_of_its_roles(cluster: Cluster):
+    querier, ingester = workers("q", "querier"), workers("i", "ingester")
+    state = cluster.run(querier, ingester, store())
+    assert told(state, querier)["worker_ports"] == [3100]
+    assert told(state, ingester)["worker_ports"] == [3100, 4000]
+
+
+def test_what_is_not_offered_is_not_said(cluster: Cluster):
+    relation = workers()
+    said = told(cluster.run(relation, store()), relation)
+    assert not {"ca_cert", "server_cert", "privkey_secret_id", "s3_tls_ca_chain"} & said.keys()
+
+
+def test_pods_are_part_of_the_cluster_without_a_mesh_too(cluster: Cluster):
+    relation = workers()
+    said = told(cluster.run(relation, store()), relation)
+    assert said["worker_labels"] == {"app.kubernetes.io/part-of": "field"}
+
+
+def test_pods_get_the_labels_of_the_mesh(cluster: Cluster):
+    relation = workers()
+    said = told(cluster.run(relation, store(), mesh()), relation)
+    assert said["worker_labels"] == {"app.kubernetes.io/part-of": "field", **MESH_LABELS}
+
+
+def test_a_name_too_long_for_a_label_is_cut():
+    (one,) = solution_labels("a" * 80 + "1").values()
+    (other,) = solution_labels("a" * 80 + "2").values()
+    assert len(one) == 63
+    assert one.startswith("a" * 50)
+    assert one != other
+
+
+def test_a_beacon_can_not_take_a_pod_out_of_its_cluster(cluster: Cluster):
+    relation = workers()
+    beacon = mesh(labels=json.dumps({"app.kubernetes.io/part-of": "elsewhere"}))
+    said = told(cluster.run(relation, store(), beacon), relation)
+    assert said["worker_labels"] == {"app.kubernetes.io/part-of": "field"}
+
+
+@pytest.mark.parametrize("missing", ["role", "store"])
+def test_a_cluster_that_is_not_complete_gets_no_configuration(cluster: Cluster, missing: str):
+    relation = workers(role="querier") if missing == "role" else workers()
+    state = cluster.run(relation, *([] if missing == "store" else [store()]))
+    assert local(state, relation).local_app_data == {}
+
+
+def test_workers_keep_the_configuration_they_have_while_the_store_is_away(cluster: Cluster):
+    relation = workers()
+    before = told(cluster.run(relation, store()), relation)
+    after = cluster.run(
+        workers(local_app_data={key: json.dumps(value) for key, value in before.items()}, id=relation.id)
+    )
+    assert told(after, relation) == before
+
+
+def test_only_the_leader_speaks(cluster: Cluster):
+    relation = workers()
+    assert local(cluster.run(relation, store(), leader=False), relation).local_app_data == {}
+
+
+def test_a_charm_asks_for_its_cluster(cluster: Cluster):
+    context = cluster.context()
+    state = cluster.state(workers("q", "querier"), workers("i", "ingester", units=3), store())
+    with context(context.on.update_status(), state) as manager:
+        coordinator = manager.charm.coordinator  # pyright: ignore[reportAttributeAccessIssue]
+        assert coordinator.cluster.gather_roles() == {"querier": 1, "ingester": 3}
+        assert coordinator.missing_roles == set()
+        assert coordinator.is_coherent
+        assert coordinator.is_recommended
+        assert coordinator.can_handle_events
+        assert coordinator.s3_connection_info.bucket == "field"
+        assert not coordinator.tls_available
+        assert coordinator.hostname == "field-0.field-endpoints.m.svc.cluster.local"
+        assert coordinator.nginx.options["nginx_port"] == 8080
+        assert coordinator.nginx_exporter.port == 9113
+
+
+@pytest.mark.parametrize(
+    ("hostname", "service"),
+    [
+        ("tempo-0.tempo-endpoints.m.svc.cluster.local", "app.model.svc.cluster.local"),
+        ("tempo-0.tempo-endpoints.m.svc.my.domain", "app.model.svc.my.domain"),
+        ("tempo-0.tempo-endpoints.m.svc", "app.model.svc"),
+        ("localhost", "localhost"),
+        ("10.1.2.3", "10.1.2.3"),
+        ("svc.example", "svc.example"),
+    ],
+)
+def test_the_address_of_a_service_follows_from_that_of_a_unit(hostname: str, service: str):
+    assert Coordinator.app_hostname(hostname, "app", "model") == service
