@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ._kinds import Kind
+from ._kinds import NAMESPACE, Kind
 from ._status import ApiError
 
 
@@ -63,6 +63,8 @@ class Access:
         Raises:
             ApiError: in the words of Kubernetes' RBAC (403).
         """
+        if kind is NAMESPACE:
+            namespace = name  # a namespace is taken to be inside itself
         if not any(denial.covers(user, verb, kind.plural, namespace) for denial in self._denials):
             return
         where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"

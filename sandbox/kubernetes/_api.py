@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,15 +18,18 @@ from ._json import Object, Value, is_object, mapping
 from ._kinds import Kind
 from ._ownership import Writer
 from ._patches import json_patch, merge_patch, strategic_patch
+from ._records import Page
+from ._refusals import not_found
 from ._status import (
     ApiError,
     UnknownPathError,
     bad_request,
+    internal_error,
     required,
     unauthorized,
-    unsupported_media_type,
+    unknown_resource,
 )
-from ._store import Page, Store
+from ._store import Store
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _JSON_PATCH = "application/json-patch+json"
@@ -115,7 +118,18 @@ class _Call:
 
     def object(self) -> Object:
         """The object of the body, checked against the path."""
-        value = _parsed_yaml(self.body) if self.media_type == _APPLY else _parsed(self.body)
+        obj = _object(self.target, _parsed(self.body))
+        _check_kind(self.target.kind, obj)
+        return obj
+
+    def applied(self) -> Object:
+        """The object of an apply patch, which must say what it is."""
+        value = _parsed_yaml(self.body)
+        said = mapping(value)
+        kind = self.target.kind
+        if (said.get("apiVersion"), said.get("kind")) != (kind.api_version, kind.name):
+            group, _, version = said.get("apiVersion", "").rpartition("/")
+            raise bad_request(f"invalid object type: {group}/{version}, Kind={said.get('kind', '')}")
         return _object(self.target, value)
 
 
@@ -163,11 +177,15 @@ class Api:
         if rest[0] == "namespaces" and len(rest) > 2 and not (len(rest) == 3 and rest[2] == "status"):
             namespace, rest = rest[1], rest[2:]
         kind = self._store.served(group, version, rest[0])
-        if len(rest) > 3 or (namespace and not kind.namespaced):
-            raise UnknownPathError
         name, subresource = [*rest[1:], "", ""][:2]
-        if subresource and not (subresource == "status" and kind.status):
-            raise UnknownPathError
+        if kind.custom and subresource and (subresource != "status" or len(rest) > 3):
+            raise not_found(kind, name)
+        if (
+            len(rest) > 3
+            or (namespace and not kind.namespaced)
+            or (subresource and not (subresource == "status" and kind.status))
+        ):
+            raise unknown_resource()
         return _Target(kind, namespace, name, subresource)
 
     def _get(self, _call: _Call, target: _Target) -> Response:
@@ -180,15 +198,14 @@ class Api:
             labels=call.query.get("labelSelector", ""),
             fields=call.query.get("fieldSelector", ""),
             limit=call.limit,
-            continue_token=call.query.get("continue", ""),
+            after=call.query.get("continue", ""),
         )
         return _json_response(_list_body(page))
 
     def _create(self, call: _Call, target: _Target) -> Response:
         obj = call.object()
         if obj["metadata"].get("resourceVersion"):
-            message = "resourceVersion should not be set on objects to be created"
-            raise ApiError(500, "", message, details=False)
+            raise internal_error("resourceVersion should not be set on objects to be created")
         created = self._store.create(
             target.kind, obj, namespace=target.namespace, writer=call.writer("Update"), dry_run=call.dry_run
         )
@@ -221,7 +238,7 @@ class Api:
         return _json_response(_encoded(patched))
 
     def _apply(self, call: _Call, target: _Target) -> Response:
-        config = call.object()
+        config = call.applied()
         if not call.query.get("fieldManager"):
             cause = required("fieldManager", "is required for apply patch")
             message = f'PatchOptions.meta.k8s.io "" is invalid: {cause.field}: {cause.message}'
@@ -266,10 +283,7 @@ class Api:
             labels=call.query.get("labelSelector", ""),
             fields=call.query.get("fieldSelector", ""),
         )
-        page = self._store.page(
-            target.kind, target.namespace, labels="", fields="", limit=0, continue_token=""
-        )
-        return _json_response(_list_body(page))
+        return _json_response(_list_body(self._store.page(target.kind, target.namespace)))
 
 
 def _parsed(body: bytes) -> Value:
@@ -294,32 +308,35 @@ def _parsed_yaml(body: bytes) -> Value:
 def _object(target: _Target, value: Value) -> Object:
     """The object of a request's body, checked against the path."""
     if not is_object(value):
-        raise bad_request("the object provided is unrecognized")
-    obj = {name: item for name, item in mapping(value).items() if item is not None}
+        raise bad_request(f"the object provided is unrecognized (must be of type {target.kind.name})")
     kind = target.kind
-    said = (obj.setdefault("apiVersion", kind.api_version), obj.setdefault("kind", kind.name))
-    if said != (kind.api_version, kind.name):
-        expected = f"the expected API version ({kind.api_version})"
-        raise bad_request(f"the API version in the data ({said[0]}) does not match {expected}")
-    metadata = obj["metadata"] = dict(mapping(obj.get("metadata")))
-    if target.name:
-        name = metadata.setdefault("name", target.name)
-        if name != target.name:
-            raise bad_request(
-                f"the name of the object ({name}) does not match the name on the URL ({target.name})"
-            )
+    metadata = dict(mapping(value.get("metadata")))
+    if target.name and metadata.setdefault("name", target.name) != target.name:
+        raise bad_request(
+            f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
+        )
     if kind.namespaced and metadata.setdefault("namespace", target.namespace) != target.namespace:
         raise bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
-    return obj
+    return {"apiVersion": kind.api_version, "kind": kind.name, **value, "metadata": metadata}
+
+
+def _check_kind(kind: Kind, obj: Object) -> None:
+    """Refuse an object of another kind."""
+    if (obj["apiVersion"], obj["kind"]) != (kind.api_version, kind.name):
+        if kind.custom and obj["apiVersion"] != kind.api_version:
+            expected = f"the expected API version ({kind.api_version})"
+            raise bad_request(f"the API version in the data ({obj['apiVersion']}) does not match {expected}")
+        version = obj["apiVersion"].rpartition("/")[2]
+        raise bad_request(f'{obj["kind"]} in version "{version}" cannot be handled as a {kind.name}')
 
 
 def _transformation(call: _Call) -> Callable[[Object], Object]:
     kind, media_type = call.target.kind, call.media_type
     accepted = [_JSON_PATCH, _MERGE, *([] if kind.custom else [_STRATEGIC]), _APPLY]
     if media_type not in accepted:
-        raise unsupported_media_type(accepted)
+        raise _unsupported(kind, accepted)
     patch = _parsed(call.body)
     if media_type == _JSON_PATCH:
         return lambda old: json_patch(old, patch)
@@ -328,13 +345,21 @@ def _transformation(call: _Call) -> Callable[[Object], Object]:
     return lambda old: strategic_patch(old, patch, kind.schema)
 
 
+def _unsupported(kind: Kind, accepted: Sequence[str]) -> ApiError:
+    if not kind.custom:
+        return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+    types = ", ".join(accepted)
+    message = f"the body of the request was in an unknown format - accepted media types include: {types}"
+    return ApiError(415, "UnsupportedMediaType", message, details=False)
+
+
 def _encoded(obj: Object) -> bytes:
     return json.dumps(obj, separators=(",", ":")).encode()
 
 
 def _list_body(page: Page) -> bytes:
     metadata: Object = {"resourceVersion": page.resource_version}
-    if page.continue_token:
+    if page.continue_token or page.kind.custom:
         metadata["continue"] = page.continue_token
     if page.remaining is not None:
         metadata["remainingItemCount"] = page.remaining

@@ -1,43 +1,76 @@
 """What the kinds of Kubernetes itself look like: their lists, their defaults, what they must have."""
 
-from ._schema import ATOMIC, INTEGER, LABELS, STRING, Schema, keyed, struct
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-METADATA = struct(
-    {
-        "name": STRING,
-        "namespace": STRING,
-        "generateName": STRING,
-        "labels": LABELS,
-        "annotations": LABELS,
-        "finalizers": Schema(type="array", items=STRING, unique=True),
-        "ownerReferences": keyed(
+from ._json import Value
+from ._schema import ATOMIC, INTEGER, STRING, Schema, keyed, struct
+
+_MAP = Schema(type="object", values=STRING, omit_empty=True)
+_STRINGS = Schema(type="array", items=STRING, omit_empty=True)
+_list = partial(keyed, omit_empty=True)
+_inherent = partial(struct, inherent=True)
+
+METADATA = Schema(
+    type="object",
+    closed=True,
+    inherent=True,
+    fields={
+        **dict.fromkeys(
+            (
+                *("name", "namespace", "generateName", "uid", "resourceVersion", "selfLink"),
+                *("creationTimestamp", "deletionTimestamp"),
+            ),
+            STRING,
+        ),
+        **dict.fromkeys(("generation", "deletionGracePeriodSeconds"), INTEGER),
+        "managedFields": Schema(type="array"),
+        "labels": _MAP,
+        "annotations": _MAP,
+        "finalizers": Schema(type="array", items=STRING, unique=True, omit_empty=True),
+        "ownerReferences": _list(
             struct({"uid": STRING, "name": STRING}, required=("apiVersion", "kind", "name", "uid")), "uid"
         ),
-    }
+    },
 )
 
-_CONDITIONS = keyed(struct({"type": STRING}), "type")
-_PORT_NUMBER = Schema(type="integer", minimum=1, maximum=65535)
-_SELECTOR = Schema(type="object", atomic=True, fields={"matchLabels": LABELS})
+
+def _kind(*, required: Sequence[str] = (), **fields: Schema) -> Schema:
+    """A whole kind: what it says of itself, and the fields of its own."""
+    own = {"apiVersion": STRING, "kind": STRING, "metadata": METADATA, **fields}
+    return struct(own, closed=True, required=required)
 
 
-def _defaulted(schema: str | int) -> Schema:
-    return Schema(type="string" if isinstance(schema, str) else "integer", default=schema)
+def _default(value: str | int | Mapping[str, Value] | list[Value]) -> Schema:
+    match value:
+        case str():
+            return Schema(type="string", default=value)
+        case int():
+            return Schema(type="integer", default=value)
+        case list():
+            return Schema(type="array", default=value)
+        case _:
+            return Schema(type="object", default=value)
 
+
+_SELECTOR = Schema(type="object", atomic=True, fields={"matchLabels": _MAP}, omit_empty=True)
+_STATUS = _inherent({"conditions": _list(struct({"type": STRING}), "type")})
 
 _CONTAINER = struct(
     {
         "name": STRING,
         "image": STRING,
-        "imagePullPolicy": _defaulted("IfNotPresent"),
-        "terminationMessagePath": _defaulted("/dev/termination-log"),
-        "terminationMessagePolicy": _defaulted("File"),
-        "resources": Schema(type="object", default={}),
-        "env": keyed(struct({"name": STRING}), "name"),
-        "volumeMounts": keyed(struct({"mountPath": STRING}), "mountPath"),
-        "volumeDevices": keyed(struct({"devicePath": STRING}), "devicePath"),
-        "ports": keyed(
-            struct({"containerPort": INTEGER, "protocol": _defaulted("TCP")}),
+        "command": _STRINGS,
+        "args": _STRINGS,
+        "imagePullPolicy": STRING,
+        "terminationMessagePath": _default("/dev/termination-log"),
+        "terminationMessagePolicy": _default("File"),
+        "resources": _default({}),
+        "env": _list(struct({"name": STRING}), "name"),
+        "volumeMounts": _list(struct({"mountPath": STRING}), "mountPath"),
+        "volumeDevices": _list(struct({"devicePath": STRING}), "devicePath"),
+        "ports": _list(
+            struct({"containerPort": INTEGER, "protocol": _default("TCP")}),
             *("containerPort", "protocol"),
             merge_key="containerPort",
         ),
@@ -45,173 +78,157 @@ _CONTAINER = struct(
     required=("name",),
 )
 
-_POD_SPEC = struct(
-    {
-        "containers": keyed(_CONTAINER, "name"),
-        "initContainers": keyed(_CONTAINER, "name"),
-        "volumes": keyed(struct({"name": STRING}), "name"),
-        "imagePullSecrets": keyed(struct({"name": STRING}), "name"),
-        "hostAliases": keyed(struct({"ip": STRING}), "ip"),
-        "topologySpreadConstraints": keyed(
-            struct({"topologyKey": STRING, "whenUnsatisfiable": STRING}),
-            *("topologyKey", "whenUnsatisfiable"),
-            merge_key="topologyKey",
-        ),
-        "nodeSelector": ATOMIC,
-        "restartPolicy": _defaulted("Always"),
-        "dnsPolicy": _defaulted("ClusterFirst"),
-        "schedulerName": _defaulted("default-scheduler"),
-        "terminationGracePeriodSeconds": _defaulted(30),
-        "securityContext": Schema(type="object", default={}),
-    },
-    required=("containers",),
+_POD_FIELDS = {
+    "containers": keyed(_CONTAINER, "name", inherent=True),
+    "initContainers": _list(_CONTAINER, "name"),
+    "volumes": _list(struct({"name": STRING}), "name"),
+    "imagePullSecrets": _list(struct({"name": STRING}), "name"),
+    "hostAliases": _list(struct({"ip": STRING}), "ip"),
+    "topologySpreadConstraints": _list(
+        struct({"topologyKey": STRING, "whenUnsatisfiable": STRING}),
+        *("topologyKey", "whenUnsatisfiable"),
+        merge_key="topologyKey",
+    ),
+    "nodeSelector": ATOMIC,
+    "restartPolicy": _default("Always"),
+    "dnsPolicy": _default("ClusterFirst"),
+    "schedulerName": _default("default-scheduler"),
+    "terminationGracePeriodSeconds": _default(30),
+    "securityContext": _default({}),
+}
+
+_TEMPLATE = _inherent({"metadata": METADATA, "spec": _inherent(_POD_FIELDS)})
+
+POD = _kind(
+    spec=_inherent(
+        _POD_FIELDS | {"enableServiceLinks": Schema(type="boolean", default=True)}, required=("containers",)
+    ),
+    status=_inherent(
+        {
+            "conditions": _list(struct({"type": STRING}), "type"),
+            "podIPs": _list(struct({"ip": STRING}), "ip"),
+            "containerStatuses": Schema(type="array", omit_empty=True),
+        }
+    ),
 )
 
-_TEMPLATE = struct({"metadata": METADATA, "spec": _POD_SPEC})
-
-POD = struct(
-    {
-        "metadata": METADATA,
-        "spec": _POD_SPEC,
-        "status": struct({"conditions": _CONDITIONS, "podIPs": keyed(struct({"ip": STRING}), "ip")}),
-    },
-    required=("spec",),
+STATEFUL_SET = _kind(
+    spec=_inherent(
+        {
+            "replicas": _default(1),
+            "selector": _SELECTOR,
+            "serviceName": STRING,
+            "template": _TEMPLATE,
+            "volumeClaimTemplates": Schema(type="array", omit_empty=True),
+            "podManagementPolicy": _default("OrderedReady"),
+            "revisionHistoryLimit": _default(10),
+            "updateStrategy": _inherent(
+                {
+                    "type": _default("RollingUpdate"),
+                    "rollingUpdate": struct({"partition": _default(0)}, default={"partition": 0}),
+                }
+            ),
+            "persistentVolumeClaimRetentionPolicy": _default(
+                {"whenDeleted": "Retain", "whenScaled": "Retain"}
+            ),
+        },
+        required=("selector",),
+    ),
+    status=_inherent(
+        {
+            "conditions": _list(struct({"type": STRING}), "type"),
+            **dict.fromkeys(("replicas", "availableReplicas"), _default(0)),
+        }
+    ),
 )
 
-STATEFUL_SET = struct(
-    {
-        "metadata": METADATA,
-        "spec": struct(
-            {
-                "replicas": _defaulted(1),
-                "selector": _SELECTOR,
-                "template": _TEMPLATE,
-                "podManagementPolicy": _defaulted("OrderedReady"),
-                "revisionHistoryLimit": _defaulted(10),
-                "updateStrategy": Schema(
-                    type="object", default={"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
-                ),
-                "persistentVolumeClaimRetentionPolicy": Schema(
-                    type="object", default={"whenDeleted": "Retain", "whenScaled": "Retain"}
-                ),
-            },
-            required=("selector", "template"),
-        ),
-        "status": struct({"conditions": _CONDITIONS}),
-    }
+DEPLOYMENT = _kind(
+    spec=_inherent(
+        {
+            "replicas": _default(1),
+            "selector": _SELECTOR,
+            "template": _TEMPLATE,
+            "revisionHistoryLimit": _default(10),
+            "progressDeadlineSeconds": _default(600),
+            "strategy": _inherent(
+                {
+                    "type": _default("RollingUpdate"),
+                    "rollingUpdate": _default({"maxSurge": "25%", "maxUnavailable": "25%"}),
+                }
+            ),
+        },
+        required=("selector",),
+    ),
+    status=_STATUS,
 )
 
-DEPLOYMENT = struct(
-    {
-        "metadata": METADATA,
-        "spec": struct(
-            {
-                "replicas": _defaulted(1),
-                "selector": _SELECTOR,
-                "template": _TEMPLATE,
-                "revisionHistoryLimit": _defaulted(10),
-                "progressDeadlineSeconds": _defaulted(600),
-                "strategy": Schema(
-                    type="object",
-                    default={
-                        "type": "RollingUpdate",
-                        "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"},
-                    },
-                ),
-            },
-            required=("selector", "template"),
-        ),
-        "status": struct({"conditions": _CONDITIONS}),
-    }
+SERVICE = _kind(
+    spec=_inherent(
+        {
+            "ports": _list(
+                struct({"port": INTEGER, "protocol": _default("TCP")}, required=("port",)),
+                *("port", "protocol"),
+                merge_key="port",
+            ),
+            "selector": Schema(type="object", values=STRING, atomic=True, omit_empty=True),
+            "type": Schema(
+                type="string",
+                enum=("ClusterIP", "ExternalName", "LoadBalancer", "NodePort"),
+                default="ClusterIP",
+            ),
+            "sessionAffinity": _default("None"),
+            "internalTrafficPolicy": _default("Cluster"),
+        }
+    ),
+    status=_inherent({"conditions": _list(struct({"type": STRING}), "type"), "loadBalancer": _inherent({})}),
 )
 
-SERVICE = struct(
-    {
-        "metadata": METADATA,
-        "spec": struct(
-            {
-                "ports": keyed(
-                    struct({"port": _PORT_NUMBER, "protocol": _defaulted("TCP")}, required=("port",)),
-                    *("port", "protocol"),
-                    merge_key="port",
-                ),
-                "selector": ATOMIC,
-                "type": Schema(
-                    type="string",
-                    enum=("ClusterIP", "ExternalName", "LoadBalancer", "NodePort"),
-                    default="ClusterIP",
-                ),
-                "sessionAffinity": _defaulted("None"),
-                "internalTrafficPolicy": _defaulted("Cluster"),
-            }
-        ),
-        "status": struct({"conditions": _CONDITIONS}),
-    }
+CONFIG_MAP = _kind(data=_MAP, binaryData=_MAP, immutable=Schema(type="boolean"))
+SECRET = _kind(data=_MAP, stringData=_MAP, type=_default("Opaque"), immutable=Schema(type="boolean"))
+SERVICE_ACCOUNT = _kind(
+    secrets=_list(struct({"name": STRING}), "name"),
+    imagePullSecrets=Schema(type="array", omit_empty=True),
+    automountServiceAccountToken=Schema(type="boolean"),
+)
+NAMESPACE = _kind(spec=_inherent({}), status=_STATUS)
+
+HORIZONTAL_POD_AUTOSCALER = _kind(
+    spec=_inherent(
+        {
+            "scaleTargetRef": _inherent({"kind": STRING, "name": STRING}, required=("kind", "name")),
+            "minReplicas": _default(1),
+            "maxReplicas": _default(0),
+            "metrics": _default(
+                [
+                    {
+                        "type": "Resource",
+                        "resource": {
+                            "name": "cpu",
+                            "target": {"type": "Utilization", "averageUtilization": 80},
+                        },
+                    }
+                ]
+            ),
+        }
+    ),
+    status=_inherent({"conditions": _list(struct({"type": STRING}), "type"), "desiredReplicas": _default(0)}),
 )
 
-CONFIG_MAP = struct({"metadata": METADATA, "data": LABELS, "binaryData": LABELS})
-SECRET = struct({"metadata": METADATA, "data": LABELS, "type": _defaulted("Opaque")})
-SERVICE_ACCOUNT = struct({"metadata": METADATA, "secrets": keyed(struct({"name": STRING}), "name")})
-NAMESPACE = struct({"metadata": METADATA, "status": struct({"conditions": _CONDITIONS})})
-
-HORIZONTAL_POD_AUTOSCALER = struct(
-    {
-        "metadata": METADATA,
-        "spec": struct(
-            {
-                "scaleTargetRef": Schema(
-                    type="object",
-                    atomic=False,
-                    fields={"kind": STRING, "name": STRING},
-                    required=("kind", "name"),
-                ),
-                "minReplicas": Schema(type="integer", default=1),
-                "maxReplicas": INTEGER,
-                "metrics": Schema(
-                    type="array",
-                    default=[
-                        {
-                            "type": "Resource",
-                            "resource": {
-                                "name": "cpu",
-                                "target": {"type": "Utilization", "averageUtilization": 80},
-                            },
-                        }
-                    ],
-                ),
-            },
-            required=("scaleTargetRef", "maxReplicas"),
-        ),
-        "status": struct({"conditions": _CONDITIONS}),
-    }
+ROLE = _kind(rules=Schema(type="array"), aggregationRule=ATOMIC)
+ROLE_BINDING = _kind(
+    subjects=Schema(type="array", omit_empty=True),
+    roleRef=Schema(
+        type="object",
+        atomic=True,
+        inherent=True,
+        fields={"apiGroup": _default("rbac.authorization.k8s.io"), "kind": STRING, "name": STRING},
+    ),
 )
-
-ROLE = struct({"metadata": METADATA})
-ROLE_BINDING = struct(
-    {
-        "metadata": METADATA,
-        "roleRef": Schema(
-            type="object",
-            atomic=True,
-            fields={"apiGroup": _defaulted("rbac.authorization.k8s.io"), "kind": STRING, "name": STRING},
-        ),
-    },
-    required=("roleRef",),
-)
-
 EVENT = struct({"metadata": METADATA})
-
-ENDPOINT_SLICE = struct(
-    {
-        "metadata": METADATA,
-        "addressType": Schema(type="string", enum=("FQDN", "IPv4", "IPv6")),
-    },
+ENDPOINT_SLICE = _kind(
+    addressType=Schema(type="string", enum=("FQDN", "IPv4", "IPv6")),
+    endpoints=Schema(type="array"),
+    ports=Schema(type="array", items=struct({"protocol": _default("TCP")})),
     required=("addressType",),
 )
-
-CUSTOM_RESOURCE_DEFINITION = struct(
-    {
-        "metadata": METADATA,
-        "status": struct({"conditions": _CONDITIONS}),
-    }
-)
+CUSTOM_RESOURCE_DEFINITION = _kind(spec=_inherent({}), status=_STATUS)

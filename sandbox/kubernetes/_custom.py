@@ -1,9 +1,10 @@
 """What the kinds of Istio and of the Gateway API look like, as their CRDs say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ._builtin import METADATA
-from ._schema import ANY, LABELS, STRING, Schema, keyed, struct
+from ._schema import ANY, MAP, STRING, Rule, Schema, keyed, struct
 
 
 def _closed(**fields: Schema) -> Schema:
@@ -27,36 +28,57 @@ def _custom_resource(spec: Schema, *, required: Sequence[str] = (), status: Sche
     return struct(fields, closed=True, required=required)
 
 
+_DNS_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_NO_WILDCARD = "wildcard not allowed in label"
+
 _WORKLOADS = _closed(
-    matchLabels=Schema(type="object", values=Schema(type="string", max_length=63)),
+    matchLabels=Schema(
+        type="object",
+        values=Schema(
+            type="string",
+            max_length=63,
+            rules=(Rule(f"{_NO_WILDCARD} value match", lambda value: "*" not in value),),
+        ),
+        rules=(
+            Rule(f"{_NO_WILDCARD} key match", lambda labels: not any("*" in key for key in labels)),
+            Rule("key must not be empty", lambda labels: "" not in labels),
+        ),
+    ),
 )
 _POLICY_TARGET = struct(
     {
-        "group": _text(least=0),
-        "kind": _text(most=63),
+        "group": _text(rf"^$|^{_DNS_NAME}$", least=0),
+        "kind": _text(r"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$", most=63),
         "name": _text(),
-        "namespace": _text(least=0),
+        "namespace": Schema(
+            type="string",
+            rules=(Rule("cross namespace referencing is not currently supported", lambda name: not name),),
+        ),
     },
     required=("kind", "name"),
     closed=True,
 )
-_SOURCE = _closed(
-    **dict.fromkeys(
-        (
-            *("principals", "notPrincipals", "requestPrincipals", "notRequestPrincipals"),
-            *(
-                "namespaces",
-                "notNamespaces",
-                "ipBlocks",
-                "notIpBlocks",
-                "remoteIpBlocks",
-                "notRemoteIpBlocks",
+_PRINCIPALS = ("principals", "notPrincipals", "namespaces", "notNamespaces")
+_ACCOUNTS = ("serviceAccounts", "notServiceAccounts")
+_SOURCE = struct(
+    {
+        **dict.fromkeys(
+            (
+                *_PRINCIPALS,
+                *("requestPrincipals", "notRequestPrincipals", "trustDomains", "notTrustDomains"),
+                *("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks"),
             ),
+            _list(),
         ),
-        _list(),
+        **dict.fromkeys(_ACCOUNTS, _list(Schema(type="string", max_length=320), most=16)),
+    },
+    closed=True,
+    rules=(
+        Rule(
+            "Cannot set serviceAccounts with namespaces or principals",
+            lambda source: source.keys().isdisjoint(_ACCOUNTS) or source.keys().isdisjoint(_PRINCIPALS),
+        ),
     ),
-    serviceAccounts=_list(Schema(type="string", max_length=320), most=16),
-    notServiceAccounts=_list(Schema(type="string", max_length=320), most=16),
 )
 _OPERATION = _closed(
     **dict.fromkeys(
@@ -66,23 +88,32 @@ _OPERATION = _closed(
 _CONDITION = struct({"key": STRING, "values": _list(), "notValues": _list()}, required=("key",), closed=True)
 
 AUTHORIZATION_POLICY = _custom_resource(
-    _closed(
-        action=_word("ALLOW", "DENY", "AUDIT", "CUSTOM"),
-        provider=_closed(name=STRING),
-        rules=_list(
-            struct(
-                {
-                    "from": _list(_closed(source=_SOURCE), most=512),
-                    "to": _list(_closed(operation=_OPERATION)),
-                    "when": _list(_CONDITION),
-                },
-                closed=True,
+    struct(
+        {
+            "action": _word("ALLOW", "DENY", "AUDIT", "CUSTOM"),
+            "provider": _closed(name=STRING),
+            "rules": _list(
+                struct(
+                    {
+                        "from": _list(_closed(source=_SOURCE), most=512),
+                        "to": _list(_closed(operation=_OPERATION)),
+                        "when": _list(_CONDITION),
+                    },
+                    closed=True,
+                ),
+                most=512,
             ),
-            most=512,
+            "selector": _WORKLOADS,
+            "targetRef": _POLICY_TARGET,
+            "targetRefs": _list(_POLICY_TARGET, most=16),
+        },
+        closed=True,
+        rules=(
+            Rule(
+                "only one of targetRefs or selector can be set",
+                lambda spec: sum(name in spec for name in ("selector", "targetRef", "targetRefs")) <= 1,
+            ),
         ),
-        selector=_WORKLOADS,
-        targetRef=_POLICY_TARGET,
-        targetRefs=_list(_POLICY_TARGET, most=16),
     )
 )
 
@@ -97,14 +128,30 @@ PEER_AUTHENTICATION = _custom_resource(
 )
 
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_HOSTNAME = _text(r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+_HOSTNAME = _text(rf"^(\*\.)?{_DNS_NAME}$")
 _PORT = Schema(type="integer", minimum=1, maximum=65535)
 _CONDITIONS = keyed(struct({"type": STRING}), "type")
 
+
+def _awaited(*conditions: str, **fields: Schema) -> Schema:
+    """A status that says of each condition, from the start, that a controller has yet to look."""
+    waiting = [
+        {
+            "type": kind,
+            "status": "Unknown",
+            "reason": "Pending",
+            "message": "Waiting for controller",
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }
+        for kind in conditions
+    ]
+    own = {"conditions": replace(_CONDITIONS, default=waiting), **fields}
+    return struct(own, default={"conditions": waiting})
+
+
 _LISTENER = struct(
     {
-        "name": _text(_DNS_NAME),
+        "name": _text(f"^{_DNS_NAME}$"),
         "hostname": _HOSTNAME,
         "port": _PORT,
         "protocol": _text(
@@ -115,7 +162,7 @@ _LISTENER = struct(
         "allowedRoutes": struct(
             {
                 "namespaces": struct(
-                    {"from": _word("All", "Selector", "Same", "None", default="Same"), "selector": ANY},
+                    {"from": _word("All", "Selector", "Same", default="Same"), "selector": ANY},
                     closed=True,
                     default={"from": "Same"},
                 ),
@@ -129,13 +176,45 @@ _LISTENER = struct(
     closed=True,
 )
 
+_LISTENER_RULES = (
+    Rule(
+        "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']",
+        lambda listeners: (
+            not any("tls" in one and one["protocol"] in ("HTTP", "TCP", "UDP") for one in listeners)
+        ),
+    ),
+    Rule(
+        "hostname must not be specified for protocols ['TCP', 'UDP']",
+        lambda listeners: (
+            not any(one.get("hostname") and one["protocol"] in ("TCP", "UDP") for one in listeners)
+        ),
+    ),
+    Rule(
+        "Listener name must be unique within the Gateway",
+        lambda listeners: len({one["name"] for one in listeners}) == len(listeners),
+    ),
+    Rule(
+        "Combination of port, protocol and hostname must be unique for each listener",
+        lambda listeners: (
+            len({(one["port"], one["protocol"], one.get("hostname")) for one in listeners}) == len(listeners)
+        ),
+    ),
+)
+
 GATEWAY = _custom_resource(
     struct(
         {
             "gatewayClassName": _text(),
-            "listeners": Schema(type="array", items=_LISTENER, keys=("name",), min_items=1, max_items=64),
+            "listeners": Schema(
+                type="array",
+                items=_LISTENER,
+                keys=("name",),
+                min_items=1,
+                max_items=64,
+                rules=_LISTENER_RULES,
+            ),
             "addresses": _list(ANY, most=16),
-            "infrastructure": _closed(labels=LABELS, annotations=LABELS, parametersRef=ANY),
+            "infrastructure": _closed(labels=MAP, annotations=MAP, parametersRef=ANY),
             "allowedListeners": ANY,
             "backendTLS": ANY,
             "tls": ANY,
@@ -145,34 +224,21 @@ GATEWAY = _custom_resource(
         closed=True,
     ),
     required=("spec",),
-    status=struct(
-        {
-            "conditions": _CONDITIONS,
-            "listeners": keyed(struct({"name": STRING, "conditions": _CONDITIONS}), "name"),
-        },
-        default={
-            "conditions": [
-                {
-                    "type": kind,
-                    "status": "Unknown",
-                    "reason": "Pending",
-                    "message": "Waiting for controller",
-                    "lastTransitionTime": "1970-01-01T00:00:00Z",
-                }
-                for kind in ("Accepted", "Programmed")
-            ]
-        },
+    status=_awaited(
+        "Accepted", "Programmed", listeners=keyed(struct({"name": STRING, "conditions": _CONDITIONS}), "name")
     ),
 )
 
+_CONTROLLER = rf"^{_DNS_NAME}\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$"
+
 GATEWAY_CLASS = _custom_resource(
     struct(
-        {"controllerName": _text(), "description": STRING, "parametersRef": ANY},
+        {"controllerName": _text(_CONTROLLER), "description": _text(least=0, most=64), "parametersRef": ANY},
         required=("controllerName",),
         closed=True,
     ),
     required=("spec",),
-    status=struct({"conditions": _CONDITIONS}),
+    status=_awaited("Accepted"),
 )
 
 _REFERENCE = {
@@ -199,6 +265,12 @@ _PATH_MATCH = struct(
     },
     closed=True,
     default={"type": "PathPrefix", "value": "/"},
+    rules=(
+        Rule(
+            "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']",
+            lambda path: path["type"] == "RegularExpression" or path["value"].startswith("/"),
+        ),
+    ),
 )
 _ROUTE_RULE = _closed(
     name=_text(),

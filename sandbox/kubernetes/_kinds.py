@@ -76,6 +76,7 @@ STATEFUL_SET = Kind(
     name="StatefulSet",
     plural="statefulsets",
     group=_APPS,
+    name_rule="label",
     status=True,
     generation=True,
     schema=_builtin.STATEFUL_SET,

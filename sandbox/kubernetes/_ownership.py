@@ -53,13 +53,13 @@ class Writer:
             self.subresource,
         )
 
-    def describe(self, time: str) -> str:
+    def describe(self) -> str:
         """The writer as a conflict names it."""
         text = json.dumps(self.manager)
         if self.subresource:
             text += f' with subresource "{self.subresource}"'
         if self.operation == "Update":
-            text += f" using {self.api_version} at {time}"
+            text += f" using {self.api_version}"
         return text
 
 
@@ -69,7 +69,8 @@ class Ownership:
 
     writer: Writer
     fields: FieldSet
-    time: str
+    time: str | None
+    """When it last changed something; nobody knows of one whose first apply changed nothing."""
 
 
 def owners(obj: Object) -> list[Ownership]:
@@ -78,7 +79,7 @@ def owners(obj: Object) -> list[Ownership]:
         Ownership(
             Writer(entry["manager"], entry["operation"], entry["apiVersion"], entry.get("subresource", "")),
             frozenset(_read(entry["fieldsV1"])),
-            entry["time"],
+            entry.get("time"),
         )
         for entry in sequence(obj["metadata"].get("managedFields"))
     ]
@@ -87,20 +88,25 @@ def owners(obj: Object) -> list[Ownership]:
 def record(ownerships: Iterable[Ownership]) -> list[Object]:
     """Write managedFields, those who apply first."""
     entries: list[Object] = []
-    for ownership in sorted(ownerships, key=lambda one: (one.writer.operation, one.time, one.writer.manager)):
+    for ownership in sorted(ownerships, key=_order):
         writer = ownership.writer
         entry = {
             "manager": writer.manager,
             "operation": writer.operation,
             "apiVersion": writer.api_version,
-            "time": ownership.time,
             "fieldsType": "FieldsV1",
             "fieldsV1": _written(ownership.fields),
         }
+        if ownership.time:
+            entry["time"] = ownership.time
         if writer.subresource:
             entry["subresource"] = writer.subresource
         entries.append(entry)
     return entries
+
+
+def _order(one: Ownership) -> tuple[str, str, str, str]:
+    return one.writer.operation, one.time or "", one.writer.manager, one.writer.subresource
 
 
 def own_update(
@@ -146,16 +152,13 @@ def apply(
         _refuse_conflicts(others, changes.modified | changes.added)
     written = changes.modified | changes.added | changes.removed
     after = [one if not written else replace(one, fields=one.fields - written) for one in others]
-    if mine is not None and mine.fields == wanted and not written:
-        time = mine.time
-    after.append(Ownership(writer, wanted, time))
-    return merged, tuple(one for one in after if one.fields or one.writer == writer)
+    last = time if written else mine.time if mine is not None else None
+    after.append(Ownership(writer, wanted, last))
+    return merged, tuple(one for one in after if one.fields)
 
 
 def _refuse_conflicts(others: Sequence[Ownership], changed: FieldSet) -> None:
-    conflicts = [
-        (one.writer.describe(one.time), path) for one in others for path in sorted(one.fields & changed)
-    ]
+    conflicts = [(one.writer.describe(), path) for one in others for path in sorted(one.fields & changed)]
     if not conflicts:
         return
     causes = [
@@ -222,7 +225,8 @@ def _compare(old: Value, new: Value, schema: Schema) -> _Changes:
     modified: set[Path] = set()
 
     def everything(value: Value, at: Schema, path: Path, into: set[Path]) -> None:
-        into.add(path)
+        if at.is_leaf(value) or not at.inherent:
+            into.add(path)
         if not at.is_leaf(value):
             for element, child, below in _children(value, at):
                 everything(child, below, (*path, element), into)

@@ -1,12 +1,11 @@
 """The kinds of patch besides server-side apply. Each returns a new value and leaves the old one alone."""
 
-import json
 from collections.abc import Sequence
 from copy import deepcopy
 
 from ._json import Object, Value, is_list, is_object, mapping, sequence
 from ._schema import Schema
-from ._status import ApiError, bad_request
+from ._status import ApiError, internal_error
 
 
 def merge_patch(old: Value, patch: Value) -> Value:
@@ -60,34 +59,34 @@ def _strategic_list(old: list[Value], patch: list[Value], schema: Schema) -> lis
     if not key or any(is_object(item) and item.get("$patch") == "replace" for item in patch):
         return [deepcopy(item) for item in patch if item != {"$patch": "replace"}]
     merged = list(old)
+    new: list[Value] = []
     for change in patch:
         if key not in change:
-            raise ApiError(
-                500, "InternalError", f"map: {json.dumps(change)} does not contain declared merge key: {key}"
-            )
+            said = " ".join(f"{name}:{value}" for name, value in change.items())
+            raise internal_error(f"map: map[{said}] does not contain declared merge key: {key}")
         at = next((index for index, item in enumerate(merged) if item.get(key) == change[key]), None)
         if change.get("$patch") == "delete":
             if at is not None:
                 del merged[at]
         elif at is None:
-            merged.append(strategic_patch({}, change, schema.item))
+            new.append(strategic_patch({}, change, schema.item))
         else:
             merged[at] = strategic_patch(merged[at], change, schema.item)
-    return merged
+    return new + merged
 
 
 def json_patch(old: Object, operations: Sequence[Object]) -> Object:
     """JSON patch (RFC 6902).
 
     Raises:
-        ApiError: an operation cannot be carried out (422), or is none (400).
+        ApiError: an operation cannot be carried out (422).
     """
     document: Object = deepcopy(old)
     for operation in operations:
         try:
             document = _operate(document, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
-            message = f"the server rejected our request due to an error in our request: {operation}"
+            message = "the server rejected our request due to an error in our request"
             raise ApiError(422, "Invalid", message) from error
     return document
 
@@ -106,7 +105,7 @@ def _operate(document: Value, operation: Object) -> Value:
         if _look_up(document, path) != operation["value"]:
             raise ValueError(path)
         return document
-    raise bad_request(f"unknown JSON patch operation: {name}")
+    raise ValueError(name)
 
 
 def _pointer(text: str) -> list[str]:

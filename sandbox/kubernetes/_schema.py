@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,6 +21,15 @@ _PYTHON_TYPES: Mapping[Type, type] = {
     "integer": int,
     "boolean": bool,
 }
+_APPLY_TYPES: Mapping[Type, str] = {"object": "map", "array": "list", "integer": "numeric (int or float)"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold of a value besides its type, as a CRD's validation rule says it."""
+
+    message: str
+    holds: Callable[[Value], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +47,10 @@ class Schema:
     """What each item of a list is."""
     required: Sequence[str] = ()
     default: Value = None
+    inherent: bool = False
+    """Whether it is part of every object, be it empty, so that nobody comes to own it as such."""
+    omit_empty: bool = False
+    """Whether an empty map or list is the same as none."""
     atomic: bool = False
     """Whether server-side apply takes an object as one whole; lists without `keys` or `unique` always are."""
     keys: Sequence[str] = ()
@@ -54,6 +67,7 @@ class Schema:
     max_items: int | None = None
     minimum: int | None = None
     maximum: int | None = None
+    rules: Sequence[Rule] = ()
 
     def of(self, name: str) -> Schema:
         """What the field `name` of this object is."""
@@ -85,59 +99,95 @@ ANY = Schema()
 STRING = Schema(type="string")
 INTEGER = Schema(type="integer")
 BOOLEAN = Schema(type="boolean")
-LABELS = Schema(type="object", values=STRING)
+MAP = Schema(type="object", values=STRING)
 ATOMIC = Schema(type="object", atomic=True)
 
 
 def struct(
-    fields: Mapping[str, Schema], *, required: Sequence[str] = (), closed: bool = False, default: Value = None
+    fields: Mapping[str, Schema],
+    *,
+    required: Sequence[str] = (),
+    closed: bool = False,
+    inherent: bool = False,
+    default: Value = None,
+    rules: Sequence[Rule] = (),
 ) -> Schema:
     """An object with these fields, and others unless it is closed."""
-    return Schema(type="object", fields=fields, required=required, closed=closed, default=default)
+    return Schema(
+        type="object",
+        fields=fields,
+        required=required,
+        closed=closed,
+        inherent=inherent,
+        default=default,
+        rules=rules,
+    )
 
 
-def keyed(items: Schema, *keys: str, merge_key: str = "") -> Schema:
+def keyed(
+    items: Schema, *keys: str, merge_key: str = "", inherent: bool = False, omit_empty: bool = False
+) -> Schema:
     """A list of objects that are told apart by some of their fields."""
-    return Schema(type="array", items=items, keys=keys, merge_key=merge_key or keys[0])
+    return Schema(
+        type="array",
+        items=items,
+        keys=keys,
+        merge_key=merge_key or keys[0],
+        inherent=inherent,
+        omit_empty=omit_empty,
+    )
 
 
-def default_missing(value: Value, schema: Schema) -> None:
-    """Fill in, in place, what the schema says of fields that are missing."""
-    if is_object(value):
-        for name, child in schema.fields.items():
-            if child.default is not None and value.get(name) is None:
-                value[name] = deepcopy(child.default)
-        for name, item in value.items():
-            default_missing(item, schema.of(name))
-    elif is_list(value):
-        for item in value:
-            default_missing(item, schema.item)
-
-
-def drop_unknown(value: Value, schema: Schema) -> None:
-    """Take out, in place, the fields that a closed object does not have."""
+def complete(value: Value, schema: Schema) -> None:
+    """Make, in place, what was sent into what is kept: known fields only, defaults for missing ones."""
     if is_object(value):
         for name in list(value):
-            if schema.closed and name not in schema.fields:
+            child = schema.of(name)
+            unknown = schema.closed and name not in schema.fields
+            if unknown or value[name] is None or (child.omit_empty and value[name] in ({}, [])):
                 del value[name]
-            else:
-                drop_unknown(value[name], schema.of(name))
+        for name, child in schema.fields.items():
+            if name not in value and child.inherent and child.type == "object":
+                value[name] = {}
+            if name not in value and child.default is not None:
+                value[name] = deepcopy(child.default)
+        for name, item in value.items():
+            complete(item, schema.of(name))
     elif is_list(value):
         for item in value:
-            drop_unknown(item, schema.item)
+            complete(item, schema.item)
 
 
-def unknown_fields(value: Value, schema: Schema, path: str = "") -> Iterator[str]:
-    """The paths of the fields that closed objects do not have."""
-    if is_object(value):
+def untyped(value: Value, schema: Schema, path: str = "") -> Iterator[str]:
+    """Unknown fields and wrong types, in the words of server-side apply."""
+    if schema.type != "any" and not _is_a(value, schema.type):
+        wanted = _APPLY_TYPES.get(schema.type, schema.type)
+        yield f"{path}: expected {wanted}, got &value.valueUnstructured{{Value:{json.dumps(value)}}}"
+    elif is_object(value):
         for name, child in value.items():
             if schema.closed and name not in schema.fields:
-                yield f"{path}.{name}"
-            else:
-                yield from unknown_fields(child, schema.of(name), f"{path}.{name}")
+                yield f"{path}.{name}: field not declared in schema"
+            elif child is not None:
+                yield from untyped(child, schema.of(name), f"{path}.{name}")
     elif is_list(value):
         for index, item in enumerate(value):
-            yield from unknown_fields(item, schema.item, f"{path}[{index}]")
+            yield from untyped(item, schema.item, f"{path}[{index}]")
+
+
+def mistyped(value: Value, schema: Schema, path: str = "") -> Iterator[str]:
+    """The fields that cannot be read into Kubernetes' own types, in the words of its JSON decoder."""
+    if value is None:
+        return
+    if schema.type != "any" and not _is_a(value, schema.type):
+        wanted = {"integer": "int32", "boolean": "bool"}.get(schema.type, schema.type)
+        kind = {"integer": "number", "boolean": "bool"}.get(_type_of(value), _type_of(value))
+        yield f"json: cannot unmarshal {kind} into Go struct field {path} of type {wanted}"
+    elif is_object(value):
+        for name, item in value.items():
+            yield from mistyped(item, schema.of(name), f"{path}.{name}" if path else name)
+    elif is_list(value):
+        for item in value:
+            yield from mistyped(item, schema.item, path)
 
 
 def problems(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
@@ -146,6 +196,8 @@ def problems(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
         name = _type_of(value)
         why = f'{path} in body must be of type {schema.type}: "{name}"'
         yield Cause("FieldValueTypeInvalid", f'Invalid value: "{name}": {why}', path)
+        if schema.enum:
+            yield unsupported(path, value, schema.enum)
     elif is_object(value):
         yield from _object_problems(value, schema, path)
     elif is_list(value):
@@ -156,14 +208,43 @@ def problems(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
         yield from _integer_problems(value, schema, path)
 
 
+def duplicates(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
+    """The items of lists that should be unique and are not."""
+    if is_object(value):
+        for name, item in value.items():
+            yield from duplicates(item, schema.of(name), f"{path}.{name}" if path else name)
+    elif is_list(value):
+        seen: set[str] = set()
+        for index, item in enumerate(value):
+            yield from duplicates(item, schema.item, f"{path}[{index}]")
+            if not schema.is_leaf(value):
+                key = schema.item_key(item)
+                if key in seen:
+                    yield Cause("FieldValueDuplicate", f"Duplicate value: {key[2:]}", f"{path}[{index}]")
+                seen.add(key)
+
+
+def violations(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
+    """The rules that do not hold."""
+    for rule in schema.rules:
+        if not rule.holds(value):
+            yield Cause("FieldValueInvalid", f'Invalid value: "{_type_of(value)}": {rule.message}', path)
+    if is_object(value):
+        for name, item in value.items():
+            below = f"{path}[{name}]" if schema.values else f"{path}.{name}" if path else name
+            yield from violations(item, schema.of(name), below)
+    elif is_list(value):
+        for index, item in enumerate(value):
+            yield from violations(item, schema.item, f"{path}[{index}]")
+
+
 def _object_problems(value: Object, schema: Schema, path: str) -> Iterator[Cause]:
     prefix = f"{path}." if path else ""
     for name in schema.required:
-        if value.get(name) is None:
+        if value.get(name) is None or (schema.of(name).inherent and not value[name]):
             yield required(f"{prefix}{name}")
     for name, item in value.items():
-        if item is not None:
-            yield from problems(item, schema.of(name), f"{prefix}{name}")
+        yield from problems(item, schema.of(name), f"{prefix}{name}")
 
 
 def _list_problems(value: list[Value], schema: Schema, path: str) -> Iterator[Cause]:
@@ -172,27 +253,20 @@ def _list_problems(value: list[Value], schema: Schema, path: str) -> Iterator[Ca
     if schema.max_items is not None and len(value) > schema.max_items:
         message = f"Too many: {len(value)}: must have at most {schema.max_items} items"
         yield Cause("FieldValueTooMany", message, path)
-    seen: set[str] = set()
     for index, item in enumerate(value):
-        found = list(problems(item, schema.item, f"{path}[{index}]"))
-        yield from found
-        if not found and not schema.is_leaf(value):
-            key = schema.item_key(item)
-            if key in seen:
-                yield Cause("FieldValueDuplicate", f"Duplicate value: {key[2:]}", f"{path}[{index}]")
-            seen.add(key)
+        yield from problems(item, schema.item, f"{path}[{index}]")
 
 
 def _string_problems(value: str, schema: Schema, path: str) -> Iterator[Cause]:
-    if schema.enum and value not in schema.enum:
-        yield unsupported(path, value, schema.enum)
-    if len(value) < schema.min_length:
-        yield invalid_value(path, value, f"{path} in body should be at least {schema.min_length} chars long")
     if schema.max_length is not None and len(value) > schema.max_length:
         message = f"Too long: may not be more than {schema.max_length} bytes"
         yield Cause("FieldValueTooLong", message, path)
-    if schema.pattern and not re.search(schema.pattern, value):
+    elif len(value) < schema.min_length:
+        yield invalid_value(path, value, f"{path} in body should be at least {schema.min_length} chars long")
+    elif schema.pattern and (value.endswith("\n") or not re.search(schema.pattern, value)):
         yield invalid_value(path, value, f"{path} in body should match '{schema.pattern}'")
+    if schema.enum and value not in schema.enum:
+        yield unsupported(path, value, schema.enum)
 
 
 def _integer_problems(value: int, schema: Schema, path: str) -> Iterator[Cause]:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from ._json import Object
-from ._status import bad_request
+from ._names import key_problems, label_value_problems
+from ._status import bad_request, invalid_value
 
 Predicate: TypeAlias = Callable[[Mapping[str, str]], bool]
 
@@ -40,6 +41,7 @@ def label_selector(text: str) -> Predicate:
 
 def _label_term(match: re.Match[str]) -> Predicate:
     said = match.groupdict()
+    _check_syntax(said["absent"] or said["present"] or said["set_key"] or said["key"], said["value"])
     if key := said["absent"]:
         return lambda labels: key not in labels
     if key := said["present"]:
@@ -55,6 +57,13 @@ def _label_term(match: re.Match[str]) -> Predicate:
     return lambda labels: labels.get(key) == wanted
 
 
+def _check_syntax(key: str, value: str | None) -> None:
+    wrong = [*key_problems([key], "key")]
+    wrong += [invalid_value(f"values[0][{key}]", value, why) for why in label_value_problems(value or "")]
+    for cause in wrong:
+        raise bad_request(f"unable to parse requirement: {cause.field}: {cause.message}")
+
+
 def field_selector(text: str) -> Callable[[Object], bool]:
     """Read a field selector on an object's name and namespace.
 
@@ -68,7 +77,8 @@ def field_selector(text: str) -> Callable[[Object], bool]:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         field, operator, value = match.groups()
         if field not in ("metadata.name", "metadata.namespace"):
-            raise bad_request(f"field label not supported: {field}")
+            known = '"metadata.name", "metadata.namespace"'
+            raise bad_request(f'"{field}" is not a known field selector: only {known}')
         terms.append((field.removeprefix("metadata."), operator != "!=", value))
     return lambda obj: all(
         (obj["metadata"].get(name, "") == value) == wanted for name, wanted, value in terms

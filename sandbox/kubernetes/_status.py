@@ -18,7 +18,11 @@ class Cause:
 
 def invalid_value(field: str, value: object, why: str) -> Cause:
     """A field that holds something it may not hold."""
-    return Cause("FieldValueInvalid", f"Invalid value: {json.dumps(value, ensure_ascii=False)}: {why}", field)
+    return Cause("FieldValueInvalid", f"Invalid value: {_compact(value)}: {why}", field)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def required(field: str, why: str = "") -> Cause:
@@ -66,7 +70,9 @@ class ApiError(Exception):
     def body(self) -> Object:
         """The Status object that tells the client."""
         status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-        status |= {"message": str(self), "reason": self._reason}
+        status["message"] = str(self)
+        if self._reason:
+            status["reason"] = self._reason
         if self._details is not None:
             status["details"] = self._details
         return status | {"code": self.code}
@@ -91,8 +97,6 @@ def unknown_resource() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
-def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
-    """415: a body, or a kind of patch, that this resource does not take."""
-    types = ", ".join(accepted)
-    message = f"the body of the request was in an unknown format - accepted media types include: {types}"
-    return ApiError(415, "UnsupportedMediaType", message, details=False)
+def internal_error(message: str) -> ApiError:
+    """500: how the API refuses some requests that it should not have to answer for."""
+    return ApiError(500, "", message, details=False)

@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 
 from .._ownership import Writer
-from .._store import Change, Store
+from .._records import Change
+from .._store import Store
 
 
 class Controller(ABC):

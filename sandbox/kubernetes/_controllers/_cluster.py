@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from .._json import Object, labels_of, mapping, sequence
 from .._kinds import KINDS, NAMESPACE, POD, STATEFUL_SET
-from .._store import Change
+from .._records import Change
 from ._base import Controller
 
 

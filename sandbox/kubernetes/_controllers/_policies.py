@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .._json import Object, labels_of, mapping, sequence
-from .._kinds import AUTHORIZATION_POLICY, GATEWAY, NAMESPACE, SERVICE, Kind
+from .._kinds import AUTHORIZATION_POLICY, GATEWAY, NAMESPACE, SERVICE
 from .._patches import merge_patch
-from .._status import ApiError
-from .._store import Change, Store
+from .._records import Change
+from .._store import Store
 from ._base import Controller
 from ._waypoints import is_waypoint
 
@@ -59,7 +59,7 @@ class PolicyStatusController(Controller):
 
     def _judge_namespace(self, namespace: str) -> None:
         for name in sorted(self._in_namespace[namespace]):
-            if policy := self._find(AUTHORIZATION_POLICY, namespace, name):
+            if policy := self.store.find(AUTHORIZATION_POLICY, namespace, name):
                 self._judge(policy)
 
     def _judge(self, policy: Object) -> None:
@@ -106,11 +106,11 @@ class PolicyStatusController(Controller):
     def _target_verdict(self, namespace: str, target: Object) -> _Verdict:
         key = f"{namespace}/{target['name']}"
         if target["kind"] == GATEWAY.name:
-            gateway = self._find(GATEWAY, namespace, target["name"])
+            gateway = self.store.find(GATEWAY, namespace, target["name"])
             if gateway and _ready(gateway):
                 return _Verdict("WaypointAccepted", True, "Accepted", f"bound to {key}")
             return _Verdict("WaypointAccepted", False, "TargetNotFound", "not bound")
-        service = self._find(SERVICE, namespace, target["name"])
+        service = self.store.find(SERVICE, namespace, target["name"])
         if service is None:
             return _Verdict("WaypointAccepted", False, "TargetNotFound", f"Service {key} was not found")
         waypoint = self._waypoint_of(service)
@@ -123,22 +123,16 @@ class PolicyStatusController(Controller):
         """The ready waypoint that a Service's labels, or else its namespace's, name."""
         if labels_of(service).get("gateway.istio.io/managed"):
             return None
-        home = self._find(NAMESPACE, "", service["metadata"]["namespace"])
+        home = self.store.find(NAMESPACE, "", service["metadata"]["namespace"])
         for labels in (labels_of(service), labels_of(home) if home else {}):
             name = labels.get("istio.io/use-waypoint")
             if name == "none":
                 return None
             if name:
                 namespace = labels.get("istio.io/use-waypoint-namespace") or service["metadata"]["namespace"]
-                gateway = self._find(GATEWAY, namespace, name)
+                gateway = self.store.find(GATEWAY, namespace, name)
                 return f"{namespace}/{name}" if gateway and _serves(gateway, service) else None
         return None
-
-    def _find(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        try:
-            return self.store.get(kind, namespace, name)
-        except ApiError:
-            return None
 
 
 def _came_or_changed_labels(change: Change) -> bool:

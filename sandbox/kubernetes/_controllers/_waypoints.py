@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from .._json import Object, labels_of
 from .._kinds import DEPLOYMENT, GATEWAY, SERVICE, SERVICE_ACCOUNT, Kind
 from .._patches import merge_patch
+from .._records import Change
 from .._status import ApiError
-from .._store import Change
 from ._base import Controller
 
 WAYPOINT_CLASS = "istio-waypoint"

@@ -1,0 +1,86 @@
+"""What the server fills in beyond what a schema can say: addresses, phases, what other fields imply."""
+
+import base64
+import itertools
+from copy import deepcopy
+
+from ._json import Object, labels_of, mapping, sequence
+from ._kinds import DEPLOYMENT, NAMESPACE, POD, SERVICE, STATEFUL_SET, Kind
+
+_TOLERATIONS = [
+    {
+        "key": f"node.kubernetes.io/{trouble}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": 300,
+    }
+    for trouble in ("not-ready", "unreachable")
+]
+_ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+
+
+def imply(kind: Kind, obj: Object) -> None:
+    """Fill in, in place, what an object's other fields imply."""
+    spec = mapping(obj.get("spec"))
+    if kind is NAMESPACE and (name := obj["metadata"].get("name")):
+        obj["metadata"]["labels"] = labels_of(obj) | {"kubernetes.io/metadata.name": name}
+    elif kind is SERVICE:
+        for port in sequence(spec.get("ports")):
+            port.setdefault("targetPort", port.get("port"))
+    elif kind is POD:
+        _imply_pull_policies(spec)
+        status = mapping(obj.get("status"))
+        if address := status.get("podIP"):
+            status.setdefault("podIPs", [{"ip": address}])
+    elif kind in (STATEFUL_SET, DEPLOYMENT):
+        _imply_pull_policies(mapping(mapping(spec.get("template")).get("spec")))
+    elif kind.name == "Secret" and (plain := obj.pop("stringData", None)):
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
+        obj["data"] = mapping(obj.get("data")) | encoded
+
+
+def _imply_pull_policies(pod: Object) -> None:
+    for container in (*sequence(pod.get("containers")), *sequence(pod.get("initContainers"))):
+        tag = container.get("image", "").rpartition("/")[2].partition(":")[2]
+        container.setdefault("imagePullPolicy", "Always" if tag in ("", "latest") else "IfNotPresent")
+
+
+def keep(kind: Kind, old: Object, new: Object) -> None:
+    """Carry over, in place, what the server once filled in and a request does not say."""
+    if kind is SERVICE:
+        spec = mapping(new.get("spec"))
+        if (spec.get("type") == "ExternalName") == (old["spec"].get("type") == "ExternalName"):
+            for name in _ALLOCATED:
+                if name in old["spec"] and not spec.get(name):
+                    spec[name] = old["spec"][name]
+    elif kind is NAMESPACE:
+        new["spec"] = old["spec"]
+
+
+class Allocator:
+    """Gives new objects what only the server can give."""
+
+    def __init__(self) -> None:
+        self._addresses = itertools.count(1)
+
+    def fill(self, kind: Kind, obj: Object) -> None:
+        """Fill in a new object in place."""
+        if kind is SERVICE:
+            self._fill_service(obj)
+        elif kind is NAMESPACE:
+            obj["spec"] = {"finalizers": ["kubernetes"]}
+            obj["status"] = {"phase": "Active"}
+        elif kind is POD:
+            obj["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
+            obj["spec"] |= {"preemptionPolicy": "PreemptLowerPriority", "priority": 0}
+            obj["spec"].setdefault("tolerations", deepcopy(_TOLERATIONS))
+
+    def _fill_service(self, obj: Object) -> None:
+        spec = obj["spec"]
+        if spec.get("type") == "ExternalName":
+            return
+        number = next(self._addresses)
+        address = spec.setdefault("clusterIP", f"10.152.{number // 250 % 250}.{number % 250 + 1}")
+        spec.setdefault("clusterIPs", [address])
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")

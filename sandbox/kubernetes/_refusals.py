@@ -1,0 +1,108 @@
+"""Why a request about an object is refused."""
+
+from collections.abc import Sequence
+
+from ._json import Object
+from ._kinds import Kind
+from ._status import ApiError, Cause
+
+
+def not_found(kind: Kind, name: str) -> ApiError:
+    """404: there is no such object."""
+    return _about(kind, name, 404, "NotFound", f'{kind.resource} "{name}" not found')
+
+
+def already_exists(kind: Kind, name: str) -> ApiError:
+    """409: the name is taken."""
+    return _about(kind, name, 409, "AlreadyExists", f'{kind.resource} "{name}" already exists')
+
+
+def conflict(kind: Kind, name: str, why: str) -> ApiError:
+    """409: the object is not as the request takes it to be."""
+    message = f'Operation cannot be fulfilled on {kind.resource} "{name}": {why}'
+    return _about(kind, name, 409, "Conflict", message)
+
+
+def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
+    """422: the object is not one that its kind allows."""
+    said = [f"{cause.field}: {cause.message}" for cause in causes]
+    text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
+    return ApiError(
+        422,
+        "Invalid",
+        f'{kind.qualified} "{name}" is invalid: {text}',
+        resource=kind.name,
+        group=kind.group,
+        name=name,
+        causes=causes,
+    )
+
+
+def check_version(kind: Kind, name: str, version: str | None, old: Object | None) -> None:
+    """Refuse to write over a version that the writer has not seen.
+
+    Raises:
+        ApiError: the object has another version (409).
+    """
+    if version and (old is None or old["metadata"]["resourceVersion"] != version):
+        why = "the object has been modified; please apply your changes to the latest version and try again"
+        raise conflict(kind, name, why)
+
+
+def check_uid(kind: Kind, name: str, uid: str | None, old: Object) -> None:
+    """Refuse to write over another object of the same name.
+
+    Raises:
+        ApiError: the object has another uid (409).
+    """
+    there = old["metadata"]["uid"]
+    if uid and there != uid:
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {there}"
+        raise conflict(kind, name, why)
+
+
+def check_preconditions(kind: Kind, old: Object, uid: str, resource_version: str) -> None:
+    """Refuse to delete what is not the object that is meant.
+
+    Raises:
+        ApiError: uid or version, where given, are others (409).
+    """
+    metadata = old["metadata"]
+    for label, meant, there, guess in (
+        ("UID", uid, metadata["uid"], "deleted and then recreated"),
+        ("ResourceVersion", resource_version, metadata["resourceVersion"], "modified"),
+    ):
+        if meant and there != meant:
+            name = metadata["name"]
+            record = (
+                f"the {label} in the precondition ({meant}) does not match the {label} in record ({there})"
+            )
+            message = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {record}'
+            raise ApiError(
+                409,
+                "Conflict",
+                f"{message}. The object might have been {guess}",
+                resource=kind.name,
+                group=kind.group,
+                name=name,
+            )
+
+
+def _about(kind: Kind, name: str, code: int, reason: str, message: str) -> ApiError:
+    return ApiError(code, reason, message, resource=kind.plural, group=kind.group, name=name)
+
+
+def version_required(kind: Kind, name: str) -> ApiError:
+    """422: who replaces a custom resource must say which version of it."""
+    cause = Cause(
+        "FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"
+    )
+    return ApiError(
+        422,
+        "Invalid",
+        f'{kind.resource} "{name}" is invalid: {cause.field}: {cause.message}',
+        resource=kind.plural,
+        group=kind.group,
+        name=name,
+        causes=[cause],
+    )
