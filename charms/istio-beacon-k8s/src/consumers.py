@@ -48,13 +48,16 @@ def statuses(consumers: Sequence[Consumer]) -> list[ops.StatusBase]:
         for reason in consumer.unreadable
     ]
     refused = [
-        f"{consumer.relation} with {consumer.app} is refused {reason}, see restrict-consumers"
+        f"{consumer.relation} with {consumer.app} is refused {reason}"
         for consumer in consumers
         for reason in consumer.refused
     ]
     troubles = unreadable + refused
+    if not troubles:
+        return []
     more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
-    return [ops.BlockedStatus(f"{trouble}{more}") for trouble in troubles[:1]]
+    remedy = "" if unreadable else ", see restrict-consumers"
+    return [ops.BlockedStatus(f"{troubles[0]}{more}{remedy}")]
 
 
 def _consumer(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     _Step: TypeAlias = Callable[[Client], list[ops.StatusBase]]
 
+logger = logging.getLogger(__name__)
+
 _SECONDS = 15.0
 
 # Each line that is logged is a call of a hook tool, and these would log a dozen for every request.
@@ -104,8 +106,11 @@ class ModelMesh:
             return [status_of(error, self.owner.app)]
 
     def _reconcile_waypoint(self, client: "Client") -> list[ops.StatusBase]:
-        result = self.waypoint.reconcile(client, replicas=self.wanted.replicas)
-        if result.failed or not self.wanted.replicas:
+        replicas = self.wanted.replicas
+        result = self.waypoint.reconcile(client, replicas=replicas)
+        if result.changed:
+            logger.info("waypoint %s is to have %s", self.waypoint.name, _count(replicas, "replica"))
+        if result.failed or not replicas:
             return statuses_of(result.failed, self.owner.app)
         problem = self.waypoint.problem(result)
         return [ops.WaitingStatus(problem)] if problem else []

@@ -1,0 +1,269 @@
+"""A model with a beacon in it, run hook by hook against a Kubernetes API."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+
+import ops
+from lightkube import ApiError, Client
+from lightkube.core.resource import NamespacedResource
+from lightkube.models.apps_v1 import StatefulSetSpec
+from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec, ServicePort, ServiceSpec
+from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
+from lightkube.resources.apps_v1 import StatefulSet
+from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
+from lightkube.types import PatchType
+from ops import testing
+
+from charmlibs.interfaces.service_mesh import MeshPolicy
+from mesh_resources import AuthorizationPolicy, Gateway, Json, manifest
+from sandbox.kubernetes import KubernetesServer, LoggedRequest
+from tests.charms import load_charm
+
+MODEL = "shop"
+BEACON = "beacon"
+
+
+def policy(source: str, target: str, **fields: object) -> MeshPolicy:
+    """`source` may reach `target`; both are of this model unless `fields` say otherwise."""
+    said: dict[str, object] = {
+        "source_namespace": MODEL,
+        "source_app_name": source,
+        "target_namespace": MODEL,
+        "target_app_name": target,
+    }
+    return MeshPolicy.model_validate({**said, **fields})
+
+
+def databag(*policies: MeshPolicy) -> dict[str, str]:
+    """What a consumer writes for the beacon."""
+    return {"policies": json.dumps([each.model_dump(mode="json") for each in policies])}
+
+
+class BeaconModel:
+    """One application of the beacon charm, and what Juju knows of it."""
+
+    def __init__(
+        self,
+        kubernetes: KubernetesServer,
+        *,
+        app: str = BEACON,
+        model: str = MODEL,
+        leader: bool = True,
+        config: Mapping[str, bool] | None = None,
+        unit: int = 0,
+    ):
+        self.kubernetes = kubernetes
+        self.app = app
+        self.model = model
+        self.client = Client(namespace=model, field_manager="the-test")
+        self.juju_deploys(app)
+        charm = load_charm("istio-beacon-k8s")
+        self.context = testing.Context(charm, app_name=app, unit_id=unit)
+        proxy = testing.Container("metrics-proxy", can_connect=True)
+        self.state = testing.State(
+            leader=leader,
+            model=testing.Model(name=model),
+            config=dict(config or {}),
+            containers={proxy},
+            relations={testing.PeerRelation("peers")},
+        )
+
+    # What Juju does
+
+    def juju_deploys(self, app: str) -> None:
+        """Create the objects of an application, as Juju does."""
+        self._create(Namespace(metadata=ObjectMeta(name=self.model)))
+        labels = {"app.kubernetes.io/name": app}
+        own = ObjectMeta(name=app, namespace=self.model, labels=labels)
+        template = PodTemplateSpec(
+            metadata=ObjectMeta(labels=labels),
+            spec=PodSpec(containers=[Container(name="charm", image="charm")]),
+        )
+        self._create(
+            StatefulSet(
+                metadata=own,
+                spec=StatefulSetSpec(
+                    selector=LabelSelector(matchLabels=labels),
+                    serviceName=f"{app}-endpoints",
+                    template=template,
+                ),
+            )
+        )
+        self.create_service(app, selects=app)
+
+    def create_service(self, name: str, *, selects: str) -> None:
+        """Create a Service in front of the pods of an application."""
+        selector = {"app.kubernetes.io/name": selects}
+        spec = ServiceSpec(selector=selector, ports=[ServicePort(port=80)])
+        self._create(Service(metadata=ObjectMeta(name=name, namespace=self.model), spec=spec))
+
+    def _create(self, resource: Namespace | StatefulSet | Service) -> None:
+        try:
+            self.client.create(resource)
+        except ApiError as error:
+            if error.status.code != 409:
+                raise
+
+    def hook(self, event: str = "update_status") -> ops.StatusBase:
+        """Run a hook of this name, and return the unit's status after it."""
+        return self._run(getattr(self.context.on, event)())
+
+    def relate(self, endpoint: str, app: str, data: Mapping[str, str] | None = None) -> testing.Relation:
+        """Relate an application that has written `data`, and run the hooks that come of it."""
+        relation = testing.Relation(endpoint, remote_app_name=app, remote_app_data=dict(data or {}))
+        self._replace(relation)
+        self._run(self.context.on.relation_created(relation))
+        return self.says(relation, data or {})
+
+    def consumer(self, app: str, *policies: MeshPolicy) -> testing.Relation:
+        """Relate an application that asks for policies."""
+        return self.relate("service-mesh", app, databag(*policies))
+
+    def says(self, relation: testing.Relation, data: Mapping[str, str]) -> testing.Relation:
+        """Let the remote application change what it has written."""
+        known = self.relation(relation)
+        relation = dataclasses.replace(known, remote_app_data=dict(data))
+        self._replace(relation)
+        self._run(self.context.on.relation_changed(relation, remote_unit=0))
+        return self.relation(relation)
+
+    def unrelate(self, relation: testing.Relation) -> ops.StatusBase:
+        """Take a relation away, with its hook."""
+        status = self._run(self.context.on.relation_broken(self.relation(relation)))
+        rest = {each for each in self.state.relations if each.id != relation.id}
+        self.state = dataclasses.replace(self.state, relations=rest)
+        return status
+
+    def configure(self, **options: bool) -> ops.StatusBase:
+        """Set options, written with underscores, and run the hook."""
+        config = {**self.state.config, **{key.replace("_", "-"): value for key, value in options.items()}}
+        self.state = dataclasses.replace(self.state, config=config)
+        return self.hook("config_changed")
+
+    def scale(self, units: int) -> None:
+        """Change how many units there are to be, and let this one see it."""
+        self.state = dataclasses.replace(self.state, planned_units=units)
+        self.hook("update_status")
+
+    def remove(self) -> None:
+        """Take the application out of the model: this is the last of its units."""
+        self.state = dataclasses.replace(self.state, planned_units=0, leader=False)
+        self.hook("stop")
+        self.hook("remove")
+
+    def lead(self, leader: bool) -> None:
+        """Make the unit the leader, or not."""
+        self.state = dataclasses.replace(self.state, leader=leader)
+
+    def relation(self, relation: testing.Relation) -> testing.Relation:
+        """The relation as it is now."""
+        known = self.state.get_relation(relation.id)
+        assert isinstance(known, testing.Relation)
+        return known
+
+    def _run(self, event: object) -> ops.StatusBase:
+        self.state = self.context.run(event, self.state)  # type: ignore[arg-type]
+        return self.state.unit_status
+
+    def _replace(self, relation: testing.Relation) -> None:
+        others = {each for each in self.state.relations if each.id != relation.id}
+        self.state = dataclasses.replace(self.state, relations={*others, relation})
+
+    # What is in Kubernetes
+
+    def policies(self) -> dict[str, Json]:
+        """The specifications of all AuthorizationPolicies, by namespace and name."""
+        return {
+            f"{each['metadata']['namespace']}/{each['metadata']['name']}": each["spec"]
+            for each in map(manifest, self.client.list(AuthorizationPolicy, namespace="*"))
+        }
+
+    def doors(self) -> set[tuple[str, str]]:
+        """Each (source, target) that some AuthorizationPolicy lets through; both as `namespace/name`."""
+        return {
+            (source, f"{name.partition('/')[0]}/{target}")
+            for name, spec in self.policies().items()
+            for target in _targets(spec)
+            for source in _sources(spec)
+        }
+
+    def gateways(self) -> list[Json]:
+        """The Gateways of the model."""
+        return [manifest(each) for each in self.client.list(Gateway)]
+
+    def autoscalers(self) -> list[HorizontalPodAutoscaler]:
+        """The HorizontalPodAutoscalers of the model."""
+        return list(self.client.list(HorizontalPodAutoscaler))
+
+    def namespace_labels(self) -> dict[str, str]:
+        """The labels of the model's namespace, but for those that Kubernetes gives to each."""
+        labels: dict[str, str] = (
+            manifest(self.client.get(Namespace, self.model))["metadata"].get("labels") or {}
+        )
+        return {key: value for key, value in labels.items() if key != "kubernetes.io/metadata.name"}
+
+    def pod_labels(self, app: str | None = None) -> dict[str, str]:
+        """The labels in the template of an application's pods, without those that Juju gives them."""
+        plain = manifest(self.client.get(StatefulSet, app or self.app))
+        return _without_jujus(plain["spec"]["template"]["metadata"]["labels"])
+
+    def service_labels(self) -> dict[str, str]:
+        """The labels of the application's Service, without those that Juju gives it."""
+        return _without_jujus(manifest(self.client.get(Service, self.app))["metadata"].get("labels") or {})
+
+    def writes(self) -> list[LoggedRequest]:
+        """The requests so far that were not only to look."""
+        return [request for request in self.kubernetes.requests if request.method != "GET"]
+
+    def lists_of(self, plural: str) -> int:
+        """How many requests so far listed objects of a kind."""
+        return sum(request.path.endswith(f"/{plural}") for request in self.kubernetes.requests)
+
+    def edit_policies(self, patch: Json) -> None:
+        """Change all AuthorizationPolicies, as somebody with kubectl would."""
+        for each in self.client.list(AuthorizationPolicy, namespace="*"):
+            own = manifest(each)["metadata"]
+            self.client.patch(
+                AuthorizationPolicy,
+                own["name"],
+                patch,
+                namespace=own["namespace"],
+                patch_type=PatchType.MERGE,
+            )
+
+    def left_behind(self) -> list[str]:
+        """All that is in the model beside what Juju itself put there."""
+        kinds: Iterable[type[NamespacedResource]] = (
+            AuthorizationPolicy,
+            Gateway,
+            HorizontalPodAutoscaler,
+            ConfigMap,
+        )
+        objects = [
+            f"{kind.__name__} {each.metadata.name}"  # type: ignore[attr-defined]
+            for kind in kinds
+            for each in self.client.list(kind, namespace="*")
+        ]
+        labels = [*self.namespace_labels(), *self.pod_labels(), *self.service_labels()]
+        return objects + labels
+
+
+def _targets(spec: Json) -> list[str]:
+    if references := spec.get("targetRefs"):
+        return [reference["name"] for reference in references]
+    return [",".join(f"{key}={value}" for key, value in sorted(spec["selector"]["matchLabels"].items()))]
+
+
+def _sources(spec: Json) -> list[str]:
+    return [
+        principal.removeprefix("cluster.local/ns/").replace("/sa/", "/")
+        for rule in spec["rules"]
+        for origin in rule.get("from", [{"source": {"principals": ["anybody"]}}])
+        for principal in origin["source"]["principals"]
+    ]
+
+
+def _without_jujus(labels: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in labels.items() if key != "app.kubernetes.io/name"}

@@ -1,0 +1,146 @@
+import pytest
+
+from sandbox.kubernetes import Change, KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+
+
+def test_the_union_of_what_consumers_ask_for_becomes_policies(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
+    beacon.consumer("orders", policy("web", "orders"))
+    assert beacon.doors() == {
+        ("shop/web", "shop/catalogue"),
+        ("shop/ads", "shop/catalogue"),
+        ("shop/web", "shop/orders"),
+    }
+
+
+def test_a_policy_says_what_the_consumer_said(beacon: BeaconModel):
+    endpoint = {"hosts": ["catalogue"], "ports": [80], "methods": ["GET"], "paths": ["/items/*"]}
+    beacon.consumer("catalogue", policy("web", "catalogue", endpoints=[endpoint]))
+    (spec,) = beacon.policies().values()
+    assert spec == {
+        "action": "ALLOW",
+        "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],
+        "rules": [
+            {
+                "from": [{"source": {"principals": ["cluster.local/ns/shop/sa/web"]}}],
+                "to": [
+                    {
+                        "operation": {
+                            "hosts": ["catalogue"],
+                            "ports": ["80"],
+                            "methods": ["GET"],
+                            "paths": ["/items/*"],
+                        }
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_policies_can_be_found_by_the_labels_of_every_revision(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    (found,) = beacon.kubernetes.store.objects("AuthorizationPolicy")
+    assert found["metadata"]["labels"] == {
+        "app.kubernetes.io/instance": "beacon-shop",
+        "kubernetes-resource-handler-scope": "istio-authorization-policy",
+    }
+
+
+def test_a_consumer_that_leaves_takes_its_policies_and_no_others(beacon: BeaconModel):
+    catalogue = beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.consumer("orders", policy("web", "orders"))
+    beacon.unrelate(catalogue)
+    assert beacon.doors() == {("shop/web", "shop/orders")}
+
+
+def test_a_changed_policy_is_one_write(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", *(policy(f"web-{number}", "catalogue") for number in range(10)))
+    beacon.kubernetes.requests.clear()
+    changed = policy("web-0", "catalogue", endpoints=[{"ports": [80]}])
+    rest = [policy(f"web-{number}", "catalogue") for number in range(1, 10)]
+    beacon.says(relation, databag(changed, *rest))
+    assert [request.method for request in beacon.writes()] == ["PATCH"]
+
+
+def test_what_is_still_asked_for_is_never_missing_on_the_way(beacon: BeaconModel):
+    wanted = policy("web", "catalogue", endpoints=[{"ports": [80]}])
+    relation = beacon.consumer("catalogue", wanted, policy("ads", "catalogue"))
+    missing: list[Change] = []
+
+    def watch(change: Change) -> None:
+        objects = beacon.kubernetes.store.objects("AuthorizationPolicy")
+        if not any(
+            "cluster.local/ns/shop/sa/web" in str(each) and "80" in str(each["spec"]) for each in objects
+        ):
+            missing.append(change)
+
+    beacon.kubernetes.store.observe(watch)
+    beacon.says(relation, databag(policy("search", "catalogue"), wanted))
+    beacon.says(relation, databag(wanted.model_copy(update={"source_app_name": "web"})))
+    assert missing == []
+    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+
+
+def test_managed_mode_off_takes_all_policies_away_and_on_brings_them_back(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.relate("metrics-endpoint", "prometheus")
+    status = beacon.configure(manage_authorization_policies=False)
+    assert beacon.policies() == {}
+    assert status.message == "1 consumer, policies are not managed"
+    beacon.configure(manage_authorization_policies=True)
+    assert ("shop/web", "shop/catalogue") in beacon.doors()
+
+
+def test_a_scraper_may_reach_the_beacons_own_metrics(beacon: BeaconModel):
+    beacon.relate("metrics-endpoint", "prometheus")
+    (spec,) = beacon.policies().values()
+    assert beacon.doors() == {("shop/prometheus", "shop/app.kubernetes.io/name=beacon")}
+    assert spec["rules"][0]["to"] == [{"operation": {"ports": ["15090"]}}]
+
+
+def test_a_scraper_of_another_model_is_let_in_under_its_own_name(beacon: BeaconModel):
+    scraper = beacon.relate("metrics-endpoint", "remote-f00")
+    beacon.relate(
+        "provide-cmr-mesh", "remote-f00", {"cmr_data": '{"app_name": "prometheus", "juju_model_name": "cos"}'}
+    )
+    assert beacon.doors() == {("cos/prometheus", "shop/app.kubernetes.io/name=beacon")}
+    beacon.unrelate(scraper)
+    assert beacon.doors() == set()
+
+
+def test_the_active_status_counts_policies_and_consumers(beacon: BeaconModel):
+    assert beacon.hook().message == "0 policies for 0 consumers"
+    beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
+    beacon.consumer("orders", policy("web", "orders"))
+    beacon.relate("metrics-endpoint", "prometheus")
+    assert beacon.hook().name == "active"
+    assert beacon.hook().message == "3 policies for 2 consumers"
+    assert beacon.state.app_status.message == "3 policies for 2 consumers"
+
+
+def test_equal_policies_of_one_consumer_are_one(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"), policy("web", "catalogue"))
+    assert len(beacon.policies()) == 1
+
+
+def test_a_policy_edited_by_hand_is_put_right(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    before = beacon.policies()
+    beacon.edit_policies({"spec": {"rules": [{}]}})
+    assert beacon.policies() != before
+    beacon.hook()
+    assert beacon.policies() == before
+
+
+@pytest.mark.parametrize("model", ["m" * 63, "shop"])
+@pytest.mark.parametrize("app", ["a" * 60, "orders"])
+def test_names_of_any_length_are_valid_in_kubernetes(kubernetes: KubernetesServer, model: str, app: str):
+    beacon = BeaconModel(kubernetes, app="b" * 50, model=model)
+    beacon.consumer(
+        app, policy("s" * 63, app, target_namespace=model), policy("Not A Name!", app, target_namespace=model)
+    )
+    assert beacon.hook().message == "2 policies for 1 consumer"
+    (gateway,) = beacon.gateways()
+    assert len(gateway["metadata"]["name"]) <= 63

@@ -1,0 +1,111 @@
+"""A consumer speaks for itself."""
+
+import pytest
+
+from charmlibs.interfaces.service_mesh import MeshPolicy
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
+
+PODS_OF_CATALOGUE = {"app.kubernetes.io/name": "catalogue", "tier": "api"}
+
+
+def pods(**labels: str) -> MeshPolicy:
+    return policy("web", "", target_app_name=None, target_type="unit", target_selector_labels=labels)
+
+
+REFUSED = {
+    "another application": policy("web", "orders"),
+    "a unit of another application": policy("web", "orders", target_type="unit"),
+    "the application of that name in another model": policy("web", "catalogue", target_namespace="bank"),
+    "the Service of another application": policy("web", "catalogue", target_service="orders"),
+    "the Service of another application and no application": policy(
+        "web", "", target_app_name=None, target_service="orders"
+    ),
+    "a Service that starts with its name": policy("web", "catalogue", target_service="catalogue-reviews"),
+    "a Service that does not exist": policy("web", "catalogue", target_service="nothing"),
+    "pods of any application": pods(tier="api"),
+    "pods of another application": pods(**{"app.kubernetes.io/name": "orders"}),
+}
+GRANTED = {
+    "itself": policy("web", "catalogue"),
+    "itself by the name of its Service": policy("web", "catalogue", target_service="catalogue"),
+    "its units": policy("web", "catalogue", target_type="unit"),
+    "another Service of its own": policy("web", "catalogue", target_service="catalogue-admin"),
+    "another Service of its own, by that name alone": policy(
+        "web", "", target_app_name=None, target_service="catalogue-admin"
+    ),
+    "some of its pods": pods(**PODS_OF_CATALOGUE),
+    "itself, for somebody of another model": policy("web", "catalogue", source_namespace="bank"),
+}
+
+
+@pytest.fixture
+def beacon(beacon: BeaconModel) -> BeaconModel:
+    for app in ("catalogue", "orders", "catalogue-reviews"):
+        beacon.juju_deploys(app)
+    beacon.create_service("catalogue-admin", selects="catalogue")
+    return beacon
+
+
+@pytest.mark.parametrize("asked", REFUSED.values(), ids=REFUSED)
+def test_a_consumer_is_refused_a_policy_on(beacon: BeaconModel, asked: MeshPolicy):
+    relation = beacon.consumer("catalogue", asked, policy("ads", "catalogue"))
+    status = beacon.hook()
+    assert beacon.doors() == {("shop/ads", "shop/catalogue")}
+    assert status.name == "blocked"
+    assert f"service-mesh:{relation.id} with catalogue is refused a policy on" in status.message
+
+
+@pytest.mark.parametrize("asked", GRANTED.values(), ids=GRANTED)
+def test_a_consumer_gets_a_policy_on(beacon: BeaconModel, asked: MeshPolicy):
+    beacon.consumer("catalogue", asked)
+    assert len(beacon.policies()) == 1
+    assert beacon.hook().name == "active"
+
+
+def test_without_the_restriction_a_consumer_gets_a_policy_on_anything(beacon: BeaconModel):
+    beacon.kubernetes.store.create(beacon.kubernetes.store.kind("Namespace"), {"metadata": {"name": "bank"}})
+    beacon.configure(restrict_consumers=False)
+    beacon.consumer("catalogue", *REFUSED.values())
+    assert beacon.hook().name == "active"
+    assert {target for _, target in beacon.doors()} == {
+        "shop/orders",
+        "shop/app.kubernetes.io/name=orders",
+        "bank/catalogue",
+        "shop/catalogue-reviews",
+        "shop/nothing",
+        "shop/tier=api",
+    }
+
+
+def test_the_restriction_takes_away_what_was_granted_without_it(beacon: BeaconModel):
+    beacon.configure(restrict_consumers=False)
+    beacon.consumer("catalogue", policy("web", "orders"), policy("web", "catalogue"))
+    beacon.configure(restrict_consumers=True)
+    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+
+
+def test_a_refusal_says_what_and_how_many_more_there_are(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", *REFUSED.values())
+    assert beacon.hook().message == (
+        f"service-mesh:{relation.id} with catalogue is refused a policy on 'orders'"
+        " (and 8 more), see restrict-consumers"
+    )
+
+
+def test_a_refused_name_can_not_flood_the_status(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "x\n" * 10_000))
+    message = beacon.hook().message
+    assert len(message) < 250
+    assert "\n" not in message
+
+
+def test_only_a_policy_on_a_service_of_another_name_needs_a_look_at_services(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.kubernetes.requests.clear()
+    beacon.hook()
+    assert beacon.lists_of("services") == 0
+    services = [policy("web", "orders", target_service=f"orders-{number}") for number in range(10)]
+    beacon.consumer("orders", *services)
+    beacon.kubernetes.requests.clear()
+    beacon.hook()
+    assert beacon.lists_of("services") == 1

@@ -1,0 +1,143 @@
+"""A relation is a border: what does not parse harms nobody else."""
+
+import json
+
+import pytest
+from ops import testing
+
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+
+NONSENSE = {
+    "no JSON": "{",
+    "no list": '{"policies": []}',
+    "a list of something else": "[1, null]",
+    "an unknown target": '[{"source_namespace": "shop", "source_app_name": "a", "target_type": "pod"}]',
+    "deep nesting": "[" * 100_000,
+    "a number too large": "[1e999999]",
+    "half a character": '["\\ud800"]',
+}
+
+
+@pytest.fixture(autouse=True)
+def orders(beacon: BeaconModel) -> testing.Relation:
+    return beacon.consumer("orders", policy("web", "orders"))
+
+
+@pytest.fixture
+def catalogue(beacon: BeaconModel) -> testing.Relation:
+    return beacon.consumer("catalogue", policy("web", "catalogue"))
+
+
+@pytest.mark.parametrize("text", NONSENSE.values(), ids=NONSENSE)
+def test_a_consumer_that_writes_nonsense_keeps_what_it_had_and_harms_nobody(
+    beacon: BeaconModel, catalogue: testing.Relation, text: str
+):
+    before = beacon.policies()
+    beacon.says(catalogue, {"policies": text})
+    assert beacon.policies() == before
+
+
+@pytest.mark.parametrize("text", NONSENSE.values(), ids=NONSENSE)
+def test_the_status_names_the_relation_and_what_is_wrong(
+    beacon: BeaconModel, catalogue: testing.Relation, text: str
+):
+    beacon.says(catalogue, {"policies": text})
+    status = beacon.hook()
+    assert status.name == "blocked"
+    assert f"service-mesh:{catalogue.id} with catalogue can't be read" in status.message
+    assert "policies" in status.message
+    assert len(status.message) < 400
+
+
+def test_the_status_tells_the_first_error_and_how_many_more_there_are(
+    beacon: BeaconModel, catalogue: testing.Relation
+):
+    beacon.says(catalogue, {"policies": '[{"source_app_name": 7}, "x", null]'})
+    message = beacon.hook().message
+    assert "policies[0]: " in message
+    assert message.endswith("(and 2 more)")
+
+
+def test_what_others_change_meanwhile_is_done(
+    beacon: BeaconModel, catalogue: testing.Relation, orders: testing.Relation
+):
+    beacon.says(catalogue, {"policies": "nonsense"})
+    beacon.says(orders, databag(policy("ads", "orders")))
+    beacon.consumer("reviews", policy("web", "reviews"))
+    assert beacon.doors() == {
+        ("shop/web", "shop/catalogue"),
+        ("shop/ads", "shop/orders"),
+        ("shop/web", "shop/reviews"),
+    }
+
+
+def test_what_it_says_once_it_can_be_read_again_is_done(beacon: BeaconModel, catalogue: testing.Relation):
+    beacon.says(catalogue, {"policies": "nonsense"})
+    beacon.says(catalogue, databag(policy("ads", "catalogue")))
+    assert beacon.doors() == {("shop/ads", "shop/catalogue"), ("shop/web", "shop/orders")}
+    assert beacon.hook().name == "active"
+
+
+def test_of_a_half_readable_consumer_the_readable_half_is_done_and_nothing_taken_away(
+    beacon: BeaconModel, catalogue: testing.Relation
+):
+    half = [policy("ads", "catalogue").model_dump(mode="json"), {"source_app_name": "?"}]
+    beacon.says(catalogue, {"policies": json.dumps(half)})
+    assert beacon.doors() == {
+        ("shop/web", "shop/catalogue"),
+        ("shop/ads", "shop/catalogue"),
+        ("shop/web", "shop/orders"),
+    }
+    assert beacon.hook().name == "blocked"
+
+
+def test_a_consumer_that_leaves_unreadable_leaves_nothing(beacon: BeaconModel, catalogue: testing.Relation):
+    beacon.says(catalogue, {"policies": "nonsense"})
+    beacon.unrelate(catalogue)
+    assert beacon.doors() == {("shop/web", "shop/orders")}
+
+
+def test_managed_mode_off_takes_away_what_an_unreadable_consumer_had(
+    beacon: BeaconModel, catalogue: testing.Relation
+):
+    beacon.says(catalogue, {"policies": "nonsense"})
+    beacon.configure(manage_authorization_policies=False)
+    assert beacon.policies() == {}
+
+
+def test_a_consumer_that_never_could_be_read_has_nothing(beacon: BeaconModel, catalogue: testing.Relation):
+    beacon.relate("service-mesh", "reviews", {"policies": "nonsense"})
+    assert beacon.doors() == {("shop/web", "shop/catalogue"), ("shop/web", "shop/orders")}
+
+
+def test_a_consumer_that_has_not_written_yet_is_no_trouble(beacon: BeaconModel, catalogue: testing.Relation):
+    beacon.relate("service-mesh", "reviews")
+    assert beacon.hook().message == "2 policies for 3 consumers"
+
+
+def test_keys_that_nobody_knows_are_ignored(beacon: BeaconModel, catalogue: testing.Relation):
+    said = {**policy("ads", "catalogue").model_dump(mode="json"), "colour": "red"}
+    beacon.says(catalogue, {"policies": json.dumps([said]), "mood": "good"})
+    assert ("shop/ads", "shop/catalogue") in beacon.doors()
+    assert beacon.hook().name == "active"
+
+
+def test_the_oldest_consumers_can_be_read(beacon: BeaconModel, catalogue: testing.Relation):
+    said = policy("ads", "catalogue").model_dump(mode="json")
+    del said["target_type"], said["target_selector_labels"]
+    beacon.says(catalogue, {"policies": json.dumps([said])})
+    assert ("shop/ads", "shop/catalogue") in beacon.doors()
+
+
+def test_unreadable_cross_model_data_falls_back_on_the_local_name(beacon: BeaconModel):
+    beacon.relate("metrics-endpoint", "prometheus")
+    beacon.relate("provide-cmr-mesh", "prometheus", {"cmr_data": "nonsense"})
+    assert ("shop/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.doors()
+    assert beacon.hook().name == "active"
+
+
+def test_nothing_of_an_unreadable_databag_is_logged_whole(beacon: BeaconModel, catalogue: testing.Relation):
+    secret = "hunter2" * 1000
+    beacon.says(catalogue, {"policies": json.dumps([{"source_app_name": secret}, secret])})
+    assert secret not in "".join(line.message for line in beacon.context.juju_log)
+    assert "hunter2" not in beacon.hook().message
