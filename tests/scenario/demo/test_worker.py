@@ -1,0 +1,169 @@
+import json
+import sys
+
+import pytest
+from ops import pebble, testing
+
+from coordinated_workers.readiness import Readiness, ServiceEndpointStatus
+from tests.scenario.demo.key_value_model import (
+    MODEL,
+    WORKER,
+    app_data,
+    coordinator_of,
+    fqdn,
+    worker_context,
+    worker_state,
+)
+from tests.unit.workload.processes import WORKLOAD
+
+CONFIG = json.dumps({"port": 8080, "stores": [], "tls": None, "telemetry": {}})
+PROGRAM = "opt/demo-worker/workload.py"
+
+
+@pytest.fixture(autouse=True)
+def on_the_worker(on_host):
+    on_host(fqdn(WORKER))
+
+
+@pytest.fixture(autouse=True)
+def the_program_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it would if there were one: in these tests nothing is really started."""
+    ready = Readiness(ServiceEndpointStatus.up)
+    monkeypatch.setattr("coordinated_workers.worker.probe", lambda *_: ready)
+
+
+def published(**data: str) -> testing.Relation:
+    return coordinator_of({"worker_config": json.dumps(CONFIG), "worker_ports": "[8080]", **data})
+
+
+def run(*relations: testing.RelationBase, event: str = "update_status", **kwargs) -> testing.State:
+    context = worker_context()
+    return context.run(getattr(context.on, event)(), worker_state(*relations, **kwargs))
+
+
+def service(state: testing.State) -> pebble.Service:
+    return state.get_container("worker").plan.services["worker"]
+
+
+def test_a_worker_with_a_role_and_a_configuration_is_active():
+    assert run(published()).unit_status == testing.ActiveStatus("ready: all roles")
+    both = run(published(), config={"role-api": True, "role-store": True})
+    assert both.unit_status == testing.ActiveStatus("ready: api, store")
+
+
+def test_the_status_says_what_the_worker_lacks():
+    assert "coordinator" in run().unit_status.message
+    assert "role" in run(published(), config={}).unit_status.message
+    nothing_yet = run(coordinator_of({})).unit_status
+    assert isinstance(nothing_yet, testing.WaitingStatus)
+    assert "configuration" in nothing_yet.message
+
+
+def test_a_container_that_is_not_up_is_waited_for():
+    status = run(published(), containers={testing.Container("worker", can_connect=False)}).unit_status
+    assert isinstance(status, testing.WaitingStatus)
+    assert "container worker" in status.message
+
+
+@pytest.mark.parametrize(
+    ("config", "role"),
+    [
+        ({"role-all": True}, "all"),
+        ({"role-api": True}, "api"),
+        ({"role-api": True, "role-store": True}, "api,store"),
+    ],
+)
+def test_the_program_runs_in_the_roles_of_the_configuration(config, role):
+    cluster = published()
+    state = run(cluster, config=config)
+    assert service(state).command.endswith(f"--config /etc/worker/config.yaml --roles {role}")
+    assert json.loads(app_data(state, cluster)["role"]) == role
+
+
+def test_the_program_knows_whose_it_is():
+    environment = service(run(published())).environment
+    assert {name: value for name, value in environment.items() if name.startswith("JUJU_")} == {
+        "JUJU_MODEL": MODEL.name,
+        "JUJU_MODEL_UUID": MODEL.uuid,
+        "JUJU_APPLICATION": WORKER,
+        "JUJU_UNIT": f"{WORKER}/0",
+        "JUJU_CHARM": "demo-worker-k8s",
+    }
+
+
+def test_program_and_configuration_are_in_the_container_as_they_should_be():
+    context = worker_context()
+    state = context.run(context.on.update_status(), worker_state(published()))
+    filesystem = state.get_container("worker").get_filesystem(context)
+    assert (filesystem / PROGRAM).read_bytes() == WORKLOAD.read_bytes()
+    assert (filesystem / "etc/worker/config.yaml").read_text() == CONFIG
+
+
+def test_the_program_is_there_before_there_is_anything_to_run():
+    context, container = worker_context(), testing.Container("worker", can_connect=True)
+    state = context.run(context.on.pebble_ready(container), worker_state(containers={container}))
+    assert (state.get_container("worker").get_filesystem(context) / PROGRAM).exists()
+    assert not state.get_container("worker").plan.services
+
+
+def test_another_revision_of_the_program_is_run_from_then_on(monkeypatch: pytest.MonkeyPatch):
+    before = run(published())
+    program = sys.modules["kv_program"]
+    monkeypatch.setattr(program, "_SOURCE", program._SOURCE + "# another revision\n")
+    context = worker_context()
+    after = context.run(context.on.upgrade_charm(), before)
+    filesystem = after.get_container("worker").get_filesystem(context)
+    assert (filesystem / PROGRAM).read_text().endswith("# another revision\n")
+    assert service(after).environment["PROGRAM_SHA256"] != service(before).environment["PROGRAM_SHA256"]
+
+
+def test_pebble_checks_that_the_program_answers():
+    check = run(published()).get_container("worker").plan.checks["ready"]
+    assert check.http == {"url": f"http://{fqdn(WORKER)}:8080/healthz"}
+
+
+def test_with_certificates_readiness_is_asked_over_tls():
+    key = testing.Secret({"private-key": "KEY"}, owner=None)
+    pems = {name: json.dumps("PEM") for name in ("ca_cert", "server_cert")}
+    state = run(published(privkey_secret_id=json.dumps(key.id), **pems), secrets={key})
+    check = state.get_container("worker").plan.checks["ready"]
+    assert check.http == {"url": f"https://{fqdn(WORKER)}:8080/healthz"}
+
+
+def test_pebble_gives_the_program_the_time_that_it_needs_to_end():
+    workload = sys.modules["workload"]
+    delay = service(run(published())).to_dict()["kill-delay"]
+    assert int(delay.removesuffix("s")) > workload.DRAIN_SECONDS + workload.FLUSH_SECONDS
+
+
+def test_the_version_is_the_programs():
+    container = testing.Container("worker", can_connect=True)
+    context = worker_context()
+    state = context.run(context.on.pebble_ready(container), worker_state(containers={container}))
+    assert state.workload_version == sys.modules["workload"].VERSION
+
+
+def test_the_ports_are_those_that_the_coordinator_says():
+    assert run(published()).opened_ports == {testing.TCPPort(8080)}
+
+
+def test_without_its_coordinator_the_program_stops():
+    cluster, context = published(), worker_context()
+    before = context.run(context.on.update_status(), worker_state(cluster))
+    assert before.get_container("worker").service_statuses["worker"] == pebble.ServiceStatus.ACTIVE
+    after = context.run(context.on.relation_broken(before.get_relation(cluster.id)), before)
+    assert after.get_container("worker").service_statuses["worker"] == pebble.ServiceStatus.INACTIVE
+
+
+def test_units_that_do_not_lead_run_too_and_leave_the_roles_to_the_leader():
+    cluster = published()
+    state = run(cluster, leader=False)
+    assert state.unit_status == testing.ActiveStatus("ready: all roles")
+    assert app_data(state, cluster) == {}
+
+
+@pytest.mark.parametrize("option", ["cpu_limit", "memory_limit"])
+def test_a_limit_that_does_not_parse_is_named(option):
+    status = run(published(), config={"role-all": True, option: "much"}).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert option in status.message
