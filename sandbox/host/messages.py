@@ -1,7 +1,8 @@
 """What a model and the process of a charm tell each other: one JSON object a line.
 
-The model sends a `Delivery`. While the charm runs, the process may send a `Question` (and waits for
-the `Answer`), any number of times. It ends with an `Outcome` or a `Failure`.
+The model begins with `Start`, and the process says that it is `Started`. For each event, the model
+sends a `Delivery`; while the charm runs, the process may send a `Question` and wait for the `Answer`,
+any number of times; it ends with an `Outcome` or a `Failure`.
 """
 
 from typing import Any, TypedDict
@@ -9,6 +10,25 @@ from typing import Any, TypedDict
 Databag = dict[str, str]
 Status = tuple[str, str]
 """A name such as "active", and a message."""
+
+
+class Start(TypedDict):
+    """Which charm the process is to run."""
+
+    app: str
+    directory: str
+    """The charm's, for this process alone."""
+    path: list[str]
+    """Where the charm finds its modules, before those of the interpreter."""
+    environment: dict[str, str]
+    errors: str
+    """The file that takes what the charm prints."""
+
+
+class Started(TypedDict):
+    """The process is there; it leads a process group of its own."""
+
+    pid: int
 
 
 class RelationState(TypedDict):

@@ -377,6 +377,7 @@ class Model:
 
     def _unit(self, application: Application, number: int) -> Unit:
         directory = self._directory(application.name) / str(number)
+        directory.mkdir()
         storages = {name: directory / "storages" / name for name in application.charm.storages}
         for storage in storages.values():
             storage.mkdir(parents=True)

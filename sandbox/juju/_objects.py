@@ -25,7 +25,7 @@ UNKNOWN: Status = ("unknown", "")
 _DIRECTORIES = ("bin", "etc", "home", "lib", "opt", "root", "run", "srv", "tmp", "usr", "var")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Bag:
     """A databag."""
 
@@ -40,7 +40,7 @@ class Bag:
             self.version += 1
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Side:
     """One application's side of a relation."""
 
@@ -83,7 +83,7 @@ class Side:
             self.present.add(unit.number)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Relation:
     """A relation between two applications, or between the units of one."""
 
@@ -93,6 +93,11 @@ class Relation:
     def __post_init__(self):
         for side in self.sides:
             side.relation = self
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is, or has come to its end."""
+        return self in self.sides[0].application.model.relations
 
     def __str__(self) -> str:
         return " ".join(f"{side.application.name}:{side.endpoint.name}" for side in self.sides)
@@ -109,7 +114,7 @@ class Seen:
     """The remote unit whose data it is told of next, for it has just joined."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Container:
     """A container of a unit: what is set up in it, and its files as real ones below `root`."""
 
@@ -172,7 +177,7 @@ class HookError:
     traceback: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Unit:
     """A unit, what its charm has said, and what it has been told."""
 
@@ -256,7 +261,7 @@ class CharmSource:
     pythonpath: tuple[Path, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Application:
     """An application: a charm, its units and its settings."""
 
@@ -341,7 +346,7 @@ class Consumer:
     """The latest revision that it was told of."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Secret:
     """A secret, all of its revisions, and who may read it."""
 
@@ -370,7 +375,8 @@ class Secret:
     def is_readable_by(self, unit: Unit) -> bool:
         """Whether a unit may read it: as the owner's, or because it was granted over a relation."""
         return self.is_owned_by(unit) or any(
-            side.other.application is unit.application
+            side.relation.exists
+            and side.other.application is unit.application
             and names & {side.remote_name, side.remote_unit(unit.number)}
             for side, names in self.grants.items()
         )

@@ -1,21 +1,31 @@
 """The process of a charm, seen from the model."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
-from sandbox.host.messages import Answer, Delivery, Failure, Outcome, Question, Reply
+from sandbox.host.messages import Answer, Delivery, Failure, Outcome, Question, Reply, Start, Started
 
 _REPOSITORY = Path(__file__).parents[2]
 
 HOOK_SECONDS = 120
-"""How long a hook may take; a charm that sleeps longer is stopped."""
+"""How long a hook may take; a charm that takes longer is stopped."""
+
+_COMMON_IMPORTS = (
+    "ops_tracing._mock",
+    "lightkube",
+    "lightkube.resources.apps_v1",
+    "lightkube.resources.core_v1",
+)
 
 
 class CharmProcess:
@@ -38,12 +48,16 @@ class CharmProcess:
         pythonpath: Sequence[Path],
         environment: Mapping[str, str],
     ):
-        path = [directory / "src", directory / "lib", *pythonpath, _REPOSITORY]
-        self._command = [python, "-m", "sandbox.host", str(directory), app, str(_REPOSITORY)]
-        self._directory = directory
-        self._environment = {**environment, "PYTHONPATH": os.pathsep.join(map(str, path))}
-        self._errors = directory.with_suffix(".stderr")
-        self._process = self._start()
+        path = [str(entry) for entry in (directory / "src", directory / "lib", *pythonpath)]
+        self._python = python
+        self._start: Start = {
+            "app": app,
+            "directory": str(directory),
+            "path": path,
+            "environment": {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(path)},
+            "errors": str(directory.with_suffix(".stderr")),
+        }
+        self._connection = self._connect()
 
     def run(self, delivery: Delivery, answer: Callable[[Question], Answer]) -> Outcome | Failure:
         """Run an event.
@@ -55,60 +69,117 @@ class CharmProcess:
         Returns:
             What came of it; a `Failure` if the charm raised, ended its process or took too long.
         """
-        if self._process.poll() is not None:
-            self._process = self._start()
-        overdue = threading.Timer(HOOK_SECONDS, self._kill)
+        overdue = threading.Timer(HOOK_SECONDS, self._connection.kill)
         overdue.start()
         try:
-            self._write(delivery)
+            self._connection.write(delivery)
             while True:
-                reply = self._read()
+                reply = cast("Reply", self._connection.read())
                 if "question" not in reply:
                     return reply.get("outcome") or cast("Failure", reply.get("failure"))
-                self._write(answer(reply["question"]))
-        except (BrokenPipeError, EOFError):
-            return {"traceback": self._last_words(), "logs": []}
+                self._connection.write(answer(reply["question"]))
+        except OSError:
+            self._connection.close()
+            self._connection = self._connect()
+            words = Path(self._start["errors"]).read_text(errors="replace")
+            return {"traceback": f"the charm's process has ended\n{words}".rstrip(), "logs": []}
         finally:
             overdue.cancel()
 
     def close(self) -> None:
         """End the process, whatever it does, and those that it has started."""
-        self._kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        self._connection.close()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        with self._errors.open("wb") as errors:
-            return subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=self._directory,
-                env={**os.environ, **self._environment},
-                # Ctrl-C is for the model, which then ends its charms itself.
-                start_new_session=True,
-            )
+    def _connect(self) -> "_Connection":
+        return _Connection(_launcher(self._python), self._start)
 
-    def _kill(self) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _write(self, message: Delivery | Answer) -> None:
-        pipe = cast("IO[bytes]", self._process.stdin)
-        pipe.write(json.dumps(message).encode() + b"\n")
-        pipe.flush()
+class _Connection:
+    """A process that has been started, and what is said to it and by it."""
 
-    def _read(self) -> Reply:
-        line = cast("IO[bytes]", self._process.stdout).readline()
+    def __init__(self, launcher: "_Launcher", start: Start):
+        self._socket = launcher.launch()
+        self._lines = self._socket.makefile("rb")
+        self._send(start)
+
+    @functools.cached_property
+    def _pid(self) -> int:
+        """Of the process, once it says so; 0 if it never came to that."""
+        line = self._lines.readline()
+        return cast("Started", json.loads(line))["pid"] if line else 0
+
+    def write(self, message: Delivery | Answer) -> None:
+        """Send a message.
+
+        Raises:
+            OSError: if the process has ended.
+        """
+        if not self._pid:
+            raise ConnectionResetError
+        self._send(message)
+
+    def read(self) -> object:
+        """The next message.
+
+        Raises:
+            OSError: if the process has ended.
+        """
+        line = self._lines.readline()
         if not line:
-            raise EOFError
+            raise ConnectionResetError
         return json.loads(line)
 
-    def _last_words(self) -> str:
+    def kill(self) -> None:
+        """End the process and those that it has started."""
+        if self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End the process and let go of it."""
+        self.kill()
+        self._lines.close()
+        self._socket.close()
+
+    def _send(self, message: Start | Delivery | Answer) -> None:
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+
+class _Launcher:
+    """A process that has imported what charms need, and of which theirs are forks."""
+
+    def __init__(self, python: str):
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [python, "-m", "sandbox.host", str(theirs.fileno()), *_COMMON_IMPORTS],
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+                env={**os.environ, "PYTHONPATH": str(_REPOSITORY)},
+                pass_fds=[theirs.fileno()],
+                # Ctrl-C is for the models, which then end their charms themselves.
+                start_new_session=True,
+            )
+        atexit.register(self.close)
+
+    def launch(self) -> socket.socket:
+        """Start a process.
+
+        Returns:
+            The connection to it.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+        return ours
+
+    def close(self) -> None:
+        """End the process, after which nothing can be launched any more."""
+        self._control.close()
+        self._process.kill()
         self._process.wait()
-        words = self._errors.read_text(errors="replace").strip()
-        return f"the charm's process has ended with {self._process.returncode}\n{words}".rstrip()
+
+
+@functools.cache
+def _launcher(python: str) -> _Launcher:
+    return _Launcher(python)

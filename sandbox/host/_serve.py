@@ -1,0 +1,87 @@
+"""Serves the events of one application's units.
+
+Each event runs in a fork of its own, as each hook of Juju is a process of its own: nothing that a
+charm keeps in its modules survives, and a charm that ends its process ends only that.
+"""
+
+import contextlib
+import gc
+import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import NoReturn, cast
+
+from ._channel import Channel
+from ._charm import Charm, failure
+from .messages import Delivery, Failure, Start
+
+
+def serve(channel: Channel) -> None:
+    """Run what the model asks for, until it has gone."""
+    start = cast("Start | None", channel.read())
+    if start is None:
+        return
+    _settle_in(start)
+    channel.write({"pid": os.getpid()})
+    charm, broken = None, None
+    try:
+        charm = Charm(Path(start["directory"]))
+    except Exception as error:
+        broken = failure(error, [])
+    while delivery := channel.read():
+        if charm is None:
+            channel.write({"failure": cast("Failure", broken)})
+        else:
+            _run_in_fork(charm, delivery, start["app"], channel)
+
+
+def _settle_in(start: Start) -> None:
+    """Make this process one in which nothing is the sandbox's."""
+    os.setsid()
+    errors = os.open(start["errors"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for descriptor in (1, 2):
+        os.dup2(errors, descriptor)
+    os.chdir(start["directory"])
+    os.environ.clear()
+    os.environ.update(start["environment"])
+    # Whether a state is consistent is the model's business.
+    os.environ["SCENARIO_SKIP_CONSISTENCY_CHECKS"] = "1"
+    sys.path[:0] = start["path"]
+
+
+def _run_in_fork(charm: Charm, delivery: Delivery, app: str, channel: Channel) -> None:
+    gc.freeze()  # or the fork's garbage collector would touch, and so copy, all that there is
+    modules_from, modules_to = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(modules_from)
+        _run_and_exit(charm, delivery, app, channel, modules_to)
+    os.close(modules_to)
+    with os.fdopen(modules_from) as names:
+        modules = names.read().split()
+    _, status = os.waitpid(child, 0)
+    if code := os.waitstatus_to_exitcode(status):
+        how = f"with exit code {code}" if code > 0 else f"by signal {-code}"
+        channel.write({"failure": {"traceback": f"the charm ended its process {how}", "logs": []}})
+        return
+    # What a hook imports late is there at once for the next one.
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+
+
+def _run_and_exit(charm: Charm, delivery: Delivery, app: str, channel: Channel, modules_to: int) -> NoReturn:
+    loaded = set(sys.modules)
+    code = 1
+    try:
+        channel.write(charm.run(delivery, app, channel))
+        os.write(modules_to, " ".join(sys.modules.keys() - loaded).encode())
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) and error.code else 1
+    except BaseException:
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(code)
