@@ -5,7 +5,7 @@ import pytest
 from lightkube import Client, KubeConfig
 
 from sandbox.kubernetes import KubernetesServer
-from tests.scenario.coordinator.field_cluster import APP, HOST, MODEL, Cluster
+from tests.scenario.coordinator.field_cluster import APP, CONTAINERS, HOST, MODEL, Cluster
 from tests.unit.coordinated_workers.juju_application import create_application
 
 
@@ -23,6 +23,6 @@ def cluster(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("KUBECONFIG", str(path))
     monkeypatch.setattr("socket.getfqdn", lambda: HOST)
     client = Client(KubeConfig.from_file(path))
-    create_application(client, MODEL.name, APP, "nginx", "nginx-prometheus-exporter")
+    create_application(client, MODEL.name, APP, *CONTAINERS)
     kubernetes.requests.clear()
-    return Cluster(kubernetes, client)
+    return Cluster(kubernetes, client, tmp_path)

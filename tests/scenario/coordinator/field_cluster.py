@@ -1,9 +1,11 @@
 """A cluster around a coordinator, as its relations show it."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ops
@@ -15,6 +17,7 @@ from tests.scenario.coordinator import field_coordinator
 
 MODEL = testing.Model("m", uuid="7c1b1f4e-0a3c-4c55-9a5e-0d6c6a0f1a11")
 APP = "field"
+CONTAINERS = ("nginx", "nginx-prometheus-exporter")
 HOST = f"{APP}-0.{APP}-endpoints.m.svc.cluster.local"
 SERVICE = f"{APP}.m.svc.cluster.local"
 MESH_LABELS = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w"}
@@ -26,11 +29,12 @@ class Cluster:
 
     server: KubernetesServer
     client: Client
+    files: Path
+    """Has the `/etc` of each container, by the container's name."""
     charm: type[ops.CharmBase] = field_coordinator.FieldCoordinator
     app: str = APP
-    last: testing.Context[ops.CharmBase] | None = None
-    """Whose containers' files are there to be looked at."""
 
+    @functools.cached_property
     def context(self) -> testing.Context[ops.CharmBase]:
         return testing.Context(
             self.charm,
@@ -48,27 +52,33 @@ class Cluster:
         **kwargs: Any,
     ) -> testing.State:
         """Run an update-status, or the event of that name, with these relations."""
-        self.last = context = self.context()
         state = state or self.state(*relations, **kwargs)
-        return context.run(getattr(context.on, event)(), state)
+        return self.context.run(getattr(self.context.on, event)(), state)
 
     def state(self, *relations: testing.RelationBase, **kwargs: Any) -> testing.State:
-        kwargs = {"leader": True, "containers": containers(), "model": MODEL, **kwargs}
+        kwargs = {"leader": True, "containers": self.containers(), "model": MODEL, **kwargs}
         return testing.State(relations=relations, **kwargs)
+
+    def containers(self) -> list[testing.Container]:
+        """nginx and its exporter, up, with files that outlast a hook."""
+        found: list[testing.Container] = []
+        for name in CONTAINERS:
+            (self.files / name).mkdir(exist_ok=True)
+            mounts = {"etc": testing.Mount(location="/etc", source=self.files / name)}
+            found.append(container(name, mounts=mounts))
+        return found
 
     def requests(self, verbs: Iterable[str] = ("GET", "POST", "PUT", "PATCH", "DELETE")) -> list[str]:
         return [f"{one.method} {one.path}" for one in self.server.requests if one.method in set(verbs)]
 
 
-def containers(*, ready: bool = True) -> list[testing.Container]:
+def container(name: str, **kwargs: Any) -> testing.Container:
+    """A container that has the programs that are run in it."""
     execs = {
         testing.Exec(["nginx", "-s", "reload"]),
         testing.Exec(["update-ca-certificates", "--fresh"]),
     }
-    return [
-        testing.Container("nginx", can_connect=ready, execs=execs),
-        testing.Container("nginx-prometheus-exporter", can_connect=ready),
-    ]
+    return testing.Container(name, execs=execs, **{"can_connect": True, **kwargs})
 
 
 def workers(

@@ -132,7 +132,7 @@ class TestOutside:
 
     def test_this_application_says_who_it_is_in_other_models(self, cluster: Cluster):
         there = testing.Relation("require-cmr-mesh", remote_app_name="there")
-        context = cluster.context()
+        context = cluster.context
         state = context.run(context.on.relation_created(there), cluster.state(there))
         assert told(state, there) == {"cmr_data": {"app_name": APP, "juju_model_name": "m"}}
 
@@ -165,7 +165,7 @@ class TestInside:
     def test_a_worker_application_that_goes_may_reach_nothing_any_more(self, cluster: Cluster):
         beacon, gone = mesh(), workers("gone")
         cluster.run(beacon, workers("stays"), gone, store())
-        context = cluster.context()
+        context = cluster.context
         state = cluster.state(beacon, workers("stays"), gone, store())
         context.run(context.on.relation_broken(gone), state)
         assert inside(cluster) == {"pods": {APP, "stays"}, "service": {"stays"}}
@@ -177,7 +177,7 @@ class TestInside:
     def test_policies_go_with_the_mesh(self, cluster: Cluster):
         beacon = mesh()
         cluster.run(beacon, workers(), store())
-        context = cluster.context()
+        context = cluster.context
         context.run(context.on.relation_broken(beacon), cluster.state(beacon, workers(), store()))
         assert policies(cluster) == []
 

@@ -10,12 +10,13 @@ from cosl import LZMABase64
 from ops import testing
 
 from tests.scenario.coordinator.field_cluster import (
+    CONTAINERS,
     HOST,
     MODEL,
     SERVICE,
     Cluster,
     address,
-    containers,
+    container,
     local,
     loki,
     store,
@@ -105,7 +106,7 @@ class TestMetrics:
             ("WorkersMissing", "v"),
             ("WorkersMissing", "w"),
         ]
-        matchers = 'juju_model="m", juju_model_uuid=MODEL.uuid, juju_application="v"'
+        matchers = f'juju_model="m", juju_model_uuid="{MODEL.uuid}", juju_application="v"'
         assert ("WorkerDown", "v", f"up{{{matchers}}} == 0") in found
 
     def test_rules_of_the_charm_are_added(self, cluster: Cluster, source: Path):
@@ -135,8 +136,8 @@ class TestLogging:
 
     def test_the_coordinators_own_containers_log_to_loki_itself(self, cluster: Cluster):
         state = cluster.run(loki(), workers(), store())
-        for container in state.containers:
-            (target,) = container.plan.log_targets.values()
+        for one in state.containers:
+            (target,) = one.plan.log_targets.values()
             assert target.location == "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"
             assert target.labels["juju_unit"] == "field/0"
 
@@ -206,7 +207,7 @@ class TestTracing:
         assert destinations == [(None, None)]
 
     def test_a_charm_asks_whether_traces_can_be_sent(self, cluster: Cluster):
-        context = cluster.context()
+        context = cluster.context
         with context(context.on.update_status(), cluster.state(tracing("self-charm-tracing"))) as manager:
             coordinator = manager.charm.coordinator  # pyright: ignore[reportAttributeAccessIssue]
             assert coordinator.charm_tracing.is_ready()
@@ -306,7 +307,7 @@ class TestDatasources:
         received = testing.Relation(
             "receive-datasource", remote_app_name="in", remote_app_data={"datasources": json.dumps([tempo])}
         )
-        context = cluster.context()
+        context = cluster.context
         with context(context.on.update_status(), cluster.state(sent, received)) as manager:
             exchange = manager.charm.coordinator.datasource_exchange  # pyright: ignore[reportAttributeAccessIssue]
             assert [one.uid for one in exchange.received_datasources] == ["t"]
@@ -325,14 +326,13 @@ class TestPeers:
 class TestNginx:
     def test_nginx_serves_what_the_charm_and_the_proxy_want(self, cluster: Cluster):
         state = cluster.run(workers(units=2), store(), loki())
-        nginx = state.get_container("nginx")
-        text = (nginx.get_filesystem(cluster.last) / "etc/nginx/nginx.conf").read_text()
+        text = (cluster.files / "nginx/nginx/nginx.conf").read_text()
         for part in (address("worker", 1), "/proxy/worker/worker-1/metrics", "/proxy/loki/loki-0/push"):
             assert part in text
-        assert nginx.services["nginx"].current.value == "active"
-        exporter = state.get_container("nginx-prometheus-exporter")
-        assert exporter.services["nginx-prometheus-exporter"].current.value == "active"
+        for name in CONTAINERS:
+            assert state.get_container(name).services[name].current.value == "active"
 
     def test_containers_that_are_not_up_are_left_for_later(self, cluster: Cluster):
-        state = cluster.run(workers(), store(), containers=containers(ready=False))
-        assert not state.get_container("nginx").services
+        down = [container(name, can_connect=False) for name in CONTAINERS]
+        state = cluster.run(workers(), store(), containers=down)
+        assert not any(state.get_container(name).services for name in CONTAINERS)

@@ -3,7 +3,7 @@ import json
 import pytest
 from ops import testing
 
-from tests.scenario.coordinator.field_cluster import Cluster, again, containers, store, workers
+from tests.scenario.coordinator.field_cluster import CONTAINERS, Cluster, again, container, store, workers
 
 COMPLETE = (workers(units=2), store())
 
@@ -51,12 +51,11 @@ def test_what_is_missing_most_is_said_first(cluster: Cluster):
     assert "field-cluster" in cluster.run().unit_status.message
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_a_container_that_is_not_up_is_waited_for(cluster: Cluster, number: int):
-    some = containers()
-    some[number] = containers(ready=False)[number]
+@pytest.mark.parametrize("down", CONTAINERS)
+def test_a_container_that_is_not_up_is_waited_for(cluster: Cluster, down: str):
+    some = [container(name, can_connect=name != down) for name in CONTAINERS]
     status = cluster.run(*COMPLETE, containers=some).unit_status
-    assert status == testing.WaitingStatus(f"waiting for container {some[number].name}")
+    assert status == testing.WaitingStatus(f"waiting for container {down}")
 
 
 def test_a_worker_that_says_nonsense_is_named_and_the_rest_works(cluster: Cluster):
@@ -98,7 +97,7 @@ def test_a_limit_that_is_none_is_refused(cluster: Cluster, limit: str):
 
 def test_an_action_leaves_the_status_as_it_is(cluster: Cluster):
     before = cluster.state(*COMPLETE, unit_status=testing.BlockedStatus("what Kubernetes said"))
-    context = cluster.context()
+    context = cluster.context
     after = context.run(context.on.action("show"), before)
     assert context.action_results == {"seen": "yes"}
     assert after.unit_status == testing.BlockedStatus("what Kubernetes said")

@@ -89,7 +89,7 @@ def test_only_the_leader_speaks(cluster: Cluster):
 
 
 def test_a_charm_asks_for_its_cluster(cluster: Cluster):
-    context = cluster.context()
+    context = cluster.context
     state = cluster.state(workers("q", "querier"), workers("i", "ingester", units=3), store())
     with context(context.on.update_status(), state) as manager:
         coordinator = manager.charm.coordinator  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,118 @@
+"""What is wrong with a charm's own code is said when it is built."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import ops
+import pytest
+from ops import testing
+
+from coordinated_workers.coordinator import ClusterRolesConfig, ClusterRolesConfigError, Coordinator
+from coordinated_workers.nginx import NginxConfig
+from tests.scenario.coordinator.field_cluster import CONTAINERS, MODEL, container
+from tests.scenario.coordinator.field_coordinator import METADATA, ROLES
+
+MESH = {
+    "service-mesh": "service-mesh",
+    "service-mesh-provide-cmr-mesh": "provide-cmr-mesh",
+    "service-mesh-require-cmr-mesh": "require-cmr-mesh",
+}
+OTHERS = (
+    "certificates",
+    "grafana-dashboards",
+    "logging",
+    "metrics",
+    "charm-tracing",
+    "workload-tracing",
+    "s3",
+    "send-datasource",
+    "receive-datasource",
+    "catalogue",
+)
+ALL_OFF: dict[str, str | None] = dict.fromkeys((*OTHERS, *MESH))
+HEAVY = ("lightkube", "httpx", "httpx2", "jinja2", "cosl", "cryptography")
+
+
+def build(endpoints: dict[str, str | None], **kwargs) -> testing.State:
+    """Run an update-status with a coordinator that has these endpoints."""
+
+    class Charm(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            self.coordinator = Coordinator(
+                self,
+                ROLES,
+                "http://here",
+                3100,
+                endpoints,
+                NginxConfig("here", [], {}),
+                lambda _: "",
+                **kwargs,
+            )
+
+    context = testing.Context(Charm, meta=METADATA)
+    return context.run(
+        context.on.update_status(),
+        testing.State(model=MODEL, containers=[container(name) for name in CONTAINERS]),
+    )
+
+
+@pytest.fixture(autouse=True)
+def raise_what_charms_raise(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SCENARIO_BARE_CHARM_ERRORS", "true")
+
+
+def test_all_but_the_cluster_may_be_off():
+    status = build({**ALL_OFF, "cluster": "field-cluster"}).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert "field-cluster" in status.message
+
+
+def test_what_is_left_out_is_off():
+    assert (
+        build({"cluster": "field-cluster"}).unit_status
+        == build({**ALL_OFF, "cluster": "field-cluster"}).unit_status
+    )
+
+
+@pytest.mark.parametrize("endpoints", [{}, {"cluster": None}, {"cluster": ""}])
+def test_the_cluster_can_not_be_off(endpoints):
+    with pytest.raises(ValueError, match="cluster"):
+        build({**ALL_OFF, **endpoints})
+
+
+def test_a_relation_that_charmcraft_yaml_does_not_have_is_named():
+    with pytest.raises(ValueError, match="s3-parameters"):
+        build({"cluster": "field-cluster", "s3": "s3-parameters"})
+
+
+@pytest.mark.parametrize("missing", MESH)
+def test_the_endpoints_of_the_mesh_come_together_or_not_at_all(missing: str):
+    with pytest.raises(ValueError, match=missing):
+        build({"cluster": "field-cluster", **MESH, missing: None})
+
+
+def test_requests_are_for_a_container():
+    with pytest.raises(ValueError, match="container_name"):
+        build({"cluster": "field-cluster"}, resources_requests=lambda _: {"cpu": "1"})
+
+
+def test_roles_are_checked_where_the_package_is_imported_by_its_documents():
+    with pytest.raises(ClusterRolesConfigError):
+        ClusterRolesConfig(roles={"a"}, meta_roles={}, minimal_deployment={"b"})
+
+
+@pytest.mark.parametrize("module", ["coordinator", "service_mesh", "telemetry_correlation", "tls"])
+def test_what_a_hook_may_not_need_is_not_imported(module: str):
+    code = f"""
+import sys, ops, pydantic, yaml
+before = set(sys.modules)
+import coordinated_workers.{module}
+print(*[name for name in {HEAVY} if name in set(sys.modules) - before])
+"""
+    lib = Path(__file__).parents[3] / "lib"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(lib)}, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout.split()) == (0, []), run.stderr

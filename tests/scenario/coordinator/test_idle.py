@@ -1,0 +1,81 @@
+"""A hook in which nothing changed, with a hundred workers."""
+
+import sys
+
+import ops
+import pytest
+from ops import testing
+
+from tests.scenario.coordinator.field_cluster import Cluster, loki, mesh, store, told, tracing, workers
+
+READS, WRITES = ["GET"], ["POST", "PUT", "PATCH", "DELETE"]
+
+
+def everything(units: int) -> list[testing.RelationBase]:
+    return [
+        testing.PeerRelation("peers"),
+        workers("api", "querier", units=units // 2),
+        workers("store", "ingester", units=units // 2),
+        store(),
+        loki(3),
+        mesh(),
+        tracing("self-charm-tracing"),
+        tracing("self-workload-tracing"),
+        testing.Relation("metrics-endpoint"),
+        testing.Relation("grafana-dashboard"),
+        testing.Relation("catalogue"),
+        testing.Relation("field-api"),
+    ]
+
+
+@pytest.mark.parametrize("units", [2, 100])
+def test_kubernetes_is_asked_the_same_few_things_whatever_the_number_of_workers(cluster: Cluster, units: int):
+    before = cluster.run(*everything(units))
+    cluster.server.requests.clear()
+    cluster.run(state=before)
+    assert len(cluster.requests(READS)) == 5
+    assert cluster.requests(WRITES) == []
+
+
+def test_no_databag_is_written(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    before = cluster.run(*everything(100))
+    written: list[str] = []
+    monkeypatch.setattr(ops.RelationDataContent, "__setitem__", lambda _, key, __: written.append(key))
+    cluster.run(state=before)
+    assert written == []
+
+
+def test_nothing_is_pushed_to_a_container_and_nothing_started(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    before = cluster.run(*everything(100))
+    done: list[str] = []
+    for name in ("push", "add_layer", "replan", "restart", "exec"):
+        monkeypatch.setattr(ops.Container, name, lambda *_, name=name, **__: done.append(name))
+    cluster.run(state=before)
+    assert done == []
+
+
+def test_a_unit_that_does_not_lead_asks_kubernetes_nothing(cluster: Cluster):
+    cluster.run(*everything(2), leader=False)
+    assert cluster.requests() == []
+
+
+@pytest.mark.parametrize("module", ["cosl", "lightkube", "charmlibs.interfaces.tls_certificates"])
+def test_a_hook_does_not_pay_for_what_it_does_not_need(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str
+):
+    monkeypatch.setitem(sys.modules, module, None)  # importing it raises
+    state = cluster.run(workers(units=2), store(), leader=False)
+    assert state.unit_status == testing.ActiveStatus()
+
+
+def test_one_more_worker_is_one_databag_and_no_policy_more(cluster: Cluster):
+    relations = everything(2)
+    cluster.run(*relations)
+    cluster.server.requests.clear()
+    more = [one for one in relations if getattr(one, "remote_app_name", "") != "store"]
+    scaled = workers("store", "ingester", units=2)
+    state = cluster.run(*more, scaled)
+    assert told(state, scaled)["worker_config"]
+    assert [one for one in cluster.requests(WRITES) if "authorizationpolicies" in one] == []

@@ -1,0 +1,191 @@
+"""The coordinator's certificate, and what it changes."""
+
+import dataclasses
+import json
+from datetime import timedelta
+
+import pytest
+from charmlibs.interfaces.tls_certificates import (
+    Certificate,
+    CertificateRequestAttributes,
+    CertificateSigningRequest,
+    PrivateKey,
+)
+from ops import testing
+
+from tests.scenario.coordinator.field_cluster import (
+    HOST,
+    SERVICE,
+    Cluster,
+    address,
+    again,
+    local,
+    loki,
+    mesh,
+    store,
+    told,
+    workers,
+)
+
+
+@dataclasses.dataclass
+class Authority:
+    """One that signs certificates."""
+
+    key: PrivateKey
+    certificate: Certificate
+
+    def answer(self, relation: testing.Relation) -> testing.Relation:
+        """The relation once all that was asked for over it has been signed."""
+        asked = json.loads(relation.local_unit_data["certificate_signing_requests"])
+        signed = [self._signed(one["certificate_signing_request"]) for one in asked]
+        return dataclasses.replace(relation, remote_app_data={"certificates": json.dumps(signed)})
+
+    def _signed(self, text: str) -> dict[str, object]:
+        request = CertificateSigningRequest.from_string(text)
+        certificate = Certificate.generate(request, self.certificate, self.key, timedelta(days=30))
+        return {
+            "ca": str(self.certificate),
+            "chain": [str(certificate), str(self.certificate)],
+            "certificate_signing_request": text,
+            "certificate": str(certificate),
+        }
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    key = PrivateKey.generate()
+    attributes = CertificateRequestAttributes(common_name="ca", is_ca=True)
+    return Authority(key, Certificate.generate_self_signed_ca(attributes, key, timedelta(days=365)))
+
+
+@pytest.fixture(scope="module")
+def key_secret() -> testing.Secret:
+    """A key like the one that the unit would have made, which takes long."""
+    label = "afd8c2bccf834997afce12c2706d2ede-private-key-0-certificates"
+    return testing.Secret({"private-key": str(PrivateKey.generate())}, label=label, owner="unit")
+
+
+@dataclasses.dataclass
+class Secured:
+    """A cluster after it was given its certificate."""
+
+    cluster: Cluster
+    authority: Authority
+    asked: testing.State
+    certificates: testing.Relation
+    workers: testing.Relation
+    given: testing.State
+
+    def next(self, *relations: testing.RelationBase, **changes) -> testing.State:
+        """How the coordinator leaves things when some of its relations are others."""
+        others = {one.id: one for one in (*self.given.relations, *relations)}
+        state = again(self.given, relations=frozenset(others.values()), **changes)
+        return self.cluster.run(state=state)
+
+
+@pytest.fixture
+def secured(cluster: Cluster, authority: Authority, key_secret: testing.Secret) -> Secured:
+    certificates, worker = testing.Relation("certificates", remote_app_name="ca"), workers()
+    asked = cluster.run(certificates, worker, store(), loki(), secrets=[key_secret])
+    answered = authority.answer(local(asked, certificates))
+    others = {one for one in asked.relations if one.id != certificates.id}
+    given = cluster.run(state=again(asked, relations={*others, answered}))
+    return Secured(cluster, authority, asked, answered, worker, given)
+
+
+def certified(state: testing.State, secured: Secured) -> set[str]:
+    """The names that the workers' certificate is for."""
+    certificate = Certificate.from_string(told(state, secured.workers)["server_cert"])
+    return set(certificate.sans_dns or ())
+
+
+def test_the_certificate_is_asked_for_all_of_the_cluster(secured: Secured):
+    (request,) = json.loads(
+        local(secured.asked, secured.certificates).local_unit_data["certificate_signing_requests"]
+    )
+    names = CertificateSigningRequest.from_string(request["certificate_signing_request"]).sans_dns
+    assert names == {HOST, SERVICE, address("worker", 0)}
+
+
+def test_without_a_certificate_the_cluster_speaks_plain_http(secured: Secured):
+    said = told(secured.asked, secured.workers)
+    assert "server_cert" not in said
+    assert "privkey_secret_id" not in said
+    assert said["loki_endpoints"]["loki/0"].startswith("http://")
+
+
+def test_workers_get_the_certificate_and_may_read_its_key(secured: Secured):
+    said = told(secured.given, secured.workers)
+    assert said["ca_cert"] == str(secured.authority.certificate)
+    assert HOST in certified(secured.given, secured)
+    (key,) = [one for one in secured.given.secrets if one.id == said["privkey_secret_id"]]
+    assert key.latest_content is not None
+    assert "private-key" in key.latest_content
+    assert key.remote_grants[secured.workers.id] == {"worker"}
+
+
+def test_the_key_itself_is_in_no_databag(secured: Secured):
+    (key,) = [one for one in secured.given.secrets if "private-key" in one.tracked_content]
+    body = key.tracked_content["private-key"].splitlines()[1]
+    for relation in secured.given.relations:
+        assert body not in json.dumps(relation.local_unit_data)
+        assert body not in json.dumps(getattr(relation, "local_app_data", {}))
+
+
+def test_the_proxy_speaks_tls_once_there_is_a_certificate(secured: Secured):
+    assert told(secured.given, secured.workers)["loki_endpoints"]["loki/0"].startswith(
+        f"https://{SERVICE}:3300/"
+    )
+    scraper, beacon = testing.Relation("metrics-endpoint"), mesh()
+    state = secured.next(scraper, beacon)
+    jobs = told(state, scraper)["scrape_jobs"]
+    assert {job["scheme"] for job in jobs} == {"https"}
+
+
+def test_nginx_speaks_tls_once_there_is_a_certificate(secured: Secured):
+    folder = secured.cluster.files / "nginx/nginx"
+    assert "ssl" in (folder / "nginx.conf").read_text()
+    assert (folder / "certs/server.key").exists()
+
+
+def test_the_old_certificate_serves_until_a_worker_that_joined_is_in_the_new_one(secured: Secured):
+    more = dataclasses.replace(secured.workers, remote_units_data=workers(units=2).remote_units_data)
+    more = dataclasses.replace(more, local_app_data=local(secured.given, secured.workers).local_app_data)
+    waiting = secured.next(more)
+    assert (
+        told(waiting, secured.workers)["server_cert"] == told(secured.given, secured.workers)["server_cert"]
+    )
+
+    answered = secured.authority.answer(local(waiting, secured.certificates))
+    others = {one for one in waiting.relations if one.id != answered.id}
+    renewed = secured.cluster.run(state=again(waiting, relations={*others, answered}))
+    assert certified(renewed, secured) == {HOST, SERVICE, address("worker", 0), address("worker", 1)}
+
+
+def test_a_certificate_that_was_taken_back_is_used_no_more(secured: Secured):
+    state = secured.next(dataclasses.replace(secured.certificates, remote_app_data={}))
+    assert "server_cert" not in told(state, secured.workers)
+    assert "privkey_secret_id" not in told(state, secured.workers)
+
+
+def test_without_the_relation_the_cluster_speaks_plain_http_again(secured: Secured):
+    context = secured.cluster.context
+    certificates = local(secured.given, secured.certificates)
+    state = context.run(context.on.relation_broken(certificates), secured.given)
+    assert "server_cert" not in told(state, secured.workers)
+    assert not [one for one in state.secrets if "private-key" in one.tracked_content]
+
+
+@pytest.mark.parametrize("garbage", ["not json", '[{"certificate": "x"}]', "{}"])
+def test_an_authority_that_says_nonsense_harms_nobody(secured: Secured, garbage: str):
+    certificates = dataclasses.replace(secured.certificates, remote_app_data={"certificates": garbage})
+    assert "server_cert" not in told(secured.next(certificates), secured.workers)
+
+
+def test_a_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
+    for leader in (True, False):
+        again_given = secured.next(leader=leader)
+        assert {one.id: one.local_app_data for one in again_given.relations} == {
+            one.id: one.local_app_data for one in secured.given.relations
+        }
