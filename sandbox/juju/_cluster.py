@@ -154,12 +154,13 @@ class Cluster:
         return replaced
 
     def _has_controllers(self) -> bool:
-        from lightkube import ApiError
         from lightkube.resources.coordination_v1 import Lease
+
+        from charmlibs.interfaces.service_mesh import kubernetes_errors
 
         try:
             self._client.get(Lease, "kube-controller-manager", namespace="kube-system")
-        except ApiError:
+        except kubernetes_errors():
             return False
         return True
 

@@ -172,10 +172,12 @@ class Controller:
         """End all processes and remove all files; leave another's cluster as it was."""
         for model in self.models.values():
             model.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
         if isinstance(self._kubernetes, Path) and self.cluster:
             for model in self.models.values():
+                for application in model.applications.values():
+                    self.cluster.remove_application(application)
                 self.cluster.remove_model(model.name)
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _connect(self) -> Cluster | None:
         if self._kubernetes is None:
