@@ -43,7 +43,7 @@ class ResourcesPatch:
         charm: ops.CharmBase,
         container_name: str,
         requests: Callable[[], Mapping[str, str]],
-        limit_options: Mapping[str, str] | None = None,
+        limit_options: Mapping[str, object] | None = None,
     ):
         self._charm = charm
         self._container_name = container_name
@@ -91,7 +91,7 @@ class ResourcesPatch:
     def _limits(self) -> dict[str, str]:
         limits: dict[str, str] = {}
         for resource in _RESOURCES:
-            option = self._limit_options.get(f"{resource}_limit", f"{resource}_limit")
+            option = str(self._limit_options.get(f"{resource}_limit", f"{resource}_limit"))
             if limit := str(self._charm.config.get(option, "")):
                 try:
                     parse_quantity(limit)

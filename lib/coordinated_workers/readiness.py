@@ -1,0 +1,64 @@
+"""Whether a workload is ready, from what it answers."""
+
+import enum
+import http.client
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+
+_TIMEOUT = 3.0
+_LONGEST_ANSWER = 1000
+
+
+class ServiceEndpointStatus(enum.Enum):
+    """How far a worker's services are."""
+
+    starting = "starting"
+    up = "up"
+    down = "down"
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """How far a workload is, and why it is no further."""
+
+    status: ServiceEndpointStatus
+    reason: str = ""
+
+
+def probe(url: str, ca_cert: str | None = None) -> Readiness:
+    """Ask a workload once whether it is ready.
+
+    Args:
+        url: where it answers `ready`, if it is; anything else, or a 503, means that it is starting.
+        ca_cert: PEM text of the CA to trust besides those that the system does.
+    """
+    try:
+        with _opener(url, ca_cert).open(url, timeout=_TIMEOUT) as response:
+            answer = response.read(_LONGEST_ANSWER).decode(errors="replace").strip()
+    except urllib.error.HTTPError as error:
+        answer = _first_line(error.read(_LONGEST_ANSWER).decode(errors="replace"))
+        unready = error.code == http.HTTPStatus.SERVICE_UNAVAILABLE
+        status = ServiceEndpointStatus.starting if unready else ServiceEndpointStatus.down
+        return Readiness(status, f"it answers {error.code} {answer}".strip())
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return Readiness(ServiceEndpointStatus.down, f"no answer from {url}: {_first_line(str(error))}")
+    if answer == "ready":
+        return Readiness(ServiceEndpointStatus.up)
+    return Readiness(ServiceEndpointStatus.starting, _first_line(answer))
+
+
+def _opener(url: str, ca_cert: str | None) -> urllib.request.OpenerDirector:
+    # The workload is in this very pod: no proxy leads there.
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if url.startswith("https:"):
+        context = ssl.create_default_context()
+        if ca_cert:
+            context.load_verify_locations(cadata=ca_cert)
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:100]

@@ -1,0 +1,465 @@
+"""A worker of a cluster: runs its services as the coordinator configures them.
+
+    class StoreCharm(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            self.worker = Worker(
+                self,
+                name="store",
+                pebble_layer=self._layer,
+                endpoints={"cluster": "store-cluster"},
+                readiness_check_endpoint=f"http://{socket.getfqdn()}:8080/ready",
+            )
+
+charmcraft.yaml has the container `store`, the relation `store-cluster`, and a boolean config option
+`role-NAME` for each role that the worker can take on.
+"""
+
+import copy
+import functools
+import logging
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import ops
+import yaml
+
+from .interfaces.cluster import ClusterRequirer
+from .log_forwarding import forward_logs
+from .pod_labels import reconcile_pod_labels
+from .readiness import Readiness, ServiceEndpointStatus, probe
+from .resources import ResourcesPatch
+from .workload import (
+    CERT_FILE,
+    CLIENT_CA_FILE,
+    CONFIG_FILE,
+    KEY_FILE,
+    ROOT_CA_CERT,
+    S3_TLS_CA_CHAIN_FILE,
+    Workload,
+)
+
+if TYPE_CHECKING:
+    from cosl import JujuTopology
+
+__all__ = [
+    "CERT_FILE",
+    "CLIENT_CA_FILE",
+    "CONFIG_FILE",
+    "KEY_FILE",
+    "ROOT_CA_CERT",
+    "S3_TLS_CA_CHAIN_FILE",
+    "EndpointMapping",
+    "NoReadinessCheckEndpointConfiguredError",
+    "ResourceLimitOptions",
+    "ServiceEndpointStatus",
+    "Worker",
+    "WorkerError",
+]
+
+logger = logging.getLogger(__name__)
+
+# In these the unit is on its way out, or has no say: there is nothing to make right.
+_NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
+_ROLE_OPTION = "role-"
+_READY_CHECK = "ready"
+_PROXY_VARIABLES = {
+    "JUJU_CHARM_HTTP_PROXY": "http_proxy",
+    "JUJU_CHARM_HTTPS_PROXY": "https_proxy",
+    "JUJU_CHARM_NO_PROXY": "no_proxy",
+}
+
+
+class EndpointMapping(TypedDict):
+    """The names of the worker's relations in charmcraft.yaml."""
+
+    cluster: str
+
+
+class ResourceLimitOptions(TypedDict, total=False):
+    """The names of the config options that limit the container's resources."""
+
+    cpu_limit: str
+    memory_limit: str
+
+
+class WorkerError(Exception):
+    """The charm does not have what a worker needs."""
+
+
+class NoReadinessCheckEndpointConfiguredError(Exception):
+    """There is no way to tell whether the workload is ready: no endpoint was given."""
+
+
+class _NotYetError(Exception):
+    """The workload can't be brought up to date now; what runs, runs on."""
+
+    def __init__(self, status: ops.StatusBase):
+        super().__init__(status.message)
+        self.status = status
+
+
+class Worker(ops.Object):
+    """Runs a charm's services in a cluster.
+
+    At the end of each hook everything is made as the coordinator and the operator want it; what stands in
+    the way is in the unit's status, and is tried again at the next event.
+
+    A subclass may change the configuration that is written (by `_worker_config`), and when the worker is
+    ready to run (by `is_ready`).
+
+    Args:
+        charm: the worker's charm.
+        name: the workload's container.
+        pebble_layer: gives the layer to run; called with this object.
+        endpoints: `{"cluster": …}`, the name of the relation to the coordinator.
+        readiness_check_endpoint: a URL that answers `ready` when the workload is, or what gives the URL when
+            called with this object. Pebble checks it, as `ready`. Without one, services that run are ready.
+        resources_limit_options: `cpu_limit` and `memory_limit` → the names of the config options, if others.
+        resources_requests: gives the CPU and memory to request, as `{"cpu": "50m", "memory": "100Mi"}`;
+            called with this object. Without it, neither requests nor limits are set.
+        container_name: the container to set requests and limits of.
+
+    Raises:
+        ValueError: if there are `resources_requests` but no `container_name`.
+        WorkerError: if charmcraft.yaml has no config option `role-NAME`.
+    """
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        name: str,
+        pebble_layer: Callable[["Worker"], ops.pebble.Layer],
+        endpoints: EndpointMapping,
+        readiness_check_endpoint: str | Callable[["Worker"], str] | None = None,
+        resources_limit_options: ResourceLimitOptions | None = None,
+        resources_requests: Callable[["Worker"], dict[str, str]] | None = None,
+        container_name: str | None = None,
+    ):
+        super().__init__(charm, key="worker")
+        if resources_requests and container_name is None:
+            raise ValueError("resources_requests needs a container_name: whose requests are they?")
+        self._charm = charm
+        self._name = name
+        self._pebble_layer = pebble_layer
+        self._endpoint = endpoints["cluster"]
+        self._readiness_check_endpoint = readiness_check_endpoint
+        self._container = charm.unit.get_container(name)
+        self._workload = Workload(self._container)
+        self._problems: list[ops.StatusBase] = []
+        if not self._role_options:
+            raise WorkerError("charmcraft.yaml needs a boolean config option role-NAME for each role")
+
+        self.cluster = ClusterRequirer(charm, endpoint=self._endpoint)
+        self.resources_patch = (
+            ResourcesPatch(charm, container_name, lambda: resources_requests(self), resources_limit_options)
+            if resources_requests and container_name
+            else None
+        )
+        """CPU and memory of the container; None if the charm requests none."""
+
+        for event in charm.on.events().values():
+            is_hook = issubclass(event.event_type, ops.HookEvent | ops.ActionEvent)
+            if is_hook and not issubclass(event.event_type, _NOT_RECONCILED):
+                self.framework.observe(event, self._on_hook)
+        self.framework.observe(charm.on[name].pebble_ready, self._on_pebble_ready)
+        self.framework.observe(charm.on.collect_unit_status, self._on_collect_unit_status)
+
+    @functools.cached_property
+    def topology(self) -> "JujuTopology":
+        """Who this unit is, for labels on telemetry."""
+        from cosl import JujuTopology
+
+        return JujuTopology.from_charm(self._charm)
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles that the operator has given to this application, sorted."""
+        options = self._role_options
+        return [
+            option.removeprefix(_ROLE_OPTION) for option in options if self._charm.config.get(option) is True
+        ]
+
+    @property
+    def _role_options(self) -> list[str]:
+        options = {*self._charm.meta.config, *self._charm.config}
+        return sorted(option for option in options if option.startswith(_ROLE_OPTION))
+
+    @property
+    def pebble_layer(self) -> ops.pebble.Layer | None:
+        """The charm's layer for the services; None if the charm fails to give one, which is logged."""
+        try:
+            return self._pebble_layer(self)
+        except (
+            Exception
+        ):  # it is the charm's code: whatever goes wrong there must not keep the rest from working
+            logger.exception("the charm fails to give the Pebble layer")
+            return None
+
+    @property
+    def status(self) -> ServiceEndpointStatus:
+        """How far the services are, by Pebble and by the readiness endpoint."""
+        return self._readiness().status
+
+    def check_readiness(self) -> ServiceEndpointStatus:
+        """How far the workload is, by its readiness endpoint.
+
+        Raises:
+            NoReadinessCheckEndpointConfiguredError: if there is none.
+        """
+        return self._probe().status
+
+    def is_ready(self) -> bool:
+        """Whether there is all that it takes to run: container, role and configuration."""
+        return self._container.can_connect() and bool(self.roles) and self._has_config
+
+    def restart(self) -> bool:
+        """Restart the services of the layer, or start those that do not run.
+
+        Returns:
+            Whether they were started. They may not be ready yet: see `status`.
+        """
+        layer = self.pebble_layer
+        if not layer or not layer.services or not self.roles:
+            return False
+        try:
+            if not self._workload.exists(CONFIG_FILE):
+                return False
+            self._container.restart(*layer.services)
+        except ops.pebble.Error as error:
+            self._problems.append(self._pebble_problem(error))
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Stop all services of the container.
+
+        Raises:
+            ops.pebble.Error: if the container can't be reached.
+        """
+        self._workload.stop()
+
+    def running_version(self) -> str | None:
+        """The workload's version, as `/bin/NAME -version` says it; None if it does not."""
+        try:
+            output, _ = self._container.exec([f"/bin/{self._name}", "-version"], timeout=10).wait_output()
+        except ops.pebble.Error as error:
+            logger.info("can't tell the workload's version: %s", str(error).partition("\n")[0])
+            return None
+        match = re.search(r"[Vv]ersion:?\s*(\S+)", output)
+        return match[1] if match else None
+
+    def charm_tracing_config(self) -> tuple[str | None, str | None]:
+        """Where this charm's traces go, by OTLP over HTTP, and the path of the CA to trust there.
+
+        There is no CA for plain HTTP, and for HTTPS no endpoint without a CA.
+        """
+        endpoint, ca_cert = self._charm_tracing()
+        if not ca_cert:
+            return endpoint, None
+        file = self._charm.charm_dir / "charm-tracing-ca.crt"
+        if not file.exists() or file.read_text() != ca_cert:
+            file.write_text(ca_cert)
+        return endpoint, str(file)
+
+    @property
+    def _worker_config(self) -> dict[str, Any]:
+        """The configuration to write; a subclass may change what the coordinator says."""
+        return self.cluster.get_worker_config()
+
+    @property
+    def _changes_config(self) -> bool:
+        """Whether a subclass has a say in the configuration."""
+        return type(self)._worker_config is not Worker._worker_config
+
+    @property
+    def _has_config(self) -> bool:
+        return bool(self._worker_config if self._changes_config else self.cluster.get_worker_config_text())
+
+    def _config_text(self) -> str:
+        """The text to write: the coordinator's own, unless a subclass has a say in it."""
+        if self._changes_config:
+            return yaml.safe_dump(self._worker_config)
+        return self.cluster.get_worker_config_text() or ""
+
+    def _on_pebble_ready(self, _: ops.PebbleReadyEvent) -> None:
+        if version := self.running_version():
+            self._charm.unit.set_workload_version(version)
+
+    def _on_hook(self, _: ops.EventBase) -> None:
+        self._problems.clear()
+        self._publish()
+        self._trace_charm()
+        forward_logs(self._charm, self.cluster.get_loki_endpoints())
+        try:
+            self._reconcile_workload()
+        except _NotYetError as error:
+            self._problems.append(error.status)
+        except ops.pebble.Error as error:
+            self._problems.append(self._pebble_problem(error))
+        if not self.cluster.unreadable:
+            self._problems += reconcile_pod_labels(self._charm, self.cluster.get_worker_labels())
+        if self.resources_patch:
+            self.resources_patch.reconcile()
+
+    def _publish(self) -> None:
+        try:
+            self.cluster.publish_unit_address(socket.getfqdn())
+            if self._charm.unit.is_leader():
+                self.cluster.publish_app_roles(self.roles)
+        except (ops.ModelError, ValueError) as error:
+            # Before the install hook Juju may not let a unit write yet, nor know its name.
+            logger.warning("can't tell the coordinator about this unit: %s", error)
+
+    def _trace_charm(self) -> None:
+        if ops.tracing is None:
+            return
+        endpoint, ca_cert = self._charm_tracing()
+        url = f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None
+        ops.tracing.set_destination(url=url, ca=ca_cert)
+
+    def _charm_tracing(self) -> tuple[str | None, str | None]:
+        """The endpoint, and the CA that is to be trusted there as PEM text."""
+        endpoint = self.cluster.get_charm_tracing_receivers().get("otlp_http", "")
+        if endpoint.startswith("http://"):
+            return endpoint, None
+        if endpoint.startswith("https://") and self._ca_cert:
+            return endpoint, self._ca_cert
+        return None, None
+
+    @property
+    def _ca_cert(self) -> str | None:
+        tls = self.cluster.get_tls_data(allow_none=True)
+        return tls.ca_cert if tls else None
+
+    def _reconcile_workload(self) -> None:
+        if not self._container.can_connect() or self.cluster.unreadable:
+            return
+        if not self.is_ready():
+            self._workload.clear()
+            return
+        files, layer = self._files(), self._whole_layer()
+        if ports := self.cluster.get_worker_ports():
+            self._charm.unit.set_ports(*ports)
+        self._workload.reconcile(files, layer)
+
+    def _files(self) -> dict[str, str | None]:
+        """Path → text of each file that the workload may have; None: it is not to be there."""
+        files: dict[str, str | None] = {CONFIG_FILE: self._config_text()}
+        if tls := self.cluster.get_tls_data(allow_none=True):
+            key = self._private_key(tls.privkey_secret_id) if tls.privkey_secret_id else None
+            files |= {
+                CLIENT_CA_FILE: tls.ca_cert,
+                ROOT_CA_CERT: tls.ca_cert,
+                CERT_FILE: tls.server_cert,
+                KEY_FILE: key,
+                S3_TLS_CA_CHAIN_FILE: tls.s3_tls_ca_chain,
+            }
+        return files
+
+    def _private_key(self, secret_id: str) -> str:
+        try:
+            return self.model.get_secret(id=secret_id).get_content(refresh=True)["private-key"]
+        except (ops.ModelError, KeyError) as error:
+            logger.warning("can't read the private key in secret %s: %r", secret_id, error)
+            status = ops.WaitingStatus("waiting for the coordinator to grant the secret with the private key")
+            raise _NotYetError(status) from error
+
+    def _whole_layer(self) -> ops.pebble.Layer:
+        """The charm's layer, with the readiness check and the model's proxies."""
+        charm_layer = self.pebble_layer
+        if charm_layer is None:
+            raise _NotYetError(ops.BlockedStatus("the charm fails to say what to run: see juju debug-log"))
+        layer = ops.pebble.Layer(copy.deepcopy(charm_layer.to_dict()))
+        if url := self._readiness_url():
+            check: ops.pebble.CheckDict = {"override": "replace", "threshold": 3, "http": {"url": url}}
+            layer.checks[_READY_CHECK] = ops.pebble.Check(_READY_CHECK, check)
+        for service in layer.services.values():
+            service.environment.update(_proxies())
+        return layer
+
+    def _readiness_url(self) -> str | None:
+        if callable(self._readiness_check_endpoint):
+            return self._readiness_check_endpoint(self)
+        return self._readiness_check_endpoint
+
+    def _probe(self) -> Readiness:
+        url = self._readiness_url()
+        if not url:
+            raise NoReadinessCheckEndpointConfiguredError
+        return probe(url, self._ca_cert)
+
+    def _readiness(self) -> Readiness:
+        try:
+            down = self._services_down()
+        except ops.pebble.Error as error:
+            return Readiness(ServiceEndpointStatus.down, str(error))
+        if down:
+            return Readiness(ServiceEndpointStatus.down, down)
+        try:
+            return self._probe()
+        except NoReadinessCheckEndpointConfiguredError:
+            return Readiness(ServiceEndpointStatus.up)
+
+    def _services_down(self) -> str:
+        """Which of what must be there before the workload can answer is not; empty if it all is."""
+        if not self._container.can_connect():
+            return f"container {self._name} is not up yet"
+        if not self._workload.exists(CONFIG_FILE):
+            return "there is no configuration"
+        layer = self.pebble_layer
+        if layer is None:
+            return "the charm fails to say what to run"
+        down = self._workload.services_down(layer)
+        return f"not running: {', '.join(down)}" if down else ""
+
+    def _pebble_problem(self, error: ops.pebble.Error) -> ops.StatusBase:
+        # The text of a ChangeError goes on with what the services printed, which is theirs to keep.
+        text = error.err if isinstance(error, ops.pebble.ChangeError) else str(error)
+        line = text.strip().rpartition("\n")[2].removeprefix("- ")[:150]
+        logger.warning("container %s: %s", self._name, line)
+        return ops.WaitingStatus(f"container {self._name}: {line}")
+
+    def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
+        statuses = [*self._missing(), *self._problems]
+        if self.resources_patch and not self.resources_patch.is_ready():
+            statuses.append(self.resources_patch.get_status())
+        for status in statuses or [self._running_status()]:
+            event.add_status(status)
+
+    def _missing(self) -> Iterator[ops.StatusBase]:
+        """What the worker is without, and can't do without."""
+        number = len(self.model.relations[self._endpoint])
+        if number == 0:
+            yield ops.BlockedStatus(f"no coordinator: relate {self._charm.app.name}:{self._endpoint} to one")
+        elif number > 1:
+            yield ops.BlockedStatus(f"{number} coordinators over {self._endpoint}: keep only one")
+        if not self.roles:
+            example = f"juju config {self._charm.app.name} {self._role_options[0]}=true"
+            yield ops.BlockedStatus(f"no role: give this worker one, as in {example}")
+        if not self._container.can_connect():
+            yield ops.WaitingStatus(f"waiting for container {self._name}")
+        if number and self.cluster.unreadable:
+            yield ops.BlockedStatus(f"the coordinator can't be understood: {self.cluster.unreadable}")
+        elif number and not self._has_config:
+            yield ops.WaitingStatus("waiting for the coordinator's configuration")
+
+    def _running_status(self) -> ops.StatusBase:
+        readiness = self._readiness()
+        if readiness.status is not ServiceEndpointStatus.up:
+            return ops.WaitingStatus(f"{readiness.status.value}: {readiness.reason}")
+        roles = "all roles" if self.roles == ["all"] else ", ".join(self.roles)
+        refused = self.cluster.refused()
+        left_out = f" (left out of what the coordinator says: {'; '.join(refused)})" if refused else ""
+        return ops.ActiveStatus(f"ready: {roles}{left_out}")
+
+
+def _proxies() -> Mapping[str, str]:
+    """The environment by which programs find the model's proxies, as programs look for it in either case."""
+    found = {
+        name: value for variable, name in _PROXY_VARIABLES.items() if (value := os.environ.get(variable))
+    }
+    return {**found, **{name.upper(): value for name, value in found.items()}}

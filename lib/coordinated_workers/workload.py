@@ -1,0 +1,137 @@
+"""A worker's workload container: its files and services, changed only where they differ."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+import ops
+
+logger = logging.getLogger(__name__)
+
+CONFIG_FILE = "/etc/worker/config.yaml"
+CERT_FILE = "/etc/worker/server.cert"
+KEY_FILE = "/etc/worker/private.key"
+CLIENT_CA_FILE = "/etc/worker/ca.cert"
+S3_TLS_CA_CHAIN_FILE = "/etc/worker/s3_ca.crt"
+ROOT_CA_CERT = "/usr/local/share/ca-certificates/ca.crt"
+
+FILES = (CONFIG_FILE, CERT_FILE, KEY_FILE, CLIENT_CA_FILE, S3_TLS_CA_CHAIN_FILE, ROOT_CA_CERT)
+"""All that is ever written."""
+
+_UPDATE_CA_TIMEOUT = 60.0
+
+
+class Workload:
+    """The container that a worker runs its services in.
+
+    Every method raises `ops.pebble.Error` for what Pebble refuses, and if the container can't be reached.
+
+    Args:
+        container: the container.
+    """
+
+    def __init__(self, container: ops.Container):
+        self._container = container
+
+    def reconcile(self, files: Mapping[str, str | None], layer: ops.pebble.Layer) -> None:
+        """Make the files and the layer as given, and have the layer's services run on them.
+
+        Services are stopped before a file of theirs changes: where this is cut short, the next call finds
+        them stopped, never running on what is not there any more.
+
+        Args:
+            files: path → text; a file whose text is None or empty goes.
+            layer: the layer, with all that belongs into it.
+
+        Raises:
+            ops.pebble.ChangeError: if a service does not start.
+        """
+        changed = self._differing(files)
+        if changed:
+            self._stop(layer.services)
+            self._write(changed, layer)
+        if self._apply(layer) and not changed:
+            self._container.restart(*layer.services)
+        elif down := self.services_down(layer):
+            self._container.start(*down)
+
+    def clear(self) -> None:
+        """Stop all services and take all files away."""
+        self.stop()
+        self._write({path: None for path in FILES if self._container.exists(path)})
+
+    def stop(self) -> None:
+        """Stop all services of the container that run."""
+        self._stop(self._container.get_plan().services)
+
+    def services_down(self, layer: ops.pebble.Layer) -> list[str]:
+        """The services of the layer that do not run."""
+        running = self._running(layer.services)
+        return [name for name in layer.services if name not in running]
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return self._container.exists(path)
+
+    def _running(self, names: Iterable[str]) -> list[str]:
+        services = self._container.get_services()
+        return [name for name in names if name in services and services[name].is_running()]
+
+    def _stop(self, names: Iterable[str]) -> None:
+        if running := self._running(names):
+            self._container.stop(*running)
+
+    def _differing(self, files: Mapping[str, str | None]) -> dict[str, str | None]:
+        return {path: text for path, text in files.items() if self._read(path) != (text or "").encode()}
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return self._container.pull(path, encoding=None).read()
+        except ops.pebble.PathError as error:
+            if error.kind != "not-found":
+                raise
+            return b""
+
+    def _write(self, files: Mapping[str, str | None], layer: ops.pebble.Layer | None = None) -> None:
+        for path, text in files.items():
+            if text and path == KEY_FILE:
+                user = _user(layer) if layer else None
+                self._container.push(path, text, make_dirs=True, permissions=0o600, user=user)
+            elif text:
+                self._container.push(path, text, make_dirs=True)
+            else:
+                self._container.remove_path(path, recursive=True)
+        if ROOT_CA_CERT in files:
+            self._update_ca_certificates()
+
+    def _update_ca_certificates(self) -> None:
+        try:
+            command = ["update-ca-certificates", "--fresh"]
+            self._container.exec(command, timeout=_UPDATE_CA_TIMEOUT).wait_output()
+        except ops.pebble.Error as error:  # there are images without the command
+            first_line = str(error).partition("\n")[0]
+            logger.warning("the workload does not trust the CA system-wide: %s", first_line)
+
+    def _apply(self, layer: ops.pebble.Layer) -> bool:
+        """Put the layer into the plan; whether that changes its services."""
+        before = self._container.get_plan()
+        if _says_all_of(before, layer):
+            return False
+        self._container.add_layer(self._container.name, layer, combine=True)
+        # Pebble may write what it was given in another way, which is no change.
+        after = self._container.get_plan()
+        return any(before.services.get(name) != after.services.get(name) for name in layer.services)
+
+
+def _says_all_of(plan: ops.pebble.Plan, layer: ops.pebble.Layer) -> bool:
+    """Whether the services are the same, and the checks but for what Pebble added by default."""
+    services = all(plan.services.get(name) == service for name, service in layer.services.items())
+    return services and all(
+        name in plan.checks and check.to_dict().items() <= plan.checks[name].to_dict().items()
+        for name, check in layer.checks.items()
+    )
+
+
+def _user(layer: ops.pebble.Layer) -> str | None:
+    """Who runs the services, and so has to read the private key; None if they are not of one mind."""
+    users = {service.user for service in layer.services.values()}
+    return (users.pop() or None) if len(users) == 1 else None

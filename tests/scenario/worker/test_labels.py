@@ -1,0 +1,81 @@
+"""The labels that a worker puts on its pods, as its coordinator says."""
+
+import ops
+import pytest
+from lightkube import Client
+from lightkube.core.exceptions import ApiError
+from lightkube.resources.core_v1 import ConfigMap
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.worker.conftest import Store, changed, cluster
+from tests.unit.coordinated_workers.juju_application import pod_template
+
+JUJU = {"app.kubernetes.io/name": "store"}
+PART_OF = {"app.kubernetes.io/part-of": "kv"}
+MESH = {"istio.io/dataplane-mode": "ambient"}
+
+
+def pod_labels(client: Client) -> dict[str, str]:
+    metadata = pod_template(client, "m", "store").metadata
+    return (metadata and metadata.labels) or {}
+
+
+def test_the_leader_labels_the_pods_and_remembers_it(store: Store, client: Client):
+    store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
+    assert pod_labels(client) == {**JUJU, **PART_OF, **MESH}
+    assert client.get(ConfigMap, "store-pod-labels")
+
+
+def test_a_unit_that_is_not_the_leader_leaves_it_to_the_leader(
+    store: Store, client: Client, kubernetes: KubernetesServer
+):
+    store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF), leader=False)
+    assert kubernetes.requests == []
+
+
+def test_a_label_that_is_not_wanted_any_more_goes(store: Store, client: Client):
+    store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
+    store.run(relations=[changed(store.relation, worker_labels=PART_OF)])
+    assert pod_labels(client) == {**JUJU, **PART_OF}
+
+
+def test_all_labels_go_with_the_coordinator(store: Store, client: Client):
+    store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
+    store.run(store.ctx.on.relation_broken(store.relation))
+    assert pod_labels(client) == JUJU
+    with pytest.raises(ApiError, match="not found"):
+        client.get(ConfigMap, "store-pod-labels")
+
+
+def test_labels_stay_while_the_coordinator_can_not_be_understood(store: Store, client: Client):
+    store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF))
+    store.run(relations=[changed(store.relation, worker_labels="none")])
+    assert pod_labels(client) == {**JUJU, **PART_OF}
+
+
+def test_a_label_that_kubernetes_does_not_take_keeps_no_other_off(store: Store, client: Client):
+    labels = {**PART_OF, "bad key": "x", "bad": "a value", "app.kubernetes.io/name": "other"}
+    store.deploy(cluster(worker_config="a: 1", worker_labels=labels))
+    assert pod_labels(client) == {**JUJU, **PART_OF}
+    for key in labels.keys() - PART_OF.keys():
+        assert repr(key) in store.status.message
+
+
+def test_labels_are_set_even_before_there_is_a_container(store: Store, client: Client):
+    store.deploy(
+        cluster(worker_config="a: 1", worker_labels=PART_OF), containers=[store.workload(can_connect=False)]
+    )
+    assert pod_labels(client) == {**JUJU, **PART_OF}
+
+
+def test_a_refusal_by_kubernetes_is_gone_once_it_takes_them(
+    store: Store, client: Client, kubernetes: KubernetesServer
+):
+    kubernetes.access.deny(users=["store"], resources=["configmaps"])
+    store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF))
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "label the pods" in store.status.message
+    kubernetes.access.restore()
+    store.run()
+    assert isinstance(store.status, ops.ActiveStatus)
+    assert pod_labels(client) == {**JUJU, **PART_OF}

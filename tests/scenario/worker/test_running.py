@@ -1,0 +1,292 @@
+"""What a worker makes of its container: configuration, layer and services, and nothing twice."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ops
+import pytest
+from lightkube import Client
+
+from coordinated_workers.worker import Worker
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.worker.conftest import FQDN, Deeds, Store, changed, cluster
+from tests.scenario.worker.store_charm import StoreCharm
+from tests.unit.coordinated_workers.juju_application import pod_template
+
+CONFIG_FILE = "/etc/worker/config.yaml"
+
+
+def told(store: Store) -> dict[str, Any]:
+    """What the worker tells the coordinator."""
+    data = {**store.relation.local_app_data, **store.relation.local_unit_data}
+    return {key: json.loads(data[key]) for key in ("role", "address", "juju_topology") if key in data}
+
+
+def test_the_coordinator_is_told_roles_address_and_topology(store: Store):
+    store.deploy(config={"role-api": True, "role-disk": True})
+    assert told(store) == {
+        "role": "api,disk",
+        "address": FQDN,
+        "juju_topology": {"application": "store", "unit": "store/0", "charm_name": "store-worker-k8s"},
+    }
+
+
+def test_a_unit_that_is_not_the_leader_tells_who_it_is(store: Store):
+    store.deploy(leader=False)
+    assert told(store).keys() == {"address", "juju_topology"}
+
+
+def test_roles_that_are_taken_away_are_taken_back(store: Store):
+    store.deploy()
+    store.run(config={})
+    assert "role" not in told(store)
+
+
+def test_the_configuration_is_written_as_the_coordinator_wrote_it(store: Store):
+    text = "b: 1  # with a comment\na: 0x10\n"
+    store.deploy(cluster(worker_config=text))
+    assert store.file(CONFIG_FILE) == text
+
+
+def test_the_services_of_the_layer_run(store: Store):
+    store.deploy()
+    assert store.services == {"store": "active"}
+    service = store.container.plan.services["store"]
+    assert service.command == f"/bin/store -config {CONFIG_FILE} -target api"
+    assert service.environment == {"UNIT": "store/0", "HOST": FQDN}
+
+
+def test_without_a_readiness_endpoint_there_is_no_check(store: Store):
+    store.deploy()
+    assert store.container.plan.checks == {}
+
+
+@pytest.mark.parametrize("leader", [True, False])
+def test_nothing_is_done_when_nothing_changed(
+    store: Store, deeds: Deeds, kubernetes: KubernetesServer, leader: bool
+):
+    offer = {"ca_cert": "CA", "s3_tls_ca_chain": "S3", "worker_labels": {"a": "b"}, "worker_ports": [80]}
+    loki = {"loki_endpoints": {"loki/0": "http://loki"}}
+    store.deploy(cluster(worker_config="a: 1", **offer, **loki), leader=leader)
+    before = store.relation
+    deeds.calls.clear()
+    kubernetes.requests.clear()
+    store.run()
+    assert deeds() == []
+    assert {request.method for request in kubernetes.requests} <= {"GET"}
+    assert len(kubernetes.requests) == (4 if leader else 0)
+    assert store.relation == before
+
+
+def test_a_new_configuration_restarts_the_services_after_stopping_them(store: Store, deeds: Deeds):
+    store.deploy()
+    deeds.calls.clear()
+    store.run(relations=[changed(store.relation, worker_config="a: 2")])
+    assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("start", "store")]
+    assert store.file(CONFIG_FILE) == "a: 2"
+
+
+def test_a_new_layer_restarts_the_services(store: Store, deeds: Deeds):
+    store.deploy()
+    deeds.calls.clear()
+    store.run(config={"role-disk": True})
+    assert deeds("push", "restart", "start", "stop") == [("restart", "store")]
+    assert store.container.plan.services["store"].command.endswith("-target disk")
+
+
+def test_a_new_check_restarts_nothing(tmp_path: Path, deeds: Deeds):
+    class Checked(StoreCharm):
+        readiness_check_endpoint = "http://127.0.0.1:9/ready"
+
+    store = Store(tmp_path, Checked)
+    store.deploy()
+    deeds.calls.clear()
+    Checked.readiness_check_endpoint = "http://127.0.0.1:9/readiness"
+    store.run()
+    assert deeds() == [("add_layer", "store")]
+    assert store.container.plan.checks["ready"].http == {"url": "http://127.0.0.1:9/readiness"}
+    store.run()
+    assert len(deeds()) == 1
+
+
+def test_what_pebble_writes_in_another_way_is_no_change(
+    store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
+):
+    """Pebble gives a `kill-delay` of 60s back as 1m0s."""
+    plan = ops.Container.get_plan
+
+    def rewritten(container: ops.Container) -> ops.pebble.Plan:
+        found = plan(container).to_dict()
+        for service in found.get("services", {}).values():
+            service["kill-delay"] = "1m0s"
+        return ops.pebble.Plan(json.dumps(found))
+
+    monkeypatch.setattr(ops.Container, "get_plan", rewritten)
+    store.deploy()
+    deeds.calls.clear()
+    store.run()
+    assert deeds("restart", "start", "stop") == []
+
+
+def test_a_service_that_is_down_is_started(store: Store, deeds: Deeds):
+    store.deploy()
+    deeds.calls.clear()
+    down = {"store": ops.pebble.ServiceStatus.ERROR}
+    layers = store.container.layers
+    store.run(containers=[store.workload(layers=layers, service_statuses=down)])
+    assert deeds() == [("start", "store")]
+
+
+def test_services_that_are_not_of_the_layer_are_left_alone(store: Store, deeds: Deeds):
+    image = ops.pebble.Layer({"services": {"other": {"command": "x", "startup": "disabled"}}})
+    store.deploy(containers=[store.workload(layers={"image": image})])
+    assert deeds("start", "stop", "restart") == [("start", "store")]
+    deeds.calls.clear()
+    store.run()
+    assert deeds() == []
+
+
+def test_a_restart_that_was_cut_short_is_made_up_for(
+    store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
+):
+    store.deploy()
+
+    def fail(*args: object, **kwargs: object):
+        raise ops.pebble.ConnectionError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ops.Container, "start", fail)
+        store.run(relations=[changed(store.relation, worker_config="a: 2")])
+    assert store.services == {"store": "inactive"}
+    deeds.calls.clear()
+    store.run()
+    assert deeds() == [("start", "store")]
+
+
+def test_ports_are_opened_as_the_coordinator_says(store: Store):
+    store.deploy(cluster(worker_config="a: 1", worker_ports=[8080, 9095]))
+    assert {port.port for port in store.state.opened_ports} == {8080, 9095}
+    store.run(relations=[changed(store.relation, worker_ports=[8080])])
+    assert {port.port for port in store.state.opened_ports} == {8080}
+
+
+@pytest.mark.parametrize("gone", ["relation", "roles", "configuration"])
+def test_without_what_it_needs_a_worker_stops_and_forgets(
+    store: Store, client: Client, deeds: Deeds, gone: str
+):
+    offer = {"ca_cert": "CA", "s3_tls_ca_chain": "S3", "worker_labels": {"a": "b"}}
+    store.deploy(cluster(worker_config="a: 1", **offer))
+    deeds.calls.clear()
+    if gone == "relation":
+        store.run(store.ctx.on.relation_broken(store.relation))
+    elif gone == "roles":
+        store.run(config={})
+    else:
+        store.run(relations=[changed(store.relation, worker_config=None)])
+    assert store.services == {"store": "inactive"}
+    assert deeds()[0] == ("stop", "store")
+    assert store.file(CONFIG_FILE) is None
+    assert list(store.path(CONFIG_FILE).parent.iterdir()) == []
+    assert list(store.path("/usr/local/share/ca-certificates/ca.crt").parent.iterdir()) == []
+    metadata = pod_template(client, "m", "store").metadata
+    assert metadata
+    assert ("a" in (metadata.labels or {})) == (gone == "roles")
+    deeds.calls.clear()
+    store.run(relations=[] if gone == "relation" else store.state.relations)
+    assert deeds() == []
+
+
+def test_a_subclass_can_change_the_configuration(tmp_path: Path, deeds: Deeds):
+    class OneUnit(Worker):
+        @property
+        def _worker_config(self) -> dict[str, Any]:
+            config = super()._worker_config
+            config["unit"] = self._charm.unit.name
+            return config
+
+    class Charm(StoreCharm):
+        worker_type = OneUnit
+
+    store = Store(tmp_path, Charm)
+    store.deploy()
+    assert store.file(CONFIG_FILE) == "a: 1\nunit: store/0\n"
+    deeds.calls.clear()
+    store.run()
+    assert deeds() == []
+
+
+def test_a_subclass_can_say_when_it_is_ready(tmp_path: Path):
+    class Patient(Worker):
+        def is_ready(self) -> bool:
+            return super().is_ready() and "b" in self.cluster.get_worker_config()
+
+    class Charm(StoreCharm):
+        worker_type = Patient
+
+    store = Store(tmp_path, Charm)
+    store.deploy()
+    assert store.services == {}
+    store.run(relations=[changed(store.relation, worker_config="b: 1")])
+    assert store.services == {"store": "active"}
+
+
+def test_services_find_the_models_proxies(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("JUJU_CHARM_HTTP_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("JUJU_CHARM_NO_PROXY", "localhost")
+    store.deploy()
+    environment = store.container.plan.services["store"].environment
+    assert environment["http_proxy"] == environment["HTTP_PROXY"] == "http://proxy:3128"
+    assert environment["no_proxy"] == environment["NO_PROXY"] == "localhost"
+    assert "https_proxy" not in environment
+
+
+def test_juju_is_told_the_version_of_the_workload(store: Store):
+    store.deploy()
+    assert store.state.workload_version == ""
+    store.run(store.ctx.on.pebble_ready(store.container))
+    assert store.state.workload_version == "1.2.3"
+
+
+def test_a_workload_that_does_not_say_its_version_is_none_the_worse(store: Store):
+    store.deploy(containers=[store.workload(execs=set())])
+    store.run(store.ctx.on.pebble_ready(store.container))
+    assert store.state.workload_version == ""
+    assert isinstance(store.status, ops.ActiveStatus)
+
+
+def test_a_charm_can_restart_and_stop_its_services(store: Store, deeds: Deeds):
+    store.deploy()
+    with store.ctx(store.ctx.on.update_status(), store.state) as manager:
+        worker = manager.charm.worker
+        deeds.calls.clear()
+        assert worker.restart() is True
+        assert deeds() == [("restart", "store")]
+        worker.stop()
+        assert not worker._container.get_service("store").is_running()
+        assert worker.running_version() == "1.2.3"
+
+
+def test_services_are_not_restarted_without_a_configuration(store: Store, deeds: Deeds):
+    with store.ctx(store.ctx.on.update_status(), store.deploy(cluster())) as manager:
+        assert manager.charm.worker.restart() is False
+        assert deeds("restart") == []
+
+
+def test_every_event_ends_in_the_same(store: Store):
+    store.deploy(containers=[store.workload(can_connect=False)])
+    assert store.services == {}
+    up = store.workload()
+    store.run(store.ctx.on.pebble_ready(up), containers=[up])
+    assert store.services == {"store": "active"}
+    assert isinstance(store.status, ops.ActiveStatus)
+
+
+def test_requests_and_limits_are_set(store: Store, client: Client):
+    store.deploy(config={"role-api": True, "memory_limit": "1Gi"})
+    spec = pod_template(client, "m", "store").spec
+    assert spec
+    [resources] = [container.resources for container in spec.containers if container.name == "store"]
+    assert resources
+    assert resources.requests == {"cpu": "50m", "memory": "100Mi"}
+    assert resources.limits == {"memory": "1Gi"}

@@ -1,0 +1,272 @@
+"""What a worker's status says, and so what its operator is to do."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import ops
+import pytest
+from ops import testing
+
+from coordinated_workers.worker import Worker, WorkerError
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.worker.conftest import Store, changed, cluster
+from tests.scenario.worker.store_charm import META, StoreCharm
+
+SPAWNED = "2025-01-02T03:04:05Z"
+
+
+class Workload(http.server.BaseHTTPRequestHandler):
+    """Answers whatever `answer` says."""
+
+    answer: tuple[int, str] = (200, "ready\n")
+
+    def do_GET(self):
+        code, text = self.answer
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def workload() -> Iterator[type[Workload]]:
+    handler = type("OneWorkload", (Workload,), {})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        handler.url = f"http://127.0.0.1:{server.server_port}/ready"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield handler
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def checked(workload: type[Workload], tmp_path: Path) -> Store:
+    """The application with a workload that can be asked."""
+    return Store(tmp_path, type("Checked", (StoreCharm,), {"readiness_check_endpoint": workload.url}))
+
+
+@pytest.mark.parametrize("leader", [True, False])
+def test_a_worker_with_all_it_needs_is_active_with_its_roles(store: Store, leader: bool):
+    store.deploy(leader=leader, config={"role-disk": True, "role-api": True})
+    assert store.status == ops.ActiveStatus("ready: api, disk")
+    store.run(config={"role-all": True})
+    assert store.status == ops.ActiveStatus("ready: all roles")
+
+
+@pytest.mark.parametrize("leader", [True, False])
+def test_without_a_coordinator_it_is_blocked(store: Store, leader: bool):
+    store.deploy(leader=leader, relations=[])
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "store:store-cluster" in store.status.message
+
+
+def test_with_two_coordinators_it_is_blocked_and_obeys_the_first(store: Store):
+    relations = [cluster(worker_config="a: 1"), cluster(worker_config="a: 2")]
+    store.deploy(relations=relations)
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "2 coordinators" in store.status.message
+    assert store.file("/etc/worker/config.yaml") == "a: 1"
+
+
+def test_without_a_role_it_is_blocked_and_says_how_to_give_it_one(store: Store):
+    store.deploy(config={})
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "juju config store role-all=true" in store.status.message
+
+
+def test_without_a_configuration_it_waits(store: Store):
+    store.deploy(cluster())
+    assert isinstance(store.status, ops.WaitingStatus)
+    assert "configuration" in store.status.message
+
+
+def test_without_its_container_it_waits(store: Store):
+    store.deploy(containers=[store.workload(can_connect=False)])
+    assert isinstance(store.status, ops.WaitingStatus)
+    assert "container store" in store.status.message
+
+
+def test_with_a_coordinator_that_can_not_be_understood_it_is_blocked_and_runs_on(store: Store):
+    store.deploy()
+    store.run(relations=[changed(store.relation, worker_config=["a"])])
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "worker_config" in store.status.message
+    assert store.file("/etc/worker/config.yaml") == "a: 1"
+    assert store.services == {"store": "active"}
+
+
+def test_what_is_left_out_of_an_offer_is_named(store: Store):
+    relation = cluster(worker_config="a: 1", worker_labels={"ok": "yes", "not ok": "no"})
+    store.deploy(relation)
+    assert isinstance(store.status, ops.ActiveStatus)
+    assert "worker_labels['not ok']" in store.status.message
+
+
+def test_a_private_key_that_can_not_be_read_is_waited_for(store: Store):
+    offer = {"ca_cert": "CA", "server_cert": "CERT", "privkey_secret_id": "secret:d4v5c6b7n8m9a1s2d3f4"}
+    store.deploy(cluster(worker_config="a: 1", **offer))
+    assert isinstance(store.status, ops.WaitingStatus)
+    assert "private key" in store.status.message
+    assert store.file("/etc/worker/server.cert") is None
+    assert store.services == {}
+
+
+def test_a_secret_without_a_private_key_is_waited_for(store: Store):
+    secret = testing.Secret({"something": "else"})
+    relation = cluster(worker_config="a: 1", privkey_secret_id=secret.id)
+    store.deploy(relation, secrets=[secret])
+    assert isinstance(store.status, ops.WaitingStatus)
+    assert "private key" in store.status.message
+
+
+def test_a_charm_that_fails_to_say_what_to_run_is_blocked(tmp_path: Path):
+    class Failing(StoreCharm):
+        def layer(self, worker: Worker) -> ops.pebble.Layer:
+            raise KeyError("of the charm")
+
+    store = Store(tmp_path, Failing)
+    store.deploy()
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "juju debug-log" in store.status.message
+    assert store.file("/etc/worker/config.yaml") is None
+
+
+def test_a_service_that_does_not_start_is_waited_for_and_tried_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    tries: list[tuple[str, ...]] = []
+
+    def fail(container: ops.Container, *names: str) -> None:
+        tries.append(names)
+        text = 'cannot perform the following tasks:\n- Start service "store" (exited quickly with code 1)'
+        change = {"id": "1", "kind": "start", "summary": "", "status": "Error", "ready": True, "tasks": []}
+        raise ops.pebble.ChangeError(text, ops.pebble.Change.from_dict({**change, "spawn-time": SPAWNED}))
+
+    with monkeypatch.context() as patched:
+        for verb in ("start", "restart"):
+            patched.setattr(ops.Container, verb, fail)
+        store.deploy()
+        assert isinstance(store.status, ops.WaitingStatus)
+        assert "exited quickly with code 1" in store.status.message
+        store.run()
+        assert len(tries) == 2
+    store.run()
+    assert isinstance(store.status, ops.ActiveStatus)
+
+
+def test_a_container_that_goes_away_in_the_middle_is_waited_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ops.pebble.ConnectionError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ops.Container, "push", fail)
+        store.deploy()
+    assert isinstance(store.status, ops.WaitingStatus)
+    assert "container store" in store.status.message
+    store.run()
+    assert isinstance(store.status, ops.ActiveStatus)
+
+
+def test_a_workload_that_says_so_is_ready(checked: Store, workload: type[Workload]):
+    checked.deploy()
+    assert isinstance(checked.status, ops.ActiveStatus)
+    check = checked.container.plan.checks["ready"]
+    assert check.http == {"url": workload.url}
+    assert check.threshold == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((200, "Starting: 1\nRunning: 16"), "starting: Starting: 1"),
+        ((503, "Ingester not ready"), "starting: it answers 503 Ingester not ready"),
+        ((500, ""), "down: it answers 500"),
+        ((404, "what?"), "down: it answers 404 what?"),
+    ],
+)
+def test_a_workload_that_is_not_ready_is_waited_for(
+    checked: Store, workload: type[Workload], answer: tuple[int, str], words: str
+):
+    workload.answer = answer
+    checked.deploy()
+    assert checked.status == ops.WaitingStatus(words)
+
+
+def test_a_workload_that_does_not_answer_is_waited_for(tmp_path: Path):
+    nobody = type("Nobody", (StoreCharm,), {"readiness_check_endpoint": "http://127.0.0.1:9/ready"})
+    store = Store(tmp_path, nobody)
+    store.deploy()
+    assert isinstance(store.status, ops.WaitingStatus)
+    assert store.status.message.startswith("down: no answer from http://127.0.0.1:9/ready")
+
+
+def test_a_check_that_recovers_makes_the_worker_active_again(checked: Store, workload: type[Workload]):
+    checked.deploy()
+    workload.answer = (503, "busy")
+    info = testing.CheckInfo("ready", failures=3, status=ops.pebble.CheckStatus.DOWN)
+    failing = checked.workload(
+        layers=checked.container.layers,
+        service_statuses=checked.container.service_statuses,
+        check_infos={info},
+    )
+    checked.run(checked.ctx.on.pebble_check_failed(failing, info), containers=[failing])
+    assert isinstance(checked.status, ops.WaitingStatus)
+    workload.answer = (200, "ready")
+    failing = checked.container
+    checked.run(checked.ctx.on.pebble_check_recovered(failing, info))
+    assert isinstance(checked.status, ops.ActiveStatus)
+
+
+def test_a_limit_that_is_none_blocks_but_the_worker_runs(store: Store):
+    store.deploy(config={"role-api": True, "cpu_limit": "plenty"})
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "cpu_limit" in store.status.message
+    assert store.services == {"store": "active"}
+
+
+def test_a_charm_that_is_not_trusted_is_told_so(store: Store, kubernetes: KubernetesServer):
+    kubernetes.access.deny(users=["store"])
+    relation = cluster(worker_config="a: 1", worker_labels={"a": "b"})
+    store.deploy(relation)
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "juju trust store --scope=cluster" in store.status.message
+    assert store.services == {"store": "active"}
+
+
+def test_a_charm_without_role_options_is_an_error_of_the_charm():
+    ctx = testing.Context(StoreCharm, META, config={"options": {"role": {"type": "boolean"}}})
+    with pytest.raises(testing.errors.UncaughtCharmError) as raised:
+        ctx.run(ctx.on.install(), testing.State())
+    assert isinstance(raised.value.__cause__, WorkerError)
+
+
+def test_role_options_need_no_default():
+    options = {"options": {"role-api": {"type": "boolean"}, "cpu_limit": {"type": "string"}}}
+    ctx = testing.Context(StoreCharm, META, config=options, app_name="store")
+    status = ctx.run(ctx.on.install(), testing.State(containers=[testing.Container("store")])).unit_status
+    assert "no role" in status.message or "no coordinator" in status.message
+
+
+def test_requests_need_a_container_to_be_for():
+    class Nameless(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            Worker(
+                self,
+                name="store",
+                pebble_layer=lambda _: ops.pebble.Layer(),
+                endpoints={"cluster": "store-cluster"},
+                resources_requests=lambda _: {"cpu": "50m"},
+            )
+
+    ctx = testing.Context(Nameless, META, config={"options": {"role-all": {"type": "boolean"}}})
+    with pytest.raises(testing.errors.UncaughtCharmError) as raised:
+        ctx.run(ctx.on.install(), testing.State())
+    assert isinstance(raised.value.__cause__, ValueError)

@@ -1,0 +1,308 @@
+"""The coordinator's side of the cluster relation."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ops
+import pytest
+from ops import testing
+from scenario import mocking
+
+from coordinated_workers.interfaces.cluster import ClusterProvider
+
+META = {"name": "kv", "provides": {"kv-cluster": {"interface": "kv_cluster"}}}
+ROLES = {"all", "api", "store", "cache"}
+META_ROLES = {"all": {"api", "store"}}
+CONFIG = {"worker_config": "a: 1"}
+EVERYTHING: dict[str, Any] = {
+    "worker_config": "a: 1",
+    "ca_cert": "CA",
+    "server_cert": "CERT",
+    "s3_tls_ca_chain": "CHAIN",
+    "privkey_secret_id": "secret:1",
+    "loki_endpoints": {"loki/0": "http://loki:3100/loki/api/v1/push"},
+    "charm_tracing_receivers": {"otlp_http": "http://tempo:4318"},
+    "workload_tracing_receivers": {"otlp_grpc": "tempo:4317"},
+    "remote_write_endpoints": [{"url": "http://prometheus:9090/api/v1/write"}],
+    "worker_labels": {"app.kubernetes.io/part-of": "kv"},
+}
+
+
+class Coordinator(ops.CharmBase):
+    worker_ports: Callable[[str], Sequence[int]] | None = None
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        ports = self.worker_ports
+        self.cluster = ClusterProvider(
+            self, frozenset(ROLES), META_ROLES, endpoint="kv-cluster", worker_ports=ports
+        )
+        self.changes = 0
+        framework.observe(self.cluster.on.changed, self._on_cluster_changed)
+
+    def _on_cluster_changed(self, _: ops.EventBase):
+        self.changes += 1
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What Juju is told to set, one mapping a call."""
+    calls: list[dict[str, str]] = []
+
+    def relation_set(self: object, relation_id: int, data: Mapping[str, str], *args: Any, **kwargs: Any):
+        calls.append(dict(data))
+
+    monkeypatch.setattr(mocking._MockModelBackend, "relation_set", relation_set)
+    return calls
+
+
+def unit(app: str, number: int, **changed: str) -> dict[str, str]:
+    topology = {"application": app, "unit": f"{app}/{number}", "charm_name": "kv-worker", "model": "m"}
+    return {
+        "juju_topology": json.dumps(topology),
+        "address": json.dumps(f"{app}-{number}.{app}-endpoints.m.svc.cluster.local"),
+        "egress-subnets": "10.0.0.1/32",
+        **changed,
+    }
+
+
+def workers(app: str, role: str | None, *units: dict[str, str], **local: Any) -> testing.Relation:
+    return testing.Relation(
+        "kv-cluster",
+        remote_app_name=app,
+        remote_app_data={"role": json.dumps(role), "to-come": "{"} if role is not None else {},
+        remote_units_data=dict(enumerate(units or [unit(app, 0)])),
+        local_app_data={key: json.dumps(value) for key, value in local.items()},
+    )
+
+
+def ask(
+    question: Callable[[ClusterProvider], Any],
+    *relations: testing.Relation,
+    charm: type[Coordinator] = Coordinator,
+    leader: bool = True,
+    secrets: Sequence[testing.Secret] = (),
+) -> tuple[Any, testing.State]:
+    ctx = testing.Context(charm, META)
+    state = testing.State(leader=leader, relations=relations, secrets=secrets)
+    with ctx(ctx.on.update_status(), state) as manager:
+        answer = question(manager.charm.cluster)
+        return answer, manager.run()
+
+
+def answer(question: Callable[[ClusterProvider], Any], *relations: testing.Relation) -> Any:
+    return ask(question, *relations)[0]
+
+
+def published(state: testing.State, relation: testing.Relation) -> dict[str, Any]:
+    found = state.get_relation(relation.id)
+    return {key: json.loads(value) for key, value in found.local_app_data.items()}
+
+
+def test_addresses_are_gathered_by_role():
+    addresses = answer(
+        ClusterProvider.gather_addresses_by_role,
+        workers("a", "api", unit("a", 0), unit("a", 1)),
+        workers("b", "store,api"),
+    )
+    host = "{0}-{1}.{0}-endpoints.m.svc.cluster.local".format
+    assert addresses == {"api": {host("a", 0), host("a", 1), host("b", 0)}, "store": {host("b", 0)}}
+    assert addresses["cache"] == set()
+
+
+def test_a_meta_role_counts_as_each_of_its_roles():
+    relation = workers("a", "all")
+    assert answer(ClusterProvider.gather_roles, relation) == {"api": 1, "store": 1}
+    assert set(answer(ClusterProvider.gather_addresses_by_role, relation)) == {"api", "store"}
+
+
+def test_all_addresses_are_gathered_once_and_sorted():
+    addresses = answer(
+        ClusterProvider.gather_addresses, workers("b", "all", unit("b", 1), unit("b", 0)), workers("a", "api")
+    )
+    assert [address.partition(".")[0] for address in addresses] == ["a-0", "b-0", "b-1"]
+
+
+def test_units_are_counted_by_role():
+    roles = answer(
+        ClusterProvider.gather_roles,
+        workers("a", "api", unit("a", 0), unit("a", 1)),
+        workers("b", "store,api"),
+    )
+    assert roles == {"api": 3, "store": 1}
+
+
+def test_a_unit_that_has_yet_to_publish_has_its_role_but_no_address():
+    relation = workers("a", "api", unit("a", 0), {"egress-subnets": "10.0.0.1/32"})
+    assert answer(ClusterProvider.gather_roles, relation) == {"api": 2}
+    assert len(answer(ClusterProvider.gather_addresses, relation)) == 1
+    assert answer(ClusterProvider.refused, relation) == {}
+
+
+def test_topology_is_gathered_in_the_order_of_units():
+    relation = workers("a", None, *(unit("a", number) for number in range(12)))
+    topology = answer(ClusterProvider.gather_topology, relation)
+    assert [one["unit"] for one in topology] == [f"a/{number}" for number in range(12)]
+    assert topology[0] == {
+        "address": "a-0.a-endpoints.m.svc.cluster.local",
+        "application": "a",
+        "unit": "a/0",
+        "charm_name": "kv-worker",
+    }
+
+
+def test_the_address_of_a_role_stays_the_same():
+    relation = workers("a", "api", unit("a", 2), unit("a", 1))
+    assert answer(lambda cluster: cluster.get_address_from_role("api"), relation).startswith("a-1.")
+    assert answer(lambda cluster: cluster.get_address_from_role("store"), relation) is None
+
+
+def test_there_are_workers_as_soon_as_there_is_a_relation():
+    assert answer(lambda cluster: cluster.has_workers, workers("a", None)) is True
+    assert answer(lambda cluster: cluster.has_workers) is False
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("address", '"a b"'),
+        ("address", '"a;return 200"'),
+        ("address", '""'),
+        ("address", "not json"),
+        ("address", "1"),
+        ("address", '"\\ud800"'),
+        ("address", "[" * 10_000),
+        ("juju_topology", "null"),
+        ("juju_topology", '{"application": "a", "unit": "a/0"}'),
+        ("juju_topology", '{"application": "a*", "unit": "a/0", "charm_name": "c"}'),
+        ("juju_topology", '{"application": "a", "unit": "a/../b", "charm_name": "c"}'),
+        ("juju_topology", '{"application": "a", "unit": "a/0\\n", "charm_name": "c"}'),
+    ],
+)
+def test_a_unit_that_can_not_be_understood_is_left_out_and_named(key: str, text: str):
+    relation = workers("a", "api", unit("a", 0), unit("a", 1, **{key: text}))
+    other = workers("b", "store")
+    assert answer(ClusterProvider.gather_roles, relation, other) == {"api": 1, "store": 1}
+    assert len(answer(ClusterProvider.gather_addresses, relation, other)) == 2
+    assert len(answer(ClusterProvider.gather_topology, relation, other)) == 2
+    [(name, reason)] = answer(ClusterProvider.refused, relation, other).items()
+    assert name == "a/1"
+    assert reason.startswith(key)
+    assert len(reason) < 300
+
+
+@pytest.mark.parametrize("address", ["10.1.2.3", "fd00::1", "a-0", "A.example.com", "a_b.c"])
+def test_every_kind_of_address_is_taken(address: str):
+    relation = workers("a", "api", unit("a", 0, address=json.dumps(address)))
+    assert answer(ClusterProvider.gather_addresses, relation) == (address,)
+
+
+def test_an_application_whose_role_can_not_be_understood_is_left_out_and_named():
+    bad = workers("bad", "api")
+    bad.remote_app_data["role"] = "api"
+    good = workers("good", "store")
+    assert answer(ClusterProvider.gather_roles, bad, good) == {"store": 1}
+    assert answer(ClusterProvider.refused, bad, good) == {"bad": "role: not JSON"}
+    _, state = ask(lambda cluster: cluster.publish_data(**CONFIG), bad, good)
+    assert published(state, bad) == {}
+    assert published(state, good) == CONFIG
+
+
+def test_a_role_that_the_cluster_does_not_have_is_left_out_and_named():
+    relation = workers("a", "api, dance,")
+    assert answer(ClusterProvider.gather_roles, relation) == {"api": 1}
+    assert "dance" in answer(ClusterProvider.refused, relation)["a"]
+
+
+@pytest.mark.parametrize("role", ["", ","])
+def test_an_application_that_has_taken_its_roles_back_has_none(role: str):
+    relation = workers("a", role)
+    assert answer(ClusterProvider.gather_roles, relation) == {}
+    assert answer(ClusterProvider.refused, relation) == {}
+    assert len(answer(ClusterProvider.gather_topology, relation)) == 1
+
+
+def test_everything_is_published_to_each_application_that_has_a_role():
+    first, second, roleless = workers("a", "api"), workers("b", "store"), workers("c", None)
+    _, state = ask(lambda cluster: cluster.publish_data(**EVERYTHING), first, second, roleless)
+    assert published(state, first) == published(state, second) == EVERYTHING
+    assert published(state, roleless) == {}
+
+
+def test_what_is_not_offered_any_more_is_taken_out():
+    relation = workers("a", "api", **EVERYTHING)
+    _, state = ask(lambda cluster: cluster.publish_data(**CONFIG), relation)
+    assert published(state, relation) == CONFIG
+
+
+def test_no_key_is_written_whose_value_did_not_change(written: list[dict[str, str]]):
+    relations = [workers("a", "api", **EVERYTHING), workers("b", "store", **EVERYTHING)]
+    reordered = dict(EVERYTHING, worker_labels=dict(reversed(EVERYTHING["worker_labels"].items())))
+    ask(lambda cluster: cluster.publish_data(**reordered), *relations)
+    assert written == []
+    ask(lambda cluster: cluster.publish_data(**{**EVERYTHING, "ca_cert": "CA2"}), *relations)
+    assert written == [{"ca_cert": '"CA2"'}] * 2
+
+
+def test_only_the_leader_publishes():
+    relation = workers("a", "api")
+    _, state = ask(lambda cluster: cluster.publish_data(**CONFIG), relation, leader=False)
+    assert published(state, relation) == {}
+
+
+def test_each_application_is_told_the_ports_of_its_roles():
+    class WithPorts(Coordinator):
+        worker_ports = staticmethod(lambda role: {"api": [80, 9090], "store": [7070, 9090], "all": [1]}[role])
+
+    both, meta = workers("a", "api,store"), workers("b", "all")
+    _, state = ask(lambda cluster: cluster.publish_data(**CONFIG), both, meta, charm=WithPorts)
+    assert published(state, both)["worker_ports"] == [80, 7070, 9090]
+    assert published(state, meta)["worker_ports"] == [1]
+
+
+def test_the_private_key_is_granted_to_every_application_and_its_id_returned():
+    secret = testing.Secret({"private-key": "K"}, label="tls", owner="app")
+    relations = [workers("a", "api"), workers("b", None)]
+    secret_id, state = ask(lambda cluster: cluster.grant_privkey("tls"), *relations, secrets=[secret])
+    assert secret_id == secret.id
+    grants = state.get_secret(id=secret.id).remote_grants
+    assert {relation.id for relation in relations} == set(grants)
+
+
+def test_the_private_key_is_not_granted_again(monkeypatch: pytest.MonkeyPatch):
+    granted: list[int] = []
+    monkeypatch.setattr(ops.Secret, "grant", lambda self, relation: granted.append(relation.id))
+    secret = testing.Secret({"private-key": "K"}, label="tls", owner="app")
+    told, untold = workers("a", "api", **CONFIG, privkey_secret_id=secret.id), workers("b", "api")
+    ask(lambda cluster: cluster.grant_privkey("tls"), told, untold, secrets=[secret])
+    assert granted == [untold.id]
+
+
+def test_there_is_no_private_key_to_grant_before_it_exists_or_without_being_the_leader():
+    relation = workers("a", "api")
+    assert ask(lambda cluster: cluster.grant_privkey("tls"), relation)[0] is None
+    secret = testing.Secret({"private-key": "K"}, label="tls", owner="app")
+    granted, state = ask(
+        lambda cluster: cluster.grant_privkey("tls"), relation, secrets=[secret], leader=False
+    )
+    assert granted is None
+    assert state.get_secret(id=secret.id).remote_grants == {}
+
+
+@pytest.mark.parametrize("event", ["created", "joined", "changed", "departed", "broken"])
+def test_every_event_of_the_relation_is_a_change(event: str):
+    ctx = testing.Context(Coordinator, META)
+    relation = workers("a", "api")
+    with ctx(getattr(ctx.on, f"relation_{event}")(relation), testing.State(relations=[relation])) as manager:
+        manager.run()
+        assert manager.charm.changes == 1
+
+
+def test_a_relation_that_is_going_counts_no_more():
+    ctx = testing.Context(Coordinator, META)
+    relation = workers("a", "api")
+    with ctx(ctx.on.relation_broken(relation), testing.State(relations=[relation])) as manager:
+        assert manager.charm.cluster.has_workers is False
+        assert manager.charm.cluster.gather_topology() == []
+        manager.run()
