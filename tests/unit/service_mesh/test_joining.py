@@ -8,7 +8,7 @@ import ops
 import pytest
 from lightkube import Client, KubeConfig
 from lightkube.models.apps_v1 import StatefulSetSpec
-from lightkube.models.core_v1 import PodTemplateSpec, ServicePort, ServiceSpec
+from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec, ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
 from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import Namespace, Service
@@ -45,7 +45,8 @@ def client(server: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     client = Client(KubeConfig.from_file(kubeconfig), namespace="m", field_manager="test")
     client.create(Namespace(metadata=ObjectMeta(name="m")))
-    template = PodTemplateSpec(metadata=ObjectMeta(labels=dict(JUJU)))
+    pod = PodSpec(containers=[Container(name="charm", image="charm-base:24.04")])
+    template = PodTemplateSpec(metadata=ObjectMeta(labels=dict(JUJU)), spec=pod)
     spec = StatefulSetSpec(selector=LabelSelector(matchLabels=JUJU), serviceName="web", template=template)
     client.create(StatefulSet(metadata=ObjectMeta(name="web"), spec=spec))
     metadata = ObjectMeta(name="web", labels=dict(JUJU))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lightkube import ApiError, Client, KubeConfig
 from lightkube.models.apps_v1 import StatefulSetSpec
-from lightkube.models.core_v1 import PodTemplateSpec, ServicePort, ServiceSpec
+from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec, ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
 from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
@@ -34,7 +34,8 @@ def client(server: KubernetesServer, tmp_path: Path) -> Iterator[Client]:
     server.write_kubeconfig(kubeconfig)
     client = Client(KubeConfig.from_file(kubeconfig), namespace="m", field_manager="web")
     client.create(Namespace(metadata=ObjectMeta(name="m")))
-    template = PodTemplateSpec(metadata=ObjectMeta(labels=dict(JUJU)))
+    pod = PodSpec(containers=[Container(name="charm", image="charm-base:24.04")])
+    template = PodTemplateSpec(metadata=ObjectMeta(labels=dict(JUJU)), spec=pod)
     spec = StatefulSetSpec(selector=LabelSelector(matchLabels=JUJU), serviceName="web", template=template)
     client.create(StatefulSet(metadata=ObjectMeta(name="web"), spec=spec))
     ports = [ServicePort(port=80)]
