@@ -100,9 +100,7 @@ class KubernetesServer:
     def __enter__(self) -> KubernetesServer:
         import uvicorn
 
-        config = uvicorn.Config(
-            self._api.app, log_config=None, log_level="critical", lifespan="off", ws="none"
-        )
+        config = uvicorn.Config(self._api.app, log_config=None, log_level="error", lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="kubernetes", daemon=True

@@ -167,24 +167,34 @@ _STATEFUL_SET_MUTABLE = (
     *("persistentVolumeClaimRetentionPolicy", "minReadySeconds"),
 )
 
+_IMMUTABLE: Mapping[str, Mapping[str, str]] = {
+    "ClusterRoleBinding": {"roleRef": "cannot change roleRef"},
+    "Deployment": {"spec.selector": "field is immutable"},
+    "GatewayClass": {"spec.controllerName": "Value is immutable"},
+    "RoleBinding": {"roleRef": "cannot change roleRef"},
+}
+
 
 def _change_problems(kind: Kind, old: Object, new: Object) -> Iterator[Cause]:
     if kind.name == "StatefulSet":
-        before = {name: value for name, value in old["spec"].items() if name not in _STATEFUL_SET_MUTABLE}
-        after = {name: value for name, value in new["spec"].items() if name not in _STATEFUL_SET_MUTABLE}
+        before, after = (
+            {
+                name: value
+                for name, value in mapping(obj.get("spec")).items()
+                if name not in _STATEFUL_SET_MUTABLE
+            }
+            for obj in (old, new)
+        )
         if before != after:
             *most, last = (f"'{name}'" for name in _STATEFUL_SET_MUTABLE)
             fields = f"{', '.join(most)} and {last}"
             why = f"updates to statefulset spec for fields other than {fields} are forbidden"
             yield forbidden_change("spec", why)
-    elif kind.name == "Deployment" and old["spec"]["selector"] != new["spec"]["selector"]:
-        yield invalid_value("spec.selector", new["spec"]["selector"], "field is immutable")
-    elif kind.name.endswith("RoleBinding") and old["roleRef"] != new["roleRef"]:
-        yield invalid_value("roleRef", new["roleRef"], "cannot change roleRef")
     elif kind.name == "Service":
-        address = old["spec"].get("clusterIP")
-        if address and new["spec"].get("clusterIP") != address:
-            changed = [new["spec"].get("clusterIP")]
-            yield invalid_value("spec.clusterIPs[0]", changed, "may not change once set")
-    elif kind.name == "GatewayClass" and old["spec"]["controllerName"] != new["spec"]["controllerName"]:
-        yield invalid_value("spec.controllerName", "string", "Value is immutable")
+        address, wanted = _field(old, "spec", "clusterIP"), _field(new, "spec", "clusterIP")
+        if address and wanted != address:
+            yield invalid_value("spec.clusterIPs[0]", [wanted], "may not change once set")
+    for path, why in _IMMUTABLE.get(kind.name, {}).items():
+        wanted = _field(new, *path.split("."))
+        if _field(old, *path.split(".")) != wanted:
+            yield invalid_value(path, "string" if kind.custom else wanted, why)

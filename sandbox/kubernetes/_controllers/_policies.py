@@ -43,7 +43,7 @@ class PolicyStatusController(Controller):
                 names.discard(metadata["name"])
             else:
                 names.add(metadata["name"])
-                if change.old is None or change.old["spec"] != change.new["spec"]:
+                if change.old is None or change.old.get("spec") != change.new.get("spec"):
                     self._judge(change.new)
         elif change.kind is SERVICE and _came_or_changed_labels(change):
             self._judge_namespace(metadata["namespace"])
