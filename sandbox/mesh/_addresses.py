@@ -1,0 +1,60 @@
+"""Loopback addresses of one sandbox."""
+
+import errno
+import ipaddress
+import random
+import socket
+from collections.abc import Hashable
+
+_MARKER_PORT = 15000
+
+
+class NoAddressesError(Exception):
+    """This machine has no loopback addresses to give."""
+
+
+class Addresses:
+    """A network 127.x.0.0/16 that no other sandbox uses, until it is closed.
+
+    Raises:
+        NoAddressesError: if there is none; the message says what to do.
+    """
+
+    def __init__(self) -> None:
+        self._marker, self._network = _claim()
+        self._given: dict[Hashable, str] = {}
+
+    def of(self, holder: Hashable) -> str:
+        """The address of something, the same each time it is asked for."""
+        if holder not in self._given:
+            self._given[holder] = str(self._network[len(self._given) + 2])
+        return self._given[holder]
+
+    @property
+    def host(self) -> str:
+        """The address for what belongs to the sandbox itself."""
+        return str(self._network[1])
+
+    def close(self) -> None:
+        """Let another sandbox have the network."""
+        self._marker.close()
+
+
+def _claim() -> tuple[socket.socket, ipaddress.IPv4Network]:
+    second_bytes = list(range(16, 240))
+    random.shuffle(second_bytes)
+    for second in second_bytes:
+        network = ipaddress.IPv4Network(f"127.{second}.0.0/16")
+        marker = socket.socket()
+        try:
+            marker.bind((str(network[1]), _MARKER_PORT))
+        except OSError as error:
+            marker.close()
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise NoAddressesError(
+                    f"this machine does not answer on {network[1]}: only 127.0.0.1 is set up. "
+                    "On Linux all of 127.0.0.0/8 is; elsewhere run this in a Linux virtual machine."
+                ) from None
+            continue
+        return marker, network
+    raise NoAddressesError("all loopback networks 127.16 to 127.239 are taken: end other sandboxes")

@@ -1,0 +1,200 @@
+"""Which AuthorizationPolicies are enforced where, and what they mean to Envoy.
+
+The rules are those of Istio's ambient mode: ztunnel, at each pod, enforces policies by selector, and knows
+identities and ports; a waypoint enforces policies that name it or the Service, and knows HTTP too.
+https://istio.io/latest/docs/reference/config/security/authorization-policy/
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from ._state import ROOT_NAMESPACE, TRUST_DOMAIN, Account, Json, Pod, Policy, Service, Waypoint
+
+_ANY: Json = {"any": True}
+_HTTP_ONLY = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
+_UNKNOWN_TO_US = ("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks", "requestPrincipals")
+
+
+def at_pod(policies: Iterable[Policy], pod: Pod) -> list[Policy]:
+    """The policies that ztunnel enforces at a pod."""
+    return [
+        policy
+        for policy in policies
+        if not _target_refs(policy)
+        and policy.namespace in (pod.namespace, ROOT_NAMESPACE)
+        and _match_labels(policy).items() <= pod.labels.items()
+    ]
+
+
+def at_waypoint(policies: Iterable[Policy], service: Service, waypoint: Waypoint) -> list[Policy]:
+    """The policies that a waypoint enforces on traffic for a Service."""
+    wanted = (
+        ("Service", service.namespace, service.name),
+        ("Gateway", waypoint.namespace, waypoint.name),
+        ("GatewayClass", ROOT_NAMESPACE, "istio-waypoint"),
+    )
+    return [
+        policy
+        for policy in policies
+        for ref in _target_refs(policy)
+        if (ref.get("kind"), policy.namespace, ref.get("name")) in wanted
+    ]
+
+
+def tcp_rbac(policies: Sequence[Policy], port: int, waypoint_accounts: Iterable[Account] = ()) -> list[Json]:
+    """Envoy's RBAC configurations for connections to a port of a pod; none if the pod is open.
+
+    Args:
+        policies: those that are enforced at the pod.
+        port: the port that is connected to.
+        waypoint_accounts: the waypoints of the pod, which istiod lets through to a pod that is closed.
+    """
+    found = _rbac(policies, port, http=False)
+    if found and found[-1]["action"] == "ALLOW":
+        for account in waypoint_accounts:
+            name = f"istio_allow_waypoint_{account.namespace}_{account.name}"
+            found[-1]["policies"][name] = {
+                "permissions": [_ANY],
+                "principals": [_principal(account.principal)],
+            }
+    return found
+
+
+def http_rbac(policies: Sequence[Policy], port: int) -> list[Json]:
+    """Envoy's RBAC configurations for requests to a port of a Service; none if the Service is open."""
+    return _rbac(policies, port, http=True)
+
+
+def _rbac(policies: Sequence[Policy], port: int, *, http: bool) -> list[Json]:
+    """What denies comes first; if anything allows, then what nothing allows is refused."""
+    found: list[Json] = []
+    for action in ("DENY", "ALLOW"):
+        chosen = [policy for policy in policies if policy.spec.get("action", "ALLOW") == action]
+        rules = {
+            f"{policy.namespace}/{policy.name}/{number}": compiled
+            for policy in chosen
+            for number, rule in enumerate(_sections(policy.spec, "rules"))
+            if (compiled := _rule(rule, port, http=http, allow=action == "ALLOW"))
+        }
+        if rules or (chosen and action == "ALLOW"):
+            found.append({"action": action, "policies": rules})
+    return found
+
+
+def _rule(rule: Json, port: int, *, http: bool, allow: bool) -> Json | None:
+    """One rule; None if it can't match on this port."""
+    if rule.get("when"):
+        return None if allow else {"permissions": [_ANY], "principals": [_ANY]}
+    sources = [_section(each, "source") for each in _sections(rule, "from")]
+    operations = [_section(each, "operation") for each in _sections(rule, "to")]
+    principals = [_source(source, allow=allow) for source in sources] or [_ANY]
+    permissions = [
+        compiled
+        for operation in operations or [Json()]
+        if (compiled := _operation(operation, port, http=http, allow=allow))
+    ]
+    return {"permissions": permissions, "principals": principals} if permissions else None
+
+
+def _source(source: Json, *, allow: bool) -> Json:
+    if allow and any(source.get(field) for field in _UNKNOWN_TO_US):
+        return {"not_id": {"any": True}}
+    namespaces = [_all_of_namespace(name) for name in _strings(source, "namespaces")]
+    not_namespaces = [_all_of_namespace(name) for name in _strings(source, "notNamespaces")]
+    ids = [
+        *_any_of(map(_principal, _strings(source, "principals")), "or_ids", "ids"),
+        *_any_of(map(_principal, namespaces), "or_ids", "ids"),
+        *({"not_id": _principal(name)} for name in _strings(source, "notPrincipals")),
+        *({"not_id": _principal(name)} for name in not_namespaces),
+    ]
+    return {"and_ids": {"ids": ids}} if ids else _ANY
+
+
+def _all_of_namespace(name: str) -> str:
+    return f"{TRUST_DOMAIN}/ns/{name}/sa/*"
+
+
+def _principal(name: str) -> Json:
+    """A principal, whose name in a certificate starts with `spiffe://`."""
+    if name.startswith("*"):
+        return {"authenticated": {"principal_name": _string(name)}}
+    return {"authenticated": {"principal_name": _string(f"spiffe://{name}")}}
+
+
+def _operation(operation: Json, port: int, *, http: bool, allow: bool) -> Json | None:
+    ports, not_ports = _strings(operation, "ports"), _strings(operation, "notPorts")
+    if (ports and str(port) not in ports) or str(port) in not_ports:
+        return None
+    if not http:
+        # Without HTTP such a rule can't be told to hold: it allows nothing, and denies without looking.
+        return None if allow and any(operation.get(field) for field in _HTTP_ONLY) else _ANY
+    rules = [
+        *_any_of(map(_host, _strings(operation, "hosts")), "or_rules", "rules"),
+        *_any_of(map(_method, _strings(operation, "methods")), "or_rules", "rules"),
+        *_any_of(map(_path, _strings(operation, "paths")), "or_rules", "rules"),
+        *({"not_rule": _host(host)} for host in _strings(operation, "notHosts")),
+        *({"not_rule": _method(method)} for method in _strings(operation, "notMethods")),
+        *({"not_rule": _path(path)} for path in _strings(operation, "notPaths")),
+    ]
+    return {"and_rules": {"rules": rules}} if rules else _ANY
+
+
+def _any_of(matchers: Iterable[Json], key: str, inner: str) -> list[Json]:
+    found = list(matchers)
+    return [{key: {inner: found}}] if found else []
+
+
+def _host(host: str) -> Json:
+    return {"header": {"name": ":authority", "string_match": _string(host, ignore_case=True)}}
+
+
+def _method(method: str) -> Json:
+    return {"header": {"name": ":method", "string_match": _string(method)}}
+
+
+def _path(path: str) -> Json:
+    if "{" in path:
+        template = re.sub(r"\{(\*\*?)\}", r"\1", path)
+        return {
+            "uri_template": {
+                "name": "uri-template",
+                "typed_config": {
+                    "@type": "type.googleapis.com/"
+                    "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig",
+                    "path_template": template,
+                },
+            }
+        }
+    return {"url_path": {"path": _string(path)}}
+
+
+def _string(pattern: str, *, ignore_case: bool = False) -> Json:
+    """Istio's strings: exact, or with `*` at one end, or `*` alone for anything that is there."""
+    case: Json = {"ignore_case": True} if ignore_case else {}
+    if pattern == "*":
+        return {"safe_regex": {"regex": ".+"}}
+    if pattern.endswith("*"):
+        return {"prefix": pattern[:-1], **case}
+    if pattern.startswith("*"):
+        return {"suffix": pattern[1:], **case}
+    return {"exact": pattern, **case}
+
+
+def _match_labels(policy: Policy) -> Mapping[str, str]:
+    return _section(_section(policy.spec, "selector"), "matchLabels")
+
+
+def _target_refs(policy: Policy) -> Sequence[Json]:
+    return [*_sections(policy.spec, "targetRefs"), *filter(None, [_section(policy.spec, "targetRef")])]
+
+
+def _section(where: Json, field: str) -> Json:
+    return where.get(field) or {}
+
+
+def _sections(where: Json, field: str) -> list[Json]:
+    return where.get(field) or []
+
+
+def _strings(where: Json, field: str) -> list[str]:
+    return where.get(field) or []

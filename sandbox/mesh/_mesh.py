@@ -1,0 +1,157 @@
+"""A mesh on this machine that enforces what is in Kubernetes."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from lightkube import Client
+from typing_extensions import Self
+
+from ._addresses import Addresses
+from ._envoy import Envoy, EnvoyError
+from ._identity import Authority, Identity
+from ._proxies import Destination, Places, node_proxy, waypoint_proxy
+from ._state import Account, Pod, Service, State, Waypoint, read
+
+_LOOKS_EVERY = 0.2
+_DOMAIN = "svc.cluster.local"
+
+
+class Mesh:
+    """Keeps real proxies at what Kubernetes says of pods, Services, waypoints and policies.
+
+    A context manager: the proxies start with it and end with it.
+
+    Args:
+        client: reads Kubernetes; nothing is written.
+        directory: an existing directory for keys, certificates and configurations.
+        addresses: where things can be on this machine.
+    """
+
+    def __init__(self, client: Client, directory: Path, addresses: Addresses):
+        self._client = client
+        self._directory = directory
+        self._addresses = addresses
+        self._listening: dict[tuple[str, str], frozenset[int]] = {}
+        authority = directory / "identities"
+        authority.mkdir()
+        self._authority = Authority(authority)
+        self._places = Places(
+            of_pod=self.address_of_pod,
+            inside=self.inside,
+            of_waypoint=lambda waypoint: self._addresses.of(waypoint),
+            captured=self._captured,
+            ports=lambda pod: self._listening.get((pod.namespace, pod.name), frozenset()),
+            identity=self._authority.identity,
+        )
+        self._proxies: dict[Waypoint | None, Envoy] = {}
+        self._state = State((), (), (), ())
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._watch = threading.Thread(target=self._keep_up, name="mesh", daemon=True)
+        self._error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.sync()
+        except BaseException:
+            self.close()
+            raise
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the proxies."""
+        self._end.set()
+        if self._watch.is_alive():
+            self._watch.join()
+        for proxy in self._proxies.values():
+            proxy.stop()
+        self._proxies.clear()
+
+    @property
+    def state(self) -> State:
+        """What Kubernetes said last."""
+        return self._state
+
+    def listen(self, namespace: str, pod: str, ports: frozenset[int]) -> None:
+        """Tell on which ports the processes of a pod listen, at the address `inside` it."""
+        self._listening[namespace, pod] = ports
+
+    def sync(self) -> None:
+        """Read Kubernetes, and tell the proxies what changed.
+
+        Raises:
+            EnvoyError: if a proxy did not start, or does not take its configuration.
+            lightkube.ApiError: if Kubernetes refuses.
+        """
+        with self._lock:
+            self._state = state = read(self._client)
+            waypoints: list[Waypoint | None] = [*state.waypoints]
+            for waypoint in [None, *waypoints]:
+                self._tell(waypoint, state)
+            for gone in self._proxies.keys() - {None, *waypoints}:
+                self._proxies.pop(gone).stop()
+
+    def check(self) -> None:
+        """Raise what went wrong while the mesh kept up with Kubernetes."""
+        if self._error:
+            raise self._error
+
+    def identity(self, account: Account) -> Identity:
+        """The identity of an account, with which a test can be who it likes."""
+        return self._authority.identity(account)
+
+    def inside(self, pod: Pod) -> str:
+        """The address at which the processes of a pod must listen."""
+        return self._addresses.of(("inside", pod.namespace, pod.name))
+
+    def address_of_pod(self, pod: Pod) -> str:
+        """The address at which a pod is found from outside the mesh."""
+        return self._addresses.of(("pod", pod.namespace, pod.name))
+
+    def names(self, account: Account) -> Mapping[str, list[str]]:
+        """What an account's processes must find under each name: host name → addresses."""
+        names: dict[str, list[str]] = {}
+        for service in self._state.services:
+            name = f"{service.name}.{service.namespace}.{_DOMAIN}"
+            if not service.headless:
+                names[name] = [self._captured(account, service)]
+                continue
+            names[name] = [self._captured(account, pod) for pod in service.pods]
+            for pod in service.pods:
+                names[f"{pod.name}.{name}"] = [self._captured(account, pod)]
+        return names
+
+    def _captured(self, account: Account, destination: Destination) -> str:
+        kind = "service" if isinstance(destination, Service) else "pod"
+        return self._addresses.of((account, kind, destination.namespace, destination.name))
+
+    def _tell(self, waypoint: Waypoint | None, state: State) -> None:
+        """Let one proxy have its configuration; None is the node proxy."""
+        proxy = self._proxies.get(waypoint)
+        if proxy is None:
+            name = f"waypoint-{waypoint.namespace}-{waypoint.name}" if waypoint else "node"
+            directory = self._directory / name
+            directory.mkdir(exist_ok=True)
+            proxy = Envoy(name, directory)
+        config = (
+            waypoint_proxy(state, waypoint, self._places) if waypoint else node_proxy(state, self._places)
+        )
+        changed = proxy.configure(config.listeners, config.clusters)
+        if waypoint not in self._proxies:
+            self._proxies[waypoint] = proxy
+            proxy.start()
+        if changed and (why := proxy.refusals()):
+            raise EnvoyError(f"a proxy does not take what it was told:\n{why}")
+
+    def _keep_up(self) -> None:
+        while not self._end.wait(_LOOKS_EVERY):
+            try:
+                self.sync()
+            except Exception as error:
+                self._error = error
+                return

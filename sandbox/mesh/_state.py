@@ -1,0 +1,182 @@
+"""What the mesh has to know, as Kubernetes has it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+
+from lightkube import ApiError, Client
+from lightkube.core.resource import Resource
+from lightkube.resources.core_v1 import Namespace as NamespaceResource
+from lightkube.resources.core_v1 import Pod as PodResource
+from lightkube.resources.core_v1 import Service as ServiceResource
+
+from mesh_resources import AuthorizationPolicy, Gateway
+
+Json: TypeAlias = dict[str, Any]
+
+TRUST_DOMAIN = "cluster.local"
+ROOT_NAMESPACE = "istio-system"
+
+_DATAPLANE_MODE = "istio.io/dataplane-mode"
+_USE_WAYPOINT = "istio.io/use-waypoint"
+_USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
+_WAYPOINT_CLASS = "istio-waypoint"
+
+
+@dataclass(frozen=True, order=True)
+class Account:
+    """A service account: the identity of the pods that run under it."""
+
+    namespace: str
+    name: str
+
+    @property
+    def principal(self) -> str:
+        """The identity as AuthorizationPolicies name it."""
+        return f"{TRUST_DOMAIN}/ns/{self.namespace}/sa/{self.name}"
+
+    @property
+    def uri(self) -> str:
+        """The identity as it stands in a certificate (SPIFFE)."""
+        return f"spiffe://{self.principal}"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod."""
+
+    namespace: str
+    name: str
+    account: Account
+    labels: Mapping[str, str] = field(hash=False)
+    in_mesh: bool
+
+
+@dataclass(frozen=True)
+class Waypoint:
+    """A Gateway of the class for waypoints, which runs under an account of its own name."""
+
+    namespace: str
+    name: str
+
+    @property
+    def account(self) -> Account:
+        """Its identity."""
+        return Account(self.namespace, self.name)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Service, and the waypoint that its traffic goes through."""
+
+    namespace: str
+    name: str
+    ports: Mapping[int, int]
+    """Port → port of the pods."""
+    pods: tuple[Pod, ...]
+    waypoint: Waypoint | None
+    headless: bool
+
+
+@dataclass(frozen=True)
+class Policy:
+    """An AuthorizationPolicy."""
+
+    namespace: str
+    name: str
+    spec: Json
+
+
+@dataclass(frozen=True)
+class State:
+    """All of it at one moment."""
+
+    pods: tuple[Pod, ...]
+    services: tuple[Service, ...]
+    waypoints: tuple[Waypoint, ...]
+    policies: tuple[Policy, ...]
+
+
+def read(client: Client) -> State:
+    """Read the state of the mesh, with one list request a kind.
+
+    Raises:
+        lightkube.ApiError: if Kubernetes refuses. What is of a kind that is not installed does not exist.
+    """
+    namespaces = {item["metadata"]["name"]: _labels(item) for item in _list(client, NamespaceResource)}
+    waypoints = tuple(
+        Waypoint(item["metadata"]["namespace"], item["metadata"]["name"])
+        for item in _list(client, Gateway)
+        if item["spec"].get("gatewayClassName") == _WAYPOINT_CLASS
+    )
+    pods = tuple(_pod(item, namespaces) for item in _list(client, PodResource))
+    services = tuple(_service(item, namespaces, pods, waypoints) for item in _list(client, ServiceResource))
+    policies = tuple(
+        Policy(item["metadata"]["namespace"], item["metadata"]["name"], _spec(item))
+        for item in _list(client, AuthorizationPolicy)
+    )
+    return State(pods, services, waypoints, policies)
+
+
+def _list(client: Client, kind: type[Resource]) -> Iterable[Json]:
+    try:
+        everywhere: Any = {} if kind is NamespaceResource else {"namespace": "*"}
+        return [resource.to_dict() for resource in cast("Any", client).list(kind, **everywhere)]
+    except ApiError as error:
+        if error.status.code != 404:
+            raise
+        return []
+
+
+def _labels(item: Json) -> Mapping[str, str]:
+    return item["metadata"].get("labels") or {}
+
+
+def _spec(item: Json) -> Json:
+    return item.get("spec") or {}
+
+
+def _pod(item: Json, namespaces: Mapping[str, Mapping[str, str]]) -> Pod:
+    namespace, labels = item["metadata"]["namespace"], _labels(item)
+    mode = labels.get(_DATAPLANE_MODE) or namespaces.get(namespace, {}).get(_DATAPLANE_MODE)
+    account: str = _spec(item).get("serviceAccountName") or "default"
+    return Pod(
+        namespace=namespace,
+        name=item["metadata"]["name"],
+        account=Account(namespace, account),
+        labels=labels,
+        in_mesh=mode == "ambient",
+    )
+
+
+def _service(
+    item: Json,
+    namespaces: Mapping[str, Mapping[str, str]],
+    pods: Iterable[Pod],
+    waypoints: Iterable[Waypoint],
+) -> Service:
+    namespace, spec = item["metadata"]["namespace"], _spec(item)
+    selector: Mapping[str, str] = spec.get("selector") or {}
+    ports: list[Json] = spec.get("ports") or []
+    labels = _labels(item)
+    if _USE_WAYPOINT not in labels:
+        labels = namespaces.get(namespace, {})
+    bound = Waypoint(labels.get(_USE_WAYPOINT_NAMESPACE) or namespace, labels.get(_USE_WAYPOINT, ""))
+    headless = bool(spec.get("clusterIP") == "None")
+    return Service(
+        namespace=namespace,
+        name=item["metadata"]["name"],
+        ports={port["port"]: _target(port) for port in ports},
+        pods=tuple(
+            pod
+            for pod in pods
+            if selector and pod.namespace == namespace and selector.items() <= pod.labels.items()
+        ),
+        waypoint=bound if bound in waypoints and not headless else None,
+        headless=headless,
+    )
+
+
+def _target(port: Json) -> int:
+    target = port.get("targetPort")
+    return target if isinstance(target, int) and target else port["port"]

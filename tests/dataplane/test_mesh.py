@@ -1,0 +1,228 @@
+"""A mesh of real proxies lets through what Kubernetes says, and nothing else."""
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from lightkube import Client, KubeConfig
+from lightkube.models.core_v1 import Container, PodSpec, ServicePort, ServiceSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Namespace, Pod, Service
+
+from mesh_resources import AuthorizationPolicy, Gateway
+from sandbox.kubernetes import KubernetesServer
+from sandbox.mesh import Account, Addresses, Mesh
+
+MODEL = "m"
+IN_MESH = {"istio.io/dataplane-mode": "ambient"}
+WAYPOINT = {"istio.io/use-waypoint": "w"}
+WEB, SHOP, STRANGER, OUTSIDE = (Account(MODEL, name) for name in ("web", "shop", "stranger", "outside"))
+PORT, OTHER_PORT = 8080, 9100
+
+
+class Answer(BaseHTTPRequestHandler):
+    """Answers every request with the method and the path that it came with."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        body = f"{self.command} {self.path}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PUT = do_DELETE = answer  # noqa: N815  # the names that http.server calls
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A cluster with four applications: one with a waypoint, one outside the mesh."""
+    with KubernetesServer() as server:
+        kubeconfig = server.write_kubeconfig(tmp_path_factory.mktemp("kube") / "config")
+        client = Client(KubeConfig.from_file(kubeconfig), namespace=MODEL, field_manager="test")
+        for namespace in (MODEL, "istio-system"):
+            client.create(Namespace(metadata=ObjectMeta(name=namespace)))
+        for account in (WEB, SHOP, STRANGER, OUTSIDE):
+            labels = {"app.kubernetes.io/name": account.name}
+            metadata = ObjectMeta(
+                name=f"{account.name}-0", labels=labels | (IN_MESH if account is not OUTSIDE else {})
+            )
+            spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName=account.name)
+            client.create(Pod(metadata=metadata, spec=spec))
+            ports = [ServicePort(name=f"p{port}", port=port) for port in (PORT, OTHER_PORT)]
+            metadata = ObjectMeta(name=account.name, labels=WAYPOINT if account is WEB else {})
+            client.create(Service(metadata=metadata, spec=ServiceSpec(selector=labels, ports=ports)))
+        listener = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
+        gateway_spec = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}
+        client.create(Gateway(metadata=ObjectMeta(name="w"), spec=gateway_spec))
+        yield client
+
+
+@pytest.fixture(scope="module")
+def mesh(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    addresses = Addresses()
+    mesh = Mesh(client, tmp_path_factory.mktemp("mesh"), addresses)
+    servers: list[ThreadingHTTPServer] = []
+    with mesh:
+        for pod in mesh.state.pods:
+            if not pod.name.endswith("-0"):
+                continue
+            for port in (PORT, OTHER_PORT):
+                server = ThreadingHTTPServer((mesh.inside(pod), port), Answer)
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                servers.append(server)
+            mesh.listen(MODEL, pod.name, frozenset({PORT, OTHER_PORT}))
+        mesh.sync()
+        yield mesh
+        mesh.check()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+    addresses.close()
+
+
+@pytest.fixture
+def policy(client: Client) -> Iterator[Callable[..., str]]:
+    """Writes AuthorizationPolicies, which go when the test is over."""
+    written: list[tuple[str, str]] = []
+
+    def write(spec: dict[str, Any], namespace: str = MODEL) -> str:
+        name = f"policy-{len(written)}"
+        metadata = ObjectMeta(name=name, namespace=namespace)
+        client.create(AuthorizationPolicy(metadata=metadata, spec=spec))
+        written.append((name, namespace))
+        return name
+
+    yield write
+    for name, namespace in written:
+        client.delete(AuthorizationPolicy, name, namespace=namespace)
+
+
+def ask(
+    mesh: Mesh, source: Account, name: str, method: str = "GET", path: str = "/", port: int = PORT
+) -> int:
+    """The status of the answer that an application gets under a name; 0 if it gets none."""
+    [address] = mesh.names(source)[f"{name}.{MODEL}.svc.cluster.local"]
+    return ask_address(address, name, method, path, port)
+
+
+def ask_address(address: str, host: str, method: str, path: str, port: int) -> int:
+    connection = http.client.HTTPConnection(address, port, timeout=5)
+    try:
+        connection.request(method, path, headers={"Host": host})
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def allow(*accounts: Account, to: list[dict[str, Any]] | None = None, **target: Any) -> dict[str, Any]:
+    rule: dict[str, Any] = {"from": [{"source": {"principals": [each.principal for each in accounts]}}]}
+    if to is not None:
+        rule["to"] = [{"operation": operation} for operation in to]
+    return {"action": "ALLOW", "rules": [rule], **target}
+
+
+SERVICE = {"targetRefs": [{"group": "", "kind": "Service", "name": "web"}]}
+PODS = {"selector": {"matchLabels": {"app.kubernetes.io/name": "web"}}}
+STRANGERS = {"selector": {"matchLabels": {"app.kubernetes.io/name": "stranger"}}}
+NOTHING: dict[str, Any] = {}
+
+
+def test_without_a_policy_everything_is_open(mesh: Mesh):
+    assert ask(mesh, SHOP, "web") == 200
+    assert ask(mesh, OUTSIDE, "web") == 200
+
+
+def test_an_application_policy_opens_exactly_its_requests(mesh: Mesh, policy: Callable[..., str]):
+    policy(allow(SHOP, to=[{"ports": ["8080"], "methods": ["GET"], "paths": ["/kv/{*}"]}], **SERVICE))
+    mesh.sync()
+    wait_for(lambda: ask(mesh, STRANGER, "web", path="/kv/a") == 403)
+    assert ask(mesh, SHOP, "web", path="/kv/a") == 200
+    assert ask(mesh, SHOP, "web", path="/kv/a?b=/c/d") == 200
+    assert ask(mesh, SHOP, "web", path="/kv/a/b") == 403
+    assert ask(mesh, SHOP, "web", path="/kv/../other") == 403
+    assert ask(mesh, SHOP, "web", path="/other") == 403
+    assert ask(mesh, SHOP, "web", "PUT", "/kv/a") == 403
+    assert ask(mesh, SHOP, "web", path="/kv/a", port=OTHER_PORT) == 403
+
+
+def test_a_unit_policy_opens_exactly_its_ports(mesh: Mesh, policy: Callable[..., str]):
+    policy(allow(SHOP, to=[{"ports": [str(OTHER_PORT)]}], **PODS))
+    mesh.sync()
+    [pod] = [pod for pod in mesh.state.pods if pod.name == "web-0"]
+    at_pod = {account: mesh._captured(account, pod) for account in (SHOP, STRANGER, OUTSIDE)}
+    wait_for(lambda: ask_address(at_pod[STRANGER], "web", "GET", "/", OTHER_PORT) == 0)
+    assert ask_address(at_pod[SHOP], "web", "DELETE", "/any", OTHER_PORT) == 200
+    assert ask_address(at_pod[SHOP], "web", "GET", "/", PORT) == 0
+    assert ask_address(at_pod[OUTSIDE], "web", "GET", "/", OTHER_PORT) == 0
+
+
+def test_a_closed_pod_lets_its_waypoint_through(mesh: Mesh, policy: Callable[..., str]):
+    policy(NOTHING, namespace="istio-system")
+    mesh.sync()
+    wait_for(lambda: ask(mesh, SHOP, "stranger") == 0)
+    assert ask(mesh, SHOP, "web") == 200
+
+
+def test_a_hardened_mesh_is_closed_at_waypoints_too(mesh: Mesh, policy: Callable[..., str]):
+    waypoints = {
+        "targetRefs": [
+            {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
+        ]
+    }
+    policy(waypoints, namespace="istio-system")
+    mesh.sync()
+    wait_for(lambda: ask(mesh, SHOP, "web") == 403)
+
+
+def test_what_a_selector_can_not_see_allows_nothing(mesh: Mesh, policy: Callable[..., str]):
+    policy(
+        allow(SHOP, to=[{"paths": ["/"]}], selector={"matchLabels": {"app.kubernetes.io/name": "stranger"}})
+    )
+    mesh.sync()
+    wait_for(lambda: ask(mesh, SHOP, "stranger") == 0)
+
+
+def test_a_removed_policy_shuts_the_door_within_a_second_also_on_open_connections(
+    mesh: Mesh, client: Client, policy: Callable[..., str]
+):
+    policy(NOTHING, namespace="istio-system")
+    name = "short-lived"
+    spec = allow(SHOP, **STRANGERS)
+    client.create(AuthorizationPolicy(metadata=ObjectMeta(name=name), spec=spec))
+    wait_for(lambda: ask(mesh, SHOP, "stranger") == 200 and ask(mesh, WEB, "stranger") == 0)
+    [address] = mesh.names(SHOP)[f"stranger.{MODEL}.svc.cluster.local"]
+    with socket.create_connection((address, PORT), timeout=5) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        client.delete(AuthorizationPolicy, name)
+        started = time.monotonic()
+        wait_for(lambda: ask(mesh, SHOP, "stranger") == 0)
+        assert time.monotonic() - started < 1
+        wait_for(lambda: closed(connection))
+
+
+def closed(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        return connection.recv(4096) == b""
+    except OSError:
+        return True
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not so in time"
+        time.sleep(0.02)
