@@ -18,7 +18,7 @@ from charmlibs.interfaces.service_mesh import (
 )
 from kubernetes_status import KubernetesSilentError, status_of, statuses_of
 from mesh_namespace import MeshNamespace, NamespaceTakenError
-from mesh_resources import Owner
+from mesh_resources import Owner, label_value
 from service_owners import ServiceOwners
 from waypoint import Waypoint
 
@@ -138,7 +138,7 @@ class ModelMesh:
         return [*statuses_of(result.failed, self.owner.app), *consumers.statuses(known), active]
 
     def _reconcile_namespace(self, client: "Client") -> list[ops.StatusBase]:
-        namespace = MeshNamespace(self.owner.model, self.owner.mark, self.waypoint.mesh_labels)
+        namespace = MeshNamespace(self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels)
         namespace.reconcile(client, on_mesh=self.wanted.model_on_mesh)
         return []
 

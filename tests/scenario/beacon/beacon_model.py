@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import ops
 from lightkube import ApiError, Client
@@ -121,6 +122,20 @@ class BeaconModel:
         """Relate an application that asks for policies."""
         return self.relate("service-mesh", app, databag(*policies))
 
+    def consumer_that_was_there_before(self, app: str, *policies: MeshPolicy) -> None:
+        """Have a consumer related without a hook of it, as after a refresh."""
+        self.relation_that_was_there_before(app, databag(*policies))
+
+    def relation_that_was_there_before(self, app: str, data: Mapping[str, str]) -> None:
+        """Have an application related that wrote `data` long ago."""
+        relation = testing.Relation("service-mesh", remote_app_name=app, remote_app_data=dict(data))
+        self._replace(relation)
+
+    def set_container(self, **changes: Any) -> None:
+        """Change the state of the metrics proxy's container."""
+        container = self.state.get_container("metrics-proxy")
+        self.state = dataclasses.replace(self.state, containers={dataclasses.replace(container, **changes)})
+
     def says(self, relation: testing.Relation, data: Mapping[str, str]) -> testing.Relation:
         """Let the remote application change what it has written."""
         known = self.relation(relation)
@@ -136,20 +151,31 @@ class BeaconModel:
         self.state = dataclasses.replace(self.state, relations=rest)
         return status
 
-    def configure(self, **options: bool) -> ops.StatusBase:
+    def configure(self, **options: bool | str) -> ops.StatusBase:
         """Set options, written with underscores, and run the hook."""
         config = {**self.state.config, **{key.replace("_", "-"): value for key, value in options.items()}}
         self.state = dataclasses.replace(self.state, config=config)
         return self.hook("config_changed")
 
+    def plan(self, units: int) -> None:
+        """Change how many units there are to be, without a hook."""
+        self.state = dataclasses.replace(self.state, planned_units=units)
+
     def scale(self, units: int) -> None:
         """Change how many units there are to be, and let this one see it."""
-        self.state = dataclasses.replace(self.state, planned_units=units)
-        self.hook("update_status")
+        self.plan(units)
+        self.hook()
+
+    def peer_hook(self, what: str) -> ops.StatusBase:
+        """Run a hook of the relation with the other units."""
+        (relation,) = self.state.get_relations("peers")
+        event = getattr(self.context.on, f"relation_{what}")(relation, remote_unit=1)
+        return self._run(event)
 
     def remove(self) -> None:
         """Take the application out of the model: this is the last of its units."""
-        self.state = dataclasses.replace(self.state, planned_units=0, leader=False)
+        self.plan(0)
+        self.lead(False)
         self.hook("stop")
         self.hook("remove")
 
@@ -212,6 +238,21 @@ class BeaconModel:
     def service_labels(self) -> dict[str, str]:
         """The labels of the application's Service, without those that Juju gives it."""
         return _without_jujus(manifest(self.client.get(Service, self.app))["metadata"].get("labels") or {})
+
+    def metrics_plan(self) -> ops.pebble.Plan:
+        """What runs in the metrics proxy's container."""
+        return self.state.get_container("metrics-proxy").plan
+
+    def set_gateway_status(self, patch: Json) -> None:
+        """Say something on the Gateway in place of Istio, which says no more."""
+        self.kubernetes.controllers.waypoints.stop()
+        for gateway in self.gateways():
+            self.client.patch(Gateway.Status, gateway["metadata"]["name"], patch, patch_type=PatchType.MERGE)
+
+    def label_namespace(self, labels: Mapping[str, str | None]) -> None:
+        """Label the model's namespace as somebody else; None takes a label away."""
+        patch = {"metadata": {"labels": dict(labels)}}
+        self.client.patch(Namespace, self.model, patch, patch_type=PatchType.MERGE)
 
     def writes(self) -> list[LoggedRequest]:
         """The requests so far that were not only to look."""

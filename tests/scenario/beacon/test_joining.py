@@ -1,0 +1,160 @@
+"""Who is in the mesh: applications that are related, the beacon's own pod, or the whole model."""
+
+import json
+
+import pytest
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
+
+MESH_LABELS = {
+    "istio.io/dataplane-mode": "ambient",
+    "istio.io/use-waypoint": "shop-beacon-waypoint",
+    "istio.io/use-waypoint-namespace": "shop",
+}
+MANAGED_BY = "charms.canonical.com/istio.io.waypoint.managed-by"
+NAMESPACE_LABELS = {**MESH_LABELS, MANAGED_BY: "shop.beacon"}
+OPERATOR = ("anybody", "shop/juju-modeloperator=modeloperator")
+
+
+def test_a_consumer_is_handed_the_labels_of_the_mesh(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue")
+    assert json.loads(relation.local_app_data["labels"]) == MESH_LABELS
+    assert json.loads(relation.local_app_data["mesh_type"]) == "istio"
+
+
+def test_the_beacons_own_pod_and_service_join(beacon: BeaconModel):
+    assert beacon.pod_labels() == MESH_LABELS
+    assert beacon.service_labels() == MESH_LABELS
+    (remembered,) = beacon.kubernetes.store.objects("ConfigMap", "shop")
+    assert remembered["metadata"]["name"] == "juju-service-mesh-beacon-labels"
+    assert json.loads(remembered["data"]["labels"]) == MESH_LABELS
+
+
+def test_single_applications_on_the_mesh_leave_the_namespace_alone(beacon: BeaconModel):
+    assert beacon.namespace_labels() == {}
+
+
+def test_the_whole_model_joins_by_its_namespace(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue")
+    beacon.configure(model_on_mesh=True)
+    assert beacon.namespace_labels() == NAMESPACE_LABELS
+    assert json.loads(beacon.relation(relation).local_app_data["labels"]) == {}
+    assert beacon.pod_labels() == {}
+    assert beacon.service_labels() == {}
+
+
+def test_with_the_whole_model_on_the_mesh_anybody_may_reach_jujus_model_operator(beacon: BeaconModel):
+    beacon.configure(model_on_mesh=True)
+    assert OPERATOR in beacon.doors()
+    beacon.configure(model_on_mesh=False)
+    assert OPERATOR not in beacon.doors()
+
+
+def test_the_model_operator_is_let_through_by_a_policy_that_is_not_counted(beacon: BeaconModel):
+    assert beacon.configure(model_on_mesh=True).message == "0 policies for 0 consumers"
+
+
+def test_the_model_leaves_the_mesh_and_the_namespace_keeps_the_labels_of_others(beacon: BeaconModel):
+    beacon.label_namespace({"team": "shop", "pod-security.kubernetes.io/enforce": "baseline"})
+    relation = beacon.consumer("catalogue")
+    beacon.configure(model_on_mesh=True)
+    beacon.configure(model_on_mesh=False)
+    assert beacon.namespace_labels() == {"team": "shop", "pod-security.kubernetes.io/enforce": "baseline"}
+    assert json.loads(beacon.relation(relation).local_app_data["labels"]) == MESH_LABELS
+    assert beacon.pod_labels() == MESH_LABELS
+
+
+def test_a_label_that_somebody_changed_since_stays(beacon: BeaconModel):
+    beacon.configure(model_on_mesh=True)
+    beacon.label_namespace({"istio.io/dataplane-mode": "none"})
+    beacon.kubernetes.access.deny(verbs=["patch"], resources=["namespaces"])
+    beacon.hook()
+    beacon.kubernetes.access.restore()
+    beacon.configure(model_on_mesh=False)
+    assert beacon.namespace_labels() == {"istio.io/dataplane-mode": "none"}
+
+
+def test_a_namespace_label_that_was_lost_comes_back(beacon: BeaconModel):
+    beacon.configure(model_on_mesh=True)
+    beacon.label_namespace({"istio.io/use-waypoint": None})
+    beacon.hook()
+    assert beacon.namespace_labels() == NAMESPACE_LABELS
+
+
+@pytest.fixture
+def second(beacon: BeaconModel) -> BeaconModel:
+    """Another beacon, in a model that the first has put on the mesh."""
+    beacon.configure(model_on_mesh=True)
+    second = BeaconModel(beacon.kubernetes, app="second")
+    second.hook()
+    return second
+
+
+def test_a_second_beacon_does_not_fight_over_the_namespace(second: BeaconModel):
+    status = second.configure(model_on_mesh=True)
+    assert second.namespace_labels() == NAMESPACE_LABELS
+    assert status.name == "blocked"
+    assert (
+        status.message
+        == "beacon shop.beacon has this model on the mesh: set model-on-mesh=false here or there"
+    )
+
+
+def test_a_second_beacon_that_gives_up_leaves_the_namespace_as_it_is(second: BeaconModel):
+    second.configure(model_on_mesh=True)
+    assert second.configure(model_on_mesh=False).name == "active"
+    second.remove()
+    assert second.namespace_labels() == NAMESPACE_LABELS
+
+
+def test_a_second_beacon_takes_over_once_the_first_lets_go(beacon: BeaconModel, second: BeaconModel):
+    second.configure(model_on_mesh=True)
+    beacon.configure(model_on_mesh=False)
+    assert second.hook().name == "active"
+    assert second.namespace_labels() == {
+        "istio.io/dataplane-mode": "ambient",
+        "istio.io/use-waypoint": "shop-second-waypoint",
+        "istio.io/use-waypoint-namespace": "shop",
+        MANAGED_BY: "shop.second",
+    }
+
+
+def test_two_beacons_keep_to_their_own_policies(beacon: BeaconModel, second: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    second.consumer("orders", policy("web", "orders"))
+    beacon.hook()
+    second.hook()
+    assert {("shop/web", "shop/catalogue"), ("shop/web", "shop/orders")} <= beacon.doors()
+    second.remove()
+    assert ("shop/web", "shop/catalogue") in beacon.doors()
+    assert ("shop/web", "shop/orders") not in beacon.doors()
+    assert len(beacon.gateways()) == 1
+
+
+def test_beacons_whose_labels_read_alike_keep_to_their_own(kubernetes: KubernetesServer):
+    first = BeaconModel(kubernetes, app="a-b", model="c")
+    other = BeaconModel(kubernetes, app="a", model="b-c")
+    first.consumer("x", policy("web", "x", target_namespace="c"))
+    other.consumer("y", policy("web", "y", target_namespace="b-c"))
+    first.hook()
+    assert len(first.policies()) == 2
+    other.remove()
+    assert first.doors() == {("shop/web", "c/x")}
+
+
+def test_a_namespace_that_somebody_labelled_by_hand_is_left_alone(beacon: BeaconModel):
+    beacon.label_namespace({"istio.io/dataplane-mode": "ambient"})
+    status = beacon.configure(model_on_mesh=True)
+    assert status.name == "blocked"
+    assert "has a label istio.io/dataplane-mode of somebody else" in status.message
+    assert beacon.namespace_labels() == {"istio.io/dataplane-mode": "ambient"}
+    beacon.configure(model_on_mesh=False)
+    assert beacon.namespace_labels() == {"istio.io/dataplane-mode": "ambient"}
+
+
+def test_labels_fit_whatever_the_names(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes, app="b" * 50, model="m" * 63)
+    beacon.configure(model_on_mesh=True)
+    assert beacon.hook().message == "0 policies for 0 consumers"
+    assert all(len(value) <= 63 for value in beacon.namespace_labels().values())

@@ -1,0 +1,47 @@
+import pytest
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+
+
+@pytest.fixture
+def follower(kubernetes: KubernetesServer) -> BeaconModel:
+    return BeaconModel(kubernetes, leader=False)
+
+
+def test_a_unit_that_does_not_lead_asks_nothing_of_kubernetes(follower: BeaconModel):
+    follower.kubernetes.requests.clear()
+    relation = follower.consumer("catalogue", policy("web", "catalogue"))
+    follower.configure(model_on_mesh=True)
+    follower.configure(manage_authorization_policies=False)
+    assert follower.kubernetes.requests == []
+    assert follower.relation(relation).local_app_data == {}
+
+
+def test_a_unit_that_does_not_lead_says_that_it_stands_by(follower: BeaconModel):
+    status = follower.hook()
+    assert status.name == "active"
+    assert status.message == "stands by: the leader writes the policies"
+
+
+def test_a_unit_that_becomes_leader_does_what_was_left_undone(follower: BeaconModel):
+    follower.consumer("catalogue", policy("web", "catalogue"))
+    follower.lead(True)
+    follower.hook("leader_elected")
+    assert follower.doors() == {("shop/web", "shop/catalogue")}
+
+
+def test_a_new_leader_has_nothing_to_write_where_the_old_one_was_done(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    new = BeaconModel(beacon.kubernetes, unit=1)
+    new.state = beacon.state
+    new.kubernetes.requests.clear()
+    new.hook("leader_elected")
+    assert new.writes() == []
+
+
+def test_a_leader_that_no_longer_is_writes_no_more(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.lead(False)
+    beacon.says(relation, databag(policy("ads", "catalogue")))
+    assert beacon.doors() == {("shop/web", "shop/catalogue")}

@@ -1,0 +1,85 @@
+import json
+
+import ops
+import pytest
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
+
+
+@pytest.fixture
+def replans(monkeypatch: pytest.MonkeyPatch) -> list[ops.Container]:
+    """Each container that was told to restart what changed, as often as it was."""
+    told: list[ops.Container] = []
+    replan = ops.Container.replan
+
+    def count(container: ops.Container) -> None:
+        told.append(container)
+        replan(container)
+
+    monkeypatch.setattr(ops.Container, "replan", count)
+    return told
+
+
+def test_the_proxy_runs_and_is_restarted_when_it_no_longer_listens(beacon: BeaconModel):
+    plan = beacon.metrics_plan()
+    assert plan.services["metrics-proxy"].startup == "enabled"
+    assert plan.services["metrics-proxy"].on_check_failure == {"metrics-proxy": "restart"}
+    assert plan.checks["metrics-proxy"].tcp == {"port": 15090}
+
+
+def test_the_proxy_is_started_once(kubernetes: KubernetesServer, replans: list[ops.Container]):
+    beacon = BeaconModel(kubernetes)
+    beacon.hook("config_changed")
+    beacon.hook()
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert len(replans) == 1
+
+
+def test_a_proxy_that_stopped_is_started_again(beacon: BeaconModel, replans: list[ops.Container]):
+    beacon.set_container(service_statuses={"metrics-proxy": ops.pebble.ServiceStatus.INACTIVE})
+    beacon.hook()
+    assert len(replans) == 1
+
+
+def test_a_container_that_is_not_up_keeps_nothing_from_being_done(beacon: BeaconModel):
+    beacon.set_container(can_connect=False)
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    status = beacon.hook()
+    assert status.name == "waiting"
+    assert status.message == "container metrics-proxy is not up yet"
+    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+
+
+def test_a_proxy_that_does_not_start_keeps_nothing_from_being_done(
+    kubernetes: KubernetesServer, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(_: ops.Container) -> None:
+        raise ops.pebble.APIError({}, 500, "", "exec: no such file\nand more")
+
+    monkeypatch.setattr(ops.Container, "replan", fail)
+    beacon = BeaconModel(kubernetes)
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    status = beacon.hook()
+    assert status.name == "waiting"
+    assert status.message == "metrics-proxy does not start (exec: no such file): juju debug-log"
+    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+
+
+def test_the_proxy_of_a_unit_that_does_not_lead_runs_too(kubernetes: KubernetesServer):
+    follower = BeaconModel(kubernetes, leader=False)
+    follower.hook()
+    assert "metrics-proxy" in follower.metrics_plan().services
+
+
+def test_a_scraper_is_told_where_the_waypoints_metrics_are(beacon: BeaconModel):
+    relation = beacon.relate("metrics-endpoint", "prometheus")
+    (job,) = json.loads(relation.local_app_data["scrape_jobs"])
+    assert job["static_configs"] == [{"targets": ["*:15090"]}]
+    assert job["metrics_path"] == "/metrics"
+    assert relation.local_unit_data["prometheus_scrape_unit_name"] == "beacon/0"
+
+
+def test_a_trace_receiver_is_asked_for_traces(beacon: BeaconModel):
+    relation = beacon.relate("charm-tracing", "tempo")
+    assert json.loads(relation.local_app_data["receivers"]) == ["otlp_http"]

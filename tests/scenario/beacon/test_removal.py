@@ -1,0 +1,76 @@
+import pytest
+
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
+
+
+@pytest.fixture
+def busy(beacon: BeaconModel) -> BeaconModel:
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.relate("metrics-endpoint", "prometheus")
+    return beacon
+
+
+@pytest.mark.parametrize("model_on_mesh", [False, True])
+def test_removal_leaves_nothing(busy: BeaconModel, model_on_mesh: bool):
+    busy.configure(model_on_mesh=model_on_mesh)
+    busy.remove()
+    assert busy.left_behind() == []
+
+
+def test_removal_leaves_nothing_of_policies_in_other_models(busy: BeaconModel):
+    busy.configure(restrict_consumers=False)
+    busy.kubernetes.store.create(busy.kubernetes.store.kind("Namespace"), {"metadata": {"name": "bank"}})
+    busy.consumer("orders", policy("web", "teller", target_namespace="bank"))
+    busy.remove()
+    assert busy.left_behind() == []
+
+
+def test_a_unit_that_stops_while_others_stay_takes_nothing_with_it(busy: BeaconModel):
+    before = busy.left_behind()
+    busy.plan(1)
+    busy.lead(False)
+    busy.hook("stop")
+    busy.hook("remove")
+    assert busy.left_behind() == before
+
+
+def test_nothing_is_written_again_on_the_way_out(busy: BeaconModel):
+    busy.plan(0)
+    busy.hook("config_changed")
+    busy.hook("stop")
+    busy.hook("leader_elected")
+    busy.hook("remove")
+    assert busy.left_behind() == []
+
+
+def test_an_application_scaled_to_nothing_and_back_is_as_before(busy: BeaconModel):
+    before = busy.left_behind()
+    busy.scale(0)
+    assert busy.left_behind() == []
+    busy.scale(1)
+    assert busy.left_behind() == before
+
+
+def test_removal_goes_through_when_jujus_own_objects_are_gone_already(busy: BeaconModel):
+    store = busy.kubernetes.store
+    store.delete(store.kind("StatefulSet"), "shop", "beacon")
+    store.delete(store.kind("Service"), "shop", "beacon")
+    busy.remove()
+    for kind in ("Gateway", "AuthorizationPolicy", "ConfigMap", "HorizontalPodAutoscaler"):
+        assert store.objects(kind) == []
+
+
+@pytest.mark.parametrize("missing", ["istio", "trust"])
+def test_removal_goes_through_without(busy: BeaconModel, missing: str):
+    if missing == "istio":
+        busy.kubernetes.store.uninstall_custom_resources()
+    else:
+        busy.kubernetes.access.deny()
+    busy.remove()
+
+
+def test_removal_goes_through_when_kubernetes_does_not_answer(
+    busy: BeaconModel, request: pytest.FixtureRequest
+):
+    request.getfixturevalue("nobody_listens")
+    busy.remove()

@@ -1,0 +1,130 @@
+"""Nothing blocks a hook: what is wrong is a status that says what to do, and the next hook heals it."""
+
+import time
+
+import pytest
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
+
+DOOR = ("shop/web", "shop/catalogue")
+
+
+def test_without_trust_the_status_says_how_to_give_it(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes)
+    kubernetes.access.deny()
+    status = beacon.hook()
+    assert status.name == "blocked"
+    assert "juju trust beacon --scope=cluster" in status.message
+
+
+def test_trust_taken_away_changes_nothing_and_given_back_heals(beacon: BeaconModel):
+    before = beacon.left_behind()
+    beacon.kubernetes.access.deny()
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert "juju trust" in beacon.hook().message
+    beacon.kubernetes.access.restore()
+    assert beacon.left_behind() == before
+    assert beacon.hook().message == "1 policy for 1 consumer"
+    assert beacon.doors() == {DOOR}
+
+
+@pytest.mark.parametrize("verb", ["list", "patch", "get"])
+def test_also_one_verb_that_is_not_trusted_is_told(beacon: BeaconModel, verb: str):
+    beacon.kubernetes.access.deny(verbs=[verb])
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.configure(model_on_mesh=True)
+    status = beacon.hook()
+    beacon.kubernetes.access.restore()
+    assert status.name == "blocked"
+    assert "juju trust beacon --scope=cluster" in status.message
+    assert beacon.hook().name == "active"
+    assert DOOR in beacon.doors()
+
+
+@pytest.mark.parametrize(
+    ("group", "kind"),
+    [("gateway.networking.k8s.io", "Gateway"), ("security.istio.io", "AuthorizationPolicy")],
+)
+def test_without_a_kind_of_istios_the_status_says_what_to_deploy(beacon: BeaconModel, group: str, kind: str):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.kubernetes.store.uninstall_custom_resources(group)
+    status = beacon.hook()
+    assert status.name == "blocked"
+    assert status.message == f"Kubernetes has no {kind}: deploy istio-k8s"
+
+
+def test_istio_that_comes_back_heals(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.kubernetes.store.uninstall_custom_resources()
+    beacon.hook()
+    beacon.kubernetes.store.install_custom_resources()
+    beacon.hook()
+    assert beacon.hook().name == "active"
+    assert beacon.doors() == {DOOR}
+
+
+def test_without_istios_policies_the_waypoint_is_there_all_the_same(kubernetes: KubernetesServer):
+    kubernetes.store.uninstall_custom_resources("security.istio.io")
+    beacon = BeaconModel(kubernetes)
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert len(beacon.gateways()) == 1
+    assert beacon.pod_labels() != {}
+
+
+def test_one_policy_that_kubernetes_refuses_does_not_stop_the_others(beacon: BeaconModel):
+    beacon.configure(restrict_consumers=False)
+    beacon.consumer("catalogue", policy("web", "x", target_namespace="nowhere"), policy("web", "catalogue"))
+    status = beacon.hook()
+    assert status.name == "blocked"
+    assert "no model or namespace nowhere" in status.message
+    assert beacon.doors() == {DOOR}
+
+
+def test_an_object_of_somebody_else_under_our_name_is_not_stolen(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes)
+    gateway = {
+        "metadata": {"name": "shop-beacon-waypoint"},
+        "spec": {"gatewayClassName": "theirs", "listeners": [{"name": "mesh", "port": 1, "protocol": "TCP"}]},
+    }
+    kubernetes.store.create(kubernetes.store.kind("Gateway"), gateway, namespace="shop")
+    status = beacon.hook()
+    assert status.name == "blocked"
+    assert "Gateway shop/shop-beacon-waypoint" in status.message
+    (found,) = beacon.gateways()
+    assert found["spec"]["gatewayClassName"] == "theirs"
+
+
+@pytest.mark.usefixtures("nobody_listens")
+def test_a_kubernetes_that_does_not_answer_is_waited_for_and_costs_little_time(beacon: BeaconModel):
+    started = time.monotonic()
+    status = beacon.hook()
+    assert time.monotonic() - started < 5
+    assert status.name == "waiting"
+    assert "no answer from Kubernetes" in status.message
+
+
+def test_several_failures_are_told_as_one_and_how_many_more(beacon: BeaconModel):
+    beacon.configure(restrict_consumers=False)
+    asked = [policy("web", "x", target_namespace=f"nowhere-{number}") for number in range(4)]
+    beacon.consumer("catalogue", *asked)
+    assert beacon.hook().message.endswith("(and 3 more)")
+
+
+def test_an_option_that_makes_no_sense_is_named_and_changes_nothing(
+    beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SCENARIO_SKIP_CONSISTENCY_CHECKS", "1")
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    before = beacon.left_behind()
+    status = beacon.configure(restrict_consumers="perhaps")
+    assert status.name == "blocked"
+    assert status.message.startswith("config restrict-consumers: ")
+    assert beacon.left_behind() == before
+
+
+def test_what_blocks_is_shown_before_what_is_waited_for(beacon: BeaconModel):
+    beacon.set_gateway_status({"status": {"conditions": []}})
+    beacon.consumer("catalogue", policy("web", "orders"))
+    assert beacon.hook().name == "blocked"
+    assert beacon.state.app_status.name == "blocked"

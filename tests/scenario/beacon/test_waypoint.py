@@ -1,0 +1,125 @@
+import pytest
+
+from mesh_resources import Json
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
+
+
+def conditions(status: str, message: str, generation: int = 1) -> Json:
+    common = {"status": status, "reason": "Because", "message": message, "observedGeneration": generation}
+    return {
+        "status": {
+            "conditions": [
+                {"type": kind, "lastTransitionTime": "2026-01-01T00:00:00Z", **common}
+                for kind in ("Accepted", "Programmed")
+            ]
+        }
+    }
+
+
+def test_the_gateway_asks_istio_for_a_waypoint(beacon: BeaconModel):
+    (gateway,) = beacon.gateways()
+    assert gateway["metadata"]["name"] == "shop-beacon-waypoint"
+    assert gateway["metadata"]["labels"]["istio.io/waypoint-for"] == "service"
+    assert gateway["spec"]["gatewayClassName"] == "istio-waypoint"
+    assert gateway["spec"]["listeners"] == [
+        {
+            "name": "mesh",
+            "port": 15008,
+            "protocol": "HBONE",
+            "allowedRoutes": {"namespaces": {"from": "All"}},
+        }
+    ]
+
+
+def test_gateway_and_autoscaler_can_be_found_by_the_labels_of_every_revision(beacon: BeaconModel):
+    (gateway,), (autoscaler,) = beacon.gateways(), beacon.autoscalers()
+    assert autoscaler.metadata and autoscaler.metadata.labels
+    for labels in (gateway["metadata"]["labels"], autoscaler.metadata.labels):
+        assert labels["app.kubernetes.io/instance"] == "beacon-shop"
+        assert labels["kubernetes-resource-handler-scope"] == "istio-waypoint"
+
+
+def test_the_waypoint_has_as_many_replicas_as_the_beacon_has_units(beacon: BeaconModel):
+    for units in (3, 1):
+        beacon.scale(units)
+        (autoscaler,) = beacon.autoscalers()
+        assert autoscaler.spec
+        assert (autoscaler.spec.minReplicas, autoscaler.spec.maxReplicas) == (units, units)
+        assert autoscaler.spec.scaleTargetRef.kind == "Deployment"
+        assert autoscaler.spec.scaleTargetRef.name == "shop-beacon-waypoint"
+
+
+def test_a_unit_that_comes_or_goes_scales_the_waypoint(beacon: BeaconModel):
+    beacon.plan(2)
+    beacon.peer_hook("changed")
+    assert [each.spec.minReplicas for each in beacon.autoscalers() if each.spec] == [2]
+    beacon.plan(1)
+    beacon.peer_hook("departed")
+    assert [each.spec.minReplicas for each in beacon.autoscalers() if each.spec] == [1]
+
+
+def test_long_names_are_cut_and_do_not_meet(kubernetes: KubernetesServer):
+    names: set[str] = set()
+    for app in ("b" * 40 + "-one", "b" * 40 + "-two"):
+        beacon = BeaconModel(kubernetes, app=app, model="m" * 40)
+        beacon.hook()
+        names |= {gateway["metadata"]["name"] for gateway in beacon.gateways()}
+        names |= {each.metadata.name for each in beacon.autoscalers() if each.metadata and each.metadata.name}
+        assert beacon.hook().name == "active"
+    assert len(names) == 2
+    assert all(len(name) <= 63 for name in names)
+
+
+def test_pods_of_the_waypoint_carry_the_label_by_which_their_metrics_are_found(beacon: BeaconModel):
+    (gateway,) = beacon.gateways()
+    assert gateway["spec"]["infrastructure"]["labels"] == {
+        "charms.canonical.com/shop.beacon.telemetry": "aggregated"
+    }
+    proxy = beacon.metrics_plan().services["metrics-proxy"]
+    assert proxy.command == "metrics-proxy --labels charms.canonical.com/shop.beacon.telemetry=aggregated"
+
+
+def test_a_waypoint_that_istio_has_not_looked_at_is_waited_for(beacon: BeaconModel):
+    beacon.set_gateway_status({"status": {"conditions": []}})
+    status = beacon.hook()
+    assert status.name == "waiting"
+    assert status.message == (
+        "waypoint shop-beacon-waypoint is not ready: Istio has not looked at it yet (is istio-k8s deployed?)"
+    )
+
+
+@pytest.mark.parametrize("said", ["False", "Unknown"])
+def test_a_waypoint_that_istio_refuses_is_waited_for_with_istios_reason(beacon: BeaconModel, said: str):
+    beacon.set_gateway_status(conditions(said, "no such GatewayClass"))
+    status = beacon.hook()
+    assert status.name == "waiting"
+    assert status.message == "waypoint shop-beacon-waypoint is not ready: no such GatewayClass"
+
+
+def test_what_istio_said_of_an_older_gateway_does_not_count(beacon: BeaconModel):
+    beacon.set_gateway_status(conditions("True", "", generation=0))
+    assert beacon.hook().name == "waiting"
+
+
+def test_a_waypoint_becomes_ready_by_itself(kubernetes: KubernetesServer):
+    kubernetes.controllers.waypoints.stop()
+    beacon = BeaconModel(kubernetes)
+    beacon.hook()
+    assert beacon.hook().name == "waiting"
+    kubernetes.controllers.waypoints.start()
+    assert beacon.hook().name == "active"
+
+
+def test_policies_are_written_also_while_the_waypoint_is_not_ready(beacon: BeaconModel):
+    beacon.set_gateway_status(conditions("False", "no"))
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert beacon.hook().name == "waiting"
+    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+
+
+def test_readiness_costs_no_further_request(beacon: BeaconModel):
+    beacon.kubernetes.requests.clear()
+    beacon.hook()
+    assert beacon.lists_of("gateways") == 1
+    assert not any(request.path.endswith("/shop-beacon-waypoint") for request in beacon.kubernetes.requests)
