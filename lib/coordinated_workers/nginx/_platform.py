@@ -1,13 +1,15 @@
 """The nginx that reads a configuration, and the machine that it runs on."""
 
-import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._checks import is_ip, is_ipv6
 from ._paths import CERT_PATH, KEY_PATH
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 IPV6_ADDRESSES = Path("/proc/net/if_inet6")
+LOCAL_RESOLVER = "127.0.0.1"  # what a resolv.conf without servers means to everybody who reads one
 
 
 @dataclass(frozen=True)
@@ -40,37 +42,32 @@ class NginxPlatform:
     """Whether HTTP/2 has a directive (since 1.25.1); before, it is a word of `listen`."""
 
     @classmethod
-    def here(cls) -> "NginxPlatform":
-        """The field's nginx in a container of this pod."""
-        return cls(resolvers=_name_servers(), ipv6=is_ipv6_enabled())
+    def here(cls, resolv_conf: Path = RESOLV_CONF) -> "NginxPlatform":
+        """The nginx of the field's images, in a container of this pod."""
+        return cls(resolvers=tuple(_name_servers(resolv_conf)) or (LOCAL_RESOLVER,), ipv6=is_ipv6_enabled())
 
 
-def is_ipv6_enabled() -> bool:
-    """Whether any network interface has an IPv6 address."""
+def is_ipv6_enabled(addresses: Path = IPV6_ADDRESSES) -> bool:
+    """Whether any network interface has an IPv6 address; `addresses` is where Linux lists them."""
     try:
-        return bool(IPV6_ADDRESSES.read_text().strip())
+        return bool(addresses.read_text().strip())
     except OSError:
         return False
 
 
-def _name_servers() -> tuple[str, ...]:
-    """The servers of resolv.conf: IP addresses, as those of a name would have to be looked up somewhere."""
+def _name_servers(resolv_conf: Path) -> Iterator[str]:
+    """The servers as nginx writes them.
+
+    They are taken by address, for the name of one would have to be looked up before nginx starts.
+    """
     try:
-        lines = RESOLV_CONF.read_text().splitlines()
+        lines = resolv_conf.read_text().splitlines()
     except OSError:
-        lines = []
-    words = (line.split() for line in lines)
-    servers = tuple(word[1] for word in words if len(word) > 1 and word[0] == "nameserver")
-    # none means the machine itself, as for everybody who reads resolv.conf
-    return tuple(filter(None, map(_resolver, servers))) or ("127.0.0.1",)
-
-
-def _resolver(server: str) -> str | None:
-    try:
-        address = ipaddress.ip_address(server)
-    except ValueError:
-        return None
-    if address.version == 4:
-        return server
-    # nginx can't use an address that is only good on one link
-    return None if "%" in server else f"[{server}]"
+        return
+    for line in lines:
+        match line.split():
+            # an address with % is only good on one link, which nginx can't choose
+            case ["nameserver", server, *_] if is_ip(server) and "%" not in server:
+                yield f"[{server}]" if is_ipv6(server) else server
+            case _:
+                pass

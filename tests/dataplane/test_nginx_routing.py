@@ -1,0 +1,205 @@
+"""What a charm's own locations do with requests, in a real nginx."""
+
+import contextlib
+import http.client
+
+import grpc
+import pytest
+
+from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxMapConfig, NginxUpstream
+from tests.dataplane.backends import RecordingBackend, RecordingGrpcBackend
+from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
+
+
+@pytest.fixture
+def backend():
+    with RecordingBackend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Start nginx with some locations for the role `api`; gives the port."""
+    monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
+    with contextlib.ExitStack() as running:
+
+        def start(*locations, api_port=1, addresses=("127.0.0.1",), root_path=None, **options) -> int:
+            port = free_port()
+            config = NginxConfig(
+                "coordinator",
+                [NginxUpstream("api", api_port, "api")],
+                {port: locations},
+                worker_processes=1,
+                **options,
+            )
+            text = config.get_config({"api": set(addresses)}, listen_tls=False, root_path=root_path)
+            running.enter_context(RealNginx(tmp_path, text))
+            return port
+
+        yield start
+
+
+def get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.mark.parametrize(
+    ("location", "asked", "arrives"),
+    [
+        (NginxLocationConfig("/", backend="api"), "/a/b?c=d", "/a/b?c=d"),
+        (NginxLocationConfig("/", backend="api"), "/a%2Fb", "/a%2Fb"),
+        (NginxLocationConfig("/a", backend="api", modifier="="), "/a?b", "/a?b"),
+        (NginxLocationConfig("/a", backend="api", modifier="^~"), "/a/b", "/a/b"),
+        (NginxLocationConfig("/A/.*x", backend="api", modifier="~*"), "/a/bx", "/a/bx"),
+        (NginxLocationConfig(r"^/\d{2}$", backend="api", modifier="~"), "/42", "/42"),
+        (NginxLocationConfig("/a", backend="api", backend_url="/v1/x"), "/a/b?c=d", "/v1/x?c=d"),
+        (
+            NginxLocationConfig("/a", backend="api", backend_url="/v1/x", modifier="~"),
+            "/a/b?c=d",
+            "/v1/x?c=d",
+        ),
+        (NginxLocationConfig("/a", backend="api", backend_url="/v1/x", modifier="="), "/a?c=d", "/v1/x?c=d"),
+        (
+            NginxLocationConfig("/a", backend="api", rewrite=["^/a(/.*)$", "$1", "break"]),
+            "/a/b?c=d",
+            "/b?c=d",
+        ),
+        (NginxLocationConfig("/with space", backend="api"), "/with%20space/x", "/with%20space/x"),
+    ],
+)
+def test_a_location_asks_the_backend_for(location, asked, arrives, serve, backend):
+    port = serve(location, api_port=backend.port)
+
+    assert get(port, asked) == (200, b"ok")
+    assert [request.path for request in backend.received] == [arrives]
+
+
+def test_who_names_no_tenant_is_anonymous(serve, backend):
+    port = serve(NginxLocationConfig("/", backend="api", headers={"X-More": "1"}), api_port=backend.port)
+
+    get(port, "/")
+    get(port, "/", **{"X-Scope-OrgID": "me"})
+
+    assert [request.headers["x-scope-orgid"] for request in backend.received] == ["anonymous", "me"]
+
+
+def test_a_location_has_the_last_word_on_headers(serve, backend):
+    port = serve(
+        NginxLocationConfig(
+            "/headers",
+            backend="api",
+            headers={"upgrade": "$http_upgrade", "connection": "upgrade", "Quote": 'a "b"; c \\ d'},
+        ),
+        NginxLocationConfig(
+            "/directive", backend="api", extra_directives={"proxy_set_header": ["Connection", "upgrade"]}
+        ),
+        api_port=backend.port,
+    )
+
+    get(port, "/headers", Upgrade="websocket")
+    get(port, "/directive")
+
+    first, second = backend.received
+    assert (first.headers["connection"], first.headers["upgrade"]) == ("upgrade", "websocket")
+    assert first.headers["quote"] == 'a "b"; c \\ d'
+    assert second.headers["connection"] == "upgrade"
+
+
+def test_directives_of_a_location_replace_the_usual_ones(serve, backend):
+    port = serve(
+        NginxLocationConfig(
+            "/",
+            backend="api",
+            extra_directives={"proxy_http_version": ["1.0"], "proxy_connect_timeout": ["1s"]},
+        ),
+        api_port=backend.port,
+    )
+
+    assert get(port, "/")[0] == 200
+
+
+def test_requests_are_shared_between_the_workers_of_a_role(serve, backend):
+    with RecordingBackend("127.0.0.2", backend.port) as other:
+        port = serve(
+            NginxLocationConfig("/", backend="api"),
+            api_port=backend.port,
+            addresses=("127.0.0.1", "127.0.0.2"),
+        )
+
+        for _ in range(10):
+            get(port, "/")
+
+        assert (len(backend.received), len(other.received)) == (5, 5)
+
+
+def test_a_worker_that_is_down_is_passed_over(serve, backend):
+    port = serve(
+        NginxLocationConfig("/", backend="api"), api_port=backend.port, addresses=("127.0.0.1", "127.0.0.9")
+    )
+
+    assert [get(port, "/")[0] for _ in range(10)] == [200] * 10
+
+
+def test_http_and_grpc_share_a_port(serve):
+    with RecordingGrpcBackend() as backend:
+        port = serve(
+            NginxLocationConfig("/", backend="api", is_grpc=True),
+            NginxLocationConfig("/plain", extra_directives={"return": ["200", "plain text"]}),
+            api_port=backend.port,
+        )
+
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            assert channel.unary_unary("/a.B/C")(b"hello", timeout=5) == b"5"
+        assert get(port, "/plain") == (200, b"plain text")
+
+
+def test_the_health_check_answers_whatever_else_there_is(serve):
+    port = serve(NginxLocationConfig("/", backend="gone"), enable_health_check=True)
+
+    assert get(port, "/") == (200, b"OK")
+    assert get(port, "/else")[0] == 404
+
+
+def test_files_are_served_from_the_root(serve, tmp_path):
+    (tmp_path / "index.html").write_text("hello")
+    port = serve(
+        NginxLocationConfig("/", extra_directives={"try_files": ["$uri", "/index.html"]}),
+        root_path=str(tmp_path),
+    )
+
+    assert get(port, "/any/page") == (200, b"hello")
+
+
+def test_a_map_makes_a_variable(serve):
+    port = serve(
+        NginxLocationConfig("/", extra_directives={"return": ["200", "$size"]}),
+        map_configs=[
+            NginxMapConfig("$arg_n", "$size", {"default": ["many; things"], "~^[01]$": ["few"], "": ["none"]})
+        ],
+    )
+
+    assert [get(port, path)[1] for path in ("/?n=7", "/?n=1", "/")] == [b"many; things", b"few", b"none"]
+
+
+def test_only_what_went_wrong_is_logged(serve, backend, tmp_path):
+    port = serve(
+        NginxLocationConfig("/", backend="api"),
+        NginxLocationConfig("/wrong", extra_directives={"return": ["500"]}),
+        api_port=backend.port,
+    )
+
+    get(port, "/right")
+    get(port, "/wrong")
+
+    log = (tmp_path / "access.log").read_text()
+    assert "/wrong" in log
+    assert "/right" not in log
+
+
+def test_clients_are_not_told_the_version(serve):
+    port = serve(enable_health_check=True)
+
+    assert b"nginx/" not in get(port, "/no-such-page")[1]

@@ -1,0 +1,340 @@
+"""What a coordinator's nginx is to do, as text."""
+
+import dataclasses
+import logging
+
+import pytest
+
+from charmlibs import nginx_k8s
+from coordinated_workers.nginx import (
+    NginxConfig,
+    NginxLocationConfig,
+    NginxMapConfig,
+    NginxPlatform,
+    NginxTracingConfig,
+    NginxUpstream,
+    NginxValueError,
+    is_ipv6_enabled,
+)
+from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed
+
+POD = NginxPlatform(resolvers=("10.152.183.10",), ipv6=False)
+
+
+@pytest.fixture(autouse=True)
+def in_a_pod(monkeypatch):
+    monkeypatch.setattr(NginxConfig, "platform", POD)
+
+
+def config(*locations: NginxLocationConfig, upstreams=(), port=8080, **options) -> NginxConfig:
+    return NginxConfig("coordinator", list(upstreams), {port: list(locations)}, **options)
+
+
+def servers_of(text: str, upstream: str) -> list[tuple[str, ...]]:
+    [block] = find(parsed(text), "upstream", upstream)
+    return arguments(block[2], "server")
+
+
+API = NginxUpstream("api", 8080, "api")
+TO_API = NginxLocationConfig("/", backend="api")
+
+
+class TestUpstreams:
+    def test_have_the_addresses_of_their_role(self):
+        text = config(TO_API, upstreams=[API]).get_config(
+            {"api": {"b.test", "a.test"}, "other": {"c.test"}}, False
+        )
+
+        assert servers_of(text, "api") == [("a.test:8080", "resolve"), ("b.test:8080", "resolve")]
+
+    def test_may_have_those_of_all_roles(self):
+        every = NginxUpstream("api", 8080, "", ignore_worker_role=True)
+        text = config(TO_API, upstreams=[every]).get_config(
+            {"x": {"a.test", "b.test"}, "y": {"b.test"}}, False
+        )
+
+        assert servers_of(text, "api") == [("a.test:8080", "resolve"), ("b.test:8080", "resolve")]
+
+    def test_may_have_addresses_of_their_own(self):
+        own = NginxUpstream("api", 80, "", addresses=["x.test"])
+        text = config(TO_API, upstreams=[own]).get_config({"": {"a.test"}}, False)
+
+        assert servers_of(text, "api") == [("x.test:80", "resolve")]
+
+    def test_look_up_names_and_not_addresses(self):
+        text = config(TO_API, upstreams=[API]).get_config({"api": {"10.1.2.3", "fd00::1"}}, False)
+
+        assert servers_of(text, "api") == [("10.1.2.3:8080",), ("[fd00::1]:8080",)]
+
+    def test_keep_connections_open(self):
+        directives = parsed(config(TO_API, upstreams=[API]).get_config({"api": {"a.test"}}, False))
+
+        assert arguments(directives, "keepalive") == [("32",)]
+        assert arguments(directives, "proxy_http_version") == [("1.1",)]
+        assert ("Connection", "") in arguments(directives, "proxy_set_header")
+
+    def test_without_addresses_are_left_out_with_their_locations(self):
+        kept = NginxLocationConfig("/files", extra_directives={"return": ["204"]})
+        text = config(TO_API, kept, upstreams=[API]).get_config({"api": set()}, False)
+
+        assert find(parsed(text), "upstream") == []
+        assert arguments(parsed(text), "location") == [("/files",)]
+
+    def test_an_address_that_is_none_costs_only_itself(self, caplog):
+        addresses = {"api": {"a.test", "evil.test; }", ""}}
+        with caplog.at_level(logging.WARNING):
+            text = config(TO_API, upstreams=[API]).get_config(addresses, False)
+
+        assert servers_of(text, "api") == [("a.test:8080", "resolve")]
+        assert "'evil.test; }' is not a host name or an IP address" in caplog.text
+        assert [refusal.what for refusal in NginxConfig.refusals(addresses)] == [
+            "a worker with the role api"
+        ] * 2
+
+
+class TestServers:
+    def test_without_locations_are_left_out(self):
+        assert find(parsed(config(TO_API, upstreams=[API]).get_config({}, False)), "listen") == []
+
+    def test_that_answer_themselves_are_there_without_locations(self):
+        directives = parsed(config(enable_health_check=True, enable_status_page=True).get_config({}, False))
+
+        assert arguments(directives, "location") == [("=", "/"), ("=", "/status")]
+        assert len(find(directives, "stub_status")) == 1
+
+    def test_listen_on_ipv6_where_there_is_some(self, monkeypatch):
+        monkeypatch.setattr(NginxConfig, "platform", dataclasses.replace(POD, ipv6=True))
+        directives = parsed(config(enable_health_check=True).get_config({}, False))
+
+        assert arguments(directives, "listen") == [("8080",), ("[::]:8080",)]
+        assert arguments(directives, "resolver") == [("10.152.183.10",)]
+
+    def test_look_no_ipv6_addresses_up_where_there_is_none(self):
+        directives = parsed(config(enable_health_check=True).get_config({}, False))
+
+        assert arguments(directives, "listen") == [("8080",)]
+        assert arguments(directives, "resolver") == [("10.152.183.10", "ipv6=off")]
+
+    def test_speak_tls_with_the_certificate_that_is_written(self):
+        directives = parsed(config(enable_health_check=True).get_config({}, True))
+
+        assert arguments(directives, "listen") == [("8080", "ssl")]
+        assert arguments(directives, "ssl_certificate") == [("/etc/nginx/certs/server.cert",)]
+        assert arguments(directives, "ssl_certificate_key") == [("/etc/nginx/certs/server.key",)]
+        assert arguments(directives, "ssl_protocols") == [("TLSv1.2", "TLSv1.3")]
+
+    @pytest.mark.parametrize(
+        ("listen_tls", "upstream_tls", "scheme"),
+        [(False, None, "http"), (True, None, "https"), (True, False, "http"), (False, True, "https")],
+    )
+    @pytest.mark.parametrize("grpc", [False, True])
+    def test_speak_tls_to_backends_as_they_do_themselves_unless_told(
+        self, listen_tls, upstream_tls, scheme, grpc
+    ):
+        location = NginxLocationConfig("/", backend="api", upstream_tls=upstream_tls, is_grpc=grpc)
+        directives = parsed(config(location, upstreams=[API]).get_config({"api": {"a.test"}}, listen_tls))
+
+        directive, scheme = ("grpc_pass", scheme.replace("http", "grpc")) if grpc else ("proxy_pass", scheme)
+        assert arguments(directives, directive) == [(f"{scheme}://api",)]
+
+    def test_speak_http2_only_where_there_is_grpc(self):
+        grpc = NginxLocationConfig("/", backend="api", is_grpc=True)
+        two = NginxConfig("coordinator", [API], {4317: [grpc], 8080: [TO_API]})
+
+        by_port = {
+            arguments(server[2], "listen")[0][0]: arguments(server[2], "http2")
+            for server in find(parsed(two.get_config({"api": {"a.test"}}, False)), "server")
+            if server[2]
+        }
+        assert by_port == {"4317": [("on",)], "8080": []}
+
+    def test_of_an_older_nginx_say_http2_as_it_does(self, monkeypatch):
+        monkeypatch.setattr(
+            NginxConfig, "platform", dataclasses.replace(POD, http2_directive=False, resolve=False)
+        )
+        grpc = NginxLocationConfig("/", backend="api", is_grpc=True)
+        text = config(grpc, upstreams=[API]).get_config({"api": {"a.test"}}, False)
+
+        assert arguments(parsed(text), "listen") == [("8080", "http2")]
+        assert servers_of(text, "api") == [("a.test:8080",)]
+
+
+def test_the_same_arguments_give_the_same_text():
+    one = config(TO_API, upstreams=[API]).get_config({"api": {f"{n}.test" for n in range(50)}}, True)
+    other = config(TO_API, upstreams=[API]).get_config(
+        {"api": {f"{n}.test" for n in reversed(range(50))}}, True
+    )
+
+    assert one == other
+
+
+def test_spans_go_where_tracing_says():
+    tracing = NginxTracingConfig("tempo.test:4317", "coordinator nginx", {"juju_unit": "coordinator/0"})
+    directives = parsed(config(enable_health_check=True).get_config({}, False, tracing_config=tracing))
+
+    assert arguments(directives, "load_module") == [("/etc/nginx/modules/ngx_otel_module.so",)]
+    assert arguments(directives, "otel_trace") == [("on",)]
+    assert arguments(directives, "otel_trace_context") == [("propagate",)]
+    [exporter] = find(directives, "otel_exporter")
+    assert arguments(exporter[2], "endpoint") == [("tempo.test:4317",)]
+    assert arguments(directives, "otel_service_name") == [("coordinator nginx",)]
+    assert arguments(directives, "otel_resource_attr") == [("juju_unit", "coordinator/0")]
+
+
+def test_without_tracing_no_module_is_needed():
+    assert "otel" not in config(enable_health_check=True).get_config({}, False)
+
+
+def test_a_charms_map_takes_the_place_of_ours():
+    own = NginxMapConfig("$http_x_scope_orgid", "$ensured_x_scope_orgid", {"default": ["fake"]})
+    directives = parsed(config(enable_health_check=True, map_configs=[own]).get_config({}, False))
+
+    [tenants] = find(directives, "map", "$http_x_scope_orgid")
+    assert tenants[2] == [("default", ("fake",), [])]
+
+
+class TestWhatCanNotStandThere:
+    @pytest.mark.parametrize(
+        ("wrong", "named"),
+        [
+            (config(NginxLocationConfig("no-slash")), "'no-slash' is not the path of a location"),
+            (config(NginxLocationConfig("/a\nb")), r"'/a\nb' is not the path of a location"),
+            (
+                config(NginxLocationConfig("/", backend="api", headers={"A: b": "c"})),
+                "'A: b' is not a header's name",
+            ),
+            (
+                config(NginxLocationConfig("/", backend="api", headers={"A": "b\r\nEvil: 1"})),
+                r"'b\r\nEvil: 1' is not a value of the header A",
+            ),
+            (config(NginxLocationConfig("/", extra_directives={"a; b": []})), "'a; b' is not a directive"),
+            (
+                config(NginxLocationConfig("/", backend="api", backend_url="x")),
+                "'x' is not the path of a backend",
+            ),
+            (
+                config(NginxLocationConfig("/", backend="api", backend_url="/x", is_grpc=True)),
+                "'/x' is not for a gRPC backend, which has no paths to choose from",
+            ),
+            (config(TO_API, port=0), "'0' is not a port"),
+            (config(TO_API, port=65536), "'65536' is not a port"),
+            (NginxConfig("a\nb", [], {}), r"'a\nb' is not a server's name"),
+        ],
+    )
+    def test_is_refused_by_name(self, wrong, named):
+        complete = dataclasses.replace(wrong, upstream_configs=[API])
+
+        with pytest.raises(NginxValueError) as refused:
+            complete.get_config({"api": {"a.test"}}, False)
+        assert str(refused.value) == named
+
+    def test_is_not_shown_whole(self):
+        with pytest.raises(NginxValueError) as refused:
+            config(NginxLocationConfig("x" * 10_000)).get_config({}, False)
+        assert len(str(refused.value)) < 120
+
+
+class TestTheConfigurationOfAnotherLibrary:
+    @pytest.fixture(autouse=True)
+    def no_programs(self, monkeypatch):
+        """Theirs looks for IPv6 with a program that not every machine has."""
+        monkeypatch.setattr("charmlibs.nginx_k8s._config._is_ipv6_enabled", lambda: False)
+
+    @pytest.fixture
+    def theirs(self):
+        return nginx_k8s.NginxConfig(
+            server_name="loki",
+            upstream_configs=[
+                nginx_k8s.NginxUpstream("read", 3100, address_lookup_key="read"),
+                nginx_k8s.NginxUpstream("every", 3100),
+                nginx_k8s.NginxUpstream("ignoring", 3100, "read", ignore_address_lookup_key=True),
+            ],
+            server_ports_to_locations={
+                8080: [
+                    nginx_k8s.NginxLocationConfig(
+                        "/a", "read", headers={"X": "y"}, modifier="=", upstream_tls=False
+                    )
+                ],
+            },
+            map_configs=[nginx_k8s.NginxMapConfig("$a", "$b", {"default": ["c"]})],
+            enable_health_check=True,
+            worker_processes=2,
+            proxy_read_timeout=17,
+        )
+
+    def test_is_taken_for_what_it_says(self, theirs):
+        text = NginxConfig.of(theirs).get_config({"read": {"r.test"}, "write": {"w.test"}}, True)
+
+        assert servers_of(text, "read") == [("r.test:3100", "resolve")]
+        assert servers_of(text, "every") == [("r.test:3100", "resolve"), ("w.test:3100", "resolve")]
+        assert servers_of(text, "ignoring") == servers_of(text, "every")
+        directives = parsed(text)
+        assert arguments(directives, "server_name") == [("loki",)]
+        assert arguments(directives, "location") == [("=", "/"), ("=", "/a")]
+        assert arguments(directives, "proxy_pass") == [("http://read",)]
+        assert ("X", "y") in arguments(directives, "proxy_set_header")
+        assert [args[1] for args in arguments(directives, "map")] == [
+            "$ensured_x_scope_orgid",
+            "$loggable",
+            "$b",
+        ]
+        assert arguments(directives, "worker_processes") == [("2",)]
+        assert arguments(directives, "proxy_read_timeout") == [("17s",)]
+
+    def test_does_not_bring_its_old_defaults_for_tls(self, theirs):
+        directives = parsed(NginxConfig.of(theirs).get_config({}, True))
+
+        assert arguments(directives, "ssl_protocols") == [("TLSv1.2", "TLSv1.3")]
+        assert "MD5" not in arguments(directives, "ssl_ciphers")[0][0]
+
+    def test_may_ask_for_its_own_tls(self):
+        theirs = nginx_k8s.NginxConfig(
+            "x", [], {80: []}, supported_tls_versions=["TLSv1.3"], ssl_ciphers=["A", "B"]
+        )
+        directives = parsed(NginxConfig.of(theirs).get_config({}, True))
+
+        assert arguments(directives, "ssl_protocols") == [("TLSv1.3",)]
+        assert arguments(directives, "ssl_ciphers") == [("A:B",)]
+
+    def test_may_be_parts_of_ours(self):
+        mixed = NginxConfig(
+            "x", [nginx_k8s.NginxUpstream("api", 1, "api")], {80: [nginx_k8s.NginxLocationConfig("/", "api")]}
+        )
+
+        assert servers_of(NginxConfig.of(mixed).get_config({"api": {"a.test"}}, False), "api")
+
+    def test_is_not_needed_to_take_our_own(self):
+        own = config(TO_API, upstreams=[API])
+
+        assert NginxConfig.of(own).get_config({"api": {"a.test"}}, False) == own.get_config(
+            {"api": {"a.test"}}, False
+        )
+
+
+class TestThePlatform:
+    @pytest.mark.parametrize(
+        ("resolv_conf", "resolvers"),
+        [
+            ("search a b\nnameserver 10.1.2.3\noptions ndots:5\n", ("10.1.2.3",)),
+            ("nameserver 10.0.0.1\n  nameserver  fd00::10 \n", ("10.0.0.1", "[fd00::10]")),
+            ("nameserver fe80::1%eth0\nnameserver 10.0.0.1\n", ("10.0.0.1",)),
+            ("nameserver dns.test\nnameserver\n# nameserver 10.0.0.1\n", ("127.0.0.1",)),
+            ("", ("127.0.0.1",)),
+        ],
+    )
+    def test_has_the_name_servers_of_the_pod(self, resolv_conf, resolvers, tmp_path):
+        (tmp_path / "resolv.conf").write_text(resolv_conf)
+
+        assert NginxPlatform.here(tmp_path / "resolv.conf").resolvers == resolvers
+
+    def test_looks_names_up_at_itself_without_resolv_conf(self, tmp_path):
+        assert NginxPlatform.here(tmp_path / "none").resolvers == ("127.0.0.1",)
+
+    @pytest.mark.parametrize(
+        ("listed", "enabled"), [("0001 01 80 10 80 lo\n", True), ("\n", False), (None, False)]
+    )
+    def test_has_ipv6_if_any_interface_does(self, listed, enabled, tmp_path):
+        if listed is not None:
+            (tmp_path / "if_inet6").write_text(listed)
+
+        assert is_ipv6_enabled(tmp_path / "if_inet6") is enabled
