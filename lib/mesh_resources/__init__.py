@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._enforcement import Enforcement, enforcement
 from ._kubernetes import kubernetes_errors, kubernetes_problem
 from ._manager import PolicyResourceManager
-from ._objects import Json, manifest
+from ._objects import Json, Resource, manifest
 from ._owner import Owner, label_value
 from ._policies import Asked, authorization_policies, reconcile_policies, requested_by
 from ._reconcile import reconcile
@@ -16,7 +16,6 @@ from ._result import Failure, ObjectRef, ReconcileResult
 
 if TYPE_CHECKING:
     from ._kinds import AuthorizationPolicy, Gateway
-    from ._objects import Resource
 
 __all__ = [
     "Asked",

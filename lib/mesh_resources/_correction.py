@@ -22,6 +22,14 @@ def correction(live: "Json", wanted: "Json", removable: "Sequence[Json]") -> "Js
     return _patch(live, {key: wanted[key] for key in wanted if key not in _NOT_COMPARED}, removable)
 
 
+def removes(patch: "Json") -> bool:
+    """Tell whether a JSON merge patch removes a field."""
+    return any(
+        value is None or (isinstance(value, dict) and removes(cast("Json", value)))
+        for value in patch.values()
+    )
+
+
 def fields_of_writers(live: "Json", labels: "Mapping[str, str]") -> "list[Json]":
     """Return the fields that were set by whoever set the labels of the owner.
 

@@ -19,6 +19,10 @@ Answer = TypeVar("Answer")
 
 _MESSAGE_LENGTH = 200
 _CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
+_NOT_ALLOWED = "not allowed"
+# What the API server itself says; a webhook that refuses an object also answers 403.
+_NOT_PERMITTED = re.compile(r"cannot \w+ resource")
+_GOING_NAMESPACE = "because it is being terminated"
 _MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
 
 
@@ -95,8 +99,10 @@ def _code(error: BaseException | None) -> int | None:
 def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
     missing_namespace = _MISSING_NAMESPACE.search(message)
     conflict = _CONFLICTING_MANAGER.search(message)
-    if code in (401, 403):
-        return f"not allowed to {verb} {ref.kind}"
+    if code == 401 or (code == 403 and _NOT_PERMITTED.search(message)):
+        return f"{_NOT_ALLOWED} to {verb} {ref.kind}"
+    if code == 403 and _GOING_NAMESPACE in message:
+        return "the model or namespace is being removed"
     if code == 404 and verb == "list":
         return f"{ref.kind} is not installed"
     if code == 404 and missing_namespace:
@@ -109,8 +115,8 @@ def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
         return f"somebody else changed it at the same time ({message})"
     if code == 429:
         return "Kubernetes is overloaded"
-    if code in (400, 413, 422):
-        return f"refused as invalid ({message})"
+    if code in (400, 403, 413, 422):
+        return f"refused ({message})"
     return f"Kubernetes answered {code} ({message})"
 
 
@@ -123,7 +129,7 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
     """
     if isinstance(problem, Exception):
         problem = failure(problem, ObjectRef("", None, ""), "")
-    if problem.code in (401, 403):
+    if problem.reason.startswith(_NOT_ALLOWED):
         return f"Kubernetes refuses this charm: run `juju trust {app} --scope=cluster`"
     if problem.code == 404 and problem.verb == "list":
         return f"Kubernetes has no {problem.ref.kind}: deploy istio-k8s"

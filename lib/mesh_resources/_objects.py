@@ -9,8 +9,7 @@ from ._result import ObjectRef
 if TYPE_CHECKING:
     from lightkube.core.resource import GlobalResource, NamespacedResource
 
-    Resource: TypeAlias = GlobalResource | NamespacedResource
-
+Resource: TypeAlias = "GlobalResource | NamespacedResource"
 Json: TypeAlias = dict[str, Any]
 
 _PART = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"

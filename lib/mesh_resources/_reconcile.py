@@ -4,8 +4,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from ._correction import removes
 from ._kubernetes import apply_object, delete_object, list_objects, patch_object
-from ._objects import Json, can_exist, from_manifest, is_namespaced, kind_name, manifest, metadata, reference
+from ._objects import Json, can_exist, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
 from ._plan import Plan, missing, plan
 from ._requests import Request, Requester
@@ -37,9 +38,10 @@ def reconcile(
     """Make the owned objects the wanted ones, and write only what differs.
 
     One list request a kind finds the owned objects. Then what differs is created and updated, several at a
-    time and by server-side apply; then what is not wanted is deleted. An object differs if some field of
-    the wanted one is not so, or if a field is still set that its writer no longer wants; what the server
-    added does not count. In an AuthorizationPolicy anything that is not wanted counts.
+    time and by server-side apply (what that can't remove, by a merge patch); then what is not wanted is
+    deleted. An object differs if some field of the wanted one is not so, or if a field is still set that
+    its writer no longer wants; what the server added does not count. In an AuthorizationPolicy anything
+    that is not wanted counts.
 
     Nothing is raised for a request that fails: it is in the result's `failed`, and the rest is done. Of a
     kind that can't be listed nothing is written. An object that is not owned, but has the name of a wanted
@@ -99,7 +101,7 @@ def reconcile(
     writer = _Writer(client, owned_by_labels, force)
     written, refused = requester.make(
         [writer.create(resource) for resource in todo.create.values()]
-        + [writer.update(resource) for resource in todo.update.values()]
+        + [writer.update(owned[ref], resource) for ref, resource in todo.update.items()]
     )
     writes = todo.create | todo.update
     unfinished = {group(writes[failure.ref]) for failure in refused}
@@ -117,7 +119,10 @@ def reconcile(
         keep=[*todo.keep, *held_back],
         unchanged=todo.unchanged,
     )
-    return _result(done, owned, owned | written, failed + refused + not_deleted)
+    live = owned | written
+    for ref in done.delete:
+        del live[ref]
+    return _result(done, owned, live, failed + refused + not_deleted)
 
 
 @dataclass(frozen=True)
@@ -132,17 +137,16 @@ class _Writer:
         ref = reference(resource)
         return Request("create", ref, lambda: apply_object(self.client, resource, ref, force=False))
 
-    def update(self, resource: "Resource") -> "Request[Resource]":
+    def update(self, live: "Resource", resource: "Resource") -> "Request[Resource]":
         ref = reference(resource)
 
         def send() -> "Resource":
-            answer = apply_object(self.client, resource, ref, force=self.force)
-            # An apply leaves in place what another field manager has added.
-            patch = missing(answer, resource, self.labels) if self.force else None
-            if not patch:
-                return answer
-            patch.setdefault("metadata", {})["resourceVersion"] = metadata(answer)["resourceVersion"]
-            return patch_object(self.client, type(resource), ref, patch)
+            answer = live
+            # An apply can't remove what another field manager has set.
+            if not (self.force and removes(missing(live, resource, self.labels))):
+                answer = apply_object(self.client, resource, ref, force=self.force)
+            left = missing(answer, resource, self.labels) if self.force else None
+            return patch_object(self.client, type(resource), ref, left) if left else answer
 
         return Request("update", ref, send)
 
@@ -185,10 +189,9 @@ def _marked(
 def _result(
     done: Plan,
     before: "Mapping[ObjectRef, Resource]",
-    objects: "Mapping[ObjectRef, Resource]",
+    live: "Mapping[ObjectRef, Resource]",
     failed: Iterable[Failure],
 ) -> ReconcileResult:
-    gone = set(done.delete)
     return ReconcileResult(
         created=tuple(sorted(done.create)),
         updated=tuple(sorted(done.update)),
@@ -197,5 +200,5 @@ def _result(
         unchanged=done.unchanged,
         failed=tuple(sorted(failed, key=lambda failure: failure.ref)),
         before=tuple(before.values()),
-        live=tuple(resource for ref, resource in objects.items() if ref not in gone),
+        live=tuple(live.values()),
     )

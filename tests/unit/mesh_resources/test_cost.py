@@ -1,0 +1,28 @@
+"""What it costs to have this library, and many policies."""
+
+import os
+import subprocess
+import sys
+
+from lightkube import Client
+
+from mesh_resources import reconcile_policies
+from sandbox.kubernetes import KubernetesServer
+from tests.unit.mesh_resources.making import LABELS, OWNER, asked, policy
+
+
+def test_whoever_needs_only_the_names_does_not_pay_for_lightkube():
+    program = "import mesh_resources, sys; sys.exit('lightkube' in sys.modules)"
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
+
+
+def test_a_thousand_unchanged_policies_are_one_request(client: Client, kubernetes: KubernetesServer):
+    policies = [policy(80, source_app_name=f"app-{number}") for number in range(1000)]
+    assert (
+        len(reconcile_policies(client, asked(policies), labels=LABELS, owner=OWNER, timeout=60).created)
+        == 1000
+    )
+    kubernetes.requests.clear()
+    assert reconcile_policies(client, asked(policies), labels=LABELS, owner=OWNER).unchanged == 1000
+    assert [each.method for each in kubernetes.requests] == ["GET"]
