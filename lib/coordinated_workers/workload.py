@@ -65,20 +65,19 @@ class Workload:
 
     def services_down(self, layer: ops.pebble.Layer) -> list[str]:
         """The services of the layer that do not run."""
-        running = self._running(layer.services)
-        return [name for name in layer.services if name not in running]
+        services = self._container.get_services()
+        return [name for name in layer.services if name not in services or not services[name].is_running()]
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
         return self._container.exists(path)
 
-    def _running(self, names: Iterable[str]) -> list[str]:
-        services = self._container.get_services()
-        return [name for name in names if name in services and services[name].is_running()]
-
     def _stop(self, names: Iterable[str]) -> None:
-        if running := self._running(names):
-            self._container.stop(*running)
+        """Stop those of the services that run, or that Pebble is about to start again."""
+        services = self._container.get_services()
+        idle = ops.pebble.ServiceStatus.INACTIVE
+        if busy := [name for name in names if name in services and services[name].current != idle]:
+            self._container.stop(*busy)
 
     def _differing(self, files: Mapping[str, str | None]) -> dict[str, str | None]:
         return {path: text for path, text in files.items() if self._read(path) != (text or "").encode()}

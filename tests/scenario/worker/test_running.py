@@ -138,6 +138,19 @@ def test_a_service_that_is_down_is_started(store: Store, deeds: Deeds):
     assert deeds() == [("start", "store")]
 
 
+def test_a_service_that_pebble_would_start_again_does_not_start_on_half_of_the_files(
+    store: Store, deeds: Deeds
+):
+    store.deploy()
+    deeds.calls.clear()
+    down = {"store": ops.pebble.ServiceStatus.ERROR}
+    store.run(
+        relations=[changed(store.relation, worker_config="a: 2")],
+        containers=[store.workload(layers=store.container.layers, service_statuses=down)],
+    )
+    assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("start", "store")]
+
+
 def test_services_that_are_not_of_the_layer_are_left_alone(store: Store, deeds: Deeds):
     image = ops.pebble.Layer({"services": {"other": {"command": "x", "startup": "disabled"}}})
     store.deploy(containers=[store.workload(layers={"image": image})])
