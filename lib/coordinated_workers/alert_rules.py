@@ -62,13 +62,12 @@ def _groups(
     files = [path for folder in folders for path in _rule_files(folder)]
     if not files:
         return []
-    from cosl import JujuTopology
-    from cosl.rules import Rules
+    from cosl import AlertRules, JujuTopology
 
     topology = JujuTopology(
         model=charm.model.name, model_uuid=charm.model.uuid, application=app.name, charm_name=app.charm_name
     )
-    rules = Rules(language, topology)
+    rules = AlertRules(language, topology)
     for path in files:
         content = _about(topology, yaml.safe_load(path.read_text()))
         rules.add(

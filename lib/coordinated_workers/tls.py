@@ -1,6 +1,6 @@
 """The coordinator's certificate, for itself and for its workers."""
 
-import logging
+import ipaddress
 import os
 from collections.abc import Iterable
 from functools import cached_property
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
         ProviderCertificate,
         TLSCertificatesRequiresV4,
     )
-
-logger = logging.getLogger(__name__)
 
 _LONGEST_COMMON_NAME = 64
 
@@ -87,8 +85,12 @@ class Certificates:
     def _request(self) -> "CertificateRequestAttributes":
         from charmlibs.interfaces.tls_certificates import CertificateRequestAttributes
 
+        addresses = {host for host in self._hosts if _is_address(host)}
         return CertificateRequestAttributes(
-            common_name=self._charm.app.name[:_LONGEST_COMMON_NAME], sans_dns=self._hosts
+            # The names that count are the others; this one has to be short.
+            common_name=self._charm.app.name[:_LONGEST_COMMON_NAME],
+            sans_dns=frozenset(self._hosts - addresses),
+            sans_ip=frozenset(addresses),
         )
 
     @staticmethod
@@ -111,3 +113,11 @@ class Certificates:
             ),
             None,
         )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

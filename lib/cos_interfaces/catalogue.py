@@ -17,16 +17,22 @@ from ._urls import Url
 
 
 class Item(Protocol):
-    """What `publish` needs to know of an application; other libraries' items have the same attributes."""
+    """What `publish` needs to know of an application; other libraries' items have the same attributes.
+
+    `api_docs` and `api_endpoints` are published if the item has them.
+    """
 
     @property
-    def name(self) -> str: ...  # noqa: D102 - see `CatalogueItem`
+    def name(self) -> str: ...  # noqa: D102  # see CatalogueItem
+
     @property
-    def url(self) -> str: ...  # noqa: D102 - see `CatalogueItem`
+    def url(self) -> str: ...  # noqa: D102
+
     @property
-    def icon(self) -> str: ...  # noqa: D102 - see `CatalogueItem`
+    def icon(self) -> str: ...  # noqa: D102
+
     @property
-    def description(self) -> str: ...  # noqa: D102 - see `CatalogueItem`
+    def description(self) -> str: ...  # noqa: D102
 
 
 class CatalogueItem(pydantic.BaseModel, frozen=True):

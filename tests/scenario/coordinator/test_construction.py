@@ -52,15 +52,11 @@ def build(endpoints: dict[str, str | None], **kwargs) -> testing.State:
             )
 
     context = testing.Context(Charm, meta=METADATA)
-    return context.run(
-        context.on.update_status(),
-        testing.State(model=MODEL, containers=[container(name) for name in CONTAINERS]),
-    )
-
-
-@pytest.fixture(autouse=True)
-def raise_what_charms_raise(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SCENARIO_BARE_CHARM_ERRORS", "true")
+    state = testing.State(model=MODEL, containers=[container(name) for name in CONTAINERS])
+    try:
+        return context.run(context.on.update_status(), state)
+    except testing.errors.UncaughtCharmError as error:
+        raise error.__cause__ or error from None
 
 
 def test_all_but_the_cluster_may_be_off():

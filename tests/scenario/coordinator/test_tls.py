@@ -108,6 +108,16 @@ def test_the_certificate_is_asked_for_all_of_the_cluster(secured: Secured):
     assert names == {HOST, SERVICE, address("worker", 0)}
 
 
+def test_a_worker_may_be_known_by_an_address(cluster: Cluster, key_secret: testing.Secret):
+    worker, certificates = workers(), testing.Relation("certificates")
+    worker.remote_units_data[0]["address"] = json.dumps("10.1.2.3")
+    state = cluster.run(certificates, worker, secrets=[key_secret])
+    (request,) = json.loads(local(state, certificates).local_unit_data["certificate_signing_requests"])
+    assert CertificateSigningRequest.from_string(request["certificate_signing_request"]).sans_ip == {
+        "10.1.2.3"
+    }
+
+
 def test_without_a_certificate_the_cluster_speaks_plain_http(secured: Secured):
     said = told(secured.asked, secured.workers)
     assert "server_cert" not in said
@@ -174,7 +184,7 @@ def test_without_the_relation_the_cluster_speaks_plain_http_again(secured: Secur
     certificates = local(secured.given, secured.certificates)
     state = context.run(context.on.relation_broken(certificates), secured.given)
     assert "server_cert" not in told(state, secured.workers)
-    assert not [one for one in state.secrets if "private-key" in one.tracked_content]
+    assert "privkey_secret_id" not in told(state, secured.workers)
 
 
 @pytest.mark.parametrize("garbage", ["not json", '[{"certificate": "x"}]', "{}"])

@@ -29,7 +29,7 @@ class Outcome(Generic[Result]):
 
 
 @pytest.fixture
-def act(monkeypatch: pytest.MonkeyPatch):
+def act(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     """Runs `deed` as the charm of application `ours`, with the given relations."""
     set_item = ops.RelationDataContent.__setitem__
 
@@ -54,6 +54,7 @@ def act(monkeypatch: pytest.MonkeyPatch):
             def _on_update_status(self, _: ops.EventBase) -> None:
                 results.append(deed(self))
 
+        caplog.clear()
         monkeypatch.setattr(ops.RelationDataContent, "__setitem__", record)
         endpoints = {name: {"interface": "any"} for name in ("none", *(one.endpoint for one in relations))}
         context = testing.Context(Ours, meta={"name": "ours", "requires": endpoints})
@@ -61,7 +62,7 @@ def act(monkeypatch: pytest.MonkeyPatch):
             context.on.update_status(),
             testing.State(model=MODEL, relations=relations, leader=leader, secrets=secrets),
         )
-        log = [line.message for line in context.juju_log if line.level == "WARNING"]
+        log = [line.getMessage() for line in caplog.records if line.name.startswith("cos_interfaces")]
         return Outcome(results[0], state, written, log)
 
     return run
