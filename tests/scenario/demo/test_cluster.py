@@ -32,7 +32,7 @@ from tests.scenario.demo.key_value_model import (
     worker_state,
     workers,
 )
-from tests.unit.workload.processes import free_port
+from tests.unit.workload.processes import HOST, free_port
 
 
 def test_the_program_runs_as_the_two_charms_would_have_it(on_host, tmp_path: Path):
@@ -63,25 +63,25 @@ def test_the_program_runs_as_the_two_charms_would_have_it(on_host, tmp_path: Pat
     # Pebble runs it.
     port = free_port()
     config = root / "etc/worker/config.yaml"
-    config.write_text(config.read_text().replace(fqdn(WORKER), "127.0.0.1").replace("8080", str(port)))
+    config.write_text(config.read_text().replace(fqdn(WORKER), HOST).replace("8080", str(port)))
     service = container.plan.services["worker"]
     python, *arguments = shlex.split(service.command)
     assert python == "python3"
     command = [sys.executable, *(f"{root}{each}" if each.startswith("/") else each for each in arguments)]
-    process = subprocess.Popen([*command, "--listen", "127.0.0.1"], env=service.environment)
+    process = subprocess.Popen([*command, "--listen", HOST], env=service.environment)
     try:
         deadline = time.monotonic() + 10
         while True:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as response:
+                with urllib.request.urlopen(f"http://{HOST}:{port}/healthz") as response:
                     assert response.read().strip() == b"ready"
                 break
             except OSError:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-        put = urllib.request.Request(f"http://127.0.0.1:{port}/kv/colour", b"red", method="PUT")
+        put = urllib.request.Request(f"http://{HOST}:{port}/kv/colour", b"red", method="PUT")
         urllib.request.urlopen(put).close()
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/kv/colour") as response:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/kv/colour") as response:
             assert response.read() == b"red"
     finally:
         process.terminate()

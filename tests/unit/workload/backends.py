@@ -1,10 +1,13 @@
 """Records what telemetry the workload sends."""
 
 import http.server
+import socketserver
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from tests.unit.workload.processes import HOST
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,12 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    # Without looking up the address's name, which nobody has given it.
+    server_bind = socketserver.TCPServer.server_bind
 
 
 class Backend:
@@ -42,10 +51,9 @@ class Backend:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self._server = _Server((HOST, port), Handler)
+        self.port: int = self._server.server_address[1]
+        self.url = f"http://{HOST}:{self.port}"
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         ).start()

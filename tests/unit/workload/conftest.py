@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.workload.backends import Backend
-from tests.unit.workload.processes import Workload, free_port
+from tests.unit.workload.processes import HOST, Workload, free_port
 
 Start = Callable[..., Workload]
 
@@ -15,7 +15,7 @@ def _starter(folder: Path) -> Iterator[Start]:
     started: list[Workload] = []
     numbers = count()
 
-    def start(roles: str, *, ready: bool = True, listen: str = "127.0.0.1", **config: Any) -> Workload:
+    def start(roles: str, *, ready: bool = True, listen: str = HOST, **config: Any) -> Workload:
         content = {"port": free_port(), "stores": [], **config}
         workload = Workload(folder / f"config-{next(numbers)}.yaml", roles, content, listen)
         started.append(workload)

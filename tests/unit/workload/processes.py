@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,8 +24,12 @@ IDENTITY = {
 }
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+# An address of this run's own: nobody else takes a port of it before the process that is to have it.
+HOST = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}.{random.randint(1, 254)}"
+
+
+def free_port(host: str = HOST) -> int:
+    with socket.create_server((host, 0)) as server:
         return server.getsockname()[1]
 
 
@@ -38,10 +43,10 @@ class Response:
 class Workload:
     """One running process."""
 
-    def __init__(self, config_file: Path, roles: str, content: dict[str, Any], listen: str = "127.0.0.1"):
+    def __init__(self, config_file: Path, roles: str, content: dict[str, Any], listen: str = HOST):
         config_file.write_text(json.dumps(content))
         self.port: int = content["port"]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{HOST}:{self.port}"
         self.scheme = "https" if content.get("tls") else "http"
         self.url = f"{self.scheme}://{self.address}"
         self._output = config_file.with_suffix(".log")
@@ -59,7 +64,7 @@ class Workload:
         deadline = time.monotonic() + 10
         while True:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                with socket.create_connection((HOST, self.port), timeout=1):
                     return self
             except OSError:
                 assert self.process.poll() is None, self.output
@@ -75,7 +80,7 @@ class Workload:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> Response:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.workload.processes import WORKLOAD, Workload, free_port
+from tests.unit.workload.processes import HOST, WORKLOAD, Workload, free_port
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_stores_paths_are_not_those_of_an_api(api, stores):
 
 def test_both_roles_together_serve_on_one_port(start):
     port = free_port()
-    both = start("all", port=port, stores=[f"http://127.0.0.1:{port}"])
+    both = start("all", port=port, stores=[f"http://{HOST}:{port}"])
     both.put("k", b"v")
     assert both.get("k").body == b"v"
     assert both.request("GET", "/store/k").body == b"v"
@@ -107,7 +107,7 @@ def test_the_order_of_the_stores_in_the_configuration_does_not_matter(start, sto
 
 
 def test_a_store_that_is_down_is_named_and_the_others_go_on(start, stores):
-    gone = f"127.0.0.1:{free_port()}"
+    gone = f"{HOST}:{free_port()}"
     api = start("api", stores=[stores[0].url, f"http://{gone}"])
     answers = {f"secret-{number}": api.put(f"secret-{number}", b"hush") for number in range(40)}
     assert {answer.status for answer in answers.values()} <= {201, 204, 503}
@@ -152,7 +152,7 @@ def test_a_value_has_a_limit(api):
     limit = 1024 * 1024
     assert api.put("large", b"x" * limit).status in (201, 204)
     assert len(api.get("large").body) == limit
-    with socket.create_connection(("127.0.0.1", api.port)) as connection:
+    with socket.create_connection((HOST, api.port)) as connection:
         connection.sendall(
             f"PUT /kv/large HTTP/1.1\r\nHost: x\r\nContent-Length: {limit + 1}\r\n\r\n".encode()
         )
@@ -172,7 +172,7 @@ def test_a_value_has_a_limit(api):
     ],
 )
 def test_a_body_of_doubtful_length_is_refused_and_ends_the_connection(api, header, status):
-    with socket.create_connection(("127.0.0.1", api.port)) as connection:
+    with socket.create_connection((HOST, api.port)) as connection:
         connection.sendall(f"PUT /kv/a HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
@@ -194,14 +194,14 @@ def test_a_full_store_takes_no_more_until_something_is_deleted(start):
 
 
 def test_several_requests_share_a_connection(api):
-    with socket.create_connection(("127.0.0.1", api.port)) as connection:
+    with socket.create_connection((HOST, api.port)) as connection:
         for _ in range(2):
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert connection.recv(4096).endswith(b"\r\n\r\nready\n")
 
 
 def test_a_client_that_asks_before_it_sends_a_body_is_told_to_go_on(api):
-    with socket.create_connection(("127.0.0.1", api.port)) as connection:
+    with socket.create_connection((HOST, api.port)) as connection:
         connection.sendall(
             b"PUT /kv/asked-first HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
         )
