@@ -1,6 +1,6 @@
 """A mesh on one machine: Envoy in the roles of ztunnel and waypoint, told by Kubernetes alone."""
 
-from ._addresses import Addresses, NoAddressesError
+from ._addresses import Addresses, NoAddressesError, listening
 from ._envoy import EnvoyError
 from ._identity import Identity
 from ._mesh import Mesh
@@ -18,4 +18,5 @@ __all__ = [
     "Service",
     "State",
     "Waypoint",
+    "listening",
 ]

@@ -4,9 +4,13 @@ import errno
 import ipaddress
 import random
 import socket
-from collections.abc import Hashable
+import sys
+from collections.abc import Hashable, Mapping
+from pathlib import Path
 
 _MARKER_PORT = 15000
+_CONNECTIONS = Path("/proc/net/tcp")
+_LISTENS = "0A"
 
 
 class NoAddressesError(Exception):
@@ -58,3 +62,19 @@ def _claim() -> tuple[socket.socket, ipaddress.IPv4Network]:
             continue
         return marker, network
     raise NoAddressesError("all loopback networks 127.16 to 127.239 are taken: end other sandboxes")
+
+
+def listening() -> Mapping[str, frozenset[int]]:
+    """The ports on which processes of this machine listen, by loopback address (proc_pid_net(5))."""
+    found: dict[str, set[int]] = {}
+    for line in _CONNECTIONS.read_text().splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        address, port = local.split(":")
+        if state == _LISTENS and address.endswith("7F"):
+            found.setdefault(_dotted(address), set()).add(int(port, 16))
+    return {address: frozenset(ports) for address, ports in found.items()}
+
+
+def _dotted(address: str) -> str:
+    """An IPv4 address that the kernel shows as a number in the machine's own order of bytes."""
+    return str(ipaddress.IPv4Address(int(address, 16).to_bytes(4, sys.byteorder)))

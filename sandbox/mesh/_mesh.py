@@ -1,13 +1,13 @@
 """A mesh on this machine that enforces what is in Kubernetes."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lightkube import Client
 from typing_extensions import Self
 
-from ._addresses import Addresses
+from ._addresses import Addresses, listening
 from ._envoy import Envoy, EnvoyError
 from ._identity import Authority, Identity
 from ._proxies import Destination, Places, node_proxy, waypoint_proxy
@@ -26,22 +26,30 @@ class Mesh:
         client: reads Kubernetes; nothing is written.
         directory: an existing directory for keys, certificates and configurations.
         addresses: where things can be on this machine.
+        on_change: called whenever pods, Services or waypoints have changed, at times from a thread.
     """
 
-    def __init__(self, client: Client, directory: Path, addresses: Addresses):
+    def __init__(
+        self,
+        client: Client,
+        directory: Path,
+        addresses: Addresses,
+        on_change: Callable[[], None] = lambda: None,
+    ):
         self._client = client
         self._directory = directory
         self._addresses = addresses
-        self._listening: dict[tuple[str, str], frozenset[int]] = {}
+        self._on_change = on_change
+        self._listening: Mapping[str, frozenset[int]] = {}
         authority = directory / "identities"
         authority.mkdir()
         self._authority = Authority(authority)
         self._places = Places(
             of_pod=self.address_of_pod,
-            inside=self.inside,
+            inside=lambda pod: self.inside(pod.namespace, pod.name),
             of_waypoint=lambda waypoint: self._addresses.of(waypoint),
             captured=self._captured,
-            ports=lambda pod: self._listening.get((pod.namespace, pod.name), frozenset()),
+            ports=lambda pod: self._listening.get(self.inside(pod.namespace, pod.name), frozenset()),
             identity=self._authority.identity,
         )
         self._proxies: dict[Waypoint | None, Envoy] = {}
@@ -77,10 +85,6 @@ class Mesh:
         """What Kubernetes said last."""
         return self._state
 
-    def listen(self, namespace: str, pod: str, ports: frozenset[int]) -> None:
-        """Tell on which ports the processes of a pod listen, at the address `inside` it."""
-        self._listening[namespace, pod] = ports
-
     def sync(self) -> None:
         """Read Kubernetes, and tell the proxies what changed.
 
@@ -89,12 +93,16 @@ class Mesh:
             lightkube.ApiError: if Kubernetes refuses.
         """
         with self._lock:
-            self._state = state = read(self._client)
+            before, self._state = self._state, read(self._client)
+            state = self._state
+            self._listening = listening()
             waypoints: list[Waypoint | None] = [*state.waypoints]
             for waypoint in [None, *waypoints]:
                 self._tell(waypoint, state)
             for gone in self._proxies.keys() - {None, *waypoints}:
                 self._proxies.pop(gone).stop()
+            if (state.pods, state.services) != (before.pods, before.services):
+                self._on_change()
 
     def check(self) -> None:
         """Raise what went wrong while the mesh kept up with Kubernetes."""
@@ -105,9 +113,13 @@ class Mesh:
         """The identity of an account, with which a test can be who it likes."""
         return self._authority.identity(account)
 
-    def inside(self, pod: Pod) -> str:
+    def inside(self, namespace: str, pod: str) -> str:
         """The address at which the processes of a pod must listen."""
-        return self._addresses.of(("inside", pod.namespace, pod.name))
+        return self._addresses.of(("inside", namespace, pod))
+
+    def resolver(self, account: Account) -> str:
+        """The address at which an account's processes ask for names."""
+        return self._addresses.of(("resolver", account))
 
     def address_of_pod(self, pod: Pod) -> str:
         """The address at which a pod is found from outside the mesh."""

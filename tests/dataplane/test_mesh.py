@@ -77,10 +77,9 @@ def mesh(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
             if not pod.name.endswith("-0"):
                 continue
             for port in (PORT, OTHER_PORT):
-                server = ThreadingHTTPServer((mesh.inside(pod), port), Answer)
+                server = ThreadingHTTPServer((mesh.inside(MODEL, pod.name), port), Answer)
                 threading.Thread(target=server.serve_forever, daemon=True).start()
                 servers.append(server)
-            mesh.listen(MODEL, pod.name, frozenset({PORT, OTHER_PORT}))
         mesh.sync()
         yield mesh
         mesh.check()

@@ -1,0 +1,273 @@
+"""The services of units' containers as processes of this machine."""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+from ops import pebble
+
+from sandbox.juju import Command, CommandResult, Container, Unit, WorkloadError
+from sandbox.mesh import Account, Mesh, listening
+
+from ._mapping import Place
+from ._names import DNS_PORT, NameServer
+from ._programs import nginx, program
+
+_INSIDE = Path(__file__).parent / "inside"
+_COMES_UP_WITHIN = 5.0
+_ENDS_WITHIN = 3.0
+_CHECK_TIMEOUT = 2.0
+_DONE_BY_THE_IMAGE = ("update-ca-certificates",)
+
+
+@dataclass
+class _Service:
+    """A process, and the plan that it was started by."""
+
+    planned: pebble.ServiceDict
+    process: subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A service that does not run, for this machine lacks its program."""
+
+    unit: str
+    service: str
+    program: str
+
+
+class Processes:
+    """Runs what Pebble would run, from the files that charms pushed, and ends it with the pod.
+
+    Args:
+        mesh: knows the addresses.
+        names: answers the processes' questions for names.
+        directory: an existing directory for logs and hosts files.
+    """
+
+    def __init__(self, mesh: Mesh, names: NameServer, directory: Path):
+        self._mesh = mesh
+        self._names = names
+        self._directory = directory
+        self._services: dict[tuple[str, str, str, str], _Service] = {}
+        self.missing: set[Missing] = set()
+
+    def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
+        """Run nginx's commands; what an image brings beside its service succeeds without a word."""
+        name = Path(command.arguments[0]).name
+        if name in _DONE_BY_THE_IMAGE:
+            return CommandResult()
+        place = self._place(unit, container)
+        arguments = self._arguments(place, command.arguments)
+        if arguments is None:
+            raise WorkloadError(f"this machine has no {command.arguments[0]!r}")
+        done = subprocess.run(
+            arguments,
+            env=self._environment(unit, place, command.environment),
+            input=command.stdin,
+            capture_output=True,
+            text=True,
+            timeout=command.timeout or _COMES_UP_WITHIN,
+        )
+        return CommandResult(done.returncode, done.stdout, done.stderr)
+
+    def change(
+        self, unit: Unit, container: Container, verb: str, services: Sequence[str], plan: pebble.Plan
+    ) -> None:
+        """Start and stop services as Pebble would.
+
+        Raises:
+            WorkloadError: if a service ends as soon as it starts; with the end of its output.
+        """
+        if verb == "replan":
+            services = [
+                name for name, service in plan.services.items() if self._is_due(unit, container, service)
+            ]
+        for name in services:
+            key = self._key(unit, container, name)
+            if verb in ("stop", "restart", "replan"):
+                self._stop(key)
+            if verb != "stop" and key not in self._running():
+                self._start(unit, container, plan.services[name])
+
+    def signal(self, unit: Unit, container: Container, signal: str, services: Sequence[str]) -> None:
+        """Send a signal to services."""
+        number = _signal_number(signal)
+        for name in services:
+            if service := self._services.get(self._key(unit, container, name)):
+                service.process.send_signal(number)
+
+    def end(self, unit: Unit) -> None:
+        """End the processes of a unit."""
+        for key in [key for key in self._services if key[:2] == (unit.application.model.name, unit.name)]:
+            self._stop(key)
+
+    def close(self) -> None:
+        """End all processes."""
+        for key in list(self._services):
+            self._stop(key)
+
+    def name_everything(self) -> None:
+        """Let all processes find what there is in the cluster now."""
+        for account in {pod.account for pod in self._mesh.state.pods}:
+            names = self._mesh.names(account)
+            self._names.answer(self._mesh.resolver(account), names)
+            new = self.hosts(account).with_suffix(".new")
+            new.write_text(json.dumps(names))
+            new.rename(self.hosts(account))
+
+    def hosts(self, account: Account) -> Path:
+        """The file in which an account's Python processes find names."""
+        return self._directory / f"{account.namespace}.{account.name}.hosts.json"
+
+    def look(self, unit: Unit, container: Container) -> None:
+        """Tell the container which services ended by themselves, and how its HTTP checks are."""
+        for name in container.services:
+            service = self._services.get(self._key(unit, container, name))
+            if service and service.process.poll() is not None:
+                container.services[name] = "error"
+        place = self._place(unit, container)
+        for name, check in container.plan.checks.items():
+            url = (check.http or {}).get("url")
+            if url and any(known["name"] == name for known in container.checks):
+                container.set_check(name, up=self._answers(unit, place.argument(url)))
+
+    def _start(self, unit: Unit, container: Container, service: pebble.Service) -> None:
+        place = self._place(unit, container)
+        words = shlex.split(service.command)
+        arguments = self._arguments(place, words)
+        if arguments is None:
+            self.missing.add(Missing(unit.name, service.name, words[0]))
+            return
+        log = self._log(unit, service.name)
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                arguments,
+                env=self._environment(unit, place, service.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=place.root,
+                start_new_session=True,
+            )
+        self._services[self._key(unit, container, service.name)] = _Service(service.to_dict(), process)
+        self._wait_until_up(process, place, log)
+
+    def _wait_until_up(self, process: subprocess.Popen[bytes], place: Place, log: Path) -> None:
+        """Wait until something listens, as far as there is something that will."""
+        deadline = time.monotonic() + _COMES_UP_WITHIN
+        before = _ports(place)
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                end = " / ".join(log.read_text(errors="replace").splitlines()[-5:])
+                raise WorkloadError(f"exited with code {process.returncode}: {end}")
+            if _ports(place) - before or (before and _is_settled(process)):
+                return
+            time.sleep(0.02)
+
+    def _stop(self, key: tuple[str, str, str, str]) -> None:
+        service = self._services.pop(key, None)
+        if service is None or service.process.poll() is not None:
+            return
+        service.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            service.process.wait(_ENDS_WITHIN)
+        # Also what it has started and left behind.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(service.process.pid, signal.SIGKILL)
+        service.process.wait()
+
+    def _is_due(self, unit: Unit, container: Container, planned: pebble.Service) -> bool:
+        running = self._running().get(self._key(unit, container, planned.name))
+        if running is None:
+            return planned.startup == "enabled"
+        return running.planned != planned.to_dict()
+
+    def _running(self) -> dict[tuple[str, str, str, str], _Service]:
+        return {key: each for key, each in self._services.items() if each.process.poll() is None}
+
+    def _arguments(self, place: Place, words: Sequence[str]) -> list[str] | None:
+        """A command line for this machine; None if it lacks the program."""
+        name, *others = words
+        if Path(name).name == "nginx":
+            return self._nginx_arguments(place, others)
+        found = program(Path(name).name)
+        return [found, *map(place.argument, others)] if found else None
+
+    def _nginx_arguments(self, place: Place, others: Sequence[str]) -> list[str] | None:
+        found = nginx()
+        if found is None:
+            return None
+        place.prepare_nginx()
+        pushed = Path(place.path("/etc/nginx/nginx.conf"))
+        mapped = pushed.with_name("nginx.mapped.conf")
+        if pushed.exists():
+            mapped.write_text(place.nginx_config(pushed.read_text(), status_page=found.has_status_page))
+        return [found.program, "-e", "stderr", "-p", str(place.root), "-c", str(mapped), *others]
+
+    def _environment(self, unit: Unit, place: Place, planned: Mapping[str, str]) -> dict[str, str]:
+        account = _account(unit)
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(_INSIDE),
+            "PYTHONUNBUFFERED": "1",
+            "SANDBOX_ADDRESS": place.address,
+            "SANDBOX_HOSTS": str(self.hosts(account)),
+            **{key: place.argument(str(value)) for key, value in planned.items()},
+        }
+
+    def _answers(self, unit: Unit, url: str) -> bool:
+        for name, addresses in self._mesh.names(_account(unit)).items():
+            url = url.replace(f"//{name}:", f"//{addresses[0] if addresses else name}:")
+        try:
+            with build_opener(ProxyHandler({})).open(url, timeout=_CHECK_TIMEOUT) as answer:
+                return answer.status < 400
+        except (HTTPError, OSError):
+            return False
+
+    def _place(self, unit: Unit, container: Container) -> Place:
+        account = _account(unit)
+        return Place(
+            root=container.root,
+            address=self._mesh.inside(account.namespace, unit.pod),
+            resolver=f"{self._mesh.resolver(account)}:{DNS_PORT}",
+        )
+
+    def _log(self, unit: Unit, service: str) -> Path:
+        model = unit.application.model.name
+        return self._directory / f"{model}.{unit.name.replace('/', '-')}.{service}.log"
+
+    def _key(self, unit: Unit, container: Container, service: str) -> tuple[str, str, str, str]:
+        return unit.application.model.name, unit.name, container.name, service
+
+
+def _account(unit: Unit) -> Account:
+    """Juju gives each application a service account of its own name."""
+    return Account(unit.application.model.name, unit.application.name)
+
+
+def _ports(place: Place) -> frozenset[int]:
+    return listening().get(place.address, frozenset())
+
+
+def _is_settled(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process that listens nowhere of its own has lived for a moment."""
+    try:
+        process.wait(0.3)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _signal_number(name: str) -> int:
+    return int(name) if name.isdigit() else signal.Signals[name].value

