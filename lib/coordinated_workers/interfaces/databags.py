@@ -25,10 +25,13 @@ class _Databag(pydantic.BaseModel):
         return value
 
     @pydantic.model_serializer(mode="wrap")
-    def _leave_out_what_is_not_offered(
-        self, handler: pydantic.SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if value is not None}
+    def _offer(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is offered, with mappings in an order that is always the same."""
+        return {
+            key: dict(sorted(value.items())) if isinstance(getattr(self, key), dict) else value
+            for key, value in handler(self).items()
+            if value is not None
+        }
 
 
 class RemoteWriteEndpoint(typing_extensions.TypedDict):
@@ -146,7 +149,7 @@ def load(relation: ops.Relation, author: ops.Application | ops.Unit, model: type
 
 def save(relation: ops.Relation, author: ops.Application | ops.Unit, data: pydantic.BaseModel) -> None:
     """Make `author`'s databag say `data`: what differs is written, what is not offered taken out."""
-    relation.save(data, author, encoder=_encode)
+    relation.save(data, author)
 
 
 def _decode(text: str) -> object:
@@ -154,7 +157,3 @@ def _decode(text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):  # what is nested deep is recursed into
         return _NOT_JSON
-
-
-def _encode(value: object) -> str:
-    return json.dumps(value, sort_keys=True)
