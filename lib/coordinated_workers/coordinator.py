@@ -69,6 +69,9 @@ _DASHBOARDS = "src/grafana_dashboards"
 # In these the unit is on its way out, or has no say: there is nothing to make right.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 
+# Only Juju gives a unit these.
+_NOT_FOR_CHARMS = ("error", "unknown")
+
 
 class Coordinator(ops.Object):
     """Does for a cluster what is the same for every cluster.
@@ -444,11 +447,12 @@ class Coordinator(ops.Object):
         if self._is_related(name := self._endpoints.grafana_dashboards):
             folder = alert_rules.charm_folder(self._charm) / _DASHBOARDS
             grafana_dashboard.publish(self._charm, grafana_dashboard.read_folder(folder), relation_name=name)
+        is_leader = self._charm.unit.is_leader()
         if self._is_related(name := self._endpoints.logging):
-            rules = alert_rules.logs_rules(self._charm, self._worker_apps)
+            rules = alert_rules.logs_rules(self._charm, self._worker_apps) if is_leader else None
             loki_push_api.publish(self._charm, rules, relation_name=name)
         if self._is_related(name := self._endpoints.metrics):
-            rules = alert_rules.metrics_rules(self._charm, self._worker_apps)
+            rules = alert_rules.metrics_rules(self._charm, self._worker_apps) if is_leader else None
             prometheus_scrape.publish(
                 self._charm, self._scrape_jobs(), rules, relation_name=name, address=self.hostname
             )
@@ -512,12 +516,10 @@ class Coordinator(ops.Object):
     # What is said of it
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
-        if self._keeps_status:
-            # What Kubernetes and nginx answered is not known here, and an action changes nothing about it.
-            event.add_status(self._charm.unit.status)
-            return
-        for status in self._statuses():
-            event.add_status(status)
+        # What Kubernetes and nginx answered is not known after an action, which changes nothing about it.
+        for status in (self._charm.unit.status,) if self._keeps_status else self._statuses():
+            if status.name not in _NOT_FOR_CHARMS:
+                event.add_status(status)
 
     def _statuses(self) -> Iterator[ops.StatusBase]:
         if not self.cluster.has_workers:

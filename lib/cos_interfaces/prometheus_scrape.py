@@ -14,6 +14,7 @@ from typing import Literal
 import ops
 
 from ._databag import write
+from ._topology import topology
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,7 @@ def publish(
                 relation.data[charm.app],
                 {
                     "scrape_jobs": json.dumps([job.as_scrape_config() for job in jobs]),
-                    "scrape_metadata": json.dumps(_topology(charm)),
+                    "scrape_metadata": json.dumps(topology(charm)),
                     "alert_rules": json.dumps(alert_rules) if alert_rules else "",
                 },
             )
-
-
-def _topology(charm: ops.CharmBase) -> dict[str, str]:
-    return {
-        "model": charm.model.name,
-        "model_uuid": charm.model.uuid,
-        "application": charm.app.name,
-        "unit": charm.unit.name,
-        "charm_name": charm.meta.name,
-    }

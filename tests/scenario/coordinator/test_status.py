@@ -1,5 +1,6 @@
 import json
 
+import ops
 import pytest
 from ops import testing
 
@@ -95,12 +96,14 @@ def test_a_limit_that_is_none_is_refused(cluster: Cluster, limit: str):
     assert "memory_limit" in status.message
 
 
-def test_an_action_leaves_the_status_as_it_is(cluster: Cluster):
-    before = cluster.state(*COMPLETE, unit_status=testing.BlockedStatus("what Kubernetes said"))
-    context = cluster.context
-    after = context.run(context.on.action("show"), before)
-    assert context.action_results == {"seen": "yes"}
-    assert after.unit_status == testing.BlockedStatus("what Kubernetes said")
+@pytest.mark.parametrize(
+    "status", [testing.BlockedStatus("what Kubernetes said"), testing.ErrorStatus(), testing.UnknownStatus()]
+)
+def test_an_action_leaves_the_status_as_it_is(cluster: Cluster, status: ops.StatusBase):
+    before = cluster.state(*COMPLETE, unit_status=status)
+    after = cluster.context.run(cluster.context.on.action("show"), before)
+    assert cluster.context.action_results == {"seen": "yes"}
+    assert after.unit_status == status
 
 
 def test_a_second_certificates_provider_is_one_too_many(cluster: Cluster):
