@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import ops
 import pydantic
 import typing_extensions
+
+from cos_interfaces import check_url
 
 from .border import ApplicationName, Host, Label, Port, Protocol, Receiver, UnitName, Url, reason
 
@@ -37,7 +39,7 @@ class _Databag(pydantic.BaseModel):
 class RemoteWriteEndpoint(typing_extensions.TypedDict):
     """A backend that takes metrics by Prometheus' remote-write."""
 
-    url: Url
+    url: str
 
 
 class WorkerTopology(pydantic.BaseModel):
@@ -109,11 +111,18 @@ class CoordinatorOffer(ClusterProviderAppData):
         return {**data, "refused": tuple(refused)}
 
 
+def _check_url_of(endpoint: RemoteWriteEndpoint) -> RemoteWriteEndpoint:
+    check_url(endpoint["url"])
+    return endpoint
+
+
 _ENTRIES: dict[str, pydantic.TypeAdapter[Any]] = {
     "loki_endpoints": pydantic.TypeAdapter(tuple[UnitName, Url]),
     "charm_tracing_receivers": pydantic.TypeAdapter(tuple[Protocol, Receiver]),
     "workload_tracing_receivers": pydantic.TypeAdapter(tuple[Protocol, Receiver]),
-    "remote_write_endpoints": pydantic.TypeAdapter(RemoteWriteEndpoint),
+    "remote_write_endpoints": pydantic.TypeAdapter(
+        Annotated[RemoteWriteEndpoint, pydantic.AfterValidator(_check_url_of)]
+    ),
     "worker_ports": pydantic.TypeAdapter(Port),
     "worker_labels": pydantic.TypeAdapter(Label),
 }

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_ENDPOINT_NAME = "-cluster"
 
+_LONGEST_NAMES = 100
+
 
 class ClusterChangedEvent(ops.EventBase):
     """Something about the workers may have changed."""
@@ -243,7 +245,9 @@ class ClusterProvider(ops.Object):
         names = [name.strip() for name in ((data and data.role) or "").split(",") if name.strip()]
         known = [name for name in names if name in self._roles or name in self._meta_roles]
         if unknown := sorted(set(names) - set(known)):
-            self._refuse(relation.app.name, f"role: this cluster has no {', '.join(unknown)}")
+            self._refuse(
+                relation.app.name, f"role: this cluster has no {', '.join(unknown)[:_LONGEST_NAMES]}"
+            )
         return ",".join(known) or None
 
     def _expand(self, role: str | None) -> frozenset[str]:

@@ -230,6 +230,13 @@ def test_everything_is_published_to_each_application_that_has_a_role():
     assert published(state, roleless) == {}
 
 
+def test_a_url_that_is_none_is_left_for_the_worker_to_refuse():
+    relation = workers("a", "api")
+    endpoints = [{"url": "not a url", "name": "prometheus"}]
+    _, state = ask(lambda cluster: cluster.publish_data(**CONFIG, remote_write_endpoints=endpoints), relation)
+    assert published(state, relation)["remote_write_endpoints"] == [{"url": "not a url"}]
+
+
 def test_what_is_not_offered_any_more_is_taken_out():
     relation = workers("a", "api", **EVERYTHING)
     _, state = ask(lambda cluster: cluster.publish_data(**CONFIG), relation)
