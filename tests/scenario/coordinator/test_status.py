@@ -1,9 +1,11 @@
+import dataclasses
 import json
 
 import ops
 import pytest
 from ops import testing
 
+from tests.scenario.coordinator import field_coordinator
 from tests.scenario.coordinator.field_cluster import CONTAINERS, Cluster, again, container, store, workers
 
 COMPLETE = (workers(units=2), store())
@@ -104,6 +106,25 @@ def test_an_action_leaves_the_status_as_it_is(cluster: Cluster, status: ops.Stat
     after = cluster.context.run(cluster.context.on.action("show"), before)
     assert cluster.context.action_results == {"seen": "yes"}
     assert after.unit_status == status
+
+
+def test_nginx_that_does_not_take_its_configuration_is_said_to(cluster: Cluster):
+    state = cluster.run(*COMPLETE)
+    refusing = testing.Exec(["nginx", "-s", "reload"], return_code=1, stderr="no such upstream")
+    up = {
+        dataclasses.replace(one, execs={refusing}) if one.name == "nginx" else one for one in state.containers
+    }
+    more = {workers("more", "querier"), *state.relations}
+    status = cluster.run(state=again(state, containers=up, relations=more)).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert "no such upstream" in status.message
+
+
+def test_a_backend_that_can_not_be_proxied_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(field_coordinator, "REMOTE_WRITE", "http://prometheus; root /")
+    state = cluster.run(*COMPLETE)
+    assert isinstance(state.unit_status, testing.ActiveStatus)
+    assert "remote-write" in state.unit_status.message
 
 
 def test_a_second_certificates_provider_is_one_too_many(cluster: Cluster):

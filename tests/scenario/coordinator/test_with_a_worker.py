@@ -1,0 +1,114 @@
+"""A coordinator and a worker that know the package by its documents only."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import ops
+import pytest
+import yaml
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import StatefulSet
+from lightkube.resources.core_v1 import Service
+from ops import testing
+
+from tests.scenario.coordinator import field_worker
+from tests.scenario.coordinator.field_cluster import (
+    APP,
+    MESH_LABELS,
+    MODEL,
+    Cluster,
+    address,
+    container,
+    local,
+    mesh,
+    store,
+)
+from tests.unit.coordinated_workers.juju_application import pod_template
+
+MOUNTED = ("etc", "usr/local/share")
+
+
+@dataclasses.dataclass
+class Both:
+    """The two charms, and what each has said to the other."""
+
+    cluster: Cluster
+    worker: testing.Context[ops.CharmBase]
+    files: Path
+    monkeypatch: pytest.MonkeyPatch
+    said_by_worker: testing.Relation = dataclasses.field(
+        default_factory=lambda: testing.Relation("field-cluster", remote_app_name=APP)
+    )
+
+    def run_worker(self, **said_by_coordinator: str) -> testing.State:
+        relation = dataclasses.replace(self.said_by_worker, remote_app_data=said_by_coordinator)
+        with self.monkeypatch.context() as patch:
+            patch.setattr("socket.getfqdn", lambda *_: address("worker", 0))
+            state = self.worker.run(self.worker.on.relation_changed(relation), self._state(relation))
+        self.said_by_worker = local(state, relation)
+        return state
+
+    def run_coordinator(self, *relations: testing.RelationBase) -> dict[str, str]:
+        said = self.said_by_worker
+        relation = testing.Relation(
+            "field-cluster",
+            remote_app_name="worker",
+            remote_app_data=dict(said.local_app_data),
+            remote_units_data={0: dict(said.local_unit_data)},
+        )
+        return dict(local(self.cluster.run(relation, *relations), relation).local_app_data)
+
+    def _state(self, relation: testing.Relation) -> testing.State:
+        mounts: dict[str, Any] = {}
+        for place in MOUNTED:
+            (self.files / place).mkdir(parents=True, exist_ok=True)
+            mounts[place] = testing.Mount(location=f"/{place}", source=self.files / place)
+        up = container("field", mounts=mounts)
+        return testing.State(relations={relation}, containers={up}, leader=True, model=MODEL)
+
+
+@pytest.fixture
+def both(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
+    _add_application(cluster, "worker")
+    context = testing.Context(
+        field_worker.FieldWorker, meta=field_worker.METADATA, config=field_worker.CONFIG, app_name="worker"
+    )
+    return Both(cluster, context, tmp_path / "worker", monkeypatch)
+
+
+def _add_application(cluster: Cluster, name: str) -> None:
+    labels = {"app.kubernetes.io/name": name}
+    stateful_set = cluster.client.get(StatefulSet, APP, namespace="m")
+    service = cluster.client.get(Service, APP, namespace="m")
+    assert stateful_set.spec
+    assert service.spec
+    stateful_set.spec.selector.matchLabels = labels
+    stateful_set.spec.template.metadata = ObjectMeta(labels=dict(labels))
+    service.spec.clusterIP = service.spec.clusterIPs = None
+    metadata = ObjectMeta(name=name, namespace="m")
+    cluster.client.create(StatefulSet(metadata=metadata, spec=stateful_set.spec))
+    cluster.client.create(Service(metadata=metadata, spec=service.spec))
+
+
+def labels(both: Both) -> dict[str, str]:
+    metadata = pod_template(both.cluster.client, "m", "worker").metadata
+    assert metadata
+    assert metadata.labels
+    return {key: value for key, value in metadata.labels.items() if key != "app.kubernetes.io/name"}
+
+
+def test_the_worker_runs_with_what_the_coordinator_has_configured(both: Both):
+    both.run_worker()
+    state = both.run_worker(**both.run_coordinator(store()))
+    config = yaml.safe_load((both.files / "etc/worker/config.yaml").read_text())
+    assert config["ingesters"] == [address("worker", 0)]
+    assert state.unit_status.name == "active"
+
+
+def test_the_worker_joins_the_mesh_with_the_coordinator_and_leaves_it_with_it(both: Both):
+    both.run_worker()
+    both.run_worker(**both.run_coordinator(store(), mesh()))
+    assert labels(both) == {"app.kubernetes.io/part-of": APP, **MESH_LABELS}
+    both.run_worker(**both.run_coordinator(store()))
+    assert labels(both) == {"app.kubernetes.io/part-of": APP}
