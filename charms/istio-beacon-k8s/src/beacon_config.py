@@ -7,7 +7,8 @@ import pydantic
 class BeaconConfig(pydantic.BaseModel):
     """The options of charmcraft.yaml, where they are described."""
 
-    model_config = pydantic.ConfigDict(frozen=True, strict=True)
+    # Not protected: what pydantic 2.8 and 2.9 would not have a field's name start with, `model_`.
+    model_config = pydantic.ConfigDict(frozen=True, strict=True, protected_namespaces=())
 
     manage_authorization_policies: bool
     model_on_mesh: bool

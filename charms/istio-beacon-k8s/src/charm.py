@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The beacon: takes the charms of a model into the Istio mesh, and says who may reach whom in it."""
 
+import logging
 from collections.abc import Iterator
 
 import ops
@@ -18,6 +19,8 @@ from cos_interfaces import prometheus_scrape
 from mesh_resources import Owner
 from model_mesh import ModelMesh, Wanted
 from waypoint import Waypoint
+
+logger = logging.getLogger(__name__)
 
 _METRICS = "metrics-endpoint"
 _SCRAPERS_MAY = UnitPolicy(relation=_METRICS, ports=[metrics_proxy.PORT])
@@ -46,17 +49,15 @@ class IstioBeaconCharm(ops.CharmBase):
         yield from (on.install, on.start, on.config_changed, on.upgrade_charm, on.update_status)
         yield from (on.leader_elected, on.stop, on.remove)
         yield on[metrics_proxy.CONTAINER].pebble_ready
-        for relation in ("service-mesh", "provide-cmr-mesh", _METRICS, "peers"):
-            yield from (on[relation].relation_created, on[relation].relation_changed)
-            yield on[relation].relation_departed
         for relation in ("service-mesh", "provide-cmr-mesh", _METRICS):
+            yield from (on[relation].relation_created, on[relation].relation_changed)
             yield on[relation].relation_broken
+        yield from (on["peers"].relation_changed, on["peers"].relation_departed)
 
     def _reconcile(self, _: ops.EventBase) -> None:
         replicas = self.app.planned_units()
         if not replicas:
-            # Of the units that go, any may be the last, and none the leader.
-            ModelMesh(self._owner, self._waypoint, Wanted()).reconcile()
+            self._remove_everything()
             return
         self._statuses = metrics_proxy.reconcile(
             self.unit.get_container(metrics_proxy.CONTAINER), self._waypoint.telemetry_labels
@@ -85,6 +86,12 @@ class IstioBeaconCharm(ops.CharmBase):
                 model_on_mesh=config.model_on_mesh,
             ),
         ).reconcile()
+
+    def _remove_everything(self) -> None:
+        """Of the units that go, any may be the last, and none the leader: each one does it."""
+        for status in ModelMesh(self._owner, self._waypoint, Wanted()).reconcile():
+            if not isinstance(status, ops.ActiveStatus):
+                logger.warning("something is left behind in Kubernetes: %s", status.message)
 
     def _own_policies(self) -> list[MeshPolicy]:
         return build_mesh_policies(

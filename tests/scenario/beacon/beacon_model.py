@@ -111,6 +111,13 @@ class BeaconModel:
         """Run a hook of this name, and return the unit's status after it."""
         return self._run(getattr(self.context.on, event)())
 
+    def hooks_until_active(self) -> None:
+        """Run hooks until nothing is left to do: what does not fit in the time of one is done in the next."""
+        for _ in range(20):
+            if self.hook().name == "active":
+                return
+        raise AssertionError(f"still {self.state.unit_status}")
+
     def relate(self, endpoint: str, app: str, data: Mapping[str, str] | None = None) -> testing.Relation:
         """Relate an application that has written `data`, and run the hooks that come of it."""
         relation = testing.Relation(endpoint, remote_app_name=app, remote_app_data=dict(data or {}))

@@ -1,0 +1,17 @@
+import subprocess
+import sys
+
+from tests.charms import CHARMS
+
+
+def test_a_hook_that_needs_no_kubernetes_does_not_pay_for_its_client():
+    imported = subprocess.run(
+        [sys.executable, "-c", "import charm, sys; print(*sys.modules)"],
+        cwd=CHARMS / "istio-beacon-k8s" / "src",
+        env={"PYTHONPATH": str(CHARMS.parent / "lib")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "model_mesh" in imported
+    assert not {"lightkube", "jinja2", "cosl"} & set(imported)
