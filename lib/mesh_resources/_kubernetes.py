@@ -58,9 +58,13 @@ def patch_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, patch
     return _verbs(client).patch(kind, ref.name, patch, namespace=ref.namespace, patch_type=PatchType.MERGE)
 
 
-def delete_object(client: "Client", kind: "type[Resource]", ref: ObjectRef) -> None:
+def delete_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, *, ignore_missing: bool) -> None:
     """Delete an object."""
-    _verbs(client).delete(kind, ref.name, namespace=ref.namespace)
+    try:
+        _verbs(client).delete(kind, ref.name, namespace=ref.namespace)
+    except kubernetes_errors() as error:
+        if not (ignore_missing and _code(error) == 404):
+            raise
 
 
 def _verbs(client: "Client") -> Any:
@@ -78,12 +82,12 @@ def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answ
 
 def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
     """Say what an error of a request was, in words."""
-    code = _code(error)
+    code, message = _code(error), " ".join(str(error).split())
     if code is None:
         if isinstance(error, kubernetes_errors()):
-            return Failure(ref, verb, None, f"no answer from Kubernetes ({_one_line(error) or _name(error)})")
+            return Failure(ref, verb, None, f"no answer from Kubernetes ({_short(message) or _name(error)})")
         return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
-    return Failure(ref, verb, code, _meaning(code, ref, verb, _one_line(error)))
+    return Failure(ref, verb, code, _meaning(code, ref, verb, message))
 
 
 def _code(error: BaseException | None) -> int | None:
@@ -112,12 +116,12 @@ def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
     if code == 409 and conflict:
         return f"it belongs to {conflict.group(1)}, and was not taken over"
     if code == 409:
-        return f"somebody else changed it at the same time ({message})"
+        return f"somebody else changed it at the same time ({_short(message)})"
     if code == 429:
         return "Kubernetes is overloaded"
     if code in (400, 403, 413, 422):
-        return f"refused ({message})"
-    return f"Kubernetes answered {code} ({message})"
+        return f"refused ({_short(message.rpartition(' is invalid: ')[2])})"
+    return f"Kubernetes answered {code} ({_short(message)})"
 
 
 def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
@@ -138,9 +142,8 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
     return problem.reason
 
 
-def _one_line(error: Exception) -> str:
-    line = " ".join(str(error).split())
-    return line if len(line) <= _MESSAGE_LENGTH else f"{line[:_MESSAGE_LENGTH]}…"
+def _short(message: str) -> str:
+    return message if len(message) <= _MESSAGE_LENGTH else f"{message[:_MESSAGE_LENGTH]}…"
 
 
 def _name(error: Exception) -> str:

@@ -50,8 +50,9 @@ def reconcile_policies(
 ) -> ReconcileResult:
     """Make the owner's AuthorizationPolicies allow what is asked for, and nothing else.
 
-    What is still asked for is allowed at each moment: a policy that changed is one update, and one that
-    replaces another is written before the other is deleted.
+    What was allowed and is still asked for is allowed at each moment: a policy that changed is one update,
+    and of several of the same target and source the new ones are there before one that is not asked for any
+    more is overwritten or deleted.
 
     Args:
         client: with a field manager, for server-side apply.
@@ -104,8 +105,8 @@ def authorization_policies(
     """Turn policies into AuthorizationPolicies, one for all that say the same; sorted by namespace and name.
 
     Which name a policy gets does not hang on what it allows. A live object keeps its name as long as what
-    it allows is asked for; others that are of the same target and source are overwritten; the rest gets new
-    names.
+    it allows is asked for; of the others one for each target and source is overwritten, if there is
+    something new to allow; the rest of what is new gets new names.
 
     Args:
         asked: the policies, and by whom each is asked for.
@@ -185,8 +186,9 @@ def _named(
     used |= present.keys()
     for access in homeless:
         namespace = access.pair.namespace
-        if left := spare[access.pair]:
-            chosen[access] = left.pop(0)
+        # Only one is overwritten, after all others are there: what it allows may be part of what they allow.
+        if left := spare.pop(access.pair, None):
+            chosen[access] = left[0]
         else:
             free = (name for name in names(own_names[access.pair]) if (namespace, name) not in used)
             chosen[access] = next(free)

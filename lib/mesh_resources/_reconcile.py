@@ -8,7 +8,7 @@ from ._correction import removes
 from ._kubernetes import apply_object, delete_object, list_objects, patch_object
 from ._objects import Json, can_exist, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
-from ._plan import Plan, missing, plan
+from ._plan import missing, plan
 from ._requests import Request, Requester
 from ._result import Failure, ObjectRef, ReconcileResult
 
@@ -37,11 +37,11 @@ def reconcile(
 ) -> ReconcileResult:
     """Make the owned objects the wanted ones, and write only what differs.
 
-    One list request a kind finds the owned objects. Then what differs is created and updated, several at a
-    time and by server-side apply (what that can't remove, by a merge patch); then what is not wanted is
-    deleted. An object differs if some field of the wanted one is not so, or if a field is still set that
-    its writer no longer wants; what the server added does not count. In an AuthorizationPolicy anything
-    that is not wanted counts.
+    One list request a kind finds the owned objects. Then, several at a time, what is missing is created,
+    what differs is updated, and at last what is not wanted is deleted: by server-side apply, or by a merge
+    patch what an apply can't remove. An object differs if some field of the wanted one is not so, or if a
+    field is still set that its writer no longer wants; what the server added does not count. In an
+    AuthorizationPolicy anything that is not wanted counts.
 
     Nothing is raised for a request that fails: it is in the result's `failed`, and the rest is done. Of a
     kind that can't be listed nothing is written. An object that is not owned, but has the name of a wanted
@@ -56,7 +56,8 @@ def reconcile(
         namespaces: where to look for owned objects, a list request each; everywhere if None.
         owner: whose the objects are; needed where the labels could be another application's too.
         keep: an owned object that is not wanted stays if this is true of it.
-        group: objects of the same group replace each other: while a write of one fails, none is deleted.
+        group: objects of the same group replace each other: while one can't be created, none is updated, and
+            while one can't be updated, none is deleted.
         force: set fields of owned objects also where another field manager has set them since.
         ignore_missing: an object that is gone already, or of a kind that is not installed, counts as deleted.
         write: False to have the result say what would be done, without doing it.
@@ -96,33 +97,37 @@ def reconcile(
     if ignore_missing:
         failed = [failure for failure in failed if failure.code != 404 or failure.ref.kind in wanted_kinds]
     if not write:
-        return _result(todo, owned, owned, failed)
+        return ReconcileResult(
+            created=tuple(sorted(todo.create)),
+            updated=tuple(sorted(todo.update)),
+            deleted=tuple(sorted(todo.delete)),
+            kept=tuple(sorted(todo.keep)),
+            unchanged=todo.unchanged,
+            failed=_sorted(failed),
+            before=tuple(owned.values()),
+            live=tuple(owned.values()),
+        )
 
-    writer = _Writer(client, owned_by_labels, force)
-    written, refused = requester.make(
-        [writer.create(resource) for resource in todo.create.values()]
-        + [writer.update(owned[ref], resource) for ref, resource in todo.update.items()]
-    )
-    writes = todo.create | todo.update
-    unfinished = {group(writes[failure.ref]) for failure in refused}
-    held_back = {ref for ref in todo.delete if group(owned[ref]) in unfinished}
-    _, not_deleted = requester.make(
-        [writer.delete(type(owned[ref]), ref) for ref in todo.delete if ref not in held_back]
-    )
-    if ignore_missing:
-        not_deleted = [failure for failure in not_deleted if failure.code != 404]
-    not_gone = held_back.union(failure.ref for failure in not_deleted)
-    done = Plan(
-        create={ref: resource for ref, resource in todo.create.items() if ref in written},
-        update={ref: resource for ref, resource in todo.update.items() if ref in written},
-        delete=[ref for ref in todo.delete if ref not in not_gone],
-        keep=[*todo.keep, *held_back],
+    writer = _Writer(client, owned_by_labels, force, ignore_missing)
+    created, not_created = requester.make([writer.create(resource) for resource in todo.create.values()])
+    unfinished = {group(todo.create[failure.ref]) for failure in not_created}
+    ready = [ref for ref, resource in todo.update.items() if group(resource) not in unfinished]
+    updated, not_updated = requester.make([writer.update(owned[ref], todo.update[ref]) for ref in ready])
+    unfinished |= {group(todo.update[failure.ref]) for failure in not_updated}
+    to_go = [ref for ref in todo.delete if group(owned[ref]) not in unfinished]
+    deleted, not_deleted = requester.make([writer.delete(type(owned[ref]), ref) for ref in to_go])
+
+    live = {**owned, **created, **updated}
+    return ReconcileResult(
+        created=tuple(sorted(created)),
+        updated=tuple(sorted(updated)),
+        deleted=tuple(sorted(deleted)),
+        kept=tuple(sorted({*todo.keep, *todo.update, *todo.delete} - {*ready, *to_go})),
         unchanged=todo.unchanged,
+        failed=_sorted(failed + not_created + not_updated + not_deleted),
+        before=tuple(owned.values()),
+        live=tuple(resource for ref, resource in live.items() if ref not in deleted),
     )
-    live = owned | written
-    for ref in done.delete:
-        del live[ref]
-    return _result(done, owned, live, failed + refused + not_deleted)
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,7 @@ class _Writer:
     client: "Client"
     labels: Mapping[str, str]
     force: bool
+    ignore_missing: bool
 
     def create(self, resource: "Resource") -> "Request[Resource]":
         ref = reference(resource)
@@ -151,7 +157,11 @@ class _Writer:
         return Request("update", ref, send)
 
     def delete(self, kind: "type[Resource]", ref: ObjectRef) -> Request[None]:
-        return Request("delete", ref, lambda: delete_object(self.client, kind, ref))
+        return Request(
+            "delete",
+            ref,
+            lambda: delete_object(self.client, kind, ref, ignore_missing=self.ignore_missing),
+        )
 
 
 def _lists(
@@ -186,19 +196,5 @@ def _marked(
     return from_manifest(type(resource), {**plain, "metadata": {**own, **marks}})
 
 
-def _result(
-    done: Plan,
-    before: "Mapping[ObjectRef, Resource]",
-    live: "Mapping[ObjectRef, Resource]",
-    failed: Iterable[Failure],
-) -> ReconcileResult:
-    return ReconcileResult(
-        created=tuple(sorted(done.create)),
-        updated=tuple(sorted(done.update)),
-        deleted=tuple(sorted(done.delete)),
-        kept=tuple(sorted(done.keep)),
-        unchanged=done.unchanged,
-        failed=tuple(sorted(failed, key=lambda failure: failure.ref)),
-        before=tuple(before.values()),
-        live=tuple(live.values()),
-    )
+def _sorted(failures: Iterable[Failure]) -> tuple[Failure, ...]:
+    return tuple(sorted(failures, key=lambda failure: failure.ref))

@@ -44,7 +44,7 @@ class ReconcileResult:
     updated: tuple[ObjectRef, ...] = ()
     deleted: tuple[ObjectRef, ...] = ()
     kept: tuple[ObjectRef, ...] = ()
-    """Owned and not wanted, but left for now: asked to be kept, or a write of their group failed."""
+    """Owned and not as wanted, but left for now: asked to be kept, or a write of their group failed."""
     unchanged: int = 0
     """How many objects were as wanted already."""
     failed: tuple[Failure, ...] = ()
