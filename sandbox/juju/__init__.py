@@ -3,13 +3,14 @@
 from ._controller import Controller
 from ._errors import JujuError, NotSettledError
 from ._hooks import Hook
-from ._log import LogLine
+from ._log import OPERATIONS, LogLine
 from ._model import LIBRARIES, ActionResult, Model
 from ._objects import Application, Container, Relation, Secret, Side, Unit
 from ._workload import Command, CommandResult, NoWorkload, Workload, WorkloadError
 
 __all__ = [
     "LIBRARIES",
+    "OPERATIONS",
     "ActionResult",
     "Application",
     "Command",

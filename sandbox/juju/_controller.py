@@ -6,21 +6,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from ops import pebble
-
-from sandbox.host.messages import Answer, Failure, Outcome, Question
+from sandbox.host.messages import Failure, Outcome
 
 from . import _view
 from ._cluster import Cluster
+from ._dispatch import Dispatcher
 from ._errors import JujuError, NotSettledError
-from ._hooks import Hook, next_hook, tell, told
-from ._log import LogLine
+from ._hooks import Hook, next_hook, told
+from ._log import OPERATIONS, LogLine
 from ._model import Model
 from ._objects import Application, HookError, Secret, Unit
 from ._wiring import prune
-from ._workload import Command, CommandResult, NoWorkload, Workload, WorkloadError
+from ._workload import NoWorkload, Workload
 
 if TYPE_CHECKING:
     from sandbox.kubernetes import Denial, KubernetesServer
@@ -64,6 +63,7 @@ class Controller:
         self._kubernetes = kubernetes
         self._denials: dict[Application, Denial] = {}
         self._on_log = on_log
+        self._dispatcher = Dispatcher(self.workload)
         self.cluster = self._connect()
 
     def __enter__(self) -> "Controller":
@@ -104,25 +104,25 @@ class Controller:
             NotSettledError: if a unit has that many, for then there is no end to them.
         """
         relations = sum(len(model.relations) for model in self.models.values())
-        limit = limit or 100 + 10 * (relations + len(self._units()))
+        units = sum(len(application.units) for application in self._applications())
+        limit = limit or 100 + 10 * (relations + units)
         given: Counter[Unit] = Counter()
-        while True:
-            at_rest = True
-            for unit in self._units():
-                if hook := next_hook(unit, self.secrets):
-                    self._run_hook(unit, hook)
-                    given[unit] += 1
-                    at_rest = False
-                    if given[unit] > limit:
-                        raise NotSettledError(_never_at_rest(unit))
-            if at_rest and not self._sync_pods():
-                return
+        while (hooks := self._next_hooks(given)) or self._sync_pods():
+            replies = self._dispatcher.deliver(hooks, self.secrets)
+            for (unit, hook), reply in zip(hooks, replies, strict=True):
+                self._finish(unit, hook, reply)
+                if "traceback" in reply:
+                    unit.error = HookError(hook, reply["traceback"])
+                else:
+                    self.complete(unit, hook)
+                given[unit] += 1
+                if given[unit] > limit:
+                    raise NotSettledError(_never_at_rest(unit))
 
     def run_action(self, unit: Unit, hook: Hook) -> "Outcome | Failure":
         """Run an action now, whatever else the unit is to have; see `Model.run`."""
-        reply = self._deliver(unit, hook)
-        if "state" in reply:
-            self._commit(unit, reply)
+        (reply,) = self._dispatcher.deliver([(unit, hook)], self.secrets)
+        self._finish(unit, hook, reply)
         return reply
 
     def environment(self, application_name: str, model: Model) -> Mapping[str, str]:
@@ -170,6 +170,7 @@ class Controller:
 
     def close(self) -> None:
         """End all processes and remove all files; leave another's cluster as it was."""
+        self._dispatcher.close()
         for model in self.models.values():
             model.close()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -187,31 +188,26 @@ class Controller:
         kubeconfig = self._kubernetes.write_kubeconfig(self.directory / "juju.kubeconfig", user="juju")
         return Cluster(kubeconfig, is_own=True)
 
-    def _units(self) -> list[Unit]:
-        applications = [app for model in self.models.values() for app in model.applications.values()]
-        return [unit for application in applications for unit in application.units]
+    def _applications(self) -> list[Application]:
+        return [app for model in self.models.values() for app in model.applications.values()]
+
+    def _next_hooks(self, given: Counter[Unit]) -> list[tuple[Unit, Hook]]:
+        """One event for each application: that of the unit which has had the fewest."""
+        hooks: list[tuple[Unit, Hook]] = []
+        for application in self._applications():
+            for unit in sorted(application.units, key=given.__getitem__):
+                if hook := next_hook(unit, self.secrets):
+                    hooks.append((unit, hook))
+                    break
+        return hooks
 
     def _sync_pods(self) -> bool:
         if not self.cluster:
             return False
-        applications = [app for model in self.models.values() for app in model.applications.values()]
-        replaced = [unit for application in applications for unit in self.cluster.sync_pods(application)]
+        replaced = [unit for app in self._applications() for unit in self.cluster.sync_pods(app)]
         for unit in replaced:
             unit.restarting = True
         return any(not unit.error for unit in replaced)
-
-    def _run_hook(self, unit: Unit, hook: Hook) -> None:
-        reply = self._deliver(unit, hook)
-        if "state" in reply:
-            self.record(unit, "DEBUG", "juju.worker.uniter.operation", f'ran "{hook.name}" hook')
-            self._commit(unit, reply)
-            self.complete(unit, hook)
-        else:
-            unit.error = HookError(hook, reply["traceback"])
-            self.record(
-                unit, "ERROR", f"unit.{unit.name}.juju-log", f"Uncaught exception:\n{reply['traceback']}"
-            )
-            self.record(unit, "ERROR", "juju.worker.uniter.operation", f'hook "{hook.name}" failed')
 
     def complete(self, unit: Unit, hook: Hook) -> None:
         """Let a unit have had an event, with all that follows from it."""
@@ -224,45 +220,22 @@ class Controller:
         elif hook.kind == "remove":
             model.remove_unit(unit)
 
-    def _deliver(self, unit: Unit, hook: Hook) -> "Outcome | Failure":
-        tell(unit, hook)
-        unit.history.append(hook)
-
-        def answer(question: Question) -> Answer:
-            return self._answer(unit, question)
-
-        reply = unit.process.run(_view.delivery(unit, hook, self.secrets), answer)
+    def _finish(self, unit: Unit, hook: Hook, reply: "Outcome | Failure") -> None:
+        juju_log = f"unit.{unit.name}.juju-log"
         for level, message in reply["logs"]:
-            self.record(unit, level, f"unit.{unit.name}.juju-log", message)
-        return reply
+            self.record(unit, level, juju_log, message)
+        if "state" in reply:
+            self.record(unit, "DEBUG", OPERATIONS, f'ran "{hook.name}" hook')
+            self._commit(unit, reply)
+        if "traceback" in reply:
+            self.record(unit, "ERROR", juju_log, f"Uncaught exception:\n{reply['traceback']}")
+            self.record(unit, "ERROR", OPERATIONS, f'hook "{hook.name}" failed')
 
     def _commit(self, unit: Unit, outcome: Outcome) -> None:
         ports = unit.application.ports
         self.secrets = _view.commit(unit, outcome, self.secrets)
         if self.cluster and unit.application.ports != ports:
             self.cluster.open_ports(unit.application)
-
-    def _answer(self, unit: Unit, question: Question) -> Answer:
-        container = unit.container(question["container"])
-        result, error = CommandResult(), ""
-        try:
-            if question["verb"] == "exec":
-                command = Command(
-                    question["command"],
-                    question["environment"],
-                    question["working_dir"],
-                    question["stdin"],
-                    question["timeout"],
-                )
-                result = self.workload.exec(unit, container, command)
-            elif question["verb"] == "signal":
-                self.workload.signal(unit, container, question["signal"], question["services"])
-            else:
-                plan = pebble.Plan(cast("pebble.PlanDict", question["plan"]))
-                self.workload.change(unit, container, question["verb"], question["services"], plan)
-        except WorkloadError as refusal:
-            error = str(refusal)
-        return {"error": error, "code": result.code, "stdout": result.stdout, "stderr": result.stderr}
 
 
 def _user(application_name: str, model: Model) -> str:

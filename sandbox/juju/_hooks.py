@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sandbox.host.messages import Event
 
-from ._objects import Bag, Container, Secret, Seen, Side, Unit
+from ._objects import Container, Secret, Seen, Side, Unit
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Hook:
     """As ops names it, without what it is about."""
     side: Side | None = None
     remote_unit: int | None = None
+    version: int = 0
+    """Of the data or the secret that has changed."""
     departing: str | None = None
     container: Container | None = None
     check: str | None = None
@@ -167,9 +169,9 @@ def _hooks_of_relation(unit: Unit, side: Side) -> Iterator[Hook]:
         return
     seen, other = unit.seen[side.id], side.other
     if seen.just_joined is not None:
-        yield Hook("relation_changed", side=side, remote_unit=seen.just_joined)
+        yield _hook_of_change(side, seen.just_joined)
     if seen.app_version != other.data.version and not (side.is_peer and unit.is_leader):
-        yield Hook("relation_changed", side=side)
+        yield Hook("relation_changed", side=side, version=other.data.version)
     present = other.present - ({unit.number} if side.is_peer else set())
     for number in sorted(seen.members.keys() - present):
         yield Hook("relation_departed", side=side, remote_unit=number, departing=side.remote_unit(number))
@@ -177,7 +179,13 @@ def _hooks_of_relation(unit: Unit, side: Side) -> Iterator[Hook]:
         yield Hook("relation_joined", side=side, remote_unit=number)
     for number in sorted(present):
         if seen.members[number] != other.unit_data[number].version:
-            yield Hook("relation_changed", side=side, remote_unit=number)
+            yield _hook_of_change(side, number)
+
+
+def _hook_of_change(side: Side, number: int) -> Hook:
+    return Hook(
+        "relation_changed", side=side, remote_unit=number, version=side.other.unit_data[number].version
+    )
 
 
 def _hooks_of_workload(unit: Unit) -> Iterator[Hook]:
@@ -206,7 +214,7 @@ def _hooks_of_secrets(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:
         elif (
             consumer and max(consumer.revision, consumer.told) < secret.latest and secret.is_readable_by(unit)
         ):
-            yield Hook("secret_changed", secret=secret)
+            yield Hook("secret_changed", secret=secret, version=secret.latest)
 
 
 def _missing_storages(unit: Unit) -> list[str]:
@@ -223,9 +231,9 @@ def _told_of_relation(unit: Unit, hook: Hook, side: Side) -> None:
         seen.just_joined = number
     if hook.kind == "relation_changed":
         if number is None:
-            seen.app_version = side.other.data.version
+            seen.app_version = hook.version
         else:
-            seen.members[number] = side.other.unit_data.get(number, Bag()).version
+            seen.members[number] = hook.version
             seen.just_joined = None
 
 
@@ -240,7 +248,7 @@ def _told_of_container(hook: Hook, container: Container) -> None:
 
 def _told_of_secret(unit: Unit, hook: Hook, secret: Secret) -> None:
     if hook.kind == "secret_changed":
-        secret.consumers[unit].told = secret.latest
+        secret.consumers[unit].told = hook.version
     if hook.kind == "secret_rotate":
         secret.rotation_due = False
     if hook.kind == "secret_remove" and hook.revision is not None:

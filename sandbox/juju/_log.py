@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+OPERATIONS = "juju.worker.uniter.operation"
+"""The module that says which events there were."""
+
 
 @dataclass(frozen=True)
 class LogLine:

@@ -86,6 +86,10 @@ class CharmProcess:
         finally:
             overdue.cancel()
 
+    def kill(self) -> None:
+        """End what the process does; it starts again when it is to run another event."""
+        self._connection.kill()
+
     def close(self) -> None:
         """End the process, whatever it does, and those that it has started."""
         self._connection.close()

@@ -1,0 +1,222 @@
+"""The commands of `python -m sandbox`."""
+
+import contextlib
+import enum
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Generator
+from typing import Annotated, NoReturn
+
+import typer
+from rich.panel import Panel
+from rich.text import Text
+
+from . import _show, demo
+from .juju import OPERATIONS, JujuError, LogLine, Model
+from .samples import PEER_PYTHON, published_libraries
+from .world import World, open_world
+
+app = typer.Typer(
+    help="A Juju model on one machine: see the charms work without Juju or a cluster.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+class Format(str, enum.Enum):
+    """How to print."""
+
+    table = "table"
+    json = "json"
+
+
+class Level(str, enum.Enum):
+    """Levels of the log."""
+
+    debug = "DEBUG"
+    info = "INFO"
+    warning = "WARNING"
+    error = "ERROR"
+
+
+def _step(name: str | None) -> str | None:
+    if name is not None and name not in demo.STEPS:
+        raise typer.BadParameter(f"there is no step {name!r}; there is {', '.join(demo.STEPS)}")
+    return name
+
+
+Until = Annotated[
+    str | None,
+    typer.Option(callback=_step, help=f"The last step of the story to do: {', '.join(demo.STEPS)}."),
+]
+ShownModel = Annotated[str | None, typer.Option("--model", "-m", help="The model; all by default.")]
+ShownFormat = Annotated[Format, typer.Option("--format", help="How to print.")]
+_LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_BEFORE_IT_ENDS = "scale"
+_console = _show.console()
+_errors = _show.console(stderr=True)
+
+
+@app.callback()
+def prepare() -> None:
+    """What every command begins with."""
+    # SIGTERM ends everything as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    for library in ("httpx", "httpx2", "httpcore", "httpcore2"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+@app.command("demo")
+def show_demo(
+    until: Until = None,
+    log: Annotated[Level | None, typer.Option(help="Also print the models' log, from this level on.")] = None,
+) -> None:
+    """Tell the story; the exit code is 1 if at any step anything is not as the relations ask for it."""
+    began, problems = time.monotonic(), 0
+    with _world(log) as world:
+        where = (
+            "in memory on this machine"
+            if world.server
+            else f"that of KUBECONFIG ({os.environ['KUBECONFIG']})"
+        )
+        _console.print(f"Kubernetes is {where}.")
+        if not published_libraries():
+            _console.print(
+                f"{PEER_PYTHON} names no interpreter: the charm on published libraries is left out."
+            )
+        flows, pods = world.flows, world.pods
+        for number, told in enumerate(demo.tell(world, until), 1):
+            _console.print()
+            _console.rule(Text(f"{number}. {told.step.title}", style="bold"), align="left")
+            _console.print(told.step.text, style="italic")
+            _console.print(_show.changes(flows, world.flows, pods, world.pods))
+            _console.print(*(_show.status_table(model) for model in world.models))
+            for problem in told.problems:
+                _console.print(Text(f"✗ {problem}", style="bold red"))
+            problems += len(told.problems)
+            flows, pods = world.flows, world.pods
+    seconds = time.monotonic() - began
+    if problems:
+        _console.print(Panel(f"{problems} things are not as the relations ask for them", style="bold red"))
+        raise typer.Exit(1)
+    _console.print(
+        Panel(f"At every step, all was as the relations ask for it ({seconds:.0f} s).", style="green")
+    )
+
+
+@app.command()
+def status(
+    until: Until = _BEFORE_IT_ENDS, model: ShownModel = None, form: ShownFormat = Format.table
+) -> None:
+    """Show the units of the models after a step of the story, as juju status does."""
+    with _after(until) as world:
+        models = _chosen(world, model)
+        if form is Format.json:
+            _print_json({model.name: _show.status_data(model) for model in models})
+        else:
+            _console.print(*(_show.status_table(model) for model in models))
+
+
+@app.command()
+def policies(until: Until = _BEFORE_IT_ENDS, form: ShownFormat = Format.table) -> None:
+    """Show what the AuthorizationPolicies in Kubernetes let through after a step of the story."""
+    with _after(until) as world:
+        if form is Format.json:
+            _print_json([vars(flow) for flow in sorted(world.flows)])
+        else:
+            _console.print(_show.flows_table(world.flows))
+
+
+@app.command()
+def run(
+    unit: Annotated[str, typer.Argument(help="Such as istio-beacon-k8s/0 or catalogue/leader.")],
+    action: Annotated[str, typer.Argument(help="The action's name.")],
+    params: Annotated[list[str] | None, typer.Argument(help="Parameters as name=value.")] = None,
+    until: Until = _BEFORE_IT_ENDS,
+    model: Annotated[str, typer.Option("--model", "-m", help="The model.")] = demo.SHOP,
+    form: ShownFormat = Format.table,
+) -> None:
+    """Run an action on a unit after a step of the story, and print its results."""
+    values: dict[str, object] = {}
+    for param in params or []:
+        name, equals, value = param.partition("=")
+        if not equals:
+            _give_up(f"{param!r} is not name=value")
+        values[name] = value
+    with _after(until) as world:
+        (chosen,) = _chosen(world, model)
+        result = chosen.run(unit, action, values)
+        for message in result.messages:
+            print(message, file=sys.stderr)
+        if form is Format.json:
+            _print_json(result.results)
+        else:
+            _console.print(_show.results_table(result.results))
+        if result.failure is not None:
+            _give_up(f"action {action} failed: {result.failure}")
+
+
+@app.command("debug-log")
+def debug_log(
+    until: Until = _BEFORE_IT_ENDS,
+    level: Annotated[Level, typer.Option(help="Print lines from this level on.")] = Level.info,
+    model: ShownModel = None,
+) -> None:
+    """Print the log of the models up to a step of the story, as juju debug-log does."""
+    with _after(until) as world:
+        names = {chosen.name for chosen in _chosen(world, model)}
+        for line in world.controller.log:
+            if line.model in names and _is_from(line, level):
+                print(line)
+
+
+@contextlib.contextmanager
+def _world(log: Level | None = None) -> Generator[World]:
+    """A world, with what happens in it shown on a terminal; what goes wrong is said in one line."""
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(_errors.status("starting"))
+
+        def on_log(line: LogLine) -> None:
+            if log and _is_from(line, log):
+                _console.print(Text(str(line), style="dim"))
+            if line.module == OPERATIONS:
+                progress.update(Text(f"{line.model} {line.unit}: {line.message}", style="dim"))
+
+        try:
+            yield stack.enter_context(open_world(on_log))
+        except JujuError as error:
+            _give_up(str(error))
+
+
+@contextlib.contextmanager
+def _after(until: str | None) -> Generator[World]:
+    """The world as it is after a step of the story."""
+    with _world() as world:
+        for told in demo.tell(world, until):
+            for problem in told.problems:
+                _errors.print(Text(f"after step {told.step.name}: {problem}", style="red"))
+        yield world
+
+
+def _chosen(world: World, name: str | None) -> list[Model]:
+    if name and name + world.suffix not in world.controller.models:
+        raise JujuError(f"there is no model {name!r}; there is {', '.join(world.controller.models)}")
+    return [world.model(name)] if name else world.models
+
+
+def _is_from(line: LogLine, level: Level) -> bool:
+    return _LEVELS.index(line.level) >= _LEVELS.index(level.value)
+
+
+def _print_json(data: object) -> None:
+    print(json.dumps(data, indent=2))
+
+
+def _give_up(why: str) -> NoReturn:
+    _errors.print(Text(why, style="bold red"))
+    raise typer.Exit(1)

@@ -1,0 +1,112 @@
+"""What people see of the sandbox: tables and lists, in colour on a terminal and plain in a log."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .flows import Flow
+from .juju import Model
+
+_COLOURS = {
+    "active": "green",
+    "waiting": "yellow",
+    "maintenance": "yellow",
+    "blocked": "red",
+    "error": "bold red",
+}
+_WIDTH_OF_A_LOG = 120
+
+
+def console(*, stderr: bool = False) -> Console:
+    """What everything is printed on: as wide as the terminal, or as a log is wide."""
+    found = Console(highlight=False, stderr=stderr)
+    return found if found.is_terminal else Console(highlight=False, stderr=stderr, width=_WIDTH_OF_A_LOG)
+
+
+def status_table(model: Model) -> RenderableType:
+    """What `juju status` shows of the units of a model."""
+    table = Table(box=box.SIMPLE_HEAD, title=f"model {model.name}", title_justify="left", pad_edge=False)
+    for heading in ("unit", "status", "message", "address", "ports"):
+        table.add_column(heading, overflow="fold")
+    for application in model.applications.values():
+        for unit in application.units:
+            name, message = unit.workload_status
+            table.add_row(
+                f"{unit.name}{'*' if unit.is_leader else ''}",
+                Text(name, style=_COLOURS.get(name, "")),
+                message,
+                unit.address,
+                ", ".join(f"{port}/{protocol}" for protocol, port in sorted(unit.opened_ports)),
+            )
+    return table
+
+
+def status_data(model: Model) -> dict[str, Any]:
+    """The same in the shape of `juju status --format=json`."""
+    return {
+        "model": {"name": model.name},
+        "applications": {
+            application.name: {
+                "charm-name": application.charm.name,
+                "application-status": dict(zip(("current", "message"), application.status, strict=True)),
+                "relations": _relations(model, application.name),
+                "units": {
+                    unit.name: {
+                        "workload-status": dict(
+                            zip(("current", "message"), unit.workload_status, strict=True)
+                        ),
+                        "leader": unit.is_leader,
+                        "address": unit.address,
+                        "open-ports": [f"{port}/{protocol}" for protocol, port in sorted(unit.opened_ports)],
+                    }
+                    for unit in application.units
+                },
+            }
+            for application in model.applications.values()
+        },
+    }
+
+
+def flows_table(flows: Iterable[Flow]) -> RenderableType:
+    """Who may reach what."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("source", "target", "requests"):
+        table.add_column(heading, overflow="fold")
+    for flow in sorted(flows):
+        table.add_row(flow.source, flow.target, flow.requests)
+    return table
+
+
+def changes(
+    old_flows: set[Flow], flows: set[Flow], old_pods: Mapping[str, str | None], pods: Mapping[str, str | None]
+) -> RenderableType:
+    """What is let through that was not, and the other way round; and who has joined or left the mesh."""
+    joined = sorted(pod for pod, waypoint in pods.items() if waypoint and not old_pods.get(pod))
+    left = sorted(pod for pod, waypoint in old_pods.items() if waypoint and not pods.get(pod))
+    lines = [
+        *(Text(f"+ {pod} is in the mesh", style="green") for pod in joined),
+        *(Text(f"- {pod} is no longer in the mesh", style="red") for pod in left),
+        *(Text(f"+ {flow}", style="green") for flow in sorted(flows - old_flows)),
+        *(Text(f"- {flow}", style="red") for flow in sorted(old_flows - flows)),
+    ]
+    return Group(*lines) if lines else Text("  no change of policies or labels", style="dim")
+
+
+def results_table(results: Mapping[str, Any]) -> RenderableType:
+    """The results of an action."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in results.items():
+        table.add_row(Text(name, style="bold"), str(value))
+    return table
+
+
+def _relations(model: Model, app: str) -> dict[str, list[dict[str, str]]]:
+    relations: dict[str, list[dict[str, str]]] = {}
+    for side in model.application(app).sides:
+        related = {"related-application": side.remote_name, "interface": side.endpoint.interface}
+        relations.setdefault(side.endpoint.name, []).append(related)
+    return relations

@@ -1,0 +1,159 @@
+"""The story that the sandbox tells, step by step."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from . import samples
+from .samples import BEACON
+from .world import World
+
+SHOP, OFFICE = "shop", "office"
+"""The models."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what is done, and why it is worth seeing."""
+
+    name: str
+    title: str
+    text: str
+    do: Callable[[World], None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A step that was done, and what then was not as the relations ask for it."""
+
+    step: Step
+    problems: list[str]
+
+
+def tell(world: World, until: str | None = None) -> Iterator[Told]:
+    """Do the steps of the story, each when it is asked for, up to the one of that name or to the end."""
+    for step in STORY:
+        step.do(world)
+        yield Told(step, world.settle())
+        if step.name == until:
+            return
+
+
+def _deploy(world: World) -> None:
+    model = world.model(SHOP)
+    for charm in (BEACON, "catalogue", "shop", "prometheus"):
+        samples.deploy(model, charm)
+    if samples.published_libraries():
+        samples.deploy(model, "orders")
+
+
+def _join(world: World) -> None:
+    model = world.model(SHOP)
+    for app in model.applications:
+        if app != BEACON:
+            model.integrate(f"{app}:service-mesh", BEACON)
+
+
+def _relate(world: World) -> None:
+    model = world.model(SHOP)
+    model.integrate("shop:catalogue", "catalogue:catalogue")
+    if "orders" in model.applications:
+        model.integrate("shop:orders", "orders:orders")
+
+
+def _observe(world: World) -> None:
+    model = world.model(SHOP)
+    for app in (BEACON, "catalogue", "shop"):
+        model.integrate(f"{app}:metrics-endpoint", "prometheus:metrics-endpoint")
+
+
+def _cross_models(world: World) -> None:
+    shop, office = world.model(SHOP), world.model(OFFICE)
+    samples.deploy(office, BEACON)
+    samples.deploy(office, "shop", "kiosk")
+    office.integrate("kiosk:service-mesh", BEACON)
+    office.consume(shop.offer("catalogue", "catalogue", "provide-cmr-mesh"))
+    office.integrate("kiosk:catalogue", "catalogue:catalogue")
+    office.integrate("kiosk:require-cmr-mesh", "catalogue:provide-cmr-mesh")
+
+
+def _scale(world: World) -> None:
+    model = world.model(SHOP)
+    model.add_unit(BEACON)
+    model.add_unit("catalogue")
+
+
+def _revoke(world: World) -> None:
+    world.model(SHOP).remove_relation("shop:catalogue", "catalogue:catalogue")
+
+
+def _leave(world: World) -> None:
+    world.model(SHOP).remove_relation("shop:service-mesh", BEACON)
+
+
+def _remove(world: World) -> None:
+    world.model(SHOP).remove_application(BEACON)
+
+
+STORY: tuple[Step, ...] = (
+    Step(
+        "deploy",
+        "Deploy",
+        "A beacon and a few applications. Nobody is related to anybody: only the beacon is in the mesh, "
+        "and no policy lets anything through.",
+        _deploy,
+    ),
+    Step(
+        "join",
+        "Join the mesh",
+        "Related over service-mesh, the applications learn the mesh's labels and put them on their pods, "
+        "which Kubernetes then replaces. Being in the mesh lets nobody in.",
+        _join,
+    ),
+    Step(
+        "relate",
+        "Relate the shop to what it needs",
+        "The relation is the permission: the catalogue lets the shop GET its items, and nothing else.",
+        _relate,
+    ),
+    Step(
+        "observe",
+        "Relate a scraper",
+        "Metrics are scraped from each pod, past the Service: the scraper gets in there, on that port alone.",
+        _observe,
+    ),
+    Step(
+        "cross-models",
+        "Relate an application of another model",
+        "The catalogue's model knows the kiosk by a made-up name. Over cross_model_mesh the kiosk says who "
+        "it is, and the policy names it as Kubernetes does.",
+        _cross_models,
+    ),
+    Step(
+        "scale",
+        "Scale",
+        "A second unit of the beacon stands by, a second catalogue is let be reached like the first. "
+        "Permissions are between applications: not one policy changes.",
+        _scale,
+    ),
+    Step(
+        "revoke",
+        "Remove the relation between shop and catalogue",
+        "The permission goes with it. The kiosk keeps its own.",
+        _revoke,
+    ),
+    Step(
+        "leave",
+        "Take the shop out of the mesh",
+        "Its labels and its policies go.",
+        _leave,
+    ),
+    Step(
+        "remove",
+        "Remove the beacon",
+        "Everything that it has written goes with it.",
+        _remove,
+    ),
+)
+
+STEPS = tuple(step.name for step in STORY)
+"""Their names."""

@@ -1,0 +1,183 @@
+"""Who may reach what: as the relations ask for it, and as Kubernetes has it.
+
+The two are found on separate ways. What is asked for comes from the relations of the models and from
+`samples.GRANTS`; nothing of it comes from what a charm has written.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from .juju import Application, Model, Side
+from .samples import BEACON, GRANTS, Grant
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+_DATAPLANE_MODE = "istio.io/dataplane-mode"
+_USE_WAYPOINT = "istio.io/use-waypoint"
+_NAME = "app.kubernetes.io/name"
+
+
+@dataclass(frozen=True, order=True)
+class Flow:
+    """Requests that are let through."""
+
+    source: str
+    """An application, as `model/application`."""
+    target: str
+    """A Service or pods."""
+    requests: str
+
+    def __str__(self) -> str:
+        return f"{self.source} → {self.target}: {self.requests}"
+
+
+def expected_flows(models: Iterable[Model]) -> set[Flow]:
+    """What the relations of the models ask for."""
+    applications = [app for model in models for app in model.applications.values()]
+    return {flow for application in applications for flow in _flows_of(application)}
+
+
+def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
+    """What the AuthorizationPolicies in these namespaces let through."""
+    from mesh_resources import AuthorizationPolicy, manifest
+
+    policies = [
+        manifest(policy)
+        for namespace in namespaces
+        for policy in client.list(AuthorizationPolicy, namespace=namespace)
+    ]
+    return {flow for policy in policies for flow in _flows_of_policy(policy)}
+
+
+def expected_pods(models: Iterable[Model]) -> dict[str, str | None]:
+    """Every pod, and the waypoint that its labels should name; None for a pod that is not in the mesh."""
+    return {
+        f"{model.name}/{unit.pod}": _waypoint_of(application)
+        for model in models
+        for application in model.applications.values()
+        for unit in application.units
+    }
+
+
+def actual_pods(client: "Client", namespaces: Iterable[str]) -> dict[str, str | None]:
+    """Every pod of an application, and the waypoint that its labels name."""
+    from lightkube.resources.core_v1 import Pod
+
+    pods: dict[str, str | None] = {}
+    for namespace in namespaces:
+        for pod in client.list(Pod, namespace=namespace):
+            labels = cast("Mapping[str, str]", (pod.metadata and pod.metadata.labels) or {})
+            if pod.metadata and labels.get("app.kubernetes.io/managed-by") == "juju":
+                in_mesh = labels.get(_DATAPLANE_MODE) == "ambient"
+                pods[f"{namespace}/{pod.metadata.name}"] = labels.get(_USE_WAYPOINT) if in_mesh else None
+    return pods
+
+
+def _beacon_of(application: Application) -> Application | None:
+    if application.charm.name == BEACON:
+        return application
+    for side in application.sides:
+        if side.endpoint.interface == "service_mesh":
+            return side.other.application
+    return None
+
+
+def _waypoint_of(application: Application) -> str | None:
+    beacon = _beacon_of(application)
+    return f"{beacon.model.name}-{beacon.name}-waypoint" if beacon else None
+
+
+def _flows_of(application: Application) -> Iterator[Flow]:
+    if _beacon_of(application) is None:
+        return
+    for grant in GRANTS.get(application.charm.name, ()):
+        for side in application.sides:
+            if side.endpoint.name == grant.relation:
+                yield Flow(_source(side), _target(application, grant), _requests_of_grant(grant))
+
+
+def _source(side: Side) -> str:
+    """Who is on the other side, as far as this side can know."""
+    here, there = side.application, side.other.application
+    if there.model is here.model or _tells_its_name(there, here):
+        return f"{there.model.name}/{there.name}"
+    return f"{here.model.name}/{side.remote_name}"
+
+
+def _tells_its_name(stranger: Application, to: Application) -> bool:
+    return any(
+        side.endpoint.interface == "cross_model_mesh"
+        and side.endpoint.role == "provides"
+        and side.other.application is stranger
+        for side in to.sides
+    )
+
+
+def _target(application: Application, grant: Grant) -> str:
+    if grant.on_pods:
+        return _pods(application.model.name, {_NAME: application.name})
+    return _service(application.model.name, application.name)
+
+
+def _requests_of_grant(grant: Grant) -> str:
+    return _requests(methods=grant.methods, paths=grant.paths, ports=[str(port) for port in grant.ports])
+
+
+def _flows_of_policy(policy: Mapping[str, Any]) -> Iterator[Flow]:
+    namespace, spec = policy["metadata"]["namespace"], policy["spec"]
+    if spec.get("action", "ALLOW") != "ALLOW":
+        yield Flow("anybody", policy["metadata"]["name"], spec["action"])
+        return
+    for rule in _list(spec, "rules"):
+        sources = [source for origin in _list(rule, "from") for source in _sources(origin["source"])]
+        operations = [to["operation"] for to in _list(rule, "to")] or [{}]
+        for source in sources or ["anybody"]:
+            for target in _targets(namespace, spec):
+                for operation in operations:
+                    yield Flow(source, target, _requests(**operation))
+
+
+def _list(mapping: Mapping[str, Any], key: str) -> list[Any]:
+    return mapping.get(key) or []
+
+
+def _sources(source: Mapping[str, Any]) -> Iterator[str]:
+    for key, values in source.items():
+        for value in values:
+            parts = value.split("/")
+            known = key == "principals" and len(parts) == 5 and parts[0] == "cluster.local"
+            yield f"{parts[2]}/{parts[4]}" if known else f"{key} {value}"
+
+
+def _targets(namespace: str, spec: Mapping[str, Any]) -> Iterator[str]:
+    for target in _list(spec, "targetRefs"):
+        yield _service(namespace, target["name"])
+    if "selector" in spec:
+        yield _pods(namespace, spec["selector"]["matchLabels"])
+
+
+def _service(namespace: str, name: str) -> str:
+    return f"Service {namespace}/{name}"
+
+
+def _pods(namespace: str, labels: Mapping[str, str]) -> str:
+    if set(labels) == {_NAME}:
+        return f"pods {namespace}/{labels[_NAME]}"
+    return f"pods {namespace}/{','.join(f'{key}={value}' for key, value in sorted(labels.items()))}"
+
+
+def _requests(
+    methods: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    ports: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+    **unknown: object,
+) -> str:
+    what = [" or ".join(sorted(methods)), " or ".join(sorted(paths)) or ("" if methods else "anything")]
+    if ports:
+        what += ["on", " or ".join(sorted(ports))]
+    if hosts:
+        what += ["as", " or ".join(sorted(hosts))]
+    return " ".join([*filter(None, what), *(f"{key}={value}" for key, value in unknown.items())])

@@ -1,0 +1,64 @@
+"""The charms that the sandbox deploys, and what each of them says others may do."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .juju import LIBRARIES, Application, Model
+
+_REPOSITORY = Path(__file__).parents[1]
+_SAMPLES = _REPOSITORY / "sandbox/charms"
+_SAMPLE_LIBRARIES = _SAMPLES / "lib"
+
+BEACON = "istio-beacon-k8s"
+
+PEER_PYTHON = "PEER_PYTHON"
+"""Names, in the environment, an interpreter that has the published libraries."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a charm lets applications do that are related over one of its endpoints."""
+
+    relation: str
+    ports: Sequence[int]
+    on_pods: bool = False
+    """Whether they may reach each pod rather than the Service; then methods and paths mean nothing."""
+    methods: Sequence[str] = ()
+    paths: Sequence[str] = ()
+
+
+GRANTS: Mapping[str, Sequence[Grant]] = {
+    BEACON: [Grant("metrics-endpoint", ports=[15090], on_pods=True)],
+    "catalogue": [
+        Grant("catalogue", ports=[8080], methods=["GET"], paths=["/items", "/items/{*}"]),
+        Grant("metrics-endpoint", ports=[9100], on_pods=True),
+    ],
+    "shop": [Grant("metrics-endpoint", ports=[9100], on_pods=True)],
+    "orders": [Grant("orders", ports=[8080], methods=["POST"], paths=["/orders"])],
+}
+"""By the name of the charm. Written by hand, so that a charm that asks for something else is found out."""
+
+
+def deploy(model: Model, charm: str, app: str | None = None, *, units: int = 1) -> Application:
+    """Deploy one of the project's charms or of the samples, by its name."""
+    ours = _REPOSITORY / "charms" / charm
+    if ours.exists():
+        return model.deploy(ours, app, units=units)
+    if charm == "orders":
+        return model.deploy(
+            _SAMPLES / charm,
+            app,
+            units=units,
+            python=published_libraries() or sys.executable,
+            pythonpath=[_SAMPLE_LIBRARIES],
+        )
+    return model.deploy(_SAMPLES / charm, app, units=units, pythonpath=[*LIBRARIES, _SAMPLE_LIBRARIES])
+
+
+def published_libraries() -> str | None:
+    """The interpreter for charms that are built on the published libraries, if there is one."""
+    python = os.environ.get(PEER_PYTHON, "")
+    return python if os.access(python, os.X_OK) else None
