@@ -1,10 +1,13 @@
-"""Who may do what: everything, until something is denied."""
+"""Who may do what: everything, until something is denied; nothing, who does not say who they are."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from ._kinds import NAMESPACE, Kind
 from ._status import ApiError
+
+ANONYMOUS = "system:anonymous"
+"""Who sends a request without a token."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class Access:
         """
         if kind is NAMESPACE:
             namespace = name  # a namespace is taken to be inside itself
-        if not any(denial.covers(user, verb, kind.plural, namespace) for denial in self._denials):
+        denied = any(denial.covers(user, verb, kind.plural, namespace) for denial in self._denials)
+        if not denied and user != ANONYMOUS:
             return
         where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
         resource = f"{kind.plural}/{subresource}" if subresource else kind.plural

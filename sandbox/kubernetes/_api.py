@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ._access import Access
-from ._json import Object, Value, is_object, mapping
+from ._access import ANONYMOUS, Access
+from ._json import Object, Value, is_list, is_object, mapping
 from ._kinds import Kind
 from ._ownership import Writer
 from ._patches import json_patch, merge_patch, strategic_patch
@@ -26,7 +26,6 @@ from ._status import (
     bad_request,
     internal_error,
     required,
-    unauthorized,
     unknown_resource,
 )
 from ._store import Store
@@ -86,11 +85,9 @@ class _Call:
 
     @property
     def user(self) -> str:
-        """Who sends it: the bearer token is the name."""
+        """Who sends it: the bearer token is the name, if there is one."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise unauthorized()
-        return token
+        return token if scheme.lower() == "bearer" and token else ANONYMOUS
 
     @property
     def dry_run(self) -> bool:
@@ -118,7 +115,7 @@ class _Call:
 
     def object(self) -> Object:
         """The object of the body, checked against the path."""
-        obj = _object(self.target, _parsed(self.body))
+        obj = _object(self.target, _parsed(self.body, self.target.kind.name))
         _check_kind(self.target.kind, obj)
         return obj
 
@@ -260,7 +257,7 @@ class Api:
         return _json_response(_encoded(applied), 201 if created else 200)
 
     def _delete(self, call: _Call, target: _Target) -> Response:
-        options = mapping(_parsed(call.body)) if call.body else {}
+        options = mapping(_parsed(call.body, "DeleteOptions")) if call.body else {}
         wanted = mapping(options.get("preconditions"))
         gone = self._store.delete(
             target.kind,
@@ -286,11 +283,11 @@ class Api:
         return _json_response(_list_body(self._store.page(target.kind, target.namespace)))
 
 
-def _parsed(body: bytes) -> Value:
+def _parsed(body: bytes, kind: str) -> Value:
     try:
         return json.loads(body)
     except ValueError as error:
-        raise bad_request(f"the object provided is unrecognized (must be of type JSON): {error}") from error
+        raise bad_request(f"the object provided is unrecognized (must be of type {kind}): {error}") from error
 
 
 def _parsed_yaml(body: bytes) -> Value:
@@ -337,8 +334,10 @@ def _transformation(call: _Call) -> Callable[[Object], Object]:
     accepted = [_JSON_PATCH, _MERGE, *([] if kind.custom else [_STRATEGIC]), _APPLY]
     if media_type not in accepted:
         raise _unsupported(kind, accepted)
-    patch = _parsed(call.body)
+    patch = _parsed(call.body, kind.name)
     if media_type == _JSON_PATCH:
+        if not is_list(patch):
+            raise bad_request("error decoding patch: a JSON patch is a list of operations")
         return lambda old: json_patch(old, patch)
     if media_type == _MERGE:
         return lambda old: merge_patch(old, patch)

@@ -74,8 +74,7 @@ _CONTAINER = struct(
             *("containerPort", "protocol"),
             merge_key="containerPort",
         ),
-    },
-    required=("name",),
+    }
 )
 
 _POD_FIELDS = {
@@ -100,9 +99,7 @@ _POD_FIELDS = {
 _TEMPLATE = _inherent({"metadata": METADATA, "spec": _inherent(_POD_FIELDS)})
 
 POD = _kind(
-    spec=_inherent(
-        _POD_FIELDS | {"enableServiceLinks": Schema(type="boolean", default=True)}, required=("containers",)
-    ),
+    spec=_inherent(_POD_FIELDS | {"enableServiceLinks": Schema(type="boolean", default=True)}),
     status=_inherent(
         {
             "conditions": _list(struct({"type": STRING}), "type"),

@@ -132,9 +132,7 @@ def _put(document: Value, path: Sequence[str], value: Value, *, replace: bool) -
         else:
             parent.insert(len(parent) if last == "-" else int(last), value)
     else:
-        if replace and last not in parent:
-            raise KeyError(last)
-        parent[last] = value
+        parent[last] = value  # replacing what is not there adds it, as the real server has it
     return document
 
 

@@ -87,11 +87,6 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message, details=False)
 
 
-def unauthorized() -> ApiError:
-    """401: nobody knows the bearer of this token."""
-    return ApiError(401, "Unauthorized", "Unauthorized", details=False)
-
-
 def unknown_resource() -> ApiError:
     """404: the API group is served, but not this resource of it."""
     return ApiError(404, "NotFound", "the server could not find the requested resource")

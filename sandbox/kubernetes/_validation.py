@@ -116,21 +116,34 @@ def _field(obj: Object, *path: str) -> Value:
 def _workload(obj: Object) -> Iterator[Cause]:
     template = mapping(_field(obj, "spec", "template"))
     labels = labels_of(template)
-    yield from label_problems(labels, "spec.template.metadata.labels")
+    yield from label_problems(labels, "spec.template.labels")
     wanted = mapping(_field(obj, "spec", "selector", "matchLabels"))
     if not wanted or any(labels.get(key) != value for key, value in wanted.items()):
         why = "`selector` does not match template `labels`"
         yield invalid_value("spec.template.metadata.labels", labels or None, why)
-    if not _field(template, "spec", "containers"):
-        yield required("spec.template.spec.containers")
+    yield from _containers(template, "spec.template.spec")
     replicas = _field(obj, "spec", "replicas")
     if isinstance(replicas, int) and replicas < 0:
         yield invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
 
 
+def _containers(pod: Object, path: str) -> Iterator[Cause]:
+    containers = sequence(_field(pod, "spec", "containers"))
+    if not containers:
+        yield required(f"{path}.containers")
+    for index, container in enumerate(containers):
+        for why in name_problems("label", container.get("name", "")):
+            yield invalid_value(f"{path}.containers[{index}].name", container.get("name"), why)
+
+
+def _pod(obj: Object) -> Iterator[Cause]:
+    yield from _containers(obj, "spec")
+
+
 def _service(obj: Object) -> Iterator[Cause]:
     spec = mapping(obj.get("spec"))
     ports = sequence(spec.get("ports"))
+    yield from label_problems(mapping(spec.get("selector")), "spec.selector")
     if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
         yield required("spec.ports")
     for index, port in enumerate(ports):
@@ -157,6 +170,7 @@ _RULES: Mapping[str, Callable[[Object], Iterator[Cause]]] = {
     "ConfigMap": _data,
     "Deployment": _workload,
     "HorizontalPodAutoscaler": _autoscaler,
+    "Pod": _pod,
     "Secret": _data,
     "Service": _service,
     "StatefulSet": _workload,

@@ -1,0 +1,22 @@
+"""The real Kubernetes API server and the real istiod, built from source once and started on this machine."""
+
+from ._connection import Answer, Connection
+from ._errors import ControlPlaneError, NotAvailableError
+from ._istiod import Istiod
+from ._kubernetes import ExistingKubernetes, RealKubernetes, StartedKubernetes, real_kubernetes
+from ._programs import ISTIOD, KUBE_APISERVER, GoProgram
+
+__all__ = [
+    "ISTIOD",
+    "KUBE_APISERVER",
+    "Answer",
+    "Connection",
+    "ControlPlaneError",
+    "ExistingKubernetes",
+    "GoProgram",
+    "Istiod",
+    "NotAvailableError",
+    "RealKubernetes",
+    "StartedKubernetes",
+    "real_kubernetes",
+]

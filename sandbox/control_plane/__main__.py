@@ -1,0 +1,23 @@
+"""Build the programs of the control plane, so that nothing has to wait for them later."""
+
+import sys
+
+from ._errors import ControlPlaneError, NotAvailableError
+from ._programs import ISTIOD, KUBE_APISERVER
+
+
+def main() -> int:
+    """Build what is not built yet. Without Go, say so and leave it."""
+    try:
+        for program in (KUBE_APISERVER, ISTIOD):
+            program.build()
+    except NotAvailableError as error:
+        print(error)
+    except ControlPlaneError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

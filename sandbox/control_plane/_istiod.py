@@ -1,0 +1,94 @@
+"""istiod, as it runs in a cluster with the ambient mode switched on."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ._connection import Connection
+from ._kubernetes import RealKubernetes
+from ._processes import Process, free_port
+from ._programs import ISTIOD
+
+_NAMESPACE = "istio-system"
+_MESH = "rootNamespace: istio-system\ntrustDomain: cluster.local\n"
+_ENVIRONMENT = {
+    "PILOT_ENABLE_AMBIENT": "true",
+    "PILOT_AUTO_ALLOW_WAYPOINT_POLICY": "true",
+    "POD_NAME": "istiod",
+    "POD_NAMESPACE": _NAMESPACE,
+    "SERVICE_ACCOUNT": "istiod",
+    "CLUSTER_ID": "Kubernetes",
+    "REVISION": "default",
+    # Nothing calls webhooks of a server outside the cluster.
+    "VALIDATION_WEBHOOK_CONFIG_NAME": "",
+    "INJECTION_WEBHOOK_CONFIG_NAME": "",
+}
+
+
+class Istiod:
+    """The real istiod on an API server while its context lasts. It installs the CRDs that it needs.
+
+    It writes statuses as in any cluster. It makes no waypoints: that needs an injection template.
+    """
+
+    def __init__(self, kubernetes: RealKubernetes):
+        self._kubernetes = kubernetes
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Istiod:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="istiod-")))
+            self._prepare()
+            self._start(stack, folder)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def debug(self, page: str) -> Any:
+        """What one of its debug pages says, such as `ambientz`: what it sends to ztunnel."""
+        return self._debug.must("GET", f"/debug/{page}")
+
+    def _prepare(self) -> None:
+        kubernetes = self._kubernetes
+        kubernetes.install_custom_resources()
+        admin = kubernetes.admin
+        admin.send("POST", "/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
+        config = {"metadata": {"name": "istio"}, "data": {"mesh": _MESH, "meshNetworks": "networks: {}"}}
+        admin.send("POST", f"/api/v1/namespaces/{_NAMESPACE}/configmaps", config)
+
+    def _start(self, stack: ExitStack, folder: Path) -> None:
+        kubeconfig = self._kubernetes.write_kubeconfig(folder / "kubeconfig")
+        mesh = folder / "mesh.yaml"
+        mesh.write_text(_MESH)
+        http, monitoring, grpc = (f"127.0.0.1:{free_port()}" for _ in range(3))
+        command = [
+            *(str(ISTIOD.build()), "discovery", "--kubeconfig", str(kubeconfig)),
+            *("--httpAddr", http, "--monitoringAddr", monitoring, "--grpcAddr", grpc),
+            *("--httpsAddr", "", "--secureGRPCAddr", ""),
+            *("--meshConfig", str(mesh), "--domain", "cluster.local"),
+        ]
+        istiod = stack.enter_context(
+            Process(command, folder / "istiod.log", os.environ | _ENVIRONMENT | {"HOME": str(folder)})
+        )
+        self._debug = Connection(f"http://{monitoring}", token="")
+        ready = Connection(f"http://{http}", token="")
+        istiod.wait_until(lambda: _answers(ready))
+
+
+def _answers(connection: Connection) -> bool:
+    try:
+        return connection.send("GET", "/ready").code == 200
+    except OSError:
+        return False

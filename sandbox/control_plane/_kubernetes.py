@@ -1,0 +1,253 @@
+"""A real API server: one started here, or one that somebody else runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from . import _custom_resources
+from ._connection import Connection
+from ._errors import NotAvailableError
+from ._processes import Process, free_port
+from ._programs import KUBE_APISERVER
+
+_ADMIN = "admin"
+_KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: real
+clusters:
+- name: real
+  cluster:
+    server: {url}
+    certificate-authority: {certificate}
+contexts:
+- name: real
+  context:
+    cluster: real
+    user: {user}
+    namespace: {namespace}
+users:
+- name: {user}
+  user:
+    token: {token}
+"""
+
+
+class RealKubernetes(ABC):
+    """A real API server while its context lasts."""
+
+    admin: Connection
+    """Requests of somebody who may do everything."""
+
+    @abstractmethod
+    def __enter__(self) -> RealKubernetes:
+        """Have it run."""
+
+    @abstractmethod
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave nothing of it behind."""
+
+    @abstractmethod
+    def token(self, user: str) -> str:
+        """What a user authenticates with. Only `admin` may do anything, unless allowed."""
+
+    @abstractmethod
+    def user_name(self, user: str) -> str:
+        """The user as refusals name it."""
+
+    def write_kubeconfig(self, path: Path | str, *, user: str = _ADMIN, namespace: str = "default") -> Path:
+        """Write a kubeconfig for this API and return its path.
+
+        Args:
+            path: the file to write.
+            user: whom the requests come from.
+            namespace: where a client is when it does not say.
+        """
+        file = Path(path)
+        file.write_text(
+            _KUBECONFIG.format(
+                url=self.admin.url,
+                certificate=self.admin.certificate,
+                user=user,
+                token=self.token(user),
+                namespace=namespace,
+            )
+        )
+        return file
+
+    def install_custom_resources(self, *groups: str) -> None:
+        """Create the CRDs of these API groups, or of Istio and the Gateway API, where they are missing."""
+        _custom_resources.install(self.admin, *groups)
+
+    def uninstall_custom_resources(self, *groups: str) -> None:
+        """Delete the CRDs of these API groups, or all, and with them their objects."""
+        _custom_resources.uninstall(self.admin, *groups)
+
+
+class StartedKubernetes(RealKubernetes):
+    """An etcd and an API server on free ports of this machine, empty at first, gone afterwards.
+
+    Args:
+        users: who can authenticate, besides `admin`; they may do nothing at first.
+    """
+
+    def __init__(self, *users: str):
+        self._users = (_ADMIN, *users)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> StartedKubernetes:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kubernetes-")))
+            etcd = self._start_etcd(stack, folder)
+            self._start_apiserver(stack, folder, etcd)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def token(self, user: str) -> str:
+        """The token of a user that was named at the start."""
+        if user not in self._users:
+            raise ValueError(f"nobody knows {user}: known are {', '.join(self._users)}")
+        return f"{user}-token"
+
+    def user_name(self, user: str) -> str:
+        """The name itself."""
+        return user
+
+    def _start_etcd(self, stack: ExitStack, folder: Path) -> str:
+        clients, peers = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        command = [
+            str(_asset("etcd") or _etcd()),
+            *("--data-dir", str(folder / "etcd"), "--unsafe-no-fsync"),
+            *("--listen-client-urls", clients, "--advertise-client-urls", clients),
+            *("--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers),
+            *("--initial-cluster", f"default={peers}"),
+        ]
+        etcd = stack.enter_context(Process(command, folder / "etcd.log"))
+        health = Connection(clients, token="")
+        etcd.wait_until(lambda: _answers(health, "/health"))
+        return clients
+
+    def _start_apiserver(self, stack: ExitStack, folder: Path, etcd: str) -> None:
+        port = free_port()
+        key = _write_key(folder / "service-account.key")
+        tokens = folder / "tokens.csv"
+        groups = {_ADMIN: ',"system:masters"'}
+        tokens.write_text(
+            "".join(f"{self.token(user)},{user},{user}{groups.get(user, '')}\n" for user in self._users)
+        )
+        command = [
+            str(_asset("kube-apiserver") or KUBE_APISERVER.build()),
+            f"--etcd-servers={etcd}",
+            *(f"--secure-port={port}", "--bind-address=127.0.0.1", f"--cert-dir={folder}"),
+            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            *(f"--token-auth-file={tokens}", "--authorization-mode=RBAC"),
+            # It would have each pod wait for a service account that only a controller makes.
+            "--disable-admission-plugins=ServiceAccount",
+            "--service-cluster-ip-range=10.0.0.0/16",
+        ]
+        server = stack.enter_context(Process(command, folder / "kube-apiserver.log"))
+        certificate = folder / "apiserver.crt"
+        self.admin = Connection(f"https://127.0.0.1:{port}", self.token(_ADMIN), certificate)
+        server.wait_until(lambda: certificate.exists() and _answers(self.admin, "/readyz"))
+        server.wait_until(lambda: _answers(self.admin, "/api/v1/namespaces/default"))
+
+
+class ExistingKubernetes(RealKubernetes):
+    """A cluster that a kubeconfig names, whose user authenticates by a token and may do everything."""
+
+    def __init__(self, kubeconfig: Path):
+        self._kubeconfig = kubeconfig
+
+    def __enter__(self) -> ExistingKubernetes:
+        self.admin = Connection.of(self._kubeconfig)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """It is not ours to end."""
+
+    def token(self, user: str) -> str:
+        """A token of a service account of this name in the default namespace."""
+        if user == _ADMIN:
+            return self.admin.token
+        accounts = "/api/v1/namespaces/default/serviceaccounts"
+        self.admin.send("POST", accounts, {"metadata": {"name": user}})
+        request: dict[str, object] = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {},
+        }
+        return self.admin.must("POST", f"{accounts}/{user}/token", request)["status"]["token"]
+
+    def user_name(self, user: str) -> str:
+        """The name of the service account."""
+        return f"system:serviceaccount:default:{user}"
+
+
+def real_kubernetes(*users: str) -> RealKubernetes:
+    """The cluster of $KUBECONFIG, or else an API server that is started for the purpose."""
+    if kubeconfig := os.environ.get("KUBECONFIG"):
+        return ExistingKubernetes(Path(kubeconfig))
+    return StartedKubernetes(*users)
+
+
+def _asset(name: str) -> Path | None:
+    """A program out of the folder that tools for Kubernetes keep such programs in."""
+    folder = os.environ.get("KUBEBUILDER_ASSETS")
+    program = Path(folder, name) if folder else None
+    return program if program and program.exists() else None
+
+
+def _etcd() -> str:
+    etcd = shutil.which("etcd", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if etcd is None:
+        raise NotAvailableError("etcd is not installed: it comes with requirements/cluster.txt")
+    return etcd
+
+
+def _answers(connection: Connection, path: str) -> bool:
+    try:
+        return connection.send("GET", path).code == 200
+    except OSError:
+        return False
+
+
+def _write_key(path: Path) -> Path:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    )
+    return path

@@ -1,0 +1,86 @@
+"""Programs that run in the background and never outlive the one who started them."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from ._errors import ControlPlaneError
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens now."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]
+
+
+class Process:
+    """A program that runs while its context lasts, and is killed then: it has nothing to save.
+
+    Args:
+        command: the program and its arguments.
+        log: where its output goes.
+        environment: all of its environment.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None):
+        self._command = command
+        self._log = log
+        self._environment = environment
+
+    @property
+    def name(self) -> str:
+        """The program's name."""
+        return Path(self._command[0]).name
+
+    def __enter__(self) -> Process:
+        with self._log.open("w") as output:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self._environment,
+                preexec_fn=_die_with_parent,
+            )
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait for the program to be ready.
+
+        Raises:
+            ControlPlaneError: it ended, or was not ready in time; the message has the end of its log.
+        """
+        end = time.monotonic() + seconds
+        while not ready():
+            if self._process.poll() is not None:
+                raise ControlPlaneError(f"{self.name} ended:\n{self._last_words()}")
+            if time.monotonic() > end:
+                raise ControlPlaneError(f"{self.name} is not ready after {seconds} s:\n{self._last_words()}")
+            time.sleep(0.05)
+
+    def _last_words(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

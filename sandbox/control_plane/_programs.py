@@ -1,0 +1,150 @@
+"""Programs that are built from the sources in the Go module cache, and kept."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ._errors import ControlPlaneError, NotAvailableError
+
+# The modules are pinned beside the tests that the programs are for.
+_MODULES = Path(__file__).parents[2] / "tests" / "cluster"
+_GO_OF_THE_INSTALLER = "/usr/local/go/bin/go"
+
+
+def cache() -> Path:
+    """The user's folder for what was built."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "mesh-control-plane"
+
+
+def go_environment() -> Mapping[str, str]:
+    """How Go is run: without a C compiler, and never with a Go that it fetches itself."""
+    return os.environ | {
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+    }
+
+
+def find_go() -> str:
+    """The go command.
+
+    Raises:
+        NotAvailableError: Go is not installed.
+    """
+    go = shutil.which("go") or shutil.which(_GO_OF_THE_INSTALLER)
+    if go is None:
+        raise NotAvailableError("Go is not installed, from which kube-apiserver and istiod are built")
+    return go
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """A program that a Go module of the project builds."""
+
+    name: str
+    module: Path
+    """The folder of its go.mod."""
+    package: str
+    link: str = "-s -w"
+    """Flags of the linker."""
+
+    @property
+    def digest(self) -> str:
+        """Changes with whatever the program is built from."""
+        parts = [
+            self.package,
+            self.link,
+            *(self.module.joinpath(f).read_text() for f in ("go.mod", "go.sum")),
+        ]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def folder(self) -> Path:
+        """Where the program is kept, and what else comes from its module."""
+        return cache() / f"{self.name}-{self.digest}"
+
+    @property
+    def is_built(self) -> bool:
+        """Whether `build` has nothing to do."""
+        return (self.folder / self.name).exists()
+
+    def build(self) -> Path:
+        """The program, built now if it never was: that takes some minutes, and one program at a time.
+
+        Raises:
+            NotAvailableError: Go is not installed.
+            ControlPlaneError: it does not build.
+        """
+        program = self.folder / self.name
+        if self.is_built:
+            return program
+        go = find_go()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (cache() / "building").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self.is_built:
+                self._build(go, program)
+        return program
+
+    def _build(self, go: str, program: Path) -> None:
+        unfinished = program.with_suffix(".unfinished")
+        log = self.folder / "build.log"
+        command = [
+            "nice",
+            go,
+            "build",
+            "-trimpath",
+            "-ldflags",
+            self.link,
+            "-o",
+            str(unfinished),
+            self.package,
+        ]
+        began = time.monotonic()
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                command, cwd=self.module, env=go_environment(), stdout=output, stderr=output
+            )
+            try:
+                while process.poll() is None:
+                    _progress(f"building {self.name} from source, once: {time.monotonic() - began:.0f} s")
+                    time.sleep(1)
+            finally:
+                process.kill()
+        if process.returncode:
+            lines = log.read_text().splitlines()[-20:]
+            raise ControlPlaneError("\n".join([f"{self.name} does not build:", *lines]))
+        unfinished.replace(program)
+        _progress(f"built {self.name} in {time.monotonic() - began:.0f} s", last=True)
+
+
+def _progress(text: str, *, last: bool = False) -> None:
+    """Keep one line up to date on a terminal; elsewhere only the last one is of use."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if last else ""))
+        sys.stderr.flush()
+    elif last:
+        sys.stderr.write(f"{text}\n")
+
+
+KUBE_APISERVER = GoProgram(
+    name="kube-apiserver",
+    module=_MODULES / "kube-apiserver",
+    package="k8s.io/kubernetes/cmd/kube-apiserver",
+    link="-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4",
+)
+ISTIOD = GoProgram(
+    name="pilot-discovery",
+    module=_MODULES / "istiod",
+    package="istio.io/istio/pilot/cmd/pilot-discovery",
+)

@@ -1,0 +1,45 @@
+"""Which API the contract is held against: the stand-in, or a real one if $CONTROL_PLANE says `real`."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from lightkube import Client
+
+from sandbox.control_plane import real_kubernetes
+from sandbox.kubernetes import KubernetesServer
+from tests.contract.api import STRANGER, Api, Namespace
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("kubeconfigs")
+    if os.environ.get("CONTROL_PLANE") == "real":
+        with real_kubernetes(STRANGER) as real:
+            real.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")
+            yield Api(real.write_kubeconfig, real.user_name(STRANGER), folder)
+        return
+    with KubernetesServer() as stand_in:
+        # The contract is with an API server alone, without anybody who answers to its objects.
+        stand_in.controllers.waypoints.stop()
+        stand_in.controllers.policies.stop()
+        stand_in.access.deny(users=[STRANGER])
+        yield Api(stand_in.write_kubeconfig, STRANGER, folder)
+
+
+@pytest.fixture
+def namespace(api: Api) -> Iterator[Namespace]:
+    """A namespace of the test's own."""
+    name = f"contract-{uuid.uuid4().hex[:8]}"
+    connection = api.connection()
+    connection.must("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    yield Namespace(api, connection, name)
+    connection.send("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def client(namespace: Namespace) -> Iterator[Client]:
+    """A lightkube client that is at home in the namespace."""
+    with namespace.client() as client:
+        yield client

@@ -1,0 +1,192 @@
+"""How requests are refused: bodies as they are, and as lightkube sees them."""
+
+from dataclasses import replace
+
+import pytest
+from lightkube import ApiError
+from lightkube.generic_resource import create_namespaced_resource
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap, Service
+
+from tests.contract.api import APPLY, MERGE, STRANGER, Api, AuthorizationPolicy, Namespace, an
+
+NotInstalled = create_namespaced_resource("nowhere.example.com", "v1", "Thing", "things")
+
+
+@pytest.fixture
+def stranger(namespace: Namespace):
+    with namespace.client(user=STRANGER) as client:
+        yield client
+
+
+def test_a_kind_of_no_known_group_is_no_api_error(namespace: Namespace):
+    """A missing CRD is answered in plain text, out of which lightkube makes an error of its HTTP library."""
+    answer = namespace.connection.send("GET", "/apis/nowhere.example.com/v1/things")
+    assert (answer.code, answer.content_type) == (404, "text/plain; charset=utf-8")
+    assert answer.text.strip() == "404 page not found"
+    with namespace.client() as client:
+        for request in (
+            lambda: list(client.list(NotInstalled)),
+            lambda: client.get(NotInstalled, "x"),
+            lambda: client.apply(NotInstalled(metadata={"name": "x"})),
+            lambda: client.delete(NotInstalled, "x"),
+        ):
+            with pytest.raises(Exception, match="404") as error:
+                request()
+            assert not isinstance(error.value, ApiError)
+            assert error.value.response.status_code == 404  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/things", "/apis/apps/v1/things", "/apis/apps/v9/statefulsets"])
+def test_an_unknown_kind_of_a_known_group_is_told(namespace: Namespace, path: str):
+    answer = namespace.connection.send("GET", path)
+    assert answer.code == 404
+    assert answer.json == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "the server could not find the requested resource",
+        "reason": "NotFound",
+        "details": {},
+        "code": 404,
+    }
+
+
+def test_the_whole_of_a_refusal(namespace: Namespace):
+    answer = namespace.connection.send("GET", namespace.path("AuthorizationPolicy", "nobody"))
+    assert (answer.code, answer.content_type) == (404, "application/json")
+    assert answer.json == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": 'authorizationpolicies.security.istio.io "nobody" not found',
+        "reason": "NotFound",
+        "details": {"name": "nobody", "group": "security.istio.io", "kind": "authorizationpolicies"},
+        "code": 404,
+    }
+
+
+def test_who_may_not_list_is_told_where(api: Api, namespace: Namespace, stranger):
+    with pytest.raises(ApiError) as refusal:
+        list(stranger.list(Service))
+    status = refusal.value.status
+    assert (status.code, status.reason) == (403, "Forbidden")
+    assert status.message == (
+        f'services is forbidden: User "{api.stranger}" cannot list resource "services" '
+        f'in API group "" in the namespace "{namespace.name}"'
+    )
+    with pytest.raises(ApiError) as refusal:
+        list(stranger.list(Service, namespace="*"))
+    assert refusal.value.status.message.endswith('in API group "" at the cluster scope')
+
+
+@pytest.mark.parametrize(
+    ("verb", "request_of"),
+    [
+        ("get", lambda client: client.get(AuthorizationPolicy, "x")),
+        ("delete", lambda client: client.delete(AuthorizationPolicy, "x")),
+        ("patch", lambda client: client.apply(AuthorizationPolicy(metadata={"name": "x"}))),
+        ("patch", lambda client: client.patch(AuthorizationPolicy, "x", {"spec": {}})),
+        ("update", lambda client: client.replace(AuthorizationPolicy(metadata={"name": "x"}))),
+    ],
+)
+def test_who_may_not_is_told_what(api: Api, namespace: Namespace, stranger, verb: str, request_of):
+    with pytest.raises(ApiError) as refusal:
+        request_of(stranger)
+    status = refusal.value.status
+    assert (status.code, status.reason) == (403, "Forbidden")
+    assert status.message == (
+        f'authorizationpolicies.security.istio.io "x" is forbidden: User "{api.stranger}" cannot {verb} '
+        'resource "authorizationpolicies" in API group "security.istio.io" '
+        f'in the namespace "{namespace.name}"'
+    )
+    details = (status.details.name, status.details.group, status.details.kind)
+    assert details == ("x", "security.istio.io", "authorizationpolicies")
+
+
+def test_who_may_not_create_is_not_told_a_name(api: Api, namespace: Namespace, stranger):
+    with pytest.raises(ApiError) as refusal:
+        stranger.create(ConfigMap(metadata=ObjectMeta(name="x")))
+    assert refusal.value.status.message == (
+        f'configmaps is forbidden: User "{api.stranger}" cannot create resource "configmaps" '
+        f'in API group "" in the namespace "{namespace.name}"'
+    )
+
+
+def test_a_subresource_is_named_in_a_refusal(namespace: Namespace):
+    connection = namespace.api.connection(user=STRANGER)
+    path = namespace.path("StatefulSet", "x", "/status")
+    answer = connection.send("PATCH", path, {}, content_type=MERGE)
+    assert 'cannot patch resource "statefulsets/status" in API group "apps"' in answer.json["message"]
+
+
+def test_a_namespace_is_taken_to_be_in_itself(api: Api, namespace: Namespace):
+    connection = api.connection(user=STRANGER)
+    answer = connection.send("GET", f"/api/v1/namespaces/{namespace.name}")
+    assert answer.json["message"].endswith(f'in the namespace "{namespace.name}"')
+    assert connection.send("GET", "/api/v1/namespaces").json["message"].endswith("at the cluster scope")
+
+
+def test_who_does_not_say_who_they_are_may_do_nothing(namespace: Namespace):
+    nobody = replace(namespace.connection, token="")
+    answer = nobody.send("GET", namespace.path("ConfigMap"))
+    assert (answer.code, answer.json["reason"]) == (403, "Forbidden")
+    assert 'User "system:anonymous" cannot list resource "configmaps"' in answer.json["message"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"[]", b'"text"'])
+def test_a_body_that_is_no_object_is_refused(namespace: Namespace, body: bytes):
+    answer = namespace.connection.send("POST", namespace.path("ConfigMap"), body)
+    assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
+    assert answer.json["message"].startswith(
+        "the object provided is unrecognized (must be of type ConfigMap)"
+    )
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b""])
+def test_an_apply_that_is_no_object_is_refused(namespace: Namespace, body: bytes):
+    path = namespace.path("ConfigMap", "a", "?fieldManager=alice")
+    answer = namespace.connection.send("PATCH", path, body, content_type=APPLY)
+    assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "Secret"}, 'Secret in version "v1" cannot be handled as a ConfigMap'),
+        ({"apiVersion": "v2"}, 'ConfigMap in version "v2" cannot be handled as a ConfigMap'),
+        (
+            {"metadata": {"name": "a", "namespace": "elsewhere"}},
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+        (
+            {"data": 5},
+            'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number',
+        ),
+        (
+            {"metadata": {"name": "a", "labels": {"k": 5}}},
+            'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number',
+        ),
+    ],
+)
+def test_another_object_than_the_path_says_is_refused(namespace: Namespace, change: dict, message: str):
+    answer = namespace.create({**an("ConfigMap", "a"), "kind": "ConfigMap"} | {"metadata": {"name": "a"}})
+    assert answer.code == 201
+    path = namespace.path("ConfigMap")
+    answer = namespace.connection.send("POST", path, an("ConfigMap", "a") | change)
+    assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
+    assert answer.json["message"].startswith(message)
+
+
+def test_another_name_than_the_path_says_is_refused(namespace: Namespace):
+    namespace.created(an("ConfigMap", "a"))
+    answer = namespace.connection.send("PUT", namespace.path("ConfigMap", "a"), an("ConfigMap", "b"))
+    assert answer.code == 400
+    assert answer.json["message"] == "the name of the object (b) does not match the name on the URL (a)"
+
+
+def test_what_is_in_a_namespace_is_created_in_one(namespace: Namespace):
+    answer = namespace.connection.send("POST", "/api/v1/configmaps", an("ConfigMap", "a"))
+    assert (answer.code, answer.json["reason"]) == (405, "MethodNotAllowed")
