@@ -193,9 +193,7 @@ class Worker(ops.Object):
         """The charm's layer for the services; None if the charm fails to give one, which is logged."""
         try:
             return self._pebble_layer(self)
-        except (
-            Exception
-        ):  # it is the charm's code: whatever goes wrong there must not keep the rest from working
+        except Exception:  # whatever goes wrong in the charm's code, the rest is to work
             logger.exception("the charm fails to give the Pebble layer")
             return None
 
@@ -230,7 +228,7 @@ class Worker(ops.Object):
                 return False
             self._container.restart(*layer.services)
         except ops.pebble.Error as error:
-            self._problems.append(self._pebble_problem(error))
+            logger.warning("container %s: %s", self._name, _in_one_line(error))
             return False
         return True
 
@@ -247,7 +245,7 @@ class Worker(ops.Object):
         try:
             output, _ = self._container.exec([f"/bin/{self._name}", "-version"], timeout=10).wait_output()
         except ops.pebble.Error as error:
-            logger.info("can't tell the workload's version: %s", str(error).partition("\n")[0])
+            logger.info("can't tell the workload's version: %s", _in_one_line(error))
             return None
         match = re.search(r"[Vv]ersion:?\s*(\S+)", output)
         return match[1] if match else None
@@ -290,18 +288,10 @@ class Worker(ops.Object):
             self._charm.unit.set_workload_version(version)
 
     def _on_hook(self, _: ops.EventBase) -> None:
-        self._problems.clear()
         self._publish()
         self._trace_charm()
         forward_logs(self._charm, self.cluster.get_loki_endpoints())
-        try:
-            self._reconcile_workload()
-        except _NotYetError as error:
-            self._problems.append(error.status)
-        except ops.pebble.Error as error:
-            self._problems.append(self._pebble_problem(error))
-        if not self.cluster.unreadable:
-            self._problems += reconcile_pod_labels(self._charm, self.cluster.get_worker_labels())
+        self._problems = [*self._reconcile_workload(), *self._reconcile_labels()]
         if self.resources_patch:
             self.resources_patch.reconcile()
 
@@ -335,16 +325,33 @@ class Worker(ops.Object):
         tls = self.cluster.get_tls_data(allow_none=True)
         return tls.ca_cert if tls else None
 
-    def _reconcile_workload(self) -> None:
+    def _reconcile_workload(self) -> list[ops.StatusBase]:
+        """Make the container as it is to be; what stands in the way comes back."""
         if not self._container.can_connect() or self.cluster.unreadable:
-            return
-        if not self.is_ready():
-            self._workload.clear()
-            return
+            return []
+        try:
+            if self.is_ready():
+                self._run_workload()
+            else:
+                self._workload.clear()
+        except _NotYetError as error:
+            return [error.status]
+        except ops.pebble.Error as error:
+            problem = f"container {self._name}: {_in_one_line(error)}"
+            logger.warning(problem)
+            return [ops.WaitingStatus(problem)]
+        return []
+
+    def _run_workload(self) -> None:
         files, layer = self._files(), self._whole_layer()
         if ports := self.cluster.get_worker_ports():
             self._charm.unit.set_ports(*ports)
         self._workload.reconcile(files, layer)
+
+    def _reconcile_labels(self) -> list[ops.StatusBase]:
+        if self.cluster.unreadable:
+            return []
+        return reconcile_pod_labels(self._charm, self.cluster.get_worker_labels())
 
     def _files(self) -> dict[str, str | None]:
         """Path → text of each file that the workload may have; None: it is not to be there."""
@@ -416,13 +423,6 @@ class Worker(ops.Object):
         down = self._workload.services_down(layer)
         return f"not running: {', '.join(down)}" if down else ""
 
-    def _pebble_problem(self, error: ops.pebble.Error) -> ops.StatusBase:
-        # The text of a ChangeError goes on with what the services printed, which is theirs to keep.
-        text = error.err if isinstance(error, ops.pebble.ChangeError) else str(error)
-        line = text.strip().rpartition("\n")[2].removeprefix("- ")[:150]
-        logger.warning("container %s: %s", self._name, line)
-        return ops.WaitingStatus(f"container {self._name}: {line}")
-
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
         statuses = [*self._missing(), *self._problems]
         if self.resources_patch and not self.resources_patch.is_ready():
@@ -463,3 +463,9 @@ def _proxies() -> Mapping[str, str]:
         name: value for variable, name in _PROXY_VARIABLES.items() if (value := os.environ.get(variable))
     }
     return {**found, **{name.upper(): value for name, value in found.items()}}
+
+
+def _in_one_line(error: ops.pebble.Error) -> str:
+    # The text of a ChangeError goes on with what the services printed, which is theirs to keep.
+    text = error.err if isinstance(error, ops.pebble.ChangeError) else str(error)
+    return text.strip().rpartition("\n")[2].removeprefix("- ")[:150]
