@@ -1,0 +1,50 @@
+"""What Kubernetes refuses is for an operator; what passes by itself is waited for."""
+
+import pytest
+
+from mesh_resources import Failure, ObjectRef
+from tests.charms import load_charm
+
+load_charm("istio-beacon-k8s")
+import kubernetes_status  # noqa: E402 - a module of the charm, found once that is loaded
+
+POLICY = ObjectRef("AuthorizationPolicy", "shop", "web")
+
+
+@pytest.mark.parametrize(
+    ("verb", "code", "expected"),
+    [
+        ("create", 403, "blocked"),
+        ("create", 422, "blocked"),
+        ("create", 404, "blocked"),
+        ("create", 409, "blocked"),
+        ("list", 404, "blocked"),
+        ("update", 409, "waiting"),
+        ("create", 429, "waiting"),
+        ("delete", 500, "waiting"),
+        ("list", 503, "waiting"),
+        ("create", None, "waiting"),
+    ],
+)
+def test_a_failure_is(verb: str, code: int | None, expected: str):
+    (status,) = kubernetes_status.statuses_of([Failure(POLICY, verb, code, "why")], "beacon")
+    assert status.name == expected
+
+
+def test_of_several_failures_the_one_for_an_operator_is_told():
+    failures = [Failure(POLICY, "update", 500, "broken"), Failure(POLICY, "create", 422, "invalid")]
+    (status,) = kubernetes_status.statuses_of(failures, "beacon")
+    assert status.name == "blocked"
+    assert status.message == "AuthorizationPolicy shop/web: invalid (and 1 more)"
+
+
+def test_the_same_failure_of_many_is_told_once():
+    failures = [Failure(ObjectRef("Gateway", "shop", ""), "list", 404, "not installed")] * 9
+    (status,) = kubernetes_status.statuses_of(failures, "beacon")
+    assert status.message == "Kubernetes has no Gateway: deploy istio-k8s"
+
+
+def test_no_answer_to_a_question_ends_the_asking():
+    failure = Failure(ObjectRef("Gateway", "shop", ""), "list", None, "no answer from Kubernetes")
+    with pytest.raises(kubernetes_status.KubernetesSilentError, match="no answer from Kubernetes"):
+        kubernetes_status.statuses_of([failure], "beacon")
