@@ -71,13 +71,13 @@ def test_long_names_are_cut_and_do_not_meet(kubernetes: KubernetesServer):
     assert all(len(name) <= 63 for name in names)
 
 
-def test_pods_of_the_waypoint_carry_the_label_by_which_their_metrics_are_found(beacon: BeaconModel):
-    (gateway,) = beacon.gateways()
-    assert gateway["spec"]["infrastructure"]["labels"] == {
-        "charms.canonical.com/shop.beacon.telemetry": "aggregated"
-    }
+def test_the_metrics_proxy_finds_the_pods_of_the_waypoint(beacon: BeaconModel):
     proxy = beacon.metrics_plan().services["metrics-proxy"]
-    assert proxy.command == "metrics-proxy --labels charms.canonical.com/shop.beacon.telemetry=aggregated"
+    selector = "charms.canonical.com/shop.beacon.telemetry=aggregated"
+    assert proxy.command == f"metrics-proxy --labels {selector}"
+    (deployment,) = beacon.kubernetes.store.objects("Deployment", "shop")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert selector in [f"{key}={value}" for key, value in labels.items()]
 
 
 def test_a_waypoint_that_istio_has_not_looked_at_is_waited_for(beacon: BeaconModel):
