@@ -11,7 +11,7 @@ from ._schema import Schema
 NameRule = Literal["subdomain", "label", "label_1035", "path_segment"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Kind:
     """A kind of object and how its resource is served."""
 

@@ -22,6 +22,11 @@ class Controllers:
         self.policies = PolicyStatusController(store)
         """Says on each AuthorizationPolicy whether it is enforced."""
 
+    def start(self) -> None:
+        """Have all of them run, whoever was stopped."""
+        for controller in vars(self).values():
+            controller.start()
+
 
 __all__ = [
     "Controller",

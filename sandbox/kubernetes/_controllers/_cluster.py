@@ -1,10 +1,12 @@
 """Controllers of Kubernetes itself."""
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 
 from .._json import Object, labels_of, mapping, sequence
-from .._kinds import KINDS, NAMESPACE, POD, STATEFUL_SET
+from .._kinds import KINDS, NAMESPACE, POD, STATEFUL_SET, Kind
 from .._records import Change
+from .._store import Store
 from ._base import Controller
 
 
@@ -35,25 +37,46 @@ class NamespaceController(Controller):
 
 
 class GarbageCollector(Controller):
-    """Deletes the objects whose owner was deleted."""
+    """Deletes the objects whose owners were all deleted."""
 
     manager = "kube-controller-manager"
 
+    def __init__(self, store: Store):
+        self._there: set[str] = set()
+        self._owned: dict[str, set[tuple[Kind, str, str]]] = defaultdict(set)
+        super().__init__(store)
+
     def handle(self, change: Change) -> None:
+        metadata = change.object["metadata"]
         if change.new is None:
-            gone = change.object["metadata"]["uid"]
-            self._collect(lambda owners: owners == {gone})
+            self._there.discard(metadata["uid"])
+            for place in sorted(self._owned.pop(metadata["uid"], ()), key=lambda one: one[1:]):
+                self._collect(*place)
+        else:
+            self._note(change.kind, change.new)
 
     def catch_up(self) -> None:
-        there = {obj["metadata"]["uid"] for kind in KINDS for obj in self.store.objects(kind)}
-        self._collect(lambda owners: bool(owners) and not owners & there)
+        self._there.clear()
+        places = [(kind, obj) for kind in KINDS for obj in self.store.objects(kind)]
+        for kind, obj in places:
+            self._note(kind, obj)
+        for kind, obj in places:
+            self._collect(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
 
-    def _collect(self, is_garbage: Callable[[set[str]], bool]) -> None:
-        for kind in KINDS:
-            for obj in self.store.objects(kind):
-                metadata = obj["metadata"]
-                if is_garbage({owner["uid"] for owner in sequence(metadata.get("ownerReferences"))}):
-                    self.store.delete(kind, metadata.get("namespace", ""), metadata["name"])
+    def _note(self, kind: Kind, obj: Object) -> None:
+        metadata = obj["metadata"]
+        self._there.add(metadata["uid"])
+        for owner in _owners(obj):
+            self._owned[owner].add((kind, metadata.get("namespace", ""), metadata["name"]))
+
+    def _collect(self, kind: Kind, namespace: str, name: str) -> None:
+        obj = self.store.find(kind, namespace, name)
+        if obj is not None and _owners(obj) and self._there.isdisjoint(_owners(obj)):
+            self.store.delete(kind, namespace, name)
+
+
+def _owners(obj: Object) -> set[str]:
+    return {owner["uid"] for owner in sequence(obj["metadata"].get("ownerReferences"))}
 
 
 class StatefulSetController(Controller):

@@ -1,0 +1,254 @@
+"""Those who answer to objects, and what happens without them."""
+
+import pytest
+
+from sandbox.kubernetes import KubernetesServer, Store
+
+WAYPOINT = {
+    "metadata": {"name": "w", "labels": {"istio.io/waypoint-for": "service"}},
+    "spec": {
+        "gatewayClassName": "istio-waypoint",
+        "listeners": [
+            {
+                "name": "mesh",
+                "port": 15008,
+                "protocol": "HBONE",
+                "allowedRoutes": {"namespaces": {"from": "All"}},
+            }
+        ],
+    },
+}
+TO_W = {"istio.io/use-waypoint": "w"}
+
+
+def programmed(store: Store) -> str:
+    conditions = store.get("Gateway", "m", "w")["status"]["conditions"]
+    return next(one["status"] for one in conditions if one["type"] == "Programmed")
+
+
+def verdict(store: Store, namespace: str = "m", name: str = "p") -> tuple[str, str, str]:
+    condition = store.get("AuthorizationPolicy", namespace, name)["status"]["conditions"][0]
+    return condition["type"], condition["status"], condition["reason"]
+
+
+def create_service(store: Store, namespace: str = "m", **labels: str) -> None:
+    store.create(
+        "Service",
+        {"metadata": {"name": "app", "labels": labels}, "spec": {"ports": [{"port": 80}]}},
+        namespace=namespace,
+    )
+
+
+def create_policy(store: Store, namespace: str = "m", **spec: object) -> None:
+    wanted = spec or {"targetRefs": [{"group": "", "kind": "Service", "name": "app"}], "rules": [{}]}
+    store.create("AuthorizationPolicy", {"metadata": {"name": "p"}, "spec": wanted}, namespace=namespace)
+
+
+def create_stateful_set(store: Store) -> None:
+    labels = {"app": "a"}
+    template = {"metadata": {"labels": dict(labels)}, "spec": {"containers": [{"name": "c", "image": "x:1"}]}}
+    spec = {"serviceName": "a", "selector": {"matchLabels": labels}, "template": template}
+    store.create("StatefulSet", {"metadata": {"name": "a"}, "spec": spec}, namespace="m")
+    for number in (0, 1):
+        own = {"statefulset.kubernetes.io/pod-name": f"a-{number}"}
+        pod = {"metadata": {"name": f"a-{number}", "labels": labels | own}, "spec": template["spec"]}
+        store.create("Pod", pod, namespace="m")
+
+
+def label_template(store: Store, label: str | None) -> None:
+    def change(obj):
+        labels = obj["spec"]["template"]["metadata"]["labels"]
+        labels.pop("mesh", None)
+        if label is not None:
+            labels["mesh"] = label
+        return obj
+
+    store.patch("StatefulSet", "m", "a", change)
+
+
+def test_a_waypoint_is_deployed_and_says_so(store: Store):
+    store.create("Gateway", WAYPOINT, namespace="m")
+    assert programmed(store) == "True"
+    for kind in ("Deployment", "Service", "ServiceAccount"):
+        assert store.get(kind, "m", "w")["metadata"]["ownerReferences"][0]["name"] == "w"
+    ports = [port["port"] for port in store.get("Service", "m", "w")["spec"]["ports"]]
+    assert 15008 in ports
+
+
+def test_a_waypoint_goes_with_its_gateway(store: Store):
+    store.create("Gateway", WAYPOINT, namespace="m")
+    store.delete("Gateway", "m", "w")
+    for kind in ("Deployment", "Service", "ServiceAccount"):
+        assert store.find(kind, "m", "w") is None
+
+
+def test_a_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesServer, store: Store):
+    kubernetes.controllers.waypoints.stop()
+    store.create("Gateway", WAYPOINT, namespace="m")
+    assert programmed(store) == "Unknown"
+    assert store.find("Deployment", "m", "w") is None
+    kubernetes.controllers.waypoints.start()
+    assert programmed(store) == "True"
+    assert store.find("Deployment", "m", "w") is not None
+
+
+def test_a_gateway_of_another_class_is_left_alone(store: Store):
+    other = {**WAYPOINT, "spec": {**WAYPOINT["spec"], "gatewayClassName": "istio"}}
+    store.create("Gateway", other, namespace="m")
+    assert programmed(store) == "Unknown"
+
+
+def test_a_policy_for_a_service_waits_for_service_and_waypoint(store: Store):
+    create_policy(store)
+    assert verdict(store) == ("WaypointAccepted", "False", "TargetNotFound")
+    create_service(store)
+    assert verdict(store) == ("WaypointAccepted", "False", "AncestorNotBound")
+    store.patch("Service", "m", "app", lambda obj: obj | {"metadata": obj["metadata"] | {"labels": TO_W}})
+    assert verdict(store) == ("WaypointAccepted", "False", "AncestorNotBound")
+    store.create("Gateway", WAYPOINT, namespace="m")
+    assert verdict(store) == ("WaypointAccepted", "True", "Accepted")
+    message = store.get("AuthorizationPolicy", "m", "p")["status"]["conditions"][0]["message"]
+    assert message == "bound to m/w"
+    store.delete("Gateway", "m", "w")
+    assert verdict(store) == ("WaypointAccepted", "False", "AncestorNotBound")
+
+
+def test_a_namespace_can_name_the_waypoint_of_its_services(store: Store):
+    store.create("Gateway", WAYPOINT, namespace="m")
+    store.create("Namespace", {"metadata": {"name": "n"}})
+    create_service(store, "n")
+    create_policy(store, "n")
+    assert verdict(store, "n") == ("WaypointAccepted", "False", "AncestorNotBound")
+    labels = TO_W | {"istio.io/use-waypoint-namespace": "m"}
+    store.patch("Namespace", "", "n", lambda obj: obj | {"metadata": obj["metadata"] | {"labels": labels}})
+    assert verdict(store, "n") == ("WaypointAccepted", "True", "Accepted")
+
+
+def test_a_waypoint_may_keep_to_its_own_namespace(store: Store):
+    listeners = [{"name": "mesh", "port": 15008, "protocol": "HBONE"}]
+    store.create("Gateway", {**WAYPOINT, "spec": {**WAYPOINT["spec"], "listeners": listeners}}, namespace="m")
+    store.create("Namespace", {"metadata": {"name": "n"}})
+    create_service(store, "n", **TO_W, **{"istio.io/use-waypoint-namespace": "m"})
+    create_policy(store, "n")
+    assert verdict(store, "n") == ("WaypointAccepted", "False", "AncestorNotBound")
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"selector": {"matchLabels": {"app": "a"}}}, ("True", "Accepted")),
+        ({"rules": [{"to": [{"operation": {"ports": ["80"]}}]}]}, ("True", "Accepted")),
+        ({"rules": [{"to": [{"operation": {"methods": ["GET"]}}]}]}, ("True", "UnsupportedValue")),
+        (
+            {"action": "DENY", "rules": [{"to": [{"operation": {"paths": ["/"]}}]}]},
+            ("True", "UnsupportedValue"),
+        ),
+        ({"action": "AUDIT"}, ("False", "UnsupportedValue")),
+    ],
+)
+def test_a_policy_for_pods_is_ztunnels(store: Store, spec: dict, said: tuple[str, str]):
+    create_policy(store, **spec)
+    assert verdict(store) == ("ZtunnelAccepted", *said)
+
+
+def test_a_policy_for_several_services_says_which_are_not_bound(store: Store):
+    store.create("Gateway", WAYPOINT, namespace="m")
+    create_service(store, **TO_W)
+    targets = [{"group": "", "kind": "Service", "name": name} for name in ("app", "nobody")]
+    create_policy(store, targetRefs=targets)
+    assert verdict(store) == ("WaypointAccepted", "True", "PartiallyInvalid")
+    message = store.get("AuthorizationPolicy", "m", "p")["status"]["conditions"][0]["message"]
+    assert message == "Invalid targetRefs: Service.core:m/nobody"
+
+
+def test_verdicts_are_told_of_the_generation_they_are_on(store: Store):
+    create_policy(store)
+    store.patch("AuthorizationPolicy", "m", "p", lambda obj: obj | {"spec": obj["spec"] | {"action": "DENY"}})
+    condition = store.get("AuthorizationPolicy", "m", "p")["status"]["conditions"][0]
+    assert condition["observedGeneration"] == "2"
+
+
+def test_nobody_judges_while_istiod_is_away(kubernetes: KubernetesServer, store: Store):
+    kubernetes.controllers.policies.stop()
+    create_policy(store)
+    assert "status" not in store.get("AuthorizationPolicy", "m", "p")
+    kubernetes.controllers.policies.start()
+    assert verdict(store)[0] == "WaypointAccepted"
+
+
+def test_new_labels_of_a_template_restart_the_pods(store: Store):
+    create_stateful_set(store)
+    before = {pod["metadata"]["uid"] for pod in store.objects("Pod", "m")}
+    label_template(store, "on")
+    pods = store.objects("Pod", "m")
+    assert [pod["metadata"]["labels"]["mesh"] for pod in pods] == ["on", "on"]
+    assert before.isdisjoint({pod["metadata"]["uid"] for pod in pods})
+    names = {pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] for pod in pods}
+    assert names == {"a-0", "a-1"}
+    label_template(store, None)
+    assert all("mesh" not in pod["metadata"]["labels"] for pod in store.objects("Pod", "m"))
+
+
+def test_pods_of_others_are_left_alone(store: Store):
+    create_stateful_set(store)
+    other = {
+        "metadata": {"name": "b-0", "labels": {"app": "a"}},
+        "spec": {"containers": [{"name": "c", "image": "x"}]},
+    }
+    uid = store.create("Pod", other, namespace="m")["metadata"]["uid"]
+    label_template(store, "on")
+    assert store.get("Pod", "m", "b-0")["metadata"]["uid"] == uid
+
+
+def test_scaling_restarts_nothing(store: Store):
+    create_stateful_set(store)
+    before = [pod["metadata"]["uid"] for pod in store.objects("Pod", "m")]
+    store.patch("StatefulSet", "m", "a", lambda obj: obj | {"spec": obj["spec"] | {"replicas": 2}})
+    assert [pod["metadata"]["uid"] for pod in store.objects("Pod", "m")] == before
+
+
+def test_pods_restart_when_their_controller_is_back(kubernetes: KubernetesServer, store: Store):
+    create_stateful_set(store)
+    kubernetes.controllers.stateful_sets.stop()
+    label_template(store, "on")
+    assert all("mesh" not in pod["metadata"]["labels"] for pod in store.objects("Pod", "m"))
+    kubernetes.controllers.stateful_sets.start()
+    assert all(pod["metadata"]["labels"]["mesh"] == "on" for pod in store.objects("Pod", "m"))
+
+
+def test_a_namespace_takes_all_that_is_in_it_along(store: Store):
+    create_stateful_set(store)
+    create_service(store)
+    store.create("ConfigMap", {"metadata": {"name": "other"}}, namespace="default")
+    store.delete("Namespace", "", "m")
+    for kind in ("StatefulSet", "Pod", "Service"):
+        assert store.objects(kind) == []
+    assert len(store.objects("ConfigMap")) == 1
+
+
+def test_without_its_controller_a_namespace_leaves_things_behind(kubernetes: KubernetesServer, store: Store):
+    create_service(store)
+    kubernetes.controllers.namespaces.stop()
+    store.delete("Namespace", "", "m")
+    assert len(store.objects("Service")) == 1
+    kubernetes.controllers.namespaces.start()
+    assert store.objects("Service") == []
+
+
+def test_what_has_no_owner_left_is_collected(kubernetes: KubernetesServer, store: Store):
+    owners = [store.create("ConfigMap", {"metadata": {"name": name}}, namespace="m") for name in ("a", "b")]
+    references = [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "name": one["metadata"]["name"],
+            "uid": one["metadata"]["uid"],
+        }
+        for one in owners
+    ]
+    owned = {"metadata": {"name": "owned", "ownerReferences": references}}
+    store.create("Secret", owned, namespace="m")
+    store.delete("ConfigMap", "m", "a")
+    assert store.find("Secret", "m", "owned") is not None
+    store.delete("ConfigMap", "m", "b")
+    assert store.find("Secret", "m", "owned") is None
