@@ -191,6 +191,10 @@ def _world(log: Level | None = None) -> Generator[World]:
             yield stack.enter_context(open_world(on_log))
         except JujuError as error:
             _give_up(str(error))
+        except BaseException:
+            # A second Ctrl-C is not to keep the first from cleaning up.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            raise
 
 
 @contextlib.contextmanager

@@ -44,6 +44,8 @@ class Controller:
         kubernetes: the sandbox's own cluster, or a kubeconfig of another. Charms that use no
             Kubernetes need none.
         workload: runs what charms put into containers; nobody does by default.
+        addresses: gives the address of a unit, by its model, application and number with slashes between
+            them; loopback addresses by default, which other sandboxes use as well.
         on_log: called with each line of the log.
     """
 
@@ -52,6 +54,7 @@ class Controller:
         kubernetes: "KubernetesServer | Path | None" = None,
         *,
         workload: Workload | None = None,
+        addresses: Callable[[str], str] | None = None,
         on_log: Callable[[LogLine], None] | None = None,
     ):
         self.directory = Path(tempfile.mkdtemp(prefix="sandbox-"))
@@ -62,6 +65,8 @@ class Controller:
         self.workload: Workload = workload or NoWorkload()
         self._kubernetes = kubernetes
         self._denials: dict[Application, Denial] = {}
+        self._addresses = addresses
+        self._addresses_given: dict[str, str] = {}
         self._on_log = on_log
         self._dispatcher = Dispatcher(self.workload)
         self.cluster = self._connect()
@@ -85,7 +90,7 @@ class Controller:
         """
         if name in self.models:
             raise JujuError(f"there is a model {name!r} already")
-        model = Model(self, name, network=len(self.models))
+        model = Model(self, name)
         if self.cluster:
             self.cluster.add_model(name, model.uuid)
         self.models[name] = model
@@ -137,6 +142,13 @@ class Controller:
         temporary = self.directory / "tmp"
         temporary.mkdir(exist_ok=True)
         return {"KUBECONFIG": str(file), "TMPDIR": str(temporary), "NO_PROXY": "127.0.0.1"}
+
+    def address(self, unit: str) -> str:
+        """The address of a unit, the same each time."""
+        if self._addresses:
+            return self._addresses(unit)
+        number = len(self._addresses_given) + 1
+        return self._addresses_given.setdefault(unit, f"127.100.{number // 256}.{number % 256}")
 
     def set_trust(self, application: Application, trust: bool) -> None:
         """Let an application do everything in Kubernetes, or nothing.

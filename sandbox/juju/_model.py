@@ -43,7 +43,7 @@ class Model:
     follow from it.
     """
 
-    def __init__(self, controller: "Controller", name: str, network: int):
+    def __init__(self, controller: "Controller", name: str):
         self.name = name
         self.uuid = str(uuid4())
         self.controller = controller
@@ -53,9 +53,7 @@ class Model:
         self.offers: dict[str, Offer] = {}
         self.consumed: dict[str, Offer] = {}
         """Offers of other models, by the name that they have in this one."""
-        self._network = network
         self._relation_ids = 0
-        self._applications_so_far = 0
 
     def settle(self) -> None:
         """Give every unit of all models its events; see `Controller.settle`."""
@@ -93,8 +91,7 @@ class Model:
         settings = {key: meta.option(key, value) for key, value in (config or {}).items()}
         source = CharmSource(charm, python, tuple(pythonpath))
         process = self._start_charm(name, source, revision=0)
-        application = Application(self, name, self._applications_so_far, meta, source, process, settings)
-        self._applications_so_far += 1
+        application = Application(self, name, meta, source, process, settings)
         self.applications[name] = application
         self.controller.set_trust(application, trust)
         _wiring.relate_peers(application)
@@ -391,5 +388,5 @@ class Model:
         }
         for container in containers.values():
             container.start()
-        address = f"127.{self._network + 100}.{application.index}.{number + 1}"
+        address = self.controller.address(f"{self.name}/{application.name}/{number}")
         return Unit(application, number, address, application.process, containers, storages)

@@ -267,8 +267,6 @@ class Application:
 
     model: "Model"
     name: str
-    index: int
-    """How many were deployed in the model before it."""
     charm: Charm
     source: CharmSource
     process: "CharmProcess"
