@@ -12,6 +12,7 @@ Names = Mapping[str, list[str]]
 
 DNS_PORT = 15053
 _TTL = 1
+_new_record: Any = RR
 _LARGEST_QUERY = 4096
 
 
@@ -73,6 +74,5 @@ class NameServer:
             reply.header.rcode = RCODE.NXDOMAIN
         elif request.q.qtype == QTYPE.A:
             for each in addresses:
-                record: Any = RR(name, QTYPE.A, rdata=A(each), ttl=_TTL)
-                reply.add_answer(record)
+                reply.add_answer(_new_record(name, QTYPE.A, rdata=A(each), ttl=_TTL))
         on.sendto(reply.pack(), sender)
