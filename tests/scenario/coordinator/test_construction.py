@@ -10,7 +10,7 @@ from ops import testing
 
 from coordinated_workers.coordinator import ClusterRolesConfig, ClusterRolesConfigError, Coordinator
 from coordinated_workers.nginx import NginxConfig
-from tests.scenario.coordinator.field_cluster import CONTAINERS, MODEL, container
+from tests.scenario.coordinator.field_cluster import CONTAINERS, MODEL, Cluster, container, told, workers
 from tests.scenario.coordinator.field_coordinator import METADATA, ROLES
 
 MESH = {
@@ -34,7 +34,7 @@ ALL_OFF: dict[str, str | None] = dict.fromkeys((*OTHERS, *MESH))
 HEAVY = ("lightkube", "httpx", "httpx2", "jinja2", "cosl", "cryptography")
 
 
-def build(endpoints: dict[str, str | None], **kwargs) -> testing.State:
+def build(endpoints: dict[str, str | None], *relations: testing.Relation, **kwargs) -> testing.State:
     """Run an update-status with a coordinator that has these endpoints."""
 
     class Charm(ops.CharmBase):
@@ -47,12 +47,13 @@ def build(endpoints: dict[str, str | None], **kwargs) -> testing.State:
                 3100,
                 endpoints,
                 NginxConfig("here", [], {}),
-                lambda _: "",
+                lambda _: "configured",
                 **kwargs,
             )
 
     context = testing.Context(Charm, meta=METADATA)
-    state = testing.State(model=MODEL, containers=[container(name) for name in CONTAINERS])
+    up = [container(name) for name in CONTAINERS]
+    state = testing.State(model=MODEL, containers=up, relations=relations, leader=bool(relations))
     try:
         return context.run(context.on.update_status(), state)
     except testing.errors.UncaughtCharmError as error:
@@ -70,6 +71,12 @@ def test_what_is_left_out_is_off():
         build({"cluster": "field-cluster"}).unit_status
         == build({**ALL_OFF, "cluster": "field-cluster"}).unit_status
     )
+
+
+def test_a_cluster_that_stores_nothing_needs_no_object_store(cluster: Cluster):
+    relation = workers(units=2)
+    state = build({**ALL_OFF, "cluster": "field-cluster"}, relation)
+    assert told(state, relation)["worker_config"] == "configured"
 
 
 @pytest.mark.parametrize("endpoints", [{}, {"cluster": None}, {"cluster": ""}])

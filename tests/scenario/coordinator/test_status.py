@@ -82,6 +82,14 @@ def test_without_trust_it_says_how_to_give_it(cluster: Cluster):
     assert "juju trust field --scope=cluster" in status.message
 
 
+@pytest.mark.parametrize("resource", ["authorizationpolicies", "configmaps", "statefulsets"])
+def test_whatever_kubernetes_refuses_is_said(cluster: Cluster, resource: str):
+    cluster.server.access.deny(resources=[resource])
+    status = cluster.run(*COMPLETE).unit_status
+    assert isinstance(status, testing.BlockedStatus)
+    assert "juju trust" in status.message
+
+
 def test_kubernetes_out_of_reach_is_waited_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path):
     nowhere = tmp_path / "nowhere"
     nowhere.write_text(
