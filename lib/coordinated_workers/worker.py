@@ -259,8 +259,7 @@ class Worker(ops.Object):
         if not ca_cert:
             return endpoint, None
         file = self._charm.charm_dir / "charm-tracing-ca.crt"
-        if not file.exists() or file.read_text() != ca_cert:
-            file.write_text(ca_cert)
+        file.write_text(ca_cert)
         return endpoint, str(file)
 
     @property

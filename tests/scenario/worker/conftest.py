@@ -14,7 +14,7 @@ from lightkube.resources.core_v1 import Namespace
 from ops import testing
 
 from sandbox.kubernetes import KubernetesServer
-from tests.scenario.worker.store_charm import CONFIG, META, StoreCharm
+from tests.scenario.worker.store_charm import ACTIONS, CONFIG, META, StoreCharm
 from tests.unit.coordinated_workers.juju_application import create_application
 
 FQDN = "store-0.store-endpoints.m.svc.cluster.local"
@@ -83,7 +83,7 @@ class Store:
     """
 
     def __init__(self, disk: Path, charm: type[StoreCharm] = StoreCharm):
-        self.ctx = testing.Context(charm, META, config=CONFIG, app_name="store")
+        self.ctx = testing.Context(charm, META, config=CONFIG, actions=ACTIONS, app_name="store")
         self.state = testing.State()
         self._mounts: dict[str, testing.Mount] = {}
         for number, folder in enumerate(("/etc/worker", "/usr/local/share/ca-certificates")):

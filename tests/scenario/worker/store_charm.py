@@ -11,6 +11,7 @@ META = {
     "containers": {"store": {"resource": "store-image"}},
     "requires": {"store-cluster": {"interface": "store_cluster", "limit": 1}},
 }
+ACTIONS = {"flush": {"description": "Write everything to disk."}}
 CONFIG = {
     "options": {
         "role-all": {"type": "boolean", "default": False},
@@ -39,6 +40,10 @@ class StoreCharm(ops.CharmBase):
             resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
             container_name="store",
         )
+        framework.observe(self.on.flush_action, self._on_flush_action)
+
+    def _on_flush_action(self, event: ops.ActionEvent) -> None:
+        event.set_results({"flushed": "all"})
 
     def layer(self, worker: Worker) -> ops.pebble.Layer:
         environment = {"UNIT": worker.topology.unit or "", "HOST": socket.getfqdn()}

@@ -7,6 +7,7 @@ from typing import Any
 import ops
 import pytest
 from lightkube import Client
+from ops import testing
 
 from coordinated_workers.worker import Worker
 from sandbox.kubernetes import KubernetesServer
@@ -280,10 +281,49 @@ def test_a_charm_can_restart_and_stop_its_services(store: Store, deeds: Deeds):
         assert worker.running_version() == "1.2.3"
 
 
-def test_services_are_not_restarted_without_a_configuration(store: Store, deeds: Deeds):
-    with store.ctx(store.ctx.on.update_status(), store.deploy(cluster())) as manager:
+@pytest.mark.parametrize("missing", [{"relation": cluster()}, {"config": {}}])
+def test_services_are_not_restarted_without_configuration_and_role(
+    store: Store, deeds: Deeds, missing: dict[str, Any]
+):
+    store.deploy()
+    deeds.calls.clear()
+    without = testing.State(
+        config=missing.get("config", store.state.config),
+        relations=[missing.get("relation", store.relation)],
+        containers=[store.container],
+    )
+    if "relation" in missing:
+        store.path(CONFIG_FILE).unlink()
+    with store.ctx(store.ctx.on.update_status(), without) as manager:
         assert manager.charm.worker.restart() is False
         assert deeds("restart") == []
+
+
+def test_a_layer_that_the_charm_hands_out_again_stays_as_the_charm_made_it(tmp_path: Path):
+    layer = ops.pebble.Layer({"services": {"store": {"override": "replace", "command": "/bin/store"}}})
+
+    class Constant(StoreCharm):
+        readiness_check_endpoint = "http://127.0.0.1:9/ready"
+
+        def layer(self, worker: Worker) -> ops.pebble.Layer:
+            return layer
+
+    store = Store(tmp_path, Constant)
+    store.deploy()
+    assert "ready" in store.container.plan.checks
+    assert layer.checks == {}
+
+
+@pytest.mark.parametrize("event", ["stop", "remove"])
+def test_a_unit_on_its_way_out_makes_nothing_right_any_more(
+    store: Store, deeds: Deeds, kubernetes: KubernetesServer, event: str
+):
+    store.deploy()
+    deeds.calls.clear()
+    kubernetes.requests.clear()
+    store.run(getattr(store.ctx.on, event)(), relations=[changed(store.relation, worker_config="a: 2")])
+    assert deeds() == []
+    assert kubernetes.requests == []
 
 
 def test_every_event_ends_in_the_same(store: Store):

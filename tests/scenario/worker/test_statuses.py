@@ -12,7 +12,7 @@ from ops import testing
 from coordinated_workers.worker import Worker, WorkerError
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.conftest import Store, changed, cluster
-from tests.scenario.worker.store_charm import META, StoreCharm
+from tests.scenario.worker.store_charm import ACTIONS, META, StoreCharm
 
 SPAWNED = "2025-01-02T03:04:05Z"
 
@@ -240,8 +240,18 @@ def test_a_charm_that_is_not_trusted_is_told_so(store: Store, kubernetes: Kubern
     assert store.services == {"store": "active"}
 
 
+def test_an_action_does_not_hide_what_is_wrong(store: Store, kubernetes: KubernetesServer):
+    kubernetes.access.deny(users=["store"])
+    store.deploy(cluster(worker_config="a: 1", worker_labels={"a": "b"}))
+    store.run(store.ctx.on.action("flush"))
+    assert store.ctx.action_results == {"flushed": "all"}
+    assert isinstance(store.status, ops.BlockedStatus)
+
+
 def test_a_charm_without_role_options_is_an_error_of_the_charm():
-    ctx = testing.Context(StoreCharm, META, config={"options": {"role": {"type": "boolean"}}})
+    ctx = testing.Context(
+        StoreCharm, META, config={"options": {"role": {"type": "boolean"}}}, actions=ACTIONS
+    )
     with pytest.raises(testing.errors.UncaughtCharmError) as raised:
         ctx.run(ctx.on.install(), testing.State())
     assert isinstance(raised.value.__cause__, WorkerError)
@@ -249,7 +259,7 @@ def test_a_charm_without_role_options_is_an_error_of_the_charm():
 
 def test_role_options_need_no_default():
     options = {"options": {"role-api": {"type": "boolean"}, "cpu_limit": {"type": "string"}}}
-    ctx = testing.Context(StoreCharm, META, config=options, app_name="store")
+    ctx = testing.Context(StoreCharm, META, config=options, actions=ACTIONS, app_name="store")
     status = ctx.run(ctx.on.install(), testing.State(containers=[testing.Container("store")])).unit_status
     assert "no role" in status.message or "no coordinator" in status.message
 
