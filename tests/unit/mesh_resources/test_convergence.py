@@ -138,7 +138,9 @@ unit_policies = st.builds(
     target_type=st.just(PolicyTargetType.unit),
     endpoints=st.lists(st.builds(Endpoint, ports=st.lists(st.integers(1, 3), max_size=2)), max_size=2),
 )
-wishes = st.lists(one_pair, min_size=2, max_size=4) | st.lists(one_pair | app_policies | unit_policies, max_size=6)
+wishes = st.lists(one_pair, min_size=2, max_size=4) | st.lists(
+    one_pair | app_policies | unit_policies, max_size=6
+)
 
 TROUBLE = {
     "none": {},

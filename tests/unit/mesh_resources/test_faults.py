@@ -117,6 +117,19 @@ def test_a_server_that_hangs_is_left_when_the_time_is_over(
     assert {10, 11, 12} <= set(ports(kubernetes))
 
 
+def test_a_slow_server_is_asked_for_no_more_than_it_can_answer_in_time(
+    client: Client, kubernetes: KubernetesServer
+):
+    kubernetes.latency = 0.15
+    try:
+        result = hook(client, [policy(port) for port in range(1, 101)], timeout=1.6)
+    finally:
+        kubernetes.latency = 0
+    assert {failure.reason for failure in result.failed} == {"not tried: the time for this was over"}
+    assert len(result.created) == len(ports(kubernetes)) > 0
+    assert not hook(client, [policy(port) for port in range(1, 101)]).failed
+
+
 def test_an_api_that_is_not_there_is_a_failure_like_any_other(tmp_path: Path, kubernetes: KubernetesServer):
     with FaultyServer(kubernetes.url) as gone:
         config = KubeConfig.from_file(gone.write_kubeconfig(tmp_path / "gone"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from lightkube import Client
 
-from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
+from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, PolicyTargetType
 from mesh_resources import AuthorizationPolicy, Owner, ReconcileResult, reconcile_policies, requested_by
 from sandbox.kubernetes import KubernetesServer
 from tests.unit.mesh_resources.making import LABELS, OWNER, asked, policy
@@ -213,6 +213,28 @@ def test_a_selector_that_was_narrowed_by_hand_is_put_right(
     assert writes(kubernetes) == []
 
 
+def test_an_object_that_was_narrowed_by_hand_does_not_count_as_what_it_was(
+    reconcile: Reconcile, kubernetes: KubernetesServer, client: Client
+):
+    reconcile(policy(80), policy(endpoints=[Endpoint(ports=[80, 443])]))
+    narrowed = live(kubernetes)[FIRST]["spec"]["rules"]
+    narrowed[0]["to"][0]["operation"]["notPaths"] = ["/x"]
+    edit(kubernetes, client, FIRST, {"spec": {"rules": narrowed}})
+    reconcile(policy(80), policy(8080))
+    # Until port 80 is open again in full, the object that opens it beside is not overwritten.
+    assert writes(kubernetes) == [f"PATCH {FIRST}.3", f"PATCH {FIRST}", f"DELETE {FIRST}.2"]
+
+
+def test_a_number_at_the_end_of_a_name_may_be_an_applications(
+    reconcile: Reconcile, kubernetes: KubernetesServer, client: Client
+):
+    of_two = policy(80, source_app_name="2")
+    (ref,) = reconcile(of_two).created
+    edit(kubernetes, client, ref.name, {"spec": {"rules": [{}]}})
+    reconcile(of_two)
+    assert writes(kubernetes) == [f"PATCH {ref.name}"]
+
+
 def test_labels_and_annotations_of_others_are_left_alone(
     reconcile: Reconcile, kubernetes: KubernetesServer, client: Client
 ):
@@ -324,6 +346,29 @@ def test_what_nobody_wants_any_more_of_an_older_revision_goes(
     assert ports(kubernetes) == {LEGACY: ["81"]}
 
 
+def test_where_two_objects_allow_the_same_the_one_with_a_name_of_ours_stays(
+    reconcile: Reconcile, kubernetes: KubernetesServer, leave
+):
+    reconcile(policy(80))
+    leave(legacy("a-policy"), legacy("z-policy"))
+    reconcile(policy(80))
+    assert ports(kubernetes) == {FIRST: ["80"]}
+
+
+# What no policy can say
+
+
+def test_other_objects_can_be_wanted_beside_the_policies(reconcile: Reconcile, kubernetes: KubernetesServer):
+    other = {"metadata": {"name": "other", "namespace": "m"}, "spec": legacy()["spec"]}
+    for expected in (2, 0):
+        kubernetes.requests.clear()
+        reconcile(policy(80), also=[AuthorizationPolicy.from_dict(other)])
+        assert live(kubernetes).keys() == {FIRST, "other"}
+        assert len(writes(kubernetes)) == expected
+    reconcile(policy(80))
+    assert live(kubernetes).keys() == {FIRST}
+
+
 # Whose it is
 
 
@@ -415,19 +460,27 @@ def test_what_is_no_namespace_never_gets_into_a_url(
     assert [(failure.code, failure.ref.namespace) for failure in result.failed] == [(422, namespace)]
 
 
-def test_while_a_new_policy_is_refused_the_old_ones_of_its_target_and_source_stay(
+def test_while_a_new_policy_is_refused_the_old_one_is_neither_overwritten_nor_deleted(
     reconcile: Reconcile, kubernetes: KubernetesServer, connect
 ):
-    reconcile(policy(1), policy(2), policy(3, source_app_name="till"))
+    reconcile(policy(endpoints=[Endpoint(ports=[80, 443])]), policy(1))
     blocker = {"metadata": {"name": f"{FIRST}.3", "namespace": "m"}, "spec": {"rules": [{}]}}
     connect("platform-team").create(AuthorizationPolicy.from_dict(blocker))
-    held = reconcile(policy(2), policy(1), policy(4))  # .3 is taken by somebody else
-    assert held.failed and not held.kept
-    # Two contents leave and one comes, under a name that can't be written.
+    before = live(kubernetes)
+    result = reconcile(policy(80), policy(443))
+    assert [failure.ref.name for failure in result.failed] == [f"{FIRST}.3"]
+    assert [ref.name for ref in result.kept] == [FIRST, f"{FIRST}.2"]
+    assert live(kubernetes) == before
+
+
+def test_while_a_changed_policy_is_refused_the_old_ones_are_not_deleted(
+    reconcile: Reconcile, kubernetes: KubernetesServer
+):
+    reconcile(policy(1), policy(2))
     kubernetes.access.deny(verbs=["patch"])
     result = reconcile(policy(5))
     assert [ref.name for ref in result.kept] == [f"{FIRST}.2"]
-    assert {FIRST, f"{FIRST}.2"} <= live(kubernetes).keys()
+    assert ports(kubernetes) == {FIRST: ["1"], f"{FIRST}.2": ["2"]}
 
 
 def test_policies_of_others_go_while_one_is_refused(reconcile: Reconcile, kubernetes: KubernetesServer):
