@@ -107,7 +107,12 @@ class TelemetryRoute:
     @property
     def is_grpc(self) -> bool:
         """Whether requests are gRPC calls."""
-        return self.name in _GRPC_METHODS
+        return self.is_tracing and self.name in _GRPC_METHODS
+
+    @property
+    def is_tracing(self) -> bool:
+        """Whether it takes traces, of the protocol of its name."""
+        return self.kind in ("charm-tracing", "workload-tracing")
 
     @property
     def path(self) -> str:
@@ -266,7 +271,7 @@ def _first_label(url: str) -> str:
     try:
         host = BackendURL.parse(url).host
     except NginxValueError:
-        return "remote-write"
+        return "unknown"
     return re.sub("[.:]", "-", host) if is_ip(host) else host.partition(".")[0]
 
 
@@ -296,8 +301,6 @@ def _upstream(route: TelemetryRoute) -> NginxUpstream:
         port=route.backend.port,
         worker_role="",
         addresses=(route.backend.host,),
-        # a worker is scraped by one or two, but all workers push
-        keepalive=2 if route.kind == "metrics" else 32,
     )
 
 
@@ -315,12 +318,12 @@ def _locations(route: TelemetryRoute) -> Iterator[NginxLocationConfig]:
         extra_directives=_limits(route),
         methods=("GET",) if route.kind == "metrics" else ("POST",),
     )
-    if route.kind not in ("charm-tracing", "workload-tracing"):
+    if not route.is_tracing:
         yield location(route.path, modifier="=", backend_url=route.backend.path or "/")
         return
     # the rest of the path is the protocol's own; nginx has resolved dots and slashes before it looks at it
     base = route.backend.path.rstrip("/")
-    yield location(route.path, rewrite=(f"(?s)^{route.path}/*(.*)$", f"{base}/$1", "break"))
+    yield location(route.path, modifier="^~", rewrite=(f"(?s)^{route.path}/*(.*)$", f"{base}/$1", "break"))
     if route.is_grpc:
         yield location(_GRPC_METHODS[route.name], modifier="=")
 

@@ -1,6 +1,7 @@
 """A DNS server whose answers a test decides on."""
 
 import threading
+from collections import Counter
 
 from dnslib import AAAA, QTYPE, RCODE, RR, A
 from dnslib.server import DNSLogger, DNSServer
@@ -13,6 +14,7 @@ class TestDNS:
 
     def __init__(self, **hosts: str):
         self.hosts = dict(hosts)
+        self.asked: Counter[str] = Counter()
         self._server = DNSServer(self, address="127.0.0.1", port=0, logger=DNSLogger(log="-request,-reply"))
 
     def __enter__(self) -> "TestDNS":
@@ -31,6 +33,7 @@ class TestDNS:
     def resolve(self, request, handler):
         reply = request.reply()
         name = str(request.q.qname).rstrip(".")
+        self.asked[name] += 1
         address = self.hosts.get(name)
         if address is None:
             reply.header.rcode = RCODE.NXDOMAIN

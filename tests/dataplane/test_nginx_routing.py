@@ -2,12 +2,14 @@
 
 import contextlib
 import http.client
+import time
 
 import grpc
 import pytest
 
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxMapConfig, NginxUpstream
 from tests.dataplane.backends import RecordingBackend, RecordingGrpcBackend
+from tests.dataplane.dns_server import TestDNS
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
 
 
@@ -23,10 +25,12 @@ def serve(tmp_path, monkeypatch):
     monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
     with contextlib.ExitStack() as running:
 
-        def start(*locations, api_port=1, addresses=("127.0.0.1",), root_path=None, **options) -> int:
+        def start(
+            *locations, api_port=1, addresses=("127.0.0.1",), root_path=None, name="coordinator", **options
+        ) -> int:
             port = free_port()
             config = NginxConfig(
-                "coordinator",
+                name,
                 [NginxUpstream("api", api_port, "api")],
                 {port: locations},
                 worker_processes=1,
@@ -135,6 +139,33 @@ def test_requests_are_shared_between_the_workers_of_a_role(serve, backend):
         assert (len(backend.received), len(other.received)) == (5, 5)
 
 
+def test_a_role_may_have_a_hundred_workers(tmp_path, monkeypatch):
+    """Each takes some of the memory that nginx's processes share, and without that it does not start."""
+    names = {f"worker-{n}.worker-endpoints.{'long-' * 10}model.svc.cluster.local" for n in range(100)}
+    with TestDNS() as dns:
+        dns.hosts |= dict.fromkeys(names, "127.0.0.1")
+        monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path, resolver=dns.address))
+        config = NginxConfig(
+            "coordinator",
+            [NginxUpstream("api", 1, "api")],
+            {free_port(): [NginxLocationConfig("/", backend="api")]},
+        )
+
+        with RealNginx(tmp_path, config.get_config({"api": names}, listen_tls=False)) as nginx:
+            # who asks again has found room for the first answer
+            deadline = time.monotonic() + 10
+            while min(dns.asked[name] for name in names) < 2:
+                assert time.monotonic() < deadline, nginx.errors
+                time.sleep(0.05)
+        assert "no memory" not in nginx.errors
+
+
+def test_a_long_name_is_no_trouble(serve):
+    port = serve(enable_health_check=True, name=".".join(["a" * 60] * 4))
+
+    assert get(port, "/") == (200, b"OK")
+
+
 def test_a_worker_that_is_down_is_passed_over(serve, backend):
     port = serve(
         NginxLocationConfig("/", backend="api"), api_port=backend.port, addresses=("127.0.0.1", "127.0.0.9")
@@ -182,6 +213,15 @@ def test_a_map_makes_a_variable(serve):
     )
 
     assert [get(port, path)[1] for path in ("/?n=7", "/?n=1", "/")] == [b"many; things", b"few", b"none"]
+
+
+@pytest.mark.parametrize(
+    "text", ['"', "'", "\\", "a\\\\b", '\\"', "; }", "# x", "{ }", '"; return 500; #', r"\n\t", "ü€", " "]
+)
+def test_text_comes_out_as_it_went_in(text, serve):
+    port = serve(NginxLocationConfig("/", extra_directives={"return": ["200", text]}))
+
+    assert get(port, "/") == (200, text.encode())
 
 
 def test_only_what_went_wrong_is_logged(serve, backend, tmp_path):

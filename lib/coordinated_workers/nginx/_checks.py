@@ -63,27 +63,28 @@ class BackendURL:
             tls: Whether a URL without scheme means TLS.
 
         Raises:
-            NginxValueError: if it is none that nginx could pass requests on to. What may be a password in it
+            NginxValueError: if it is none that nginx could pass requests on to. What may be a secret in it
                 is not repeated.
         """
+        shown = re.split("[?#]", url.rpartition("@")[2])[0]
         if "@" in url:
-            raise NginxValueError("a URL without credentials", url.rpartition("@")[2])
+            raise NginxValueError("a URL without credentials", shown)
         # urlsplit drops some control characters silently, so they are looked for before
         if not re.fullmatch(r"[!-~]+", url):
-            raise NginxValueError("a URL", url)
+            raise NginxValueError("a URL", shown)
         try:
             parts = urlsplit(url if "://" in url else f"//{url}")
             port = parts.port
         except ValueError as error:
-            raise NginxValueError("a URL", url) from error
+            raise NginxValueError("a URL", shown) from error
         if parts.scheme not in ("http", "https", ""):
-            raise NginxValueError("a URL of http or https", url)
+            raise NginxValueError("a URL of http or https", shown)
         if parts.query or parts.fragment or not _URL_PATH.fullmatch(parts.path):
-            raise NginxValueError("a URL of a host and a plain path", url)
+            raise NginxValueError("a URL of a host and a plain path", shown)
         if parts.scheme:
             tls = parts.scheme == "https"
         elif port is None:
-            raise NginxValueError("a URL with a scheme or a port", url)
+            raise NginxValueError("a URL with a scheme or a port", shown)
         return cls(
             host=check_host(parts.hostname or ""),
             port=check_port((443 if tls else 80) if port is None else port),

@@ -51,8 +51,6 @@ class NginxUpstream:
     """Take the addresses of all roles."""
     addresses: Sequence[str] = ()
     """The hosts themselves, where they are none of the roles'."""
-    keepalive: int = 32
-    """How many idle connections to the servers each process of nginx keeps open."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +140,11 @@ class NginxConfig:
         Raises:
             NginxValueError: if the charm's own part of it is not something that can stand in nginx.conf.
         """
-        from ._page import Page  # jinja2 is for those who render
+        from ._layout import lay_out  # which knows these classes
 
         for refusal in self.refusals(upstreams_to_addresses):
             logger.warning("left out of nginx.conf: %s", refusal)
-        return Page.of(
+        return lay_out(
             self,
             upstreams_to_addresses,
             listen_tls=listen_tls,

@@ -1,55 +1,16 @@
-"""The whole of what the template of nginx.conf shows, worked out and checked."""
+"""The whole of what the template of nginx.conf shows."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._checks import (
-    NginxValueError,
-    check_host,
-    check_line,
-    check_path,
-    check_port,
-    check_word,
-    is_ip,
-    is_ipv6,
-)
-from ._config import (
-    NginxConfig,
-    NginxLocationConfig,
-    NginxMapConfig,
-    NginxTracingConfig,
-    NginxUpstream,
-)
-from ._paths import OTEL_MODULE_PATH
-from ._platform import NginxPlatform
 from ._quoting import quoted
 
 if TYPE_CHECKING:
     import jinja2
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-
-# Mozilla's intermediate recommendation; without DHE, for which nginx would need parameters of its own
-TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")
-TLS_CIPHERS = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-)
-
-TENANT_HEADER = "X-Scope-OrgID"
-TENANT = NginxMapConfig(
-    "$http_x_scope_orgid",
-    "$ensured_x_scope_orgid",
-    {"default": ["$http_x_scope_orgid"], "": ["anonymous"]},
-)
-LOGGABLE = NginxMapConfig("$status", "$loggable", {"~^[23]": ["0"], "default": ["1"]})
 
 
 @dataclass(frozen=True)
@@ -58,7 +19,14 @@ class Upstream:
 
     name: str
     servers: tuple[tuple[str, ...], ...]
-    keepalive: int
+
+    @property
+    def zone(self) -> tuple[str, str]:
+        """The memory that nginx's processes share: it does not start with too little.
+
+        A server takes 2 KB if its name has one address.
+        """
+        return f"{self.name}_zone", f"{64 + 4 * len(self.servers)}k"
 
 
 @dataclass(frozen=True)
@@ -137,57 +105,6 @@ class Page:
     status_page: bool
     servers: tuple[Server, ...]
 
-    @classmethod
-    def of(
-        cls,
-        config: NginxConfig,
-        upstreams_to_addresses: Mapping[str, Collection[str]],
-        *,
-        listen_tls: bool,
-        root_path: str | None,
-        tracing: NginxTracingConfig | None,
-        platform: NginxPlatform,
-    ) -> "Page":
-        """Work out what a configuration comes to on a platform.
-
-        Raises:
-            NginxValueError: if some text can't stand at its place.
-        """
-        upstreams = tuple(
-            upstream
-            for each in config.upstream_configs
-            if (upstream := _upstream(each, upstreams_to_addresses, platform)).servers
-        )
-        backends = {upstream.name for upstream in upstreams}
-        answers_itself = config.enable_health_check or config.enable_status_page
-        servers = tuple(
-            server
-            for port, locations in config.server_ports_to_locations.items()
-            if (server := _server(port, locations, backends, listen_tls, platform)).locations
-            or answers_itself
-        )
-        return cls(
-            tracing=_tracing(tracing) if tracing else None,
-            worker_processes=config.worker_processes,
-            worker_connections=config.worker_connections,
-            directory=platform.directory,
-            mime_types=platform.mime_types,
-            access_log=platform.access_log,
-            maps=_maps(config.map_configs or ()),
-            resolvers=platform.resolvers,
-            ipv6=platform.ipv6,
-            connect_timeout=config.proxy_connect_timeout,
-            read_timeout=f"{config.proxy_read_timeout}s",
-            http2_directive=platform.http2_directive,
-            upstreams=upstreams,
-            server_name=check_line(config.server_name, "a server's name"),
-            root_path=root_path and check_path(root_path, "the path of a folder"),
-            tls=_tls(config, platform) if listen_tls else None,
-            health_check=config.enable_health_check,
-            status_page=config.enable_status_page and platform.stub_status,
-            servers=servers,
-        )
-
     def render(self) -> str:
         """The text of nginx.conf."""
         return _template().render(page=self)
@@ -195,7 +112,7 @@ class Page:
 
 @cache
 def _template() -> "jinja2.Template":
-    import jinja2
+    import jinja2  # takes longer to import than all the rest, and not every hook renders
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -207,149 +124,3 @@ def _template() -> "jinja2.Template":
         keep_trailing_newline=True,
     )
     return environment.get_template("nginx.conf.j2")
-
-
-def _upstream(
-    upstream: NginxUpstream, upstreams_to_addresses: Mapping[str, Collection[str]], platform: NginxPlatform
-) -> Upstream:
-    if upstream.addresses:
-        hosts = set(upstream.addresses)
-    elif upstream.ignore_worker_role:
-        hosts = {host for hosts in upstreams_to_addresses.values() for host in hosts}
-    else:
-        hosts = set(upstreams_to_addresses.get(upstream.worker_role, ()))
-    return Upstream(
-        name=check_word(upstream.name, "an upstream's name"),
-        # in order, for a text that differs is a reload
-        servers=tuple(
-            _upstream_server(host, upstream.port, platform) for host in sorted(hosts) if _is_host(host)
-        ),
-        keepalive=upstream.keepalive,
-    )
-
-
-def _is_host(text: str) -> bool:
-    try:
-        check_host(text)
-    except NginxValueError:
-        return False
-    return True
-
-
-def _upstream_server(host: str, port: int, platform: NginxPlatform) -> tuple[str, ...]:
-    address = f"[{host}]:{check_port(port)}" if is_ipv6(host) else f"{host}:{check_port(port)}"
-    return (address,) if is_ip(host) or not platform.resolve else (address, "resolve")
-
-
-def _server(
-    port: int,
-    locations: Iterable[NginxLocationConfig],
-    backends: Collection[str],
-    listen_tls: bool,
-    platform: NginxPlatform,
-) -> Server:
-    shown = [location for location in locations if not location.backend or location.backend in backends]
-    check_port(port)
-    if platform.listen_address:
-        listens = [f"{platform.listen_address}:{port}"]
-    else:
-        listens = [str(port), f"[::]:{port}"] if platform.ipv6 else [str(port)]
-    return Server(
-        listens=tuple(listens),
-        http2=any(location.is_grpc for location in shown),
-        locations=tuple(_location(location, listen_tls) for location in shown),
-    )
-
-
-def _location(location: NginxLocationConfig, listen_tls: bool) -> Location:
-    is_regex = location.modifier.startswith("~")
-    check = check_line if is_regex else check_path
-    path = check(location.path, "the path of a location")
-    # a directive set_header beside our own ones would have nginx send a header twice
-    directives = {
-        check_word(name, "a directive"): tuple(args) for name, args in location.extra_directives.items()
-    }
-    more_headers = directives.pop("proxy_set_header", ())
-    return Location(
-        match=(location.modifier, path) if location.modifier else (path,),
-        methods=tuple(check_word(method, "a method") for method in location.methods),
-        rewrite=_line_each(location.rewrite or (), "an argument of rewrite"),
-        directives=tuple(
-            (name, *_line_each(args, f"an argument of {name}")) for name, args in directives.items()
-        ),
-        headers=_headers(location, more_headers) if location.backend else (),
-        passed_by="grpc" if location.is_grpc else "proxy",
-        passed_to=_passed_to(location, listen_tls),
-    )
-
-
-def _passed_to(location: NginxLocationConfig, listen_tls: bool) -> str:
-    if not location.backend:
-        return ""
-    tls = listen_tls if location.upstream_tls is None else location.upstream_tls
-    backend = f"{'grpc' if location.is_grpc else 'http'}{'s' if tls else ''}://{location.backend}"
-    if not location.backend_url:
-        return backend
-    if location.is_grpc:
-        raise NginxValueError("for a gRPC backend, which has no paths to choose from", location.backend_url)
-    # nginx puts a URL with a variable in place of the whole path, and leaves the query to us. One without any
-    # takes less work, but means the whole path only where that is matched exactly.
-    url = check_path(location.backend_url, "the path of a backend")
-    return backend + url + ("" if location.modifier == "=" else "$is_args$args")
-
-
-def _headers(location: NginxLocationConfig, more: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """What the backend gets: the connection is ours to keep open, and who has no tenant is anonymous."""
-    headers = {TENANT_HEADER.lower(): (TENANT_HEADER, TENANT.target_variable)}
-    if not location.is_grpc:
-        headers["connection"] = ("Connection", "")
-    given = [*location.headers.items(), *zip(more[::2], more[1::2], strict=True)]
-    for name, value in given:
-        check_word(name, "a header's name")
-        headers[name.lower()] = (name, check_line(value, f"a value of the header {name}"))
-    return tuple(headers.values())
-
-
-def _maps(maps: Iterable[NginxMapConfig]) -> tuple[Map, ...]:
-    # a charm that defines one of the two means its own
-    by_target = {each.target_variable: each for each in (TENANT, LOGGABLE, *maps)}
-    return tuple(map(_map, by_target.values()))
-
-
-def _map(each: NginxMapConfig) -> Map:
-    return Map(
-        variables=(
-            check_line(each.source_variable, "a variable"),
-            check_line(each.target_variable, "a variable"),
-        ),
-        mappings=tuple(
-            _line_each((value, *targets), "a value of a map")
-            for value, targets in each.value_mappings.items()
-        ),
-    )
-
-
-def _tls(config: NginxConfig, platform: NginxPlatform) -> TLS:
-    ciphers = ":".join(config.ssl_ciphers or TLS_CIPHERS)
-    return TLS(
-        certificate=platform.certificate,
-        private_key=platform.private_key,
-        versions=_line_each(config.supported_tls_versions or TLS_VERSIONS, "a version of TLS"),
-        ciphers=check_line(ciphers, "a list of ciphers"),
-    )
-
-
-def _tracing(tracing: NginxTracingConfig) -> Tracing:
-    return Tracing(
-        module=OTEL_MODULE_PATH,
-        endpoint=check_line(tracing.endpoint, "a receiver of spans"),
-        service_name=check_line(tracing.service_name, "the name of a service"),
-        attributes=tuple(
-            (check_line(key, "a resource attribute"), check_line(value, "a resource attribute"))
-            for key, value in tracing.resource_attributes.items()
-        ),
-    )
-
-
-def _line_each(texts: Sequence[str], needed: str) -> tuple[str, ...]:
-    return tuple(check_line(text, needed) for text in texts)

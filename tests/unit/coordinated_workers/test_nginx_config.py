@@ -181,6 +181,13 @@ def test_spans_go_where_tracing_says():
     assert arguments(directives, "otel_resource_attr") == [("juju_unit", "coordinator/0")]
 
 
+def test_spans_go_nowhere_that_is_no_host():
+    tracing = NginxTracingConfig("tempo.test:4317; evil", "nginx")
+
+    with pytest.raises(NginxValueError, match="evil' is not a URL"):
+        config().get_config({}, False, tracing_config=tracing)
+
+
 def test_without_tracing_no_module_is_needed():
     assert "otel" not in config(enable_health_check=True).get_config({}, False)
 

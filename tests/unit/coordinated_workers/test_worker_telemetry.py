@@ -158,6 +158,14 @@ class TestRoutesLead:
         assert target(directives, first)[0] == "http://ingress.test:80/m-prometheus-0/write"
         assert target(directives, second)[0] == "http://ingress.test:80/m-prometheus-1/write"
 
+    def test_to_a_remote_whose_host_has_the_name_of_a_protocol(self):
+        routes = proxy(remote_write=["http://otlp_grpc.test/write"])
+
+        assert (
+            target(rendered(routes), "/proxy/remote-write/otlp_grpc/write")[0]
+            == "http://otlp_grpc.test:80/write"
+        )
+
     def test_by_one_name_whichever_other_remotes_there_are(self):
         urls = [f"http://ingress.test/{n}/write" for n in range(3)]
 
@@ -255,7 +263,7 @@ class TestWhatIsRefused:
             (
                 {},
                 {"remote_write": ["http:///write"]},
-                "remote-write of 'remote-write': '' is not a host name or an IP address",
+                "remote-write of 'unknown': '' is not a host name or an IP address",
             ),
             (
                 {},
@@ -286,13 +294,15 @@ class TestWhatIsRefused:
         assert [route.name for route in routes.routes] == ["worker/0", "loki/1"]
         assert len(routes.refused) == 2
 
+    def test_is_a_url_with_a_query_which_may_be_a_secret(self):
+        [refusal] = proxy(remote_write=["https://mimir.test/push?token=hunter2"]).refused
+
+        assert "'https://mimir.test/push' is not a URL of a host and a plain path" in str(refusal)
+
     def test_is_a_url_with_a_password_which_is_not_repeated(self):
         [refusal] = proxy(remote_write=["https://user:hunter2@mimir.test/push"]).refused
 
-        assert (
-            str(refusal)
-            == "remote-write of 'remote-write': 'mimir.test/push' is not a URL without credentials"
-        )
+        assert str(refusal) == "remote-write of 'unknown': 'mimir.test/push' is not a URL without credentials"
 
 
 class TestTheCharmsOwnConfiguration:
