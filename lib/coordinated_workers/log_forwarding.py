@@ -24,8 +24,7 @@ def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
         return
     labels = _labels(charm)
     for container in charm.unit.containers.values():
-        if container.can_connect():
-            _forward_logs_of(container, endpoints, labels)
+        _forward_logs_of(container, endpoints, labels)
 
 
 def _forward_logs_of(
@@ -45,7 +44,7 @@ def _forward_logs_of(
             layer = ops.pebble.Layer({"log-targets": targets})
             container.add_layer(f"{container.name}-log-forwarding", layer, combine=True)
     except ops.pebble.Error as error:
-        logger.warning("can't tell Pebble in %s where logs go: %s", container.name, error)
+        logger.info("can't tell Pebble in %s where logs go: %s", container.name, error)
 
 
 def _target(name: str, url: str, labels: Mapping[str, str]) -> ops.pebble.LogTarget:

@@ -25,7 +25,7 @@ EVERYTHING: dict[str, Any] = {
     "charm_tracing_receivers": {"otlp_http": "http://tempo:4318"},
     "workload_tracing_receivers": {"otlp_grpc": "tempo:4317"},
     "remote_write_endpoints": [{"url": "http://prometheus:9090/api/v1/write"}],
-    "worker_labels": {"app.kubernetes.io/part-of": "kv"},
+    "worker_labels": {"app.kubernetes.io/part-of": "kv", "istio.io/dataplane-mode": "ambient"},
 }
 
 
@@ -80,7 +80,7 @@ def workers(app: str, role: str | None, *units: dict[str, str], **local: Any) ->
 def ask(
     question: Callable[[ClusterProvider], Any],
     *relations: testing.Relation,
-    charm: type[Coordinator] = Coordinator,
+    charm: type[Any] = Coordinator,
     leader: bool = True,
     secrets: Sequence[testing.Secret] = (),
 ) -> tuple[Any, testing.State]:
@@ -115,6 +115,15 @@ def test_a_meta_role_counts_as_each_of_its_roles():
     relation = workers("a", "all")
     assert answer(ClusterProvider.gather_roles, relation) == {"api": 1, "store": 1}
     assert set(answer(ClusterProvider.gather_addresses_by_role, relation)) == {"api", "store"}
+
+
+def test_a_meta_role_need_not_be_named_among_the_roles():
+    class Coordinator(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            self.cluster = ClusterProvider(self, {"api"}, {"all": {"api"}}, endpoint="kv-cluster")
+
+    assert ask(ClusterProvider.gather_roles, workers("a", "all"), charm=Coordinator)[0] == {"api": 1}
 
 
 def test_all_addresses_are_gathered_once_and_sorted():

@@ -125,6 +125,15 @@ def test_what_somebody_else_has_limited_stays(client: Client, server: Kubernetes
     assert writes(server) == []
 
 
+def test_a_limit_that_is_configured_goes_before_one_that_somebody_else_has_set(client: Client):
+    constraint = [{"name": "workload", "resources": {"limits": {"memory": "3Gi"}}}]
+    spec = {"template": {"spec": {"containers": constraint}}}
+    patch = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "kv"}, "spec": spec}
+    client.patch(StatefulSet, "kv", patch, patch_type=PatchType.APPLY, field_manager="juju")
+    assert run(memory_limit="1Gi") == ops.ActiveStatus()
+    assert resources(client)["limits"] == {"memory": "1Gi"}
+
+
 @pytest.mark.parametrize("option", ["cpu_limit", "memory_limit"])
 def test_a_limit_that_is_none_is_refused_and_named_on_every_unit(
     client: Client, server: KubernetesServer, option: str
