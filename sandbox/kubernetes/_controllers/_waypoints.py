@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .._json import Object, labels_of
+from .._json import Object, labels_of, mapping
 from .._kinds import DEPLOYMENT, GATEWAY, SERVICE, SERVICE_ACCOUNT, Kind
 from .._patches import merge_patch
 from .._records import Change
@@ -76,7 +76,9 @@ class WaypointController(Controller):
 
 def _deployed(gateway: Object) -> Iterator[tuple[Kind, Object]]:
     name = gateway["metadata"]["name"]
-    labels = labels_of(gateway) | {
+    infrastructure = mapping(gateway["spec"].get("infrastructure"))
+    asked_for = mapping(infrastructure["labels"]) if "labels" in infrastructure else labels_of(gateway)
+    labels = asked_for | {
         "gateway.networking.k8s.io/gateway-name": name,
         "gateway.networking.k8s.io/gateway-class-name": WAYPOINT_CLASS,
     }
