@@ -11,6 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 
 from coordinated_workers.nginx import NginxConfig, NginxPlatform
@@ -87,6 +90,26 @@ def ask(port: int, method: str, path: str, body: bytes = b"", tls: bool = False,
         connection.request(method, path, body or None, headers)
         answer = connection.getresponse()
         return Answer(answer.status, answer.read())
+
+
+def push_by_http2(port: int, body: bytes, headers: list[tuple[str, str]]) -> str:
+    """Push logs to the unit loki/0 with headers that no decent client sends; gives the status."""
+    config = h2.config.H2Configuration(
+        header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False
+    )
+    http2 = h2.connection.H2Connection(config)
+    http2.initiate_connection()
+    path = "/proxy/loki/loki-0/push"
+    pseudo = [(":method", "POST"), (":scheme", "http"), (":authority", "x"), (":path", path)]
+    http2.send_headers(1, [*pseudo, *headers])
+    http2.send_data(1, body, end_stream=True)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(http2.data_to_send())
+        while received := connection.recv(65536):
+            for event in http2.receive_data(received):
+                if isinstance(event, h2.events.ResponseReceived):
+                    return dict(event.headers)[":status"]
+    raise AssertionError("hung up without an answer")
 
 
 def push_until(port: int, happened: Callable[[], object]) -> None:
@@ -474,6 +497,31 @@ def test_a_request_can_not_carry_another_one(framing, proxying, backend):
     # and what follows on the kept connection is not mistaken for the rest of it
     assert ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 200
     assert backend.received[-1].body == b"logs"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("transfer-encoding", "chunked")],
+        [("content-length", "5")],
+        [("content-length", "500")],
+        [("x", "y\r\nTransfer-Encoding: chunked")],
+        [("x: y\r\nTransfer-Encoding", "chunked")],
+        [("connection", "upgrade"), ("upgrade", "h2c")],
+    ],
+)
+def test_nor_can_one_that_comes_by_http2(headers, proxying, backend):
+    with RecordingGrpcBackend() as traces:
+        # a gRPC receiver is what has the port speak HTTP/2
+        proxy = proxying(
+            loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"},
+            workload_tracing={"otlp_grpc": f"127.0.0.1:{traces.port}"},
+        )
+
+        assert push_by_http2(proxy.port, b"logs", []) == "200"
+        assert push_by_http2(proxy.port, b"0\r\n\r\n" + SMUGGLED, headers) == "400"
+
+        assert [request.body for request in backend.received] == [b"logs"]
 
 
 def test_the_clients_headers_do_not_rule_the_connection_to_the_backend(proxying, backend):
