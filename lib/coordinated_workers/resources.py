@@ -163,7 +163,6 @@ class ResourcesPatch:
                     (section.removeprefix("f:"), resource.removeprefix("f:"))
                     for section, owned in resources.items()
                     for resource in owned
-                    if resource != "."
                 }
         return fields
 
