@@ -96,6 +96,8 @@ def show_demo(
             _console.print(told.step.text, style="italic")
             _console.print(_show.changes(flows, world.flows, pods, world.pods))
             _console.print(*(_show.status_table(model) for model in world.models))
+            if told.step.show:
+                _console.print(told.step.show(world))
             for problem in told.problems:
                 _console.print(Text(f"✗ {problem}", style="bold red"))
             problems += len(told.problems)

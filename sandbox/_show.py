@@ -1,5 +1,6 @@
 """What people see of the sandbox: tables and lists, in colour on a terminal and plain in a log."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .flows import Flow
-from .juju import Model
+from .juju import Application, Model
+from .samples import CLUSTERS
 
 _COLOURS = {
     "active": "green",
@@ -94,6 +96,24 @@ def changes(
         *(Text(f"- {flow}", style="red") for flow in sorted(old_flows - flows)),
     ]
     return Group(*lines) if lines else Text("  no change of policies or labels", style="dim")
+
+
+def cluster(coordinator: Application) -> RenderableType:
+    """What a coordinator and its workers tell each other."""
+    endpoint = CLUSTERS[coordinator.charm.name]
+    sides = [side for side in coordinator.sides if side.endpoint.name == endpoint]
+    workers = Table(box=box.SIMPLE_HEAD, title="workers", title_justify="left", pad_edge=False)
+    for heading in ("application", "units", "roles"):
+        workers.add_column(heading)
+    for side in sides:
+        roles = json.loads(side.other.data.data.get("role", '""'))
+        workers.add_row(side.remote_name, str(len(side.other.present)), roles)
+    told = Table(box=box.SIMPLE_HEAD, title="what they are told", title_justify="left", pad_edge=False)
+    told.add_column("key", no_wrap=True, min_width=26)
+    told.add_column("value", no_wrap=True, overflow="ellipsis")
+    for key, value in sorted(sides[0].data.data.items() if sides else ()):
+        told.add_row(key, value)
+    return Group(workers, told)
 
 
 def results_table(results: Mapping[str, Any]) -> RenderableType:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import samples
-from .samples import BEACON
+from rich.console import RenderableType
+
+from . import _show, samples
+from .samples import BEACON, COORDINATOR, WORKER
 from .world import World
 
 SHOP, OFFICE = "shop", "office"
@@ -19,6 +21,8 @@ class Step:
     title: str
     text: str
     do: Callable[[World], None]
+    show: Callable[[World], RenderableType] | None = None
+    """What to look at afterwards, besides what every step changes."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,44 @@ def _scale(world: World) -> None:
     model.add_unit("catalogue")
 
 
+def _cluster(world: World) -> None:
+    model = world.model(SHOP)
+    samples.deploy(model, COORDINATOR)
+    samples.deploy(model, WORKER, "api", config={"role-api": True})
+    samples.deploy(model, WORKER, "store", config={"role-store": True})
+    for worker in ("api", "store"):
+        model.integrate(f"{worker}:demo-cluster", COORDINATOR)
+
+
+def _cluster_joins(world: World) -> None:
+    model = world.model(SHOP)
+    model.integrate(f"{COORDINATOR}:service-mesh", BEACON)
+    model.integrate("shop:kv", f"{COORDINATOR}:kv-api")
+    model.integrate(f"{COORDINATOR}:metrics-endpoint", "prometheus:metrics-endpoint")
+
+
+def _workers(world: World) -> None:
+    model = world.model(SHOP)
+    model.add_unit("store")
+    samples.deploy(model, WORKER, "spare", config={"role-all": True})
+    model.integrate("spare:demo-cluster", COORDINATOR)
+
+
+def _fewer_workers(world: World) -> None:
+    world.model(SHOP).remove_application("spare")
+
+
+def _show_cluster(world: World) -> RenderableType:
+    return _show.cluster(world.model(SHOP).application(COORDINATOR))
+
+
 def _revoke(world: World) -> None:
     world.model(SHOP).remove_relation("shop:catalogue", "catalogue:catalogue")
 
 
 def _leave(world: World) -> None:
-    world.model(SHOP).remove_relation("shop:service-mesh", BEACON)
+    for app in ("shop", COORDINATOR):
+        world.model(SHOP).remove_relation(f"{app}:service-mesh", BEACON)
 
 
 def _remove(world: World) -> None:
@@ -136,6 +172,38 @@ STORY: tuple[Step, ...] = (
         _scale,
     ),
     Step(
+        "cluster",
+        "Deploy a coordinator and its workers",
+        "The coordinator learns the workers' roles, and publishes the configuration that follows. Every pod "
+        "of the cluster is labelled as part of it, in a mesh or not.",
+        _cluster,
+        _show_cluster,
+    ),
+    Step(
+        "cluster-joins",
+        "Let the cluster join the mesh",
+        "Only the coordinator is related to the beacon. It hands the mesh's labels on to its workers, writes "
+        "the policies inside the cluster itself, and asks the beacon for those of the outside: the shop may "
+        "GET and PUT keys, and the scraper gets the workers' metrics through the coordinator.",
+        _cluster_joins,
+        _show_cluster,
+    ),
+    Step(
+        "workers",
+        "Add workers",
+        "Another unit of an application changes no policy. Another application may reach its cluster, and "
+        "nothing else changes.",
+        _workers,
+        _show_cluster,
+    ),
+    Step(
+        "fewer-workers",
+        "Remove a worker application",
+        "Its policies go with it.",
+        _fewer_workers,
+        _show_cluster,
+    ),
+    Step(
         "revoke",
         "Remove the relation between shop and catalogue",
         "The permission goes with it. The kiosk keeps its own.",
@@ -143,8 +211,8 @@ STORY: tuple[Step, ...] = (
     ),
     Step(
         "leave",
-        "Take the shop out of the mesh",
-        "Its labels and its policies go.",
+        "Take the shop and the cluster out of the mesh",
+        "Their labels and their policies go, the workers' too. Their pods still say that they are a cluster.",
         _leave,
     ),
     Step(

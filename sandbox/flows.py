@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from .juju import Application, Model, Side
-from .samples import BEACON, GRANTS, Grant
+from .samples import BEACON, CLUSTERS, GRANTS, Grant
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _DATAPLANE_MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
 _NAME = "app.kubernetes.io/name"
+_PART_OF = "app.kubernetes.io/part-of"
 
 
 @dataclass(frozen=True, order=True)
@@ -81,6 +82,11 @@ def _beacon_of(application: Application) -> Application | None:
     for side in application.sides:
         if side.endpoint.interface == "service_mesh":
             return side.other.application
+    # A worker is where its coordinator is.
+    for side in application.sides:
+        coordinator = side.other.application
+        if CLUSTERS.get(coordinator.charm.name) == side.other.endpoint.name:
+            return _beacon_of(coordinator)
     return None
 
 
@@ -96,6 +102,19 @@ def _flows_of(application: Application) -> Iterator[Flow]:
         for side in application.sides:
             if side.endpoint.name == grant.relation:
                 yield Flow(_source(side), _target(application, grant), _requests_of_grant(grant))
+    if application.charm.name in CLUSTERS:
+        yield from _flows_in_cluster(application)
+
+
+def _flows_in_cluster(coordinator: Application) -> Iterator[Flow]:
+    """Everybody reaches every pod of the cluster, and the workers the coordinator's Service too."""
+    model, cluster = coordinator.model.name, CLUSTERS[coordinator.charm.name]
+    workers = [side.other.application for side in coordinator.sides if side.endpoint.name == cluster]
+    pods = _pods(model, {_PART_OF: coordinator.name})
+    for member in (coordinator, *workers):
+        yield Flow(f"{model}/{member.name}", pods, _requests())
+    for worker in workers:
+        yield Flow(f"{model}/{worker.name}", _service(model, coordinator.name), _requests())
 
 
 def _source(side: Side) -> str:

@@ -13,6 +13,7 @@ _SAMPLES = _REPOSITORY / "sandbox/charms"
 _SAMPLE_LIBRARIES = _SAMPLES / "lib"
 
 BEACON = "istio-beacon-k8s"
+COORDINATOR, WORKER = "demo-coordinator-k8s", "demo-worker-k8s"
 
 PEER_PYTHON = "PEER_PYTHON"
 """Names, in the environment, an interpreter that has the published libraries."""
@@ -36,17 +37,33 @@ GRANTS: Mapping[str, Sequence[Grant]] = {
         Grant("catalogue", ports=[8080], methods=["GET"], paths=["/items", "/items/{*}"]),
         Grant("metrics-endpoint", ports=[9100], on_pods=True),
     ],
+    COORDINATOR: [
+        Grant("kv-api", ports=[8080], methods=["GET", "PUT"], paths=["/kv/{*}"]),
+        Grant("metrics-endpoint", ports=[9113], on_pods=True),
+        Grant("metrics-endpoint", ports=[3300], methods=["GET"], paths=["/proxy/worker/{*}/metrics"]),
+    ],
     "shop": [Grant("metrics-endpoint", ports=[9100], on_pods=True)],
     "orders": [Grant("orders", ports=[8080], methods=["POST"], paths=["/orders"])],
 }
 """By the name of the charm. Written by hand, so that a charm that asks for something else is found out."""
 
 
-def deploy(model: Model, charm: str, app: str | None = None, *, units: int = 1) -> Application:
+CLUSTERS: Mapping[str, str] = {COORDINATOR: "demo-cluster"}
+"""Charms of coordinators, and the endpoint of each at which its workers are."""
+
+
+def deploy(
+    model: Model,
+    charm: str,
+    app: str | None = None,
+    *,
+    units: int = 1,
+    config: Mapping[str, object] | None = None,
+) -> Application:
     """Deploy one of the project's charms or of the samples, by its name."""
     ours = _REPOSITORY / "charms" / charm
     if ours.exists():
-        return model.deploy(ours, app, units=units)
+        return model.deploy(ours, app, units=units, config=config)
     if charm == "orders":
         return model.deploy(
             _SAMPLES / charm,
