@@ -27,19 +27,26 @@ def imply(kind: Kind, obj: Object) -> None:
     elif kind is SERVICE:
         for port in sequence(spec.get("ports")):
             port.setdefault("targetPort", port.get("port"))
+        if spec.get("sessionAffinity") == "ClientIP":
+            spec.setdefault("sessionAffinityConfig", {"clientIP": {"timeoutSeconds": 10800}})
+        else:
+            spec.pop("sessionAffinityConfig", None)
     elif kind is POD:
-        _imply_pull_policies(spec)
+        _imply_in_pod(spec)
         status = mapping(obj.get("status"))
         if address := status.get("podIP"):
             status.setdefault("podIPs", [{"ip": address}])
     elif kind in (STATEFUL_SET, DEPLOYMENT):
-        _imply_pull_policies(mapping(mapping(spec.get("template")).get("spec")))
+        _imply_in_pod(mapping(mapping(spec.get("template")).get("spec")))
     elif kind.name == "Secret" and (plain := obj.pop("stringData", None)):
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
         obj["data"] = mapping(obj.get("data")) | encoded
 
 
-def _imply_pull_policies(pod: Object) -> None:
+def _imply_in_pod(pod: Object) -> None:
+    # The second is the first's old name.
+    if account := pod.get("serviceAccountName") or pod.get("serviceAccount"):
+        pod["serviceAccountName"] = pod["serviceAccount"] = account
     for container in (*sequence(pod.get("containers")), *sequence(pod.get("initContainers"))):
         tag = container.get("image", "").rpartition("/")[2].partition(":")[2]
         container.setdefault("imagePullPolicy", "Always" if tag in ("", "latest") else "IfNotPresent")

@@ -7,6 +7,7 @@ A field set is a set of paths; a path is the elements that lead to a field, writ
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -44,14 +45,14 @@ class Writer:
     subresource: str = ""
 
     @property
-    def identity(self) -> tuple[str, str, str, str]:
-        """What tells two writers apart; one who applies stays the same over API versions."""
-        return (
-            self.manager,
-            self.operation,
-            "" if self.operation == "Apply" else self.api_version,
-            self.subresource,
-        )
+    def identity(self) -> str:
+        """What tells two writers apart and puts them in order; who applies is one over API versions."""
+        said = {"manager": self.manager, "operation": self.operation}
+        if self.operation != "Apply":
+            said["apiVersion"] = self.api_version
+        if self.subresource:
+            said["subresource"] = self.subresource
+        return json.dumps(said)
 
     def describe(self) -> str:
         """The writer as a conflict names it."""
@@ -114,6 +115,8 @@ def own_update(
 ) -> tuple[Ownership, ...]:
     """Who owns what after `writer` has made `old` into `new` by anything but server-side apply."""
     before = owners(old) if old is not None else []
+    if old is not None and not before:
+        return ()  # who changes what nobody owns owns nothing either, until somebody applies
     changes = _compare(old, new, schema)
     changed = _owned(changes.added | changes.modified, writer)
     mine = next((one for one in before if one.writer.identity == writer.identity), None)
@@ -139,6 +142,9 @@ def apply(
         ApiError: another writer owns a field that would change, and `force` is not said (409).
     """
     before = owners(live) if live is not None else []
+    if live is not None and not before:
+        first = Writer("before-first-apply", "Update", writer.api_version)
+        before = [*own_update(None, live, schema, first, time)]
     mine = next((one for one in before if one.writer.identity == writer.identity), None)
     others = [one for one in before if one is not mine]
     wanted = _owned(frozenset(_fields(config, schema)), writer)
@@ -158,21 +164,33 @@ def apply(
 
 
 def _refuse_conflicts(others: Sequence[Ownership], changed: FieldSet) -> None:
-    conflicts = [(one.writer.describe(), path) for one in others for path in sorted(one.fields & changed)]
+    conflicts = {
+        one.writer.describe(): [_readable(path) for path in sorted(one.fields & changed, key=_leaves_first)]
+        for one in sorted(others, key=lambda one: one.writer.identity)
+        if one.fields & changed
+    }
     if not conflicts:
         return
     causes = [
-        Cause("FieldManagerConflict", f"conflict with {owner}", _readable(path)) for owner, path in conflicts
+        Cause("FieldManagerConflict", f"conflict with {owner}", field)
+        for owner, fields in conflicts.items()
+        for field in fields
     ]
-    if len(conflicts) == 1:
+    if len(causes) == 1:
         said = f"1 conflict: {causes[0].message}: {causes[0].field}"
     else:
-        lines: list[str] = []
-        for owner in sorted({owner for owner, _ in conflicts}):
-            lines.append(f"conflicts with {owner}:")
-            lines += [f"- {_readable(path)}" for who, path in conflicts if who == owner]
-        said = f"{len(conflicts)} conflicts: " + "\n".join(lines)
+        lines = (
+            line
+            for owner, fields in conflicts.items()
+            for line in (f"conflicts with {owner}:", *(f"- {field}" for field in fields))
+        )
+        said = f"{len(causes)} conflicts: " + "\n".join(lines)
     raise ApiError(409, "Conflict", f"Apply failed with {said}", causes=causes)
+
+
+def _leaves_first(path: Path) -> list[tuple[bool, str]]:
+    """The order of fields in one object: those that are owned themselves before what is in the others."""
+    return [(length < len(path), element) for length, element in enumerate(path, 1)]
 
 
 def _readable(path: Path) -> str:
@@ -190,9 +208,9 @@ def _readable(path: Path) -> str:
 
 
 def _owned(fields: FieldSet, writer: Writer) -> FieldSet:
-    """The part of a field set that a writer can own: status through its subresource, all else without."""
-    through_status = writer.subresource == "status"
-    return frozenset(path for path in fields - _NOBODYS if (path[0] == "f:status") == through_status)
+    """The part of a field set that a writer can own: the status is written through its subresource alone."""
+    elsewhere = ("f:status",) if writer.subresource != "status" else ("f:spec",)
+    return frozenset(path for path in fields - _NOBODYS if path[0] not in elsewhere)
 
 
 def _fields(value: Value, schema: Schema, path: Path = ()) -> Iterator[Path]:
@@ -266,12 +284,40 @@ def _merge(live: Value, config: Value, schema: Schema) -> Value:
         for name, child in config.items():
             merged[name] = _merge(merged[name], child, schema.of(name)) if name in merged else deepcopy(child)
         return merged
+    there = {schema.item_key(item): item for item in live}
     wanted = {schema.item_key(item): item for item in config}
-    items: list[Value] = []
-    for item in live:
-        key = schema.item_key(item)
-        items.append(_merge(item, wanted.pop(key), schema.item) if key in wanted else item)
-    return items + [deepcopy(item) for item in wanted.values()]
+    merged_items: list[Value] = []
+    for key in _interleaved(list(there), list(wanted)):
+        if key in there and key in wanted:
+            merged_items.append(_merge(there[key], wanted[key], schema.item))
+        else:
+            merged_items.append(deepcopy(wanted[key] if key in wanted else there[key]))
+    return merged_items
+
+
+def _interleaved(there: Sequence[str], wanted: Sequence[str]) -> Iterator[str]:
+    """The order of merged items: as they are wanted, and between them the others where they were."""
+    left, right = deque(there), deque(wanted)
+    shared = deque(key for key in wanted if key in there)
+    given: set[str] = set()
+    while left or right:
+        if left and right and left[0] == right[0]:
+            left.popleft()
+            shared.popleft()
+        elif left and right and left[0] in wanted and shared and shared[0] != left[0]:
+            left.popleft()
+            continue
+        elif left and left[0] not in wanted:
+            yield left.popleft()
+            continue
+        elif left and left[0] in given:
+            left.popleft()
+        if right:
+            key = right.popleft()
+            given.add(key)
+            if shared and shared[0] == key:
+                shared.popleft()
+            yield key
 
 
 def _remove(value: Value, gone: FieldSet, schema: Schema) -> Value:

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from . import _ownership
 from ._defaults import Allocator, imply, keep
-from ._json import Object
+from ._json import Object, mapping
 from ._kinds import CRD, KINDS, NAMESPACE, Kind
 from ._ownership import Ownership, Writer
 from ._records import Observer, Page, Records
@@ -47,6 +47,8 @@ class Store:
         self._names = {kind.name: kind for kind in KINDS}
         self._records = Records(KINDS)
         self._allocator = Allocator()
+        self._unwritten: set[str] = set()
+        """The uids of objects whose default status is kept only from their next write on."""
         self._custom_resources = custom_resources
         self.reset()
 
@@ -225,7 +227,8 @@ class Store:
         with self._lock:
             old = self._existing(kind, namespace, name)
             new = transform(deepcopy(old))
-            if (said := new["metadata"].get("name")) != name:
+            new["metadata"] = mapping(new.get("metadata"))
+            if (said := new["metadata"].get("name", "")) != name:
                 raise bad_request(
                     f"the name of the object ({said}) does not match the name on the URL ({name})"
                 )
@@ -327,6 +330,8 @@ class Store:
         _record_owners(obj, ownership)
         if not dry_run:
             self._records.put(kind, None, obj)
+            if kind.schema.of("status").default:
+                self._unwritten.add(metadata["uid"])
         return obj
 
     def _change(
@@ -353,6 +358,8 @@ class Store:
         new = deepcopy(_within(kind, old, new, subresource))
         _normalise(kind, new)
         keep(kind, old, new)
+        if kind.custom and subresource:
+            new["metadata"] = deepcopy(old["metadata"])
         metadata, before = new["metadata"], old["metadata"]
         for name in ("namespace", *_SERVERS_OWN):
             metadata.pop(name, None)
@@ -360,12 +367,13 @@ class Store:
                 metadata[name] = before[name]
         _record_owners(new, ownership)
         check(kind, new, old)
-        if new == old:
+        if new == old and metadata["uid"] not in self._unwritten:
             return new
         if kind.generation and _asked_for(new) != _asked_for(old):
             metadata["generation"] = before["generation"] + 1
         if dry_run:
             return new
+        self._unwritten.discard(metadata["uid"])
         if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
             self._drop(kind, old)
         else:
@@ -395,9 +403,11 @@ def _normalise(kind: Kind, obj: Object) -> None:
 
 
 def _within(kind: Kind, old: Object, new: Object, subresource: str) -> Object:
-    """The part of a change that a request can make: of the status, or of all but that."""
+    """The part of a change that a request can make: to the status, or to all but that."""
     if subresource == "status":
-        return old | ({"status": new["status"]} if "status" in new else {})
+        # Labels and the like pass on this way as well; a custom resource then only notes who owned them.
+        changed = {name: new[name] for name in ("metadata", "status") if name in new}
+        return old | changed
     if not kind.status:
         return new
     without = {name: value for name, value in new.items() if name != "status"}

@@ -114,6 +114,9 @@ def _field(obj: Object, *path: str) -> Value:
 
 
 def _workload(obj: Object) -> Iterator[Cause]:
+    replicas = _field(obj, "spec", "replicas")
+    if isinstance(replicas, int) and replicas < 0:
+        yield invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
     template = mapping(_field(obj, "spec", "template"))
     labels = labels_of(template)
     yield from label_problems(labels, "spec.template.labels")
@@ -122,9 +125,6 @@ def _workload(obj: Object) -> Iterator[Cause]:
         why = "`selector` does not match template `labels`"
         yield invalid_value("spec.template.metadata.labels", labels or None, why)
     yield from _containers(template, "spec.template.spec")
-    replicas = _field(obj, "spec", "replicas")
-    if isinstance(replicas, int) and replicas < 0:
-        yield invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
 
 
 def _containers(pod: Object, path: str) -> Iterator[Cause]:
@@ -134,6 +134,8 @@ def _containers(pod: Object, path: str) -> Iterator[Cause]:
     for index, container in enumerate(containers):
         for why in name_problems("label", container.get("name", "")):
             yield invalid_value(f"{path}.containers[{index}].name", container.get("name"), why)
+        if not container.get("image"):
+            yield required(f"{path}.containers[{index}].image")
 
 
 def _pod(obj: Object) -> Iterator[Cause]:
@@ -146,13 +148,19 @@ def _service(obj: Object) -> Iterator[Cause]:
     yield from label_problems(mapping(spec.get("selector")), "spec.selector")
     if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
         yield required("spec.ports")
+    names: set[str] = set()
     for index, port in enumerate(ports):
-        if len(ports) > 1 and not port.get("name"):
+        name = port.get("name")
+        if len(ports) > 1 and not name:
             yield required(f"spec.ports[{index}].name")
-        for name in ("port", "targetPort"):
-            number = port.get(name)
+        elif name in names:
+            path = f"spec.ports[{index}].name"
+            yield Cause("FieldValueDuplicate", f'Duplicate value: "{name}"', path)
+        names.add(name)
+        for field in ("port", "targetPort"):
+            number = port.get(field)
             if isinstance(number, int) and not 1 <= number <= _LAST_PORT:
-                path = f"spec.ports[{index}].{name}"
+                path = f"spec.ports[{index}].{field}"
                 yield invalid_value(path, number, f"must be between 1 and {_LAST_PORT}, inclusive")
 
 

@@ -1,0 +1,125 @@
+"""The control plane starts, says what it is asked, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.control_plane import (
+    ControlPlaneError,
+    Istiod,
+    NotAvailableError,
+    RealKubernetes,
+    StartedKubernetes,
+)
+
+HELD_BY_THE_TEST = """
+    import sys
+    from sandbox.control_plane import StartedKubernetes
+
+    with StartedKubernetes() as kubernetes:
+        print(kubernetes.admin.url, flush=True)
+        sys.stdin.read()
+"""
+
+
+def children(parent: int) -> set[int]:
+    """The processes that a process has started."""
+    listed = Path(f"/proc/{parent}/task").glob("*/children")
+    return {int(child) for path in listed for child in path.read_text().split()}
+
+
+def runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_an_api_server_is_empty_and_knows_its_users(disposable: StartedKubernetes):
+    listed = disposable.admin.must("GET", "/api/v1/namespaces")
+    assert "default" in [one["metadata"]["name"] for one in listed["items"]]
+    assert disposable.admin.send("GET", "/api/v1/pods").json["items"] == []
+    with pytest.raises(ValueError, match="nobody knows somebody"):
+        disposable.token("somebody")
+
+
+def test_definitions_come_and_go(disposable: StartedKubernetes):
+    path = "/apis/security.istio.io/v1/authorizationpolicies"
+    assert disposable.admin.send("GET", path).code == 404
+    disposable.install_custom_resources("security.istio.io")
+    assert disposable.admin.send("GET", path).code == 200
+    disposable.install_custom_resources("security.istio.io")
+    disposable.uninstall_custom_resources("security.istio.io")
+    assert disposable.admin.send("GET", path).code == 404
+
+
+def test_nothing_runs_on_after_the_end(disposable: StartedKubernetes):
+    before = children(os.getpid())
+    with StartedKubernetes() as kubernetes:
+        started = children(os.getpid()) - before
+        assert len(started) == 2
+        assert kubernetes.admin.send("GET", "/readyz").code == 200
+    assert not any(runs(one) for one in started)
+
+
+def test_nothing_runs_on_when_the_start_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    broken = tmp_path / "kube-apiserver"
+    broken.write_text("#!/bin/sh\necho it is broken\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    before = children(os.getpid())
+    try:
+        with pytest.raises(ControlPlaneError, match="it is broken"), StartedKubernetes():
+            pass
+    except NotAvailableError as missing:
+        pytest.skip(str(missing))
+    assert children(os.getpid()) == before
+
+
+def test_nothing_runs_on_when_who_started_it_is_killed(disposable: StartedKubernetes):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(HELD_BY_THE_TEST)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline().startswith(b"https://127.0.0.1:")
+    started = children(holder.pid)
+    assert len(started) == 2
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    end = time.monotonic() + 10
+    while any(runs(one) for one in started) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(runs(one) for one in started)
+
+
+def test_istiod_takes_a_gateway_for_its_own(kubernetes: RealKubernetes, istiod: Istiod):
+    gateways = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways"
+    listener = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
+    spec = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}
+    gateway = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "taken"},
+        "spec": spec,
+    }
+    kubernetes.admin.must("POST", gateways, gateway)
+    try:
+        end = time.monotonic() + 20
+        accepted = False
+        while not accepted and time.monotonic() < end:
+            time.sleep(0.1)
+            conditions = kubernetes.admin.must("GET", f"{gateways}/taken")["status"]["conditions"]
+            accepted = any(one["type"] == "Accepted" and one["status"] == "True" for one in conditions)
+        assert accepted
+        assert istiod.debug("ambientz") is not None
+    finally:
+        kubernetes.admin.send("DELETE", f"{gateways}/taken")
