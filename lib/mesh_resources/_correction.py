@@ -8,7 +8,6 @@ if TYPE_CHECKING:
 
 _NOT_COMPARED = ("apiVersion", "kind", "status")
 
-
 # In place of a tree of fields: all there are.
 EVERYTHING: "Json" = {"*": {}}
 

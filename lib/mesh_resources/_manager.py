@@ -59,8 +59,7 @@ class PolicyResourceManager:
             policies: all policies that are wanted; also of an equal class of another library.
             mesh_type: the mesh that is to enforce them.
             force: set fields of this manager's objects also where another field manager has set them since.
-            ignore_missing: an object that is gone already, or of a kind that is not installed, counts as
-            deleted.
+            ignore_missing: an object that is gone already, or whose kind is not installed, counts as deleted.
 
         Raises:
             ValueError: if the mesh is none that this library knows.
