@@ -1,6 +1,5 @@
 """A charm, loaded from its directory, and the running of one event on it."""
 
-import contextlib
 import importlib
 import inspect
 import traceback
@@ -60,41 +59,43 @@ class Charm:
         _pod.set_environment(event["environment"])
         _pod.connect_workload(channel.ask)
         secrets = _pod.watch_secrets()
-        context = testing.Context(
+        context = self._context(app, delivery["unit"])
+        _state.attach_storages(context, before["storages"])
+        state = _state.to_scenario(before, delivery["address"], self.endpoints)
+        failure: str | None = None
+        try:
+            out = context.run(_state.to_scenario_event(context, event, state), state)
+        except testing.ActionFailed as failed:
+            failure, out = failed.message, cast("testing.State", failed.state)
+        except Exception as error:
+            return {"failure": self._failure(error.__cause__ or error, _logs(context))}
+        finally:
+            _state.keep_files(context, before["containers"])
+        outcome: Outcome = {
+            "state": _state.from_scenario(before, out),
+            "logs": _logs(context),
+            "consumed": [_secret_id(out, secret) for secret in secrets.consumed],
+            "refreshed": [_secret_id(out, secret) for secret in secrets.refreshed],
+            "removed_revisions": [
+                (_secret_id(out, secret), revision) for secret, revision in secrets.removed_revisions
+            ],
+            "results": context.action_results or {},
+            "messages": context.action_logs,
+            "failure": failure,
+        }
+        return {"outcome": outcome}
+
+    def _context(self, app: str, unit: int) -> testing.Context[ops.CharmBase]:
+        return testing.Context(
             self.type,
             meta=self.meta,
             actions=self.actions or {},
             config=self.config or {},
             charm_root=self.directory,
             app_name=app,
-            unit_id=delivery["unit"],
+            unit_id=unit,
             app_trusted=True,
         )
-        with contextlib.closing(context):
-            _state.attach_storages(context, before["storages"])
-            state = _state.to_scenario(before, delivery["address"], self.endpoints)
-            failure: str | None = None
-            try:
-                out = context.run(_state.to_scenario_event(context, event, state), state)
-            except testing.ActionFailed as failed:
-                failure, out = failed.message, cast("testing.State", failed.state)
-            except Exception as error:
-                return {"failure": self._failure(error.__cause__ or error, _logs(context))}
-            finally:
-                _state.keep_files(context, before["containers"])
-            outcome: Outcome = {
-                "state": _state.from_scenario(before, out),
-                "logs": _logs(context),
-                "consumed": [_secret_id(out, secret) for secret in secrets.consumed],
-                "refreshed": [_secret_id(out, secret) for secret in secrets.refreshed],
-                "removed_revisions": [
-                    (_secret_id(out, secret), revision) for secret, revision in secrets.removed_revisions
-                ],
-                "results": context.action_results or {},
-                "messages": context.action_logs,
-                "failure": failure,
-            }
-            return {"outcome": outcome}
 
     def _failure(self, error: BaseException, logs: list[tuple[str, str]]) -> Failure:
         """What to tell of an exception: from the charm's own code on, where it has come that far."""

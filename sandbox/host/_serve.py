@@ -8,8 +8,9 @@ import contextlib
 import gc
 import importlib
 import os
+import shutil
 import sys
-import traceback
+import tempfile
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -54,14 +55,17 @@ def _settle_in(start: Start) -> None:
 def _run_in_fork(charm: Charm, delivery: Delivery, app: str, channel: Channel) -> None:
     gc.freeze()  # or the fork's garbage collector would touch, and so copy, all that there is
     modules_from, modules_to = os.pipe()
+    scratch = tempfile.mkdtemp()
     child = os.fork()
     if child == 0:
         os.close(modules_from)
+        tempfile.tempdir = scratch
         _run_and_exit(charm, delivery, app, channel, modules_to)
     os.close(modules_to)
     with os.fdopen(modules_from) as names:
         modules = names.read().split()
     _, status = os.waitpid(child, 0)
+    shutil.rmtree(scratch, ignore_errors=True)
     if code := os.waitstatus_to_exitcode(status):
         how = f"with exit code {code}" if code > 0 else f"by signal {-code}"
         channel.write({"failure": {"traceback": f"the charm ended its process {how}", "logs": []}})
@@ -81,7 +85,8 @@ def _run_and_exit(charm: Charm, delivery: Delivery, app: str, channel: Channel, 
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) and error.code else 1
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        channel.write({"failure": failure(error, [])})
+        code = 0
     sys.stderr.flush()
     os._exit(code)

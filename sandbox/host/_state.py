@@ -26,8 +26,8 @@ def to_scenario(state: UnitState, address: str, endpoints: list[str]) -> testing
         secrets=[_secret(secret) for secret in state["secrets"]],
         storages=[testing.Storage(name, index=0) for name in state["storages"]],
         opened_ports=[_port(protocol, port) for protocol, port in state["opened_ports"]],
-        app_status=ops.StatusBase.from_name(*state["app_status"]),
-        unit_status=ops.StatusBase.from_name(*state["unit_status"]),
+        app_status=_status(*state["app_status"]),
+        unit_status=_status(*state["unit_status"]),
         workload_version=state["workload_version"],
         **_recall(state["memory"]),
     )
@@ -121,6 +121,11 @@ def _relation(relation: RelationState) -> testing.RelationBase:
         remote_units_data=remote_units,
         remote_model_uuid=relation["remote_model_uuid"],
     )
+
+
+def _status(name: str, message: str) -> ops.StatusBase:
+    known = (testing.ActiveStatus, testing.BlockedStatus, testing.MaintenanceStatus, testing.WaitingStatus)
+    return next((status(message) for status in known if status.name == name), testing.UnknownStatus())
 
 
 def _network(endpoint: str, address: str) -> testing.Network:

@@ -47,6 +47,8 @@ class Controller:
         addresses: gives the address of a unit, by its model, application and number with slashes between
             them; loopback addresses by default, which other sandboxes use as well.
         on_log: called with each line of the log.
+        hosts: gives the file of host names that an application's charm finds; by default only this
+            machine's own names are known. Takes the model's name and the application's.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Controller:
         workload: Workload | None = None,
         addresses: Callable[[str], str] | None = None,
         on_log: Callable[[LogLine], None] | None = None,
+        hosts: Callable[[str, str], Path] | None = None,
     ):
         self.directory = Path(tempfile.mkdtemp(prefix="sandbox-"))
         """Where the files of all units are while the controller lasts."""
@@ -68,8 +71,14 @@ class Controller:
         self._addresses = addresses
         self._addresses_given: dict[str, str] = {}
         self._on_log = on_log
+        self._hosts = hosts
         self._dispatcher = Dispatcher(self.workload)
-        self.cluster = self._connect()
+        self.cluster: Cluster | None = None
+        try:
+            self.cluster = self._connect()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Controller":
         return self
@@ -141,7 +150,10 @@ class Controller:
             self._kubernetes.write_kubeconfig(file, user=user, namespace=model.name)
         temporary = self.directory / "tmp"
         temporary.mkdir(exist_ok=True)
-        return {"KUBECONFIG": str(file), "TMPDIR": str(temporary), "NO_PROXY": "127.0.0.1"}
+        environment = {"KUBECONFIG": str(file), "TMPDIR": str(temporary), "NO_PROXY": "127.0.0.1"}
+        if self._hosts:
+            environment["SANDBOX_HOSTS"] = str(self._hosts(model.name, application_name))
+        return environment
 
     def address(self, unit: str) -> str:
         """The address of a unit, the same each time."""

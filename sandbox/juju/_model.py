@@ -319,8 +319,7 @@ class Model:
         self.controller.workload.end(unit)
         unit.replace_pod()
         old, unit.process = unit.process, unit.application.process
-        if all(old is not other.process for other in unit.application.units):
-            old.close()
+        self._release(unit.application, old)
 
     def remove_unit(self, unit: Unit) -> None:
         """A unit has come to its end."""
@@ -331,6 +330,7 @@ class Model:
             _wiring.prune(side.relation)
         if application.leader is unit:
             application.leader = next(iter(application.living_units), None)
+        self._release(application, unit.process)
         self.controller.forget(unit)
         shutil.rmtree(self._directory(application.name) / str(unit.number))
         if application.dying and not application.units:
@@ -344,8 +344,8 @@ class Model:
         for application in self.applications.values():
             for unit in application.units:
                 self.controller.workload.end(unit)
-                unit.process.close()
-            application.process.close()
+            for process in {application.process, *(unit.process for unit in application.units)}:
+                process.close()
 
     def _remove(self, application: Application) -> None:
         application.process.close()
@@ -356,6 +356,11 @@ class Model:
         if self.controller.cluster:
             self.controller.cluster.remove_application(application)
         shutil.rmtree(self._directory(application.name), ignore_errors=True)
+
+    def _release(self, application: Application, process: CharmProcess) -> None:
+        """End the process of an earlier revision once no unit is of that revision any more."""
+        if process not in (application.process, *(unit.process for unit in application.units)):
+            process.close()
 
     def _start_charm(self, name: str, source: CharmSource, revision: int) -> CharmProcess:
         # A copy of its own, as with Juju: what changes in the source waits for `refresh`.

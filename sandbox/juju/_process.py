@@ -142,6 +142,9 @@ class _Connection:
     def close(self) -> None:
         """End the process and let go of it."""
         self.kill()
+        with contextlib.suppress(OSError):
+            while self._lines.read(1 << 16):
+                pass  # until it has ended, and touches no file any more
         self._lines.close()
         self._socket.close()
 
