@@ -13,7 +13,6 @@ from .models import TLSConfig
 if TYPE_CHECKING:
     from charmlibs.interfaces.tls_certificates import (
         CertificateRequestAttributes,
-        ProviderCertificate,
         TLSCertificatesRequiresV4,
     )
 
@@ -44,16 +43,23 @@ class Certificates:
     @cached_property
     def config(self) -> TLSConfig | None:
         """The certificate with its key; None while there is none."""
-        if not self._requirer:
+        key = self._requirer.private_key if self._requirer else None
+        if not (self._requirer and key):
             return None
-        certificate, key = self._requirer.get_assigned_certificate(self._request)
-        key = key or self._requirer.private_key
-        certificate = certificate or self._previous(self._requirer)
-        if not (certificate and key):
+        usable = [
+            provided
+            for provided in self._requirer.get_provider_certificates()
+            if not provided.revoked
+            and not provided.certificate.is_ca
+            and provided.certificate.matches_private_key(key)
+        ]
+        if not usable:
             return None
-        return TLSConfig(
-            server_cert=certificate.certificate.raw, ca_cert=certificate.ca.raw, private_key=key.raw
-        )
+        # A worker that comes or goes changes the names that the certificate is for. Until the new one is
+        # there, the whole cluster keeps speaking TLS with the old one.
+        assigned, _ = self._requirer.get_assigned_certificate(self._request)
+        chosen = assigned if assigned in usable else usable[0]
+        return TLSConfig(server_cert=chosen.certificate.raw, ca_cert=chosen.ca.raw, private_key=key.raw)
 
     @property
     def private_key_label(self) -> str | None:
@@ -91,27 +97,6 @@ class Certificates:
             common_name=self._charm.app.name[:_LONGEST_COMMON_NAME],
             sans_dns=frozenset(self._hosts - addresses),
             sans_ip=frozenset(addresses),
-        )
-
-    @staticmethod
-    def _previous(requirer: "TLSCertificatesRequiresV4") -> "ProviderCertificate | None":
-        """The certificate that another one has been asked for in place of.
-
-        A worker that comes or goes changes the names that the certificate is for. Until the new one is
-        there, the whole cluster keeps speaking TLS with the old one.
-        """
-        key = requirer.private_key
-        if not key:
-            return None
-        return next(
-            (
-                provided
-                for provided in requirer.get_provider_certificates()
-                if not provided.revoked
-                and not provided.certificate.is_ca
-                and provided.certificate.matches_private_key(key)
-            ),
-            None,
         )
 
 

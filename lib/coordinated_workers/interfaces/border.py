@@ -8,7 +8,8 @@ import pydantic
 
 from cos_interfaces import check_authority_or_url, check_url
 
-_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_DNS_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_DNS_LABEL}(?:\.{_DNS_LABEL})*")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(
     r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
@@ -21,7 +22,8 @@ def _check_host(host: str) -> str:
     if _HOST_NAME.fullmatch(host):
         return host
     try:
-        ipaddress.ip_address(host)
+        # Nobody else can do anything with the name of a worker's network interface.
+        ipaddress.ip_address("" if "%" in host else host)
     except ValueError:
         raise ValueError("neither a DNS name nor an IP address") from None
     return host

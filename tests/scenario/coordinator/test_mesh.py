@@ -13,6 +13,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from ops import testing
 
 from coordinated_workers.coordinator import Coordinator
+from coordinated_workers.service_mesh import cluster_policies
 from tests.scenario.coordinator.field_cluster import (
     APP,
     MESH_LABELS,
@@ -155,6 +156,10 @@ class TestInside:
         assert inside(cluster) == {"pods": {APP, "a", "b"}, "service": {"a", "b"}}
         assert len(policies(cluster)) == 5
 
+    def test_an_application_that_is_named_often_may_reach_it_once(self):
+        assert cluster_policies("m", "c", ["b", "a", "b"]) == cluster_policies("m", "c", ["a", "b"])
+        assert len(cluster_policies("m", "c", ["b", "a", "b"])) == 5
+
     def test_a_worker_that_claims_another_name_lets_nobody_else_in(self, cluster: Cluster):
         liar = workers("a")
         topology = {"application": "intruder", "unit": "intruder/0", "charm_name": "x"}
@@ -230,6 +235,11 @@ class TestLabels:
         assert labels(cluster) == {**PART_OF, **MESH_LABELS}
         cluster.run(state=again(state, relations={one for one in state.relations if one.id != beacon.id}))
         assert labels(cluster) == PART_OF
+
+    def test_the_labels_are_noted_in_one_place(self, cluster: Cluster):
+        beacon = mesh()
+        cluster.context.run(cluster.context.on.relation_changed(beacon), cluster.state(beacon))
+        assert self.notes(cluster) == [f"{APP}-pod-labels"]
 
     def test_units_that_do_not_lead_label_nothing(self, cluster: Cluster):
         cluster.run(mesh(), leader=False)

@@ -6,7 +6,15 @@ import pytest
 from ops import testing
 
 from tests.scenario.coordinator import field_coordinator
-from tests.scenario.coordinator.field_cluster import CONTAINERS, Cluster, again, container, store, workers
+from tests.scenario.coordinator.field_cluster import (
+    CONTAINERS,
+    Cluster,
+    again,
+    container,
+    store,
+    told,
+    workers,
+)
 
 COMPLETE = (workers(units=2), store())
 
@@ -61,13 +69,14 @@ def test_a_container_that_is_not_up_is_waited_for(cluster: Cluster, down: str):
     assert status == testing.WaitingStatus(f"waiting for container {down}")
 
 
-def test_a_worker_that_says_nonsense_is_named_and_the_rest_works(cluster: Cluster):
-    good = workers(units=2)
-    bad = workers("odd", "querier")
-    bad.remote_units_data[0]["address"] = json.dumps("no; address")
+@pytest.mark.parametrize("nowhere", ["no; address", "a..b", "a" * 70, "-a", "fe80::1%eth0", ""])
+def test_a_worker_without_an_address_is_named_and_the_rest_works(cluster: Cluster, nowhere: str):
+    good, bad = workers(units=2), workers("odd", "querier")
+    bad.remote_units_data[0]["address"] = json.dumps(nowhere)
     state = cluster.run(good, bad, store())
     assert isinstance(state.unit_status, testing.ActiveStatus)
     assert "odd/0" in state.unit_status.message
+    assert told(state, good)["worker_config"]
 
 
 @pytest.mark.parametrize("leader", [True, False])

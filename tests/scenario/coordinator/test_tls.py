@@ -10,6 +10,7 @@ from charmlibs.interfaces.tls_certificates import (
     CertificateRequestAttributes,
     CertificateSigningRequest,
     PrivateKey,
+    TLSCertificatesRequiresV4,
 )
 from ops import testing
 
@@ -35,15 +36,17 @@ class Authority:
     key: PrivateKey
     certificate: Certificate
 
-    def answer(self, relation: testing.Relation) -> testing.Relation:
+    def answer(self, relation: testing.Relation, *, is_ca: bool = False, **said: object) -> testing.Relation:
         """The relation once all that was asked for over it has been signed."""
         asked = json.loads(relation.local_unit_data["certificate_signing_requests"])
-        signed = [self._signed(one["certificate_signing_request"]) for one in asked]
+        signed = [{**self._signed(one["certificate_signing_request"], is_ca), **said} for one in asked]
         return dataclasses.replace(relation, remote_app_data={"certificates": json.dumps(signed)})
 
-    def _signed(self, text: str) -> dict[str, object]:
+    def _signed(self, text: str, is_ca: bool) -> dict[str, object]:
         request = CertificateSigningRequest.from_string(text)
-        certificate = Certificate.generate(request, self.certificate, self.key, timedelta(days=30))
+        certificate = Certificate.generate(
+            request, self.certificate, self.key, timedelta(days=30), is_ca=is_ca
+        )
         return {
             "ca": str(self.certificate),
             "chain": [str(certificate), str(self.certificate)],
@@ -112,10 +115,10 @@ def test_a_worker_may_be_known_by_an_address(cluster: Cluster, key_secret: testi
     worker, certificates = workers(), testing.Relation("certificates")
     worker.remote_units_data[0]["address"] = json.dumps("10.1.2.3")
     state = cluster.run(certificates, worker, secrets=[key_secret])
-    (request,) = json.loads(local(state, certificates).local_unit_data["certificate_signing_requests"])
-    assert CertificateSigningRequest.from_string(request["certificate_signing_request"]).sans_ip == {
-        "10.1.2.3"
-    }
+    (text,) = json.loads(local(state, certificates).local_unit_data["certificate_signing_requests"])
+    request = CertificateSigningRequest.from_string(text["certificate_signing_request"])
+    assert request.sans_ip == {"10.1.2.3"}
+    assert request.sans_dns == {HOST, SERVICE}
 
 
 def test_without_a_certificate_the_cluster_speaks_plain_http(secured: Secured):
@@ -177,6 +180,22 @@ def test_a_certificate_that_was_taken_back_is_used_no_more(secured: Secured):
     state = secured.next(dataclasses.replace(secured.certificates, remote_app_data={}))
     assert "server_cert" not in told(state, secured.workers)
     assert "privkey_secret_id" not in told(state, secured.workers)
+
+
+@pytest.mark.parametrize("how", [{"revoked": True}, {"is_ca": True}])
+def test_a_certificate_that_was_revoked_or_is_an_authoritys_is_not_used(secured: Secured, how: dict):
+    state = secured.next(secured.authority.answer(secured.certificates, **how))
+    assert "server_cert" not in told(state, secured.workers)
+
+
+@pytest.mark.skipif(
+    not hasattr(TLSCertificatesRequiresV4, "_remove_certificate_secrets_for_relation"),
+    reason="this release of the library leaves its secrets behind",
+)
+def test_the_key_goes_with_the_relation(secured: Secured):
+    context = secured.cluster.context
+    state = context.run(context.on.relation_broken(local(secured.given, secured.certificates)), secured.given)
+    assert not [one for one in state.secrets if "private-key" in one.tracked_content]
 
 
 def test_without_the_relation_the_cluster_speaks_plain_http_again(secured: Secured):

@@ -1,0 +1,31 @@
+import ops
+import pytest
+from ops import testing
+
+from coordinated_workers.scrape_jobs import WorkerUnit, worker_jobs
+from coordinated_workers.worker_telemetry import (
+    TelemetryBackends,
+    WorkerTelemetryProxyConfig,
+    proxy_telemetry,
+)
+
+HOSTS = {"a/0": "a-0.example", "b/0": "not; a host"}
+
+
+@pytest.mark.parametrize(("proxied", "names"), [(True, ["a-0"]), (False, ["a-0", "b-0"])])
+def test_a_worker_that_the_proxy_does_not_know_has_no_job(proxied: bool, names: list[str]):
+    proxy = proxy_telemetry(
+        HOSTS,
+        worker_metrics_port=80,
+        backends=TelemetryBackends(),
+        config=WorkerTelemetryProxyConfig(http_port=81, https_port=81),
+        hostname="here",
+        tls=False,
+    )
+    units = [WorkerUnit(name, name[0], "charm", host) for name, host in HOSTS.items()]
+    context = testing.Context(ops.CharmBase, meta={"name": "here"})
+    with context(context.on.start(), testing.State()) as manager:
+        jobs = worker_jobs(
+            manager.charm, units, metrics_port=80, scheme="http", proxy=proxy if proxied else None
+        )
+    assert [job.name for job in jobs] == names
