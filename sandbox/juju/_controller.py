@@ -180,7 +180,9 @@ class Controller:
     def forget(self, unit: Unit) -> None:
         """Let go of what belonged to a unit that is no more, and of its secrets."""
         self.workload.end(unit)
-        owners = {unit} if unit.application.units else {unit, unit.application}
+        application = unit.application
+        is_last = application.dying and not application.units
+        owners = {unit, application} if is_last else {unit}
         self.secrets = [secret for secret in self.secrets if secret.owner not in owners]
         for secret in self.secrets:
             secret.consumers.pop(unit, None)

@@ -26,20 +26,14 @@ class Mesh:
         client: reads Kubernetes; nothing is written.
         directory: an existing directory for keys, certificates and configurations.
         addresses: where things can be on this machine.
-        on_change: called whenever pods, Services or waypoints have changed, at times from a thread.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        directory: Path,
-        addresses: Addresses,
-        on_change: Callable[[], None] = lambda: None,
-    ):
+    def __init__(self, client: Client, directory: Path, addresses: Addresses):
         self._client = client
         self._directory = directory
         self._addresses = addresses
-        self._on_change = on_change
+        self.on_change: Callable[[], None] = lambda: None
+        """Called whenever pods, Services or waypoints have changed, at times from a thread."""
         self._listening: Mapping[str, frozenset[int]] = {}
         authority = directory / "identities"
         authority.mkdir()
@@ -102,7 +96,7 @@ class Mesh:
             for gone in self._proxies.keys() - {None, *waypoints}:
                 self._proxies.pop(gone).stop()
             if (state.pods, state.services) != (before.pods, before.services):
-                self._on_change()
+                self.on_change()
 
     def check(self) -> None:
         """Raise what went wrong while the mesh kept up with Kubernetes."""

@@ -122,13 +122,14 @@ class Processes:
         for account in {pod.account for pod in self._mesh.state.pods}:
             names = self._mesh.names(account)
             self._names.answer(self._mesh.resolver(account), names)
-            new = self.hosts(account).with_suffix(".new")
+            hosts = self.hosts(account.namespace, account.name)
+            new = hosts.with_suffix(".new")
             new.write_text(json.dumps(names))
-            new.rename(self.hosts(account))
+            new.rename(hosts)
 
-    def hosts(self, account: Account) -> Path:
-        """The file in which an account's Python processes find names."""
-        return self._directory / f"{account.namespace}.{account.name}.hosts.json"
+    def hosts(self, model: str, app: str) -> Path:
+        """The file in which an application's Python processes find names."""
+        return self._directory / f"{model}.{app}.hosts.json"
 
     def look(self, unit: Unit, container: Container) -> None:
         """Tell the container which services ended by themselves, and how its HTTP checks are."""
@@ -222,7 +223,7 @@ class Processes:
             "PYTHONPATH": str(_INSIDE),
             "PYTHONUNBUFFERED": "1",
             "SANDBOX_ADDRESS": place.address,
-            "SANDBOX_HOSTS": str(self.hosts(account)),
+            "SANDBOX_HOSTS": str(self.hosts(account.namespace, account.name)),
             **{key: place.argument(str(value)) for key, value in planned.items()},
         }
 

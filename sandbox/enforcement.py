@@ -1,0 +1,83 @@
+"""A cluster whose pods run, behind proxies that enforce what is in Kubernetes."""
+
+import contextlib
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .juju import Model
+from .mesh import Addresses, Mesh
+from .processes import NameServer, Processes
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+ROOT_NAMESPACE = "istio-system"
+_NOTHING = "allow-nothing"
+
+
+@dataclass(frozen=True)
+class Enforcement:
+    """The processes of all units, and the mesh between them."""
+
+    mesh: Mesh
+    processes: Processes
+
+    def look(self, models: Iterable[Model]) -> None:
+        """Bring the mesh up to date, and tell the models how the processes are."""
+        self.mesh.sync()
+        self.mesh.check()
+        for model in models:
+            for application in model.applications.values():
+                for unit in application.units:
+                    for container in unit.containers.values():
+                        self.processes.look(unit, container)
+
+
+@contextlib.contextmanager
+def enforce(client: "Client", directory: Path, *, hardened: bool) -> Generator[Enforcement]:
+    """Run and enforce for as long as the context lasts.
+
+    Args:
+        client: may do everything in the cluster.
+        directory: an existing directory for keys, configurations, and logs.
+        hardened: refuse everything that no policy allows; or else only where there is some policy.
+
+    Raises:
+        NoAddressesError: if this machine has no loopback addresses to give.
+        EnvoyError: if there is no proxy, or it does not start.
+    """
+    if hardened:
+        harden(client)
+    with contextlib.ExitStack() as stack:
+        addresses = Addresses()
+        stack.callback(addresses.close)
+        names = stack.enter_context(NameServer())
+        places = [directory / name for name in ("mesh", "processes")]
+        for place in places:
+            place.mkdir()
+        mesh = Mesh(client, places[0], addresses)
+        processes = Processes(mesh, names, places[1])
+        mesh.on_change = processes.name_everything
+        stack.callback(processes.close)
+        stack.enter_context(mesh)
+        yield Enforcement(mesh, processes)
+
+
+def harden(client: "Client") -> None:
+    """Let nothing through, at pods and at waypoints, that no policy allows.
+
+    https://istio.io/latest/docs/ops/best-practices/security/#use-default-deny-patterns
+    """
+    from lightkube.models.meta_v1 import ObjectMeta
+    from lightkube.resources.core_v1 import Namespace
+
+    from mesh_resources import AuthorizationPolicy
+
+    waypoints = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
+    client.create(Namespace(metadata=ObjectMeta(name=ROOT_NAMESPACE)))
+    for name, spec in ((_NOTHING, {}), (f"{_NOTHING}-at-waypoints", {"targetRefs": [waypoints]})):
+        client.create(
+            AuthorizationPolicy(metadata=ObjectMeta(name=name, namespace=ROOT_NAMESPACE), spec=spec)
+        )
