@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+from .._json import Object
+from .._kinds import Kind
 from .._ownership import Writer
 from .._records import Change
 from .._store import Store
@@ -9,9 +11,6 @@ from .._store import Store
 
 class Controller(ABC):
     """Somebody who answers to changes of objects with changes of others."""
-
-    manager: str
-    """The field manager as which it writes."""
 
     def __init__(self, store: Store):
         self.store = store
@@ -39,6 +38,15 @@ class Controller(ABC):
     def catch_up(self) -> None:
         """Do what was missed."""
 
-    def writer(self, api_version: str, subresource: str = "") -> Writer:
-        """Who this controller is to the objects that it writes."""
-        return Writer(self.manager, "Update", api_version, subresource)
+    def report(self, kind: Kind, obj: Object, status: Object, *, manager: str) -> None:
+        """Say in an object's status how things are."""
+        metadata = obj["metadata"]
+        self.store.apply(
+            kind,
+            metadata["namespace"],
+            metadata["name"],
+            {"metadata": {"name": metadata["name"]}, "status": status},
+            writer=Writer(manager, "Apply", kind.api_version, "status"),
+            force=True,
+            subresource="status",
+        )

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from .._json import Object, labels_of, mapping, sequence
 from .._kinds import KINDS, NAMESPACE, POD, STATEFUL_SET, Kind
+from .._ownership import Writer
 from .._records import Change
 from .._store import Store
 from ._base import Controller
@@ -12,8 +14,6 @@ from ._base import Controller
 
 class NamespaceController(Controller):
     """Deletes what is in a namespace that was deleted."""
-
-    manager = "kube-controller-manager"
 
     def handle(self, change: Change) -> None:
         if change.kind is NAMESPACE and change.new is None:
@@ -38,8 +38,6 @@ class NamespaceController(Controller):
 
 class GarbageCollector(Controller):
     """Deletes the objects whose owners were all deleted."""
-
-    manager = "kube-controller-manager"
 
     def __init__(self, store: Store):
         self._there: set[str] = set()
@@ -85,8 +83,6 @@ class StatefulSetController(Controller):
     It makes no pods of its own: whoever plays the kubelet creates the first ones.
     """
 
-    manager = "kube-controller-manager"
-
     def handle(self, change: Change) -> None:
         if change.kind is not STATEFUL_SET or change.old is None or change.new is None:
             return
@@ -130,7 +126,7 @@ class StatefulSetController(Controller):
             },
             "spec": pod["spec"] | template["spec"],
         }
-        writer = self.writer("v1")
+        writer = Writer("kube-controller-manager", "Update", POD.api_version)
         self.store.create(POD, fresh, namespace=namespace, writer=writer)
         if status := pod.get("status"):
             self.store.patch(
@@ -139,5 +135,5 @@ class StatefulSetController(Controller):
                 name,
                 lambda new: new | {"status": status},
                 subresource="status",
-                writer=writer,
+                writer=replace(writer, subresource="status"),
             )

@@ -9,12 +9,18 @@ from datetime import datetime, timezone
 
 from .._json import Object, labels_of, mapping, sequence
 from .._kinds import AUTHORIZATION_POLICY, GATEWAY, NAMESPACE, SERVICE
-from .._patches import merge_patch
 from .._records import Change
 from .._store import Store
 from ._base import Controller
 from ._waypoints import is_waypoint
 
+_ROOT_NAMESPACE = "istio-system"
+_MANAGERS = {
+    "WaypointAccepted": "istio-ambient-waypoint-policy",
+    "ZtunnelAccepted": "istio-ambient-ztunnel-policy",
+}
+_TCP_KEYS = ("source.ip", "source.namespace", "source.principal", "destination.ip", "destination.port")
+_HTTP_SOURCES = ("requestPrincipals", "notRequestPrincipals", "remoteIpBlocks", "notRemoteIpBlocks")
 _HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
 
 
@@ -29,8 +35,6 @@ class _Verdict:
 class PolicyStatusController(Controller):
     """Writes on each policy the condition `WaypointAccepted` or `ZtunnelAccepted`."""
 
-    manager = "pilot-discovery"
-
     def __init__(self, store: Store):
         self._in_namespace: dict[str, set[str]] = defaultdict(set)
         super().__init__(store)
@@ -43,7 +47,7 @@ class PolicyStatusController(Controller):
                 names.discard(metadata["name"])
             else:
                 names.add(metadata["name"])
-                if change.old is None or change.old.get("spec") != change.new.get("spec"):
+                if change.old is None or _asks(change.old) != _asks(change.new):
                     self._judge(change.new)
         elif change.kind is SERVICE and _came_or_changed_labels(change):
             self._judge_namespace(metadata["namespace"])
@@ -65,9 +69,10 @@ class PolicyStatusController(Controller):
     def _judge(self, policy: Object) -> None:
         metadata, spec = policy["metadata"], mapping(policy.get("spec"))
         targets = sequence(spec.get("targetRefs")) or ([spec["targetRef"]] if "targetRef" in spec else [])
-        verdict = (
-            self._waypoint_verdict(metadata["namespace"], targets) if targets else _ztunnel_verdict(spec)
-        )
+        if targets:
+            verdict = self._waypoint_verdict(metadata["namespace"], targets)
+        else:
+            verdict = _ztunnel_verdict(metadata, spec)
         condition = {
             "type": verdict.condition,
             "status": str(verdict.enforced),
@@ -79,15 +84,8 @@ class PolicyStatusController(Controller):
         if said and condition.items() <= said[0].items():
             return
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        conditions = [condition | {"lastTransitionTime": now}]
-        self.store.patch(
-            AUTHORIZATION_POLICY,
-            metadata["namespace"],
-            metadata["name"],
-            lambda current: merge_patch(current, {"status": {"conditions": conditions}}),
-            subresource="status",
-            writer=self.writer(AUTHORIZATION_POLICY.api_version, "status"),
-        )
+        status = {"conditions": [condition | {"lastTransitionTime": now}]}
+        self.report(AUTHORIZATION_POLICY, policy, status, manager=_MANAGERS[verdict.condition])
 
     def _waypoint_verdict(self, namespace: str, targets: list[Object]) -> _Verdict:
         verdicts = [self._target_verdict(namespace, target) for target in targets]
@@ -105,6 +103,14 @@ class PolicyStatusController(Controller):
 
     def _target_verdict(self, namespace: str, target: Object) -> _Verdict:
         key = f"{namespace}/{target['name']}"
+        if target["kind"] == "GatewayClass":
+            message = (
+                f"AuthorizationPolicy must be in the root namespace `{_ROOT_NAMESPACE}` "
+                "when referencing a GatewayClass"
+            )
+            return _Verdict("WaypointAccepted", False, "Invalid", message)
+        if target["kind"] not in (GATEWAY.name, SERVICE.name):
+            return _Verdict("WaypointAccepted", False, "unknown", "not bound")
         if target["kind"] == GATEWAY.name:
             gateway = self.store.find(GATEWAY, namespace, target["name"])
             if gateway and _ready(gateway):
@@ -135,6 +141,10 @@ class PolicyStatusController(Controller):
         return None
 
 
+def _asks(policy: Object) -> tuple[Object, Object]:
+    return mapping(policy.get("spec")), mapping(policy["metadata"].get("annotations"))
+
+
 def _came_or_changed_labels(change: Change) -> bool:
     if change.old is None or change.new is None:
         return True
@@ -160,7 +170,20 @@ def _serves(gateway: Object, service: Object) -> bool:
     )
 
 
-def _ztunnel_verdict(spec: Object) -> _Verdict:
+def _ztunnel_verdict(metadata: Object, spec: Object) -> _Verdict:
+    if mapping(metadata.get("annotations")).get("istio.io/dry-run") in (
+        "true",
+        "True",
+        "TRUE",
+        "1",
+        "t",
+        "T",
+    ):
+        message = (
+            f'found policy "{metadata["namespace"]}/{metadata["name"]}" using dry-run annotation, '
+            "but support for ambient dry-run authorizationPolicies isn't enabled"
+        )
+        return _Verdict("ZtunnelAccepted", False, "UnsupportedValue", message)
     if (action := spec.get("action", "ALLOW")) not in ("ALLOW", "DENY"):
         message = f"ztunnel does not support the {action} action"
         return _Verdict("ZtunnelAccepted", False, "UnsupportedValue", message)
@@ -186,4 +209,5 @@ def _http_attributes(spec: Object) -> Iterator[str]:
             yield from (name for name in _HTTP_OPERATIONS if operation.get(name))
         for origin in sequence(rule.get("from")):
             source = mapping(origin.get("source"))
-            yield from (name for name in ("requestPrincipals", "notRequestPrincipals") if source.get(name))
+            yield from (name for name in _HTTP_SOURCES if source.get(name))
+        yield from (when["key"] for when in sequence(rule.get("when")) if when["key"] not in _TCP_KEYS)

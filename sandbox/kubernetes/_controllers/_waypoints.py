@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from .._json import Object, labels_of, mapping
 from .._kinds import DEPLOYMENT, GATEWAY, SERVICE, SERVICE_ACCOUNT, Kind
-from .._patches import merge_patch
+from .._ownership import Writer
 from .._records import Change
-from .._status import ApiError
 from ._base import Controller
 
 WAYPOINT_CLASS = "istio-waypoint"
@@ -23,7 +22,8 @@ class WaypointController(Controller):
     The objects that it makes belong to the Gateway and go with it.
     """
 
-    manager = "pilot-discovery"
+    pods_start = True
+    """Whether the pods of waypoints come up. A change is noticed at `start()`, or with a Gateway's next."""
 
     def handle(self, change: Change) -> None:
         if change.kind is GATEWAY and change.new is not None and is_waypoint(change.new):
@@ -35,43 +35,46 @@ class WaypointController(Controller):
                 self._deploy(gateway)
 
     def _deploy(self, gateway: Object) -> None:
-        metadata = gateway["metadata"]
+        namespace = gateway["metadata"]["namespace"]
         for kind, obj in _deployed(gateway):
-            try:
-                self.store.create(
-                    kind, obj, namespace=metadata["namespace"], writer=self.writer(kind.api_version)
-                )
-            except ApiError as error:
-                if error.code != 409:
-                    raise
-        self._report(gateway)
+            if self.store.find(kind, namespace, obj["metadata"]["name"]) is None:
+                writer = Writer("istio.io/gateway-controller", "Update", kind.api_version)
+                self.store.create(kind, obj, namespace=namespace, writer=writer)
+        status = {"conditions": self._conditions(gateway)}
+        self.report(GATEWAY, gateway, status, manager="istio.io/gateway-controller")
 
-    def _report(self, gateway: Object) -> None:
+    def _conditions(self, gateway: Object) -> list[Object]:
         metadata = gateway["metadata"]
-        address = f"{metadata['name']}.{metadata['namespace']}.svc.cluster.local:15008"
-        said = {
-            "Accepted": ("Accepted", "Resource accepted"),
-            "Programmed": ("Programmed", f"Resource programmed, assigned to service(s) {address}"),
-        }
-        conditions: list[Object] = [
+        host = f"{metadata['name']}.{metadata['namespace']}.svc.cluster.local"
+        accepted = ("Accepted", "True", "Accepted", "Resource accepted")
+        programmed = (
+            "Programmed",
+            "True",
+            "Programmed",
+            f"Resource programmed, assigned to service(s) {host}:15008",
+        )
+        unassigned = (
+            "Programmed",
+            "False",
+            "AddressNotAssigned",
+            f'Failed to assign to any requested addresses: no instances found for hostname "{host}"',
+        )
+        resolved = ("ResolvedRefs", "True", "ResolvedRefs", "All references resolved")
+        return [
             {
                 "type": kind,
-                "status": "True",
+                "status": status,
                 "reason": reason,
                 "message": message,
                 "observedGeneration": metadata["generation"],
                 "lastTransitionTime": metadata["creationTimestamp"],
             }
-            for kind, (reason, message) in said.items()
+            for kind, status, reason, message in (
+                accepted,
+                programmed if self.pods_start else unassigned,
+                resolved,
+            )
         ]
-        self.store.patch(
-            GATEWAY,
-            metadata["namespace"],
-            metadata["name"],
-            lambda old: merge_patch(old, {"status": {"conditions": conditions}}),
-            subresource="status",
-            writer=self.writer(GATEWAY.api_version, "status"),
-        )
 
 
 def _deployed(gateway: Object) -> Iterator[tuple[Kind, Object]]:

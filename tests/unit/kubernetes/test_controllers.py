@@ -92,6 +92,23 @@ def test_a_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesSer
     assert store.find("Deployment", "m", "w") is not None
 
 
+def test_a_waypoint_whose_pods_do_not_start_is_accepted_but_not_programmed(
+    kubernetes: KubernetesServer, store: Store
+):
+    kubernetes.controllers.waypoints.pods_start = False
+    try:
+        store.create("Gateway", WAYPOINT, namespace="m")
+        create_service(store, **TO_W)
+        create_policy(store)
+        assert programmed(store) == "False"
+        assert verdict(store) == ("WaypointAccepted", "False", "AncestorNotBound")
+    finally:
+        kubernetes.controllers.waypoints.pods_start = True
+    kubernetes.controllers.waypoints.start()
+    assert programmed(store) == "True"
+    assert verdict(store) == ("WaypointAccepted", "True", "Accepted")
+
+
 def test_a_gateway_of_another_class_is_left_alone(store: Store):
     other = {**WAYPOINT, "spec": {**WAYPOINT["spec"], "gatewayClassName": "istio"}}
     store.create("Gateway", other, namespace="m")
@@ -166,6 +183,12 @@ def test_verdicts_are_told_of_the_generation_they_are_on(store: Store):
     store.patch("AuthorizationPolicy", "m", "p", lambda obj: obj | {"spec": obj["spec"] | {"action": "DENY"}})
     condition = store.get("AuthorizationPolicy", "m", "p")["status"]["conditions"][0]
     assert condition["observedGeneration"] == "2"
+
+
+def test_a_policy_on_trial_is_not_enforced_at_pods(store: Store):
+    policy = {"metadata": {"name": "p", "annotations": {"istio.io/dry-run": "true"}}, "spec": {}}
+    store.create("AuthorizationPolicy", policy, namespace="m")
+    assert verdict(store) == ("ZtunnelAccepted", "False", "UnsupportedValue")
 
 
 def test_nobody_judges_while_istiod_is_away(kubernetes: KubernetesServer, store: Store):
