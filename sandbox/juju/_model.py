@@ -225,6 +225,28 @@ class Model:
         self.consumed[name] = model.offers[offer_name]
         return name
 
+    def remove_saas(self, name: str) -> None:
+        """Forget a consumed offer, and remove the relations with it."""
+        offer = self.consumed.pop(name, None)
+        if offer is None:
+            raise JujuError(f"there is no consumed offer {name!r} in {self.name}")
+        for relation in self.relations:
+            if any(side.application is offer.application for side in relation.sides):
+                relation.dying = True
+
+    def remove_offer(self, name: str) -> None:
+        """Withdraw an offer.
+
+        Raises:
+            JujuError: if there is none of that name, or another model still consumes it.
+        """
+        if name not in self.offers:
+            raise JujuError(f"there is no offer {name!r} in {self.name}")
+        for model in self.controller.models.values():
+            if self.offers[name] in model.consumed.values():
+                raise JujuError(f"offer {name!r} is consumed by {model.name}: remove it there first")
+        del self.offers[name]
+
     def run(self, unit: str, action: str, params: Mapping[str, object] | None = None) -> ActionResult:
         """Run an action on a unit, now; `app/leader` is the leader.
 
@@ -317,7 +339,7 @@ class Model:
     def replace_pod(self, unit: Unit) -> None:
         """A unit's pod has come to its end, and another has taken its place."""
         self.controller.workload.end(unit)
-        unit.replace_pod()
+        unit.replace_pod(self._containers(unit.application, unit.number, unit.storages))
         old, unit.process = unit.process, unit.application.process
         self._release(unit.application, old)
 
@@ -352,6 +374,7 @@ class Model:
         for side in application.sides:
             side.relation.dying = True
             _wiring.prune(side.relation)
+        self.controller.set_trust(application, trust=True)
         del self.applications[application.name]
         if self.controller.cluster:
             self.controller.cluster.remove_application(application)
@@ -379,19 +402,23 @@ class Model:
 
     def _unit(self, application: Application, number: int) -> Unit:
         directory = self._directory(application.name) / str(number)
-        directory.mkdir()
         storages = {name: directory / "storages" / name for name in application.charm.storages}
-        for storage in storages.values():
+        for storage in (directory, *storages.values()):
             storage.mkdir(parents=True)
+        address = self.controller.address(f"{self.name}/{application.name}/{number}")
+        containers = self._containers(application, number, storages)
+        return Unit(application, number, address, application.process, containers, storages)
+
+    def _containers(
+        self, application: Application, number: int, storages: Mapping[str, Path]
+    ) -> dict[str, Container]:
+        directory = self._directory(application.name) / str(number) / "containers"
         containers = {
             name: Container(
-                name,
-                directory / "containers" / name,
-                {location: storages[storage] for location, storage in mounts.items()},
+                name, directory / name, {location: storages[storage] for location, storage in mounts.items()}
             )
             for name, mounts in application.charm.containers.items()
         }
         for container in containers.values():
             container.start()
-        address = self.controller.address(f"{self.name}/{application.name}/{number}")
-        return Unit(application, number, address, application.process, containers, storages)
+        return containers

@@ -141,19 +141,14 @@ class Container:
         return testing.Container(self.name, layers=layers).plan
 
     def start(self) -> None:
-        """Begin with the files of an image and nothing set up."""
+        """Begin with the files of an image, whatever was there before."""
+        shutil.rmtree(self.root, ignore_errors=True)
         for name in _DIRECTORIES:
             (self.root / name).mkdir(parents=True)
         for location, directory in self.mounts.items():
             place = self.root / location.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(directory)
-
-    def restart(self) -> None:
-        """Forget everything, as Kubernetes does with a container of a pod that it replaces."""
-        shutil.rmtree(self.root)
-        self.__init__(self.name, self.root, self.mounts)
-        self.start()
 
     def check(self, name: str) -> CheckState:
         """The check of that name."""
@@ -237,10 +232,9 @@ class Unit:
         """What `juju status` shows: the charm's own status, or that a hook failed."""
         return ("error", f"hook failed: {self.error.hook}") if self.error else self.status
 
-    def replace_pod(self) -> None:
+    def replace_pod(self, containers: dict[str, Container]) -> None:
         """Begin anew in a fresh pod; only storages outlive the old one."""
-        for container in self.containers.values():
-            container.restart()
+        self.containers = containers
         self.restarting = self.stopped = self.started = False
         self.upgrade_due = True
 

@@ -15,6 +15,8 @@ from typing import cast
 
 from sandbox.host.messages import Answer, Delivery, Failure, Outcome, Question, Reply, Start, Started
 
+from ._errors import JujuError
+
 _REPOSITORY = Path(__file__).parents[2]
 
 HOOK_SECONDS = 120
@@ -68,6 +70,9 @@ class CharmProcess:
 
         Returns:
             What came of it; a `Failure` if the charm raised, ended its process or took too long.
+
+        Raises:
+            JujuError: if the interpreter can't run charms.
         """
         overdue = threading.Timer(HOOK_SECONDS, self._connection.kill)
         overdue.start()
@@ -81,7 +86,8 @@ class CharmProcess:
         except OSError:
             self._connection.close()
             self._connection = self._connect()
-            words = Path(self._start["errors"]).read_text(errors="replace")
+            errors = Path(self._start["errors"])
+            words = errors.read_text(errors="replace") if errors.exists() else ""
             return {"traceback": f"the charm's process has ended\n{words}".rstrip(), "logs": []}
         finally:
             overdue.cancel()
@@ -140,7 +146,9 @@ class _Connection:
                 os.killpg(self._pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End the process and let go of it."""
+        """End the process and let go of it; a second time does nothing."""
+        if self._lines.closed:
+            return
         self.kill()
         with contextlib.suppress(OSError):
             while self._lines.read(1 << 16):
@@ -156,6 +164,7 @@ class _Launcher:
     """A process that has imported what charms need, and of which theirs are forks."""
 
     def __init__(self, python: str):
+        self._python = python
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -174,10 +183,19 @@ class _Launcher:
 
         Returns:
             The connection to it.
+
+        Raises:
+            JujuError: if the interpreter has ended, as it does when it can't run charms.
         """
         ours, theirs = socket.socketpair()
-        with theirs:
+        try:
             socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+        except OSError:
+            ours.close()
+            _launcher.cache_clear()
+            raise JujuError(f"{self._python} can't run charms: has it ops and ops-scenario?") from None
+        finally:
+            theirs.close()
         return ours
 
     def close(self) -> None:

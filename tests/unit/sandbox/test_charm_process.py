@@ -179,18 +179,19 @@ def test_a_charm_that_cannot_be_imported_fails_its_hooks(model: Model, write_cha
 def test_a_charm_that_takes_too_long_is_stopped(
     model: Model, write_charm: WriteCharm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.juju._process.HOOK_SECONDS", 0.5)
     source = """
         import time
 
         class Charm(Recorder):
             def on_event(self, event):
                 if isinstance(event, ops.InstallEvent):
-                    print("I am slow")
+                    print("I am slow", flush=True)
                     time.sleep(60)
     """
     model.deploy(write_charm("web", source))
-    model.settle()
+    with monkeypatch.context() as impatient:
+        impatient.setattr("sandbox.juju._process.HOOK_SECONDS", 1)
+        model.settle()
     unit = model.unit("web/0")
     assert unit.error
     assert "the charm's process has ended" in unit.error.traceback
@@ -250,6 +251,12 @@ def test_another_interpreter_runs_a_charm(model: Model, write_charm: WriteCharm,
     model.deploy(write_charm("web", source), python=str(python))
     model.settle()
     assert model.unit("web/0").status == ("active", "True")
+
+
+def test_an_interpreter_that_cannot_run_charms_is_named(model: Model, write_charm: WriteCharm) -> None:
+    with pytest.raises(JujuError, match="/bin/false can't run charms: has it ops and ops-scenario"):
+        model.deploy(write_charm("web"), python="/bin/false")
+        model.settle()
 
 
 def test_nothing_is_left_when_the_controller_has_closed(write_charm: WriteCharm) -> None:

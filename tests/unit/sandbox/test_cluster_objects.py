@@ -181,6 +181,22 @@ def test_a_charm_does_in_kubernetes_what_it_is_trusted_with(model: Model, write_
     assert model.unit("web/0").status == ("blocked", "403")
 
 
+def test_an_application_of_the_same_name_begins_with_a_trust_of_its_own(
+    model: Model, kubernetes: KubernetesServer, write_charm: WriteCharm, tmp_path: Path
+) -> None:
+    charm = write_charm("web")
+    config = kubernetes.write_kubeconfig(tmp_path / "web", user="system:serviceaccount:shop:web")
+    as_web = lightkube.Client(lightkube.KubeConfig.from_file(str(config)), namespace="shop")
+    model.deploy(charm, trust=False)
+    model.settle()
+    with pytest.raises(lightkube.ApiError, match="forbidden"):
+        as_web.get(Service, "web")
+    model.remove_application("web")
+    model.settle()
+    model.deploy(charm)
+    assert as_web.get(Service, "web")
+
+
 def test_another_cluster_is_left_as_it_was(
     client: lightkube.Client, kubernetes: KubernetesServer, write_charm: WriteCharm, tmp_path: Path
 ) -> None:

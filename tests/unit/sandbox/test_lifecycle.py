@@ -113,6 +113,7 @@ def test_a_replaced_pod_starts_from_nothing_but_its_storage(model: Model, write_
 
     before = len(unit.history)
     model.kill("web/0")
+    container = unit.container("nginx")
     assert not (container.root / "etc/nginx.conf").exists()
     assert (container.root / "data/kept").exists()
     assert not container.can_connect
@@ -145,12 +146,18 @@ def test_refreshing_stops_the_old_revision_and_upgrades_to_the_new(
     """
     model.deploy(write_charm("web", source.replace("REVISION", "1")))
     model.settle()
-    write_charm(
-        "web", source.replace("REVISION", "2"), config={"options": {"new": {"type": "int", "default": 3}}}
-    )
+    options = {"new": {"type": "int", "default": 3}}
+    changed = source.replace("REVISION", "2")
+    write_charm("web", changed, config={"options": options}, containers={"nginx": {}})
     model.refresh("web")
     model.settle()
-    assert words(model.unit("web/0"))[-4:] == ["stop=1", "upgrade_charm=2", "config_changed=2", "start=2"]
+    assert words(model.unit("web/0"))[-5:] == [
+        "stop=1",
+        "upgrade_charm=2",
+        "config_changed=2",
+        "start=2",
+        "nginx_pebble_ready=2",
+    ]
     assert model.application("web").config == {"new": 3}
 
 

@@ -63,6 +63,27 @@ def test_an_offered_application_is_not_removed(juju: Controller, write_charm: Wr
     shop.offer("web", "site")
     with pytest.raises(JujuError, match="offered"):
         shop.remove_application("web")
+    shop.remove_offer("web")
+    shop.remove_application("web")
+    juju.settle()
+    assert shop.applications == {}
+
+
+def test_an_offer_is_withdrawn_once_nobody_consumes_it(juju: Controller, write_charm: WriteCharm) -> None:
+    shop, office = juju.add_model("shop"), juju.add_model("office")
+    shop.deploy(write_charm("web", provides={"site": {"interface": "http"}}))
+    office.deploy(write_charm("client", requires={"site": {"interface": "http"}}))
+    office.consume(shop.offer("web", "site"))
+    office.integrate("client", "web")
+    juju.settle()
+    with pytest.raises(JujuError, match="consumed by office"):
+        shop.remove_offer("web")
+    office.remove_saas("web")
+    juju.settle()
+    assert shop.relations == office.relations == []
+    shop.remove_offer("web")
+    with pytest.raises(JujuError, match="no offer 'web' in shop"):
+        shop.remove_offer("web")
 
 
 def test_names_must_be_free(juju: Controller, write_charm: WriteCharm) -> None:

@@ -102,6 +102,12 @@ def test_secrets_go_with_the_application_that_owns_them(related: Model) -> None:
     assert related.controller.secrets == []
 
 
+def test_secrets_stay_with_an_application_that_is_scaled_to_nothing(related: Model) -> None:
+    related.scale("owner", 0)
+    related.settle()
+    assert len(related.controller.secrets) == 1
+
+
 def test_the_owner_is_told_when_it_is_time_to_rotate(related: Model) -> None:
     (secret,) = related.controller.secrets
     related.rotate_secret(secret.id)
