@@ -39,7 +39,6 @@ def namespace(api: Api) -> Iterator[Namespace]:
 
 
 @pytest.fixture
-def client(namespace: Namespace) -> Iterator[Client]:
+def client(namespace: Namespace) -> Client:
     """A lightkube client that is at home in the namespace."""
-    with namespace.client() as client:
-        yield client
+    return namespace.client()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from lightkube import ApiError
+from lightkube import ApiError, Client
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Service
@@ -14,9 +14,8 @@ NotInstalled = create_namespaced_resource("nowhere.example.com", "v1", "Thing", 
 
 
 @pytest.fixture
-def stranger(namespace: Namespace):
-    with namespace.client(user=STRANGER) as client:
-        yield client
+def stranger(namespace: Namespace) -> Client:
+    return namespace.client(user=STRANGER)
 
 
 def test_a_kind_of_no_known_group_is_no_api_error(namespace: Namespace):
@@ -24,17 +23,17 @@ def test_a_kind_of_no_known_group_is_no_api_error(namespace: Namespace):
     answer = namespace.connection.send("GET", "/apis/nowhere.example.com/v1/things")
     assert (answer.code, answer.content_type) == (404, "text/plain; charset=utf-8")
     assert answer.text.strip() == "404 page not found"
-    with namespace.client() as client:
-        for request in (
-            lambda: list(client.list(NotInstalled)),
-            lambda: client.get(NotInstalled, "x"),
-            lambda: client.apply(NotInstalled(metadata={"name": "x"})),
-            lambda: client.delete(NotInstalled, "x"),
-        ):
-            with pytest.raises(Exception, match="404") as error:
-                request()
-            assert not isinstance(error.value, ApiError)
-            assert error.value.response.status_code == 404  # type: ignore[attr-defined]
+    client = namespace.client()
+    for request in (
+        lambda: list(client.list(NotInstalled)),
+        lambda: client.get(NotInstalled, "x"),
+        lambda: client.apply(NotInstalled(metadata={"name": "x"})),
+        lambda: client.delete(NotInstalled, "x"),
+    ):
+        with pytest.raises(Exception, match="404") as error:
+            request()
+        assert not isinstance(error.value, ApiError)
+        assert error.value.response.status_code == 404  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/things", "/apis/apps/v1/things", "/apis/apps/v9/statefulsets"])
@@ -68,7 +67,7 @@ def test_the_whole_of_a_refusal(namespace: Namespace):
     }
 
 
-def test_who_may_not_list_is_told_where(api: Api, namespace: Namespace, stranger):
+def test_who_may_not_list_is_told_where(api: Api, namespace: Namespace, stranger: Client):
     with pytest.raises(ApiError) as refusal:
         list(stranger.list(Service))
     status = refusal.value.status
@@ -92,7 +91,7 @@ def test_who_may_not_list_is_told_where(api: Api, namespace: Namespace, stranger
         ("update", lambda client: client.replace(AuthorizationPolicy(metadata={"name": "x"}))),
     ],
 )
-def test_who_may_not_is_told_what(api: Api, namespace: Namespace, stranger, verb: str, request_of):
+def test_who_may_not_is_told_what(api: Api, namespace: Namespace, stranger: Client, verb: str, request_of):
     with pytest.raises(ApiError) as refusal:
         request_of(stranger)
     status = refusal.value.status
@@ -106,7 +105,7 @@ def test_who_may_not_is_told_what(api: Api, namespace: Namespace, stranger, verb
     assert details == ("x", "security.istio.io", "authorizationpolicies")
 
 
-def test_who_may_not_create_is_not_told_a_name(api: Api, namespace: Namespace, stranger):
+def test_who_may_not_create_is_not_told_a_name(api: Api, namespace: Namespace, stranger: Client):
     with pytest.raises(ApiError) as refusal:
         stranger.create(ConfigMap(metadata=ObjectMeta(name="x")))
     assert refusal.value.status.message == (

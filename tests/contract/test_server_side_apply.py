@@ -48,7 +48,8 @@ def test_two_managers_keep_out_of_each_others_way(namespace: Namespace):
 
 def test_a_field_of_another_manager_is_a_conflict(namespace: Namespace, client: Client):
     namespace.applied(config(x="1"), "alice")
-    with namespace.client("bob") as bob, pytest.raises(ApiError) as refusal:
+    bob = namespace.client("bob")
+    with pytest.raises(ApiError) as refusal:
         bob.apply(ConfigMap(metadata=ObjectMeta(name="a"), data={"x": "2", "y": "2"}))
     status = refusal.value.status
     assert (status.code, status.reason) == (409, "Conflict")

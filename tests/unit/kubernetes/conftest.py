@@ -33,18 +33,14 @@ def store(kubernetes: KubernetesServer) -> Store:
 
 
 @pytest.fixture
-def connect(kubernetes: KubernetesServer, tmp_path: Path) -> Iterator[Connect]:
+def connect(kubernetes: KubernetesServer, tmp_path: Path) -> Connect:
     """Makes clients by the name of their user."""
-    clients: list[Client] = []
 
     def connect(user: str = "admin") -> Client:
         kubeconfig = kubernetes.write_kubeconfig(tmp_path / user, user=user, namespace="m")
-        clients.append(Client(KubeConfig.from_file(kubeconfig), field_manager=user))  # type: ignore[arg-type]
-        return clients[-1]
+        return Client(KubeConfig.from_file(kubeconfig), field_manager=user)  # type: ignore[arg-type]
 
-    yield connect
-    for client in clients:
-        client.close()
+    return connect
 
 
 @pytest.fixture

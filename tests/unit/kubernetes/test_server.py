@@ -24,10 +24,9 @@ def config_map(name: str, **data: str) -> ConfigMap:
 def test_it_serves_while_its_context_lasts(tmp_path: Path):
     with KubernetesServer() as server:
         config = KubeConfig.from_file(server.write_kubeconfig(tmp_path / "kubeconfig", namespace="default"))
-        with Client(config) as client:  # type: ignore[arg-type]
-            assert list(client.list(ConfigMap)) == []
-    with Client(config) as client, pytest.raises(Exception, match="refused"):  # type: ignore[arg-type]
-        client.get(ConfigMap, "a")
+        assert list(Client(config).list(ConfigMap)) == []  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="refused"):
+        Client(config).get(ConfigMap, "a")  # type: ignore[arg-type]
 
 
 def test_two_servers_know_nothing_of_each_other(tmp_path: Path):
