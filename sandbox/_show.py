@@ -54,6 +54,7 @@ def status_data(model: Model) -> dict[str, Any]:
         "applications": {
             application.name: {
                 "charm-name": application.charm.name,
+                "version": application.workload_version,
                 "application-status": dict(zip(("current", "message"), application.status, strict=True)),
                 "relations": _relations(model, application.name),
                 "units": {
