@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -196,15 +197,17 @@ class Controller:
 
     def close(self) -> None:
         """End all processes and remove all files; leave another's cluster as it was."""
-        self._dispatcher.close()
-        for model in self.models.values():
-            model.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        if isinstance(self._kubernetes, Path) and self.cluster:
+        # From the last to the first, each whether the others succeed or not.
+        with ExitStack() as stack:
+            if isinstance(self._kubernetes, Path) and self.cluster:
+                for model in self.models.values():
+                    stack.callback(self.cluster.remove_model, model.name)
+                for application in self._applications():
+                    stack.callback(self.cluster.remove_application, application)
+            stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
             for model in self.models.values():
-                for application in model.applications.values():
-                    self.cluster.remove_application(application)
-                self.cluster.remove_model(model.name)
+                stack.callback(model.close)
+            stack.callback(self._dispatcher.close)
 
     def _connect(self) -> Cluster | None:
         if self._kubernetes is None:

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -363,11 +364,12 @@ class Model:
 
     def close(self) -> None:
         """End the processes of all charms."""
-        for application in self.applications.values():
-            for unit in application.units:
-                self.controller.workload.end(unit)
-            for process in {application.process, *(unit.process for unit in application.units)}:
-                process.close()
+        with ExitStack() as stack:
+            for application in self.applications.values():
+                for process in {application.process, *(unit.process for unit in application.units)}:
+                    stack.callback(process.close)
+                for unit in application.units:
+                    stack.callback(self.controller.workload.end, unit)
 
     def _remove(self, application: Application) -> None:
         application.process.close()

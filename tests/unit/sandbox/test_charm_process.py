@@ -1,5 +1,6 @@
 """A charm's process: what lasts from event to event, what does not, and what happens when it fails."""
 
+import contextlib
 import os
 import sys
 import time
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.juju import Controller, JujuError, Model, NotSettledError
+from sandbox.juju import Controller, JujuError, Model, NotSettledError, NoWorkload, Unit, Workload
 from tests.unit.sandbox.small_charms import WriteCharm, events, words
 
 
@@ -259,7 +260,13 @@ def test_an_interpreter_that_cannot_run_charms_is_named(model: Model, write_char
         model.settle()
 
 
-def test_nothing_is_left_when_the_controller_has_closed(write_charm: WriteCharm) -> None:
+class BrokenWorkload(NoWorkload):
+    def end(self, unit: Unit) -> None:
+        raise OSError("does not end")
+
+
+@pytest.mark.parametrize("workload", [NoWorkload(), BrokenWorkload()])
+def test_nothing_is_left_when_the_controller_has_closed(write_charm: WriteCharm, workload: Workload) -> None:
     source = """
         import os
 
@@ -267,12 +274,14 @@ def test_nothing_is_left_when_the_controller_has_closed(write_charm: WriteCharm)
             def on_event(self, event):
                 self.unit.status = ops.ActiveStatus(str(os.getppid()))
     """
-    with Controller() as juju:
-        model = juju.add_model("shop")
-        model.deploy(write_charm("web", source, containers={"web": {}}))
-        model.settle()
-        pid, directory = int(model.unit("web/0").status[1]), juju.directory
-        os.kill(pid, 0)
+    juju = Controller(workload=workload)
+    model = juju.add_model("shop")
+    model.deploy(write_charm("web", source, containers={"web": {}}))
+    model.settle()
+    pid, directory = int(model.unit("web/0").status[1]), juju.directory
+    os.kill(pid, 0)
+    with contextlib.suppress(OSError):
+        juju.close()
     assert not directory.exists()
     for _ in range(100):
         if not Path(f"/proc/{pid}").exists():

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -138,15 +140,22 @@ def test_what_can_not_be_done_is_said_in_one_line(arguments: list[str], code: in
     assert "Traceback" not in result.output
 
 
+@pytest.fixture
+def short_directory() -> Iterator[Path]:
+    """A directory whose path leaves room for the names of sockets in it."""
+    with tempfile.TemporaryDirectory(prefix="t") as directory:
+        yield Path(directory)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: signal.Signals) -> None:
-    mark = f"INTERRUPTED_TEST={tmp_path}"
+def test_nothing_is_left_when_it_is_interrupted(short_directory: Path, number: signal.Signals) -> None:
+    mark = f"INTERRUPTED_TEST={short_directory}"
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT}:{ROOT / 'lib'}",
         "PYTHONUNBUFFERED": "1",
-        "TMPDIR": str(tmp_path),
-        "INTERRUPTED_TEST": str(tmp_path),
+        "TMPDIR": str(short_directory),
+        "INTERRUPTED_TEST": str(short_directory),
     }
     command = [sys.executable, "-m", "sandbox", "demo", "--log", "DEBUG"]
 
@@ -166,7 +175,7 @@ def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: signal.S
         process.stdout.read()
         assert process.wait() != 0
     assert marked_processes(mark) == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(short_directory.iterdir()) == []
 
 
 def marked_processes(mark: str) -> list[str]:
