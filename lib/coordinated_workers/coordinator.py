@@ -1,21 +1,33 @@
 """The coordinator of a cluster: what ties its workers together and speaks for them to everybody else.
 
-class Shop(ops.CharmBase):
-def __init__(self, framework: ops.Framework):
-super().__init__(framework)
-self.coordinator = Coordinator(
-self,
-roles_config=ClusterRolesConfig(
-roles={"all", "api", "store"},
-meta_roles={"all": {"api", "store"}},
-minimal_deployment={"api", "store"},
-),
-external_url="http://shop.example",
-worker_metrics_port=8080,
-endpoints={"cluster": "shop-cluster", "s3": "s3", "metrics": "metrics-endpoint", ...},
-nginx_config=NginxConfig(...),
-workers_config=lambda coordinator: yaml.safe_dump(...),
-)
+For example::
+
+    class ShopCharm(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            self.coordinator = Coordinator(
+                self,
+                roles_config=ClusterRolesConfig(
+                    roles={"all", "api", "store"},
+                    meta_roles={"all": {"api", "store"}},
+                    minimal_deployment={"api", "store"},
+                ),
+                external_url="http://shop.example",
+                worker_metrics_port=8080,
+                endpoints={"cluster": "shop-cluster", "s3": "s3", "metrics": "metrics-endpoint"},
+                nginx_config=NginxConfig(
+                    "shop.example",
+                    upstream_configs=[NginxUpstream("api", port=8080, worker_role="api")],
+                    server_ports_to_locations={80: [NginxLocationConfig("/", backend="api")]},
+                ),
+                workers_config=self._workers_config,
+            )
+
+        def _workers_config(self, coordinator: Coordinator) -> str:
+            stores = coordinator.cluster.gather_addresses_by_role()["store"]
+            return yaml.safe_dump({"stores": sorted(stores), "bucket": coordinator.s3_connection_info.bucket})
+
+charmcraft.yaml has these relations, and the containers `nginx` and `nginx-prometheus-exporter`.
 """
 
 import functools

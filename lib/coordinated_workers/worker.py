@@ -1,5 +1,7 @@
 """A worker of a cluster: runs its services as the coordinator configures them.
 
+For example::
+
     class StoreCharm(ops.CharmBase):
         def __init__(self, framework: ops.Framework):
             super().__init__(framework)
@@ -10,6 +12,10 @@
                 endpoints={"cluster": "store-cluster"},
                 readiness_check_endpoint=f"http://{socket.getfqdn()}:8080/ready",
             )
+
+        def _layer(self, worker: Worker) -> ops.pebble.Layer:
+            command = f"/bin/store --config={CONFIG_FILE} --roles={','.join(worker.roles)}"
+            return ops.pebble.Layer({"services": {"store": {"override": "replace", "command": command}}})
 
 charmcraft.yaml has the container `store`, the relation `store-cluster`, and a boolean config option
 `role-NAME` for each role that the worker can take on.

@@ -82,11 +82,16 @@ def container(name: str, **kwargs: Any) -> testing.Container:
 
 
 def workers(
-    app: str = "worker", role: str = "all", units: int = 1, ids: Iterable[int] | None = None, **kwargs: Any
+    app: str = "worker",
+    role: str = "all",
+    units: int = 1,
+    ids: Iterable[int] | None = None,
+    endpoint: str = "field-cluster",
+    **kwargs: Any,
 ) -> testing.Relation:
     """A worker application whose units have told who they are."""
     return testing.Relation(
-        "field-cluster",
+        endpoint,
         remote_app_name=app,
         remote_app_data={"role": json.dumps(role)},
         remote_units_data={unit: worker_unit(app, unit) for unit in (ids or range(units))},
