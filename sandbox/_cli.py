@@ -9,15 +9,17 @@ import signal
 import sys
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.panel import Panel
 from rich.text import Text
 
-from . import _show, demo
+from . import _show, demo, matrix
 from .juju import OPERATIONS, JujuError, LogLine, Model
-from .samples import PEER_PYTHON, published_libraries
+from .matrix import Cell
+from .mesh import EnvoyError, NoAddressesError
 from .world import World, open_world
 
 app = typer.Typer(
@@ -56,6 +58,9 @@ Until = Annotated[
 ]
 ShownModel = Annotated[str | None, typer.Option("--model", "-m", help="The model; all by default.")]
 ShownFormat = Annotated[Format, typer.Option("--format", help="How to print.")]
+Permissive = Annotated[
+    bool, typer.Option("--permissive", help="Let through what nobody restricts; by default nothing is.")
+]
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BEFORE_IT_ENDS = "scale"
 _console = _show.console()
@@ -75,20 +80,16 @@ def prepare() -> None:
 def show_demo(
     until: Until = None,
     log: Annotated[Level | None, typer.Option(help="Also print the models' log, from this level on.")] = None,
+    permissive: Permissive = False,
 ) -> None:
-    """Tell the story; the exit code is 1 if at any step anything is not as the relations ask for it."""
-    began, problems = time.monotonic(), 0
-    with _world(log) as world:
-        where = (
-            "in memory on this machine"
-            if world.server
-            else f"that of KUBECONFIG ({os.environ['KUBECONFIG']})"
-        )
-        _console.print(f"Kubernetes is {where}.")
-        if not published_libraries():
-            _console.print(
-                f"{PEER_PYTHON} names no interpreter: the charm on published libraries is left out."
-            )
+    """Tell the story; the exit code is 1 if at any step anything is not as the relations ask for it.
+
+    After each step every application asks for what it should get and for what it should not, through real
+    proxies, and what becomes of that is held against the relations too.
+    """
+    began, problems, cells = time.monotonic(), 0, list[Cell]()
+    with _world(log, enforcing=True, hardened=not permissive) as world:
+        _console.print(*_show.setting(world, os.environ.get("KUBECONFIG", "")), sep="\n")
         flows, pods = world.flows, world.pods
         for number, told in enumerate(demo.tell(world, until), 1):
             _console.print()
@@ -98,10 +99,16 @@ def show_demo(
             _console.print(*(_show.status_table(model) for model in world.models))
             if told.step.show:
                 _console.print(told.step.show(world))
-            for problem in told.problems:
+            if world.enforcement:
+                cells = matrix.measure(world)
+                _console.print(_show.measured(cells))
+            wrong = [*told.problems, *(_show.wrong(cell) for cell in cells if not cell.is_right)]
+            for problem in wrong:
                 _console.print(Text(f"✗ {problem}", style="bold red"))
-            problems += len(told.problems)
+            problems += len(wrong)
             flows, pods = world.flows, world.pods
+        for missing in sorted(world.enforcement.processes.missing if world.enforcement else (), key=str):
+            _console.print(f"{missing.unit} ran without {missing.program}, which this machine does not have.")
     seconds = time.monotonic() - began
     if problems:
         _console.print(Panel(f"{problems} things are not as the relations ask for them", style="bold red"))
@@ -109,6 +116,31 @@ def show_demo(
     _console.print(
         Panel(f"At every step, all was as the relations ask for it ({seconds:.0f} s).", style="green")
     )
+
+
+@app.command("matrix")
+def show_matrix(
+    until: Until = _BEFORE_IT_ENDS,
+    permissive: Permissive = False,
+    form: ShownFormat = Format.table,
+    output: Annotated[Path | None, typer.Option(help="Also write it as JSON to this file.")] = None,
+) -> None:
+    """Measure who can reach what after a step of the story; the exit code is 1 if it is not as asked for."""
+    with _after(until, enforcing=True, hardened=not permissive) as world:
+        try:
+            cells = matrix.measure(world)
+        except ValueError as error:
+            _give_up(f"{error}: it is measured in the sandbox's own cluster, without KUBECONFIG")
+        data = [_show.cell_data(cell) for cell in cells]
+        if output:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(json.dumps(data, indent=2))
+        if form is Format.json:
+            _print_json(data)
+        else:
+            _console.print(_show.matrix_table(cells), _show.measured(cells))
+        if not all(cell.is_right for cell in cells):
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -178,7 +210,7 @@ def debug_log(
 
 
 @contextlib.contextmanager
-def _world(log: Level | None = None) -> Generator[World]:
+def _world(log: Level | None = None, *, enforcing: bool = False, hardened: bool = True) -> Generator[World]:
     """A world, with what happens in it shown on a terminal; what goes wrong is said in one line."""
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(_errors.status("starting"))
@@ -190,8 +222,8 @@ def _world(log: Level | None = None) -> Generator[World]:
                 progress.update(Text(f"{line.model} {line.unit}: {line.message}", style="dim"))
 
         try:
-            yield stack.enter_context(open_world(on_log))
-        except JujuError as error:
+            yield stack.enter_context(open_world(on_log, enforcing=enforcing, hardened=hardened))
+        except (JujuError, EnvoyError, NoAddressesError) as error:
             _give_up(str(error))
         except BaseException:
             # A second Ctrl-C is not to keep the first from cleaning up.
@@ -200,9 +232,9 @@ def _world(log: Level | None = None) -> Generator[World]:
 
 
 @contextlib.contextmanager
-def _after(until: str | None) -> Generator[World]:
+def _after(until: str | None, *, enforcing: bool = False, hardened: bool = True) -> Generator[World]:
     """The world as it is after a step of the story."""
-    with _world() as world:
+    with _world(enforcing=enforcing, hardened=hardened) as world:
         for told in demo.tell(world, until):
             for problem in told.problems:
                 _errors.print(Text(f"after step {told.step.name}: {problem}", style="red"))

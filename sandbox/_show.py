@@ -1,7 +1,7 @@
 """What people see of the sandbox: tables and lists, in colour on a terminal and plain in a log."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -11,7 +11,9 @@ from rich.text import Text
 
 from .flows import Flow
 from .juju import Application, Model
-from .samples import CLUSTERS
+from .matrix import Cell
+from .samples import CLUSTERS, PEER_PYTHON, published_libraries
+from .world import World
 
 _COLOURS = {
     "active": "green",
@@ -97,6 +99,69 @@ def changes(
         *(Text(f"- {flow}", style="red") for flow in sorted(old_flows - flows)),
     ]
     return Group(*lines) if lines else Text("  no change of policies or labels", style="dim")
+
+
+def setting(world: World, kubeconfig: str) -> Iterator[str]:
+    """Where the story is told, and what is left out of it."""
+    yield f"Kubernetes is {'in memory on this machine' if world.server else f'that of {kubeconfig}'}."
+    if world.enforcement is None:
+        yield "Nothing runs in the pods, and nothing is measured."
+    elif world.enforcement.hardened:
+        yield "The mesh is hardened: what no policy allows is refused."
+    else:
+        yield "The mesh is permissive: what nobody restricts is let through."
+    if not published_libraries():
+        yield f"{PEER_PYTHON} names no interpreter: the charm on published libraries is left out."
+
+
+def measured(cells: Sequence[Cell]) -> RenderableType:
+    """How a measurement went, in one line."""
+    let_through, wrong_cells = (
+        sum(cell.let_through for cell in cells),
+        sum(not cell.is_right for cell in cells),
+    )
+    text = f"measured: of {len(cells)} requests {let_through} were let through, the others refused"
+    if wrong_cells:
+        return Text(f"✗ {text}; {wrong_cells} against what the relations ask for", style="bold red")
+    return Text(f"✓ {text}, as the relations ask for", style="green")
+
+
+def wrong(cell: Cell) -> str:
+    """What is wrong about a cell."""
+    return (
+        f"measured: {'let through' if cell.let_through else 'refused'} against the relations: {cell.request}"
+    )
+
+
+def matrix_table(cells: Iterable[Cell]) -> RenderableType:
+    """Every request that somebody got through with, and every one that went wrong, by who asked."""
+    rows: dict[tuple[str, int, str, str], dict[str, Cell]] = {}
+    for cell in cells:
+        asked = cell.request
+        rows.setdefault((asked.target, asked.port, asked.method, asked.path), {})[asked.source] = cell
+    sources = sorted({source for row in rows.values() for source in row})
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), collapse_padding=True)
+    table.add_column("target", overflow="fold")
+    table.add_column("request", overflow="fold")
+    for number, _ in enumerate(sources, 1):
+        table.add_column(str(number), justify="center")
+    for (target, port, method, path), row in rows.items():
+        if any(cell.let_through or not cell.is_right for cell in row.values()):
+            marks = [_mark(row[source]) if source in row else Text("") for source in sources]
+            table.add_row(target, f"{method} {path} on {port}", *marks)
+    legend = ", ".join(f"{number} {source}" for number, source in enumerate(sources, 1))
+    return Group(table, Text(f"{legend}\n✓ let through, · refused, ✗ against what the relations ask for"))
+
+
+def cell_data(cell: Cell) -> dict[str, Any]:
+    """A cell as data."""
+    return {**vars(cell.request), "asked": cell.asked, "let_through": cell.let_through}
+
+
+def _mark(cell: Cell) -> Text:
+    if not cell.is_right:
+        return Text("✗", style="bold red")
+    return Text("✓", style="green") if cell.let_through else Text("·", style="dim")
 
 
 def cluster(coordinator: Application) -> RenderableType:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.console import RenderableType
 
 from . import _show, samples
+from .juju import Bag
 from .samples import BEACON, COORDINATOR, WORKER
 from .world import World
 
@@ -74,7 +75,10 @@ def _cross_models(world: World) -> None:
     shop, office = world.model(SHOP), world.model(OFFICE)
     samples.deploy(office, BEACON)
     samples.deploy(office, "shop", "kiosk")
-    office.integrate("kiosk:service-mesh", BEACON)
+    samples.deploy(office, "shop", "stranger")
+    samples.deploy(office, "shop", "outsider")
+    for app in ("kiosk", "stranger"):
+        office.integrate(f"{app}:service-mesh", BEACON)
     office.consume(shop.offer("catalogue", "catalogue", "provide-cmr-mesh"))
     office.integrate("kiosk:catalogue", "catalogue:catalogue")
     office.integrate("kiosk:require-cmr-mesh", "catalogue:provide-cmr-mesh")
@@ -117,7 +121,19 @@ def _show_cluster(world: World) -> RenderableType:
     return _show.cluster(world.model(SHOP).application(COORDINATOR))
 
 
+def _break(world: World) -> None:
+    databag = _policies_of_catalogue(world)
+    databag.replace({**databag.data, "policies": databag.data["policies"][:-20]})
+
+
+def _policies_of_catalogue(world: World) -> Bag:
+    sides = world.model(SHOP).application("catalogue").sides
+    return next(side.data for side in sides if side.endpoint.name == "service-mesh")
+
+
 def _revoke(world: World) -> None:
+    databag = _policies_of_catalogue(world)
+    databag.replace({key: value for key, value in databag.data.items() if key != "policies"})
     world.model(SHOP).remove_relation("shop:catalogue", "catalogue:catalogue")
 
 
@@ -204,9 +220,17 @@ STORY: tuple[Step, ...] = (
         _show_cluster,
     ),
     Step(
+        "break",
+        "Break what the catalogue tells the beacon",
+        "Half of its policies' text is lost. The beacon says so, leaves what the catalogue last had, and "
+        "nobody else is harmed.",
+        _break,
+    ),
+    Step(
         "revoke",
         "Remove the relation between shop and catalogue",
-        "The permission goes with it. The kiosk keeps its own.",
+        "The catalogue's text is whole again with its next event. The permission goes with the relation; the "
+        "kiosk keeps its own.",
         _revoke,
     ),
     Step(

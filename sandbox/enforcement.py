@@ -23,6 +23,8 @@ class Enforcement:
 
     mesh: Mesh
     processes: Processes
+    hardened: bool
+    """Whether what no policy allows is refused everywhere."""
 
     def look(self, models: Iterable[Model]) -> None:
         """Bring the mesh up to date, and tell the models how the processes are."""
@@ -62,7 +64,7 @@ def enforce(client: "Client", directory: Path, *, hardened: bool) -> Generator[E
         mesh.on_change = processes.name_everything
         stack.callback(processes.close)
         stack.enter_context(mesh)
-        yield Enforcement(mesh, processes)
+        yield Enforcement(mesh, processes, hardened)
 
 
 def harden(client: "Client") -> None:

@@ -34,10 +34,40 @@ class Flow:
         return f"{self.source} → {self.target}: {self.requests}"
 
 
+@dataclass(frozen=True)
+class Permission:
+    """What the relations of an application let another one do; what is empty is not restricted."""
+
+    source: str
+    """An application, as `model/application`."""
+    namespace: str
+    service: str | None
+    """The Service that may be reached, or else each pod with the labels."""
+    pod_labels: tuple[tuple[str, str], ...] = ()
+    ports: tuple[int, ...] = ()
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+    @property
+    def flow(self) -> Flow:
+        """The same in words."""
+        if self.service:
+            target = _service(self.namespace, self.service)
+        else:
+            target = _pods(self.namespace, dict(self.pod_labels))
+        ports = [str(port) for port in self.ports]
+        return Flow(self.source, target, _requests(methods=self.methods, paths=self.paths, ports=ports))
+
+
 def expected_flows(models: Iterable[Model]) -> set[Flow]:
     """What the relations of the models ask for."""
+    return {permission.flow for permission in permissions(models)}
+
+
+def permissions(models: Iterable[Model]) -> set[Permission]:
+    """What the relations of the models ask for."""
     applications = [app for model in models for app in model.applications.values()]
-    return {flow for application in applications for flow in _flows_of(application)}
+    return {permission for application in applications for permission in _permissions_of(application)}
 
 
 def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
@@ -49,7 +79,7 @@ def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
         for namespace in namespaces
         for policy in client.list(AuthorizationPolicy, namespace=namespace)
     ]
-    return {flow for policy in policies for flow in _flows_of_policy(policy)}
+    return {flow for policy in policies for flow in flows_of_policy(policy)}
 
 
 def expected_pods(models: Iterable[Model]) -> dict[str, str | None]:
@@ -76,7 +106,8 @@ def actual_pods(client: "Client", namespaces: Iterable[str]) -> dict[str, str | 
     return pods
 
 
-def _beacon_of(application: Application) -> Application | None:
+def beacon_of(application: Application) -> Application | None:
+    """The beacon whose mesh an application is to be in; None if it is to be outside."""
     if application.charm.name == BEACON:
         return application
     for side in application.sides:
@@ -86,35 +117,47 @@ def _beacon_of(application: Application) -> Application | None:
     for side in application.sides:
         coordinator = side.other.application
         if CLUSTERS.get(coordinator.charm.name) == side.other.endpoint.name:
-            return _beacon_of(coordinator)
+            return beacon_of(coordinator)
     return None
 
 
 def _waypoint_of(application: Application) -> str | None:
-    beacon = _beacon_of(application)
+    beacon = beacon_of(application)
     return f"{beacon.model.name}-{beacon.name}-waypoint" if beacon else None
 
 
-def _flows_of(application: Application) -> Iterator[Flow]:
-    if _beacon_of(application) is None:
+def _permissions_of(application: Application) -> Iterator[Permission]:
+    if beacon_of(application) is None:
         return
     for grant in GRANTS.get(application.charm.name, ()):
         for side in application.sides:
             if side.endpoint.name == grant.relation:
-                yield Flow(_source(side), _target(application, grant), _requests_of_grant(grant))
+                yield _permission(application, grant, _source(side))
     if application.charm.name in CLUSTERS:
-        yield from _flows_in_cluster(application)
+        yield from _permissions_in_cluster(application)
 
 
-def _flows_in_cluster(coordinator: Application) -> Iterator[Flow]:
+def _permission(application: Application, grant: Grant, source: str) -> Permission:
+    return Permission(
+        source=source,
+        namespace=application.model.name,
+        service=None if grant.on_pods else application.name,
+        pod_labels=((_NAME, application.name),) if grant.on_pods else (),
+        ports=tuple(grant.ports),
+        methods=tuple(grant.methods),
+        paths=tuple(grant.paths),
+    )
+
+
+def _permissions_in_cluster(coordinator: Application) -> Iterator[Permission]:
     """Everybody reaches every pod of the cluster, and the workers the coordinator's Service too."""
     model, cluster = coordinator.model.name, CLUSTERS[coordinator.charm.name]
     workers = [side.other.application for side in coordinator.sides if side.endpoint.name == cluster]
-    pods = _pods(model, {_PART_OF: coordinator.name})
+    pods = ((_PART_OF, coordinator.name),)
     for member in (coordinator, *workers):
-        yield Flow(f"{model}/{member.name}", pods, _requests())
+        yield Permission(f"{model}/{member.name}", model, None, pods)
     for worker in workers:
-        yield Flow(f"{model}/{worker.name}", _service(model, coordinator.name), _requests())
+        yield Permission(f"{model}/{worker.name}", model, coordinator.name)
 
 
 def _source(side: Side) -> str:
@@ -134,17 +177,8 @@ def _tells_its_name(stranger: Application, to: Application) -> bool:
     )
 
 
-def _target(application: Application, grant: Grant) -> str:
-    if grant.on_pods:
-        return _pods(application.model.name, {_NAME: application.name})
-    return _service(application.model.name, application.name)
-
-
-def _requests_of_grant(grant: Grant) -> str:
-    return _requests(methods=grant.methods, paths=grant.paths, ports=[str(port) for port in grant.ports])
-
-
-def _flows_of_policy(policy: Mapping[str, Any]) -> Iterator[Flow]:
+def flows_of_policy(policy: Mapping[str, Any]) -> Iterator[Flow]:
+    """What one AuthorizationPolicy, in Kubernetes' JSON, lets through."""
     namespace, spec = policy["metadata"]["namespace"], policy["spec"]
     if spec.get("action", "ALLOW") != "ALLOW":
         yield Flow("anybody", policy["metadata"]["name"], spec["action"])

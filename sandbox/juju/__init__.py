@@ -5,7 +5,7 @@ from ._errors import JujuError, NotSettledError
 from ._hooks import Hook
 from ._log import OPERATIONS, LogLine
 from ._model import LIBRARIES, ActionResult, Model
-from ._objects import Application, Container, Relation, Secret, Side, Unit
+from ._objects import Application, Bag, Container, Relation, Secret, Side, Unit
 from ._workload import Command, CommandResult, NoWorkload, Workload, WorkloadError
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "OPERATIONS",
     "ActionResult",
     "Application",
+    "Bag",
     "Command",
     "CommandResult",
     "Container",

@@ -42,8 +42,8 @@ class Mesh:
             of_pod=self.address_of_pod,
             inside=lambda pod: self.inside(pod.namespace, pod.name),
             of_waypoint=lambda waypoint: self._addresses.of(waypoint),
-            captured=self._captured,
-            ports=lambda pod: self._listening.get(self.inside(pod.namespace, pod.name), frozenset()),
+            captured=self.address,
+            ports=self.ports,
             identity=self._authority.identity,
         )
         self._proxies: dict[Waypoint | None, Envoy] = {}
@@ -98,6 +98,10 @@ class Mesh:
             if (state.pods, state.services) != (before.pods, before.services):
                 self.on_change()
 
+    def ports(self, pod: Pod) -> frozenset[int]:
+        """The ports on which the processes of a pod listened when the mesh was synced last."""
+        return self._listening.get(self.inside(pod.namespace, pod.name), frozenset())
+
     def check(self) -> None:
         """Raise what went wrong while the mesh kept up with Kubernetes."""
         if self._error:
@@ -125,14 +129,15 @@ class Mesh:
         for service in self._state.services:
             name = f"{service.name}.{service.namespace}.{_DOMAIN}"
             if not service.headless:
-                names[name] = [self._captured(account, service)]
+                names[name] = [self.address(account, service)]
                 continue
-            names[name] = [self._captured(account, pod) for pod in service.pods]
+            names[name] = [self.address(account, pod) for pod in service.pods]
             for pod in service.pods:
-                names[f"{pod.name}.{name}"] = [self._captured(account, pod)]
+                names[f"{pod.name}.{name}"] = [self.address(account, pod)]
         return names
 
-    def _captured(self, account: Account, destination: Destination) -> str:
+    def address(self, account: Account, destination: Destination) -> str:
+        """The address at which an account's processes find a pod or a Service."""
         kind = "service" if isinstance(destination, Service) else "pod"
         return self._addresses.of((account, kind, destination.namespace, destination.name))
 

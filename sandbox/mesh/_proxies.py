@@ -283,7 +283,11 @@ def _http_proxy(cluster: str, rbac: Iterable[Json]) -> Json:
             "normalize_path": True,
             "merge_slashes": True,
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
-            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+            "route_config": {
+                "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}],
+                # A cluster may come a moment after the listener, from another file.
+                "validate_clusters": False,
+            },
             "http_filters": [*filters, {"name": "router", "typed_config": router}],
         },
     }

@@ -1,0 +1,195 @@
+"""Who can reach what, measured: a real request for each case, held against what the relations ask for."""
+
+import http.client
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from .enforcement import Enforcement
+from .flows import Permission, beacon_of, permissions
+from .juju import Application, Model
+from .mesh import Account, Mesh, Pod, Service
+from .samples import GRANTS
+from .world import World
+
+UNNAMED_PORT = 7777
+"""A port that no policy names, and on which nothing listens."""
+
+_AT_A_TIME = 16
+_TIMEOUT = 5.0
+_REFUSAL = b"RBAC: access denied"
+_NOBODY_THERE = b"upstream connect error"
+
+
+@dataclass(frozen=True, order=True)
+class Request:
+    """A request of an application, for a Service or a pod."""
+
+    source: str
+    """An application, as `model/application`."""
+    target: str
+    """`Service model/name` or `pod model/name`."""
+    port: int
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.source} → {self.target}: {self.method} {self.path} on {self.port}"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """A request, whether the relations ask for it, and whether it was let through."""
+
+    request: Request
+    asked: bool
+    let_through: bool
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the one follows from the other."""
+        return self.asked == self.let_through
+
+
+def measure(world: World) -> list[Cell]:
+    """Make every request that may tell something, and see what becomes of it.
+
+    Every application asks every Service and every pod: for what some relation lets somebody ask there, and
+    for what is next to it: another method, another path, another port.
+
+    Raises:
+        ValueError: if nothing is enforced in that world.
+    """
+    enforcement = world.enforcement
+    if enforcement is None:
+        raise ValueError("nothing is enforced in this world")
+    enforcement.mesh.sync()
+    measurement = _Measurement.of(world.models, enforcement)
+    requests = list(measurement.requests())
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        answers = list(pool.map(measurement.is_let_through, requests))
+    return sorted(
+        Cell(request, measurement.is_asked_for(request), answer)
+        for request, answer in zip(requests, answers, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class _Measurement:
+    """What there is at the time of the measurement."""
+
+    applications: Mapping[str, Application]
+    mesh: Mesh
+    services: Mapping[str, Service]
+    pods: Mapping[str, Pod]
+    permissions: Collection[Permission]
+    hardened: bool
+
+    @classmethod
+    def of(cls, models: Iterable[Model], enforcement: Enforcement) -> "_Measurement":
+        models = list(models)
+        applications = {
+            f"{model.name}/{app.name}": app for model in models for app in model.applications.values()
+        }
+        state = enforcement.mesh.state
+        services = {
+            f"Service {service.namespace}/{service.name}": service
+            for service in state.services
+            if not service.headless and f"{service.namespace}/{service.name}" in applications
+        }
+        pods = {
+            f"pod {pod.namespace}/{pod.name}": pod
+            for pod in state.pods
+            if f"{pod.account.namespace}/{pod.account.name}" in applications
+        }
+        return cls(applications, enforcement.mesh, services, pods, permissions(models), enforcement.hardened)
+
+    def requests(self) -> Iterator[Request]:
+        for source in sorted(self.applications):
+            for name, service in self.services.items():
+                application = self.applications[f"{service.namespace}/{service.name}"]
+                for port in sorted({*service.ports, UNNAMED_PORT}):
+                    for method, path in _interesting(application):
+                        yield Request(source, name, port, method, path)
+            for name, pod in self.pods.items():
+                for port in sorted({*self.mesh.ports(pod), UNNAMED_PORT}):
+                    yield Request(source, name, port, "GET", "/")
+
+    def is_let_through(self, request: Request) -> bool:
+        namespace, name = request.source.split("/")
+        destination = self.services.get(request.target) or self.pods[request.target]
+        address = self.mesh.address(Account(namespace, name), destination)
+        connection = http.client.HTTPConnection(address, request.port, timeout=_TIMEOUT)
+        try:
+            connection.request(request.method, request.path, headers={"Host": destination.name})
+            answer = connection.getresponse()
+            return not answer.read().startswith((_REFUSAL, _NOBODY_THERE))
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def is_asked_for(self, request: Request) -> bool:
+        pods, port = self._behind(request)
+        if not any(port in self.mesh.ports(pod) for pod in pods):
+            return False
+        target = self.applications[f"{pods[0].account.namespace}/{pods[0].account.name}"]
+        if beacon_of(target) is None:
+            return True
+        source_is_known = beacon_of(self.applications[request.source]) is not None
+        at_target = [permission for permission in self.permissions if _is_for(permission, request, pods[0])]
+        # Without a mesh of its own a source does not get to the waypoint, but straight to the pods.
+        if request.target in self.services and not source_is_known:
+            at_target = [each for each in self.permissions if not each.service and _selects(each, pods[0])]
+        if not at_target and not self.hardened:
+            return True
+        return source_is_known and any(_covers(permission, request) for permission in at_target)
+
+    def _behind(self, request: Request) -> tuple[Sequence[Pod], int]:
+        """The pods that a request is for, and the port that it comes to there; none if to no port."""
+        if pod := self.pods.get(request.target):
+            return [pod], request.port
+        service = self.services[request.target]
+        target_port = service.ports.get(request.port)
+        return (service.pods, target_port) if target_port else ([], 0)
+
+
+def _interesting(application: Application) -> list[tuple[str, str]]:
+    """What some relation lets somebody ask of an application, and what is next to it."""
+    grants = [grant for grant in GRANTS.get(application.charm.name, ()) if not grant.on_pods]
+    asked = [(method, _example(path)) for grant in grants for method in grant.methods for path in grant.paths]
+    beside = [
+        each
+        for method, path in asked
+        for each in (("DELETE", path), (method, f"{path}/deeper"), (method, "/elsewhere"))
+    ]
+    return list(dict.fromkeys([*asked, *beside, ("GET", "/")]))
+
+
+def _example(path: str) -> str:
+    return re.sub(r"\{\*\*?\}", "example", path)
+
+
+def _is_for(permission: Permission, request: Request, pod: Pod) -> bool:
+    if request.target.startswith("Service "):
+        return request.target == f"Service {permission.namespace}/{permission.service}"
+    return not permission.service and _selects(permission, pod)
+
+
+def _selects(permission: Permission, pod: Pod) -> bool:
+    return permission.namespace == pod.namespace and set(permission.pod_labels) <= pod.labels.items()
+
+
+def _covers(permission: Permission, request: Request) -> bool:
+    return (
+        permission.source == request.source
+        and (not permission.ports or request.port in permission.ports)
+        and (not permission.methods or request.method in permission.methods)
+        and (not permission.paths or any(_matches(path, request.path) for path in permission.paths))
+    )
+
+
+def _matches(template: str, path: str) -> bool:
+    pattern = re.escape(template).replace(r"\{\*\*\}", ".*").replace(r"\{\*\}", "[^/]+")
+    return re.fullmatch(pattern, path) is not None
