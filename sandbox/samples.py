@@ -44,6 +44,11 @@ GRANTS: Mapping[str, Sequence[Grant]] = {
     ],
     "shop": [Grant("metrics-endpoint", ports=[9100], on_pods=True)],
     "orders": [Grant("orders", ports=[8080], methods=["POST"], paths=["/orders"])],
+    "observatory": [
+        Grant("logging", ports=[3100], on_pods=True),
+        Grant("receive-remote-write", ports=[9090], on_pods=True),
+        Grant("tracing", ports=[4318], methods=["POST"], paths=["/v1/traces"]),
+    ],
 }
 """By the name of the charm. Written by hand, so that a charm that asks for something else is found out."""
 
