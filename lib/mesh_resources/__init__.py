@@ -5,8 +5,10 @@ Importing this does not import lightkube; the first request does.
 
 from typing import TYPE_CHECKING, Any
 
+from charmlibs.interfaces.service_mesh import kubernetes_errors
+
 from ._enforcement import Enforcement, enforcement
-from ._kubernetes import kubernetes_errors, kubernetes_problem
+from ._kubernetes import kubernetes_problem
 from ._manager import PolicyResourceManager
 from ._objects import Json, Resource, manifest
 from ._owner import Owner, label_value

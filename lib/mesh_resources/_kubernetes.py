@@ -1,11 +1,10 @@
-"""The requests to Kubernetes, and what its errors mean, whatever lightkube's version is.
-
-lightkube 0.17 speaks through httpx, 1.x through httpx2; the errors of one are not errors of the other.
-"""
+"""The requests to Kubernetes, and what its errors mean, whatever lightkube's version is."""
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from charmlibs.interfaces.service_mesh import kubernetes_errors
 
 from ._objects import share_fields
 from ._result import Failure, ObjectRef
@@ -23,15 +22,9 @@ _NOT_ALLOWED = "not allowed"
 # What the API server itself says; a webhook that refuses an object also answers 403.
 _NOT_PERMITTED = re.compile(r"cannot \w+ resource")
 _GOING_NAMESPACE = "because it is being terminated"
+# What comes of an answer that is not JSON, or is JSON of something else.
+_UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 _MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
-
-
-def kubernetes_errors() -> tuple[type[Exception], ...]:
-    """Return what lightkube raises when Kubernetes refuses a request or can't be reached."""
-    from lightkube.core import generic_client
-
-    # Both versions know their transport under this name.
-    return (cast("Any", generic_client).httpx.HTTPError,)
 
 
 def list_objects(
@@ -84,9 +77,9 @@ def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
     """Say what an error of a request was, in words."""
     code, message = _code(error), " ".join(str(error).split())
     if code is None:
-        if isinstance(error, kubernetes_errors()):
-            return Failure(ref, verb, None, f"no answer from Kubernetes ({_short(message) or _name(error)})")
-        return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
+        if isinstance(error, _UNREADABLE):
+            return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
+        return Failure(ref, verb, None, f"no answer from Kubernetes ({_short(message) or _name(error)})")
     return Failure(ref, verb, code, _meaning(code, ref, verb, message))
 
 

@@ -13,6 +13,7 @@ from beacon_policies import BeaconPolicies
 from charmlibs.interfaces.service_mesh import (
     MeshPolicy,
     PolicyRequest,
+    kubernetes_client,
     kubernetes_errors,
     reconcile_charm_labels,
 )
@@ -29,11 +30,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SECONDS = 15.0
-
-# Each line that is logged is a call of a hook tool, and these would log a dozen for every request.
-for _http in ("httpcore", "httpcore2", "httpx", "httpx2"):
-    logging.getLogger(_http).setLevel(logging.WARNING)
+# No step begins later. With what the longest of them takes, a hook ends within 30 seconds: seven requests
+# in a row for the labels, or one and what `BeaconPolicies` may take.
+_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,8 @@ class ModelMesh:
         return statuses
 
     def _client(self) -> "Client":
-        from lightkube import Client
-
         try:
-            return Client(namespace=self.owner.model, field_manager=self.owner.app)
+            return kubernetes_client(namespace=self.owner.model, field_manager=self.owner.app)
         except kubernetes_errors() as error:
             raise KubernetesSilentError(f"no way to Kubernetes: {error}") from None
 
@@ -101,8 +98,7 @@ class ModelMesh:
             return step(client)
         except NamespaceTakenError as taken:
             return [ops.BlockedStatus(str(taken))]
-        # lightkube raises the ValueError where an answer is not what Kubernetes would say.
-        except (*kubernetes_errors(), ValueError) as error:
+        except kubernetes_errors() as error:
             return [status_of(error, self.owner.app)]
 
     def _reconcile_waypoint(self, client: "Client") -> list[ops.StatusBase]:

@@ -1,11 +1,13 @@
 """Nothing blocks a hook: what is wrong is a status that says what to do, and the next hook heals it."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
+from tests.unit.mesh_resources.faulty_server import FaultyServer
 
 DOOR = ("shop/web", "shop/catalogue")
 
@@ -128,3 +130,25 @@ def test_what_blocks_is_shown_before_what_is_waited_for(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "orders"))
     assert beacon.hook().name == "blocked"
     assert beacon.state.app_status.name == "blocked"
+
+
+@pytest.mark.parametrize("fault", ["not json", "no type", "nonsense", 503, "hang up"])
+@pytest.mark.parametrize("place", ["/namespaces/shop", "/configmaps/juju-service-mesh-beacon-labels"])
+def test_whatever_is_answered_to_a_single_question_is_waited_for(
+    beacon: BeaconModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | str, place: str
+):
+    with FaultyServer(beacon.kubernetes.url) as faulty:
+        faulty.plan = lambda _, path: fault if path.endswith(place) else None
+        monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
+        assert beacon.hook().name == "waiting"
+
+
+def test_labels_that_are_not_answered_in_time_keep_no_hook(
+    beacon: BeaconModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with FaultyServer(beacon.kubernetes.url) as faulty:
+        faulty.plan = lambda _, path: "hang" if "/configmaps/" in path else None
+        monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
+        started = time.monotonic()
+        assert beacon.hook().name == "waiting"
+        assert time.monotonic() - started < 5

@@ -195,6 +195,28 @@ def test_an_unknown_type_is_none(ctx: testing.Context[Web], mesh_type: str):
     assert learned(ctx, mesh(labels={"a": "b"}, mesh_type=mesh_type))[1] is None
 
 
+def unreadable(ctx: testing.Context[Web], *relations: testing.Relation) -> str | None:
+    with ctx(ctx.on.start(), testing.State(relations=relations)) as manager:
+        return manager.charm.mesh.unreadable
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("labels", "{"), ("labels", {"a": 1}), ("labels", {"a b": "c"}), ("mesh_type", '"linkerd"')],
+)
+def test_what_can_not_be_read_is_told_from_what_was_never_said(
+    ctx: testing.Context[Web], key: str, text: object
+):
+    said = {"labels": {"a": "b"}, "mesh_type": '"istio"', key: text}
+    assert (unreadable(ctx, mesh(**said)) or "").startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize("said", [{}, {"labels": {"a": "b"}}, {"labels": {"a": "b"}, "mesh_type": '"istio"'}])
+def test_what_was_not_said_is_not_unreadable(ctx: testing.Context[Web], said: dict[str, Any]):
+    assert unreadable(ctx, mesh(**said)) is None
+    assert unreadable(ctx) is None
+
+
 def test_the_client_is_made_once_and_can_be_given(ctx: testing.Context[Web]):
     with ctx(ctx.on.start(), testing.State()) as manager:
         given: Any = object()

@@ -1,6 +1,7 @@
 """A charm's pods join the mesh and leave it, in a Kubernetes API over HTTP."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ops import testing
 
 from charmlibs.interfaces.service_mesh import ServiceMeshConsumer
 from sandbox.kubernetes import KubernetesServer
+from tests.unit.mesh_resources.faulty_server import FaultyServer
 
 META = {"name": "web", "requires": {"service-mesh": {"interface": "service_mesh", "limit": 1}}}
 JUJU = {"app.kubernetes.io/name": "web"}
@@ -156,5 +158,31 @@ def test_an_api_that_does_not_answer_is_a_status_and_no_error(
         monkeypatch.setenv("KUBECONFIG", str(gone.write_kubeconfig(tmp_path / "kubeconfig")))
     relation = mesh()
     out = ctx.run(ctx.on.relation_changed(relation), state(relation))
-    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert isinstance(out.unit_status, ops.WaitingStatus)
     assert "update-status" in out.unit_status.message
+
+
+@pytest.mark.parametrize("fault", ["not json", "no type", "nonsense", 503, "hang up", "hang"])
+def test_whatever_the_api_answers_is_waited_for_and_never_long(
+    ctx: testing.Context[Web],
+    server: KubernetesServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: int | str,
+):
+    relation = mesh()
+    with FaultyServer(server.url) as faulty:
+        faulty.plan = lambda *_: fault
+        monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
+        started = time.monotonic()
+        out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+        assert time.monotonic() - started < 5
+    assert isinstance(out.unit_status, ops.WaitingStatus)
+    assert "update-status" in out.unit_status.message
+
+
+def test_requests_to_kubernetes_do_not_flood_the_log(ctx: testing.Context[Web], client: Client):
+    relation = mesh()
+    ctx.run(ctx.on.relation_changed(relation), state(relation))
+    assert pod_labels(client) == {**JUJU, **MESH}
+    assert not any("HTTP" in line.message or "request" in line.message for line in ctx.juju_log)

@@ -59,7 +59,7 @@ A provider::
 from ._build import build_mesh_policies
 from ._consumer import ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation
-from ._kubernetes import kubernetes_errors
+from ._kubernetes import kubernetes_client, kubernetes_errors
 from ._labels import reconcile_charm_labels
 from ._models import (
     AppPolicy,
@@ -91,6 +91,7 @@ __all__ = [
     "UnitPolicy",
     "build_mesh_policies",
     "get_data_from_cmr_relation",
+    "kubernetes_client",
     "kubernetes_errors",
     "reconcile_charm_labels",
 ]

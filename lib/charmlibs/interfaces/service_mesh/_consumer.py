@@ -10,7 +10,7 @@ import pydantic
 
 from ._build import build_mesh_policies
 from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation
-from ._kubernetes import kubernetes_errors
+from ._kubernetes import kubernetes_client, kubernetes_errors
 from ._labels import reconcile_charm_labels
 from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
 from ._parsing import parse
@@ -65,7 +65,7 @@ class ServiceMeshConsumer(ops.Object):
         self._policies = list(policies or [])
         self._label_configmap_name = f"juju-service-mesh-{charm.app.name}-labels"
         self._lightkube_client: Client | None = None
-        self._stored.set_default(join_problem="")
+        self._stored.set_default(join_status="", join_problem="")
         for event in self._events_that_change_policies():
             self.framework.observe(event, self._on_policies_change)
         if auto_join:
@@ -124,9 +124,7 @@ class ServiceMeshConsumer(ops.Object):
     def lightkube_client(self) -> "Client":
         """The client with which the charm's pods are labelled, made when first used."""
         if self._lightkube_client is None:
-            from lightkube import Client
-
-            self._lightkube_client = Client(
+            self._lightkube_client = kubernetes_client(
                 namespace=self._charm.model.name, field_manager=self._charm.app.name
             )
         return self._lightkube_client
@@ -180,7 +178,7 @@ class ServiceMeshConsumer(ops.Object):
         try:
             labels = self._published_labels()
         except ValueError as error:
-            self._stored.join_problem = f"labels of the mesh can't be read: {error}"
+            self._remember(ops.BlockedStatus(f"labels of the mesh can't be read: {error}"))
             return
         try:
             reconcile_charm_labels(
@@ -192,19 +190,28 @@ class ServiceMeshConsumer(ops.Object):
             )
         except kubernetes_errors() as error:
             logger.warning("can't label the pods of %s for the mesh: %s", self._charm.app.name, error)
-            self._stored.join_problem = f"can't label pods for the mesh ({self._remedy(error)})"
+            self._remember(self._status_of(error))
         else:
-            self._stored.join_problem = ""
+            self._remember(ops.ActiveStatus())
 
-    def _remedy(self, error: Exception) -> str:
-        status = getattr(error, "status", None)
-        if getattr(status, "code", None) == 403:
-            return f"juju trust {self._charm.app.name} --scope=cluster"
-        return f"tried again at update-status: {error}"
+    def _status_of(self, error: Exception) -> ops.StatusBase:
+        """Blocked if an operator has to do something, waiting if it passes by itself."""
+        code: int | None = getattr(getattr(error, "response", None), "status_code", None)
+        task = "can't label pods for the mesh"
+        if code == 403:
+            return ops.BlockedStatus(f"{task} (juju trust {self._charm.app.name} --scope=cluster)")
+        passes = code is None or code in (409, 429) or code >= 500
+        status = ops.WaitingStatus if passes else ops.BlockedStatus
+        return status(f"{task} (tried again at update-status: {error})")
+
+    def _remember(self, status: ops.StatusBase) -> None:
+        """Keep what came of labelling the pods, for the hooks in which that is not tried."""
+        self._stored.join_status, self._stored.join_problem = status.name, status.message
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
         if self._stored.join_problem and self._charm.unit.is_leader():
-            event.add_status(ops.BlockedStatus(str(self._stored.join_problem)))
+            name, problem = str(self._stored.join_status), str(self._stored.join_problem)
+            event.add_status(ops.StatusBase.from_name(name, problem))
 
     def _relations(self, name: str) -> list[ops.Relation]:
         """The relations of an endpoint that charmcraft.yaml may be without."""
