@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
+import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -30,30 +32,73 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Connection:
-    """An API and the user that asks it."""
+class Kubeconfig:
+    """The cluster and the user of a kubeconfig's current context."""
 
-    url: str
-    token: str
-    certificate: Path | None = None
-    """The authority that vouches for the server; none for plain HTTP."""
+    cluster: dict[str, Any]
+    user: dict[str, Any]
 
     @classmethod
-    def of(cls, kubeconfig: Path) -> Connection:
-        """The connection of a kubeconfig whose user has a token."""
-        config = yaml.safe_load(kubeconfig.read_text())
+    def load(cls, path: Path) -> Kubeconfig:
+        """Read a kubeconfig whose user has a token or a certificate."""
+        config = yaml.safe_load(path.read_text())
         named = {
             group: {one["name"]: one[group.removesuffix("s")] for one in config[group]}
             for group in ("clusters", "contexts", "users")
         }
         context = named["contexts"][config["current-context"]]
-        cluster = named["clusters"][context["cluster"]]
-        certificate = cluster.get("certificate-authority")
-        return cls(
-            cluster["server"],
-            named["users"][context["user"]]["token"],
-            Path(certificate) if certificate else None,
+        cluster, user = named["clusters"][context["cluster"]], named["users"][context["user"]]
+        return cls(_with_data(cluster, path.parent), _with_data(user, path.parent))
+
+    def connection(self) -> Connection:
+        """Requests of this user to this cluster."""
+        certificate = (self.user.get(f"client-{part}-data", "") for part in ("certificate", "key"))
+        return Connection(
+            self.cluster["server"],
+            self.user.get("token", ""),
+            _decode(self.cluster.get("certificate-authority-data", "")),
+            "".join(map(_decode, certificate)),
         )
+
+
+def _with_data(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A cluster or user of a kubeconfig, with the content of the files that it names."""
+    read = {
+        f"{name}-data": encode((folder / said[name]).read_text())
+        for name in ("certificate-authority", "client-certificate", "client-key")
+        if name in said
+    }
+    return {name: value for name, value in said.items() if f"{name}-data" not in read} | read
+
+
+def encode(text: str) -> str:
+    """Text as a kubeconfig holds it."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def _decode(data: str) -> str:
+    return base64.b64decode(data).decode()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An API and the user that asks it."""
+
+    url: str
+    token: str = ""
+    authority: str = ""
+    """The certificate (PEM) of who vouches for the server; none for plain HTTP."""
+    certificate: str = ""
+    """The user's certificate and key (PEM), if it does not authenticate by a token."""
+
+    @classmethod
+    def of(cls, kubeconfig: Path) -> Connection:
+        """The connection that a kubeconfig describes."""
+        return Kubeconfig.load(kubeconfig).connection()
+
+    def anonymous(self) -> Connection:
+        """The same API for somebody who does not say who they are."""
+        return Connection(self.url, authority=self.authority)
 
     def send(
         self, method: str, path: str, body: object = None, *, content_type: str = "application/json"
@@ -70,21 +115,29 @@ class Connection:
             OSError: the server cannot be reached.
         """
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        headers = {
-            "Authorization": f"Bearer {self.token}",
-            "Content-Type": content_type,
-            "Accept": "application/json",
-        }
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310 - our own server
-        context = ssl.create_default_context(cafile=self.certificate) if self.certificate else None
         try:
-            with urllib.request.urlopen(request, context=context) as response:  # noqa: S310 - our own server
+            with urllib.request.urlopen(request, context=self._context()) as response:  # noqa: S310 - our own server
                 return Answer(
                     response.status, response.headers.get("Content-Type", ""), response.read().decode()
                 )
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, error.headers.get("Content-Type", ""), error.read().decode())
+
+    def _context(self) -> ssl.SSLContext | None:
+        if not self.authority:
+            return None
+        context = ssl.create_default_context(cadata=self.authority)
+        if self.certificate:
+            with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+                file.write(self.certificate)
+                file.flush()
+                context.load_cert_chain(file.name)
+        return context
 
     def must(self, method: str, path: str, body: object = None, **options: str) -> Any:
         """Send a request that has to succeed, and return the JSON of its answer.

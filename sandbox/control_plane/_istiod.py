@@ -6,7 +6,6 @@ import os
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ._connection import Connection
@@ -48,12 +47,7 @@ class Istiod:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def debug(self, page: str) -> Any:
@@ -82,8 +76,8 @@ class Istiod:
         istiod = stack.enter_context(
             Process(command, folder / "istiod.log", os.environ | _ENVIRONMENT | {"HOME": str(folder)})
         )
-        self._debug = Connection(f"http://{monitoring}", token="")
-        ready = Connection(f"http://{http}", token="")
+        self._debug = Connection(f"http://{monitoring}")
+        ready = Connection(f"http://{http}")
         istiod.wait_until(lambda: _answers(ready))
 
 

@@ -9,35 +9,17 @@ import tempfile
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
+from typing import Any
+
+import yaml
 
 from . import _custom_resources
-from ._connection import Connection
+from ._connection import Connection, Kubeconfig, encode
 from ._errors import NotAvailableError
 from ._processes import Process, free_port
 from ._programs import KUBE_APISERVER
 
 _ADMIN = "admin"
-_KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-current-context: real
-clusters:
-- name: real
-  cluster:
-    server: {url}
-    certificate-authority: {certificate}
-contexts:
-- name: real
-  context:
-    cluster: real
-    user: {user}
-    namespace: {namespace}
-users:
-- name: {user}
-  user:
-    token: {token}
-"""
 
 
 class RealKubernetes(ABC):
@@ -51,21 +33,20 @@ class RealKubernetes(ABC):
         """Have it run."""
 
     @abstractmethod
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave nothing of it behind."""
-
-    @abstractmethod
-    def token(self, user: str) -> str:
-        """What a user authenticates with. Only `admin` may do anything, unless allowed."""
 
     @abstractmethod
     def user_name(self, user: str) -> str:
         """The user as refusals name it."""
+
+    @abstractmethod
+    def _cluster(self) -> dict[str, Any]:
+        """The cluster as a kubeconfig has it."""
+
+    @abstractmethod
+    def _user(self, user: str) -> dict[str, Any]:
+        """A user as a kubeconfig has it. Only `admin` may do anything, unless allowed."""
 
     def write_kubeconfig(self, path: Path | str, *, user: str = _ADMIN, namespace: str = "default") -> Path:
         """Write a kubeconfig for this API and return its path.
@@ -75,16 +56,17 @@ class RealKubernetes(ABC):
             user: whom the requests come from.
             namespace: where a client is when it does not say.
         """
+        context = {"cluster": "real", "user": user, "namespace": namespace}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "real",
+            "clusters": [{"name": "real", "cluster": self._cluster()}],
+            "contexts": [{"name": "real", "context": context}],
+            "users": [{"name": user, "user": self._user(user)}],
+        }
         file = Path(path)
-        file.write_text(
-            _KUBECONFIG.format(
-                url=self.admin.url,
-                certificate=self.admin.certificate,
-                user=user,
-                token=self.token(user),
-                namespace=namespace,
-            )
-        )
+        file.write_text(yaml.safe_dump(config))
         return file
 
     def install_custom_resources(self, *groups: str) -> None:
@@ -115,23 +97,20 @@ class StartedKubernetes(RealKubernetes):
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-    def token(self, user: str) -> str:
-        """The token of a user that was named at the start."""
-        if user not in self._users:
-            raise ValueError(f"nobody knows {user}: known are {', '.join(self._users)}")
-        return f"{user}-token"
 
     def user_name(self, user: str) -> str:
         """The name itself."""
         return user
+
+    def _cluster(self) -> dict[str, Any]:
+        return {"server": self.admin.url, "certificate-authority-data": encode(self.admin.authority)}
+
+    def _user(self, user: str) -> dict[str, Any]:
+        if user not in self._users:
+            raise ValueError(f"nobody knows {user}: known are {', '.join(self._users)}")
+        return {"token": _token(user)}
 
     def _start_etcd(self, stack: ExitStack, folder: Path) -> str:
         clients, peers = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
@@ -143,7 +122,7 @@ class StartedKubernetes(RealKubernetes):
             *("--initial-cluster", f"default={peers}"),
         ]
         etcd = stack.enter_context(Process(command, folder / "etcd.log"))
-        health = Connection(clients, token="")
+        health = Connection(clients)
         etcd.wait_until(lambda: _answers(health, "/health"))
         return clients
 
@@ -153,7 +132,7 @@ class StartedKubernetes(RealKubernetes):
         tokens = folder / "tokens.csv"
         groups = {_ADMIN: ',"system:masters"'}
         tokens.write_text(
-            "".join(f"{self.token(user)},{user},{user}{groups.get(user, '')}\n" for user in self._users)
+            "".join(f"{_token(user)},{user},{user}{groups.get(user, '')}\n" for user in self._users)
         )
         command = [
             str(_asset("kube-apiserver") or KUBE_APISERVER.build()),
@@ -169,33 +148,36 @@ class StartedKubernetes(RealKubernetes):
         ]
         server = stack.enter_context(Process(command, folder / "kube-apiserver.log"))
         certificate = folder / "apiserver.crt"
-        self.admin = Connection(f"https://127.0.0.1:{port}", self.token(_ADMIN), certificate)
-        server.wait_until(lambda: certificate.exists() and _answers(self.admin, "/readyz"))
+        server.wait_until(certificate.exists)
+        self.admin = Connection(f"https://127.0.0.1:{port}", _token(_ADMIN), certificate.read_text())
+        server.wait_until(lambda: _answers(self.admin, "/readyz"))
         server.wait_until(lambda: _answers(self.admin, "/api/v1/namespaces/default"))
 
 
 class ExistingKubernetes(RealKubernetes):
-    """A cluster that a kubeconfig names, whose user authenticates by a token and may do everything."""
+    """A cluster that a kubeconfig names, whose user may do everything there."""
 
     def __init__(self, kubeconfig: Path):
-        self._kubeconfig = kubeconfig
+        self._config = Kubeconfig.load(kubeconfig)
 
     def __enter__(self) -> ExistingKubernetes:
-        self.admin = Connection.of(self._kubeconfig)
+        self.admin = self._config.connection()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """It is not ours to end."""
 
-    def token(self, user: str) -> str:
-        """A token of a service account of this name in the default namespace."""
+    def user_name(self, user: str) -> str:
+        """The name of a service account."""
+        return f"system:serviceaccount:default:{user}"
+
+    def _cluster(self) -> dict[str, Any]:
+        return self._config.cluster
+
+    def _user(self, user: str) -> dict[str, Any]:
+        """The user of the kubeconfig, or a service account of the name in the default namespace."""
         if user == _ADMIN:
-            return self.admin.token
+            return self._config.user
         accounts = "/api/v1/namespaces/default/serviceaccounts"
         self.admin.send("POST", accounts, {"metadata": {"name": user}})
         request: dict[str, object] = {
@@ -203,11 +185,7 @@ class ExistingKubernetes(RealKubernetes):
             "kind": "TokenRequest",
             "spec": {},
         }
-        return self.admin.must("POST", f"{accounts}/{user}/token", request)["status"]["token"]
-
-    def user_name(self, user: str) -> str:
-        """The name of the service account."""
-        return f"system:serviceaccount:default:{user}"
+        return {"token": self.admin.must("POST", f"{accounts}/{user}/token", request)["status"]["token"]}
 
 
 def real_kubernetes(*users: str) -> RealKubernetes:
@@ -215,6 +193,10 @@ def real_kubernetes(*users: str) -> RealKubernetes:
     if kubeconfig := os.environ.get("KUBECONFIG"):
         return ExistingKubernetes(Path(kubeconfig))
     return StartedKubernetes(*users)
+
+
+def _token(user: str) -> str:
+    return f"{user}-token"
 
 
 def _asset(name: str) -> Path | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ._json import Value
-from ._schema import ATOMIC, INTEGER, STRING, Schema, keyed, struct
+from ._schema import ATOMIC, BOOLEAN, INTEGER, STRING, Schema, keyed, struct
 
 _MAP = Schema(type="object", values=STRING, omit_empty=True)
 _STRINGS = Schema(type="array", items=STRING, omit_empty=True)
@@ -180,12 +180,12 @@ SERVICE = _kind(
     status=_inherent({"conditions": _list(struct({"type": STRING}), "type"), "loadBalancer": _inherent({})}),
 )
 
-CONFIG_MAP = _kind(data=_MAP, binaryData=_MAP, immutable=Schema(type="boolean"))
-SECRET = _kind(data=_MAP, stringData=_MAP, type=_default("Opaque"), immutable=Schema(type="boolean"))
+CONFIG_MAP = _kind(data=_MAP, binaryData=_MAP, immutable=BOOLEAN)
+SECRET = _kind(data=_MAP, stringData=_MAP, type=_default("Opaque"), immutable=BOOLEAN)
 SERVICE_ACCOUNT = _kind(
     secrets=_list(struct({"name": STRING}), "name"),
     imagePullSecrets=Schema(type="array", omit_empty=True),
-    automountServiceAccountToken=Schema(type="boolean"),
+    automountServiceAccountToken=BOOLEAN,
 )
 NAMESPACE = _kind(spec=_inherent({}), status=_STATUS)
 

@@ -42,12 +42,12 @@ def runs(process: int) -> bool:
     return state != "Z"
 
 
-def test_an_api_server_is_empty_and_knows_its_users(disposable: StartedKubernetes):
+def test_an_api_server_is_empty_and_knows_its_users(disposable: StartedKubernetes, tmp_path: Path):
     listed = disposable.admin.must("GET", "/api/v1/namespaces")
     assert "default" in [one["metadata"]["name"] for one in listed["items"]]
     assert disposable.admin.send("GET", "/api/v1/pods").json["items"] == []
     with pytest.raises(ValueError, match="nobody knows somebody"):
-        disposable.token("somebody")
+        disposable.write_kubeconfig(tmp_path / "kubeconfig", user="somebody")
 
 
 def test_definitions_come_and_go(disposable: StartedKubernetes):

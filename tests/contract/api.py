@@ -22,7 +22,6 @@ JSON_PATCH = "application/json-patch+json"
 AuthorizationPolicy = create_namespaced_resource(
     "security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies"
 )
-Gateway = create_namespaced_resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
 
 _PATHS = {
     "ConfigMap": ("/api/v1", "configmaps"),

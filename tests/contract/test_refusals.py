@@ -1,7 +1,5 @@
 """How requests are refused: bodies as they are, and as lightkube sees them."""
 
-from dataclasses import replace
-
 import pytest
 from lightkube import ApiError, Client
 from lightkube.generic_resource import create_namespaced_resource
@@ -129,8 +127,7 @@ def test_a_namespace_is_taken_to_be_in_itself(api: Api, namespace: Namespace):
 
 
 def test_who_does_not_say_who_they_are_may_do_nothing(namespace: Namespace):
-    nobody = replace(namespace.connection, token="")
-    answer = nobody.send("GET", namespace.path("ConfigMap"))
+    answer = namespace.connection.anonymous().send("GET", namespace.path("ConfigMap"))
     assert (answer.code, answer.json["reason"]) == (403, "Forbidden")
     assert 'User "system:anonymous" cannot list resource "configmaps"' in answer.json["message"]
 
