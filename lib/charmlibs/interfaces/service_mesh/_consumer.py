@@ -106,14 +106,25 @@ class ServiceMeshConsumer(ops.Object):
 
     def mesh_type(self) -> MeshType | None:
         """Which mesh the charm is in, if it is in one that says so and that this library knows."""
-        text = self._published("mesh_type")
-        if not text:
-            return None
         try:
-            return parse(_MESH_TYPE, text)
+            return self._published_mesh_type()
         except ValueError as error:
             logger.warning("the type of the mesh can't be read: %s", error)
             return None
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why what the mesh says can't be read, in one line; None if it can, or if it says nothing.
+
+        A charm that follows `labels()` and `mesh_type()` itself should leave all as it is meanwhile: these
+        are then as if there were no mesh.
+        """
+        for key, read in (("labels", self._published_labels), ("mesh_type", self._published_mesh_type)):
+            try:
+                read()
+            except ValueError as error:
+                return f"{key}: {error}"
+        return None
 
     @property
     def enabled(self) -> bool:
@@ -228,6 +239,10 @@ class ServiceMeshConsumer(ops.Object):
     def _published_labels(self) -> dict[str, str]:
         text = self._published("labels")
         return parse(_LABELS, text) if text else {}
+
+    def _published_mesh_type(self) -> MeshType | None:
+        text = self._published("mesh_type")
+        return parse(_MESH_TYPE, text) if text else None
 
     def _publish(self, relation: ops.Relation, key: str, text: str) -> None:
         databag = relation.data[self._charm.app]
