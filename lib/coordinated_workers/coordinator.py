@@ -386,9 +386,17 @@ class Coordinator(ops.Object):
         return [apps[name] for name in sorted(apps)]
 
     @property
+    def _mesh_problem(self) -> str | None:
+        """Why the mesh can't be followed; None if it can, or if there is none."""
+        return self._mesh.unreadable if self._mesh else None
+
+    @property
     def _pod_labels(self) -> dict[str, str]:
-        """The labels of every pod of the cluster."""
-        mesh_labels = self._mesh.labels() if self._mesh else {}
+        """The labels of every pod of the cluster; while the mesh can't be followed, as workers know them."""
+        if self._mesh_problem:
+            mesh_labels = self.cluster.published_labels()
+        else:
+            mesh_labels = self._mesh.labels() if self._mesh else {}
         return {**mesh_labels, **service_mesh.solution_labels(self._charm.app.name)}
 
     # What is written
@@ -428,7 +436,7 @@ class Coordinator(ops.Object):
             self._tell_workers()
         if self._mesh:
             self._mesh.update_service_mesh()
-        if self._charm.unit.is_leader():
+        if self._charm.unit.is_leader() and not self._mesh_problem:
             self._write_to_kubernetes(is_upgrade=isinstance(event, ops.UpgradeCharmEvent))
 
     def _trace_charm(self) -> None:
@@ -545,6 +553,8 @@ class Coordinator(ops.Object):
             yield ops.BlockedStatus(f"s3: {self._s3}")
         if problem := self._certificates.problem:
             yield ops.BlockedStatus(problem)
+        if self._mesh_problem:
+            yield ops.BlockedStatus(f"the mesh can't be understood: {self._mesh_problem}")
         if self.resources_patch and not self.resources_patch.is_ready():
             yield self.resources_patch.get_status()
         yield from self._problems

@@ -127,11 +127,25 @@ class ClusterProvider(ops.Object):
 
     def _has_been_granted(self, relation: ops.Relation, secret_id: str) -> bool:
         """Whether the id has been published to the workers: it is only after a grant."""
-        try:
-            published = databags.load(relation, self._charm.app, ClusterProviderAppData)
-        except ValueError:
-            return False
+        published = self._published(relation)
         return published is not None and published.privkey_secret_id == secret_id
+
+    def published_labels(self) -> dict[str, str]:
+        """The labels that workers were last told of; none on a unit that is not the leader."""
+        if not self._charm.unit.is_leader():
+            return {}
+        for relation in self._relations:
+            published = self._published(relation)
+            if published and published.worker_labels:
+                return published.worker_labels
+        return {}
+
+    def _published(self, relation: ops.Relation) -> ClusterProviderAppData | None:
+        """What this application has told a worker application, if it has."""
+        try:
+            return databags.load(relation, self._charm.app, ClusterProviderAppData)
+        except ValueError:
+            return None
 
     def publish_data(
         self,

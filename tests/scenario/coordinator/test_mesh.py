@@ -1,5 +1,6 @@
 """The cluster in a service mesh."""
 
+import dataclasses
 import json
 import sys
 import types
@@ -278,12 +279,54 @@ def test_our_package_does_not_import_the_published_name(cluster: Cluster, monkey
     assert asked(cluster.run(beacon, testing.Relation("field-api"), workers(), store()), beacon)
 
 
-def test_labels_that_are_none_change_nothing(cluster: Cluster):
-    state = cluster.run(mesh(labels="not json"), workers(units=2), store())
-    assert labels(cluster) == PART_OF
-    assert isinstance(state.unit_status, testing.ActiveStatus)
+UNREADABLE = {"labels": {"labels": "not json"}, "type": {"mesh_type": '"linkerd"'}}
 
 
-def test_a_mesh_of_a_kind_unknown_here_is_none(cluster: Cluster):
-    cluster.run(mesh(mesh_type='"linkerd"'), workers(), store())
+@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE)
+class TestABeaconThatCanNotBeUnderstood:
+    def after(self, cluster: Cluster, said: dict[str, str], *more: testing.Relation) -> testing.State:
+        """Have a beacon that was understood say this, with two workers around and maybe more."""
+        state = cluster.run(mesh(), workers(units=2), store())
+        cluster.server.requests.clear()
+        (beacon,) = state.get_relations("service-mesh")
+        beacon = dataclasses.replace(beacon, remote_app_data={**beacon.remote_app_data, **said})
+        others = {one for one in state.relations if one.id != beacon.id}
+        return cluster.run(state=again(state, relations={*others, beacon, *more}))
+
+    def test_leaves_the_pods_and_policies_as_they_are(self, cluster: Cluster, said: dict[str, str]):
+        self.after(cluster, said)
+        assert labels(cluster) == {**PART_OF, **MESH_LABELS}
+        assert inside(cluster) == {"pods": {APP, "worker"}, "service": {"worker"}}
+        assert cluster.requests(["POST", "PUT", "PATCH", "DELETE"]) == []
+
+    def test_leaves_the_workers_in_the_mesh(self, cluster: Cluster, said: dict[str, str]):
+        state = self.after(cluster, said)
+        (relation,) = state.get_relations("field-cluster")
+        assert told(state, relation)["worker_labels"] == {**PART_OF, **MESH_LABELS}
+
+    def test_does_not_keep_a_new_worker_from_joining(self, cluster: Cluster, said: dict[str, str]):
+        new = workers("new")
+        state = self.after(cluster, said, new)
+        assert told(state, new)["worker_labels"] == {**PART_OF, **MESH_LABELS}
+        assert "field" in told(state, new)["worker_config"]
+
+    def test_is_named_with_the_reason(self, cluster: Cluster, said: dict[str, str]):
+        status = self.after(cluster, said).unit_status
+        assert isinstance(status, testing.BlockedStatus)
+        assert "mesh" in status.message
+        assert next(iter(said)) in status.message
+
+    def test_takes_all_with_it_once_it_goes(self, cluster: Cluster, said: dict[str, str]):
+        state = self.after(cluster, said)
+        gone = {one for one in state.relations if one.endpoint != "service-mesh"}
+        state = cluster.run(state=again(state, relations=gone))
+        assert labels(cluster) == PART_OF
+        assert policies(cluster) == []
+        assert state.unit_status == testing.ActiveStatus()
+
+
+def test_a_mesh_that_was_never_understood_is_joined_by_nobody(cluster: Cluster):
+    relation = workers(units=2)
+    state = cluster.run(mesh(labels="not json"), relation, store())
     assert policies(cluster) == []
+    assert told(state, relation)["worker_labels"] == PART_OF
