@@ -5,6 +5,11 @@ may do. The charm that runs the mesh gathers these policies and makes them true.
 
 A consumer::
 
+    import ops
+    from charmlibs.interfaces.service_mesh import (
+        AppPolicy, Endpoint, Method, ServiceMeshConsumer, UnitPolicy,
+    )
+
     class Catalogue(ops.CharmBase):
         def __init__(self, framework: ops.Framework):
             super().__init__(framework)
@@ -45,6 +50,13 @@ an application by other names than this model does: each application sends its o
 
 A provider::
 
+    import logging
+
+    import ops
+    from charmlibs.interfaces.service_mesh import ServiceMeshProvider
+
+    logger = logging.getLogger(__name__)
+
     class Mesh(ops.CharmBase):
         def __init__(self, framework: ops.Framework):
             super().__init__(framework)
@@ -53,7 +65,7 @@ A provider::
 
         def _on_changed(self, _: ops.EventBase):
             for policy in self.mesh.mesh_info():
-                ...
+                logger.info("%s may reach %s", policy.source_app_name, policy.target_app_name)
 """
 
 from ._build import build_mesh_policies
