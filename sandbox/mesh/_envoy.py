@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ._state import Json
@@ -16,7 +16,7 @@ _TYPES = {
     "lds": "type.googleapis.com/envoy.config.listener.v3.Listener",
     "cds": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
 }
-_READY_WITHIN = 20.0
+_READY_WITHIN = 15.0
 
 
 class EnvoyError(Exception):
@@ -35,7 +35,7 @@ class Envoy:
         self._name = name
         self._directory = directory
         self._resources: dict[str, Sequence[Json]] = {}
-        self._version = 0
+        self._versions = dict.fromkeys(_TYPES, 0)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -43,11 +43,18 @@ class Envoy:
         """The process, while there is one."""
         return self._process.pid if self._process else None
 
-    def configure(self, listeners: Sequence[Json], clusters: Sequence[Json]) -> bool:
-        """Let the proxy have these listeners and clusters, and no others; True if that is new."""
+    def configure(self, listeners: Sequence[Json], clusters: Sequence[Json]) -> None:
+        """Let the proxy have these listeners and clusters, and no others.
+
+        If it runs already, it has taken them when this returns.
+
+        Raises:
+            EnvoyError: if it does not take them; with the end of its log.
+        """
         # Clusters first: a listener must not name one that is not there yet.
         changed = [self._write("cds", clusters), self._write("lds", listeners)]
-        return any(changed)
+        if any(changed) and self._process:
+            self._wait_until(self._has_taken_all, "did not take what it was told")
 
     def start(self) -> None:
         """Start the process; `configure` comes first.
@@ -72,12 +79,8 @@ class Envoy:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + _READY_WITHIN
-        while self._ask("/ready") != "LIVE":
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise EnvoyError(f"the proxy {self._name} did not start:\n{self._end_of_log()}")
-            time.sleep(0.02)
+        self._wait_until(lambda: self._ask("/ready") == "LIVE", "did not start")
+        self._wait_until(self._has_taken_all, "did not take what it was told")
 
     def stop(self) -> None:
         """End the process, if there is one."""
@@ -86,24 +89,42 @@ class Envoy:
             self._process.wait()
             self._process = None
 
-    def statistics(self, prefix: str) -> Mapping[str, int]:
-        """The counters and gauges whose names start with `prefix`."""
-        text = self._ask(f"/stats?filter=^{prefix}")
+    def statistics(self, pattern: str) -> Mapping[str, int]:
+        """The counters and gauges whose names match a regular expression."""
+        text = self._ask(f"/stats?filter={pattern}")
         found = (line.rpartition(": ") for line in text.splitlines())
         return {name: int(value) for name, _, value in found if value.isdecimal()}
 
-    def refusals(self) -> str:
-        """Why Envoy did not take what it was told last; nothing if it did."""
-        rejected = self.statistics("(cluster|listener)_manager.*update_rejected")
-        return self._end_of_log() if any(rejected.values()) else ""
+    def counters(self, name: str) -> Mapping[str, int]:
+        """The counters that end in a name, those that are not zero."""
+        lines = self._ask(f"/stats?type=Counters&usedonly&filter={name}$").splitlines()
+        found = (line.rpartition(": ") for line in lines)
+        return {counter: int(value) for counter, _, value in found if int(value)}
+
+    def _has_taken_all(self) -> bool:
+        text = self._ask("/stats?type=TextReadouts&filter=version_text")
+        return all(
+            f'{manager}.{service}.version_text: "{self._versions[service]}"' in text
+            for manager, service in (("cluster_manager", "cds"), ("listener_manager", "lds"))
+        )
+
+    def _wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
+        deadline = time.monotonic() + _READY_WITHIN
+        while not condition():
+            has_ended = self._process is not None and self._process.poll() is not None
+            if has_ended or time.monotonic() > deadline:
+                end = self._end_of_log()
+                self.stop()
+                raise EnvoyError(f"the proxy {self._name} {otherwise}:\n{end}")
+            time.sleep(0.01)
 
     def _write(self, service: str, resources: Sequence[Json]) -> bool:
         if self._resources.get(service) == resources:
             return False
         self._resources[service] = resources
-        self._version += 1
+        self._versions[service] += 1
         typed = [{"@type": _TYPES[service], **resource} for resource in resources]
-        text = json.dumps({"version_info": str(self._version), "resources": typed})
+        text = json.dumps({"version_info": str(self._versions[service]), "resources": typed})
         file = self._directory / f"{service}.json"
         new = file.with_suffix(".new")
         new.write_text(text)

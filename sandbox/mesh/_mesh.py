@@ -8,7 +8,7 @@ from lightkube import Client
 from typing_extensions import Self
 
 from ._addresses import Addresses, listening
-from ._envoy import Envoy, EnvoyError
+from ._envoy import Envoy
 from ._identity import Authority, Identity
 from ._proxies import Destination, Places, node_proxy, waypoint_proxy
 from ._state import Account, Pod, Service, State, Waypoint, read
@@ -47,6 +47,7 @@ class Mesh:
             identity=self._authority.identity,
         )
         self._proxies: dict[Waypoint | None, Envoy] = {}
+        self._proxies_so_far = 0
         self._state = State((), (), (), ())
         self._lock = threading.Lock()
         self._end = threading.Event()
@@ -141,23 +142,37 @@ class Mesh:
         kind = "service" if isinstance(destination, Service) else "pod"
         return self._addresses.of((account, kind, destination.namespace, destination.name))
 
+    def answered(self, account: Account) -> Mapping[str, int]:
+        """How many bytes an account's processes have got back: `pod m/web-0:8080` or `service …` → bytes.
+
+        What is refused at a pod gets none; what a waypoint refuses, its few words.
+        """
+        start, end = f"cluster.{account.namespace}/{account.name} to ", ".upstream_cx_rx_bytes_total"
+        found: dict[str, int] = {}
+        for name, number in self._proxies[None].counters(end).items():
+            if name.startswith(start):
+                # In its statistics, Envoy writes another character for a colon.
+                destination, _, port = name.removeprefix(start).removesuffix(end).rpartition("_")
+                found[f"{destination}:{port}"] = number
+        return found
+
     def _tell(self, waypoint: Waypoint | None, state: State) -> None:
         """Let one proxy have its configuration; None is the node proxy."""
         proxy = self._proxies.get(waypoint)
         if proxy is None:
-            name = f"waypoint-{waypoint.namespace}-{waypoint.name}" if waypoint else "node"
-            directory = self._directory / name
-            directory.mkdir(exist_ok=True)
+            name = f"waypoint {waypoint.namespace}/{waypoint.name}" if waypoint else "node proxy"
+            self._proxies_so_far += 1
+            # Short, for the path of a socket in it has a limit.
+            directory = self._directory / str(self._proxies_so_far)
+            directory.mkdir()
             proxy = Envoy(name, directory)
         config = (
             waypoint_proxy(state, waypoint, self._places) if waypoint else node_proxy(state, self._places)
         )
-        changed = proxy.configure(config.listeners, config.clusters)
+        proxy.configure(config.listeners, config.clusters)
         if waypoint not in self._proxies:
             self._proxies[waypoint] = proxy
             proxy.start()
-        if changed and (why := proxy.refusals()):
-            raise EnvoyError(f"a proxy does not take what it was told:\n{why}")
 
     def _keep_up(self) -> None:
         while not self._end.wait(_LOOKS_EVERY):

@@ -160,7 +160,7 @@ def test_a_unit_policy_opens_exactly_its_ports(mesh: Mesh, policy: Callable[...,
     policy(allow(SHOP, to=[{"ports": [str(OTHER_PORT)]}], **PODS))
     mesh.sync()
     [pod] = [pod for pod in mesh.state.pods if pod.name == "web-0"]
-    at_pod = {account: mesh._captured(account, pod) for account in (SHOP, STRANGER, OUTSIDE)}
+    at_pod = {account: mesh.address(account, pod) for account in (SHOP, STRANGER, OUTSIDE)}
     wait_for(lambda: ask_address(at_pod[STRANGER], "web", "GET", "/", OTHER_PORT) == 0)
     assert ask_address(at_pod[SHOP], "web", "DELETE", "/any", OTHER_PORT) == 200
     assert ask_address(at_pod[SHOP], "web", "GET", "/", PORT) == 0
