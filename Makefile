@@ -14,11 +14,17 @@ $(TOX):
 		|| { echo "Python's venv module is needed (Debian and Ubuntu: apt install python3-venv)"; exit 1; }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'tox>=4.30' 'tox-uv>=1.20'
 
-demo: $(TOX) ## see the beacon turn relations into policies, on this machine
+demo: $(TOX) ## see the charms at work, and who reaches whom, on this machine
 	@$(TOX) run -q -e peers,demo
 
 test: $(TOX) ## unit, scenario and interop tests
 	@$(TOX) run -q -e peers,unit,interop
+
+test-dataplane: $(TOX) ## what real proxies let through
+	@$(TOX) run -q -e dataplane
+
+test-cluster: $(TOX) ## the same promises on a real kube-apiserver and istiod; needs Go
+	@$(TOX) run -q -e cluster
 
 lint: $(TOX) ## ruff, pyright and codespell
 	@$(TOX) run -q -e lint
@@ -29,4 +35,4 @@ format: $(TOX) ## put the code into the project's format
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-dataplane test-cluster lint format clean
