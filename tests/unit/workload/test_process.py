@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.unit.workload import processes
 from tests.unit.workload.processes import HOST, WORKLOAD, free_port
+from tests.unit.workload.remote_write import series
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,9 @@ def test_what_was_told_last_is_sent_before_the_end(start, backend):
     store.request("PUT", "/store/k", b"v")
     assert store.stop() == 0
     assert {sent.path for sent in backend.received} == {"/loki", "/write", "/v1/traces"}
+    last_write = [sent for sent in backend.received if sent.path == "/write"][-1]
+    (keys,) = [told for labels, told in series(last_write.body).items() if ("__name__", "kv_keys") in labels]
+    assert keys[-1][0] == 1
 
 
 def test_a_backend_that_is_down_does_not_hold_up_the_end(start):

@@ -113,6 +113,13 @@ def test_metrics_are_written_to_prometheus_again_and_again(start, backend):
     assert all(list(found) == sorted(found) for found in written), "labels are in order"
 
 
+def test_metrics_are_written_from_the_start_on(start, backend):
+    start("store", telemetry={"remote_write": [f"{backend.url}/write"], "sample_seconds": 60})
+    (write,) = backend.wait_for(lambda received: len(received) == 1)
+    (keys,) = [told for labels, told in series(write.body).items() if ("__name__", "kv_keys") in labels]
+    assert [value for value, _ in keys] == [0]
+
+
 def test_a_span_goes_on_with_the_callers_trace_through_api_and_store(start, backend):
     telemetry = {**FAST, "otlp_http": f"{backend.url}/proxy/workload-tracing/otlp_http/"}
     store = start("store", telemetry=telemetry)
