@@ -1,0 +1,212 @@
+"""What became of the workers' telemetry: sent through the coordinator, and sent straight to where it goes."""
+
+import http.client
+import json
+import os
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from .enforcement import Enforcement
+from .juju import Application, Model, Side
+from .mesh import Account
+from .samples import CLUSTERS
+from .world import World
+
+BACKEND = "observatory"
+"""The charm that remembers what it was sent."""
+
+KINDS = ("scraped metric", "pushed metric", "log line", "span")
+
+_READ_PORT = 3100
+_TIMEOUT = 5.0
+_PATIENCE = 20.0
+_LOOKS_EVERY = 0.2
+_NO_METRICS = b"\0"  # in snappy's block format
+
+# Two workers answer it: one for its user, and one for that one, whose call is a span too.
+_OF_ONE_REQUEST = {"log line": 2, "span": 3}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What came of one kind from one unit."""
+
+    kind: str
+    """One of `KINDS`."""
+    unit: str
+    count: int
+    latest: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A request past the coordinator."""
+
+    url: str
+    refusal: str
+    """Empty if it was let through."""
+
+
+def relate(model: Model, coordinator: str) -> None:
+    """Let a coordinator send all its telemetry to the backend of its model."""
+    for endpoint, offered in (
+        ("logging", "logging"),
+        ("send-remote-write", "receive-remote-write"),
+        ("self-workload-tracing", "tracing"),
+        ("metrics-endpoint", "metrics-endpoint"),
+    ):
+        model.integrate(f"{coordinator}:{endpoint}", f"{BACKEND}:{offered}")
+
+
+def arrived(world: World) -> list[Arrival]:
+    """What all backends of the world say that they have got, from whatever unit.
+
+    It is read as from inside of their pods, where no mesh has a say.
+
+    Raises:
+        ValueError: if nothing runs in that world.
+    """
+    mesh = _enforcement(world).mesh
+    return [
+        Arrival(each["kind"], each["unit"], each["count"], tuple(each["latest"]))
+        for backend in _backends(world)
+        for unit in backend.units
+        for each in json.loads(
+            _request(mesh.inside(backend.model.name, unit.pod), _READ_PORT, "GET", "/recorded", b"", {})
+        )
+    ]
+
+
+def put_key(world: World, client: Application) -> str:
+    """Put a key through the coordinator that an application is related to, and follow the request.
+
+    Returns:
+        The id of its trace, which is in the workers' spans and log lines.
+
+    Raises:
+        OSError: if the request is refused.
+    """
+    trace = os.urandom(16).hex()
+    (url,) = (url for side in client.sides if (url := side.other.data.data.get("url")))
+    headers = {"traceparent": f"00-{trace}-{os.urandom(8).hex()}-01"}
+    _ask(world, client, "PUT", f"{url}/kv/telemetry", b"on its way", headers)
+    return trace
+
+
+def wait_for(world: World, coordinator: Application, trace: str) -> list[str]:
+    """Wait until metrics have come from all workers, and all log lines and spans of a request.
+
+    Args:
+        world: a world in which there are backends.
+        coordinator: the coordinator of the workers.
+        trace: the id of the request's trace.
+
+    Returns:
+        What has not come in time, in words.
+    """
+    cluster = CLUSTERS[coordinator.charm.name]
+    workers = {
+        unit.name
+        for side in coordinator.sides
+        if side.endpoint.name == cluster
+        for unit in side.other.application.units
+    }
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        missing = list(_missing(arrived(world), workers, trace))
+        if not missing or time.monotonic() > deadline:
+            return missing
+        time.sleep(_LOOKS_EVERY)
+
+
+def straight(world: World, worker: Application, backend: Application) -> list[Attempt]:
+    """Send telemetry as a worker to each URL that a backend offers to whoever is related to it.
+
+    If any is taken, it is from a unit called `{worker} itself`.
+
+    Raises:
+        ValueError: if nothing is enforced in that world.
+    """
+    return [
+        Attempt(url, _refusal(world, worker, url, body))
+        for side in backend.sides
+        for url, body in _offered(side, f"{worker.name} itself")
+    ]
+
+
+def _missing(arrivals: Collection[Arrival], workers: Collection[str], trace: str) -> Iterator[str]:
+    for kind in ("scraped metric", "pushed metric"):
+        came_from = {each.unit for each in arrivals if each.kind == kind}
+        yield from (f"no {kind} has come from {unit}" for unit in sorted(set(workers) - came_from))
+    for kind, wanted in _OF_ONE_REQUEST.items():
+        came = sum(trace in text for each in arrivals if each.kind == kind for text in each.latest)
+        if came < wanted:
+            yield f"of a request, {came} instead of {wanted} have come of kind {kind!r}"
+
+
+def _offered(side: Side, unit: str) -> Iterator[tuple[str, bytes]]:
+    """Where a backend says that it takes telemetry, and some that it would take, from a unit of that name."""
+    units = [bag.data for bag in side.unit_data.values()]
+    if side.endpoint.interface == "loki_push_api":
+        streams = [{"stream": {"juju_unit": unit}, "values": [["1", "past the coordinator"]]}]
+        for data in units:
+            yield json.loads(data["endpoint"])["url"], json.dumps({"streams": streams}).encode()
+    if side.endpoint.interface == "prometheus_remote_write":
+        for data in units:
+            yield json.loads(data["remote_write"])["url"], _NO_METRICS
+    if side.endpoint.interface == "tracing":
+        attribute = {"key": "juju_unit", "value": {"stringValue": unit}}
+        spans = [{"spans": [{"name": "past the coordinator", "traceId": "0" * 32}]}]
+        traces = {"resourceSpans": [{"resource": {"attributes": [attribute]}, "scopeSpans": spans}]}
+        for receiver in json.loads(side.data.data["receivers"]):
+            yield f"{receiver['url']}/v1/traces", json.dumps(traces).encode()
+
+
+def _refusal(world: World, source: Application, url: str, body: bytes) -> str:
+    try:
+        _ask(world, source, "POST", url, body, {"Content-Type": "application/json"})
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _ask(
+    world: World, source: Application, method: str, url: str, body: bytes, headers: dict[str, str]
+) -> bytes:
+    """Make a request as the processes of an application would."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    names = _enforcement(world).mesh.names(Account(source.model.name, source.name))
+    return _request(
+        names[host][0], parts.port or 80, method, parts.path, body, {"Host": parts.netloc, **headers}
+    )
+
+
+def _request(address: str, port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    connection = http.client.HTTPConnection(address, port, timeout=_TIMEOUT)
+    try:
+        connection.request(method, path, body or None, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status >= 400:
+            raise ConnectionError(f"{answer.status} {content.decode(errors='replace').strip()}")
+        return content
+    finally:
+        connection.close()
+
+
+def _backends(world: World) -> Collection[Application]:
+    return [
+        application
+        for model in world.models
+        for application in model.applications.values()
+        if application.charm.name == BACKEND
+    ]
+
+
+def _enforcement(world: World) -> Enforcement:
+    if world.enforcement is None:
+        raise ValueError("nothing runs in this world")
+    return world.enforcement
