@@ -26,13 +26,13 @@ class Item(Protocol):
     def name(self) -> str: ...  # noqa: D102  # see CatalogueItem
 
     @property
-    def url(self) -> str: ...  # noqa: D102
+    def url(self) -> str: ...  # noqa: D102  # see CatalogueItem
 
     @property
-    def icon(self) -> str: ...  # noqa: D102
+    def icon(self) -> str: ...  # noqa: D102  # see CatalogueItem
 
     @property
-    def description(self) -> str: ...  # noqa: D102
+    def description(self) -> str: ...  # noqa: D102  # see CatalogueItem
 
 
 class CatalogueItem(pydantic.BaseModel, frozen=True):
