@@ -186,3 +186,20 @@ def test_requests_to_kubernetes_do_not_flood_the_log(ctx: testing.Context[Web], 
     ctx.run(ctx.on.relation_changed(relation), state(relation))
     assert pod_labels(client) == {**JUJU, **MESH}
     assert not any("HTTP" in line.message or "request" in line.message for line in ctx.juju_log)
+
+
+def test_a_charm_that_finds_no_kubernetes_waits_for_it(
+    ctx: testing.Context[Web], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nothing"))
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    assert isinstance(out.unit_status, ops.WaitingStatus)
+
+
+def test_what_kubernetes_refuses_is_for_an_operator(ctx: testing.Context[Web], client: Client):
+    client.delete(StatefulSet, "web")
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert "not found" in out.unit_status.message
