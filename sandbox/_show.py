@@ -13,6 +13,7 @@ from .flows import Flow
 from .juju import Application, Model
 from .matrix import Cell
 from .samples import CLUSTERS, PEER_PYTHON, published_libraries
+from .telemetry import KINDS, Arrival, Attempt
 from .world import World
 
 _COLOURS = {
@@ -180,6 +181,24 @@ def cluster(coordinator: Application) -> RenderableType:
     for key, value in sorted(sides[0].data.data.items() if sides else ()):
         told.add_row(key, value)
     return Group(workers, told)
+
+
+def telemetry(arrivals: Iterable[Arrival], worker: str, attempts: Iterable[Attempt]) -> RenderableType:
+    """What has come from the workers, and what became of what one of them sent past the coordinator."""
+    came = Table(box=box.SIMPLE_HEAD, title="what arrived", title_justify="left", pad_edge=False)
+    for heading, width in (("kind", 14), ("from", 8), ("number", 6)):
+        came.add_column(heading, no_wrap=True, min_width=width)
+    came.add_column("the last of it", no_wrap=True, overflow="ellipsis")
+    for arrival in sorted(arrivals, key=lambda arrival: (KINDS.index(arrival.kind), arrival.unit)):
+        came.add_row(arrival.kind, arrival.unit, str(arrival.count), arrival.latest[-1])
+    refused = Table(
+        box=box.SIMPLE_HEAD, title=f"straight from {worker}", title_justify="left", pad_edge=False
+    )
+    for heading in ("to", "what becomes of it"):
+        refused.add_column(heading, overflow="fold")
+    for attempt in attempts:
+        refused.add_row(attempt.url, attempt.refusal or Text("✗ taken", style="bold red"))
+    return Group(came, refused)
 
 
 def results_table(results: Mapping[str, Any]) -> RenderableType:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.console import RenderableType
 
-from . import _show, samples
+from . import _show, samples, telemetry
 from .juju import Bag
 from .samples import BEACON, COORDINATOR, WORKER
 from .world import World
@@ -24,6 +24,8 @@ class Step:
     do: Callable[[World], None]
     show: Callable[[World], RenderableType] | None = None
     """What to look at afterwards, besides what every step changes."""
+    check: Callable[[World], list[str]] | None = None
+    """What else has to be so afterwards; returns what is not, in words."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def tell(world: World, until: str | None = None) -> Iterator[Told]:
     """Do the steps of the story, each when it is asked for, up to the one of that name or to the end."""
     for step in STORY:
         step.do(world)
-        yield Told(step, world.settle())
+        problems = world.settle()
+        yield Told(step, [*problems, *(step.check(world) if step.check else [])])
         if step.name == until:
             return
 
@@ -111,6 +114,37 @@ def _workers(world: World) -> None:
     model.add_unit("store")
     samples.deploy(model, WORKER, "spare", config={"role-all": True})
     model.integrate("spare:demo-cluster", COORDINATOR)
+
+
+def _telemetry(world: World) -> None:
+    model = world.model(SHOP)
+    samples.deploy(model, telemetry.BACKEND)
+    model.integrate(f"{telemetry.BACKEND}:service-mesh", BEACON)
+    # What workers send while it comes up they would send again, ever more seldom.
+    world.settle()
+    telemetry.relate(model, COORDINATOR)
+
+
+def _check_telemetry(world: World) -> list[str]:
+    if world.enforcement is None:
+        return []
+    model = world.model(SHOP)
+    trace = telemetry.put_key(world, model.application("shop"))
+    return [
+        *telemetry.wait_for(world, model.application(COORDINATOR), trace),
+        *(f"taken past the coordinator: {each.url}" for each in _go_straight(world) if not each.refusal),
+    ]
+
+
+def _go_straight(world: World) -> list[telemetry.Attempt]:
+    model = world.model(SHOP)
+    return telemetry.straight(world, model.application("store"), model.application(telemetry.BACKEND))
+
+
+def _show_telemetry(world: World) -> RenderableType:
+    if world.enforcement is None:
+        return _show_cluster(world)
+    return _show.telemetry(telemetry.arrived(world), "store", _go_straight(world))
 
 
 def _fewer_workers(world: World) -> None:
@@ -211,6 +245,15 @@ STORY: tuple[Step, ...] = (
         "nothing else changes.",
         _workers,
         _show_cluster,
+    ),
+    Step(
+        "telemetry",
+        "Relate the cluster to a place for its telemetry",
+        "Only the coordinator is related to the observatory, and nobody else is let in. The workers' "
+        "metrics, log lines and spans get there through its nginx; a worker that goes straight is refused.",
+        _telemetry,
+        _show_telemetry,
+        _check_telemetry,
     ),
     Step(
         "fewer-workers",

@@ -55,6 +55,7 @@ def observed() -> Iterator[Observed]:
             for app in (COORDINATOR, "shop", telemetry.BACKEND):
                 model.integrate(f"{app}:service-mesh", BEACON)
             model.integrate("shop:kv", f"{COORDINATOR}:kv-api")
+            world.settle()
             telemetry.relate(model, COORDINATOR)
             problems = world.settle()
             trace = telemetry.put_key(world, model.application("shop"))
