@@ -9,6 +9,7 @@ from mesh_resources import AuthorizationPolicy
 from sandbox import demo
 from sandbox.matrix import Cell, Request, measure
 from sandbox.mesh import Account
+from sandbox.samples import PEER_PYTHON
 from sandbox.world import World, open_world
 
 CATALOGUE = "Service shop/catalogue"
@@ -20,6 +21,7 @@ def world() -> Iterator[World]:
     """The story up to where the cluster has joined the mesh."""
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("KUBECONFIG", raising=False)
+        environment.delenv(PEER_PYTHON, raising=False)
         with open_world(enforcing=True) as world:
             for told in demo.tell(world, until="cluster-joins"):
                 assert told.problems == [], told.step.name
