@@ -32,6 +32,15 @@ lint: $(TOX) ## ruff, pyright and codespell
 format: $(TOX) ## put the code into the project's format
 	@$(TOX) run -q -e format
 
+pack: $(TOX) ## pack the charms into dist/, with charmcraft
+	@$(TOX) run -q -e $(if $(shell command -v charmcraft),pack,charmcraft,pack)
+
+pack-check: $(TOX) ## show that the charms in dist/ are whole
+	@$(TOX) run -q -e pack -- check
+
+lock: $(TOX) ## take newer releases of what the charms are packed with
+	@$(TOX) run -q -e lock
+
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 

@@ -49,6 +49,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
             workers_config=kv_cluster.workers_config,
             worker_ports=lambda _: [kv_cluster.WORKER_PORT],
             nginx_options={"nginx_port": kv_nginx.API_PORT, "nginx_tls_port": kv_nginx.API_PORT},
+            resources_limit_options={"cpu_limit": "cpu-limit", "memory_limit": "memory-limit"},
             resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
             container_name="nginx",
             remote_write_endpoints=self._remote_write_endpoints,

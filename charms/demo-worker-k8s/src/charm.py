@@ -29,6 +29,7 @@ class DemoWorkerCharm(ops.CharmBase):
             pebble_layer=lambda worker: kv_program.layer(self, worker.roles),
             endpoints={"cluster": "demo-cluster"},
             readiness_check_endpoint=kv_program.readiness_url,
+            resources_limit_options={"cpu_limit": "cpu-limit", "memory_limit": "memory-limit"},
             resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
             container_name=kv_program.CONTAINER,
         )

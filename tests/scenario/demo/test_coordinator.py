@@ -220,9 +220,9 @@ def test_the_catalogue_lists_the_service():
 
 
 def test_a_limit_that_does_not_parse_is_named():
-    status = run_coordinator(workers(), config={"memory_limit": "much"}).unit_status
+    status = run_coordinator(workers(), config={"memory-limit": "much"}).unit_status
     assert isinstance(status, testing.BlockedStatus)
-    assert "memory_limit" in status.message
+    assert "memory-limit" in status.message
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

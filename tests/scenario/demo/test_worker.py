@@ -162,7 +162,7 @@ def test_units_that_do_not_lead_run_too_and_leave_the_roles_to_the_leader():
     assert app_data(state, cluster) == {}
 
 
-@pytest.mark.parametrize("option", ["cpu_limit", "memory_limit"])
+@pytest.mark.parametrize("option", ["cpu-limit", "memory-limit"])
 def test_a_limit_that_does_not_parse_is_named(option):
     status = run(published(), config={"role-all": True, option: "much"}).unit_status
     assert isinstance(status, testing.BlockedStatus)

@@ -1,0 +1,82 @@
+"""What is wrong with the files in a packed charm."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ._bases import BASES
+from ._charm_file import CharmFile, files_in, load_yaml
+
+# Read by charmcraft, and of no use after that.
+_INSTRUCTIONS = frozenset({"charmcraft.yaml", "pyproject.toml", "uv.lock"})
+_PROGRAMS = ("dispatch", "src/charm.py")
+_METADATA = (
+    *("name", "display-name", "summary", "description", "assumes", "charm-user"),
+    *("containers", "resources", "peers", "provides", "requires"),
+)
+_RENAMED = {"display-name": "title"}
+"""By the name in metadata.yaml, the name in charmcraft.yaml."""
+_EXTRA_FOLDERS = frozenset({"test", "tests", ".git", ".hypothesis", ".pytest_cache", ".ruff_cache", ".tox"})
+
+
+def problems(charm: CharmFile, staged: Path) -> list[str]:
+    """What is wrong with the files of a packed charm; nothing if it is what was to be packed.
+
+    Args:
+        charm: the packed charm.
+        staged: the folder that is to be packed, put together anew.
+    """
+    return [*_of_files(charm, staged), *_of_metadata(charm, staged)]
+
+
+def notes(charm: CharmFile, staged: Path) -> list[str]:
+    """Why the charm is good for a check of it, but not for publishing; nothing if it is good for both."""
+    base = BASES[load_yaml((staged / "charmcraft.yaml").read_text())["base"]]
+    if charm.python in (base.python, None):
+        return []
+    return [f"packed for Python {charm.python}, but {base.name} has {base.python}: not to be published"]
+
+
+def _of_files(charm: CharmFile, staged: Path) -> Iterator[str]:
+    source = load_yaml((staged / "charmcraft.yaml").read_text())
+    copied = set(files_in(staged)) - _INSTRUCTIONS
+    made = {"manifest.yaml", "metadata.yaml"} | {
+        f"{key}.yaml" for key in ("actions", "config") if key in source
+    }
+    for name in sorted(copied | made):
+        if name not in charm.names:
+            yield f"{name} is missing"
+        elif name in copied and charm.read(name) != (staged / name).read_bytes():
+            yield f"{name} is not as it is in the repository: pack again"
+    yield from (f"{extra} should not be in it" for extra in sorted(_extra(charm.names - copied - made)))
+    if charm.python is None:
+        yield "venv/ has no Python packages"
+    yield from (
+        f"{name} can't be run" for name in _PROGRAMS if name in charm.names and not charm.is_executable(name)
+    )
+
+
+def _extra(names: Iterable[str]) -> set[str]:
+    """What nobody asked for: folders as a whole, and other files outside of the Python environment."""
+    extra: set[str] = set()
+    for name in names:
+        parts = name.split("/")
+        folder = next((index for index, part in enumerate(parts[:-1]) if part in _EXTRA_FOLDERS), None)
+        if folder is not None:
+            extra.add("/".join(parts[: folder + 1]) + "/")
+        elif parts[0] != "venv":
+            extra.add(name)
+    return extra
+
+
+def _of_metadata(charm: CharmFile, staged: Path) -> Iterator[str]:
+    source = load_yaml((staged / "charmcraft.yaml").read_text())
+    metadata = charm.yaml("metadata.yaml")
+    for key in _METADATA:
+        if metadata.get(key) != source.get(_RENAMED.get(key, key)):
+            yield f"metadata.yaml: {key} is not what charmcraft.yaml says"
+    for key in ("actions", "config"):
+        if charm.yaml(f"{key}.yaml") != source.get(key, {}):
+            yield f"{key}.yaml is not what charmcraft.yaml says"
+    bases = [f"{base['name']}@{base['channel']}" for base in charm.yaml("manifest.yaml").get("bases", [])]
+    if bases != [source["base"]]:
+        yield f"manifest.yaml: the bases are {', '.join(bases) or 'missing'}, not {source['base']}"

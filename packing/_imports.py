@@ -1,0 +1,96 @@
+"""What a program imports, found by reading it."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Imports:
+    """What a program needs to be there."""
+
+    modules: Mapping[str, Path]
+    """Its own modules, by their dotted names, itself (`__main__`) among them."""
+    foreign: frozenset[str]
+    """The dotted names of modules that are to come from somewhere else."""
+
+
+def follow(program: Path, roots: Sequence[Path]) -> Imports:
+    """Follow the imports of a program, those inside of functions among them.
+
+    What is imported for the type checker only does not count, nor does what the program has an
+    alternative to (`except ImportError`).
+
+    Args:
+        program: a Python file.
+        roots: the folders in which its own modules are, first one first.
+    """
+    modules = {"__main__": program}
+    foreign: set[str] = set()
+    pending = ["__main__"]
+    while pending:
+        importer = pending.pop()
+        for name, members in _asked_for(modules[importer], importer):
+            # What is imported from a package is a module of it, or else something in it.
+            found = {**_locate(name, roots)}
+            for member in members:
+                found.update(_locate(f"{name}.{member}", roots))
+            if not found:
+                foreign.add(name)
+            pending += found.keys() - modules.keys()
+            modules.update(found)
+    return Imports(modules, frozenset(foreign))
+
+
+def _locate(name: str, roots: Sequence[Path]) -> dict[str, Path]:
+    """The files of a module and of the packages that it is in; none if it is in none of the roots."""
+    parts = name.split(".")
+    for root in roots:
+        place = root.joinpath(*parts)
+        for file in (place / "__init__.py", place.with_name(f"{parts[-1]}.py")):
+            if file.is_file():
+                return {name: file, **_packages(parts[:-1], root)}
+    return {}
+
+
+def _packages(parts: Sequence[str], root: Path) -> dict[str, Path]:
+    depths = range(1, len(parts) + 1)
+    files = {".".join(parts[:depth]): root.joinpath(*parts[:depth], "__init__.py") for depth in depths}
+    return {name: file for name, file in files.items() if file.is_file()}
+
+
+def _asked_for(file: Path, module: str) -> Iterator[tuple[str, list[str]]]:
+    """Each module that is imported, with the names that are imported from it."""
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    for node in _imports_in([ast.parse(file.read_text(), file)]):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        else:
+            yield _base(node, package), [alias.name for alias in node.names]
+
+
+def _base(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    above = package.split(".")
+    return ".".join([*above[: len(above) - node.level + 1], *([node.module] if node.module else [])])
+
+
+def _imports_in(nodes: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and _is_for_types(node.test):
+            yield from _imports_in(node.orelse)
+        elif not (isinstance(node, ast.Try) and _has_alternative(node)):
+            yield from _imports_in(ast.iter_child_nodes(node))
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return ast.unparse(test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def _has_alternative(attempt: ast.Try) -> bool:
+    caught = [ast.unparse(handler.type) for handler in attempt.handlers if handler.type]
+    return any(error in names for names in caught for error in ("ImportError", "ModuleNotFoundError"))

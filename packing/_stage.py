@@ -1,0 +1,72 @@
+"""Puts together the folder that charmcraft packs, for it sees nothing outside of that."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ._errors import CannotPackError
+from ._imports import follow
+
+# Each has a reader: charmcraft, uv, Charmhub.
+_FILES = ("charmcraft.yaml", "pyproject.toml", "uv.lock", "README.md", "icon.svg")
+_without_caches = shutil.ignore_patterns("__pycache__", "*.pyc")
+
+
+def stage(charm: Path, into: Path, *, libraries: Sequence[Path], also: Iterable[Path] = ()) -> None:
+    """Copy a charm with what it imports of the project's libraries, so that it needs nothing else.
+
+    Args:
+        charm: the charm's own folder.
+        into: the folder to fill; what was in it goes.
+        libraries: folders of packages; those that the charm imports are put into its `lib/`.
+        also: files that charms have in common, put beside charmcraft.yaml.
+
+    Raises:
+        CannotPackError: if the charm lacks a file.
+    """
+    shared = list(also)
+    for file in [*(charm / name for name in _FILES), charm / "src/charm.py", *shared]:
+        if not file.is_file():
+            raise CannotPackError(f"{file} is missing")
+    _empty(into)
+    for file in [*(charm / name for name in _FILES), *shared]:
+        shutil.copy2(file, into)
+    shutil.copytree(charm / "src", into / "src", ignore=_without_caches)
+    for package, library in sorted(_imported(charm / "src", libraries).items()):
+        _copy(package, into / "lib" / package.relative_to(library))
+
+
+def _empty(folder: Path) -> None:
+    # The folder itself stays, for charmcraft knows by it which of its containers to go on with.
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in folder.iterdir():
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
+
+
+def _imported(source: Path, libraries: Sequence[Path]) -> dict[Path, Path]:
+    """The packages and lone modules that a charm imports, each with the library that it is in."""
+    modules = follow(source / "charm.py", [source, *libraries]).modules.values()
+    return {
+        _whole(module, library): library
+        for module in modules
+        for library in libraries
+        if module.is_relative_to(library)
+    }
+
+
+def _whole(module: Path, library: Path) -> Path:
+    """The outermost package that a module is part of; the module itself if it is part of none."""
+    inside_out = [folder for folder in module.parents if folder.is_relative_to(library)]
+    packages = [folder for folder in inside_out if (folder / "__init__.py").is_file()]
+    return packages[-1] if packages else module
+
+
+def _copy(package: Path, to: Path) -> None:
+    if package.is_dir():
+        shutil.copytree(package, to, ignore=_without_caches)
+    else:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(package, to)

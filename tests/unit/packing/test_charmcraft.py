@@ -1,0 +1,90 @@
+"""How charmcraft is called, with a program in its place; `make pack` calls the real one."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from packing import BASES, CannotPackError, pack
+
+BASE = BASES["ubuntu@24.04"]
+PACKS = "if [ \"$1\" = pack ]; then echo zip > shop_amd64.charm; else echo '{results}'; fi"
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Path:
+    staged = tmp_path / "build/shop"
+    staged.mkdir(parents=True)
+    return staged
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all of PATH but the shell."""
+    path = tmp_path / "bin"
+    path.mkdir()
+    (path / "sh").symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", str(path))
+    monkeypatch.delenv("CHARMCRAFT", raising=False)
+    return path
+
+
+def charmcraft(path: Path, script: str, *results: dict[str, str]) -> Path:
+    program = path / "charmcraft"
+    program.write_text("#!/bin/sh\n" + script.replace("{results}", json.dumps(results)))
+    program.chmod(0o755)
+    return program
+
+
+def test_what_charmcraft_packs_is_put_where_it_is_wanted(staged, path, tmp_path):
+    charmcraft(path, PACKS)
+    assert pack(staged, tmp_path / "dist", BASE) == [tmp_path / "dist/shop_amd64.charm"]
+    assert (tmp_path / "dist/shop_amd64.charm").read_text() == "zip\n"
+    assert not list(staged.iterdir())
+
+
+def test_a_charm_that_charmcraft_can_not_pack_is_named(staged, path, tmp_path):
+    charmcraft(path, "exit 1")
+    with pytest.raises(CannotPackError, match="can't pack shop"):
+        pack(staged, tmp_path / "dist", BASE)
+
+
+def test_fault_that_charmcraft_finds_is_told(staged, path, tmp_path):
+    fault = {"check_type": "lint", "name": "naming", "result": "warning", "text": "Snakes in names."}
+    well = {"check_type": "lint", "name": "config", "result": "ok", "text": ""}
+    attribute = {"check_type": "attribute", "name": "framework", "result": "unknown", "text": ""}
+    charmcraft(path, PACKS, well, attribute, fault)
+    with pytest.raises(CannotPackError, match=r"naming: Snakes in names\."):
+        pack(staged, tmp_path / "dist", BASE)
+
+
+def test_without_charmcraft_it_is_said_where_it_comes_from(staged, path, tmp_path):
+    with pytest.raises(CannotPackError, match="snap install charmcraft"):
+        pack(staged, tmp_path / "dist", BASE)
+
+
+def test_without_the_snap_a_system_that_charmcraft_knows_is_needed(staged, path, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("CHARMCRAFT", str(charmcraft(tmp_path / "elsewhere", PACKS)))
+    with pytest.raises(CannotPackError, match="Debian or Ubuntu"):
+        pack(staged, tmp_path / "dist", BASE)
+
+
+def test_without_the_snap_root_is_needed(staged, path, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("CHARMCRAFT", str(charmcraft(tmp_path / "elsewhere", PACKS)))
+    for program in ("apt-get", "unshare"):
+        (path / program).symlink_to("/bin/true")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(CannotPackError, match="needs root"):
+        pack(staged, tmp_path / "dist", BASE)
+
+
+def test_the_base_says_what_it_is_as_an_operating_system_does():
+    assert BASE.os_release.splitlines() == [
+        "NAME=Ubuntu",
+        "ID=ubuntu",
+        'VERSION_ID="24.04"',
+        "VERSION_CODENAME=noble",
+    ]
