@@ -34,6 +34,7 @@ import functools
 import logging
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
@@ -80,6 +81,10 @@ _DASHBOARDS = "src/grafana_dashboards"
 
 # In these the unit is on its way out, or has no say: there is nothing to make right.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
+
+# No step in Kubernetes begins later in a hook. With what the longest of them takes, the hook ends within 30
+# seconds: seven requests in a row for the labels, or the policies' 20 seconds.
+_SECONDS = 8.0
 
 # Only Juju gives a unit these.
 _NOT_FOR_CHARMS = ("error", "unknown")
@@ -425,6 +430,7 @@ class Coordinator(ops.Object):
         self.framework.observe(self._charm.on.collect_unit_status, self._on_collect_unit_status)
 
     def _on_hook(self, event: ops.HookEvent) -> None:
+        stop_at = time.monotonic() + _SECONDS
         self._certificates.sync()
         self._trace_charm()
         if self.resources_patch:
@@ -436,8 +442,13 @@ class Coordinator(ops.Object):
             self._tell_workers()
         if self._mesh:
             self._mesh.update_service_mesh()
-        if self._charm.unit.is_leader() and not self._mesh_problem:
-            self._write_to_kubernetes(is_upgrade=isinstance(event, ops.UpgradeCharmEvent))
+        is_upgrade = isinstance(event, ops.UpgradeCharmEvent)
+        for write in self._writes_to_kubernetes(is_upgrade=is_upgrade):
+            if time.monotonic() > stop_at:
+                slow = "Kubernetes is slow: the rest is done at the next event"
+                self._problems.append(ops.WaitingStatus(slow))
+                break
+            self._problems += write()
 
     def _trace_charm(self) -> None:
         if not self._endpoints.charm_tracing or ops.tracing is None:
@@ -512,19 +523,21 @@ class Coordinator(ops.Object):
             worker_labels=self._pod_labels,
         )
 
-    def _write_to_kubernetes(self, *, is_upgrade: bool) -> None:
+    def _writes_to_kubernetes(self, *, is_upgrade: bool) -> Iterator[Callable[[], list[ops.StatusBase]]]:
+        """What the leader does about policies and labels, each giving back what stands in the way."""
+        if self._mesh_problem or not self._charm.unit.is_leader():
+            return
         if self._mesh:
             workers = {
                 relation.app.name
                 for relation in self._charm.model.relations[self._endpoints.cluster]
                 if relation.app
             }
-            self._problems += service_mesh.reconcile_cluster_policies(
-                self._charm, self._mesh.mesh_type(), workers
-            )
-        self._problems += reconcile_pod_labels(self._charm, self._pod_labels)
+            mesh_type = self._mesh.mesh_type()
+            yield lambda: service_mesh.reconcile_cluster_policies(self._charm, mesh_type, workers)
+        yield lambda: reconcile_pod_labels(self._charm, self._pod_labels)
         if self._mesh and is_upgrade:
-            self._problems += service_mesh.take_over_labels(self._charm, self._pod_labels)
+            yield lambda: service_mesh.take_over_labels(self._charm, self._pod_labels)
 
     def _on_remove(self, _: ops.RemoveEvent) -> None:
         if self._mesh and self._charm.app.planned_units() == 0:

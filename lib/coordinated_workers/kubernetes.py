@@ -1,34 +1,39 @@
 """A charm's requests to Kubernetes for its own application, and what is said when they fail."""
 
+import functools
 from typing import TYPE_CHECKING
 
 import ops
 
+from charmlibs.interfaces.service_mesh import kubernetes_client
+
 if TYPE_CHECKING:
     from lightkube import Client
 
+    from mesh_resources import Failure
 
+
+@functools.lru_cache(maxsize=1)
 def client(charm: ops.CharmBase) -> "Client":
-    """A client for the namespace of the charm's model.
+    """A client for the namespace of the charm's model, the same for all of a hook.
 
     Raises:
         lightkube.ConfigError: if there is no Kubernetes to be found.
     """
-    from lightkube import Client
+    app, model = charm.app.name, charm.model.name
+    # By this name, policies that an older revision has written are known as this application's.
+    return kubernetes_client(namespace=model, field_manager=f"{app}-{model}")
 
-    return Client(namespace=charm.model.name, field_manager=charm.app.name)
 
-
-def status(error: Exception, charm: ops.CharmBase, task: str) -> ops.StatusBase:
-    """What an exception out of `kubernetes_errors()` means for the unit.
+def status(problem: "Exception | Failure", charm: ops.CharmBase, task: str) -> ops.StatusBase:
+    """What a failure, or an exception out of `kubernetes_errors()`, means for the unit.
 
     Args:
-        error: the exception.
+        problem: the failure or exception.
         charm: the charm that made the request.
         task: what was not done, as in "can't {task}".
     """
-    from mesh_resources import kubernetes_problem
+    from mesh_resources import kubernetes_problem, passes_by_itself
 
-    message = f"can't {task}: {kubernetes_problem(error, app=charm.app.name)}"
-    answered = getattr(error, "response", None) is not None
-    return ops.BlockedStatus(message) if answered else ops.WaitingStatus(message)
+    message = f"can't {task}: {kubernetes_problem(problem, app=charm.app.name)}"
+    return ops.WaitingStatus(message) if passes_by_itself(problem) else ops.BlockedStatus(message)

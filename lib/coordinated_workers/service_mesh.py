@@ -17,7 +17,7 @@ from charmlibs.interfaces.service_mesh import (
     kubernetes_errors,
     reconcile_charm_labels,
 )
-from mesh_resources import Failure, Owner, PolicyResourceManager, kubernetes_problem, label_value
+from mesh_resources import Failure, Owner, PolicyResourceManager, label_value
 
 from . import kubernetes
 from .endpoints import MeshEndpoints
@@ -153,13 +153,9 @@ def take_over_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[op
 
 
 def _manager(charm: ops.CharmBase) -> PolicyResourceManager:
-    from lightkube import Client
-
     app, model = charm.app.name, charm.model.name
-    # By these names, policies that an older revision has written are known as this application's.
-    client = Client(namespace=model, field_manager=f"{app}-{model}")
     labels = Owner(app, model).labels(f"{app}-{model}-cluster-internal")
-    return PolicyResourceManager(charm, client, labels, logger)
+    return PolicyResourceManager(charm, kubernetes.client(charm), labels, logger)
 
 
 def _attempt(charm: ops.CharmBase, write: Callable[[], Sequence[Failure] | None]) -> list[ops.StatusBase]:
@@ -167,10 +163,7 @@ def _attempt(charm: ops.CharmBase, write: Callable[[], Sequence[Failure] | None]
         failures = write()
     except kubernetes_errors() as error:
         return [kubernetes.status(error, charm, "write to Kubernetes")]
-    if not failures:
-        return []
-    text = f"mesh policies: {kubernetes_problem(failures[0], app=charm.app.name)}"
-    return [ops.WaitingStatus(text) if failures[0].code is None else ops.BlockedStatus(text)]
+    return [kubernetes.status(failures[0], charm, "write the mesh policies")] if failures else []
 
 
 def _scraper_policies(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charmlibs.interfaces.service_mesh import kubernetes_errors
 
 from ._enforcement import Enforcement, enforcement
-from ._kubernetes import kubernetes_problem
+from ._kubernetes import kubernetes_problem, passes_by_itself
 from ._manager import PolicyResourceManager
 from ._objects import Json, Resource, manifest
 from ._owner import Owner, label_value
@@ -37,6 +37,7 @@ __all__ = [
     "kubernetes_problem",
     "label_value",
     "manifest",
+    "passes_by_itself",
     "reconcile",
     "reconcile_policies",
     "requested_by",

@@ -135,6 +135,19 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
     return problem.reason
 
 
+def passes_by_itself(problem: Failure | Exception) -> bool:
+    """Tell whether trying again may be all it takes; if not, an operator has something to do.
+
+    Args:
+        problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
+    """
+    code = _code(problem) if isinstance(problem, Exception) else problem.code
+    if code == 409:
+        # Somebody was quicker; but what has our name and is somebody else's stays that.
+        return isinstance(problem, Exception) or problem.verb != "create"
+    return code is None or code == 429 or code >= 500
+
+
 def _short(message: str) -> str:
     return message if len(message) <= _MESSAGE_LENGTH else f"{message[:_MESSAGE_LENGTH]}…"
 

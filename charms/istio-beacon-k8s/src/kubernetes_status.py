@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import ops
 
-from mesh_resources import Failure, kubernetes_problem
+from mesh_resources import Failure, kubernetes_problem, passes_by_itself
 
 
 class KubernetesSilentError(Exception):
@@ -21,7 +21,7 @@ def status_of(problem: Failure | Exception, app: str) -> ops.StatusBase:
     code = _code(problem)
     if code is None and (isinstance(problem, Exception) or problem.verb == "list"):
         raise KubernetesSilentError(message)
-    return ops.WaitingStatus(message) if _passes(problem, code) else ops.BlockedStatus(message)
+    return ops.WaitingStatus(message) if passes_by_itself(problem) else ops.BlockedStatus(message)
 
 
 def statuses_of(failures: Iterable[Failure], app: str) -> list[ops.StatusBase]:
@@ -36,13 +36,6 @@ def statuses_of(failures: Iterable[Failure], app: str) -> list[ops.StatusBase]:
     worst = min(distinct.values(), key=lambda status: isinstance(status, ops.WaitingStatus))
     more = f" (and {len(distinct) - 1} more)" if len(distinct) > 1 else ""
     return [type(worst)(f"{worst.message}{more}")]
-
-
-def _passes(problem: Failure | Exception, code: int | None) -> bool:
-    if code == 409:
-        # Somebody was quicker; but what has our name and is somebody else's stays that.
-        return not (isinstance(problem, Failure) and problem.verb == "create")
-    return code is None or code == 429 or code >= 500
 
 
 def _code(problem: Failure | Exception) -> int | None:

@@ -21,7 +21,7 @@ def cluster(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.Mo
     kubernetes.access.restore()
     path = kubernetes.write_kubeconfig(tmp_path / "kubeconfig")
     monkeypatch.setenv("KUBECONFIG", str(path))
-    monkeypatch.setattr("socket.getfqdn", lambda: HOST)
+    monkeypatch.setattr("socket.getfqdn", lambda *_: HOST)
     client = Client(KubeConfig.from_file(path))
     create_application(client, MODEL.name, APP, *CONTAINERS)
     kubernetes.requests.clear()
