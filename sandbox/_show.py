@@ -24,6 +24,7 @@ _COLOURS = {
     "error": "bold red",
 }
 _WIDTH_OF_A_LOG = 120
+_LONGEST_SAMPLE = 70
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -186,11 +187,10 @@ def cluster(coordinator: Application) -> RenderableType:
 def telemetry(arrivals: Iterable[Arrival], worker: str, attempts: Iterable[Attempt]) -> RenderableType:
     """What has come from the workers, and what became of what one of them sent past the coordinator."""
     came = Table(box=box.SIMPLE_HEAD, title="what arrived", title_justify="left", pad_edge=False)
-    for heading, width in (("kind", 14), ("from", 8), ("number", 6)):
-        came.add_column(heading, no_wrap=True, min_width=width)
-    came.add_column("the last of it", no_wrap=True, overflow="ellipsis")
+    for heading in ("kind", "from", "number", "the last of it"):
+        came.add_column(heading)
     for arrival in sorted(arrivals, key=lambda arrival: (KINDS.index(arrival.kind), arrival.unit)):
-        came.add_row(arrival.kind, arrival.unit, str(arrival.count), arrival.latest[-1])
+        came.add_row(arrival.kind, arrival.unit, str(arrival.count), arrival.latest[-1][:_LONGEST_SAMPLE])
     refused = Table(
         box=box.SIMPLE_HEAD, title=f"straight from {worker}", title_justify="left", pad_edge=False
     )
