@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 
 from . import _show, samples, telemetry
 from .juju import Bag
@@ -151,6 +151,20 @@ def _fewer_workers(world: World) -> None:
     world.model(SHOP).remove_application("spare")
 
 
+def _show_keys(world: World) -> RenderableType:
+    return Group(_show_cluster(world), *_use_keys(world))
+
+
+def _use_keys(world: World) -> Iterator[str]:
+    if not world.enforcement:
+        return
+    for method, body in (("PUT", b"hello"), ("GET", None), ("DELETE", None)):
+        answer = world.enforcement.ask(
+            "shop/shop", f"{SHOP}/{COORDINATOR}", 8080, method, "/kv/greeting", body
+        )
+        yield f"shop asks the coordinator: {method} /kv/greeting → {answer}"
+
+
 def _show_cluster(world: World) -> RenderableType:
     return _show.cluster(world.model(SHOP).application(COORDINATOR))
 
@@ -236,7 +250,7 @@ STORY: tuple[Step, ...] = (
         "the policies inside the cluster itself, and asks the beacon for those of the outside: the shop may "
         "GET and PUT keys, and the scraper gets the workers' metrics through the coordinator.",
         _cluster_joins,
-        _show_cluster,
+        _show_keys,
     ),
     Step(
         "workers",

@@ -1,13 +1,14 @@
 """A cluster whose pods run, behind proxies that enforce what is in Kubernetes."""
 
 import contextlib
+import http.client
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .juju import Model
-from .mesh import Addresses, Mesh
+from .mesh import Account, Addresses, Mesh
 from .processes import NameServer, Processes
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 ROOT_NAMESPACE = "istio-system"
 _NOTHING = "allow-nothing"
+_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,31 @@ class Enforcement:
                 for unit in application.units:
                     for container in unit.containers.values():
                         self.processes.look(unit, container)
+
+    def ask(
+        self, source: str, service: str, port: int, method: str, path: str, body: bytes | None = None
+    ) -> str:
+        """What an application gets from a Service: a status and the answer's text, or why there is none.
+
+        Args:
+            source: the application, as `model/application`.
+            service: the Service, as `model/name`.
+            port: its port.
+            method: of HTTP.
+            path: what is asked for.
+            body: what is sent.
+        """
+        model, name = service.split("/")
+        [address] = self.mesh.names(Account(*source.split("/")))[f"{name}.{model}.svc.cluster.local"]
+        connection = http.client.HTTPConnection(address, port, timeout=_TIMEOUT)
+        try:
+            connection.request(method, path, body=body, headers={"Host": name})
+            answer = connection.getresponse()
+            return f"{answer.status} {answer.read(200).decode(errors='replace')}".strip()
+        except (OSError, http.client.HTTPException) as error:
+            return f"no answer ({error})"
+        finally:
+            connection.close()
 
 
 @contextlib.contextmanager
