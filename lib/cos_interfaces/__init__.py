@@ -1,5 +1,6 @@
 """What charms tell observability charms and hear from them, one module an interface."""
 
+from ._databag import reason
 from ._urls import check_authority_or_url, check_url
 
-__all__ = ["check_authority_or_url", "check_url"]
+__all__ = ["check_authority_or_url", "check_url", "reason"]

@@ -87,8 +87,9 @@ def _checked(
 
 
 def reason(error: pydantic.ValidationError) -> str:
-    """The first thing that is wrong, in one line without the text that is."""
+    """What is wrong with what somebody wrote, in one line without the text: it may be long, or a secret."""
     first, *more = error.errors(include_url=False, include_context=False, include_input=False)
     field = ".".join(str(part) for part in first["loc"])
-    text = (f"{field}: {first['msg']}" if field else first["msg"])[:_LONGEST_REASON]
+    message = first["msg"].removeprefix("Value error, ")
+    text = (f"{field}: {message}" if field else message)[:_LONGEST_REASON]
     return f"{text} (and {len(more)} more)" if more else text

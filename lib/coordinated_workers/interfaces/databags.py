@@ -8,9 +8,9 @@ import ops
 import pydantic
 import typing_extensions
 
-from cos_interfaces import check_url
+from cos_interfaces import check_url, reason
 
-from .border import ApplicationName, Host, Label, Port, Protocol, Receiver, UnitName, Url, reason
+from .border import ApplicationName, Host, Label, Port, Protocol, Receiver, UnitName, Url
 
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 

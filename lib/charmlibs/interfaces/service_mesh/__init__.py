@@ -84,6 +84,7 @@ from ._models import (
     PolicyTargetType,
     ServiceMeshProviderAppData,
     UnitPolicy,
+    check_label,
 )
 from ._provider import PolicyRequest, ServiceMeshProvider
 
@@ -102,6 +103,7 @@ __all__ = [
     "ServiceMeshProviderAppData",
     "UnitPolicy",
     "build_mesh_policies",
+    "check_label",
     "get_data_from_cmr_relation",
     "kubernetes_client",
     "kubernetes_errors",

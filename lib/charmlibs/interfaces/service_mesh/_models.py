@@ -25,17 +25,24 @@ def _check_identity(name: str) -> str:
     return name
 
 
-def _check_labels(labels: dict[str, str] | None) -> dict[str, str] | None:
-    """Hold labels against Kubernetes' rules.
+def check_label(key: str, value: str) -> None:
+    """Hold a label against Kubernetes' rules.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+
+    Raises:
+        ValueError: if Kubernetes does not take it.
     """
+    prefix, slash, name = key.rpartition("/")
+    if not _LABEL_NAME.fullmatch(name) or (slash and not _LABEL_PREFIX.fullmatch(prefix)):
+        raise ValueError(f"Kubernetes does not take the label key {key!r}")
+    if value and not _LABEL_NAME.fullmatch(value):
+        raise ValueError(f"Kubernetes does not take the value {value!r} of label {key!r}")
+
+
+def _check_labels(labels: dict[str, str] | None) -> dict[str, str] | None:
     for key, value in (labels or {}).items():
-        prefix, slash, name = key.rpartition("/")
-        if not _LABEL_NAME.fullmatch(name) or (slash and not _LABEL_PREFIX.fullmatch(prefix)):
-            raise ValueError(f"Kubernetes does not take the label key {key!r}")
-        if value and not _LABEL_NAME.fullmatch(value):
-            raise ValueError(f"Kubernetes does not take the value {value!r} of label {key!r}")
+        check_label(key, value)
     return labels
 
 
