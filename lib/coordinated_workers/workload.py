@@ -17,7 +17,7 @@ ROOT_CA_CERT = "/usr/local/share/ca-certificates/ca.crt"
 FILES = (CONFIG_FILE, CERT_FILE, KEY_FILE, CLIENT_CA_FILE, S3_TLS_CA_CHAIN_FILE, ROOT_CA_CERT)
 """All that is ever written."""
 
-_UPDATE_CA_TIMEOUT = 60.0
+_UPDATE_CA_TIMEOUT = 20.0
 
 
 class Workload:

@@ -24,7 +24,8 @@ from ._pebble import apply, is_running, read, remove, write
 logger = logging.getLogger(__name__)
 
 SECRET = 0o600
-RELOAD_TIMEOUT = 30.0  # seconds
+RELOAD_TIMEOUT = 10.0  # seconds
+UPDATE_CA_TIMEOUT = 20.0
 
 
 class NginxOptions(TypedDict):
@@ -146,7 +147,9 @@ class Nginx:
 
     def _update_trust(self) -> None:
         try:
-            self._container.exec(["update-ca-certificates", "--fresh"], timeout=RELOAD_TIMEOUT).wait_output()
+            self._container.exec(
+                ["update-ca-certificates", "--fresh"], timeout=UPDATE_CA_TIMEOUT
+            ).wait_output()
         except ops.pebble.Error as error:
             # nginx serves with its certificate all the same
             logger.warning("the CA is not among those that nginx's container trusts: %s", _reason(error))
