@@ -129,9 +129,13 @@ def _check_telemetry(world: World) -> list[str]:
     if world.enforcement is None:
         return []
     model = world.model(SHOP)
-    trace = telemetry.put_key(world, model.application("shop"))
+    try:
+        trace = telemetry.put_key(world, model.application("shop"))
+        missing = telemetry.wait_for(world, model.application(COORDINATOR), trace)
+    except OSError as error:
+        return [f"the way of a key's telemetry can't be followed: {error}"]
     return [
-        *telemetry.wait_for(world, model.application(COORDINATOR), trace),
+        *missing,
         *(f"taken past the coordinator: {each.url}" for each in _go_straight(world) if not each.refusal),
     ]
 
