@@ -50,7 +50,7 @@ from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
 from .log_forwarding import forward_logs
 from .models import TLSConfig
 from .nginx import Nginx, NginxConfig, NginxMappingOverrides, NginxPrometheusExporter
-from .pod_labels import reconcile_pod_labels
+from .pod_labels import reconcile_pod_labels, remove_pod_labels
 from .resources import ResourcesPatch
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
 from .tls import Certificates
@@ -540,8 +540,11 @@ class Coordinator(ops.Object):
             yield lambda: service_mesh.take_over_labels(self._charm, self._pod_labels)
 
     def _on_remove(self, _: ops.RemoveEvent) -> None:
-        if self._mesh and self._charm.app.planned_units() == 0:
-            service_mesh.delete_cluster_policies(self._charm)
+        # The last unit need not be the leader any more.
+        if self._charm.app.planned_units() == 0:
+            if self._mesh:
+                service_mesh.delete_cluster_policies(self._charm)
+            remove_pod_labels(self._charm)
 
     def _on_action(self, _: ops.ActionEvent) -> None:
         self._keeps_status = True

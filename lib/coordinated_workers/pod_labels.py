@@ -18,8 +18,19 @@ def reconcile_pod_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> lis
     Returns:
         What stands in the way, if anything does.
     """
-    if not charm.unit.is_leader():
-        return []
+    return _reconcile(charm, labels) if charm.unit.is_leader() else []
+
+
+def remove_pod_labels(charm: ops.CharmBase) -> list[ops.StatusBase]:
+    """Take back all labels that have been put on the application's pods, as the last unit that goes.
+
+    Returns:
+        What stands in the way, if anything does.
+    """
+    return _reconcile(charm, {})
+
+
+def _reconcile(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.StatusBase]:
     try:
         reconcile_charm_labels(
             client=kubernetes.client(charm),

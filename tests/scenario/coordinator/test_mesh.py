@@ -246,6 +246,18 @@ class TestLabels:
         cluster.run(mesh(), leader=False)
         assert labels(cluster) == {}
 
+    @pytest.mark.parametrize("relations", [(), (mesh(), workers(), store())])
+    def test_the_last_unit_leaves_no_label_and_no_note(self, cluster: Cluster, relations):
+        cluster.run(*relations)
+        cluster.run(*relations, event="remove", planned_units=0, leader=False)
+        assert labels(cluster) == {}
+        assert self.notes(cluster) == []
+
+    def test_the_last_unit_goes_even_if_kubernetes_refuses(self, cluster: Cluster):
+        cluster.run(mesh(), workers(), store())
+        cluster.server.access.deny()
+        cluster.run(mesh(), workers(), store(), event="remove", planned_units=0)
+
     def older_revision(self, cluster: Cluster, **mesh_labels: str) -> None:
         """Leave pods labelled as a revision did that noted the labels of the mesh apart from its own."""
         cluster.run(workers(), store())
