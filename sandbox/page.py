@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from ._layout import Arrow, Picture, lay_out
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .matrix import Cell
     from .mesh import Policy as MeshPolicy
     from .mesh import State
+
+Verdict: TypeAlias = Literal["refused", "unguarded", "open", "wrong"]
+"""Nothing was let through; everybody is, outside the mesh; something was; something went not as asked."""
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ANYBODY = "anybody"
@@ -111,14 +114,13 @@ class Flow:
         return str(self.source), str(self.target)
 
     @property
-    def is_open(self) -> bool:
-        """Whether anything was let through."""
-        return any(row.let_through for row in self.rows)
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether anything went otherwise than the relations ask for."""
-        return any(row.wrong for row in self.rows)
+    def verdict(self) -> Verdict:
+        """What became of it."""
+        if any(row.wrong for row in self.rows):
+            return "wrong"
+        if not self.let_through:
+            return "refused"
+        return "unguarded" if self.target.outside else "open"
 
     @property
     def let_through(self) -> int:
@@ -169,6 +171,7 @@ def render(
         applications=applications,
         models={application.model: application.hue for application in applications},
         flows=flows,
+        verdicts=get_args(Verdict),
         other_policies=[policy for policy in policies if policy not in shown],
         policies=policies,
         pictures={size: _picture(flows, **measures) for size, measures in _SIZES.items()},
@@ -291,9 +294,10 @@ def _behind(
 
 
 def _picture(flows: Sequence[Flow], **measures: float) -> Picture:
+    prominent = ("open", "wrong")
     return lay_out(
         {name for flow in flows for name in flow.arrow},
-        {flow.arrow for flow in flows if flow.is_open or flow.is_wrong},
-        {flow.arrow for flow in flows if not flow.is_open and not flow.is_wrong},
+        {flow.arrow for flow in flows if flow.verdict in prominent},
+        {flow.arrow for flow in flows if flow.verdict not in prominent},
         **measures,
     )

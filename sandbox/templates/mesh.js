@@ -30,7 +30,7 @@ function choose() {
 
   const found = kind && document.getElementById(`${kind}-${number}`);
   if (!found) return;
-  if (kind === "app") heading.firstElementChild.textContent = `Only what concerns ${found.querySelector("h3").firstChild.textContent}.`;
+  if (kind === "app") heading.firstElementChild.textContent = `Only what concerns ${found.querySelector("h3").firstChild.textContent.trim()}.`;
   for (let at = found; at; at = at.parentElement?.closest("details")) if (at.matches("details")) at.open = true;
   if (kind === "flow") for (const each of all(".flow[open]")) each.open = each.contains(found);
   (kind === "flow" ? found.closest("li") : heading).scrollIntoView({ block: "start" });

@@ -138,6 +138,13 @@ def test_what_is_open_without_a_policy_says_so() -> None:
     assert "nothing restricts these requests" in page(cell()).texts("details", "flow open")[0]
 
 
+def test_what_is_let_through_outside_the_mesh_is_told_apart() -> None:
+    found = page(cell(), cell("shop/orders", "Service shop/store"), outside={"shop/store", "shop/shop"})
+    assert sorted(found.arrows().values()) == ["open", "unguarded"]
+    assert "no policy is enforced there" in found.texts("details", "flow unguarded")[0]
+    assert "shop/orders reaches shop/store" in found.texts("details", "applications")[0]
+
+
 def test_requests_that_went_alike_are_told_once_for_all_pods_and_ports() -> None:
     pods = [
         cell(target=f"pod shop/catalogue-{n}", request="GET /", port=port) for n in (0, 1) for port in (1, 2)
