@@ -177,7 +177,7 @@ def test_pointing_at_an_arrow_marks_its_line_in_the_list(desktop: Browser) -> No
     pointed = "return document.querySelector('li.pointed .names')?.innerText"
     wait_until(lambda: desktop.run(pointed), "shop/shop → shop/catalogue")
     title = desktop.run("return document.querySelector('svg.wide .arrow.pointed title').textContent")
-    assert "by shop/the-shop-reads" in title
+    assert "policy shop/the-shop-reads" in title
 
 
 def test_everything_works_with_a_keyboard(desktop: Browser) -> None:

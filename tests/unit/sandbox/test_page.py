@@ -105,7 +105,7 @@ def test_an_arrow_is_open_if_anything_was_let_through_and_refused_if_nothing_was
         policies=[SHOP_READS],
     )
     assert found.arrows() == {
-        "shop/shop → shop/catalogue: 1 of 2 requests let through, by shop/shop-reads-catalogue": "open",
+        "shop/shop → shop/catalogue: 1 of 2 requests let through; policy shop/shop-reads-catalogue": "open",
         "shop/orders → shop/catalogue: 0 of 1 request let through": "refused",
     }
 
@@ -132,6 +132,13 @@ def test_the_policy_behind_a_flow_is_shown_with_it_and_the_others_by_themselves(
     others = found.texts("details", "others")
     assert "istio-system/allow-nothing spec: {}" in others[0]
     assert "shop-reads-catalogue" not in others[0]
+
+
+def test_a_policy_is_shown_also_where_nothing_that_it_lets_through_was_asked() -> None:
+    found = page(cell(request="DELETE /items", asked=False), policies=[SHOP_READS])
+    (refused,) = found.texts("details", "flow refused")
+    assert "shop/shop-reads-catalogue lets through GET /items on 8080" in refused
+    assert "Of what was asked, nothing was let through." in refused
 
 
 def test_what_is_open_without_a_policy_says_so() -> None:
