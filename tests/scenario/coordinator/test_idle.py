@@ -1,12 +1,15 @@
 """A hook in which nothing changed, with a hundred workers."""
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import ops
 import pytest
 from ops import testing
+from scenario import mocking
 
-from tests.scenario.coordinator.field_cluster import Cluster, loki, mesh, store, told, tracing, workers
+from tests.scenario.coordinator.field_cluster import Cluster, again, loki, mesh, store, told, tracing, workers
 
 READS, WRITES = ["GET"], ["POST", "PUT", "PATCH", "DELETE"]
 
@@ -37,12 +40,31 @@ def test_kubernetes_is_asked_the_same_few_things_whatever_the_number_of_workers(
     assert cluster.requests(WRITES) == []
 
 
-def test_no_databag_is_written(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys that Juju is told to set."""
+    keys: list[str] = []
+
+    def relation_set(self: object, relation_id: int, data: Mapping[str, str], *args: Any, **kwargs: Any):
+        keys.extend(data)
+
+    monkeypatch.setattr(mocking._MockModelBackend, "relation_set", relation_set)
+    return keys
+
+
+def test_no_databag_is_written(cluster: Cluster, request: pytest.FixtureRequest):
     before = cluster.run(*everything(100))
-    written: list[str] = []
-    monkeypatch.setattr(ops.RelationDataContent, "__setitem__", lambda _, key, __: written.append(key))
+    written: list[str] = request.getfixturevalue("written")
     cluster.run(state=before)
     assert written == []
+
+
+def test_no_key_is_written_but_the_one_that_changed(cluster: Cluster, request: pytest.FixtureRequest):
+    before = cluster.run(*everything(100))
+    without_logs = {one for one in before.relations if one.endpoint != "logging"}
+    written: list[str] = request.getfixturevalue("written")
+    cluster.run(state=again(before, relations=without_logs))
+    assert written == ["loki_endpoints"] * 2
 
 
 def test_nothing_is_pushed_to_a_container_and_nothing_started(
