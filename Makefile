@@ -26,8 +26,8 @@ test-dataplane: $(TOX) ## what real proxies let through
 test-cluster: $(TOX) ## the same promises on a real kube-apiserver and istiod; needs Go
 	@$(TOX) run -q -e cluster
 
-lint: $(TOX) ## ruff, pyright and codespell
-	@$(TOX) run -q -e lint
+lint: $(TOX) ## ruff, pyright and codespell; the integration tests, as far as they can be checked
+	@$(TOX) run -q -e lint,integration-check
 
 format: $(TOX) ## put the code into the project's format
 	@$(TOX) run -q -e format
@@ -35,13 +35,19 @@ format: $(TOX) ## put the code into the project's format
 pack: $(TOX) ## pack the charms into dist/, with charmcraft
 	@$(TOX) run -q -e $(if $(shell command -v charmcraft),pack,charmcraft,pack)
 
+pack-testers: pack ## pack the charms that only the integration tests deploy, too
+	@$(TOX) run -q -e pack -- pack tests/integration/testers/*
+
 pack-check: $(TOX) ## show that the charms in dist/ are whole
 	@$(TOX) run -q -e pack -- check
 
 lock: $(TOX) ## take newer releases of what the charms are packed with
 	@$(TOX) run -q -e lock
 
+integration: $(TOX) ## the integration tests, on the Juju controller of this machine
+	@$(TOX) run -q -e integration
+
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo test test-dataplane test-cluster lint format clean
+.PHONY: help demo test test-dataplane test-cluster lint format pack pack-testers pack-check lock integration clean

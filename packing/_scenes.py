@@ -74,5 +74,9 @@ SCENES = {
         writes=frozenset({"role", "address", "juju_topology"}),
         config={"role-all": True},
     ),
+    "mesh-tester-k8s": Scene(
+        _related("service-mesh", "beacon", {"labels": {"istio.io/dataplane-mode": "ambient"}}, {}),
+        writes=frozenset({"policies"}),
+    ),
 }
 """By the name of the charm."""

@@ -1,0 +1,128 @@
+"""Requests in a model with a beacon: what relations are for is let through, and nothing else."""
+
+import pytest
+
+from tests.integration.cluster import Cluster
+from tests.integration.conftest import Deployment
+from tests.integration.traffic import pod, service
+
+BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
+# Related to the server all the time: a workload that nobody has a policy for is open to everybody.
+REGULAR = "regular"
+TESTERS = (SERVER, CLIENT, REGULAR, STRANGER)
+
+
+@pytest.fixture
+def waypoint(cluster: Cluster) -> str:
+    return f"{cluster.model}-{BEACON}-waypoint"
+
+
+@pytest.mark.abort_on_fail
+async def test_everything_becomes_active(deployment: Deployment):
+    await deployment.deploy("istio-beacon-k8s", BEACON)
+    await deployment.deploy_testers(*TESTERS)
+    await deployment.settle()
+
+
+@pytest.mark.abort_on_fail
+async def test_without_a_mesh_everybody_gets_everywhere(deployment: Deployment):
+    url = service(SERVER, deployment.name, 8080, "/closed")
+    await deployment.visitor(STRANGER).sees(url, let_through=True)
+
+
+@pytest.mark.abort_on_fail
+async def test_applications_join_the_mesh(deployment: Deployment, cluster: Cluster, waypoint: str):
+    await deployment.integrate(*((f"{app}:service-mesh", f"{BEACON}:service-mesh") for app in TESTERS))
+    await deployment.integrate(*((f"{app}:visits", f"{SERVER}:web") for app in (CLIENT, REGULAR)))
+    await deployment.settle()
+    for app in TESTERS:
+        for labels in cluster.pod_labels(app):
+            assert labels["istio.io/dataplane-mode"] == "ambient"
+            assert labels["istio.io/use-waypoint"] == waypoint
+
+
+async def test_a_relation_is_a_policy(cluster: Cluster):
+    assert cluster.lets_in(CLIENT, SERVER)
+    assert not cluster.lets_in(STRANGER, SERVER)
+    assert not cluster.lets_in(SERVER, CLIENT)
+
+
+async def test_who_is_related_gets_what_the_relation_is_for(deployment: Deployment):
+    client = deployment.visitor(CLIENT)
+    for path in ("/open", "/open/more/"):
+        seen = await client.sees(service(SERVER, deployment.name, 8080, path), let_through=True)
+        assert seen.code == 200
+
+
+async def test_who_is_related_gets_nothing_else(deployment: Deployment):
+    client, model = deployment.visitor(CLIENT), deployment.name
+    await client.sees(service(SERVER, model, 8080, "/closed"), let_through=False)
+    await client.sees(service(SERVER, model, 8080, "/open"), method="POST", body="x", let_through=False)
+    await client.sees(service(SERVER, model, 9100, "/open"), let_through=False)
+
+
+async def test_each_pod_is_open_where_the_relation_is_for_pods(deployment: Deployment):
+    url = pod(f"{SERVER}/0", deployment.name, 9100)
+    await deployment.visitor(CLIENT).sees(url, let_through=True)
+    await deployment.visitor(STRANGER).sees(url, let_through=False)
+
+
+async def test_a_stranger_gets_nowhere(deployment: Deployment):
+    stranger, model = deployment.visitor(STRANGER), deployment.name
+    await stranger.sees(service(SERVER, model, 8080, "/open"), let_through=False)
+    await stranger.sees(pod(f"{SERVER}/0", model, 8080, "/open"), let_through=False)
+
+
+async def test_a_relation_that_goes_takes_its_policy_along(deployment: Deployment, cluster: Cluster):
+    await deployment.model.applications[SERVER].remove_relation("web", f"{CLIENT}:visits")
+    await deployment.settle()
+    assert not cluster.lets_in(CLIENT, SERVER)
+    assert cluster.lets_in(REGULAR, SERVER)
+    url = service(SERVER, deployment.name, 8080, "/open")
+    await deployment.visitor(CLIENT).sees(url, let_through=False)
+
+
+async def test_a_relation_that_comes_back_opens_the_door_again(deployment: Deployment):
+    await deployment.integrate((f"{CLIENT}:visits", f"{SERVER}:web"))
+    await deployment.settle()
+    url = service(SERVER, deployment.name, 8080, "/open")
+    await deployment.visitor(CLIENT).sees(url, let_through=True)
+
+
+async def test_new_units_are_behind_the_same_doors(deployment: Deployment):
+    await deployment.model.applications[SERVER].scale(2)
+    await deployment.settle(SERVER, units=2)
+    url = pod(f"{SERVER}/1", deployment.name, 9100)
+    await deployment.visitor(CLIENT).sees(url, let_through=True)
+    await deployment.visitor(STRANGER).sees(url, let_through=False)
+
+
+async def test_the_waypoint_scales_with_the_beacon(deployment: Deployment, cluster: Cluster, waypoint: str):
+    assert cluster.waypoint_replicas(waypoint) == 1
+    await deployment.model.applications[BEACON].scale(2)
+    await deployment.settle(BEACON, units=2)
+    assert cluster.waypoint_replicas(waypoint) == 2
+
+
+async def test_policies_that_are_not_managed_go(deployment: Deployment, cluster: Cluster):
+    beacon = deployment.model.applications[BEACON]
+    await beacon.set_config({"manage-authorization-policies": "false"})
+    await deployment.settle(BEACON)
+    assert not cluster.lets_in(CLIENT, SERVER)
+    await beacon.set_config({"manage-authorization-policies": "true"})
+    await deployment.settle(BEACON)
+    assert cluster.lets_in(CLIENT, SERVER)
+
+
+async def test_a_beacon_that_is_removed_leaves_nothing_behind(
+    deployment: Deployment, cluster: Cluster, waypoint: str
+):
+    await deployment.model.remove_application(BEACON, block_until_done=True, timeout=900)
+    await deployment.settle(*TESTERS)
+    assert cluster.policies() == []
+    assert cluster.waypoint_replicas(waypoint) is None
+    for app in TESTERS:
+        for labels in cluster.pod_labels(app):
+            assert "istio.io/use-waypoint" not in labels
+    url = service(SERVER, deployment.name, 8080, "/closed")
+    await deployment.visitor(STRANGER).sees(url, let_through=True)

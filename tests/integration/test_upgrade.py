@@ -1,0 +1,57 @@
+"""A model with the beacon that is on Charmhub, refreshed to ours."""
+
+import os
+
+import pytest
+
+from tests.integration.cluster import Cluster
+from tests.integration.conftest import Deployment
+from tests.integration.packed import charm_file, images
+from tests.integration.traffic import service
+
+BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
+TESTERS = (SERVER, CLIENT, STRANGER)
+
+PUBLISHED_CHANNEL = os.environ.get("BEACON_CHANNEL", "2/stable")
+
+
+@pytest.mark.abort_on_fail
+async def test_the_published_beacon_works(deployment: Deployment, cluster: Cluster):
+    await deployment.model.deploy(
+        "istio-beacon-k8s", application_name=BEACON, channel=PUBLISHED_CHANNEL, trust=True
+    )
+    await deployment.deploy_testers(*TESTERS)
+    await deployment.integrate(*((f"{app}:service-mesh", f"{BEACON}:service-mesh") for app in TESTERS))
+    await deployment.integrate((f"{CLIENT}:visits", f"{SERVER}:web"))
+    await deployment.settle()
+    assert cluster.lets_in(CLIENT, SERVER)
+
+
+@pytest.mark.abort_on_fail
+async def test_it_becomes_ours(deployment: Deployment):
+    name = "istio-beacon-k8s"
+    beacon = deployment.model.applications[BEACON]
+    await beacon.refresh(path=charm_file(name), resources=images(name))
+    await deployment.settle()
+
+
+async def test_nobody_is_shut_out_and_nobody_let_in(deployment: Deployment, cluster: Cluster):
+    assert cluster.lets_in(CLIENT, SERVER)
+    assert not cluster.lets_in(STRANGER, SERVER)
+    url = service(SERVER, deployment.name, 8080, "/open")
+    await deployment.visitor(CLIENT).sees(url, let_through=True)
+    await deployment.visitor(STRANGER).sees(url, let_through=False)
+
+
+async def test_applications_stay_behind_the_same_waypoint(cluster: Cluster):
+    for app in TESTERS:
+        for labels in cluster.pod_labels(app):
+            assert labels["istio.io/use-waypoint"] == f"{cluster.model}-{BEACON}-waypoint"
+
+
+async def test_a_relation_that_goes_takes_along_what_the_published_beacon_wrote(
+    deployment: Deployment, cluster: Cluster
+):
+    await deployment.model.applications[SERVER].remove_relation("web", f"{CLIENT}:visits")
+    await deployment.settle()
+    assert not cluster.lets_in(CLIENT, SERVER)

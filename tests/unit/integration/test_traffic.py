@@ -1,0 +1,84 @@
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration import traffic
+from tests.integration.traffic import Fetched, Visitor, eventually, pod, service
+
+
+class Action:
+    def __init__(self, results: dict[str, str]):
+        self.results = results
+
+    async def wait(self) -> "Action":
+        return self
+
+
+class Unit:
+    """Answers to actions as juju's Unit does."""
+
+    def __init__(self, *answers: dict[str, str]):
+        self.answers = list(answers)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def run_action(self, name: str, **params: Any) -> Action:
+        self.asked.append((name, params))
+        return Action(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "_SECONDS_BETWEEN", 0)
+
+
+@pytest.mark.parametrize(
+    ("fetched", "let_through"),
+    [
+        (Fetched(200), True),
+        (Fetched(404), True),
+        (Fetched(501), True),
+        (Fetched(403), False),
+        (Fetched(None, error="connection reset"), False),
+    ],
+)
+def test_what_the_server_answered_itself_was_let_through(fetched, let_through):
+    assert fetched.let_through is let_through
+
+
+def test_a_request_is_an_action_of_the_tester():
+    unit = Unit({"code": "200", "body": "red"})
+    fetched = asyncio.run(Visitor(unit).fetch("http://kv/", "PUT", "red"))
+    assert fetched == Fetched(200, "red")
+    assert unit.asked == [("fetch", {"url": "http://kv/", "method": "PUT", "body": "red"})]
+
+
+def test_a_request_without_an_answer_has_an_error():
+    fetched = asyncio.run(Visitor(Unit({"error": "timed out"})).fetch("http://kv/"))
+    assert fetched == Fetched(None, error="timed out")
+
+
+def test_it_is_asked_again_until_it_is_let_through():
+    unit = Unit({"error": "reset"}, {"code": "403"}, {"code": "200"})
+    assert asyncio.run(Visitor(unit).sees("http://kv/", let_through=True)).code == 200
+    assert len(unit.asked) == 3
+
+
+def test_it_is_asked_again_until_it_is_refused():
+    unit = Unit({"code": "200"}, {"code": "403"})
+    assert asyncio.run(Visitor(unit).sees("http://kv/", let_through=False)).code == 403
+
+
+def test_what_never_happens_is_given_up_with_what_was_seen_last():
+    async def look() -> Fetched:
+        return Fetched(403)
+
+    never: Callable[[Fetched], bool] = lambda fetched: fetched.let_through  # noqa: E731 - has a type so
+    with pytest.raises(TimeoutError, match="403"):
+        asyncio.run(eventually(look, never, within=0.05))
+
+
+def test_addresses_are_those_that_juju_makes():
+    assert service("kv", "shop", 8080, "/x") == "http://kv.shop.svc.cluster.local:8080/x"
+    assert pod("kv/2", "shop", 9100) == "http://kv-2.kv-endpoints.shop.svc.cluster.local:9100/"
