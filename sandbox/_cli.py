@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -16,7 +16,7 @@ import typer
 from rich.panel import Panel
 from rich.text import Text
 
-from . import _show, demo, matrix
+from . import _show, demo, matrix, page
 from .juju import OPERATIONS, JujuError, LogLine, Model
 from .matrix import Cell
 from .mesh import EnvoyError, NoAddressesError
@@ -63,6 +63,7 @@ Permissive = Annotated[
 ]
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BEFORE_IT_ENDS = "scale"
+_PAGE = Path("build/mesh.html")
 _console = _show.console()
 _errors = _show.console(stderr=True)
 
@@ -87,7 +88,7 @@ def show_demo(
     After each step every application asks for what it should get and for what it should not, through real
     proxies, and what becomes of that is held against the relations too.
     """
-    began, problems, cells = time.monotonic(), 0, list[Cell]()
+    began, problems, cells, pictured = time.monotonic(), 0, list[Cell](), False
     with _world(log, enforcing=True, hardened=not permissive) as world:
         _console.print(*_show.setting(world, os.environ.get("KUBECONFIG", "")), sep="\n")
         flows, pods = world.flows, world.pods
@@ -102,6 +103,10 @@ def show_demo(
             if world.enforcement:
                 cells = matrix.measure(world)
                 _console.print(_show.measured(cells))
+                if not pictured:
+                    page.write_for(_PAGE, cells, world.enforcement.mesh.state)
+                    _write_json(_PAGE.with_name("matrix.json"), cells)
+                    pictured = told.step.name == demo.PICTURED
             wrong = [*told.problems, *(_show.wrong(cell) for cell in cells if not cell.is_right)]
             for problem in wrong:
                 _console.print(Text(f"✗ {problem}", style="bold red"))
@@ -113,6 +118,8 @@ def show_demo(
     if problems:
         _console.print(Panel(f"{problems} things are not as the relations ask for them", style="bold red"))
         raise typer.Exit(1)
+    if cells:
+        _console.print(f"Who reached whom, and by which policy, is on a page: {_PAGE.resolve().as_uri()}")
     _console.print(
         Panel(f"At every step, all was as the relations ask for it ({seconds:.0f} s).", style="green")
     )
@@ -131,12 +138,10 @@ def show_matrix(
             cells = matrix.measure(world)
         except ValueError as error:
             _give_up(f"{error}: it is measured in the sandbox's own cluster, without KUBECONFIG")
-        data = [_show.cell_data(cell) for cell in cells]
         if output:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_text(json.dumps(data, indent=2))
+            _write_json(output, cells)
         if form is Format.json:
-            _print_json(data)
+            _print_json([_show.cell_data(cell) for cell in cells])
         else:
             _console.print(_show.matrix_table(cells), _show.measured(cells))
         if not all(cell.is_right for cell in cells):
@@ -249,6 +254,11 @@ def _chosen(world: World, name: str | None) -> list[Model]:
 
 def _is_from(line: LogLine, level: Level) -> bool:
     return _LEVELS.index(line.level) >= _LEVELS.index(level.value)
+
+
+def _write_json(file: Path, cells: Iterable[Cell]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([_show.cell_data(cell) for cell in cells], indent=2))
 
 
 def _print_json(data: object) -> None:

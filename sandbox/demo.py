@@ -308,5 +308,8 @@ STORY: tuple[Step, ...] = (
     ),
 )
 
+PICTURED = "telemetry"
+"""The step with most to see, which a picture of the mesh is of."""
+
 STEPS = tuple(step.name for step in STORY)
 """Their names."""

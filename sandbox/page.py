@@ -149,6 +149,12 @@ def write(
     page.write_text(text, encoding="utf-8")
 
 
+def write_for(page: Path, cells: "Sequence[Cell]", state: "State") -> None:
+    """Write the page of a mesh as it is now."""
+    outside = {f"{pod.account.namespace}/{pod.account.name}" for pod in state.pods if not pod.in_mesh}
+    write(page, cells, policies_to_show(state), outside=outside)
+
+
 def render(
     cells: "Sequence[Cell]", policies: Sequence[Policy], *, outside: Collection[str] = (), when: datetime
 ) -> str:
