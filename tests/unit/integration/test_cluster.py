@@ -29,7 +29,7 @@ def allow(server: KubernetesServer, **fields: object) -> None:
     said = {"source_app_name": "web", "source_namespace": MODEL, "target_namespace": MODEL, **fields}
     asked = Asked(MeshPolicy.model_validate(said), ["db"])
     for policy in authorization_policies([asked], owner=Owner("beacon", MODEL)):
-        server.store.create("AuthorizationPolicy", manifest(policy), namespace=MODEL)
+        server.store.create("AuthorizationPolicy", dict(manifest(policy)), namespace=MODEL)
 
 
 def test_an_application_is_let_in_by_a_policy_on_the_service(server, cluster):
