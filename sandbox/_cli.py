@@ -107,6 +107,8 @@ def show_demo(
                     page.write_for(_PAGE, cells, world.enforcement.mesh.state)
                     _write_json(_PAGE.with_name("matrix.json"), cells)
                     pictured = told.step.name == demo.PICTURED
+                    if pictured:
+                        _console.print(_show.matrix_table(cells))
             wrong = [*told.problems, *(_show.wrong(cell) for cell in cells if not cell.is_right)]
             for problem in wrong:
                 _console.print(Text(f"✗ {problem}", style="bold red"))

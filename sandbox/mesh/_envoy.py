@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -49,7 +50,7 @@ class Envoy:
         If it runs already, it has taken them when this returns.
 
         Raises:
-            EnvoyError: if it does not take them; with the end of its log.
+            EnvoyError: if it does not take them; with what it complained of.
         """
         # Clusters first: a listener must not name one that is not there yet.
         changed = [self._write("cds", clusters), self._write("lds", listeners)]
@@ -60,7 +61,7 @@ class Envoy:
         """Start the process; `configure` comes first.
 
         Raises:
-            EnvoyError: if there is no envoy, or it does not come up; with the end of its log.
+            EnvoyError: if there is no envoy, or it does not come up; with what it complained of.
         """
         bootstrap = self._directory / "bootstrap.json"
         bootstrap.write_text(json.dumps(self._bootstrap()))
@@ -113,9 +114,9 @@ class Envoy:
         while not condition():
             has_ended = self._process is not None and self._process.poll() is not None
             if has_ended or time.monotonic() > deadline:
-                end = self._end_of_log()
+                why = self._complaint()
                 self.stop()
-                raise EnvoyError(f"the proxy {self._name} {otherwise}:\n{end}")
+                raise EnvoyError(f"the proxy {self._name} {otherwise}: {why}")
             time.sleep(0.01)
 
     def _write(self, service: str, resources: Sequence[Json]) -> bool:
@@ -155,8 +156,11 @@ class Envoy:
     def _log(self) -> Path:
         return self._directory / "envoy.log"
 
-    def _end_of_log(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
+    def _complaint(self) -> str:
+        """The last line of the log that tells of trouble, without where in Envoy it comes from."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        told = [line for line in lines if re.search(r"rejected|cannot|error|critical", line)]
+        return re.sub(r"^(\[[^]]*\]\s*)+", "", (told or lines or ["it said nothing"])[-1])
 
     def _ask(self, path: str) -> str:
         """The body of an answer of the admin interface; nothing while it does not answer."""
