@@ -1,0 +1,17 @@
+resource "juju_application" "istio_beacon" {
+  name       = var.app_name
+  model_uuid = var.model_uuid
+  trust      = true # it writes to Kubernetes
+
+  charm {
+    name     = "istio-beacon-k8s"
+    base     = var.base
+    channel  = var.channel
+    revision = var.revision
+  }
+
+  config      = var.config
+  constraints = var.constraints
+  resources   = var.resources
+  units       = var.units
+}
