@@ -113,7 +113,8 @@ class _Measurement:
                     for method, path in _interesting(application):
                         yield Request(source, name, port, method, path)
             for name, pod in self.pods.items():
-                for port in sorted({*self.mesh.ports(pod), UNNAMED_PORT}):
+                granted = _ports_on_pods(self.applications[f"{pod.account.namespace}/{pod.account.name}"])
+                for port in sorted({*self.mesh.ports(pod), *granted, UNNAMED_PORT}):
                     yield Request(source, name, port, "GET", "/")
 
     def is_let_through(self, request: Request) -> bool:
@@ -165,6 +166,12 @@ def _interesting(application: Application) -> list[tuple[str, str]]:
         for each in (("DELETE", path), (method, f"{path}/deeper"), (method, "/elsewhere"))
     ]
     return list(dict.fromkeys([*asked, *beside, ("GET", "/")]))
+
+
+def _ports_on_pods(application: Application) -> set[int]:
+    """The ports on which some relation lets somebody reach an application's pods."""
+    grants = GRANTS.get(application.charm.name, ())
+    return {port for grant in grants if grant.on_pods for port in grant.ports}
 
 
 def _example(path: str) -> str:
