@@ -1,0 +1,52 @@
+"""Charms are packed with what they need, and with nothing else."""
+
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from packing import follow
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+REPOSITORY = Path(__file__).parents[3]
+CHARMS = sorted(file.parent for file in REPOSITORY.glob("charms/*/charmcraft.yaml"))
+ALL_CHARMS = pytest.mark.parametrize("charm", CHARMS, ids=lambda charm: charm.name)
+
+
+def toml(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text())
+
+
+def declared(charm: Path) -> set[str]:
+    project = toml(charm / "pyproject.toml")["project"]
+    return {re.split(r"[\[<>=~! ]", requirement)[0] for requirement in project["dependencies"]}
+
+
+def provider_of(module: str) -> str:
+    """The distribution that a module comes from; each of them has a module or a namespace of its name."""
+    for distribution in (module.replace(".", "-").replace("_", "-"), *_providers(module)):
+        try:
+            return metadata.metadata(distribution)["Name"].lower().replace("_", "-")
+        except metadata.PackageNotFoundError:
+            continue
+    raise LookupError(module)
+
+
+def _providers(module: str) -> list[str]:
+    return metadata.packages_distributions().get(module.partition(".")[0], [])
+
+
+@ALL_CHARMS
+def test_a_charm_declares_no_package_that_it_does_not_import(charm):
+    foreign = follow(charm / "src/charm.py", [charm / "src", REPOSITORY / "lib"]).foreign
+    imported = {
+        provider_of(module) for module in foreign if module.partition(".")[0] not in sys.stdlib_module_names
+    }
+    assert declared(charm) <= imported
