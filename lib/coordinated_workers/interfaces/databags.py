@@ -27,12 +27,11 @@ class _Databag(pydantic.BaseModel):
         return value
 
     @pydantic.model_serializer(mode="wrap")
-    def _offer(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _in_order(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What is offered, with mappings in an order that is always the same."""
         return {
             key: dict(sorted(value.items())) if isinstance(getattr(self, key), dict) else value
             for key, value in handler(self).items()
-            if value is not None
         }
 
 
@@ -158,7 +157,12 @@ def load(relation: ops.Relation, author: ops.Application | ops.Unit, model: type
 
 def save(relation: ops.Relation, author: ops.Application | ops.Unit, data: pydantic.BaseModel) -> None:
     """Make `author`'s databag say `data`: what differs is written, what is not offered taken out."""
-    relation.save(data, author)
+    # Older releases of ops have a `Relation.save` that writes what is there already, and takes nothing out.
+    databag = relation.data[author]
+    texts = {
+        key: "" if value is None else json.dumps(value) for key, value in data.model_dump(mode="json").items()
+    }
+    databag.update({key: text for key, text in texts.items() if databag.get(key, "") != text})
 
 
 def _decode(text: str) -> object:
