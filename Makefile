@@ -29,6 +29,9 @@ test-cluster: $(TOX) ## the same promises on a real kube-apiserver and istiod; n
 lint: $(TOX) ## ruff, pyright and codespell; the integration tests, as far as they can be checked
 	@$(TOX) run -q -e lint,integration-check
 
+lint-workflows: ## what GitHub would find wrong with the workflows; needs Go
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
 format: $(TOX) ## put the code into the project's format
 	@$(TOX) run -q -e format
 
@@ -39,15 +42,15 @@ pack-testers: pack ## pack the charms that only the integration tests deploy, to
 	@$(TOX) run -q -e pack -- pack tests/integration/testers/*
 
 pack-check: $(TOX) ## show that the charms in dist/ are whole
-	@$(TOX) run -q -e pack -- check
+	@$(TOX) run -q -e pack -- check $(CHECK)
 
 lock: $(TOX) ## take newer releases of what the charms are packed with
 	@$(TOX) run -q -e lock
 
 integration: $(TOX) ## the integration tests, on the Juju controller of this machine
-	@$(TOX) run -q -e integration
+	@$(TOX) run -q -e integration -- $(TESTS)
 
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo test test-dataplane test-cluster lint format pack pack-testers pack-check lock integration clean
+.PHONY: help demo test test-dataplane test-cluster lint lint-workflows format pack pack-testers pack-check lock integration clean

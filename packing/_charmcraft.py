@@ -51,8 +51,8 @@ def pack(staged: Path, into: Path, base: Base) -> list[Path]:
 
 
 def _command(build: Path, base: Base) -> tuple[list[str], Mapping[str, str]]:
-    if shutil.which("charmcraft"):
-        return ["charmcraft", "pack"], os.environ
+    if snap := shutil.which("charmcraft"):
+        return ["charmcraft", "pack"], _with_python_of(base, Path(snap).parent, build / "python")
     charmcraft = os.environ.get(CHARMCRAFT, "")
     if not os.access(charmcraft, os.X_OK):
         raise CannotPackError("charmcraft is missing: snap install charmcraft --classic")
@@ -78,7 +78,10 @@ def _check_that_charmcraft_can_work() -> None:
 
 
 def _with_python_of(base: Base, programs: Path, folder: Path) -> dict[str, str]:
-    """The environment in which charmcraft finds the Python of the base, and the programs beside itself."""
+    """The environment in which charmcraft finds the Python of the base, and the programs beside itself.
+
+    On the machine itself, that is; where it packs in LXD, nothing of this is seen.
+    """
     path = [str(programs), os.environ["PATH"]]
     if python := find_python(base.python):
         path.insert(0, str(as_python3(python, folder)))
