@@ -110,7 +110,9 @@ class _Connection:
     def __init__(self, launcher: "_Launcher", start: Start):
         self._socket = launcher.launch()
         self._lines = self._socket.makefile("rb")
-        self._send(start)
+        # One that has ended already tells so where its answer is read.
+        with contextlib.suppress(BrokenPipeError):
+            self._send(start)
 
     @functools.cached_property
     def _pid(self) -> int:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,13 @@ from packing import CannotPackError, follow, stage
 
 REPOSITORY = Path(__file__).parents[3]
 CHARMS = sorted(file.parent for file in REPOSITORY.glob("charms/*/charmcraft.yaml"))
+
+
+def locked(charm: Path, directory: Path) -> Path:
+    """A copy of a charm, with the lock that it gets when it is packed."""
+    copy = Path(shutil.copytree(charm, directory / charm.name))
+    (copy / "uv.lock").touch()
+    return copy
 
 
 @pytest.fixture
@@ -104,16 +112,18 @@ def test_a_file_that_is_missing_is_named_before_anything_is_done(charm, library,
 
 @pytest.mark.parametrize("charm", CHARMS, ids=lambda charm: charm.name)
 def test_each_charm_finds_all_of_its_modules_in_its_own_folder(charm, tmp_path):
-    stage(charm, tmp_path, libraries=[REPOSITORY / "lib"])
+    staged = tmp_path / "staged"
+    stage(locked(charm, tmp_path), staged, libraries=[REPOSITORY / "lib"])
     here = follow(charm / "src/charm.py", [charm / "src", REPOSITORY / "lib"])
-    there = follow(tmp_path / "src/charm.py", [tmp_path / "src", tmp_path / "lib"])
+    there = follow(staged / "src/charm.py", [staged / "src", staged / "lib"])
     assert there.modules.keys() == here.modules.keys()
     assert there.foreign == here.foreign
 
 
 def test_the_beacon_takes_nothing_of_coordinators_along(tmp_path):
-    stage(REPOSITORY / "charms/istio-beacon-k8s", tmp_path, libraries=[REPOSITORY / "lib"])
-    assert {each.name for each in (tmp_path / "lib").iterdir()} == {
+    staged = tmp_path / "staged"
+    stage(locked(REPOSITORY / "charms/istio-beacon-k8s", tmp_path), staged, libraries=[REPOSITORY / "lib"])
+    assert {each.name for each in (staged / "lib").iterdir()} == {
         "charmlibs",
         "cos_interfaces",
         "mesh_resources",
