@@ -7,7 +7,7 @@ from ._bases import BASES
 from ._charm_file import CharmFile, files_in, load_yaml
 
 # Read by charmcraft, and of no use after that.
-_INSTRUCTIONS = frozenset({"charmcraft.yaml", "pyproject.toml", "uv.lock"})
+_INSTRUCTIONS = frozenset({"charmcraft.yaml", "requirements.txt"})
 _PROGRAMS = ("dispatch", "src/charm.py")
 _METADATA = (
     *("name", "display-name", "summary", "description", "assumes", "charm-user"),

@@ -7,8 +7,8 @@ from pathlib import Path
 from ._errors import CannotPackError
 from ._imports import follow
 
-# Each has a reader: charmcraft, uv, Charmhub.
-_FILES = ("charmcraft.yaml", "pyproject.toml", "uv.lock", "README.md", "icon.svg")
+# Each has a reader: charmcraft, pip, Charmhub.
+_FILES = ("charmcraft.yaml", "requirements.txt", "README.md", "icon.svg")
 _without_caches = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 

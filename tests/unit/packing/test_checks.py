@@ -37,7 +37,7 @@ PACKED = {
 def staged(tmp_path: Path) -> Path:
     staged = tmp_path / "staged"
     copied = {name: text for name, text in PACKED.items() if "yaml" not in name and "venv" not in name}
-    for name, text in {**copied, "charmcraft.yaml": yaml.safe_dump(SOURCE), "uv.lock": ""}.items():
+    for name, text in {**copied, "charmcraft.yaml": yaml.safe_dump(SOURCE), "requirements.txt": ""}.items():
         (staged / name).parent.mkdir(parents=True, exist_ok=True)
         (staged / name).write_text(text)
     return staged
@@ -75,7 +75,7 @@ def test_a_charm_without_its_environment_is_not_whole(staged, tmp_path):
         ("notes.txt", "notes.txt"),
         ("src/__pycache__/charm.cpython-312.pyc", "src/__pycache__/charm.cpython-312.pyc"),
         ("lib/more.py", "lib/more.py"),
-        ("uv.lock", "uv.lock"),
+        ("requirements.txt", "requirements.txt"),
         (".ruff_cache/x", ".ruff_cache/"),
         ("venv/lib/python3.12/site-packages/ops/tests/x.py", "venv/lib/python3.12/site-packages/ops/tests/"),
     ],

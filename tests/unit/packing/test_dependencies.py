@@ -50,3 +50,12 @@ def test_a_charm_declares_no_package_that_it_does_not_import(charm):
         provider_of(module) for module in foreign if module.partition(".")[0] not in sys.stdlib_module_names
     }
     assert declared(charm) <= imported
+
+
+@ALL_CHARMS
+def test_all_that_a_charm_is_packed_with_is_pinned_with_hashes_and_names_no_index(charm):
+    text = (charm / "requirements.txt").read_text()
+    pinned = re.findall(r"^([a-z0-9-]+)==\S+.*((?:\n    --hash=sha256:[0-9a-f]{64}.*)+)", text, re.MULTILINE)
+    assert len(pinned) == len(re.findall(r"^\S", text, re.MULTILINE))
+    assert declared(charm) <= {name for name, _ in pinned}
+    assert "://" not in text

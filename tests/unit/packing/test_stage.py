@@ -23,8 +23,8 @@ def charm(tmp_path: Path) -> Path:
         charm,
         {
             "charmcraft.yaml": "name: charm",
+            "requirements.txt": "",
             "pyproject.toml": "",
-            "uv.lock": "",
             "README.md": "",
             "icon.svg": "",
             "src/charm.py": "import helper\nfrom paint.colours import red",
@@ -68,7 +68,7 @@ def files_in(folder: Path) -> set[str]:
 def test_a_charm_gets_the_whole_of_each_package_that_it_imports_and_no_other(charm, library, tmp_path):
     stage(charm, tmp_path / "staged", libraries=[library])
     assert files_in(tmp_path / "staged") == {
-        *("charmcraft.yaml", "pyproject.toml", "uv.lock", "README.md", "icon.svg"),
+        *("charmcraft.yaml", "requirements.txt", "README.md", "icon.svg"),
         *("src/charm.py", "src/helper.py", "src/rules/alerts.yaml"),
         "lib/paint/colours/__init__.py",
         "lib/paint/colours/templates/red.j2",
@@ -101,7 +101,7 @@ def test_what_was_in_the_folder_goes_and_the_folder_stays(charm, library, tmp_pa
     assert (library / "screws.py").exists()
 
 
-@pytest.mark.parametrize("name", ["uv.lock", "icon.svg", "src/charm.py"])
+@pytest.mark.parametrize("name", ["requirements.txt", "icon.svg", "src/charm.py"])
 def test_a_file_that_is_missing_is_named_before_anything_is_done(charm, library, tmp_path, name):
     write(tmp_path, {"staged/before": ""})
     (charm / name).unlink()
