@@ -1,5 +1,7 @@
 """The workers' telemetry on its way through the coordinator's nginx, so that nobody else needs a way out.
 
+For example::
+
     proxy = proxy_telemetry(
         {"worker/0": "worker-0.worker-endpoints.model.svc.cluster.local"},
         worker_metrics_port=8080,

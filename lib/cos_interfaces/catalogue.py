@@ -1,6 +1,6 @@
 """Being listed in a catalogue of applications: both sides of `catalogue`.
 
-In the reconcile of the charm that is listed:
+In the reconcile of the charm that is listed::
 
     catalogue.publish(self, CatalogueItem(name="Shop", url="https://shop.example", icon="cart"))
 """

@@ -1,6 +1,6 @@
 """Giving dashboards to Grafana: both sides of `grafana_dashboard`.
 
-In the reconcile of a charm with dashboards:
+In the reconcile of a charm with dashboards::
 
     grafana_dashboard.publish(self, grafana_dashboard.read_folder(Path("src/grafana_dashboards")))
 """

@@ -1,6 +1,6 @@
 """Being a datasource of Grafana: both sides of `grafana_datasource`.
 
-In the reconcile of a charm that Grafana queries:
+In the reconcile of a charm that Grafana queries::
 
     grafana_datasource.publish(self, GrafanaSource(type="tempo", url="http://tempo:3200"))
 """

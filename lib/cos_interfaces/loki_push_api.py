@@ -1,6 +1,6 @@
 """Sending logs to Loki: both sides of `loki_push_api`.
 
-In the reconcile of a charm with logs:
+In the reconcile of a charm with logs::
 
     loki_push_api.publish(self, alert_rules)
     for unit, url in loki_push_api.push_urls(self).items():

@@ -1,6 +1,6 @@
 """Pushing metrics: both sides of `prometheus_remote_write`.
 
-A charm that has metrics to push:
+A charm that has metrics to push::
 
     urls = prometheus_remote_write.push_urls(self, relation_name="send-remote-write")
 """

@@ -1,6 +1,6 @@
 """Being scraped: the scraped charm's side of `prometheus_scrape`.
 
-In the charm's reconcile:
+In the charm's reconcile::
 
     prometheus_scrape.publish(self, [ScrapeJob(targets=("*:9090",))])
 """

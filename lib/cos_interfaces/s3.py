@@ -1,6 +1,6 @@
 """Storing objects: both sides of `s3`.
 
-In the reconcile of a charm that stores objects:
+In the reconcile of a charm that stores objects::
 
     s3.request(self)
     try:

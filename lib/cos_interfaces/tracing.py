@@ -1,6 +1,6 @@
 """Sending traces: both sides of `tracing`.
 
-In the reconcile of a charm that has traces to send:
+In the reconcile of a charm that has traces to send::
 
     tracing.request(self, ["otlp_http"])
     url = tracing.receivers(self).get("otlp_http")
