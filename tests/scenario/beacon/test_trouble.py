@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
-from tests.unit.mesh_resources.faulty_server import FaultyServer
+from tests.faulty_server import FaultyServer
 
 DOOR = ("shop/web", "shop/catalogue")
 

@@ -12,7 +12,7 @@ from ops import testing
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.coordinator.field_cluster import MESH_LABELS, Cluster, mesh, store, workers
 from tests.unit.coordinated_workers.juju_application import pod_template
-from tests.unit.mesh_resources.faulty_server import FaultyServer
+from tests.faulty_server import FaultyServer
 
 RELATIONS = (mesh(), workers(units=2), store())
 

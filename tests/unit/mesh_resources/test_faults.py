@@ -12,7 +12,7 @@ from lightkube import Client, KubeConfig
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from mesh_resources import Asked, ReconcileResult, reconcile_policies
 from sandbox.kubernetes import KubernetesServer
-from tests.unit.mesh_resources.faulty_server import FaultyServer
+from tests.faulty_server import FaultyServer
 from tests.unit.mesh_resources.making import LABELS, OWNER, policy
 
 FAULTS = [409, 429, 500, 503, "hang up", "not json", "no type", "nonsense"]

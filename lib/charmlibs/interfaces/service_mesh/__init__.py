@@ -71,6 +71,7 @@ A provider::
 from ._build import build_mesh_policies
 from ._consumer import ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation
+from ._deadline import Deadline
 from ._kubernetes import kubernetes_client, kubernetes_errors
 from ._labels import reconcile_charm_labels
 from ._models import (
@@ -91,6 +92,7 @@ from ._provider import PolicyRequest, ServiceMeshProvider
 __all__ = [
     "AppPolicy",
     "CMRData",
+    "Deadline",
     "Endpoint",
     "MeshPolicy",
     "MeshType",

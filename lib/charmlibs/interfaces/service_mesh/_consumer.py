@@ -10,6 +10,7 @@ import pydantic
 
 from ._build import build_mesh_policies
 from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation
+from ._deadline import Deadline
 from ._kubernetes import kubernetes_client, kubernetes_errors
 from ._labels import reconcile_charm_labels
 from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
@@ -136,7 +137,7 @@ class ServiceMeshConsumer(ops.Object):
         """The client with which the charm's pods are labelled, made when first used."""
         if self._lightkube_client is None:
             self._lightkube_client = kubernetes_client(
-                namespace=self._charm.model.name, field_manager=self._charm.app.name
+                self._charm.model.name, self._charm.app.name, deadline=Deadline()
             )
         return self._lightkube_client
 

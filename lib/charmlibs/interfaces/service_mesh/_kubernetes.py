@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lightkube import Client
 
-# At most seven requests in a row label an application: no hook is to hang for half a minute.
+    from ._deadline import Deadline
+
 _SECONDS_TO_ANSWER = 3.0
 _TALKATIVE = ("httpcore", "httpcore2", "httpx", "httpx2")
 
 
-def kubernetes_client(namespace: str, field_manager: str) -> "Client":
+def kubernetes_client(namespace: str, field_manager: str, deadline: "Deadline | None" = None) -> "Client":
     """A client for hooks: it waits 3 seconds for an answer, and does not flood the log.
 
     The loggers of the HTTP libraries are set to WARNING, unless the charm has set them to something: each
@@ -24,18 +25,25 @@ def kubernetes_client(namespace: str, field_manager: str) -> "Client":
     Args:
         namespace: where requests go that name no other; the model's name.
         field_manager: who writes, for server-side apply; the application's name.
+        deadline: when the client asks nothing more, and each request fails at once; never if None.
 
     Raises:
         lightkube.ConfigError: if there is no Kubernetes to be found.
     """
-    from lightkube import Client
+    from lightkube import Client, KubeConfig
     from lightkube.core import exceptions
 
     for logger in map(logging.getLogger, _TALKATIVE):
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.WARNING)
+    config = KubeConfig.from_env().get()
+    transport = None
+    if deadline and config:
+        from ._timed_transport import timed_transport
+
+        transport = timed_transport(config, deadline, _SECONDS_TO_ANSWER)
     timeout = exceptions.httpx.Timeout(_SECONDS_TO_ANSWER)  # pyright: ignore[reportPrivateImportUsage]  # see above
-    return Client(namespace=namespace, field_manager=field_manager, timeout=timeout)
+    return Client(config, namespace, timeout, field_manager=field_manager, transport=transport)
 
 
 @functools.cache
