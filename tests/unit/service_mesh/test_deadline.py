@@ -1,0 +1,66 @@
+"""However Kubernetes behaves, a hook waits for it no longer than it has time."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lightkube import Client
+from lightkube.resources.core_v1 import Namespace
+
+from charmlibs.interfaces.service_mesh import Deadline, kubernetes_client, kubernetes_errors
+from sandbox.kubernetes import KubernetesServer
+from tests.faulty_server import FaultyServer
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    with KubernetesServer() as kubernetes, FaultyServer(kubernetes.url) as faulty:
+        monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
+        yield faulty
+
+
+def client(seconds: float) -> Client:
+    return kubernetes_client("m", "web", Deadline(seconds))
+
+
+def waited(client: Client) -> float:
+    """How long it took to get no answer."""
+    started = time.monotonic()
+    with pytest.raises(kubernetes_errors()):
+        client.get(Namespace, "default")
+    return time.monotonic() - started
+
+
+def test_while_there_is_time_requests_are_answered(faulty: FaultyServer):
+    assert client(5).get(Namespace, "default").metadata
+    assert len(list(client(5).list(Namespace))) > 1
+
+
+def test_an_answer_that_does_not_come_is_waited_for_as_long_as_there_is_time(faulty: FaultyServer):
+    faulty.plan = lambda *_: "hang"
+    assert 0.1 < waited(client(0.2)) < 2
+
+
+def test_an_answer_that_comes_byte_by_byte_is_waited_for_as_long_as_there_is_time(faulty: FaultyServer):
+    faulty.plan, faulty.slowness = lambda *_: "drip", 0.05
+    assert 0.1 < waited(client(0.2)) < 2
+
+
+def test_after_its_time_nothing_is_asked_any_more(faulty: FaultyServer):
+    late = client(0.0)
+    assert waited(late) < 1
+    assert faulty.seen == []
+
+
+def test_the_time_left_is_shared_by_all_who_wait(monkeypatch: pytest.MonkeyPatch):
+    now = 100.0
+    monkeypatch.setattr("charmlibs.interfaces.service_mesh._deadline.time.monotonic", lambda: now)
+    deadline = Deadline(10)
+    assert deadline.seconds(at_most=3) == 3
+    now = 108.0
+    assert deadline.seconds(at_most=3) == 2
+    assert not deadline.is_over
+    now = 110.0
+    assert deadline.seconds(at_most=3) == 0
+    assert deadline.is_over
