@@ -20,6 +20,8 @@ class Enforcement:
     """None: it has not said anything yet of the policy as it is now."""
     reason: str
     """Istio's own words if it does not enforce the policy; empty otherwise."""
+    code: str = ""
+    """Istio's name for that reason, such as `TargetNotFound` or `AncestorNotBound`."""
 
 
 def enforcement(live: "Iterable[Resource]") -> list[Enforcement]:
@@ -28,6 +30,14 @@ def enforcement(live: "Iterable[Resource]") -> list[Enforcement]:
 
 
 def _enforcement(ref: ObjectRef, policy: Json) -> Enforcement:
+    try:
+        return _said(ref, policy)
+    except (AttributeError, TypeError, ValueError):
+        # A status of any form can be written, by anybody who may.
+        return Enforcement(ref, None, "")
+
+
+def _said(ref: ObjectRef, policy: Json) -> Enforcement:
     # A waypoint enforces what is attached to a Service, ztunnel what selects pods.
     decisive = "WaypointAccepted" if (policy.get("spec") or {}).get("targetRefs") else "ZtunnelAccepted"
     status: Json = policy.get("status") or {}
@@ -37,7 +47,8 @@ def _enforcement(ref: ObjectRef, policy: Json) -> Enforcement:
             continue
         if condition.get("status") == "True" and condition.get("reason", "Accepted") == "Accepted":
             return Enforcement(ref, True, "")
-        return Enforcement(ref, False, condition.get("message") or condition.get("reason") or "")
+        code = str(condition.get("reason") or "")
+        return Enforcement(ref, False, str(condition.get("message") or code), code)
     return Enforcement(ref, None, "")
 
 

@@ -19,6 +19,7 @@ Answer = TypeVar("Answer")
 _MESSAGE_LENGTH = 200
 _CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
 _NOT_ALLOWED = "not allowed"
+_NOT_OURS = "it belongs to"
 # What the API server itself says; a webhook that refuses an object also answers 403.
 _NOT_PERMITTED = re.compile(r"cannot \w+ resource")
 _GOING_NAMESPACE = "because it is being terminated"
@@ -107,7 +108,7 @@ def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
     if code == 404:
         return "it does not exist"
     if code == 409 and conflict:
-        return f"it belongs to {conflict.group(1)}, and was not taken over"
+        return f"{_NOT_OURS} {conflict.group(1)}, and was not taken over"
     if code == 409:
         return f"somebody else changed it at the same time ({_short(message)})"
     if code == 429:
@@ -130,6 +131,8 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
         return f"Kubernetes refuses this charm: run `juju trust {app} --scope=cluster`"
     if problem.code == 404 and problem.verb == "list":
         return f"Kubernetes has no {problem.ref.kind}: deploy istio-k8s"
+    if problem.reason.startswith(_NOT_OURS) and problem.verb == "create":
+        return f"{problem.ref}: {problem.reason}: remove it, or deploy {app} under another name"
     if problem.ref.name:
         return f"{problem.ref}: {problem.reason}"
     return problem.reason

@@ -97,6 +97,7 @@ def reconcile(
     if ignore_missing:
         failed = [failure for failure in failed if failure.code != 404 or failure.ref.kind in wanted_kinds]
     if not write:
+        would_be = {**owned, **todo.create, **todo.update}
         return ReconcileResult(
             created=tuple(sorted(todo.create)),
             updated=tuple(sorted(todo.update)),
@@ -105,7 +106,7 @@ def reconcile(
             unchanged=todo.unchanged,
             failed=_sorted(failed),
             before=tuple(owned.values()),
-            live=tuple(owned.values()),
+            live=tuple(resource for ref, resource in would_be.items() if ref not in todo.delete),
         )
 
     writer = _Writer(client, owned_by_labels, force, ignore_missing)

@@ -51,7 +51,8 @@ class ReconcileResult:
     before: "tuple[Resource, ...]" = ()
     """The owned objects as they were found."""
     live: "tuple[Resource, ...]" = ()
-    """The owned objects as they are now, out of the list that was made and the answers to the writes."""
+    """The owned objects as they are now, out of the list that was made and the answers to the writes; as
+    they would be, if nothing was to be written."""
 
     @property
     def changed(self) -> bool:

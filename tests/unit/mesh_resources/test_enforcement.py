@@ -33,7 +33,7 @@ def test_one_that_was_not_accepted_is_not_and_istio_says_why():
         "WaypointAccepted", "False", "AncestorNotBound", "Service m/shop is not bound to a waypoint"
     )
     assert verdict(FOR_SERVICE, unbound) == Enforcement(
-        REF, False, "Service m/shop is not bound to a waypoint"
+        REF, False, "Service m/shop is not bound to a waypoint", "AncestorNotBound"
     )
 
 
@@ -63,3 +63,14 @@ def test_what_was_said_of_an_earlier_content_does_not_count():
     accepted = condition("WaypointAccepted", "True", "Accepted", observedGeneration=1)
     assert verdict(FOR_SERVICE, accepted, generation=2).enforced is None
     assert verdict(FOR_SERVICE, accepted, generation=1).enforced is True
+
+
+@pytest.mark.parametrize("status", [{"conditions": "fine"}, {"conditions": [None]}, ["fine"]])
+def test_a_status_that_makes_no_sense_says_nothing(status: Any):
+    policy = {"metadata": {"name": "p", "namespace": "m"}, "spec": FOR_SERVICE, "status": status}
+    assert enforcement([AuthorizationPolicy.from_dict(policy)]) == [Enforcement(REF, None, "")]
+
+
+def test_a_generation_that_is_no_number_says_nothing():
+    odd = condition("WaypointAccepted", "True", "Accepted", observedGeneration="latest")
+    assert verdict(FOR_SERVICE, odd).enforced is None

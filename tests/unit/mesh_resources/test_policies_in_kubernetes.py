@@ -136,7 +136,10 @@ def test_what_would_be_done_can_be_told_without_doing_it(reconcile: Reconcile, k
     assert [ref.name for ref in result.created] == ["m.beacon.shop.app.from.s.desk"]
     assert [ref.name for ref in result.updated] == [FIRST]
     assert [ref.name for ref in result.deleted] == ["m.beacon.shop.app.from.s.till"]
-    assert {each["metadata"]["name"] for each in result.live} == live(kubernetes).keys()
+    assert {each["metadata"]["name"] for each in result.before} == live(kubernetes).keys()
+    would_be = {each["metadata"]["name"]: each["spec"] for each in result.live}
+    assert reconcile(policy(81), policy(2, source_app_name="desk")).changed
+    assert would_be == {name: each["spec"] for name, each in live(kubernetes).items()}
 
 
 def test_the_result_holds_the_objects_as_they_are_without_another_request(

@@ -54,3 +54,12 @@ def test_an_api_that_is_not_there_raises_one_of_the_known_errors(connect, kubern
     with pytest.raises(kubernetes_errors()) as caught:
         unreachable.get(ConfigMap, "a")
     assert kubernetes_problem(caught.value, app="mesh").startswith("no answer from Kubernetes")
+
+
+def test_of_a_name_that_somebody_else_has_it_is_said_how_to_come_by_it():
+    ref = ObjectRef("Gateway", "m", "w")
+    taken = Failure(ref, "create", 409, "it belongs to kubectl, and was not taken over")
+    assert kubernetes_problem(taken, app="mesh") == (
+        "Gateway m/w: it belongs to kubectl, and was not taken over: "
+        "remove it, or deploy mesh under another name"
+    )
