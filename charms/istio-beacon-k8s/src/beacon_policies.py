@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lightkube.generic_resource import GenericNamespacedResource
 
 _SCOPE = "istio-authorization-policy"
-_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,6 @@ class BeaconPolicies:
             labels=self.owner.labels(_SCOPE),
             owner=self.owner,
             unreadable=[consumer.app for consumer in consumers if consumer.unreadable],
-            timeout=_SECONDS,
         )
         if result.changed:
             mesh_history.record(result.before, result.live)

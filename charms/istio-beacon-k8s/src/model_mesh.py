@@ -1,9 +1,8 @@
 """All that a beacon has in Kubernetes, made what it should be."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import ops
@@ -11,6 +10,7 @@ import ops
 import consumers
 from beacon_policies import BeaconPolicies
 from charmlibs.interfaces.service_mesh import (
+    Deadline,
     MeshPolicy,
     PolicyRequest,
     kubernetes_client,
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     _Step: TypeAlias = Callable[[Client], list[ops.StatusBase]]
 
 logger = logging.getLogger(__name__)
-
-# No step begins later. With what the longest of them takes, a hook ends within 30 seconds: seven requests
-# in a row for the labels, or one and what `BeaconPolicies` may take.
-_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,8 @@ class ModelMesh:
     owner: Owner
     waypoint: Waypoint
     wanted: Wanted
+    deadline: Deadline = field(default_factory=Deadline)
+    """When Kubernetes is asked nothing more."""
 
     def reconcile(self) -> list[ops.StatusBase]:
         """Make it all as it is wanted; a step that fails does not keep the others from being done.
@@ -68,11 +66,10 @@ class ModelMesh:
             What an operator should know; the most urgent of it is to be shown.
         """
         statuses: list[ops.StatusBase] = []
-        stop_at = time.monotonic() + _SECONDS
         try:
             client = self._client()
             for step in self._steps():
-                if time.monotonic() > stop_at:
+                if self.deadline.is_over:
                     raise KubernetesSilentError("Kubernetes is slow: the rest is done at the next event")
                 statuses += self._attempt(step, client)
         except KubernetesSilentError as silence:
@@ -81,7 +78,7 @@ class ModelMesh:
 
     def _client(self) -> "Client":
         try:
-            return kubernetes_client(namespace=self.owner.model, field_manager=self.owner.app)
+            return kubernetes_client(self.owner.model, self.owner.app, self.deadline)
         except kubernetes_errors() as error:
             raise KubernetesSilentError(f"no way to Kubernetes: {error}") from None
 

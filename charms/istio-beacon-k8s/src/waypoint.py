@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from mesh_resources import Resource
 
 _SCOPE = "istio-waypoint"
-_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,6 @@ class Waypoint:
             kinds=[Gateway, HorizontalPodAutoscaler],
             namespaces=[self.owner.model],
             owner=self.owner,
-            timeout=_SECONDS,
         )
 
     def problem(self, result: ReconcileResult) -> str:
