@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from charmlibs.interfaces.service_mesh import kubernetes_errors
+from charmlibs.interfaces.service_mesh import kubernetes_code, kubernetes_errors
+from charmlibs.interfaces.service_mesh import passes_by_itself as code_passes
 
 from ._objects import share_fields
 from ._result import Failure, ObjectRef
@@ -57,7 +58,7 @@ def delete_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, *, i
     try:
         _verbs(client).delete(kind, ref.name, namespace=ref.namespace)
     except kubernetes_errors() as error:
-        if not (ignore_missing and _code(error) == 404):
+        if not (ignore_missing and kubernetes_code(error) == 404):
             raise
 
 
@@ -76,22 +77,12 @@ def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answ
 
 def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
     """Say what an error of a request was, in words."""
-    code, message = _code(error), " ".join(str(error).split())
+    code, message = kubernetes_code(error), " ".join(str(error).split())
     if code is None:
         if isinstance(error, _UNREADABLE):
             return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
         return Failure(ref, verb, None, f"no answer from Kubernetes ({_short(message) or _name(error)})")
     return Failure(ref, verb, code, _meaning(code, ref, verb, message))
-
-
-def _code(error: BaseException | None) -> int | None:
-    """Return the HTTP status; of an answer that is not JSON it is in what lightkube's error came from."""
-    while error is not None:
-        response = getattr(error, "response", None)
-        if response is not None:
-            return int(response.status_code)
-        error = error.__context__
-    return None
 
 
 def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
@@ -144,11 +135,11 @@ def passes_by_itself(problem: Failure | Exception) -> bool:
     Args:
         problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
     """
-    code = _code(problem) if isinstance(problem, Exception) else problem.code
-    if code == 409:
-        # Somebody was quicker; but what has our name and is somebody else's stays that.
-        return isinstance(problem, Exception) or problem.verb != "create"
-    return code is None or code == 429 or code >= 500
+    if isinstance(problem, Exception):
+        return code_passes(kubernetes_code(problem))
+    # Somebody was quicker; but what has our name and is somebody else's stays that.
+    taken = problem.code == 409 and problem.verb == "create"
+    return code_passes(problem.code) and not taken
 
 
 def _short(message: str) -> str:

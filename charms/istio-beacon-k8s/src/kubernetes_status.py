@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import ops
 
+from charmlibs.interfaces.service_mesh import kubernetes_code
 from mesh_resources import Failure, kubernetes_problem, passes_by_itself
 
 
@@ -18,7 +19,7 @@ def status_of(problem: Failure | Exception, app: str) -> ops.StatusBase:
         KubernetesSilentError: if there was no answer to a question.
     """
     message = kubernetes_problem(problem, app=app)
-    code = _code(problem)
+    code = problem.code if isinstance(problem, Failure) else kubernetes_code(problem)
     if code is None and (isinstance(problem, Exception) or problem.verb == "list"):
         raise KubernetesSilentError(message)
     return ops.WaitingStatus(message) if passes_by_itself(problem) else ops.BlockedStatus(message)
@@ -36,10 +37,3 @@ def statuses_of(failures: Iterable[Failure], app: str) -> list[ops.StatusBase]:
     worst = min(distinct.values(), key=lambda status: isinstance(status, ops.WaitingStatus))
     more = f" (and {len(distinct) - 1} more)" if len(distinct) > 1 else ""
     return [type(worst)(f"{worst.message}{more}")]
-
-
-def _code(problem: Failure | Exception) -> int | None:
-    if isinstance(problem, Failure):
-        return problem.code
-    response = getattr(problem, "response", None)
-    return None if response is None else int(response.status_code)

@@ -72,7 +72,7 @@ from ._build import build_mesh_policies
 from ._consumer import ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation
 from ._deadline import Deadline
-from ._kubernetes import kubernetes_client, kubernetes_errors
+from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
 from ._labels import reconcile_charm_labels
 from ._models import (
     AppPolicy,
@@ -108,6 +108,8 @@ __all__ = [
     "check_label",
     "get_data_from_cmr_relation",
     "kubernetes_client",
+    "kubernetes_code",
     "kubernetes_errors",
+    "passes_by_itself",
     "reconcile_charm_labels",
 ]

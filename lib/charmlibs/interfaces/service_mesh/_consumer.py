@@ -11,7 +11,7 @@ import pydantic
 from ._build import build_mesh_policies
 from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation
 from ._deadline import Deadline
-from ._kubernetes import kubernetes_client, kubernetes_errors
+from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
 from ._labels import reconcile_charm_labels
 from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
 from ._parsing import parse
@@ -208,12 +208,11 @@ class ServiceMeshConsumer(ops.Object):
 
     def _status_of(self, error: Exception) -> ops.StatusBase:
         """Blocked if an operator has to do something, waiting if it passes by itself."""
-        code: int | None = getattr(getattr(error, "response", None), "status_code", None)
+        code = kubernetes_code(error)
         task = "can't label pods for the mesh"
         if code == 403:
             return ops.BlockedStatus(f"{task} (juju trust {self._charm.app.name} --scope=cluster)")
-        passes = code is None or code in (409, 429) or code >= 500
-        status = ops.WaitingStatus if passes else ops.BlockedStatus
+        status = ops.WaitingStatus if passes_by_itself(code) else ops.BlockedStatus
         return status(f"{task} (tried again at update-status: {error})")
 
     def _remember(self, status: ops.StatusBase) -> None:

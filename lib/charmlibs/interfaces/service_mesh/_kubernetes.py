@@ -58,3 +58,21 @@ def kubernetes_errors() -> tuple[type[Exception], ...]:
 
     http_error = exceptions.httpx.HTTPError  # pyright: ignore[reportPrivateImportUsage]  # see above
     return (lightkube.ApiError, exceptions.ConfigError, http_error, ValueError, KeyError)
+
+
+def kubernetes_code(error: BaseException | None) -> int | None:
+    """The HTTP status that an error stands for; None if there was no answer with one.
+
+    Of an answer that is not JSON, it is in what lightkube's own error came from.
+    """
+    while error is not None:
+        response = getattr(error, "response", None)
+        if response is not None:
+            return int(response.status_code)
+        error = error.__context__
+    return None
+
+
+def passes_by_itself(code: int | None) -> bool:
+    """Whether trying again may be all that it takes after an answer with this HTTP status, or without any."""
+    return code is None or code in (409, 429) or code >= 500
