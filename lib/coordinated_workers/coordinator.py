@@ -34,7 +34,6 @@ import functools
 import logging
 import re
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
@@ -44,7 +43,7 @@ from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
 from cos_interfaces import catalogue, grafana_dashboard, loki_push_api, prometheus_scrape, s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 
-from . import alert_rules, peers, scrape_jobs, service_mesh
+from . import alert_rules, hook_time, peers, scrape_jobs, service_mesh
 from .endpoints import EndpointMapping, Endpoints
 from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
 from .log_forwarding import forward_logs
@@ -81,10 +80,6 @@ _DASHBOARDS = "src/grafana_dashboards"
 
 # In these the unit is on its way out, or has no say: there is nothing to make right.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
-
-# No step in Kubernetes begins later in a hook. With what the longest of them takes, the hook ends within 30
-# seconds: seven requests in a row for the labels, or the policies' 20 seconds.
-_SECONDS = 8.0
 
 # Only Juju gives a unit these.
 _NOT_FOR_CHARMS = ("error", "unknown")
@@ -169,6 +164,7 @@ class Coordinator(ops.Object):
         self._peer_relation = peer_relation
         self._problems: list[ops.StatusBase] = []
         self._keeps_status = False
+        self._deadline = hook_time.deadline(charm)
 
         self.cluster = ClusterProvider(
             charm,
@@ -430,7 +426,6 @@ class Coordinator(ops.Object):
         self.framework.observe(self._charm.on.collect_unit_status, self._on_collect_unit_status)
 
     def _on_hook(self, event: ops.HookEvent) -> None:
-        stop_at = time.monotonic() + _SECONDS
         self._certificates.sync()
         self._trace_charm()
         if self.resources_patch:
@@ -444,7 +439,7 @@ class Coordinator(ops.Object):
             self._mesh.update_service_mesh()
         is_upgrade = isinstance(event, ops.UpgradeCharmEvent)
         for write in self._writes_to_kubernetes(is_upgrade=is_upgrade):
-            if time.monotonic() > stop_at:
+            if self._deadline.is_over:
                 slow = "Kubernetes is slow: the rest is done at the next event"
                 self._problems.append(ops.WaitingStatus(slow))
                 break

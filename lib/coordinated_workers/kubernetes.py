@@ -7,6 +7,8 @@ import ops
 
 from charmlibs.interfaces.service_mesh import kubernetes_client
 
+from . import hook_time
+
 if TYPE_CHECKING:
     from lightkube import Client
 
@@ -22,7 +24,7 @@ def client(charm: ops.CharmBase) -> "Client":
     """
     app, model = charm.app.name, charm.model.name
     # By this name, policies that an older revision has written are known as this application's.
-    return kubernetes_client(namespace=model, field_manager=f"{app}-{model}")
+    return kubernetes_client(model, f"{app}-{model}", hook_time.deadline(charm))
 
 
 def status(problem: "Exception | Failure", charm: ops.CharmBase, task: str) -> ops.StatusBase:

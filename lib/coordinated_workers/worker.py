@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import ops
 import yaml
 
+from . import hook_time
 from .interfaces.cluster import ClusterRequirer
 from .log_forwarding import forward_logs
 from .pod_labels import reconcile_pod_labels
@@ -72,6 +73,8 @@ logger = logging.getLogger(__name__)
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 _ROLE_OPTION = "role-"
 _READY_CHECK = "ready"
+_PROBE_SECONDS = 3.0
+_VERSION_SECONDS = 10.0
 _PROXY_VARIABLES = {
     "JUJU_CHARM_HTTP_PROXY": "http_proxy",
     "JUJU_CHARM_HTTPS_PROXY": "https_proxy",
@@ -154,7 +157,8 @@ class Worker(ops.Object):
         self._endpoint = endpoints["cluster"]
         self._readiness_check_endpoint = readiness_check_endpoint
         self._container = charm.unit.get_container(name)
-        self._workload = Workload(self._container)
+        self._deadline = hook_time.deadline(charm)
+        self._workload = Workload(charm, self._container)
         self._problems: list[ops.StatusBase] = []
         if not self._role_options:
             raise WorkerError("charmcraft.yaml needs a boolean config option role-NAME for each role")
@@ -249,7 +253,9 @@ class Worker(ops.Object):
     def running_version(self) -> str | None:
         """The workload's version, as `/bin/NAME -version` says it; None if it does not."""
         try:
-            output, _ = self._container.exec([f"/bin/{self._name}", "-version"], timeout=10).wait_output()
+            output = hook_time.run(
+                self._charm, self._container, [f"/bin/{self._name}", "-version"], at_most=_VERSION_SECONDS
+            )
         except ops.pebble.Error as error:
             logger.info("can't tell the workload's version: %s", _in_one_line(error))
             return None
@@ -402,7 +408,7 @@ class Worker(ops.Object):
         url = self._readiness_url()
         if not url:
             raise NoReadinessCheckEndpointConfiguredError
-        return probe(url, self._ca_cert)
+        return probe(url, self._ca_cert, timeout=self._deadline.seconds(_PROBE_SECONDS))
 
     def _readiness(self) -> Readiness:
         try:

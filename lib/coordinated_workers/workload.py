@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import ops
 
+from . import hook_time
+
 logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "/etc/worker/config.yaml"
@@ -17,7 +19,7 @@ ROOT_CA_CERT = "/usr/local/share/ca-certificates/ca.crt"
 FILES = (CONFIG_FILE, CERT_FILE, KEY_FILE, CLIENT_CA_FILE, S3_TLS_CA_CHAIN_FILE, ROOT_CA_CERT)
 """All that is ever written."""
 
-_UPDATE_CA_TIMEOUT = 20.0
+_UPDATE_CA_TIMEOUT = 10.0
 
 
 class Workload:
@@ -26,10 +28,12 @@ class Workload:
     Every method raises `ops.pebble.Error` for what Pebble refuses, and if the container can't be reached.
 
     Args:
+        charm: the worker's charm.
         container: the container.
     """
 
-    def __init__(self, container: ops.Container):
+    def __init__(self, charm: ops.CharmBase, container: ops.Container):
+        self._charm = charm
         self._container = container
 
     def reconcile(self, files: Mapping[str, str | None], layer: ops.pebble.Layer) -> None:
@@ -105,7 +109,7 @@ class Workload:
     def _update_ca_certificates(self) -> None:
         try:
             command = ["update-ca-certificates", "--fresh"]
-            self._container.exec(command, timeout=_UPDATE_CA_TIMEOUT).wait_output()
+            hook_time.run(self._charm, self._container, command, _UPDATE_CA_TIMEOUT)
         except ops.pebble.Error as error:  # there are images without the command
             first_line = str(error).partition("\n")[0]
             logger.warning("the workload does not trust the CA system-wide: %s", first_line)

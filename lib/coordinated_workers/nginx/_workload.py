@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import ops
 
+from .. import hook_time
 from ..models import TLSConfig
 from ._paths import (
     CA_CERT_PATH,
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 SECRET = 0o600
 RELOAD_TIMEOUT = 10.0  # seconds
-UPDATE_CA_TIMEOUT = 20.0
+UPDATE_CA_TIMEOUT = 10.0
 
 
 class NginxOptions(TypedDict):
@@ -71,6 +72,7 @@ class Nginx:
         self.options: NginxOptions = {**DEFAULT_OPTIONS, **(options or {})}
         self.problem: str | None = None
         """Why nginx does not do what the last `reconcile` wanted, in words; None if it does."""
+        self._charm = charm
         self._container = charm.unit.get_container(container_name)
         self._service = container_name
         self._liveness_check_endpoint_getter = liveness_check_endpoint_getter
@@ -130,7 +132,7 @@ class Nginx:
         if read(self._container, NGINX_LOADED) == loaded:
             return
         if was_running:
-            self._container.exec(["nginx", "-s", "reload"], timeout=RELOAD_TIMEOUT).wait_output()
+            hook_time.run(self._charm, self._container, ["nginx", "-s", "reload"], RELOAD_TIMEOUT)
         write(self._container, NGINX_LOADED, loaded)
 
     def _write_certificates(self, tls_config: TLSConfig) -> None:
@@ -147,9 +149,8 @@ class Nginx:
 
     def _update_trust(self) -> None:
         try:
-            self._container.exec(
-                ["update-ca-certificates", "--fresh"], timeout=UPDATE_CA_TIMEOUT
-            ).wait_output()
+            command = ["update-ca-certificates", "--fresh"]
+            hook_time.run(self._charm, self._container, command, UPDATE_CA_TIMEOUT)
         except ops.pebble.Error as error:
             # nginx serves with its certificate all the same
             logger.warning("the CA is not among those that nginx's container trusts: %s", _reason(error))

@@ -72,7 +72,7 @@ def test_what_a_slow_kubernetes_leaves_no_time_for_is_done_at_the_next_event(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as hurried:
-        hurried.setattr("coordinated_workers.coordinator._SECONDS", 0.0)
+        hurried.setattr("charmlibs.interfaces.service_mesh._deadline._SECONDS", 0.0)
         slow = status(cluster)
     assert isinstance(slow, testing.WaitingStatus)
     assert "slow" in slow.message

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from coordinated_workers import readiness
 from coordinated_workers.readiness import ServiceEndpointStatus, probe
 
 
@@ -98,12 +97,18 @@ def test_no_proxy_is_asked_about_a_workload_in_the_same_pod(monkeypatch: pytest.
         assert probe(f"http://127.0.0.1:{port}/").status is ServiceEndpointStatus.up
 
 
-def test_a_workload_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(readiness, "_TIMEOUT", 0.1)
+def test_a_workload_that_does_not_answer_holds_nobody_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        found = probe(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        found = probe(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.1)
     assert found.status is ServiceEndpointStatus.down
     assert "timed out" in found.reason
+
+
+def test_without_time_a_workload_is_not_asked():
+    with serve() as port:
+        found = probe(f"http://127.0.0.1:{port}/", timeout=0)
+    assert found.status is ServiceEndpointStatus.starting
+    assert "no time" in found.reason
 
 
 @pytest.mark.parametrize("url", ["not a url", "http://", "http://[::1", "gopher://127.0.0.1"])
