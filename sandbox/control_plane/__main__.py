@@ -3,13 +3,13 @@
 import sys
 
 from ._errors import ControlPlaneError, NotAvailableError
-from ._programs import ISTIOD, KUBE_APISERVER
+from ._programs import PROGRAMS
 
 
 def main() -> int:
     """Build what is not built yet. Without Go, say so and leave it."""
     try:
-        for program in (KUBE_APISERVER, ISTIOD):
+        for program in PROGRAMS:
             program.build()
     except NotAvailableError as error:
         print(error)

@@ -43,7 +43,7 @@ def find_go() -> str:
     """
     go = shutil.which("go") or shutil.which(_GO_OF_THE_INSTALLER)
     if go is None:
-        raise NotAvailableError("Go is not installed, from which kube-apiserver and istiod are built")
+        raise NotAvailableError("Go is not installed, with which kube-apiserver and istiod are built")
     return go
 
 
@@ -61,11 +61,8 @@ class GoProgram:
     @property
     def digest(self) -> str:
         """Changes with whatever the program is built from."""
-        parts = [
-            self.package,
-            self.link,
-            *(self.module.joinpath(f).read_text() for f in ("go.mod", "go.sum")),
-        ]
+        files = [self.module / "go.mod", self.module / "go.sum", *sorted(self.module.glob("*.go"))]
+        parts = [self.package, self.link, *(file.read_text() for file in files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @property
@@ -148,3 +145,6 @@ ISTIOD = GoProgram(
     module=_MODULES / "istiod",
     package="istio.io/istio/pilot/cmd/pilot-discovery",
 )
+POLICY_COMPILER = GoProgram(name="authorization", module=_MODULES / "authorization", package=".")
+"""Tells what istiod makes of AuthorizationPolicies for Envoy; see its main.go."""
+PROGRAMS = (KUBE_APISERVER, ISTIOD, POLICY_COMPILER)

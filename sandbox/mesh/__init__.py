@@ -1,14 +1,17 @@
 """A mesh on one machine: Envoy in the roles of ztunnel and waypoint, told by Kubernetes alone."""
 
 from ._addresses import Addresses, NoAddressesError, listening
-from ._envoy import EnvoyError
-from ._identity import Identity
+from ._authorization import at_pod, at_waypoint, http_rbac, tcp_rbac
+from ._envoy import Envoy, EnvoyError
+from ._identity import Authority, Identity
 from ._mesh import Mesh
 from ._state import Account, Pod, Policy, Service, State, Waypoint
 
 __all__ = [
     "Account",
     "Addresses",
+    "Authority",
+    "Envoy",
     "EnvoyError",
     "Identity",
     "Mesh",
@@ -18,5 +21,9 @@ __all__ = [
     "Service",
     "State",
     "Waypoint",
+    "at_pod",
+    "at_waypoint",
+    "http_rbac",
     "listening",
+    "tcp_rbac",
 ]

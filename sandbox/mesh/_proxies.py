@@ -281,7 +281,6 @@ def _http_proxy(cluster: str, rbac: Iterable[Json]) -> Json:
             "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "http",
             "normalize_path": True,
-            "merge_slashes": True,
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
             "route_config": {
                 "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}],
