@@ -8,7 +8,7 @@ from charmlibs.interfaces.service_mesh import Deadline
 
 
 @functools.lru_cache(maxsize=1)
-def deadline(charm: ops.CharmBase) -> Deadline:
+def deadline(charm: ops.CharmBase) -> Deadline:  # noqa: ARG001  # it tells one hook from another
     """The deadline of the hook that a charm runs in; it is set when this is first called."""
     return Deadline()
 
