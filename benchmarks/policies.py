@@ -1,0 +1,169 @@
+"""Policies: a beacon's hooks, from what consumers ask for to what is in Kubernetes."""
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .findings import CPU, MEMORY, OURS, PEERS, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
+from .juju_unit import HookRun, Relation, Unit
+from .kubernetes_apis import KubernetesApi
+from .sides import HERE, ROOT, Side
+
+TOPIC = "policies"
+FIRST, IDLE, CHANGED, GONE = "first apply", "nothing to do", "one policy changed", "one consumer gone"
+
+_CHARM = HERE / "charms" / "beacon"
+_WHOLE_CHARM = ROOT / "charms" / "istio-beacon-k8s"
+_APP = "beacon"
+_MOST_HOOKS = 50
+
+Tell = Callable[[str], None]
+
+
+def consumers(policies: int, model: str) -> Iterator[Relation]:
+    """As many consumers as each asks for policies, so that there are `policies` in all."""
+    number = max(2, math.isqrt(policies))
+    for consumer in range(number):
+        asked = range(consumer, policies, number)
+        yield _consumer(consumer, [_policy(f"client-{source}", consumer, model) for source in asked])
+
+
+def _consumer(number: int, policies: list[dict[str, Any]]) -> Relation:
+    return Relation(number + 1, "service-mesh", f"app-{number}", {"policies": json.dumps(policies)})
+
+
+def _policy(source: str, consumer: int, model: str, port: int = 80) -> dict[str, Any]:
+    endpoint = {"hosts": None, "ports": [port], "methods": ["GET", "POST"], "paths": ["/api/{*}", "/health"]}
+    return {
+        "source_namespace": model,
+        "source_app_name": source,
+        "target_namespace": model,
+        "target_app_name": f"app-{consumer}",
+        "target_selector_labels": None,
+        "target_service": None,
+        "target_type": "app",
+        "endpoints": [endpoint],
+    }
+
+
+@dataclass
+class _Beacon:
+    """A unit in a model of its own."""
+
+    api: KubernetesApi
+    unit: Unit
+    model: str
+
+    def run(self) -> dict[Quantity, float]:
+        """Run hooks until nothing is left to do, and return what they took together."""
+        runs: list[HookRun] = []
+        self._forget_requests()
+        while not runs or runs[-1].status.startswith("waiting"):
+            if len(runs) == _MOST_HOOKS:
+                raise RuntimeError(f"after {_MOST_HOOKS} hooks still {runs[-1].status}")
+            runs.append(self.unit.hook())
+        return self._took(runs)
+
+    def run_once(self) -> dict[Quantity, float]:
+        """Run one hook, and return what it took."""
+        self._forget_requests()
+        return self._took([self.unit.hook()])
+
+    def _forget_requests(self) -> None:
+        if self.api.requests is not None:
+            self.api.requests.clear()
+
+    def _took(self, runs: list[HookRun]) -> dict[Quantity, float]:
+        took = {
+            SECONDS: sum(run.seconds for run in runs),
+            CPU: sum(run.cpu for run in runs),
+            MEMORY: max(run.memory for run in runs),
+        }
+        if self.api.requests is not None:
+            took[REQUESTS] = len(self.api.requests)
+            took[WRITES] = sum(request.method != "GET" for request in self.api.requests)
+        return took
+
+
+def measure(
+    findings: Findings,
+    api: KubernetesApi,
+    sides: list[Side],
+    *,
+    size: int,
+    rounds: dict[str, int],
+    tell: Tell,
+) -> None:
+    """Measure the hooks of a beacon with `size` policies, the sides in turns.
+
+    Args:
+        findings: where to put what was measured.
+        api: the Kubernetes that policies are written to.
+        sides: the libraries to measure.
+        size: how many policies are asked for.
+        rounds: side to the number of times that each hook is run.
+        tell: told what is done.
+    """
+    for number in range(max(rounds.values())):
+        taking_part = [side for side in sides if number < rounds[side.name]]
+        with tempfile.TemporaryDirectory() as folder:
+            beacons = {side.name: _start(api, side, Path(folder, side.name), size) for side in taking_part}
+            for name, prepare in (
+                (FIRST, None),
+                (IDLE, None),
+                (CHANGED, _change_one),
+                (GONE, _take_one_away),
+            ):
+                for side in reversed(taking_part) if number % 2 else taking_part:
+                    tell(f"{api.name}: {size:,} policies, {name}, {side.name}, round {number + 1}")
+                    beacon = beacons[side.name]
+                    if prepare:
+                        prepare(beacon.unit, beacon.model)
+                    findings.add(Case(TOPIC, name, size, api.name), side.name, beacon.run())
+            for beacon in beacons.values():
+                api.delete_policies(beacon.model)
+
+
+def measure_whole_charm(
+    findings: Findings, api: KubernetesApi, side: Side, *, size: int, rounds: int, tell: Tell
+) -> None:
+    """Measure the hook with nothing to do of the charm that is deployed, which looks after more than policies."""
+    case = Case(TOPIC, "istio-beacon-k8s, nothing to do", size, api.name)
+    with tempfile.TemporaryDirectory() as folder:
+        beacon = _start(api, side, Path(folder, "charm"), size, charm=_WHOLE_CHARM)
+        tell(f"{api.name}: {size:,} policies, istio-beacon-k8s, first hooks")
+        while beacon.run_once()[WRITES]:
+            pass
+        for number in range(rounds):
+            tell(f"{api.name}: {size:,} policies, {case.name}, round {number + 1}")
+            findings.add(case, side.name, beacon.run_once())
+        api.delete_policies(beacon.model)
+
+
+def _start(api: KubernetesApi, side: Side, folder: Path, size: int, *, charm: Path = _CHARM) -> _Beacon:
+    model = f"bench-{folder.name}-{size}"
+    api.make_model(model, _APP)
+    folder.mkdir()
+    environment = {"KUBECONFIG": str(api.kubeconfig)}
+    unit = Unit(charm, side, folder, app=_APP, model=model, environment=environment)
+    for relation in consumers(size, model):
+        unit.relate(relation)
+    return _Beacon(api, unit, model)
+
+
+def _change_one(unit: Unit, model: str) -> None:
+    first = unit.relations[1]
+    policies = json.loads(first.data["policies"])
+    policies[0] = _policy(policies[0]["source_app_name"], 0, model, port=8080)
+    unit.relate(_consumer(0, policies))
+
+
+def _take_one_away(unit: Unit, _: str) -> None:
+    unit.unrelate(2)
+
+
+__all__ = ["OURS", "PEERS", "TOPIC", "consumers", "measure", "measure_whole_charm"]

@@ -1,0 +1,33 @@
+"""What the measured charms import, as it is published."""
+
+import logging
+
+from canonical_service_mesh.k8s.resource_manager import PolicyResourceManager
+from lightkube import Client as kubernetes_client
+
+from charmlibs.interfaces.service_mesh import (
+    AppPolicy,
+    Endpoint,
+    MeshType,
+    Method,
+    ServiceMeshConsumer,
+    ServiceMeshProvider,
+    UnitPolicy,
+)
+
+# Else each line that the HTTP library logs of a request is a call of a hook tool. Charms can see to that
+# themselves, so it is not held against the peers.
+for _talkative in ("httpcore", "httpcore2", "httpx", "httpx2"):
+    logging.getLogger(_talkative).setLevel(logging.WARNING)
+
+__all__ = [
+    "AppPolicy",
+    "Endpoint",
+    "MeshType",
+    "Method",
+    "PolicyResourceManager",
+    "ServiceMeshConsumer",
+    "ServiceMeshProvider",
+    "UnitPolicy",
+    "kubernetes_client",
+]
