@@ -35,12 +35,14 @@ import logging
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import ops
 
 from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
 from cos_interfaces import catalogue, grafana_dashboard, loki_push_api, prometheus_scrape, s3
+from cos_interfaces.alert_rules import WatchedApp, charm_folder
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 
 from . import alert_rules, hook_time, peers, scrape_jobs, service_mesh
@@ -76,7 +78,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_DASHBOARDS = "src/grafana_dashboards"
+_DASHBOARDS = Path("src/grafana_dashboards")
+_DEFAULT_DASHBOARDS = Path(__file__).with_name("default_dashboards")
 
 # In these the unit is on its way out, or has no say: there is nothing to make right.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
@@ -379,10 +382,9 @@ class Coordinator(ops.Object):
         ]
 
     @property
-    def _worker_apps(self) -> list[alert_rules.WatchedApp]:
+    def _worker_apps(self) -> list[WatchedApp]:
         apps = {
-            worker.application: alert_rules.WatchedApp(worker.application, worker.charm_name)
-            for worker in self._workers
+            worker.application: WatchedApp(worker.application, worker.charm_name) for worker in self._workers
         }
         return [apps[name] for name in sorted(apps)]
 
@@ -444,6 +446,7 @@ class Coordinator(ops.Object):
                 self._problems.append(ops.WaitingStatus(slow))
                 break
             self._problems += write()
+        self._tell_scrapers()
 
     def _trace_charm(self) -> None:
         if not self._endpoints.charm_tracing or ops.tracing is None:
@@ -471,17 +474,42 @@ class Coordinator(ops.Object):
         if self._is_related(name := self._endpoints.catalogue) and self._catalogue_item:
             catalogue.publish(self._charm, self._catalogue_item, relation_name=name)
         if self._is_related(name := self._endpoints.grafana_dashboards):
-            folder = alert_rules.charm_folder(self._charm) / _DASHBOARDS
-            grafana_dashboard.publish(self._charm, grafana_dashboard.read_folder(folder), relation_name=name)
-        is_leader = self._charm.unit.is_leader()
+            folders = (_DEFAULT_DASHBOARDS, charm_folder(self._charm) / _DASHBOARDS)
+            dashboards = {
+                file: dashboard
+                for folder in folders
+                for file, dashboard in grafana_dashboard.read_folder(folder).items()
+            }
+            grafana_dashboard.publish(self._charm, dashboards, relation_name=name)
         if self._is_related(name := self._endpoints.logging):
-            rules = alert_rules.logs_rules(self._charm, self._worker_apps) if is_leader else None
-            loki_push_api.publish(self._charm, rules, relation_name=name)
+            loki_push_api.publish(self._charm, self._logs_rules(), relation_name=name)
+
+    def _tell_scrapers(self) -> None:
+        """What to scrape, and what to watch; in the rules is what has gone wrong so far."""
         if self._is_related(name := self._endpoints.metrics):
-            rules = alert_rules.metrics_rules(self._charm, self._worker_apps) if is_leader else None
             prometheus_scrape.publish(
-                self._charm, self._scrape_jobs(), rules, relation_name=name, address=self.hostname
+                self._charm,
+                self._scrape_jobs(),
+                self._metrics_rules(),
+                relation_name=name,
+                address=self.hostname,
             )
+
+    def _logs_rules(self) -> dict[str, object] | None:
+        if not self._charm.unit.is_leader():
+            return None
+        return alert_rules.logs_rules(self._charm, self._worker_apps, proxied=self._proxy is not None)
+
+    def _metrics_rules(self) -> dict[str, object] | None:
+        if not self._charm.unit.is_leader():
+            return None
+        return alert_rules.metrics_rules(
+            self._charm,
+            self._worker_apps,
+            problems=sum(not isinstance(status, ops.ActiveStatus) for status in self._statuses()),
+            certificate=self._certificates.lifetime,
+            proxied=self._proxy is not None,
+        )
 
     def _scrape_jobs(self) -> list[prometheus_scrape.ScrapeJob]:
         scheme: Literal["http", "https"] = "https" if self.tls_available else "http"

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import ops
 
+from .alert_rules import Lifetime
 from .models import TLSConfig
 
 if TYPE_CHECKING:
     from charmlibs.interfaces.tls_certificates import (
         CertificateRequestAttributes,
+        PrivateKey,
+        ProviderCertificate,
         TLSCertificatesRequiresV4,
     )
 
@@ -38,11 +41,27 @@ class Certificates:
         """Ask for the certificate that is needed now, if it is another one than was asked for."""
         if self._requirer:
             self._requirer.sync()
-            self.__dict__.pop("config", None)
+            self.__dict__.pop("_chosen", None)
 
-    @cached_property
+    @property
     def config(self) -> TLSConfig | None:
         """The certificate with its key; None while there is none."""
+        if not self._chosen:
+            return None
+        chosen, key = self._chosen
+        return TLSConfig(server_cert=chosen.certificate.raw, ca_cert=chosen.ca.raw, private_key=key.raw)
+
+    @property
+    def lifetime(self) -> Lifetime | None:
+        """How long the certificate is good; None while there is none."""
+        if not self._chosen:
+            return None
+        certificate = self._chosen[0].certificate
+        return Lifetime(certificate.validity_start_time, certificate.expiry_time)
+
+    @cached_property
+    def _chosen(self) -> "tuple[ProviderCertificate, PrivateKey] | None":
+        """What of all that was given is used."""
         key = self._requirer.private_key if self._requirer else None
         if not (self._requirer and key):
             return None
@@ -58,8 +77,7 @@ class Certificates:
         # A worker that comes or goes changes the names that the certificate is for. Until the new one is
         # there, the whole cluster keeps speaking TLS with the old one.
         assigned, _ = self._requirer.get_assigned_certificate(self._request)
-        chosen = assigned if assigned in usable else usable[0]
-        return TLSConfig(server_cert=chosen.certificate.raw, ca_cert=chosen.ca.raw, private_key=key.raw)
+        return (assigned if assigned in usable else usable[0]), key
 
     @property
     def private_key_label(self) -> str | None:

@@ -101,8 +101,11 @@ class TestMetrics:
         found = alerts(told(state, self.relation)["alert_rules"])
         assert [(alert, app) for alert, app, _ in found] == [
             ("CoordinatorNginxDown", "field"),
+            ("CoordinatorReconcileFailing", "field"),
             ("WorkerDown", "v"),
             ("WorkerDown", "w"),
+            ("WorkerTelemetryProxyFailing", "v"),
+            ("WorkerTelemetryProxyFailing", "w"),
             ("WorkersMissing", "v"),
             ("WorkersMissing", "w"),
         ]
@@ -131,6 +134,7 @@ class TestLogging:
         assert [(alert, app) for alert, app, _ in alerts(said["alert_rules"])] == [
             ("Panic", "field"),
             ("Panic", "w"),
+            ("WorkerTelemetryProxyFailing", "field"),
         ]
         assert said["metadata"]["application"] == "field"
 

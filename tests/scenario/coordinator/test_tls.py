@@ -14,6 +14,7 @@ from charmlibs.interfaces.tls_certificates import (
 )
 from ops import testing
 
+from tests import promtool
 from tests.scenario.coordinator.field_cluster import (
     HOST,
     SERVICE,
@@ -218,3 +219,28 @@ def test_a_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
         assert {one.id: one.local_app_data for one in again_given.relations} == {
             one.id: one.local_app_data for one in secured.given.relations
         }
+
+
+def certificate_rules(state: testing.State, scraper: testing.Relation) -> dict:
+    groups = told(state, scraper)["alert_rules"]["groups"]
+    return {"groups": [group for group in groups if "certificate" in group["name"]]}
+
+
+@promtool.needed
+def test_a_certificate_that_is_not_renewed_is_told_of_before_it_ends(secured: Secured):
+    scraper = testing.Relation("metrics-endpoint")
+    rules = certificate_rules(secured.next(scraper), scraper)
+    assert promtool.complaint(rules) == ""
+    certificate = Certificate.from_string(told(secured.given, secured.workers)["server_cert"])
+    half_a_day = 12 * 60
+    last_look = int(certificate.expiry_time.timestamp()) // 60 // half_a_day * half_a_day
+    # It is renewed at the latest when three of its thirty days are left.
+    two_days_before = last_look - 4 * half_a_day
+    assert promtool.surprise(rules, {}, minutes=two_days_before, fires={}, step=half_a_day) == ""
+    fires = {"CoordinatorCertificateNearItsEnd": 1}
+    assert promtool.surprise(rules, {}, minutes=last_look, fires=fires, step=half_a_day) == ""
+
+
+def test_without_a_certificate_there_is_none_to_watch(cluster: Cluster):
+    scraper = testing.Relation("metrics-endpoint")
+    assert certificate_rules(cluster.run(scraper, store()), scraper) == {"groups": []}

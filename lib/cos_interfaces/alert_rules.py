@@ -1,0 +1,108 @@
+"""What Prometheus and Loki are to watch a charm for: rules out of files, made to speak of one application.
+
+A file has rules in the form of Prometheus (`groups: …`), or one rule alone. In it, `%%juju_topology%%`
+becomes the label matchers of the application, `%%juju_model%%` and `%%juju_application%%` its names, and
+`%%NAME%%` the value of that name: so a charm tells what it alone knows, for `vector(%%refused%%) > 0` is a
+rule on a number that no series has. Where the charm has the program `cos-tool`, every selector gets the
+matchers.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import ops
+import yaml
+
+if TYPE_CHECKING:
+    from cosl import JujuTopology
+
+_SUFFIXES = (".rule", ".rules", ".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class WatchedApp:
+    """An application of the charm's model that rules speak of."""
+
+    name: str
+    charm_name: str
+
+    @classmethod
+    def of(cls, charm: ops.CharmBase) -> "WatchedApp":
+        """The charm's own application."""
+        return cls(charm.app.name, charm.meta.name)
+
+
+def read_folders(
+    charm: ops.CharmBase,
+    app: WatchedApp,
+    folders: Iterable[Path],
+    *,
+    language: Literal["promql", "logql"] = "promql",
+    values: Mapping[str, object] | None = None,
+) -> list[object]:
+    """The groups of rules in the files of some folders, about one application; a folder need not exist.
+
+    Args:
+        charm: in whose model the application is.
+        app: the application.
+        folders: where the files are; not their subfolders.
+        language: that of the rules' expressions.
+        values: what stands for the other placeholders; one without a value is left as it is.
+    """
+    files = [path for folder in folders for path in _files(folder)]
+    if not files:
+        return []
+    from cosl import AlertRules, JujuTopology
+
+    topology = JujuTopology(
+        model=charm.model.name, model_uuid=charm.model.uuid, application=app.name, charm_name=app.charm_name
+    )
+    texts = {
+        "juju_topology": _matchers(topology),
+        "juju_model": charm.model.name,
+        "juju_application": app.name,
+        **{key: str(each) for key, each in (values or {}).items()},
+    }
+    rules = AlertRules(language, topology)
+    for path in files:
+        rules.add(
+            cast("Mapping[str, Any]", _filled(yaml.safe_load(path.read_text()), texts)),
+            group_name=path.stem,
+            group_name_prefix=topology.identifier,
+        )
+    return list(rules.groups)
+
+
+def charm_folder(charm: ops.CharmBase) -> Path:
+    """The folder that has the charm's `src`; Juju runs charms in it, tests may have it elsewhere."""
+    return charm.charm_dir if (charm.charm_dir / "src").is_dir() else Path.cwd()
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+
+
+def _filled(content: object, texts: Mapping[str, str]) -> object:
+    """The rules with their placeholders filled in; also in other text, such as the annotations."""
+    if isinstance(content, str):
+        for name, text in texts.items():
+            content = content.replace(f"%%{name}%%", text)
+        return content
+    if isinstance(content, list):
+        return [_filled(item, texts) for item in cast("list[object]", content)]
+    if isinstance(content, dict):
+        return {key: _filled(item, texts) for key, item in cast("dict[str, object]", content).items()}
+    return content
+
+
+def _matchers(topology: "JujuTopology") -> str:
+    """The label matchers of an application's series, as they stand between braces."""
+    labels = {
+        key: value.replace("\\", "\\\\").replace('"', '\\"')
+        for key, value in topology.alert_expression_dict.items()
+    }
+    return ", ".join(f'{key}="{value}"' for key, value in labels.items())

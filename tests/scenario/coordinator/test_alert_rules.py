@@ -1,0 +1,71 @@
+"""What Prometheus watches a coordinator and its workers for: the rules of this library, as they are sent."""
+
+import pytest
+from ops import testing
+
+from tests import promtool
+from tests.scenario.coordinator.field_cluster import MODEL, Cluster, store, told, workers
+
+METRICS = testing.Relation("metrics-endpoint", remote_app_name="prometheus")
+FIELD = f'juju_model="m", juju_model_uuid="{MODEL.uuid}", juju_application="field", juju_unit="field/0"'
+WORKER = f'juju_model="m", juju_model_uuid="{MODEL.uuid}", juju_application="worker", juju_unit="worker/UNIT"'
+NGINX, EXPORTER = f"nginx_up{{{FIELD}}}", f"up{{{FIELD}}}"
+WORKERS = tuple(f"up{{{WORKER.replace('UNIT', str(unit))}}}" for unit in range(2))
+FINE = dict.fromkeys((NGINX, EXPORTER, *WORKERS), "1+0x30")
+
+pytestmark = promtool.needed
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_without_rules(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def rules(cluster: Cluster) -> dict:
+    """What is sent while all is well."""
+    return told(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
+
+
+def surprise(rules: dict, series: dict[str, str], *, minutes: int = 20, **fires: int) -> str:
+    return promtool.surprise(rules, series, minutes=minutes, fires=fires)
+
+
+def test_prometheus_takes_them(rules: dict):
+    assert promtool.complaint(rules) == ""
+
+
+def test_nothing_fires_while_all_is_well(rules: dict):
+    assert surprise(rules, FINE) == ""
+
+
+def test_an_nginx_that_is_down_is_told(rules: dict):
+    assert surprise(rules, {**FINE, NGINX: "0+0x30"}, CoordinatorNginxDown=1) == ""
+
+
+def test_one_worker_of_two_that_is_down_is_told_and_the_proxy_is_not_blamed(rules: dict):
+    assert surprise(rules, {**FINE, WORKERS[0]: "0+0x30"}, WorkerDown=1) == ""
+
+
+def test_a_proxy_through_which_nothing_comes_from_any_worker_is_told(rules: dict):
+    silent = dict.fromkeys(WORKERS, "0+0x30")
+    assert surprise(rules, {**FINE, **silent}, WorkerDown=2, WorkerTelemetryProxyFailing=1) == ""
+
+
+def test_workers_that_nobody_scrapes_are_missed(rules: dict):
+    assert surprise(rules, {NGINX: "1+0x30", EXPORTER: "1+0x30"}, WorkersMissing=1) == ""
+
+
+def test_what_is_in_the_coordinators_way_for_long_is_told(cluster: Cluster):
+    # There is no object store, without which the cluster can't work.
+    rules = told(cluster.run(METRICS, workers(units=2)), METRICS)["alert_rules"]
+    assert surprise(rules, FINE, minutes=14) == ""
+    assert surprise(rules, FINE, CoordinatorReconcileFailing=1) == ""
+
+
+def test_workers_that_are_scraped_themselves_have_no_proxy_that_could_fail(cluster: Cluster):
+    from tests.scenario.coordinator.field_coordinator import DirectCoordinator
+
+    cluster.charm = DirectCoordinator
+    rules = told(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
+    assert surprise(rules, {**FINE, **dict.fromkeys(WORKERS, "0+0x30")}, WorkerDown=2) == ""
