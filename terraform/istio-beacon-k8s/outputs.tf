@@ -6,9 +6,10 @@ output "app_name" {
 output "provides" {
   description = "The endpoints that it provides, by their names with underscores."
   value = {
-    service_mesh     = "service-mesh"
-    provide_cmr_mesh = "provide-cmr-mesh"
-    metrics_endpoint = "metrics-endpoint"
+    service_mesh      = "service-mesh"
+    provide_cmr_mesh  = "provide-cmr-mesh"
+    metrics_endpoint  = "metrics-endpoint"
+    grafana_dashboard = "grafana-dashboard"
   }
 }
 

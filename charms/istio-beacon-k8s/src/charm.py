@@ -8,6 +8,7 @@ import ops
 
 import beacon_config
 import metrics_proxy
+import observability
 from charmlibs.interfaces.service_mesh import (
     MeshPolicy,
     ServiceMeshProvider,
@@ -15,16 +16,13 @@ from charmlibs.interfaces.service_mesh import (
     build_mesh_policies,
     get_data_from_cmr_relation,
 )
-from cos_interfaces import prometheus_scrape
 from mesh_resources import Owner
 from model_mesh import ModelMesh, Wanted
 from waypoint import Waypoint
 
 logger = logging.getLogger(__name__)
 
-_METRICS = "metrics-endpoint"
-_SCRAPERS_MAY = UnitPolicy(relation=_METRICS, ports=[metrics_proxy.PORT])
-_JOB = prometheus_scrape.ScrapeJob(targets=(f"*:{metrics_proxy.PORT}",))
+_SCRAPERS_MAY = UnitPolicy(relation=observability.METRICS, ports=[metrics_proxy.PORT])
 
 
 class IstioBeaconCharm(ops.CharmBase):
@@ -49,7 +47,7 @@ class IstioBeaconCharm(ops.CharmBase):
         yield from (on.install, on.start, on.config_changed, on.upgrade_charm, on.update_status)
         yield from (on.leader_elected, on.stop, on.remove)
         yield on[metrics_proxy.CONTAINER].pebble_ready
-        for relation in ("service-mesh", "provide-cmr-mesh", _METRICS):
+        for relation in ("service-mesh", "provide-cmr-mesh", observability.METRICS, observability.DASHBOARDS):
             yield from (on[relation].relation_created, on[relation].relation_changed)
             yield on[relation].relation_broken
         yield from (on["peers"].relation_changed, on["peers"].relation_departed)
@@ -62,11 +60,11 @@ class IstioBeaconCharm(ops.CharmBase):
         self._statuses = metrics_proxy.reconcile(
             self.unit.get_container(metrics_proxy.CONTAINER), self._waypoint.telemetry_labels
         )
-        prometheus_scrape.publish(self, [_JOB], relation_name=_METRICS)
         if self.unit.is_leader():
             self._statuses += self._lead(replicas)
         else:
             self._statuses.append(ops.ActiveStatus("stands by: the leader writes the policies"))
+        observability.publish(self, self._statuses)
 
     def _lead(self, replicas: int) -> list[ops.StatusBase]:
         try:

@@ -1,0 +1,158 @@
+"""What Prometheus watches the waypoint and the beacon for: rules as the beacon sends them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sandbox.kubernetes import KubernetesServer
+from tests import promtool
+from tests.charms import CHARMS
+from tests.scenario.beacon.beacon_model import BEACON, MODEL, BeaconModel, policy
+
+OF_BEACON = f'juju_model="{MODEL}", juju_application="{BEACON}", juju_unit="{BEACON}/0"'
+UP = 'up{MINE, instance="beacon-0:15090"}'
+LIVE = "envoy_server_live{MINE}"
+FINE = {UP: "1+0x30", LIVE: "1+0x30"}
+
+pytestmark = promtool.needed
+
+
+@pytest.fixture(autouse=True)
+def in_the_charms_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Juju runs charms there; alert rules are files in it."""
+    monkeypatch.chdir(CHARMS / "istio-beacon-k8s")
+
+
+def rules(beacon: BeaconModel) -> dict[str, Any]:
+    """The rules that a scraper gets now."""
+    relations = beacon.state.get_relations("metrics-endpoint")
+    relation = relations[0] if relations else beacon.relate("metrics-endpoint", "prometheus")
+    return json.loads(beacon.relation(relation).local_app_data["alert_rules"])
+
+
+def surprise(beacon: BeaconModel, series: dict[str, str], *, minutes: int = 20, **fires: int) -> str:
+    """How what fires differs from `fires`; MINE in a series stands for the labels that are the beacon's."""
+    mine = f'{OF_BEACON}, juju_model_uuid="{beacon.state.model.uuid}"'
+    named = {name.replace("MINE", mine): values for name, values in series.items()}
+    return promtool.surprise(rules(beacon), named, minutes=minutes, fires=fires)
+
+
+def test_prometheus_takes_them(beacon: BeaconModel):
+    assert promtool.complaint(rules(beacon)) == ""
+
+
+def test_nothing_fires_while_all_is_well(beacon: BeaconModel):
+    assert surprise(beacon, FINE) == ""
+
+
+def test_a_waypoint_without_a_live_pod_is_told(beacon: BeaconModel):
+    assert surprise(beacon, {UP: "1+0x30"}, WaypointDown=1) == ""
+    assert surprise(beacon, {UP: "1+0x30", LIVE: "0+0x30"}, WaypointDown=1) == ""
+    assert (
+        surprise(beacon, {UP: "1+0x30", LIVE: "1+0x30", LIVE.replace("MINE", 'MINE, pod="b"'): "0x30"}) == ""
+    )
+
+
+def test_a_waypoint_that_is_away_for_a_moment_is_not(beacon: BeaconModel):
+    assert surprise(beacon, {UP: "1+0x30", LIVE: "1x15 0 0 0 1x10"}) == ""
+
+
+def test_a_beacon_that_can_not_be_scraped_is_not_taken_for_a_waypoint_that_is_down(beacon: BeaconModel):
+    assert surprise(beacon, {UP: "0+0x30"}, WaypointUnseen=1) == ""
+    assert surprise(beacon, {}, WaypointUnseen=1) == ""
+
+
+def test_another_models_waypoint_does_not_stand_for_this_one(beacon: BeaconModel):
+    elsewhere = 'juju_model="other", juju_application="beacon"'
+    series = {UP: "1+0x30", f"envoy_server_live{{{elsewhere}}}": "1+0x30"}
+    assert surprise(beacon, series, WaypointDown=1) == ""
+
+
+def requests(code: str, unit: int = 0, service: str = "catalogue.shop.svc.cluster.local") -> str:
+    """How many requests for a service were answered so, as a unit of the beacon shows it."""
+    labels = f'reporter="waypoint", response_code="{code}", destination_service="{service}"'
+    return f'istio_requests_total{{MINE, instance="beacon-{unit}:15090", {labels}}}'
+
+
+def test_requests_that_fail_are_told_by_service(beacon: BeaconModel):
+    failing = {**FINE, requests("200"): "0+90x30", requests("503"): "0+10x30"}
+    assert (
+        surprise(beacon, {**failing, requests("200", service="orders"): "0+9x30"}, WaypointRequestsFail=1)
+        == ""
+    )
+
+
+def test_a_few_failures_among_many_requests_and_all_refusals_are_let_be(beacon: BeaconModel):
+    fine = {**FINE, requests("200"): "0+99x30", requests("503"): "0+1x30", requests("403"): "0+90x30"}
+    assert surprise(beacon, fine) == ""
+
+
+def test_what_two_units_show_of_one_waypoint_is_counted_once(beacon: BeaconModel):
+    """Both gather from all of the waypoint's pods."""
+    fine = {requests("200", unit): "0+96x30" for unit in (0, 1)}
+    assert surprise(beacon, {**FINE, **fine, requests("503"): "0+4x30"}) == ""
+
+
+def test_a_waypoint_that_gets_no_new_certificate_is_told(beacon: BeaconModel):
+    certificate = 'istio_agent_cert_expiry_seconds{MINE, resource_name="default"}'
+    assert surprise(beacon, {**FINE, certificate: "43200-60x30"}) == ""
+    assert surprise(beacon, {**FINE, certificate: "3000-60x30"}, WaypointCertificateNearItsEnd=1) == ""
+
+
+def test_refused_policies_are_told_until_they_are_asked_for_no_more(beacon: BeaconModel):
+    rules(beacon)
+    relation = beacon.consumer(
+        "shop", policy("web", "catalogue"), policy("web", "orders"), policy("web", "shop")
+    )
+    assert surprise(beacon, FINE, BeaconPoliciesRefused=1) == ""
+    beacon.unrelate(relation)
+    assert surprise(beacon, FINE) == ""
+
+
+def test_the_alert_says_how_many_policies_which_beacon_refuses(beacon: BeaconModel):
+    rules(beacon)
+    beacon.consumer("shop", policy("web", "catalogue"), policy("web", "orders"))
+    problem = promtool.misprint(
+        rules(beacon),
+        {},
+        minutes=6,
+        alert="BeaconPoliciesRefused",
+        labels={
+            "severity": "warning",
+            "juju_model": MODEL,
+            "juju_model_uuid": beacon.state.model.uuid,
+            "juju_application": BEACON,
+            "juju_charm": "istio-beacon-k8s",
+        },
+        annotations={
+            "summary": "beacon refuses 2 of the policies that it is asked for.",
+            "description": "Applications of model shop ask beacon for policies that they may not have, or "
+            "that can't be read. Whoever is waited for there is kept out. The status of beacon in juju "
+            "status names the application and the reason.",
+        },
+    )
+    assert problem == ""
+
+
+def test_a_reconcile_that_fails_for_long_is_told(beacon: BeaconModel):
+    rules(beacon)
+    beacon.kubernetes.access.deny(verbs=["patch", "create"], resources=["authorizationpolicies"])
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.hook()
+    assert surprise(beacon, FINE, minutes=10) == ""
+    assert surprise(beacon, FINE, BeaconReconcileFailing=1) == ""
+    beacon.kubernetes.access.restore()
+    beacon.hooks_until_active()
+    assert surprise(beacon, FINE) == ""
+
+
+def test_only_the_leader_says_what_to_watch(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes, leader=False)
+    assert "alert_rules" not in beacon.relate("metrics-endpoint", "prometheus").local_app_data
+
+
+def test_a_hook_that_changes_nothing_tells_nothing_new(beacon: BeaconModel):
+    before = rules(beacon)
+    beacon.hook()
+    assert rules(beacon) == before
