@@ -3,12 +3,13 @@
 from ._access import Access, Denial
 from ._api import LoggedRequest
 from ._controllers import Controller, Controllers
-from ._kinds import Kind
+from ._kinds import KINDS, Kind
 from ._records import Change
 from ._server import KubernetesServer
 from ._store import Store
 
 __all__ = [
+    "KINDS",
     "Access",
     "Change",
     "Controller",

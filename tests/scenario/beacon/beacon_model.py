@@ -293,6 +293,7 @@ class BeaconModel:
             f"{kind.__name__} {each.metadata.name}"  # type: ignore[attr-defined]
             for kind in kinds
             for each in self.client.list(kind, namespace="*")
+            if each.metadata.namespace != "kube-system"  # type: ignore[attr-defined]
         ]
         labels = [*self.namespace_labels(), *self.pod_labels(), *self.service_labels()]
         return objects + labels

@@ -1,5 +1,4 @@
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,21 +7,13 @@ from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[KubernetesServer]:
-    with KubernetesServer() as server:
-        yield server
-
-
 @pytest.fixture
-def kubernetes(server: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KubernetesServer:
-    """An empty cluster with Istio in it, which is the one that charms find."""
-    server.store.reset()
-    server.access.restore()
-    server.controllers.waypoints.start()
-    kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    return server
+def kubernetes(
+    kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> KubernetesServer:
+    """The cluster is the one that charms find."""
+    monkeypatch.setenv("KUBECONFIG", str(kubernetes.write_kubeconfig(tmp_path / "kubeconfig")))
+    return kubernetes
 
 
 @pytest.fixture

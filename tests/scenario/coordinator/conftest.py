@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,8 @@ from tests.scenario.coordinator.field_cluster import APP, CONTAINERS, HOST, MODE
 from tests.unit.coordinated_workers.juju_application import create_application
 
 
-@pytest.fixture(scope="package")
-def kubernetes() -> Iterator[KubernetesServer]:
-    with KubernetesServer() as server:
-        yield server
-
-
 @pytest.fixture
 def cluster(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    kubernetes.store.reset()
-    kubernetes.access.restore()
     path = kubernetes.write_kubeconfig(tmp_path / "kubeconfig")
     monkeypatch.setenv("KUBECONFIG", str(path))
     monkeypatch.setattr("socket.getfqdn", lambda *_: HOST)

@@ -1,5 +1,5 @@
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,21 +8,15 @@ from sandbox.kubernetes import KubernetesServer
 from tests.scenario.demo import key_value_model
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[KubernetesServer]:
-    with KubernetesServer() as server:
-        yield server
-
-
 @pytest.fixture(autouse=True)
-def kubernetes(server: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KubernetesServer:
+def kubernetes(
+    kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> KubernetesServer:
     """A cluster in which Juju has deployed both applications, which is the one that charms find."""
-    server.store.reset()
-    server.access.restore()
-    kubeconfig = str(server.write_kubeconfig(tmp_path / "kubeconfig"))
+    kubeconfig = str(kubernetes.write_kubeconfig(tmp_path / "kubeconfig"))
     monkeypatch.setenv("KUBECONFIG", kubeconfig)
     key_value_model.deploy(kubeconfig)
-    return server
+    return kubernetes
 
 
 @pytest.fixture(autouse=True)

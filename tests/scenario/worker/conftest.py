@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import ops
 import pytest
 from lightkube import Client, KubeConfig
-from lightkube.resources.core_v1 import Namespace
 from ops import testing
 
 from sandbox.kubernetes import KubernetesServer
@@ -21,20 +19,8 @@ FQDN = "store-0.store-endpoints.m.svc.cluster.local"
 MODEL = testing.Model("m", uuid="7c1b1f4e-0a3c-4c55-9a5e-0d6c6a0f1a11")
 
 
-@pytest.fixture(scope="session")
-def kubernetes_server() -> Iterator[KubernetesServer]:
-    with KubernetesServer() as server:
-        yield server
-
-
-@pytest.fixture
-def kubernetes(kubernetes_server: KubernetesServer) -> Iterator[KubernetesServer]:
-    yield kubernetes_server
-    kubernetes_server.access.restore()
-
-
 @pytest.fixture(autouse=True)
-def client(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     """The Kubernetes of the model with the application in it, whose charm finds it as user `store`."""
     monkeypatch.setenv("KUBECONFIG", str(kubernetes.write_kubeconfig(tmp_path / "charm", user="store")))
     monkeypatch.setattr(socket, "getfqdn", lambda name="": name or FQDN)
@@ -42,8 +28,7 @@ def client(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.Mon
     client = Client(KubeConfig.from_file(kubeconfig), namespace="m")
     create_application(client, "m", "store", "store")
     kubernetes.requests.clear()
-    yield client
-    client.delete(Namespace, "m")
+    return client
 
 
 @dataclass

@@ -1,0 +1,47 @@
+"""Requests to the real API server over connections that stay open."""
+
+import http.client
+import ssl
+import threading
+from urllib.parse import urlsplit
+
+from sandbox.control_plane import Answer, Connection
+
+
+class Upstream:
+    """The API server, asked by its administrator, who can speak for anybody."""
+
+    def __init__(self, admin: Connection):
+        self._admin = admin
+        self._context = ssl.create_default_context(cadata=admin.authority)
+        self._of_thread = threading.local()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        content_type: str = "application/json",
+        speaking_for: tuple[str, str] | None = None,
+    ) -> Answer:
+        """Send a request in the name of the administrator, or of a user in a group."""
+        headers = {
+            "Authorization": f"Bearer {self._admin.token}",
+            "Content-Type": content_type,
+            "Accept": "application/json",
+        }
+        if speaking_for:
+            headers["Impersonate-User"], headers["Impersonate-Group"] = speaking_for
+        connection = self._connection()
+        connection.request(method, path, body or None, headers)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.getheader("Content-Type", ""), answer.read().decode())
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        if not hasattr(self._of_thread, "connection"):
+            address = urlsplit(self._admin.url)
+            self._of_thread.connection = http.client.HTTPSConnection(
+                address.hostname or "", address.port, context=self._context
+            )
+        return self._of_thread.connection
