@@ -89,6 +89,14 @@ DEPLOYMENT = Kind(
     generation=True,
     schema=_builtin.DEPLOYMENT,
 )
+AUTOSCALER = Kind(
+    name="HorizontalPodAutoscaler",
+    plural="horizontalpodautoscalers",
+    group="autoscaling",
+    version="v2",
+    status=True,
+    schema=_builtin.HORIZONTAL_POD_AUTOSCALER,
+)
 AUTHORIZATION_POLICY = Kind(
     name="AuthorizationPolicy",
     plural="authorizationpolicies",
@@ -126,14 +134,7 @@ KINDS = (
     ),
     STATEFUL_SET,
     DEPLOYMENT,
-    Kind(
-        name="HorizontalPodAutoscaler",
-        plural="horizontalpodautoscalers",
-        group="autoscaling",
-        version="v2",
-        status=True,
-        schema=_builtin.HORIZONTAL_POD_AUTOSCALER,
-    ),
+    AUTOSCALER,
     Kind(name="Role", plural="roles", group=_RBAC, name_rule="path_segment", schema=_builtin.ROLE),
     Kind(
         name="RoleBinding",

@@ -2,7 +2,7 @@
 
 from .._store import Store
 from ._base import Controller
-from ._cluster import GarbageCollector, NamespaceController, StatefulSetController
+from ._cluster import DeploymentController, GarbageCollector, NamespaceController, StatefulSetController
 from ._policies import PolicyStatusController
 from ._waypoints import WaypointController
 
@@ -17,6 +17,8 @@ class Controllers:
         """Deletes what belonged to a deleted owner."""
         self.stateful_sets = StatefulSetController(store)
         """Replaces the pods of a StatefulSet when their template changes."""
+        self.deployments = DeploymentController(store)
+        """Says that the pods of a Deployment are ready."""
         self.waypoints = WaypointController(store)
         """Deploys waypoints and says on their Gateways that they are ready."""
         self.policies = PolicyStatusController(store)
@@ -31,6 +33,7 @@ class Controllers:
 __all__ = [
     "Controller",
     "Controllers",
+    "DeploymentController",
     "GarbageCollector",
     "NamespaceController",
     "PolicyStatusController",

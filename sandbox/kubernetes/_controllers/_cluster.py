@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .._json import Object, labels_of, mapping, sequence
-from .._kinds import KINDS, NAMESPACE, POD, STATEFUL_SET, Kind
+from .._kinds import AUTOSCALER, DEPLOYMENT, KINDS, NAMESPACE, POD, STATEFUL_SET, Kind
 from .._ownership import Writer
 from .._records import Change
 from .._store import Store
@@ -137,3 +137,40 @@ class StatefulSetController(Controller):
                 subresource="status",
                 writer=replace(writer, subresource="status"),
             )
+
+
+class DeploymentController(Controller):
+    """Says of a Deployment that as many pods are ready as it, or its autoscaler, wants; it makes none."""
+
+    def handle(self, change: Change) -> None:
+        if change.new is None:
+            return
+        if change.kind is DEPLOYMENT:
+            self._scale(change.new)
+        elif change.kind is AUTOSCALER:
+            target = change.new["spec"]["scaleTargetRef"]
+            namespace = change.new["metadata"]["namespace"]
+            if target["kind"] == "Deployment" and (
+                deployment := self.store.find(DEPLOYMENT, namespace, target["name"])
+            ):
+                self._scale(deployment)
+
+    def catch_up(self) -> None:
+        for deployment in self.store.objects(DEPLOYMENT):
+            self._scale(deployment)
+
+    def _scale(self, deployment: Object) -> None:
+        namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+        replicas = deployment["spec"]["replicas"]
+        for autoscaler in self.store.objects(AUTOSCALER, namespace):
+            spec = autoscaler["spec"]
+            if (spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]) == ("Deployment", name):
+                replicas = min(max(replicas, spec["minReplicas"]), spec["maxReplicas"])
+        if replicas != deployment["spec"]["replicas"]:
+            change = {"replicas": replicas}
+            self.store.patch(
+                DEPLOYMENT, namespace, name, lambda obj: obj | {"spec": obj["spec"] | change}
+            )  # which is handled in turn
+        elif mapping(deployment.get("status")).get("readyReplicas") != replicas:
+            status = {"replicas": replicas, "readyReplicas": replicas, "availableReplicas": replicas}
+            self.report(DEPLOYMENT, deployment, status, manager="kube-controller-manager")

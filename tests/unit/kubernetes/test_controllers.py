@@ -109,6 +109,27 @@ def test_a_waypoint_whose_pods_do_not_start_is_accepted_but_not_programmed(
     assert verdict(store) == ("WaypointAccepted", "True", "Accepted")
 
 
+def ready(store: Store) -> int:
+    return store.get("Deployment", "m", "w")["status"]["readyReplicas"]
+
+
+def test_as_many_pods_of_a_waypoint_are_ready_as_its_autoscaler_wants(
+    kubernetes: KubernetesServer, store: Store
+):
+    store.create("Gateway", WAYPOINT, namespace="m")
+    assert ready(store) == 1
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "w"}
+    autoscaler = {
+        "metadata": {"name": "w"},
+        "spec": {"scaleTargetRef": target, "minReplicas": 3, "maxReplicas": 3},
+    }
+    kubernetes.controllers.deployments.stop()
+    store.create("HorizontalPodAutoscaler", autoscaler, namespace="m")
+    assert ready(store) == 1
+    kubernetes.controllers.deployments.start()
+    assert ready(store) == 3
+
+
 def test_a_gateway_of_another_class_is_left_alone(store: Store):
     other = {**WAYPOINT, "spec": {**WAYPOINT["spec"], "gatewayClassName": "istio"}}
     store.create("Gateway", other, namespace="m")
