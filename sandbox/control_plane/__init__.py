@@ -5,6 +5,7 @@ from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
 from ._kubernetes import ExistingKubernetes, RealKubernetes, StartedKubernetes, real_kubernetes
 from ._programs import ISTIOD, KUBE_APISERVER, POLICY_COMPILER, GoProgram
+from ._waypoints import Waypoints
 
 __all__ = [
     "ISTIOD",
@@ -19,5 +20,6 @@ __all__ = [
     "NotAvailableError",
     "RealKubernetes",
     "StartedKubernetes",
+    "Waypoints",
     "real_kubernetes",
 ]

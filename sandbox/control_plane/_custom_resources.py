@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import yaml
 
 from ._connection import Connection
 from ._errors import ControlPlaneError
-from ._programs import ISTIOD, find_go, go_environment
+from ._sources import kept, module_folders
 
 _PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _FILES = {
@@ -28,30 +26,13 @@ def definitions() -> list[dict[str, Any]]:
         NotAvailableError: Go is not installed.
         ControlPlaneError: the modules cannot be had.
     """
-    kept = ISTIOD.folder / "custom-resources.json"
-    if not kept.exists():
-        read = [found for path in _files() for found in _definitions_in(path)]
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(read))
-        unfinished.replace(kept)
-    return json.loads(kept.read_text())
+    return kept("custom-resources", _read)
 
 
-def _files() -> list[Path]:
-    command = [find_go(), "mod", "download", "-json", *_FILES]
-    done = subprocess.run(
-        command, cwd=ISTIOD.module, env=go_environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise ControlPlaneError(f"the Go modules of the CRDs cannot be had: {done.stdout}{done.stderr}")
-    files: list[Path] = []
-    decoder, text = json.JSONDecoder(), done.stdout.strip()
-    while text:
-        module, end = decoder.raw_decode(text)
-        files += sorted(Path(module["Dir"]).glob(_FILES[module["Path"]]))
-        text = text[end:].strip()
-    return files
+def _read() -> list[dict[str, Any]]:
+    folders = module_folders(*_FILES).items()
+    files = [file for module, folder in folders for file in sorted(folder.glob(_FILES[module]))]
+    return [found for file in files for found in _definitions_in(file)]
 
 
 def _definitions_in(path: Path) -> list[dict[str, Any]]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ._connection import Connection
 from ._kubernetes import RealKubernetes
 from ._processes import Process, free_port
 from ._programs import ISTIOD
+from ._sources import kept, module_folders
 
 _NAMESPACE = "istio-system"
+_MODULE = "istio.io/istio"
+_CHART = "manifests/charts/istio-control/istio-discovery"
 _MESH = "rootNamespace: istio-system\ntrustDomain: cluster.local\n"
 _ENVIRONMENT = {
     "PILOT_ENABLE_AMBIENT": "true",
@@ -32,7 +38,8 @@ _ENVIRONMENT = {
 class Istiod:
     """The real istiod on an API server while its context lasts. It installs the CRDs that it needs.
 
-    It writes statuses as in any cluster. It makes no waypoints: that needs an injection template.
+    It writes statuses, and makes Deployments and Services of waypoints, as in any cluster. Whether anything
+    comes of a Deployment is not its affair: see `Waypoints`.
     """
 
     def __init__(self, kubernetes: RealKubernetes):
@@ -59,8 +66,13 @@ class Istiod:
         kubernetes.install_custom_resources()
         admin = kubernetes.admin
         admin.send("POST", "/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
-        config = {"metadata": {"name": "istio"}, "data": {"mesh": _MESH, "meshNetworks": "networks: {}"}}
-        admin.send("POST", f"/api/v1/namespaces/{_NAMESPACE}/configmaps", config)
+        configs = {
+            "istio": {"mesh": _MESH, "meshNetworks": "networks: {}"},
+            "istio-sidecar-injector": kept("waypoints", _read_chart),
+        }
+        for name, data in configs.items():
+            config = {"metadata": {"name": name}, "data": data}
+            admin.send("POST", f"/api/v1/namespaces/{_NAMESPACE}/configmaps", config)
 
     def _start(self, stack: ExitStack, folder: Path) -> None:
         kubeconfig = self._kubernetes.write_kubeconfig(folder / "kubeconfig")
@@ -79,6 +91,14 @@ class Istiod:
         self._debug = Connection(f"http://{monitoring}")
         ready = Connection(f"http://{http}")
         istiod.wait_until(lambda: _answers(ready))
+
+
+def _read_chart() -> dict[str, str]:
+    """What Istio's Helm chart tells istiod of waypoints."""
+    chart = module_folders(_MODULE)[_MODULE] / _CHART
+    values = yaml.safe_load(chart.joinpath("values.yaml").read_text())
+    config = {"templates": {"waypoint": chart.joinpath("files/waypoint.yaml").read_text()}}
+    return {"config": json.dumps(config), "values": json.dumps(values["_internal_defaults_do_not_set"])}
 
 
 def _answers(connection: Connection) -> bool:

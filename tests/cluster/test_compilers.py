@@ -108,7 +108,7 @@ def of_istio(cases: Sequence[Case]) -> list[Rbac]:
 class Judge:
     """A real Envoy that says of requests whether rules let them through.
 
-    It listens on each port that requests are for. A request names its rules in a header: each set of rules has a route, and so thousands of requests come
+    A request names its rules in a header: each set of rules has a route, and so thousands of requests come
     over a handful of connections.
     """
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from sandbox.control_plane import Connection, Istiod, RealKubernetes
+from sandbox.control_plane import Connection, Istiod, RealKubernetes, Waypoints
 from sandbox.kubernetes import KubernetesServer
 from tests.contract.api import MERGE, an
 
 SELECTOR = {"matchLabels": {"app": "app"}}
 TO_SERVICE = [{"group": "", "kind": "Service", "name": "app"}]
 TO_NOBODY = [{"group": "", "kind": "Service", "name": "nobody"}]
-WAYPOINT = {"gateway.networking.k8s.io/gateway-name": "w"}
 
 POLICIES: dict[str, dict[str, Any]] = {
     "service": {"targetRefs": TO_SERVICE, "rules": [{}]},
@@ -137,7 +136,7 @@ def service(name: str = "app", **labels: str) -> dict[str, Any]:
     return an("Service", name, labels=labels or None, spec={"ports": [{"name": "http", "port": 80}]})
 
 
-def gateway(routes_from: str = "All") -> dict[str, Any]:
+def gateway(routes_from: str = "All", **infrastructure: Any) -> dict[str, Any]:
     listener = {
         "name": "mesh",
         "port": 15008,
@@ -145,40 +144,14 @@ def gateway(routes_from: str = "All") -> dict[str, Any]:
         "allowedRoutes": {"namespaces": {"from": routes_from}},
     }
     spec = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}
+    if infrastructure:
+        spec["infrastructure"] = infrastructure
     return an("Gateway", "w", labels={"istio.io/waypoint-for": "service"}, spec=spec)
-
-
-def start_waypoint(real: World) -> None:
-    """Play the part of Kubernetes: the pod of the waypoint runs and is an endpoint of its Service."""
-    labels = WAYPOINT | {"gateway.istio.io/managed": "istio.io-mesh-controller"}
-    containers = [{"name": "istio-proxy", "image": "x"}]
-    real.create(real.home, an("Pod", "w-0", labels=labels, spec={"containers": containers}))
-    status = {
-        "phase": "Running",
-        "podIP": "10.9.9.9",
-        "podIPs": [{"ip": "10.9.9.9"}],
-        "conditions": [{"type": "Ready", "status": "True"}],
-    }
-    pod = f"/api/v1/namespaces/{real.home}/pods/w-0/status"
-    real.connection.must("PATCH", pod, {"status": status}, content_type=MERGE)
-    target = {"kind": "Pod", "name": "w-0", "namespace": real.home}
-    endpoint = {"addresses": ["10.9.9.9"], "conditions": {"ready": True}, "targetRef": target}
-    slice_of_w = an(
-        "EndpointSlice",
-        "w-1",
-        labels={"kubernetes.io/service-name": "w"},
-        addressType="IPv4",
-        endpoints=[endpoint],
-        ports=[{"name": "mesh", "port": 15008, "protocol": "TCP"}],
-    )
-    real.create(real.home, slice_of_w)
 
 
 def create_gateway(real: World, stand_in: World, routes_from: str = "All") -> None:
     for world in (real, stand_in):
         world.create(world.home, gateway(routes_from))
-    mesh = {"selector": WAYPOINT, "ports": [{"name": "mesh", "port": 15008}]}
-    real.create(real.home, an("Service", "w", labels=WAYPOINT, spec=mesh))
 
 
 def test_from_nothing_to_a_waypoint_and_back(worlds: tuple[World, World, KubernetesServer]):
@@ -197,8 +170,8 @@ def test_from_nothing_to_a_waypoint_and_back(worlds: tuple[World, World, Kuberne
 
     server.controllers.waypoints.pods_start = True
     server.controllers.waypoints.start()
-    start_waypoint(real)
-    agree(real, stand_in)
+    with Waypoints(real.connection):
+        agree(real, stand_in)
     assert real.said()["/authorizationpolicies/service"][0]["message"] == "bound to HOME/w"
 
     for world in (real, stand_in):
@@ -216,12 +189,12 @@ def test_from_nothing_to_a_waypoint_and_back(worlds: tuple[World, World, Kuberne
 def test_a_waypoint_for_another_namespace(worlds: tuple[World, World, KubernetesServer], routes_from: str):
     real, stand_in, _ = worlds
     create_gateway(real, stand_in, routes_from)
-    start_waypoint(real)
     for world in (real, stand_in):
         world.create(world.other, service())
         path = f"/api/v1/namespaces/{world.other}"
         world.label(path, use_waypoint="w", use_waypoint_namespace=world.home)
-    agree(real, stand_in)
+    with Waypoints(real.connection):
+        agree(real, stand_in)
     bound = real.said()["-other/authorizationpolicies/service"][0]["status"]
     assert bound == ("True" if routes_from == "All" else "False")
     for world in (real, stand_in):
@@ -242,3 +215,47 @@ def test_a_changed_policy_is_judged_anew(worlds: tuple[World, World, KubernetesS
             content_type=MERGE,
         )
     agree(real, stand_in)
+
+
+DEPLOYED = (
+    ("v1", "serviceaccounts"),
+    ("v1", "services"),
+    ("apps/v1", "deployments"),
+)
+
+
+def deployed(world: World) -> dict[str, Any]:
+    """What there is of the waypoint, without what only the real one runs."""
+    found: dict[str, Any] = {}
+    for version, plural in DEPLOYED:
+        base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        answer = world.connection.send("GET", f"{base}/namespaces/{world.home}/{plural}/w")
+        if answer.code == 200:
+            found[plural] = essence(answer.json)
+    return found
+
+
+def essence(obj: dict[str, Any]) -> dict[str, Any]:
+    metadata, spec = obj["metadata"], obj.get("spec", {})
+    owners = [{**owner, "uid": "…"} for owner in metadata["ownerReferences"]]
+    told = {"labels": metadata["labels"], "owners": owners, "selector": spec.get("selector")}
+    if "template" in spec:
+        template = spec["template"]
+        ports = [(port["name"], port["containerPort"]) for port in template["spec"]["containers"][0]["ports"]]
+        pods = template["metadata"]["labels"], template["spec"]["serviceAccountName"], sorted(ports)
+        return {**told, "pods": pods}
+    ports = [(port["name"], port["port"], port["appProtocol"]) for port in spec.get("ports", ())]
+    return {**told, "ports": ports}
+
+
+@pytest.mark.parametrize("infrastructure", [{}, {"labels": {"x": "y"}}])
+def test_a_gateway_is_deployed_alike(
+    worlds: tuple[World, World, KubernetesServer], infrastructure: dict[str, Any]
+):
+    real, stand_in, _ = worlds
+    for world in (real, stand_in):
+        world.create(world.home, gateway(**infrastructure))
+    end = time.monotonic() + 20
+    while len(deployed(real)) < len(DEPLOYED) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert deployed(stand_in) == deployed(real)

@@ -84,8 +84,14 @@ def _deployed(gateway: Object) -> Iterator[tuple[Kind, Object]]:
     labels = asked_for | {
         "gateway.networking.k8s.io/gateway-name": name,
         "gateway.networking.k8s.io/gateway-class-name": WAYPOINT_CLASS,
+        "gateway.istio.io/managed": "istio.io-mesh-controller",
     }
-    managed = labels | {"gateway.istio.io/managed": "istio.io-mesh-controller"}
+    of_pods = labels | {
+        "istio.io/dataplane-mode": "none",
+        "service.istio.io/canonical-name": name,
+        "service.istio.io/canonical-revision": "latest",
+        "sidecar.istio.io/inject": "false",
+    }
     metadata = {
         "name": name,
         "labels": labels,
@@ -108,7 +114,7 @@ def _deployed(gateway: Object) -> Iterator[tuple[Kind, Object]]:
                 "selector": selected,
                 "ports": [
                     {"name": "status-port", "port": 15021, "protocol": "TCP", "appProtocol": "tcp"},
-                    {"name": "mesh", "port": 15008, "protocol": "TCP", "appProtocol": "all"},
+                    {"name": "mesh", "port": 15008, "protocol": "TCP", "appProtocol": "hbone"},
                 ],
             },
         },
@@ -116,18 +122,22 @@ def _deployed(gateway: Object) -> Iterator[tuple[Kind, Object]]:
     yield (
         DEPLOYMENT,
         {
-            "metadata": metadata | {"labels": managed},
+            "metadata": metadata,
             "spec": {
                 "selector": {"matchLabels": selected},
                 "template": {
-                    "metadata": {"labels": managed | {"istio.io/dataplane-mode": "none"}},
+                    "metadata": {"labels": of_pods},
                     "spec": {
                         "serviceAccountName": name,
                         "containers": [
                             {
                                 "name": "istio-proxy",
                                 "image": "istio/proxyv2",
-                                "ports": [{"name": "http-envoy-prom", "containerPort": 15090}],
+                                "ports": [
+                                    {"name": "metrics", "containerPort": 15020},
+                                    {"name": "status-port", "containerPort": 15021},
+                                    {"name": "http-envoy-prom", "containerPort": 15090},
+                                ],
                             }
                         ],
                     },

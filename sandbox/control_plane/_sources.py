@@ -1,0 +1,50 @@
+"""Files that come with the Go modules that istiod is built from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ._errors import ControlPlaneError
+from ._programs import ISTIOD, find_go, go_environment
+
+
+def kept(name: str, read: Callable[[], Any]) -> Any:
+    """What was once read out of the modules, as JSON keeps it; Go is needed only for the first time.
+
+    Args:
+        name: what to keep it as.
+        read: reads it.
+    """
+    file = ISTIOD.folder / f"{name}.json"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(read()))
+        unfinished.replace(file)
+    return json.loads(file.read_text())
+
+
+def module_folders(*modules: str) -> dict[str, Path]:
+    """Where modules are on this machine, in the versions that istiod is built with.
+
+    Raises:
+        NotAvailableError: Go is not installed.
+        ControlPlaneError: a module cannot be had.
+    """
+    command = [find_go(), "mod", "download", "-json", *modules]
+    done = subprocess.run(
+        command, cwd=ISTIOD.module, env=go_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ControlPlaneError(f"the Go modules of Istio cannot be had: {done.stdout}{done.stderr}")
+    folders: dict[str, Path] = {}
+    decoder, text = json.JSONDecoder(), done.stdout.strip()
+    while text:
+        module, end = decoder.raw_decode(text)
+        folders[module["Path"]] = Path(module["Dir"])
+        text = text[end:].strip()
+    return folders
