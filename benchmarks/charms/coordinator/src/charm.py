@@ -1,12 +1,15 @@
 """A coordinator of two roles, as charms in the field are written."""
 
-import library  # noqa: F401 - before all else, for what it does to logging
 import ops
 import yaml
-
-from coordinated_workers.coordinator import ClusterRolesConfig, Coordinator
-from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
-from coordinated_workers.worker_telemetry import WorkerTelemetryProxyConfig
+from cluster_library import (
+    ClusterRolesConfig,
+    Coordinator,
+    NginxConfig,
+    NginxLocationConfig,
+    NginxUpstream,
+    WorkerTelemetryProxyConfig,
+)
 
 _ROLES = ClusterRolesConfig(
     roles={"all", "reader", "writer"},
@@ -35,6 +38,8 @@ class BenchCoordinator(ops.CharmBase):
                 "s3": "s3",
                 "charm-tracing": "charm-tracing",
                 "workload-tracing": "workload-tracing",
+                "send-datasource": "send-datasource",
+                "receive-datasource": "receive-datasource",
                 "service-mesh": "service-mesh",
                 "service-mesh-provide-cmr-mesh": "provide-cmr-mesh",
                 "service-mesh-require-cmr-mesh": "require-cmr-mesh",

@@ -15,3 +15,7 @@ class LokiPushApiConsumer:
 
 class LogForwarder(LokiPushApiConsumer):
     """Has Pebble send logs."""
+
+
+class _PebbleLogClient:
+    """Tells Pebble where logs go."""

@@ -1,5 +1,13 @@
-"""The library of the same content that PyPI has."""
+"""The library of the same content that PyPI has, and the private method that its peers call without arguments."""
 
-from charmlibs.interfaces.tls_certificates import CertificateRequestAttributes, TLSCertificatesRequiresV4
+from charmlibs.interfaces.tls_certificates import CertificateRequestAttributes, Mode
+from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4 as _Published
 
 __all__ = ["CertificateRequestAttributes", "TLSCertificatesRequiresV4"]
+
+
+class TLSCertificatesRequiresV4(_Published):
+    """Asks for certificates."""
+
+    def _get_private_key_secret_label(self, mode: Mode = Mode.UNIT) -> str:
+        return super()._get_private_key_secret_label(mode)

@@ -1,0 +1,100 @@
+"""Coordinators: a hook with nothing to do, with any number of workers."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from .cluster_relations import cluster
+from .findings import CPU, MEMORY, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
+from .kubernetes_apis import KubernetesApi
+from .sides import HERE, Side
+
+TOPIC = "coordinator"
+
+_CHARM = HERE / "charms" / "coordinator"
+_PROGRAM = HERE / "inside" / "coordinator.py"
+_APP = "coordinator"
+
+Tell = Callable[[str], None]
+
+
+class _Coordinator:
+    """One that has settled, in a process of its own."""
+
+    def __init__(self, api: KubernetesApi, process: "subprocess.Popen[str]"):
+        self._api = api
+        self._process = process
+
+    def run(self) -> dict[Quantity, float]:
+        """Run a hook with nothing to do, and return what it took."""
+        if self._api.requests is not None:
+            self._api.requests.clear()
+        took = json.loads(self._ask("hook"))
+        values = {SECONDS: took["seconds"], CPU: took["cpu"], MEMORY: took["memory"]}
+        if self._api.requests is not None:
+            values[REQUESTS] = len(self._api.requests)
+            values[WRITES] = sum(request.method != "GET" for request in self._api.requests)
+        return values
+
+    def settle(self, model: str, workers: int) -> None:
+        """Run the first hooks, after which nothing is left to do."""
+        relations = [dataclasses.asdict(relation) for relation in cluster(workers, model)]
+        status = self._ask(json.dumps({"app": _APP, "model": model, "relations": relations})).strip()
+        if status != "active":
+            raise RuntimeError(f"the coordinator is {status}")
+
+    def _ask(self, line: str) -> str:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError("the coordinator's process ended")
+        return answer
+
+
+@contextmanager
+def _started(api: KubernetesApi, side: Side, workers: int) -> Iterator[_Coordinator]:
+    model = f"bench-{side.name}-{workers}-workers"
+    api.make_model(model, _APP)
+    with tempfile.TemporaryDirectory() as folder:
+        charm = shutil.copytree(_CHARM, Path(folder, "charm"))
+        process = subprocess.Popen(
+            [side.python, str(_PROGRAM)],
+            cwd=charm,
+            env=side.environment(KUBECONFIG=str(api.kubeconfig)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=Path(folder, "errors").open("w"),
+            text=True,
+        )
+        try:
+            coordinator = _Coordinator(api, process)
+            coordinator.settle(model, workers)
+            yield coordinator
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}:\n{Path(folder, 'errors').read_text()[-3000:]}") from None
+        finally:
+            process.kill()
+            process.wait()
+
+
+def measure(
+    findings: Findings, api: KubernetesApi, sides: list[Side], *, size: int, rounds: int, tell: Tell
+) -> None:
+    """Measure hooks of a coordinator of `size` workers, the sides in turns."""
+    case = Case(TOPIC, "nothing to do", size, api.name)
+    with ExitStack() as stack:
+        coordinators: dict[str, _Coordinator] = {}
+        for side in sides:
+            tell(f"{api.name}: {size} workers, first hooks, {side.name}")
+            coordinators[side.name] = stack.enter_context(_started(api, side, size))
+        for number in range(rounds):
+            for side in reversed(sides) if number % 2 else sides:
+                tell(f"{api.name}: {size} workers, {case.name}, {side.name}, round {number + 1}")
+                findings.add(case, side.name, coordinators[side.name].run())

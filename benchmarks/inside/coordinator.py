@@ -1,0 +1,87 @@
+"""Runs hooks of a coordinator whose containers are there, which Juju's hook tools alone can't show.
+
+Reads the relations from the first line of standard input, settles, and then runs a hook for each further
+line; answers each line with what the hook took, on standard output. It runs in the working directory, on
+whichever library its interpreter finds.
+"""
+
+import json
+import resource
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ops
+import yaml
+from ops import testing
+
+_CONTAINERS = ("nginx", "nginx-prometheus-exporter")
+
+
+def _charm() -> type[ops.CharmBase]:
+    sys.path.insert(0, "src")
+    from charm import BenchCoordinator  # pyright: ignore[reportMissingImports]
+
+    class Timed(BenchCoordinator):
+        """Says what it took from its construction until its status was asked for."""
+
+        took: tuple[float, float] = (0.0, 0.0)
+
+        def __init__(self, framework: ops.Framework):
+            self._began = time.perf_counter(), time.process_time()
+            super().__init__(framework)
+            framework.observe(self.on.collect_unit_status, self._end)  # after the library's own observer
+
+        def _end(self, _: ops.CollectStatusEvent) -> None:
+            wall, cpu = self._began
+            Timed.took = time.perf_counter() - wall, time.process_time() - cpu
+
+    return Timed
+
+
+def _relation(said: dict[str, Any]) -> testing.Relation:
+    units = {int(name.rpartition("/")[2]): data for name, data in said["units"].items()}
+    return testing.Relation(
+        said["endpoint"], remote_app_name=said["app"], remote_app_data=said["data"], remote_units_data=units
+    )
+
+
+def _containers() -> Iterator[testing.Container]:
+    execs = {testing.Exec(["nginx", "-s", "reload"]), testing.Exec(["update-ca-certificates", "--fresh"])}
+    for name in _CONTAINERS:
+        files = Path.cwd() / "containers" / name
+        files.mkdir(parents=True)
+        mounts = {"etc": testing.Mount(location="/etc", source=files)}
+        yield testing.Container(name, can_connect=True, mounts=mounts, execs=execs)
+
+
+def main() -> None:
+    """Run a hook a line."""
+    asked = json.loads(sys.stdin.readline())
+    socket.getfqdn = lambda *_: f"{asked['app']}-0.{asked['app']}-endpoints.{asked['model']}.svc.cluster.local"
+    charm = _charm()
+    described = yaml.safe_load(Path("charmcraft.yaml").read_text())
+    context = testing.Context(charm, meta=described, app_name=asked["app"], charm_root=Path.cwd())
+    state = testing.State(
+        leader=True,
+        model=testing.Model(asked["model"], uuid="7c1b1f4e-0a3c-4c55-9a5e-0d6c6a0f1a11"),
+        relations=[testing.PeerRelation("peers"), *map(_relation, asked["relations"])],
+        containers=list(_containers()),
+    )
+    for _ in range(2):
+        state = context.run(context.on.update_status(), state)
+    sys.stdout.write(f"{state.unit_status.name}\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        state = context.run(context.on.update_status(), state)
+        seconds, cpu = charm.took
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sys.stdout.write(json.dumps({"seconds": seconds, "cpu": cpu, "memory": memory}) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
