@@ -108,6 +108,12 @@ def test_without_a_mesh_nothing_is_published(ctx: testing.Context[Web]):
     assert state.get_relation(SHOP.id).local_app_data == {}
 
 
+def test_it_says_what_a_relation_that_is_not_there_yet_would_let_in(ctx: testing.Context[Web]):
+    state = ctx.run(ctx.on.relation_created(MESH), testing.State(leader=True, relations={MESH}))
+    said = json.loads(state.get_relation(MESH.id).local_app_data["declared_policies"])
+    assert said == [policy.model_dump(mode="json") for policy in POLICIES]
+
+
 def test_unchanged_policies_are_not_written_again(ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch):
     asks = testing.Relation("require-cmr-mesh")
     state = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations={MESH, SHOP, asks}))

@@ -7,7 +7,7 @@ import ops
 import pytest
 from ops import testing
 
-from charmlibs.interfaces.service_mesh import ServiceMeshProvider
+from charmlibs.interfaces.service_mesh import AppPolicy, Endpoint, ServiceMeshProvider, UnitPolicy
 
 LABELS = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w"}
 POLICY: dict[str, Any] = {
@@ -136,3 +136,29 @@ def test_a_reason_quotes_no_more_than_a_bit_of_the_databag(ctx: testing.Context[
     mesh = requests_of(ctx, consumer("web", [{**bad, "target_selector_labels": {"secret " * 9_000: "x"}}]))
     [[error]] = mesh.refused().values()
     assert len(error) < 300
+
+
+def test_what_consumers_declare_is_read_as_far_as_it_can_be(ctx: testing.Context[Mesh]):
+    on_service = {"relation": "data", "endpoints": [{"ports": [80]}], "service": None}
+    on_units = {"relation": "metrics", "ports": [9100]}
+    texts = {
+        "web": json.dumps([on_service, {"relation": 1}, 7, on_units]),
+        "old": "",
+        "odd": "{}",
+        "bad": "[",
+    }
+    relations = {
+        testing.Relation("service-mesh", remote_app_name=app, remote_app_data={"declared_policies": text})
+        for app, text in texts.items()
+    }
+    with ctx(ctx.on.update_status(), testing.State(relations=relations)) as manager:
+        declared = {relation.app.name: said for relation, said in manager.charm.mesh.declared().items()}
+    assert declared == {
+        "web": [
+            AppPolicy(relation="data", endpoints=[Endpoint(ports=[80])]),
+            UnitPolicy(relation="metrics", ports=[9100]),
+        ],
+        "old": [],
+        "odd": [],
+        "bad": [],
+    }

@@ -68,7 +68,7 @@ A provider::
                 logger.info("%s may reach %s", policy.source_app_name, policy.target_app_name)
 """
 
-from ._build import build_mesh_policies
+from ._build import build_mesh_policies, mesh_policy
 from ._consumer import ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation
 from ._deadline import Deadline
@@ -110,6 +110,7 @@ __all__ = [
     "kubernetes_client",
     "kubernetes_code",
     "kubernetes_errors",
+    "mesh_policy",
     "passes_by_itself",
     "reconcile_charm_labels",
 ]

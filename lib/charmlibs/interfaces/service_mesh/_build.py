@@ -26,7 +26,7 @@ def build_mesh_policies(
             is taken for one of this model.
     """
     return [
-        _mesh_policy(policy, source, target_app_name, target_namespace)
+        mesh_policy(policy, source, target_app_name, target_namespace)
         for policy in policies
         for source in _sources(
             relation_mapping[policy.relation], target_namespace, cmr_application_data or {}
@@ -42,9 +42,17 @@ def _sources(
         yield cross_model.get(name) or CMRData(app_name=name, juju_model_name=model)
 
 
-def _mesh_policy(
+def mesh_policy(
     policy: AppPolicy | UnitPolicy, source: CMRData, target_app_name: str, target_namespace: str
 ) -> MeshPolicy:
+    """What a charm's policy means for one application that is related.
+
+    Args:
+        policy: the charm's policy.
+        source: the application that is related, by its own names.
+        target_app_name: the application whose charm has the policy.
+        target_namespace: its model.
+    """
     if isinstance(policy, UnitPolicy):
         return MeshPolicy(
             source_namespace=source.juju_model_name,

@@ -15,7 +15,7 @@ from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, 
 from ._labels import reconcile_charm_labels
 from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
 from ._parsing import parse
-from ._provider import POLICIES_KEY
+from ._provider import DECLARED_KEY, POLICIES_KEY
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -93,9 +93,11 @@ class ServiceMeshConsumer(ops.Object):
             policies=self._policies,
             cmr_application_data=get_data_from_cmr_relation(self._relations(self._cmr_provides_name)),
         )
-        text = json.dumps([policy.model_dump(mode="json") for policy in policies])
+        asked = json.dumps([policy.model_dump(mode="json") for policy in policies])
+        declared = json.dumps([policy.model_dump(mode="json") for policy in self._policies])
         for relation in relations:
-            self._publish(relation, POLICIES_KEY, text)
+            self._publish(relation, POLICIES_KEY, asked)
+            self._publish(relation, DECLARED_KEY, declared)
 
     def labels(self) -> dict[str, str]:
         """What a pod must be labelled with to be in the mesh; nothing while there is no mesh."""
@@ -126,6 +128,11 @@ class ServiceMeshConsumer(ops.Object):
             except ValueError as error:
                 return f"{key}: {error}"
         return None
+
+    @property
+    def policies(self) -> list[AppPolicy | UnitPolicy]:
+        """Who may reach what, by the relations of the charm."""
+        return list(self._policies)
 
     @property
     def enabled(self) -> bool:

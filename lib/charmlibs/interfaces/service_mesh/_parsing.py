@@ -1,11 +1,12 @@
 """Reads what the other side of a relation wrote, and says what is wrong with it."""
 
+import contextlib
 from typing import TypeVar, cast
 
 import pydantic
 import pydantic_core
 
-from ._models import MeshPolicy
+from ._models import AppPolicy, MeshPolicy, UnitPolicy
 
 _LONGEST_REASON = 200
 
@@ -31,6 +32,20 @@ def parse_policies(text: str) -> tuple[list[MeshPolicy], list[str]]:
         return _POLICIES.validate_json(text), []
     except pydantic.ValidationError:
         return _parse_one_by_one(text)
+
+
+def parse_declared(text: str) -> list[AppPolicy | UnitPolicy]:
+    """The charm's own policies in the JSON `text`; without those that can't be read."""
+    try:
+        items = pydantic_core.from_json(text)
+    except ValueError:
+        return []
+    policies: list[AppPolicy | UnitPolicy] = []
+    for item in cast("list[object]", items) if isinstance(items, list) else []:
+        model = AppPolicy if isinstance(item, dict) and "endpoints" in item else UnitPolicy
+        with contextlib.suppress(pydantic.ValidationError):
+            policies.append(model.model_validate(item))
+    return policies
 
 
 def _parse_one_by_one(text: str) -> tuple[list[MeshPolicy], list[str]]:

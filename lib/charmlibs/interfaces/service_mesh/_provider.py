@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import ops
 
-from ._models import MeshPolicy, MeshType, ServiceMeshProviderAppData
-from ._parsing import parse_policies
+from ._models import AppPolicy, MeshPolicy, MeshType, ServiceMeshProviderAppData, UnitPolicy
+from ._parsing import parse_declared, parse_policies
 
 POLICIES_KEY = "policies"
+DECLARED_KEY = "declared_policies"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,18 @@ class ServiceMeshProvider(ops.Object):
     def mesh_info(self) -> list[MeshPolicy]:
         """Every policy that a related application asks for and that can be read."""
         return [policy for request in self.requests() for policy in request.policies]
+
+    def declared(self) -> dict[ops.Relation, list[AppPolicy | UnitPolicy]]:
+        """What each related application would let in over each of its own relations.
+
+        It is there to explain things by: which relation a policy follows from, or which one would open a
+        door. Only what asks by this library, in this version, says so.
+        """
+        return {
+            relation: parse_declared(relation.data[relation.app].get(DECLARED_KEY) or "[]")
+            for relation in sorted(self._relations(), key=lambda relation: relation.id)
+            if relation.app
+        }
 
     def refused(self) -> dict[ops.Relation, list[str]]:
         """The relations with policies that can't be read, and the reason for each of these."""
