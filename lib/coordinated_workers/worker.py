@@ -131,6 +131,8 @@ class Worker(ops.Object):
         resources_requests: gives the CPU and memory to request, as `{"cpu": "50m", "memory": "100Mi"}`;
             called with this object. Without it, neither requests nor limits are set.
         container_name: the container to set requests and limits of.
+        takes_new_certificates: whether the services read a certificate and its key anew when the files
+            change; otherwise they are restarted.
 
     Raises:
         ValueError: if there are `resources_requests` but no `container_name`.
@@ -147,6 +149,7 @@ class Worker(ops.Object):
         resources_limit_options: ResourceLimitOptions | None = None,
         resources_requests: Callable[["Worker"], dict[str, str]] | None = None,
         container_name: str | None = None,
+        takes_new_certificates: bool = False,
     ):
         super().__init__(charm, key="worker")
         if resources_requests and container_name is None:
@@ -156,6 +159,7 @@ class Worker(ops.Object):
         self._pebble_layer = pebble_layer
         self._endpoint = endpoints["cluster"]
         self._readiness_check_endpoint = readiness_check_endpoint
+        self._taken_by_itself = (CERT_FILE, KEY_FILE) if takes_new_certificates else ()
         self._container = charm.unit.get_container(name)
         self._deadline = hook_time.deadline(charm)
         self._workload = Workload(charm, self._container)
@@ -357,7 +361,7 @@ class Worker(ops.Object):
         files, layer = self._files(), self._whole_layer()
         if ports := self.cluster.get_worker_ports():
             self._charm.unit.set_ports(*ports)
-        self._workload.reconcile(files, layer)
+        self._workload.reconcile(files, layer, taken_by_itself=self._taken_by_itself)
 
     def _reconcile_labels(self) -> list[ops.StatusBase]:
         if self.cluster.unreadable:

@@ -1,7 +1,7 @@
 """A worker's workload container: its files and services, changed only where they differ."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import ops
 
@@ -36,7 +36,13 @@ class Workload:
         self._charm = charm
         self._container = container
 
-    def reconcile(self, files: Mapping[str, str | None], layer: ops.pebble.Layer) -> None:
+    def reconcile(
+        self,
+        files: Mapping[str, str | None],
+        layer: ops.pebble.Layer,
+        *,
+        taken_by_itself: Collection[str] = (),
+    ) -> None:
         """Make the files and the layer as given, and have the layer's services run on them.
 
         Services are stopped before a file of theirs changes: where this is cut short, the next call finds
@@ -45,11 +51,18 @@ class Workload:
         Args:
             files: path → text; a file whose text is None or empty goes.
             layer: the layer, with all that belongs into it.
+            taken_by_itself: paths of files that services read anew when they change; where nothing else has
+                changed, services run on. That such a file comes or goes is another matter.
 
         Raises:
             ops.pebble.ChangeError: if a service does not start.
         """
         changed = self._differing(files)
+        if changed and all(
+            text and path in taken_by_itself and self.exists(path) for path, text in changed.items()
+        ):
+            self._write(changed, layer)
+            changed = {}
         if changed:
             self._stop(layer.services)
             self._write(changed, layer)

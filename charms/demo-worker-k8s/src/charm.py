@@ -32,6 +32,7 @@ class DemoWorkerCharm(ops.CharmBase):
             resources_limit_options={"cpu_limit": "cpu-limit", "memory_limit": "memory-limit"},
             resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
             container_name=kv_program.CONTAINER,
+            takes_new_certificates=True,
         )
 
 

@@ -10,7 +10,8 @@ A process has one role or both (`all` stands for both), all on the one port of i
 Either role answers `GET /healthz` ("ready") and `GET /metrics` (Prometheus' text format). Logs go to Loki,
 metrics by remote-write and spans by OTLP/HTTP to the URLs of the configuration; any of them may be down.
 
-The configuration is JSON (which is YAML too), read once, at the start:
+The configuration is JSON (which is YAML too), read once, at the start; a certificate and key that change later
+are taken for the next connection:
 
     {
       "port": 8080,
@@ -53,7 +54,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 MAX_KEY_BYTES = 256
 MAX_VALUE_BYTES = 1024 * 1024
@@ -1018,12 +1019,17 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: str, port: int, service: Service, metrics: Metrics, tls: ssl.SSLContext | None
+        self,
+        address: str,
+        port: int,
+        service: Service,
+        metrics: Metrics,
+        certificate: "Certificate | None",
     ):
         self.service = service
         self.draining = False
         self._metrics = metrics
-        self._tls = tls
+        self._certificate = certificate
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._in_flight = 0
         self._idle = threading.Condition()
@@ -1042,8 +1048,9 @@ class Server(http.server.ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection; its thread shakes hands, so that a slow client holds nobody else up."""
         connection, address = super().get_request()
-        if self._tls:
-            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        if self._certificate:
+            context = self._certificate.context()
+            connection = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -1099,11 +1106,32 @@ def client_context(tls: Tls | None) -> ssl.SSLContext:
     return context
 
 
-def server_context(tls: Tls) -> ssl.SSLContext:
-    """Serve with the cluster's certificate."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tls.cert, tls.key)
-    return context
+class Certificate:
+    """The certificate that this process serves with: that of the files, also after they have changed."""
+
+    def __init__(self, tls: Tls):
+        self._tls = tls
+        self._loaded = self._changed_at()
+        self._context = self._load()
+
+    def context(self) -> ssl.SSLContext:
+        """Serve with what is in the files now, or with what was, while certificate and key don't match."""
+        found = self._changed_at()
+        if found != self._loaded:
+            with contextlib.suppress(OSError):
+                self._context, self._loaded = self._load(), found
+                logger.info("serving with a new certificate")
+        return self._context
+
+    def _changed_at(self) -> tuple[int, ...]:
+        with contextlib.suppress(FileNotFoundError):
+            return tuple(Path(file).stat().st_mtime_ns for file in (self._tls.cert, self._tls.key))
+        return ()
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self._tls.cert, self._tls.key)
+        return context
 
 
 def roles_from(text: str) -> frozenset[str]:
@@ -1135,8 +1163,8 @@ def main() -> int:
         reporter = Reporter(config.telemetry, metrics, context)
         shards = [Shard(url, context) for url in config.stores]
         service = Service(arguments.roles, store, shards, metrics, reporter)
-        tls = server_context(config.tls) if config.tls else None
-        server = Server(arguments.listen, config.port, service, metrics, tls)
+        certificate = Certificate(config.tls) if config.tls else None
+        server = Server(arguments.listen, config.port, service, metrics, certificate)
     except (ConfigError, OSError) as error:
         logger.error("can't start: %s", error)
         return 1

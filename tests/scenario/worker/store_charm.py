@@ -27,6 +27,7 @@ class StoreCharm(ops.CharmBase):
     """Without a readiness endpoint, so that services that run are ready."""
 
     readiness_check_endpoint: str | None = None
+    takes_new_certificates = False
     worker_type = Worker
 
     def __init__(self, framework: ops.Framework):
@@ -39,6 +40,7 @@ class StoreCharm(ops.CharmBase):
             readiness_check_endpoint=self.readiness_check_endpoint,
             resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
             container_name="store",
+            takes_new_certificates=self.takes_new_certificates,
         )
         framework.observe(self.on.flush_action, self._on_flush_action)
 

@@ -51,6 +51,46 @@ def test_a_new_certificate_restarts_the_services_but_leaves_the_ca(
     assert deeds() == [("stop", "store"), ("push", "/etc/worker/server.cert"), ("start", "store")]
 
 
+class TestOfServicesThatTakeNewCertificates:
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        class Taking(StoreCharm):
+            takes_new_certificates = True
+
+        (tmp_path / "disk").mkdir()
+        return Store(tmp_path / "disk", Taking)
+
+    def test_a_new_certificate_is_put_under_services_that_run_on(
+        self, store: Store, deeds: Deeds, secret: testing.Secret
+    ):
+        store.deploy(offer(secret), secrets=[secret])
+        deeds.calls.clear()
+        store.run(relations=[changed(store.relation, server_cert="CERT2")])
+        assert deeds() == [("push", "/etc/worker/server.cert")]
+        assert store.file("/etc/worker/server.cert") == "CERT2"
+
+    @pytest.mark.parametrize("also", [{"ca_cert": "CA2"}, {"worker_config": "a: 2"}])
+    def test_what_else_changes_restarts_them(
+        self, store: Store, deeds: Deeds, secret: testing.Secret, also: dict[str, str]
+    ):
+        store.deploy(offer(secret), secrets=[secret])
+        deeds.calls.clear()
+        store.run(relations=[changed(store.relation, server_cert="CERT2", **also)])
+        assert deeds("stop", "start") == [("stop", "store"), ("start", "store")]
+
+    def test_the_first_certificate_and_its_end_restart_them(
+        self, store: Store, deeds: Deeds, secret: testing.Secret
+    ):
+        store.deploy(cluster(worker_config="a: 1"), secrets=[secret])
+        for tls in (
+            {"ca_cert": "CA", "server_cert": "CERT", "privkey_secret_id": secret.id},
+            dict.fromkeys(("ca_cert", "server_cert", "privkey_secret_id")),
+        ):
+            deeds.calls.clear()
+            store.run(relations=[changed(store.relation, **tls)])
+            assert deeds("stop", "start") == [("stop", "store"), ("start", "store")]
+
+
 def test_a_new_ca_is_trusted(store: Store, deeds: Deeds, secret: testing.Secret):
     store.deploy(offer(secret), secrets=[secret])
     deeds.calls.clear()

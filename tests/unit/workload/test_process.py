@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -20,10 +21,18 @@ from tests.unit.workload.processes import HOST, WORKLOAD, free_port
 from tests.unit.workload.remote_write import series
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory) -> dict[str, str]:
+@pytest.fixture
+def tls(tmp_path: Path) -> dict[str, str]:
     """A certificate that is its own authority, for this run's address."""
-    folder = tmp_path_factory.mktemp("tls")
+    write_certificate(tmp_path, serial_number=1)
+    return {
+        "cert": str(tmp_path / "server.cert"),
+        "key": str(tmp_path / "private.key"),
+        "ca": str(tmp_path / "ca.cert"),
+    }
+
+
+def write_certificate(folder: Path, serial_number: int) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "worker")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -32,7 +41,7 @@ def tls(tmp_path_factory) -> dict[str, str]:
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(1)
+        .serial_number(serial_number)
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(hours=1))
         .add_extension(
@@ -50,11 +59,12 @@ def tls(tmp_path_factory) -> dict[str, str]:
             serialization.NoEncryption(),
         )
     )
-    return {
-        "cert": str(folder / "server.cert"),
-        "key": str(folder / "private.key"),
-        "ca": str(folder / "ca.cert"),
-    }
+
+
+def served(workload) -> int:
+    """The serial number of the certificate that a new connection meets."""
+    pem = ssl.get_server_certificate((HOST, workload.port), timeout=10)
+    return x509.load_pem_x509_certificate(pem.encode()).serial_number
 
 
 def over_tls(workload, tls, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
@@ -80,6 +90,23 @@ def test_with_certificates_all_of_it_is_tls(start, tls):
     with pytest.raises(OSError):
         api.request("GET", "/healthz")
     assert over_tls(api, tls, "GET", "/healthz") == (200, b"ready\n")
+
+
+def test_a_new_certificate_is_served_without_a_restart(start, tls, tmp_path):
+    store = start("store", tls=tls)
+    assert served(store) == 1
+    write_certificate(tmp_path, serial_number=2)
+    assert served(store) == 2
+
+
+def test_a_certificate_without_its_key_waits_for_it(start, tls, tmp_path):
+    store = start("store", tls=tls)
+    (tmp_path / "new").mkdir()
+    write_certificate(tmp_path / "new", serial_number=2)
+    (tmp_path / "new/server.cert").replace(tls["cert"])
+    assert served(store) == 1
+    (tmp_path / "new/private.key").replace(tls["key"])
+    assert served(store) == 2
 
 
 def test_a_store_whose_certificate_is_not_trusted_gets_nothing(start, tls):
