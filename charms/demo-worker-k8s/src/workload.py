@@ -10,7 +10,7 @@ A process has one role or both (`all` stands for both), all on the one port of i
 Either role answers `GET /healthz` ("ready") and `GET /metrics` (Prometheus' text format). Logs go to Loki,
 metrics by remote-write and spans by OTLP/HTTP to the URLs of the configuration; any of them may be down.
 
-The configuration is JSON (which is YAML too), read once, at the start; a certificate that changes later is taken
+The configuration is JSON (which is YAML too), read once, at the start. Certificates that change later are taken
 for the next connection:
 
     {
