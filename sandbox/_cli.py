@@ -4,7 +4,6 @@ import contextlib
 import enum
 import json
 import logging
-import os
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from . import _show, demo, matrix, page
+from .control_plane import ControlPlaneError
 from .juju import OPERATIONS, JujuError, LogLine, Model
 from .matrix import Cell
 from .mesh import EnvoyError, NoAddressesError
@@ -35,6 +35,13 @@ class Format(str, enum.Enum):
 
     table = "table"
     json = "json"
+
+
+class ControlPlane(str, enum.Enum):
+    """What Kubernetes and Istio are."""
+
+    stand_in = "stand-in"
+    real = "real"
 
 
 class Level(str, enum.Enum):
@@ -82,6 +89,9 @@ def show_demo(
     until: Until = None,
     log: Annotated[Level | None, typer.Option(help="Also print the models' log, from this level on.")] = None,
     permissive: Permissive = False,
+    control_plane: Annotated[
+        ControlPlane, typer.Option(help="What keeps the objects, and answers to those of Istio.")
+    ] = ControlPlane.stand_in,
 ) -> None:
     """Tell the story; the exit code is 1 if at any step anything is not as the relations ask for it.
 
@@ -89,8 +99,9 @@ def show_demo(
     proxies, and what becomes of that is held against the relations too.
     """
     began, problems, cells, pictured = time.monotonic(), 0, list[Cell](), False
-    with _world(log, enforcing=True, hardened=not permissive) as world:
-        _console.print(*_show.setting(world, os.environ.get("KUBECONFIG", "")), sep="\n")
+    real = control_plane is ControlPlane.real
+    with _world(log, enforcing=True, hardened=not permissive, real=real) as world:
+        _console.print(*_show.setting(world), sep="\n")
         flows, pods = world.flows, world.pods
         for number, told in enumerate(demo.tell(world, until), 1):
             _console.print()
@@ -217,7 +228,9 @@ def debug_log(
 
 
 @contextlib.contextmanager
-def _world(log: Level | None = None, *, enforcing: bool = False, hardened: bool = True) -> Generator[World]:
+def _world(
+    log: Level | None = None, *, enforcing: bool = False, hardened: bool = True, real: bool = False
+) -> Generator[World]:
     """A world, with what happens in it shown on a terminal; what goes wrong is said in one line."""
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(_errors.status("starting"))
@@ -229,8 +242,9 @@ def _world(log: Level | None = None, *, enforcing: bool = False, hardened: bool 
                 progress.update(Text(f"{line.model} {line.unit}: {line.message}", style="dim"))
 
         try:
-            yield stack.enter_context(open_world(on_log, enforcing=enforcing, hardened=hardened))
-        except (JujuError, EnvoyError, NoAddressesError) as error:
+            world = open_world(on_log, enforcing=enforcing, hardened=hardened, real=real)
+            yield stack.enter_context(world)
+        except (JujuError, EnvoyError, NoAddressesError, ControlPlaneError) as error:
             _give_up(str(error))
         except BaseException:
             # A second Ctrl-C is not to keep the first from cleaning up.

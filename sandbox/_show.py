@@ -103,9 +103,9 @@ def changes(
     return Group(*lines) if lines else Text("  no change of policies or labels", style="dim")
 
 
-def setting(world: World, kubeconfig: str) -> Iterator[str]:
+def setting(world: World) -> Iterator[str]:
     """Where the story is told, and what is left out of it."""
-    yield f"Kubernetes is {'in memory on this machine' if world.server else f'that of {kubeconfig}'}."
+    yield f"Kubernetes is {world.place}."
     if world.enforcement is None:
         yield "Nothing runs in the pods, and nothing is measured."
     elif world.enforcement.hardened:

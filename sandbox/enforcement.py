@@ -105,7 +105,8 @@ def harden(client: "Client") -> None:
     from mesh_resources import AuthorizationPolicy
 
     waypoints = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
-    client.create(Namespace(metadata=ObjectMeta(name=ROOT_NAMESPACE)))
+    # Where istiod is, the namespace is too.
+    client.apply(Namespace(metadata=ObjectMeta(name=ROOT_NAMESPACE)), field_manager="sandbox")
     for name, spec in ((_NOTHING, {}), (f"{_NOTHING}-at-waypoints", {"targetRefs": [waypoints]})):
         client.create(
             AuthorizationPolicy(metadata=ObjectMeta(name=name, namespace=ROOT_NAMESPACE), spec=spec)

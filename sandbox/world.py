@@ -1,4 +1,4 @@
-"""A controller with its Kubernetes: the sandbox's own, or the one that KUBECONFIG names."""
+"""A controller with its Kubernetes: the sandbox's own, a real one, or the one that KUBECONFIG names."""
 
 import contextlib
 import os
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .control_plane import started_control_plane
 from .enforcement import Enforcement, enforce
 from .flows import Flow, actual_flows, actual_pods, expected_flows, expected_pods
 from .juju import Controller, LogLine, Model, Unit
@@ -18,8 +19,7 @@ from .kubernetes import KubernetesServer
 if TYPE_CHECKING:
     from lightkube import Client
 
-_PATIENCE = 60
-"""Seconds that another cluster's own controllers have to catch up."""
+_PATIENCE = 60.0
 
 
 @dataclass
@@ -29,8 +29,10 @@ class World:
     controller: Controller
     client: "Client"
     """May do everything in the cluster."""
-    server: KubernetesServer | None
-    """The sandbox's own cluster; None where KUBECONFIG names another."""
+    place: str
+    """Where the cluster is, in words."""
+    patience: float = 0
+    """Seconds that the cluster's own controllers have to catch up."""
     suffix: str = ""
     """What the names of models end in, for the sake of others in the same cluster."""
     flows: set[Flow] = field(default_factory=set[Flow])
@@ -64,7 +66,7 @@ class World:
         Raises:
             NotSettledError: if a charm does not come to rest.
         """
-        patient_until = time.monotonic() + (0 if self.server else _PATIENCE)
+        patient_until = time.monotonic() + self.patience
         while True:
             self.controller.settle()
             self._look_at_processes()
@@ -106,38 +108,52 @@ class World:
 
 @contextlib.contextmanager
 def open_world(
-    on_log: Callable[[LogLine], None] | None = None, *, enforcing: bool = False, hardened: bool = True
+    on_log: Callable[[LogLine], None] | None = None,
+    *,
+    enforcing: bool = False,
+    hardened: bool = True,
+    real: bool = False,
 ) -> Generator[World]:
     """A world, which ends with the context, whatever happens in it.
 
     Args:
         on_log: called with each line of the models' log.
-        enforcing: run the units' processes behind real proxies; for the sandbox's own cluster only.
+        enforcing: run the units' processes behind real proxies; not in the cluster of KUBECONFIG.
         hardened: where that is so, refuse everything that no policy allows.
+        real: start a real API server and a real istiod, whatever KUBECONFIG names.
+
+    Raises:
+        NotAvailableError: if these are asked for, and a part of them is not on this machine.
     """
     from lightkube import Client, KubeConfig
 
+    theirs = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     with contextlib.ExitStack() as stack:
-        if theirs := os.environ.get("KUBECONFIG"):
-            kubeconfig = Path(theirs.split(os.pathsep)[0])
-            controller = stack.enter_context(Controller(kubeconfig, on_log=on_log))
-            client = Client(KubeConfig.from_file(str(kubeconfig)), trust_env=False)
-            yield World(controller, client, None, f"-{secrets.token_hex(2)}")
-            return
-        server = stack.enter_context(KubernetesServer())
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-")))
-        kubeconfig = server.write_kubeconfig(directory / "kubeconfig")
+        kubernetes: KubernetesServer | Path
+        if real:
+            place, patience, suffix = "a real API server and a real istiod on this machine", _PATIENCE, ""
+            control_plane = stack.enter_context(started_control_plane())
+            kubernetes = kubeconfig = control_plane.write_kubeconfig(directory / "kubeconfig")
+        elif theirs:
+            place, patience, suffix = f"that of {theirs}", _PATIENCE, f"-{secrets.token_hex(2)}"
+            kubernetes = kubeconfig = Path(theirs)
+            enforcing = False
+        else:
+            place, patience, suffix = "in memory on this machine", 0.0, ""
+            kubernetes = stack.enter_context(KubernetesServer())
+            kubeconfig = kubernetes.write_kubeconfig(directory / "kubeconfig")
         client = Client(KubeConfig.from_file(str(kubeconfig)), trust_env=False)
-        if not enforcing:
-            controller = stack.enter_context(Controller(server, on_log=on_log))
-            yield World(controller, client, server)
-            return
-        enforcement = stack.enter_context(enforce(client, directory, hardened=hardened))
-        processes = enforcement.processes
+        enforcement = processes = None
+        if enforcing:
+            enforcement = stack.enter_context(enforce(client, directory, hardened=hardened))
+            processes = enforcement.processes
         controller = stack.enter_context(
-            Controller(server, workload=processes, on_log=on_log, hosts=processes.hosts)
+            Controller(
+                kubernetes, workload=processes, on_log=on_log, hosts=processes.hosts if processes else None
+            )
         )
-        yield World(controller, client, server, enforcement=enforcement)
+        yield World(controller, client, place, patience, suffix, enforcement=enforcement)
 
 
 def _units(model: Model) -> list[Unit]:

@@ -5,6 +5,7 @@ from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
 from ._kubernetes import ExistingKubernetes, RealKubernetes, StartedKubernetes, real_kubernetes
 from ._programs import ISTIOD, KUBE_APISERVER, POLICY_COMPILER, GoProgram
+from ._together import started_control_plane
 from ._waypoints import Waypoints
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "StartedKubernetes",
     "Waypoints",
     "real_kubernetes",
+    "started_control_plane",
 ]
