@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from charmlibs.interfaces.service_mesh import kubernetes_errors
 
+from ._access import APPLICATION_LABEL
 from ._enforcement import Enforcement, enforcement
 from ._kubernetes import kubernetes_problem, passes_by_itself
 from ._manager import PolicyResourceManager
 from ._objects import Json, Resource, manifest
 from ._owner import Owner, label_value
-from ._policies import Asked, authorization_policies, reconcile_policies, requested_by
+from ._policies import DRY_RUN, Asked, authorization_policies, reconcile_policies, requested_by
 from ._reconcile import reconcile
 from ._result import Failure, ObjectRef, ReconcileResult
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ._kinds import AuthorizationPolicy, Gateway
 
 __all__ = [
+    "APPLICATION_LABEL",
+    "DRY_RUN",
     "Asked",
     "AuthorizationPolicy",
     "Enforcement",

@@ -1,8 +1,7 @@
 """Mesh policies as Istio's AuthorizationPolicies."""
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
-from itertools import chain
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from ._objects import Resource
 
 _Place: TypeAlias = tuple[str, str]
+_Unreadable: TypeAlias = Collection[str] | Callable[[Set[str]], Collection[str]]
 
 REQUESTED_BY = "charms.canonical.com/mesh.requested-by"
 DRY_RUN = "istio.io/dry-run"
@@ -41,7 +41,7 @@ def reconcile_policies(
     labels: Mapping[str, str],
     owner: Owner,
     also: "Iterable[GenericNamespacedResource]" = (),
-    unreadable: Collection[str] = (),
+    unreadable: _Unreadable = (),
     dry_run: bool = False,
     force: bool = True,
     ignore_missing: bool = True,
@@ -60,7 +60,8 @@ def reconcile_policies(
         labels: select the owner's AuthorizationPolicies; see `Owner.labels`.
         owner: whose they are.
         also: AuthorizationPolicies that are wanted too, which say what no policy can.
-        unreadable: applications whose wishes can't be read now: what they last asked for stays.
+        unreadable: applications whose wishes can't be read now: what they last asked for stays. Or what
+            tells these, given all applications that asked for what there is.
         dry_run: have waypoints record what they would refuse, and refuse nothing.
         force: as in `reconcile`, like all that follow.
         ignore_missing: see `reconcile`.
@@ -71,13 +72,21 @@ def reconcile_policies(
 
     asked_by = _asked_by(asked)
     also_there = {_place(resource): resource for resource in also}
+    stays: Collection[str] = ()
 
-    def wanted(live: "Iterable[Resource]") -> "Iterable[Resource]":
-        present = {place: resource for resource in live if (place := _place(resource)) not in also_there}
-        return chain(
-            _authorization_policies(asked_by, owner, present, unreadable, dry_run=dry_run),
-            also_there.values(),
+    def wanted(live: "Sequence[Resource]") -> "Iterator[Resource]":
+        nonlocal stays
+        stays = (
+            _of(unreadable, live)
         )
+        present = {place: resource for resource in live if (place := _place(resource)) not in also_there}
+        rest = dict(present)
+        for policy in _authorization_policies(asked_by, owner, present, stays, dry_run=dry_run):
+            rest.pop(_place(policy), None)
+            yield policy
+        yield from also_there.values()
+        staying = (resource for resource in rest.values() if _may_be_asked_by(resource, stays))
+        yield from _in_other_mode(staying, dry_run=dry_run)
 
     return reconcile(
         client,
@@ -85,7 +94,7 @@ def reconcile_policies(
         owned_by_labels=labels,
         kinds=[AuthorizationPolicy],
         owner=owner,
-        keep=lambda resource: _may_be_asked_by(resource, unreadable),
+        keep=lambda resource: _may_be_asked_by(resource, stays),
         group=lambda resource: _group(resource, owner),
         force=force,
         ignore_missing=ignore_missing,
@@ -122,6 +131,12 @@ def authorization_policies(
     )
 
 
+def _of(unreadable: _Unreadable, live: "Iterable[Resource]") -> Collection[str]:
+    if not callable(unreadable):
+        return unreadable
+    return unreadable({asker for resource in live for asker in requested_by(resource)})
+
+
 def _asked_by(asked: Iterable[Asked]) -> dict[Access, set[str]]:
     result: defaultdict[Access, set[str]] = defaultdict(set)
     for policy, by in asked:
@@ -148,6 +163,23 @@ def _authorization_policies(
             marks[DRY_RUN] = "true"
         own: Json = {"name": name, "namespace": access.pair.namespace, "annotations": marks}
         yield AuthorizationPolicy.from_dict({"metadata": own, "spec": spec(access)})
+
+
+def _in_other_mode(
+    resources: "Iterable[Resource]", *, dry_run: bool
+) -> "Iterator[GenericNamespacedResource]":
+    """Turn what stays and is not in that mode into what it is in that mode."""
+    from ._kinds import AuthorizationPolicy
+
+    for resource in resources:
+        if (annotations(resource).get(DRY_RUN) == "true") is not dry_run:
+            namespace, name = _place(resource)
+            marks = {key: value for key, value in annotations(resource).items() if key == REQUESTED_BY}
+            own: Json = {"name": name, "namespace": namespace}
+            own["annotations"] = marks | ({DRY_RUN: "true"} if dry_run else {})
+            yield AuthorizationPolicy.from_dict(
+                {"metadata": own, "spec": manifest(resource).get("spec") or {}}
+            )
 
 
 def requested_by(resource: "Resource") -> frozenset[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.kubernetes import KubernetesServer
-from tests.scenario.beacon.beacon_model import BeaconModel, policy
 from tests.faulty_server import FaultyServer
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
 DOOR = ("shop/web", "shop/catalogue")
 

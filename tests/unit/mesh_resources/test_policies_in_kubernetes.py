@@ -445,6 +445,37 @@ def test_what_an_older_revision_left_may_be_of_any_application_that_is_unreadabl
     assert ports(kubernetes) == {LEGACY: ["80"]}
 
 
+def test_whose_wishes_are_not_known_can_be_told_by_who_asked(
+    reconcile: Reconcile, kubernetes: KubernetesServer
+):
+    reconcile(policy(80), by=("shop", "till"))
+    asked_about: list[set[str]] = []
+
+    def gone(askers: set[str]) -> list[str]:
+        asked_about.append(askers)
+        return ["till"]
+
+    assert [ref.name for ref in reconcile(unreadable=gone).kept] == [FIRST]
+    assert asked_about == [{"shop", "till"}]
+    assert reconcile(unreadable=lambda _: ()).deleted
+
+
+def test_what_an_unreadable_application_last_asked_for_goes_on_trial_with_the_rest(
+    reconcile: Reconcile, kubernetes: KubernetesServer
+):
+    reconcile(policy(80), by=("shop",))
+    reconcile(unreadable=["shop"], dry_run=True)
+    metadata = live(kubernetes)[FIRST]["metadata"]
+    assert metadata["annotations"]["istio.io/dry-run"] == "true"
+    kubernetes.requests.clear()
+    reconcile(unreadable=["shop"], dry_run=True)
+    assert writes(kubernetes) == []
+    reconcile(unreadable=["shop"])
+    assert "istio.io/dry-run" not in live(kubernetes)[FIRST]["metadata"]["annotations"]
+    assert ports(kubernetes) == {FIRST: ["80"]}
+    assert requested_by(live(kubernetes)[FIRST]) == {"shop"}
+
+
 # What fails
 
 

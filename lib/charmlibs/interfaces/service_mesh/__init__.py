@@ -70,7 +70,7 @@ A provider::
 
 from ._build import build_mesh_policies, mesh_policy
 from ._consumer import ServiceMeshConsumer
-from ._cross_model import get_data_from_cmr_relation
+from ._cross_model import get_data_from_cmr_relation, read_cmr_data
 from ._deadline import Deadline
 from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
 from ._labels import reconcile_charm_labels
@@ -112,5 +112,6 @@ __all__ = [
     "kubernetes_errors",
     "mesh_policy",
     "passes_by_itself",
+    "read_cmr_data",
     "reconcile_charm_labels",
 ]

@@ -28,12 +28,23 @@ def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, C
     for relation in cmr_relations:
         if not relation.app:
             continue
-        text = relation.data[relation.app].get(CMR_DATA_KEY)
-        if not text:
-            logger.debug("%s has sent no %s yet", relation.app.name, CMR_DATA_KEY)
-            continue
         try:
-            found[relation.app.name] = parse(_CMR_DATA, text)
+            data = read_cmr_data(relation)
         except ValueError as error:
             logger.warning("%s of %s can't be read: %s", CMR_DATA_KEY, relation.app.name, error)
+            continue
+        if data:
+            found[relation.app.name] = data
+        else:
+            logger.debug("%s has sent no %s yet", relation.app.name, CMR_DATA_KEY)
     return found
+
+
+def read_cmr_data(cmr_relation: ops.Relation) -> CMRData | None:
+    """Who the remote application of one `cross_model_mesh` relation is; None if it has not said so yet.
+
+    Raises:
+        ValueError: if what it says can't be read.
+    """
+    text = cmr_relation.data[cmr_relation.app].get(CMR_DATA_KEY) if cmr_relation.app else None
+    return parse(_CMR_DATA, text) if text else None
