@@ -10,8 +10,8 @@ A process has one role or both (`all` stands for both), all on the one port of i
 Either role answers `GET /healthz` ("ready") and `GET /metrics` (Prometheus' text format). Logs go to Loki,
 metrics by remote-write and spans by OTLP/HTTP to the URLs of the configuration; any of them may be down.
 
-The configuration is JSON (which is YAML too), read once, at the start. Certificates that change later are taken
-for the next connection:
+The configuration is JSON (which is YAML too), read once, at the start. Of its files, certificate and key are
+read again when they have changed:
 
     {
       "port": 8080,
