@@ -32,6 +32,9 @@ lint: $(TOX) ## ruff, pyright and codespell; the integration tests, as far as th
 lint-workflows: ## what GitHub would find wrong with the workflows; needs Go
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
+docs: $(TOX) ## the documentation, into build/docs/index.html
+	@$(TOX) run -q -e docs
+
 format: $(TOX) ## put the code into the project's format
 	@$(TOX) run -q -e format
 
@@ -53,4 +56,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo test test-dataplane test-cluster lint lint-workflows format pack pack-testers pack-check lock integration clean
+.PHONY: help demo test test-dataplane test-cluster lint lint-workflows docs format pack pack-testers pack-check lock integration clean

@@ -1,0 +1,70 @@
+"""Tables of what goes over relations, out of the pydantic models that read it."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pydantic
+from charm_reference import table
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.docutils import SphinxDirective
+
+Schema = Mapping[str, Any]
+
+
+def fields(model: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str, str]]:
+    """Tell of each field what it is called, what JSON it is, whether it is needed, and what it means."""
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+    said = {
+        name: " ".join(lines)
+        for parent in reversed(model.__mro__)
+        if parent.__module__ != "builtins" and not parent.__module__.startswith(("pydantic", "typing"))
+        for (of, name), lines in ModuleAnalyzer.for_module(parent.__module__).find_attr_docs().items()
+        if of == parent.__name__
+    }
+    for name, field in schema["properties"].items():
+        need = "yes" if name in schema.get("required", ()) else ""
+        yield f"`{name}`", kind(field, definitions), need, said.get(name, "").strip()
+
+
+def kind(schema: Schema, definitions: Mapping[str, Schema]) -> str:
+    """Say in words which JSON a schema takes."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        target = definitions[name]
+        return kind(target, definitions) if "enum" in target or "const" in target else f"`{name}`"
+    if "allOf" in schema:
+        return kind(schema["allOf"][0], definitions)
+    if "anyOf" in schema:
+        return " or ".join(kind(each, definitions) for each in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return " or ".join(f'`"{value}"`' for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of {kind(schema['items'], definitions)}"
+    if schema.get("type") == "object" and isinstance(values := schema.get("additionalProperties"), Mapping):
+        return f"object of {kind(values, definitions)}"
+    if {"minimum", "maximum"} <= schema.keys():
+        return f"{schema['type']}, {schema['minimum']} to {schema['maximum']}"
+    return str(schema.get("type", "anything"))
+
+
+class Databag(SphinxDirective):
+    """The fields of a model; the argument is `module:Class`."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        module, _, name = self.arguments[0].partition(":")
+        model = getattr(importlib.import_module(module), name)
+        heads = ("field", "JSON", "needed", "meaning")
+        return self.parse_text_to_nodes(table(heads, fields(model)))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive."""
+    app.add_directive("databag", Databag)
+    return {"parallel_read_safe": True}
