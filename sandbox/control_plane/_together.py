@@ -21,8 +21,8 @@ def started_control_plane() -> Generator[RealKubernetes]:
     missing = [program.name for program in (KUBE_APISERVER, ISTIOD) if not program.is_built]
     if missing:
         raise NotAvailableError(
-            f"{' and '.join(missing)} not built yet: `python -m sandbox.control_plane` builds what is "
-            "missing from source, once, which takes some minutes and Go"
+            f"not built yet: {', '.join(missing)}. `python -m sandbox.control_plane` builds them from "
+            "source, once; it takes some minutes, and Go"
         )
     with StartedKubernetes() as kubernetes, Istiod(kubernetes), Waypoints(kubernetes.admin):
         yield kubernetes

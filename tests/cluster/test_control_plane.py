@@ -6,7 +6,9 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from sandbox.control_plane import (
     NotAvailableError,
     RealKubernetes,
     StartedKubernetes,
+    Waypoints,
 )
 
 HELD_BY_THE_TEST = """
@@ -101,8 +104,26 @@ def test_nothing_runs_on_when_who_started_it_is_killed(disposable: StartedKubern
     assert not any(runs(one) for one in started)
 
 
-def test_istiod_takes_a_gateway_for_its_own(kubernetes: RealKubernetes, istiod: Istiod):
-    gateways = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways"
+GATEWAYS = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways"
+AUTOSCALERS = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
+OF_WAYPOINTS = "?labelSelector=gateway.networking.k8s.io/gateway-name%3Dtaken"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert condition()
+
+
+def autoscaler(replicas: int) -> dict[str, Any]:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "taken"}
+    spec = {"scaleTargetRef": target, "minReplicas": replicas, "maxReplicas": replicas}
+    return {"metadata": {"name": "taken"}, "spec": spec}
+
+
+def test_istiod_deploys_a_waypoint_which_comes_and_goes(kubernetes: RealKubernetes, istiod: Istiod):
+    admin = kubernetes.admin
     listener = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
     spec = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}
     gateway = {
@@ -111,15 +132,29 @@ def test_istiod_takes_a_gateway_for_its_own(kubernetes: RealKubernetes, istiod: 
         "metadata": {"name": "taken"},
         "spec": spec,
     }
-    kubernetes.admin.must("POST", gateways, gateway)
+
+    def says(condition: str, status: str) -> bool:
+        said = admin.must("GET", f"{GATEWAYS}/taken").get("status", {}).get("conditions", [])
+        return any(one["type"] == condition and one["status"] == status for one in said)
+
+    def pods() -> list[str]:
+        found = admin.must("GET", f"/api/v1/namespaces/default/pods{OF_WAYPOINTS}")["items"]
+        return sorted(pod["metadata"]["name"] for pod in found)
+
+    admin.must("POST", GATEWAYS, gateway)
     try:
-        end = time.monotonic() + 20
-        accepted = False
-        while not accepted and time.monotonic() < end:
-            time.sleep(0.1)
-            conditions = kubernetes.admin.must("GET", f"{gateways}/taken")["status"]["conditions"]
-            accepted = any(one["type"] == "Accepted" and one["status"] == "True" for one in conditions)
-        assert accepted
-        assert istiod.debug("ambientz") is not None
+        wait_until(lambda: says("Accepted", "True") and says("Programmed", "False"))
+        with Waypoints(admin):
+            wait_until(lambda: pods() == ["taken-1"] and says("Programmed", "True"))
+            admin.must("POST", AUTOSCALERS, autoscaler(2))
+            wait_until(lambda: pods() == ["taken-1", "taken-2"])
+            admin.must("PUT", f"{AUTOSCALERS}/taken", autoscaler(1))
+            wait_until(lambda: pods() == ["taken-1"])
+            assert istiod.debug("ambientz") is not None
+            admin.must("DELETE", f"{GATEWAYS}/taken")
+            wait_until(lambda: not pods())
+            deployments = f"/apis/apps/v1/namespaces/default/deployments{OF_WAYPOINTS}"
+            assert admin.must("GET", deployments)["items"] == []
     finally:
-        kubernetes.admin.send("DELETE", f"{gateways}/taken")
+        admin.send("DELETE", f"{GATEWAYS}/taken")
+        admin.send("DELETE", f"{AUTOSCALERS}/taken")
