@@ -38,6 +38,9 @@ docs: $(TOX) ## the documentation, into build/docs/index.html
 format: $(TOX) ## put the code into the project's format
 	@$(TOX) run -q -e format
 
+bench: $(TOX) ## how fast, and how much work, beside the published libraries (BENCH="--size full")
+	@$(TOX) run -q -e peers,bench $(if $(BENCH),-- $(BENCH))
+
 pack: $(TOX) ## pack the charms into dist/, with charmcraft
 	@$(TOX) run -q -e $(if $(shell command -v charmcraft),pack,charmcraft,pack)
 
@@ -56,4 +59,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo test test-dataplane test-cluster lint lint-workflows docs format pack pack-testers pack-check lock integration clean
+.PHONY: help demo test test-dataplane test-cluster lint lint-workflows docs format bench pack pack-testers pack-check lock integration clean

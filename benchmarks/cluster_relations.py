@@ -21,7 +21,9 @@ def cluster(workers: int, model: str, *, apps: int = _APPS) -> Iterator[Relation
     yield Relation(4, "metrics-endpoint", "prometheus")
     for app in range(min(apps, workers)):
         name = f"worker-{app}"
-        units = {f"{name}/{unit}": _worker(name, unit, model) for unit in range(len(range(app, workers, apps)))}
+        units = {
+            f"{name}/{unit}": _worker(name, unit, model) for unit in range(len(range(app, workers, apps)))
+        }
         role = "writer" if app % 2 else "reader"
         yield Relation(10 + app, "cluster", name, {"role": json.dumps(role)}, units)
 

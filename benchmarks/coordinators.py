@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .cluster_relations import cluster
-from .findings import CPU, MEMORY, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
+from .findings import CPU, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
 from .kubernetes_apis import KubernetesApi
 from .sides import HERE, Side
 
@@ -35,7 +35,7 @@ class _Coordinator:
         if self._api.requests is not None:
             self._api.requests.clear()
         took = json.loads(self._ask("hook"))
-        values = {SECONDS: took["seconds"], CPU: took["cpu"], MEMORY: took["memory"]}
+        values: dict[Quantity, float] = {SECONDS: took["seconds"], CPU: took["cpu"]}
         if self._api.requests is not None:
             values[REQUESTS] = len(self._api.requests)
             values[WRITES] = sum(request.method != "GET" for request in self._api.requests)
@@ -64,15 +64,16 @@ def _started(api: KubernetesApi, side: Side, workers: int) -> Iterator[_Coordina
     api.make_model(model, _APP)
     with tempfile.TemporaryDirectory() as folder:
         charm = shutil.copytree(_CHARM, Path(folder, "charm"))
-        process = subprocess.Popen(
-            [side.python, str(_PROGRAM)],
-            cwd=charm,
-            env=side.environment(KUBECONFIG=str(api.kubeconfig)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=Path(folder, "errors").open("w"),
-            text=True,
-        )
+        with Path(folder, "errors").open("w") as errors:
+            process = subprocess.Popen(
+                [side.python, str(_PROGRAM)],
+                cwd=charm,
+                env=side.environment(KUBECONFIG=str(api.kubeconfig)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         try:
             coordinator = _Coordinator(api, process)
             coordinator.settle(model, workers)

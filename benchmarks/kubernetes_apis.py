@@ -1,10 +1,11 @@
 """The Kubernetes APIs that charms are measured against."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sandbox.control_plane import (
     KUBE_APISERVER,
@@ -14,6 +15,8 @@ from sandbox.control_plane import (
     StartedKubernetes,
 )
 from sandbox.kubernetes import KubernetesServer, LoggedRequest
+
+from .delayed import delayed
 
 _POLICIES = "/apis/security.istio.io/v1/namespaces/{model}/authorizationpolicies"
 
@@ -70,11 +73,16 @@ def stand_in(latency: float) -> Iterator[KubernetesApi]:
 
 
 @contextmanager
-def kube_apiserver() -> Iterator[KubernetesApi]:
-    """The real one, with an etcd of its own."""
-    with StartedKubernetes() as real, tempfile.TemporaryDirectory() as folder:
+def kube_apiserver(latency: float) -> Iterator[KubernetesApi]:
+    """The real one, with an etcd of its own, and a way to it that takes `latency` seconds longer."""
+    with StartedKubernetes() as real, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         real.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")
-        yield KubernetesApi("kube-apiserver", real.write_kubeconfig(Path(folder, "kubeconfig")), None)
+        kubeconfig = real.write_kubeconfig(Path(folder, "kubeconfig"))
+        if latency:
+            port = urlsplit(real.admin.url).port or 443
+            far = stack.enter_context(delayed(port, latency))
+            kubeconfig.write_text(kubeconfig.read_text().replace(f":{port}", f":{far}"))
+        yield KubernetesApi(f"kube-apiserver +{latency * 1000:.0f} ms", kubeconfig, None)
 
 
 def has_kube_apiserver() -> bool:
@@ -83,5 +91,3 @@ def has_kube_apiserver() -> bool:
         return KUBE_APISERVER.is_built
     except (ControlPlaneError, NotAvailableError):
         return False
-
-

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .findings import CPU, MEMORY, OURS, PEERS, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
+from .findings import CPU, MEMORY, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
 from .juju_unit import HookRun, Relation, Unit
 from .kubernetes_apis import KubernetesApi
 from .sides import HERE, ROOT, Side
@@ -24,9 +24,9 @@ _MOST_HOOKS = 50
 Tell = Callable[[str], None]
 
 
-def consumers(policies: int, model: str) -> Iterator[Relation]:
-    """As many consumers as each asks for policies, so that there are `policies` in all."""
-    number = max(2, math.isqrt(policies))
+def consumers(policies: int, model: str, number: int | None = None) -> Iterator[Relation]:
+    """Consumers that ask for so many policies in all; by default there are as many as each asks for."""
+    number = number or max(2, math.isqrt(policies))
     for consumer in range(number):
         asked = range(consumer, policies, number)
         yield _consumer(consumer, [_policy(f"client-{source}", consumer, model) for source in asked])
@@ -131,7 +131,7 @@ def measure(
 def measure_whole_charm(
     findings: Findings, api: KubernetesApi, side: Side, *, size: int, rounds: int, tell: Tell
 ) -> None:
-    """Measure the hook with nothing to do of the charm that is deployed, which looks after more than policies."""
+    """Measure the hook with nothing to do of the charm itself, which looks after more than policies."""
     case = Case(TOPIC, "istio-beacon-k8s, nothing to do", size, api.name)
     with tempfile.TemporaryDirectory() as folder:
         beacon = _start(api, side, Path(folder, "charm"), size, charm=_WHOLE_CHARM)
@@ -164,6 +164,3 @@ def _change_one(unit: Unit, model: str) -> None:
 
 def _take_one_away(unit: Unit, _: str) -> None:
     unit.unrelate(2)
-
-
-__all__ = ["OURS", "PEERS", "TOPIC", "consumers", "measure", "measure_whole_charm"]

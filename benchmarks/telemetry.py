@@ -1,4 +1,4 @@
-"""nginx on the way of the workers' telemetry: rendering and loading its configuration, and what it costs a request."""
+"""nginx on the way of the workers' telemetry: its configuration, and what it costs a request."""
 
 import json
 import socket
@@ -28,7 +28,10 @@ _LOAD = HERE / "inside" / "load.py"
 _SIZE = 20_000
 _CONNECTIONS = 16
 _SCRAPE, _PUSH = "scrape of 20 kB", "push of 20 kB"
-_PATHS = {_SCRAPE: ("/proxy/worker/worker-0/metrics", "/metrics", 0), _PUSH: ("/proxy/loki/loki-0/push", "/push", _SIZE)}
+_PATHS = {
+    _SCRAPE: ("/proxy/worker/worker-0/metrics", "/metrics", 0),
+    _PUSH: ("/proxy/loki/loki-0/push", "/push", _SIZE),
+}
 
 _BACKEND = """\
 worker_processes 1;
@@ -130,7 +133,7 @@ def measure_requests(
     seconds: float,
     tell: Tell,
 ) -> None:
-    """Measure telemetry that passes nginx, on the connections that each client keeps, and straight to the backend."""
+    """Measure telemetry through nginx and straight to the backend, over connections that clients keep."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         backend_folder = folder / "backend"

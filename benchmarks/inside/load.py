@@ -24,7 +24,7 @@ class _Connection:
 
     @property
     def closes(self) -> bool:
-        """Whether the server ends the connection with the answer that was received, as nginx does at times."""
+        """Whether the server ends the connection with the answer that was received."""
         return b"\r\nConnection: close" in self._head
 
     def send(self) -> None:

@@ -48,6 +48,7 @@ def _ours(asked: dict[str, Any]) -> Callable[[], str]:
 
 def _peers(asked: dict[str, Any]) -> Callable[[], str]:
     import cluster_library  # noqa: F401 - for what it does on this machine
+
     from coordinated_workers import nginx, worker_telemetry
 
     nginx.is_ipv6_enabled = lambda: False
@@ -83,7 +84,7 @@ def _moved(text: str, asked: dict[str, Any]) -> str:
     """The configuration for an nginx that is not in a container of its own."""
     folder = asked["folder"]
     moves = {
-        " /tmp/": f" {folder}/",  # noqa: S108 - where it would write
+        " /tmp/": f" {folder}/",
         "/etc/nginx/mime.types": f"{folder}/mime.types",
         "access_log /dev/stderr": f"access_log {folder}/access.log",
     }

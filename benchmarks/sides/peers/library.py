@@ -3,7 +3,7 @@
 import logging
 
 from canonical_service_mesh.k8s.resource_manager import PolicyResourceManager
-from lightkube import Client as kubernetes_client
+from lightkube import Client
 
 from charmlibs.interfaces.service_mesh import (
     AppPolicy,
@@ -14,6 +14,8 @@ from charmlibs.interfaces.service_mesh import (
     ServiceMeshProvider,
     UnitPolicy,
 )
+
+kubernetes_client = Client
 
 # Else each line that the HTTP library logs of a request is a call of a hook tool. Charms can see to that
 # themselves, so it is not held against the peers.

@@ -18,9 +18,7 @@ class Beacon(ops.CharmBase):
         name = f"{self.app.name}-{self.model.name}"
         client = kubernetes_client(namespace=self.model.name, field_manager=name)
         labels = {"app.kubernetes.io/instance": name, "kubernetes-resource-handler-scope": "policies"}
-        result = PolicyResourceManager(self, client, labels).reconcile(
-            self._mesh.mesh_info(), MeshType.istio
-        )
+        result = PolicyResourceManager(self, client, labels).reconcile(self._mesh.mesh_info(), MeshType.istio)
         failed = result.failed if result else ()
         self.unit.status = ops.WaitingStatus(str(failed[0])) if failed else ops.ActiveStatus()
 

@@ -12,7 +12,10 @@ class Consumer(ops.CharmBase):
         endpoints = [Endpoint(ports=[80], methods=[Method.get], paths=["/data/{*}"])]
         self._mesh = ServiceMeshConsumer(
             self,
-            policies=[AppPolicy(relation="data", endpoints=endpoints), UnitPolicy(relation="data", ports=[9100])],
+            policies=[
+                AppPolicy(relation="data", endpoints=endpoints),
+                UnitPolicy(relation="data", ports=[9100]),
+            ],
             auto_join=False,
         )
 

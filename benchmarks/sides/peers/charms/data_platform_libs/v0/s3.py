@@ -17,4 +17,6 @@ class S3Requirer:
 
     def get_s3_connection_info(self) -> dict[str, str]:
         """What the first one says."""
-        return {key: value for relation in self.relations for key, value in relation.data[relation.app].items()}
+        return {
+            key: value for relation in self.relations for key, value in relation.data[relation.app].items()
+        }

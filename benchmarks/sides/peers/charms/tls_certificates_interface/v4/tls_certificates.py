@@ -1,4 +1,4 @@
-"""The library of the same content that PyPI has, and the private method that its peers call without arguments."""
+"""The library that PyPI has, whose private method the coordinator calls without arguments."""
 
 from charmlibs.interfaces.tls_certificates import CertificateRequestAttributes, Mode
 from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4 as _Published

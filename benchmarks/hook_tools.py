@@ -1,0 +1,61 @@
+"""How often a hook calls Juju's hook tools: each call is a process, and takes some 10 ms in a cluster."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from . import policies
+from .cluster_relations import cluster
+from .findings import Case, Findings, Quantity
+from .juju_unit import Relation, Unit
+from .kubernetes_apis import KubernetesApi
+from .sides import HERE, Side
+
+TOPIC = "hook tools"
+CALLS = Quantity("calls")
+_SHOWN = ("relation-get", "relation-list", "relation-set", "juju-log")
+
+_MESH = {
+    "labels": '{"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}',
+    "mesh_type": '"istio"',
+}
+
+Tell = Callable[[str], None]
+
+
+def measure(findings: Findings, api: KubernetesApi, sides: list[Side], *, size: int, tell: Tell) -> None:
+    """Count the calls of hooks with nothing to do, of charms that have `size` relations of one kind."""
+    for charm, app, hook in (
+        ("beacon", "beacon", "update-status"),
+        ("consumer", "consumer", "data-relation-created"),
+        ("coordinator", "coordinator", "update-status"),
+    ):
+        for side in sides:
+            tell(f"{charm}, {size} relations, {side.name}")
+            model = f"tools-{charm}-{side.name}-{size}"
+            api.make_model(model, app)
+            with tempfile.TemporaryDirectory() as folder:
+                environment = {"KUBECONFIG": str(api.kubeconfig)}
+                source = HERE / "charms" / charm
+                unit = Unit(source, side, Path(folder), app=app, model=model, environment=environment)
+                for relation in _relations(charm, size, model):
+                    unit.relate(relation)
+                relation = unit.relations[size] if charm == "consumer" else None
+                for _ in range(2):
+                    unit.hook(hook, relation)
+                calls = unit.hook(hook, relation).calls
+            case = f"{charm}: {{}}"
+            findings.add(Case(TOPIC, case.format("all"), size), side.name, {CALLS: calls.total()})
+            for tool in _SHOWN:
+                findings.add(Case(TOPIC, case.format(tool), size), side.name, {CALLS: calls[tool]})
+            api.delete_policies(model)
+
+
+def _relations(charm: str, size: int, model: str) -> Iterator[Relation]:
+    if charm == "beacon":
+        yield from policies.consumers(size, model, number=size)
+    elif charm == "consumer":
+        yield Relation(size + 1, "service-mesh", "beacon", _MESH)
+        yield from (Relation(number + 1, "data", f"user-{number}") for number in range(size))
+    else:
+        yield from cluster(size, model, apps=size)

@@ -1,0 +1,50 @@
+"""What was measured, for people."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from .findings import Finding
+
+
+def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
+    """Print a table: the median of each side, the least and the most of its runs, and how they compare."""
+    sides = list(dict.fromkeys(side for finding in findings for side in finding.values))
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("measured")
+    for header in ("how many", *sides, "times better"):
+        table.add_column(header, justify="right", no_wrap=True)
+    last = None
+    for finding in findings:
+        case = finding.case
+        if last and case != last:
+            table.add_section()
+        name = " · ".join(filter(None, (case.api, case.name)))
+        unit = f", {finding.quantity.unit}" if finding.quantity.unit else ""
+        table.add_row(
+            f"{name}: {finding.quantity.name}{unit}" if case != last else f"  {finding.quantity.name}{unit}",
+            f"{case.size:,}" if case.size is not None and case != last else "",
+            *(spread(finding.values.get(side, ())) for side in sides),
+            "" if finding.ratio is None else f"{number(finding.ratio)}",
+        )
+        last = case
+    console.print(table)
+
+
+def spread(values: Sequence[float]) -> str:
+    """The median, and in brackets what it lies between; an empty text for no values."""
+    if not values:
+        return ""
+    ordered = sorted(values)
+    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    if ordered[0] == ordered[-1]:
+        return number(middle)
+    return f"{number(middle)} ({number(ordered[0])} to {number(ordered[-1])})"
+
+
+def number(value: float) -> str:
+    """A number with as many digits as mean something."""
+    if value == int(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
