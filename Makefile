@@ -17,6 +17,9 @@ $(TOX):
 demo: $(TOX) ## see the charms at work, and who reaches whom, on this machine
 	@$(TOX) run -q -e peers,demo
 
+demo-real: $(TOX) ## the same on a real kube-apiserver and a real istiod; needs Go
+	@$(TOX) run -q -e peers,demo-real
+
 test: $(TOX) ## unit, scenario and interop tests
 	@$(TOX) run -q -e peers,unit,interop
 
@@ -59,4 +62,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo test test-dataplane test-cluster lint lint-workflows docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-dataplane test-cluster lint lint-workflows docs format bench pack pack-testers pack-check lock integration clean
