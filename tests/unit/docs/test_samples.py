@@ -1,0 +1,78 @@
+"""What people copy out of the documentation works."""
+
+import re
+from typing import Any
+
+import hcl2
+import pytest
+import typer.main
+import yaml
+
+from sandbox._cli import app as sandbox_app
+from tests.unit.docs.pages import REPOSITORY, SANDBOX, Page, commands, pages, pages_with, values_of
+
+TOOLS = {
+    *(".venv/bin/tox", "cd", "curl", "echo", "git", "juju", "kubectl", "make", "pre-commit", "python3"),
+    *("source", "sudo"),
+}
+
+
+def test_there_are_samples_of_each_kind():
+    languages = {block.language for page in pages() for block in page.blocks}
+    assert {"hcl", "python", "shell", "yaml"} <= languages
+
+
+def test_a_sample_keeps_the_lines_that_it_has_on_its_page():
+    for page in pages_with("python"):
+        lines = page.file.read_text().splitlines()
+        for number, line in enumerate(page.program.splitlines()):
+            assert line in ("", lines[number])
+
+
+@pytest.mark.parametrize("page", pages_with("python"), ids=str)
+def test_python_runs_and_its_tests_pass(page: Page):
+    names: dict[str, Any] = {"__name__": "sample"}
+    exec(compile(page.program, str(page), "exec"), names)
+    for name, value in names.items():
+        if name.startswith("test_"):
+            value()
+
+
+@pytest.mark.parametrize("page", pages_with("yaml"), ids=str)
+def test_yaml_can_be_read(page: Page):
+    for block in page.of("yaml"):
+        assert isinstance(yaml.safe_load(block.text), dict)
+
+
+@pytest.mark.parametrize("page", pages_with("hcl"), ids=str)
+def test_terraform_can_be_read(page: Page):
+    for block in page.of("hcl"):
+        assert hcl2.loads(block.text)
+
+
+@pytest.mark.parametrize("page", pages_with("shell"), ids=str)
+def test_commands_are_of_tools_that_the_reader_is_told_of(page: Page):
+    assert {words[0] for words in commands(page)} <= TOOLS
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_what_is_made_can_be_made(page: Page):
+    targets = set(re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([\w-]+)", page.file.read_text()))
+    assert named | {words[0] for words in commands(page, "make")} <= targets
+
+
+@pytest.mark.parametrize("page", pages_with("shell"), ids=str)
+def test_environments_of_tox_exist(page: Page):
+    known = set(re.findall(r"^\[testenv:([\w-]+)\]", (REPOSITORY / "tox.ini").read_text(), re.MULTILINE))
+    for words in commands(page, ".venv/bin/tox"):
+        for names in values_of(words, "-e"):
+            assert set(names.split(",")) <= known
+
+
+@pytest.mark.parametrize("page", pages_with("shell"), ids=str)
+def test_the_sandbox_takes_its_commands(page: Page):
+    known: dict[str, Any] = typer.main.get_command(sandbox_app).commands  # type: ignore[attr-defined]
+    for name, *words in commands(page, *SANDBOX):
+        if name != "--help":
+            assert known[name].make_context(name, words)

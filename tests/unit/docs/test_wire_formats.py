@@ -1,0 +1,114 @@
+"""The page on wire formats has the keys that the libraries write, and no others."""
+
+import re
+
+import ops
+from ops import testing
+
+from coordinated_workers.worker_telemetry import PROXY_WORKER_TELEMETRY_PATHS
+from cos_interfaces import (
+    catalogue,
+    grafana_dashboard,
+    grafana_datasource,
+    loki_push_api,
+    prometheus_remote_write,
+    prometheus_scrape,
+    s3,
+    tracing,
+)
+from tests.unit.docs.pages import REPOSITORY
+
+PAGE = REPOSITORY / "docs/reference/wire-formats.md"
+RULES = {"groups": [{"name": "one", "rules": []}]}
+RELATIONS = {
+    "provides": {
+        "metrics-endpoint": "prometheus_scrape",
+        "grafana-dashboard": "grafana_dashboard",
+        "grafana-source": "grafana_datasource",
+        "receive-remote-write": "prometheus_remote_write",
+        "takes-logs": "loki_push_api",
+        "takes-traces": "tracing",
+        "has-bucket": "s3",
+        "has-secret-bucket": "s3",
+    },
+    "requires": {"logging": "loki_push_api", "tracing": "tracing", "catalogue": "catalogue", "s3": "s3"},
+}
+
+Written = set[tuple[str, str, str, str]]
+"""Interface, side, databag and key."""
+
+
+class Everything(ops.CharmBase):
+    """Has one relation of each interface, and says all that can be said over it."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        framework.observe(self.on.update_status, self._publish)
+
+    def _publish(self, _: ops.EventBase) -> None:
+        prometheus_scrape.publish(self, [prometheus_scrape.ScrapeJob(targets=("*:1",))], RULES)
+        loki_push_api.publish(self, RULES)
+        loki_push_api.offer(self, "http://me/loki/api/v1/push", relation_name="takes-logs")
+        tracing.request(self, ["otlp_http"])
+        tracing.offer(self, {"otlp_http": "http://me:4318"}, relation_name="takes-traces")
+        prometheus_remote_write.offer(self, "http://me/write")
+        grafana_dashboard.publish(self, {"one.json": "{}"})
+        source = grafana_datasource.GrafanaSource(type="loki", url="http://me", extra_fields={"a": 1})
+        grafana_datasource.publish(self, source)
+        item = catalogue.CatalogueItem(name="Shop", url="https://shop.example", icon="cart")
+        texts = {"description": "Sells.", "api_docs": item.url, "api_endpoints": {"one": item.url}}
+        catalogue.publish(self, item.model_copy(update=texts))
+        keys = {"access-key": "a", "secret-key": "s"}
+        place = {"endpoint": "http://s3", "bucket": "b", "region": "r", "tls-ca-chain": ["PEM"]}
+        bucket = s3.S3ConnectionInfo.model_validate({**keys, **place})
+        s3.request(self)
+        s3.offer(self, bucket, relation_name="has-bucket")
+        s3.offer(self, bucket, relation_name="has-secret-bucket", in_secret=True)
+
+
+def written() -> Written:
+    """What the libraries write."""
+    meta = {
+        side: {name: {"interface": interface} for name, interface in relations.items()}
+        for side, relations in RELATIONS.items()
+    }
+    related = [
+        testing.Relation(name, interface=interface)
+        for relations in RELATIONS.values()
+        for name, interface in relations.items()
+    ]
+    context = testing.Context(Everything, {"name": "everything", **meta})
+    after = context.run(context.on.update_status(), testing.State(leader=True, relations=related))
+    sides = {name: f"{side[:-1]}r" for side, names in RELATIONS.items() for name in names}
+    return {
+        (relation.interface or "", sides[relation.endpoint], databag, key)
+        for relation in after.relations
+        if isinstance(relation, testing.Relation)
+        for databag, data in (("application", relation.local_app_data), ("unit", relation.local_unit_data))
+        for key in data.keys() - {"egress-subnets", "ingress-address", "private-address"}
+    }
+
+
+def documented() -> Written:
+    """What the page has in its table of observability; an empty cell is as the one above it."""
+    section = PAGE.read_text().partition("## Observability")[2].partition("\n## ")[0]
+    keys: Written = set()
+    above = ["", "", ""]
+    for row in re.findall(r"^\|(.*)\|$", section, re.MULTILINE)[2:]:
+        *place, names, meaning = (cell.strip() for cell in row.split("|"))
+        above = [cell or former for cell, former in zip(place, above, strict=True)]
+        interface, side, databag = above
+        also = re.findall(r"`(secret-extra)`", meaning)
+        for key in [*re.findall(r"`([\w-]+)`", names), *also]:
+            keys.add((interface.strip("`"), side.partition(":")[0], databag, key))
+    return keys
+
+
+def test_the_keys_of_observability_are_those_that_are_written():
+    assert documented() == written()
+
+
+def test_the_paths_of_the_telemetry_proxy_are_those_that_nginx_serves():
+    for page in (PAGE, REPOSITORY / "docs/explanation/telemetry-routing.md"):
+        shown = re.findall(r"\| `(/proxy/[^`]+)` \|", page.read_text())
+        assert shown == list(PROXY_WORKER_TELEMETRY_PATHS.values())
