@@ -143,7 +143,9 @@ class _Measurement:
         # Without a mesh of its own a source does not get to the waypoint, but straight to the pods.
         if request.target in self.services and not source_is_known:
             at_target = [each for each in self.permissions if not each.service and _selects(each, pods[0])]
-        if not at_target and not self.hardened:
+        # Pods behind a waypoint are closed to whoever comes past it.
+        is_through_waypoint = request.target in self.services and source_is_known
+        if not at_target and not self.hardened and is_through_waypoint:
             return True
         return source_is_known and any(_covers(permission, request) for permission in at_target)
 

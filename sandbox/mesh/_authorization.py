@@ -47,16 +47,21 @@ def tcp_rbac(policies: Sequence[Policy], port: int, waypoint_accounts: Iterable[
     Args:
         policies: those that are enforced at the pod.
         port: the port that is connected to.
-        waypoint_accounts: the waypoints of the pod, which istiod lets through to a pod that is closed.
+        waypoint_accounts: the waypoints of the pod. istiod writes a policy that lets each of them through, as
+            it does if PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on, and that closes the pod to others.
     """
+    by_istiod = {
+        f"istio_allow_waypoint_{account.namespace}_{account.name}": {
+            "permissions": [_ANY],
+            "principals": [_principal(account.principal)],
+        }
+        for account in waypoint_accounts
+    }
     found = _rbac(policies, port, http=False)
-    if found and found[-1]["action"] == "ALLOW":
-        for account in waypoint_accounts:
-            name = f"istio_allow_waypoint_{account.namespace}_{account.name}"
-            found[-1]["policies"][name] = {
-                "permissions": [_ANY],
-                "principals": [_principal(account.principal)],
-            }
+    if by_istiod:
+        if not found or found[-1]["action"] != "ALLOW":
+            found.append({"action": "ALLOW", "policies": {}})
+        found[-1]["policies"] |= by_istiod
     return found
 
 
