@@ -322,6 +322,16 @@ class Coordinator(ops.Object):
             requirer_endpoint=self._endpoints.receive_datasource,
         )
 
+    @property
+    def cluster_mesh(self) -> service_mesh.ClusterMesh:
+        """What is known of the cluster in the mesh, for those who explain it."""
+        return service_mesh.cluster_mesh(
+            self._charm,
+            mesh=self._mesh,
+            mesh_endpoint=self._endpoints.mesh.service_mesh if self._endpoints.mesh else None,
+            cluster_endpoint=self._endpoints.cluster,
+        )
+
     # What is read
 
     @functools.cached_property
@@ -551,11 +561,7 @@ class Coordinator(ops.Object):
         if self._mesh_problem or not self._charm.unit.is_leader():
             return
         if self._mesh:
-            workers = {
-                relation.app.name
-                for relation in self._charm.model.relations[self._endpoints.cluster]
-                if relation.app
-            }
+            workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
             mesh_type = self._mesh.mesh_type()
             yield lambda: service_mesh.reconcile_cluster_policies(self._charm, mesh_type, workers)
         yield lambda: reconcile_pod_labels(self._charm, self._pod_labels)

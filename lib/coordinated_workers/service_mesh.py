@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import ops
 
@@ -62,6 +63,45 @@ def join(
 def solution_labels(coordinator: str) -> dict[str, str]:
     """What marks a pod as one of the coordinator's cluster."""
     return {PART_OF: label_value(coordinator)}
+
+
+@dataclass(frozen=True)
+class ClusterMesh:
+    """What a coordinator knows of its cluster in the mesh."""
+
+    policies: list[MeshPolicy]
+    """Who may reach whom inside of the cluster, if it is in a mesh."""
+    labels: Mapping[str, str]
+    """By which these policies are found in Kubernetes."""
+    endpoint: str
+    """The coordinator's endpoint for workers, whose relations the policies follow from."""
+    doors: list[AppPolicy | UnitPolicy]
+    """Who else may reach the coordinator, by its relations."""
+    beacon: str | None
+    """The application that the coordinator is related to for the mesh, if it is."""
+
+
+def cluster_mesh(
+    charm: ops.CharmBase,
+    *,
+    mesh: ServiceMeshConsumer | None,
+    mesh_endpoint: str | None,
+    cluster_endpoint: str,
+) -> ClusterMesh:
+    """Gather what there is to know of a cluster in the mesh; nothing is asked of Kubernetes."""
+    related = charm.model.relations[mesh_endpoint] if mesh_endpoint else []
+    return ClusterMesh(
+        policies=cluster_policies(charm.model.name, charm.app.name, worker_apps(charm, cluster_endpoint)),
+        labels=_labels(charm),
+        endpoint=cluster_endpoint,
+        doors=mesh.policies if mesh else [],
+        beacon=next((relation.app.name for relation in related if relation.app), None),
+    )
+
+
+def worker_apps(charm: ops.CharmBase, cluster_endpoint: str) -> set[str]:
+    """The names of the worker applications, whatever they have said."""
+    return {relation.app.name for relation in charm.model.relations[cluster_endpoint] if relation.app}
 
 
 def cluster_policies(model: str, coordinator: str, workers: Iterable[str]) -> list[MeshPolicy]:
@@ -153,9 +193,12 @@ def take_over_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[op
 
 
 def _manager(charm: ops.CharmBase) -> PolicyResourceManager:
+    return PolicyResourceManager(charm, kubernetes.client(charm), _labels(charm), logger)
+
+
+def _labels(charm: ops.CharmBase) -> dict[str, str]:
     app, model = charm.app.name, charm.model.name
-    labels = Owner(app, model).labels(f"{app}-{model}-cluster-internal")
-    return PolicyResourceManager(charm, kubernetes.client(charm), labels, logger)
+    return Owner(app, model).labels(f"{app}-{model}-cluster-internal")
 
 
 def _attempt(charm: ops.CharmBase, write: Callable[[], Sequence[Failure] | None]) -> list[ops.StatusBase]:

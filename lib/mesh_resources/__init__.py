@@ -10,9 +10,10 @@ from charmlibs.interfaces.service_mesh import kubernetes_errors
 from ._access import APPLICATION_LABEL
 from ._enforcement import Enforcement, enforcement
 from ._kubernetes import kubernetes_problem, passes_by_itself
+from ._look import look
 from ._manager import PolicyResourceManager
-from ._objects import Json, Resource, manifest
-from ._owner import Owner, label_value
+from ._objects import Json, Resource, manifest, reference
+from ._owner import OWNER, Owner, label_value
 from ._policies import DRY_RUN, Asked, authorization_policies, reconcile_policies, requested_by
 from ._reconcile import reconcile
 from ._result import Failure, ObjectRef, ReconcileResult
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APPLICATION_LABEL",
     "DRY_RUN",
+    "OWNER",
     "Asked",
     "AuthorizationPolicy",
     "Enforcement",
@@ -39,10 +41,12 @@ __all__ = [
     "kubernetes_errors",
     "kubernetes_problem",
     "label_value",
+    "look",
     "manifest",
     "passes_by_itself",
     "reconcile",
     "reconcile_policies",
+    "reference",
     "requested_by",
 ]
 

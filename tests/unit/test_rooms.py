@@ -8,18 +8,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LIB = ROOT / "lib"
 MESH, OBJECTS, COS = "charmlibs.interfaces.service_mesh", "mesh_resources", "cos_interfaces"
-WORKERS = "coordinated_workers"
+WORKERS, INSPECTION = "coordinated_workers", "mesh_inspection"
 MAY_IMPORT = {
     LIB / "charmlibs": {MESH},
     LIB / OBJECTS: {MESH, OBJECTS},
     LIB / COS: {COS},
     LIB / WORKERS: {MESH, OBJECTS, COS, WORKERS},
+    LIB / INSPECTION: {MESH, OBJECTS, INSPECTION},
     LIB / "charms": {MESH, OBJECTS},
-    ROOT / "charms" / "istio-beacon-k8s" / "src": {MESH, OBJECTS, COS, WORKERS},
-    ROOT / "charms" / "demo-coordinator-k8s" / "src": {MESH, OBJECTS, COS, WORKERS},
+    ROOT / "charms" / "istio-beacon-k8s" / "src": {MESH, OBJECTS, COS, WORKERS, INSPECTION},
+    ROOT / "charms" / "demo-coordinator-k8s" / "src": {MESH, OBJECTS, COS, WORKERS, INSPECTION},
     ROOT / "charms" / "demo-worker-k8s" / "src": {MESH, OBJECTS, COS, WORKERS},
 }
-ROOMS = (MESH, OBJECTS, COS, WORKERS, "charms", "sandbox", "tests")
+ROOMS = (MESH, OBJECTS, COS, WORKERS, INSPECTION, "charms", "sandbox", "tests")
 
 
 def imported(module: Path) -> set[str]:

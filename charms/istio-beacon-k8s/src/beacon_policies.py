@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
 
-_SCOPE = "istio-authorization-policy"
+SCOPE = "istio-authorization-policy"
+"""What the policies are for, in the labels by which they are found."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class BeaconPolicies:
                 *(Asked(policy, [self.owner.app]) for policy in own),
             ],
             also=[self._model_operator()] if admit_model_operator else [],
-            labels=self.owner.labels(_SCOPE),
+            labels=self.owner.labels(SCOPE),
             owner=self.owner,
             unreadable=[consumer.app for consumer in consumers if consumer.unreadable],
         )

@@ -3,6 +3,7 @@
 
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import ops
 
@@ -16,9 +17,15 @@ from charmlibs.interfaces.service_mesh import (
     build_mesh_policies,
     get_data_from_cmr_relation,
 )
+from mesh_inspection import MeshActions
 from mesh_resources import Owner
 from model_mesh import ModelMesh, Wanted
 from waypoint import Waypoint
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from mesh_inspection import View
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +43,7 @@ class IstioBeaconCharm(ops.CharmBase):
         labels = {} if self.config.get("model-on-mesh") else self._waypoint.mesh_labels
         self._mesh = ServiceMeshProvider(self, labels=labels)
         self._tracing = ops.tracing.Tracing(self, "charm-tracing")
+        self._actions = MeshActions(self, self._view)
         self._statuses: list[ops.StatusBase] = []
         for event in self._events():
             framework.observe(event, self._reconcile)
@@ -98,6 +106,18 @@ class IstioBeaconCharm(ops.CharmBase):
             target_namespace=self.model.name,
             policies=[_SCRAPERS_MAY],
             cmr_application_data=get_data_from_cmr_relation(self.model.relations["provide-cmr-mesh"]),
+        )
+
+    def _view(self, client: "Client") -> "View":
+        from mesh_view import view
+
+        return view(
+            self,
+            client,
+            owner=self._owner,
+            mesh=self._mesh,
+            own=self._own_policies(),
+            own_doors=[_SCRAPERS_MAY],
         )
 
     def _show_statuses(self, event: ops.CollectStatusEvent) -> None:

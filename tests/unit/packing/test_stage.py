@@ -126,5 +126,6 @@ def test_the_beacon_takes_nothing_of_coordinators_along(tmp_path):
     assert {each.name for each in (staged / "lib").iterdir()} == {
         "charmlibs",
         "cos_interfaces",
+        "mesh_inspection",
         "mesh_resources",
     }

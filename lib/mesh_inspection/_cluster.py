@@ -1,0 +1,248 @@
+"""What the mesh goes by, as Kubernetes has it at one moment."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mesh_resources import Failure, Json, enforcement, look, manifest, requested_by
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from mesh_resources import Resource
+
+ISTIO = "istio-system"
+"""The root namespace of a mesh, unless its control plane runs in another one."""
+
+_MODE = "istio.io/dataplane-mode"
+_USE_WAYPOINT = "istio.io/use-waypoint"
+_USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
+_WAYPOINT_FOR = "istio.io/waypoint-for"
+_DRY_RUN = "istio.io/dry-run"
+_APPLICATION = "app.kubernetes.io/name"
+_TRUE = ("true", "True", "TRUE", "1", "t", "T")
+
+
+class UnreadableClusterError(Exception):
+    """Kubernetes does not tell what is asked of it."""
+
+    def __init__(self, failure: Failure):
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod."""
+
+    namespace: str
+    name: str
+    account: str
+    """The service account that it runs under, which is its identity in the mesh."""
+    labels: Mapping[str, str] = field(hash=False)
+    in_mesh: bool
+    ports: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
+    """Those that have a name."""
+
+    @property
+    def application(self) -> str:
+        """The application that it is a unit of."""
+        return self.labels.get(_APPLICATION, self.account)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Service, and the waypoint that traffic for it passes."""
+
+    namespace: str
+    name: str
+    ports: Mapping[int, int | str] = field(hash=False)
+    """Port → port of the pods, by number or by name."""
+    selector: Mapping[str, str] = field(hash=False)
+    waypoint: tuple[str, str] | None
+    """Namespace and name of the Gateway."""
+
+    @property
+    def host(self) -> str:
+        """Its name for those who ask it."""
+        return f"{self.name}.{self.namespace}.svc.cluster.local"
+
+    def selects(self, pod: Pod) -> bool:
+        """Whether traffic for the Service may end at the pod."""
+        here = self.namespace == pod.namespace
+        return here and bool(self.selector) and self.selector.items() <= pod.labels.items()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """An AuthorizationPolicy."""
+
+    namespace: str
+    name: str
+    spec: Json = field(hash=False)
+    dry_run: bool = False
+    """Whether it only has a waypoint record what it would do."""
+    asked_by: frozenset[str] = frozenset()
+    """The applications for which it was written."""
+    enforced: bool | None = None
+    """What Istio says; None: nothing yet."""
+    problem: str = ""
+    """Why it is not enforced, in Istio's words."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Pods, Services and policies of the namespaces that a question is about."""
+
+    namespaces: frozenset[str]
+    """All there are."""
+    pods: tuple[Pod, ...]
+    services: tuple[Service, ...]
+    policies: tuple[Policy, ...]
+    root_namespace: str = ISTIO
+    """Where policies are for the whole mesh."""
+
+
+def read_cluster(client: "Client", *, source_namespace: str, target_namespace: str) -> Cluster:
+    """Read what decides about requests from one namespace to another.
+
+    Raises:
+        UnreadableClusterError: if Kubernetes does not tell all of it.
+    """
+    from lightkube.resources.core_v1 import Namespace
+    from lightkube.resources.core_v1 import Pod as PodResource
+    from lightkube.resources.core_v1 import Service as ServiceResource
+
+    from mesh_resources import AuthorizationPolicy, Gateway
+
+    namespaces = read_list(client, Namespace)
+    labels = {each["metadata"]["name"]: _labels(each) for each in map(manifest, namespaces)}
+    services = read_list(client, ServiceResource, target_namespace)
+    # Without the kind there is no waypoint.
+    gateways = list(map(manifest, read_list(client, Gateway, may_be_missing=True)))
+    istiods = read_list(client, ServiceResource, labels={"app": "istiod"})
+    root = next((manifest(each)["metadata"]["namespace"] for each in istiods), ISTIO)
+    places = {root, target_namespace}
+    policies = [
+        policy for place in sorted(places) for policy in read_list(client, AuthorizationPolicy, place)
+    ]
+    places = {source_namespace, target_namespace}
+    pods = [manifest(pod) for place in sorted(places) for pod in read_list(client, PodResource, place)]
+    return Cluster(
+        namespaces=frozenset(labels),
+        pods=tuple(read_pod(pod, labels) for pod in pods if _is_running(pod)),
+        services=tuple(read_service(each, labels, gateways) for each in map(manifest, services)),
+        policies=tuple(map(read_policy, policies)),
+        root_namespace=root,
+    )
+
+
+def read_list(
+    client: "Client",
+    kind: "type[Resource]",
+    namespace: str | None = None,
+    *,
+    labels: Mapping[str, str] | None = None,
+    may_be_missing: bool = False,
+) -> "list[Resource]":
+    """List objects.
+
+    Raises:
+        UnreadableClusterError: if Kubernetes does not tell them.
+    """
+    found = look(client, kind, namespace, labels)
+    if not isinstance(found, Failure):
+        return found
+    if found.code == 404 and may_be_missing:
+        return []
+    raise UnreadableClusterError(found)
+
+
+def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Pod:
+    """Read a pod out of Kubernetes' JSON, given the labels of all namespaces."""
+    namespace, spec, labels = pod["metadata"]["namespace"], _mapping(pod, "spec"), _labels(pod)
+    mode = labels.get(_MODE) or namespace_labels.get(namespace, {}).get(_MODE)
+    containers: list[Json] = spec.get("containers") or []
+    ports: list[Json] = [port for container in containers for port in container.get("ports") or ()]
+    return Pod(
+        namespace=namespace,
+        name=pod["metadata"]["name"],
+        account=spec.get("serviceAccountName") or "default",
+        labels=labels,
+        in_mesh=mode == "ambient" and not spec.get("hostNetwork"),
+        ports={port["name"]: port["containerPort"] for port in ports if port.get("name")},
+    )
+
+
+def read_policy(policy: "Resource") -> Policy:
+    """Read an AuthorizationPolicy."""
+    plain = manifest(policy)
+    own: Json = plain["metadata"]
+    annotations: Mapping[str, str] = own.get("annotations") or {}
+    (said,) = enforcement([policy])
+    return Policy(
+        namespace=own["namespace"],
+        name=own["name"],
+        spec=_mapping(plain, "spec"),
+        dry_run=annotations.get(_DRY_RUN) in _TRUE,
+        asked_by=requested_by(policy),
+        enforced=said.enforced,
+        problem=said.reason,
+    )
+
+
+def read_service(
+    service: Json, namespace_labels: Mapping[str, Mapping[str, str]], gateways: Iterable[Json]
+) -> Service:
+    """Read a Service out of Kubernetes' JSON, given the labels of all namespaces, and all Gateways."""
+    own, spec = service["metadata"], _mapping(service, "spec")
+    ports: list[Json] = spec.get("ports") or []
+    waypoint = None if spec.get("clusterIP") == "None" else _waypoint_of(service, namespace_labels)
+    return Service(
+        namespace=own["namespace"],
+        name=own["name"],
+        ports={port["port"]: port.get("targetPort") or port["port"] for port in ports},
+        selector=_mapping(spec, "selector"),
+        waypoint=next((waypoint for each in gateways if _serves(each, waypoint, own["namespace"])), None),
+    )
+
+
+def _waypoint_of(service: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> tuple[str, str] | None:
+    """The waypoint that labels name, whether it is there or not."""
+    namespace: str = service["metadata"]["namespace"]
+    labels = _labels(service)
+    if _USE_WAYPOINT not in labels:
+        labels = namespace_labels.get(namespace, {})
+    name = labels.get(_USE_WAYPOINT, "none")
+    return None if name == "none" else (labels.get(_USE_WAYPOINT_NAMESPACE) or namespace, name)
+
+
+def _serves(gateway: Json, waypoint: tuple[str, str] | None, namespace: str) -> bool:
+    """Whether a Gateway is this waypoint, and Istio has made a proxy of it for Services of a namespace."""
+    own, spec = gateway["metadata"], _mapping(gateway, "spec")
+    if (own["namespace"], own["name"]) != waypoint or spec.get("gatewayClassName") != "istio-waypoint":
+        return False
+    conditions: list[Json] = _mapping(gateway, "status").get("conditions") or []
+    listeners: list[Json] = spec.get("listeners") or []
+    is_ready = any(each["type"] == "Programmed" and each["status"] == "True" for each in conditions)
+    for_services = _labels(gateway).get(_WAYPOINT_FOR, "service") in ("service", "all")
+    return is_ready and for_services and (own["namespace"] == namespace or any(map(_takes_all, listeners)))
+
+
+def _takes_all(listener: Json) -> bool:
+    return _mapping(_mapping(listener, "allowedRoutes"), "namespaces").get("from") == "All"
+
+
+def _is_running(pod: Json) -> bool:
+    return _mapping(pod, "status").get("phase") not in ("Succeeded", "Failed")
+
+
+def _labels(resource: Json) -> Mapping[str, str]:
+    return resource["metadata"].get("labels") or {}
+
+
+def _mapping(where: Json, field: str) -> Json:
+    return where.get(field) or {}

@@ -1,0 +1,145 @@
+"""Who may do what, and whether the mesh sees to it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from mesh_resources import reference
+
+from ._cluster import Policy, read_list, read_policy
+from ._view import View
+from ._words import requests_of, sources_of, targets_of
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from mesh_resources import Resource
+
+State: TypeAlias = Literal["enforced", "not enforced", "unknown", "audit", "not written", "refused"]
+"""`unknown`: Istio has not said anything yet. `audit`: waypoints record what they would refuse.
+`refused`: the charm that asks may not have it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A policy, in words."""
+
+    sources: tuple[str, ...]
+    """Who is let in: applications as `model/application`."""
+    targets: tuple[str, ...]
+    """To what: a Service as `model/service`, or units."""
+    requests: tuple[str, ...]
+    """With what: `GET /items on 8080`."""
+    consumers: tuple[str, ...]
+    """The applications that ask for it."""
+    relations: tuple[str, ...]
+    """The endpoints whose relations it follows from, as far as that is known."""
+    policy: str
+    """The AuthorizationPolicy's namespace and name; empty if there is to be none."""
+    state: State
+    reason: str
+    """Why it is not enforced; empty if it is."""
+
+
+@dataclass(frozen=True)
+class Policies:
+    """A charm's AuthorizationPolicies, as they are and as they should be."""
+
+    live: "tuple[Resource, ...]"
+    wanted: "tuple[Resource, ...]"
+
+    @property
+    def all(self) -> "list[Resource]":
+        """Those that there are, and those that there should be besides; by namespace and name."""
+        live = {reference(each): each for each in self.live}
+        missing = [each for each in self.wanted if reference(each) not in live]
+        return sorted([*self.live, *missing], key=reference)
+
+
+def read_policies(client: "Client", view: View) -> Policies:
+    """Read a charm's AuthorizationPolicies, in one request.
+
+    Raises:
+        UnreadableClusterError: if Kubernetes does not tell them.
+    """
+    from mesh_resources import AuthorizationPolicy
+
+    found = read_list(client, AuthorizationPolicy, labels=view.labels)
+    live = tuple(each for each in found if view.owner.owns(each))
+    return Policies(live, tuple(view.resources(live)))
+
+
+def list_policies(
+    policies: Policies, view: View, *, source: str | None = None, target: str | None = None
+) -> list[Row]:
+    """Say of each policy what it means and whether it is enforced.
+
+    Args:
+        policies: what there is and should be.
+        view: what the charm knows of them.
+        source: leave out what is not for this application, `app` or `model/app`.
+        target: leave out what is not about this application or Service.
+    """
+    present = {reference(each) for each in policies.live}
+    rows = [
+        *(_row(read_policy(each), view, written=reference(each) in present) for each in policies.all),
+        *_refused(view),
+    ]
+    return [row for row in rows if _is_among(source, row.sources) and _is_among(target, row.targets)]
+
+
+def concerns(policy: Policy, source: str | None, target: str | None) -> bool:
+    """Whether a policy is for an application and about another; None is any."""
+    return _is_among(source, sources_of(policy)) and _is_among(target, targets_of(policy))
+
+
+def _row(policy: Policy, view: View, *, written: bool) -> Row:
+    wishes = view.wishes_behind(policy)
+    state, reason = _state(policy, view, written=written)
+    endpoints = {f"{wish.by}:{wish.endpoint}" for wish in wishes if wish.endpoint}
+    return Row(
+        sources=tuple(sources_of(policy)),
+        targets=tuple(targets_of(policy)),
+        requests=tuple(requests_of(policy)),
+        consumers=tuple(sorted(policy.asked_by | {wish.by for wish in wishes})),
+        relations=tuple(sorted(endpoints)) or tuple(sorted({wish.relation for wish in wishes} - {""})),
+        policy=str(policy),
+        state=state,
+        reason=reason,
+    )
+
+
+def _state(policy: Policy, view: View, *, written: bool) -> tuple[State, str]:
+    if not written:
+        return "not written", view.unwritten
+    if policy.dry_run:
+        return "audit", policy.problem
+    if policy.enforced is None:
+        return "unknown", "Istio has not said anything of it yet"
+    return ("enforced", "") if policy.enforced else ("not enforced", policy.problem)
+
+
+def _refused(view: View) -> Iterator[Row]:
+    for wish in view.wishes:
+        if wish.refused:
+            policy = view.as_policy(wish)
+            yield Row(
+                sources=tuple(sources_of(policy)),
+                targets=tuple(targets_of(policy)),
+                requests=tuple(requests_of(policy)),
+                consumers=(wish.by,),
+                relations=(f"{wish.by}:{wish.endpoint}" if wish.endpoint else wish.relation,),
+                policy="",
+                state="refused",
+                reason=wish.refused,
+            )
+
+
+def _is_among(wanted: str | None, names: Sequence[str]) -> bool:
+    """Whether one of the names is the wanted one, with its model or without; None is any."""
+    return wanted is None or any(wanted in _forms(name) for name in names)
+
+
+def _forms(name: str) -> Iterable[str]:
+    place = name.removeprefix("units of ")
+    return name, place, place.partition("/")[2]

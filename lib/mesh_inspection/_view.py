@@ -1,0 +1,154 @@
+"""What a charm knows of its policies, besides what is in Kubernetes."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, UnitPolicy, mesh_policy
+from mesh_resources import Asked, Owner, authorization_policies
+
+from ._cluster import Policy, read_policy
+
+if TYPE_CHECKING:
+    from mesh_resources import Resource
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A policy that an application asks for."""
+
+    policy: MeshPolicy
+    by: str
+    """The application."""
+    relation: str = ""
+    """The relation over which it asks, if that is one with another application: `service-mesh:3`."""
+    endpoint: str = ""
+    """The endpoint of `by` whose relations have this policy, as far as that is known."""
+    refused: str = ""
+    """Why it does not become a policy of the mesh; empty if it does."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """What an application lets those do that are related over one of its endpoints."""
+
+    model: str
+    app: str
+    policy: AppPolicy | UnitPolicy
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint, with its application."""
+        return f"{self.app}:{self.policy.relation}"
+
+    def opened_for(self, model: str, app: str) -> MeshPolicy:
+        """The policy that a relation with an application would have."""
+        return mesh_policy(self.policy, CMRData(app_name=app, juju_model_name=model), self.app, self.model)
+
+
+@dataclass(frozen=True)
+class View:
+    """The policies of one charm, as it wants them."""
+
+    owner: Owner
+    labels: Mapping[str, str]
+    """By which its AuthorizationPolicies are found."""
+    wishes: Sequence[Wish] = ()
+    """All that are asked for."""
+    doors: Sequence[Door] = ()
+    """What relations that there may not be yet would have."""
+    unreadable: Collection[str] = ()
+    """Applications whose wishes are not known in full: what they last asked for stays."""
+    unwritten: str = ""
+    """Why nothing of it is in Kubernetes, with the remedy; empty if it should be."""
+    dry_run: bool = False
+    """Whether waypoints only record what the policies would have them do."""
+    enforce: str = ""
+    """The command that has them enforced."""
+    beacon: str = ""
+    """The application in the owner's model with which a charm is to be related to be in the mesh."""
+    also: "Sequence[Resource]" = ()
+    """AuthorizationPolicies that are wanted besides, which say what no wish can."""
+
+    @cached_property
+    def granted(self) -> list[Wish]:
+        """The wishes that become policies of the mesh."""
+        return [wish for wish in self.wishes if not wish.refused]
+
+    def resources(self, live: "Sequence[Resource]" = ()) -> "list[Resource]":
+        """The AuthorizationPolicies that there should be, given those that there are."""
+        asked = [Asked(wish.policy, [wish.by]) for wish in self.granted]
+        made = authorization_policies(
+            asked, owner=self.owner, live=live, unreadable=self.unreadable, dry_run=self.dry_run
+        )
+        return [*made, *self.also]
+
+    def wishes_behind(self, policy: Policy) -> list[Wish]:
+        """The wishes because of which there is a policy."""
+        return self._wishes_by_meaning.get(_meaning(policy), [])
+
+    @cached_property
+    def _wishes_by_meaning(self) -> dict[str, list[Wish]]:
+        found: dict[str, list[Wish]] = {}
+        for wish in self.wishes:
+            found.setdefault(_meaning(self.as_policy(wish)), []).append(wish)
+        return found
+
+    def as_policy(self, wish: Wish) -> Policy:
+        """The policy that a wish would be."""
+        (made,) = authorization_policies([Asked(wish.policy, [wish.by])], owner=self.owner)
+        return read_policy(made)
+
+
+class CoordinatorInMesh(Protocol):
+    """What a coordinator tells of its cluster in the mesh; `coordinated_workers` has such ones."""
+
+    @property
+    def cluster_mesh(self) -> "_ClusterMesh":
+        """What it knows."""
+        ...
+
+
+class _ClusterMesh(Protocol):
+    @property
+    def policies(self) -> Sequence[MeshPolicy]: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def doors(self) -> Sequence[AppPolicy | UnitPolicy]: ...
+    @property
+    def beacon(self) -> str | None: ...
+
+
+def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
+    """What a coordinator knows of the policies inside of its cluster."""
+    told = coordinator.cluster_mesh
+    no_mesh = f"the cluster is in no mesh: relate {owner.app}:service-mesh to a beacon"
+    return View(
+        owner,
+        told.labels,
+        wishes=[Wish(policy, owner.app, endpoint=told.endpoint) for policy in told.policies],
+        doors=[Door(owner.model, owner.app, policy) for policy in told.doors],
+        unwritten="" if told.beacon else no_mesh,
+        beacon=told.beacon or "",
+    )
+
+
+def endpoint_of(policy: MeshPolicy, doors: Sequence[Door]) -> str:
+    """The endpoint whose relations have such a policy; empty if no door is like that."""
+    source = (policy.source_namespace, policy.source_app_name)
+    names = {door.policy.relation for door in doors if _same_access(door.opened_for(*source), policy)}
+    return " or ".join(sorted(names))
+
+
+def _same_access(one: MeshPolicy, other: MeshPolicy) -> bool:
+    return one.model_dump() == other.model_dump()
+
+
+def _meaning(policy: Policy) -> str:
+    """What is the same of two policies that let the same in."""
+    return f"{policy.namespace} {json.dumps(policy.spec, sort_keys=True)}"
