@@ -13,6 +13,7 @@ from coordinated_workers.coordinator import Coordinator
 from coordinated_workers.interfaces.cluster import RemoteWriteEndpoint
 from cos_interfaces import prometheus_remote_write
 from cos_interfaces.catalogue import CatalogueItem
+from mesh_inspection import MeshActions
 
 
 class DemoCoordinatorCharm(ops.CharmBase):
@@ -63,6 +64,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
             worker_telemetry_proxy_config=kv_nginx.TELEMETRY,
             charm_mesh_policies=[kv_api.POLICY],
         )
+        self._actions = MeshActions.of_coordinator(self, self.coordinator)
         for event in self._events():
             framework.observe(event, self._reconcile)
 
