@@ -41,8 +41,7 @@ def measure(findings: Findings, api: KubernetesApi, sides: list[Side], *, size: 
                 for relation in _relations(charm, size, model):
                     unit.relate(relation)
                 relation = unit.relations[size] if charm == "consumer" else None
-                for _ in range(2):
-                    unit.hook(hook, relation)
+                unit.hook(hook, relation)
                 calls = unit.hook(hook, relation).calls
             case = f"{charm}: {{}}"
             findings.add(Case(TOPIC, case.format("all"), size), side.name, {CALLS: calls.total()})
@@ -56,6 +55,7 @@ def _relations(charm: str, size: int, model: str) -> Iterator[Relation]:
         yield from policies.consumers(size, model, number=size)
     elif charm == "consumer":
         yield Relation(size + 1, "service-mesh", "beacon", _MESH)
-        yield from (Relation(number + 1, "data", f"user-{number}") for number in range(size))
+        for number in range(size):
+            yield Relation(number + 1, "data", f"user-{number}", units={f"user-{number}/0": {}})
     else:
         yield from cluster(size, model, apps=size)

@@ -33,7 +33,8 @@ def consumers(policies: int, model: str, number: int | None = None) -> Iterator[
 
 
 def _consumer(number: int, policies: list[dict[str, Any]]) -> Relation:
-    return Relation(number + 1, "service-mesh", f"app-{number}", {"policies": json.dumps(policies)})
+    app = f"app-{number}"
+    return Relation(number + 1, "service-mesh", app, {"policies": json.dumps(policies)}, {f"{app}/0": {}})
 
 
 def _policy(source: str, consumer: int, model: str, port: int = 80) -> dict[str, Any]:

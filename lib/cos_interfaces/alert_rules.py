@@ -7,6 +7,7 @@ rule on a number that no series has. Where the charm has the program `cos-tool`,
 matchers.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ def read_folders(
         return []
     from cosl import AlertRules, JujuTopology
 
+    _hush_cosl()
     topology = JujuTopology(
         model=charm.model.name, model_uuid=charm.model.uuid, application=app.name, charm_name=app.charm_name
     )
@@ -78,6 +80,13 @@ def read_folders(
 def charm_folder(charm: ops.CharmBase) -> Path:
     """The folder that has the charm's `src`; Juju runs charms in it, tests may have it elsewhere."""
     return charm.charm_dir if (charm.charm_dir / "src").is_dir() else Path.cwd()
+
+
+def _hush_cosl() -> None:
+    """Have it not say of every rule that there is no cos-tool, for each line is a call of a hook tool."""
+    logger = logging.getLogger("cosl.cos_tool")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
 
 
 def _files(folder: Path) -> list[Path]:

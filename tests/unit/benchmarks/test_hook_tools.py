@@ -1,0 +1,46 @@
+"""How often charms call Juju's hook tools, each call of which is a process."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks import hook_tools, sides
+from benchmarks.findings import OURS, Findings
+from benchmarks.kubernetes_apis import KubernetesApi, stand_in
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[KubernetesApi]:
+    with stand_in(0) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def calls(api: KubernetesApi) -> dict[int, Counter[str]]:
+    """Number of relations to the calls of the idle hooks of each charm, by charm and tool."""
+    found = Findings()
+    for size in (2, 5):
+        hook_tools.measure(found, api, [sides.ours()], size=size, tell=lambda _: None)
+    counted: dict[int, Counter[str]] = {2: Counter(), 5: Counter()}
+    for each in found:
+        assert each.case.size
+        counted[each.case.size][each.case.name] = int(each.values[OURS][0])
+    return counted
+
+
+# Who is there; what they say; what was said to them, which is not said again.
+@pytest.mark.parametrize(
+    ("charm", "lists", "gets"),
+    [("beacon", 1, 2), ("consumer", 1, 0), ("coordinator", 1, 3)],
+)
+def test_a_relation_more_costs_an_idle_hook_a_few_reads_and_nothing_else(
+    calls: dict[int, Counter[str]], charm: str, lists: int, gets: int
+):
+    few, many = calls[2], calls[5]
+    more = {
+        tool: (many[f"{charm}: {tool}"] - few[f"{charm}: {tool}"]) / 3
+        for tool in ("relation-list", "relation-get", "all")
+    }
+    assert more == {"relation-list": lists, "relation-get": gets, "all": lists + gets}
+    assert many[f"{charm}: relation-set"] == 0
