@@ -16,6 +16,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from . import _show, demo, matrix, page
+from ._results import results_text
 from .control_plane import ControlPlaneError
 from .juju import OPERATIONS, JujuError, LogLine, Model
 from .matrix import Cell
@@ -208,7 +209,7 @@ def run(
         if form is Format.json:
             _print_json(result.results)
         else:
-            _console.print(_show.results_table(result.results))
+            print(results_text(result.results))
         if result.failure is not None:
             _give_up(f"action {action} failed: {result.failure}")
 

@@ -201,14 +201,6 @@ def telemetry(arrivals: Iterable[Arrival], worker: str, attempts: Iterable[Attem
     return Group(came, refused)
 
 
-def results_table(results: Mapping[str, Any]) -> RenderableType:
-    """The results of an action."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in results.items():
-        table.add_row(Text(name, style="bold"), str(value))
-    return table
-
-
 def _relations(model: Model, app: str) -> dict[str, list[dict[str, str]]]:
     relations: dict[str, list[dict[str, str]]] = {}
     for side in model.application(app).sides:

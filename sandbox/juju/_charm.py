@@ -106,6 +106,7 @@ class Charm:
             if name not in known:
                 raise JujuError(f"action {action!r} takes no {name!r}; it takes {_names(known)}")
             params[name] = _typed(f"parameter {name!r}", known[name].get("type", "string"), value)
+            _check(f"parameter {name!r}", known[name], params[name])
         if missing := [name for name in _list(self.actions[action], "required") if name not in params]:
             raise JujuError(f"action {action!r} needs {_names(missing)}")
         return params
@@ -118,6 +119,17 @@ def _typed(what: str, type_name: str, value: object) -> Any:
     if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
         raise JujuError(f"{what} is of type {type_name}, which {value!r} is not")
     return value
+
+
+def _check(what: str, schema: Mapping[str, Any], value: Any) -> None:
+    """Hold a value of an action against the rest of its schema, as Juju does."""
+    choices = _list(schema, "enum")
+    if choices and value not in choices:
+        raise JujuError(f"{what} is one of {', '.join(map(str, choices))}, which {value!r} is not")
+    if "minimum" in schema and value < schema["minimum"]:
+        raise JujuError(f"{what} is at least {schema['minimum']}, which {value!r} is not")
+    if "maximum" in schema and value > schema["maximum"]:
+        raise JujuError(f"{what} is at most {schema['maximum']}, which {value!r} is not")
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def test_an_action_is_run_after_the_story() -> None:
     assert "greeting" in result.stderr
     result = CliRunner().invoke(app, ["run", "web/leader", "greet", "who=nobody", "--until", "deploy"])
     assert result.exit_code == 1
-    assert "said  nobody" in result.stdout
+    assert "said: nobody" in result.stdout
     assert "action greet failed: nobody is there" in result.stderr
 
 
