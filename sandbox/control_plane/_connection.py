@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import ssl
 import tempfile
@@ -119,25 +120,15 @@ class Connection:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310 - our own server
+        context = _context(self.authority, self.certificate)
         try:
-            with urllib.request.urlopen(request, context=self._context()) as response:  # noqa: S310 - our own server
+            with urllib.request.urlopen(request, context=context) as response:  # noqa: S310 - our own server
                 return Answer(
                     response.status, response.headers.get("Content-Type", ""), response.read().decode()
                 )
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, error.headers.get("Content-Type", ""), error.read().decode())
-
-    def _context(self) -> ssl.SSLContext | None:
-        if not self.authority:
-            return None
-        context = ssl.create_default_context(cadata=self.authority)
-        if self.certificate:
-            with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-                file.write(self.certificate)
-                file.flush()
-                context.load_cert_chain(file.name)
-        return context
 
     def must(self, method: str, path: str, body: object = None, **options: str) -> Any:
         """Send a request that has to succeed, and return the JSON of its answer.
@@ -149,3 +140,16 @@ class Connection:
         if answer.code >= 300:
             raise ControlPlaneError(f"{method} {path}: {answer.code} {answer.text[:500]}")
         return answer.json
+
+
+@functools.cache
+def _context(authority: str, certificate: str) -> ssl.SSLContext | None:
+    if not authority:
+        return None
+    context = ssl.create_default_context(cadata=authority)
+    if certificate:
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(certificate)
+            file.flush()
+            context.load_cert_chain(file.name)
+    return context
