@@ -19,7 +19,7 @@ from charmlibs.interfaces.service_mesh import (
 )
 from mesh_inspection import MeshActions
 from mesh_resources import Owner
-from model_mesh import ModelMesh, Wanted
+from model_mesh import ModelMesh, Outcome, Wanted
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SCRAPERS_MAY = UnitPolicy(relation=observability.METRICS, ports=[metrics_proxy.PORT])
+_STANDS_BY = Outcome([ops.ActiveStatus("stands by: the leader writes the policies")])
 
 
 class IstioBeaconCharm(ops.CharmBase):
@@ -68,17 +69,15 @@ class IstioBeaconCharm(ops.CharmBase):
         self._statuses = metrics_proxy.reconcile(
             self.unit.get_container(metrics_proxy.CONTAINER), self._waypoint.telemetry_labels
         )
-        if self.unit.is_leader():
-            self._statuses += self._lead(replicas)
-        else:
-            self._statuses.append(ops.ActiveStatus("stands by: the leader writes the policies"))
-        observability.publish(self, self._statuses)
+        outcome = self._lead(replicas) if self.unit.is_leader() else _STANDS_BY
+        self._statuses += outcome.statuses
+        observability.publish(self, self._statuses, outcome.refused)
 
-    def _lead(self, replicas: int) -> list[ops.StatusBase]:
+    def _lead(self, replicas: int) -> Outcome:
         try:
             config = beacon_config.load(self)
         except beacon_config.BadOptionError as bad:
-            return [ops.BlockedStatus(str(bad))]
+            return Outcome([ops.BlockedStatus(str(bad))])
         self._mesh.update_relations()
         return ModelMesh(
             self._owner,
@@ -95,7 +94,7 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def _remove_everything(self) -> None:
         """Of the units that go, any may be the last, and none the leader: each one does it."""
-        for status in ModelMesh(self._owner, self._waypoint, Wanted()).reconcile():
+        for status in ModelMesh(self._owner, self._waypoint, Wanted()).reconcile().statuses:
             if not isinstance(status, ops.ActiveStatus):
                 logger.warning("something is left behind in Kubernetes: %s", status.message)
 

@@ -11,15 +11,6 @@ _APPLICATION_LABEL = "app.kubernetes.io/name"
 _LONGEST_QUOTE = 60
 
 
-class PoliciesRefusedStatus(ops.BlockedStatus):
-    """Some policies are not made true, through no fault of the beacon's."""
-
-    def __init__(self, message: str, count: int):
-        super().__init__(message)
-        self.count = count
-        """How many."""
-
-
 @dataclass(frozen=True)
 class Consumer:
     """An application that is related over `service-mesh`."""
@@ -66,7 +57,12 @@ def statuses(consumers: Sequence[Consumer]) -> list[ops.StatusBase]:
         return []
     more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
     remedy = "" if unreadable else ", see restrict-consumers"
-    return [PoliciesRefusedStatus(f"{troubles[0]}{more}{remedy}", len(troubles))]
+    return [ops.BlockedStatus(f"{troubles[0]}{more}{remedy}")]
+
+
+def refused(consumers: Iterable[Consumer]) -> int:
+    """How many policies, or whole databags, are not made true because of what they say."""
+    return sum(len(consumer.refused) + len(consumer.unreadable) for consumer in consumers)
 
 
 def _consumer(

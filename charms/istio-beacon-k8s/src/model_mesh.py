@@ -26,7 +26,7 @@ from waypoint import Waypoint
 if TYPE_CHECKING:
     from lightkube import Client
 
-    _Step: TypeAlias = Callable[[Client], list[ops.StatusBase]]
+    _Step: TypeAlias = Callable[[Client], "Outcome"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,16 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What an operator should know of what was done."""
+
+    statuses: list[ops.StatusBase]
+    """The most urgent of them is to be shown."""
+    refused: int = 0
+    """How many policies are not made true, through no fault of the beacon's."""
+
+
+@dataclass(frozen=True)
 class ModelMesh:
     """The waypoint, the policies and the labels of one beacon."""
 
@@ -59,22 +69,21 @@ class ModelMesh:
     deadline: Deadline = field(default_factory=Deadline)
     """When Kubernetes is asked nothing more."""
 
-    def reconcile(self) -> list[ops.StatusBase]:
-        """Make it all as it is wanted; a step that fails does not keep the others from being done.
-
-        Returns:
-            What an operator should know; the most urgent of it is to be shown.
-        """
+    def reconcile(self) -> Outcome:
+        """Make it all as it is wanted; a step that fails does not keep the others from being done."""
         statuses: list[ops.StatusBase] = []
+        refused = 0
         try:
             client = self._client()
             for step in self._steps():
                 if self.deadline.is_over:
                     raise KubernetesSilentError("Kubernetes is slow: the rest is done at the next event")
-                statuses += self._attempt(step, client)
+                outcome = self._attempt(step, client)
+                statuses += outcome.statuses
+                refused += outcome.refused
         except KubernetesSilentError as silence:
             statuses.append(ops.WaitingStatus(str(silence)))
-        return statuses
+        return Outcome(statuses, refused)
 
     def _client(self) -> "Client":
         try:
@@ -90,31 +99,31 @@ class ModelMesh:
         # Last, because it restarts the pod that this runs in.
         return [*in_order, self._reconcile_own_labels]
 
-    def _attempt(self, step: "_Step", client: "Client") -> list[ops.StatusBase]:
+    def _attempt(self, step: "_Step", client: "Client") -> Outcome:
         try:
             return step(client)
         except NamespaceTakenError as taken:
-            return [ops.BlockedStatus(str(taken))]
+            return Outcome([ops.BlockedStatus(str(taken))])
         except kubernetes_errors() as error:
-            return [status_of(error, self.owner.app)]
+            return Outcome([status_of(error, self.owner.app)])
 
-    def _reconcile_waypoint(self, client: "Client") -> list[ops.StatusBase]:
+    def _reconcile_waypoint(self, client: "Client") -> Outcome:
         replicas = self.wanted.replicas
         result = self.waypoint.reconcile(client, replicas=replicas)
         if result.changed:
             logger.info("waypoint %s is to have %s", self.waypoint.name, _count(replicas, "replica"))
         if result.failed or not replicas:
-            return statuses_of(result.failed, self.owner.app)
+            return Outcome(statuses_of(result.failed, self.owner.app))
         problem = self.waypoint.problem(result)
-        return [ops.WaitingStatus(problem)] if problem else []
+        return Outcome([ops.WaitingStatus(problem)] if problem else [])
 
-    def _reconcile_policies(self, client: "Client") -> list[ops.StatusBase]:
+    def _reconcile_policies(self, client: "Client") -> Outcome:
         policies = BeaconPolicies(self.owner)
         number = len(self.wanted.requests)
         if not self.wanted.manage_policies:
             result = policies.reconcile(client)
             active = ops.ActiveStatus(f"{_count(number, 'consumer')}, policies are not managed")
-            return [*statuses_of(result.failed, self.owner.app), active]
+            return Outcome([*statuses_of(result.failed, self.owner.app), active])
         known = consumers.load(
             self.wanted.requests,
             model=self.owner.model,
@@ -128,14 +137,17 @@ class ModelMesh:
         )
         policy_count = _count(policies.count(result), "policy", "policies")
         active = ops.ActiveStatus(f"{policy_count} for {_count(number, 'consumer')}")
-        return [*statuses_of(result.failed, self.owner.app), *consumers.statuses(known), active]
+        return Outcome(
+            [*statuses_of(result.failed, self.owner.app), *consumers.statuses(known), active],
+            consumers.refused(known),
+        )
 
-    def _reconcile_namespace(self, client: "Client") -> list[ops.StatusBase]:
+    def _reconcile_namespace(self, client: "Client") -> Outcome:
         namespace = MeshNamespace(self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels)
         namespace.reconcile(client, on_mesh=self.wanted.model_on_mesh)
-        return []
+        return Outcome([])
 
-    def _reconcile_own_labels(self, client: "Client") -> list[ops.StatusBase]:
+    def _reconcile_own_labels(self, client: "Client") -> Outcome:
         pods_on_mesh = self.wanted.replicas and not self.wanted.model_on_mesh
         reconcile_charm_labels(
             client=client,
@@ -144,7 +156,7 @@ class ModelMesh:
             label_configmap_name=f"juju-service-mesh-{self.owner.app}-labels",
             labels=self.waypoint.mesh_labels if pods_on_mesh else {},
         )
-        return []
+        return Outcome([])
 
 
 def _count(number: int, one: str, several: str = "") -> str:
