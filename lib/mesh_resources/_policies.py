@@ -76,9 +76,7 @@ def reconcile_policies(
 
     def wanted(live: "Sequence[Resource]") -> "Iterator[Resource]":
         nonlocal stays
-        stays = (
-            _of(unreadable, live)
-        )
+        stays = _of(unreadable, live)
         present = {place: resource for resource in live if (place := _place(resource)) not in also_there}
         rest = dict(present)
         for policy in _authorization_policies(asked_by, owner, present, stays, dry_run=dry_run):
