@@ -182,7 +182,7 @@ def main(
     size: Annotated[
         Size,
         typer.Option(
-            help="`full` has 10,000 policies and 500 workers, takes most of an hour; `tiny` shows that it runs."
+            help="`full` has 10,000 policies and 500 workers, and takes an hour; `tiny` shows that it runs."
         ),
     ] = Size.quick,
     json: Annotated[Path, typer.Option(help="Where all values go.")] = _DEFAULT_JSON,
