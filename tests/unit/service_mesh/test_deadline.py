@@ -24,11 +24,12 @@ def client(seconds: float) -> Client:
     return kubernetes_client("m", "web", Deadline(seconds))
 
 
-def waited(client: Client) -> float:
-    """How long it took to get no answer."""
+def waited(seconds: float) -> float:
+    """How long it took a hook that has so many seconds to get no answer."""
     started = time.monotonic()
+    late = client(seconds)
     with pytest.raises(kubernetes_errors()):
-        client.get(Namespace, "default")
+        late.get(Namespace, "default")
     return time.monotonic() - started
 
 
@@ -39,17 +40,16 @@ def test_while_there_is_time_requests_are_answered(faulty: FaultyServer):
 
 def test_an_answer_that_does_not_come_is_waited_for_as_long_as_there_is_time(faulty: FaultyServer):
     faulty.plan = lambda *_: "hang"
-    assert 0.1 < waited(client(0.2)) < 2
+    assert 0.2 <= waited(0.2) < 10
 
 
 def test_an_answer_that_comes_byte_by_byte_is_waited_for_as_long_as_there_is_time(faulty: FaultyServer):
     faulty.plan, faulty.slowness = lambda *_: "drip", 0.05
-    assert 0.1 < waited(client(0.2)) < 2
+    assert 0.2 <= waited(0.2) < 10
 
 
 def test_after_its_time_nothing_is_asked_any_more(faulty: FaultyServer):
-    late = client(0.0)
-    assert waited(late) < 1
+    assert waited(0.0) < 10
     assert faulty.seen == []
 
 
