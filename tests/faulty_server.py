@@ -14,7 +14,8 @@ KUBECONFIG = """\
 apiVersion: v1
 kind: Config
 current-context: faulty
-clusters: [{{name: faulty, cluster: {{server: "{url}"}}}}]
+# It is plain HTTP: a client need not load the certificates of the world's authorities.
+clusters: [{{name: faulty, cluster: {{server: "{url}", insecure-skip-tls-verify: true}}}}]
 contexts: [{{name: faulty, context: {{cluster: faulty, user: {user}, namespace: m}}}}]
 users: [{{name: {user}, user: {{token: {user}}}}}]
 """
@@ -59,9 +60,9 @@ class FaultyServer:
     `plan` is called with the method and path of each request before anything comes of it, and says None or
     one of:
 
-    - a status code (429 comes with Retry-After), `"not json"`, `"no type"`, `"nonsense"`: such an answer;
+    - a status code (429 comes with Retry-After), `"not json"`, `"no type"`: such an answer;
     - `"hang up"`, `"hang"`: no answer;
-    - `"hang up after"`: no answer, but the request is done;
+    - `"hang up after"`, `"nonsense"`: the request is done, and there is no answer, or half of one;
     - `"slow"`: the answer after `slowness` seconds; `"drip"`: so long between any two bytes of it.
 
     Args:
@@ -126,6 +127,7 @@ class FaultyServer:
                     case "no type":
                         self._answer(503, None, b"")
                     case "nonsense":
+                        self._pass_on(body)
                         self._answer(200, "application/json", b'{"items": 3')
                     case code:
                         self._refuse(int(code), f"answer {code} as planned")

@@ -1,0 +1,85 @@
+"""What is in Kubernetes, said in a way that two clusters in which the same is so say the same."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sandbox.kubernetes import Change, KubernetesServer
+
+Fact = tuple[Any, ...]
+
+_PORTS = (80, 81, 82)
+_JUJUS = "app.kubernetes.io/name"
+
+
+def facts(kubernetes: KubernetesServer) -> frozenset[Fact]:
+    """All that matters of what a charm can have written: open doors, labels, limits, waypoints, notes."""
+    return frozenset(_facts(kubernetes))
+
+
+def doors(kubernetes: KubernetesServer) -> set[Fact]:
+    """Who is let in where, to which of some ports."""
+    return {door for policy in kubernetes.store.objects("AuthorizationPolicy") for door in _doors(policy)}
+
+
+def _facts(kubernetes: KubernetesServer) -> Iterator[Fact]:
+    store = kubernetes.store
+    policies = store.objects("AuthorizationPolicy")
+    yield from doors(kubernetes)
+    yield ("policies", len(policies))
+    for gateway in store.objects("Gateway"):
+        yield ("waypoint", gateway["metadata"]["name"], gateway["spec"]["gatewayClassName"])
+    for scaler in store.objects("HorizontalPodAutoscaler"):
+        yield ("replicas", scaler["metadata"]["name"], scaler["spec"]["maxReplicas"])
+    for note in store.objects("ConfigMap", "m"):
+        yield ("note", note["metadata"]["name"], *sorted(note.get("data", {}).items()))
+    for namespace in store.objects("Namespace"):
+        yield from _labels("namespace", namespace["metadata"])
+    for service in store.objects("Service", "m"):
+        yield from _labels("Service", service["metadata"])
+    for stateful_set in store.objects("StatefulSet", "m"):
+        template = stateful_set["spec"]["template"]
+        yield from _labels("pods", template["metadata"])
+        for container in template["spec"]["containers"]:
+            for name, quantities in container.get("resources", {}).items():
+                yield from (("resources", container["name"], name, *each) for each in quantities.items())
+
+
+def _labels(what: str, metadata: dict[str, Any]) -> Iterator[Fact]:
+    for key, value in (metadata.get("labels") or {}).items():
+        if key != _JUJUS:
+            yield ("label", what, metadata.get("name"), key, value)
+
+
+def _doors(policy: dict[str, Any]) -> Iterator[Fact]:
+    spec = policy["spec"]
+    if references := spec.get("targetRefs"):
+        target = references[0]["name"]
+    else:
+        target = str(sorted(spec["selector"]["matchLabels"].items()))
+    for rule in spec["rules"]:
+        sources = [
+            principal
+            for origin in rule.get("from", [{"source": {"principals": ["anybody"]}}])
+            for principal in origin["source"]["principals"]
+        ]
+        operations = [each["operation"] for each in rule.get("to", [{"operation": {}}])]
+        for port in _PORTS:
+            if any(str(port) in each.get("ports", [str(port)]) for each in operations):
+                yield from (("door", source, target, port) for source in sources)
+
+
+class Watcher:
+    """Looks at each change in Kubernetes at the moment in which it is made.
+
+    What `must_stay` is missed when a change takes it away: it is then in `missed`.
+    """
+
+    def __init__(self, kubernetes: KubernetesServer):
+        self.must_stay: frozenset[Fact] = frozenset()
+        self.missed: set[Fact] = set()
+        self._kubernetes = kubernetes
+        self.stop = kubernetes.store.observe(self._look)
+
+    def _look(self, _: Change) -> None:
+        if self.must_stay:
+            self.missed |= self.must_stay - facts(self._kubernetes)

@@ -1,0 +1,60 @@
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from coordinated_workers.readiness import Readiness, ServiceEndpointStatus
+from sandbox.kubernetes import KubernetesServer
+from tests.faults.swing import Swing
+from tests.faults.worlds import WORLDS, World
+from tests.faulty_server import FaultyServer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="each fault at each request, not one at each")
+
+
+@pytest.fixture(scope="session")
+def kubernetes() -> Iterator[KubernetesServer]:
+    with KubernetesServer() as kubernetes:
+        yield kubernetes
+
+
+@pytest.fixture(autouse=True)
+def the_program_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a worker's would; nothing is really started."""
+    ready = Readiness(ServiceEndpointStatus.up)
+    monkeypatch.setattr("coordinated_workers.worker.probe", lambda *_, **__: ready)
+
+
+@pytest.fixture(params=WORLDS, ids=str)
+def world(request: pytest.FixtureRequest) -> World:
+    return request.param
+
+
+@pytest.fixture
+def start(
+    kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[World], Swing]]:
+    """Deploys a charm beside a faulty API, by its world."""
+    with ExitStack() as stack:
+
+        def start(world: World) -> Swing:
+            host = f"{world.app}-0.{world.app}-endpoints.m.svc.cluster.local"
+            monkeypatch.setattr(socket, "getfqdn", lambda *_: host)
+            kubernetes.store.reset()
+            faulty = stack.enter_context(FaultyServer(kubernetes.url))
+            monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
+            world.deploy(kubernetes.write_kubeconfig(tmp_path / "direct"))
+            swing = Swing(world, kubernetes, faulty)
+            stack.callback(swing.close)
+            return swing
+
+        yield start
+
+
+@pytest.fixture
+def swing(start: Callable[[World], Swing], world: World) -> Swing:
+    return start(world)

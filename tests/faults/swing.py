@@ -1,0 +1,94 @@
+"""A charm that is made to want one thing, then another, and back, each time under other circumstances."""
+
+from collections.abc import Callable
+
+import ops
+from ops import testing
+
+from sandbox.kubernetes import KubernetesServer
+from tests.faults.cluster import Fact, Watcher, doors, facts
+from tests.faults.roles import role
+from tests.faults.worlds import WISHES, Wish, World
+from tests.faulty_server import FaultyServer
+
+Plan = Callable[[str, str], int | str | None]
+
+
+class Swing:
+    """One charm, its cluster, and what is to be so for each of its wishes.
+
+    All that it does in Kubernetes is held against its role from the start.
+    """
+
+    def __init__(self, world: World, kubernetes: KubernetesServer, faulty: FaultyServer):
+        self.world = world
+        self.kubernetes = kubernetes
+        self.faulty = faulty
+        faulty.granted = role(world.role)
+        self.wish: Wish = "one"
+        self.right: dict[Wish, frozenset[Fact]] = {}
+        """What is in Kubernetes when all is as wished."""
+        self.well: dict[Wish, ops.StatusBase] = {}
+        """The unit's status then."""
+        for wish in (*WISHES, "one"):
+            self.turn_to(wish)
+            self.well[wish] = self.hook().unit_status
+            self.right[wish] = facts(kubernetes)
+        assert self.right["one"] != self.right["other"]
+        self._watcher = Watcher(kubernetes)
+
+    def turn_to(self, wish: Wish) -> None:
+        """Let the charm want this, which it learns in its next hook."""
+        self.wish = wish
+
+    def turn(self) -> None:
+        """Let the charm want the other thing; what both wishes have in common must stay from now on."""
+        self._watcher.must_stay = self.right["one"] & self.right["other"]
+        self.turn_to("other" if self.wish == "one" else "one")
+
+    def hook(self, plan: Plan = lambda *_: None) -> testing.State:
+        """Run a hook during which requests are answered by this plan."""
+        self.faulty.seen.clear()
+        self.faulty.plan = plan
+        try:
+            state = self.world.hook(self.wish)
+        finally:
+            self.faulty.plan = lambda *_: None
+        assert state.deferred == []
+        return state
+
+    def hook_with(self, fault: int | str, position: int) -> testing.State:
+        """Run a hook in which this happens to the request of this number, from 0."""
+        return self.hook(lambda *_: fault if len(self.faulty.seen) == position + 1 else None)
+
+    @property
+    def requests(self) -> int:
+        """How many the last hook has made."""
+        return len(self.faulty.seen)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all is as wished."""
+        return facts(self.kubernetes) == self.right[self.wish]
+
+    def check_honest(self, state: testing.State) -> None:
+        """What is not as wished has to be told."""
+        if not self.is_right:
+            assert state.unit_status.name in ("waiting", "blocked"), state.unit_status
+            assert state.unit_status.message
+
+    def check_healed(self) -> None:
+        """After all is well again, one hook makes things right, without a moment in which they were worse."""
+        state = self.hook()
+        assert facts(self.kubernetes) ^ self.right[self.wish] == frozenset()
+        assert state.unit_status == self.well[self.wish]
+        assert self._watcher.missed == set()
+
+    def check_nobody_unwanted_was_let_in(self) -> None:
+        """No door is open that neither wish has open."""
+        wanted = self.right["one"] | self.right["other"]
+        assert doors(self.kubernetes) <= wanted
+
+    def close(self) -> None:
+        """Look at the cluster no longer."""
+        self._watcher.stop()

@@ -1,0 +1,55 @@
+"""Whichever request of a hook goes wrong, and however: the next hook heals it."""
+
+import itertools
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.swing import Swing
+from tests.faults.worlds import BEACON, COORDINATOR, WISHES, WORLDS, World
+from tests.faulty_server import FAULTS
+
+LIBERAL = 40
+"""More requests than any of these hooks makes."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "shift" in metafunc.fixturenames:
+        thorough = metafunc.config.getoption("thorough")
+        metafunc.parametrize("shift", range(len(FAULTS) if thorough else 1))
+
+
+def test_a_fault_at_any_request_is_told_and_healed_and_takes_nothing_away(swing: Swing, shift: int):
+    faults = itertools.islice(itertools.cycle(FAULTS), shift, None)
+    for position in range(LIBERAL):
+        requests = 0
+        for _ in WISHES:
+            swing.turn()
+            swing.check_honest(swing.hook_with(next(faults), position))
+            requests = max(requests, swing.requests)
+            swing.check_nobody_unwanted_was_let_in()
+            swing.check_healed()
+        if requests <= position:
+            return
+    raise AssertionError(f"more than {LIBERAL} requests")
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=str, indirect=True)
+def test_a_hook_that_nothing_goes_wrong_in_turns_the_charm(swing: Swing):
+    swing.turn()
+    assert swing.hook().unit_status == swing.well[swing.wish]
+    assert swing.is_right
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("world", [BEACON, COORDINATOR], ids=str)
+def test_faults_all_over_are_healed_too(start: Callable[[World], Swing], world: World, seed: int):
+    swing = start(world)
+    dice = random.Random(seed)
+    for _ in range(4):
+        swing.turn()
+        for _ in range(3):
+            plan = [dice.choice(FAULTS) if dice.random() < 0.4 else None for _ in range(LIBERAL)]
+            swing.check_honest(swing.hook(lambda *_, plan=plan: plan[swing.requests - 1]))
+        swing.check_healed()

@@ -1,0 +1,206 @@
+"""The project's charms, each between two wishes: what a hook has to change, request by request."""
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import ops
+from lightkube import Client, KubeConfig, codecs
+from ops import testing
+
+from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, ServiceMeshConsumer
+from tests.charms import load_charm
+
+Wish = Literal["one", "other"]
+
+MODEL = testing.Model("m", uuid="7c9e2a50-0000-4000-8000-000000000001")
+WISHES: tuple[Wish, Wish] = ("one", "other")
+
+
+@dataclass(frozen=True)
+class World:
+    """A charm, and the state in which a hook of it finds its model, for each of two wishes."""
+
+    app: str
+    containers: tuple[str, ...]
+    """Of its pods."""
+    load: Callable[[], type[ops.CharmBase]]
+    state: Callable[[Wish], testing.State]
+    role: str
+    """The file that says what the charm may do in Kubernetes."""
+    event: str = "update_status"
+    """In whose hook the charm looks after everything."""
+    meta: Mapping[str, object] | None = field(default=None, hash=False)
+
+    def deploy(self, kubeconfig: Path) -> None:
+        """Create what Juju creates for the application, and for another that asks to be reached."""
+        client = Client(KubeConfig.from_file(kubeconfig), namespace=MODEL.name)
+        _create(client, "v1", "Namespace", MODEL.name)
+        labels = {"app.kubernetes.io/name": self.app}
+        containers = [{"name": name, "image": "i"} for name in ("charm", *self.containers)]
+        template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+        service = f"{self.app}-endpoints"
+        spec = {"selector": {"matchLabels": labels}, "serviceName": service, "template": template}
+        _create(client, "apps/v1", "StatefulSet", self.app, spec)
+        _create(client, "v1", "Service", self.app, {"selector": labels, "ports": [{"port": 65535}]})
+        front = {"selector": {"app.kubernetes.io/name": "catalogue"}, "ports": [{"port": 80}]}
+        _create(client, "v1", "Service", "shelves", front)
+
+    def hook(self, wish: Wish, unit: int = 0) -> testing.State:
+        """Run a hook that finds this wish, and nothing of an earlier hook."""
+        context = _context(self, unit)
+        return context.run(getattr(context.on, self.event)(), self.state(wish))
+
+    def __str__(self) -> str:
+        return self.app
+
+
+@functools.cache
+def _context(world: World, unit: int) -> testing.Context[ops.CharmBase]:
+    return testing.Context(world.load(), world.meta, app_name=world.app, unit_id=unit)
+
+
+def _create(client: Client, api: str, kind: str, name: str, spec: Mapping[str, object] | None = None) -> None:
+    metadata = {"name": name} if kind == "Namespace" else {"name": name, "namespace": MODEL.name}
+    client.create(
+        codecs.from_dict({"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec or {}})
+    )
+
+
+def _asks(app: str, *policies: MeshPolicy) -> testing.Relation:
+    data = {"policies": json.dumps([policy.model_dump(mode="json") for policy in policies])}
+    return testing.Relation("service-mesh", remote_app_name=app, remote_app_data=data)
+
+
+def _lets_in(source: str, target: str, *ports: int, service: str | None = None) -> MeshPolicy:
+    return MeshPolicy(
+        source_namespace=MODEL.name,
+        source_app_name=source,
+        target_namespace=MODEL.name,
+        target_app_name=target,
+        target_service=service,
+        endpoints=[Endpoint(ports=[port]) for port in ports],
+    )
+
+
+def _beacon(wish: Wish) -> testing.State:
+    catalogue = [_lets_in("web", "catalogue", 80), _lets_in("till", "catalogue", 80, service="shelves")]
+    if wish == "one":
+        asked = [
+            _asks(
+                "catalogue", *catalogue, _lets_in("old", "catalogue", 80), _lets_in("web", "catalogue", 81)
+            ),
+            _asks("orders", _lets_in("web", "orders", 80)),
+        ]
+    else:
+        asked = [
+            _asks(
+                "catalogue", *catalogue, _lets_in("new", "catalogue", 80), _lets_in("web", "catalogue", 82)
+            ),
+            _asks("orders", _lets_in("web", "orders", 80, 81), _lets_in("till", "orders")),
+        ]
+    return testing.State(
+        leader=True,
+        model=MODEL,
+        config={"model-on-mesh": wish == "other"},
+        planned_units=1 if wish == "one" else 3,
+        containers={testing.Container("metrics-proxy", can_connect=True)},
+        relations={testing.PeerRelation("peers"), *asked},
+    )
+
+
+_MESH = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint-namespace": MODEL.name}
+_WAYPOINTS: dict[Wish, str] = {"one": "m-beacon-waypoint", "other": "m-beacon-2-waypoint"}
+
+
+def _mesh_labels(wish: Wish) -> dict[str, str]:
+    return {**_MESH, "istio.io/use-waypoint": _WAYPOINTS[wish]}
+
+
+def _mesh(wish: Wish) -> testing.Relation:
+    said = {"labels": json.dumps(_mesh_labels(wish)), "mesh_type": '"istio"'}
+    return testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=said)
+
+
+def _workers(app: str) -> testing.Relation:
+    topology = {"application": app, "unit": f"{app}/0", "charm_name": "demo-worker-k8s"}
+    address = f"{app}-0.{app}-endpoints.{MODEL.name}.svc.cluster.local"
+    unit = {"juju_topology": json.dumps(topology), "address": json.dumps(address)}
+    return testing.Relation(
+        "demo-cluster",
+        remote_app_name=app,
+        remote_app_data={"role": '"all"'},
+        remote_units_data={0: unit},
+    )
+
+
+def _coordinator(wish: Wish) -> testing.State:
+    execs = {testing.Exec(["nginx", "-s", "reload"]), testing.Exec(["update-ca-certificates", "--fresh"])}
+    apps = ("worker", "old-reader") if wish == "one" else ("worker", "reader", "writer")
+    return testing.State(
+        leader=True,
+        model=MODEL,
+        config={"cpu-limit": "1" if wish == "one" else "2"},
+        containers={
+            testing.Container("nginx", can_connect=True, execs=execs),
+            testing.Container("nginx-prometheus-exporter", can_connect=True),
+        },
+        relations={testing.PeerRelation("peers"), _mesh(wish), *map(_workers, apps)},
+    )
+
+
+def _worker(wish: Wish) -> testing.State:
+    config = {"port": 8080, "stores": [], "tls": None, "telemetry": {}}
+    said = {
+        "worker_config": json.dumps(json.dumps(config)),
+        "worker_ports": "[8080]",
+        "worker_labels": json.dumps({**_mesh_labels(wish), "app.kubernetes.io/part-of": "kv"}),
+    }
+    execs = {testing.Exec(["update-ca-certificates", "--fresh"])}
+    return testing.State(
+        leader=True,
+        model=MODEL,
+        config={"role-all": True, "cpu-limit": "1" if wish == "one" else "2"},
+        containers={testing.Container("worker", can_connect=True, execs=execs)},
+        relations={testing.Relation("demo-cluster", remote_app_name="kv", remote_app_data=said)},
+    )
+
+
+class Consumer(ops.CharmBase):
+    """A charm of the field: it joins the mesh, and that is all."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.mesh = ServiceMeshConsumer(self)
+        framework.observe(self.on.collect_unit_status, self._on_collect_unit_status)
+
+    def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
+        event.add_status(ops.ActiveStatus())
+
+
+def _consumer(wish: Wish) -> testing.State:
+    return testing.State(leader=True, model=MODEL, relations={_mesh(wish)})
+
+
+BEACON = World("beacon", (), lambda: load_charm("istio-beacon-k8s"), _beacon, "istio-beacon-k8s")
+COORDINATOR = World(
+    "kv",
+    ("nginx", "nginx-prometheus-exporter"),
+    lambda: load_charm("demo-coordinator-k8s"),
+    _coordinator,
+    "coordinator",
+)
+WORKER = World("worker", ("worker",), lambda: load_charm("demo-worker-k8s"), _worker, "worker")
+CONSUMER = World(
+    "web",
+    (),
+    lambda: Consumer,
+    _consumer,
+    "consumer",
+    "config_changed",
+    {"name": "web", "requires": {"service-mesh": {"interface": "service_mesh", "limit": 1}}},
+)
+WORLDS = (BEACON, COORDINATOR, WORKER, CONSUMER)
