@@ -15,7 +15,7 @@ import typer
 from rich.panel import Panel
 from rich.text import Text
 
-from . import _show, demo, matrix, page
+from . import _show, demo, everything, matrix, page
 from ._results import results_text
 from .control_plane import ControlPlaneError
 from .juju import OPERATIONS, JujuError, LogLine, Model
@@ -93,18 +93,28 @@ def show_demo(
     control_plane: Annotated[
         ControlPlane, typer.Option(help="What keeps the objects, and answers to those of Istio.")
     ] = ControlPlane.stand_in,
+    all_relations: Annotated[
+        bool,
+        typer.Option(
+            "--everything",
+            help="Tell another story: of a coordinator with every relation that it can have.",
+        ),
+    ] = False,
 ) -> None:
     """Tell the story; the exit code is 1 if at any step anything is not as the relations ask for it.
 
     After each step every application asks for what it should get and for what it should not, through real
     proxies, and what becomes of that is held against the relations too.
     """
+    if all_relations and until:
+        raise typer.BadParameter("--until names a step of the other story")
+    story = everything.story() if all_relations else demo.STORY
     began, problems, cells, pictured = time.monotonic(), 0, list[Cell](), False
     real = control_plane is ControlPlane.real
     with _world(log, enforcing=True, hardened=not permissive, real=real) as world:
         _console.print(*_show.setting(world), sep="\n")
         flows, pods = world.flows, world.pods
-        for number, told in enumerate(demo.tell(world, until), 1):
+        for number, told in enumerate(demo.tell(world, until, story), 1):
             _console.print()
             _console.rule(Text(f"{number}. {told.step.title}", style="bold"), align="left")
             _console.print(told.step.text, style="italic")
@@ -112,7 +122,7 @@ def show_demo(
             _console.print(*(_show.status_table(model) for model in world.models))
             if told.step.show:
                 _console.print(told.step.show(world))
-            if world.enforcement:
+            if world.enforcement and told.step.is_measured:
                 cells = matrix.measure(world)
                 _console.print(_show.measured(cells))
                 if not pictured:

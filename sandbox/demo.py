@@ -1,6 +1,6 @@
 """The story that the sandbox tells, step by step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -26,6 +26,8 @@ class Step:
     """What to look at afterwards, besides what every step changes."""
     check: Callable[[World], list[str]] | None = None
     """What else has to be so afterwards; returns what is not, in words."""
+    is_measured: bool = True
+    """Whether who reaches whom can be measured afterwards: not where some of it is TLS of its own."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,12 @@ class Told:
     problems: list[str]
 
 
-def tell(world: World, until: str | None = None) -> Iterator[Told]:
-    """Do the steps of the story, each when it is asked for, up to the one of that name or to the end."""
-    for step in STORY:
+def tell(world: World, until: str | None = None, story: Sequence[Step] | None = None) -> Iterator[Told]:
+    """Do the steps of a story, each when it is asked for, up to the one of that name or to the end.
+
+    It is `STORY` if there is no other.
+    """
+    for step in STORY if story is None else story:
         step.do(world)
         problems = world.settle()
         yield Told(step, [*problems, *(step.check(world) if step.check else [])])

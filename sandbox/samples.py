@@ -39,6 +39,7 @@ GRANTS: Mapping[str, Sequence[Grant]] = {
     ],
     COORDINATOR: [
         Grant("kv-api", ports=[8080], methods=["GET", "PUT"], paths=["/kv/{*}"]),
+        Grant("grafana-source", ports=[8080], methods=["GET"], paths=["/kv/{*}"]),
         Grant("metrics-endpoint", ports=[9113], on_pods=True),
         Grant("metrics-endpoint", ports=[3300], methods=["GET"], paths=["/proxy/worker/{*}/metrics"]),
     ],

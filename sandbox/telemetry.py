@@ -60,10 +60,14 @@ def relate(model: Model, coordinator: str) -> None:
         model.integrate(f"{coordinator}:{endpoint}", f"{BACKEND}:{offered}")
 
 
-def arrived(world: World) -> list[Arrival]:
-    """What all backends of the world say that they have got, from whatever unit.
+def arrived(world: World, backend_name: str | None = None) -> list[Arrival]:
+    """What all backends of the world say that they have got, or the one called so, from whatever unit.
 
     It is read as from inside of their pods, where no mesh has a say.
+
+    Args:
+        world: where they are.
+        backend_name: as `model/application`.
 
     Raises:
         ValueError: if nothing runs in that world.
@@ -72,6 +76,7 @@ def arrived(world: World) -> list[Arrival]:
     return [
         Arrival(each["kind"], each["unit"], each["count"], tuple(each["latest"]))
         for backend in _backends(world)
+        if backend_name in (None, f"{backend.model.name}/{backend.name}")
         for unit in backend.units
         for each in json.loads(
             _request(mesh.inside(backend.model.name, unit.pod), _READ_PORT, "GET", "/recorded", b"", {})

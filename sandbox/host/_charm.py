@@ -10,7 +10,7 @@ import ops
 import yaml
 from ops import testing
 
-from . import _pod, _state
+from . import _pod, _state, _tracing
 from ._channel import Channel
 from .messages import Delivery, Failure, Outcome, Reply
 
@@ -59,6 +59,7 @@ class Charm:
         _pod.set_environment(event["environment"])
         _pod.connect_workload(channel.ask)
         secrets = _pod.watch_secrets()
+        traces = _tracing.follow()
         context = self._context(app, delivery["unit"])
         _state.attach_storages(context, before["storages"])
         state = _state.to_scenario(before, delivery["address"], self.endpoints)
@@ -71,6 +72,7 @@ class Charm:
             return {"failure": self._failure(error.__cause__ or error, _logs(context))}
         finally:
             _state.keep_files(context, before["containers"])
+        _tracing.send(traces, context.trace_data)
         outcome: Outcome = {
             "state": _state.from_scenario(before, out),
             "logs": _logs(context),

@@ -1,6 +1,6 @@
 """What is different on this machine from a container in a pod: all of it is here.
 
-- A container's absolute paths are below its root.
+- A container's absolute paths are below its root, also those that a configuration file names.
 - A pod's processes listen at one address, its loopback address too, instead of at all of its own.
 - Names of the cluster are looked up by the sandbox's name server, or in the hosts file that
   `sitecustomize` reads.
@@ -24,6 +24,7 @@ _NGINX_LISTEN_IPV6 = re.compile(r"^\s*listen\s+\[.*\n", re.MULTILINE)
 _NGINX_RESOLVER = re.compile(r"^(\s*resolver\s+)[^;]*;", re.MULTILINE)
 _NGINX_STATUS_PAGE = re.compile(r"^(\s*)stub_status;", re.MULTILINE)
 
+_CONFIGURATIONS = (".json", ".yaml")
 _MIME_TYPES = "types {\n    text/plain txt;\n}\n"
 
 
@@ -42,8 +43,23 @@ class Place:
         """A path of the container."""
         return f"{self.root}{path}"
 
+    def word(self, text: str) -> str:
+        """A word of a command line; for a file that names paths of the container, a copy that names ours."""
+        argument = self.argument(text)
+        file = Path(argument)
+        if file.suffix not in _CONFIGURATIONS or not file.is_file():
+            return argument
+        content = file.read_text()
+        mapped = _PATH.sub(lambda match: self.path(match[0]), content)
+        # A program may read a file again whenever it likes: it is the file itself if it can be.
+        if mapped == content:
+            return argument
+        copy = file.with_suffix(f".mapped{file.suffix}")
+        copy.write_text(mapped)
+        return str(copy)
+
     def argument(self, text: str) -> str:
-        """A word of a command line, or the value of an environment variable."""
+        """A part of a command line, or the value of an environment variable."""
         text = _PATH.sub(lambda match: self.path(match[0]), text)
         text = _LOCAL.sub(self.address, text)
         return _ALL_ADDRESSES.sub(rf"\1{self.address}:\2", text)

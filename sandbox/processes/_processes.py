@@ -131,6 +131,11 @@ class Processes:
         """The file in which an application's Python processes find names."""
         return self._directory / f"{model}.{app}.hosts.json"
 
+    def number(self, unit: Unit, container: Container, service: str) -> int | None:
+        """The id of the process that a service is; None if it does not run."""
+        running = self._running().get(self._key(unit, container, service))
+        return running.process.pid if running else None
+
     def look(self, unit: Unit, container: Container) -> None:
         """Tell the container which services ended by themselves, and how its HTTP checks are."""
         for name in container.services:
@@ -203,7 +208,7 @@ class Processes:
         if Path(name).name == "nginx":
             return self._nginx_arguments(place, others)
         found = program(Path(name).name)
-        return [found, *map(place.argument, others)] if found else None
+        return [found, *map(place.word, others)] if found else None
 
     def _nginx_arguments(self, place: Place, others: Sequence[str]) -> list[str] | None:
         found = nginx()

@@ -10,8 +10,8 @@ output "provides" {
     kv_api             = "kv-api"
     metrics_endpoint   = "metrics-endpoint"
     grafana_dashboard  = "grafana-dashboard"
+    grafana_source     = "grafana-source"
     send_datasource    = "send-datasource"
-    receive_datasource = "receive-datasource"
     provide_cmr_mesh   = "provide-cmr-mesh"
   }
 }
@@ -26,6 +26,7 @@ output "requires" {
     self_workload_tracing = "self-workload-tracing"
     send_remote_write     = "send-remote-write"
     catalogue             = "catalogue"
+    receive_datasource    = "receive-datasource"
     service_mesh          = "service-mesh"
     require_cmr_mesh      = "require-cmr-mesh"
   }

@@ -8,6 +8,7 @@ import ops
 
 import kv_api
 import kv_cluster
+import kv_grafana
 import kv_nginx
 from coordinated_workers.coordinator import Coordinator
 from coordinated_workers.interfaces.cluster import RemoteWriteEndpoint
@@ -62,7 +63,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
                 description="Stores values by key, over HTTP.",
             ),
             worker_telemetry_proxy_config=kv_nginx.TELEMETRY,
-            charm_mesh_policies=[kv_api.POLICY],
+            charm_mesh_policies=[kv_api.POLICY, kv_grafana.POLICY],
         )
         self._actions = MeshActions.of_coordinator(self, self.coordinator)
         for event in self._events():
@@ -72,14 +73,18 @@ class DemoCoordinatorCharm(ops.CharmBase):
         on = self.on
         yield from (on.start, on.upgrade_charm, on.update_status, on.leader_elected)
         yield on[kv_api.RELATION].relation_created
-        for relation in ("demo-cluster", "certificates", "s3"):
+        for relation in ("send-datasource", "receive-datasource"):
+            yield on[relation].relation_created
+        for relation in ("demo-cluster", "certificates", "s3", kv_grafana.RELATION):
             yield from (on[relation].relation_changed, on[relation].relation_departed)
             yield on[relation].relation_broken
 
     def _reconcile(self, _: ops.EventBase) -> None:
         tls = self.coordinator.tls_available
         self.unit.set_ports(kv_nginx.API_PORT, kv_nginx.TELEMETRY.port(tls))
-        kv_api.publish(self, self._url(tls=tls) if self.coordinator.can_handle_events else None)
+        url = self._url(tls=tls)
+        kv_api.publish(self, url if self.coordinator.can_handle_events else None)
+        kv_grafana.publish(self, self.coordinator, url)
 
     def _is_related(self, endpoint: str) -> bool:
         return any(relation.active for relation in self.model.relations[endpoint])

@@ -1,0 +1,67 @@
+"""A coordinator with every relation that it can have: something is at the other end of each, and arrives."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox import demo, everything
+from sandbox.everything import Rotation
+from sandbox.samples import COORDINATOR, PEER_PYTHON
+from sandbox.world import World, open_world
+
+CHARMCRAFT = yaml.safe_load(
+    (Path(__file__).parents[2] / "charms" / COORDINATOR / "charmcraft.yaml").read_text()
+)
+RELATIONS = sorted({**CHARMCRAFT["requires"], **CHARMCRAFT["provides"]})
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """The story, up to where the certificate is to change."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("KUBECONFIG", raising=False)
+        environment.delenv(PEER_PYTHON, raising=False)
+        with open_world(enforcing=True) as world:
+            for told in demo.tell(world, until="secure", story=everything.story()):
+                assert told.problems == [], told.step.name
+            yield world
+
+
+@pytest.fixture(scope="module")
+def arrived(world: World) -> dict[str, str]:
+    return {line.relation: line.arrived for line in everything.lines(world)}
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_something_arrives_over_each_relation_of_the_coordinator(arrived: dict[str, str], relation: str):
+    assert arrived[relation]
+
+
+@pytest.mark.parametrize(
+    ("relation", "words"),
+    [
+        ("kv-api", "PUT /kv/greeting → 204, GET /kv/greeting → 200 hello"),
+        ("provide-cmr-mesh", "GET /kv/greeting → 200 hello"),
+        ("require-cmr-mesh", "Service annex/watchtower: POST /v1/traces on 4318"),
+        ("self-charm-tracing", "spans of api/0, demo-coordinator-k8s/0, store/0"),
+        ("grafana-dashboard", "Key-value service"),
+        ("catalogue", "Key-value service at http://demo-coordinator-k8s.hall.svc.cluster.local:8080"),
+        ("receive-datasource", "tempo traces"),
+        ("send-datasource", "juju_demo-coordinator-k8s_0"),
+        ("s3", "the store's authority came to api, store"),
+        ("service-mesh", "hall/store-0"),
+    ],
+)
+def test_what_arrives_is_what_the_relation_is_for(arrived: dict[str, str], relation: str, words: str):
+    assert words in arrived[relation]
+
+
+def test_no_request_is_dropped_and_no_worker_restarted_while_the_certificate_changes(world: World):
+    seen = Rotation()
+    everything.rotate(world, seen)
+    assert everything.not_smooth(seen) == []
+    assert seen.answered > 20
+    before, after = seen.certificates
+    assert before != after
