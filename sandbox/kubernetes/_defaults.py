@@ -52,6 +52,17 @@ def _imply_in_pod(pod: Object) -> None:
         container.setdefault("imagePullPolicy", "Always" if tag in ("", "latest") else "IfNotPresent")
 
 
+def _quality_of_service(pod: Object) -> str:
+    """How sure a pod can be of its CPU and memory."""
+    containers = (*sequence(pod.get("containers")), *sequence(pod.get("initContainers")))
+    asked = [mapping(container.get("resources")) for container in containers]
+    if not any(one.get("requests") or one.get("limits") for one in asked):
+        return "BestEffort"
+    all_limited = all({"cpu", "memory"} <= mapping(one.get("limits")).keys() for one in asked)
+    same = all(one.get("requests", one.get("limits")) == one.get("limits") for one in asked)
+    return "Guaranteed" if all_limited and same else "Burstable"
+
+
 def keep(kind: Kind, old: Object, new: Object) -> None:
     """Carry over, in place, what the server once filled in and a request does not say."""
     if kind is SERVICE:
@@ -78,7 +89,7 @@ class Allocator:
             obj["spec"] = {"finalizers": ["kubernetes"]}
             obj["status"] = {"phase": "Active"}
         elif kind is POD:
-            obj["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
+            obj["status"] = {"phase": "Pending", "qosClass": _quality_of_service(obj["spec"])}
             obj["spec"] |= {"preemptionPolicy": "PreemptLowerPriority", "priority": 0}
             obj["spec"].setdefault("tolerations", deepcopy(_TOLERATIONS))
 

@@ -1,5 +1,7 @@
 """What the server fills in where an object says nothing."""
 
+import pytest
+
 from tests.contract.api import Namespace, an, service, stateful_set
 
 
@@ -124,3 +126,22 @@ def test_a_binding_is_to_a_role_of_rbac(namespace: Namespace):
 def test_ports_of_an_endpoint_slice_are_tcp(namespace: Namespace):
     obj = an("EndpointSlice", "a", addressType="IPv4", endpoints=[], ports=[{"name": "http", "port": 80}])
     assert namespace.created(obj)["ports"] == [{"name": "http", "port": 80, "protocol": "TCP"}]
+
+
+@pytest.mark.parametrize(
+    ("resources", "quality"),
+    [
+        ({}, "BestEffort"),
+        ({"requests": {"cpu": "50m"}}, "Burstable"),
+        ({"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}, "Burstable"),
+        (
+            {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}},
+            "Burstable",
+        ),
+        ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed"),
+    ],
+)
+def test_a_pod_is_as_sure_of_its_resources_as_it_says(namespace: Namespace, resources: dict, quality: str):
+    container = {"name": "a", "image": "x", "resources": resources}
+    pod = namespace.created(an("Pod", "p", spec={"containers": [container]}))
+    assert pod["status"]["qosClass"] == quality

@@ -133,7 +133,8 @@ class StatefulSetController(Controller):
                 POD,
                 namespace,
                 name,
-                lambda new: new | {"status": status},
+                # What it is sure of hangs on what the new one asks for.
+                lambda new: new | {"status": status | {"qosClass": new["status"]["qosClass"]}},
                 subresource="status",
                 writer=replace(writer, subresource="status"),
             )
