@@ -5,23 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.control_plane import NotAvailableError
 from sandbox.kubernetes import KubernetesServer
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[KubernetesServer]:
-    if os.environ.get("CONTROL_PLANE") != "real":
-        with KubernetesServer() as server:
-            yield server
+def server(request: pytest.FixtureRequest) -> Iterator[KubernetesServer]:
+    if os.environ.get("CONTROL_PLANE") == "real":
+        yield request.getfixturevalue("real_server")
         return
-    from tests.scenario.real.server import RealServer
-
-    try:
-        with RealServer() as server:
-            yield server  # type: ignore[misc]
-    except NotAvailableError as missing:
-        pytest.skip(str(missing))
+    with KubernetesServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _GROUP = "rbac.authorization.k8s.io"
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
-_TRUSTED, _RESTRICTED = "trusted", "restricted"
+RESTRICTED = "restricted"
+"""The group, and its role, of those to whom something is denied."""
+_TRUSTED = "trusted"
 _MARK = "marks.of.tests"
 
 
@@ -27,12 +29,12 @@ class RealAccess:
         self._changes = 0
         self._bind(_TRUSTED, "cluster-admin")
         self._send("POST", f"{_RBAC}/clusterroles", self._role())
-        self._bind(_RESTRICTED, _RESTRICTED)
+        self._bind(RESTRICTED, RESTRICTED)
 
     def group_of(self, user: str) -> str:
         """The group that has the rights of this user."""
         denied = any(not denial.users or user in denial.users for denial in self._denials)
-        return _RESTRICTED if denied else _TRUSTED
+        return RESTRICTED if denied else _TRUSTED
 
     def deny(
         self,
@@ -47,14 +49,19 @@ class RealAccess:
             pytest.skip("RBAC grants everything but a namespace to nobody")
         denial = Denial(frozenset(users), frozenset(verbs), frozenset(resources), frozenset())
         self._denials.append(denial)
-        self._changes += 1
-        self._send("PUT", f"{_RBAC}/clusterroles/{_RESTRICTED}", self._role())
-        self._wait()
+        self._restrict()
         return denial
 
-    def restore(self) -> None:
-        """Lift all denials."""
-        self._denials.clear()
+    def restore(self, denial: Denial | None = None) -> None:
+        """Lift one denial, or all."""
+        self._denials = [] if denial is None else [one for one in self._denials if one is not denial]
+        if self._denials:
+            self._restrict()
+
+    def _restrict(self) -> None:
+        self._changes += 1
+        self._send("PUT", f"{_RBAC}/clusterroles/{RESTRICTED}", self._role())
+        self._wait()
 
     def _bind(self, group: str, role: str) -> None:
         binding = {
@@ -66,7 +73,7 @@ class RealAccess:
 
     def _role(self) -> dict[str, Any]:
         rules = [*self._rules(), {"apiGroups": [_MARK], "resources": [self._mark], "verbs": ["get"]}]
-        return {"metadata": {"name": _RESTRICTED}, "rules": rules}
+        return {"metadata": {"name": RESTRICTED}, "rules": rules}
 
     @property
     def _mark(self) -> str:
@@ -92,7 +99,7 @@ class RealAccess:
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
-            "spec": {"groups": [_RESTRICTED], "resourceAttributes": asked},
+            "spec": {"groups": [RESTRICTED], "resourceAttributes": asked},
         }
         end = time.monotonic() + 10
         while not self._send("POST", _REVIEWS, review)["status"]["allowed"]:

@@ -1,10 +1,12 @@
 """A real API server in the clothes of the stand-in, so that scenarios run on either."""
 
 import http.server
+import sys
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from sandbox.control_plane import StartedKubernetes
 from sandbox.kubernetes import Controllers, LoggedRequest
@@ -20,6 +22,21 @@ clusters: [{{name: real, cluster: {{server: "{url}"}}}}]
 contexts: [{{name: real, context: {{cluster: real, user: {user}, namespace: {namespace}}}}}]
 users: [{{name: {user}, user: {{token: {user}}}}}]
 """
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """Remembers what went wrong in it: to a charm it is a connection that was lost, which it gets over."""
+
+    daemon_threads = True
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self.errors: list[BaseException] = []
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        error = sys.exc_info()[1]
+        if error and not isinstance(error, ConnectionError):
+            self.errors.append(error)
 
 
 class RealServer:
@@ -48,16 +65,18 @@ class RealServer:
         with ExitStack() as stack:
             kubernetes = stack.enter_context(StartedKubernetes())
             kubernetes.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")
-            upstream = Upstream(kubernetes.admin)
-            self.store = RealStore(kubernetes, upstream)
-            self.access = RealAccess(upstream)
+            self.upstream = Upstream(kubernetes.admin)
+            self.store = RealStore(kubernetes, self.upstream)
+            self.access = RealAccess(self.upstream)
             self.controllers = Controllers(self.store)  # type: ignore[arg-type]
-            self._serve(stack, upstream)
+            self._serve(stack, self.upstream)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+        for error in self._server.errors:
+            raise error
 
     def _serve(self, stack: ExitStack, upstream: Upstream) -> None:
         real = self
@@ -96,8 +115,7 @@ class RealServer:
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - names of http.server
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         stack.callback(self._server.server_close)

@@ -107,9 +107,7 @@ class RealStore:
             common | obj for obj in answer.json["items"] if obj["metadata"].get("namespace") not in _BUILT_IN
         ]
 
-    def create(
-        self, kind: Kind | str, obj: Object, *, namespace: str = "", writer: object = None
-    ) -> Object:
+    def create(self, kind: Kind | str, obj: Object, *, namespace: str = "", writer: object = None) -> Object:
         kind = self._kind(kind)
         obj = {"apiVersion": kind.api_version, "kind": kind.name, **obj}
         return self._send("POST", f"{_path(kind, namespace)}?fieldManager={_manager(writer)}", obj)
@@ -129,6 +127,20 @@ class RealStore:
         query = f"?fieldManager={_manager(writer)}&force={str(force).lower()}"
         obj = {"apiVersion": kind.api_version, "kind": kind.name, **config}
         self._send("PATCH", path + query, obj, content_type=_APPLY)
+
+    def patch(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        transform: Callable[[Object], Object],
+        *,
+        subresource: str = "",
+        writer: object = None,
+    ) -> None:
+        path = _path(kind, namespace, name)
+        obj = transform(self._upstream.send("GET", path).json)
+        self._send("PUT", f"{path}/{subresource}".rstrip("/") + f"?fieldManager={_manager(writer)}", obj)
 
     def delete(self, kind: Kind | str, namespace: str, name: str) -> None:
         self._send("DELETE", _path(self._kind(kind), namespace, name))

@@ -2,7 +2,7 @@
 
 import http.client
 import ssl
-import threading
+from collections import deque
 from urllib.parse import urlsplit
 
 from sandbox.control_plane import Answer, Connection
@@ -14,7 +14,7 @@ class Upstream:
     def __init__(self, admin: Connection):
         self._admin = admin
         self._context = ssl.create_default_context(cadata=admin.authority)
-        self._of_thread = threading.local()
+        self._idle: deque[http.client.HTTPSConnection] = deque()
 
     def send(
         self,
@@ -36,12 +36,13 @@ class Upstream:
         connection = self._connection()
         connection.request(method, path, body or None, headers)
         answer = connection.getresponse()
-        return Answer(answer.status, answer.getheader("Content-Type", ""), answer.read().decode())
+        text = answer.read().decode()
+        self._idle.append(connection)
+        return Answer(answer.status, answer.getheader("Content-Type", ""), text)
 
     def _connection(self) -> http.client.HTTPSConnection:
-        if not hasattr(self._of_thread, "connection"):
+        try:
+            return self._idle.pop()
+        except IndexError:
             address = urlsplit(self._admin.url)
-            self._of_thread.connection = http.client.HTTPSConnection(
-                address.hostname or "", address.port, context=self._context
-            )
-        return self._of_thread.connection
+            return http.client.HTTPSConnection(address.hostname or "", address.port, context=self._context)

@@ -1,0 +1,32 @@
+"""All that is in a cluster, of whatever kind."""
+
+from collections.abc import Iterator
+
+from tests.scenario.real.access import RESTRICTED
+from tests.scenario.real.upstream import Upstream
+
+# What the API server itself writes all the time.
+_RESTLESS = {"leases", "events", "componentstatuses"}
+
+
+def every_object(upstream: Upstream) -> dict[str, str]:
+    """The version of each object of each kind that the API server lists, by kind and name.
+
+    But for the role that tests give to those who are not trusted.
+    """
+    return {
+        f"{kind} {obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}": obj["metadata"][
+            "resourceVersion"
+        ]
+        for kind in _kinds(upstream)
+        for obj in upstream.send("GET", kind).json["items"]
+        if obj["metadata"]["name"] != RESTRICTED
+    }
+
+
+def _kinds(upstream: Upstream) -> Iterator[str]:
+    groups = upstream.send("GET", "/apis").json["groups"]
+    for place in ["/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)]:
+        for resource in upstream.send("GET", place).json["resources"]:
+            if "list" in resource["verbs"] and resource["name"] not in _RESTLESS:
+                yield f"{place}/{resource['name']}"

@@ -1,0 +1,149 @@
+"""The project's charms in one model, from the first install to the last remove, by Juju's own events."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.juju import Controller, Model
+from tests.charms import CHARMS
+from tests.cluster.every_object import every_object
+from tests.scenario.real.server import RealServer
+
+BEACON, COORDINATOR, WORKER, SCRAPER = "beacon", "kv", "worker", "scraper"
+# A namespace is a DNS label, and so is the Service `APP-endpoints`, which Juju makes for an application.
+LONGEST_MODEL, LONGEST_APP = 63, 63 - len("-endpoints")
+
+
+@pytest.fixture(scope="module")
+def juju(real_server: RealServer) -> Iterator[Controller]:
+    real_server.access.restore()
+    real_server.store.reset()
+    with Controller(real_server) as juju:  # type: ignore[arg-type]
+        yield juju
+
+
+def deploy(model: Model, beacon: str = BEACON, coordinator: str = COORDINATOR, worker: str = WORKER) -> None:
+    """Install all three, form the cluster, join the mesh, and let somebody in."""
+    model.deploy(CHARMS / "demo-coordinator-k8s", coordinator)
+    model.deploy(CHARMS / "demo-worker-k8s", worker, config={"role-all": True})
+    model.deploy(CHARMS / "istio-beacon-k8s", beacon)
+    model.deploy(CHARMS.parent / "sandbox/charms/prometheus", SCRAPER)
+    model.settle()
+    model.integrate(f"{coordinator}:demo-cluster", worker)
+    model.integrate(f"{beacon}:service-mesh", f"{coordinator}:service-mesh")
+    model.integrate(f"{beacon}:metrics-endpoint", SCRAPER)
+    model.settle()
+    look_again(model)
+
+
+def look_again(model: Model) -> None:
+    model.update_status()
+    model.settle()
+
+
+def statuses(model: Model) -> dict[str, tuple[str, str]]:
+    units = [unit for application in model.applications.values() for unit in application.units]
+    assert [unit.error.traceback for unit in units if unit.error] == []
+    return {unit.application.name: tuple(unit.workload_status) for unit in units}
+
+
+def troubles(model: Model) -> dict[str, str]:
+    """What an operator is asked to see to."""
+    return {app: message for app, (status, message) in statuses(model).items() if status == "blocked"}
+
+
+@pytest.fixture(scope="module")
+def settled(juju: Controller) -> Model:
+    model = juju.add_model("shop")
+    deploy(model)
+    return model
+
+
+@pytest.fixture
+def shop(settled: Model, real_server: RealServer) -> Iterator[Model]:
+    """A model in which all is well, before the test and after it."""
+    assert troubles(settled) == {}
+    yield settled
+    real_server.access.restore()
+    look_again(settled)
+    assert troubles(settled) == {}
+
+
+def of_the_charms(real_server: RealServer) -> list[dict]:
+    """What the charms have written into objects that are theirs."""
+    kinds = ("AuthorizationPolicy", "Gateway", "HorizontalPodAutoscaler", "ConfigMap")
+    return [
+        {"metadata": {key: obj["metadata"].get(key) for key in ("name", "labels", "annotations")}}
+        | {key: obj.get(key) for key in ("spec", "data")}
+        for kind in kinds
+        for obj in real_server.store.objects(kind)
+    ]
+
+
+def test_all_is_well_once_they_are_deployed(shop: Model):
+    found = statuses(shop)
+    assert found[BEACON][0] == found[COORDINATOR][0] == "active"
+
+
+def test_a_hook_with_nothing_to_do_changes_no_object_at_all(shop: Model, real_server: RealServer):
+    before = every_object(real_server.upstream)
+    assert any("authorizationpolicies shop/" in path for path in before)
+    look_again(shop)
+    assert every_object(real_server.upstream) == before
+
+
+@pytest.mark.parametrize("app", [BEACON, COORDINATOR, WORKER])
+def test_trust_that_is_taken_away_is_told_and_missed_no_more_once_it_is_back(
+    shop: Model, real_server: RealServer, app: str
+):
+    before = every_object(real_server.upstream)
+    shop.trust(app, remove=True)
+    look_again(shop)
+    assert list(troubles(shop)) == [app]
+    assert f"juju trust {app}" in troubles(shop)[app]
+    shop.trust(app)
+    look_again(shop)
+    assert troubles(shop) == {}
+    assert every_object(real_server.upstream) == before
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "told_by"),
+    [
+        ("security.istio.io", "AuthorizationPolicy", {BEACON, COORDINATOR}),
+        ("gateway.networking.k8s.io", "Gateway", {BEACON}),
+    ],
+)
+def test_definitions_that_are_taken_away_are_named_and_all_is_back_once_they_are(
+    shop: Model, real_server: RealServer, group: str, kind: str, told_by: set[str]
+):
+    before = of_the_charms(real_server)
+    real_server.store.uninstall_custom_resources(group)
+    look_again(shop)
+    assert troubles(shop).keys() == told_by
+    assert all(kind in message for message in troubles(shop).values())
+    real_server.store.install_custom_resources(group)
+    look_again(shop)
+    look_again(shop)
+    assert troubles(shop) == {}
+    assert of_the_charms(real_server) == before
+
+
+def test_the_longest_names_that_juju_allows_are_taken_and_nothing_is_left_of_them(
+    juju: Controller, real_server: RealServer
+):
+    model = juju.add_model("m" * LONGEST_MODEL)
+    before = every_object(real_server.upstream).keys()
+    beacon, coordinator, worker = (f"{letter * (LONGEST_APP - 1)}x" for letter in "bcw")
+    deploy(model, beacon, coordinator, worker)
+    assert troubles(model) == {}
+    kinds = {
+        path.partition(" ")[0].rpartition("/")[2]
+        for path in every_object(real_server.upstream).keys() - before
+    }
+    assert kinds >= {"authorizationpolicies", "gateways", "horizontalpodautoscalers", "configmaps"}
+    for app in (beacon, worker, coordinator, SCRAPER):
+        model.remove_application(app)
+        model.settle()
+    assert model.applications == {}
+    assert every_object(real_server.upstream).keys() == before

@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.control_plane import NotAvailableError
+
+if TYPE_CHECKING:
+    from tests.scenario.real.server import RealServer
+
+
+@pytest.fixture(scope="session")
+def real_server() -> "Iterator[RealServer]":
+    """A real API server of the tests' own, in the clothes of the stand-in."""
+    from tests.scenario.real.server import RealServer
+
+    try:
+        with RealServer() as server:
+            yield server
+    except NotAvailableError as missing:
+        pytest.skip(str(missing))
