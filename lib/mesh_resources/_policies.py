@@ -196,9 +196,11 @@ def _named(
     for (_, name), access in allowed.items():
         if access and access in wanted:
             holders[access].append(name)
-    # Where several objects allow the same, the one under a name of its own stays.
+    # Where several objects allow the same, the one under a name of its own stays. Nearly always it is one.
     chosen = {
-        access: min(held, key=lambda name: first_name(name) != policy_name(owner, access.pair))
+        access: held[0]
+        if len(held) == 1
+        else min(held, key=lambda name: first_name(name) != policy_name(owner, access.pair))
         for access, held in holders.items()
     }
     homeless = sorted(wanted - chosen.keys())
