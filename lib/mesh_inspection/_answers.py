@@ -18,6 +18,7 @@ from ._listing import Row, concerns, list_policies, read_policies
 from ._question import Question, UnclearQuestionError, question
 from ._table import table
 from ._view import View
+from ._words import plain
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -183,7 +184,7 @@ def _table(rows: Sequence[Row], model: str) -> str:
 
 
 def _short(name: str, model: str) -> str:
-    return name.replace(f"units of {model}/", "units of ", 1).removeprefix(f"{model}/")
+    return name.removesuffix(plain(name)) + plain(name).removeprefix(f"{model}/")
 
 
 def _row_data(row: Row) -> Results:

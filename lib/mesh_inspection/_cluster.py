@@ -88,6 +88,8 @@ class Policy:
     """What Istio says; None: nothing yet."""
     problem: str = ""
     """Why it is not enforced, in Istio's words."""
+    is_istios: bool = False
+    """Whether it is nowhere in Kubernetes, but Istio's own."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from ._cluster import Cluster, Policy
-from ._nearest import nearest
+from ._nearest import Miss, effort_of, nearest
 from ._question import Question
 from ._remedy import describe, remedy
 from ._rules import Decision, decide
@@ -74,7 +74,7 @@ def explain(question: Question, cluster: Cluster, view: View) -> Explanation:
     """
     ports = ports_in_question(question, cluster)
     found = [_explain(replace(question, port=port), cluster, view) for port in ports]
-    best = min(found, key=lambda each: (_VERDICTS.index(each.verdict), not each.nearest))
+    best, _ = min(found, key=lambda each: (_VERDICTS.index(each[0].verdict), effort_of(each[1])))
     if len(ports) == 1:
         return best
     known = joined([str(port) for port in ports])
@@ -82,11 +82,11 @@ def explain(question: Question, cluster: Cluster, view: View) -> Explanation:
     return replace(best, notes=(*best.notes, note))
 
 
-def _explain(question: Question, cluster: Cluster, view: View) -> Explanation:
+def _explain(question: Question, cluster: Cluster, view: View) -> tuple[Explanation, Miss | None]:
     try:
         way = find_way(question, cluster)
     except NoWayError as error:
-        return Explanation(question, "unreachable", str(error))
+        return Explanation(question, "unreachable", str(error)), None
     enforced, audited = _run(way, audit=False), _run(way, audit=True)
     only_recorded = any(policy.dry_run for lane in way.lanes for place in lane for policy in place.policies)
     if enforced.is_open and audited.is_open:
@@ -94,7 +94,7 @@ def _explain(question: Question, cluster: Cluster, view: View) -> Explanation:
     else:
         refusing = audited if enforced.is_open else enforced
         missing = None if refusing.denied else nearest(question, way, cluster, view)
-    return Explanation(
+    explanation = Explanation(
         question,
         enforced.verdict,
         _why(enforced, way, question),
@@ -106,6 +106,7 @@ def _explain(question: Question, cluster: Cluster, view: View) -> Explanation:
         remedy=remedy(missing, question, way, view) if missing else "",
         notes=tuple(_notes(way, enforced)),
     )
+    return explanation, missing
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ class _Course:
     def policies(self) -> tuple[Policy, ...]:
         """Those that decided."""
         deciding = self.shown if self.is_open else self.shown[-1:]
-        return tuple(dict.fromkeys(policy for _, decision in deciding for policy in decision.by))
+        found = (policy for _, decision in deciding for policy in decision.by if not policy.is_istios)
+        return tuple(dict.fromkeys(found))
 
 
 def _run(way: Way, *, audit: bool) -> _Course:
@@ -172,30 +174,30 @@ def _why(course: _Course, way: Way, question: Question) -> str:
     if decision.by:
         return f"{_names(decision.by)} {_plural('denies', 'deny', decision.by)} it at {place.name}"
     nobody = "" if way.source_in_mesh else ", and the source is outside the mesh, where it has no identity"
-    closing = [policy for policy in decision.closed_by if not policy.spec.get("rules")]
-    if len(closing) == len(decision.closed_by):
+    if all(policy.is_istios for policy in decision.closed_by):
+        return f"nothing lets it in at {place.name}, which is open only to its waypoint{nobody}"
+    closed_by = [policy for policy in decision.closed_by if not policy.is_istios]
+    closing = [policy for policy in closed_by if not policy.spec.get("rules")]
+    if len(closing) == len(closed_by):
         return (
             f"no policy at {place.name} lets anybody in{nobody}, and {_names(closing)} "
             "refuses what nothing lets in"
         )
-    others = len(decision.closed_by) - len(closing)
+    others = len(closed_by) - len(closing)
     number = "1 policy lets" if others == 1 else f"{others} policies let"
-    return f"nothing lets it in at {place.name}, where {number} in something else{nobody}"
+    return f"nothing lets it in at {place.name}, where {number} in others{nobody}"
 
 
 def _steps(course: _Course) -> Iterator[Step]:
     for place, decision in course.shown:
-        if decision.by:
-            verb = (
-                _plural("lets", "let", decision.by)
-                if decision.allowed
-                else _plural("denies", "deny", decision.by)
-            )
-            yield Step(place.name, f"{_names(decision.by)} {verb} it{' in' if decision.allowed else ''}")
-        elif decision.allowed:
-            yield Step(place.name, "open")
+        if decision.by and decision.allowed:
+            by_name = [policy for policy in decision.by if not policy.is_istios]
+            lets_in = f"{_names(by_name)} {_plural('lets', 'let', by_name)} it in" if by_name else ""
+            yield Step(place.name, lets_in or "open to its waypoint")
+        elif decision.by:
+            yield Step(place.name, f"{_names(decision.by)} {_plural('denies', 'deny', decision.by)} it")
         else:
-            yield Step(place.name, "refused: nothing lets it in")
+            yield Step(place.name, "open" if decision.allowed else "refused: nothing lets it in")
 
 
 def _notes(way: Way, course: _Course) -> Iterator[str]:
@@ -214,12 +216,7 @@ def _notes(way: Way, course: _Course) -> Iterator[str]:
 
 
 def _relations(policies: Sequence[Policy], view: View) -> tuple[str, ...]:
-    found: list[str] = []
-    for policy in policies:
-        known = [
-            f"{wish.by}:{wish.endpoint}" if wish.endpoint else wish.by for wish in view.wishes_behind(policy)
-        ]
-        found += known or sorted(policy.asked_by)
+    found = [each for policy in policies for each in view.relations_behind(policy) or sorted(policy.asked_by)]
     return tuple(dict.fromkeys(found))
 
 

@@ -18,10 +18,10 @@ class _Graph:
 
     @property
     def by_model(self) -> dict[str, list[str]]:
-        """The nodes of each model; of none those that are not an application."""
+        """The nodes of each model; what is in none is under an empty name."""
         models: dict[str, list[str]] = {}
         for name in self.nodes:
-            models.setdefault(_application(name).rpartition("/")[0], []).append(name)
+            models.setdefault(_model(name), []).append(name)
         return models
 
 
@@ -62,22 +62,29 @@ def _graph(rows: Iterable[Row]) -> _Graph:
         for source in row.sources:
             for target in row.targets:
                 requests = arrows.setdefault((source, target, row.state == "enforced"), [])
-                on_units = not target.count("/") or target.startswith("units")
+                on_units = target.startswith("units")
                 requests += [f"units: {each}" if on_units else each for each in row.requests]
     merged: dict[tuple[str, str, bool], list[str]] = {}
     for (source, target, enforced), requests in sorted(arrows.items()):
-        merged.setdefault((source, _application(target), enforced), []).extend(requests)
+        merged.setdefault((source, _box(target), enforced), []).extend(requests)
     names = sorted({name for source, target, _ in merged for name in (source, target)})
     return _Graph({name: f"n{number}" for number, name in enumerate(names)}, merged)
 
 
-def _application(target: str) -> str:
+def _box(target: str) -> str:
     """Units of an application and its Service are one box."""
     return target.removeprefix("units of ")
 
 
+def _model(name: str) -> str:
+    if name.startswith("units in "):
+        return name.split()[2]
+    return name.rpartition(" ")[2].partition("/")[0] if "/" in name else ""
+
+
 def _label(name: str) -> str:
-    return name.rpartition("/")[2] if not name.startswith("units in ") else name
+    model = _model(name)
+    return name.replace(f"{model}/", "", 1) if model else name
 
 
 def _shortened(requests: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from mesh_resources import reference
 
 from ._cluster import Policy, read_list, read_policy
 from ._view import View
-from ._words import requests_of, sources_of, targets_of
+from ._words import plain, requests_of, sources_of, targets_of
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -141,5 +141,5 @@ def _is_among(wanted: str | None, names: Sequence[str]) -> bool:
 
 
 def _forms(name: str) -> Iterable[str]:
-    place = name.removeprefix("units of ")
+    place = plain(name)
     return name, place, place.partition("/")[2]

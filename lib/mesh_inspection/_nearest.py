@@ -23,6 +23,8 @@ _ORDER: tuple[Difference, ...] = (
     "written", "granted", "audit", "identity", "waypoint", "relation", "place",
     "source", "method", "path", "port", "host", "http", "condition",
 )  # fmt: skip
+# Less near than another request of one's own.
+_HEAVY: tuple[Difference, ...] = ("source", "condition")
 _MOST = 3
 """What differs in more is not near."""
 
@@ -42,7 +44,12 @@ class Miss:
     @property
     def effort(self) -> tuple[int, list[int], str]:
         """What it would take; less is nearer."""
-        return len(self.differs), sorted(map(_ORDER.index, self.differs)), str(self.policy)
+        return _weight(self.differs), sorted(map(_ORDER.index, self.differs)), str(self.policy)
+
+
+def effort_of(miss: Miss | None) -> tuple[int, list[int], str]:
+    """What it would take; nothing takes as much as there being no way at all."""
+    return miss.effort if miss else (_MOST + len(_ORDER), [], "")
 
 
 def nearest(question: Question, way: Way, cluster: Cluster, view: View) -> Miss | None:
@@ -52,7 +59,7 @@ def nearest(question: Question, way: Way, cluster: Cluster, view: View) -> Miss 
         *_misses_of_wishes(question, way, cluster, view),
         *_misses_of_doors(question, way, cluster, view),
     ]
-    near = [miss for miss in found if 0 < len(miss.differs) <= _MOST and "condition" not in miss.differs]
+    near = [miss for miss in found if 0 < _weight(miss.differs) <= _MOST and "condition" not in miss.differs]
     return min(near, key=lambda miss: miss.effort, default=None)
 
 
@@ -107,6 +114,10 @@ def _differences(
         request = Request(way.identity, way.ports[0], None)
     options = [frozenset[Difference]({*differs, *each}) for each in differences(policy, request)]
     return min(options, key=lambda each: (len(each), sorted(map(_ORDER.index, each))), default=None)
+
+
+def _weight(differs: frozenset[Difference]) -> int:
+    return len(differs) + len(differs.intersection(_HEAVY))
 
 
 def _with(differs: frozenset[Difference], one: Difference) -> frozenset[Difference]:

@@ -78,11 +78,13 @@ def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str
 
 
 def _relate_as_others(miss: Miss, question: Question, view: View) -> str:
-    source, target = question.source, question.target
-    if miss.wish and miss.wish.endpoint:
-        return _integrate(source, target.model, f"{miss.wish.by}:{miss.wish.endpoint}", view)
-    relate = _integrate(source, target.model, sorted(miss.policy.asked_by or {target.name})[0], view)
-    return f"relate it as {_sources(miss)} is ({relate})"
+    source, model = question.source, question.target.model
+    if miss.wish and miss.wish.endpoint and not view.internal:
+        return _integrate(source, model, f"{miss.wish.by}:{miss.wish.endpoint}", view)
+    if miss.policy.asked_by:
+        relate = _integrate(source, model, sorted(miss.policy.asked_by)[0], view)
+        return f"relate it as {_sources(miss)} is ({relate})"
+    return "no relation that is known here would let in others"
 
 
 def _integrate(source: Place, model: str, endpoint: str, view: View) -> str:

@@ -10,6 +10,7 @@ from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, Un
 from mesh_resources import Asked, Owner, authorization_policies
 
 from ._cluster import Policy, read_policy
+from ._words import sources_of
 
 if TYPE_CHECKING:
     from mesh_resources import Resource
@@ -67,6 +68,8 @@ class View:
     """Whether waypoints only record what the policies would have them do."""
     enforce: str = ""
     """The command that has them enforced."""
+    internal: bool = False
+    """Whether the policies are between parts of one service, and their relations no way in for others."""
     beacon: str = ""
     """The application in the owner's model with which a charm is to be related to be in the mesh."""
     also: "Sequence[Resource]" = ()
@@ -88,6 +91,18 @@ class View:
     def wishes_behind(self, policy: Policy) -> list[Wish]:
         """The wishes because of which there is a policy."""
         return self._wishes_by_meaning.get(_meaning(policy), [])
+
+    def relations_behind(self, policy: Policy) -> list[str]:
+        """The endpoints, or else the applications, because of which there is a policy, as far as is known."""
+        if wishes := self.wishes_behind(policy):
+            return [f"{wish.by}:{wish.endpoint}" if wish.endpoint else wish.by for wish in wishes]
+        sources = [source.split("/") for source in sources_of(policy) if source.count("/") == 1]
+        return [
+            door.endpoint
+            for door in self.doors
+            for source in sources
+            if _meaning(self.as_policy(Wish(door.opened_for(*source), door.app))) == _meaning(policy)
+        ]
 
     @cached_property
     def _wishes_by_meaning(self) -> dict[str, list[Wish]]:
@@ -134,6 +149,7 @@ def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
         wishes=[Wish(policy, owner.app, endpoint=told.endpoint) for policy in told.policies],
         doors=[Door(owner.model, owner.app, policy) for policy in told.doors],
         unwritten="" if told.beacon else no_mesh,
+        internal=True,
         beacon=told.beacon or "",
     )
 

@@ -131,19 +131,25 @@ def target_refs(policy: Policy) -> Sequence[Json]:
 def _at_pod(cluster: Cluster, pod: Pod, request: Request) -> Lane:
     if not pod.in_mesh:
         return ()
-    policies = pod_policies(cluster, pod)
-    if request.principal in _waypoints_of(cluster, pod):
-        # istiod lets the waypoints of a pod through to it; only what denies counts.
-        policies = [policy for policy in policies if policy.spec.get("action") == "DENY"]
-    return (Checkpoint(f"pod {pod.namespace}/{pod.name}", request, tuple(policies)),)
+    policies = (*pod_policies(cluster, pod), *_policies_for_waypoints(cluster, pod))
+    return (Checkpoint(f"pod {pod.namespace}/{pod.name}", request, policies),)
 
 
-def _waypoints_of(cluster: Cluster, pod: Pod) -> set[str]:
-    return {
-        principal(*service.waypoint)
-        for service in cluster.services
-        if service.waypoint and service.selects(pod)
-    }
+def _policies_for_waypoints(cluster: Cluster, pod: Pod) -> list[Policy]:
+    """What istiod itself has ztunnel do at a pod: let in its waypoints, and so nobody past them.
+
+    It is run so (`PILOT_AUTO_ALLOW_WAYPOINT_POLICY`) wherever waypoints are to work in a hardened mesh.
+    """
+    waypoints = {service.waypoint for service in cluster.services if service.selects(pod)}
+    return [
+        Policy(
+            namespace,
+            f"istio_allow_waypoint_{namespace}_{name}",
+            {"rules": [{"from": [{"source": {"principals": [principal(namespace, name)]}}]}]},
+            is_istios=True,
+        )
+        for namespace, name in sorted(filter(None, waypoints))
+    ]
 
 
 def _pods_of(cluster: Cluster, namespace: str, name: str) -> list[Pod]:

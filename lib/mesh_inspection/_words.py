@@ -10,6 +10,8 @@ from ._way import target_refs
 
 ANYBODY = "anybody"
 _APPLICATION = "app.kubernetes.io/name"
+_CLUSTER = "app.kubernetes.io/part-of"
+_KINDS = {_APPLICATION: "units of ", _CLUSTER: "units of cluster "}
 _FIELDS = ("methods", "paths", "ports", "hosts")
 
 
@@ -39,10 +41,15 @@ def targets_of(policy: Policy) -> list[str]:
         return [_target(policy.namespace, ref) for ref in refs]
     selector: Json = policy.spec.get("selector") or {}
     labels: Mapping[str, str] = selector.get("matchLabels") or {}
-    if labels.keys() == {_APPLICATION}:
-        return [f"units of {policy.namespace}/{labels[_APPLICATION]}"]
+    if len(labels) == 1 and (kind := _KINDS.get(next(iter(labels)))):
+        return [f"{kind}{policy.namespace}/{next(iter(labels.values()))}"]
     what = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     return [f"units in {policy.namespace}" + (f" with {what}" if what else "")]
+
+
+def plain(target: str) -> str:
+    """The name in the words for a target: `model/name`."""
+    return target.rpartition(" ")[2] if target.startswith(tuple(_KINDS.values())) else target
 
 
 def joined(things: Sequence[str], conjunction: str = "and") -> str:
