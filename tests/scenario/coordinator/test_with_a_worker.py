@@ -41,6 +41,13 @@ class Both:
         default_factory=lambda: testing.Relation("field-cluster", remote_app_name=APP)
     )
 
+    def install(self) -> None:
+        """Let both have their first event, before anything is related."""
+        self.cluster.run(event="install")
+        with self.monkeypatch.context() as patch:
+            patch.setattr("socket.getfqdn", lambda *_: address("worker", 0))
+            self.worker.run(self.worker.on.install(), self._state())
+
     def run_worker(self, **said_by_coordinator: str) -> testing.State:
         relation = dataclasses.replace(self.said_by_worker, remote_app_data=said_by_coordinator)
         with self.monkeypatch.context() as patch:
@@ -59,13 +66,13 @@ class Both:
         )
         return dict(local(self.cluster.run(relation, *relations), relation).local_app_data)
 
-    def _state(self, relation: testing.Relation) -> testing.State:
+    def _state(self, *relations: testing.Relation) -> testing.State:
         mounts: dict[str, Any] = {}
         for place in MOUNTED:
             (self.files / place).mkdir(parents=True, exist_ok=True)
             mounts[place] = testing.Mount(location=f"/{place}", source=self.files / place)
         up = container("field", mounts=mounts)
-        return testing.State(relations={relation}, containers={up}, leader=True, model=MODEL)
+        return testing.State(relations=relations, containers={up}, leader=True, model=MODEL)
 
 
 @pytest.fixture
@@ -112,3 +119,13 @@ def test_the_worker_joins_the_mesh_with_the_coordinator_and_leaves_it_with_it(bo
     assert labels(both) == {"app.kubernetes.io/part-of": APP, **MESH_LABELS}
     both.run_worker(**both.run_coordinator(store()))
     assert labels(both) == {"app.kubernetes.io/part-of": APP}
+
+
+def test_both_install_form_a_cluster_and_join_the_mesh(both: Both):
+    both.install()
+    both.run_worker()
+    both.run_worker(**both.run_coordinator(store()))
+    assert labels(both) == {"app.kubernetes.io/part-of": APP}
+    state = both.run_worker(**both.run_coordinator(store(), mesh()))
+    assert state.unit_status.name == "active"
+    assert labels(both) == {"app.kubernetes.io/part-of": APP, **MESH_LABELS}
