@@ -54,6 +54,8 @@ documented_modules = [
     "cos_interfaces.catalogue",
     "cos_interfaces.grafana_datasource",
     "cos_interfaces.s3",
+    "mesh_inspection",
+    "mesh_resources",
 ]
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"

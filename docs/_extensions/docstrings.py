@@ -9,11 +9,13 @@ import pydantic
 from sphinx.application import Sphinx
 
 
-def keep_colons(
-    _app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]
-) -> None:
+def keep_colons(_app: Sphinx, what: str, _name: str, obj: object, _options: object, lines: list[str]) -> None:
     """Keep napoleon from taking what stands before the first colon of an attribute's docstring for a type."""
-    if what in ("attribute", "data", "property") and lines and not lines[0].startswith(":"):
+    if what not in ("attribute", "data", "property") or not lines:
+        return
+    if "\n".join(lines).strip() == (inspect.getdoc(getattr(obj, "__origin__", type(obj))) or "").strip():
+        lines.clear()  # A constant without a docstring shows that of its type.
+    elif not lines[0].startswith(":"):
         lines[0] = f": {lines[0]}"
 
 
@@ -41,10 +43,13 @@ def _readable(default: object) -> object:
     return ... if repr(default) == "<factory>" else default
 
 
-def show_plain_models(app: Sphinx) -> None:
-    """Do that for all models of the documented modules."""
-    for module in app.config.documented_modules:
-        for value in vars(importlib.import_module(module)).values():
+def prepare(app: Sphinx) -> None:
+    """Have each module hold what it imports only when asked, and show plain types in its models."""
+    for name in app.config.documented_modules:
+        module = importlib.import_module(name)
+        for public in getattr(module, "__all__", ()):
+            setattr(module, public, getattr(module, public))
+        for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, pydantic.BaseModel):
                 plain_types(value)
 
@@ -52,7 +57,7 @@ def show_plain_models(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register all of it, before napoleon."""
     app.add_config_value("documented_modules", [], "env", list)
-    app.connect("builder-inited", show_plain_models)
+    app.connect("builder-inited", prepare)
     app.connect("autodoc-process-docstring", keep_colons, priority=100)
     app.connect("autodoc-skip-member", skip_machinery)
     return {"parallel_read_safe": True}

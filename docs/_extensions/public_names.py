@@ -25,7 +25,9 @@ def resolve(
     found = [
         name
         for name in python.objects
-        if name.rpartition(".")[2] == last and (not dot or name.startswith(f"{package}."))
+        if name.rpartition(".")[2] == last
+        and "._" not in name
+        and (not dot or name.startswith(f"{package}."))
     ]
     if len(found) != 1:
         return None
