@@ -1,7 +1,21 @@
 """What an operator decides with `juju config`."""
 
+import enum
+from dataclasses import dataclass
+
 import ops
 import pydantic
+
+
+class PolicyMode(str, enum.Enum):
+    """What becomes of the policies that consumers ask for."""
+
+    enforce = "enforce"
+    """They hold."""
+    audit = "audit"
+    """They are written, and only tried: waypoints record what they would refuse."""
+    off = "off"
+    """There are none."""
 
 
 class BeaconConfig(pydantic.BaseModel):
@@ -12,26 +26,40 @@ class BeaconConfig(pydantic.BaseModel):
 
     manage_authorization_policies: bool
     model_on_mesh: bool
+    policy_mode: PolicyMode = pydantic.Field(strict=False)
     restrict_consumers: bool
 
+    @property
+    def mode(self) -> PolicyMode:
+        """What both options that say something of it come to: off, if either of them says so."""
+        return self.policy_mode if self.manage_authorization_policies else PolicyMode.off
 
-class BadOptionError(Exception):
-    """An option has a value that the charm can't work with."""
-
-    def __init__(self, option: str, reason: str):
-        super().__init__(f"config {option}: {reason}")
-        self.option = option
+    @property
+    def mode_if_on(self) -> PolicyMode:
+        """The mode, or what it would be if it were switched on."""
+        return PolicyMode.enforce if self.policy_mode is PolicyMode.off else self.policy_mode
 
 
-def load(charm: ops.CharmBase) -> BeaconConfig:
-    """The configuration as it is now.
+@dataclass(frozen=True)
+class BadOption:
+    """An option with a value that the charm can't work with."""
 
-    Raises:
-        BadOptionError: for the first option that is not as it should be.
-    """
+    app: str
+    option: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"config {self.option}: {self.reason}; all stays as it is until "
+            f"`juju config {self.app} {self.option}=…`"
+        )
+
+
+def load(charm: ops.CharmBase) -> BeaconConfig | BadOption:
+    """The configuration as it is now, or the first option that is not as it should be."""
     try:
         return charm.load_config(BeaconConfig)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         option = str(first["loc"][0]).replace("_", "-")
-        raise BadOptionError(option, first["msg"]) from None
+        return BadOption(charm.app.name, option, first["msg"])

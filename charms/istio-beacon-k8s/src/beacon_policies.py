@@ -1,10 +1,9 @@
 """The AuthorizationPolicies that make true what consumers ask for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import mesh_history
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from consumers import Consumer
 from mesh_resources import Asked, Owner, ReconcileResult, reconcile_policies, requested_by
@@ -13,8 +12,14 @@ if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
 
+    from mesh_resources import Resource
+
 SCOPE = "istio-authorization-policy"
 """What the policies are for, in the labels by which they are found."""
+
+
+def _nobody(_: Set[str]) -> Collection[str]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -29,34 +34,50 @@ class BeaconPolicies:
         *,
         consumers: Sequence[Consumer] = (),
         own: Iterable[MeshPolicy] = (),
+        leaving: Callable[[Set[str]], Collection[str]] = _nobody,
         admit_model_operator: bool = False,
+        on_trial: bool = False,
+        write: bool = True,
     ) -> ReconcileResult:
-        """Make what these ask for so, and nothing else; what can't be read leaves things as they are.
+        """Make what these ask for so, and nothing else; what is not known in full leaves things as they are.
 
         Args:
             client: with a field manager.
             consumers: the related applications, with what they get.
             own: who may reach the beacon itself.
+            leaving: tells, of applications that asked for policies once and are no longer related, which
+                ones are to keep theirs for now.
             admit_model_operator: let every source reach Juju's model operator.
+            on_trial: have waypoints record what the policies would refuse, and refuse nothing.
+            write: False to have the result say what would be done, without doing it.
         """
-        result = reconcile_policies(
+        related = {consumer.app for consumer in consumers} | {self.owner.app}
+
+        def not_known(askers: Set[str]) -> Collection[str]:
+            gone = askers - related
+            return {
+                *(consumer.app for consumer in consumers if consumer.keeps),
+                *(leaving(gone) if gone else ()),
+            }
+
+        return reconcile_policies(
             client,
             [
                 *(Asked(policy, [consumer.app]) for consumer in consumers for policy in consumer.granted),
                 *(Asked(policy, [self.owner.app]) for policy in own),
             ],
+            # Never on trial: it refuses nobody, and without it a hardened mesh would have nothing deployed.
             also=[self._model_operator()] if admit_model_operator else [],
             labels=self.owner.labels(SCOPE),
             owner=self.owner,
-            unreadable=[consumer.app for consumer in consumers if consumer.unreadable],
+            unreadable=not_known,
+            dry_run=on_trial,
+            write=write,
         )
-        if result.changed:
-            mesh_history.record(result.before, result.live)
-        return result
 
-    def count(self, result: ReconcileResult) -> int:
-        """How many of the policies in Kubernetes a consumer asked for."""
-        return sum(bool(requested_by(policy) - {self.owner.app}) for policy in result.live)
+    def asked_for(self, result: ReconcileResult) -> "list[Resource]":
+        """The policies in Kubernetes that a consumer asked for."""
+        return [policy for policy in result.live if requested_by(policy) - {self.owner.app}]
 
     def _model_operator(self) -> "GenericNamespacedResource":
         """Let anybody in to the pod that answers Kubernetes' admission requests for Juju.

@@ -3,23 +3,25 @@
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import ops
 
 import beacon_config
+import cross_model
 import metrics_proxy
 import observability
+import problems
+import rehearsal
 from charmlibs.interfaces.service_mesh import (
     MeshPolicy,
     ServiceMeshProvider,
     UnitPolicy,
     build_mesh_policies,
-    get_data_from_cmr_relation,
 )
 from mesh_inspection import MeshActions
 from mesh_resources import Owner
-from model_mesh import ModelMesh, Outcome, Wanted
+from model_mesh import ModelMesh, Wanted
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -30,33 +32,41 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SCRAPERS_MAY = UnitPolicy(relation=observability.METRICS, ports=[metrics_proxy.PORT])
-_STANDS_BY = Outcome([ops.ActiveStatus("stands by: the leader writes the policies")])
 
 
 class IstioBeaconCharm(ops.CharmBase):
     """Every event ends in one reconcile; nothing hangs on which event it was."""
 
+    _stored = ops.StoredState()
+
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         self._owner = Owner(self.app.name, self.model.name)
         self._waypoint = Waypoint(self._owner)
-        # With the whole model on the mesh, applications need no labels of their own.
-        labels = {} if self.config.get("model-on-mesh") else self._waypoint.mesh_labels
-        self._mesh = ServiceMeshProvider(self, labels=labels)
+        self._config = beacon_config.load(self)
+        self._mesh = ServiceMeshProvider(self, labels=self._labels_for_consumers())
         self._tracing = ops.tracing.Tracing(self, "charm-tracing")
         self._actions = MeshActions(self, self._view)
-        self._statuses: list[ops.StatusBase] = []
+        self._problems: list[problems.Problem] = []
+        self._summary = ""
+        self._stored.set_default(problems=[])
         for event in self._events():
             framework.observe(event, self._reconcile)
-        framework.observe(self.on.collect_unit_status, self._show_statuses)
-        framework.observe(self.on.collect_app_status, self._show_statuses)
+        framework.observe(self.on["plan"].action, self._on_plan)
+        framework.observe(self.on.collect_unit_status, self._show_status)
+        framework.observe(self.on.collect_app_status, self._show_status)
 
     def _events(self) -> Iterator[ops.BoundEvent]:
         on = self.on
         yield from (on.install, on.start, on.config_changed, on.upgrade_charm, on.update_status)
         yield from (on.leader_elected, on.stop, on.remove)
         yield on[metrics_proxy.CONTAINER].pebble_ready
-        for relation in ("service-mesh", "provide-cmr-mesh", observability.METRICS, observability.DASHBOARDS):
+        for relation in (
+            "service-mesh",
+            cross_model.ENDPOINT,
+            observability.METRICS,
+            observability.DASHBOARDS,
+        ):
             yield from (on[relation].relation_created, on[relation].relation_changed)
             yield on[relation].relation_broken
         yield from (on["peers"].relation_changed, on["peers"].relation_departed)
@@ -66,37 +76,61 @@ class IstioBeaconCharm(ops.CharmBase):
         if not replicas:
             self._remove_everything()
             return
-        self._statuses = metrics_proxy.reconcile(
+        self._problems = metrics_proxy.reconcile(
             self.unit.get_container(metrics_proxy.CONTAINER), self._waypoint.telemetry_labels
         )
-        outcome = self._lead(replicas) if self.unit.is_leader() else _STANDS_BY
-        self._statuses += outcome.statuses
-        observability.publish(self, self._statuses, outcome.refused)
+        self._summary = "stands by: the leader writes the policies"
+        if self.unit.is_leader():
+            self._lead(replicas)
+        observability.publish(self, self._problems)
 
-    def _lead(self, replicas: int) -> Outcome:
-        try:
-            config = beacon_config.load(self)
-        except beacon_config.BadOptionError as bad:
-            return Outcome([ops.BlockedStatus(str(bad))])
-        self._mesh.update_relations()
-        return ModelMesh(
-            self._owner,
-            self._waypoint,
-            Wanted(
-                replicas=replicas,
-                requests=self._mesh.requests(),
-                own_policies=self._own_policies(),
-                manage_policies=config.manage_authorization_policies,
-                restrict_consumers=config.restrict_consumers,
-                model_on_mesh=config.model_on_mesh,
-            ),
-        ).reconcile()
+    def _lead(self, replicas: int) -> None:
+        if isinstance(self._config, beacon_config.BadOption):
+            self._problems.append(problems.blocked(str(self._config)))
+        else:
+            self._mesh.update_relations()
+            wanted = self._wanted(self._config, self._config.mode, replicas)
+            outcome = ModelMesh(self._owner, self._waypoint, wanted).reconcile()
+            self._problems += [*outcome.problems, *self._cross_model_problems()]
+            self._summary = outcome.summary
+        self._log_problems()
+
+    def _wanted(
+        self, config: beacon_config.BeaconConfig, mode: beacon_config.PolicyMode, replicas: int
+    ) -> Wanted:
+        return Wanted(
+            replicas=replicas,
+            requests=self._mesh.requests(),
+            own_policies=self._own_policies(),
+            mode=mode,
+            restrict_consumers=config.restrict_consumers,
+            model_on_mesh=config.model_on_mesh,
+        )
+
+    def _on_plan(self, event: ops.ActionEvent) -> None:
+        if isinstance(self._config, beacon_config.BadOption):
+            event.fail(str(self._config))
+            return
+        given = event.params.get("policy-mode")
+        mode = beacon_config.PolicyMode(given) if given else self._config.mode_if_on
+        noted = rehearsal.Rehearsal()
+        wanted = self._wanted(self._config, mode, self.app.planned_units())
+        mesh = ModelMesh(self._owner, self._waypoint, wanted, noted)
+        in_the_way = problems.in_order([*mesh.reconcile().problems, *self._cross_model_problems()])
+        show = rehearsal.as_data if event.params.get("format") == "json" else rehearsal.as_text
+        event.set_results(
+            {"policy-mode": mode.value, "summary": rehearsal.summary(noted), **show(noted, in_the_way)}
+        )
+
+    def _log_problems(self) -> None:
+        told = list(cast("list[str]", self._stored.problems))
+        if (now := problems.log_news(self._problems, told)) != told:
+            self._stored.problems = now
 
     def _remove_everything(self) -> None:
         """Of the units that go, any may be the last, and none the leader: each one does it."""
-        for status in ModelMesh(self._owner, self._waypoint, Wanted()).reconcile().statuses:
-            if not isinstance(status, ops.ActiveStatus):
-                logger.warning("something is left behind in Kubernetes: %s", status.message)
+        for problem in ModelMesh(self._owner, self._waypoint, Wanted()).reconcile().problems:
+            logger.warning("something is left behind in Kubernetes: %s", problem.message)
 
     def _own_policies(self) -> list[MeshPolicy]:
         return build_mesh_policies(
@@ -104,14 +138,23 @@ class IstioBeaconCharm(ops.CharmBase):
             target_app_name=self.app.name,
             target_namespace=self.model.name,
             policies=[_SCRAPERS_MAY],
-            cmr_application_data=get_data_from_cmr_relation(self.model.relations["provide-cmr-mesh"]),
+            cmr_application_data=cross_model.known(self.model.relations[cross_model.ENDPOINT]),
         )
+
+    def _labels_for_consumers(self) -> dict[str, str] | None:
+        if isinstance(self._config, beacon_config.BadOption):
+            return None
+        # With the whole model on the mesh, applications need no labels of their own.
+        return {} if self._config.model_on_mesh else self._waypoint.mesh_labels
+
+    def _cross_model_problems(self) -> Iterator[problems.Problem]:
+        return cross_model.problems(self, self.model.relations[observability.METRICS])
 
     def _view(self, client: "Client") -> "View":
         from mesh_view import view
 
         return view(
-            self,
+            self._config,
             client,
             owner=self._owner,
             mesh=self._mesh,
@@ -119,9 +162,11 @@ class IstioBeaconCharm(ops.CharmBase):
             own_doors=[_SCRAPERS_MAY],
         )
 
-    def _show_statuses(self, event: ops.CollectStatusEvent) -> None:
-        for status in self._statuses:
-            event.add_status(status)
+    def _show_status(self, event: ops.CollectStatusEvent) -> None:
+        if self._problems:
+            event.add_status(problems.status(self._problems, self.unit.name))
+        elif self._summary:
+            event.add_status(ops.ActiveStatus(self._summary))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,25 @@
 """What related applications ask of the mesh, and what of it they get."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-import ops
+from typing import NamedTuple
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest
+from mesh_resources import APPLICATION_LABEL, Owner, kubernetes_problem
+from model_services import ModelServices, ServicesUnknownError
+from problems import About, Problem, blocked, waiting
 
-_APPLICATION_LABEL = "app.kubernetes.io/name"
 _LONGEST_QUOTE = 60
+# What Juju calls an application of another model that has taken up an offer.
+_STRANGER = re.compile(r"remote-[0-9a-f]{32}")
+
+
+class Denied(NamedTuple):
+    """A policy that an application does not get."""
+
+    policy: MeshPolicy
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -20,80 +31,95 @@ class Consumer:
     """Its name and id, as Juju shows them."""
     granted: tuple[MeshPolicy, ...]
     """The policies that it may have."""
-    refused: tuple[str, ...]
-    """Why it may not have each of the others."""
+    refused: tuple[Denied, ...]
+    """Those that it may not have."""
     unreadable: tuple[str, ...]
     """Why what it asks for is not known in full."""
+    undecided: tuple[Denied, ...]
+    """Those of which it can't be told now whether it may have them."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what it may have is not known in full, so that what it had stays."""
+        return bool(self.unreadable or self.undecided)
 
 
 def load(
-    requests: Iterable[PolicyRequest], *, model: str, service_owner: Callable[[str], str | None] | None
+    requests: Iterable[PolicyRequest], *, owner: Owner, services: ModelServices | None
 ) -> list[Consumer]:
     """Hold what each application asks for against what it may have.
 
     Args:
         requests: what each asks for.
-        model: the beacon's model.
-        service_owner: tells which application a Service of the model belongs to; None to let
-            every application have what it asks for.
+        owner: the beacon.
+        services: those of the beacon's model; None to let every application have what it asks for.
     """
-    return [_consumer(request, model, service_owner) for request in requests]
+    return [_consumer(request, owner, services) for request in requests]
 
 
-def statuses(consumers: Sequence[Consumer]) -> list[ops.StatusBase]:
-    """What an operator should know of policies that consumers do not get; nothing if they get all of them."""
-    unreadable = [
-        f"{consumer.relation} with {consumer.app} can't be read, its policies stay: {reason}"
-        for consumer in consumers
-        for reason in consumer.unreadable
-    ]
-    refused = [
-        f"{consumer.relation} with {consumer.app} is refused {reason}"
-        for consumer in consumers
-        for reason in consumer.refused
-    ]
-    troubles = unreadable + refused
-    if not troubles:
-        return []
-    more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
-    remedy = "" if unreadable else ", see restrict-consumers"
-    return [ops.BlockedStatus(f"{troubles[0]}{more}{remedy}")]
+def problems(consumer: Consumer) -> Iterator[Problem]:
+    """What an operator should know of policies that a consumer does not get, or that do not help it."""
+    who = f"{consumer.relation} with {consumer.app}"
+    for reason in consumer.unreadable:
+        message = f"{who} can't be read, its policies stay till its charm is mended: {reason}"
+        yield blocked(message, About.refused_policies)
+    for denied in consumer.refused:
+        yield blocked(f"{who} is refused {denied.reason}, see restrict-consumers", About.refused_policies)
+    for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
+        yield blocked(f"{who} keeps the policies that it has: {reason}")
+    for name in sorted({policy.source_app_name for policy in consumer.granted}):
+        if is_stranger(name):
+            yield waiting(
+                f"{who} is to let in {name} of another model, which has not said over cross_model_mesh "
+                f"who it is there: relate it to {consumer.app} over that, too"
+            )
 
 
-def refused(consumers: Iterable[Consumer]) -> int:
-    """How many policies, or whole databags, are not made true because of what they say."""
-    return sum(len(consumer.refused) + len(consumer.unreadable) for consumer in consumers)
+def is_stranger(app: str) -> bool:
+    """Whether this is what Juju calls an application whose name is known in another model only."""
+    return _STRANGER.fullmatch(app) is not None
 
 
-def _consumer(
-    request: PolicyRequest, model: str, service_owner: Callable[[str], str | None] | None
-) -> Consumer:
+def _consumer(request: PolicyRequest, owner: Owner, services: ModelServices | None) -> Consumer:
     app = request.relation.app.name
     granted: list[MeshPolicy] = []
-    refused: list[str] = []
+    refused: list[Denied] = []
+    undecided: list[Denied] = []
     for policy in request.policies:
-        reason = service_owner and _reason_to_refuse(policy, app, model, service_owner)
-        if reason:
-            refused.append(reason)
+        try:
+            reason = services and _reason_to_refuse(policy, app, owner.model, services)
+        except ServicesUnknownError as unknown:
+            undecided.append(Denied(policy, kubernetes_problem(unknown.problem, app=owner.app)))
         else:
-            granted.append(policy)
-    relation = f"{request.relation.name}:{request.relation.id}"
-    return Consumer(app, relation, tuple(granted), tuple(refused), tuple(request.errors))
+            if reason:
+                refused.append(Denied(policy, reason))
+            else:
+                granted.append(policy)
+    return Consumer(
+        app,
+        f"{request.relation.name}:{request.relation.id}",
+        tuple(granted),
+        tuple(refused),
+        tuple(request.errors),
+        tuple(undecided),
+    )
 
 
-def _reason_to_refuse(
-    policy: MeshPolicy, app: str, model: str, service_owner: Callable[[str], str | None]
-) -> str | None:
-    """Why the policy is not one on the application itself."""
+def _reason_to_refuse(policy: MeshPolicy, app: str, model: str, services: ModelServices) -> str | None:
+    """Why the policy is not one on the application itself.
+
+    Raises:
+        ServicesUnknownError: if it takes a look at the Services to tell.
+    """
     if policy.target_namespace != model:
         return f"a policy on namespace {_quoted(policy.target_namespace)}"
     if policy.target_app_name not in (None, app):
         return f"a policy on {_quoted(policy.target_app_name or '')}"
     pods = policy.target_selector_labels
-    if pods is not None and pods.get(_APPLICATION_LABEL) != app:
-        return f"a policy on pods that are not selected by {_APPLICATION_LABEL}={app}"
+    if pods is not None and pods.get(APPLICATION_LABEL) != app:
+        return f"a policy on pods that are not selected by {APPLICATION_LABEL}={app}"
     service = policy.target_service
-    if service and service != app and service_owner(service) != app:
+    if service and service != app and services.owner(service) != app:
         return f"a policy on Service {_quoted(service)}, which does not belong to it"
     return None
 

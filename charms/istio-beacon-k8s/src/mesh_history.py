@@ -1,11 +1,11 @@
-"""Tells in the log who was let in where, and who was shut out."""
+"""Tells in words who was let in where, and who was shut out."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from mesh_resources import Json, manifest
+from mesh_resources import APPLICATION_LABEL, DRY_RUN, Json, manifest
 
 if TYPE_CHECKING:
     from mesh_resources import Resource
@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_LINES = 20
 _MOST_NAMES = 10
+_ON_TRIAL = "on trial: "
 
 
 class Door(NamedTuple):
@@ -23,42 +24,87 @@ class Door(NamedTuple):
     source: str
 
 
-def record(
-    before: "Iterable[Resource]",
-    after: "Iterable[Resource]",
-) -> None:
-    """Log what changed from some AuthorizationPolicies to others, in words and in a few lines."""
+class Behind(NamedTuple):
+    """What may be done behind a door."""
+
+    rules: list[Json]
+    on_trial: bool
+    """Whether it is only recorded who may."""
+
+
+def changes(before: "Collection[Resource]", after: "Collection[Resource]") -> list[str]:
+    """Say in words what differs from some AuthorizationPolicies to others, in a line or two a target."""
     old, new = _doors(before), _doors(after)
-    _log("%s lets in %s", new.keys() - old.keys())
-    _log("%s no longer lets in %s", old.keys() - new.keys())
-    changed = {door for door in old.keys() & new.keys() if old[door] != new[door]}
-    _log("%s lets in, for other requests than before, %s", changed)
+    guarded = {door.target for door in new}
+    gone = {door: behind for door, behind in old.items() if door not in new}
+    return [
+        *_switched(before, after),
+        *_lines("{} lets in {}", {door: behind for door, behind in new.items() if door not in old}),
+        *_lines("{} no longer lets in {}", _only(gone, guarded)),
+        # Where the mesh is not hardened, that opens it to everybody.
+        *_lines("{} has no policy here any more, after one for {}", _only(gone, guarded, inside=False)),
+        *_lines(
+            "{} lets in, for other requests than before, {}",
+            {door: behind for door, behind in new.items() if door in old and behind.rules != old[door].rules},
+        ),
+    ]
 
 
-def _log(sentence: str, doors: Iterable[Door]) -> None:
+def record(lines: Collection[str]) -> None:
+    """Log what changed; of very much, only the first of it."""
+    for line in list(lines)[:_MOST_LINES]:
+        logger.info("%s", line)
+    if len(lines) > _MOST_LINES:
+        logger.info("… and so on for %d more", len(lines) - _MOST_LINES)
+
+
+def _switched(before: "Iterable[Resource]", after: "Iterable[Resource]") -> Iterator[str]:
+    """Tell of policies that go on trial, or come from it, as one: there may be thousands."""
+    was, is_now = (
+        {_name(each): _is_on_trial(each) for each in map(manifest, side)} for side in (before, after)
+    )
+    there = was.keys() & is_now.keys()
+    if to_trial := sum(is_now[name] and not was[name] for name in there):
+        yield f"{to_trial} of the policies are only on trial from now on, and hold no more"
+    if from_trial := sum(was[name] and not is_now[name] for name in there):
+        yield f"{from_trial} of the policies hold from now on, and are no longer only on trial"
+
+
+def _lines(sentence: str, doors: "dict[Door, Behind]") -> Iterator[str]:
     sources: defaultdict[str, list[str]] = defaultdict(list)
-    for target, source in sorted(doors):
-        sources[target].append(source)
-    for target in list(sources)[:_MOST_LINES]:
-        names = sources[target]
+    for (target, source), behind in sorted(doors.items(), key=lambda each: each[0]):
+        sources[f"{_ON_TRIAL if behind.on_trial else ''}{target}"].append(source)
+    for target, names in sources.items():
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        logger.info(sentence, target, ", ".join(names[:_MOST_NAMES]) + more)
-    if len(sources) > _MOST_LINES:
-        logger.info("… and so on for %d more", len(sources) - _MOST_LINES)
+        yield sentence.format(target, ", ".join(names[:_MOST_NAMES]) + more)
 
 
-def _doors(
-    policies: "Iterable[Resource]",
-) -> dict[Door, list[Json]]:
-    """Each door with what may be done behind it."""
-    doors: defaultdict[Door, list[Json]] = defaultdict(list)
-    for policy in policies:
-        plain = manifest(policy)
-        target = _target(plain)
-        for rule in plain.get("spec", {}).get("rules") or ():
+def _only(
+    doors: "dict[Door, Behind]", targets: Collection[str], *, inside: bool = True
+) -> "dict[Door, Behind]":
+    return {door: behind for door, behind in doors.items() if (door.target in targets) is inside}
+
+
+def _doors(policies: "Iterable[Resource]") -> dict[Door, Behind]:
+    rules: defaultdict[Door, list[Json]] = defaultdict(list)
+    on_trial: defaultdict[Door, bool] = defaultdict(lambda: True)
+    for policy in map(manifest, policies):
+        target = _target(policy)
+        for rule in policy.get("spec", {}).get("rules") or ():
             for source in _sources(rule):
-                doors[Door(target, source)].append({**rule, "from": None})
-    return {door: sorted(rules, key=str) for door, rules in doors.items()}
+                door = Door(target, source)
+                rules[door].append({**rule, "from": None})
+                on_trial[door] &= _is_on_trial(policy)
+    return {door: Behind(sorted(found, key=str), on_trial[door]) for door, found in rules.items()}
+
+
+def _name(policy: Json) -> tuple[str, str]:
+    return policy["metadata"]["namespace"], policy["metadata"]["name"]
+
+
+def _is_on_trial(policy: Json) -> bool:
+    annotations: dict[str, str] = policy["metadata"].get("annotations") or {}
+    return annotations.get(DRY_RUN) == "true"
 
 
 def _target(policy: Json) -> str:
@@ -68,6 +114,8 @@ def _target(policy: Json) -> str:
         return f"Service {namespace}/{reference['name']}"
     selector: Json = spec.get("selector") or {}
     labels: dict[str, str] = selector.get("matchLabels") or {}
+    if labels.keys() == {APPLICATION_LABEL}:
+        return f"each unit of {namespace}/{labels[APPLICATION_LABEL]}"
     return f"each pod {namespace}/{','.join(f'{key}={value}' for key, value in sorted(labels.items()))}"
 
 

@@ -1,6 +1,5 @@
 """The whole model in the mesh, by labels on its namespace."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,8 +8,6 @@ from mesh_resources import manifest
 
 if TYPE_CHECKING:
     from lightkube import Client
-
-logger = logging.getLogger(__name__)
 
 MANAGED_BY = "charms.canonical.com/istio.io.waypoint.managed-by"
 _USE_WAYPOINT = "istio.io/use-waypoint"
@@ -30,8 +27,11 @@ class MeshNamespace:
     mesh_labels: Mapping[str, str]
     """What puts a namespace in the mesh, behind the beacon's waypoint."""
 
-    def reconcile(self, client: "Client", *, on_mesh: bool) -> None:
+    def reconcile(self, client: "Client", *, on_mesh: bool) -> bool:
         """Put the namespace in the mesh, or take away what this beacon has put there.
+
+        Returns:
+            Whether that took a change.
 
         Raises:
             NamespaceTakenError: if it is to be in the mesh, and somebody else has seen to that already.
@@ -43,11 +43,11 @@ class MeshNamespace:
         labels: dict[str, str] = metadata.get("labels") or {}
         change = self._join(labels) if on_mesh else self._leave(labels)
         if not change:
-            return
+            return False
         # With the version that was read, a second beacon that writes at the same time is refused.
         version = {"resourceVersion": metadata["resourceVersion"]}
         client.patch(Namespace, self.name, {"metadata": {**version, "labels": change}})
-        logger.info("namespace %s %s the mesh", self.name, "joins" if on_mesh else "leaves")
+        return True
 
     def _join(self, labels: Mapping[str, str]) -> dict[str, str | None]:
         wanted = {**self.mesh_labels, MANAGED_BY: self.beacon}

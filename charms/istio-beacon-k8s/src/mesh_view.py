@@ -3,22 +3,20 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import ops
-
-import beacon_config
 import consumers
+from beacon_config import BadOption, BeaconConfig, PolicyMode
 from beacon_policies import SCOPE
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, ServiceMeshProvider, UnitPolicy
 from mesh_inspection import Door, UnclearQuestionError, View, Wish, endpoint_of
 from mesh_resources import Owner
-from service_owners import ServiceOwners
+from model_services import ModelServices
 
 if TYPE_CHECKING:
     from lightkube import Client
 
 
 def view(
-    charm: ops.CharmBase,
+    config: BeaconConfig | BadOption,
     client: "Client",
     *,
     owner: Owner,
@@ -29,7 +27,7 @@ def view(
     """What consumers ask of the beacon, and what becomes of it.
 
     Args:
-        charm: the beacon.
+        config: the beacon's configuration.
         client: asks which Services are whose, as far as that decides.
         owner: whose the policies are.
         mesh: what consumers ask.
@@ -39,10 +37,8 @@ def view(
     Raises:
         UnclearQuestionError: if the configuration makes no sense.
     """
-    try:
-        config = beacon_config.load(charm)
-    except beacon_config.BadOptionError as bad:
-        raise UnclearQuestionError(str(bad)) from None
+    if isinstance(config, BadOption):
+        raise UnclearQuestionError(str(config))
     doors = [
         *(
             Door(owner.model, each.app.name, policy)
@@ -54,8 +50,8 @@ def view(
     requests = mesh.requests()
     known = consumers.load(
         requests,
-        model=owner.model,
-        service_owner=ServiceOwners(client, owner.model) if config.restrict_consumers else None,
+        owner=owner,
+        services=ModelServices(client, owner.model) if config.restrict_consumers else None,
     )
     wishes = [
         *(
@@ -65,28 +61,38 @@ def view(
         ),
         *(Wish(policy, owner.app, endpoint=endpoint_of(policy, doors)) for policy in own),
     ]
-    managed = config.manage_authorization_policies
     return View(
         owner,
         owner.labels(SCOPE),
         wishes=wishes,
         doors=doors,
-        unreadable=[consumer.app for consumer in known if consumer.unreadable],
-        unwritten=""
-        if managed
-        else f"policies are off: juju config {owner.app} manage-authorization-policies=true",
+        unreadable=[consumer.app for consumer in known if consumer.keeps],
+        unwritten=f"policies are off: {_switch_on(config, owner)}" if config.mode is PolicyMode.off else "",
+        dry_run=config.mode is PolicyMode.audit,
+        enforce=f"juju config {owner.app} policy-mode=enforce",
         beacon=owner.app,
     )
+
+
+def _switch_on(config: BeaconConfig, owner: Owner) -> str:
+    options = [
+        *([] if config.manage_authorization_policies else ["manage-authorization-policies=true"]),
+        *(["policy-mode=enforce"] if config.policy_mode is PolicyMode.off else []),
+    ]
+    return f"juju config {owner.app} {' '.join(options)}"
 
 
 def _wishes(
     request: PolicyRequest, consumer: consumers.Consumer, doors: Sequence[Door], beacon: str
 ) -> Iterator[Wish]:
     own_doors = [door for door in doors if door.app == consumer.app]
-    granted = set(map(id, consumer.granted))
-    reasons = iter(consumer.refused)
+    reasons = {
+        **{
+            id(policy): f"{reason}: juju config {beacon} restrict-consumers=false"
+            for policy, reason in consumer.refused
+        },
+        **{id(policy): reason for policy, reason in consumer.undecided},
+    }
     for policy in request.policies:
-        refused = (
-            "" if id(policy) in granted else f"{next(reasons)}: juju config {beacon} restrict-consumers=false"
-        )
-        yield Wish(policy, consumer.app, consumer.relation, endpoint_of(policy, own_doors), refused)
+        endpoint = endpoint_of(policy, own_doors)
+        yield Wish(policy, consumer.app, consumer.relation, endpoint, reasons.get(id(policy), ""))

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 
 import ops
 
+from problems import Problem, waiting
+
 CONTAINER = "metrics-proxy"
 PORT = 15090
 
 _SERVICE = "metrics-proxy"
 
 
-def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[ops.StatusBase]:
+def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[Problem]:
     """Have the proxy run, and gather from pods with `pod_labels`; restarted only when these changed.
 
     Returns:
@@ -23,10 +25,10 @@ def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[o
             container.add_layer(CONTAINER, layer, combine=True)
             container.replan()
     except ops.pebble.ConnectionError:
-        return [ops.WaitingStatus(f"container {CONTAINER} is not up yet")]
+        return [waiting(f"container {CONTAINER} is not up yet")]
     except ops.pebble.Error as error:
         first_line = str(error).partition("\n")[0]
-        return [ops.WaitingStatus(f"{CONTAINER} does not start ({first_line}): juju debug-log")]
+        return [waiting(f"{CONTAINER} does not start ({first_line}): juju debug-log")]
     return []
 
 

@@ -1,13 +1,13 @@
 """All that a beacon has in Kubernetes, made what it should be."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
-
-import ops
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import consumers
+import mesh_history
+from beacon_config import PolicyMode
 from beacon_policies import BeaconPolicies
 from charmlibs.interfaces.service_mesh import (
     Deadline,
@@ -17,18 +17,24 @@ from charmlibs.interfaces.service_mesh import (
     kubernetes_errors,
     reconcile_charm_labels,
 )
-from kubernetes_status import KubernetesSilentError, status_of, statuses_of
+from kubernetes_status import KubernetesSilentError, problem_of, problems_of
 from mesh_namespace import MeshNamespace, NamespaceTakenError
-from mesh_resources import Owner, label_value
-from service_owners import ServiceOwners
+from mesh_resources import Owner, ReconcileResult, kubernetes_problem, label_value
+from model_services import USE_WAYPOINT, ModelServices, ServicesUnknownError
+from policy_enforcement import PolicyEnforcement
+from problems import About, Problem, blocked, waiting
+from rehearsal import Rehearsal
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
     from lightkube import Client
 
-    _Step: TypeAlias = Callable[[Client], "Outcome"]
-
 logger = logging.getLogger(__name__)
+
+_ON_TRIAL = (
+    "on trial, they refuse nobody and let in nobody; those on pods Istio leaves out, unless "
+    "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on; a hardened mesh refuses all that only they allow"
+)
 
 
 @dataclass(frozen=True)
@@ -41,22 +47,24 @@ class Wanted:
     """What consumers ask for."""
     own_policies: Sequence[MeshPolicy] = ()
     """Who may reach the beacon itself."""
-    manage_policies: bool = False
-    """Whether that becomes policies."""
+    mode: PolicyMode = PolicyMode.off
+    """What becomes of that."""
     restrict_consumers: bool = True
     """Whether a consumer may ask for policies on itself only."""
     model_on_mesh: bool = False
     """Whether the mesh takes in the whole namespace, rather than single pods."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What an operator should know of what was done."""
+class Outcome(NamedTuple):
+    """What came of it."""
 
-    statuses: list[ops.StatusBase]
-    """The most urgent of them is to be shown."""
-    refused: int = 0
-    """How many policies are not made true, through no fault of the beacon's."""
+    problems: Sequence[Problem]
+    """What an operator should know."""
+    summary: str = ""
+    """How things are where there is no problem."""
+
+
+_Step: TypeAlias = "Callable[[Client], Outcome]"
 
 
 @dataclass(frozen=True)
@@ -66,24 +74,30 @@ class ModelMesh:
     owner: Owner
     waypoint: Waypoint
     wanted: Wanted
+    rehearsal: Rehearsal | None = None
+    """Where to note what would be done, so that nothing is done; None to do it."""
     deadline: Deadline = field(default_factory=Deadline)
     """When Kubernetes is asked nothing more."""
 
     def reconcile(self) -> Outcome:
         """Make it all as it is wanted; a step that fails does not keep the others from being done."""
-        statuses: list[ops.StatusBase] = []
-        refused = 0
+        problems: list[Problem] = []
+        summary = ""
         try:
             client = self._client()
             for step in self._steps():
                 if self.deadline.is_over:
                     raise KubernetesSilentError("Kubernetes is slow: the rest is done at the next event")
                 outcome = self._attempt(step, client)
-                statuses += outcome.statuses
-                refused += outcome.refused
+                problems += outcome.problems
+                summary = outcome.summary or summary
         except KubernetesSilentError as silence:
-            statuses.append(ops.WaitingStatus(str(silence)))
-        return Outcome(statuses, refused)
+            problems.append(waiting(str(silence)))
+            self._know_less()
+        if any(problem.about is About.waypoint for problem in problems):
+            # What comes of that need not be told, too.
+            problems = [problem for problem in problems if problem.about is not About.enforcement]
+        return Outcome(problems, summary)
 
     def _client(self) -> "Client":
         try:
@@ -103,60 +117,132 @@ class ModelMesh:
         try:
             return step(client)
         except NamespaceTakenError as taken:
-            return Outcome([ops.BlockedStatus(str(taken))])
+            return Outcome([blocked(str(taken))])
         except kubernetes_errors() as error:
-            return Outcome([status_of(error, self.owner.app)])
+            self._know_less()
+            return Outcome([problem_of(error, self.owner.app)])
+
+    def _know_less(self) -> None:
+        if self.rehearsal:
+            self.rehearsal.is_complete = False
+
+    def _take_note(self, result: ReconcileResult) -> None:
+        if self.rehearsal:
+            self.rehearsal.note(result)
 
     def _reconcile_waypoint(self, client: "Client") -> Outcome:
         replicas = self.wanted.replicas
-        result = self.waypoint.reconcile(client, replicas=replicas)
-        if result.changed:
+        result = self.waypoint.reconcile(client, replicas=replicas, write=not self.rehearsal)
+        self._take_note(result)
+        if result.changed and not self.rehearsal:
             logger.info("waypoint %s is to have %s", self.waypoint.name, _count(replicas, "replica"))
         if result.failed or not replicas:
-            return Outcome(statuses_of(result.failed, self.owner.app))
-        problem = self.waypoint.problem(result)
-        return Outcome([ops.WaitingStatus(problem)] if problem else [])
+            failed = problems_of(result.failed, self.owner.app)
+            return Outcome([replace(problem, about=About.waypoint) for problem in failed])
+        problem = self.waypoint.problem(client, result, replicas)
+        return Outcome([waiting(problem, About.waypoint)] if problem else [])
 
     def _reconcile_policies(self, client: "Client") -> Outcome:
         policies = BeaconPolicies(self.owner)
-        number = len(self.wanted.requests)
-        if not self.wanted.manage_policies:
-            result = policies.reconcile(client)
-            active = ops.ActiveStatus(f"{_count(number, 'consumer')}, policies are not managed")
-            return Outcome([*statuses_of(result.failed, self.owner.app), active])
+        number = _count(len(self.wanted.requests), "consumer")
+        if self.wanted.mode is PolicyMode.off:
+            result = policies.reconcile(client, write=not self.rehearsal)
+            self._tell_doors(result)
+            failed = problems_of(result.failed, self.owner.app)
+            return Outcome(failed, f"{number}, policies are not managed")
+        on_trial = self.wanted.mode is PolicyMode.audit
+        services = ModelServices(client, self.owner.model)
         known = consumers.load(
             self.wanted.requests,
-            model=self.owner.model,
-            service_owner=ServiceOwners(client, self.owner.model) if self.wanted.restrict_consumers else None,
+            owner=self.owner,
+            services=services if self.wanted.restrict_consumers else None,
         )
+        leaving = _Leaving(self.owner.app, self.waypoint.name, services)
         result = policies.reconcile(
             client,
             consumers=known,
             own=self.wanted.own_policies,
+            leaving=leaving.of,
             admit_model_operator=self.wanted.model_on_mesh,
+            on_trial=on_trial,
+            write=not self.rehearsal,
         )
-        policy_count = _count(policies.count(result), "policy", "policies")
-        active = ops.ActiveStatus(f"{policy_count} for {_count(number, 'consumer')}")
+        self._tell_doors(result)
+        enforcement = PolicyEnforcement(result, on_trial)
+        asked_for = policies.asked_for(result)
+        summary = f"{_count(len(asked_for), 'policy', 'policies')} for {number}"
         return Outcome(
-            [*statuses_of(result.failed, self.owner.app), *consumers.statuses(known), active],
-            consumers.refused(known),
+            [
+                *problems_of(result.failed, self.owner.app),
+                *(problem for consumer in known for problem in consumers.problems(consumer)),
+                *leaving.problems,
+                *enforcement.problems(),
+            ],
+            f"audit: {summary} {_ON_TRIAL}" if on_trial else summary + enforcement.summary(asked_for),
         )
+
+    def _tell_doors(self, result: ReconcileResult) -> None:
+        self._take_note(result)
+        if result.changed:
+            doors = mesh_history.changes(result.before, result.live)
+            if self.rehearsal:
+                self.rehearsal.doors += doors
+            else:
+                mesh_history.record(doors)
 
     def _reconcile_namespace(self, client: "Client") -> Outcome:
         namespace = MeshNamespace(self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels)
-        namespace.reconcile(client, on_mesh=self.wanted.model_on_mesh)
+        on_mesh = self.wanted.model_on_mesh
+        if namespace.reconcile(self._writer(client), on_mesh=on_mesh) and not self.rehearsal:
+            logger.info("namespace %s %s the mesh", namespace.name, "joins" if on_mesh else "leaves")
         return Outcome([])
 
     def _reconcile_own_labels(self, client: "Client") -> Outcome:
         pods_on_mesh = self.wanted.replicas and not self.wanted.model_on_mesh
         reconcile_charm_labels(
-            client=client,
+            client=self._writer(client),
             app_name=self.owner.app,
             namespace=self.owner.model,
             label_configmap_name=f"juju-service-mesh-{self.owner.app}-labels",
             labels=self.waypoint.mesh_labels if pods_on_mesh else {},
         )
         return Outcome([])
+
+    def _writer(self, client: "Client") -> "Client":
+        return self.rehearsal.client(client) if self.rehearsal else client
+
+
+@dataclass
+class _Leaving:
+    """Applications that are no longer related, and whose traffic is still led through the waypoint.
+
+    They are about to take their labels off, alone or for those of another beacon. Until they have, they keep
+    their policies: without them, a hardened mesh would refuse everybody there, and one that is not would let
+    everybody in.
+    """
+
+    beacon: str
+    waypoint: str
+    services: ModelServices
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+    def of(self, gone: Set[str]) -> Set[str]:
+        """Which of the applications that are no longer related are like that."""
+        try:
+            still_here = gone & self.services.led_through(self.waypoint)
+        except ServicesUnknownError as unknown:
+            problem = kubernetes_problem(unknown.problem, app=self.beacon)
+            names = ", ".join(sorted(gone))
+            self.problems.append(blocked(f"{names} left, and may keep policies for that: {problem}"))
+            return gone
+        self.problems += (
+            waiting(
+                f"{app} is no longer related, and keeps its policies until its Service has no label "
+                f"{USE_WAYPOINT}={self.waypoint} any more"
+            )
+            for app in sorted(still_here)
+        )
+        return still_here
 
 
 def _count(number: int, one: str, several: str = "") -> str:

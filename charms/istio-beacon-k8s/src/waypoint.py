@@ -39,8 +39,11 @@ class Waypoint:
         key = label_value(f"{self.owner.model}.{self.owner.app}.telemetry")
         return {f"charms.canonical.com/{key}": "aggregated"}
 
-    def reconcile(self, client: "Client", *, replicas: int) -> ReconcileResult:
-        """Have Istio run the waypoint with so many pods; with none, it goes."""
+    def reconcile(self, client: "Client", *, replicas: int, write: bool = True) -> ReconcileResult:
+        """Have Istio run the waypoint with so many pods; with none, it goes.
+
+        With `write` False, nothing is done, and the result says what would be.
+        """
         from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 
         from mesh_resources import Gateway
@@ -52,17 +55,42 @@ class Waypoint:
             kinds=[Gateway, HorizontalPodAutoscaler],
             namespaces=[self.owner.model],
             owner=self.owner,
+            write=write,
         )
 
-    def problem(self, result: ReconcileResult) -> str:
-        """Why no traffic goes through the waypoint yet, as Istio says on the Gateway; empty if it does."""
+    def problem(self, client: "Client", result: ReconcileResult, replicas: int) -> str:
+        """Why traffic does not go through all of the waypoint's pods; empty if it does.
+
+        Istio says on the Gateway whether there is any pod. Only where there are to be several, how many
+        there are takes another request.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses to tell.
+        """
         from mesh_resources import Gateway
 
         for gateway in result.live:
             if isinstance(gateway, Gateway):
-                reason = _not_programmed(manifest(gateway))
-                return f"waypoint {self.name} is not ready: {reason}" if reason else ""
+                if reason := _not_programmed(manifest(gateway)):
+                    return f"waypoint {self.name} is not ready: {reason}"
+                return self._shortage(client, replicas) if replicas > 1 else ""
         return f"there is no {ObjectRef('Gateway', self.owner.model, self.name)}"
+
+    def _shortage(self, client: "Client", replicas: int) -> str:
+        from lightkube import ApiError
+        from lightkube.resources.apps_v1 import Deployment
+
+        try:
+            deployment = manifest(client.get(Deployment, self.name, namespace=self.owner.model))
+        except ApiError as error:
+            if error.status.code != 404:
+                raise
+            return ""  # istiod may run it as something else
+        ready: int = deployment.get("status", {}).get("readyReplicas") or 0
+        if ready >= replicas:
+            return ""
+        why = f"kubectl describe deployment {self.name} -n {self.owner.model}"
+        return f"waypoint {self.name} has {ready} of {replicas} replicas: `{why}` says more"
 
     def _objects(self, replicas: int) -> "list[Resource]":
         from lightkube.models.autoscaling_v2 import CrossVersionObjectReference, HorizontalPodAutoscalerSpec

@@ -52,7 +52,7 @@ class BeaconModel:
         app: str = BEACON,
         model: str = MODEL,
         leader: bool = True,
-        config: Mapping[str, bool] | None = None,
+        config: Mapping[str, bool | str] | None = None,
         unit: int = 0,
     ):
         self.kubernetes = kubernetes
@@ -126,11 +126,45 @@ class BeaconModel:
         return self.says(relation, data or {})
 
     def consumer(self, app: str, *policies: MeshPolicy) -> testing.Relation:
-        """Relate an application that asks for policies."""
-        return self.relate("service-mesh", app, databag(*policies))
+        """Relate an application of the model that asks for policies, and let it join the mesh."""
+        self.juju_deploys(app)
+        relation = self.relate("service-mesh", app, databag(*policies))
+        self.follow_labels(relation)
+        return relation
+
+    def follow_labels(self, relation: testing.Relation) -> None:
+        """Have a consumer's Services labelled as the beacon told it, like the consumer's own charm does."""
+        app = relation.remote_app_name
+        labels = json.loads(self.relation(relation).local_app_data.get("labels", "{}"))
+        for service in self.client.list(Service):
+            plain = manifest(service)
+            if (plain["spec"].get("selector") or {}).get("app.kubernetes.io/name") == app:
+                self.label_service(plain["metadata"]["name"], labels)
+
+    def drop_labels(self, app: str) -> None:
+        """Have the Services of an application leave the mesh, like its charm does."""
+        for service in self.client.list(Service):
+            plain = manifest(service)
+            if (plain["spec"].get("selector") or {}).get("app.kubernetes.io/name") == app:
+                labels = plain["metadata"].get("labels") or {}
+                self.label_service(
+                    plain["metadata"]["name"], {key: None for key in labels if key.startswith("istio.io/")}
+                )
+
+    def label_service(self, name: str, labels: Mapping[str, str | None]) -> None:
+        """Change labels of a Service; None takes a label away."""
+        self.client.patch(Service, name, {"metadata": {"labels": dict(labels)}}, patch_type=PatchType.MERGE)
 
     def consumer_that_was_there_before(self, app: str, *policies: MeshPolicy) -> None:
         """Have a consumer related without a hook of it, as after a refresh."""
+        self.juju_deploys(app)
+        self.label_service(
+            app,
+            {
+                "istio.io/use-waypoint": f"{self.model}-{self.app}-waypoint",
+                "istio.io/use-waypoint-namespace": self.model,
+            },
+        )
         self.relation_that_was_there_before(app, databag(*policies))
 
     def relation_that_was_there_before(self, app: str, data: Mapping[str, str]) -> None:
@@ -152,7 +186,9 @@ class BeaconModel:
         return self.relation(relation)
 
     def unrelate(self, relation: testing.Relation) -> ops.StatusBase:
-        """Take a relation away, with its hook."""
+        """Take a relation away, with the hooks of both sides."""
+        if relation.endpoint == "service-mesh":
+            self.drop_labels(relation.remote_app_name)
         status = self._run(self.context.on.relation_broken(self.relation(relation)))
         rest = {each for each in self.state.relations if each.id != relation.id}
         self.state = dataclasses.replace(self.state, relations=rest)
@@ -172,6 +208,13 @@ class BeaconModel:
         """Change how many units there are to be, and let this one see it."""
         self.plan(units)
         self.hook()
+
+    def plan_action(self, **params: str) -> dict[str, Any]:
+        """Run the action `plan`; options are written with underscores. Return what it shows."""
+        given = {key.replace("_", "-"): value for key, value in params.items()}
+        self.state = self.context.run(self.context.on.action("plan", params=given), self.state)
+        assert self.context.action_results is not None
+        return self.context.action_results
 
     def peer_hook(self, what: str) -> ops.StatusBase:
         """Run a hook of the relation with the other units."""

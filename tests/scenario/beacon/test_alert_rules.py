@@ -105,6 +105,7 @@ def test_refused_policies_are_told_until_they_are_asked_for_no_more(beacon: Beac
     relation = beacon.consumer(
         "shop", policy("web", "catalogue"), policy("web", "orders"), policy("web", "shop")
     )
+    beacon.hook()
     assert surprise(beacon, FINE, BeaconPoliciesRefused=1) == ""
     beacon.unrelate(relation)
     assert surprise(beacon, FINE) == ""

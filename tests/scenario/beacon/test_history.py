@@ -28,7 +28,7 @@ def test_it_tells_who_was_let_in_where(beacon: BeaconModel, history: History):
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue", target_type="unit"))
     assert history() == [
         "Service shop/catalogue lets in shop/web",
-        "each pod shop/app.kubernetes.io/name=catalogue lets in shop/ads",
+        "each unit of shop/catalogue lets in shop/ads",
     ]
 
 
@@ -56,7 +56,7 @@ def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, hist
         "waypoint shop-beacon-waypoint is to have 2 replicas",
         f"{operator} lets in everybody",
         "namespace shop joins the mesh",
-        f"{operator} no longer lets in everybody",
+        f"{operator} has no policy here any more, after one for everybody",
         "namespace shop leaves the mesh",
     ]
 

@@ -11,7 +11,7 @@ def follower(kubernetes: KubernetesServer) -> BeaconModel:
 
 def test_a_unit_that_does_not_lead_asks_nothing_of_kubernetes(follower: BeaconModel):
     follower.kubernetes.requests.clear()
-    relation = follower.consumer("catalogue", policy("web", "catalogue"))
+    relation = follower.relate("service-mesh", "catalogue", databag(policy("web", "catalogue")))
     follower.configure(model_on_mesh=True)
     follower.configure(manage_authorization_policies=False)
     assert follower.kubernetes.requests == []

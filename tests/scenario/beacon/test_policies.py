@@ -116,8 +116,8 @@ def test_the_active_status_counts_policies_and_consumers(beacon: BeaconModel):
     beacon.consumer("orders", policy("web", "orders"))
     beacon.relate("metrics-endpoint", "prometheus")
     assert beacon.hook().name == "active"
-    assert beacon.hook().message == "3 policies for 2 consumers"
-    assert beacon.state.app_status.message == "3 policies for 2 consumers"
+    assert beacon.hook().message == "3 policies for 2 consumers, all enforced"
+    assert beacon.state.app_status.message == "3 policies for 2 consumers, all enforced"
 
 
 def test_equal_policies_of_one_consumer_are_one(beacon: BeaconModel):
@@ -141,6 +141,6 @@ def test_names_of_any_length_are_valid_in_kubernetes(kubernetes: KubernetesServe
     beacon.consumer(
         app, policy("s" * 63, app, target_namespace=model), policy("Not A Name!", app, target_namespace=model)
     )
-    assert beacon.hook().message == "2 policies for 1 consumer"
+    assert beacon.hook().message == "2 policies for 1 consumer, all enforced"
     (gateway,) = beacon.gateways()
     assert len(gateway["metadata"]["name"]) <= 63

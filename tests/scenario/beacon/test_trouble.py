@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.kubernetes import KubernetesServer
 from tests.faulty_server import FaultyServer
-from tests.scenario.beacon.beacon_model import BeaconModel, policy
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
 DOOR = ("shop/web", "shop/catalogue")
 
@@ -21,26 +21,29 @@ def test_without_trust_the_status_says_how_to_give_it(kubernetes: KubernetesServ
 
 
 def test_trust_taken_away_changes_nothing_and_given_back_heals(beacon: BeaconModel):
+    beacon.juju_deploys("catalogue")
     before = beacon.left_behind()
     beacon.kubernetes.access.deny()
-    beacon.consumer("catalogue", policy("web", "catalogue"))
+    relation = beacon.relate("service-mesh", "catalogue", databag(policy("web", "catalogue")))
     assert "juju trust" in beacon.hook().message
     beacon.kubernetes.access.restore()
     assert beacon.left_behind() == before
+    beacon.follow_labels(relation)
     assert beacon.hook().message == "1 policy for 1 consumer"
     assert beacon.doors() == {DOOR}
 
 
 @pytest.mark.parametrize("verb", ["list", "patch", "get"])
 def test_also_one_verb_that_is_not_trusted_is_told(beacon: BeaconModel, verb: str):
+    beacon.juju_deploys("catalogue")
     beacon.kubernetes.access.deny(verbs=[verb])
-    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.relate("service-mesh", "catalogue", databag(policy("web", "catalogue")))
     beacon.configure(model_on_mesh=True)
     status = beacon.hook()
     beacon.kubernetes.access.restore()
     assert status.name == "blocked"
     assert "juju trust beacon --scope=cluster" in status.message
-    assert beacon.hook().name == "active"
+    beacon.hooks_until_active()
     assert DOOR in beacon.doors()
 
 
@@ -110,7 +113,7 @@ def test_several_failures_are_told_as_one_and_how_many_more(beacon: BeaconModel)
     beacon.configure(restrict_consumers=False)
     asked = [policy("web", "x", target_namespace=f"nowhere-{number}") for number in range(4)]
     beacon.consumer("catalogue", *asked)
-    assert beacon.hook().message.endswith("(and 3 more)")
+    assert beacon.hook().message.endswith("(and 3 more: juju run beacon/0 plan)")
 
 
 def test_an_option_that_makes_no_sense_is_named_and_changes_nothing(

@@ -55,7 +55,7 @@ def test_the_status_tells_the_first_error_and_how_many_more_there_are(
     beacon.says(catalogue, {"policies": '[{"source_app_name": 7}, "x", null]'})
     message = beacon.hook().message
     assert "policies[0]: " in message
-    assert message.endswith("(and 2 more)")
+    assert message.endswith("(and 2 more: juju run beacon/0 plan)")
 
 
 def test_what_others_change_meanwhile_is_done(
@@ -112,7 +112,7 @@ def test_a_consumer_that_never_could_be_read_has_nothing(beacon: BeaconModel, ca
 
 def test_a_consumer_that_has_not_written_yet_is_no_trouble(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.relate("service-mesh", "reviews")
-    assert beacon.hook().message == "2 policies for 3 consumers"
+    assert beacon.hook().message == "2 policies for 3 consumers, all enforced"
 
 
 def test_keys_that_nobody_knows_are_ignored(beacon: BeaconModel, catalogue: testing.Relation):
@@ -133,7 +133,9 @@ def test_unreadable_cross_model_data_falls_back_on_the_local_name(beacon: Beacon
     beacon.relate("metrics-endpoint", "prometheus")
     beacon.relate("provide-cmr-mesh", "prometheus", {"cmr_data": "nonsense"})
     assert ("shop/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.doors()
-    assert beacon.hook().name == "active"
+    status = beacon.hook()
+    assert status.name == "blocked"
+    assert status.message.startswith("provide-cmr-mesh with prometheus can't be read")
 
 
 def test_nothing_of_an_unreadable_databag_is_logged_whole(beacon: BeaconModel, catalogue: testing.Relation):

@@ -30,7 +30,8 @@ class ServiceMeshProvider(ops.Object):
 
     Args:
         charm: the charm that provides the mesh.
-        labels: what a pod must be labelled with to be in the mesh.
+        labels: what a pod must be labelled with to be in the mesh. None if that is not known now: what was
+            published stays.
         mesh_type: which mesh that is.
         mesh_relation_name: the endpoint of interface `service_mesh` in charmcraft.yaml.
     """
@@ -38,13 +39,15 @@ class ServiceMeshProvider(ops.Object):
     def __init__(
         self,
         charm: ops.CharmBase,
-        labels: Mapping[str, str],
+        labels: Mapping[str, str] | None,
         mesh_type: MeshType = MeshType.istio,
         mesh_relation_name: str = "service-mesh",
     ):
         super().__init__(charm, mesh_relation_name)
         self._charm = charm
-        self._data = ServiceMeshProviderAppData(labels=dict(labels), mesh_type=mesh_type)
+        self._data: ServiceMeshProviderAppData | None = None
+        if labels is not None:
+            self._data = ServiceMeshProviderAppData(labels=dict(labels), mesh_type=mesh_type)
         self._relation_name = mesh_relation_name
         for event in (
             charm.on[mesh_relation_name].relation_created,
@@ -59,7 +62,7 @@ class ServiceMeshProvider(ops.Object):
 
         Does nothing on a unit that is not the leader.
         """
-        if not self._charm.unit.is_leader():
+        if not self._data or not self._charm.unit.is_leader():
             return
         published = {key: json.dumps(value) for key, value in self._data.model_dump(mode="json").items()}
         for relation in self._relations():

@@ -1,0 +1,55 @@
+"""Applications of other models, and whether it is known who they are there."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import ops
+
+from charmlibs.interfaces.service_mesh import CMRData, read_cmr_data
+from consumers import is_stranger
+from problems import Problem, blocked, waiting
+
+ENDPOINT = "provide-cmr-mesh"
+
+
+def known(relations: Iterable[ops.Relation]) -> dict[str, CMRData]:
+    """Who those are that have said so: the name that this model shows → their own name and model."""
+    return {app: said for app, said in _said(relations) if isinstance(said, CMRData)}
+
+
+def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator[Problem]:
+    """What an operator should know of those of whom it is not known.
+
+    Args:
+        charm: the beacon.
+        scrapers: the relations over which applications want to reach the beacon itself.
+    """
+    said = dict(_said(charm.model.relations[ENDPOINT]))
+    for app, data in said.items():
+        if isinstance(data, ValueError):
+            yield blocked(f"{ENDPOINT} with {app} can't be read till its charm is mended: {data}")
+        elif data is None:
+            yield waiting(f"{ENDPOINT} with {app}: it has not said yet who it is in its own model")
+    for relation in scrapers:
+        if relation.app and relation.app.name not in said and _is_of_another_model(charm, relation):
+            yield blocked(
+                f"{relation.name}:{relation.id} with {relation.app.name} is of another model: relate "
+                f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in"
+            )
+
+
+def _said(relations: Iterable[ops.Relation]) -> Iterator[tuple[str, CMRData | ValueError | None]]:
+    for relation in relations:
+        if relation.app:
+            try:
+                yield relation.app.name, read_cmr_data(relation)
+            except ValueError as error:
+                yield relation.app.name, error
+
+
+def _is_of_another_model(charm: ops.CharmBase, relation: ops.Relation) -> bool:
+    if is_stranger(relation.app.name):
+        return True
+    try:
+        return relation.remote_model.uuid != charm.model.uuid
+    except (ops.ModelError, ops.RelationNotFoundError):
+        return False  # Juju before 3.6.2 does not tell

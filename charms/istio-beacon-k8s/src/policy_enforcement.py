@@ -1,0 +1,67 @@
+"""Whether Istio enforces what the beacon wrote, as Istio says on each policy."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mesh_resources import Enforcement, ReconcileResult, enforcement, manifest, requested_by
+from problems import About, Problem, waiting
+
+if TYPE_CHECKING:
+    from mesh_resources import Resource
+
+_LONGEST_REASON = 200
+_REMEDIES = {
+    "AncestorNotBound": "if it stays so, `juju trust {app} --scope=cluster` lets it take its labels",
+    "TargetNotFound": "it holds once there is one",
+}
+
+
+@dataclass(frozen=True)
+class PolicyEnforcement:
+    """What Istio says of the policies in Kubernetes.
+
+    Of what was written just now it can't have said anything yet, whatever still stands there. On a mesh that
+    says nothing at all, nothing is known, which is no problem.
+    """
+
+    result: ReconcileResult
+    on_trial: bool
+
+    def summary(self, policies: "Collection[Resource]") -> str:
+        """How many of some of the policies are enforced, as far as is known; to follow on their number."""
+        known = [said for policy in policies if (said := self._said(policy)).enforced is not None]
+        enforced = sum(bool(said.enforced) for said in known)
+        if not known:
+            return ""
+        if enforced == len(policies):
+            return ", enforced" if enforced == 1 else ", all enforced"
+        return f", {enforced} enforced{' so far' if len(known) < len(policies) else ''}"
+
+    def problems(self) -> list[Problem]:
+        """What an operator should know, one for all policies that are not enforced for the same reason."""
+        alike: defaultdict[tuple[str, str], list[Resource]] = defaultdict(list)
+        for policy in self.result.live:
+            said = self._said(policy)
+            if said.enforced is False:
+                alike[said.code, said.reason].append(policy)
+        return [waiting(_line(*why, found), About.enforcement) for why, found in alike.items()]
+
+    def _said(self, policy: "Resource") -> Enforcement:
+        (said,) = enforcement([policy])
+        is_new = said.ref in self.result.created or said.ref in self.result.updated
+        # ztunnel takes none that is on trial, which is told of the mode as a whole.
+        left_out = self.on_trial and not manifest(policy).get("spec", {}).get("targetRefs")
+        return Enforcement(said.ref, None, "") if is_new or left_out else said
+
+
+def _line(code: str, reason: str, policies: "Collection[Resource]") -> str:
+    apps = sorted({app for policy in policies for app in requested_by(policy)})
+    what = f"a policy of {apps[0]} is" if len(policies) == 1 and apps else f"{len(policies)} policies are"
+    if len(policies) > 1 and len(apps) == 1:
+        what = f"{len(policies)} policies of {apps[0]} are"
+    remedy = _REMEDIES.get(code, "").format(app=apps[0] if apps else "…")
+    words = " ".join(reason.split())
+    words = f"{words[:_LONGEST_REASON]}…" if len(words) > _LONGEST_REASON else words
+    return ": ".join(filter(None, [f"{what} not enforced", words, remedy]))

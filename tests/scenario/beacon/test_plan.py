@@ -1,0 +1,123 @@
+"""What the beacon would do, told without doing it."""
+
+import pytest
+
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+
+POLICY = "AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.web"
+
+
+def test_a_beacon_that_has_settled_has_nothing_to_do(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.hook()
+    assert beacon.plan_action() == {
+        "policy-mode": "enforce",
+        "summary": "0 to create, 0 to change, 0 to delete",
+        "changes": "none",
+    }
+
+
+def test_a_beacon_that_is_off_tells_what_it_would_do_if_it_were_on(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.configure(policy_mode="off")
+    beacon.kubernetes.requests.clear()
+    told = beacon.plan_action()
+    assert beacon.writes() == []
+    assert told["policy-mode"] == "enforce"
+    assert told["changes"] == f"create  {POLICY}"
+    assert told["doors"] == "Service shop/catalogue lets in shop/web"
+
+
+def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    told = beacon.plan_action(policy_mode="audit")
+    assert told["changes"] == f"change  {POLICY}"
+    assert told["doors"] == "1 of the policies are only on trial from now on, and hold no more"
+    told = beacon.plan_action(policy_mode="off")
+    assert told["changes"] == f"delete  {POLICY}"
+    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+
+
+@pytest.mark.parametrize("leader", [True, False])
+def test_all_that_differs_at_this_moment_is_told_on_every_unit(beacon: BeaconModel, leader: bool):
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.lead(False)
+    beacon.says(relation, databag(policy("ads", "catalogue")))
+    beacon.configure(model_on_mesh=True)
+    beacon.plan(3)
+    beacon.lead(leader)
+    beacon.kubernetes.requests.clear()
+    told = beacon.plan_action()
+    assert beacon.writes() == []
+    assert set(told["changes"].splitlines()) == {
+        "change  HorizontalPodAutoscaler shop/shop-beacon-waypoint",
+        "create  AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.ads",
+        "create  AuthorizationPolicy shop/shop.beacon.modeloperator",
+        f"delete  {POLICY}",
+        "change  Namespace shop",
+        "change  StatefulSet shop/beacon",
+        "change  Service shop/beacon",
+        "delete  ConfigMap shop/juju-service-mesh-beacon-labels",
+    }
+
+
+def test_what_is_planned_is_what_is_done(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.lead(False)
+    beacon.says(relation, databag(policy("ads", "catalogue"), policy("ads", "catalogue", target_type="unit")))
+    planned = beacon.plan_action(format="json")["changes"].values()
+    beacon.kubernetes.requests.clear()
+    beacon.lead(True)
+    beacon.hook()
+    assert {request.path.rsplit("/", 1)[1] for request in beacon.writes()} == {
+        change["name"] for change in planned
+    }
+
+
+def test_for_programs_each_change_door_and_problem_has_a_key(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy("web", "orders"))
+    beacon.lead(False)
+    beacon.says(relation, databag(policy("web", "orders"), policy("web", "catalogue")))
+    told = beacon.plan_action(format="json")
+    assert told["changes"] == {
+        "1": {
+            "action": "create",
+            "kind": "AuthorizationPolicy",
+            "namespace": "shop",
+            "name": "shop.beacon.catalogue.app.from.shop.web",
+        }
+    }
+    assert told["doors"] == {"1": "Service shop/catalogue lets in shop/web"}
+    assert told["problems"]["1"]["status"] == "blocked"
+    assert "is refused a policy on 'orders'" in told["problems"]["1"]["message"]
+
+
+def test_each_problem_is_listed_where_the_status_has_only_one(beacon: BeaconModel):
+    beacon.consumer("catalogue", *(policy("web", f"app-{number}") for number in range(5)))
+    assert beacon.hook().message.endswith("(and 4 more: juju run beacon/0 plan)")
+    problems = beacon.plan_action()["problems"].splitlines()
+    assert len(problems) == 5
+    assert all("is refused a policy on" in problem for problem in problems)
+
+
+def test_a_plan_that_can_not_be_made_in_full_says_so(beacon: BeaconModel):
+    beacon.kubernetes.access.deny(verbs=["list"])
+    told = beacon.plan_action()
+    assert told["summary"].endswith("as far as can be told: see problems")
+    assert "juju trust beacon --scope=cluster" in told["problems"]
+
+
+def test_a_plan_writes_nothing_in_the_log(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.hook()
+    caplog.clear()
+    beacon.plan_action(policy_mode="off")
+    assert not [line for line in caplog.records if line.name in ("mesh_history", "model_mesh", "problems")]
+    assert beacon.state.unit_status.name == "active"
+
+
+def test_thousands_of_changes_fit_what_juju_takes(beacon: BeaconModel):
+    beacon.configure(policy_mode="off", restrict_consumers=False)
+    beacon.consumer("catalogue", *(policy(f"web-{number}", f"app-{number}") for number in range(1000)))
+    for form in ("table", "json"):
+        assert len(str(beacon.plan_action(format=form))) < 90_000

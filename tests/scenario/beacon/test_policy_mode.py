@@ -1,0 +1,115 @@
+"""Policies that hold, that are on trial, and that are not there."""
+
+import pytest
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+
+DOORS = {("shop/web", "shop/catalogue"), ("shop/ads", "shop/app.kubernetes.io/name=catalogue")}
+
+
+@pytest.fixture
+def beacon(beacon: BeaconModel) -> BeaconModel:
+    beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue", target_type="unit"))
+    return beacon
+
+
+def on_trial(beacon: BeaconModel) -> dict[str, bool]:
+    """The names of all policies, and whether each is on trial."""
+    return {
+        each["metadata"]["name"]: each["metadata"].get("annotations", {}).get("istio.io/dry-run") == "true"
+        for each in beacon.kubernetes.store.objects("AuthorizationPolicy")
+    }
+
+
+def test_each_switch_of_the_mode_writes_each_policy_once_and_an_idle_hook_none(beacon: BeaconModel):
+    for mode, trial in (("audit", True), ("enforce", False), ("audit", True)):
+        beacon.kubernetes.requests.clear()
+        beacon.configure(policy_mode=mode)
+        assert [request.method for request in beacon.writes()] == ["PATCH", "PATCH"]
+        assert set(on_trial(beacon).values()) == {trial}
+        assert beacon.doors() == DOORS
+        beacon.kubernetes.requests.clear()
+        beacon.hook()
+        assert beacon.writes() == []
+
+
+def test_what_is_asked_for_during_an_audit_is_on_trial_too(beacon: BeaconModel):
+    beacon.configure(policy_mode="audit")
+    beacon.consumer("orders", policy("web", "orders"))
+    assert len(on_trial(beacon)) == 3
+    assert all(on_trial(beacon).values())
+
+
+def test_an_audit_says_plainly_what_it_does_not_do(beacon: BeaconModel):
+    beacon.configure(policy_mode="audit")
+    status = beacon.hook()
+    assert status.name == "active"
+    assert status.message.startswith("audit: 2 policies for 1 consumer on trial, they refuse nobody")
+    assert "those on pods Istio leaves out" in status.message
+    assert "a hardened mesh refuses" in status.message
+
+
+def test_a_hook_after_an_audit_does_not_take_what_istio_said_of_it_for_a_problem(beacon: BeaconModel):
+    beacon.kubernetes.controllers.policies.stop()
+    beacon.configure(policy_mode="audit")
+    beacon.kubernetes.controllers.policies.start()
+    beacon.kubernetes.controllers.policies.stop()
+    try:
+        assert beacon.configure(policy_mode="enforce").name == "active"
+    finally:
+        beacon.kubernetes.controllers.policies.start()
+    assert beacon.hook().message == "2 policies for 1 consumer, all enforced"
+
+
+def test_jujus_model_operator_is_let_through_during_an_audit(beacon: BeaconModel):
+    beacon.configure(policy_mode="audit", model_on_mesh=True)
+    assert on_trial(beacon)["shop.beacon.modeloperator"] is False
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"policy_mode": "off"},
+        {"manage_authorization_policies": False},
+        {"manage_authorization_policies": False, "policy_mode": "audit"},
+        {"manage_authorization_policies": True, "policy_mode": "off"},
+    ],
+)
+def test_off_by_either_option_is_off(beacon: BeaconModel, options: dict[str, bool | str]):
+    assert beacon.configure(**options).message == "1 consumer, policies are not managed"
+    assert beacon.policies() == {}
+
+
+@pytest.mark.parametrize("value", ["audit-only", "", "Enforce", "off "])
+def test_a_mode_that_there_is_not_is_named_and_changes_nothing(beacon: BeaconModel, value: str):
+    before = on_trial(beacon)
+    relation = beacon.consumer("orders", policy("web", "orders"))
+    labels = beacon.relation(relation).local_app_data["labels"]
+    beacon.kubernetes.requests.clear()
+    status = beacon.configure(policy_mode=value)
+    assert status.name == "blocked"
+    assert "config policy-mode: Input should be 'enforce', 'audit' or 'off'" in status.message
+    assert "`juju config beacon policy-mode=…`" in status.message
+    beacon.says(relation, databag(policy("ads", "orders")))
+    assert beacon.kubernetes.requests == []
+    assert before.keys() < on_trial(beacon).keys()
+    assert beacon.relation(relation).local_app_data["labels"] == labels
+
+
+def test_an_option_that_makes_no_sense_does_not_take_labels_from_consumers(
+    beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SCENARIO_SKIP_CONSISTENCY_CHECKS", "1")
+    relation = beacon.consumer("orders", policy("web", "orders"))
+    labels = beacon.relation(relation).local_app_data["labels"]
+    assert beacon.configure(model_on_mesh="perhaps").name == "blocked"
+    assert beacon.relation(relation).local_app_data["labels"] == labels
+
+
+def test_a_consumer_that_can_not_be_read_goes_on_trial_with_the_rest(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes)
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.says(relation, {"policies": "nonsense"})
+    beacon.configure(policy_mode="audit")
+    assert list(on_trial(beacon).values()) == [True]
