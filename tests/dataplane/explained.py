@@ -1,0 +1,58 @@
+"""What `explain` says of requests whose outcome was measured."""
+
+from collections.abc import Iterable, Iterator
+
+from mesh_inspection import Cluster, Place, Question, View, explain, read_cluster
+from mesh_resources import Owner
+from sandbox.matrix import Cell, Request
+from sandbox.mesh import State
+from sandbox.world import World
+
+_VIEW = View(Owner("nobody", "nowhere"), {})
+
+
+def disagreements(world: World, cells: Iterable[Cell]) -> list[str]:
+    """The cells of which `explain` says something else than was measured.
+
+    It tells what the mesh does; where nothing listens, nothing gets through whatever it says.
+    """
+    enforcement = world.enforcement
+    assert enforcement
+    state = enforcement.mesh.state
+    listening = {f"pod {pod.namespace}/{pod.name}": enforcement.mesh.ports(pod) for pod in state.pods}
+    clusters: dict[tuple[str, str], Cluster] = {}
+    found: list[str] = []
+    for cell in cells:
+        question = question_of(cell.request)
+        models = question.source.model, question.target.model
+        if models not in clusters:
+            clusters[models] = read_cluster(
+                world.client, source_namespace=models[0], target_namespace=models[1]
+            )
+        explanation = explain(question, clusters[models], _VIEW)
+        listens = any(port in listening[pod] for pod, port in _behind(cell.request, state))
+        if (explanation.verdict == "allowed" and listens) != cell.let_through:
+            found.append(f"{cell.request} was let through: {cell.let_through}, but {explanation.answer}")
+    return found
+
+
+def question_of(request: Request) -> Question:
+    """A measured request as a question."""
+    model, name = request.source.split("/")
+    kind, target = request.target.split(" ")
+    target_model, target_name = target.split("/")
+    place = Place(target_model, target_name)
+    if kind == "pod":
+        app, _, unit = target_name.rpartition("-")
+        place = Place(target_model, app, int(unit))
+    return Question(Place(model, name), place, request.port, request.method, request.path)
+
+
+def _behind(request: Request, state: State) -> Iterator[tuple[str, int]]:
+    """The pods that a request may end at, and the port there."""
+    if request.target.startswith("pod "):
+        yield request.target, request.port
+    for service in state.services:
+        if request.target == f"Service {service.namespace}/{service.name}" and request.port in service.ports:
+            for pod in service.pods:
+                yield f"pod {pod.namespace}/{pod.name}", service.ports[request.port]
