@@ -23,6 +23,9 @@ demo-real: $(TOX) ## the same on a real kube-apiserver and a real istiod; needs 
 test: $(TOX) ## unit, scenario and interop tests
 	@$(TOX) run -q -e peers,unit,interop
 
+test-faults: $(TOX) ## what comes of a Kubernetes API that goes wrong at every request
+	@$(TOX) run -q -e faults
+
 test-dataplane: $(TOX) ## what real proxies let through
 	@$(TOX) run -q -e dataplane
 
@@ -62,4 +65,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-dataplane test-cluster lint lint-workflows docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-faults test-dataplane test-cluster lint lint-workflows docs format bench pack pack-testers pack-check lock integration clean
