@@ -79,9 +79,10 @@ def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str
 
 def _relate_as_others(miss: Miss, question: Question, view: View) -> str:
     source, model = question.source, question.target.model
-    if miss.wish and miss.wish.endpoint and not view.internal:
+    is_internal = miss.wish and view.internal
+    if miss.wish and miss.wish.endpoint and not is_internal:
         return _integrate(source, model, f"{miss.wish.by}:{miss.wish.endpoint}", view)
-    if miss.policy.asked_by:
+    if miss.policy.asked_by and not is_internal:
         relate = _integrate(source, model, sorted(miss.policy.asked_by)[0], view)
         return f"relate it as {_sources(miss)} is ({relate})"
     return "no relation that is known here would let in others"

@@ -1,0 +1,61 @@
+"""A cluster and its policies, written short."""
+
+from typing import Any
+
+from mesh_inspection import Cluster, Explanation, Pod, Policy, Service, View, explain, question
+from mesh_resources import Owner
+
+MODEL = "m"
+WAYPOINT = (MODEL, "w")
+VIEW = View(Owner("beacon", MODEL), {}, beacon="beacon")
+
+
+def pod(app: str, *, in_mesh: bool = True, unit: int = 0, model: str = MODEL, **labels: str) -> Pod:
+    own = {"app.kubernetes.io/name": app, "app.kubernetes.io/managed-by": "juju", **labels}
+    return Pod(model, f"{app}-{unit}", app, own, in_mesh)
+
+
+def service(app: str, *ports: int, behind_waypoint: bool = True, model: str = MODEL) -> Service:
+    selector = {"app.kubernetes.io/name": app}
+    known: dict[int, int | str] = {port: port for port in ports or (80,)}
+    return Service(model, app, known, selector, WAYPOINT if behind_waypoint else None)
+
+
+def principal(app: str) -> str:
+    model, _, name = app.rpartition("/")
+    return f"cluster.local/ns/{model or MODEL}/sa/{name}"
+
+
+def allow(*apps: str, to: list[dict[str, Any]] | None = None, **more: Any) -> Policy:
+    """A policy on Service `web`, or whatever `more` says; for everybody if there are no apps."""
+    rule: dict[str, Any] = {}
+    if apps:
+        rule["from"] = [{"source": {"principals": [principal(app) for app in apps]}}]
+    if to:
+        rule["to"] = [{"operation": operation} for operation in to]
+    return on_service("web", rules=[rule], **more)
+
+
+def on_service(service_name: str, /, **more: Any) -> Policy:
+    fields = {key: more.pop(key) for key in ("namespace", "name", "dry_run", "asked_by") if key in more}
+    target = (
+        {} if "selector" in more else {"targetRefs": [{"group": "", "kind": "Service", "name": service_name}]}
+    )
+    return Policy(**{"namespace": MODEL, "name": "policy", **fields, "spec": {**target, **more}})
+
+
+def on_pods(app: str, *apps: str, **more: Any) -> Policy:
+    return allow(*apps, selector={"matchLabels": {"app.kubernetes.io/name": app}}, **more)
+
+
+def cluster(*policies: Policy, **more: Any) -> Cluster:
+    """`shop` and `ads` in the mesh, `old` outside, and `web` behind a waypoint."""
+    pods = (pod("shop"), pod("ads"), pod("old", in_mesh=False), pod("web"))
+    known = {"namespaces": frozenset({MODEL, "n"}), "pods": pods, "services": (service("web"),)}
+    return Cluster(**{**known, "policies": policies, **more})
+
+
+def ask(*policies: Policy, view: View = VIEW, within: Cluster | None = None, **asked: Any) -> Explanation:
+    """What is said of a request, which is of `shop` for `web` unless it is of somebody else."""
+    asking = question(**{"source": "shop", "target": "web", "model": MODEL, **asked})
+    return explain(asking, within or cluster(*policies), view)

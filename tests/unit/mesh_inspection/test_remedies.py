@@ -1,0 +1,133 @@
+"""What comes nearest to letting a refused request in, and what to do about the difference."""
+
+import dataclasses
+
+from charmlibs.interfaces.service_mesh import AppPolicy, Endpoint, MeshPolicy, Method, UnitPolicy
+from mesh_inspection import Door, Wish, endpoint_of
+from tests.unit.mesh_inspection.making import MODEL, VIEW, allow, ask, cluster, on_pods, pod, service
+
+ITEMS = Endpoint(ports=[80], methods=[Method.get], paths=["/items"])
+DOOR = Door(MODEL, "web", AppPolicy(relation="items", endpoints=[ITEMS]))
+SCRAPE = Door(MODEL, "web", UnitPolicy(relation="metrics", ports=[9100]))
+WITH_DOORS = dataclasses.replace(VIEW, doors=[DOOR, SCRAPE])
+CLOSED = allow("ads", to=[{"ports": ["1"]}])
+GET_ITEMS = [{"ports": ["80"], "methods": ["GET"], "paths": ["/items"]}]
+
+
+def wish(source: str = "shop", **more: str) -> Wish:
+    return Wish(DOOR.opened_for(MODEL, source), "web", **more)
+
+
+def test_the_relation_that_is_missing_is_named_with_the_command_that_makes_it():
+    found = ask(CLOSED, view=WITH_DOORS, method="GET", path="/items")
+    assert found.nearest == "a relation with web:items would let in GET /items on 80"
+    assert found.remedy == "juju integrate shop web:items"
+
+
+def test_the_remedy_opens_the_door():
+    opened = WITH_DOORS.as_policy(wish())
+    found = ask(CLOSED, opened, view=WITH_DOORS, method="GET", path="/items")
+    assert found.verdict == "allowed"
+    assert found.relations == ("web:items",)
+
+
+def test_a_relation_of_another_model_is_an_offer():
+    model = cluster(CLOSED, pods=(pod("shop", model="n"), pod("web")))
+    found = ask(within=model, view=WITH_DOORS, source="n/shop", method="GET", path="/items")
+    assert "juju offer m.web:items" in found.remedy
+    assert "cmr-mesh" in found.remedy
+
+
+def test_units_have_relations_of_their_own():
+    found = ask(view=WITH_DOORS, target="web/0", port=9100)
+    assert found.remedy == "juju integrate shop web:metrics"
+
+
+def test_who_asks_for_something_else_than_it_may_is_told_what_it_may():
+    found = ask(allow("shop", to=GET_ITEMS, name="mine"), allow("ads"), method="PUT", path="/items")
+    assert found.nearest == "policy m/mine lets in m/shop: GET /items on 80; but that is another method"
+    assert found.remedy == "ask for what is let in: GET /items on 80"
+
+
+def test_two_differences_are_both_told():
+    found = ask(allow("shop", to=GET_ITEMS), method="PUT", path="/else")
+    assert "another method and that is another path" in found.nearest
+
+
+def test_a_unit_is_asked_though_the_service_is_meant():
+    found = ask(allow("shop", to=GET_ITEMS), target="web/0", port=80)
+    assert found.remedy == "ask the Service m/web rather than the unit"
+
+
+def test_a_service_is_asked_though_the_units_are_meant():
+    several = cluster(CLOSED, on_pods("web", "shop", to=[{"ports": ["80"]}]))
+    found = ask(within=several)
+    assert found.remedy == "ask the unit itself (m/web/0) rather than the Service"
+
+
+def test_where_somebody_else_is_let_in_it_is_told_as_whom():
+    found = ask(allow("ads", name="theirs", asked_by=frozenset({"web"})))
+    assert found.nearest == "policy m/theirs lets in m/ads: anything; but that is somebody else"
+    assert found.remedy == "relate it as m/ads is (juju integrate shop web)"
+
+
+def test_the_endpoint_of_that_relation_is_named_if_it_is_known():
+    view = dataclasses.replace(VIEW, wishes=[wish("ads", endpoint="items")])
+    found = ask(view.as_policy(view.wishes[0]), view=view, method="GET", path="/items")
+    assert found.remedy == "juju integrate shop web:items"
+
+
+def test_parts_of_one_service_are_no_example_for_others():
+    view = dataclasses.replace(VIEW, wishes=[wish("ads", endpoint="cluster")], internal=True)
+    found = ask(view.as_policy(view.wishes[0]), view=view, method="GET", path="/items")
+    assert "juju integrate" not in found.remedy
+
+
+def test_who_is_outside_the_mesh_is_told_to_join_first():
+    found = ask(CLOSED, view=WITH_DOORS, source="old", method="GET", path="/items")
+    assert found.remedy == (
+        "put m/old in the mesh: juju integrate old:service-mesh beacon; then juju integrate old web:items"
+    )
+
+
+def test_a_service_without_a_waypoint_is_told_of():
+    unbound = cluster(
+        allow("shop", to=GET_ITEMS), on_pods("web", "ads"), services=(service("web", behind_waypoint=False),)
+    )
+    found = ask(within=unbound, method="GET", path="/items")
+    assert "the Service has no waypoint" in found.nearest
+    assert found.remedy == "put m/web in the mesh: juju integrate web:service-mesh beacon"
+    assert any("has no waypoint" in note for note in found.notes)
+
+
+def test_what_is_asked_for_and_not_written_is_told_with_how_to_have_it_written():
+    view = dataclasses.replace(VIEW, wishes=[wish()], unwritten="policies are off: juju config beacon x=y")
+    found = ask(CLOSED, view=view, method="GET", path="/items")
+    assert found.nearest == "web asks that m/shop be let in: GET /items on 80; but it is not in Kubernetes"
+    assert found.remedy == "policies are off: juju config beacon x=y"
+
+
+def test_what_is_not_granted_is_told_with_the_reason():
+    view = dataclasses.replace(VIEW, wishes=[wish(refused="because: juju config beacon x=y")])
+    found = ask(CLOSED, view=view, method="GET", path="/items")
+    assert "not granted" in found.nearest
+    assert found.remedy == "because: juju config beacon x=y"
+
+
+def test_what_only_records_is_told_with_how_to_have_it_enforced():
+    view = dataclasses.replace(VIEW, enforce="juju config beacon policy-mode=enforce")
+    found = ask(allow("shop", dry_run=True), allow("ads"), view=view)
+    assert found.remedy == "have the policies enforced (juju config beacon policy-mode=enforce)"
+
+
+def test_nothing_is_near_where_nothing_is_about_the_target():
+    found = ask(allow("shop", namespace="n"), on_pods("web"), target="web/0", port=80)
+    assert found.verdict == "allowed"
+    refused = ask(target="web/0", port=80)
+    assert (refused.verdict, refused.nearest, refused.remedy) == ("refused", "", "")
+
+
+def test_the_endpoint_of_a_policy_is_the_one_that_would_have_it():
+    assert endpoint_of(wish().policy, [DOOR, SCRAPE]) == "items"
+    other = wish().policy.model_copy(update={"endpoints": []})
+    assert endpoint_of(MeshPolicy.model_validate(other.model_dump()), [DOOR, SCRAPE]) == ""

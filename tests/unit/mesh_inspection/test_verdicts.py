@@ -1,0 +1,291 @@
+"""What the mesh does about a request."""
+
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh_inspection import Policy, UnclearQuestionError
+from tests.unit.mesh_inspection.making import (
+    MODEL,
+    allow,
+    ask,
+    cluster,
+    on_pods,
+    on_service,
+    pod,
+    principal,
+    service,
+)
+
+HARDENED = (
+    Policy("istio-system", "allow-nothing", {}),
+    Policy(
+        "istio-system",
+        "allow-nothing-at-waypoints",
+        {"targetRefs": [{"kind": "GatewayClass", "name": "istio-waypoint"}]},
+    ),
+)
+
+
+def test_without_any_policy_a_service_is_open():
+    found = ask()
+    assert found.verdict == "allowed"
+    assert found.policies == ()
+    assert "no policy restricts" in found.why
+
+
+def test_in_a_hardened_mesh_it_is_closed():
+    found = ask(*HARDENED)
+    assert found.verdict == "refused"
+    assert "istio-system/allow-nothing-at-waypoints" in found.why
+
+
+def test_one_policy_closes_it_to_everybody_else():
+    assert ask(allow("shop")).verdict == "allowed"
+    assert ask(allow("ads")).verdict == "refused"
+
+
+def test_the_policy_that_lets_it_in_is_named():
+    found = ask(allow("shop", name="good"), allow("ads", name="other"))
+    assert [str(policy) for policy in found.policies] == ["m/good"]
+
+
+def test_what_is_denied_is_refused_whatever_allows_it():
+    deny = on_service("web", name="no", action="DENY", rules=[{}])
+    found = ask(allow("shop"), deny)
+    assert found.verdict == "refused"
+    assert found.why == "policy m/no denies it at waypoint m/w"
+    assert found.nearest == ""
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked", "verdict"),
+    [
+        ({"ports": ["80"]}, {}, "allowed"),
+        ({"ports": ["81"]}, {}, "refused"),
+        ({"notPorts": ["80"]}, {}, "refused"),
+        ({"methods": ["GET"]}, {"method": "GET"}, "allowed"),
+        ({"methods": ["GET"]}, {"method": "get"}, "allowed"),
+        ({"methods": ["GET"]}, {"method": "PUT"}, "refused"),
+        ({"notMethods": ["GET"]}, {"method": "PUT"}, "allowed"),
+        ({"paths": ["/a"]}, {"path": "/a"}, "allowed"),
+        ({"paths": ["/a"]}, {"path": "/a?b=/c"}, "allowed"),
+        ({"paths": ["/a"]}, {"path": "/a/"}, "refused"),
+        ({"paths": ["/a/*"]}, {"path": "/a/b/c"}, "allowed"),
+        ({"paths": ["/a/*"]}, {"path": "/a/../b"}, "refused"),
+        ({"paths": ["*/b"]}, {"path": "/a/b"}, "allowed"),
+        ({"paths": ["/a/{*}"]}, {"path": "/a/b"}, "allowed"),
+        ({"paths": ["/a/{*}"]}, {"path": "/a/b/c"}, "refused"),
+        ({"paths": ["/a/{*}"]}, {"path": "/a/"}, "refused"),
+        ({"paths": ["/a/{**}"]}, {"path": "/a/b/c"}, "allowed"),
+        ({"paths": ["/a/{*}/c"]}, {"path": "/a/b/c"}, "allowed"),
+        ({"hosts": ["web.m.svc.cluster.local"]}, {}, "allowed"),
+        ({"hosts": ["WEB"]}, {"host": "web:80"}, "allowed"),
+        ({"hosts": ["web"]}, {"host": "else"}, "refused"),
+    ],
+)
+def test_a_request_is_let_in_if_it_is_what_a_policy_says(operation, asked, verdict):
+    assert ask(allow("shop", to=[operation]), **asked).verdict == verdict
+
+
+def test_a_question_that_leaves_things_open_is_whether_some_request_is_let_in():
+    found = ask(allow("shop", to=[{"methods": ["GET"], "paths": ["/a"]}]))
+    assert found.verdict == "allowed"
+    assert "GET /a" in found.why
+
+
+def test_nor_is_anything_denied_by_what_denies_some_of_it():
+    assert ask(
+        on_service("web", action="DENY", rules=[{"to": [{"operation": {"methods": ["PUT"]}}]}])
+    ).verdict == ("allowed")
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        ({"principals": ["*"]}, "allowed"),
+        ({"principals": ["*/shop"]}, "allowed"),
+        ({"principals": ["cluster.local/ns/m/*"]}, "allowed"),
+        ({"namespaces": ["m"]}, "allowed"),
+        ({"namespaces": ["n"]}, "refused"),
+        ({"notNamespaces": ["m"]}, "refused"),
+        ({"notPrincipals": ["*/ads"]}, "allowed"),
+        ({"ipBlocks": ["10.0.0.0/8"]}, "refused"),
+        ({"principals": ["*"], "namespaces": ["n"]}, "refused"),
+    ],
+)
+def test_a_source_is_let_in_if_it_is_whom_a_policy_means(source, verdict):
+    assert ask(on_service("web", rules=[{"from": [{"source": source}]}])).verdict == verdict
+
+
+def test_what_only_the_mesh_can_decide_opens_no_door_and_may_shut_one():
+    condition = [{"key": "request.headers[x]", "values": ["y"]}]
+    assert ask(on_service("web", rules=[{"when": condition}])).verdict == "refused"
+    assert ask(on_service("web", action="DENY", rules=[{"when": condition}])).verdict == "refused"
+
+
+def test_a_policy_on_the_gateway_is_for_all_behind_it():
+    spec = {"targetRefs": [{"kind": "Gateway", "name": "w"}], "rules": []}
+    assert ask(Policy(MODEL, "all", spec)).verdict == "refused"
+    assert ask(Policy("n", "elsewhere", spec)).verdict == "allowed"
+
+
+def test_a_unit_behind_a_waypoint_is_closed_to_whoever_comes_past_it():
+    found = ask(target="web/0", port=80)
+    assert found.verdict == "refused"
+    assert "open only to its waypoint" in found.why
+
+
+def test_a_unit_that_no_waypoint_is_before_is_open_until_a_policy_closes_it():
+    alone = cluster(services=(service("web", behind_waypoint=False),))
+    assert ask(within=alone, target="web/0", port=80).verdict == "allowed"
+    closed = dataclasses.replace(alone, policies=(on_pods("web", "ads"),))
+    assert ask(within=closed, target="web/0", port=80).verdict == "refused"
+
+
+def test_at_units_a_policy_that_names_methods_lets_nobody_in():
+    policy = on_pods("web", "shop", to=[{"methods": ["GET"], "ports": ["80"]}])
+    assert ask(policy, target="web/0", port=80, method="GET").verdict == "refused"
+    assert ask(on_pods("web", "shop", to=[{"ports": ["80"]}]), target="web/0", port=80).verdict == "allowed"
+
+
+def test_a_waypoint_gets_to_pods_that_are_closed_to_all_others():
+    assert ask(allow("shop"), on_pods("web", "ads"), *HARDENED).verdict == "allowed"
+
+
+def test_but_not_to_those_where_it_is_denied():
+    deny = on_pods("web", name="no", action="DENY")
+    assert ask(allow("shop"), deny).why == "policy m/no denies it at pod m/web-0"
+
+
+def test_who_is_outside_the_mesh_goes_past_the_waypoint_and_is_nobody():
+    found = ask(allow("old"), source="old")
+    assert found.verdict == "refused"
+    assert "outside the mesh" in found.why
+    assert ask(on_pods("web"), source="old").verdict == "allowed"
+
+
+def test_what_is_outside_the_mesh_is_open():
+    open_web = cluster(
+        *HARDENED,
+        pods=(pod("shop"), pod("web", in_mesh=False)),
+        services=(service("web", behind_waypoint=False),),
+    )
+    found = ask(within=open_web)
+    assert found.verdict == "allowed"
+    assert "outside the mesh" in found.why
+
+
+def test_a_policy_of_another_namespace_is_not_for_this_one():
+    assert ask(allow("ads", namespace="n")).verdict == "allowed"
+
+
+def test_pods_that_differ_are_told_of():
+    web = (pod("shop"), pod("web", unit=0), pod("web", unit=1, marked="yes"))
+    deny = on_service("", selector={"matchLabels": {"marked": "yes"}}, action="DENY", rules=[{}])
+    found = ask(within=cluster(deny, pods=web))
+    assert found.verdict == "allowed"
+    assert "refused at some of the pods: web-1" in found.notes
+
+
+def test_a_port_that_the_service_does_not_have_leads_nowhere():
+    found = ask(port=7777)
+    assert found.verdict == "unreachable"
+    assert found.why == "Service m/web has no port 7777; it has 80"
+
+
+def test_a_service_without_pods_leads_nowhere():
+    assert ask(within=cluster(pods=(pod("shop"),))).verdict == "unreachable"
+
+
+def test_of_several_ports_that_is_taken_of_which_the_best_can_be_said():
+    several = cluster(allow("shop", to=[{"ports": ["9100"]}]), services=(service("web", 80, 9100),))
+    found = ask(within=several)
+    assert (found.verdict, found.question.port) == ("allowed", 9100)
+    assert "no port was named: of 80 and 9100, this is about 9100" in found.notes
+
+
+def test_what_only_records_refuses_nobody_but_it_is_told_what_it_would_do():
+    found = ask(allow("ads", dry_run=True))
+    assert (found.verdict, found.audit) == ("allowed", "refused")
+    assert found.answer.startswith("allowed, would be refused (audit): ")
+    assert found.nearest
+
+
+def test_nor_does_it_let_anybody_in_where_all_else_is_refused():
+    found = ask(allow("shop", dry_run=True), *HARDENED)
+    assert (found.verdict, found.audit) == ("refused", "allowed")
+    assert "only records" in found.nearest
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"source": "nobody"}, "no m/nobody with pods in this cluster; there is ads, old, shop, web"),
+        ({"source": "x/shop"}, "no model x in this cluster"),
+        ({"target": "nothing"}, "no Service m/nothing"),
+        ({"target": "web/7", "port": 80}, "no unit m/web/7"),
+        ({"target": "old/0"}, "say which port of m/old/0 is meant"),
+        ({"target": "NO"}, "target='NO' is no application"),
+        ({"source": "a/b/c/d"}, "is no application"),
+        ({"port": 70000}, "port=70000 is no port"),
+        ({"method": "G E T"}, "is no HTTP method"),
+        ({"path": "items"}, "does not begin with /"),
+    ],
+)
+def test_a_question_that_can_not_be_understood_is_refused(asked, why):
+    with pytest.raises(UnclearQuestionError, match=re.escape(why)):
+        ask(**asked)
+
+
+APPS = st.sampled_from(["shop", "ads", "old"])
+OPERATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "ports": st.lists(st.sampled_from(["80", "9100"]), min_size=1, max_size=2),
+        "methods": st.lists(st.sampled_from(["GET", "PUT"]), min_size=1, max_size=2),
+        "paths": st.lists(st.sampled_from(["/a", "/a/{*}", "/b*"]), min_size=1, max_size=2),
+    },
+)
+POLICIES = st.lists(
+    st.builds(
+        lambda apps, operations, number: allow(*apps, to=operations, name=f"p{number}"),
+        st.lists(APPS, min_size=1, max_size=2),
+        st.lists(OPERATIONS, max_size=2),
+        st.integers(0, 99),
+    ),
+    min_size=1,
+    max_size=4,
+)
+REQUESTS = st.fixed_dictionaries(
+    {
+        "source": APPS,
+        "method": st.sampled_from(["GET", "PUT", "DELETE"]),
+        "path": st.sampled_from(["/a", "/a/x", "/bc", "/"]),
+    }
+)
+
+
+@given(POLICIES, REQUESTS)
+def test_another_policy_that_allows_never_shuts_a_door_that_a_policy_opens(policies, request_):
+    before = ask(*policies[:1], **request_)
+    if before.policies:
+        assert ask(*policies, **request_).verdict == "allowed"
+
+
+@given(POLICIES, REQUESTS)
+def test_whoever_is_let_in_is_named_by_each_policy_that_does_it(policies, request_):
+    found = ask(*policies, **request_)
+    assert bool(found.policies) == (found.verdict == "allowed")
+    assert all(principal(request_["source"]) in str(policy.spec) for policy in found.policies)
+
+
+@given(POLICIES, REQUESTS)
+def test_the_remedy_of_a_refusal_holds(policies, request_):
+    """What is said to be let in of one's own requests, is."""
+    both_ports = cluster(*policies, services=(service("web", 80, 9100),))
+    if ask(within=both_ports, **request_).remedy.startswith("ask for what is let in"):
+        assert ask(within=both_ports, source=request_["source"]).verdict == "allowed"
