@@ -5,7 +5,7 @@ VENV := .venv
 TOX := $(VENV)/bin/tox
 
 help: ## list these targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(TOX):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -38,6 +38,14 @@ lint: $(TOX) ## ruff, pyright and codespell; the integration tests, as far as th
 lint-workflows: ## what GitHub would find wrong with the workflows; needs Go
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
+lint-terraform: ## whether the Terraform modules are in its format; needs Terraform
+	terraform fmt -check -diff -recursive terraform
+
+validate-terraform: ## whether the Juju provider takes the Terraform modules; needs Terraform and its registry
+	@for module in terraform/*/; do \
+		terraform -chdir=$$module init -backend=false -input=false && terraform -chdir=$$module validate || exit 1; \
+	done
+
 docs: $(TOX) ## the documentation, into build/docs/index.html
 	@$(TOX) run -q -e docs
 
@@ -65,4 +73,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-faults test-dataplane test-cluster lint lint-workflows docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-faults test-dataplane test-cluster lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean

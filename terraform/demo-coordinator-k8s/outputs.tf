@@ -6,13 +6,13 @@ output "app_name" {
 output "provides" {
   description = "The endpoints that it provides, by their names with underscores."
   value = {
-    demo_cluster       = "demo-cluster"
-    kv_api             = "kv-api"
-    metrics_endpoint   = "metrics-endpoint"
-    grafana_dashboard  = "grafana-dashboard"
-    grafana_source     = "grafana-source"
-    send_datasource    = "send-datasource"
-    provide_cmr_mesh   = "provide-cmr-mesh"
+    demo_cluster      = "demo-cluster"
+    kv_api            = "kv-api"
+    metrics_endpoint  = "metrics-endpoint"
+    grafana_dashboard = "grafana-dashboard"
+    grafana_source    = "grafana-source"
+    send_datasource   = "send-datasource"
+    provide_cmr_mesh  = "provide-cmr-mesh"
   }
 }
 
