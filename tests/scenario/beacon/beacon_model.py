@@ -189,6 +189,10 @@ class BeaconModel:
         """Take a relation away, with the hooks of both sides."""
         if relation.endpoint == "service-mesh":
             self.drop_labels(relation.remote_app_name)
+        return self.leave(relation)
+
+    def leave(self, relation: testing.Relation) -> ops.StatusBase:
+        """Take a relation away, and run only the beacon's hook."""
         status = self._run(self.context.on.relation_broken(self.relation(relation)))
         rest = {each for each in self.state.relations if each.id != relation.id}
         self.state = dataclasses.replace(self.state, relations=rest)

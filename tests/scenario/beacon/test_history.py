@@ -69,3 +69,42 @@ def test_many_changes_are_a_few_lines(beacon: BeaconModel, history: History):
     lines = history()
     assert len(lines) == 20 + 1 + 1
     assert lines[-1].endswith(" and 30 more")
+
+
+def test_what_an_operator_has_to_see_to_is_told_once_and_once_when_it_is_settled(
+    beacon: BeaconModel, caplog: pytest.LogCaptureFixture
+):
+    def told() -> list[tuple[int, str]]:
+        lines = [(line.levelno, line.getMessage()) for line in caplog.records if line.name == "problems"]
+        caplog.clear()
+        return lines
+
+    relation = beacon.consumer("catalogue", policy("web", "orders"))
+    refusal = (
+        f"service-mesh:{relation.id} with catalogue is refused a policy on 'orders', see restrict-consumers"
+    )
+    assert told() == [(logging.WARNING, refusal)]
+    beacon.hook()
+    assert told() == []
+    beacon.says(relation, databag(policy("web", "catalogue")))
+    assert told() == [(logging.INFO, f"settled: {refusal}")]
+    beacon.hook()
+    assert told() == []
+
+
+def test_a_target_that_nothing_guards_any_more_is_not_said_to_be_shut(beacon: BeaconModel, history: History):
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    history()
+    beacon.unrelate(relation)
+    assert history() == ["Service shop/catalogue has no policy here any more, after one for shop/web"]
+
+
+def test_an_audit_is_one_line_and_what_comes_during_it_is_marked(beacon: BeaconModel, history: History):
+    beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
+    history()
+    beacon.configure(policy_mode="audit")
+    assert history() == ["2 of the policies are only on trial from now on, and hold no more"]
+    beacon.consumer("orders", policy("web", "orders"))
+    assert history() == ["on trial: Service shop/orders lets in shop/web"]
+    beacon.configure(policy_mode="enforce")
+    assert history() == ["3 of the policies hold from now on, and are no longer only on trial"]

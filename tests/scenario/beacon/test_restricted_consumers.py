@@ -3,7 +3,7 @@
 import pytest
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from tests.scenario.beacon.beacon_model import BeaconModel, policy
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
 PODS_OF_CATALOGUE = {"app.kubernetes.io/name": "catalogue", "tier": "api"}
 
@@ -108,3 +108,19 @@ def test_only_a_policy_on_a_service_of_another_name_needs_a_look_at_services(bea
     beacon.kubernetes.requests.clear()
     beacon.hook()
     assert beacon.lists_of("services") == 1
+
+
+def test_services_that_can_not_be_listed_keep_only_those_waiting_that_need_it(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy("web", "catalogue", target_service="catalogue-admin"))
+    beacon.kubernetes.access.deny(verbs=["list"], resources=["services"])
+    beacon.says(relation, databag(policy("ads", "catalogue", target_service="catalogue-admin")))
+    beacon.relate("service-mesh", "orders", databag(policy("web", "orders")))
+    beacon.kubernetes.access.restore()
+    assert beacon.doors() == {("shop/web", "shop/catalogue-admin"), ("shop/web", "shop/orders")}
+    assert beacon.state.unit_status.name == "blocked"
+    assert beacon.state.unit_status.message.startswith(
+        f"service-mesh:{relation.id} with catalogue keeps the policies that it has: "
+        "Kubernetes refuses this charm: run `juju trust beacon --scope=cluster`"
+    )
+    beacon.hook()
+    assert ("shop/ads", "shop/catalogue-admin") in beacon.doors()

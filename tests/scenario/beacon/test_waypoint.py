@@ -123,3 +123,18 @@ def test_readiness_costs_no_further_request(beacon: BeaconModel):
     beacon.hook()
     assert beacon.lists_of("gateways") == 1
     assert not any(request.path.endswith("/shop-beacon-waypoint") for request in beacon.kubernetes.requests)
+
+
+def test_a_waypoint_that_is_short_of_replicas_is_told(beacon: BeaconModel):
+    beacon.kubernetes.controllers.deployments.stop()
+    try:
+        beacon.scale(3)
+        status = beacon.hook()
+    finally:
+        beacon.kubernetes.controllers.deployments.start()
+    assert status.name == "waiting"
+    assert status.message == (
+        "waypoint shop-beacon-waypoint has 1 of 3 replicas: "
+        "`kubectl describe deployment shop-beacon-waypoint -n shop` says more"
+    )
+    assert beacon.hook().name == "active"

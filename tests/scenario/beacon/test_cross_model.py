@@ -1,0 +1,48 @@
+"""An application of another model, and whether it is known who it is there."""
+
+import pytest
+
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
+
+STRANGER = "remote-0123456789abcdef0123456789abcdef"
+CMR_DATA = {"cmr_data": '{"app_name": "prometheus", "juju_model_name": "cos"}'}
+
+
+def test_a_scraper_without_a_cross_model_relation_is_named_with_the_remedy(beacon: BeaconModel):
+    relation = beacon.relate("metrics-endpoint", STRANGER)
+    assert beacon.state.unit_status.name == "blocked"
+    assert beacon.state.unit_status.message == (
+        f"metrics-endpoint:{relation.id} with {STRANGER} is of another model: relate it to "
+        "beacon:provide-cmr-mesh, too, or it can't be let in"
+    )
+    beacon.relate("provide-cmr-mesh", STRANGER, CMR_DATA)
+    assert beacon.state.unit_status.name == "active"
+
+
+def test_a_scraper_that_has_not_said_yet_who_it_is_is_waited_for(beacon: BeaconModel):
+    beacon.relate("metrics-endpoint", STRANGER)
+    beacon.relate("provide-cmr-mesh", STRANGER)
+    assert beacon.state.unit_status.name == "waiting"
+    assert "has not said yet who it is" in beacon.state.unit_status.message
+
+
+def test_a_scraper_of_the_same_model_is_no_problem(beacon: BeaconModel):
+    beacon.relate("metrics-endpoint", "prometheus")
+    assert beacon.state.unit_status.name == "active"
+
+
+def test_a_consumer_s_client_of_another_model_that_is_unknown_is_named(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy(STRANGER, "catalogue"), policy("web", "catalogue"))
+    status = beacon.hook()
+    assert status.name == "waiting"
+    assert status.message == (
+        f"service-mesh:{relation.id} with catalogue is to let in {STRANGER} of another model, which has not "
+        "said over cross_model_mesh who it is there: relate it to catalogue over that, too"
+    )
+    assert ("shop/web", "shop/catalogue") in beacon.doors()
+
+
+@pytest.mark.parametrize("name", ["remote-write", "remote-0123", f"{STRANGER}-x"])
+def test_an_application_of_a_similar_name_is_no_stranger(beacon: BeaconModel, name: str):
+    beacon.consumer("catalogue", policy(name, "catalogue"))
+    assert beacon.hook().name == "active"

@@ -1,0 +1,75 @@
+"""Whether Istio does what was written, as it says on each policy."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+
+
+@pytest.fixture
+def silent_istio(kubernetes: KubernetesServer) -> Iterator[None]:
+    """An istiod that says nothing on policies, as older ones."""
+    kubernetes.controllers.policies.stop()
+    yield
+    kubernetes.controllers.policies.start()
+
+
+def test_a_policy_that_was_just_written_is_no_problem(beacon: BeaconModel):
+    beacon.juju_deploys("catalogue")
+    beacon.relate("service-mesh", "catalogue")
+    (relation,) = beacon.state.get_relations("service-mesh")
+    beacon.says(relation, databag(policy("web", "catalogue")))  # type: ignore[arg-type]
+    assert beacon.state.unit_status.message == "1 policy for 1 consumer"
+
+
+@pytest.mark.usefixtures("silent_istio")
+def test_on_a_mesh_that_says_nothing_the_status_does_not_change(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert {beacon.hook().message for _ in range(3)} == {"1 policy for 1 consumer"}
+
+
+def test_a_label_that_is_missing_is_told_with_the_remedy(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
+    beacon.drop_labels("catalogue")
+    status = beacon.hook()
+    assert status.name == "waiting"
+    assert status.message == (
+        "2 policies of catalogue are not enforced: Service shop/catalogue is not bound to a waypoint: "
+        "if it stays so, `juju trust catalogue --scope=cluster` lets it take its labels"
+    )
+
+
+def test_a_service_that_is_missing_is_told(beacon: BeaconModel):
+    beacon.configure(restrict_consumers=False)
+    beacon.consumer("catalogue", policy("web", "catalogue", target_service="nothing"))
+    assert beacon.hook().message == (
+        "a policy of catalogue is not enforced: Service shop/nothing was not found: "
+        "it holds once there is one"
+    )
+
+
+def test_it_is_counted_how_many_are_enforced(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert beacon.hook().message == "1 policy for 1 consumer, enforced"
+    beacon.consumer("orders", policy("web", "orders"))
+    assert beacon.hook().message == "2 policies for 2 consumers, all enforced"
+
+
+def test_while_the_waypoint_is_not_ready_that_alone_is_told(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.drop_labels("catalogue")
+    beacon.set_gateway_status({"status": {"conditions": []}})
+    assert "is not ready" in beacon.hook().message
+    assert "more" not in beacon.hook().message
+
+
+def test_it_costs_no_further_request(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.hook()
+    beacon.kubernetes.requests.clear()
+    beacon.hook()
+    assert beacon.lists_of("authorizationpolicies") == 1
+    assert not any("shop.beacon.catalogue" in request.path for request in beacon.kubernetes.requests)
+    assert len(beacon.kubernetes.requests) <= 7

@@ -1,0 +1,90 @@
+"""A consumer that moves from one beacon of a model to another."""
+
+import pytest
+
+from sandbox.kubernetes import Change, KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
+
+DOOR = ("shop/web", "shop/catalogue")
+ASKED = (policy("web", "catalogue"), policy("ads", "catalogue"))
+
+
+@pytest.fixture
+def second(beacon: BeaconModel) -> BeaconModel:
+    second = BeaconModel(beacon.kubernetes, app="second")
+    second.hook()
+    return second
+
+
+def shut(kubernetes: KubernetesServer) -> list[str]:
+    """Gathers the writes after which `catalogue` is led through a waypoint and has lost a policy."""
+    found: list[str] = []
+
+    def watch(change: Change) -> None:
+        service = kubernetes.store.find("Service", "shop", "catalogue")
+        if service and "istio.io/use-waypoint" in (service["metadata"].get("labels") or {}):
+            specs = str([each["spec"] for each in kubernetes.store.objects("AuthorizationPolicy", "shop")])
+            if not all(f"/sa/{source}" in specs for source in ("web", "ads")):
+                found.append(f"{change.kind.name} {change.object['metadata']['name']}")
+
+    kubernetes.store.observe(watch)
+    return found
+
+
+def test_policies_stay_until_the_consumer_has_taken_its_labels_off(beacon: BeaconModel, second: BeaconModel):
+    relation = beacon.consumer("catalogue", *ASKED)
+    beacon.hook()
+    closed = shut(beacon.kubernetes)
+    beacon.leave(relation)
+    assert DOOR in beacon.doors()
+    assert beacon.state.unit_status.name == "waiting"
+    assert beacon.state.unit_status.message == (
+        "catalogue is no longer related, and keeps its policies until its Service has no label "
+        "istio.io/use-waypoint=shop-beacon-waypoint any more"
+    )
+    second.consumer("catalogue", *ASKED)
+    beacon.hook()
+    second.hook()
+    assert closed == []
+    assert all(name.startswith("shop/shop.second.") for name in second.policies())
+    assert DOOR in second.doors()
+    assert beacon.hook().message == "0 policies for 0 consumers"
+
+
+def test_a_consumer_that_has_left_the_mesh_leaves_no_policy(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", *ASKED)
+    beacon.leave(relation)
+    beacon.drop_labels("catalogue")
+    assert beacon.hook().name == "active"
+    assert beacon.policies() == {}
+
+
+def test_where_services_can_not_be_listed_policies_stay(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", *ASKED)
+    beacon.drop_labels("catalogue")
+    beacon.kubernetes.access.deny(verbs=["list"], resources=["services"])
+    beacon.leave(relation)
+    beacon.kubernetes.access.restore()
+    assert DOOR in beacon.doors()
+    assert "juju trust beacon" in beacon.state.unit_status.message
+    beacon.hook()
+    assert beacon.policies() == {}
+
+
+def test_only_a_consumer_that_left_costs_a_look_at_services(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", *ASKED)
+    beacon.kubernetes.requests.clear()
+    beacon.hook()
+    assert beacon.lists_of("services") == 0
+    beacon.leave(relation)
+    assert beacon.lists_of("services") == 1
+
+
+def test_two_beacons_of_a_model_have_nothing_in_common(beacon: BeaconModel, second: BeaconModel):
+    gateways = beacon.gateways()
+    assert {each["metadata"]["name"] for each in gateways} == {"shop-beacon-waypoint", "shop-second-waypoint"}
+    assert len({each["metadata"]["labels"]["app.kubernetes.io/instance"] for each in gateways}) == 2
+    assert len({each["metadata"]["annotations"]["charms.canonical.com/mesh.owner"] for each in gateways}) == 2
+    assert len({str(each["spec"]["infrastructure"]["labels"]) for each in gateways}) == 2
+    assert len(beacon.autoscalers()) == 2
+    assert beacon.pod_labels("beacon") != beacon.pod_labels("second")
