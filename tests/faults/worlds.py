@@ -1,5 +1,6 @@
 """The project's charms, each between two wishes: what a hook has to change, request by request."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable, Mapping
@@ -36,7 +37,7 @@ class World:
     meta: Mapping[str, object] | None = field(default=None, hash=False)
 
     def deploy(self, kubeconfig: Path) -> None:
-        """Create what Juju creates for the application, and for another that asks to be reached."""
+        """Create what Juju creates for the application, and for those that ask to be reached."""
         client = Client(KubeConfig.from_file(kubeconfig), namespace=MODEL.name)
         _create(client, "v1", "Namespace", MODEL.name)
         labels = {"app.kubernetes.io/name": self.app}
@@ -46,13 +47,24 @@ class World:
         spec = {"selector": {"matchLabels": labels}, "serviceName": service, "template": template}
         _create(client, "apps/v1", "StatefulSet", self.app, spec)
         _create(client, "v1", "Service", self.app, {"selector": labels, "ports": [{"port": 65535}]})
-        front = {"selector": {"app.kubernetes.io/name": "catalogue"}, "ports": [{"port": 80}]}
-        _create(client, "v1", "Service", "shelves", front)
+        for service, app in (("catalogue", "catalogue"), ("shelves", "catalogue"), ("orders", "orders")):
+            front = {"selector": {"app.kubernetes.io/name": app}, "ports": [{"port": 80}]}
+            _create(client, "v1", "Service", service, front, {"istio.io/use-waypoint": "m-beacon-waypoint"})
 
     def hook(self, wish: Wish, unit: int = 0) -> testing.State:
         """Run a hook that finds this wish, and nothing of an earlier hook."""
         context = _context(self, unit)
         return context.run(getattr(context.on, self.event)(), self.state(wish))
+
+    def end(self) -> testing.State:
+        """Run the hook in which the charm takes back what it has done."""
+        context = _context(self, 0)
+        state = self.state("other")
+        if self.app in ("beacon", "kv"):
+            gone = dataclasses.replace(state, planned_units=0, leader=False)
+            return context.run(context.on.remove(), gone)
+        (relation,) = state.relations
+        return context.run(context.on.relation_broken(relation), state)
 
     def __str__(self) -> str:
         return self.app
@@ -63,8 +75,16 @@ def _context(world: World, unit: int) -> testing.Context[ops.CharmBase]:
     return testing.Context(world.load(), world.meta, app_name=world.app, unit_id=unit)
 
 
-def _create(client: Client, api: str, kind: str, name: str, spec: Mapping[str, object] | None = None) -> None:
-    metadata = {"name": name} if kind == "Namespace" else {"name": name, "namespace": MODEL.name}
+def _create(
+    client: Client,
+    api: str,
+    kind: str,
+    name: str,
+    spec: Mapping[str, object] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    place = {} if kind == "Namespace" else {"namespace": MODEL.name}
+    metadata = {"name": name, "labels": dict(labels or {}), **place}
     client.create(
         codecs.from_dict({"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec or {}})
     )
@@ -139,13 +159,21 @@ def _workers(app: str) -> testing.Relation:
 
 def _coordinator(wish: Wish) -> testing.State:
     execs = {testing.Exec(["nginx", "-s", "reload"]), testing.Exec(["update-ca-certificates", "--fresh"])}
+    running = ops.pebble.Layer({"services": {"nginx": {"override": "replace", "command": "nginx"}}})
+    nginx = testing.Container(
+        "nginx",
+        can_connect=True,
+        execs=execs,
+        layers={"nginx": running},
+        service_statuses={"nginx": ops.pebble.ServiceStatus.ACTIVE},
+    )
     apps = ("worker", "old-reader") if wish == "one" else ("worker", "reader", "writer")
     return testing.State(
         leader=True,
         model=MODEL,
         config={"cpu-limit": "1" if wish == "one" else "2"},
         containers={
-            testing.Container("nginx", can_connect=True, execs=execs),
+            nginx,
             testing.Container("nginx-prometheus-exporter", can_connect=True),
         },
         relations={testing.PeerRelation("peers"), _mesh(wish), *map(_workers, apps)},
@@ -157,6 +185,7 @@ def _worker(wish: Wish) -> testing.State:
     said = {
         "worker_config": json.dumps(json.dumps(config)),
         "worker_ports": "[8080]",
+        "ca_cert": '"CA"',
         "worker_labels": json.dumps({**_mesh_labels(wish), "app.kubernetes.io/part-of": "kv"}),
     }
     execs = {testing.Exec(["update-ca-certificates", "--fresh"])}

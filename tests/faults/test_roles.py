@@ -1,0 +1,32 @@
+"""What the reference says that charms may do in Kubernetes is what they do: no more, and no less."""
+
+from tests.faults.roles import ROLES, role
+from tests.faults.swing import Swing
+from tests.faults.worlds import WORLDS
+
+
+def test_a_charm_uses_just_what_its_role_grants(swing: Swing):
+    for _ in range(3):
+        swing.turn()
+        swing.check_healed()
+    swing.must_stay_no_more()
+    swing.hook()
+    swing.world.end()
+    assert swing.faulty.permissions == role(swing.world.role)
+
+
+def test_a_charm_that_may_not_do_a_thing_says_how_to_let_it(swing: Swing):
+    everything = role(swing.world.role)
+    for missing in sorted(everything):
+        swing.turn()
+        swing.faulty.granted = everything - {missing}
+        state = swing.hook()
+        swing.faulty.granted = everything
+        swing.check_honest(state)
+        if not swing.is_right:
+            assert f"juju trust {swing.world.app} --scope=cluster" in state.unit_status.message
+        swing.check_healed()
+
+
+def test_each_role_is_of_a_charm_that_is_tested():
+    assert {file.stem for file in ROLES.glob("*.yaml")} == {world.role for world in WORLDS}

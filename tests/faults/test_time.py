@@ -1,0 +1,127 @@
+"""However long everybody takes to answer, a hook ends within 30 seconds.
+
+Time is made up: what waits says for how long it does, and the clock is put forward by that. Of requests that
+wait at the same time each counts, as if they did so one after the other; so in truth it takes less.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightkube.core.exceptions
+import ops
+import pytest
+
+from tests.faults.swing import Swing
+
+LIMIT = 30.0
+LIBERAL = 40
+NEVER = 1000.0
+httpx = lightkube.core.exceptions.httpx  # type: ignore[attr-defined]
+
+Takes = Callable[[int], float]
+"""How many seconds the answer to a request takes, by the request's number."""
+
+
+class Clock:
+    """The time, which passes only while somebody waits."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.answers: Takes = lambda _: 0.0
+        self.commands = 0.0
+        """How long each command in a container takes."""
+        self.requests = 0
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float, at_most: float) -> bool:
+        """Whether what takes so long comes in time."""
+        with self._lock:
+            self.now += min(seconds, at_most)
+        return seconds < at_most
+
+    def next_request(self) -> int:
+        with self._lock:
+            self.requests += 1
+            return self.requests - 1
+
+
+class Command:
+    def __init__(self, clock: Clock, timeout: float | None):
+        assert timeout, "a command without a timeout can hold a hook for ever"
+        self._clock = clock
+        self._timeout = timeout
+
+    def wait_output(self) -> tuple[str, str]:
+        if self._clock.wait(self._clock.commands, self._timeout):
+            return "", ""
+        change = {"id": "1", "kind": "exec", "summary": "", "status": "Error", "ready": True, "tasks": []}
+        change["spawn-time"] = change["ready-time"] = "2026-01-01T00:00:00Z"
+        raise ops.pebble.ChangeError("timed out", ops.pebble.Change.from_dict(change))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (
+        "charmlibs.interfaces.service_mesh._deadline",
+        "mesh_resources._parallel",
+        "mesh_resources._requests",
+    ):
+        monkeypatch.setattr(f"{module}.time", clock)
+    pass_on = httpx.HTTPTransport.handle_request
+
+    def handle_request(transport: Any, request: Any) -> Any:
+        takes = clock.answers(clock.next_request())
+        if takes and not clock.wait(takes, request.extensions["timeout"]["read"]):
+            raise httpx.ReadTimeout("timed out", request=request)
+        return pass_on(transport, request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
+    monkeypatch.setattr(ops.Container, "exec", lambda *_, timeout=None, **__: Command(clock, timeout))
+    return clock
+
+
+def seconds(swing: Swing, clock: Clock, answers: Takes, commands: float = 0.0) -> float:
+    """How long a hook takes that turns the charm, which the next one heals."""
+    swing.turn()
+    started, clock.answers, clock.commands, clock.requests = clock.now, answers, commands, 0
+    state = swing.hook()
+    taken = clock.now - started
+    swing.check_honest(state)
+    clock.answers, clock.commands = (lambda _: 0.0), 0.0
+    swing.check_healed()
+    return taken
+
+
+@pytest.mark.parametrize("commands", [0.0, NEVER])
+@pytest.mark.parametrize("answer", [0.5, 1.5, 2.9, NEVER])
+def test_a_hook_in_which_every_answer_is_late_ends(
+    swing: Swing, clock: Clock, answer: float, commands: float
+):
+    assert 0 < seconds(swing, clock, lambda _: answer, commands) < LIMIT
+
+
+@pytest.mark.parametrize("others", [0.0, 2.9])
+def test_a_hook_in_which_one_request_hangs_ends_whichever_it_is(swing: Swing, clock: Clock, others: float):
+    for position in range(LIBERAL):
+        taken = seconds(
+            swing, clock, lambda number, position=position: NEVER if number == position else others, NEVER
+        )
+        assert taken < LIMIT
+        if clock.requests <= position:
+            return
+
+
+def test_a_real_hook_that_gets_no_answer_ends_with_its_time(swing: Swing, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("charmlibs.interfaces.service_mesh._deadline._SECONDS", 0.5)
+    swing.turn()
+    started = time.monotonic()
+    state = swing.hook(lambda *_: "hang")
+    assert time.monotonic() - started < 5
+    assert state.unit_status.name in ("waiting", "blocked")
+    assert state.unit_status.message
