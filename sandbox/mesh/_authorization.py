@@ -11,23 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from ._state import ROOT_NAMESPACE, TRUST_DOMAIN, Account, Json, Pod, Policy, Service, Waypoint
 
 _ANY: Json = {"any": True}
-_HTTP_ONLY = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
-_UNKNOWN_TO_US = ("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks", "requestPrincipals")
+_HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
+_HTTP_SOURCES = ("remoteIpBlocks", "notRemoteIpBlocks", "requestPrincipals", "notRequestPrincipals")
+_UNKNOWN_TO_US = ("ipBlocks", "notIpBlocks", *_HTTP_SOURCES)
 
 
 def at_pod(policies: Iterable[Policy], pod: Pod) -> list[Policy]:
-    """The policies that ztunnel enforces at a pod."""
+    """The policies that ztunnel enforces at a pod; of those on trial, istiod tells it nothing."""
     return [
         policy
         for policy in policies
         if not _target_refs(policy)
+        and not policy.on_trial
         and policy.namespace in (pod.namespace, ROOT_NAMESPACE)
         and _match_labels(policy).items() <= pod.labels.items()
     ]
 
 
 def at_waypoint(policies: Iterable[Policy], service: Service, waypoint: Waypoint) -> list[Policy]:
-    """The policies that a waypoint enforces on traffic for a Service."""
+    """The policies that a waypoint holds traffic for a Service against, enforced or on trial."""
     wanted = (
         ("Service", service.namespace, service.name),
         ("Gateway", waypoint.namespace, waypoint.name),
@@ -92,13 +94,19 @@ def _rule(rule: Json, port: int, *, http: bool, allow: bool) -> Json | None:
         return None if allow else {"permissions": [_ANY], "principals": [_ANY]}
     sources = [_section(each, "source") for each in _sections(rule, "from")]
     operations = [_section(each, "operation") for each in _sections(rule, "to")]
+    if allow and not http and (_has(operations, _HTTP_OPERATIONS) or _has(sources, _HTTP_SOURCES)):
+        return None  # without HTTP it can't be told to hold, whatever else it says
     principals = [_source(source, allow=allow) for source in sources] or [_ANY]
     permissions = [
         compiled
         for operation in operations or [Json()]
-        if (compiled := _operation(operation, port, http=http, allow=allow))
+        if (compiled := _operation(operation, port, http=http))
     ]
     return {"permissions": permissions, "principals": principals} if permissions else None
+
+
+def _has(sections: Iterable[Json], fields: Iterable[str]) -> bool:
+    return any(section.get(field) for section in sections for field in fields)
 
 
 def _source(source: Json, *, allow: bool) -> Json:
@@ -126,13 +134,12 @@ def _principal(name: str) -> Json:
     return {"authenticated": {"principal_name": _string(f"spiffe://{name}")}}
 
 
-def _operation(operation: Json, port: int, *, http: bool, allow: bool) -> Json | None:
+def _operation(operation: Json, port: int, *, http: bool) -> Json | None:
     ports, not_ports = _strings(operation, "ports"), _strings(operation, "notPorts")
     if (ports and str(port) not in ports) or str(port) in not_ports:
         return None
     if not http:
-        # Without HTTP such a rule can't be told to hold: it allows nothing, and denies without looking.
-        return None if allow and any(operation.get(field) for field in _HTTP_ONLY) else _ANY
+        return _ANY  # what denies does so without looking at what it can't see
     rules = [
         *_any_of(map(_host, _strings(operation, "hosts")), "or_rules", "rules"),
         *_any_of(map(_method, _strings(operation, "methods")), "or_rules", "rules"),

@@ -86,6 +86,10 @@ class Case:
         return {port: http_rbac(at_waypoint(policies, service, WAYPOINT), port) for port in PORTS}
 
 
+def _principal(app: str) -> str:
+    return f"cluster.local/ns/{MODEL}/sa/{app}"
+
+
 def _allow_nothing() -> list[Json]:
     """A mesh that refuses what nobody asks for, at pods and at waypoints."""
     waypoints = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
@@ -266,3 +270,36 @@ def test_istio_lets_through_what_the_policies_mean(verdicts: list[Verdict]):
 def test_the_sandbox_lets_through_what_istio_does(verdicts: list[Verdict]):
     wrong = [verdict for verdict in verdicts if verdict.sandbox is not verdict.istio]
     assert not wrong, "\n".join(told(wrong))
+
+
+OWN, TO_8080 = {"source": {"principals": [_principal("cart")]}}, {"operation": {"ports": ["8080"]}}
+ALSO_ABOUT_HTTP = {
+    "an operation": {"from": [OWN], "to": [TO_8080, {"operation": {"ports": ["8081"], "methods": ["GET"]}}]},
+    "a source": {"from": [OWN, {"source": {"requestPrincipals": ["*"]}}], "to": [TO_8080]},
+    "who must not ask": {"from": [{"source": {"notRequestPrincipals": ["x/y"]}}], "to": [TO_8080]},
+}
+
+
+@pytest.mark.parametrize("action", ["ALLOW", "DENY"])
+def test_at_a_pod_the_sandbox_makes_of_a_rule_that_is_also_about_http_what_istio_does(
+    action: str, tmp_path_factory: pytest.TempPathFactory
+):
+    """Istio leaves all of it out, if it allows, also what is about TCP alone."""
+    requests = [Request(("shop", app), port) for app in ("cart", "ca") for port in PORTS]
+    example = Example((), "catalogue", PolicyTargetType.unit, closed=False, requests=requests)
+    rules: dict[str, Rbac] = {}
+    for number, rule in enumerate(ALSO_ABOUT_HTTP.values()):
+        spec = {"action": action, "rules": [rule, {"to": [{"operation": {"ports": ["15090"]}}]}]}
+        case = Case(example, [{"metadata": {"namespace": MODEL, "name": "mixed"}, "spec": spec}])
+        try:
+            (rules[f"{ISTIO}-{number}"],) = of_istio([case])
+        except NotAvailableError as missing:
+            pytest.skip(str(missing))
+        rules[f"{SANDBOX}-{number}"] = case.of_sandbox()
+    with Judge(tmp_path_factory.mktemp("j"), rules) as judge:
+        for number, name in enumerate(ALSO_ABOUT_HTTP):
+            by_istio = [judge.lets_through(f"{ISTIO}-{number}", each) for each in requests]
+            by_sandbox = [judge.lets_through(f"{SANDBOX}-{number}", each) for each in requests]
+            assert by_sandbox == by_istio, name
+            if action == "ALLOW":
+                assert by_istio == [each.port == 15090 for each in requests], name
