@@ -17,11 +17,8 @@ Field: TypeAlias = Literal["source", "port", "method", "path", "host", "http", "
 where only the mesh itself can tell."""
 
 _TRUST_DOMAIN = "cluster.local"
-_HTTP_FIELDS: tuple[tuple[Field, str, str], ...] = (
-    ("host", "hosts", "notHosts"),
-    ("method", "methods", "notMethods"),
-    ("path", "paths", "notPaths"),
-)
+_HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
+_HTTP_SOURCES = ("requestPrincipals", "notRequestPrincipals", "remoteIpBlocks", "notRemoteIpBlocks")
 _KNOWN_SOURCES = ("principals", "notPrincipals", "namespaces", "notNamespaces")
 # The characters of a path that Envoy's templates take.
 _SEGMENT = r"[\w.~%!$&'()*+,;:@=-]"
@@ -100,11 +97,23 @@ def differences(policy: Policy, request: Request) -> Iterator[frozenset[Field]]:
         unknown: set[Field] = {"condition"} if opens and rule.get("when") else set()
         origins = [_section(each, "source") for each in _sections(rule, "from")] or [Json()]
         operations = [_section(each, "operation") for each in _sections(rule, "to")] or [Json()]
+        if opens and request.http is None and _is_about_http(origins, operations):
+            unknown.add("http")
         for origin in origins:
             by_source = _source_differences(origin, request.principal, opens=opens)
             for operation in operations:
                 found = unknown | by_source | _operation_differences(operation, request, opens=opens)
                 yield frozenset(found)
+
+
+def _is_about_http(origins: Iterable[Json], operations: Iterable[Json]) -> bool:
+    """Whether, without HTTP, a rule can't be told to hold: it allows nothing, and denies without looking."""
+    return any(
+        section.get(field)
+        for sections, fields in ((origins, _HTTP_SOURCES), (operations, _HTTP_OPERATIONS))
+        for section in sections
+        for field in fields
+    )
 
 
 def _action(policy: Policy) -> str:
@@ -127,9 +136,6 @@ def _operation_differences(operation: Json, request: Request, *, opens: bool) ->
     if not _fits(operation, "ports", lambda each: each == str(request.port)):
         found.add("port")
     if request.http is None:
-        # Without HTTP such a rule can't be told to hold: it allows nothing, and denies without looking.
-        if opens and any(operation.get(field) for _, *fields in _HTTP_FIELDS for field in fields):
-            found.add("http")
         return found
     http = request.http
     if not _fits_or_may(operation, "methods", http.method, matches, opens=opens):

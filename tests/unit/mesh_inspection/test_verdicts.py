@@ -152,6 +152,12 @@ def test_at_units_a_policy_that_names_methods_lets_nobody_in():
     assert ask(on_pods("web", "shop", to=[{"ports": ["80"]}]), target="web/0", port=80).verdict == "allowed"
 
 
+def test_a_rule_that_is_also_about_http_lets_nobody_in_to_a_pod_whatever_else_it_says():
+    plain, about_http = {"ports": ["80"]}, {"ports": ["81"], "methods": ["GET"]}
+    both = on_pods("web", "shop", to=[plain, about_http])
+    assert ask(both, target="web/0", port=80).verdict == "refused"
+
+
 def test_a_waypoint_gets_to_pods_that_are_closed_to_all_others():
     assert ask(allow("shop"), on_pods("web", "ads"), *HARDENED).verdict == "allowed"
 
