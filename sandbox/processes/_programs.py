@@ -10,6 +10,8 @@ from pathlib import Path
 
 _NEEDED_NGINX = (1, 27, 3)  # the first that looks names up while it runs
 
+_EXPORTER, _NEEDED_OPTION = "nginx-prometheus-exporter", "--web.config.file"
+
 
 @dataclass(frozen=True)
 class Nginx:
@@ -30,17 +32,27 @@ def nginx() -> Nginx | None:
 
 def program(name: str) -> str | None:
     """The program of that name, if this machine has it."""
-    aliases = {"nginx-prometheus-exporter": "prometheus-nginx-exporter"}
     if name in ("python3", "python"):
         return sys.executable
-    return shutil.which(name) or shutil.which(aliases.get(name, name))
+    return _exporter() if name == _EXPORTER else shutil.which(name)
+
+
+def _exporter() -> str | None:
+    """The exporter of nginx's metrics, also as Debian calls it; not one of those that know other options."""
+    found = (shutil.which(name) for name in (_EXPORTER, "prometheus-nginx-exporter"))
+    return next((path for path in found if path and _NEEDED_OPTION in _told(path, "--help")), None)
 
 
 def _is_complete(nginx: str) -> bool:
-    told = subprocess.run([nginx, "-V"], capture_output=True, text=True).stderr
+    told = _told(nginx, "-V")
     version = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", told)
     is_new = bool(version and tuple(map(int, version.groups())) >= _NEEDED_NGINX)
     return is_new and "http_stub_status_module" in told
+
+
+def _told(program: str, option: str) -> str:
+    done = subprocess.run([program, option], capture_output=True, text=True)
+    return done.stdout + done.stderr
 
 
 def _beside_python(name: str) -> str | None:

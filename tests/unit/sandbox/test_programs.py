@@ -1,0 +1,34 @@
+"""Which programs of this machine stand in for those of container images."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.processes._programs import program
+
+NAME = "nginx-prometheus-exporter"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only one on PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def install(folder: Path, name: str, options: str) -> str:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\necho '{options}'\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_an_exporter_is_also_found_by_the_name_that_debian_gives_it(folder: Path):
+    assert program(NAME) is None
+    file = install(folder, "prometheus-nginx-exporter", "--web.config.file --nginx.scrape-uri")
+    assert program(NAME) == file
+
+
+def test_an_exporter_that_would_not_start_with_what_charms_tell_it_is_none(folder: Path):
+    install(folder, "prometheus-nginx-exporter", "-web.telemetry-path -nginx.scrape-uri")
+    assert program(NAME) is None
