@@ -4,7 +4,7 @@ from ._addresses import Addresses, NoAddressesError, listening
 from ._authorization import at_pod, at_waypoint, http_rbac, tcp_rbac
 from ._envoy import Envoy, EnvoyError
 from ._identity import Authority, Identity
-from ._mesh import Mesh
+from ._mesh import Mesh, Trial
 from ._state import Account, Pod, Policy, Service, State, Waypoint
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Policy",
     "Service",
     "State",
+    "Trial",
     "Waypoint",
     "at_pod",
     "at_waypoint",

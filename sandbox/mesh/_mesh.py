@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from lightkube import Client
 from typing_extensions import Self
@@ -15,6 +16,13 @@ from ._state import Account, Pod, Service, State, Waypoint, read
 
 _LOOKS_EVERY = 0.2
 _DOMAIN = "svc.cluster.local"
+
+
+class Trial(NamedTuple):
+    """How many requests policies would have let through, and refused, if they were not on trial."""
+
+    let_through: int
+    refused: int
 
 
 class Mesh:
@@ -155,6 +163,15 @@ class Mesh:
                 destination, _, port = name.removeprefix(start).removesuffix(end).rpartition("_")
                 found[f"{destination}:{port}"] = number
         return found
+
+    def recorded(self, waypoint: Waypoint) -> Trial:
+        """What a waypoint would have done about the requests so far by the policies that are on trial.
+
+        Each request counts once for those that allow, and once for those that deny.
+        """
+        proxy = self._proxies[waypoint]
+        counts = [sum(proxy.counters(f"shadow_{verdict}").values()) for verdict in ("allowed", "denied")]
+        return Trial(*counts)
 
     def _tell(self, waypoint: Waypoint | None, state: State) -> None:
         """Let one proxy have its configuration; None is the node proxy."""

@@ -83,12 +83,14 @@ def waypoint_proxy(state: State, waypoint: Waypoint, places: Places) -> Configur
         for port, target in service.ports.items():
             name = _server_name(port, service)
             clusters[name] = _to_pods(name, service.pods, target, waypoint.account, places, http=True)
-            rbac = http_rbac(at_waypoint(state.policies, service, waypoint), port)
+            policies = at_waypoint(state.policies, service, waypoint)
+            enforced = http_rbac([policy for policy in policies if not policy.on_trial], port)
+            on_trial = http_rbac([policy for policy in policies if policy.on_trial], port)
             chains.append(
                 {
                     "filter_chain_match": {"server_names": [name]},
                     "transport_socket": _tls_server(places.identity(waypoint.account)),
-                    "filters": [_http_proxy(name, rbac)],
+                    "filters": [_http_proxy(name, enforced, on_trial)],
                 }
             )
     if not chains:
@@ -265,13 +267,23 @@ def _tcp_proxy(cluster: str, rbac: Iterable[Json]) -> list[Json]:
     return filters
 
 
-def _http_proxy(cluster: str, rbac: Iterable[Json]) -> Json:
+def _http_proxy(cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json]) -> Json:
+    rbac: list[Json] = [
+        *({"rules": rules} for rules in enforced),
+        *(
+            {
+                "shadow_rules": rules,
+                "shadow_rules_stat_prefix": f"istio_dry_run_{rules['action'].lower()}_",
+            }
+            for rules in on_trial
+        ),
+    ]
     filters: list[Json] = [
         {
             "name": "rbac",
-            "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.rbac.v3.RBAC", "rules": rules},
+            "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.rbac.v3.RBAC", **each},
         }
-        for rules in rbac
+        for each in rbac
     ]
     router = {"@type": f"{_EXTENSIONS}.filters.http.router.v3.Router"}
     route = {"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}

@@ -21,6 +21,8 @@ _DATAPLANE_MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
 _USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
 _WAYPOINT_CLASS = "istio-waypoint"
+_DRY_RUN = "istio.io/dry-run"
+_TRUE = ("true", "True", "TRUE", "1", "t", "T")
 
 
 @dataclass(frozen=True, order=True)
@@ -85,6 +87,8 @@ class Policy:
     namespace: str
     name: str
     spec: Json
+    on_trial: bool = False
+    """Whether a waypoint only records what it would do by it (`istio.io/dry-run`)."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def read(client: Client) -> State:
     pods = tuple(_pod(item, namespaces) for item in _list(client, PodResource))
     services = tuple(_service(item, namespaces, pods, waypoints) for item in _list(client, ServiceResource))
     policies = tuple(
-        Policy(item["metadata"]["namespace"], item["metadata"]["name"], _spec(item))
+        Policy(item["metadata"]["namespace"], item["metadata"]["name"], _spec(item), _is_on_trial(item))
         for item in _list(client, AuthorizationPolicy)
     )
     return State(pods, services, waypoints, policies)
@@ -134,6 +138,11 @@ def _labels(item: Json) -> Mapping[str, str]:
 
 def _spec(item: Json) -> Json:
     return item.get("spec") or {}
+
+
+def _is_on_trial(policy: Json) -> bool:
+    annotations: Mapping[str, str] = policy["metadata"].get("annotations") or {}
+    return annotations.get(_DRY_RUN) in _TRUE
 
 
 def _pod(item: Json, namespaces: Mapping[str, Mapping[str, str]]) -> Pod:

@@ -94,9 +94,10 @@ def policy(client: Client) -> Iterator[Callable[..., str]]:
     """Writes AuthorizationPolicies, which go when the test is over."""
     written: list[tuple[str, str]] = []
 
-    def write(spec: dict[str, Any], namespace: str = MODEL) -> str:
+    def write(spec: dict[str, Any], namespace: str = MODEL, *, on_trial: bool = False) -> str:
         name = f"policy-{len(written)}"
-        metadata = ObjectMeta(name=name, namespace=namespace)
+        annotations = {"istio.io/dry-run": "true"} if on_trial else {}
+        metadata = ObjectMeta(name=name, namespace=namespace, annotations=annotations)
         client.create(AuthorizationPolicy(metadata=metadata, spec=spec))
         written.append((name, namespace))
         return name
@@ -191,6 +192,49 @@ def test_what_a_selector_can_not_see_allows_nothing(mesh: Mesh, policy: Callable
     )
     mesh.sync()
     wait_for(lambda: ask(mesh, SHOP, "stranger") == 0)
+
+
+def test_a_policy_on_trial_refuses_nobody_at_a_waypoint_which_records_whom_it_would(
+    mesh: Mesh, policy: Callable[..., str]
+):
+    policy(allow(SHOP, **SERVICE), on_trial=True)
+    mesh.sync()
+    [waypoint] = mesh.state.waypoints
+    before = mesh.recorded(waypoint)
+    wait_for(lambda: ask(mesh, SHOP, "web") == 200 and mesh.recorded(waypoint) > before)
+    before = mesh.recorded(waypoint)
+    assert [ask(mesh, source, "web") for source in (SHOP, STRANGER, STRANGER)] == [200, 200, 200]
+    after = mesh.recorded(waypoint)
+    assert (after.let_through - before.let_through, after.refused - before.refused) == (1, 2)
+
+
+def test_a_policy_on_trial_that_denies_is_recorded_beside_one_that_is_enforced(
+    mesh: Mesh, policy: Callable[..., str]
+):
+    policy(allow(SHOP, WEB, **SERVICE))
+    policy({**allow(SHOP, **SERVICE), "action": "DENY"}, on_trial=True)
+    mesh.sync()
+    [waypoint] = mesh.state.waypoints
+    wait_for(lambda: ask(mesh, STRANGER, "web") == 403)
+    before = mesh.recorded(waypoint)
+    assert [ask(mesh, source, "web") for source in (SHOP, STRANGER, WEB)] == [200, 403, 200]
+    after = mesh.recorded(waypoint)
+    # What is refused by one that is enforced does not come to those on trial.
+    assert (after.let_through - before.let_through, after.refused - before.refused) == (1, 1)
+
+
+def test_a_policy_on_trial_lets_nobody_in_where_the_mesh_is_hardened(mesh: Mesh, policy: Callable[..., str]):
+    waypoints = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
+    policy({"targetRefs": [waypoints]}, namespace="istio-system")
+    policy(allow(SHOP, **SERVICE), on_trial=True)
+    mesh.sync()
+    wait_for(lambda: ask(mesh, SHOP, "web") == 403)
+
+
+def test_a_policy_on_trial_is_left_out_at_pods(mesh: Mesh, policy: Callable[..., str]):
+    policy(allow(SHOP, **STRANGERS), on_trial=True)
+    mesh.sync()
+    assert [ask(mesh, source, "stranger") for source in (SHOP, WEB, OUTSIDE)] == [200, 200, 200]
 
 
 def test_a_removed_policy_shuts_the_door_within_a_second_also_on_open_connections(
