@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ..children import own_folder
 from ._connection import Connection
 from ._kubernetes import RealKubernetes
 from ._processes import Process, free_port
@@ -48,7 +48,7 @@ class Istiod:
 
     def __enter__(self) -> Istiod:
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="istiod-")))
+            folder = stack.enter_context(own_folder("istiod"))
             self._prepare()
             self._start(stack, folder)
             self._stack = stack.pop_all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from ..children import own_folder
 from . import _custom_resources
 from ._connection import Connection, Kubeconfig, encode
 from ._errors import NotAvailableError
@@ -91,7 +91,7 @@ class StartedKubernetes(RealKubernetes):
 
     def __enter__(self) -> StartedKubernetes:
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kubernetes-")))
+            folder = stack.enter_context(own_folder("kubernetes"))
             etcd = self._start_etcd(stack, folder)
             self._start_apiserver(stack, folder, etcd)
             self._stack = stack.pop_all()

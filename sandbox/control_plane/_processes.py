@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ..children import dies_with_parent
 from ._errors import ControlPlaneError
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 
 
 def free_port() -> int:
@@ -50,7 +46,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 env=self._environment,
-                preexec_fn=_die_with_parent,
+                preexec_fn=dies_with_parent(),
             )
         return self
 
@@ -74,7 +70,3 @@ class Process:
 
     def _last_words(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..children import dies_with_parent
 from ._errors import ControlPlaneError, NotAvailableError
 
 # The modules are pinned beside the tests that the programs are for.
@@ -110,7 +111,12 @@ class GoProgram:
         began = time.monotonic()
         with log.open("w") as output:
             process = subprocess.Popen(
-                command, cwd=self.module, env=go_environment(), stdout=output, stderr=output
+                command,
+                cwd=self.module,
+                env=go_environment(),
+                stdout=output,
+                stderr=output,
+                preexec_fn=dies_with_parent(),
             )
             try:
                 while process.poll() is None:

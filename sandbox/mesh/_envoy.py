@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ..children import dies_with_parent
 from ._state import Json
 
 _TYPES = {
@@ -79,6 +80,7 @@ class Envoy:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=dies_with_parent(),
             )
         self._wait_until(lambda: self._ask("/ready") == "LIVE", "did not start")
         self._wait_until(self._has_taken_all, "did not take what it was told")

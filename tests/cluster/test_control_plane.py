@@ -6,13 +6,16 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.control_plane import (
+    ISTIOD,
+    KUBE_APISERVER,
     ControlPlaneError,
     Istiod,
     NotAvailableError,
@@ -86,22 +89,92 @@ def test_nothing_runs_on_when_the_start_fails(monkeypatch: pytest.MonkeyPatch, t
     assert children(os.getpid()) == before
 
 
-def test_nothing_runs_on_when_who_started_it_is_killed(disposable: StartedKubernetes):
-    holder = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(HELD_BY_THE_TEST)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline().startswith(b"https://127.0.0.1:")
-    started = children(holder.pid)
+@dataclass(frozen=True)
+class Holder:
+    """A process in a group of its own that starts a control plane, with a folder for what is temporary."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def folders(self) -> list[Path]:
+        return list(self.folder.iterdir())
+
+    def wait_for_children(self, number: int) -> set[int]:
+        wait_until(lambda: len(children(self.process.pid)) == number or self.process.poll() is not None)
+        return children(self.process.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal it, or what a terminal signals by Ctrl-C: the programs that it has started, too."""
+        if number is signal.SIGINT:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Iterator[Callable[..., Holder]]:
+    """Runs a command that starts a control plane."""
+    try:
+        for program in (KUBE_APISERVER, ISTIOD):
+            program.build()
+    except NotAvailableError as missing:
+        pytest.skip(str(missing))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(*command: str) -> Holder:
+        folder = tmp_path / "temporary"
+        folder.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": str(folder)},
+            start_new_session=True,
+            # Where the tests run in the background, they ignore Ctrl-C, and so would their children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        started.append(process)
+        return Holder(process, folder)
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_when_who_started_it_is_ended(hold: Callable[..., Holder], number: signal.Signals):
+    holder = hold("-c", textwrap.dedent(HELD_BY_THE_TEST))
+    assert holder.process.stdout is not None
+    assert holder.process.stdout.readline().startswith(b"https://127.0.0.1:")
+    started = children(holder.process.pid)
     assert len(started) == 2
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
-    end = time.monotonic() + 10
-    while any(runs(one) for one in started) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not any(runs(one) for one in started)
+    holder.signal(number)
+    wait_until(lambda: not any(map(runs, started)))
+    # Who is killed can't clear up: the next one does.
+    assert [folder.name.split("-")[2] for folder in holder.folders] == (
+        [] if number is signal.SIGINT else ["kubernetes"]
+    )
+
+
+def test_nothing_is_left_when_the_start_is_interrupted(hold: Callable[..., Holder]):
+    holder = hold("-c", textwrap.dedent(HELD_BY_THE_TEST))
+    (etcd,) = holder.wait_for_children(1)
+    holder.signal(signal.SIGINT)
+    assert not runs(etcd)
+    assert holder.folders == []
+
+
+def test_nothing_is_left_when_tests_are_interrupted(hold: Callable[..., Holder]):
+    tests = "tests/cluster/test_istiod.py"
+    holder = hold("-m", "pytest", "-q", "-p", "no:cacheprovider", tests)
+    started = holder.wait_for_children(3)
+    assert len(started) == 3
+    holder.signal(signal.SIGINT)
+    assert not any(map(runs, started))
+    assert [folder for folder in holder.folders if not folder.name.startswith("pytest-of-")] == []
 
 
 GATEWAYS = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways"
