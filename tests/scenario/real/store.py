@@ -82,8 +82,11 @@ class RealStore:
         if new is not None:
             self._known[place] = new
         if old != new:
-            for observer in self._observers:
-                observer(Change(kind, old, new))
+            self._tell(Change(kind, old, new))
+
+    def _tell(self, change: Change) -> None:
+        for observer in self._observers:
+            observer(change)
 
     # What the stand-in's store offers to its controllers and to tests
 
@@ -156,9 +159,14 @@ class RealStore:
     def uninstall_custom_resources(self, *groups: str) -> None:
         self._uninstalled = True
         self._kubernetes.uninstall_custom_resources(*groups)
-        for kind, namespace, name in list(self._known):
-            if kind.custom and (not groups or kind.group in groups):
-                self._see(kind, namespace, name, None)
+        # All at once: nobody who is told of one may take another for there.
+        gone = {
+            place: self._known.pop(place)
+            for place in list(self._known)
+            if place[0].custom and (not groups or place[0].group in groups)
+        }
+        for (kind, _, _), old in gone.items():
+            self._tell(Change(kind, old, None))
 
     def reset(self) -> None:
         for namespace in self.objects("Namespace"):
