@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import ops
 
-from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
+from charmlibs.interfaces.service_mesh import AppPolicy, Departure, UnitPolicy
 from cos_interfaces import catalogue, grafana_dashboard, loki_push_api, prometheus_scrape, s3
 from cos_interfaces.alert_rules import WatchedApp, charm_folder
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
@@ -168,6 +168,7 @@ class Coordinator(ops.Object):
         self._problems: list[ops.StatusBase] = []
         self._keeps_status = False
         self._deadline = hook_time.deadline(charm)
+        self._departure = Departure(charm, "coordinator-departure")
 
         self.cluster = ClusterProvider(
             charm,
@@ -227,6 +228,11 @@ class Coordinator(ops.Object):
         """Whether the cluster can work: it is coherent, and has its object store if it uses one."""
         has_store = self.s3_ready or not self._endpoints.s3
         return self.cluster.has_workers and self.is_coherent and has_store
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this unit is being removed while others stay: then what it sees of relations says nothing."""
+        return self._departure.is_under_way
 
     @functools.cached_property
     def hostname(self) -> str:
@@ -438,6 +444,8 @@ class Coordinator(ops.Object):
         self.framework.observe(self._charm.on.collect_unit_status, self._on_collect_unit_status)
 
     def _on_hook(self, event: ops.HookEvent) -> None:
+        if self.is_leaving:
+            return
         self._certificates.sync()
         self._trace_charm()
         if self.resources_patch:
@@ -447,6 +455,8 @@ class Coordinator(ops.Object):
         self._tell_backends()
         if self.can_handle_events:
             self._tell_workers()
+        else:
+            self.cluster.publish_labels(self._pod_labels)
         if self._mesh:
             self._mesh.update_service_mesh()
         is_upgrade = isinstance(event, ops.UpgradeCharmEvent)

@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import ops
 import yaml
 
+from charmlibs.interfaces.service_mesh import Departure
+
 from . import hook_time
 from .interfaces.cluster import ClusterRequirer
 from .log_forwarding import forward_logs
@@ -162,6 +164,7 @@ class Worker(ops.Object):
         self._taken_by_itself = (CERT_FILE, KEY_FILE) if takes_new_certificates else ()
         self._container = charm.unit.get_container(name)
         self._deadline = hook_time.deadline(charm)
+        self._departure = Departure(charm, "worker-departure")
         self._workload = Workload(charm, self._container)
         self._problems: list[ops.StatusBase] = []
         if not self._role_options:
@@ -303,6 +306,9 @@ class Worker(ops.Object):
             self._charm.unit.set_workload_version(version)
 
     def _on_hook(self, _: ops.EventBase) -> None:
+        # What it sees of its coordinator then says nothing; it serves until it is gone.
+        if self._departure.is_under_way:
+            return
         self._publish()
         self._trace_charm()
         forward_logs(self._charm, self.cluster.get_loki_endpoints())

@@ -149,8 +149,9 @@ class Controller:
             user = _user(application_name, model)
             file = self.directory / f"{model.name}-{application_name}.kubeconfig"
             self._kubernetes.write_kubeconfig(file, user=user, namespace=model.name)
-        temporary = self.directory / "tmp"
-        temporary.mkdir(exist_ok=True)
+        # What a process can't clear away any more goes with the application.
+        temporary = self.directory / model.name / application_name / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
         environment = {"KUBECONFIG": str(file), "TMPDIR": str(temporary), "NO_PROXY": "127.0.0.1"}
         if self._hosts:
             environment["SANDBOX_HOSTS"] = str(self._hosts(model.name, application_name))

@@ -80,6 +80,8 @@ class DemoCoordinatorCharm(ops.CharmBase):
             yield on[relation].relation_broken
 
     def _reconcile(self, _: ops.EventBase) -> None:
+        if self.coordinator.is_leaving:
+            return
         tls = self.coordinator.tls_available
         self.unit.set_ports(kv_nginx.API_PORT, kv_nginx.TELEMETRY.port(tls))
         url = self._url(tls=tls)

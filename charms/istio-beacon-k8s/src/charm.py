@@ -14,6 +14,7 @@ import observability
 import problems
 import rehearsal
 from charmlibs.interfaces.service_mesh import (
+    Departure,
     MeshPolicy,
     ServiceMeshProvider,
     UnitPolicy,
@@ -44,6 +45,7 @@ class IstioBeaconCharm(ops.CharmBase):
         self._owner = Owner(self.app.name, self.model.name)
         self._waypoint = Waypoint(self._owner)
         self._config = beacon_config.load(self)
+        self._departure = Departure(self)
         self._mesh = ServiceMeshProvider(self, labels=self._labels_for_consumers())
         self._tracing = ops.tracing.Tracing(self, "charm-tracing")
         self._actions = MeshActions(self, self._view)
@@ -75,6 +77,8 @@ class IstioBeaconCharm(ops.CharmBase):
         replicas = self.app.planned_units()
         if not replicas:
             self._remove_everything()
+            return
+        if self._departure.is_under_way:
             return
         self._problems = metrics_proxy.reconcile(
             self.unit.get_container(metrics_proxy.CONTAINER), self._waypoint.telemetry_labels

@@ -183,6 +183,19 @@ class ClusterProvider(ops.Object):
                 ports = {"worker_ports": self._ports_of(worker.role)}
                 databags.save(worker.relation, self._charm.app, data.model_copy(update=ports))
 
+    def publish_labels(self, worker_labels: dict[str, str]) -> None:
+        """Tell these labels to the worker applications that know of the cluster, whether or not it can work.
+
+        Like `publish_data` in what it does not write.
+        """
+        if not self._charm.unit.is_leader():
+            return
+        for relation in self._relations:
+            known = self._published(relation)
+            if known:
+                labels = {"worker_labels": worker_labels}
+                databags.save(relation, self._charm.app, known.model_copy(update=labels))
+
     def _ports_of(self, role: str) -> list[int] | None:
         if self._worker_ports is None:
             return None

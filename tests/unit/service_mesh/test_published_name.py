@@ -12,8 +12,8 @@ import mesh_resources
 
 LIB = Path(__file__).parents[3] / "lib"
 FOR_OTHER_LIBRARIES = {
-    *("Deadline", "check_label", "kubernetes_client", "kubernetes_code", "kubernetes_errors"),
-    *("mesh_policy", "passes_by_itself", "read_cmr_data"),
+    *("Deadline", "Departure", "check_label", "kubernetes_client", "kubernetes_code"),
+    *("kubernetes_errors", "mesh_policy", "passes_by_itself", "read_cmr_data"),
 }
 
 

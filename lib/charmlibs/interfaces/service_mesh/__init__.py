@@ -72,6 +72,7 @@ from ._build import build_mesh_policies, mesh_policy
 from ._consumer import ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation, read_cmr_data
 from ._deadline import Deadline
+from ._departure import Departure
 from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
 from ._labels import reconcile_charm_labels
 from ._models import (
@@ -93,6 +94,7 @@ __all__ = [
     "AppPolicy",
     "CMRData",
     "Deadline",
+    "Departure",
     "Endpoint",
     "MeshPolicy",
     "MeshType",

@@ -11,6 +11,7 @@ import pydantic
 from ._build import build_mesh_policies
 from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation
 from ._deadline import Deadline
+from ._departure import Departure
 from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
 from ._labels import reconcile_charm_labels
 from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
@@ -66,22 +67,25 @@ class ServiceMeshConsumer(ops.Object):
         self._policies = list(policies or [])
         self._label_configmap_name = f"juju-service-mesh-{charm.app.name}-labels"
         self._lightkube_client: Client | None = None
-        self._stored.set_default(join_status="", join_problem="")
+        self._stored.set_default(join_status="", join_problem="", left=False)
+        self._departure = Departure(charm, f"{mesh_relation_name}-departure")
         for event in self._events_that_change_policies():
             self.framework.observe(event, self._on_policies_change)
         if auto_join:
             for event in self._events_that_change_labels():
                 self.framework.observe(event, self._on_labels_change)
             self.framework.observe(charm.on[mesh_relation_name].relation_broken, self._on_mesh_broken)
+            self.framework.observe(charm.on.leader_elected, self._on_leader_elected)
             self.framework.observe(charm.on.update_status, self._on_update_status)
             self.framework.observe(charm.on.collect_unit_status, self._on_collect_unit_status)
 
     def update_service_mesh(self) -> None:
         """Publish the policies that follow from the charm's relations as they are now.
 
-        Does nothing on a unit that is not the leader, and writes nothing if nothing changed.
+        Does nothing on a unit that is not the leader or is being scaled away, and writes nothing if nothing
+        changed.
         """
-        if not self._charm.unit.is_leader():
+        if not self._speaks:
             return
         relations = self._charm.model.relations[self._mesh_relation_name]
         if not relations:
@@ -168,12 +172,17 @@ class ServiceMeshConsumer(ops.Object):
         on = self._charm.on
         yield from (on.leader_elected, on.upgrade_charm, on.config_changed)
 
+    @property
+    def _speaks(self) -> bool:
+        """Whether this unit acts for its application."""
+        return self._charm.unit.is_leader() and not self._departure.is_under_way
+
     def _on_policies_change(self, _: ops.EventBase) -> None:
         self._send_cmr_data()
         self.update_service_mesh()
 
     def _send_cmr_data(self) -> None:
-        if not self._charm.unit.is_leader():
+        if not self._speaks:
             return
         me = CMRData(app_name=self._charm.app.name, juju_model_name=self._charm.model.name)
         for relation in self._relations(self._cmr_requires_name):
@@ -184,7 +193,13 @@ class ServiceMeshConsumer(ops.Object):
             self._join()
 
     def _on_mesh_broken(self, _: ops.EventBase) -> None:
+        # Should the leader go before it has taken the labels off, whoever leads next does.
+        self._stored.left = True
         self._join()
+
+    def _on_leader_elected(self, _: ops.EventBase) -> None:
+        if self._stored.left and not self.enabled:
+            self._join()
 
     def _on_update_status(self, _: ops.EventBase) -> None:
         if self._stored.join_problem:
@@ -192,7 +207,7 @@ class ServiceMeshConsumer(ops.Object):
 
     def _join(self) -> None:
         """Label the pods with what the mesh wants now, which is nothing if it is gone."""
-        if not self._charm.unit.is_leader():
+        if not self._speaks:
             return
         try:
             labels = self._published_labels()
@@ -211,6 +226,7 @@ class ServiceMeshConsumer(ops.Object):
             logger.warning("can't label the pods of %s for the mesh: %s", self._charm.app.name, error)
             self._remember(self._status_of(error))
         else:
+            self._stored.left = False
             self._remember(ops.ActiveStatus())
 
     def _status_of(self, error: Exception) -> ops.StatusBase:
