@@ -388,12 +388,14 @@ class Coordinator(ops.Object):
     @functools.cached_property
     def _workers(self) -> list[scrape_jobs.WorkerUnit]:
         return [
+        roles = self.cluster.gather_roles_by_unit()
             scrape_jobs.WorkerUnit(
                 name=worker["unit"],
                 application=worker["application"],
                 charm_name=worker["charm_name"],
                 address=worker["address"],
             )
+                roles=roles.get(worker["unit"], ""),
             for worker in self.cluster.gather_topology()
         ]
 

@@ -10,6 +10,9 @@ from cos_interfaces.prometheus_scrape import ScrapeJob
 
 from .worker_telemetry import WorkerTelemetryProxy
 
+ROLES_LABEL = "worker_roles"
+"""Of each series of a worker, for no series of a workload's own tells the roles of a cluster."""
+
 
 @dataclass(frozen=True)
 class WorkerUnit:
@@ -19,6 +22,8 @@ class WorkerUnit:
     application: str
     charm_name: str
     address: str
+    roles: str
+    """As published, comma-joined; empty if there are none."""
 
 
 def worker_jobs(
@@ -40,7 +45,10 @@ def worker_jobs(
             targets=(f"{proxy.hostname}:{proxy.port}" if proxy else f"{worker.address}:{metrics_port}",),
             path=paths[worker.name] if proxy else "/metrics",
             scheme=scheme,
-            labels=_labels(charm, worker.application, worker.name, worker.charm_name),
+            labels={
+                **_labels(charm, worker.application, worker.name, worker.charm_name),
+                **({ROLES_LABEL: worker.roles} if worker.roles else {}),
+            },
         )
         for worker in workers
         if proxy is None or worker.name in paths

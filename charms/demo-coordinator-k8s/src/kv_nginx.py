@@ -1,6 +1,6 @@
 """What the coordinator's nginx does for users: it shares their requests among the `api` workers."""
 
-from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
+from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxMapConfig, NginxUpstream
 from coordinated_workers.worker_telemetry import WorkerTelemetryProxyConfig
 from kv_cluster import WORKER_PORT
 
@@ -9,6 +9,11 @@ API_PORT = 8080
 
 TELEMETRY = WorkerTelemetryProxyConfig(http_port=3300, https_port=3300)
 """Where workers' telemetry passes through."""
+
+_LOGGED = NginxMapConfig(
+    "$status $request_uri", "$loggable", {"~ /kv/": ["1"], "~^[23]": ["0"], "default": ["1"]}
+)
+"""All that goes wrong, and every request of a user: so the dashboard of nginx has their rates and times."""
 
 
 def config(server_name: str) -> NginxConfig:
@@ -24,5 +29,6 @@ def config(server_name: str) -> NginxConfig:
                 NginxLocationConfig("/metrics", modifier="=", extra_directives=not_for_users),
             ]
         },
+        map_configs=[_LOGGED],
         enable_status_page=True,
     )

@@ -73,6 +73,8 @@ BATCH_ITEMS = 512
 BACK_OFF_SECONDS = 0.5
 MAX_BACK_OFF_SECONDS = 30
 
+_STARTED = time.time()
+
 logger = logging.getLogger("kv")
 access_logger = logging.getLogger("kv.access")
 
@@ -264,6 +266,9 @@ class Metrics:
             self.dropped,
             Gauge("kv_keys", "Keys held in memory.", lambda: len(store)),
             Gauge("kv_stored_bytes", "Memory that keys and values take, about.", lambda: store.size),
+            # What every client library of Prometheus shows under these names.
+            Gauge("process_resident_memory_bytes", "Memory that the process takes.", _resident_memory),
+            Gauge("process_start_time_seconds", "When the process started, since 1970.", lambda: _STARTED),
         )
 
     def samples(self) -> list[Sample]:
@@ -283,6 +288,11 @@ class Metrics:
                 labels = ",".join(f'{name}="{_escape(value)}"' for name, value in sample.labels.items())
                 lines.append(f"{sample.name}{{{labels}}} {sample.value!r}")
         return "\n".join(lines) + "\n"
+
+
+def _resident_memory() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
 
 
 def _escape(value: str) -> str:

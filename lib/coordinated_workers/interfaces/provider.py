@@ -242,6 +242,15 @@ class ClusterProvider(ops.Object):
     def refused(self) -> dict[str, str]:
         """Unit or application → what in its databag can't be read, and is left out everywhere else."""
         _ = self._applications
+    def gather_roles_by_unit(self) -> dict[str, str]:
+        """Unit, by the name that it published → its roles as published, comma-joined; none without a role."""
+        return {
+            unit.data.juju_topology.unit: worker.role
+            for worker in self._applications
+            for unit in worker.units
+            if unit.data and worker.role
+        }
+
         return dict(self._refused)
 
     @functools.cached_property

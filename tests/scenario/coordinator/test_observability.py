@@ -80,6 +80,7 @@ class TestMetrics:
             "juju_application": "worker",
             "juju_unit": "worker/0",
             "juju_charm": "field-worker-k8s",
+            "worker_roles": "all",
         }
 
     def test_each_coordinator_has_its_exporter_scraped(self, cluster: Cluster):
@@ -238,12 +239,14 @@ class TestDashboards:
         (source / "grafana_dashboards").mkdir()
         (source / "grafana_dashboards/field.json").write_text('{"title": "Field"}')
         relation = testing.Relation("grafana-dashboard")
-        (template,) = told(cluster.run(relation), relation)["dashboards"]["templates"].values()
-        assert LZMABase64.decompress(template["content"]) == '{"title": "Field"}'
+        templates = told(cluster.run(relation), relation)["dashboards"]["templates"]
+        assert LZMABase64.decompress(templates["file:field"]["content"]) == '{"title": "Field"}'
 
-    def test_a_charm_without_dashboards_says_nothing(self, cluster: Cluster, source: Path):
+    def test_so_do_this_librarys_of_nginx_and_of_the_workers(self, cluster: Cluster, source: Path):
         relation = testing.Relation("grafana-dashboard")
-        assert told(cluster.run(relation), relation) == {}
+        templates = told(cluster.run(relation), relation)["dashboards"]["templates"].values()
+        titles = {json.loads(LZMABase64.decompress(template["content"]))["title"] for template in templates}
+        assert titles == {"Coordinator's nginx", "Workers"}
 
 
 class TestCatalogue:

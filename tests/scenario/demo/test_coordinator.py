@@ -209,7 +209,7 @@ def test_loki_is_told_of_the_services_own_alerts():
 def test_grafana_gets_the_services_dashboard():
     dashboards = testing.Relation("grafana-dashboard", remote_app_name="grafana")
     data = app_data(run_coordinator(workers(), dashboards), dashboards)
-    (template,) = json.loads(data["dashboards"])["templates"].values()
+    template = json.loads(data["dashboards"])["templates"]["file:key-value-service"]
     assert template["charm"] == "demo-coordinator-k8s"
 
 

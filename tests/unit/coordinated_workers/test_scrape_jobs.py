@@ -22,7 +22,7 @@ def test_a_worker_that_the_proxy_does_not_know_has_no_job(proxied: bool, names: 
         hostname="here",
         tls=False,
     )
-    units = [WorkerUnit(name, name[0], "charm", host) for name, host in HOSTS.items()]
+    units = [WorkerUnit(name, name[0], "charm", host, "api") for name, host in HOSTS.items()]
     context = testing.Context(ops.CharmBase, meta={"name": "here"})
     with context(context.on.start(), testing.State()) as manager:
         jobs = worker_jobs(

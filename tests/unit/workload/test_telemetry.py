@@ -1,6 +1,7 @@
 import http.client
 import itertools
 import json
+import time
 
 import pytest
 
@@ -51,6 +52,13 @@ def test_metrics_say_how_many_requests_were_answered_how_and_how_fast(start):
     assert api.metric("kv_request_duration_seconds_bucket", method="GET", le="+Inf") == 3
     assert 0 < api.metric("kv_request_duration_seconds_sum", method="GET") < 3
     assert store.metric("kv_keys") == 1
+
+
+def test_metrics_say_what_the_process_takes_and_since_when_it_is_there(start):
+    before = time.time()
+    store = start("store")
+    assert store.metric("process_resident_memory_bytes") > 1024 * 1024
+    assert before - 1 < store.metric("process_start_time_seconds") < time.time()
 
 
 def test_a_histograms_buckets_count_up(start):

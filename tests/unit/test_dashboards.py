@@ -1,0 +1,72 @@
+"""Every dashboard that a charm sends: whether Grafana would show it, and all of it."""
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import dashboards, promtool
+from tests.dashboards import Dashboard, QueryVariable
+
+
+@pytest.fixture(params=dashboards.FILES, ids=lambda file: file.stem)
+def dashboard(request: pytest.FixtureRequest) -> Dashboard:
+    """One after the other; each is of the form that Grafana takes, or it would not be here."""
+    file: Path = request.param
+    return dashboards.read(file)
+
+
+def test_there_are_dashboards_of_the_waypoint_of_nginx_and_of_the_workers():
+    titles = {dashboards.read(file).title for file in dashboards.FILES}
+    assert titles == {"Waypoint", "Coordinator's nginx", "Workers", "Key-value service"}
+
+
+def test_no_two_are_kept_under_one_name():
+    uids = [dashboards.read(file).uid for file in dashboards.FILES]
+    assert len(set(uids)) == len(uids)
+
+
+def test_no_panel_covers_another_or_sticks_out(dashboard: Dashboard):
+    for one, other in itertools.combinations(dashboard.panels, 2):
+        assert not one.grid_pos.cells & other.grid_pos.cells, (one.title, other.title)
+    assert all(panel.grid_pos.x + panel.grid_pos.w <= dashboards.WIDTH for panel in dashboard.panels)
+    assert len({panel.id for panel in dashboard.panels}) == len(dashboard.panels)
+
+
+def test_each_query_goes_to_a_source_that_can_be_chosen(dashboard: Dashboard):
+    kinds = {
+        f"${{{variable.name}}}": variable.query
+        for variable in dashboard.templating.list
+        if variable.type == "datasource"
+    }
+    for panel in dashboard.panels:
+        for query in panel.targets:
+            assert query.datasource == panel.datasource
+            assert kinds[query.datasource.uid] == query.datasource.type
+
+
+def test_each_query_is_about_the_models_that_were_chosen_and_knows_all_its_variables(dashboard: Dashboard):
+    chosen = [v.name for v in dashboard.templating.list if isinstance(v, QueryVariable)]
+    assert chosen == ["juju_model", "juju_application"]
+    for panel in dashboard.panels:
+        for query in panel.targets:
+            names = set(re.findall(r"\$(\w+)", query.expr))
+            assert "juju_model" in names, panel.title
+            assert names <= {*chosen, "__rate_interval", "__interval"}, panel.title
+
+
+def test_a_legend_names_only_labels_that_the_query_leaves(dashboard: Dashboard):
+    for panel in dashboard.panels:
+        for query in panel.targets:
+            if grouped := re.search(r"^sum by \(([^)]*)\)|by \((\w+)\)$", query.expr):
+                left = re.split(r", *", grouped[1] or grouped[2])
+                assert query.legend_labels <= set(left), panel.title
+
+
+@promtool.needed
+def test_prometheus_can_read_each_query(dashboard: Dashboard):
+    labels = {
+        name: f"count by ({label}) ({series})" for name, (series, label) in dashboard.label_queries.items()
+    }
+    assert promtool.complaint_about_queries({**dashboard.queries("prometheus"), **labels}) == ""
