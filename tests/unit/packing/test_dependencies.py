@@ -31,16 +31,13 @@ def declared(charm: Path) -> set[str]:
 
 def provider_of(module: str) -> str:
     """The distribution that a module comes from; each of them has a module or a namespace of its name."""
-    for distribution in (module.replace(".", "-").replace("_", "-"), *_providers(module)):
+    package = module.partition(".")[0]
+    for name in (module, package, *metadata.packages_distributions().get(package, [])):
         try:
-            return metadata.metadata(distribution)["Name"].lower().replace("_", "-")
+            return metadata.metadata(re.sub(r"[._]", "-", name))["Name"].lower().replace("_", "-")
         except metadata.PackageNotFoundError:
             continue
     raise LookupError(module)
-
-
-def _providers(module: str) -> list[str]:
-    return metadata.packages_distributions().get(module.partition(".")[0], [])
 
 
 @ALL_CHARMS
