@@ -1,0 +1,282 @@
+"""What Kubernetes should hold, as the models ask for it, and what it holds.
+
+Nothing here comes from the libraries and charms that write it: only from the models, from what the samples are
+said to grant, and from the names that are part of the contract.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from sandbox.juju import Application, Model, Side
+from sandbox.kubernetes import KINDS, Store
+from sandbox.samples import BEACON, CLUSTERS, COORDINATOR, GRANTS, WORKER, Grant
+
+BY_HAND, BY_LIBRARY = "by-hand", "by-library"
+POLICY = "AuthorizationPolicy"
+
+_SITE = Grant("site", ports=[8000], methods=["GET"])
+_GRANTS = {**GRANTS, BY_HAND: [_SITE], BY_LIBRARY: [_SITE]}
+_NAME, _PART_OF = "app.kubernetes.io/name", "app.kubernetes.io/part-of"
+_MANAGED_BY = "charms.canonical.com/istio.io.waypoint.managed-by"
+_OWNER, _REQUESTED_BY = "charms.canonical.com/mesh.owner", "charms.canonical.com/mesh.requested-by"
+_DRY_RUN = "istio.io/dry-run"
+_OF_MESH = ("istio.io/dataplane-mode", "istio.io/use-waypoint", "istio.io/use-waypoint-namespace", _PART_OF)
+_BUILT_IN = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+Json: TypeAlias = "dict[str, Any]"
+Labels: TypeAlias = "dict[str, str]"
+
+
+class Policy(NamedTuple):
+    """An AuthorizationPolicy, whatever it is called."""
+
+    owner: str
+    namespace: str
+    spec: str
+    on_trial: bool
+    asked_by: str
+
+    def __str__(self) -> str:
+        trial = " on trial" if self.on_trial else ""
+        return f"{self.owner}{trial} in {self.namespace} for {self.asked_by or 'itself'}: {self.spec}"
+
+
+@dataclass
+class Cluster:
+    """All that is in a cluster, as far as charms have a say in it."""
+
+    policies: Counter[Policy] = field(default_factory=Counter[Policy])
+    labels: dict[str, Labels] = field(default_factory=dict[str, Labels])
+    """Of what can be in the mesh: the labels that decide about it."""
+    objects: set[str] = field(default_factory=set[str])
+    """All others, by kind, namespace and name."""
+    replicas: dict[str, int] = field(default_factory=dict[str, int])
+    """Of waypoints."""
+
+    def differences(self, other: "Cluster") -> list[str]:
+        """What is not as in the other, which is as it should be, in words."""
+        return [
+            *(f"missing: {policy}" for policy in other.policies - self.policies),
+            *(f"not wanted: {policy}" for policy in self.policies - other.policies),
+            *(f"missing: {name}" for name in sorted(other.objects - self.objects)),
+            *(f"not wanted: {name}" for name in sorted(self.objects - other.objects)),
+            *(
+                f"{name} is labelled {self.labels.get(name)}, not {other.labels.get(name)}"
+                for name in sorted(self.labels.keys() | other.labels.keys())
+                if self.labels.get(name) != other.labels.get(name)
+            ),
+            *(
+                f"{name} has {self.replicas.get(name)} replicas, not {count}"
+                for name, count in other.replicas.items()
+                if self.replicas.get(name) != count
+            ),
+        ]
+
+
+def found(store: Store) -> Cluster:
+    """What is there."""
+    cluster = Cluster()
+    for kind in KINDS:
+        for one in store.objects(kind):
+            name = _name_of(kind.name, one)
+            if kind.name == "CustomResourceDefinition" or one["metadata"]["name"] in _BUILT_IN:
+                continue
+            if kind.name == POLICY:
+                cluster.policies[read_policy(one)] += 1
+                continue
+            cluster.objects.add(name)
+            if (read := read_labels(kind.name, one)) and read[1]:
+                cluster.labels[name] = read[1]
+            if kind.name == "HorizontalPodAutoscaler":
+                cluster.replicas[name] = one["spec"]["maxReplicas"]
+    return cluster
+
+
+def read_policy(policy: Json) -> Policy:
+    """What an AuthorizationPolicy says."""
+    metadata = policy["metadata"]
+    marks = metadata.get("annotations") or {}
+    on_trial, asked_by = marks.get(_DRY_RUN) == "true", marks.get(_REQUESTED_BY, "")
+    return Policy(marks[_OWNER], metadata["namespace"], _plain(policy["spec"]), on_trial, asked_by)
+
+
+def read_labels(kind: str, one: Json) -> tuple[str, Labels] | None:
+    """The name of an object that can be in the mesh, and those of its labels that decide about it."""
+    if kind not in ("Namespace", "Pod", "Service", "StatefulSet"):
+        return None
+    metadata = one["spec"]["template"]["metadata"] if kind == "StatefulSet" else one["metadata"]
+    labels = metadata.get("labels") or {}
+    return _name_of(kind, one), {key: labels[key] for key in (*_OF_MESH, _MANAGED_BY) if key in labels}
+
+
+def _name_of(kind: str, one: Json) -> str:
+    return f"{kind} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}"
+
+
+def expected(models: Iterable[Model], store: Store) -> Cluster:
+    """What should be there; the store only tells which of several beacons was first to take a namespace."""
+    models = list(models)
+    cluster = Cluster()
+    for model in models:
+        cluster.objects.add(f"Namespace /{model.name}")
+        takers = [app for app in _beacons(model) if app.config["model-on-mesh"]]
+        if takers:
+            mark = (store.get("Namespace", "", model.name)["metadata"].get("labels") or {}).get(_MANAGED_BY)
+            holder = next((app for app in takers if mark == f"{model.name}.{app.name}"), takers[0])
+            cluster.labels[f"Namespace /{model.name}"] = {
+                **_mesh_labels(holder),
+                _MANAGED_BY: f"{model.name}.{holder.name}",
+            }
+        for app in model.applications.values():
+            if not app.dying:
+                _add_application(cluster, app)
+    for app in (app for model in models for app in _beacons(model)):
+        _add_beacon(cluster, app)
+    return cluster
+
+
+def _add_application(cluster: Cluster, app: Application) -> None:
+    place, labels = f"{app.model.name}/{app.name}", _pod_labels(app)
+    pods = [f"Pod {app.model.name}/{unit.pod}" for unit in app.living_units]
+    names = [f"StatefulSet {place}", f"Service {place}", *pods]
+    cluster.objects.update([*names, f"Service {place}-endpoints", f"ServiceAccount {place}"])
+    if labels:
+        cluster.labels.update(dict.fromkeys(names, labels))
+        in_cluster = app.charm.name in (COORDINATOR, WORKER)
+        note = f"{app.name}-pod-labels" if in_cluster else f"juju-service-mesh-{app.name}-labels"
+        cluster.objects.add(f"ConfigMap {app.model.name}/{note}")
+    if app.charm.name == COORDINATOR and _beacon_of(app):
+        workers = [side.other.application.name for side in _sides(app, CLUSTERS[COORDINATOR])]
+        pods = {"selector": {"matchLabels": {_PART_OF: app.name}}}
+        for member in (app.name, *workers):
+            cluster.policies[_policy(app, pods, f"{app.model.name}/{member}")] += 1
+        for worker in workers:
+            cluster.policies[_policy(app, _service(app.name), f"{app.model.name}/{worker}")] += 1
+
+
+def _add_beacon(cluster: Cluster, beacon: Application) -> None:
+    model, waypoint = beacon.model.name, f"{beacon.model.name}/{_waypoint(beacon)}"
+    for kind in ("Gateway", "HorizontalPodAutoscaler", "Deployment", "Service", "ServiceAccount"):
+        cluster.objects.add(f"{kind} {waypoint}")
+    cluster.replicas[f"HorizontalPodAutoscaler {waypoint}"] = len(beacon.living_units)
+    if beacon.config["policy-mode"] == "off" or not beacon.config["manage-authorization-policies"]:
+        return
+    on_trial = beacon.config["policy-mode"] == "audit"
+    asked_by: defaultdict[str, set[str]] = defaultdict(set)
+    for app in (beacon, *(side.other.application for side in _sides(beacon, "service-mesh"))):
+        for spec in _asked_for(app, beacon):
+            asked_by[spec].add(app.name)
+    for spec, apps in asked_by.items():
+        cluster.policies[Policy(f"{model}.{beacon.name}", model, spec, on_trial, ",".join(sorted(apps)))] += 1
+    if beacon.config["model-on-mesh"]:
+        operator = {"selector": {"matchLabels": {"juju-modeloperator": "modeloperator"}}, "rules": [{}]}
+        spec = _plain({**operator, "action": "ALLOW"})
+        cluster.policies[Policy(f"{model}.{beacon.name}", model, spec, False, "")] += 1
+
+
+def _asked_for(app: Application, beacon: Application) -> Iterator[str]:
+    for grant in _GRANTS.get(app.charm.name, ()):
+        target = {"selector": {"matchLabels": {_NAME: app.name}}} if grant.on_pods else _service(app.name)
+        for side in _sides(app, grant.relation):
+            yield _spec(target, _source(side), grant)
+            if app.charm.name == BY_HAND and not beacon.config["restrict-consumers"]:
+                if other := str(app.config["also-open"]):
+                    yield _spec(_service(other), _source(side), grant)
+
+
+def _policy(owner: Application, target: Json, source: str) -> Policy:
+    return Policy(
+        f"{owner.model.name}.{owner.name}",
+        owner.model.name,
+        _spec(target, source, Grant("", ports=[])),
+        on_trial=False,
+        asked_by="",
+    )
+
+
+def _spec(target: Json, source: str, grant: Grant) -> str:
+    model, app = source.split("/")
+    rule: Json = {"from": [{"source": {"principals": [f"cluster.local/ns/{model}/sa/{app}"]}}]}
+    operation = {
+        "ports": [str(port) for port in grant.ports],
+        "methods": list(grant.methods),
+        "paths": list(grant.paths),
+    }
+    if operation := {key: values for key, values in operation.items() if values}:
+        rule["to"] = [{"operation": operation}]
+    return _plain({**target, "action": "ALLOW", "rules": [rule]})
+
+
+def _service(name: str) -> Json:
+    return {"targetRefs": [{"group": "", "kind": "Service", "name": name}]}
+
+
+def _plain(spec: Json) -> str:
+    """The same text for the same, in whatever order it is said."""
+
+    def ordered(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: ordered(value) for key, value in part.items()}
+        return sorted(map(ordered, part), key=str) if isinstance(part, list) else part
+
+    return json.dumps(ordered(spec), sort_keys=True)
+
+
+def _source(side: Side) -> str:
+    """Who is on the other side, as far as it has told this one."""
+    here, there = side.application, side.other.application
+    told = any(each.other.application is there for each in _sides(here, "provide-cmr-mesh"))
+    if there.model is here.model or told:
+        return f"{there.model.name}/{there.name}"
+    return f"{here.model.name}/{side.remote_name}"
+
+
+def _pod_labels(app: Application) -> Labels:
+    coordinator = app if app.charm.name == COORDINATOR else None
+    if app.charm.name == WORKER:
+        clusters = _sides(app, CLUSTERS[COORDINATOR])
+        coordinator = next((side.other.application for side in clusters if _knows(side)), None)
+    beacon = app if app.charm.name == BEACON else _beacon_of(coordinator or app)
+    in_mesh = beacon and not beacon.config["model-on-mesh"]
+    return {
+        **(_mesh_labels(beacon) if beacon and in_mesh else {}),
+        **({_PART_OF: coordinator.name} if coordinator else {}),
+    }
+
+
+def _knows(worker: Side) -> bool:
+    """Whether a worker is told of its cluster, which happens when that is complete; it does not forget then."""
+    coordinator = worker.other.application
+    roles = {
+        option
+        for side in _sides(coordinator, worker.other.endpoint.name)
+        for option, has in side.other.application.config.items()
+        if option.startswith("role-") and has
+    }
+    own = any(worker.application.config.get(f"role-{role}") for role in ("all", "api", "store"))
+    complete = "role-all" in roles or {"role-api", "role-store"} <= roles
+    return (complete and own) or "worker_config" in worker.other.data.data
+
+
+def _mesh_labels(beacon: Application) -> Labels:
+    return dict(zip(_OF_MESH, ("ambient", _waypoint(beacon), beacon.model.name), strict=False))
+
+
+def _waypoint(beacon: Application) -> str:
+    return f"{beacon.model.name}-{beacon.name}-waypoint"
+
+
+def _beacons(model: Model) -> list[Application]:
+    return [app for app in model.applications.values() if app.charm.name == BEACON and not app.dying]
+
+
+def _beacon_of(app: Application) -> Application | None:
+    sides = [] if app.charm.name == BEACON else _sides(app, "service-mesh")
+    return next((side.other.application for side in sides), None)
+
+
+def _sides(app: Application, endpoint: str) -> list[Side]:
+    return [side for side in app.sides if side.endpoint.name == endpoint and not side.relation.dying]

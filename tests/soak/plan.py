@@ -1,0 +1,47 @@
+"""Stories by the dice, and the shortest one that ends in the same way."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from tests.soak.story import Story
+
+_WEIGHTS = {"relate": 7, "part": 2, "deploy": 3, "config": 3, "scale": 2, "elect": 3}
+_BEGINNING = (
+    "deploy hall/mesh",
+    "deploy hall/goods",
+    "relate hall/goods:service-mesh hall/mesh:service-mesh",
+)
+_HURRY = 0.25
+"""How often the next operation does not wait until all has settled."""
+
+
+def tell_by_dice(story: Story, dice: random.Random, operations: int) -> None:
+    """Have so many operations happen, whichever are possible."""
+    story.tell(*_BEGINNING)
+    for _ in range(operations - len(_BEGINNING)):
+        possible = {verb: lines for verb in story.verbs if (lines := story.possible(verb))}
+        verbs = list(possible)
+        (verb,) = dice.choices(verbs, [_WEIGHTS.get(verb, 1) for verb in verbs])
+        story.tell(dice.choice(possible[verb]), check=dice.random() >= _HURRY)
+    story.check()
+
+
+def shortest(lines: Sequence[str], fails: Callable[[Sequence[str]], bool], seconds: float) -> list[str]:
+    """Leave out what lines one can, so that it still fails; the shortest one found in that time.
+
+    Args:
+        lines: which fail.
+        fails: tells whether some of the lines, in their order, do.
+        seconds: when to give up.
+    """
+    end = time.monotonic() + seconds
+    short, size = list(lines), max(1, len(lines) // 2)
+    while size and time.monotonic() < end:
+        # From the end: what comes after does not hang on it.
+        for start in range(len(short) - size, -1, -size):
+            fewer = short[:start] + short[start + size :]
+            if time.monotonic() < end and fails(fewer):
+                short = fewer
+        size //= 2
+    return short

@@ -1,0 +1,321 @@
+"""What happens to two models, one line an operation, and whether Kubernetes is right after each."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from sandbox import samples
+from sandbox.juju import LIBRARIES, Application, Controller, Model
+from sandbox.kubernetes import KubernetesServer
+from sandbox.samples import BEACON, COORDINATOR, WORKER
+
+from .oracle import BY_HAND, BY_LIBRARY, Cluster, expected, found
+from .watch import Watch
+
+HALL, ANNEX = "hall", "annex"
+_CHARMS = Path(__file__).parent / "charms"
+_ALL_LIBRARIES = (*LIBRARIES, Path(samples.__file__).parent / "charms/lib")
+
+CAST = {
+    f"{HALL}/mesh": BEACON,
+    f"{HALL}/spare": BEACON,
+    f"{HALL}/goods": "catalogue",
+    f"{HALL}/front": "shop",
+    f"{HALL}/back": "shop",
+    f"{HALL}/orders": "orders",
+    f"{HALL}/site": BY_HAND,
+    f"{HALL}/kv": COORDINATOR,
+    f"{HALL}/api": WORKER,
+    f"{HALL}/store": WORKER,
+    f"{ANNEX}/mesh": BEACON,
+    f"{ANNEX}/kiosk": "shop",
+    f"{ANNEX}/scraper": "prometheus",
+    f"{ANNEX}/goods": "catalogue",
+}
+"""All applications that there may be, by model and name, and their charms."""
+
+_CONFIG = {
+    BEACON: {
+        "policy-mode": ["enforce", "audit", "off"],
+        "manage-authorization-policies": ["true", "false"],
+        "model-on-mesh": ["true", "false"],
+        "restrict-consumers": ["true", "false"],
+    },
+    BY_HAND: {"also-open": ["goods", "site", "front"]},
+    WORKER: {"role-all": ["true", "false"]},
+    COORDINATOR: {"cpu-limit": ["1", "500m"]},
+}
+_INTERFACES = (
+    *("service_mesh", "sample_catalogue", "sample_orders", "kv_api"),
+    *("prometheus_scrape", "cross_model_mesh", "demo_cluster"),
+)
+_WITHIN_A_MODEL = ("service_mesh", "demo_cluster")
+_MOST_UNITS = 3
+
+
+class Story:
+    """The operations so far, and the models that they have made.
+
+    A line is a verb, whom it is about (`model/application`, with an endpoint or a unit's number), and more.
+
+    Args:
+        kubernetes: holds nothing yet.
+    """
+
+    def __init__(self, kubernetes: KubernetesServer):
+        self.lines: list[str] = []
+        self.kubernetes = kubernetes
+        self.controller = Controller(kubernetes)
+        for name in (HALL, ANNEX):
+            self.controller.add_model(name)
+        self._watch = Watch(kubernetes.store)
+        self._verbs: dict[str, Callable[..., None]] = {
+            "deploy": self._deploy,
+            "remove": self._remove,
+            "relate": self._relate,
+            "part": self._part,
+            "scale": self._scale,
+            "config": self._config,
+            "refresh": self._refresh,
+            "elect": self._elect,
+            "kill": self._kill,
+            "look": self._look,
+        }
+
+    @property
+    def verbs(self) -> list[str]:
+        """What can be done, in principle."""
+        return list(self._verbs)
+
+    def possible(self, verb: str) -> list[str]:
+        """All lines with this verb that could come next."""
+        apps = self._applications()
+        lines: dict[str, Callable[[], Iterator[str]]] = {
+            "deploy": lambda: (place for place in CAST if place not in apps and _can_run(CAST[place])),
+            "remove": lambda: iter(apps),
+            "relate": lambda: (pair for pair, is_there in self._pairs() if not is_there),
+            "part": lambda: (pair for pair, is_there in self._pairs() if is_there),
+            "scale": lambda: (
+                f"{place} {units}"
+                for place, app in apps.items()
+                for units in range(1, _MOST_UNITS + 1)
+                if units != len(app.units) and not _is_published(app)
+            ),
+            "config": lambda: (
+                f"{place} {option} {value}"
+                for place, app in apps.items()
+                for option, values in _CONFIG.get(app.charm.name, {}).items()
+                for value in values
+            ),
+            "refresh": lambda: iter(apps),
+            "elect": lambda: (
+                f"{place}/{unit.number}"
+                for place, app in apps.items()
+                for unit in app.units
+                if not unit.is_leader
+            ),
+            "kill": lambda: (f"{place}/{unit.number}" for place, app in apps.items() for unit in app.units),
+            "look": lambda: iter(self.controller.models),
+        }
+        return [f"{verb} {line}" for line in lines[verb]()]
+
+    def tell(self, *lines: str, check: bool = True) -> None:
+        """Do what these lines say, and see after each whether all is as it should be, unless that is to wait."""
+        for line in lines:
+            self.lines.append(line if check else f"{line} …")
+            verb, *words = line.split()
+            self._verbs[verb](*words)
+            if check:
+                self.check()
+
+    def replay(self, text: str) -> None:
+        """Do again what was told, in the form of `str`."""
+        for line in filter(None, map(str.strip, text.splitlines())):
+            self.tell(line.removesuffix(" …"), check=not line.endswith(" …"))
+
+    def check(self) -> None:
+        """Settle, and hold Kubernetes against what the models ask for.
+
+        Raises:
+            AssertionError: if it is not as it should be.
+        """
+        self._watch.hold(self._expected())
+        self.controller.settle()
+        self._look_for_errors()
+        passing = self._differences()
+        if any(not self._may_pass(difference) for difference in passing):
+            raise AssertionError("\n".join(passing))
+        if passing:
+            self._update_status()
+        gaps = self._watch.gaps()
+        if problems := [*self._differences(), *gaps]:
+            raise AssertionError("\n".join(problems))
+
+    def end(self) -> None:
+        """Remove all applications, and see whether that is all that there was."""
+        for place in reversed(list(self._applications())):
+            self._remove(place)
+        self.check()
+        left = [relation for model in self.controller.models.values() for relation in model.relations]
+        assert not left, f"relations are left: {', '.join(map(str, left))}"
+        assert not self.controller.secrets, "secrets are left"
+        files = [str(file) for name in self.controller.models for file in self._directory(name).rglob("*")]
+        assert not files, f"files are left: {files}"
+
+    def close(self) -> None:
+        """End all processes."""
+        self._watch.close()
+        self.controller.close()
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    def _directory(self, model: str) -> Path:
+        return self.controller.directory / model
+
+    def _expected(self) -> Cluster:
+        return expected(self.controller.models.values(), self.kubernetes.store)
+
+    def _differences(self) -> list[str]:
+        return found(self.kubernetes.store).differences(self._expected())
+
+    def _update_status(self) -> None:
+        for model in self.controller.models.values():
+            model.update_status()
+        self.controller.settle()
+        self._look_for_errors()
+
+    def _look_for_errors(self) -> None:
+        for app in self._applications().values():
+            for unit in app.units:
+                assert not unit.error, f"{unit.name} is in error: {unit.error and unit.error.traceback}"
+
+    def _may_pass(self, difference: str) -> bool:
+        """Whether an event later is soon enough: who has left keeps policies until its labels are off, which
+        the beacon sees with its next event; so does one that waits for a namespace to be let go."""
+        return difference.startswith("not wanted: ") or difference.startswith("Namespace ")
+
+    def _applications(self) -> dict[str, Application]:
+        return {
+            f"{model.name}/{app.name}": app
+            for model in self.controller.models.values()
+            for app in model.applications.values()
+        }
+
+    def _pairs(self) -> Iterator[tuple[str, bool]]:
+        """Each pair of endpoints that is related, or could be, as the words of a line; and which of both it is."""
+        ends = [
+            (place, app, endpoint)
+            for place, app in self._applications().items()
+            for endpoint in app.charm.endpoints.values()
+            if endpoint.interface in _INTERFACES
+        ]
+        for there, requirer, wanted in ends:
+            for here, provider, given in ends:
+                fits = (wanted.role, given.role) == ("requires", "provides")
+                is_near = requirer.model is provider.model or wanted.interface not in _WITHIN_A_MODEL
+                if fits and is_near and wanted.interface == given.interface and requirer is not provider:
+                    related = any(
+                        side.endpoint == wanted
+                        and side.other.application is provider
+                        and side.other.endpoint == given
+                        for side in requirer.sides
+                    )
+                    if related or not (_is_full(requirer, wanted.name) or _is_fragile(provider, given.name)):
+                        yield f"{there}:{wanted.name} {here}:{given.name}", related
+
+    # The verbs
+
+    def _deploy(self, place: str) -> None:
+        model, app = self._of(place)
+        charm = CAST[place]
+        if charm == BY_HAND:
+            model.deploy(_CHARMS / charm, app)
+        elif charm == WORKER:
+            samples.deploy(model, charm, app, config={f"role-{app}": True})
+        else:
+            samples.deploy(model, charm, app)
+
+    def _remove(self, place: str) -> None:
+        model, app = self._of(place)
+        for other in self.controller.models.values():
+            if _alias(place) in other.consumed:
+                other.remove_saas(_alias(place))
+        if app in model.offers:
+            model.remove_offer(app)
+        model.remove_application(app)
+
+    def _relate(self, one: str, other: str) -> None:
+        model, left, right = self._ends(one, other)
+        model.integrate(left, right)
+
+    def _part(self, one: str, other: str) -> None:
+        model, left, right = self._ends(one, other)
+        model.remove_relation(left, right)
+
+    def _scale(self, place: str, units: str) -> None:
+        model, app = self._of(place)
+        model.scale(app, int(units))
+
+    def _config(self, place: str, option: str, value: str) -> None:
+        model, app = self._of(place)
+        model.config(app, {option: value})
+
+    def _refresh(self, place: str) -> None:
+        """Refresh to the same charm, or from an old library to the project's."""
+        model, app = self._of(place)
+        application = model.application(app)
+        if _is_published(application):
+            application.source = replace(application.source, python=sys.executable, pythonpath=_ALL_LIBRARIES)
+        model.refresh(app, _CHARMS / BY_LIBRARY if application.charm.name == BY_HAND else None)
+
+    def _elect(self, unit: str) -> None:
+        model, name = self._of(unit)
+        model.set_leader(name)
+
+    def _kill(self, unit: str) -> None:
+        model, name = self._of(unit)
+        model.kill(name)
+
+    def _look(self, model: str) -> None:
+        self.controller.models[model].update_status()
+
+    def _of(self, place: str) -> tuple[Model, str]:
+        model, _, name = place.partition("/")
+        return self.controller.models[model], name
+
+    def _ends(self, one: str, other: str) -> tuple[Model, str, str]:
+        """In which model two applications are related, and what they are called in it."""
+        (here, left), (there, right) = self._of(one), self._of(other)
+        if here is there:
+            return here, left, right
+        place, _, endpoint = other.partition(":")
+        app = there.application(right.partition(":")[0])
+        if app.name not in there.offers:
+            there.offer(app.name, *app.charm.endpoints)
+        if _alias(place) not in here.consumed:
+            here.consume(f"{there.name}.{app.name}", _alias(place))
+        return here, left, f"{_alias(place)}:{endpoint}"
+
+
+def _alias(place: str) -> str:
+    return place.replace("/", "-")
+
+
+def _can_run(charm: str) -> bool:
+    return charm != "orders" or samples.published_libraries() is not None
+
+
+def _is_published(app: Application) -> bool:
+    """Whether it runs on the published library, which loses its labels with a leader."""
+    return app.charm.name == "orders" and app.source.pythonpath != _ALL_LIBRARIES
+
+
+def _is_full(app: Application, endpoint: str) -> bool:
+    there = [side for side in app.sides if side.endpoint.name == endpoint]
+    return len(there) >= (app.endpoint(endpoint).limit or len(there) + 1)
+
+
+def _is_fragile(app: Application, endpoint: str) -> bool:
+    return _is_published(app) and endpoint == "provide-cmr-mesh"
