@@ -52,6 +52,7 @@ from .log_forwarding import forward_logs
 from .models import TLSConfig
 from .nginx import Nginx, NginxConfig, NginxMappingOverrides, NginxPrometheusExporter
 from .pod_labels import reconcile_pod_labels, remove_pod_labels
+from .remarks import in_short
 from .resources import ResourcesPatch
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
 from .tls import Certificates
@@ -231,7 +232,7 @@ class Coordinator(ops.Object):
 
     @property
     def is_leaving(self) -> bool:
-        """Whether this unit is being removed while others stay: then what it sees of relations says nothing."""
+        """Whether this unit goes and others stay: what it sees of relations says nothing then."""
         return self._departure.is_under_way
 
     @functools.cached_property
@@ -254,7 +255,7 @@ class Coordinator(ops.Object):
     @property
     def tls_config(self) -> TLSConfig | None:
         """The certificate and its key, once there is one."""
-        return self._certificates.config
+        return self.nginx.tls_config if self._certificates.unreadable else self._certificates.config
 
     @property
     def tls_available(self) -> bool:
@@ -387,15 +388,15 @@ class Coordinator(ops.Object):
 
     @functools.cached_property
     def _workers(self) -> list[scrape_jobs.WorkerUnit]:
-        return [
         roles = self.cluster.gather_roles_by_unit()
+        return [
             scrape_jobs.WorkerUnit(
                 name=worker["unit"],
                 application=worker["application"],
                 charm_name=worker["charm_name"],
                 address=worker["address"],
-            )
                 roles=roles.get(worker["unit"], ""),
+            )
             for worker in self.cluster.gather_topology()
         ]
 
@@ -554,13 +555,16 @@ class Coordinator(ops.Object):
             return
         tls = self.tls_config
         key_label = self._certificates.private_key_label if tls else None
+        key_id = self.cluster.grant_privkey(key_label) if key_label else None
+        if self._certificates.unreadable:
+            key_id = self.cluster.published_privkey()
         backends = self._backends_for_workers
         self.cluster.publish_data(
             worker_config=self._workers_config(self),
             ca_cert=tls.ca_cert if tls else None,
             server_cert=tls.server_cert if tls else None,
             s3_tls_ca_chain=self.s3_connection_info.ca_cert if self.s3_ready else None,
-            privkey_secret_id=self.cluster.grant_privkey(key_label) if key_label else None,
+            privkey_secret_id=key_id,
             loki_endpoints=self.loki_endpoints_by_unit,
             charm_tracing_receivers=dict(backends.charm_tracing),
             workload_tracing_receivers=dict(backends.workload_tracing),
@@ -621,7 +625,7 @@ class Coordinator(ops.Object):
         for service in (self.nginx, self.nginx_exporter):
             if service.problem:
                 yield ops.BlockedStatus(f"nginx: {service.problem}")
-        yield ops.ActiveStatus("; ".join(self._remarks()) or self._default_active_message)
+        yield ops.ActiveStatus(in_short(list(self._remarks())) or self._default_active_message)
 
     def _remarks(self) -> Iterator[str]:
         if self.is_recommended is False:

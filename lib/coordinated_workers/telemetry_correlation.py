@@ -85,7 +85,7 @@ def _datasources(relations: Iterable[ops.Relation]) -> "Iterable[GrafanaDatasour
         text = relation.data[relation.app].get("datasources") or "[]"
         try:
             yield from [GrafanaDatasource.model_validate(one) for one in json.loads(text)]
-        except (pydantic.ValidationError, ValueError, TypeError):
+        except (pydantic.ValidationError, ValueError, TypeError, RecursionError):
             logger.warning(
                 "%s: the datasources of %s are ignored: not as they should be", relation, relation.app.name
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import ops
 
 from .alert_rules import Lifetime
+from .interfaces import certificates
 from .models import TLSConfig
 
 if TYPE_CHECKING:
@@ -90,14 +91,27 @@ class Certificates:
         """Why there can't be a certificate, in words; None if nothing is in the way of one."""
         if self._relation_name and len(self._charm.model.relations[self._relation_name]) > 1:
             return f"related to several applications over {self._relation_name!r}: remove all but one"
+        if self.unreadable:
+            return f"what is said over {self._relation_name!r} can't be used: {self.unreadable}"
         return None
+
+    @cached_property
+    def unreadable(self) -> str | None:
+        """Why nothing that is said of certificates can be used; None if it can, or if nothing is said.
+
+        What there was before is to stay meanwhile: `config` is as if there were no certificate.
+        """
+        relations = self._charm.model.relations[self._relation_name] if self._relation_name else []
+        if len(relations) != 1 or not relations[0].app:
+            return None
+        return certificates.unreadable(relations[0].data[relations[0].app])
 
     def _follow(self, relation_name: str) -> "TLSCertificatesRequiresV4 | None":
         # The library costs a fifth of a second to import, so only hooks that need it do: those of a charm
         # that has the relation, and the last one of the relation, in which the library tidies up.
         is_related = len(self._charm.model.relations[relation_name]) == 1
         is_breaking = os.environ.get("JUJU_RELATION") == relation_name
-        if not (is_related or is_breaking):
+        if self.unreadable or not (is_related or is_breaking):
             return None
         from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4
 

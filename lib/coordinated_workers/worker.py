@@ -40,6 +40,7 @@ from .interfaces.cluster import ClusterRequirer
 from .log_forwarding import forward_logs
 from .pod_labels import reconcile_pod_labels
 from .readiness import Readiness, ServiceEndpointStatus, probe
+from .remarks import in_short
 from .resources import ResourcesPatch
 from .workload import (
     CERT_FILE,
@@ -474,7 +475,7 @@ class Worker(ops.Object):
             return ops.WaitingStatus(f"{readiness.status.value}: {readiness.reason}")
         roles = "all roles" if self.roles == ["all"] else ", ".join(self.roles)
         refused = self.cluster.refused()
-        left_out = f" (left out of what the coordinator says: {'; '.join(refused)})" if refused else ""
+        left_out = f" (left out of what the coordinator says: {in_short(refused)})" if refused else ""
         return ops.ActiveStatus(f"ready: {roles}{left_out}")
 
 

@@ -68,7 +68,7 @@ _LARGEST_BODY: dict[TelemetryKind, str] = {
     "workload-tracing": "20m",
 }
 
-_UNIT_NAME = re.compile(r"[a-z][a-z0-9-]*/[0-9]+")
+_UNIT_NAME = re.compile(r"(?=.{1,200}$)[a-z][a-z0-9-]*/[0-9]+")
 
 
 @dataclass(frozen=True)

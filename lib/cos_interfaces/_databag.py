@@ -92,4 +92,5 @@ def reason(error: pydantic.ValidationError) -> str:
     field = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     text = (f"{field}: {message}" if field else message)[:_LONGEST_REASON]
+    text = "".join(each if each.isprintable() else " " for each in text)
     return f"{text} (and {len(more)} more)" if more else text

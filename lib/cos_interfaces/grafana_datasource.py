@@ -8,6 +8,7 @@ In the reconcile of a charm that Grafana queries::
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import ops
 import pydantic
@@ -36,7 +37,12 @@ class _SourceData(pydantic.BaseModel):
 
 _SOURCE_DATA = pydantic.TypeAdapter(_SourceData)
 _URL: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Url)
-_UIDS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(dict[str, str])
+# Grafana's own have no more than 40 characters; what is more would go on to others
+_Uid = Annotated[str, pydantic.Field(pattern=r"^[!-~]{1,100}$")]
+_UID: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(_Uid)
+_UIDS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(
+    Annotated[dict[str, _Uid], pydantic.Field(max_length=1000)]
+)
 
 
 def publish(charm: ops.CharmBase, source: GrafanaSource, *, relation_name: str = "grafana-source") -> None:
@@ -54,7 +60,7 @@ def datasource_uids(
     return {
         grafana_uid: read(relation, relation.app, "datasource_uids", _UIDS) or {}
         for relation in relations(charm, relation_name)
-        if (grafana_uid := relation.data[relation.app].get("grafana_uid"))
+        if (grafana_uid := read_text(relation, relation.app, "grafana_uid", _UID))
     }
 
 

@@ -10,15 +10,18 @@ In the reconcile of a charm that stores objects::
 """
 
 import json
+import re
 from typing import Annotated
 
 import ops
 import pydantic
+import pydantic_core
 
 from ._databag import reason, relations, write
 from ._urls import Address
 
 _SECRET = "secret-extra"  # noqa: S105  # the key under which a secret's id goes over the relation
+_SECRET_ID = re.compile(r"[!-~]{1,200}")  # it is an argument of a hook tool, which takes no more
 
 
 class S3NotFoundError(Exception):
@@ -26,7 +29,7 @@ class S3NotFoundError(Exception):
 
 
 def _parse_list(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
+    return pydantic_core.from_json(value) if isinstance(value, str) else value
 
 
 class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
@@ -100,18 +103,23 @@ def offer(
 def _read(charm: ops.CharmBase, relation: ops.Relation) -> S3ConnectionInfo:
     said = {key: value for key, value in relation.data[relation.app].items() if value}
     if secret_id := said.get(_SECRET):
-        try:
-            said |= charm.model.get_secret(id=secret_id).get_content(refresh=True)
-        except (ops.SecretNotFoundError, ops.ModelError) as error:
-            raise S3NotFoundError(
-                f"{relation.app.name} has put the keys in a secret that can't be read"
-            ) from error
+        said |= _content(charm, relation, secret_id)
     if not {"bucket", "endpoint", "access-key", "secret-key"} & said.keys():
         raise S3NotFoundError(f"{relation.app.name} has not said yet where the bucket is")
     try:
         return S3ConnectionInfo.model_validate(said)
     except pydantic.ValidationError as error:
         raise S3NotFoundError(f"what {relation.app.name} says can't be used: {reason(error)}") from None
+
+
+def _content(charm: ops.CharmBase, relation: ops.Relation, secret_id: str) -> dict[str, str]:
+    problem = f"{relation.app.name} has put the keys in a secret that can't be read"
+    if not _SECRET_ID.fullmatch(secret_id):
+        raise S3NotFoundError(problem)
+    try:
+        return charm.model.get_secret(id=secret_id).get_content(refresh=True)
+    except (ops.SecretNotFoundError, ops.ModelError) as error:
+        raise S3NotFoundError(problem) from error
 
 
 def _share(charm: ops.CharmBase, relation: ops.Relation, content: dict[str, str]) -> str:

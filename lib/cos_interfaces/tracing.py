@@ -30,7 +30,7 @@ class _Receiver(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _check_url(self) -> "_Receiver":
-        if self.protocol.type == "http":
+        if self.protocol.type == "http" or self.protocol.name == "otlp_http":
             check_url(self.url)
         return self
 

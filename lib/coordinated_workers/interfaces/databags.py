@@ -10,7 +10,18 @@ import typing_extensions
 
 from cos_interfaces import check_url, reason
 
-from .border import ApplicationName, Host, Label, Port, Protocol, Receiver, UnitName, Url
+from .border import (
+    ApplicationName,
+    CharmName,
+    Host,
+    Label,
+    Port,
+    Protocol,
+    Receiver,
+    SecretId,
+    UnitName,
+    Url,
+)
 
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
@@ -46,7 +57,7 @@ class WorkerTopology(pydantic.BaseModel):
 
     application: ApplicationName
     unit: UnitName
-    charm_name: str
+    charm_name: CharmName
 
 
 class ClusterRequirerAppData(_Databag):
@@ -92,6 +103,8 @@ class ClusterProviderAppData(_Databag):
 
 class CoordinatorOffer(ClusterProviderAppData):
     """What the coordinator tells a worker application, without the entries that no worker can use."""
+
+    privkey_secret_id: SecretId | None = None
 
     refused: tuple[str, ...] = ()
     """The entries that were left out, and why."""

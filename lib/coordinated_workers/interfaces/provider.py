@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import ops
 
 from . import databags
+from .border import check_of_another_machine
 from .databags import (
     ClusterProviderAppData,
     ClusterRequirerAppData,
     ClusterRequirerUnitData,
     RemoteWriteEndpoint,
+    WorkerTopology,
 )
 
 if TYPE_CHECKING:
@@ -140,6 +142,11 @@ class ClusterProvider(ops.Object):
                 return published.worker_labels
         return {}
 
+    def published_privkey(self) -> str | None:
+        """The id of the secret with the private key that workers were last told of; leader only."""
+        published = map(self._published, self._relations if self._charm.unit.is_leader() else ())
+        return next((each.privkey_secret_id for each in published if each and each.privkey_secret_id), None)
+
     def _published(self, relation: ops.Relation) -> ClusterProviderAppData | None:
         """What this application has told a worker application, if it has."""
         try:
@@ -235,13 +242,6 @@ class ClusterProvider(ops.Object):
             if unit.data
         ]
 
-    def get_address_from_role(self, role: str) -> str | None:
-        """The address of one unit that has this role, the same one as long as it has."""
-        return min(self.gather_addresses_by_role()[role], default=None)
-
-    def refused(self) -> dict[str, str]:
-        """Unit or application → what in its databag can't be read, and is left out everywhere else."""
-        _ = self._applications
     def gather_roles_by_unit(self) -> dict[str, str]:
         """Unit, by the name that it published → its roles as published, comma-joined; none without a role."""
         return {
@@ -251,6 +251,13 @@ class ClusterProvider(ops.Object):
             if unit.data and worker.role
         }
 
+    def get_address_from_role(self, role: str) -> str | None:
+        """The address of one unit that has this role, the same one as long as it has."""
+        return min(self.gather_addresses_by_role()[role], default=None)
+
+    def refused(self) -> dict[str, str]:
+        """Unit or application → what in its databag can't be read, and is left out everywhere else."""
+        _ = self._applications
         return dict(self._refused)
 
     @functools.cached_property
@@ -267,10 +274,27 @@ class ClusterProvider(ops.Object):
         units: list[_Unit] = []
         for unit in sorted(relation.units, key=lambda unit: int(unit.name.rpartition("/")[2])):
             try:
-                units.append(_Unit(unit.name, databags.load(relation, unit, ClusterRequirerUnitData)))
+                data = databags.load(relation, unit, ClusterRequirerUnitData)
+                if data:
+                    self._check_identity(unit, data.juju_topology)
+                    check_of_another_machine(data.address)
+                units.append(_Unit(unit.name, data))
             except ValueError as error:
                 self._refuse(unit.name, str(error))
         return _Application(relation, role, self._expand(role), tuple(units))
+
+    def _check_identity(self, unit: ops.Unit, said: WorkerTopology) -> None:
+        """Hold what a unit calls itself against what Juju calls others, whose telemetry it would get.
+
+        An application of another model may be called otherwise here than at home.
+
+        Raises:
+            ValueError: if the name is somebody else's.
+        """
+        others = {relation.app.name for relation in self._relations} | {self._charm.app.name}
+        names = {said.application, said.unit.rpartition("/")[0]}
+        if len(names) > 1 or names & (others - {unit.app.name}):
+            raise ValueError("juju_topology: the name of another application")
 
     def _read_role(self, relation: ops.Relation) -> str | None:
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _SHOWN = 60
+_LONGEST_URL = 2000  # nginx reads no word of more than 4096 characters
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*"
@@ -72,6 +73,8 @@ class BackendURL:
         # urlsplit drops some control characters silently, so they are looked for before
         if not re.fullmatch(r"[!-~]+", url):
             raise NginxValueError("a URL", shown)
+        if len(url) > _LONGEST_URL:
+            raise NginxValueError(f"a URL of at most {_LONGEST_URL} characters", shown)
         try:
             parts = urlsplit(url if "://" in url else f"//{url}")
             port = parts.port

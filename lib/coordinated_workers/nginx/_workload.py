@@ -85,6 +85,19 @@ class Nginx:
         )
 
     @property
+    def tls_config(self) -> TLSConfig | None:
+        """The certificate that nginx was last given, with its key; None if there is none to be read."""
+        if not self._container.can_connect():
+            return None
+        try:
+            server_cert, ca_cert, key = (
+                read(self._container, path) for path in (CERT_PATH, CA_CERT_PATH, KEY_PATH)
+            )
+        except ops.pebble.Error:
+            return None
+        return TLSConfig(server_cert, ca_cert, key) if server_cert and ca_cert and key else None
+
+    @property
     def layer(self) -> ops.pebble.Layer:
         """What Pebble is to run."""
         return self._layer(self.are_certificates_on_disk)

@@ -1,0 +1,74 @@
+"""What may come in over the certificates relation: checked here, before the library for it reads it.
+
+The library takes for granted that a text in the place of a certificate is one, and logs what it can't read.
+"""
+
+from collections.abc import Mapping
+
+import pydantic
+
+from cos_interfaces import reason
+
+
+class _Signed(pydantic.BaseModel):
+    ca: str
+    certificate_signing_request: str
+    certificate: str
+    chain: list[str] | None = None
+    revoked: bool | None = None
+
+
+class _Error(pydantic.BaseModel):
+    code: int
+    name: str
+    message: str
+    reason: str | None = None
+    provider: str | None = None
+    endpoint: str | None = None
+
+
+class _Refused(pydantic.BaseModel):
+    csr: str
+    error: _Error
+
+
+class _Capabilities(pydantic.BaseModel):
+    supports_ip_sans: bool | None = None
+    supports_wildcard_dns: bool | None = None
+    supports_subdomain: bool | None = None
+    supports_ca_certificates: bool | None = None
+    allowed_domains: list[str] | None = None
+    provider_type: str | None = None
+
+
+class _Provided(pydantic.BaseModel):
+    certificates: pydantic.Json[list[_Signed]] = []
+    request_errors: pydantic.Json[list[_Refused]] = []
+    capabilities: pydantic.Json[_Capabilities | None] = None
+
+
+def unreadable(databag: Mapping[str, str]) -> str | None:
+    """Why nothing of what an authority wrote can be used; None if it can, or if there is nothing.
+
+    Importing the library that reads certificates takes a while, so it is done only if there are some.
+    """
+    try:
+        provided = _Provided.model_validate(dict(databag))
+    except pydantic.ValidationError as error:
+        return reason(error)
+    if not provided.certificates:
+        return None
+    from charmlibs.interfaces.tls_certificates import (
+        Certificate,
+        CertificateSigningRequest,
+        TLSCertificatesError,
+    )
+
+    for number, signed in enumerate(provided.certificates):
+        try:
+            CertificateSigningRequest.from_string(signed.certificate_signing_request)
+            for text in (signed.certificate, signed.ca, *(signed.chain or ())):
+                Certificate.from_string(text)
+        except (TLSCertificatesError, ValueError):
+            return f"certificates[{number}]: not PEM of a request and its certificates"
+    return None
