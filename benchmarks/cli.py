@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from . import (
     coordinators,
+    goals,
     hook_tools,
     kubernetes_apis,
     nginx_process,
@@ -26,7 +27,7 @@ from . import (
     start_up,
     telemetry,
 )
-from .findings import OURS, PEERS, Findings, as_json
+from .findings import OURS, Document, Findings
 from .kubernetes_apis import KubernetesApi
 
 _DEFAULT_JSON = sides.ROOT / "build" / "benchmarks.json"
@@ -36,11 +37,11 @@ _LATENCY = 0.003
 class Topic(str, enum.Enum):
     """What is measured."""
 
-    policies = "policies"
+    start_up = "start-up"
     hook_tools = "hook-tools"
     coordinator = "coordinator"
-    start_up = "start-up"
     telemetry = "telemetry"
+    policies = "policies"
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,28 @@ class Extent:
     relations: tuple[int, ...]
     workers: tuple[int, ...]
     seconds_of_load: float
-    long_rounds: int
-    """Of sizes from `long_from` on."""
-    long_from: int = 10_000
-    peers_up_to: int = 10_000
-    """Policies; with more the peers take too long."""
-    every_api: bool = True
+    minutes: float
+    """Once they are over, what was measured once is not measured again."""
+    latencies: tuple[float, ...] = (0, _LATENCY)
+    many: int = 1_000
+    """With so many policies, the hooks after which the peers write all of them again are run once."""
+    very_many: int = 10_000
+    """With so many there is one round, without latency, and of the peers' hooks only the first two."""
 
-    def rounds_of(self, size: int) -> dict[str, int]:
-        """Side to how often hooks with so many policies are run."""
-        if size < self.long_from:
-            return {OURS: self.rounds, PEERS: self.rounds}
-        return {OURS: self.long_rounds, PEERS: 1 if size <= self.peers_up_to else 0}
+    def rounds_of(self, size: int) -> int:
+        """How often hooks with so many policies are run."""
+        return 1 if size >= self.very_many else self.rounds
+
+    def takes_part(self, size: int, side: str, number: int, hook: str) -> bool:
+        """Whether a side's hook is run in a round."""
+        if side == OURS or hook in (policies.FIRST, policies.IDLE):
+            return True
+        return size < self.very_many and (size < self.many or not number)
 
 
-_TINY = Extent(1, (3,), (2,), (2,), 0.2, 1, every_api=False)
-_QUICK = Extent(3, (10, 100, 1000), (10, 100), (10, 100), 2, 1)
-_FULL = Extent(7, (10, 100, 1000, 10_000), (10, 100), (10, 100, 500), 4, 3)
+_TINY = Extent(1, (3,), (2,), (2,), 0.2, 1, latencies=(0,))
+_QUICK = Extent(2, (10, 100, 1000), (10, 100), (10, 100), 1, 4)
+_FULL = Extent(3, (10, 100, 1000, 10_000), (10, 50, 100), (10, 100, 500), 2, 9)
 
 
 class Size(str, enum.Enum):
@@ -90,45 +96,70 @@ class _Bench:
         self.extent = extent
         self.sides = [side for side in (sides.ours(), sides.peers()) if side]
         self._console = console
+        self._began = time.monotonic()
 
-    def apis(self) -> Iterator[KubernetesApi]:
-        """The Kubernetes APIs that are measured against, one after the other."""
-        starts: list[Callable[[], AbstractContextManager[KubernetesApi]]] = [
-            partial(kubernetes_apis.stand_in, 0)
-        ]
-        if self.extent.every_api:
-            starts.append(partial(kubernetes_apis.stand_in, _LATENCY))
-            if kubernetes_apis.has_kube_apiserver():
-                starts += [
-                    partial(kubernetes_apis.kube_apiserver, 0),
-                    partial(kubernetes_apis.kube_apiserver, _LATENCY),
-                ]
-        for start in starts:
-            with start() as api:
-                yield api
+    @property
+    def minutes(self) -> float:
+        """Since it began."""
+        return (time.monotonic() - self._began) / 60
+
+    def rounds(self, wanted: int) -> int:
+        """As many rounds as are wanted, while there is time; one after that."""
+        return wanted if self.minutes < self.extent.minutes else 1
+
+    def apis(self) -> Iterator[Callable[[], AbstractContextManager[KubernetesApi]]]:
+        """What starts each Kubernetes API that is measured against: the real one where it is built."""
+        start = kubernetes_apis.stand_in
+        if self.extent.policies != _TINY.policies and kubernetes_apis.has_kube_apiserver():
+            start = kubernetes_apis.kube_apiserver
+        for latency in self.extent.latencies:
+            yield partial(start, latency)
 
     @contextmanager
-    def topic(self, name: str) -> Iterator[Callable[[str], None]]:
+    def topic(self, name: str) -> Generator[Callable[[str], None]]:
         """Show what is done, and at the end what it gave."""
         with self._console.status(name) as status:
 
             def tell(text: str) -> None:
-                status.update(f"{name}: {text}")
+                line = f"{self.minutes:4.1f} min  {name}: {text}"
+                status.update(line)
+                if not self._console.is_terminal:
+                    self._console.print(line)
 
             yield tell
         report.show(self._console, name, self.findings.of(name))
 
     def measure_policies(self) -> None:
-        extent, ours = self.extent, self.sides[0]
+        extent = self.extent
         with self.topic(policies.TOPIC) as tell:
-            for api in self.apis():
-                for size in extent.policies:
-                    rounds = extent.rounds_of(size)
-                    policies.measure(self.findings, api, self.sides, size=size, rounds=rounds, tell=tell)
-                    if api.requests is not None:
-                        policies.measure_whole_charm(
-                            self.findings, api, ours, size=size, rounds=rounds[OURS], tell=tell
+            for size in extent.policies:
+                for number, start in enumerate(self.apis()):
+                    if number and size >= extent.very_many:
+                        continue
+                    # With a server of its own, nothing that was deleted before is in the way.
+                    with start() as api:
+                        policies.measure(
+                            self.findings,
+                            api,
+                            self.sides,
+                            size=size,
+                            rounds=self.rounds(extent.rounds_of(size)),
+                            takes_part=partial(extent.takes_part, size),
+                            tell=tell,
                         )
+                    if not number and size < extent.very_many:
+                        self._measure_whole_charm(start, size, tell)
+
+    def _measure_whole_charm(
+        self,
+        start: Callable[[], AbstractContextManager[KubernetesApi]],
+        size: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        with start() as api:
+            policies.measure_whole_charm(
+                self.findings, api, self.sides[0], size=size, rounds=self.extent.rounds, tell=tell
+            )
 
     def measure_hook_tools(self) -> None:
         with self.topic(hook_tools.TOPIC) as tell, kubernetes_apis.stand_in(0) as api:
@@ -138,11 +169,12 @@ class _Bench:
     def measure_coordinators(self) -> None:
         extent = self.extent
         with self.topic(coordinators.TOPIC) as tell:
-            for api in self.apis():
-                for size in extent.workers:
-                    coordinators.measure(
-                        self.findings, api, self.sides, size=size, rounds=extent.rounds, tell=tell
-                    )
+            for start in self.apis():
+                with start() as api:
+                    for size in extent.workers:
+                        coordinators.measure(
+                            self.findings, api, self.sides, size=size, rounds=extent.rounds, tell=tell
+                        )
 
     def measure_start_up(self) -> None:
         with self.topic(start_up.TOPIC) as tell:
@@ -167,11 +199,11 @@ class _Bench:
 
 
 _MEASURES: dict[Topic, Callable[[_Bench], None]] = {
-    Topic.policies: _Bench.measure_policies,
+    Topic.start_up: _Bench.measure_start_up,
     Topic.hook_tools: _Bench.measure_hook_tools,
     Topic.coordinator: _Bench.measure_coordinators,
-    Topic.start_up: _Bench.measure_start_up,
     Topic.telemetry: _Bench.measure_telemetry,
+    Topic.policies: _Bench.measure_policies,
 }
 
 
@@ -182,7 +214,8 @@ def main(
     size: Annotated[
         Size,
         typer.Option(
-            help="`full` has 10,000 policies and 500 workers, and takes an hour; `tiny` shows that it runs."
+            help="`full` has 10,000 policies and 500 workers, and takes some ten minutes;"
+            " `tiny` shows that it runs."
         ),
     ] = Size.quick,
     json: Annotated[Path, typer.Option(help="Where all values go.")] = _DEFAULT_JSON,
@@ -195,28 +228,29 @@ def main(
     bench = _Bench(console, _EXTENTS[size])
     if len(bench.sides) == 1:
         console.print("without $PEER_PYTHON there is nothing to compare with")
-    began = time.time()
+    began = time.gmtime()
+    load = os.getloadavg()
     for topic in topics or Topic:
         _MEASURES[topic](bench)
-    took = time.time() - began
-    text = as_json(
-        bench.findings,
-        began=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
-        seconds=round(took),
-        size=size.value,
-        machine={
+    about = {
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", began),
+        "minutes": round(bench.minutes, 1),
+        "size": size.value,
+        "machine": {
             "processors": os.cpu_count(),
             "architecture": platform.machine(),
             "system": platform.platform(),
             "python": platform.python_version(),
-            "load": os.getloadavg(),
+            "load when it began": load[0],
         },
-        commit=_commit(),
-        versions={side.name: side.versions() for side in bench.sides},
-    )
+        "commit": _commit(),
+        "versions": {side.name: side.versions() for side in bench.sides},
+    }
     json.parent.mkdir(parents=True, exist_ok=True)
-    json.write_text(text)
-    console.print(f"took {took / 60:.0f} minutes; all values are in {json}")
+    document = Document(about, bench.findings)
+    json.write_text(document.to_json())
+    report.show_goals(console, goals.reached(bench.findings, document.processors))
+    console.print(f"took {bench.minutes:.1f} minutes; all values are in {json}")
 
 
 def _commit() -> str:

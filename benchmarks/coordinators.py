@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -32,14 +32,15 @@ class _Coordinator:
 
     def run(self) -> dict[Quantity, float]:
         """Run a hook with nothing to do, and return what it took."""
-        if self._api.requests is not None:
-            self._api.requests.clear()
+        before = self._api.used()
         took = json.loads(self._ask("hook"))
-        values: dict[Quantity, float] = {SECONDS: took["seconds"], CPU: took["cpu"]}
-        if self._api.requests is not None:
-            values[REQUESTS] = len(self._api.requests)
-            values[WRITES] = sum(request.method != "GET" for request in self._api.requests)
-        return values
+        used = self._api.used().since(before)
+        return {
+            SECONDS: took["seconds"],
+            CPU: took["cpu"],
+            REQUESTS: used.requests,
+            WRITES: used.writes,
+        }
 
     def settle(self, model: str, workers: int) -> None:
         """Run the first hooks, after which nothing is left to do."""
@@ -59,7 +60,7 @@ class _Coordinator:
 
 
 @contextmanager
-def _started(api: KubernetesApi, side: Side, workers: int) -> Iterator[_Coordinator]:
+def _started(api: KubernetesApi, side: Side, workers: int) -> Generator[_Coordinator]:
     model = f"bench-{side.name}-{workers}-workers"
     api.make_model(model, _APP)
     with tempfile.TemporaryDirectory() as folder:

@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def delayed(port: int, seconds: float) -> Iterator[int]:
+def delayed(port: int, seconds: float) -> Generator[int]:
     """Listen on a port of this machine, from which all that is sent reaches `port` so many seconds later.
 
     What comes back is not held up, so that `seconds` is what a request and its answer take longer. The bytes

@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ CPU = Quantity("CPU time", "s")
 MEMORY = Quantity("peak memory", "MB")
 REQUESTS = Quantity("requests")
 WRITES = Quantity("of them writes")
+SERVER_CPU = Quantity("Kubernetes' CPU time", "s")
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,25 @@ class Findings:
         for (case, quantity), values in self._values.items():
             yield Finding(case, quantity, {side: tuple(each) for side, each in values.items()})
 
-    def of(self, topic: str) -> "list[Finding]":
-        """The findings of one topic."""
-        return [finding for finding in self if finding.case.topic == topic]
+    def of(
+        self,
+        topic: str,
+        quantity: str | None = None,
+        *,
+        name: str | None = None,
+        size: int | None = None,
+        api: str = "",
+    ) -> "list[Finding]":
+        """The findings of a topic, or those of a quantity, a case, a size, or APIs whose names end so."""
+        return [
+            finding
+            for finding in self
+            if finding.case.topic == topic
+            and quantity in (None, finding.quantity.name)
+            and name in (None, finding.case.name)
+            and size in (None, finding.case.size)
+            and finding.case.api.endswith(api)
+        ]
 
 
 @dataclass(frozen=True)
@@ -87,12 +104,36 @@ class Finding:
             side: {"median": statistics.median(each), "min": min(each), "max": max(each), "runs": each}
             for side, each in self.values.items()
         }
-        return {**asdict(self.case), "quantity": self.quantity.name, "unit": self.quantity.unit} | {
-            "sides": sides,
-            "ratio": self.ratio,
+        return {"case": asdict(self.case), "quantity": asdict(self.quantity), "sides": sides} | {
+            "ratio": self.ratio
         }
 
 
-def as_json(findings: Iterable[Finding], **about: object) -> str:
-    """A document of all findings, with something said about the run."""
-    return json.dumps({**about, "findings": [finding.plain() for finding in findings]}, indent=1)
+@dataclass(frozen=True)
+class Document:
+    """All that one run has found."""
+
+    about: Mapping[str, Any]
+    """The machine, the versions, and when it was."""
+    findings: Findings
+
+    @property
+    def processors(self) -> int:
+        """Of the machine."""
+        return self.about["machine"]["processors"]
+
+    def to_json(self) -> str:
+        """The document as text."""
+        return json.dumps({**self.about, "findings": [each.plain() for each in self.findings]}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Document":
+        """The document out of its text."""
+        about: dict[str, Any] = json.loads(text)
+        findings = Findings()
+        for plain in about.pop("findings"):
+            case, quantity = Case(**plain["case"]), Quantity(**plain["quantity"])
+            for side, values in plain["sides"].items():
+                for value in values["runs"]:
+                    findings.add(case, side, {quantity: value})
+        return cls(about, findings)

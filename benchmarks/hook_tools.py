@@ -13,6 +13,13 @@ from .sides import HERE, Side
 
 TOPIC = "hook tools"
 CALLS = Quantity("calls")
+CHARMS = {
+    "beacon": "update-status",
+    "consumer": "data-relation-created",
+    "coordinator": "update-status",
+}
+"""The measured charms, and the hook of each in which there is nothing to do."""
+ALL = "all"
 _SHOWN = ("relation-get", "relation-list", "relation-set", "juju-log")
 
 _MESH = {
@@ -25,26 +32,22 @@ Tell = Callable[[str], None]
 
 def measure(findings: Findings, api: KubernetesApi, sides: list[Side], *, size: int, tell: Tell) -> None:
     """Count the calls of hooks with nothing to do, of charms that have `size` relations of one kind."""
-    for charm, app, hook in (
-        ("beacon", "beacon", "update-status"),
-        ("consumer", "consumer", "data-relation-created"),
-        ("coordinator", "coordinator", "update-status"),
-    ):
+    for charm, hook in CHARMS.items():
         for side in sides:
             tell(f"{charm}, {size} relations, {side.name}")
             model = f"tools-{charm}-{side.name}-{size}"
-            api.make_model(model, app)
+            api.make_model(model, charm)
             with tempfile.TemporaryDirectory() as folder:
                 environment = {"KUBECONFIG": str(api.kubeconfig)}
                 source = HERE / "charms" / charm
-                unit = Unit(source, side, Path(folder), app=app, model=model, environment=environment)
+                unit = Unit(source, side, Path(folder), app=charm, model=model, environment=environment)
                 for relation in _relations(charm, size, model):
                     unit.relate(relation)
                 relation = unit.relations[size] if charm == "consumer" else None
                 unit.hook(hook, relation)
                 calls = unit.hook(hook, relation).calls
             case = f"{charm}: {{}}"
-            findings.add(Case(TOPIC, case.format("all"), size), side.name, {CALLS: calls.total()})
+            findings.add(Case(TOPIC, case.format(ALL), size), side.name, {CALLS: calls.total()})
             for tool in _SHOWN:
                 findings.add(Case(TOPIC, case.format(tool), size), side.name, {CALLS: calls[tool]})
             api.delete_policies(model)

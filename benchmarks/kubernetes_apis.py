@@ -1,10 +1,14 @@
 """The Kubernetes APIs that charms are measured against."""
 
+import os
+import re
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sandbox.control_plane import (
@@ -14,11 +18,28 @@ from sandbox.control_plane import (
     NotAvailableError,
     StartedKubernetes,
 )
-from sandbox.kubernetes import KubernetesServer, LoggedRequest
+from sandbox.kubernetes import KubernetesServer
 
 from .delayed import delayed
 
 _POLICIES = "/apis/security.istio.io/v1/namespaces/{model}/authorizationpolicies"
+_VERB = re.compile(r'"verb":"(\w+)"')
+_READS = ("GET", "get", "list", "watch")
+_SERVERS = ("etcd", "kube-apiserver")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Used(NamedTuple):
+    """What was asked of an API, and what that took there."""
+
+    requests: int
+    writes: int
+    cpu: float
+    """Seconds, of the API and of where it keeps its objects."""
+
+    def since(self, before: "Used") -> "Used":
+        """What was added."""
+        return Used(*(now - then for now, then in zip(self, before, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -27,8 +48,8 @@ class KubernetesApi:
 
     name: str
     kubeconfig: Path
-    requests: list[LoggedRequest] | None
-    """The requests so far; None if the API does not tell."""
+    used: Callable[[], Used]
+    """So far."""
 
     @property
     def _admin(self) -> Connection:
@@ -62,27 +83,40 @@ class KubernetesApi:
 
 
 @contextmanager
-def stand_in(latency: float) -> Iterator[KubernetesApi]:
+def stand_in(latency: float) -> Generator[KubernetesApi]:
     """The sandbox's, each of whose answers takes `latency` seconds longer."""
     with KubernetesServer(latency=latency) as server, tempfile.TemporaryDirectory() as folder:
         # Nobody answers to objects: what is measured is the charms' part.
         server.controllers.waypoints.stop()
         server.controllers.policies.stop()
         kubeconfig = server.write_kubeconfig(Path(folder, "kubeconfig"))
-        yield KubernetesApi(f"stand-in +{latency * 1000:.0f} ms", kubeconfig, server.requests)
+
+        def used() -> Used:
+            methods = [request.method for request in list(server.requests)]
+            return Used(len(methods), _writes(methods), time.process_time())
+
+        yield KubernetesApi(f"stand-in +{latency * 1000:.0f} ms", kubeconfig, used)
 
 
 @contextmanager
-def kube_apiserver(latency: float) -> Iterator[KubernetesApi]:
+def kube_apiserver(latency: float) -> Generator[KubernetesApi]:
     """The real one, with an etcd of its own, and a way to it that takes `latency` seconds longer."""
-    with StartedKubernetes() as real, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        audit = folder / "audit.log"
+        real = stack.enter_context(StartedKubernetes(audit_log=audit))
         real.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")
-        kubeconfig = real.write_kubeconfig(Path(folder, "kubeconfig"))
+        kubeconfig = real.write_kubeconfig(folder / "kubeconfig")
         if latency:
             port = urlsplit(real.admin.url).port or 443
             far = stack.enter_context(delayed(port, latency))
             kubeconfig.write_text(kubeconfig.read_text().replace(f":{port}", f":{far}"))
-        yield KubernetesApi(f"kube-apiserver +{latency * 1000:.0f} ms", kubeconfig, None)
+
+        def used() -> Used:
+            verbs = _VERB.findall(audit.read_text())
+            return Used(len(verbs), _writes(verbs), sum(_cpu(os.getpid())))
+
+        yield KubernetesApi(f"kube-apiserver +{latency * 1000:.0f} ms", kubeconfig, used)
 
 
 def has_kube_apiserver() -> bool:
@@ -91,3 +125,19 @@ def has_kube_apiserver() -> bool:
         return KUBE_APISERVER.is_built
     except (ControlPlaneError, NotAvailableError):
         return False
+
+
+def _writes(verbs: list[str]) -> int:
+    return sum(verb not in _READS for verb in verbs)
+
+
+def _cpu(process: int) -> Iterator[float]:
+    """The CPU seconds of each server that a process has started."""
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            text = Path(f"/proc/{child}/stat").read_text()
+            name, _, rest = text.partition("(")[2].rpartition(")")
+            if name in _SERVERS:
+                fields = rest.split()
+                yield (int(fields[11]) + int(fields[12])) / _TICKS
+            yield from _cpu(child)

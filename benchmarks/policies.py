@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .findings import CPU, MEMORY, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
+from .findings import CPU, MEMORY, REQUESTS, SECONDS, SERVER_CPU, WRITES, Case, Findings, Quantity
 from .juju_unit import HookRun, Relation, Unit
-from .kubernetes_apis import KubernetesApi
+from .kubernetes_apis import KubernetesApi, Used
 from .sides import HERE, ROOT, Side
 
 TOPIC = "policies"
 FIRST, IDLE, CHANGED, GONE = "first apply", "nothing to do", "one policy changed", "one consumer gone"
+WHOLE_IDLE = "istio-beacon-k8s, nothing to do"
 
 _CHARM = HERE / "charms" / "beacon"
 _WHOLE_CHARM = ROOT / "charms" / "istio-beacon-k8s"
@@ -61,33 +62,29 @@ class _Beacon:
 
     def run(self) -> dict[Quantity, float]:
         """Run hooks until nothing is left to do, and return what they took together."""
-        runs: list[HookRun] = []
-        self._forget_requests()
-        while not runs or runs[-1].status.startswith("waiting"):
+        before = self.api.used()
+        runs = [self.unit.hook()]
+        while runs[-1].status.startswith("waiting"):
             if len(runs) == _MOST_HOOKS:
                 raise RuntimeError(f"after {_MOST_HOOKS} hooks still {runs[-1].status}")
             runs.append(self.unit.hook())
-        return self._took(runs)
+        return self._took(runs, before)
 
     def run_once(self) -> dict[Quantity, float]:
         """Run one hook, and return what it took."""
-        self._forget_requests()
-        return self._took([self.unit.hook()])
+        before = self.api.used()
+        return self._took([self.unit.hook()], before)
 
-    def _forget_requests(self) -> None:
-        if self.api.requests is not None:
-            self.api.requests.clear()
-
-    def _took(self, runs: list[HookRun]) -> dict[Quantity, float]:
-        took = {
+    def _took(self, runs: list[HookRun], before: Used) -> dict[Quantity, float]:
+        used = self.api.used().since(before)
+        return {
             SECONDS: sum(run.seconds for run in runs),
             CPU: sum(run.cpu for run in runs),
+            SERVER_CPU: used.cpu,
+            REQUESTS: used.requests,
+            WRITES: used.writes,
             MEMORY: max(run.memory for run in runs),
         }
-        if self.api.requests is not None:
-            took[REQUESTS] = len(self.api.requests)
-            took[WRITES] = sum(request.method != "GET" for request in self.api.requests)
-        return took
 
 
 def measure(
@@ -96,21 +93,23 @@ def measure(
     sides: list[Side],
     *,
     size: int,
-    rounds: dict[str, int],
+    rounds: int,
+    takes_part: Callable[[str, int, str], bool],
     tell: Tell,
 ) -> None:
     """Measure the hooks of a beacon with `size` policies, the sides in turns.
 
     Args:
         findings: where to put what was measured.
-        api: the Kubernetes that policies are written to.
+        api: the Kubernetes that policies are written to; those of the last round are left there.
         sides: the libraries to measure.
         size: how many policies are asked for.
-        rounds: side to the number of times that each hook is run.
+        rounds: how often each hook is run.
+        takes_part: whether a side's hook is run, given its name, the number of the round, and the hook.
         tell: told what is done.
     """
-    for number in range(max(rounds.values())):
-        taking_part = [side for side in sides if number < rounds[side.name]]
+    for number in range(rounds):
+        taking_part = [side for side in sides if takes_part(side.name, number, FIRST)]
         with tempfile.TemporaryDirectory() as folder:
             beacons = {side.name: _start(api, side, Path(folder, side.name), size) for side in taking_part}
             for name, prepare in (
@@ -120,20 +119,23 @@ def measure(
                 (GONE, _take_one_away),
             ):
                 for side in reversed(taking_part) if number % 2 else taking_part:
+                    if not takes_part(side.name, number, name):
+                        continue
                     tell(f"{api.name}: {size:,} policies, {name}, {side.name}, round {number + 1}")
                     beacon = beacons[side.name]
                     if prepare:
                         prepare(beacon.unit, beacon.model)
                     findings.add(Case(TOPIC, name, size, api.name), side.name, beacon.run())
-            for beacon in beacons.values():
-                api.delete_policies(beacon.model)
+            if number < rounds - 1:
+                for beacon in beacons.values():
+                    api.delete_policies(beacon.model)
 
 
 def measure_whole_charm(
     findings: Findings, api: KubernetesApi, side: Side, *, size: int, rounds: int, tell: Tell
 ) -> None:
     """Measure the hook with nothing to do of the charm itself, which looks after more than policies."""
-    case = Case(TOPIC, "istio-beacon-k8s, nothing to do", size, api.name)
+    case = Case(TOPIC, WHOLE_IDLE, size, api.name)
     with tempfile.TemporaryDirectory() as folder:
         beacon = _start(api, side, Path(folder, "charm"), size, charm=_WHOLE_CHARM)
         tell(f"{api.name}: {size:,} policies, istio-beacon-k8s, first hooks")
@@ -142,7 +144,6 @@ def measure_whole_charm(
         for number in range(rounds):
             tell(f"{api.name}: {size:,} policies, {case.name}, round {number + 1}")
             findings.add(case, side.name, beacon.run_once())
-        api.delete_policies(beacon.model)
 
 
 def _start(api: KubernetesApi, side: Side, folder: Path, size: int, *, charm: Path = _CHARM) -> _Beacon:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .findings import Finding
+from .goals import Goal
 
 
 def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
@@ -30,6 +31,23 @@ def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
         )
         last = case
     console.print(table)
+
+
+def show_goals(console: Console, goals: Sequence[Goal]) -> None:
+    """Print each goal, what was measured, and whether that meets it."""
+    table = Table(title="goals", title_justify="left", header_style="bold")
+    for header in ("goal", "measured", "met"):
+        table.add_column(header)
+    for goal in goals:
+        table.add_row(goal.text, goal.measured, verdict(goal))
+    console.print(table)
+
+
+def verdict(goal: Goal) -> str:
+    """Whether a goal is met."""
+    if not goal.measured:
+        return "not measured"
+    return "yes" if goal.met else "no"
 
 
 def spread(values: Sequence[float]) -> str:

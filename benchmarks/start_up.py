@@ -15,6 +15,8 @@ TOPIC = "start-up"
 PACKAGES = "start-up, by package"
 IMPORT_TIME = Quantity("import time", "ms")
 _PACKAGES_SHOWN = 8
+_OPS = "ops alone"
+OPS_ALONE = f"import of {_OPS}"
 
 _SAME_CHARMS = ("beacon", "consumer", "coordinator")
 _LINE = re.compile(r"import time: +(\d+) \| +\d+ \| +(\S+)")
@@ -38,7 +40,7 @@ def measure(findings: Findings, sides: list[Side], *, rounds: int, tell: Tell) -
 
 def _charms(sides: list[Side], *, backwards: bool = False) -> Iterator[tuple[str, Path | None, Side]]:
     for side in reversed(sides) if backwards else sides:
-        yield "ops alone", None, side
+        yield _OPS, None, side
     for charm in _SAME_CHARMS:
         for side in reversed(sides) if backwards else sides:
             yield f"the measured {charm}", HERE / "charms" / charm / "src", side

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -70,7 +70,7 @@ class _Renderer:
 
 
 @contextmanager
-def _renderer(side: Side, folder: Path, workers: int, **asked: object) -> Iterator[tuple[_Renderer, str]]:
+def _renderer(side: Side, folder: Path, workers: int, **asked: object) -> Generator[tuple[_Renderer, str]]:
     folder.mkdir()
     (folder / "mime.types").write_text("types { text/html html; }")
     addresses = {f"worker/{number}": f"127.0.{number // 250}.{number % 250 + 1}" for number in range(workers)}

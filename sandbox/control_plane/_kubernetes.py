@@ -83,10 +83,12 @@ class StartedKubernetes(RealKubernetes):
 
     Args:
         users: who can authenticate, besides `admin`; they may do nothing at first.
+        audit_log: where to write down what users ask, a JSON object a line; nowhere if None.
     """
 
-    def __init__(self, *users: str):
+    def __init__(self, *users: str, audit_log: Path | None = None):
         self._users = (_ADMIN, *users)
+        self._audit_log = audit_log
         self._stack = ExitStack()
 
     def __enter__(self) -> StartedKubernetes:
@@ -145,6 +147,7 @@ class StartedKubernetes(RealKubernetes):
             # It would have each pod wait for a service account that only a controller makes.
             "--disable-admission-plugins=ServiceAccount",
             "--service-cluster-ip-range=10.0.0.0/16",
+            *self._audit_flags(folder),
         ]
         server = stack.enter_context(Process(command, folder / "kube-apiserver.log"))
         certificate = folder / "apiserver.crt"
@@ -152,6 +155,20 @@ class StartedKubernetes(RealKubernetes):
         self.admin = Connection(f"https://127.0.0.1:{port}", _token(_ADMIN), certificate.read_text())
         server.wait_until(lambda: _answers(self.admin, "/readyz"))
         server.wait_until(lambda: _answers(self.admin, "/api/v1/namespaces/default"))
+
+    def _audit_flags(self, folder: Path) -> list[str]:
+        if not self._audit_log:
+            return []
+        rules = [{"level": "Metadata", "users": list(self._users)}, {"level": "None"}]
+        policy = {
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived"],
+            "rules": rules,
+        }
+        file = folder / "audit.yaml"
+        file.write_text(yaml.safe_dump(policy))
+        return [f"--audit-policy-file={file}", f"--audit-log-path={self._audit_log}"]
 
 
 class ExistingKubernetes(RealKubernetes):
