@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import dashboards, promtool
+from tests import dashboards, logql, promtool
 from tests.dashboards import Dashboard, QueryVariable
 
 
@@ -70,3 +70,17 @@ def test_prometheus_can_read_each_query(dashboard: Dashboard):
         name: f"count by ({label}) ({series})" for name, (series, label) in dashboard.label_queries.items()
     }
     assert promtool.complaint_about_queries({**dashboard.queries("prometheus"), **labels}) == ""
+
+
+def test_each_query_of_logs_can_be_read(dashboard: Dashboard):
+    for query in dashboard.queries("loki").values():
+        logql.parse(query)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{app="a"', "sum(rate({} [5m]))", 'rate({app="a"}', 'sum(rate({app="a"}))', '{app="a"} | regexp `(.*)`'],
+)
+def test_what_is_no_query_of_logs_is_not_read(text: str):
+    with pytest.raises(logql.LogQLError):
+        logql.parse(text)
