@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from ._paths import is_sendable
+
 _NAME = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 _APPLICATION = re.compile(rf"(?:(?P<model>{_NAME})/)?(?P<name>{_NAME})(?:/(?P<unit>[0-9]+))?")
 
@@ -97,6 +99,10 @@ def question(
         raise UnclearQuestionError(f"method={method!r} is no HTTP method, such as GET")
     if path is not None and not path.startswith("/"):
         raise UnclearQuestionError(f"path={path!r} does not begin with /")
+    if path is not None and not is_sendable(path):
+        raise UnclearQuestionError(
+            f"path={path!r} is no path of a request: write spaces, #, and what is not ASCII as %20 and so on"
+        )
     return Question(
         # Every unit of an application has the same identity.
         Place(asking.model, asking.name),

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from mesh_resources import Json
 
 from ._cluster import Policy
+from ._paths import normalised
 
 Field: TypeAlias = Literal["source", "port", "method", "path", "host", "http", "condition"]
 """What of a request a rule may be about; `http` where it is about HTTP and only TCP is seen, `condition`
@@ -195,21 +196,6 @@ def path_matches(pattern: str, path: str) -> bool:
         re.escape(pattern).replace(r"\{\*\*\}", rf"(?:{_SEGMENT}|/)*").replace(r"\{\*\}", rf"{_SEGMENT}+")
     )
     return re.fullmatch(expression, plain, re.ASCII) is not None
-
-
-def normalised(path: str) -> str:
-    """A request's path as proxies hold it against policies: without a query, `.` and `..` resolved."""
-    bare = re.split(r"[?#]", path, maxsplit=1)[0].replace("\\", "/")
-    segments: list[str] = []
-    *parents, last = bare.removeprefix("/").split("/")
-    for segment in parents:
-        if segment == "..":
-            segments = segments[:-1]
-        elif segment != ".":
-            segments.append(segment)
-    if last == "..":
-        segments = segments[:-1]
-    return "/".join(["", *segments, "" if last in (".", "..") else last])
 
 
 def _host_matches(pattern: str, host: str) -> bool:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,7 +15,8 @@ from lightkube.models.core_v1 import Container, PodSpec, ServicePort, ServiceSpe
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, Pod, Service
 
-from mesh_resources import AuthorizationPolicy, Gateway
+from mesh_inspection import Policy, UnclearQuestionError, View, explain, question, read_cluster
+from mesh_resources import AuthorizationPolicy, Gateway, Owner
 from sandbox.kubernetes import KubernetesServer
 from sandbox.mesh import Account, Addresses, Mesh
 
@@ -31,7 +33,8 @@ class Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
-        body = f"{self.command} {self.path}".encode()
+        # Not `path`, in which http.server has changed something.
+        body = self.requestline.rpartition(" ")[0].encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -155,6 +158,63 @@ def test_an_application_policy_opens_exactly_its_requests(mesh: Mesh, policy: Ca
     assert ask(mesh, SHOP, "web", path="/other") == 403
     assert ask(mesh, SHOP, "web", "PUT", "/kv/a") == 403
     assert ask(mesh, SHOP, "web", path="/kv/a", port=OTHER_PORT) == 403
+
+
+RAW_PATHS = (
+    *("/a", "/a/", "//a", "/a//b", "/a/./b", "/a/../b", "/../a", "/a/..", "/a/.", "/a/.../b", "/a//../b"),
+    *(
+        "/a/%2e%2E/b",
+        "/a/.%2e",
+        "/a%2fb",
+        "/a%5Cb",
+        "/%61%5A%7e",
+        "/a%20b",
+        "/a%252e",
+        "/a%",
+        "/a%zz",
+        "/%c3%a9",
+    ),
+    *(
+        "/a/..;x/b",
+        "/a/.;",
+        "/a;x=1/b",
+        "/a/%2e%2e;/b",
+        "/a\\..\\b",
+        "/\\a",
+        "/a|b",
+        "/a{b}",
+        '/<"a">^`',
+        "/[a]",
+    ),
+    *("/a?b=/../c", "/a%3Fb", "/a!$&'()*+,=:@b"),
+    *("/a#b", "/a b", "/\u00e9"),
+)
+
+
+def test_explain_reads_paths_as_a_waypoint_does(mesh: Mesh, client: Client):
+    cluster = read_cluster(client, source_namespace=MODEL, target_namespace=MODEL)
+    [address] = mesh.names(SHOP)[f"web.{MODEL}.svc.cluster.local"]
+    for raw in RAW_PATHS:
+        seen = forwarded_path(address, raw)
+        try:
+            asked = question(source="shop", target="web", model=MODEL, port=PORT, path=raw)
+        except UnclearQuestionError:
+            assert seen is None, raw
+            continue
+        assert seen is not None, raw
+        for path, verdict in ((seen.partition("?")[0], "allowed"), (f"{seen}x", "refused")):
+            spec = allow(SHOP, to=[{"paths": [path]}], **SERVICE)
+            closed = replace(cluster, policies=(Policy(MODEL, "p", spec),))
+            assert explain(asked, closed, View(Owner("beacon", MODEL), {})).verdict == verdict, (raw, path)
+
+
+def forwarded_path(address: str, raw: str) -> str | None:
+    """The path with which a request arrives that is sent with another one; None if it does not."""
+    with socket.create_connection((address, PORT), timeout=5) as connection:
+        connection.sendall(f"GET {raw} HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n".encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.read().decode().removeprefix("GET ") if answer.status == 200 else None
 
 
 def test_a_unit_policy_opens_exactly_its_ports(mesh: Mesh, policy: Callable[..., str]):

@@ -76,6 +76,11 @@ def test_what_is_denied_is_refused_whatever_allows_it():
         ({"paths": ["/a"]}, {"path": "/a/"}, "refused"),
         ({"paths": ["/a/*"]}, {"path": "/a/b/c"}, "allowed"),
         ({"paths": ["/a/*"]}, {"path": "/a/../b"}, "refused"),
+        ({"paths": ["/b"]}, {"path": "/a/%2e%2E/%62"}, "allowed"),
+        ({"paths": ["/a/*"]}, {"path": "/a/..;x=1/b"}, "refused"),
+        ({"paths": ["/a/b"]}, {"path": "/a//b"}, "refused"),
+        ({"paths": ["/a/b"]}, {"path": "/a%2fb"}, "refused"),
+        ({"paths": ["/a%7Cb"]}, {"path": "/a|b"}, "allowed"),
         ({"paths": ["*/b"]}, {"path": "/a/b"}, "allowed"),
         ({"paths": ["/a/{*}"]}, {"path": "/a/b"}, "allowed"),
         ({"paths": ["/a/{*}"]}, {"path": "/a/b/c"}, "refused"),
@@ -240,6 +245,9 @@ def test_nor_does_it_let_anybody_in_where_all_else_is_refused():
         ({"port": 70000}, "port=70000 is no port"),
         ({"method": "G E T"}, "is no HTTP method"),
         ({"path": "items"}, "does not begin with /"),
+        ({"path": "/a#b"}, "is no path of a request"),
+        ({"path": "/a b"}, "is no path of a request"),
+        ({"path": "/\u00e9"}, "is no path of a request"),
     ],
 )
 def test_a_question_that_can_not_be_understood_is_refused(asked, why):
