@@ -244,3 +244,26 @@ def test_a_certificate_that_is_not_renewed_is_told_of_before_it_ends(secured: Se
 def test_without_a_certificate_there_is_none_to_watch(cluster: Cluster):
     scraper = testing.Relation("metrics-endpoint")
     assert certificate_rules(cluster.run(scraper, store()), scraper) == {"groups": []}
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["{", "[" * 100_000, '[{"certificate": "x"}]', "none", '{"certificates": []}'], ids=range(5)
+)
+def test_an_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, secured: Secured):
+    related = local(secured.given, secured.certificates)
+    state = secured.next(dataclasses.replace(related, remote_app_data={"certificates": nonsense}))
+    assert told(state, secured.workers) == told(secured.given, secured.workers)
+    assert "ssl" in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
+    assert state.unit_status.name == "blocked"
+    assert "certificates" in state.unit_status.message
+
+
+def test_an_authority_that_has_come_to_its_senses_is_heard(secured: Secured):
+    related = local(secured.given, secured.certificates)
+    broken = secured.next(dataclasses.replace(related, remote_app_data={"certificates": "{"}))
+    mended = dataclasses.replace(local(broken, related), remote_app_data=related.remote_app_data)
+    state = secured.cluster.run(
+        state=again(broken, relations={*(each for each in broken.relations if each.id != mended.id), mended})
+    )
+    assert state.unit_status == testing.ActiveStatus()
+    assert told(state, secured.workers) == told(secured.given, secured.workers)

@@ -1,0 +1,23 @@
+"""Requests that no decent client sends."""
+
+import contextlib
+import socket
+
+
+def send(port: int, request: bytes) -> bytes:
+    """The whole answer to what may not be HTTP."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        answer = b""
+        # a server that has said no may hang up on the rest
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            connection.sendall(request)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            connection.settimeout(0.4)
+            while chunk := connection.recv(65536):
+                answer += chunk
+        return answer
+
+
+def status(answer: bytes) -> int:
+    """The status of the first answer."""
+    return int(answer.split(maxsplit=2)[1])

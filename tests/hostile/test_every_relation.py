@@ -1,0 +1,44 @@
+"""Whatever is written over a relation: the hook ends well, others have what they had, no secret gets out."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import assume, given, note
+from hypothesis import strategies as st
+
+from tests.hostile.attack import Attack
+from tests.hostile.databags import Written, hostile
+from tests.hostile.harm import harm_of
+from tests.hostile.worlds import BORDERS, WORLDS, World
+
+EVENTS = (
+    "relation_changed",
+    "relation_changed",
+    "relation_joined",
+    "relation_departed",
+    "relation_broken",
+    "update_status",
+)
+
+
+def test_no_relation_is_left_out():
+    for world in WORLDS:
+        assert set(world.endpoints) == set(world.written)
+
+
+@pytest.mark.parametrize(("world", "endpoint"), BORDERS, ids=str)
+def test_nothing_that_is_written_does_harm(
+    world: World, endpoint: str, attack: Callable[[World, str], Attack]
+):
+    attacked = attack(world, endpoint)
+
+    @given(hostile(attacked.valid), st.sampled_from(EVENTS))
+    def whatever_is_written(written: Written, event: str) -> None:
+        assume(endpoint != "peers" or event in ("relation_changed", "update_status"))
+        attacked.forget()
+        seen = attacked.hook(written, event)
+        note(str(seen.state.unit_status)[:300])
+        harm = list(harm_of(attacked, seen))
+        assert not harm
+
+    whatever_is_written()

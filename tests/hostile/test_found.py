@@ -1,0 +1,131 @@
+"""What did harm once, among all that can be written."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.hostile.attack import Attack
+from tests.hostile.databags import Written
+from tests.hostile.harm import harm_of
+from tests.hostile.worlds import BEACON, COORDINATOR, WORKER, World
+
+Change = Callable[[Written], Written]
+
+
+def app(**said: Any) -> Change:
+    """The application writes these texts, or these as JSON, in place of what is sound."""
+    return lambda valid: replace(valid, app={**valid.app, **_texts(said)})
+
+
+def unit(**said: Any) -> Change:
+    return lambda valid: replace(valid, unit={**valid.unit, **_texts(said)})
+
+
+def topology(**said: str) -> Change:
+    topology = {"application": "mallory", "unit": "mallory/0", "charm_name": "demo-worker-k8s", **said}
+    return unit(juju_topology=topology)
+
+
+def _texts(said: dict[str, Any]) -> dict[str, str]:
+    return {
+        key.replace("__", "-"): value if isinstance(value, str) else json.dumps(value)
+        for key, value in said.items()
+    }
+
+
+def receiver(url: str, name: str = "otlp_http", kind: str = "http") -> dict[str, Any]:
+    return {"protocol": {"name": name, "type": kind}, "url": url}
+
+
+DEEP = "[" * 100_000
+PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+SIGNED = {"ca": PEM, "chain": [PEM], "certificate_signing_request": PEM, "certificate": PEM}
+
+FOUND: dict[str, tuple[World, str, Change]] = {
+    "traces that are no receivers, to be logged whole": (
+        BEACON,
+        "charm-tracing",
+        app(receivers=[{"a": "x" * 3000}]),
+    ),
+    "a receiver of http whose type is another": (
+        COORDINATOR,
+        "self-charm-tracing",
+        app(receivers=[receiver("tempo:4317", kind="grpc")]),
+    ),
+    "more receivers than a status has room for": (
+        COORDINATOR,
+        "self-workload-tracing",
+        app(receivers=[receiver("http://tempo:1", f"p{number}") for number in range(500)]),
+    ),
+    "a chain that is nested deep": (COORDINATOR, "s3", app(tls__ca__chain=DEEP)),
+    "a URL that is longer than a word of nginx": (
+        COORDINATOR,
+        "logging",
+        unit(endpoint={"url": "http://evil.test/" + "a" * 5000}),
+    ),
+    "a receiver's URL that is longer than a word of nginx": (
+        COORDINATOR,
+        "self-workload-tracing",
+        app(receivers=[receiver("http://evil.test/" + "a" * 5000)]),
+    ),
+    "a unit's name that is longer than a word of nginx": (
+        COORDINATOR,
+        "demo-cluster",
+        topology(application="a" * 5000, unit="a" * 5000 + "/0"),
+    ),
+    "the name of another worker": (COORDINATOR, "demo-cluster", topology(application="good", unit="good/0")),
+    "a charm's name that others would be told": (
+        COORDINATOR,
+        "demo-cluster",
+        topology(charm_name="x" * 150_000),
+    ),
+    "a Grafana whose name others would be told": (
+        COORDINATOR,
+        "grafana-source",
+        app(grafana_uid="x" * 150_000),
+    ),
+    "more labels than a status has room for": (
+        WORKER,
+        "demo-cluster",
+        app(worker_labels={f"{number} {number}": "x" for number in range(500)}),
+    ),
+    "labels by which Juju finds its pods": (
+        COORDINATOR,
+        "service-mesh",
+        app(labels={"istio.io/dataplane-mode": "ambient", "app.kubernetes.io/name": "good"}),
+    ),
+    "labels by which a coordinator finds its cluster": (
+        COORDINATOR,
+        "service-mesh",
+        app(labels={"istio.io/dataplane-mode": "ambient", "app.kubernetes.io/part-of": "good"}),
+    ),
+    "certificates that are none": (COORDINATOR, "certificates", app(certificates=[SIGNED])),
+    "certificates that are no JSON": (COORDINATOR, "certificates", app(certificates="{" * 2000)),
+    "certificates that are nested deep": (COORDINATOR, "certificates", app(certificates=DEEP)),
+    "capabilities that are nested deep": (COORDINATOR, "certificates", app(capabilities=DEEP)),
+    "errors that are none": (COORDINATOR, "certificates", app(request_errors=[{"csr": "x" * 2000}])),
+}
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_it_does_no_harm_any_more(found: str, attack: Callable[[World, str], Attack]):
+    world, endpoint, change = FOUND[found]
+    attacked = attack(world, endpoint)
+    harm = list(harm_of(attacked, attacked.hook(change(attacked.valid))))
+    assert not harm
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "localhost", "kv.localhost", "::1", "0.0.0.0", "169.254.169.254", "224.0.0.1"]
+)
+def test_a_worker_is_not_on_the_coordinators_own_machine(
+    address: str, attack: Callable[[World, str], Attack]
+):
+    """There nginx would find itself, or what the platform tells its own machines alone."""
+    attacked = attack(COORDINATOR, "demo-cluster")
+    seen = attacked.hook(unit(address=address)(attacked.valid))
+    assert address not in seen.nginx_conf.replace("listen 127.0.0.1", "").replace("resolver 127.0.0.1", "")
+    assert "mallory/0" in seen.state.unit_status.message

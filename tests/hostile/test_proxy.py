@@ -1,0 +1,245 @@
+"""The coordinator's nginx, a real one, before clients that mean harm."""
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from coordinated_workers.nginx import NginxConfig
+from coordinated_workers.worker_telemetry import (
+    TelemetryBackends,
+    WorkerTelemetryProxyConfig,
+    proxy_telemetry,
+)
+from tests.charms import load_charm
+from tests.dataplane.backends import RecordingBackend, RecordingGrpcBackend
+from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
+from tests.hostile.raw_http import send, status
+
+MEGABYTE = 1_000_000
+TELEMETRY = "/proxy/loki/loki-0/push"
+
+
+@pytest.fixture
+def backend() -> Iterator[RecordingBackend]:
+    with RecordingBackend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: RecordingBackend
+) -> Iterator[dict[str, int]]:
+    """Where nginx serves users and telemetry, as the sample coordinator does; behind both is one backend."""
+    load_charm("demo-coordinator-k8s")
+    import kv_nginx  # of the charm
+
+    monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
+    monkeypatch.setattr(kv_nginx, "API_PORT", free_port())
+    monkeypatch.setattr(kv_nginx, "WORKER_PORT", backend.port)
+    telemetry = free_port()
+    with RecordingGrpcBackend() as traces:
+        proxy = proxy_telemetry(
+            {"worker/0": "127.0.0.1"},
+            worker_metrics_port=backend.port,
+            backends=TelemetryBackends(
+                loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"},
+                workload_tracing={"otlp_grpc": f"127.0.0.1:{traces.port}"},
+            ),
+            config=WorkerTelemetryProxyConfig(http_port=telemetry, https_port=telemetry),
+            hostname="localhost",
+            tls=False,
+        )
+        config = proxy.added_to(kv_nginx.config("kv.test"))
+        with RealNginx(tmp_path, config.get_config({"api": {"127.0.0.1"}}, listen_tls=False)):
+            yield {"users": kv_nginx.API_PORT, "telemetry": telemetry}
+
+
+# Where requests go
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "/store/key",
+            "//store/key",
+            "/./store/key",
+            "/kv/../store/key",
+            "/kv/%2e%2e/store/key",
+            "/%73tore/key",
+        ),
+        *(
+            "/store%2fkey",
+            "/%2fstore/key",
+            "/store//key",
+            "/store/../store/key",
+            "/store/key?x",
+            "/store/?/kv/",
+        ),
+        *("/metrics", "//metrics", "/kv/../metrics", "/%6detrics", "/metrics?x", "/metrics#x", "/./metrics"),
+        *("http://kv.test/store/key", "http://kv.test//metrics"),
+    ],
+)
+def test_users_do_not_get_to_what_is_for_workers(
+    target: str, ports: dict[str, int], backend: RecordingBackend
+):
+    request = f"GET {target} HTTP/1.1\r\nHost: kv.test\r\nConnection: close\r\n\r\n"
+    assert status(send(ports["users"], request.encode())) == 404
+    assert backend.received == []
+
+
+@pytest.mark.parametrize(
+    "target", ["/store", "/metrics/", "/%2573tore/key", "/x#/../store/key", "/..;/store/key"]
+)
+def test_what_gets_through_is_not_what_workers_take_for_theirs(
+    target: str, ports: dict[str, int], backend: RecordingBackend
+):
+    request = f"GET {target} HTTP/1.1\r\nHost: kv.test\r\nConnection: close\r\n\r\n"
+    send(ports["users"], request.encode())
+    for received in backend.received:
+        assert not received.path.startswith("/store/")
+        assert received.path.partition("?")[0] != "/metrics"
+
+
+def test_no_request_says_where_it_goes(ports: dict[str, int], backend: RecordingBackend):
+    with RecordingBackend() as elsewhere:
+        there = f"127.0.0.1:{elsewhere.port}"
+        for target, host in itertools.product(
+            (f"http://{there}/x", "/x", f"//{there}/x", f"/@{there}/x"), (there, "kv.test")
+        ):
+            hints = (
+                f"X-Forwarded-Host: {there}\r\nForwarded: host={there}\r\nX-Original-URL: http://{there}/\r\n"
+            )
+            headers = f"Host: {host}\r\n{hints}"
+            send(ports["users"], f"GET {target} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n".encode())
+        assert elsewhere.received == []
+        assert backend.received
+
+
+# What is in them
+
+SMUGGLED = b"GET /store/key HTTP/1.1\r\nHost: x\r\n\r\n"
+FRAMINGS = {
+    "both": b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n",
+    "both, the other way round": b"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n",
+    "two lengths": b"Content-Length: 5\r\nContent-Length: 40\r\n",
+    "two lengths in one": b"Content-Length: 5, 40\r\n",
+    "a sign": b"Content-Length: +5\r\n",
+    "less than nothing": b"Content-Length: -5\r\n",
+    "no number": b"Content-Length: five\r\n",
+    "in hex": b"Content-Length: 0x5\r\n",
+    "more than a number has room for": b"Content-Length: 18446744073709551621\r\n",
+    "an empty length": b"Content-Length: \r\n",
+    "another coding": b"Transfer-Encoding: xchunked\r\n",
+    "two codings": b"Transfer-Encoding: gzip, chunked\r\n",
+    "twice chunked": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    "a space before the colon": b"Transfer-Encoding : chunked\r\n",
+    "a tab before the value": b"Transfer-Encoding:\tchunked\r\nContent-Length: 5\r\n",
+    "a line that goes on": b"Transfer-Encoding:\r\n chunked\r\n",
+    "an underscore": b"Transfer_Encoding: chunked\r\nContent-Length: 5\r\n",
+    "a bare carriage return": b"X: y\rTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+    "a null": b"Content-Length: 5\x00\r\n",
+}
+
+
+@pytest.mark.parametrize(("door", "path"), [("users", "/kv/key"), ("telemetry", TELEMETRY)])
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_no_request_carries_another_one_past_nginx(
+    framing: str, door: str, path: str, ports: dict[str, int], backend: RecordingBackend
+):
+    start = f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode()
+    send(ports[door], start + FRAMINGS[framing] + b"\r\n0\r\n\r\n" + SMUGGLED)
+
+    assert "/store/key" not in [request.path for request in backend.received]
+    # and what follows on the connection to the backend is not taken for the rest of it
+    backend.received.clear()
+    answer = send(ports[door], start + b"Content-Length: 4\r\nConnection: close\r\n\r\nlogs")
+    assert status(answer) == 200
+    assert [request.body for request in backend.received] == [b"logs"]
+
+
+@pytest.mark.parametrize(
+    "size", ["4\r\nlogs\r\nFFFFFFFFFFFFFFFFF\r\n", "-4\r\nlogs\r\n", "4;x\nlogs\r\n0\r\n", "4 \r\nlogs0\r\n"]
+)
+def test_chunks_that_are_none_end_the_connection(size: str, ports: dict[str, int], backend: RecordingBackend):
+    start = f"POST {TELEMETRY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    send(ports["telemetry"], (start + size + "\r\n").encode() + SMUGGLED)
+    assert "/store/key" not in [request.path for request in backend.received]
+
+
+def test_an_endless_header_is_refused(ports: dict[str, int], backend: RecordingBackend):
+    for head in (f"GET /{'a' * MEGABYTE} HTTP/1.1\r\n", f"GET / HTTP/1.1\r\nX: {'a' * MEGABYTE}\r\n"):
+        assert status(send(ports["users"], f"{head}Host: x\r\n\r\n".encode())) in (400, 414, 431)
+    assert backend.received == []
+
+
+# How much
+
+
+def test_a_body_without_a_length_is_cut_off_and_leaves_nothing_on_the_disk(
+    ports: dict[str, int], backend: RecordingBackend, tmp_path: Path
+):
+    """Chunks tell no length beforehand."""
+    largest = [0]
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.002):
+            largest[0] = max(largest[0], _on_disk(tmp_path))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+    with socket.create_connection(("127.0.0.1", ports["telemetry"]), timeout=5) as connection:
+        start = f"POST {TELEMETRY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(start.encode())
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                connection.sendall(chunk)
+        with contextlib.suppress(OSError):
+            assert status(connection.recv(65536)) == 413
+    _wait_until(lambda: _on_disk(tmp_path) == 0)
+    ended.set()
+    watcher.join()
+    assert 0 < largest[0] < 10 * MEGABYTE
+    assert backend.received == []
+
+
+def test_users_have_a_limit_too(ports: dict[str, int], backend: RecordingBackend):
+    request = f"PUT /kv/key HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * MEGABYTE}\r\n\r\n"
+    assert status(send(ports["users"], request.encode())) == 413
+    assert backend.received == []
+
+
+def test_traces_by_grpc_have_a_limit_too(ports: dict[str, int]):
+    method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+    with grpc.insecure_channel(f"127.0.0.1:{ports['telemetry']}") as channel:
+        assert channel.unary_unary(method)(b"span", timeout=10) == b"4"
+        with pytest.raises(grpc.RpcError):
+            channel.unary_unary(method)(b"x" * 25 * MEGABYTE, timeout=20)
+
+
+def _on_disk(folder: Path) -> int:
+    """How many bytes of bodies nginx holds in files, which have no name any more once they are open."""
+    master = (folder / "nginx.pid").read_text().strip()
+    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    size = 0
+    for open_file in (file for worker in workers for file in Path(f"/proc/{worker}/fd").iterdir()):
+        with contextlib.suppress(FileNotFoundError):
+            if str(open_file.readlink()).startswith(str(folder / "client_temp")):
+                size += open_file.stat().st_size
+    return size
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
