@@ -1,10 +1,11 @@
 """How sides are compared."""
 
 import json
+from typing import Any
 
 import pytest
 
-from benchmarks.findings import OURS, PEERS, SECONDS, Case, Findings, Quantity, as_json
+from benchmarks.findings import OURS, PEERS, SECONDS, Case, Document, Findings, Quantity
 
 RATE = Quantity("rate", more_is_better=True)
 CASE = Case("topic", "case", 10)
@@ -40,9 +41,29 @@ def test_without_work_on_our_side_there_is_no_ratio():
 
 
 def test_all_values_are_in_the_document():
-    document = json.loads(as_json(findings(SECONDS, [1, 2, 6], [8]), size="tiny"))
+    document = json.loads(Document({"size": "tiny"}, findings(SECONDS, [1, 2, 6], [8])).to_json())
     assert document["size"] == "tiny"
     [finding] = document["findings"]
-    assert (finding["topic"], finding["name"], finding["size"], finding["unit"]) == ("topic", "case", 10, "s")
+    assert finding["case"] == {"topic": "topic", "name": "case", "size": 10, "api": ""}
     assert finding["sides"][OURS] == {"median": 2, "min": 1, "max": 6, "runs": [1, 2, 6]}
     assert finding["ratio"] == 8
+
+
+def test_a_document_says_the_same_after_it_was_read_again():
+    text = Document({"size": "tiny"}, findings(RATE, [1, 2, 6], [8])).to_json()
+    again = Document.from_json(text)
+    assert again.to_json() == text
+    [finding] = again.findings
+    assert finding.ratio == pytest.approx(1 / 8)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"quantity": "rate"}, {"name": "case"}, {"size": 10}, {"api": ""}, {"name": "case", "size": 10}]
+)
+def test_findings_are_found_by_what_they_are_of(asked: dict[str, Any]):
+    assert len(findings(RATE, [1], [1]).of("topic", **asked)) == 1
+
+
+@pytest.mark.parametrize("asked", [{"quantity": "time"}, {"name": "other"}, {"size": 100}, {"api": "+0 ms"}])
+def test_findings_of_something_else_are_not_found(asked: dict[str, Any]):
+    assert not findings(RATE, [1], [1]).of("topic", **asked)

@@ -26,7 +26,11 @@ def test_a_tiny_run_leaves_a_document_of_what_it_measured(tmp_path: Path):
     assert "one policy changed" in done.stdout
     document = json.loads(path.read_text())
     assert document["versions"]["ours"]["ops"]
-    values = {(each["name"], each["quantity"]): each["sides"]["ours"] for each in document["findings"]}
+    assert "goals" in done.stdout
+    values = {
+        (each["case"]["name"], each["quantity"]["name"]): each["sides"]["ours"]
+        for each in document["findings"]
+    }
     assert values["first apply", "of them writes"]["median"] == 3
     assert values["one policy changed", "of them writes"]["median"] == 1
     assert all(run >= 0 and math.isfinite(run) for value in values.values() for run in value["runs"])
