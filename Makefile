@@ -26,6 +26,9 @@ test: $(TOX) ## unit, scenario and interop tests
 test-faults: $(TOX) ## what comes of a Kubernetes API that goes wrong at every request
 	@$(TOX) run -q -e faults
 
+test-soak: $(TOX) ## what comes of any operations on models (SOAK_OPERATIONS=3000 for more of them)
+	@$(TOX) run -q -e peers,soak
+
 test-hostile: $(TOX) ## what comes of relations and clients that mean harm
 	@$(TOX) run -q -e hostile
 
@@ -76,4 +79,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-faults test-hostile test-dataplane test-cluster lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-faults test-soak test-hostile test-dataplane test-cluster lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean

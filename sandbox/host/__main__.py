@@ -14,7 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from . import _serve
+from . import _serve, _warm
 from ._channel import Channel
 
 
@@ -50,4 +50,5 @@ if __name__ == "__main__":
     for module in sys.argv[2:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    _warm.warm()
     main(socket.socket(fileno=int(sys.argv[1])))

@@ -24,7 +24,14 @@ HOOK_SECONDS = 120
 
 _COMMON_IMPORTS = (
     "ops_tracing._mock",
+    "h2.connection",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "jinja2",
     "lightkube",
+    "lightkube.generic_resource",
     "lightkube.resources.apps_v1",
     "lightkube.resources.core_v1",
 )

@@ -1,6 +1,6 @@
 """What Kubernetes should hold, as the models ask for it, and what it holds.
 
-Nothing here comes from the libraries and charms that write it: only from the models, from what the samples are
+Nothing here comes from the libraries and charms that write it: only from the models, from what samples are
 said to grant, and from the names that are part of the contract.
 """
 
@@ -182,9 +182,9 @@ def _asked_for(app: Application, beacon: Application) -> Iterator[str]:
         target = {"selector": {"matchLabels": {_NAME: app.name}}} if grant.on_pods else _service(app.name)
         for side in _sides(app, grant.relation):
             yield _spec(target, _source(side), grant)
-            if app.charm.name == BY_HAND and not beacon.config["restrict-consumers"]:
-                if other := str(app.config["also-open"]):
-                    yield _spec(_service(other), _source(side), grant)
+            other = app.charm.name == BY_HAND and app.config["also-open"]
+            if other and not beacon.config["restrict-consumers"]:
+                yield _spec(_service(str(other)), _source(side), grant)
 
 
 def _policy(owner: Application, target: Json, source: str) -> Policy:
@@ -248,7 +248,7 @@ def _pod_labels(app: Application) -> Labels:
 
 
 def _knows(worker: Side) -> bool:
-    """Whether a worker is told of its cluster, which happens when that is complete; it does not forget then."""
+    """Whether a worker was told of its cluster, which is done once that is complete."""
     coordinator = worker.other.application
     roles = {
         option

@@ -121,7 +121,7 @@ class Story:
         return [f"{verb} {line}" for line in lines[verb]()]
 
     def tell(self, *lines: str, check: bool = True) -> None:
-        """Do what these lines say, and see after each whether all is as it should be, unless that is to wait."""
+        """Do what these lines say, and see after each whether all is right, unless that is to wait."""
         for line in lines:
             self.lines.append(line if check else f"{line} …")
             verb, *words = line.split()
@@ -194,7 +194,7 @@ class Story:
     def _may_pass(self, difference: str) -> bool:
         """Whether an event later is soon enough: who has left keeps policies until its labels are off, which
         the beacon sees with its next event; so does one that waits for a namespace to be let go."""
-        return difference.startswith("not wanted: ") or difference.startswith("Namespace ")
+        return difference.startswith(("not wanted: ", "Namespace "))
 
     def _applications(self) -> dict[str, Application]:
         return {
@@ -204,7 +204,7 @@ class Story:
         }
 
     def _pairs(self) -> Iterator[tuple[str, bool]]:
-        """Each pair of endpoints that is related, or could be, as the words of a line; and which of both it is."""
+        """Each pair of endpoints that is related or could be, as the words of a line, and whether it is."""
         ends = [
             (place, app, endpoint)
             for place, app in self._applications().items()

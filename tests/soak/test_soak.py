@@ -1,7 +1,7 @@
 """Whatever is done to models, in whatever order: Kubernetes is as they ask for, and nothing is left behind.
 
-SOAK_OPERATIONS says how many operations, SOAK_SEED where the dice begin. A story that fails is made as short as
-SOAK_SHRINK_SECONDS allow, and is printed as lines for `Story.replay`.
+SOAK_OPERATIONS says how many operations, SOAK_SEED where the dice begin. A story that fails is made as short
+as SOAK_SHRINK_SECONDS allow, and is printed as lines for `Story.replay`.
 """
 
 import os
@@ -53,7 +53,7 @@ def test_kubernetes_is_as_the_models_ask_after_each_operation_and_nothing_is_lef
         done += len(story.lines)
         with capsys.disabled():
             rate = done / (time.monotonic() - began)
-            print(f"{done} operations, {rate:.1f} a second, up to seed {seed}", flush=True)
+            print(f"{done} operations, {rate:.1f} a second, up to seed {seed}", flush=True)  # noqa: T201  # it takes long
 
 
 def fresh(kubernetes: KubernetesServer) -> Story:

@@ -1,0 +1,28 @@
+"""What each hook would otherwise work out anew, done once for all of them: they are forks of one process."""
+
+import contextlib
+
+
+def warm() -> None:
+    """Use libyaml where it is, and have lightkube know the kinds that charms read the most."""
+    _use_libyaml()
+    _know_kinds()
+
+
+def _use_libyaml() -> None:
+    import yaml
+
+    # ops-scenario writes a charm's whole metadata for each hook.
+    with contextlib.suppress(AttributeError):
+        yaml.SafeLoader, yaml.SafeDumper = yaml.CSafeLoader, yaml.CSafeDumper  # pyright: ignore[reportAttributeAccessIssue]  # one does what the other does
+
+
+def _know_kinds() -> None:
+    with contextlib.suppress(ImportError):
+        from lightkube.resources import apps_v1, core_v1
+
+        controlled = {"spec": {"selector": {}, "serviceName": "", "template": {}}}
+        apps_v1.Deployment.from_dict(controlled)
+        apps_v1.StatefulSet.from_dict(controlled)
+        for kind in (core_v1.ConfigMap, core_v1.Namespace, core_v1.Service):
+            kind.from_dict({})
