@@ -1,8 +1,16 @@
 """What the units of a coordinator tell each other."""
 
+import logging
+
 import ops
+import pydantic
+
+from .interfaces.border import Host
+
+logger = logging.getLogger(__name__)
 
 _HOSTNAME = "hostname"
+_HOST: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Host)
 
 
 def publish_hostname(charm: ops.CharmBase, relation_name: str, hostname: str) -> None:
@@ -19,7 +27,10 @@ def hostnames(charm: ops.CharmBase, relation_name: str, own: str) -> dict[str, s
     for relation in _relations(charm, relation_name):
         for unit in relation.units:
             if hostname := relation.data[unit].get(_HOSTNAME):
-                known[unit.name] = hostname
+                try:
+                    known[unit.name] = _HOST.validate_python(hostname)
+                except pydantic.ValidationError:
+                    logger.warning("%s says no host name for itself: it is left out", unit.name)
     return dict(sorted(known.items()))
 
 

@@ -25,7 +25,7 @@ _COMMON = {
 }
 settings.register_profile("quick", max_examples=14, derandomize=True, **_COMMON)
 settings.register_profile("medium", max_examples=120, **_COMMON)
-settings.register_profile("slow", max_examples=450, **_COMMON)
+settings.register_profile("slow", max_examples=400, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

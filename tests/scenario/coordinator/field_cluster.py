@@ -30,7 +30,7 @@ class Cluster:
     server: KubernetesServer
     client: Client
     files: Path
-    """Has the `/etc` of each container, by the container's name."""
+    """Has the `/etc` of each container, by the container's name, and what else outlasts a hook."""
     charm: type[ops.CharmBase] = field_coordinator.FieldCoordinator
     app: str = APP
 
@@ -63,8 +63,13 @@ class Cluster:
         """nginx and its exporter, up, with files that outlast a hook."""
         found: list[testing.Container] = []
         for name in CONTAINERS:
-            (self.files / name).mkdir(exist_ok=True)
-            mounts = {"etc": testing.Mount(location="/etc", source=self.files / name)}
+            places = {"/etc": self.files / name, "/usr/local/share": self.files / f"{name}-share"}
+            for folder in places.values():
+                folder.mkdir(exist_ok=True)
+            mounts = {
+                str(number): testing.Mount(location=place, source=folder)
+                for number, (place, folder) in enumerate(places.items())
+            }
             found.append(container(name, mounts=mounts))
         return found
 
