@@ -47,7 +47,6 @@ class IstioBeaconCharm(ops.CharmBase):
         self._config = beacon_config.load(self)
         self._departure = Departure(self)
         self._mesh = ServiceMeshProvider(self, labels=self._labels_for_consumers())
-        self._tracing = ops.tracing.Tracing(self, "charm-tracing")
         self._actions = MeshActions(self, self._view)
         self._problems: list[problems.Problem] = []
         self._summary = ""
@@ -68,6 +67,7 @@ class IstioBeaconCharm(ops.CharmBase):
             cross_model.ENDPOINT,
             observability.METRICS,
             observability.DASHBOARDS,
+            observability.TRACES,
         ):
             yield from (on[relation].relation_created, on[relation].relation_changed)
             yield on[relation].relation_broken
@@ -80,6 +80,7 @@ class IstioBeaconCharm(ops.CharmBase):
             return
         if self._departure.is_under_way:
             return
+        observability.trace(self)
         self._problems = metrics_proxy.reconcile(
             self.unit.get_container(metrics_proxy.CONTAINER), self._waypoint.telemetry_labels
         )

@@ -6,12 +6,13 @@ from pathlib import Path
 import ops
 
 import metrics_proxy
-from cos_interfaces import grafana_dashboard, prometheus_scrape
+from cos_interfaces import grafana_dashboard, prometheus_scrape, tracing
 from cos_interfaces.alert_rules import WatchedApp, charm_folder, read_folders
 from problems import About, Problem
 
 METRICS = "metrics-endpoint"
 DASHBOARDS = "grafana-dashboard"
+TRACES = "charm-tracing"
 
 _RULES = Path("src/prometheus_alert_rules")
 _DASHBOARDS = Path("src/grafana_dashboards")
@@ -31,6 +32,15 @@ def publish(charm: ops.CharmBase, problems: Collection[Problem]) -> None:
     if charm.model.relations[DASHBOARDS]:
         dashboards = grafana_dashboard.read_folder(charm_folder(charm) / _DASHBOARDS)
         grafana_dashboard.publish(charm, dashboards, relation_name=DASHBOARDS)
+
+
+def trace(charm: ops.CharmBase) -> None:
+    """Send traces of what the charm does to whoever takes them; the leader asks for it."""
+    if ops.tracing is None:
+        return
+    tracing.request(charm, ["otlp_http"], relation_name=TRACES)
+    url = tracing.receivers(charm, relation_name=TRACES).get("otlp_http")
+    ops.tracing.set_destination(f"{url.rstrip('/')}/v1/traces" if url else None, None)
 
 
 def _rules(charm: ops.CharmBase, problems: Collection[Problem]) -> dict[str, object]:
