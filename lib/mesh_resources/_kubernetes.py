@@ -1,8 +1,8 @@
 """The requests to Kubernetes, and what its errors mean, whatever lightkube's version is."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from charmlibs.interfaces.service_mesh import kubernetes_code, kubernetes_errors
 from charmlibs.interfaces.service_mesh import passes_by_itself as code_passes
@@ -27,6 +27,23 @@ _GOING_NAMESPACE = "because it is being terminated"
 # What comes of an answer that is not JSON, or is JSON of something else.
 _UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 _MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
+
+
+def prepare_for_answers(kinds: "Iterable[type[Resource]]") -> None:
+    """Have lightkube learn how to read kinds, metadata and errors, before several threads ask at once.
+
+    It learns each when it first reads one, by msgspec, which crashes if two threads learn the same at once.
+    """
+    try:
+        from lightkube.core import decoders
+    except ImportError:  # before lightkube 1.0, which reads without msgspec
+        return
+    from lightkube.models.meta_v1 import ObjectMeta, Status
+
+    for model in (ObjectMeta, Status):
+        model.from_dict({})
+    for kind in kinds:
+        cast("Any", decoders).decode_list(b'{"items":[]}', kind)
 
 
 def list_objects(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ._correction import removes
-from ._kubernetes import apply_object, delete_object, list_objects, patch_object
+from ._kubernetes import apply_object, delete_object, list_objects, patch_object, prepare_for_answers
 from ._objects import Json, can_exist, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
 from ._plan import missing, plan
@@ -69,6 +69,7 @@ def reconcile(
     if not owned_by_labels:
         raise ValueError("without labels to own objects by, everybody's objects would be owned")
     kinds_by_name = {kind_name(kind): kind for kind in kinds}
+    prepare_for_answers(kinds_by_name.values())
     requester = Requester(timeout)
     listed, failed = requester.make(_lists(client, kinds_by_name.values(), namespaces, owned_by_labels))
     unlisted = {failure.ref.kind for failure in failed}
