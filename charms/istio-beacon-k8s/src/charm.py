@@ -96,6 +96,8 @@ class IstioBeaconCharm(ops.CharmBase):
             self._mesh.update_relations()
             wanted = self._wanted(self._config, self._config.mode, replicas)
             outcome = ModelMesh(self._owner, self._waypoint, wanted).reconcile()
+            if outcome.is_model_on_mesh:
+                self._mesh.update_relations(labels={})
             self._problems += [*outcome.problems, *self._cross_model_problems()]
             self._summary = outcome.summary
         self._log_problems()
@@ -149,8 +151,8 @@ class IstioBeaconCharm(ops.CharmBase):
     def _labels_for_consumers(self) -> dict[str, str] | None:
         if isinstance(self._config, beacon_config.BadOption):
             return None
-        # With the whole model on the mesh, applications need no labels of their own.
-        return {} if self._config.model_on_mesh else self._waypoint.mesh_labels
+        # With the whole model on the mesh they are none; but is it, by now?
+        return None if self._config.model_on_mesh else self._waypoint.mesh_labels
 
     def _cross_model_problems(self) -> Iterator[problems.Problem]:
         return cross_model.problems(self, self.model.relations[observability.METRICS])

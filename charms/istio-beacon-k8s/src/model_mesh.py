@@ -62,6 +62,8 @@ class Outcome(NamedTuple):
     """What an operator should know."""
     summary: str = ""
     """How things are where there is no problem."""
+    is_model_on_mesh: bool = False
+    """Whether the namespace is known to have all of the model in the mesh."""
 
 
 _Step: TypeAlias = "Callable[[Client], Outcome]"
@@ -83,6 +85,7 @@ class ModelMesh:
         """Make it all as it is wanted; a step that fails does not keep the others from being done."""
         problems: list[Problem] = []
         summary = ""
+        on_mesh = False
         try:
             client = self._client()
             for step in self._steps():
@@ -91,13 +94,14 @@ class ModelMesh:
                 outcome = self._attempt(step, client)
                 problems += outcome.problems
                 summary = outcome.summary or summary
+                on_mesh = on_mesh or outcome.is_model_on_mesh
         except KubernetesSilentError as silence:
             problems.append(waiting(str(silence)))
             self._know_less()
         if any(problem.about is About.waypoint for problem in problems):
             # What comes of that need not be told, too.
             problems = [problem for problem in problems if problem.about is not About.enforcement]
-        return Outcome(problems, summary)
+        return Outcome(problems, summary, on_mesh)
 
     def _client(self) -> "Client":
         try:
@@ -106,12 +110,21 @@ class ModelMesh:
             raise KubernetesSilentError(f"no way to Kubernetes: {error}") from None
 
     def _steps(self) -> "list[_Step]":
-        in_order = [self._reconcile_waypoint, self._reconcile_policies, self._reconcile_namespace]
         if not self.wanted.replicas:
             # Traffic is led away from the waypoint before it goes.
-            in_order.reverse()
-        # Last, because it restarts the pod that this runs in.
-        return [*in_order, self._reconcile_own_labels]
+            return [
+                self._reconcile_namespace,
+                self._reconcile_policies,
+                self._reconcile_waypoint,
+                self._reconcile_own_labels,
+            ]
+        # The labels of its own pod last, because they restart the pod that this runs in.
+        labels = (
+            [self._join_as_model]
+            if self.wanted.model_on_mesh
+            else [self._reconcile_namespace, self._reconcile_own_labels]
+        )
+        return [self._reconcile_waypoint, self._reconcile_policies, *labels]
 
     def _attempt(self, step: "_Step", client: "Client") -> Outcome:
         try:
@@ -189,6 +202,12 @@ class ModelMesh:
                 self.rehearsal.doors += doors
             else:
                 mesh_history.record(doors)
+
+    def _join_as_model(self, client: "Client") -> Outcome:
+        """Take labels of its own off the pod only once the namespace has them: it never leaves the mesh."""
+        self._reconcile_namespace(client)
+        own = self._attempt(self._reconcile_own_labels, client)
+        return own._replace(is_model_on_mesh=True)
 
     def _reconcile_namespace(self, client: "Client") -> Outcome:
         namespace = MeshNamespace(self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels)

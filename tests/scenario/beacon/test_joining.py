@@ -44,6 +44,19 @@ def test_the_whole_model_joins_by_its_namespace(beacon: BeaconModel):
     assert beacon.service_labels() == {}
 
 
+def test_nobody_takes_its_labels_off_before_the_whole_model_is_on_the_mesh(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue")
+    beacon.hook()
+    beacon.kubernetes.access.deny(verbs=["patch"], resources=["namespaces"])
+    assert beacon.configure(model_on_mesh=True).name == "blocked"
+    assert json.loads(beacon.relation(relation).local_app_data["labels"]) == MESH_LABELS
+    assert beacon.pod_labels() == MESH_LABELS
+    beacon.kubernetes.access.restore()
+    assert beacon.hook().name == "active"
+    assert json.loads(beacon.relation(relation).local_app_data["labels"]) == {}
+    assert beacon.pod_labels() == {}
+
+
 def test_with_the_whole_model_on_the_mesh_anybody_may_reach_jujus_model_operator(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
     assert OPERATOR in beacon.doors()
@@ -92,7 +105,12 @@ def second(beacon: BeaconModel) -> BeaconModel:
 
 
 def test_a_second_beacon_does_not_fight_over_the_namespace(second: BeaconModel):
+    relation = second.consumer("catalogue")
     status = second.configure(model_on_mesh=True)
+    assert json.loads(second.relation(relation).local_app_data["labels"]) == {
+        **MESH_LABELS,
+        "istio.io/use-waypoint": "shop-second-waypoint",
+    }
     assert second.namespace_labels() == NAMESPACE_LABELS
     assert status.name == "blocked"
     assert (

@@ -45,9 +45,8 @@ class ServiceMeshProvider(ops.Object):
     ):
         super().__init__(charm, mesh_relation_name)
         self._charm = charm
-        self._data: ServiceMeshProviderAppData | None = None
-        if labels is not None:
-            self._data = ServiceMeshProviderAppData(labels=dict(labels), mesh_type=mesh_type)
+        self._mesh_type = mesh_type
+        self._data = None if labels is None else self._data_with(labels)
         self._relation_name = mesh_relation_name
         for event in (
             charm.on[mesh_relation_name].relation_created,
@@ -57,11 +56,16 @@ class ServiceMeshProvider(ops.Object):
         ):
             self.framework.observe(event, self._on_change)
 
-    def update_relations(self) -> None:
+    def update_relations(self, labels: Mapping[str, str] | None = None) -> None:
         """Publish labels and type of the mesh to every related application that lacks them.
 
         Does nothing on a unit that is not the leader.
+
+        Args:
+            labels: what the labels are by now; None if that is as it was.
         """
+        if labels is not None:
+            self._data = self._data_with(labels)
         if not self._data or not self._charm.unit.is_leader():
             return
         published = {key: json.dumps(value) for key, value in self._data.model_dump(mode="json").items()}
@@ -70,6 +74,9 @@ class ServiceMeshProvider(ops.Object):
             for key, value in published.items():
                 if databag.get(key) != value:
                     databag[key] = value
+
+    def _data_with(self, labels: Mapping[str, str]) -> ServiceMeshProviderAppData:
+        return ServiceMeshProviderAppData(labels=dict(labels), mesh_type=self._mesh_type)
 
     def requests(self) -> list[PolicyRequest]:
         """What each related application asks for, in the order in which they were related."""
