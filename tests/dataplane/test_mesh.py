@@ -194,6 +194,7 @@ RAW_PATHS = (
 def test_explain_reads_paths_as_a_waypoint_does(mesh: Mesh, client: Client):
     cluster = read_cluster(client, source_namespace=MODEL, target_namespace=MODEL)
     [address] = mesh.names(SHOP)[f"web.{MODEL}.svc.cluster.local"]
+    wait_for(lambda: ask(mesh, SHOP, "web", path="/a") == 200)
     for raw in RAW_PATHS:
         seen = forwarded_path(address, raw)
         try:
