@@ -137,7 +137,7 @@ class Envoy:
     def _bootstrap(self) -> Json:
         return {
             "node": {"id": self._name, "cluster": "sandbox"},
-            "admin": {"address": {"pipe": {"path": str(self._admin)}}},
+            "admin": {"address": {"pipe": {"path": str(self.admin)}}},
             "dynamic_resources": {
                 f"{service}_config": {
                     "resource_api_version": "V3",
@@ -151,7 +151,8 @@ class Envoy:
         }
 
     @property
-    def _admin(self) -> Path:
+    def admin(self) -> Path:
+        """The socket of the admin interface."""
         return self._directory / "admin.sock"
 
     @property
@@ -166,7 +167,7 @@ class Envoy:
 
     def _ask(self, path: str) -> str:
         """The body of an answer of the admin interface; nothing while it does not answer."""
-        connection = _UnixConnection(self._admin)
+        connection = _UnixConnection(self.admin)
         try:
             connection.request("GET", path)
             return connection.getresponse().read().decode().strip()

@@ -164,6 +164,10 @@ class Mesh:
                 found[f"{destination}:{port}"] = number
         return found
 
+    def sockets(self) -> Mapping[Waypoint, Path]:
+        """Where on this machine the proxy of each waypoint shows what it counts."""
+        return {waypoint: proxy.admin for waypoint, proxy in self._proxies.items() if waypoint}
+
     def recorded(self, waypoint: Waypoint) -> Trial:
         """What a waypoint would have done about the requests so far by the policies that are on trial.
 

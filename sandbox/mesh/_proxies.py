@@ -90,7 +90,7 @@ def waypoint_proxy(state: State, waypoint: Waypoint, places: Places) -> Configur
                 {
                     "filter_chain_match": {"server_names": [name]},
                     "transport_socket": _tls_server(places.identity(waypoint.account)),
-                    "filters": [_http_proxy(name, enforced, on_trial)],
+                    "filters": [_http_proxy(name, enforced, on_trial, service)],
                 }
             )
     if not chains:
@@ -267,7 +267,7 @@ def _tcp_proxy(cluster: str, rbac: Iterable[Json]) -> list[Json]:
     return filters
 
 
-def _http_proxy(cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json]) -> Json:
+def _http_proxy(cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json], service: Service) -> Json:
     rbac: list[Json] = [
         *({"rules": rules} for rules in enforced),
         *(
@@ -292,6 +292,7 @@ def _http_proxy(cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json]
         "typed_config": {
             "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "http",
+            "access_log": [{"name": "counts", "typed_config": _counts(service)}],
             "normalize_path": True,
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
             "route_config": {
@@ -301,6 +302,30 @@ def _http_proxy(cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json]
             },
             "http_filters": [*filters, {"name": "router", "typed_config": router}],
         },
+    }
+
+
+def _counts(service: Service) -> Json:
+    """What a waypoint counts of the requests for a Service, under the names that Istio gives it."""
+    labels = {
+        "reporter": "waypoint",
+        "source_principal": "%DOWNSTREAM_PEER_URI_SAN%",
+        "destination_service": f"{service.name}.{service.namespace}.svc.cluster.local",
+        "destination_service_name": service.name,
+        "destination_service_namespace": service.namespace,
+        "response_code": "%RESPONSE_CODE%",
+    }
+    tags = [{"name": name, "value_format": value} for name, value in labels.items()]
+    return {
+        "@type": f"{_EXTENSIONS}.access_loggers.stats.v3.Config",
+        "stats_scope": {"prefix": "istio"},
+        "counters": [{"stat": {"name": "requests_total", "tags": tags}, "value_fixed": 1}],
+        "histograms": [
+            {
+                "stat": {"name": "request_duration_milliseconds", "tags": tags},
+                "value_format": "%DURATION%",
+            }
+        ],
     }
 
 

@@ -13,6 +13,7 @@ from lightkube.resources.core_v1 import Service as ServiceResource
 from mesh_resources import AuthorizationPolicy, Gateway
 
 Json: TypeAlias = dict[str, Any]
+Labels: TypeAlias = Mapping[str, str]
 
 TRUST_DOMAIN = "cluster.local"
 ROOT_NAMESPACE = "istio-system"
@@ -99,6 +100,10 @@ class State:
     services: tuple[Service, ...]
     waypoints: tuple[Waypoint, ...]
     policies: tuple[Policy, ...]
+    pod_labels: Mapping[Waypoint, Mapping[str, str]] = field(
+        default_factory=dict[Waypoint, Mapping[str, str]]
+    )
+    """What the pods of each waypoint are to be labelled with, besides Istio's own labels."""
 
 
 def read(client: Client) -> State:
@@ -108,18 +113,19 @@ def read(client: Client) -> State:
         lightkube.ApiError: if Kubernetes refuses. What is of a kind that is not installed does not exist.
     """
     namespaces = {item["metadata"]["name"]: _labels(item) for item in _list(client, NamespaceResource)}
-    waypoints = tuple(
-        Waypoint(item["metadata"]["namespace"], item["metadata"]["name"])
+    pod_labels = {
+        Waypoint(item["metadata"]["namespace"], item["metadata"]["name"]): _labels_of_pods(item)
         for item in _list(client, Gateway)
         if item["spec"].get("gatewayClassName") == _WAYPOINT_CLASS
-    )
+    }
+    waypoints = tuple(pod_labels)
     pods = tuple(_pod(item, namespaces) for item in _list(client, PodResource))
     services = tuple(_service(item, namespaces, pods, waypoints) for item in _list(client, ServiceResource))
     policies = tuple(
         Policy(item["metadata"]["namespace"], item["metadata"]["name"], _spec(item), _is_on_trial(item))
         for item in _list(client, AuthorizationPolicy)
     )
-    return State(pods, services, waypoints, policies)
+    return State(pods, services, waypoints, policies, pod_labels)
 
 
 def _list(client: Client, kind: type[Resource]) -> Iterable[Json]:
@@ -134,6 +140,11 @@ def _list(client: Client, kind: type[Resource]) -> Iterable[Json]:
 
 def _labels(item: Json) -> Mapping[str, str]:
     return item["metadata"].get("labels") or {}
+
+
+def _labels_of_pods(gateway: Json) -> Mapping[str, str]:
+    infrastructure: Json = _spec(gateway).get("infrastructure") or {}
+    return infrastructure.get("labels") or {}
 
 
 def _spec(item: Json) -> Json:

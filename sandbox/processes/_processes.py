@@ -20,9 +20,8 @@ from sandbox.mesh import Account, Mesh, listening
 
 from ._mapping import Place
 from ._names import DNS_PORT, NameServer
-from ._programs import nginx, program
+from ._programs import INSIDE, nginx, program
 
-_INSIDE = Path(__file__).parent / "inside"
 _COMES_UP_WITHIN = 5.0
 _ENDS_WITHIN = 3.0
 _CHECK_TIMEOUT = 2.0
@@ -122,10 +121,12 @@ class Processes:
         for account in {pod.account for pod in self._mesh.state.pods}:
             names = self._mesh.names(account)
             self._names.answer(self._mesh.resolver(account), names)
-            hosts = self.hosts(account.namespace, account.name)
-            new = hosts.with_suffix(".new")
-            new.write_text(json.dumps(names))
-            new.rename(hosts)
+            _write(self.hosts(account.namespace, account.name), names)
+        labels, sockets = self._mesh.state.pod_labels, self._mesh.sockets()
+        waypoints = [
+            {"labels": dict(labels[each]), "socket": str(sockets[each])} for each in labels if each in sockets
+        ]
+        _write(self._waypoints, waypoints)
 
     def hosts(self, model: str, app: str) -> Path:
         """The file in which an application's Python processes find names."""
@@ -225,10 +226,11 @@ class Processes:
         account = _account(unit)
         return {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(_INSIDE),
+            "PYTHONPATH": str(INSIDE),
             "PYTHONUNBUFFERED": "1",
             "SANDBOX_ADDRESS": place.address,
             "SANDBOX_HOSTS": str(self.hosts(account.namespace, account.name)),
+            "SANDBOX_WAYPOINTS": str(self._waypoints),
             **{key: place.argument(str(value)) for key, value in planned.items()},
         }
 
@@ -249,12 +251,23 @@ class Processes:
             resolver=f"{self._mesh.resolver(account)}:{DNS_PORT}",
         )
 
+    @property
+    def _waypoints(self) -> Path:
+        return self._directory / "waypoints.json"
+
     def _log(self, unit: Unit, service: str) -> Path:
         model = unit.application.model.name
         return self._directory / f"{model}.{unit.name.replace('/', '-')}.{service}.log"
 
     def _key(self, unit: Unit, container: Container, service: str) -> tuple[str, str, str, str]:
         return unit.application.model.name, unit.name, container.name, service
+
+
+def _write(file: Path, content: object) -> None:
+    """Put JSON into a file that others may be reading."""
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(content))
+    new.rename(file)
 
 
 def _account(unit: Unit) -> Account:

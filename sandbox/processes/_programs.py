@@ -10,6 +10,9 @@ from pathlib import Path
 
 _NEEDED_NGINX = (1, 27, 3)  # the first that looks names up while it runs
 
+INSIDE = Path(__file__).parent / "inside"
+"""What runs in place of a container's programs."""
+
 _EXPORTER, _NEEDED_OPTION = "nginx-prometheus-exporter", "--web.config.file"
 
 
@@ -34,6 +37,8 @@ def program(name: str) -> str | None:
     """The program of that name, if this machine has it."""
     if name in ("python3", "python"):
         return sys.executable
+    if name == "metrics-proxy":
+        return str(INSIDE / "metrics_proxy.py")
     return _exporter() if name == _EXPORTER else shutil.which(name)
 
 

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Shows the metrics of waypoints on one port, as the program `metrics-proxy` does for pods with some labels.
+
+    metrics_proxy.py --labels KEY=VALUE,…
+
+`SANDBOX_WAYPOINTS` is a JSON file with the labels of each waypoint's pods, and the socket at which the proxy
+that stands for them shows its metrics. What it counts by the identity of a source gets the labels that
+Istio derives from the source's pod.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import socket
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+PORT = 15090
+
+_PRINCIPAL = re.compile(r'source_principal="(spiffe://[^/"]+/ns/([^/"]+)/sa/([^/"]+))"')
+_WORKLOAD = r'source_principal="\1",source_workload_namespace="\2",source_workload="\3"'
+
+
+class _Admin(HTTPConnection):
+    def __init__(self, path: str):
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(2)
+        self.sock.connect(self._path)
+
+
+def metrics(selected: Mapping[str, str]) -> str:
+    """What the pods with some labels show; nothing while there is none."""
+    pods = json.loads(Path(os.environ["SANDBOX_WAYPOINTS"]).read_text())
+    return "".join(_shown(pod["socket"]) for pod in pods if selected.items() <= pod["labels"].items())
+
+
+def _shown(path: str) -> str:
+    with contextlib.closing(_Admin(path)) as admin:
+        admin.request("GET", "/stats/prometheus?usedonly")
+        text = admin.getresponse().read().decode()
+    # Istio's build of Envoy puts nothing before the names that it adds.
+    return _PRINCIPAL.sub(_WORKLOAD, text.replace("envoy_istio_", "istio_"))
+
+
+def serve(selected: Mapping[str, str]) -> None:
+    """Answer until the process is ended."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                status, body = 200, metrics(selected).encode()
+            except (OSError, HTTPException) as error:
+                status, body = 502, str(error).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+            """Nothing."""
+
+    ThreadingHTTPServer(("", PORT), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--labels", required=True)
+    labels = parser.parse_args().labels.split(",")
+    serve(dict(label.split("=", 1) for label in labels))
