@@ -24,7 +24,7 @@ _STAGE = re.compile(
 )
 _METRIC = (
     re.compile(
-        r"(?:sum|max|min)(?: by \((?P<by>[^)]*)\))? ?\((?:rate|count_over_time)\((?P<inner>.*)\)\)(?: > \d+)?"
+        r"(?:sum|max|min)(?: by \((?P<by>[^)]*)\))? ?\( ?(?:rate|count_over_time)\((?P<inner>.*)\)\)(?: > \d+)?"
     ),
     re.compile(r"quantile_over_time\([\d.]+, (?P<inner>.*)\) by \((?P<by>[^)]*)\)"),
 )

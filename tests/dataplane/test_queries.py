@@ -1,0 +1,243 @@
+"""Dashboards and alerts against the series that a run of the sandbox really shows to a real Prometheus.
+
+What a scraper is told over the relations is what Prometheus runs with, but for the names of hosts, which are
+addresses of this machine.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from sandbox import samples, telemetry
+from sandbox.juju import Side
+from sandbox.mesh import Account
+from sandbox.samples import BEACON, COORDINATOR, WORKER
+from sandbox.world import World, open_world
+from tests import dashboards
+from tests.dataplane import prometheus_process
+from tests.dataplane.nginx_process import free_port
+from tests.dataplane.prometheus_process import RealPrometheus
+
+pytestmark = prometheus_process.needed
+
+MODEL = "m"
+EXPORTER = shutil.which("prometheus-nginx-exporter") or shutil.which("nginx-prometheus-exporter")
+
+# As nginx documents it, for the nginx of these tests is built without this page:
+# https://nginx.org/en/docs/http/ngx_http_stub_status_module.html
+STATUS_PAGE = b"""Active connections: 291
+server accepts handled requests
+ 16630948 16630948 31070465
+Reading: 6 Writing: 179 Waiting: 106
+"""
+
+NOT_IN_THE_SANDBOX = {"istio_agent_cert_expiry_seconds"}
+"""Of Istio's agent, which there is none of here; tests/cluster holds the name to Istio's source."""
+ONLY_IN_TROUBLE = {"kv_shard_failures_total", "kv_telemetry_dropped_total"}
+"""They have no series until the first of it happens; tests/unit/workload sees them with their labels."""
+
+BOARDS = [dashboards.read(file) for file in dashboards.FILES]
+QUERIES = {name: query for board in BOARDS for name, query in board.queries("prometheus").items()}
+VARIABLES = {
+    f"{board.title}: {name}": found for board in BOARDS for name, found in board.label_queries.items()
+}
+SELECTOR = re.compile(r"\b([a-z_:]+)\{([^}]*)}")
+LABEL = re.compile(r'(\w+)(?:=~|!=|!~|=)"([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def sides() -> Iterator[tuple[World, list[Side]]]:
+    """A mesh with a cluster in it, after some requests; and what a scraper there is related to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("KUBECONFIG", raising=False)
+        with open_world(enforcing=True) as world:
+            model = world.model(MODEL)
+            for charm in (BEACON, COORDINATOR, "shop", telemetry.BACKEND):
+                samples.deploy(model, charm)
+            for role in ("api", "store"):
+                samples.deploy(model, WORKER, role, config={f"role-{role}": True})
+                model.integrate(f"{role}:demo-cluster", COORDINATOR)
+            for app in (COORDINATOR, "shop", telemetry.BACKEND):
+                model.integrate(f"{app}:service-mesh", BEACON)
+            model.integrate("shop:kv", f"{COORDINATOR}:kv-api")
+            for app in (BEACON, COORDINATOR):
+                model.integrate(f"{app}:metrics-endpoint", f"{telemetry.BACKEND}:metrics-endpoint")
+            for endpoint, offered in (("logging", "logging"), ("send-remote-write", "receive-remote-write")):
+                model.integrate(f"{COORDINATOR}:{endpoint}", f"{telemetry.BACKEND}:{offered}")
+            assert world.settle() == []
+            running = world.enforcement
+            assert running
+            asked = (f"{MODEL}/shop", f"{MODEL}/{COORDINATOR}", 8080)
+            assert running.ask(*asked, "PUT", "/kv/a", b"1").startswith("2")
+            assert running.ask(*asked, "GET", "/kv/a").startswith("2")
+            assert running.ask(*asked, "DELETE", "/kv/a").startswith("403")
+            scraper = model.application(telemetry.BACKEND)
+            yield world, [side.other for side in scraper.sides if side.endpoint.name == "metrics-endpoint"]
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    sides: tuple[World, list[Side]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealPrometheus]:
+    world, related = sides
+    assert world.enforcement
+    names = world.enforcement.mesh.names(Account(MODEL, telemetry.BACKEND))
+    with exporter() as nginx_exporter:
+        jobs = [job for side in related for job in jobs_of(side, names, nginx_exporter)]
+        with RealPrometheus(tmp_path_factory.mktemp("prometheus"), jobs) as prometheus:
+            prometheus.wait_for_scrapes(3)
+            yield prometheus
+
+
+def jobs_of(side: Side, names: Any, nginx_exporter: str | None) -> Iterator[dict[str, Any]]:
+    """The jobs that an application asks for, with its topology as a scraper adds it."""
+    said = side.data.data
+    topology = json.loads(said["scrape_metadata"])
+    units = {
+        unit["prometheus_scrape_unit_name"]: unit["prometheus_scrape_unit_address"]
+        for unit in (bag.data for bag in side.unit_data.values())
+    }
+    labels = {f"juju_{name}": topology[name] for name in ("model", "model_uuid", "application")}
+    for number, job in enumerate(json.loads(said["scrape_jobs"])):
+        name = job.get("job_name", str(number))
+        configs: list[dict[str, Any]] = []
+        for target in (target for config in job["static_configs"] for target in config["targets"]):
+            host, _, port = target.rpartition(":")
+            for unit, address in units.items() if host == "*" else [(topology["unit"], host)]:
+                place = f"{names[address][0]}:{port}"
+                if name.startswith("nginx-"):
+                    place = nginx_exporter or place
+                configs.append({"targets": [place], "labels": {**labels, "juju_unit": unit}})
+        yield {**job, "job_name": f"{topology['application']}_{name}", "static_configs": configs}
+
+
+@contextmanager
+def exporter() -> Iterator[str | None]:
+    """The real exporter of nginx's metrics, in front of a status page; where it is, None if there is none."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(STATUS_PAGE)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+            """Nothing."""
+
+    if EXPORTER is None:
+        yield None
+        return
+    place = f"127.0.0.1:{free_port()}"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as page:
+        threading.Thread(target=page.serve_forever, daemon=True).start()
+        process = subprocess.Popen(
+            [
+                EXPORTER,
+                f"--nginx.scrape-uri=http://127.0.0.1:{page.server_port}/status",
+                f"--web.listen-address={place}",
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield place
+        finally:
+            process.kill()
+            process.wait()
+            page.shutdown()
+
+
+def is_seen_elsewhere(query: str) -> bool:
+    """Whether a query is about series that this run does not have, for a reason that is known."""
+    names = {name for name, _ in SELECTOR.findall(query)}
+    away = NOT_IN_THE_SANDBOX | ONLY_IN_TROUBLE
+    if EXPORTER is None:
+        away |= {name for name in names if name.startswith("nginx_")}
+    return bool(names) and names <= away
+
+
+def rules_of(side: Side) -> list[dict[str, Any]]:
+    groups = json.loads(side.data.data["alert_rules"])["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_every_target_that_a_charm_tells_of_is_up(prometheus: RealPrometheus):
+    expected = {(BEACON, "15090"), ("api", "3300"), ("store", "3300")}
+    if EXPORTER:
+        assert prometheus.results(f'up{{juju_application="{COORDINATOR}"}} == 1')
+    found = {
+        (each["metric"]["juju_application"], each["metric"]["instance"].rpartition(":")[2])
+        for each in prometheus.results("up == 1")
+    }
+    assert expected <= found
+
+
+@pytest.mark.parametrize("name", [name for name, query in QUERIES.items() if not is_seen_elsewhere(query)])
+def test_each_query_of_a_dashboard_finds_something(prometheus: RealPrometheus, name: str):
+    assert prometheus.results(QUERIES[name]) != []
+
+
+@pytest.mark.parametrize("name", [name for name, query in QUERIES.items() if is_seen_elsewhere(query)])
+def test_each_other_query_can_be_asked(prometheus: RealPrometheus, name: str):
+    assert prometheus.results(QUERIES[name]) == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (series, _) in VARIABLES.items() if EXPORTER or "nginx_" not in series]
+)
+def test_there_is_something_to_choose_in_each_dashboard(prometheus: RealPrometheus, name: str):
+    series, label = VARIABLES[name]
+    assert {each[label] for each in prometheus.series(series if "{" in series else f"{series}{{}}")} - {""}
+
+
+def test_each_legend_names_labels_that_are_there(prometheus: RealPrometheus):
+    for board in BOARDS:
+        for panel in board.panels:
+            for query in panel.targets:
+                if query.datasource.type == "prometheus" and query.legend_labels:
+                    for found in prometheus.results(board.filled(query.expr)):
+                        assert query.legend_labels <= found["metric"].keys(), panel.title
+
+
+def test_alerts_watch_series_that_are_there(prometheus: RealPrometheus, sides: tuple[World, list[Side]]):
+    """By name, by the labels that say whose they are, and with each label that a rule looks at."""
+    watched = 0
+    for rule in (rule for side in sides[1] for rule in rules_of(side)):
+        for name, labels in SELECTOR.findall(rule["expr"]):
+            if is_seen_elsewhere(f"{name}{{}}"):
+                continue
+            matchers = dict(LABEL.findall(labels))
+            whose = ", ".join(f'{k}="{v}"' for k, v in matchers.items() if k.startswith("juju_"))
+            series = prometheus.series(f"{name}{{{whose}}}")
+            assert series, (rule["alert"], name, whose)
+            assert all(matchers.keys() <= each.keys() for each in series), (rule["alert"], name)
+            watched += 1
+    assert watched >= 10
+
+
+def test_no_alert_would_fire_while_all_is_well(prometheus: RealPrometheus, sides: tuple[World, list[Side]]):
+    rules = [rule for side in sides[1] for rule in rules_of(side)]
+    fires = [rule["alert"] for rule in rules if prometheus.results(rule["expr"])]
+    assert [alert for alert in fires if EXPORTER or alert != "CoordinatorNginxDown"] == []
+
+
+def test_who_was_refused_and_whom_they_asked_is_told(prometheus: RealPrometheus):
+    (refused,) = prometheus.results(QUERIES["Waypoint: Refused by source A"])
+    assert refused["metric"] == {
+        "source_workload_namespace": MODEL,
+        "source_workload": "shop",
+        "destination_service_namespace": MODEL,
+        "destination_service_name": COORDINATOR,
+    }
+
+
+def test_workers_are_told_apart_by_their_roles(prometheus: RealPrometheus):
+    up = prometheus.results(QUERIES["Workers: Up by roles A"])
+    assert {each["metric"]["worker_roles"]: each["value"][1] for each in up} == {"api": "1", "store": "1"}
