@@ -1,0 +1,40 @@
+"""The guide names what there is to watch, and nothing else."""
+
+import re
+
+import pytest
+import yaml
+
+from coordinated_workers.alert_rules import DEFAULT_RULES
+from tests import dashboards
+from tests.unit.docs.pages import REPOSITORY
+
+GUIDE = (REPOSITORY / "docs/how-to/watch-the-mesh.md").read_text()
+FOLDERS = (DEFAULT_RULES, REPOSITORY / "charms/istio-beacon-k8s/src/prometheus_alert_rules")
+
+
+@pytest.fixture
+def tables() -> tuple[str, str]:
+    """Alerts, and dashboards."""
+    _, alerts, boards, _ = re.split(r"^## .*$", GUIDE, flags=re.MULTILINE)
+    return alerts, boards
+
+
+def test_every_alert_is_in_the_guide(tables: tuple[str, str]):
+    rules = [
+        rule["alert"]
+        for folder in FOLDERS
+        for file in folder.rglob("*.yaml")
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    ]
+    rows = [row.split("|")[1] for row in tables[0].splitlines() if row.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", "".join(rows))) == set(rules)
+
+
+def test_every_dashboard_is_in_the_guide(tables: tuple[str, str]):
+    titles = {dashboards.read(file).title for file in dashboards.FILES}
+    assert {row.split(" | ")[0].strip("| ") for row in tables[1].splitlines() if row.startswith("| ")} == {
+        "dashboard",
+        *titles,
+    }
