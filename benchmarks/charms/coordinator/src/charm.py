@@ -58,7 +58,9 @@ class BenchCoordinator(ops.CharmBase):
 
     def _workers_config(self, coordinator: Coordinator) -> str:
         writers = coordinator.cluster.gather_addresses_by_role()["writer"]
-        return yaml.safe_dump({"storage": coordinator._s3_config, "writers": sorted(writers)})
+        # Charms in the field have it from there.
+        storage = coordinator._s3_config  # pyright: ignore[reportPrivateUsage]
+        return yaml.safe_dump({"storage": storage, "writers": sorted(writers)})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+"""nginx's configuration with the routes of workers' telemetry, from this repository's library."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from coordinated_workers.nginx import NginxConfig, NginxPlatform
+from coordinated_workers.worker_telemetry import (
+    TelemetryBackends,
+    WorkerTelemetryProxyConfig,
+    proxy_telemetry,
+)
+
+
+def renderer(asked: dict[str, Any]) -> Callable[[], str]:
+    """What renders the configuration."""
+    folder = Path(asked["folder"])
+    NginxConfig.platform = NginxPlatform(
+        resolvers=("127.0.0.1",),
+        ipv6=False,
+        directory=str(folder),
+        mime_types=str(folder / "mime.types"),
+        access_log=str(folder / "access.log"),
+        resolve=asked["resolve"],
+    )
+
+    def render() -> str:
+        proxy = proxy_telemetry(
+            asked["workers"],
+            worker_metrics_port=asked["metrics_port"],
+            backends=TelemetryBackends(loki={"loki/0": asked["loki"]}),
+            config=WorkerTelemetryProxyConfig(asked["port"], asked["port"]),
+            hostname="bench.example",
+            tls=False,
+        )
+        return proxy.added_to(NginxConfig("bench", [], {})).get_config({}, listen_tls=False)
+
+    return render
