@@ -36,6 +36,7 @@ TENANT = NginxMapConfig(
     {"default": ["$http_x_scope_orgid"], "": ["anonymous"]},
 )
 LOGGABLE = NginxMapConfig("$status", "$loggable", {"~^[23]": ["0"], "default": ["1"]})
+LOGGED_REQUEST = NginxMapConfig("$request", "$logged_request", {"default": ["$request"]})
 
 
 def lay_out(
@@ -188,8 +189,8 @@ def _headers(location: NginxLocationConfig, more: tuple[str, ...]) -> tuple[tupl
 
 
 def _maps(maps: Iterable[NginxMapConfig]) -> tuple[Map, ...]:
-    # a charm that defines one of the two means its own
-    by_target = {each.target_variable: each for each in (TENANT, LOGGABLE, *maps)}
+    # a charm that defines one of these means its own
+    by_target = {each.target_variable: each for each in (TENANT, LOGGABLE, LOGGED_REQUEST, *maps)}
     return tuple(map(_map, by_target.values()))
 
 

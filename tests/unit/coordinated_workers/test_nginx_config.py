@@ -283,6 +283,7 @@ class TestTheConfigurationOfAnotherLibrary:
         assert [args[1] for args in arguments(directives, "map")] == [
             "$ensured_x_scope_orgid",
             "$loggable",
+            "$logged_request",
             "$b",
         ]
         assert arguments(directives, "worker_processes") == [("2",)]
