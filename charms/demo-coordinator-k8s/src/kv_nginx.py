@@ -18,8 +18,8 @@ _LOG = [
         {"~^(?<verb>[A-Z]+) /kv/": ["$verb /kv/{key}"], "default": ["$request"]},
     ),
 ]
-"""All that goes wrong, and every request of a user, so that the dashboard of nginx has their rates and times;
-but not the keys, which are in no telemetry of this service."""
+"""All that goes wrong, and every request of a user, so that the dashboard of nginx has their rates and times.
+Keys stay out of it, but for what nginx says of a backend that does not answer."""
 
 
 def config(server_name: str) -> NginxConfig:
