@@ -97,6 +97,7 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         "service-mesh",
         app(labels={"istio.io/dataplane-mode": "ambient", "app.kubernetes.io/name": "good"}),
     ),
+    "a label whose name is more than one line": (COORDINATOR, "service-mesh", app(labels={"\n": []})),
     "labels by which a coordinator finds its cluster": (
         COORDINATOR,
         "service-mesh",
