@@ -64,3 +64,15 @@ def test_the_time_left_is_shared_by_all_who_wait(monkeypatch: pytest.MonkeyPatch
     now = 110.0
     assert deadline.seconds(at_most=3) == 0
     assert deadline.is_over
+
+
+def test_a_list_which_is_long_in_the_making_is_waited_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("charmlibs.interfaces.service_mesh._kubernetes._SECONDS_TO_ANSWER", 0.2)
+    with KubernetesServer(latency=0.4) as slow:
+        monkeypatch.setenv("KUBECONFIG", str(slow.write_kubeconfig(tmp_path / "slow")))
+        patient = kubernetes_client("m", "web")
+        assert list(patient.list(Namespace, labels={"app": "none"})) == []
+        with pytest.raises(kubernetes_errors()):
+            patient.get(Namespace, "default")

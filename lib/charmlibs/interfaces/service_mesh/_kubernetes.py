@@ -5,19 +5,20 @@ The HTTP library is taken from where lightkube has it: `httpx` before 1.0, `http
 
 import functools
 import logging
+import math
 from typing import TYPE_CHECKING
+
+from ._deadline import Deadline
 
 if TYPE_CHECKING:
     from lightkube import Client
-
-    from ._deadline import Deadline
 
 _SECONDS_TO_ANSWER = 3.0
 _TALKATIVE = ("httpcore", "httpcore2", "httpx", "httpx2")
 
 
-def kubernetes_client(namespace: str, field_manager: str, deadline: "Deadline | None" = None) -> "Client":
-    """A client for hooks: it waits 3 seconds for an answer, and does not flood the log.
+def kubernetes_client(namespace: str, field_manager: str, deadline: Deadline | None = None) -> "Client":
+    """A client for hooks: it waits 3 seconds for an answer, 12 for a list, and does not flood the log.
 
     The loggers of the HTTP libraries are set to WARNING, unless the charm has set them to something: each
     line that a charm logs is a call of a hook tool, and every request would be a dozen of them.
@@ -38,10 +39,10 @@ def kubernetes_client(namespace: str, field_manager: str, deadline: "Deadline | 
             logger.setLevel(logging.WARNING)
     config = KubeConfig.from_env().get()
     transport = None
-    if deadline and config:
+    if config:
         from ._timed_transport import timed_transport
 
-        transport = timed_transport(config, deadline, _SECONDS_TO_ANSWER)
+        transport = timed_transport(config, deadline or Deadline(math.inf), _SECONDS_TO_ANSWER)
     timeout = exceptions.httpx.Timeout(_SECONDS_TO_ANSWER)  # pyright: ignore[reportPrivateImportUsage]  # see above
     return Client(config, namespace, timeout, field_manager=field_manager, transport=transport)
 

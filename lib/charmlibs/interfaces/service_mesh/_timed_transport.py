@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ._deadline import Deadline
 
 _PHASES = ("connect", "read", "write", "pool")
+# A list begins to come once all of it was found and encoded, which for thousands of objects takes seconds.
+_TIMES_LONGER_FOR_LISTS = 4
 
 
 def timed_transport(config: "SingleConfig", deadline: "Deadline", at_most: float) -> "TimedTransport":
@@ -32,7 +34,7 @@ class TimedTransport(httpx.BaseTransport):
     Args:
         transport: makes the requests.
         deadline: when no more is asked.
-        at_most: the seconds to wait for an answer while there is time.
+        at_most: the seconds to wait for an answer while there is time; for a list by labels, four times that.
     """
 
     def __init__(self, transport: httpx.BaseTransport, deadline: "Deadline", at_most: float):
@@ -46,7 +48,8 @@ class TimedTransport(httpx.BaseTransport):
         Raises:
             httpx.TimeoutException: if there is no answer in time, or no time.
         """
-        seconds = self._deadline.seconds(self._at_most)
+        longer = _TIMES_LONGER_FOR_LISTS if "labelSelector" in request.url.params else 1
+        seconds = self._deadline.seconds(self._at_most * longer)
         if not seconds:
             raise httpx.PoolTimeout("not asked: the time for this hook is over", request=request)
         request.extensions["timeout"] = dict.fromkeys(_PHASES, seconds)
