@@ -145,6 +145,9 @@ def _relate(world: World) -> None:
         ("s3", "storage:s3-credentials"),
     ):
         hall.integrate(f"{COORDINATOR}:{endpoint}", other)
+    # The mesh itself is watched, too.
+    hall.integrate(f"{BEACON}:metrics-endpoint", telemetry.BACKEND)
+    hall.integrate(f"{BEACON}:grafana-dashboard", "gallery")
 
 
 def _relate_to_another_model(world: World) -> None:

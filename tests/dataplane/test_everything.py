@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox import demo, everything
+from sandbox import demo, everything, telemetry
 from sandbox.everything import Rotation
-from sandbox.samples import COORDINATOR, PEER_PYTHON
+from sandbox.samples import BEACON, COORDINATOR, PEER_PYTHON
 from sandbox.world import World, open_world
 
 CHARMCRAFT = yaml.safe_load(
@@ -32,6 +32,12 @@ def world() -> Iterator[World]:
 @pytest.fixture(scope="module")
 def arrived(world: World) -> dict[str, str]:
     return {line.relation: line.arrived for line in everything.lines(world)}
+
+
+def test_the_mesh_is_watched_too(world: World, arrived: dict[str, str]):
+    assert "Waypoint" in arrived["grafana-dashboard"]
+    scraped = {each.unit for each in telemetry.arrived(world) if each.kind == "scraped metric"}
+    assert f"{BEACON}/0" in scraped
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
