@@ -85,15 +85,15 @@ def _log_query(
     stages: list[Callable[[str, Labels], bool]] = []
     at = match.end()
     while at < len(text):
-        if line := _LINE_FILTER.match(text, at):
-            stages.append(_line_filter(line[1], _unquoted(line[2])))
-        elif stage := _STAGE.match(text, at):
-            stages.append(_stage(stage))
+        if found := _LINE_FILTER.match(text, at):
+            stages.append(_line_filter(found[1], _unquoted(found[2])))
+        elif found := _STAGE.match(text, at):
+            stages.append(_stage(found))
         elif needs_range and _RANGE.fullmatch(text, at):
             return labels, tuple(stages)
         else:
             raise LogQLError(text[at:])
-        at = (line or stage).end() if line or stage else at
+        at = found.end()
     if needs_range:
         raise LogQLError(f"no range after {text}")
     return labels, tuple(stages)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import http.client
+import importlib
 
 import pytest
 import yaml
@@ -38,12 +39,11 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What the sample coordinator's nginx logs of users' requests and of a worker whose Loki is away."""
     folder = tmp_path_factory.mktemp("nginx")
     load_charm(COORDINATOR)
-    import kv_nginx  # beside the charm
-
+    kv_nginx = importlib.import_module("kv_nginx")  # it is beside the charm
     port, telemetry = free_port(), free_port()
     with pytest.MonkeyPatch.context() as patch, RecordingBackend() as api:
         patch.setattr(NginxConfig, "platform", platform_of(folder))
-        config = kv_nginx.config("kv")
+        config: NginxConfig = kv_nginx.config("kv")
         proxy = proxy_telemetry(
             {},
             worker_metrics_port=1,

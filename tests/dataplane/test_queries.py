@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -120,7 +120,7 @@ def jobs_of(side: Side, names: Any, nginx_exporter: str | None) -> Iterator[dict
 
 
 @contextmanager
-def exporter() -> Iterator[str | None]:
+def exporter() -> Generator[str | None]:
     """The real exporter of nginx's metrics, in front of a status page; where it is, None if there is none."""
 
     class Page(BaseHTTPRequestHandler):
