@@ -23,9 +23,7 @@ _STAGE = re.compile(
     rf"\s*\|\s*(?:(json)\b|(regexp)\s+({_TEXT})|(unwrap)\s+(\w+)|(\w+)\s*(=~|!=|!~|=)\s*({_TEXT}))"
 )
 _METRIC = (
-    re.compile(
-        r"(?:sum|max|min)(?: by \((?P<by>[^)]*)\))? ?\( ?(?:rate|count_over_time)\((?P<inner>.*)\)\)(?: > \d+)?"
-    ),
+    re.compile(r"sum(?: by \((?P<by>[^)]*)\))? ?\( ?(?:rate|count_over_time)\((?P<inner>.*)\)\)(?: > \d+)?"),
     re.compile(r"quantile_over_time\([\d.]+, (?P<inner>.*)\) by \((?P<by>[^)]*)\)"),
 )
 
