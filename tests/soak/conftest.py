@@ -1,9 +1,10 @@
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
 from sandbox.kubernetes import KubernetesServer
-from tests.soak.story import Story
+from tests.soak.story import Story, fresh
 
 
 @pytest.fixture(scope="session")
@@ -14,8 +15,5 @@ def kubernetes() -> Iterator[KubernetesServer]:
 
 @pytest.fixture
 def story(kubernetes: KubernetesServer) -> Iterator[Story]:
-    kubernetes.store.reset()
-    kubernetes.requests.clear()
-    story = Story(kubernetes)
-    yield story
-    story.close()
+    with contextlib.closing(fresh(kubernetes)) as story:
+        yield story

@@ -1,29 +1,50 @@
-"""What a program holds on to: descriptors, threads and processes."""
+"""What a program holds on to: processes, and their descriptors and threads."""
 
-import threading
+import gc
+import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
 class Holdings:
-    """What this process has open, and how many processes have come from it."""
+    """What this process and those that have come from it hold."""
 
+    processes: int
     descriptors: int
     threads: int
-    processes: int
 
     @classmethod
     def now(cls) -> "Holdings":
-        """As it is."""
-        return cls(len(list((_PROC / "self/fd").iterdir())), threading.active_count(), len(_descendants()))
+        """As it is, without what only waits to be collected."""
+        gc.collect()
+        family = _family()
+        return cls(len(family), _entries(family, "fd"), _entries(family, "task"))
+
+    def check_no_more(self) -> None:
+        """See that no more is held than this, once what ends has ended.
+
+        Raises:
+            AssertionError: if there is more.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while not (now := Holdings.now()).is_within(self):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"left behind: {now}, after {self}")
+            time.sleep(0.1)
+
+    def is_within(self, other: "Holdings") -> bool:
+        """Whether nothing is held that is not in the other."""
+        return all(mine <= theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True))
 
 
-def _descendants() -> list[int]:
-    children: defaultdict[int, list[int]] = defaultdict(list)
+def _family() -> list[Path]:
+    """The directories in /proc of this process and of all that have come from it."""
+    children: defaultdict[str, list[str]] = defaultdict(list)
     for stat in _PROC.glob("[0-9]*/stat"):
         try:
             # After the program's name, which may contain anything, come its state and its parent.
@@ -31,9 +52,18 @@ def _descendants() -> list[int]:
         except OSError:
             continue  # it has ended meanwhile
         if state != "Z":
-            children[int(parent)].append(int(stat.parent.name))
-    found, todo = list[int](), [int((_PROC / "self").readlink().name)]
-    while todo:
-        found += (born := children[todo.pop()])
-        todo += born
-    return found
+            children[parent].append(stat.parent.name)
+    family = [(_PROC / "self").readlink().name]
+    for process in family:
+        family += children[process]
+    return [_PROC / process for process in family]
+
+
+def _entries(family: list[Path], directory: str) -> int:
+    count = 0
+    for process in family:
+        try:
+            count += len(list((process / directory).iterdir()))
+        except OSError:
+            continue  # it has ended meanwhile
+    return count

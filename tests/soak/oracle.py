@@ -5,6 +5,7 @@ said to grant, and from the names that are part of the contract.
 """
 
 import json
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -95,6 +96,11 @@ def found(store: Store) -> Cluster:
     return cluster
 
 
+def is_published(app: Application) -> bool:
+    """Whether it runs on the published library, which takes a note also of having set no labels."""
+    return app.source.python != sys.executable
+
+
 def read_policy(policy: Json) -> Policy:
     """What an AuthorizationPolicy says."""
     metadata = policy["metadata"]
@@ -143,8 +149,8 @@ def _add_application(cluster: Cluster, app: Application) -> None:
     pods = [f"Pod {app.model.name}/{unit.pod}" for unit in app.living_units]
     names = [f"StatefulSet {place}", f"Service {place}", *pods]
     cluster.objects.update([*names, f"Service {place}-endpoints", f"ServiceAccount {place}"])
-    if labels:
-        cluster.labels.update(dict.fromkeys(names, labels))
+    if labels or (is_published(app) and _beacon_of(app)):
+        cluster.labels.update(dict.fromkeys(names if labels else (), labels))
         in_cluster = app.charm.name in (COORDINATOR, WORKER)
         note = f"{app.name}-pod-labels" if in_cluster else f"juju-service-mesh-{app.name}-labels"
         cluster.objects.add(f"ConfigMap {app.model.name}/{note}")

@@ -10,7 +10,7 @@ from sandbox.juju import LIBRARIES, Application, Controller, Model
 from sandbox.kubernetes import KubernetesServer
 from sandbox.samples import BEACON, COORDINATOR, WORKER
 
-from .oracle import BY_HAND, BY_LIBRARY, Cluster, expected, found
+from .oracle import BY_HAND, BY_LIBRARY, Cluster, expected, found, is_published
 from .watch import Watch
 
 HALL, ANNEX = "hall", "annex"
@@ -100,7 +100,7 @@ class Story:
                 f"{place} {units}"
                 for place, app in apps.items()
                 for units in range(1, _MOST_UNITS + 1)
-                if units != len(app.units) and not _is_published(app)
+                if units != len(app.units) and not _is_old(app)
             ),
             "config": lambda: (
                 f"{place} {option} {value}"
@@ -113,7 +113,7 @@ class Story:
                 f"{place}/{unit.number}"
                 for place, app in apps.items()
                 for unit in app.units
-                if not unit.is_leader
+                if not unit.is_leader and not _is_old(app)
             ),
             "kill": lambda: (f"{place}/{unit.number}" for place, app in apps.items() for unit in app.units),
             "look": lambda: iter(self.controller.models),
@@ -266,7 +266,7 @@ class Story:
         """Refresh to the same charm, or from an old library to the project's."""
         model, app = self._of(place)
         application = model.application(app)
-        if _is_published(application):
+        if is_published(application):
             application.source = replace(application.source, python=sys.executable, pythonpath=_ALL_LIBRARIES)
         model.refresh(app, _CHARMS / BY_LIBRARY if application.charm.name == BY_HAND else None)
 
@@ -307,9 +307,16 @@ def _can_run(charm: str) -> bool:
     return charm != "orders" or samples.published_libraries() is not None
 
 
-def _is_published(app: Application) -> bool:
-    """Whether it runs on the published library, which loses its labels with a leader."""
-    return app.charm.name == "orders" and app.source.pythonpath != _ALL_LIBRARIES
+def fresh(kubernetes: KubernetesServer) -> Story:
+    """A story in a new cluster."""
+    kubernetes.store.reset()
+    kubernetes.requests.clear()
+    return Story(kubernetes)
+
+
+def _is_old(app: Application) -> bool:
+    """Whether its charm is from before a leader that goes kept its labels."""
+    return app.charm.name == BY_HAND or is_published(app)
 
 
 def _is_full(app: Application, endpoint: str) -> bool:
@@ -318,4 +325,4 @@ def _is_full(app: Application, endpoint: str) -> bool:
 
 
 def _is_fragile(app: Application, endpoint: str) -> bool:
-    return _is_published(app) and endpoint == "provide-cmr-mesh"
+    return is_published(app) and endpoint == "provide-cmr-mesh"
