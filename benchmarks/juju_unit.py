@@ -26,7 +26,7 @@ _GOAL = {"status": "active", "since": "2026-01-01T00:00:00Z"}
 _METADATA = ("name", "summary", "containers", "resources", "peers", "provides", "requires", "storage")
 
 
-class HookFailedError(Exception):
+class HookFailedError(RuntimeError):
     """A charm raised."""
 
 

@@ -20,7 +20,7 @@ WHOLE_IDLE = "istio-beacon-k8s, nothing to do"
 _CHARM = HERE / "charms" / "beacon"
 _WHOLE_CHARM = ROOT / "charms" / "istio-beacon-k8s"
 _APP = "beacon"
-_MOST_HOOKS = 50
+_MOST_HOOKS = 20
 
 Tell = Callable[[str], None]
 
