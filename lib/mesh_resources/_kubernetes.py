@@ -117,6 +117,8 @@ def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
         return "it does not exist"
     if code == 409 and conflict:
         return f"{_NOT_OURS} {conflict.group(1)}, and was not taken over"
+    if code == 409 and message.endswith("already exists"):
+        return f"{message}, and is somebody else's: it was not taken over"
     if code == 409:
         return f"somebody else changed it at the same time ({_short(message)})"
     if code == 429:
@@ -153,7 +155,7 @@ def passes_by_itself(problem: Failure | Exception) -> bool:
         problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
     """
     if isinstance(problem, Exception):
-        return code_passes(kubernetes_code(problem))
+        return code_passes(kubernetes_code(problem), str(problem))
     # Somebody was quicker; but what has our name and is somebody else's stays that.
     taken = problem.code == 409 and problem.verb == "create"
     return code_passes(problem.code) and not taken

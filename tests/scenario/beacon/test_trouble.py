@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mesh_resources import Json
 from sandbox.kubernetes import KubernetesServer
 from tests.faulty_server import FaultyServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
@@ -86,18 +87,44 @@ def test_one_policy_that_kubernetes_refuses_does_not_stop_the_others(beacon: Bea
     assert beacon.doors() == {DOOR}
 
 
-def test_an_object_of_somebody_else_under_our_name_is_not_stolen(kubernetes: KubernetesServer):
+TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "theirs"}
+LISTENER = {"name": "mesh", "port": 1, "protocol": "TCP"}
+THEIRS = {
+    "Gateway": ("shop-beacon-waypoint", {"spec": {"gatewayClassName": "theirs", "listeners": [LISTENER]}}),
+    "HorizontalPodAutoscaler": (
+        "shop-beacon-waypoint",
+        {"spec": {"scaleTargetRef": TARGET, "minReplicas": 3, "maxReplicas": 7}},
+    ),
+    "AuthorizationPolicy": (
+        "shop.beacon.catalogue.app.from.shop.web",
+        {"spec": {"action": "DENY", "rules": [{}]}},
+    ),
+    "ConfigMap": ("juju-service-mesh-beacon-labels", {"data": {"theirs": "yes"}}),
+}
+
+
+@pytest.mark.parametrize("kind", THEIRS)
+def test_an_object_of_somebody_else_under_our_name_is_not_stolen(kubernetes: KubernetesServer, kind: str):
+    name, said = THEIRS[kind]
     beacon = BeaconModel(kubernetes)
-    gateway = {
-        "metadata": {"name": "shop-beacon-waypoint"},
-        "spec": {"gatewayClassName": "theirs", "listeners": [{"name": "mesh", "port": 1, "protocol": "TCP"}]},
-    }
-    kubernetes.store.create(kubernetes.store.kind("Gateway"), gateway, namespace="shop")
-    status = beacon.hook()
-    assert status.name == "blocked"
-    assert "Gateway shop/shop-beacon-waypoint" in status.message
-    (found,) = beacon.gateways()
-    assert found["spec"]["gatewayClassName"] == "theirs"
+    kubernetes.store.create(
+        kubernetes.store.kind(kind), {"metadata": {"name": name}, **said}, namespace="shop"
+    )
+
+    def theirs() -> Json:
+        (found,) = [
+            each for each in kubernetes.store.objects(kind, "shop") if each["metadata"]["name"] == name
+        ]
+        return {"labels": found["metadata"].get("labels"), **{key: found[key] for key in said}}
+
+    before = theirs()
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    for hook in ("update_status", "update_status", "stop"):
+        status = beacon.hook(hook)
+        assert status.name == "blocked"
+        assert name in status.message
+    beacon.remove()
+    assert theirs() == before
 
 
 @pytest.mark.usefixtures("nobody_listens")

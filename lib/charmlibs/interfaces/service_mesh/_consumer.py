@@ -30,7 +30,9 @@ _MESH_TYPE = pydantic.TypeAdapter(MeshType)
 class ServiceMeshConsumer(ops.Object):
     """Joins a charm to the mesh that it is related to, and tells it who may reach what of the charm.
 
-    The policies follow the charm's relations by themselves. Only the leader writes.
+    The policies follow the charm's relations by themselves. Only the leader writes. A label that somebody
+    takes off by hand is put back when the mesh, the leader, the charm or its configuration changes; until
+    then, the status of the beacon says what is not enforced for it.
 
     Args:
         charm: the charm that joins.
@@ -235,7 +237,7 @@ class ServiceMeshConsumer(ops.Object):
         task = "can't label pods for the mesh"
         if code == 403:
             return ops.BlockedStatus(f"{task} (juju trust {self._charm.app.name} --scope=cluster)")
-        status = ops.WaitingStatus if passes_by_itself(code) else ops.BlockedStatus
+        status = ops.WaitingStatus if passes_by_itself(code, str(error)) else ops.BlockedStatus
         return status(f"{task} (tried again at update-status: {error})")
 
     def _remember(self, status: ops.StatusBase) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lightkube import Client
 
 _SECONDS_TO_ANSWER = 3.0
+_TAKEN = "already exists"
 _TALKATIVE = ("httpcore", "httpcore2", "httpx", "httpx2")
 
 
@@ -74,6 +75,11 @@ def kubernetes_code(error: BaseException | None) -> int | None:
     return None
 
 
-def passes_by_itself(code: int | None) -> bool:
-    """Whether trying again may be all that it takes after an answer with this HTTP status, or without any."""
+def passes_by_itself(code: int | None, message: str = "") -> bool:
+    """Whether trying again may be all that it takes after an answer with this HTTP status, or without any.
+
+    What has our name and is somebody else's stays that.
+    """
+    if code == 409 and message.endswith(_TAKEN):
+        return False
     return code is None or code in (409, 429) or code >= 500

@@ -25,7 +25,8 @@ def reconcile_charm_labels(
     The labels go into the pod template of the application's StatefulSet (whose pods Kubernetes
     then restarts) and on its Service. A ConfigMap remembers them, so that a later call can take
     away those that are no longer wanted; it goes with the last one. A label whose value somebody
-    else has set is not taken away. Nothing is written if nothing differs.
+    else has set is not taken away. Nothing is written if nothing differs, nor if the ConfigMap is
+    somebody else's.
 
     Args:
         client: the Kubernetes client to use.
@@ -82,6 +83,9 @@ class _Memory:
                 raise
             return cls(name, namespace, None, None)
         data = cast("dict[str, str]", config_map.data or {})
+        if data and data.keys().isdisjoint((LABELS_KEY, PENDING_KEY)):
+            # Somebody else's, which Kubernetes says once there is something to remember.
+            return cls(name, namespace, None, None)
         pending = _read_labels(data[PENDING_KEY]) if PENDING_KEY in data else None
         return cls(name, namespace, _read_labels(data.get(LABELS_KEY, "")), pending)
 
