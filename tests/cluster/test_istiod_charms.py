@@ -152,20 +152,32 @@ def test_a_policy_that_istiod_does_not_enforce_is_seen(world: World):
     def shown() -> str:
         return str(model.run(f"{BEACON}/leader", "list-policies").results)
 
+    def status() -> tuple[str, str]:
+        model.update_status(BEACON)
+        model.settle()
+        name, message = model.applications[BEACON].units[0].workload_status
+        return name, message
+
     world.client.delete(Service, "catalogue", **path)
     missing = f"Service {model.name}/catalogue was not found"
     wait_until(lambda: unenforced() == [missing])
     assert unenforced() == [missing]
     assert missing in shown()
+    assert status()[0] == "waiting"
+    assert missing in status()[1]
 
     create({name: value for name, value in labels.items() if "istio.io/" not in name})
     unbound = f"Service {model.name}/catalogue is not bound to a waypoint"
     wait_until(lambda: unenforced() == [unbound])
     assert unenforced() == [unbound]
     assert unbound in shown()
+    assert status()[0] == "waiting"
+    assert unbound in status()[1]
 
     world.client.delete(Service, "catalogue", **path)
     create(labels)
     wait_until(lambda: not unenforced())
     assert unenforced() == []
     assert unbound not in shown()
+    assert status()[0] == "active"
+    assert "enforced" in status()[1]
