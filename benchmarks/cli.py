@@ -32,6 +32,7 @@ from .kubernetes_apis import KubernetesApi
 
 _DEFAULT_JSON = sides.ROOT / "build" / "benchmarks.json"
 _LATENCY = 0.003
+_WIDTH_OF_A_FILE = 160
 
 
 class Topic(str, enum.Enum):
@@ -230,6 +231,8 @@ def main(
     The published ones are those of the interpreter that $PEER_PYTHON names; `make bench` sees to that.
     """
     console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE
     bench = _Bench(console, _EXTENTS[size])
     if len(bench.sides) == 1:
         console.print("without $PEER_PYTHON there is nothing to compare with")

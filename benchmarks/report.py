@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from .findings import Finding
+from .findings import OURS, PEERS, Finding
 from .goals import Goal
 
 
 def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
     """Print a table: the median of each side, the least and the most of its runs, and how they compare."""
-    sides = list(dict.fromkeys(side for finding in findings for side in finding.values))
+    sides = list(dict.fromkeys((OURS, PEERS, *(side for finding in findings for side in finding.values))))
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("measured")
     for header in ("how many", *sides, "times better"):
