@@ -66,7 +66,11 @@ def test_owners_that_read_the_same_with_hyphens_have_names_of_their_own():
     )
 
 
-identity = st.text(min_size=1, max_size=80).filter(lambda text: "*" not in text and "/" not in text)
+# Ends of lines and some control characters may not be asked for.
+characters = st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Zl", "Zp"])
+identity = st.text(characters, min_size=1, max_size=80).filter(
+    lambda text: "*" not in text and "/" not in text
+)
 juju_name = st.from_regex(r"[a-z][a-z0-9]{0,3}(-[a-z0-9]?[a-z]){0,2}(\.?[0-9])?", fullmatch=True)
 any_name = juju_name | identity
 

@@ -9,6 +9,8 @@ import pydantic
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+# Kubernetes reads what is applied as YAML, to which some of these end a line, and the others are nothing.
+_UNWRITABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _LABEL_PREFIX = re.compile(rf"(?=.{{1,253}}$){_DNS_LABEL}(?:\.{_DNS_LABEL})*")
 
 
@@ -16,6 +18,13 @@ def _refuse_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a port is a number, not a boolean")
     return value
+
+
+def _check_text(text: str) -> str:
+    """Refuse what Kubernetes takes in no object."""
+    if unwritable := _UNWRITABLE.search(text):
+        raise ValueError(f"Kubernetes takes no character {unwritable.group()!a}")
+    return text
 
 
 def _check_identity(name: str) -> str:
@@ -47,7 +56,8 @@ def _check_labels(labels: dict[str, str] | None) -> dict[str, str] | None:
 
 
 Port = Annotated[int, pydantic.Field(ge=1, le=65535), pydantic.BeforeValidator(_refuse_bool)]
-Name = Annotated[str, pydantic.Field(min_length=1)]
+Text = Annotated[str, pydantic.AfterValidator(_check_text)]
+Name = Annotated[Text, pydantic.Field(min_length=1)]
 Identity = Annotated[Name, pydantic.AfterValidator(_check_identity)]
 Labels = Annotated[dict[str, str], pydantic.AfterValidator(_check_labels)]
 
@@ -84,10 +94,10 @@ class PolicyTargetType(str, enum.Enum):
 class Endpoint(pydantic.BaseModel):
     """One kind of request that a policy allows; what is None or empty is not restricted."""
 
-    hosts: list[str] | None = None
+    hosts: list[Text] | None = None
     ports: list[Port] | None = None
     methods: list[Method] | None = None
-    paths: list[str] | None = None
+    paths: list[Text] | None = None
     """Exact, with `*` at one end, or with `{*}` (one segment) and `{**}` (any number of them)."""
 
 
