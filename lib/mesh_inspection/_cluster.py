@@ -4,7 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mesh_resources import Failure, Json, enforcement, look, manifest, requested_by
+from mesh_resources import (
+    APPLICATION_LABEL,
+    DRY_RUN,
+    Failure,
+    Json,
+    enforcement,
+    look,
+    manifest,
+    requested_by,
+)
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -18,8 +27,6 @@ _MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
 _USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
 _WAYPOINT_FOR = "istio.io/waypoint-for"
-_DRY_RUN = "istio.io/dry-run"
-_APPLICATION = "app.kubernetes.io/name"
 _TRUE = ("true", "True", "TRUE", "1", "t", "T")
 
 
@@ -47,7 +54,7 @@ class Pod:
     @property
     def application(self) -> str:
         """The application that it is a unit of."""
-        return self.labels.get(_APPLICATION, self.account)
+        return self.labels.get(APPLICATION_LABEL, self.account)
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,7 @@ def read_policy(policy: "Resource") -> Policy:
         namespace=own["namespace"],
         name=own["name"],
         spec=_mapping(plain, "spec"),
-        dry_run=annotations.get(_DRY_RUN) in _TRUE,
+        dry_run=annotations.get(DRY_RUN) in _TRUE,
         asked_by=requested_by(policy),
         enforced=said.enforced,
         problem=said.reason,

@@ -79,7 +79,8 @@ def _box(target: str) -> str:
 def _model(name: str) -> str:
     if name.startswith("units in "):
         return name.split()[2]
-    return name.rpartition(" ")[2].partition("/")[0] if "/" in name else ""
+    place = name.rpartition(" ")[2]
+    return place.partition("/")[0] if place.count("/") == 1 else ""
 
 
 def _label(name: str) -> str:
@@ -99,5 +100,9 @@ def _for_mermaid(text: str) -> str:
 
 
 def _for_graphviz(lines: Sequence[str]) -> str:
-    escaped = [line.replace("\\", "\\\\").replace('"', '\\"') for line in lines]
+    escaped = [
+        # Without the first, what looks like an entity of HTML would become what it stands for.
+        line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+        for line in lines
+    ]
     return '"' + "\\n".join(escaped) + '"'

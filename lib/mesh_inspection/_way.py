@@ -7,7 +7,7 @@ from typing import TypeAlias
 from mesh_resources import Json
 
 from ._cluster import Cluster, Pod, Policy, Service
-from ._question import Question, UnclearQuestionError
+from ._question import Place, Question, UnclearQuestionError
 from ._rules import Http, Request, ports_of, principal
 
 
@@ -63,7 +63,8 @@ def find_way(question: Question, cluster: Cluster) -> Way:
     """
     senders = _pods_of(cluster, question.source.model, question.source.name)
     if not senders:
-        raise UnclearQuestionError(_nobody(cluster, question.source.model, question.source.application))
+        asking = f"application {question.source.application}"
+        raise UnclearQuestionError(_nobody(cluster, question.source.model, asking))
     identity = principal(question.source.model, senders[0].account)
     in_mesh = any(pod.in_mesh for pod in senders)
     service = None if question.target.pod else _service_of(question, cluster)
@@ -199,7 +200,7 @@ def _destinations(question: Question, cluster: Cluster, service: Service | None)
         wanted = (question.target.model, question.target.pod)
         found = tuple(pod for pod in cluster.pods if (pod.namespace, pod.name) == wanted)
         if not found:
-            raise UnclearQuestionError(_nobody(cluster, question.target.model, f"unit {question.target}"))
+            raise UnclearQuestionError(_no_unit(cluster, question.target))
         return found
     found = tuple(pod for pod in cluster.pods if service.selects(pod))
     if not found:
@@ -221,6 +222,14 @@ def _nobody(cluster: Cluster, model: str, what: str) -> str:
     known = sorted({pod.application for pod in _of_juju(cluster.pods) if pod.namespace == model})
     names = f"; there is {', '.join(known)}" if known else ""
     return f"there is no {what} with pods in this cluster{names}"
+
+
+def _no_unit(cluster: Cluster, wanted: Place) -> str:
+    units = sorted(pod.name for pod in _pods_of(cluster, wanted.model, wanted.name))
+    if not units:
+        return _nobody(cluster, wanted.model, f"unit {wanted}")
+    numbers = ", ".join(f"{wanted.name}/{name.rpartition('-')[2]}" for name in units)
+    return f"there is no unit {wanted} with a pod; there is {numbers}"
 
 
 def _of_juju(pods: Iterable[Pod]) -> list[Pod]:

@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from mesh_resources import Json
+from mesh_resources import APPLICATION_LABEL, Json
 
 from ._cluster import Policy
 from ._way import target_refs
 
 ANYBODY = "anybody"
-_APPLICATION = "app.kubernetes.io/name"
 _CLUSTER = "app.kubernetes.io/part-of"
-_KINDS = {_APPLICATION: "units of ", _CLUSTER: "units of cluster "}
+_KINDS = {APPLICATION_LABEL: "units of ", _CLUSTER: "units of cluster "}
 _FIELDS = ("methods", "paths", "ports", "hosts")
 
 

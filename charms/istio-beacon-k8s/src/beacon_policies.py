@@ -67,7 +67,7 @@ class BeaconPolicies:
                 *(Asked(policy, [self.owner.app]) for policy in own),
             ],
             # Never on trial: it refuses nobody, and without it a hardened mesh would have nothing deployed.
-            also=[self._model_operator()] if admit_model_operator else [],
+            also=[model_operator_policy(self.owner)] if admit_model_operator else [],
             labels=self.owner.labels(SCOPE),
             owner=self.owner,
             unreadable=not_known,
@@ -79,22 +79,23 @@ class BeaconPolicies:
         """The policies in Kubernetes that a consumer asked for."""
         return [policy for policy in result.live if requested_by(policy) - {self.owner.app}]
 
-    def _model_operator(self) -> "GenericNamespacedResource":
-        """Let anybody in to the pod that answers Kubernetes' admission requests for Juju.
 
-        They come from the API server, which has no identity in the mesh: in a hardened mesh, no
-        application of the model could be created or changed without this.
-        """
-        from mesh_resources import AuthorizationPolicy
+def model_operator_policy(owner: Owner) -> "GenericNamespacedResource":
+    """Let anybody in to the pod that answers Kubernetes' admission requests for Juju.
 
-        name = f"{self.owner.model}.{self.owner.app}.modeloperator"
-        return AuthorizationPolicy.from_dict(
-            {
-                "metadata": {"name": name, "namespace": self.owner.model},
-                "spec": {
-                    "selector": {"matchLabels": {"juju-modeloperator": "modeloperator"}},
-                    "action": "ALLOW",
-                    "rules": [{}],
-                },
-            }
-        )
+    They come from the API server, which has no identity in the mesh: in a hardened mesh, no
+    application of the model could be created or changed without this.
+    """
+    from mesh_resources import AuthorizationPolicy
+
+    name = f"{owner.model}.{owner.app}.modeloperator"
+    return AuthorizationPolicy.from_dict(
+        {
+            "metadata": {"name": name, "namespace": owner.model},
+            "spec": {
+                "selector": {"matchLabels": {"juju-modeloperator": "modeloperator"}},
+                "action": "ALLOW",
+                "rules": [{}],
+            },
+        }
+    )

@@ -65,9 +65,15 @@ def _switched(before: "Iterable[Resource]", after: "Iterable[Resource]") -> Iter
     )
     there = was.keys() & is_now.keys()
     if to_trial := sum(is_now[name] and not was[name] for name in there):
-        yield f"{to_trial} of the policies are only on trial from now on, and hold no more"
+        verbs = ("is", "holds") if to_trial == 1 else ("are", "hold")
+        yield "{} {} only on trial from now on, and {} no more".format(_policies(to_trial), *verbs)
     if from_trial := sum(was[name] and not is_now[name] for name in there):
-        yield f"{from_trial} of the policies hold from now on, and are no longer only on trial"
+        verbs = ("holds", "is") if from_trial == 1 else ("hold", "are")
+        yield "{} {} from now on, and {} no longer only on trial".format(_policies(from_trial), *verbs)
+
+
+def _policies(number: int) -> str:
+    return "1 policy" if number == 1 else f"{number} policies"
 
 
 def _lines(sentence: str, doors: "dict[Door, Behind]") -> Iterator[str]:

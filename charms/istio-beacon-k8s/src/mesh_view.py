@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import consumers
 from beacon_config import BadOption, BeaconConfig, PolicyMode
-from beacon_policies import SCOPE
+from beacon_policies import SCOPE, model_operator_policy
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, ServiceMeshProvider, UnitPolicy
 from mesh_inspection import Door, UnclearQuestionError, View, Wish, endpoint_of
 from mesh_resources import Owner
@@ -71,6 +71,7 @@ def view(
         dry_run=config.mode is PolicyMode.audit,
         enforce=f"juju config {owner.app} policy-mode=enforce",
         beacon=owner.app,
+        also=[model_operator_policy(owner)] if config.model_on_mesh else [],
     )
 
 

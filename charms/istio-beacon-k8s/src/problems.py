@@ -53,8 +53,11 @@ def waiting(message: str, about: About = About.work) -> Problem:
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Each problem once, those first that an operator has to see to."""
-    return sorted(dict.fromkeys(problems), key=lambda problem: problem.passes_by_itself)
+    """Each message once, whatever it is about; those first that an operator has to see to."""
+    seen: dict[str, Problem] = {}
+    for problem in sorted(problems, key=lambda problem: problem.passes_by_itself):
+        seen.setdefault(problem.message, problem)
+    return list(seen.values())
 
 
 def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:

@@ -103,8 +103,8 @@ def test_an_audit_is_one_line_and_what_comes_during_it_is_marked(beacon: BeaconM
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     history()
     beacon.configure(policy_mode="audit")
-    assert history() == ["2 of the policies are only on trial from now on, and hold no more"]
+    assert history() == ["2 policies are only on trial from now on, and hold no more"]
     beacon.consumer("orders", policy("web", "orders"))
     assert history() == ["on trial: Service shop/orders lets in shop/web"]
     beacon.configure(policy_mode="enforce")
-    assert history() == ["3 of the policies hold from now on, and are no longer only on trial"]
+    assert history() == ["3 policies hold from now on, and are no longer only on trial"]

@@ -32,7 +32,7 @@ def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     told = beacon.plan_action(policy_mode="audit")
     assert told["changes"] == f"change  {POLICY}"
-    assert told["doors"] == "1 of the policies are only on trial from now on, and hold no more"
+    assert told["doors"] == "1 policy is only on trial from now on, and holds no more"
     told = beacon.plan_action(policy_mode="off")
     assert told["changes"] == f"delete  {POLICY}"
     assert beacon.doors() == {("shop/web", "shop/catalogue")}

@@ -45,6 +45,12 @@ def test_the_same_failure_of_many_is_told_once():
     assert problem.message == "Kubernetes has no Gateway: deploy istio-k8s"
 
 
+def test_the_same_failure_is_told_once_whatever_it_kept_from_being_done():
+    found = [problems.blocked("why", about) for about in problems.About]
+    assert problems.status(found, "beacon/0").message == "why"
+    assert problems.log_news(found, []) == ["why"]
+
+
 def test_no_answer_to_a_question_ends_the_asking():
     failure = Failure(ObjectRef("Gateway", "shop", ""), "list", None, "no answer from Kubernetes")
     with pytest.raises(kubernetes_status.KubernetesSilentError, match="no answer from Kubernetes"):

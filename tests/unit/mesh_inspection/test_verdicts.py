@@ -235,7 +235,7 @@ def test_nor_does_it_let_anybody_in_where_all_else_is_refused():
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({"source": "nobody"}, "no m/nobody with pods in this cluster; there is ads, old, shop, web"),
+        ({"source": "nobody"}, "no application m/nobody with pods in this cluster; there is ads, old, shop"),
         ({"source": "x/shop"}, "no model x in this cluster"),
         ({"target": "nothing"}, "no Service m/nothing"),
         ({"target": "web/7", "port": 80}, "no unit m/web/7"),

@@ -1,0 +1,64 @@
+"""What the beacon answers to an operator while its policies are off, or on trial, or can't be."""
+
+from typing import Any
+
+import pytest
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod
+from ops import testing
+
+from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
+
+
+@pytest.fixture
+def shop(beacon: BeaconModel) -> BeaconModel:
+    """`web` may ask `catalogue`, and `ads` may not."""
+    waypoint = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "shop-beacon-waypoint"}
+    for app in ("web", "ads", "catalogue"):
+        labels = {"app.kubernetes.io/name": app, **waypoint}
+        spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName=app)
+        beacon.client.create(
+            Pod(metadata=ObjectMeta(name=f"{app}-0", namespace=MODEL, labels=labels), spec=spec)
+        )
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    return beacon
+
+
+def run(beacon: BeaconModel, action: str, **params: Any) -> dict[str, Any]:
+    beacon.state = beacon.context.run(beacon.context.on.action(action, params=params), beacon.state)
+    return dict(beacon.context.action_results or {})
+
+
+def test_what_would_be_written_is_shown_while_policies_are_off(shop: BeaconModel):
+    shop.configure(model_on_mesh=True)
+    enforced = run(shop, "export-policies")["policies"]
+    assert "name: shop.beacon.modeloperator" in enforced
+    for option in (
+        {"policy_mode": "off"},
+        {"policy_mode": "enforce", "manage_authorization_policies": False},
+    ):
+        shop.configure(**option)
+        assert shop.policies() == {}
+        assert run(shop, "export-policies")["policies"] == enforced
+        rows = run(shop, "list-policies", format="json")["policies"]
+        switch = list(option)[-1].replace("_", "-")
+        for row in rows.values():
+            assert row["state"] == "not written"
+            assert f"juju config beacon {switch}=" in row["reason"]
+        assert run(shop, "explain", source="ads", target="catalogue")["verdict"] == "allowed"
+
+
+def test_while_policies_are_tried_it_is_told_who_would_be_refused(shop: BeaconModel):
+    shop.configure(policy_mode="audit")
+    found = run(shop, "explain", source="ads", target="catalogue", method="GET", path="/items")
+    assert (found["verdict"], found["audit"]) == ("allowed", "refused")
+    assert "would be refused (audit)" in found["answer"]
+    assert run(shop, "list-policies")["summary"] == "1 policy: 1 audit"
+
+
+def test_without_istio_it_is_told_what_to_deploy(beacon: BeaconModel):
+    beacon.kubernetes.store.uninstall_custom_resources("security.istio.io")
+    with pytest.raises(testing.ActionFailed) as failed:
+        run(beacon, "list-policies")
+    assert failed.value.message == "Kubernetes has no AuthorizationPolicy: deploy istio-k8s"

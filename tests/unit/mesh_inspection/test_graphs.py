@@ -1,0 +1,121 @@
+"""The mesh as text that becomes a picture, whatever policies have in them."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+
+from mesh_inspection import Row, State, graphviz, mermaid
+
+ODD = (
+    *('GET /a"b', "PUT /c\\d\\", "GET /[x]/{*}", "#35;", "&lt;b&gt;", "<br/>", "|pipe|", "(a) %% `b`", "é"),
+    *("]; n9", '"] --> n9', "subgraph", "end", "a\nb", "'", "-->|x|"),
+)
+
+
+def row(
+    source: str = "shop/web",
+    target: str = "shop/catalogue",
+    *requests: str,
+    state: State = "enforced",
+) -> Row:
+    return Row((source,), (target,), requests or ("anything",), (), (), "shop/policy", state, "")
+
+
+def read_mermaid(text: str) -> tuple[dict[str, str], list[tuple[str, str, str, str]]]:
+    """The nodes by their names in the text, and the arrows; fails at whatever is not one of our lines."""
+    nodes: dict[str, str] = {}
+    arrows: list[tuple[str, str, str, str]] = []
+    first, *lines = text.split("\n")
+    assert first == "flowchart LR"
+    for line in lines:
+        if node := re.fullmatch(r' {4}(n\d+)\["([^"\[\]{}|`\\<>]*)"\]', line):
+            nodes[node[1]] = of_mermaid(node[2])
+        elif arrow := re.fullmatch(r'  (n\d+) (-->|-\.->)\|"([^"\[\]{}|`\\]*)"\| (n\d+)', line):
+            arrows.append((arrow[1], arrow[2], of_mermaid(arrow[3].replace("<br/>", "\n")), arrow[4]))
+        else:
+            assert re.fullmatch(r'  end|  subgraph m\d+\["([^"\[\]{}|`\\<>]*)"\]', line), line
+    return nodes, arrows
+
+
+def of_mermaid(text: str) -> str:
+    return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), text)
+
+
+def read_graphviz(text: str) -> tuple[dict[str, str], list[tuple[str, str, str, str]]]:
+    """The same of Graphviz' language."""
+    string = r'"((?:[^"\\]|\\.)*)"'
+    patterns = [
+        r"digraph mesh \{\n",
+        r"  (?:rankdir=LR|(?:node|edge) \[[^\]]*\]);\n",
+        rf"  subgraph cluster_\d+ \{{\n    label={string};\n",
+        rf"    (?P<node>n\d+) \[label={string.replace('(', '(?P<name>', 1)}\];\n",
+        r"  \}\n",
+        rf"  (?P<source>n\d+) -> (?P<target>n\d+) \[label={string.replace('(', '(?P<label>', 1)}"
+        r"(?P<dashed>, style=dashed)?\];\n",
+        r"\}$",
+    ]
+    statement = re.compile("|".join(patterns))
+    nodes: dict[str, str] = {}
+    arrows: list[tuple[str, str, str, str]] = []
+    position = 0
+    while position < len(text):
+        found = statement.match(text, position)
+        assert found, text[position : position + 80]
+        position = found.end()
+        if found["node"]:
+            nodes[found["node"]] = of_graphviz(found["name"])
+        elif found["source"]:
+            arrow = "-.->" if found["dashed"] else "-->"
+            arrows.append((found["source"], arrow, of_graphviz(found["label"]), found["target"]))
+    return nodes, arrows
+
+
+def of_graphviz(text: str) -> str:
+    read = re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text, flags=re.DOTALL)
+    return unescape(read)
+
+
+LANGUAGES = pytest.mark.parametrize(
+    ("draw", "read"), [(mermaid, read_mermaid), (graphviz, read_graphviz)], ids=["mermaid", "graphviz"]
+)
+
+
+@LANGUAGES
+def test_who_reaches_whom_is_drawn_and_dotted_where_it_is_not_enforced(draw: Any, read: Any):
+    rows = [
+        row("shop/web-1", "shop/catalogue", "GET /items on 80"),
+        row("shop/web-1", "units of shop/catalogue", "anything on 9100"),
+        row("office/kiosk", "shop/catalogue", state="not enforced"),
+        row("anybody", "units in shop with juju-modeloperator=modeloperator"),
+        row("cluster.local/ns/x/sa/*", "everything behind waypoints"),
+    ]
+    nodes, arrows = read(draw(rows))
+    assert {(nodes[source], arrow, label, nodes[target]) for source, arrow, label, target in arrows} == {
+        ("web-1", "-->", "GET /items on 80\nunits: anything on 9100", "catalogue"),
+        ("kiosk", "-.->", "anything", "catalogue"),
+        ("anybody", "-->", "units: anything", "units in shop with juju-modeloperator=modeloperator"),
+        ("cluster.local/ns/x/sa/*", "-->", "anything", "everything behind waypoints"),
+    }
+
+
+@LANGUAGES
+def test_an_empty_mesh_is_drawn_too(draw: Any, read: Any):
+    assert read(draw([])) == ({}, [])
+
+
+@LANGUAGES
+@pytest.mark.parametrize("odd", ODD)
+def test_nothing_in_a_policy_is_taken_for_the_language(draw: Any, read: Any, odd: str):
+    name = re.sub("[ /]", "", odd)
+    nodes, [(source, _, label, target)] = read(draw([row(f"shop/{name}", "shop/x", odd)]))
+    assert (nodes[source], label, nodes[target]) == (name, odd, "x")
+    assert len(nodes) == 2
+
+
+@LANGUAGES
+def test_of_many_kinds_of_requests_the_first_are_told_and_the_rest_counted(draw: Any, read: Any):
+    rows = [row("shop/web", "shop/x", *(f"GET /{number}" for number in range(9)))]
+    _, [(_, _, label, _)] = read(draw(rows))
+    assert label.split("\n") == [*(f"GET /{number}" for number in range(5)), "and 4 more"]
