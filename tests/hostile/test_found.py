@@ -97,6 +97,11 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         "service-mesh",
         app(labels={"istio.io/dataplane-mode": "ambient", "app.kubernetes.io/name": "good"}),
     ),
+    "a name that the history would tell": (
+        BEACON,
+        "provide-cmr-mesh",
+        app(cmr_data={"app_name": "x" * 150_000, "juju_model_name": "cos"}),
+    ),
     "a label whose name is more than one line": (COORDINATOR, "service-mesh", app(labels={"\n": []})),
     "labels by which a coordinator finds its cluster": (
         COORDINATOR,

@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_LINES = 20
 _MOST_NAMES = 10
+_LONGEST_LINE = 900
 _ON_TRIAL = "on trial: "
 
 
@@ -53,9 +54,15 @@ def changes(before: "Collection[Resource]", after: "Collection[Resource]") -> li
 def record(lines: Collection[str]) -> None:
     """Log what changed; of very much, only the first of it."""
     for line in list(lines)[:_MOST_LINES]:
-        logger.info("%s", line)
+        logger.info("%s", _shown(line))
     if len(lines) > _MOST_LINES:
         logger.info("… and so on for %d more", len(lines) - _MOST_LINES)
+
+
+def _shown(line: str) -> str:
+    """One line, not too long, whatever the names in it."""
+    cut = f"{line[:_LONGEST_LINE]}…" if len(line) > _LONGEST_LINE else line
+    return "".join(each if each.isprintable() else " " for each in cut)
 
 
 def _switched(before: "Iterable[Resource]", after: "Iterable[Resource]") -> Iterator[str]:
