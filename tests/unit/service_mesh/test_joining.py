@@ -12,7 +12,7 @@ from lightkube.models.apps_v1 import StatefulSetSpec
 from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec, ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
 from lightkube.resources.apps_v1 import StatefulSet
-from lightkube.resources.core_v1 import Namespace, Service
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import ServiceMeshConsumer
@@ -203,3 +203,14 @@ def test_what_kubernetes_refuses_is_for_an_operator(ctx: testing.Context[Web], c
     out = ctx.run(ctx.on.relation_changed(relation), state(relation))
     assert isinstance(out.unit_status, ops.BlockedStatus)
     assert "not found" in out.unit_status.message
+
+
+def test_a_note_of_somebody_else_is_for_an_operator_and_left_alone(ctx: testing.Context[Web], client: Client):
+    name = "juju-service-mesh-web-labels"
+    client.create(ConfigMap(metadata=ObjectMeta(name=name), data={"theirs": "yes"}))
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert name in out.unit_status.message
+    ctx.run(ctx.on.relation_broken(relation), state(relation))
+    assert client.get(ConfigMap, name).data == {"theirs": "yes"}

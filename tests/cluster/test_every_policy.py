@@ -1,0 +1,125 @@
+"""Whatever a charm may ask for, the real API server takes, but for what only it can know.
+
+The policies come from one seed: $POLICY_SEED, if it is set. $POLICY_EXAMPLES is their number.
+"""
+
+import os
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pydantic
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from lightkube import Client, KubeConfig
+
+from charmlibs.interfaces.service_mesh import MeshPolicy, Method, PolicyTargetType
+from mesh_resources import Asked, Owner, authorization_policies, manifest, reconcile_policies
+from sandbox.control_plane import RealKubernetes
+from tests.cluster.policy_corpus import SEED
+
+EXAMPLES = int(os.environ.get("POLICY_EXAMPLES", "400"))
+OWNER = Owner("b" * 53, "shop")
+LABELS = OWNER.labels("every-policy")
+LONGEST_NAME, LONGEST_VALUE = 253, 63
+
+NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
+ODD = st.one_of(
+    st.text(min_size=1, max_size=20),
+    st.characters(codec="utf-8").map("a{}b".format),
+    st.text(alphabet="aZ-._*/{}?#%\\ \"'&é", min_size=1, max_size=8),
+    st.sampled_from(["a" * length for length in (63, 64, 253, 254)]),
+    st.sampled_from(["a\x00b", "a\x7fb", "a\x85b", "a\u2028b", "a\ufeffb", "a\uffffb", "\U0001f600"]),
+)
+TEXTS = NAMES | ODD
+PATTERNS = TEXTS | st.sampled_from(["*", "/a*", "*/a", "/{*}/a", "/a/{**}", "/{**}/{*}", "/{a", "/a*b"])
+
+
+def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any] | None]:
+    return st.none() | st.lists(values, max_size=3)
+
+
+PORTS = some(st.integers(1, 65535))
+SOURCE = {"source_namespace": TEXTS, "source_app_name": TEXTS}
+OPERATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "hosts": some(PATTERNS),
+        "ports": PORTS,
+        "methods": some(st.sampled_from([method.value for method in Method])),
+        "paths": some(PATTERNS),
+    },
+)
+TO_SERVICE = st.fixed_dictionaries(
+    {**SOURCE, "target_app_name": TEXTS, "endpoints": st.lists(OPERATIONS, max_size=3)},
+    optional={"target_service": TEXTS},
+)
+KEYS = st.sampled_from(["app.kubernetes.io/part-of", "a", "x.y/z"]) | ODD
+CONNECTIONS = st.lists(st.fixed_dictionaries({"ports": PORTS}), max_size=3)
+TO_PODS = st.fixed_dictionaries({**SOURCE, "target_type": st.just("unit"), "endpoints": CONNECTIONS}).flatmap(
+    lambda said: st.one_of(
+        st.fixed_dictionaries({"target_app_name": TEXTS}),
+        st.fixed_dictionaries(
+            {"target_selector_labels": st.dictionaries(KEYS, TEXTS, min_size=1, max_size=2)}
+        ),
+    ).map(lambda target: {**said, **target})
+)
+
+
+@pytest.fixture(scope="module")
+def client(kubernetes: RealKubernetes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    namespace = f"every-{uuid.uuid4().hex[:8]}"
+    kubernetes.admin.must("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    path = kubernetes.write_kubeconfig(tmp_path_factory.mktemp("every") / "kubeconfig", namespace=namespace)
+    yield Client(KubeConfig.from_file(path), field_manager=OWNER.app, trust_env=False)
+    kubernetes.admin.send("DELETE", f"/api/v1/namespaces/{namespace}")
+
+
+def is_too_long(policy: MeshPolicy) -> bool:
+    """Whether no Service, or no label of a pod, could be called so."""
+    if policy.target_type is PolicyTargetType.app:
+        return len((policy.target_service or policy.target_app_name or "").encode()) > LONGEST_NAME
+    return len(policy.target_app_name or "") > LONGEST_VALUE
+
+
+def policy_of(said: Mapping[str, Any], namespace: str) -> MeshPolicy | None:
+    """The policy, if it may be asked for; if not, there is a reason for each thing that is wrong."""
+    try:
+        return MeshPolicy.model_validate({**said, "target_namespace": namespace})
+    except pydantic.ValidationError as refusal:
+        assert all(error["msg"] for error in refusal.errors())
+        return None
+
+
+@pytest.mark.parametrize("said", [TO_SERVICE, TO_PODS], ids=["to a Service", "to pods"])
+def test_what_may_be_asked_for_is_taken_as_it_was_meant(
+    client: Client, said: st.SearchStrategy[dict[str, Any]]
+):
+    number: Counter[str] = Counter()
+
+    @seed(SEED)
+    @settings(
+        max_examples=EXAMPLES // 2, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(said=said)
+    def each_is(said: dict[str, Any]) -> None:
+        policy = policy_of(said, client.namespace)
+        if policy is None:
+            number["refused by us"] += 1
+            return
+        result = reconcile_policies(client, [Asked(policy)], labels=LABELS, owner=OWNER)
+        if is_too_long(policy):
+            assert [failure.code for failure in result.failed] == [422]
+            assert "Too long" in result.failed[0].reason
+            number["refused by Kubernetes"] += 1
+            return
+        assert result.failed == ()
+        (wanted,) = authorization_policies([Asked(policy)], owner=OWNER)
+        assert [manifest(each)["spec"] for each in result.live] == [manifest(wanted)["spec"]]
+        number["taken"] += 1
+
+    each_is()
+    assert number["taken"] > EXAMPLES / 8
+    assert min(number["refused by us"], number["refused by Kubernetes"]) > 0, number
