@@ -257,8 +257,9 @@ def main(
             _MEASURES[topic](bench)
         except RuntimeError as error:
             failed.append(f"{topic.value}: {error}")
-        about["minutes"] = round(bench.minutes, 1)
-        json.write_text(document.to_json())
+        finally:
+            about["minutes"] = round(bench.minutes, 1)
+            json.write_text(document.to_json())
     report.show_goals(console, goals.reached(bench.findings, document.processors))
     console.print(f"took {bench.minutes:.1f} minutes; all values are in {json}")
     for what in failed:
