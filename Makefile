@@ -23,6 +23,9 @@ demo-real: $(TOX) ## the same on a real kube-apiserver and a real istiod; needs 
 test: $(TOX) ## unit, scenario and interop tests
 	@$(TOX) run -q -e peers,unit,interop
 
+test-oldest: $(TOX) ## the same on the oldest versions of what the charms run on
+	@$(TOX) run -q -e oldest
+
 test-faults: $(TOX) ## what comes of a Kubernetes API that goes wrong at every request
 	@$(TOX) run -q -e faults
 
@@ -79,4 +82,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-faults test-soak test-hostile test-dataplane test-cluster lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-oldest test-faults test-soak test-hostile test-dataplane test-cluster lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean
