@@ -52,7 +52,6 @@ class Attack:
         world, endpoint = self.world, self.endpoint
         self._accepted: set[str] = set()
         self._client = Client(namespace=MODEL.name, field_manager="the-test")
-        self.mallory = world.relation(endpoint, MALLORY, Written({}, {}))
         self.valid = world.written[endpoint](MALLORY)
         others = [
             world.relation(each, "good", make("good"))
@@ -63,6 +62,8 @@ class Attack:
             # who it says it is matters only where it wants to get in
             door = "kv-api" if world.app == "kv" else "metrics-endpoint"
             others.append(world.relation(door, MALLORY, Written({}, {})))
+        # It comes last, and so has the last word where that is what counts.
+        self.mallory = world.relation(endpoint, MALLORY, Written({}, {}))
         # A store that says nothing has the whole cluster wait for it.
         attackers = [] if endpoint == "s3" else [self.mallory]
         state = self._settled(self._run(world.state([*others, *attackers])).state)

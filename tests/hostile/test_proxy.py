@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import grpc
 import pytest
 
 from coordinated_workers.nginx import NginxConfig
@@ -18,7 +17,7 @@ from coordinated_workers.worker_telemetry import (
     proxy_telemetry,
 )
 from tests.charms import load_charm
-from tests.dataplane.backends import RecordingBackend, RecordingGrpcBackend
+from tests.dataplane.backends import RecordingBackend
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
 from tests.hostile.raw_http import send, status
 
@@ -44,21 +43,17 @@ def ports(
     monkeypatch.setattr(kv_nginx, "API_PORT", free_port())
     monkeypatch.setattr(kv_nginx, "WORKER_PORT", backend.port)
     telemetry = free_port()
-    with RecordingGrpcBackend() as traces:
-        proxy = proxy_telemetry(
-            {"worker/0": "127.0.0.1"},
-            worker_metrics_port=backend.port,
-            backends=TelemetryBackends(
-                loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"},
-                workload_tracing={"otlp_grpc": f"127.0.0.1:{traces.port}"},
-            ),
-            config=WorkerTelemetryProxyConfig(http_port=telemetry, https_port=telemetry),
-            hostname="localhost",
-            tls=False,
-        )
-        config = proxy.added_to(kv_nginx.config("kv.test"))
-        with RealNginx(tmp_path, config.get_config({"api": {"127.0.0.1"}}, listen_tls=False)):
-            yield {"users": kv_nginx.API_PORT, "telemetry": telemetry}
+    proxy = proxy_telemetry(
+        {"worker/0": "127.0.0.1"},
+        worker_metrics_port=backend.port,
+        backends=TelemetryBackends(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"}),
+        config=WorkerTelemetryProxyConfig(http_port=telemetry, https_port=telemetry),
+        hostname="localhost",
+        tls=False,
+    )
+    config = proxy.added_to(kv_nginx.config("kv.test"))
+    with RealNginx(tmp_path, config.get_config({"api": {"127.0.0.1"}}, listen_tls=False)):
+        yield {"users": kv_nginx.API_PORT, "telemetry": telemetry}
 
 
 # Where requests go
@@ -216,14 +211,6 @@ def test_users_have_a_limit_too(ports: dict[str, int], backend: RecordingBackend
     request = f"PUT /kv/key HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * MEGABYTE}\r\n\r\n"
     assert status(send(ports["users"], request.encode())) == 413
     assert backend.received == []
-
-
-def test_traces_by_grpc_have_a_limit_too(ports: dict[str, int]):
-    method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-    with grpc.insecure_channel(f"127.0.0.1:{ports['telemetry']}") as channel:
-        assert channel.unary_unary(method)(b"span", timeout=10) == b"4"
-        with pytest.raises(grpc.RpcError):
-            channel.unary_unary(method)(b"x" * 25 * MEGABYTE, timeout=20)
 
 
 def _on_disk(folder: Path) -> int:
