@@ -1,0 +1,290 @@
+"""What the beacon answers to an operator."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod
+from ops import testing
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, databag, policy
+
+CHARMS, DOCS = (Path(__file__).parents[3] / name for name in ("charms", "docs"))
+ACTIONS = ["list-policies", "explain", "export-policies", "mesh-graph"]
+ASKED: dict[str, dict[str, Any]] = {"explain": {"source": "web", "target": "catalogue"}}
+IN_MESH = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "shop-beacon-waypoint"}
+GET_ITEMS = {"ports": [80], "methods": ["GET"], "paths": ["/items"]}
+WEB_TO_CATALOGUE = "shop/shop.beacon.catalogue.app.from.shop.web"
+
+
+@pytest.fixture(scope="module")
+def settled(server: KubernetesServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BeaconModel]:
+    """A model for all questions here, which none of them changes.
+
+    `web` and `ads` may ask `catalogue`. There is no Service of `orders`, and `thief` asks for what is not
+    its own.
+    """
+    server.access.restore()
+    server.store.reset()
+    server.controllers.waypoints.start()
+    with pytest.MonkeyPatch.context() as environment:
+        kubeconfig = server.write_kubeconfig(tmp_path_factory.mktemp("kube") / "kubeconfig")
+        environment.setenv("KUBECONFIG", str(kubeconfig))
+        beacon = BeaconModel(server)
+        beacon.hook("config_changed")
+        for app in ("web", "catalogue"):
+            labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/managed-by": "juju", **IN_MESH}
+            spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName=app)
+            metadata = ObjectMeta(name=f"{app}-0", namespace=MODEL, labels=labels)
+            beacon.client.create(Pod(metadata=metadata, spec=spec))
+        asked = [policy("web", "catalogue", endpoints=[GET_ITEMS]), policy("ads", "catalogue")]
+        beacon.consumer("catalogue", *asked)
+        beacon.consumer("thief", policy("thief", "catalogue"))
+        beacon.relate("service-mesh", "orders", databag(policy("web", "orders")))
+        yield beacon
+
+
+@pytest.fixture
+def shop(settled: BeaconModel) -> Iterator[BeaconModel]:
+    """That model, as it was before the test."""
+    before = settled.state
+    yield settled
+    settled.state = before
+    settled.kubernetes.access.restore()
+
+
+def run(beacon: BeaconModel, action: str, **params: Any) -> dict[str, Any]:
+    """What an action gives; it must not write anything."""
+    beacon.kubernetes.requests.clear()
+    beacon.state = beacon.context.run(beacon.context.on.action(action, params=params), beacon.state)
+    assert beacon.writes() == []
+    return dict(beacon.context.action_results or {})
+
+
+def failure_of(beacon: BeaconModel, action: str, **params: Any) -> str:
+    with pytest.raises(testing.ActionFailed) as failed:
+        run(beacon, action, **params)
+    return failed.value.message
+
+
+def test_every_unit_answers_and_leaves_its_status_as_it_is(shop: BeaconModel):
+    before = shop.state.unit_status
+    for action in ACTIONS:
+        asked = ASKED.get(action, {})
+        by_leader = run(shop, action, **asked)
+        shop.lead(False)
+        assert by_leader
+        assert run(shop, action, **asked) == by_leader
+        shop.lead(True)
+    assert shop.state.unit_status == before
+
+
+def test_policies_are_listed_for_people(shop: BeaconModel):
+    found = run(shop, "list-policies")
+    heading, _, row, *_ = found["policies"].splitlines()
+    assert heading.split() == ["SOURCE", "TARGET", "REQUESTS", "RELATION", "STATE", "POLICY"]
+    assert row.split()[:2] == ["web", "catalogue"]
+    assert "GET /items on 80" in row
+    assert "enforced" in row
+    assert found["summary"] == "4 policies: 2 enforced, 1 not enforced, 1 refused"
+    # What Istio does not enforce, with its words.
+    assert "Service shop/orders was not found" in found["policies"]
+
+
+def test_and_for_programs(shop: BeaconModel):
+    relation = relation_with(shop, "catalogue")
+    assert run(shop, "list-policies", format="json", source="web", target="catalogue")["policies"] == {
+        "1": {
+            "source": "shop/web",
+            "target": "shop/catalogue",
+            "requests": "GET /items on 80",
+            "consumer": "catalogue",
+            "relation": f"service-mesh:{relation.id}",
+            "policy": WEB_TO_CATALOGUE,
+            "state": "enforced",
+            "reason": "",
+        }
+    }
+
+
+def test_each_key_of_a_result_is_documented(shop: BeaconModel):
+    text = (DOCS / "reference/actions.md").read_text()
+    sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    for action in ACTIONS:
+        form = {"format": "json"} if action in ("list-policies", "explain") else {}
+        found = run(shop, action, **ASKED.get(action, {}), **form)
+        assert keys_of(found) <= set(re.findall(r"`([a-z-]+)`", sections[action])), action
+
+
+def keys_of(results: dict[str, Any]) -> set[str]:
+    """All keys that are not places in a list."""
+    within = [keys_of(each) for each in results.values() if isinstance(each, dict)]
+    return {key for key in results if not key.isdecimal()}.union(*within)
+
+
+def relation_with(beacon: BeaconModel, app: str) -> testing.Relation:
+    relations = beacon.state.get_relations("service-mesh")
+    (relation,) = (
+        each for each in relations if isinstance(each, testing.Relation) and each.remote_app_name == app
+    )
+    return relation
+
+
+def test_the_endpoint_is_named_by_consumers_that_tell_it(shop: BeaconModel):
+    relation = relation_with(shop, "catalogue")
+    endpoint = '{"hosts": null, "ports": [80], "methods": ["GET"], "paths": ["/items"]}'
+    declared = f'[{{"relation": "items", "service": null, "endpoints": [{endpoint}]}}]'
+    told = dataclasses.replace(
+        relation, remote_app_data={**relation.remote_app_data, "declared_policies": declared}
+    )
+    others = {each for each in shop.state.relations if each.id != relation.id}
+    shop.state = dataclasses.replace(shop.state, relations={*others, told})
+    row = run(shop, "list-policies", format="json", source="web", target="catalogue")["policies"]["1"]
+    assert row["relation"] == "catalogue:items"
+    found = run(shop, "explain", source="web", target="catalogue", method="GET", path="/items")
+    assert found["relations"] == "catalogue:items"
+
+
+@pytest.mark.parametrize(
+    ("params", "listed", "exported"),
+    [
+        ({"source": "shop/web"}, 2, 2),
+        ({"target": "catalogue"}, 3, 2),
+        ({"source": "ads", "target": "catalogue"}, 1, 1),
+        ({"source": "we"}, 0, 0),
+    ],
+)
+def test_policies_are_chosen_by_source_and_target(
+    shop: BeaconModel, params: dict[str, str], listed: int, exported: int
+):
+    assert len(run(shop, "list-policies", format="json", **params).get("policies", {})) == listed
+    assert run(shop, "export-policies", **params)["count"] == str(exported)
+
+
+def test_what_is_refused_is_listed_with_the_remedy(shop: BeaconModel):
+    found = run(shop, "list-policies", source="thief", format="json")["policies"]["1"]
+    assert (found["state"], found["consumer"], found["policy"]) == ("refused", "thief", "")
+    assert "restrict-consumers=false" in found["reason"]
+
+
+def test_the_export_is_what_kubernetes_takes(shop: BeaconModel):
+    documents = list(yaml.safe_load_all(run(shop, "export-policies")["policies"]))
+    for document in documents:
+        assert document["apiVersion"] == "security.istio.io/v1"
+        assert document["kind"] == "AuthorizationPolicy"
+        assert set(document["metadata"]) == {"name", "namespace", "labels", "annotations"}
+    assert {
+        f"{each['metadata']['namespace']}/{each['metadata']['name']}": each["spec"] for each in documents
+    } == shop.policies()
+
+
+def test_a_request_is_explained(shop: BeaconModel):
+    allowed = run(shop, "explain", source="web", target="catalogue", method="GET", path="/items", port=80)
+    assert allowed["verdict"] == "allowed"
+    assert allowed["policies"] == WEB_TO_CATALOGUE
+    assert allowed["way"].splitlines()[0].startswith("waypoint shop/shop-beacon-waypoint: ")
+    refused = run(shop, "explain", source="web", target="catalogue", method="PUT", path="/items")
+    assert refused["verdict"] == "refused"
+    assert "another method" in refused["nearest"]
+    assert refused["remedy"] == "ask for what is let in: GET /items on 80"
+
+
+def test_an_explanation_for_programs_has_each_thing_under_a_key(shop: BeaconModel):
+    found = run(shop, "explain", source="web", target="catalogue", format="json")
+    assert found["policies"] == {"1": WEB_TO_CATALOGUE}
+    assert set(found["way"]["1"]) == {"place", "outcome"}
+
+
+def test_the_mesh_is_drawn_without_what_is_refused(shop: BeaconModel):
+    for form, start in (("mermaid", "flowchart LR"), ("graphviz", "digraph mesh {")):
+        text = run(shop, "mesh-graph", format=form)["graph"]
+        assert text.startswith(start)
+        assert "GET /items on 80" in text
+        assert "thief" not in text
+
+
+@pytest.mark.parametrize(
+    ("action", "params", "why"),
+    [
+        ("explain", {}, "source=… is missing"),
+        ("explain", {"source": "web"}, "target=… is missing"),
+        ("explain", {"source": "web", "target": "no such"}, "target='no such' is no application"),
+        ("explain", {"source": "web", "target": "nobody"}, "there is no Service shop/nobody"),
+        (
+            "explain",
+            {"source": "nobody", "target": "catalogue"},
+            "there is no application shop/nobody with pods",
+        ),
+        ("explain", {"source": "web", "target": "web", "port": 0}, "port=0 is no port"),
+        ("explain", {"source": "web", "target": "web", "port": "x"}, "port='x' is not a number"),
+        ("explain", {"source": "web", "target": "web", "path": "items"}, "does not begin with /"),
+        ("explain", {"source": "web", "target": "web", "method": "A B"}, "is no HTTP method"),
+        ("list-policies", {"format": "xml"}, "format='xml' is not one of table, json"),
+        ("mesh-graph", {"format": "png"}, "format='png' is not one of mermaid, graphviz"),
+    ],
+)
+def test_bad_parameters_are_told_in_one_line(
+    shop: BeaconModel, monkeypatch: pytest.MonkeyPatch, action: str, params: dict[str, Any], why: str
+):
+    monkeypatch.setenv("SCENARIO_SKIP_CONSISTENCY_CHECKS", "1")
+    message = failure_of(shop, action, **params)
+    assert why in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_what_kubernetes_does_not_tell_is_told_in_one_line(
+    shop: BeaconModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, action: str
+):
+    asked = ASKED.get(action, {})
+    shop.kubernetes.access.deny()
+    assert "juju trust beacon --scope=cluster" in failure_of(shop, action, **asked)
+    shop.kubernetes.access.restore()
+    silent = tmp_path / "silent"
+    shop.kubernetes.write_kubeconfig(silent)
+    silent.write_text(silent.read_text().replace(shop.kubernetes.url, "http://127.0.0.1:1"))
+    monkeypatch.setenv("KUBECONFIG", str(silent))
+    assert "no answer from Kubernetes" in failure_of(shop, action, **asked)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    assert failure_of(shop, action, **asked)
+
+
+def test_options_that_make_no_sense_are_told(shop: BeaconModel, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SCENARIO_SKIP_CONSISTENCY_CHECKS", "1")
+    config = {**shop.state.config, "restrict-consumers": "perhaps"}
+    shop.state = dataclasses.replace(shop.state, config=config)
+    assert failure_of(shop, "list-policies").startswith("config restrict-consumers: ")
+
+
+@pytest.mark.parametrize(
+    ("action", "policies"), [("list-policies", 1000), ("export-policies", 400), ("mesh-graph", 2000)]
+)
+def test_an_answer_is_no_longer_than_juju_takes(shop: BeaconModel, action: str, policies: int):
+    asked = [policy(f"web-{number}", "catalogue") for number in range(policies)]
+    many = testing.Relation("service-mesh", remote_app_name="catalogue", remote_app_data=databag(*asked))
+    shop.state = dataclasses.replace(
+        shop.state, relations={*shop.state.get_relations("peers"), many}, config={"policy-mode": "off"}
+    )
+    for form in [{}, {"format": "json"}] if action == "list-policies" else [{}]:
+        found = run(shop, action, **form)
+        assert len(str(found).encode()) < 128 * 1024
+        assert ": ask for less" in found["omitted"]
+
+
+def test_charmcraft_yaml_takes_nothing_else():
+    charmcraft, coordinator = (
+        yaml.safe_load((CHARMS / name / "charmcraft.yaml").read_text())
+        for name in ("istio-beacon-k8s", "demo-coordinator-k8s")
+    )
+    for name in ACTIONS:
+        action = charmcraft["actions"][name]
+        assert action["additionalProperties"] is False
+        assert all(param["description"] and param["type"] for param in action["params"].values())
+        assert coordinator["actions"][name]["params"] == action["params"]
