@@ -85,6 +85,7 @@ def test_names_are_taken_as_they_come(name: str):
         ({"target_type": "unit", "target_app_name": None}, "target_app_name or target_selector_labels"),
         ({"target_type": "unit", "target_selector_labels": {"a": "b"}}, "not both"),
         ({"target_type": "unit", "target_service": "web"}, "target_service"),
+        ({"target_type": "unit", "target_app_name": "w*b"}, "target_app_name"),
         ({"target_type": "unit", "endpoints": [{"hosts": ["web"]}]}, r"endpoints\[0\].hosts"),
         ({"target_type": "unit", "endpoints": [{}, {"methods": ["GET"]}]}, r"endpoints\[1\].methods"),
         ({"target_type": "unit", "endpoints": [{"paths": ["/"]}]}, r"endpoints\[0\].paths"),

@@ -173,6 +173,8 @@ class MeshPolicy(pydantic.BaseModel):
             raise ValueError("a unit target takes target_app_name or target_selector_labels, not both")
         if not (self.target_app_name or self.target_selector_labels):
             raise ValueError("a unit target needs target_app_name or target_selector_labels")
+        if "*" in (self.target_app_name or ""):
+            raise ValueError("a unit target is one application: target_app_name takes no '*'")
         for number, endpoint in enumerate(self.endpoints):
             for field in ("hosts", "methods", "paths"):
                 if getattr(endpoint, field):
