@@ -97,6 +97,11 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         "provide-cmr-mesh",
         app(cmr_data={"app_name": "x" * 150_000, "juju_model_name": "cos"}),
     ),
+    "a name that the beacon would be told": (
+        COORDINATOR,
+        "provide-cmr-mesh",
+        app(cmr_data={"app_name": "x" * 150_000, "juju_model_name": "front"}),
+    ),
     "a label whose name is more than one line": (COORDINATOR, "service-mesh", app(labels={"\n": []})),
     "labels by which a coordinator finds its cluster": (
         COORDINATOR,

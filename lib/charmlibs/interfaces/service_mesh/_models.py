@@ -59,6 +59,8 @@ Port = Annotated[int, pydantic.Field(ge=1, le=65535), pydantic.BeforeValidator(_
 Text = Annotated[str, pydantic.AfterValidator(_check_text)]
 Name = Annotated[Text, pydantic.Field(min_length=1)]
 Identity = Annotated[Name, pydantic.AfterValidator(_check_identity)]
+# It is passed on, and there is nothing in Kubernetes with a longer name
+CrossModelName = Annotated[Identity, pydantic.Field(max_length=253)]
 Labels = Annotated[dict[str, str], pydantic.AfterValidator(_check_labels)]
 
 
@@ -186,8 +188,8 @@ class MeshPolicy(pydantic.BaseModel):
 class CMRData(pydantic.BaseModel):
     """Who a cross-model requirer is in its own model."""
 
-    app_name: Identity
-    juju_model_name: Identity
+    app_name: CrossModelName
+    juju_model_name: CrossModelName
 
 
 class ServiceMeshProviderAppData(pydantic.BaseModel):
