@@ -1,3 +1,4 @@
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,7 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def kubernetes() -> Iterator[KubernetesServer]:
+def kubernetes(request: pytest.FixtureRequest) -> Iterator[KubernetesServer]:
+    """The API behind the faults: the stand-in, or a real one if $CONTROL_PLANE says `real`."""
+    if os.environ.get("CONTROL_PLANE") == "real":
+        yield request.getfixturevalue("real_server")
+        return
     with KubernetesServer() as kubernetes:
         yield kubernetes
 
@@ -44,7 +49,9 @@ def start(
         def start(world: World) -> Swing:
             host = f"{world.app}-0.{world.app}-endpoints.m.svc.cluster.local"
             monkeypatch.setattr(socket, "getfqdn", lambda *_: host)
+            kubernetes.access.restore()
             kubernetes.store.reset()
+            kubernetes.controllers.waypoints.start()
             faulty = stack.enter_context(FaultyServer(kubernetes.url))
             monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
             world.deploy(kubernetes.write_kubeconfig(tmp_path / "direct"))

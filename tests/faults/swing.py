@@ -50,12 +50,14 @@ class Swing:
         """Let anything go missing from now on, until the next turn."""
         self._watcher.must_stay = frozenset()
 
-    def hook(self, plan: Plan = lambda *_: None, unit: int = 0) -> testing.State:
-        """Run a hook during which requests are answered by this plan."""
+    def hook(
+        self, plan: Plan = lambda *_: None, unit: int = 0, after: testing.State | None = None
+    ) -> testing.State:
+        """Run a hook during which requests are answered by this plan, after another one or as the first."""
         self.faulty.seen.clear()
         self.faulty.plan = plan
         try:
-            state = self.world.hook(self.wish, unit)
+            state = self.world.hook(self.wish, unit, after)
         finally:
             self.faulty.plan = lambda *_: None
         assert state.deferred == []
@@ -86,9 +88,9 @@ class Swing:
             assert state.unit_status.name in ("waiting", "blocked"), state.unit_status
             assert state.unit_status.message
 
-    def check_healed(self, unit: int = 0) -> None:
+    def check_healed(self, unit: int = 0, after: testing.State | None = None) -> None:
         """After all is well again, one hook makes things right, without a moment in which they were worse."""
-        state = self.hook(unit=unit)
+        state = self.hook(unit=unit, after=after)
         unlike = facts(self.kubernetes) ^ self.right[self.wish]
         assert not unlike, unlike
         # What it says beyond that hangs on how far Istio is by now.

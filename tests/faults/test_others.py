@@ -17,6 +17,14 @@ from tests.faults.worlds import BEACON, COORDINATOR, WISHES, WORLDS, Wish, World
 
 LIBERAL = 40
 
+Edit = Callable[[KubernetesServer], None]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "shift" in metafunc.fixturenames:
+        thorough = metafunc.config.getoption("thorough")
+        metafunc.parametrize("shift", range(len(EDITS) if thorough else 1))
+
 
 def dies_after(writes: int) -> Callable[[str, str], str | None]:
     """Let so many writes through, and nothing that comes later."""
@@ -135,18 +143,23 @@ def change(kubernetes: KubernetesServer, kind: str, name: str, fields: dict[str,
     kubernetes.store.patch(kind, "m", name, lambda object_: merged(object_, fields))
 
 
-EDITS = (delete_a_policy, delete_all_that_is_custom, open_a_policy_for_all, take_the_labels_away)
+EDITS: tuple[Edit, ...] = (
+    delete_a_policy,
+    delete_all_that_is_custom,
+    open_a_policy_for_all,
+    take_the_labels_away,
+)
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 def test_what_somebody_edits_in_the_middle_of_a_hook_is_put_right_by_the_next(
-    swing: Swing, kubernetes: KubernetesServer, edit: Callable[[KubernetesServer], None]
+    swing: Swing, kubernetes: KubernetesServer, shift: int
 ):
     for position in range(LIBERAL):
+        edit = EDITS[(position + shift) % len(EDITS)]
         swing.turn()
         swing.must_stay_no_more()
 
-        def meddle(*_: str, position: int = position) -> None:
+        def meddle(*_: str, position: int = position, edit: Edit = edit) -> None:
             if swing.requests == position + 1:
                 edit(kubernetes)
 

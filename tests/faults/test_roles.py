@@ -11,6 +11,7 @@ def test_a_charm_uses_just_what_its_role_grants(swing: Swing):
         swing.check_healed()
     swing.must_stay_no_more()
     swing.hook()
+    swing.world.act(swing.wish)
     swing.world.end()
     assert swing.faulty.permissions == role(swing.world.role)
 

@@ -34,6 +34,8 @@ class World:
     """The file that says what the charm may do in Kubernetes."""
     event: str = "update_status"
     """In whose hook the charm looks after everything."""
+    actions: tuple[str, ...] = ()
+    """All that it has."""
     meta: Mapping[str, object] | None = field(default=None, hash=False)
 
     def deploy(self, kubeconfig: Path) -> None:
@@ -46,15 +48,30 @@ class World:
         service = f"{self.app}-endpoints"
         spec = {"selector": {"matchLabels": labels}, "serviceName": service, "template": template}
         _create(client, "apps/v1", "StatefulSet", self.app, spec)
+        _create(client, "v1", "Pod", f"{self.app}-0", {"containers": containers}, labels)
         _create(client, "v1", "Service", self.app, {"selector": labels, "ports": [{"port": 65535}]})
         for service, app in (("catalogue", "catalogue"), ("shelves", "catalogue"), ("orders", "orders")):
             front = {"selector": {"app.kubernetes.io/name": app}, "ports": [{"port": 80}]}
             _create(client, "v1", "Service", service, front, {"istio.io/use-waypoint": "m-beacon-waypoint"})
 
-    def hook(self, wish: Wish, unit: int = 0) -> testing.State:
-        """Run a hook that finds this wish, and nothing of an earlier hook."""
-        context = _context(self, unit)
-        return context.run(getattr(context.on, self.event)(), self.state(wish))
+    def hook(self, wish: Wish, unit: int = 0, after: testing.State | None = None) -> testing.State:
+        """Run a hook that finds this wish.
+
+        Without an earlier hook to come after, the charm knows nothing of any. With one, it is the hook that
+        comes when nothing else happens any more: update-status.
+        """
+        context, state = _context(self, unit), self.state(wish)
+        if after is None:
+            return context.run(getattr(context.on, self.event)(), state)
+        remembers = dataclasses.replace(state, stored_states=after.stored_states)
+        return context.run(context.on.update_status(), remembers)
+
+    def act(self, wish: Wish) -> None:
+        """Run all actions."""
+        context = _context(self, 0)
+        for name in self.actions:
+            asked = {"source": self.app, "target": self.app} if name == "explain" else {}
+            context.run(context.on.action(name, asked), self.state(wish))
 
     def end(self) -> testing.State:
         """Run the hook in which the charm takes back what it has done."""
@@ -214,13 +231,22 @@ def _consumer(wish: Wish) -> testing.State:
     return testing.State(leader=True, model=MODEL, relations={_mesh(wish)})
 
 
-BEACON = World("beacon", (), lambda: load_charm("istio-beacon-k8s"), _beacon, "istio-beacon-k8s")
+_ABOUT_THE_MESH = ("list-policies", "explain", "export-policies", "mesh-graph")
+BEACON = World(
+    "beacon",
+    (),
+    lambda: load_charm("istio-beacon-k8s"),
+    _beacon,
+    "istio-beacon-k8s",
+    actions=("plan", *_ABOUT_THE_MESH),
+)
 COORDINATOR = World(
     "kv",
     ("nginx", "nginx-prometheus-exporter"),
     lambda: load_charm("demo-coordinator-k8s"),
     _coordinator,
     "coordinator",
+    actions=_ABOUT_THE_MESH,
 )
 WORKER = World("worker", ("worker",), lambda: load_charm("demo-worker-k8s"), _worker, "worker")
 CONSUMER = World(
@@ -230,6 +256,6 @@ CONSUMER = World(
     _consumer,
     "consumer",
     "config_changed",
-    {"name": "web", "requires": {"service-mesh": {"interface": "service_mesh", "limit": 1}}},
+    meta={"name": "web", "requires": {"service-mesh": {"interface": "service_mesh", "limit": 1}}},
 )
 WORLDS = (BEACON, COORDINATOR, WORKER, CONSUMER)
