@@ -69,8 +69,14 @@ def test_a_consumer_that_moves_keeps_its_doors_open(watched: tuple[World, Watch]
     model = world.model("shop")
     waypoint_of_catalogue(world, f"shop-{BEACON}-waypoint")
     watch.world = world
+    # For a while it can't take its labels off.
+    model.trust("catalogue", remove=True)
     model.remove_relation("catalogue:service-mesh", BEACON)
     world.settle()
+    waypoint_of_catalogue(world, f"shop-{BEACON}-waypoint")
+    assert ask(world, "shop").startswith("200")
+    assert ask(world, "stranger").startswith("403")
+    model.trust("catalogue")
     model.integrate("catalogue:service-mesh", SECOND)
     assert world.settle() == []
     assert watch.shut == []
