@@ -57,11 +57,12 @@ def datasource_uids(
     charm: ops.CharmBase, *, relation_name: str = "grafana-source"
 ) -> dict[str, dict[str, str]]:
     """What each related Grafana calls this charm's units: Grafana's uid → unit name → datasource uid."""
-    return {
-        grafana_uid: read(relation, relation.app, "datasource_uids", _UIDS) or {}
-        for relation in relations(charm, relation_name)
-        if (grafana_uid := read_text(relation, relation.app, "grafana_uid", _UID))
-    }
+    found: dict[str, dict[str, str]] = {}
+    for relation in relations(charm, relation_name):
+        if grafana_uid := read_text(relation, relation.app, "grafana_uid", _UID):
+            # of two that say the same, the one that was related first is believed
+            found.setdefault(grafana_uid, read(relation, relation.app, "datasource_uids", _UIDS) or {})
+    return found
 
 
 def sources(charm: ops.CharmBase, *, relation_name: str = "grafana-source") -> dict[str, GrafanaSource]:
