@@ -1,6 +1,7 @@
 """What each hook would otherwise work out anew, done once for all of them: they are forks of one process."""
 
 import contextlib
+from typing import Any
 
 
 def warm() -> None:
@@ -21,7 +22,7 @@ def _know_kinds() -> None:
     with contextlib.suppress(ImportError):
         from lightkube.resources import apps_v1, core_v1
 
-        controlled = {"spec": {"selector": {}, "serviceName": "", "template": {}}}
+        controlled: dict[str, Any] = {"spec": {"selector": {}, "serviceName": "", "template": {}}}
         apps_v1.Deployment.from_dict(controlled)
         apps_v1.StatefulSet.from_dict(controlled)
         for kind in (core_v1.ConfigMap, core_v1.Namespace, core_v1.Service):
