@@ -84,20 +84,29 @@ class CharmProcess:
         overdue = threading.Timer(HOOK_SECONDS, self._connection.kill)
         overdue.start()
         try:
-            self._connection.write(delivery)
-            while True:
-                reply = cast("Reply", self._connection.read())
-                if "question" not in reply:
-                    return reply.get("outcome") or cast("Failure", reply.get("failure"))
-                self._connection.write(answer(reply["question"]))
-        except OSError:
-            self._connection.close()
-            self._connection = self._connect()
-            errors = Path(self._start["errors"])
-            words = errors.read_text(errors="replace") if errors.exists() else ""
-            return {"traceback": f"the charm's process has ended\n{words}".rstrip(), "logs": []}
+            reply = self._say(delivery)
+            while reply and "question" in reply:
+                reply = self._say(answer(reply["question"]))
         finally:
             overdue.cancel()
+        if reply is None:
+            return self._begin_again()
+        return reply.get("outcome") or cast("Failure", reply.get("failure"))
+
+    def _say(self, message: Delivery | Answer) -> Reply | None:
+        """What the process says to that; None if it has ended."""
+        try:
+            self._connection.write(message)
+            return cast("Reply", self._connection.read())
+        except OSError:
+            return None
+
+    def _begin_again(self) -> Failure:
+        self._connection.close()
+        self._connection = self._connect()
+        errors = Path(self._start["errors"])
+        words = errors.read_text(errors="replace") if errors.exists() else ""
+        return {"traceback": f"the charm's process has ended\n{words}".rstrip(), "logs": []}
 
     def kill(self) -> None:
         """End what the process does; it starts again when it is to run another event."""

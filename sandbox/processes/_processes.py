@@ -158,15 +158,18 @@ class Processes:
             return
         log = self._log(unit, service.name)
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                arguments,
-                env=self._environment(unit, place, service.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=place.root,
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    arguments,
+                    env=self._environment(unit, place, service.environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=place.root,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise WorkloadError(f"cannot start {words[0]}: {error}") from None
         self._services[self._key(unit, container, service.name)] = _Service(service.to_dict(), process)
         self._wait_until_up(process, place, log)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in listed.stdout.splitlines():
         file = copy / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes((REPOSITORY / name).read_bytes())
+        shutil.copy(REPOSITORY / name, file)
     return copy
 
 

@@ -160,6 +160,24 @@ def test_what_a_charm_wants_of_processes_is_asked_for_while_it_waits(write_charm
     ]
 
 
+def test_a_fault_of_the_machine_is_told_as_such_and_not_as_one_of_the_charm(write_charm: WriteCharm) -> None:
+    class FullDisk(NoWorkload):
+        def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
+            raise OSError("no space left")
+
+    source = """
+        class Charm(Recorder):
+            def on_event(self, event):
+                if isinstance(event, ops.PebbleReadyEvent):
+                    event.workload.exec(["id"])
+    """
+    with Controller(workload=FullDisk()) as juju:
+        model = juju.add_model("shop")
+        model.deploy(write_charm("web", source, containers={"web": {}}))
+        with pytest.raises(OSError, match="no space left"):
+            model.settle()
+
+
 @pytest.mark.parametrize("way", ["kill", "scale", "remove"])
 def test_the_processes_of_a_pod_end_with_it(write_charm: WriteCharm, way: str) -> None:
     workload = RecordingWorkload()
