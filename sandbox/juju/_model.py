@@ -136,8 +136,14 @@ class Model:
         application.settings = kept | changed
 
     def scale(self, app: str, units: int) -> None:
-        """Let an application have so many units; the last ones come and go."""
+        """Let an application have so many units; the last ones come and go.
+
+        Raises:
+            JujuError: if it is being removed.
+        """
         application = self.application(app)
+        if application.dying:
+            raise JujuError(f"{app} is being removed")
         if any(unit.dying for unit in application.units):
             self.settle()
         for unit in application.units[units:]:

@@ -100,7 +100,7 @@ class Story:
                 f"{place} {units}"
                 for place, app in apps.items()
                 for units in range(1, _MOST_UNITS + 1)
-                if units != len(app.units) and not _is_old(app)
+                if units != len(app.units) and not app.dying and not _is_old(app)
             ),
             "config": lambda: (
                 f"{place} {option} {value}"

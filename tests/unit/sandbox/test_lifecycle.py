@@ -1,6 +1,8 @@
 """The events of a unit from its installation to its end, in Juju's order."""
 
-from sandbox.juju import Model
+import pytest
+
+from sandbox.juju import JujuError, Model
 from tests.unit.sandbox.small_charms import WriteCharm, events, words
 
 
@@ -83,6 +85,14 @@ def test_scaling_down_removes_the_last_unit_and_keeps_the_leader(
     assert events(last)[-2:] == ["stop", "remove"]
     assert events(model.unit("web/0"))[-1] == "peers-relation-departed"
     assert model.unit("web/leader").name == "web/0"
+
+
+def test_an_application_that_is_being_removed_is_not_scaled(model: Model, write_charm: WriteCharm) -> None:
+    model.deploy(write_charm("web"))
+    model.settle()
+    model.remove_application("web")
+    with pytest.raises(JujuError, match="web is being removed"):
+        model.scale("web", 2)
 
 
 def test_a_replaced_pod_starts_from_nothing_but_its_storage(model: Model, write_charm: WriteCharm) -> None:
