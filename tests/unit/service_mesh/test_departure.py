@@ -50,6 +50,17 @@ def test_a_unit_goes_alone_if_it_departs_itself_and_others_stay(
         assert manager.charm.departure.is_under_way is is_under_way
 
 
+def test_a_unit_that_is_still_there_at_update_status_stays(
+    context: testing.Context[Web], site: testing.Relation, monkeypatch: pytest.MonkeyPatch
+):
+    going = departed(
+        context, testing.State(leader=True, relations={site}, planned_units=2), site, "web/0", monkeypatch
+    )
+    after = context.run(context.on.update_status(), going)
+    with context(context.on.config_changed(), after) as manager:
+        assert not manager.charm.departure.is_under_way
+
+
 def departed(
     context: testing.Context[Web],
     state: testing.State,
