@@ -35,15 +35,15 @@ def prepare_for_answers(kinds: "Iterable[type[Resource]]") -> None:
     It learns each when it first reads one, by msgspec, which crashes if two threads learn the same at once.
     """
     try:
-        from lightkube.core import decoders
-    except ImportError:  # before lightkube 1.0, which reads without msgspec
+        from lightkube.core.decoders import decode_list  # pyright: ignore[reportUnknownVariableType]  # its doing
+    except ImportError:  # a lightkube that reads without msgspec, as before 1.0
         return
     from lightkube.models.meta_v1 import ObjectMeta, Status
 
     for model in (ObjectMeta, Status):
         model.from_dict({})
     for kind in kinds:
-        cast("Any", decoders).decode_list(b'{"items":[]}', kind)
+        decode_list(b'{"items":[]}', cast("Any", kind))
 
 
 def list_objects(
