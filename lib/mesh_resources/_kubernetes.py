@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from charmlibs.interfaces.service_mesh import kubernetes_code, kubernetes_errors
 from charmlibs.interfaces.service_mesh import passes_by_itself as code_passes
 
-from ._objects import share_fields
+from ._objects import from_manifest, manifest, metadata, share_fields
 from ._result import Failure, ObjectRef
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ _NOT_PERMITTED = re.compile(r"cannot \w+ resource")
 _GOING_NAMESPACE = "because it is being terminated"
 # What comes of an answer that is not JSON, or is JSON of something else.
 _UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+# Of no object: an API server that is told of it creates a custom resource, and changes none.
+_NO_VERSION = "0"
+_IS_THERE = "metadata.resourceVersion: Invalid value"
 _MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
 
 
@@ -63,6 +66,44 @@ def apply_object(client: "Client", resource: "Resource", ref: ObjectRef, *, forc
     return _verbs(client).apply(resource, namespace=ref.namespace, force=force)
 
 
+def create_object(client: "Client", resource: "Resource", ref: ObjectRef) -> "Resource":
+    """Create an object by server-side apply.
+
+    A custom resource that is there already is changed if it has a mark of the wanted one, as one has of which
+    somebody took some labels off; an object of another kind, if nothing that others have set is in the way.
+
+    Raises:
+        TakenError: if it is somebody else's.
+    """
+    plain = manifest(resource)
+    new = {**plain, "metadata": {**plain["metadata"], "resourceVersion": _NO_VERSION}}
+    try:
+        return apply_object(client, from_manifest(type(resource), new), ref, force=False)
+    except kubernetes_errors() as error:
+        if kubernetes_code(error) != 422 or _IS_THERE not in str(error):
+            raise
+    name = {"metadata.name": ref.name}
+    for there in _verbs(client).list(type(resource), namespace=ref.namespace, fields=name):
+        if not _marks(there) & _marks(resource):
+            raise TakenError(_maker(there))
+    return apply_object(client, resource, ref, force=False)
+
+
+def _marks(resource: "Resource") -> set[tuple[str, str]]:
+    own = metadata(resource)
+    return {*(own.get("labels") or {}).items(), *(own.get("annotations") or {}).items()}
+
+
+def _maker(resource: "Resource") -> str:
+    entries: list[Json] = metadata(resource).get("managedFields") or []
+    managers = (str(entry["manager"]) for entry in entries if not entry.get("subresource"))
+    return next(managers, "somebody else")
+
+
+class TakenError(Exception):
+    """There is an object of somebody else under that name; the text is whose."""
+
+
 def patch_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, patch: "Json") -> "Resource":
     """Change an object by a JSON merge patch."""
     from lightkube.types import PatchType
@@ -95,6 +136,8 @@ def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answ
 def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
     """Say what an error of a request was, in words."""
     code, message = kubernetes_code(error), " ".join(str(error).split())
+    if isinstance(error, TakenError):
+        return Failure(ref, verb, 409, _taken_by(message))
     if code is None:
         if isinstance(error, _UNREADABLE):
             return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
@@ -116,7 +159,7 @@ def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
     if code == 404:
         return "it does not exist"
     if code == 409 and conflict:
-        return f"{_NOT_OURS} {conflict.group(1)}, and was not taken over"
+        return _taken_by(conflict.group(1))
     if code == 409 and message.endswith("already exists"):
         return f"{message}, and is somebody else's: it was not taken over"
     if code == 409:
@@ -126,6 +169,10 @@ def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
     if code in (400, 403, 413, 422):
         return f"refused ({_short(message.rpartition(' is invalid: ')[2])})"
     return f"Kubernetes answered {code} ({_short(message)})"
+
+
+def _taken_by(manager: str) -> str:
+    return f"{_NOT_OURS} {manager}, and was not taken over"
 
 
 def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ._correction import removes
-from ._kubernetes import apply_object, delete_object, list_objects, patch_object, prepare_for_answers
+from ._kubernetes import (
+    apply_object,
+    create_object,
+    delete_object,
+    list_objects,
+    patch_object,
+    prepare_for_answers,
+)
 from ._objects import Json, can_exist, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
 from ._plan import missing, plan
@@ -45,8 +52,8 @@ def reconcile(
 
     Nothing is raised for a request that fails: it is in the result's `failed`, and the rest is done. Of a
     kind that can't be listed nothing is written. An object that is not owned, but has the name of a wanted
-    one, is a failure if it would have to be changed against another field manager's will: it is not taken
-    over.
+    one, is a failure, and is not taken over; of Kubernetes' own kinds, only if another field manager has set
+    something else in it than is wanted.
 
     Args:
         client: with a field manager, for server-side apply.
@@ -143,7 +150,7 @@ class _Writer:
 
     def create(self, resource: "Resource") -> "Request[Resource]":
         ref = reference(resource)
-        return Request("create", ref, lambda: apply_object(self.client, resource, ref, force=False))
+        return Request("create", ref, lambda: create_object(self.client, resource, ref))
 
     def update(self, live: "Resource", resource: "Resource") -> "Request[Resource]":
         ref = reference(resource)

@@ -39,11 +39,15 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
 
 
 def check_version(kind: Kind, name: str, version: str | None, old: Object | None) -> None:
-    """Refuse to write over a version that the writer has not seen.
+    """Refuse to write over a version that the writer has not seen; "0" is as good as none.
 
     Raises:
-        ApiError: the object has another version (409).
+        ApiError: the object has another version (409), or is a custom resource and the version is "0" (422).
     """
+    if version == "0" and old is not None:
+        if kind.custom:
+            raise version_required(kind, name)
+        return
     if version and (old is None or old["metadata"]["resourceVersion"] != version):
         why = "the object has been modified; please apply your changes to the latest version and try again"
         raise conflict(kind, name, why)

@@ -258,9 +258,9 @@ class Store:
             if old is None and subresource:
                 raise not_found(kind, name)
             check_applied(kind, namespace, name, config)
+            merged, ownership = _ownership.apply(old, config, kind.schema, writer, _now(), force=force)
             if old is not None:
                 check_version(kind, name, config["metadata"].get("resourceVersion"), old)
-            merged, ownership = _ownership.apply(old, config, kind.schema, writer, _now(), force=force)
             if old is None:
                 _normalise(kind, merged)
                 return self._add(kind, namespace, merged, ownership, dry_run), True

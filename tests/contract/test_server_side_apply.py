@@ -232,6 +232,40 @@ def test_a_conditional_apply_is_for_one_version(namespace: Namespace):
     assert (answer.code, answer.json["reason"]) == (409, "Conflict")
 
 
+@pytest.mark.parametrize("obj", [config(x="1"), policy()])
+def test_an_apply_to_no_version_creates(namespace: Namespace, obj: dict):
+    new = {**obj, "metadata": {**obj["metadata"], "resourceVersion": "0"}}
+    assert namespace.apply(new).code == 201
+
+
+def test_an_apply_to_no_version_does_not_change_a_custom_resource(namespace: Namespace):
+    there = namespace.applied(an("AuthorizationPolicy", "policy", spec={}), "alice")
+    new = policy()
+    new["metadata"]["resourceVersion"] = "0"
+    answer = namespace.apply(new, "bob")
+    assert (answer.code, answer.json["reason"]) == (422, "Invalid")
+    assert answer.json["message"] == (
+        'authorizationpolicies.security.istio.io "policy" is invalid: '
+        "metadata.resourceVersion: Invalid value: 0: must be specified for an update"
+    )
+    assert namespace.get("AuthorizationPolicy", "policy") == there
+
+
+def test_an_apply_to_no_version_tells_of_a_conflict_first(namespace: Namespace):
+    namespace.applied(an("AuthorizationPolicy", "policy", spec={"rules": []}), "alice")
+    new = policy()
+    new["metadata"]["resourceVersion"] = "0"
+    assert namespace.apply(new, "bob").code == 409
+
+
+def test_an_apply_to_no_version_changes_objects_of_kubernetes_own_kinds(namespace: Namespace):
+    namespace.applied(config(x="1"))
+    new = config(x="2")
+    new["metadata"]["resourceVersion"] = "0"
+    answer = namespace.apply(new)
+    assert (answer.code, answer.json["data"]) == (200, {"x": "2"})
+
+
 def test_an_apply_needs_a_manager(namespace: Namespace):
     path = namespace.path("ConfigMap", "a")
     answer = namespace.connection.send("PATCH", path, config(x="1"), content_type=APPLY)

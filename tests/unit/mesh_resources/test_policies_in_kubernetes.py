@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from lightkube import Client
+from lightkube.types import PatchType
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, PolicyTargetType
 from mesh_resources import AuthorizationPolicy, Owner, ReconcileResult, reconcile_policies, requested_by
@@ -42,8 +43,6 @@ def writes(kubernetes: KubernetesServer) -> list[str]:
 
 def edit(kubernetes: KubernetesServer, client: Client, name: str, patch: dict) -> None:
     """Change an object as a person would with kubectl."""
-    from lightkube.types import PatchType
-
     client.patch(
         AuthorizationPolicy,
         name,
@@ -282,6 +281,32 @@ def test_an_object_of_somebody_else_under_our_name_is_not_taken_over(
         assert live(kubernetes)[FIRST]["spec"] == spec
         assert "labels" not in live(kubernetes)[FIRST]["metadata"]
     assert "m.beacon.shop.app.from.s.till" in live(kubernetes)
+
+
+def test_an_object_of_somebody_else_is_not_taken_over_even_if_nothing_in_it_is_in_the_way(
+    reconcile: Reconcile, kubernetes: KubernetesServer, connect
+):
+    theirs = AuthorizationPolicy.from_dict({"metadata": {"name": FIRST, "namespace": "m"}, "spec": {}})
+    connect("platform-team").create(theirs)
+    for _ in range(2):
+        result = reconcile(policy(80))
+        (failure,) = result.failed
+        assert (failure.ref.name, failure.code) == (FIRST, 409)
+        assert "platform-team" in failure.reason
+        assert live(kubernetes)[FIRST]["spec"] == {}
+        assert "labels" not in live(kubernetes)[FIRST]["metadata"]
+
+
+def test_an_object_of_ours_that_lost_its_labels_gets_them_back(
+    reconcile: Reconcile, kubernetes: KubernetesServer, connect
+):
+    reconcile(policy(80))
+    label = next(iter(live(kubernetes)[FIRST]["metadata"]["labels"]))
+    before = live(kubernetes)
+    patch = {"metadata": {"labels": {label: None}}}
+    connect("kubectl").patch(AuthorizationPolicy, FIRST, patch, namespace="m", patch_type=PatchType.MERGE)
+    assert not reconcile(policy(80)).failed
+    assert live(kubernetes)[FIRST]["metadata"]["labels"] == before[FIRST]["metadata"]["labels"]
 
 
 # What an older revision left
