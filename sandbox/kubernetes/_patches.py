@@ -58,21 +58,36 @@ def _strategic_list(old: list[Value], patch: list[Value], schema: Schema) -> lis
     key = schema.merge_key
     if not key or any(is_object(item) and item.get("$patch") == "replace" for item in patch):
         return [deepcopy(item) for item in patch if item != {"$patch": "replace"}]
-    merged = list(old)
-    new: list[Value] = []
     for change in patch:
         if key not in change:
             said = " ".join(f"{name}:{value}" for name, value in change.items())
             raise internal_error(f"map: map[{said}] does not contain declared merge key: {key}")
-        at = next((index for index, item in enumerate(merged) if item.get(key) == change[key]), None)
+    deleted = [change[key] for change in patch if change.get("$patch") == "delete"]
+    kept = [item for item in old if item.get(key) not in deleted]
+    merged, changed = list(kept), list[Value]()
+    for change in patch:
         if change.get("$patch") == "delete":
-            if at is not None:
-                del merged[at]
-        elif at is None:
-            new.append(strategic_patch({}, change, schema.item))
-        else:
-            merged[at] = strategic_patch(merged[at], change, schema.item)
-    return new + merged
+            continue
+        at = next((index for index, item in enumerate(merged) if item.get(key) == change[key]), len(merged))
+        merged[at : at + 1] = [strategic_patch(merged[at] if at < len(merged) else {}, change, schema.item)]
+        if change[key] not in changed:
+            changed.append(change[key])
+    named = [item for item in merged if item.get(key) in changed]
+    named.sort(key=lambda item: changed.index(item[key]))
+    others = [item for item in merged if item.get(key) not in changed]
+    return _interleaved(named, others, [item.get(key) for item in kept], key)
+
+
+def _interleaved(named: list[Value], others: list[Value], before: list[Value], key: str) -> list[Value]:
+    """What a patch names, in its order, and what it leaves alone, as near as can be to where that was."""
+    ordered: list[Value] = []
+    rest = list(others)
+    for item in named:
+        if item[key] in before:
+            while rest and before.index(rest[0].get(key)) < before.index(item[key]):
+                ordered.append(rest.pop(0))
+        ordered.append(item)
+    return ordered + rest
 
 
 def json_patch(old: Object, operations: Sequence[Object]) -> Object:

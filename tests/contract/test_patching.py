@@ -69,6 +69,24 @@ def test_a_strategic_patch_merges_ports_by_number(namespace: Namespace):
     assert [port["port"] for port in fewer["spec"]["ports"]] == [80]
 
 
+def test_a_strategic_patch_that_names_a_port_twice_means_one(namespace: Namespace):
+    namespace.created(service())
+    twice = [{"name": "y", "port": 81}, {"port": 81, "targetPort": 8081}]
+    more = namespace.patched("Service", "app", {"spec": {"ports": twice}}, STRATEGIC)
+    assert [(port.get("name"), port["port"], port["targetPort"]) for port in more["spec"]["ports"]] == [
+        ("y", 81, 8081),
+        ("http", 80, 80),
+    ]
+
+
+def test_a_strategic_patch_gives_its_order_to_what_it_names(namespace: Namespace):
+    ports = [{"name": f"p{number}", "port": number} for number in (80, 81, 82, 83)]
+    namespace.created(an("Service", "app", spec={"ports": ports}))
+    change = [{"name": "new", "port": 90}, {"name": "last", "port": 83}, {"name": "first", "port": 81}]
+    merged = namespace.patched("Service", "app", {"spec": {"ports": change}}, STRATEGIC)
+    assert [port["port"] for port in merged["spec"]["ports"]] == [90, 80, 82, 83, 81]
+
+
 def test_a_strategic_patch_merges_containers_and_their_variables_by_name(namespace: Namespace):
     namespace.created(stateful_set())
     variable = {"name": "charm", "env": [{"name": "A", "value": "1"}]}
