@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from charmlibs.interfaces.service_mesh import kubernetes_code, kubernetes_errors
+from charmlibs.interfaces.service_mesh import kubernetes_code, kubernetes_errors, one_line
 from charmlibs.interfaces.service_mesh import passes_by_itself as code_passes
 
 from ._objects import from_manifest, manifest, metadata, share_fields
@@ -209,7 +209,7 @@ def passes_by_itself(problem: Failure | Exception) -> bool:
 
 
 def _short(message: str) -> str:
-    return message if len(message) <= _MESSAGE_LENGTH else f"{message[:_MESSAGE_LENGTH]}…"
+    return one_line(message, longest=_MESSAGE_LENGTH)
 
 
 def _name(error: Exception) -> str:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from charmlibs.interfaces.service_mesh import one_line
 from mesh_resources import APPLICATION_LABEL, DRY_RUN, Json, manifest
 
 if TYPE_CHECKING:
@@ -54,15 +55,9 @@ def changes(before: "Collection[Resource]", after: "Collection[Resource]") -> li
 def record(lines: Collection[str]) -> None:
     """Log what changed; of very much, only the first of it."""
     for line in list(lines)[:_MOST_LINES]:
-        logger.info("%s", _shown(line))
+        logger.info("%s", one_line(line, longest=_LONGEST_LINE))
     if len(lines) > _MOST_LINES:
         logger.info("… and so on for %d more", len(lines) - _MOST_LINES)
-
-
-def _shown(line: str) -> str:
-    """One line, not too long, whatever the names in it."""
-    cut = f"{line[:_LONGEST_LINE]}…" if len(line) > _LONGEST_LINE else line
-    return "".join(each if each.isprintable() else " " for each in cut)
 
 
 def _switched(before: "Iterable[Resource]", after: "Iterable[Resource]") -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charmlibs.interfaces.service_mesh import one_line
 from mesh_resources import Enforcement, ReconcileResult, enforcement, manifest, requested_by
 from problems import About, Problem, waiting
 
@@ -62,6 +63,5 @@ def _line(code: str, reason: str, policies: "Collection[Resource]") -> str:
     if len(policies) > 1 and len(apps) == 1:
         what = f"{len(policies)} policies of {apps[0]} are"
     remedy = _REMEDIES.get(code, "").format(app=apps[0] if apps else "…")
-    words = " ".join(reason.split())
-    words = f"{words[:_LONGEST_REASON]}…" if len(words) > _LONGEST_REASON else words
+    words = one_line(" ".join(reason.split()), longest=_LONGEST_REASON)
     return ": ".join(filter(None, [f"{what} not enforced", words, remedy]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
+from charmlibs.interfaces.service_mesh import one_line
 from mesh_resources import ObjectRef, ReconcileResult, Resource, manifest
 from problems import Problem
 
@@ -111,9 +112,7 @@ def summary(rehearsal: Rehearsal) -> str:
 
 
 def _cut(lines: Sequence[str]) -> list[str]:
-    shown = [
-        f"{line[:_LONGEST_LINE]}…" if len(line) > _LONGEST_LINE else line for line in lines[:_MOST_LINES]
-    ]
+    shown = [one_line(line, longest=_LONGEST_LINE) for line in lines[:_MOST_LINES]]
     if len(lines) > _MOST_LINES:
         shown.append(f"… and {len(lines) - _MOST_LINES} more")
     return shown

@@ -89,6 +89,7 @@ from ._models import (
     check_label,
 )
 from ._provider import PolicyRequest, ServiceMeshProvider
+from ._wording import one_line
 
 __all__ = [
     "AppPolicy",
@@ -113,6 +114,7 @@ __all__ = [
     "kubernetes_code",
     "kubernetes_errors",
     "mesh_policy",
+    "one_line",
     "passes_by_itself",
     "read_cmr_data",
     "reconcile_charm_labels",

@@ -7,6 +7,7 @@ import pydantic
 import pydantic_core
 
 from ._models import AppPolicy, MeshPolicy, UnitPolicy
+from ._wording import one_line
 
 _LONGEST_REASON = 200
 
@@ -69,7 +70,5 @@ def _reason(error: pydantic.ValidationError) -> str:
     first, *more = error.errors(include_url=False, include_context=False, include_input=False)
     field = ".".join(str(part) for part in first["loc"])
     text = f"{field}: {first['msg']}" if field else first["msg"]
-    text = "".join(each if each.isprintable() else " " for each in text)
-    if len(text) > _LONGEST_REASON:
-        text = text[:_LONGEST_REASON] + "…"
+    text = one_line(text, longest=_LONGEST_REASON)
     return f"{text} (and {len(more)} more)" if more else text

@@ -1,0 +1,21 @@
+"""What others have written, on one line of a status."""
+
+import pytest
+
+from charmlibs.interfaces.service_mesh import one_line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("as it is", "as it is"),
+        ("ten or les", "ten or les"),
+        ("more than ten", "more than …"),
+        ("a\nb\tc\x1b[1m", "a b c [1m"),
+        ("über é", "über é"),
+        ("a\u202eb", "a b"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_printable_short_and_on_one_line(text: str, shown: str):
+    assert one_line(text, longest=10) == shown
