@@ -12,11 +12,11 @@ from ._enforcement import Enforcement, enforcement
 from ._kubernetes import kubernetes_problem, passes_by_itself
 from ._look import look
 from ._manager import PolicyResourceManager
-from ._objects import Json, Resource, manifest, reference
+from ._objects import Json, ObjectRef, Resource, manifest, reference
 from ._owner import OWNER, Owner, label_value
 from ._policies import DRY_RUN, Asked, authorization_policies, reconcile_policies, requested_by
 from ._reconcile import reconcile
-from ._result import Failure, ObjectRef, ReconcileResult
+from ._result import Failure, ReconcileResult
 
 if TYPE_CHECKING:
     from ._kinds import AuthorizationPolicy, Gateway

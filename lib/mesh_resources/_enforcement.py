@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._objects import Json, manifest, reference
-from ._result import ObjectRef
+from ._objects import Json, ObjectRef, manifest, reference
 
 if TYPE_CHECKING:
     from ._objects import Resource

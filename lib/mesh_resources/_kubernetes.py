@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from charmlibs.interfaces.service_mesh import kubernetes_code, kubernetes_errors, one_line
 from charmlibs.interfaces.service_mesh import passes_by_itself as code_passes
 
-from ._objects import from_manifest, manifest, metadata, share_fields
-from ._result import Failure, ObjectRef
+from ._objects import ObjectRef, from_manifest, manifest, metadata, share_fields
+from ._result import Failure
 
 if TYPE_CHECKING:
     from lightkube import Client

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ._kubernetes import attempt, list_objects
-from ._objects import kind_name
-from ._result import Failure, ObjectRef
+from ._objects import ObjectRef, kind_name
+from ._result import Failure
 
 if TYPE_CHECKING:
     from lightkube import Client

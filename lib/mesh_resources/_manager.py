@@ -9,9 +9,10 @@ import pydantic
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, MeshType
 
+from ._objects import ObjectRef
 from ._owner import Owner
 from ._policies import Asked, reconcile_policies
-from ._result import Failure, ObjectRef, ReconcileResult
+from ._result import Failure, ReconcileResult
 
 if TYPE_CHECKING:
     import ops

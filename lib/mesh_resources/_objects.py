@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
-
-from ._result import ObjectRef
 
 if TYPE_CHECKING:
     from lightkube.core.resource import GlobalResource, NamespacedResource
@@ -15,6 +14,19 @@ Json: TypeAlias = dict[str, Any]
 _PART = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _NAMESPACE = re.compile(rf"(?=.{{1,63}}$){_PART}")
 _NAME = re.compile(rf"(?=.{{1,253}}$){_PART}(?:\.{_PART})*")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class ObjectRef:
+    """Names one object in Kubernetes, or all of one kind if the name is empty."""
+
+    kind: str
+    namespace: str | None
+    name: str
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {place}{self.name}".rstrip(" /")
 
 
 def manifest(resource: "Resource") -> Json:

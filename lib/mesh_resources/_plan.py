@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ._correction import EVERYTHING, correction, fields_of_writers
-from ._objects import Json, kind_name, manifest, reference
-from ._result import ObjectRef
+from ._objects import Json, ObjectRef, kind_name, manifest, reference
 
 if TYPE_CHECKING:
     from ._objects import Resource

@@ -13,11 +13,11 @@ from ._kubernetes import (
     patch_object,
     prepare_for_answers,
 )
-from ._objects import Json, can_exist, from_manifest, is_namespaced, kind_name, manifest, reference
+from ._objects import Json, ObjectRef, can_exist, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
 from ._plan import missing, plan
 from ._requests import Request, Requester
-from ._result import Failure, ObjectRef, ReconcileResult
+from ._result import Failure, ReconcileResult
 
 if TYPE_CHECKING:
     from lightkube import Client

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ._kubernetes import attempt
+from ._objects import ObjectRef
 from ._parallel import Unfinished, run_all
-from ._result import Failure, ObjectRef
+from ._result import Failure
 
 Answer = TypeVar("Answer")
 

@@ -1,23 +1,8 @@
 """What became of the objects that a reconcile was asked for."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ._objects import Resource
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class ObjectRef:
-    """Names one object in Kubernetes, or all of one kind if the name is empty."""
-
-    kind: str
-    namespace: str | None
-    name: str
-
-    def __str__(self) -> str:
-        place = f"{self.namespace}/" if self.namespace else ""
-        return f"{self.kind} {place}{self.name}".rstrip(" /")
+from ._objects import ObjectRef, Resource
 
 
 @dataclass(frozen=True)
@@ -48,9 +33,9 @@ class ReconcileResult:
     unchanged: int = 0
     """How many objects were as wanted already."""
     failed: tuple[Failure, ...] = ()
-    before: "tuple[Resource, ...]" = ()
+    before: tuple[Resource, ...] = ()
     """The owned objects as they were found."""
-    live: "tuple[Resource, ...]" = ()
+    live: tuple[Resource, ...] = ()
     """The owned objects as they are now, out of the list that was made and the answers to the writes; as
     they would be, if nothing was to be written."""
 
