@@ -3,11 +3,14 @@
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
+
+GRPC_WITHOUT_LIMITS = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
 
 
 @dataclass
@@ -72,11 +75,11 @@ class RecordingBackend:
 
 
 class RecordingGrpcBackend:
-    """A gRPC server that takes calls of all methods, and answers with the length of what it got."""
+    """A gRPC server that takes calls of all methods, and answers with the length of all that came in one."""
 
     def __init__(self, credentials: grpc.ServerCredentials | None = None):
         self.received: list[tuple[str, bytes]] = []
-        self._server = grpc.server(ThreadPoolExecutor(2))
+        self._server = grpc.server(ThreadPoolExecutor(2), options=GRPC_WITHOUT_LIMITS)
         self._server.add_generic_rpc_handlers([self])
         if credentials:
             self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
@@ -91,8 +94,9 @@ class RecordingGrpcBackend:
         self._server.stop(0).wait()
 
     def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        def answer(message: bytes, context: grpc.ServicerContext) -> bytes:
-            self.received.append((call.method, message))
-            return str(len(message)).encode()
+        def answer(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            sent = b"".join(messages)
+            self.received.append((call.method, sent))
+            return str(len(sent)).encode()
 
-        return grpc.unary_unary_rpc_method_handler(answer)
+        return grpc.stream_unary_rpc_method_handler(answer)

@@ -23,8 +23,8 @@ _COMMON = {
     "print_blob": True,
 }
 settings.register_profile("quick", max_examples=14, derandomize=True, **_COMMON)
-# a third of the examples are two databags each: ten thousand and more, over all relations
-settings.register_profile("slow", max_examples=320, phases=(Phase.explicit, Phase.generate), **_COMMON)
+# for each of 25 relations: ten thousand databags and more
+settings.register_profile("slow", max_examples=410, phases=(Phase.explicit, Phase.generate), **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

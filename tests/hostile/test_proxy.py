@@ -8,16 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
-from coordinated_workers.nginx import NginxConfig
+from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
 from coordinated_workers.worker_telemetry import (
     TelemetryBackends,
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
 from tests.charms import load_charm
-from tests.dataplane.backends import RecordingBackend
+from tests.dataplane.backends import GRPC_WITHOUT_LIMITS, RecordingBackend, RecordingGrpcBackend
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
 from tests.hostile.raw_http import send, status
 
@@ -182,28 +183,18 @@ def test_a_body_without_a_length_is_cut_off_and_leaves_nothing_on_the_disk(
     ports: dict[str, int], backend: RecordingBackend, tmp_path: Path
 ):
     """Chunks tell no length beforehand."""
-    largest = [0]
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.002):
-            largest[0] = max(largest[0], _on_disk(tmp_path))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
-    with socket.create_connection(("127.0.0.1", ports["telemetry"]), timeout=5) as connection:
-        start = f"POST {TELEMETRY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        connection.sendall(start.encode())
-        with contextlib.suppress(OSError):
-            for _ in range(100):
-                connection.sendall(chunk)
-        with contextlib.suppress(OSError):
-            assert status(connection.recv(65536)) == 413
-    _wait_until(lambda: _on_disk(tmp_path) == 0)
-    ended.set()
-    watcher.join()
-    assert 0 < largest[0] < 10 * MEGABYTE
+    with watched_disk(tmp_path) as sizes:
+        with socket.create_connection(("127.0.0.1", ports["telemetry"]), timeout=5) as connection:
+            start = f"POST {TELEMETRY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            connection.sendall(start.encode())
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    connection.sendall(chunk)
+            with contextlib.suppress(OSError):
+                assert status(connection.recv(65536)) == 413
+        _wait_until(lambda: _on_disk(tmp_path) == 0)
+    assert 0 < max(sizes) < 10 * MEGABYTE
     assert backend.received == []
 
 
@@ -213,8 +204,89 @@ def test_users_have_a_limit_too(ports: dict[str, int], backend: RecordingBackend
     assert backend.received == []
 
 
+# (who sends by gRPC, and so much that is too much, so much that is not)
+GRPC_DOORS = [("workers", 21 * MEGABYTE, 19 * MEGABYTE), ("users", 2 * MEGABYTE, MEGABYTE)]
+
+
+@pytest.fixture
+def grpc_backend() -> Iterator[RecordingGrpcBackend]:
+    with RecordingGrpcBackend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def grpc_doors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grpc_backend: RecordingGrpcBackend
+) -> Iterator[dict[str, int]]:
+    """Where nginx takes traces of workers, and calls of users, by gRPC; behind both is one backend."""
+    monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
+    users, workers = free_port(), free_port()
+    proxy = proxy_telemetry(
+        {},
+        worker_metrics_port=1,
+        backends=TelemetryBackends(workload_tracing={"otlp_grpc": f"127.0.0.1:{grpc_backend.port}"}),
+        config=WorkerTelemetryProxyConfig(http_port=workers, https_port=workers),
+        hostname="localhost",
+        tls=False,
+    )
+    own = NginxConfig(
+        "kv.test",
+        [NginxUpstream("api", grpc_backend.port, "api")],
+        {users: [NginxLocationConfig("/", backend="api", is_grpc=True)]},
+    )
+    with RealNginx(tmp_path, proxy.added_to(own).get_config({"api": {"127.0.0.1"}}, listen_tls=False)):
+        yield {"users": users, "workers": workers}
+
+
+@pytest.mark.parametrize("messages", [1, 40], ids=["at once", "in pieces"])
+@pytest.mark.parametrize(("door", "too_much", "enough"), GRPC_DOORS)
+def test_a_call_by_grpc_has_a_limit_too(
+    door: str,
+    too_much: int,
+    enough: int,
+    messages: int,
+    grpc_doors: dict[str, int],
+    grpc_backend: RecordingGrpcBackend,
+    tmp_path: Path,
+):
+    """Such a call tells no length beforehand; it is passed on while it comes in, and so is in no file."""
+
+    def call(size: int) -> bytes:
+        method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+        address = f"127.0.0.1:{grpc_doors[door]}"
+        with grpc.insecure_channel(address, options=GRPC_WITHOUT_LIMITS) as channel:
+            piece = b"x" * (size // messages)
+            return channel.stream_unary(method)(iter([piece] * messages), timeout=20)
+
+    with watched_disk(tmp_path) as sizes, pytest.raises(grpc.RpcError, match="413"):
+        call(too_much)
+    assert max(sizes) == 0
+    # in pieces, some have been passed on by then
+    assert all(len(sent) < too_much - MEGABYTE / 2 for _, sent in grpc_backend.received)
+    assert int(call(enough - 1000)) == pytest.approx(enough, rel=0.01)
+
+
+@contextlib.contextmanager
+def watched_disk(folder: Path) -> Iterator[list[int]]:
+    """How many bytes of bodies nginx holds in files, all the time that this lasts."""
+    sizes = [_on_disk(folder)]
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.002):
+            sizes.append(_on_disk(folder))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield sizes
+    finally:
+        ended.set()
+        watcher.join()
+
+
 def _on_disk(folder: Path) -> int:
-    """How many bytes of bodies nginx holds in files, which have no name any more once they are open."""
+    """How many bytes there are in such files, which have no name any more once they are open."""
     master = (folder / "nginx.pid").read_text().strip()
     workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     size = 0
