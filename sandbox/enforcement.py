@@ -2,7 +2,7 @@
 
 import contextlib
 import http.client
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from lightkube import Client
 
 ROOT_NAMESPACE = "istio-system"
-_NOTHING = "allow-nothing"
+_WAYPOINTS = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
+_NOTHING: Mapping[str, dict[str, object]] = {
+    "allow-nothing": {},
+    "allow-nothing-at-waypoints": {"targetRefs": [_WAYPOINTS]},
+}
 _TIMEOUT = 5.0
 
 
@@ -25,8 +29,12 @@ class Enforcement:
 
     mesh: Mesh
     processes: Processes
-    hardened: bool
-    """Whether what no policy allows is refused everywhere."""
+
+    @property
+    def hardened(self) -> bool:
+        """Whether what no policy allows is refused everywhere."""
+        at_root = {policy.name for policy in self.mesh.state.policies if policy.namespace == ROOT_NAMESPACE}
+        return at_root >= _NOTHING.keys()
 
     def look(self, models: Iterable[Model]) -> None:
         """Bring the mesh up to date, and tell the models how the processes are."""
@@ -91,7 +99,7 @@ def enforce(client: "Client", directory: Path, *, hardened: bool) -> Generator[E
         mesh.on_change = processes.name_everything
         stack.callback(processes.close)
         stack.enter_context(mesh)
-        yield Enforcement(mesh, processes, hardened)
+        yield Enforcement(mesh, processes)
 
 
 def harden(client: "Client") -> None:
@@ -104,10 +112,17 @@ def harden(client: "Client") -> None:
 
     from mesh_resources import AuthorizationPolicy
 
-    waypoints = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
     # Where istiod is, the namespace is too.
     client.apply(Namespace(metadata=ObjectMeta(name=ROOT_NAMESPACE)), field_manager="sandbox")
-    for name, spec in ((_NOTHING, {}), (f"{_NOTHING}-at-waypoints", {"targetRefs": [waypoints]})):
+    for name, spec in _NOTHING.items():
         client.create(
             AuthorizationPolicy(metadata=ObjectMeta(name=name, namespace=ROOT_NAMESPACE), spec=spec)
         )
+
+
+def soften(client: "Client") -> None:
+    """Undo `harden`."""
+    from mesh_resources import AuthorizationPolicy
+
+    for name in _NOTHING:
+        client.delete(AuthorizationPolicy, name, namespace=ROOT_NAMESPACE)

@@ -1,36 +1,44 @@
-"""The whole story through real proxies: who can reach what is exactly what the relations ask for."""
+"""Real proxies let through exactly what the relations ask for, and what `explain` says.
 
-from collections.abc import Iterator
+The story once, measured in both modes after each step; what somebody else does besides, in another run.
+"""
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod
 
 from mesh_resources import AuthorizationPolicy
 from sandbox import demo
+from sandbox.enforcement import harden, soften
 from sandbox.matrix import Cell, Request, measure
 from sandbox.mesh import Account
-from sandbox.samples import PEER_PYTHON
+from sandbox.samples import BEACON, PEER_PYTHON
 from sandbox.world import World, open_world
+from tests.dataplane.explained import disagreements
+from tests.dataplane.measured import MODES, Measured, measure_story
 
 CATALOGUE = "Service shop/catalogue"
 KEYS = "Service shop/demo-coordinator-k8s"
+STRANGER = Account("office", "stranger").principal
+
+Story = Mapping[tuple[str, str], Measured]
+
+at_each_step = pytest.mark.parametrize("step", demo.STEPS)
+in_each_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    """The story up to where the cluster has joined the mesh."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("KUBECONFIG", raising=False)
-        environment.delenv(PEER_PYTHON, raising=False)
-        with open_world(enforcing=True) as world:
-            for told in demo.tell(world, until="cluster-joins"):
-                assert told.problems == [], told.step.name
-            yield world
+def story() -> Story:
+    return measure_story()
 
 
 @pytest.fixture(scope="module")
-def cells(world: World) -> list[Cell]:
-    return measure(world)
+def cells(story: Story) -> list[Cell]:
+    """What was measured when the cluster had joined the mesh."""
+    return story["cluster-joins", "hardened"].cells
 
 
 def let_through(cells: list[Cell], source: str) -> set[tuple[str, int, str, str]]:
@@ -42,8 +50,29 @@ def let_through(cells: list[Cell], source: str) -> set[tuple[str, int, str, str]
     }
 
 
-def test_every_cell_is_as_the_relations_ask_for(cells: list[Cell]):
-    assert [cell for cell in cells if not cell.is_right] == []
+@in_each_mode
+@at_each_step
+def test_every_cell_is_as_the_relations_ask_for(story: Story, step: str, mode: str):
+    measured = story[step, mode]
+    assert measured.problems == []
+    assert [cell for cell in measured.cells if not cell.is_right] == []
+
+
+@in_each_mode
+@at_each_step
+def test_explain_agrees_with_every_cell(story: Story, step: str, mode: str):
+    assert story[step, mode].disagreements == []
+
+
+@in_each_mode
+def test_some_cells_are_let_through_and_some_are_not(story: Story, mode: str):
+    found = {cell.let_through for step in demo.STEPS for cell in story[step, mode].cells}
+    assert found == {True, False}
+
+
+def test_more_is_let_through_where_the_mesh_is_not_hardened(story: Story):
+    hardened, permissive = (story["cluster-joins", mode].cells for mode in MODES)
+    assert let_through(hardened, "shop/shop") < let_through(permissive, "shop/shop")
 
 
 def test_an_application_gets_exactly_what_its_relations_mean(cells: list[Cell]):
@@ -79,30 +108,59 @@ def test_a_neighbour_of_another_model_gets_what_its_own_relation_means(cells: li
     assert targets == {CATALOGUE, "Service office/outsider", "pod office/outsider-0"}
 
 
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """The story up to where two models are related."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("KUBECONFIG", raising=False)
+        environment.delenv(PEER_PYTHON, raising=False)
+        with open_world(enforcing=True) as world:
+            *_, told = demo.tell(world, until="cross-models")
+            assert told.problems == []
+            yield world
+
+
+@contextmanager
+def in_mode(world: World, mode: str) -> Generator[None]:
+    if mode == "hardened":
+        yield
+        return
+    soften(world.client)
+    try:
+        yield
+    finally:
+        harden(world.client)
+
+
+@contextmanager
+def by_hand(world: World, **specs: dict[str, object]) -> Generator[None]:
+    """With policies of somebody else in the model."""
+    for name, spec in specs.items():
+        world.client.create(AuthorizationPolicy(metadata=ObjectMeta(name=name, namespace="shop"), spec=spec))
+    try:
+        yield
+    finally:
+        for name in specs:
+            world.client.delete(AuthorizationPolicy, name, namespace="shop")
+
+
 def test_a_door_opened_by_hand_is_measured_as_wrong_and_shut_again(world: World):
-    principal = Account("office", "stranger").principal
-    spec = {
+    door: dict[str, object] = {
         "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],
         "rules": [
             {
-                "from": [{"source": {"principals": [principal]}}],
+                "from": [{"source": {"principals": [STRANGER]}}],
                 "to": [{"operation": {"ports": ["8080"], "paths": ["/elsewhere"]}}],
             }
         ],
     }
-    metadata = ObjectMeta(name="by-hand", namespace="shop")
-    world.client.create(AuthorizationPolicy(metadata=metadata, spec=spec))
-    try:
+    with by_hand(world, door=door):
         wrong = [cell.request for cell in measure(world) if not cell.is_right]
-    finally:
-        world.client.delete(AuthorizationPolicy, "by-hand", namespace="shop")
     assert wrong == [Request("office/stranger", CATALOGUE, 8080, "GET", "/elsewhere")]
     assert all(cell.is_right for cell in measure(world))
 
 
 def test_without_its_label_a_pod_is_outside_the_mesh(world: World):
-    from lightkube.resources.core_v1 import Pod
-
     label = "istio.io/dataplane-mode"
     world.client.patch(Pod, "shop-0", {"metadata": {"labels": {label: None}}}, namespace="shop")
     cells = measure(world)
@@ -110,3 +168,65 @@ def test_without_its_label_a_pod_is_outside_the_mesh(world: World):
     assert let_through(cells, "office/kiosk") - let_through(cells, "office/outsider")
     world.client.patch(Pod, "shop-0", {"metadata": {"labels": {label: "ambient"}}}, namespace="shop")
     assert all(cell.is_right for cell in measure(world))
+
+
+@in_each_mode
+def test_explain_agrees_where_policies_are_on_trial(world: World, mode: str):
+    assert world.enforcement
+    mesh = world.enforcement.mesh
+    asked = Request("shop/shop", CATALOGUE, 8080, "GET", "/items")
+    not_asked = Request("shop/shop", CATALOGUE, 8080, "DELETE", "/items")
+    with in_mode(world, mode):
+        world.model("shop").config(BEACON, {"policy-mode": "audit"})
+        world.controller.settle()
+        mesh.sync()
+        [waypoint] = [each for each in mesh.state.waypoints if each.namespace == "shop"]
+        before = mesh.recorded(waypoint)
+        cells = measure(world)
+        assert disagreements(world, cells) == []
+        got = {cell.request: cell.let_through for cell in cells}
+        is_open = mode == "permissive"
+        assert got[asked] is got[not_asked] is is_open
+        after = mesh.recorded(waypoint)
+        assert (after.let_through > before.let_through, after.refused > before.refused) == (is_open, is_open)
+        world.model("shop").config(BEACON, {"policy-mode": "enforce"})
+        world.controller.settle()
+
+
+@in_each_mode
+def test_explain_agrees_where_policies_are_made_by_hand(world: World, mode: str):
+    """Also where they deny, have patterns, or are for all behind a waypoint."""
+    specs: dict[str, dict[str, object]] = {
+        "deny-at-service": {
+            "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],
+            "action": "DENY",
+            "rules": [{"to": [{"operation": {"paths": ["/items/*"], "notMethods": ["PUT"]}}]}],
+        },
+        "deny-at-pods": {
+            "selector": {"matchLabels": {"app.kubernetes.io/name": "shop"}},
+            "action": "DENY",
+            "rules": [{"from": [{"source": {"notNamespaces": ["office"]}}]}],
+        },
+        "patterns": {
+            "targetRefs": [{"group": "", "kind": "Service", "name": "shop"}],
+            "rules": [
+                {
+                    "from": [{"source": {"principals": ["*/stranger"], "notPrincipals": [f"{STRANGER}x"]}}],
+                    "to": [{"operation": {"methods": ["G*"], "notPaths": ["*/deeper"]}}],
+                }
+            ],
+        },
+        "whole-waypoint": {
+            "targetRefs": [
+                {
+                    "group": "gateway.networking.k8s.io",
+                    "kind": "Gateway",
+                    "name": "shop-istio-beacon-k8s-waypoint",
+                }
+            ],
+            "rules": [{"from": [{"source": {"namespaces": ["office"]}}]}],
+        },
+    }
+    with in_mode(world, mode), by_hand(world, **specs):
+        cells = measure(world)
+        assert disagreements(world, cells) == []

@@ -1,0 +1,44 @@
+"""The story of the sandbox, measured through real proxies after each step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from sandbox import demo
+from sandbox.enforcement import harden, soften
+from sandbox.matrix import Cell, measure
+from sandbox.samples import PEER_PYTHON
+from sandbox.world import open_world
+from tests.dataplane.explained import disagreements
+
+MODES = ("hardened", "permissive")
+"""Whether what no policy allows is refused everywhere, or only where some policy allows something."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A moment of the story."""
+
+    problems: list[str]
+    """What was not in Kubernetes as the relations ask for it."""
+    cells: list[Cell]
+    disagreements: list[str]
+    """The cells of which `explain` says something else."""
+
+
+def measure_story() -> Mapping[tuple[str, str], Measured]:
+    """Tell the whole story once, and measure after each step in each mode: by step and mode."""
+    found: dict[tuple[str, str], Measured] = {}
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("KUBECONFIG", raising=False)
+        environment.delenv(PEER_PYTHON, raising=False)
+        with open_world(enforcing=True) as world:
+            for told in demo.tell(world):
+                for mode in MODES:
+                    if mode == "permissive":
+                        soften(world.client)
+                    cells = measure(world)
+                    found[told.step.name, mode] = Measured(told.problems, cells, disagreements(world, cells))
+                harden(world.client)
+    return found
