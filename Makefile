@@ -5,7 +5,7 @@ VENV := .venv
 TOX := $(VENV)/bin/tox
 
 help: ## list these targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(TOX):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -40,6 +40,9 @@ test-dataplane: $(TOX) ## what real proxies let through
 
 test-cluster: $(TOX) ## the same promises on a real kube-apiserver and istiod; needs Go
 	@$(TOX) run -q -e cluster
+
+test-cluster-oldest: $(TOX) ## that on the oldest versions of what the charms run on
+	@$(TOX) run -q -e cluster-oldest
 
 lint: $(TOX) ## ruff, pyright and codespell; the integration tests, as far as they can be checked
 	@$(TOX) run -q -e lint,integration-check
@@ -82,4 +85,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-oldest test-faults test-soak test-hostile test-dataplane test-cluster lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-oldest test-faults test-soak test-hostile test-dataplane test-cluster test-cluster-oldest lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean

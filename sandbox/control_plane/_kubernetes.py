@@ -151,7 +151,8 @@ class StartedKubernetes(RealKubernetes):
         ]
         server = stack.enter_context(Process(command, folder / "kube-apiserver.log"))
         certificate = folder / "apiserver.crt"
-        server.wait_until(certificate.exists)
+        # The key is written when the certificate has been.
+        server.wait_until(certificate.with_suffix(".key").exists)
         self.admin = Connection(f"https://127.0.0.1:{port}", _token(_ADMIN), certificate.read_text())
         server.wait_until(lambda: _answers(self.admin, "/readyz"))
         server.wait_until(lambda: _answers(self.admin, "/api/v1/namespaces/default"))

@@ -1,6 +1,6 @@
 """What a charm finds around it in its pod, where ops-scenario has nothing of the kind.
 
-Only public names of ops and of the standard library are replaced.
+Only public names of ops and of the standard library are replaced, where ops has one.
 """
 
 import functools
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ops
-from ops import pebble
+from ops import jujucontext, pebble
 
 from .messages import Answer, Question
 
@@ -52,13 +52,21 @@ def _find_names(hosts: Path) -> None:
 
 def set_environment(changes: Mapping[str, str]) -> None:
     """Let ops read from its environment what Juju says about an event."""
-    original = ops.JujuContext.from_environ
+    context, name = _reader_of_environment()
+    original = getattr(context, name)
 
-    def from_environ(environ: dict[str, str]) -> ops.JujuContext:
+    def read(environ: dict[str, str]) -> Any:
         environ.update(changes)
         return original(environ)
 
-    ops.JujuContext.from_environ = from_environ  # pyright: ignore[reportAttributeAccessIssue]  # a class method gives way to a function
+    setattr(context, name, read)
+
+
+def _reader_of_environment() -> tuple[Any, str]:
+    """The class method by which ops reads its environment."""
+    if hasattr(ops, "JujuContext"):
+        return ops.JujuContext, "from_environ"
+    return vars(jujucontext)["_JujuContext"], "from_dict"
 
 
 def watch_secrets() -> SecretsRead:
