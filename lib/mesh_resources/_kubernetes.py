@@ -8,6 +8,7 @@ from charmlibs.interfaces.service_mesh import kubernetes_code, kubernetes_errors
 from charmlibs.interfaces.service_mesh import passes_by_itself as code_passes
 
 from ._objects import ObjectRef, from_manifest, manifest, metadata, share_fields
+from ._owner import have_one_owner
 from ._result import Failure
 
 if TYPE_CHECKING:
@@ -66,32 +67,28 @@ def apply_object(client: "Client", resource: "Resource", ref: ObjectRef, *, forc
     return _verbs(client).apply(resource, namespace=ref.namespace, force=force)
 
 
-def create_object(client: "Client", resource: "Resource", ref: ObjectRef) -> "Resource":
-    """Create an object by server-side apply.
-
-    A custom resource that is there already is changed if it has a mark of the wanted one, as one has of which
-    somebody took some labels off; an object of another kind, if nothing that others have set is in the way.
+def create_object(
+    client: "Client", resource: "Resource", ref: ObjectRef, *, owned_by_labels: Mapping[str, str]
+) -> "Resource":
+    """Create an object by server-side apply; change it, if it is there and has a mark of its owner's still.
 
     Raises:
         TakenError: if it is somebody else's.
     """
-    plain = manifest(resource)
-    new = {**plain, "metadata": {**plain["metadata"], "resourceVersion": _NO_VERSION}}
-    try:
-        return apply_object(client, from_manifest(type(resource), new), ref, force=False)
-    except kubernetes_errors() as error:
-        if kubernetes_code(error) != 422 or _IS_THERE not in str(error):
-            raise
+    # Only of custom resources Kubernetes tells that they are there already.
+    if isinstance(resource, dict):
+        plain = manifest(resource)
+        new = {**plain, "metadata": {**plain["metadata"], "resourceVersion": _NO_VERSION}}
+        try:
+            return apply_object(client, from_manifest(type(resource), new), ref, force=False)
+        except kubernetes_errors() as error:
+            if kubernetes_code(error) != 422 or _IS_THERE not in str(error):
+                raise
     name = {"metadata.name": ref.name}
     for there in _verbs(client).list(type(resource), namespace=ref.namespace, fields=name):
-        if not _marks(there) & _marks(resource):
+        if not have_one_owner(there, resource, owned_by_labels):
             raise TakenError(_maker(there))
     return apply_object(client, resource, ref, force=False)
-
-
-def _marks(resource: "Resource") -> set[tuple[str, str]]:
-    own = metadata(resource)
-    return {*(own.get("labels") or {}).items(), *(own.get("annotations") or {}).items()}
 
 
 def _maker(resource: "Resource") -> str:

@@ -1,6 +1,7 @@
 """Whose an object is."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,18 @@ class Owner:
             return mark == self.mark
         namespace = metadata(resource).get("namespace")
         return namespace == self.model or not f"{self.app}-{self.model}".endswith(f"-{namespace}")
+
+
+def have_one_owner(there: "Resource", wanted: "Resource", owned_by_labels: Mapping[str, str]) -> bool:
+    """Tell whether an object that was not found by its owner's labels has another mark of this owner.
+
+    Somebody may have taken some of the labels off.
+    """
+    mark = annotations(there).get(OWNER)
+    if mark is not None:
+        return mark == annotations(wanted).get(OWNER)
+    labels: Mapping[str, str] = metadata(there).get("labels") or {}
+    return bool(labels.items() & owned_by_labels.items())
 
 
 def label_value(text: str) -> str:

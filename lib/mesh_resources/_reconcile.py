@@ -150,7 +150,9 @@ class _Writer:
 
     def create(self, resource: "Resource") -> "Request[Resource]":
         ref = reference(resource)
-        return Request("create", ref, lambda: create_object(self.client, resource, ref))
+        return Request(
+            "create", ref, lambda: create_object(self.client, resource, ref, owned_by_labels=self.labels)
+        )
 
     def update(self, live: "Resource", resource: "Resource") -> "Request[Resource]":
         ref = reference(resource)

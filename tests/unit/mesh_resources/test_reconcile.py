@@ -180,6 +180,20 @@ def test_an_object_that_is_not_owned_is_not_taken_over(
     assert stored(kubernetes, "ConfigMap", "a")["data"] == {"x": "theirs"}
 
 
+@pytest.mark.parametrize("of_kubernetes", [True, False])
+def test_an_object_of_somebody_else_that_says_the_same_stays_theirs(
+    apply: Reconcile, kubernetes: KubernetesServer, connect, of_kubernetes: bool
+):
+    wanted = autoscaler(2) if of_kubernetes else gateway()
+    connect("platform-team").create(wanted)
+    before = stored(kubernetes, wanted.kind, "waypoint")
+    (failure,) = apply(wanted).failed
+    assert str(failure) == (
+        f"create {wanted.kind} m/waypoint: it belongs to platform-team, and was not taken over"
+    )
+    assert stored(kubernetes, wanted.kind, "waypoint") == before
+
+
 def test_objects_without_the_labels_are_never_deleted(
     apply: Reconcile, kubernetes: KubernetesServer, connect
 ):
