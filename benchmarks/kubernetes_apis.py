@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sandbox.control_plane import (
+    ETCD,
     KUBE_APISERVER,
     Connection,
     ControlPlaneError,
@@ -122,7 +123,7 @@ def kube_apiserver(latency: float) -> Generator[KubernetesApi]:
 def has_kube_apiserver() -> bool:
     """Whether the real one was built on this machine."""
     try:
-        return KUBE_APISERVER.is_built
+        return ETCD.is_built and KUBE_APISERVER.is_built
     except (ControlPlaneError, NotAvailableError):
         return False
 

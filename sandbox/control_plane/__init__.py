@@ -4,11 +4,12 @@ from ._connection import Answer, Connection
 from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
 from ._kubernetes import ExistingKubernetes, RealKubernetes, StartedKubernetes, real_kubernetes
-from ._programs import ISTIOD, KUBE_APISERVER, POLICY_COMPILER, GoProgram
+from ._programs import ETCD, ISTIOD, KUBE_APISERVER, POLICY_COMPILER, GoProgram
 from ._together import started_control_plane
 from ._waypoints import Waypoints
 
 __all__ = [
+    "ETCD",
     "ISTIOD",
     "KUBE_APISERVER",
     "POLICY_COMPILER",

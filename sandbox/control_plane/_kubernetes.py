@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +13,8 @@ import yaml
 from ..children import own_folder
 from . import _custom_resources
 from ._connection import Connection, Kubeconfig, encode
-from ._errors import NotAvailableError
 from ._processes import Process, free_port
-from ._programs import KUBE_APISERVER
+from ._programs import ETCD, KUBE_APISERVER
 
 _ADMIN = "admin"
 
@@ -117,7 +114,7 @@ class StartedKubernetes(RealKubernetes):
     def _start_etcd(self, stack: ExitStack, folder: Path) -> str:
         clients, peers = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         command = [
-            str(_asset("etcd") or _etcd()),
+            str(_asset("etcd") or ETCD.build()),
             *("--data-dir", str(folder / "etcd"), "--unsafe-no-fsync"),
             *("--listen-client-urls", clients, "--advertise-client-urls", clients),
             *("--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers),
@@ -222,13 +219,6 @@ def _asset(name: str) -> Path | None:
     folder = os.environ.get("KUBEBUILDER_ASSETS")
     program = Path(folder, name) if folder else None
     return program if program and program.exists() else None
-
-
-def _etcd() -> str:
-    etcd = shutil.which("etcd", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if etcd is None:
-        raise NotAvailableError("etcd is not installed: it comes with requirements/cluster.txt")
-    return etcd
 
 
 def _answers(connection: Connection, path: str) -> bool:

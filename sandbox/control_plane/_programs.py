@@ -140,6 +140,7 @@ def _progress(text: str, *, last: bool = False) -> None:
         sys.stderr.write(f"{text}\n")
 
 
+ETCD = GoProgram(name="etcd", module=_MODULES / "etcd", package="go.etcd.io/etcd/server/v3")
 KUBE_APISERVER = GoProgram(
     name="kube-apiserver",
     module=_MODULES / "kube-apiserver",
@@ -153,4 +154,4 @@ ISTIOD = GoProgram(
 )
 POLICY_COMPILER = GoProgram(name="authorization", module=_MODULES / "authorization", package=".")
 """Tells what istiod makes of AuthorizationPolicies for Envoy; see its main.go."""
-PROGRAMS = (KUBE_APISERVER, ISTIOD, POLICY_COMPILER)
+PROGRAMS = (ETCD, KUBE_APISERVER, ISTIOD, POLICY_COMPILER)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from ._errors import NotAvailableError
 from ._istiod import Istiod
 from ._kubernetes import RealKubernetes, StartedKubernetes
-from ._programs import ISTIOD, KUBE_APISERVER
+from ._programs import ETCD, ISTIOD, KUBE_APISERVER
 from ._waypoints import Waypoints
 
 
@@ -18,7 +18,7 @@ def started_control_plane() -> Generator[RealKubernetes]:
         NotAvailableError: a part of it is not there.
         ControlPlaneError: a part of it does not start.
     """
-    missing = [program.name for program in (KUBE_APISERVER, ISTIOD) if not program.is_built]
+    missing = [program.name for program in (ETCD, KUBE_APISERVER, ISTIOD) if not program.is_built]
     if missing:
         raise NotAvailableError(
             f"not built yet: {', '.join(missing)}. `python -m sandbox.control_plane` builds them from "

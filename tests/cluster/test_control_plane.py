@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox.control_plane import (
+    ETCD,
     ISTIOD,
     KUBE_APISERVER,
     ControlPlaneError,
@@ -117,7 +118,7 @@ class Holder:
 def hold(tmp_path: Path) -> Iterator[Callable[..., Holder]]:
     """Runs a command that starts a control plane."""
     try:
-        for program in (KUBE_APISERVER, ISTIOD):
+        for program in (ETCD, KUBE_APISERVER, ISTIOD):
             program.build()
     except NotAvailableError as missing:
         pytest.skip(str(missing))
