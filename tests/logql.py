@@ -80,6 +80,8 @@ def _log_query(
     if not match:
         raise LogQLError(text)
     labels = tuple((name, how, _unquoted(value)) for name, how, value in _MATCHER.findall(match[1]))
+    if not any(how in ("=", "=~") and not _holds("", how, text) for _, how, text in labels):
+        raise LogQLError(f"all streams there are may be meant by {match[0]}, which Loki refuses")
     stages: list[Callable[[str, Labels], bool]] = []
     at = match.end()
     while at < len(text):
@@ -102,7 +104,7 @@ def _line_filter(how: str, text: str) -> Callable[[str, Labels], bool]:
         return lambda line, _: text in line
     if how == "!=":
         return lambda line, _: text not in line
-    pattern = re.compile(text)
+    pattern = _compiled(text)
     return lambda line, _: (pattern.search(line) is not None) == (how == "|~")
 
 
@@ -111,7 +113,7 @@ def _stage(match: re.Match[str]) -> Callable[[str, Labels], bool]:
     if is_json:
         return _read_json
     if is_regexp:
-        pattern = re.compile(_unquoted(expression))
+        pattern = _compiled(_unquoted(expression))
         if not pattern.groupindex:
             raise LogQLError(f"a regexp without a name: {expression}")
         return lambda line, labels: _read(pattern, line, labels)
@@ -119,6 +121,13 @@ def _stage(match: re.Match[str]) -> Callable[[str, Labels], bool]:
         return lambda _, labels: _is_number(labels.get(unwrapped, ""))
     wanted = _unquoted(value)
     return lambda _, labels: _holds(labels.get(name, ""), how, wanted)
+
+
+def _compiled(expression: str) -> re.Pattern[str]:
+    try:
+        return re.compile(expression)
+    except re.error as error:
+        raise LogQLError(f"{expression}: {error}") from None
 
 
 def _read(pattern: re.Pattern[str], line: str, labels: Labels) -> bool:

@@ -79,7 +79,15 @@ def test_each_query_of_logs_can_be_read(dashboard: Dashboard):
 
 @pytest.mark.parametrize(
     "text",
-    ['{app="a"', "sum(rate({} [5m]))", 'rate({app="a"}', 'sum(rate({app="a"}))', '{app="a"} | regexp `(.*)`'],
+    [
+        '{app="a"',
+        "sum(rate({} [5m]))",
+        'rate({app="a"}',
+        'sum(rate({app="a"}))',
+        '{app="a"} | regexp `(.*)`',
+        '{app="a"} | regexp `(?P<b>[`',
+        '{app=~".*", other!="a"}',
+    ],
 )
 def test_what_is_no_query_of_logs_is_not_read(text: str):
     with pytest.raises(logql.LogQLError):
