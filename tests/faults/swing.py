@@ -54,18 +54,33 @@ class Swing:
         self, plan: Plan = lambda *_: None, unit: int = 0, after: testing.State | None = None
     ) -> testing.State:
         """Run a hook during which requests are answered by this plan, after another one or as the first."""
+        return self._under(plan, lambda: self.world.hook(self.wish, unit, after))
+
+    def end(self, plan: Plan = lambda *_: None) -> testing.State:
+        """Run the hook in which the charm takes back what it has done, as above."""
+        return self._under(plan, self.world.end)
+
+    def _under(self, plan: Plan, run: Callable[[], testing.State]) -> testing.State:
         self.faulty.seen.clear()
         self.faulty.plan = plan
         try:
-            state = self.world.hook(self.wish, unit, after)
+            state = run()
         finally:
             self.faulty.plan = lambda *_: None
         assert state.deferred == []
         return state
 
     def hook_with(self, fault: int | str, position: int) -> testing.State:
-        """Run a hook in which this happens to the request of this number, from 0."""
-        return self.hook(lambda *_: fault if len(self.faulty.seen) == position + 1 else None)
+        """Run a hook in which this happens to the request of this number, from 0, and if it is made again."""
+        struck: tuple[str, str] | None = None
+
+        def plan(method: str, path: str) -> int | str | None:
+            nonlocal struck
+            if self.requests == position + 1:
+                struck = method, path
+            return fault if (method, path) == struck else None
+
+        return self.hook(plan)
 
     @property
     def requests(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.faults.cluster import facts
 from tests.faults.swing import Swing
 from tests.faults.worlds import BEACON, COORDINATOR, WISHES, WORLDS, World
 from tests.faulty_server import FAULTS
@@ -41,6 +42,23 @@ def test_a_hook_that_nothing_goes_wrong_in_turns_the_charm(swing: Swing):
     swing.turn()
     assert swing.hook().unit_status.name == swing.well[swing.wish].name
     assert swing.is_right
+
+
+@pytest.mark.parametrize("fault", ["hang up", "hang up after"])
+def test_a_last_hook_that_loses_one_connection_leaves_nothing(swing: Swing, fault: str):
+    """There is no next one."""
+    swing.must_stay_no_more()
+    swing.turn_to("other")
+    swing.hook()
+    swing.end()
+    nothing = facts(swing.kubernetes)
+    for position in range(LIBERAL):
+        swing.hook()
+        swing.end(lambda *_, position=position: fault if swing.requests == position + 1 else None)
+        assert facts(swing.kubernetes) == nothing
+        if swing.requests <= position:
+            return
+    raise AssertionError(f"more than {LIBERAL} requests")
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,7 +12,7 @@ def test_a_charm_uses_just_what_its_role_grants(swing: Swing):
     swing.must_stay_no_more()
     swing.hook()
     swing.world.act(swing.wish)
-    swing.world.end()
+    swing.end()
     assert swing.faulty.permissions == role(swing.world.role)
 
 

@@ -1,11 +1,12 @@
 """However Kubernetes behaves, a hook waits for it no longer than it has time."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from lightkube import Client
+from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace
 
 from charmlibs.interfaces.service_mesh import Deadline, kubernetes_client, kubernetes_errors
@@ -51,6 +52,29 @@ def test_an_answer_that_comes_byte_by_byte_is_waited_for_as_long_as_there_is_tim
 def test_after_its_time_nothing_is_asked_any_more(faulty: FaultyServer):
     assert waited(0.0) < 10
     assert faulty.seen == []
+
+
+def test_a_request_whose_connection_is_lost_is_made_once_more(faulty: FaultyServer):
+    faulty.plan = lambda *_: "hang up" if len(faulty.seen) == 1 else None
+    assert client(5).get(Namespace, "default").metadata
+    assert faulty.seen == ["GET"] * 2
+
+
+def test_a_request_whose_connection_is_lost_again_has_failed(faulty: FaultyServer):
+    faulty.plan = lambda *_: "hang up"
+    with pytest.raises(kubernetes_errors()):
+        client(5).patch(Namespace, "default", {"metadata": {"labels": {"a": "b"}}})
+    assert faulty.seen == ["PATCH"] * 2
+
+
+@pytest.mark.parametrize("create", [Client.create, Client.apply])
+def test_what_creates_is_not_done_twice(
+    faulty: FaultyServer, create: Callable[[Client, Namespace], Namespace]
+):
+    faulty.plan = lambda *_: "hang up after"
+    with pytest.raises(kubernetes_errors()):
+        create(client(5), Namespace(apiVersion="v1", kind="Namespace", metadata=ObjectMeta(name="n")))
+    assert len(faulty.seen) == 1
 
 
 def test_the_time_left_is_shared_by_all_who_wait(monkeypatch: pytest.MonkeyPatch):

@@ -38,15 +38,25 @@ def reconcile_charm_labels(
     Raises:
         lightkube.ApiError: if Kubernetes refuses; calling again later picks up where this call left off.
     """
-    from lightkube import ApiError
-    from lightkube.resources.apps_v1 import StatefulSet
-    from lightkube.resources.core_v1 import Service
-
     memory = _Memory.read(client, label_configmap_name, namespace)
     if not labels and not memory.exists:
         return
     wanted = dict(labels)
     memory.begin(client, wanted)
+    _apply(client, app_name, memory, wanted)
+    memory.end(client, wanted)
+    if memory.forgets(wanted):
+        # A leader that does not know yet that it is none may have set them again before that was remembered.
+        _apply(client, app_name, memory, wanted)
+
+
+def _apply(client: "Client", app_name: str, memory: "_Memory", wanted: Mapping[str, str]) -> None:
+    """Label the pods and the Service; for one that goes with its application, nothing is wanted."""
+    from lightkube import ApiError
+    from lightkube.resources.apps_v1 import StatefulSet
+    from lightkube.resources.core_v1 import Service
+
+    namespace = memory.namespace
     try:
         stateful_set = client.get(StatefulSet, app_name, namespace=namespace)
         template = stateful_set.spec.template.metadata if stateful_set.spec else None
@@ -57,9 +67,8 @@ def reconcile_charm_labels(
         if change := memory.change(_labels_of(service.metadata), wanted):
             client.patch(Service, app_name, {"metadata": {"labels": change}}, namespace=namespace)
     except ApiError as error:
-        if labels or error.status.code != 404:
+        if wanted or error.status.code != 404:
             raise
-    memory.end(client, wanted)
 
 
 @dataclass
@@ -70,6 +79,9 @@ class _Memory:
     namespace: str
     labels: dict[str, str] | None
     pending: dict[str, str] | None
+
+    def __post_init__(self):
+        self._found = (self.labels or {}, self.pending or {})
 
     @classmethod
     def read(cls, client: "Client", name: str, namespace: str) -> "_Memory":
@@ -99,10 +111,14 @@ class _Memory:
             key: value for key, value in wanted.items() if present.get(key) != value
         }
         for key, value in present.items():
-            is_ours = value in ((self.labels or {}).get(key), (self.pending or {}).get(key))
+            is_ours = any(found.get(key) == value for found in self._found)
             if is_ours and key not in wanted:
                 change[key] = None
         return change
+
+    def forgets(self, wanted: Mapping[str, str]) -> bool:
+        """Whether there were labels that are to be there no more."""
+        return any(found.keys() - wanted.keys() for found in self._found)
 
     def begin(self, client: "Client", wanted: dict[str, str]) -> None:
         """Remember what is about to be set, in case this is as far as it gets."""

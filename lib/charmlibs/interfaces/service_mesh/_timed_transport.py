@@ -31,6 +31,9 @@ def timed_transport(config: "SingleConfig", deadline: "Deadline", at_most: float
 class TimedTransport(httpx.BaseTransport):
     """Passes requests on, none of them for longer than is left.
 
+    One whose connection is lost is made once more, at once, if that does no harm: a charm that is being
+    removed has no later hook in which to make it.
+
     Args:
         transport: makes the requests.
         deadline: when no more is asked.
@@ -48,6 +51,14 @@ class TimedTransport(httpx.BaseTransport):
         Raises:
             httpx.TimeoutException: if there is no answer in time, or no time.
         """
+        try:
+            return self._handle(request)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            if not _can_be_repeated(request):
+                raise
+            return self._handle(request)
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
         longer = _TIMES_LONGER_FOR_LISTS if "labelSelector" in request.url.params else 1
         seconds = self._deadline.seconds(self._at_most * longer)
         if not seconds:
@@ -61,6 +72,15 @@ class TimedTransport(httpx.BaseTransport):
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
+
+
+def _can_be_repeated(request: httpx.Request) -> bool:
+    """Whether it ends in the same if it was done already.
+
+    To create is none of these, in whatever way: what is there by then looks like somebody else's.
+    """
+    is_merge = request.headers.get("Content-Type", "").endswith("merge-patch+json")
+    return is_merge or request.method in ("GET", "DELETE")
 
 
 class _TimedStream(httpx.SyncByteStream):
