@@ -37,8 +37,8 @@ class _SourceData(pydantic.BaseModel):
 
 _SOURCE_DATA = pydantic.TypeAdapter(_SourceData)
 _URL: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Url)
-# Grafana's own have no more than 40 characters; what is more would go on to others
-_Uid = Annotated[str, pydantic.Field(pattern=r"^[!-~]{1,100}$")]
+# Grafana's own are such, of up to 40 characters; what is more would go on to others
+_Uid = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 _UID: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(_Uid)
 _UIDS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(
     Annotated[dict[str, _Uid], pydantic.Field(max_length=1000)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.hostile.attack import Attack
-from tests.hostile.databags import Written
+from tests.hostile.databags import HUSH, Written
 from tests.hostile.harm import harm_of
 from tests.hostile.worlds import BEACON, COORDINATOR, World
 
@@ -86,6 +86,11 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         COORDINATOR,
         "grafana-source",
         app(grafana_uid="x" * 250_000),
+    ),
+    "a password where a name for others is meant": (
+        COORDINATOR,
+        "grafana-source",
+        app(grafana_uid="g2", datasource_uids={"kv/0": f"http://user:{HUSH}@evil.test"}),
     ),
     "labels by which Juju finds its pods": (
         COORDINATOR,
