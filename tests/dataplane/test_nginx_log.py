@@ -1,8 +1,6 @@
 """What dashboards and rules find in the log of a real nginx."""
 
-import dataclasses
 import http.client
-import importlib
 
 import pytest
 import yaml
@@ -15,11 +13,11 @@ from coordinated_workers.worker_telemetry import (
     proxy_telemetry,
 )
 from tests import dashboards, logql
-from tests.charms import CHARMS, load_charm
+from tests.charms import CHARMS
 from tests.dataplane.backends import RecordingBackend
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
+from tests.dataplane.sample_nginx import COORDINATOR, sample_config
 
-COORDINATOR = "demo-coordinator-k8s"
 LABELS = {"juju_model": "m", "juju_application": "kv", "juju_unit": "kv/0", "pebble_service": "nginx"}
 BOARDS = [dashboards.read(file) for file in dashboards.FILES]
 QUERIES = {name: query for board in BOARDS for name, query in board.queries("loki").items()}
@@ -38,12 +36,9 @@ ALERTS = {
 def log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What the sample coordinator's nginx logs of users' requests and of a worker whose Loki is away."""
     folder = tmp_path_factory.mktemp("nginx")
-    load_charm(COORDINATOR)
-    kv_nginx = importlib.import_module("kv_nginx")  # it is beside the charm
     port, telemetry = free_port(), free_port()
     with pytest.MonkeyPatch.context() as patch, RecordingBackend() as api:
         patch.setattr(NginxConfig, "platform", platform_of(folder))
-        config: NginxConfig = kv_nginx.config("kv")
         proxy = proxy_telemetry(
             {},
             worker_metrics_port=1,
@@ -52,14 +47,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             hostname="kv",
             tls=False,
         )
-        text = proxy.added_to(
-            dataclasses.replace(
-                config,
-                worker_processes=1,
-                upstream_configs=[dataclasses.replace(config.upstream_configs[0], port=api.port)],
-                server_ports_to_locations={port: config.server_ports_to_locations[kv_nginx.API_PORT]},
-            )
-        ).get_config({"api": ["127.0.0.1"]}, listen_tls=False)
+        config = proxy.added_to(sample_config(port, api.port))
+        text = config.get_config({"api": ["127.0.0.1"]}, listen_tls=False)
         with RealNginx(folder, text):
             for status, path in ((200, "/kv/a?x=1"), (200, "/healthz"), (404, "/kv/b"), (503, "/kv/c")):
                 api.status = status

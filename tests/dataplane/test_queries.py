@@ -1,21 +1,22 @@
 """Dashboards and alerts against the series that a run of the sandbox really shows to a real Prometheus.
 
 What a scraper is told over the relations is what Prometheus runs with, but for the names of hosts, which are
-addresses of this machine.
+addresses of this machine. Of nginx's own series, see `exporter`.
 """
 
 import json
 import re
 import shutil
 import subprocess
-import threading
+import urllib.request
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from coordinated_workers.nginx import NginxConfig
 from sandbox import samples, telemetry
 from sandbox.juju import Side
 from sandbox.mesh import Account
@@ -23,21 +24,17 @@ from sandbox.samples import BEACON, COORDINATOR, WORKER
 from sandbox.world import World, open_world
 from tests import dashboards
 from tests.dataplane import prometheus_process
-from tests.dataplane.nginx_process import free_port
+from tests.dataplane.backends import RecordingBackend
+from tests.dataplane.nginx_process import RealNginx, free_port, platform_of, with_status_page
 from tests.dataplane.prometheus_process import RealPrometheus
+from tests.dataplane.sample_nginx import sample_config
 
 pytestmark = prometheus_process.needed
 
 MODEL = "m"
-EXPORTER = shutil.which("prometheus-nginx-exporter") or shutil.which("nginx-prometheus-exporter")
-
-# As nginx documents it, for the nginx of these tests is built without this page:
-# https://nginx.org/en/docs/http/ngx_http_stub_status_module.html
-STATUS_PAGE = b"""Active connections: 291
-server accepts handled requests
- 16630948 16630948 31070465
-Reading: 6 Writing: 179 Waiting: 106
-"""
+NGINX = with_status_page()
+EXPORTER = NGINX and (shutil.which("prometheus-nginx-exporter") or shutil.which("nginx-prometheus-exporter"))
+"""It runs where there is something to export: the sandbox's own nginx is built without the status page."""
 
 NOT_IN_THE_SANDBOX = {"istio_agent_cert_expiry_seconds"}
 """Of Istio's agent, which there is none of here; tests/cluster holds the name to Istio's source."""
@@ -90,7 +87,7 @@ def prometheus(
     world, related = sides
     assert world.enforcement
     names = world.enforcement.mesh.names(Account(MODEL, telemetry.BACKEND))
-    with exporter() as nginx_exporter:
+    with exporter(tmp_path_factory.mktemp("nginx")) as nginx_exporter:
         jobs = [job for side in related for job in jobs_of(side, names, nginx_exporter)]
         with RealPrometheus(tmp_path_factory.mktemp("prometheus"), jobs) as prometheus:
             prometheus.wait_for_scrapes(3)
@@ -120,38 +117,34 @@ def jobs_of(side: Side, names: Any, nginx_exporter: str | None) -> Iterator[dict
 
 
 @contextmanager
-def exporter() -> Generator[str | None]:
-    """The real exporter of nginx's metrics, in front of a status page; where it is, None if there is none."""
+def exporter(folder: Path) -> Generator[str | None]:
+    """The real exporter of nginx's metrics, before an nginx that does what the coordinator's does.
 
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(STATUS_PAGE)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-            """Nothing."""
-
-    if EXPORTER is None:
+    Where the exporter is; None if this machine lacks either of them.
+    """
+    if not EXPORTER:
         yield None
         return
-    place = f"127.0.0.1:{free_port()}"
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as page:
-        threading.Thread(target=page.serve_forever, daemon=True).start()
-        process = subprocess.Popen(
-            [
-                EXPORTER,
-                f"--nginx.scrape-uri=http://127.0.0.1:{page.server_port}/status",
-                f"--web.listen-address={place}",
-            ],
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield place
-        finally:
-            process.kill()
-            process.wait()
-            page.shutdown()
+    port, place = free_port(), f"127.0.0.1:{free_port()}"
+    with RecordingBackend() as api, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NginxConfig, "platform", platform_of(folder, binary=NGINX))
+        text = sample_config(port, api.port).get_config({"api": ["127.0.0.1"]}, listen_tls=False)
+        with RealNginx(folder, text, NGINX):
+            process = subprocess.Popen(
+                [
+                    EXPORTER,
+                    f"--nginx.scrape-uri=http://127.0.0.1:{port}/status",
+                    f"--web.listen-address={place}",
+                ],
+                stderr=subprocess.DEVNULL,
+            )
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/kv/a") as answer:
+                    assert answer.status == 200
+                yield place
+            finally:
+                process.kill()
+                process.wait()
 
 
 def is_seen_elsewhere(query: str) -> bool:
