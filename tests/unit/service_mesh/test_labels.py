@@ -143,6 +143,17 @@ def test_a_memory_as_the_published_library_leaves_it_is_understood(client: Clien
     assert pod_labels(client) == JUJU
 
 
+@pytest.mark.parametrize("pending", ['{"a": "b"}', '[{"c": "d"}, {"a": "b"}]'])
+def test_what_another_call_was_about_to_set_is_understood(client: Client, pending: str):
+    """The first is how an older revision noted it."""
+    reconcile(client, MESH)
+    client.patch(ConfigMap, MEMORY, {"data": {"pending": pending}})
+    client.patch(Service, "web", {"metadata": {"labels": {"a": "b"}}})
+    reconcile(client, MESH)
+    assert service_labels(client) == {**JUJU, **MESH}
+    assert remembered(client) == {"labels": json.dumps(MESH)}
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "null"])
 def test_an_unreadable_memory_takes_nothing_away_and_is_put_right(client: Client, text: str):
     reconcile(client, MESH)
@@ -205,6 +216,42 @@ def test_a_call_that_died_at_any_write_is_made_good_by_the_next(
         assert pod_labels(client) == service_labels(client) == JUJU
         assert remembered(client) is None
     assert deaths >= 3
+
+
+def through(client: Client, write: int, labels: dict[str, str]) -> bool:
+    """Whether a call gets through that dies before this write, should it come to it."""
+    try:
+        reconcile(DiesAtWrite(client, write, after=False), labels)
+    except SystemExit:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"istio.io/use-waypoint": "other"}, MESH),
+        ({"istio.io/use-waypoint": "other"}, {"istio.io/use-waypoint": "third"}),
+        ({"a": "b"}, {"c": "d"}),
+    ],
+)
+def test_a_call_that_turned_back_and_died_too_is_made_good(
+    client: Client, first: dict[str, str], second: dict[str, str]
+):
+    """What each of them may have set is remembered until all of it is put right."""
+    for write in itertools.count(1):
+        for later in itertools.count(1):
+            reconcile(client, MESH)
+            all_through = through(client, write, first)
+            second_through = through(client, later, second)
+            reconcile(client, {})
+            assert pod_labels(client) == service_labels(client) == JUJU
+            assert remembered(client) is None
+            if second_through:
+                break
+        if all_through:
+            assert write > 3
+            return
 
 
 def test_an_application_on_its_way_out_needs_no_labels_removed(client: Client):

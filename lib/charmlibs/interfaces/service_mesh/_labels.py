@@ -73,15 +73,15 @@ def _apply(client: "Client", app_name: str, memory: "_Memory", wanted: Mapping[s
 
 @dataclass
 class _Memory:
-    """The ConfigMap: the labels that are set, and those that a call was about to set."""
+    """The ConfigMap: the labels that are set, and those that calls were about to set that did not end."""
 
     name: str
     namespace: str
     labels: dict[str, str] | None
-    pending: dict[str, str] | None
+    pending: list[dict[str, str]]
 
     def __post_init__(self):
-        self._found = (self.labels or {}, self.pending or {})
+        self._found = (self.labels or {}, *self.pending)
 
     @classmethod
     def read(cls, client: "Client", name: str, namespace: str) -> "_Memory":
@@ -93,13 +93,14 @@ class _Memory:
         except ApiError as error:
             if error.status.code != 404:
                 raise
-            return cls(name, namespace, None, None)
+            return cls(name, namespace, None, [])
         data = cast("dict[str, str]", config_map.data or {})
         if data and data.keys().isdisjoint((LABELS_KEY, PENDING_KEY)):
             # Somebody else's, which Kubernetes says once there is something to remember.
-            return cls(name, namespace, None, None)
-        pending = _read_labels(data[PENDING_KEY]) if PENDING_KEY in data else None
-        return cls(name, namespace, _read_labels(data.get(LABELS_KEY, "")), pending)
+            return cls(name, namespace, None, [])
+        return cls(
+            name, namespace, _labels_in(_read(data.get(LABELS_KEY))), _read_pending(data.get(PENDING_KEY))
+        )
 
     @property
     def exists(self) -> bool:
@@ -122,9 +123,8 @@ class _Memory:
 
     def begin(self, client: "Client", wanted: dict[str, str]) -> None:
         """Remember what is about to be set, in case this is as far as it gets."""
-        if wanted != self.labels and wanted != self.pending and wanted:
-            pending = {**(self.pending or {}), **wanted}
-            self._write(client, self.labels or {}, pending)
+        if wanted and wanted != self.labels and wanted not in self.pending:
+            self._write(client, self.labels or {}, [*self.pending, wanted])
 
     def end(self, client: "Client", wanted: dict[str, str]) -> None:
         """Remember what is set now; nothing set, nothing to remember."""
@@ -132,8 +132,8 @@ class _Memory:
         from lightkube.resources.core_v1 import ConfigMap
 
         if wanted:
-            if wanted != self.labels or self.pending is not None:
-                self._write(client, wanted, None)
+            if wanted != self.labels or self.pending:
+                self._write(client, wanted, [])
             return
         try:
             client.delete(ConfigMap, self.name, namespace=self.namespace)
@@ -141,15 +141,15 @@ class _Memory:
             if error.status.code != 404:
                 raise
 
-    def _write(self, client: "Client", labels: dict[str, str], pending: dict[str, str] | None) -> None:
+    def _write(self, client: "Client", labels: dict[str, str], pending: list[dict[str, str]]) -> None:
         from lightkube.models.meta_v1 import ObjectMeta
         from lightkube.resources.core_v1 import ConfigMap
 
         data = {LABELS_KEY: json.dumps(labels)}
-        if pending is not None:
+        if pending:
             data[PENDING_KEY] = json.dumps(pending)
         if self.exists:
-            removed = {} if pending is not None else {PENDING_KEY: None}
+            removed = {} if pending else {PENDING_KEY: None}
             client.patch(ConfigMap, self.name, {"data": {**data, **removed}}, namespace=self.namespace)
         else:
             metadata = ObjectMeta(name=self.name, namespace=self.namespace)
@@ -161,12 +161,22 @@ def _labels_of(metadata: "ObjectMeta | None") -> dict[str, str]:
     return cast("dict[str, str]", (metadata and metadata.labels) or {})
 
 
-def _read_labels(text: str) -> dict[str, str]:
-    """Labels as this module wrote them; nothing if somebody has made them unreadable."""
+def _read(text: str | None) -> object:
+    """What this module wrote; nothing if somebody has made it unreadable."""
     try:
-        found = json.loads(text)
+        return json.loads(text or "null")
     except ValueError:
-        return {}
+        return None
+
+
+def _read_pending(text: str | None) -> list[dict[str, str]]:
+    found = _read(text)
+    # An older revision had only one of them.
+    several = cast("list[object]", found) if isinstance(found, list) else [found]
+    return [labels for one in several if (labels := _labels_in(one))]
+
+
+def _labels_in(found: object) -> dict[str, str]:
     if not isinstance(found, dict):
         return {}
     return {str(key): str(value) for key, value in cast("dict[object, object]", found).items()}
