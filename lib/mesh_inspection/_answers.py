@@ -1,7 +1,7 @@
 """What the actions answer, in the form in which Juju takes it."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -14,7 +14,7 @@ from ._cluster import UnreadableClusterError, read_cluster, read_policy
 from ._explain import explain
 from ._export import export_policy
 from ._graph import graphviz, mermaid
-from ._listing import Row, concerns, list_policies, read_policies
+from ._listing import Policies, Row, chosen, concerns, list_policies, read_policies, why_none
 from ._question import Question, UnclearQuestionError, question
 from ._table import table
 from ._view import View
@@ -83,11 +83,11 @@ def give(
 def listing(asked: Asked) -> Results:
     """Who may do what, by which relation, and whether the mesh sees to it."""
     form = asked.choice("format", "table", "json")
-    rows = _rows(asked)
-    summary = {"summary": _summary(rows)}
+    rows, hint = _rows(asked, read_policies(asked.client, asked.view))
+    told = {"summary": _summary(rows), **hint}
     if form == "json":
-        return _fit(rows, lambda some: {"policies": _numbered([_row_data(row) for row in some]), **summary})
-    return _fit(rows, lambda some: {"policies": _table(some, asked.view.owner.model), **summary})
+        return _fit(rows, lambda some: {"policies": _numbered([_row_data(row) for row in some]), **told})
+    return _fit(rows, lambda some: {"policies": _table(some, asked.view.owner.model), **told})
 
 
 def explanation(asked: Asked) -> Results:
@@ -127,18 +127,20 @@ def explanation(asked: Asked) -> Results:
 
 def exported(asked: Asked) -> Results:
     """The charm's AuthorizationPolicies as YAML."""
-    found = read_policies(asked.client, asked.view).all
+    found = read_policies(asked.client, asked.view)
+    _, hint = _rows(asked, found)
     source, target = asked.text("source"), asked.text("target")
-    chosen = [each for each in found if concerns(read_policy(each), source, target)]
-    texts = [export_policy(each, asked.view) for each in chosen]
-    return _fit(texts, lambda some: {"policies": "---\n".join(some), "count": str(len(texts))})
+    wanted = [each for each in found.all if concerns(read_policy(each), source, target)]
+    texts = [export_policy(each, asked.view) for each in wanted]
+    return _fit(texts, lambda some: {"policies": "---\n".join(some), "count": str(len(texts)), **hint})
 
 
 def graph(asked: Asked) -> Results:
     """Who may reach whom, as text that becomes a picture."""
     draw = mermaid if asked.choice("format", "mermaid", "graphviz") == "mermaid" else graphviz
-    rows = [row for row in _rows(asked) if row.state != "refused"]
-    return _fit(rows, lambda some: {"graph": draw(some)})
+    rows, hint = _rows(asked, read_policies(asked.client, asked.view))
+    drawn = [row for row in rows if row.state != "refused"]
+    return _fit(drawn, lambda some: {"graph": draw(some), **hint})
 
 
 def _question(asked: Asked) -> Question:
@@ -149,9 +151,13 @@ def _question(asked: Asked) -> Question:
     return question(**known, port=asked.number("port"), model=asked.view.owner.model)
 
 
-def _rows(asked: Asked) -> list[Row]:
-    policies = read_policies(asked.client, asked.view)
-    return list_policies(policies, asked.view, source=asked.text("source"), target=asked.text("target"))
+def _rows(asked: Asked, policies: Policies) -> tuple[list[Row], Results]:
+    """The policies that are asked for; and if there are none of these, what there is."""
+    every = list_policies(policies, asked.view)
+    source, target = asked.text("source"), asked.text("target")
+    rows = chosen(every, source, target)
+    hint = "" if rows else why_none(every, source, target)
+    return rows, {"hint": hint} if hint else {}
 
 
 def _summary(rows: Sequence[Row]) -> str:
@@ -177,10 +183,19 @@ def _table(rows: Sequence[Row], model: str) -> str:
         )
         for row in rows
     ]
-    troubles = dict.fromkeys(
-        f"{row.policy or ', '.join(row.relations)}: {row.state}: {row.reason}" for row in rows if row.reason
-    )
-    return "\n".join([table(_HEADINGS, cells), *([""] if troubles else []), *troubles])
+    reasons = dict.fromkeys(_reasons(rows))
+    return "\n".join([table(_HEADINGS, cells), *([""] if reasons else []), *reasons])
+
+
+def _reasons(rows: Sequence[Row]) -> Iterator[str]:
+    """Why policies are not enforced; without their names where it is so of all that are in a state."""
+    of_state: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        of_state[row.state].add(row.reason)
+    for row in rows:
+        if row.reason:
+            which = [] if len(of_state[row.state]) == 1 else [row.policy or ", ".join(row.relations)]
+            yield ": ".join([*which, row.state, row.reason])
 
 
 def _short(name: str, model: str) -> str:

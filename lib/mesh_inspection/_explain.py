@@ -74,12 +74,17 @@ def explain(question: Question, cluster: Cluster, view: View) -> Explanation:
     """
     ports = ports_in_question(question, cluster)
     found = [_explain(replace(question, port=port), cluster, view) for port in ports]
-    best, _ = min(found, key=lambda each: (_VERDICTS.index(each[0].verdict), effort_of(each[1])))
+    best, _ = min(found, key=lambda each: _badness(*each))
     if len(ports) == 1:
         return best
     known = joined([str(port) for port in ports])
     note = f"no port was named: of {known}, this is about {best.question.port}"
     return replace(best, notes=(*best.notes, note))
+
+
+def _badness(explanation: Explanation, missing: Miss | None) -> tuple[object, ...]:
+    verdicts = explanation.verdict, explanation.audit or explanation.verdict
+    return *map(_VERDICTS.index, verdicts), effort_of(missing)
 
 
 def _explain(question: Question, cluster: Cluster, view: View) -> tuple[Explanation, Miss | None]:

@@ -8,6 +8,7 @@ from mesh_resources import reference
 
 from ._cluster import Policy, read_list, read_policy
 from ._view import View
+from ._way import target_refs
 from ._words import plain, requests_of, sources_of, targets_of
 
 if TYPE_CHECKING:
@@ -15,9 +16,17 @@ if TYPE_CHECKING:
 
     from mesh_resources import Resource
 
-State: TypeAlias = Literal["enforced", "not enforced", "unknown", "audit", "not written", "refused"]
-"""`unknown`: Istio has not said anything yet. `audit`: waypoints record what they would refuse.
-`refused`: the charm that asks may not have it."""
+State: TypeAlias = Literal[
+    "enforced", "not enforced", "unknown", "audit", "left out", "not written", "refused"
+]
+"""`unknown`: Istio has not said anything yet. `audit`: waypoints record what they would refuse. `left out`:
+not even that. `refused`: the charm that asks may not have it."""
+
+_LEFT_OUT = (
+    "Istio does not even record what a policy on pods would do, unless its experimental "
+    "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on"
+)
+_MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -69,23 +78,43 @@ def read_policies(client: "Client", view: View) -> Policies:
     return Policies(live, tuple(view.resources(live)))
 
 
-def list_policies(
-    policies: Policies, view: View, *, source: str | None = None, target: str | None = None
-) -> list[Row]:
+def list_policies(policies: Policies, view: View) -> list[Row]:
     """Say of each policy what it means and whether it is enforced.
 
     Args:
         policies: what there is and should be.
         view: what the charm knows of them.
-        source: leave out what is not for this application, `app` or `model/app`.
-        target: leave out what is not about this application or Service.
     """
     present = {reference(each) for each in policies.live}
-    rows = [
+    return [
         *(_row(read_policy(each), view, written=reference(each) in present) for each in policies.all),
         *_refused(view),
     ]
+
+
+def chosen(rows: Iterable[Row], source: str | None, target: str | None) -> list[Row]:
+    """Those for an application, `app` or `model/app`, and about another or its Service; None is any."""
     return [row for row in rows if _is_among(source, row.sources) and _is_among(target, row.targets)]
+
+
+def why_none(rows: Iterable[Row], source: str | None, target: str | None) -> str:
+    """Why nothing is left of all policies, with what there is; empty if there was nothing in the first place.
+
+    Args:
+        rows: all policies.
+        source: what was asked for.
+        target: the same.
+    """
+    every = list(rows)
+    sources = {name for row in every for name in row.sources}
+    targets = {plain(name) for row in every for name in row.targets}
+    for filtered, wanted, names in (("source", source, sources), ("target", target, targets)):
+        if names and not _is_among(wanted, sorted(names)):
+            shown = sorted(names)[:_MOST_NAMES]
+            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+            return f"no policy has {filtered}={wanted}; there is {', '.join(shown)}{more}"
+    either = "though some have the one or the other"
+    return f"no policy has source={source} and target={target}, {either}" if every else ""
 
 
 def concerns(policy: Policy, source: str | None, target: str | None) -> bool:
@@ -113,10 +142,17 @@ def _state(policy: Policy, view: View, *, written: bool) -> tuple[State, str]:
     if not written:
         return "not written", view.unwritten
     if policy.dry_run:
-        return "audit", policy.problem
+        return _on_trial(policy, view)
     if policy.enforced is None:
         return "unknown", "Istio has not said anything of it yet"
     return ("enforced", "") if policy.enforced else ("not enforced", policy.problem)
+
+
+def _on_trial(policy: Policy, view: View) -> tuple[State, str]:
+    if policy.enforced is False and not target_refs(policy):
+        return "left out", _LEFT_OUT
+    meaning = "it is recorded what it would do; it refuses nobody and lets in nobody"
+    return "audit", policy.problem or ": ".join(filter(None, [meaning, view.enforce]))
 
 
 def _refused(view: View) -> Iterator[Row]:

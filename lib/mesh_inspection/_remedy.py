@@ -60,9 +60,9 @@ def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str
     if "waypoint" in differs:
         yield f"put {question.target.application} in the mesh: {_join(question.target, view)}"
     if "relation" in differs and miss.door:
-        yield _integrate(question.source, question.target.model, miss.door.endpoint, view)
+        yield from _integrate(question.source, question.target.model, miss.door.endpoint, view)
     if "source" in differs:
-        yield _relate_as_others(miss, question, view)
+        yield from _relate_as_others(miss, question, view)
     if "place" in differs:
         if way.service:
             pods = joined(
@@ -77,31 +77,34 @@ def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str
         yield f"ask for what is let in: {joined(requests_of(miss.policy), 'or')}"
 
 
-def _relate_as_others(miss: Miss, question: Question, view: View) -> str:
+def _relate_as_others(miss: Miss, question: Question, view: View) -> Iterator[str]:
     source, model = question.source, question.target.model
     is_internal = miss.wish and view.internal
     if miss.wish and miss.wish.endpoint and not is_internal:
-        return _integrate(source, model, f"{miss.wish.by}:{miss.wish.endpoint}", view)
-    if miss.policy.asked_by and not is_internal:
-        relate = _integrate(source, model, sorted(miss.policy.asked_by)[0], view)
-        return f"relate it as {_sources(miss)} is ({relate})"
-    return "no relation that is known here would let in others"
+        yield from _integrate(source, model, f"{miss.wish.by}:{miss.wish.endpoint}", view)
+    elif miss.policy.asked_by and not is_internal:
+        relate = "; then ".join(_integrate(source, model, sorted(miss.policy.asked_by)[0], view))
+        yield f"relate it as {_sources(miss)} is ({relate})"
+    else:
+        yield "no relation that is known here would let in others"
 
 
-def _integrate(source: Place, model: str, endpoint: str, view: View) -> str:
+def _integrate(source: Place, model: str, endpoint: str, view: View) -> Iterator[str]:
+    """The commands that relate an application with an endpoint of another, `app:name`, or just `app`."""
     if source.model == model:
-        return f"juju integrate {_flag(model, view)}{source.name} {endpoint}"
-    app = endpoint.partition(":")[0]
-    return (
-        f"offer it (juju offer {model}.{endpoint}), relate {source} to the offer, "
-        f"and its require-cmr-mesh to an offer of {app}'s provide-cmr-mesh"
-    )
+        yield f"juju integrate {_flag(model, view)}{source.name} {endpoint}"
+        return
+    app, _, name = endpoint.partition(":")
+    yield f"juju offer {model}.{app}:{name or 'ENDPOINT'},provide-cmr-mesh {app}"
+    yield f"juju consume -m {source.model} {model}.{app}"
+    yield f"juju integrate -m {source.model} {source.name} {endpoint}"
+    yield f"juju integrate -m {source.model} {source.name}:require-cmr-mesh {app}:provide-cmr-mesh"
 
 
 def _join(place: Place, view: View) -> str:
     if place.model == view.owner.model and view.beacon:
         return f"juju integrate {place.name}:service-mesh {view.beacon}"
-    return f"relate its service-mesh to a beacon of model {place.model}"
+    return f"juju integrate -m {place.model} {place.name}:service-mesh BEACON, the beacon of that model"
 
 
 def _flag(model: str, view: View) -> str:

@@ -57,14 +57,15 @@ def load(
     return [_consumer(request, owner, services) for request in requests]
 
 
-def problems(consumer: Consumer) -> Iterator[Problem]:
+def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
     """What an operator should know of policies that a consumer does not get, or that do not help it."""
+    may = f"if it may have that, juju config {beacon} restrict-consumers=false"
     who = f"{consumer.relation} with {consumer.app}"
     for reason in consumer.unreadable:
         message = f"{who} can't be read, its policies stay till its charm is mended: {reason}"
         yield blocked(message, About.refused_policies)
     for denied in consumer.refused:
-        yield blocked(f"{who} is refused {denied.reason}, see restrict-consumers", About.refused_policies)
+        yield blocked(f"{who} is refused {denied.reason}: {may}", About.refused_policies)
     for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
         yield blocked(f"{who} keeps the policies that it has: {reason}")
     for name in sorted({policy.source_app_name for policy in consumer.granted}):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from charmlibs.interfaces.service_mesh import one_line
+from consumers import is_stranger
 from mesh_resources import APPLICATION_LABEL, DRY_RUN, Json, manifest
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _MOST_LINES = 20
 _MOST_NAMES = 10
 _LONGEST_LINE = 900
 _ON_TRIAL = "on trial: "
+_STRANGER = "an application of another model, once it says who it is"
 
 
 class Door(NamedTuple):
@@ -42,7 +44,8 @@ def changes(before: "Collection[Resource]", after: "Collection[Resource]") -> li
     return [
         *_switched(before, after),
         *_lines("{} lets in {}", {door: behind for door, behind in new.items() if door not in old}),
-        *_lines("{} no longer lets in {}", _only(gone, guarded)),
+        # Nobody was let in as somebody of another model; when it is known who that is, nobody is shut out.
+        *_lines("{} no longer lets in {}", _only(gone, guarded, but=_STRANGER)),
         # Where the mesh is not hardened, that opens it to everybody.
         *_lines("{} has no policy here any more, after one for {}", _only(gone, guarded, inside=False)),
         *_lines(
@@ -88,9 +91,13 @@ def _lines(sentence: str, doors: "dict[Door, Behind]") -> Iterator[str]:
 
 
 def _only(
-    doors: "dict[Door, Behind]", targets: Collection[str], *, inside: bool = True
+    doors: "dict[Door, Behind]", targets: Collection[str], *, inside: bool = True, but: str = ""
 ) -> "dict[Door, Behind]":
-    return {door: behind for door, behind in doors.items() if (door.target in targets) is inside}
+    return {
+        door: behind
+        for door, behind in doors.items()
+        if (door.target in targets) is inside and door.source != but
+    }
 
 
 def _doors(policies: "Iterable[Resource]") -> dict[Door, Behind]:
@@ -132,4 +139,5 @@ def _sources(rule: Json) -> Iterator[str]:
     for origin in origins:
         principals: list[str] = origin.get("source", {}).get("principals") or ["everybody"]
         for principal in principals:
-            yield principal.removeprefix("cluster.local/ns/").replace("/sa/", "/")
+            source = principal.removeprefix("cluster.local/ns/").replace("/sa/", "/")
+            yield _STRANGER if is_stranger(source.rpartition("/")[2]) else source

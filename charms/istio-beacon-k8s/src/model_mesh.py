@@ -187,7 +187,7 @@ class ModelMesh:
         return Outcome(
             [
                 *problems_of(result.failed, self.owner.app),
-                *(problem for consumer in known for problem in consumers.problems(consumer)),
+                *(problem for consumer in known for problem in consumers.problems(consumer, self.owner.app)),
                 *leaving.problems,
                 *enforcement.problems(),
             ],

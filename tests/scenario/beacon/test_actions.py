@@ -168,6 +168,21 @@ def test_policies_are_chosen_by_source_and_target(
     assert run(shop, "export-policies", **params)["count"] == str(exported)
 
 
+@pytest.mark.parametrize("action", ["list-policies", "export-policies", "mesh-graph"])
+def test_where_nothing_is_chosen_it_is_told_of_what_there_is(shop: BeaconModel, action: str):
+    found = run(shop, action, source="we", target="catalogue")
+    assert found["hint"] == "no policy has source=we; there is shop/ads, shop/thief, shop/web"
+    found = run(shop, action, target="catalog")
+    assert found["hint"] == "no policy has target=catalog; there is shop/catalogue, shop/orders"
+    found = run(shop, action, source="web", target="thief")
+    assert "no policy has target=thief; there is" in found["hint"]
+    found = run(shop, action, source="ads", target="orders")
+    assert (
+        found["hint"] == "no policy has source=ads and target=orders, though some have the one or the other"
+    )
+    assert "hint" not in run(shop, action, source="web")
+
+
 def test_what_is_refused_is_listed_with_the_remedy(shop: BeaconModel):
     found = run(shop, "list-policies", source="thief", format="json")["policies"]["1"]
     assert (found["state"], found["consumer"], found["policy"]) == ("refused", "thief", "")

@@ -57,6 +57,28 @@ def test_while_policies_are_tried_it_is_told_who_would_be_refused(shop: BeaconMo
     assert run(shop, "list-policies")["summary"] == "1 policy: 1 audit"
 
 
+def test_what_a_trial_means_is_listed_once_for_all(shop: BeaconModel):
+    """Istio leaves policies on pods out of it; nothing is told of each one apart."""
+    unit = policy("scraper", "catalogue", target_type="unit")
+    shop.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"), unit)
+    shop.configure(policy_mode="audit")
+    found = run(shop, "list-policies")
+    assert found["summary"] == "3 policies: 2 audit, 1 left out"
+    assert found["policies"].split("\n\n")[1].splitlines() == [
+        "audit: it is recorded what it would do; it refuses nobody and lets in nobody: "
+        "juju config beacon policy-mode=enforce",
+        "left out: Istio does not even record what a policy on pods would do, unless its experimental "
+        "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on",
+    ]
+
+
+def test_why_nothing_is_written_is_listed_once_for_all(shop: BeaconModel):
+    shop.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
+    shop.configure(policy_mode="off")
+    reasons = run(shop, "list-policies")["policies"].split("\n\n")[1]
+    assert reasons == "not written: policies are off: juju config beacon policy-mode=enforce"
+
+
 def test_without_istio_it_is_told_what_to_deploy(beacon: BeaconModel):
     beacon.kubernetes.store.uninstall_custom_resources("security.istio.io")
     with pytest.raises(testing.ActionFailed) as failed:

@@ -71,6 +71,17 @@ def test_many_changes_are_a_few_lines(beacon: BeaconModel, history: History):
     assert lines[-1].endswith(" and 30 more")
 
 
+def test_who_is_known_in_another_model_only_is_told_of_in_words(beacon: BeaconModel, history: History):
+    """Its policy lets in nobody yet; that it goes, when it is known who that is, shuts nobody out."""
+    stranger = f"remote-{'0123456789abcdef' * 2}"
+    relation = beacon.consumer("catalogue", policy(stranger, "catalogue"))
+    assert history() == [
+        "Service shop/catalogue lets in an application of another model, once it says who it is"
+    ]
+    beacon.says(relation, databag(policy("kiosk", "catalogue", source_namespace="office")))
+    assert history() == ["Service shop/catalogue lets in office/kiosk"]
+
+
 def test_what_an_operator_has_to_see_to_is_told_once_and_once_when_it_is_settled(
     beacon: BeaconModel, caplog: pytest.LogCaptureFixture
 ):
@@ -81,7 +92,8 @@ def test_what_an_operator_has_to_see_to_is_told_once_and_once_when_it_is_settled
 
     relation = beacon.consumer("catalogue", policy("web", "orders"))
     refusal = (
-        f"service-mesh:{relation.id} with catalogue is refused a policy on 'orders', see restrict-consumers"
+        f"service-mesh:{relation.id} with catalogue is refused a policy on 'orders': if it may have that, "
+        "juju config beacon restrict-consumers=false"
     )
     assert told() == [(logging.WARNING, refusal)]
     beacon.hook()

@@ -87,7 +87,8 @@ def test_a_refusal_says_what_and_how_many_more_there_are(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", *REFUSED.values())
     assert beacon.hook().message == (
         f"service-mesh:{relation.id} with catalogue is refused a policy on 'orders'"
-        ", see restrict-consumers (and 5 more: juju run beacon/0 plan)"
+        ": if it may have that, juju config beacon restrict-consumers=false "
+        "(and 5 more: juju run beacon/0 plan)"
     )
 
 

@@ -31,11 +31,25 @@ def test_the_remedy_opens_the_door():
     assert found.relations == ("web:items",)
 
 
-def test_a_relation_of_another_model_is_an_offer():
+def test_a_relation_of_another_model_is_an_offer_and_what_says_who_it_is_there():
     model = cluster(CLOSED, pods=(pod("shop", model="n"), pod("web")))
     found = ask(within=model, view=WITH_DOORS, source="n/shop", method="GET", path="/items")
-    assert "juju offer m.web:items" in found.remedy
-    assert "cmr-mesh" in found.remedy
+    assert found.remedy.split("; then ") == [
+        "juju offer m.web:items,provide-cmr-mesh web",
+        "juju consume -m n m.web",
+        "juju integrate -m n shop web:items",
+        "juju integrate -m n shop:require-cmr-mesh web:provide-cmr-mesh",
+    ]
+
+
+def test_who_is_outside_the_mesh_in_another_model_is_to_be_related_to_the_beacon_there():
+    model = cluster(CLOSED, pods=(pod("shop", model="n", in_mesh=False), pod("web")))
+    found = ask(within=model, view=WITH_DOORS, source="n/shop", method="GET", path="/items")
+    first, *_ = found.remedy.split("; then ")
+    assert (
+        first
+        == "put n/shop in the mesh: juju integrate -m n shop:service-mesh BEACON, with a beacon of model n"
+    )
 
 
 def test_units_have_relations_of_their_own():

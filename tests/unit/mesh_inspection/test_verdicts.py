@@ -219,6 +219,13 @@ def test_of_several_ports_that_is_taken_of_which_the_best_can_be_said():
     assert "no port was named: of 80 and 9100, this is about 9100" in found.notes
 
 
+def test_also_of_what_only_records():
+    """80 is open to everybody now, and would be refused."""
+    policy = allow("shop", to=[{"ports": ["9100"]}], dry_run=True)
+    found = ask(within=cluster(policy, services=(service("web", 80, 9100),)))
+    assert (found.verdict, found.audit, found.question.port) == ("allowed", "allowed", 9100)
+
+
 def test_what_only_records_refuses_nobody_but_it_is_told_what_it_would_do():
     found = ask(allow("ads", dry_run=True))
     assert (found.verdict, found.audit) == ("allowed", "refused")
