@@ -46,10 +46,8 @@ def test_who_is_outside_the_mesh_in_another_model_is_to_be_related_to_the_beacon
     model = cluster(CLOSED, pods=(pod("shop", model="n", in_mesh=False), pod("web")))
     found = ask(within=model, view=WITH_DOORS, source="n/shop", method="GET", path="/items")
     first, *_ = found.remedy.split("; then ")
-    assert (
-        first
-        == "put n/shop in the mesh: juju integrate -m n shop:service-mesh BEACON, with a beacon of model n"
-    )
+    command = "juju integrate -m n shop:service-mesh BEACON"
+    assert first == f"put n/shop in the mesh: {command}, the beacon of that model"
 
 
 def test_units_have_relations_of_their_own():
