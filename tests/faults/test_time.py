@@ -13,6 +13,7 @@ import lightkube.core.exceptions
 import ops
 import pytest
 
+from charmlibs.interfaces.service_mesh._connections import Connections
 from tests.faults.swing import Swing
 
 LIMIT = 30.0
@@ -73,7 +74,7 @@ def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
         "mesh_resources._requests",
     ):
         monkeypatch.setattr(f"{module}.time", clock)
-    pass_on = httpx.HTTPTransport.handle_request
+    pass_on = Connections.handle_request
 
     def handle_request(transport: Any, request: Any) -> Any:
         takes = clock.answers(clock.next_request())
@@ -81,7 +82,7 @@ def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
             raise httpx.ReadTimeout("timed out", request=request)
         return pass_on(transport, request)
 
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
+    monkeypatch.setattr(Connections, "handle_request", handle_request)
     monkeypatch.setattr(ops.Container, "exec", lambda *_, timeout=None, **__: Command(clock, timeout))
     return clock
 

@@ -12,6 +12,8 @@ from lightkube.config.models import User
 # In either line of lightkube's releases it is here: `httpx` before 1.0, `httpx2` since.
 from lightkube.core.exceptions import httpx  # pyright: ignore[reportPrivateImportUsage]  # see above
 
+from ._connections import Connections
+
 if TYPE_CHECKING:
     from lightkube import SingleConfig
 
@@ -25,7 +27,7 @@ _TIMES_LONGER_FOR_LISTS = 4
 def timed_transport(config: "SingleConfig", deadline: "Deadline", at_most: float) -> "TimedTransport":
     """The way to a cluster, for as long as there is time; arguments as of `TimedTransport`."""
     verify = verify_cluster(config.cluster, config.user or User(), config.abs_file)
-    return TimedTransport(httpx.HTTPTransport(verify=verify), deadline, at_most)
+    return TimedTransport(Connections(verify), deadline, at_most)
 
 
 class TimedTransport(httpx.BaseTransport):
