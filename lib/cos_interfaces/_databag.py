@@ -1,6 +1,7 @@
 """Writing to a relation without writing what is already there, and reading it without trusting it."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import pydantic
 logger = logging.getLogger(__name__)
 
 _LONGEST_REASON = 200
+_NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
 
 _Data = TypeVar("_Data")
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
@@ -89,7 +91,10 @@ def _checked(
 def reason(error: pydantic.ValidationError) -> str:
     """What is wrong with what somebody wrote, in one line without the text: it may be long, or a secret."""
     first, *more = error.errors(include_url=False, include_context=False, include_input=False)
-    field = ".".join(str(part) for part in first["loc"])
+    # A key that is nobody's name may be anything, a URL with a password in it, too.
+    field = ".".join(
+        "…" if isinstance(part, str) and not _NAME.fullmatch(part) else str(part) for part in first["loc"]
+    )
     message = first["msg"].removeprefix("Value error, ")
     text = (f"{field}: {message}" if field else message)[:_LONGEST_REASON]
     text = "".join(each if each.isprintable() else " " for each in text)

@@ -92,6 +92,11 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         "grafana-source",
         app(grafana_uid="g2", datasource_uids={"kv/0": f"http://user:{HUSH}@evil.test"}),
     ),
+    "a password where the name of a label is meant": (
+        COORDINATOR,
+        "service-mesh",
+        app(labels={f"http://evil.test/push?token={HUSH}": None}),
+    ),
     "labels by which Juju finds its pods": (
         COORDINATOR,
         "service-mesh",
