@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich.live import Live
 from rich.panel import Panel
+from rich.spinner import Spinner
 from rich.text import Text
 
 from . import _show, demo, everything, matrix, page
@@ -111,7 +113,7 @@ def show_demo(
     story = everything.story() if all_relations else demo.STORY
     began, problems, cells, pictured = time.monotonic(), 0, list[Cell](), False
     real = control_plane is ControlPlane.real
-    with _world(log, enforcing=True, hardened=not permissive, real=real) as world:
+    with _world(log, enforcing=True, hardened=not permissive, real=real) as (world, _):
         _console.print(*_show.setting(world), sep="\n")
         flows, pods = world.flows, world.pods
         for number, told in enumerate(demo.tell(world, until, story), 1):
@@ -241,20 +243,29 @@ def debug_log(
 @contextlib.contextmanager
 def _world(
     log: Level | None = None, *, enforcing: bool = False, hardened: bool = True, real: bool = False
-) -> Generator[World]:
-    """A world, with what happens in it shown on a terminal; what goes wrong is said in one line."""
-    with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(_errors.status("starting"))
+) -> Generator[tuple[World, Live]]:
+    """A world, and what shows on a terminal what happens in it; what goes wrong is said in one line."""
+    spinner = Spinner("dots", "starting", style="green")
+    # On the console that the rest is printed on, which then comes above it; it takes nobody else's output.
+    progress = Live(
+        spinner,
+        console=_console if _console.is_terminal else _errors,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with progress, contextlib.ExitStack() as stack:
 
         def on_log(line: LogLine) -> None:
             if log and _is_from(line, log):
                 _console.print(Text(str(line), style="dim"))
             if line.module == OPERATIONS:
-                progress.update(Text(f"{line.model} {line.unit}: {line.message}", style="dim"))
+                doing = f"{line.model} {line.unit}: {line.message}"
+                spinner.update(text=Text(doing, style="dim", no_wrap=True, overflow="ellipsis"))
 
         try:
             world = open_world(on_log, enforcing=enforcing, hardened=hardened, real=real)
-            yield stack.enter_context(world)
+            yield stack.enter_context(world), progress
         except (JujuError, EnvoyError, NoAddressesError, ControlPlaneError) as error:
             _give_up(str(error))
         except BaseException:
@@ -266,10 +277,11 @@ def _world(
 @contextlib.contextmanager
 def _after(until: str | None, *, enforcing: bool = False, hardened: bool = True) -> Generator[World]:
     """The world as it is after a step of the story."""
-    with _world(enforcing=enforcing, hardened=hardened) as world:
+    with _world(enforcing=enforcing, hardened=hardened) as (world, progress):
         for told in demo.tell(world, until):
             for problem in told.problems:
                 _errors.print(Text(f"after step {told.step.name}: {problem}", style="red"))
+        progress.stop()
         yield world
 
 
