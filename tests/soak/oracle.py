@@ -25,7 +25,7 @@ _MANAGED_BY = "charms.canonical.com/istio.io.waypoint.managed-by"
 _OWNER, _REQUESTED_BY = "charms.canonical.com/mesh.owner", "charms.canonical.com/mesh.requested-by"
 _DRY_RUN = "istio.io/dry-run"
 _OF_MESH = ("istio.io/dataplane-mode", "istio.io/use-waypoint", "istio.io/use-waypoint-namespace", _PART_OF)
-_BUILT_IN = ("default", "kube-node-lease", "kube-public", "kube-system")
+_BUILT_IN = ("default", "istio-system", "kube-node-lease", "kube-public", "kube-system")
 
 Json: TypeAlias = "dict[str, Any]"
 Labels: TypeAlias = "dict[str, str]"
@@ -106,7 +106,7 @@ def read_policy(policy: Json) -> Policy:
     metadata = policy["metadata"]
     marks = metadata.get("annotations") or {}
     on_trial, asked_by = marks.get(_DRY_RUN) == "true", marks.get(_REQUESTED_BY, "")
-    return Policy(marks[_OWNER], metadata["namespace"], _plain(policy["spec"]), on_trial, asked_by)
+    return Policy(marks.get(_OWNER, ""), metadata["namespace"], _plain(policy["spec"]), on_trial, asked_by)
 
 
 def read_labels(kind: str, one: Json) -> tuple[str, Labels] | None:
@@ -128,7 +128,7 @@ def expected(models: Iterable[Model], store: Store) -> Cluster:
     cluster = Cluster()
     for model in models:
         cluster.objects.add(f"Namespace /{model.name}")
-        takers = [app for app in _beacons(model) if app.config["model-on-mesh"]]
+        takers = [app for app in _beacons(model) if app.config["model-on-mesh"] and app.living_units]
         if takers:
             mark = (store.get("Namespace", "", model.name)["metadata"].get("labels") or {}).get(_MANAGED_BY)
             holder = next((app for app in takers if mark == f"{model.name}.{app.name}"), takers[0])
@@ -140,7 +140,8 @@ def expected(models: Iterable[Model], store: Store) -> Cluster:
             if not app.dying:
                 _add_application(cluster, app)
     for app in (app for model in models for app in _beacons(model)):
-        _add_beacon(cluster, app)
+        if app.living_units:
+            _add_beacon(cluster, app)
     return cluster
 
 
@@ -154,7 +155,7 @@ def _add_application(cluster: Cluster, app: Application) -> None:
         in_cluster = app.charm.name in (COORDINATOR, WORKER)
         note = f"{app.name}-pod-labels" if in_cluster else f"juju-service-mesh-{app.name}-labels"
         cluster.objects.add(f"ConfigMap {app.model.name}/{note}")
-    if app.charm.name == COORDINATOR and _beacon_of(app):
+    if app.charm.name == COORDINATOR and _beacon_of(app) and app.living_units:
         workers = [side.other.application.name for side in _sides(app, CLUSTERS[COORDINATOR])]
         pods = {"selector": {"matchLabels": {_PART_OF: app.name}}}
         for member in (app.name, *workers):
@@ -241,6 +242,8 @@ def _source(side: Side) -> str:
 
 
 def _pod_labels(app: Application) -> Labels:
+    if not app.living_units:
+        return {}  # the last unit takes them off
     coordinator = app if app.charm.name == COORDINATOR else None
     if app.charm.name == WORKER:
         clusters = _sides(app, CLUSTERS[COORDINATOR])

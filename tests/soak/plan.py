@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 
 from tests.soak.story import Story
 
-_WEIGHTS = {"relate": 7, "part": 2, "deploy": 3, "config": 3, "scale": 2, "elect": 3}
+_WEIGHTS = {
+    "relate": 7,
+    "part": 2,
+    "deploy": 3,
+    "config": 3,
+    "scale": 2,
+    "elect": 3,
+    "edit": 3,
+    "fill": 15,
+    "trust": 15,
+}
 _BEGINNING = (
     "deploy hall/mesh",
     "deploy hall/goods",

@@ -10,7 +10,8 @@ from sandbox.juju import LIBRARIES, Application, Controller, Model
 from sandbox.kubernetes import KubernetesServer
 from sandbox.samples import BEACON, COORDINATOR, WORKER
 
-from .oracle import BY_HAND, BY_LIBRARY, Cluster, expected, found, is_published
+from . import meddling
+from .oracle import BY_HAND, BY_LIBRARY, Cluster, Policy, expected, found, is_published
 from .watch import Watch
 
 HALL, ANNEX = "hall", "annex"
@@ -70,6 +71,10 @@ class Story:
         for name in (HALL, ANNEX):
             self.controller.add_model(name)
         self._watch = Watch(kubernetes.store)
+        self._strained_since: int | None = None
+        """How many lines there were when somebody was first kept from doing their work, who is so still."""
+        self._hardening: list[Policy] = []
+        """The policies by which the mesh refuses what no other policy allows."""
         self._verbs: dict[str, Callable[..., None]] = {
             "deploy": self._deploy,
             "remove": self._remove,
@@ -81,6 +86,13 @@ class Story:
             "elect": self._elect,
             "kill": self._kill,
             "look": self._look,
+            "edit": self._edit,
+            "empty": self._empty,
+            "fill": self._fill,
+            "distrust": self._distrust,
+            "trust": self._trust,
+            "harden": self._harden,
+            "soften": self._soften,
         }
 
     @property
@@ -90,10 +102,10 @@ class Story:
 
     def possible(self, verb: str) -> list[str]:
         """All lines with this verb that could come next."""
-        apps = self._applications()
+        apps, calm = self._applications(), self._strained_since is None
         lines: dict[str, Callable[[], Iterator[str]]] = {
             "deploy": lambda: (place for place in CAST if place not in apps and _can_run(CAST[place])),
-            "remove": lambda: iter(apps),
+            "remove": lambda: (place for place, app in apps.items() if app.trust),
             "relate": lambda: (pair for pair, is_there in self._pairs() if not is_there),
             "part": lambda: (pair for pair, is_there in self._pairs() if is_there),
             "scale": lambda: (
@@ -117,6 +129,13 @@ class Story:
             ),
             "kill": lambda: (f"{place}/{unit.number}" for place, app in apps.items() for unit in app.units),
             "look": lambda: iter(self.controller.models),
+            "edit": lambda: meddling.edits(self.kubernetes.store, self.controller.models.values()),
+            "empty": lambda: (place for place, app in apps.items() if calm and not _is_old(app)),
+            "fill": lambda: (place for place, app in apps.items() if not app.units and not app.dying),
+            "distrust": lambda: (place for place, app in apps.items() if calm and not _is_old(app)),
+            "trust": lambda: (place for place, app in apps.items() if not app.trust),
+            "harden": lambda: iter(() if self._hardening else ("mesh",)),
+            "soften": lambda: iter(("mesh",) if self._hardening else ()),
         }
         return [f"{verb} {line}" for line in lines[verb]()]
 
@@ -137,12 +156,22 @@ class Story:
     def check(self) -> None:
         """Settle, and hold Kubernetes against what the models ask for.
 
+        While somebody has no units, or may do nothing, others have to do without what it should tell them or
+        write: only that nobody fails is looked at then, and all the rest afterwards.
+
         Raises:
             AssertionError: if it is not as it should be.
         """
-        self._watch.hold(self._expected())
+        strained = any(not app.trust or not app.living_units for app in self._applications().values())
+        has_just_left = strained and self._strained_since == len(self.lines) and self._was_emptied_in_peace
+        calm = self._strained_since is None or has_just_left
+        self._watch.hold(self._expected() if calm else Cluster())
         self.controller.settle()
         self._look_for_errors()
+        if strained and not calm:
+            return
+        if not strained:
+            self._strained_since = None
         passing = self._differences()
         if any(not self._may_pass(difference) for difference in passing):
             raise AssertionError("\n".join(passing))
@@ -154,6 +183,12 @@ class Story:
 
     def end(self) -> None:
         """Remove all applications, and see whether that is all that there was."""
+        for place, app in self._applications().items():
+            if not app.trust:
+                self._trust(place)
+        self.check()
+        if self._hardening:
+            self._soften("mesh")
         for place in reversed(list(self._applications())):
             self._remove(place)
         self.check()
@@ -175,7 +210,9 @@ class Story:
         return self.controller.directory / model
 
     def _expected(self) -> Cluster:
-        return expected(self.controller.models.values(), self.kubernetes.store)
+        cluster = expected(self.controller.models.values(), self.kubernetes.store)
+        cluster.policies.update(self._hardening)
+        return cluster
 
     def _differences(self) -> list[str]:
         return found(self.kubernetes.store).differences(self._expected())
@@ -281,6 +318,42 @@ class Story:
     def _look(self, model: str) -> None:
         self.controller.models[model].update_status()
 
+    def _edit(self, model: str, target: str, becomes: str) -> None:
+        meddling.edit(self.kubernetes.store, model, target, becomes)
+        self._look(model)
+
+    def _empty(self, place: str) -> None:
+        self._scale(place, "0")
+        self._strain()
+
+    def _fill(self, place: str) -> None:
+        self._scale(place, "1")
+
+    def _distrust(self, place: str) -> None:
+        model, app = self._of(place)
+        model.trust(app, remove=True)
+        self._strain()
+
+    def _trust(self, place: str) -> None:
+        model, app = self._of(place)
+        model.trust(app)
+        model.update_status()
+
+    def _harden(self, _: str) -> None:
+        self._hardening = meddling.harden(self.kubernetes.store)
+
+    def _soften(self, _: str) -> None:
+        meddling.soften(self.kubernetes.store)
+        self._hardening = []
+
+    def _strain(self) -> None:
+        self._strained_since = self._strained_since or len(self.lines)
+
+    @property
+    def _was_emptied_in_peace(self) -> bool:
+        """Whether the last line is that, and all had settled before."""
+        return self.lines[-1].startswith("empty ") and not self.lines[-2].endswith("…")
+
     def _of(self, place: str) -> tuple[Model, str]:
         model, _, name = place.partition("/")
         return self.controller.models[model], name
@@ -309,6 +382,7 @@ def _can_run(charm: str) -> bool:
 
 def fresh(kubernetes: KubernetesServer) -> Story:
     """A story in a new cluster."""
+    kubernetes.access.restore()
     kubernetes.store.reset()
     kubernetes.requests.clear()
     return Story(kubernetes)
