@@ -131,7 +131,9 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def _log_problems(self) -> None:
         told = list(cast("list[str]", self._stored.problems))
-        if (now := problems.log_news(self._problems, told)) != told:
+        # With an option that makes no sense, all stays as it is: the rest was not looked at.
+        complete = not isinstance(self._config, beacon_config.BadOption)
+        if (now := problems.log_news(self._problems, told, complete=complete)) != told:
             self._stored.problems = now
 
     def _remove_everything(self) -> None:

@@ -131,7 +131,8 @@ def _target(policy: Json) -> str:
     labels: dict[str, str] = selector.get("matchLabels") or {}
     if labels.keys() == {APPLICATION_LABEL}:
         return f"each unit of {namespace}/{labels[APPLICATION_LABEL]}"
-    return f"each pod {namespace}/{','.join(f'{key}={value}' for key, value in sorted(labels.items()))}"
+    which = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    return f"each pod in {namespace} with {which}"
 
 
 def _sources(rule: Json) -> Iterator[str]:

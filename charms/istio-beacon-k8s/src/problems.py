@@ -70,10 +70,15 @@ def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:
     ).status
 
 
-def log_news(problems: Iterable[Problem], told: Collection[str]) -> list[str]:
+def log_news(problems: Iterable[Problem], told: Collection[str], *, complete: bool = True) -> list[str]:
     """Log what an operator has to see to and was not told before, and what of that is settled.
 
     What passes by itself would only fill the log.
+
+    Args:
+        problems: what there is now.
+        told: what was told before.
+        complete: False if there may be more, so that nothing is settled.
 
     Returns:
         What is told now.
@@ -82,7 +87,9 @@ def log_news(problems: Iterable[Problem], told: Collection[str]) -> list[str]:
     for message in now:
         if message not in told:
             logger.warning("%s", message)
-    for message in told:
-        if message not in now:
-            logger.info("settled: %s", message)
+    gone = [message for message in told if message not in now]
+    if not complete:
+        return [*now, *gone][: 2 * _MOST]
+    for message in gone:
+        logger.info("settled: %s", message)
     return now

@@ -17,6 +17,9 @@ Results: TypeAlias = "Mapping[str, str | Results]"
 # Juju hands all results over as arguments of one program, which may have about 100 kB.
 _MOST_LINES = 200
 _LONGEST_LINE = 150
+# There is a remedy at the end of each.
+_MOST_PROBLEMS = 50
+_LONGEST_PROBLEM = 600
 
 
 class Change(NamedTuple):
@@ -75,12 +78,13 @@ class _NotingClient:
 def as_text(rehearsal: Rehearsal, problems: Sequence[Problem]) -> Results:
     """The rehearsal for people."""
     changes = [f"{change.action}  {change.ref}" for change in rehearsal.changes]
+    told = [f"{problem.status.name}: {problem.message}" for problem in problems]
     sections = {
-        "changes": changes or ["none"],
-        "doors": rehearsal.doors,
-        "problems": [f"{problem.status.name}: {problem.message}" for problem in problems],
+        "changes": _cut(changes or ["none"]),
+        "doors": _cut(rehearsal.doors),
+        "problems": _cut(told, most=_MOST_PROBLEMS, longest=_LONGEST_PROBLEM),
     }
-    return {title: "\n".join(_cut(lines)) for title, lines in sections.items() if lines}
+    return {title: "\n".join(lines) for title, lines in sections.items() if lines}
 
 
 def as_data(rehearsal: Rehearsal, problems: Sequence[Problem]) -> Results:
@@ -95,12 +99,13 @@ def as_data(rehearsal: Rehearsal, problems: Sequence[Problem]) -> Results:
         for change in rehearsal.changes
     ]
     told: list[Results] = [
-        {"status": problem.status.name, "message": problem.message} for problem in problems
+        {"status": problem.status.name, "message": one_line(problem.message, longest=_LONGEST_PROBLEM)}
+        for problem in problems[:_MOST_PROBLEMS]
     ]
     return {
         "changes": _numbered(changes[:_MOST_LINES]),
         "doors": _numbered(_cut(rehearsal.doors)),
-        "problems": _numbered(told[:_MOST_LINES]),
+        "problems": _numbered(told),
     }
 
 
@@ -111,10 +116,10 @@ def summary(rehearsal: Rehearsal) -> str:
     return counts if rehearsal.is_complete else f"{counts}, as far as can be told: see problems"
 
 
-def _cut(lines: Sequence[str]) -> list[str]:
-    shown = [one_line(line, longest=_LONGEST_LINE) for line in lines[:_MOST_LINES]]
-    if len(lines) > _MOST_LINES:
-        shown.append(f"… and {len(lines) - _MOST_LINES} more")
+def _cut(lines: Sequence[str], *, most: int = _MOST_LINES, longest: int = _LONGEST_LINE) -> list[str]:
+    shown = [one_line(line, longest=longest) for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(f"… and {len(lines) - most} more")
     return shown
 
 

@@ -51,7 +51,7 @@ def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, hist
     beacon.scale(2)
     beacon.configure(model_on_mesh=True)
     beacon.configure(model_on_mesh=False)
-    operator = "each pod shop/juju-modeloperator=modeloperator"
+    operator = "each pod in shop with juju-modeloperator=modeloperator"
     assert history() == [
         "waypoint shop-beacon-waypoint is to have 2 replicas",
         f"{operator} lets in everybody",
@@ -102,6 +102,16 @@ def test_what_an_operator_has_to_see_to_is_told_once_and_once_when_it_is_settled
     assert told() == [(logging.INFO, f"settled: {refusal}")]
     beacon.hook()
     assert told() == []
+
+
+def test_an_option_that_makes_no_sense_settles_nothing(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
+    beacon.consumer("catalogue", policy("web", "orders"))
+    caplog.clear()
+    beacon.configure(policy_mode="audti")
+    beacon.configure(policy_mode="enforce")
+    told = [line.getMessage() for line in caplog.records if line.name == "problems"]
+    assert [line.partition(":")[0] for line in told] == ["config policy-mode", "settled"]
+    assert told[1] == f"settled: {told[0]}"
 
 
 def test_a_target_that_nothing_guards_any_more_is_not_said_to_be_shut(beacon: BeaconModel, history: History):

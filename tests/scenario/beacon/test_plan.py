@@ -100,6 +100,15 @@ def test_each_problem_is_listed_where_the_status_has_only_one(beacon: BeaconMode
     assert all("is refused a policy on" in problem for problem in problems)
 
 
+def test_a_problem_is_told_to_its_end_which_is_the_remedy(beacon: BeaconModel):
+    stranger = f"remote-{'0123456789abcdef' * 2}"
+    relation = beacon.consumer("catalogue", policy(stranger, "catalogue"))
+    status = beacon.hook().message
+    assert beacon.plan_action()["problems"] == f"waiting: {status}"
+    assert beacon.plan_action(format="json")["problems"]["1"]["message"] == status
+    assert status.startswith(f"service-mesh:{relation.id} ")
+
+
 def test_a_plan_that_can_not_be_made_in_full_says_so(beacon: BeaconModel):
     beacon.kubernetes.access.deny(verbs=["list"])
     told = beacon.plan_action()
