@@ -97,6 +97,16 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         "service-mesh",
         app(labels={f"http://evil.test/push?token={HUSH}": None}),
     ),
+    "a password where the value of a label is meant": (
+        COORDINATOR,
+        "service-mesh",
+        app(labels={"istio.io/dataplane-mode": f"http://evil.test/push?token={HUSH}"}),
+    ),
+    "a password as a label without a value": (
+        COORDINATOR,
+        "service-mesh",
+        app(labels={f"http://evil.test/push?token={HUSH}": "x"}),
+    ),
     "labels by which Juju finds its pods": (
         COORDINATOR,
         "service-mesh",
