@@ -9,7 +9,7 @@ from mesh_resources import reference
 from ._cluster import Policy, read_list, read_policy
 from ._view import View
 from ._way import target_refs
-from ._words import plain, requests_of, sources_of, targets_of
+from ._words import is_of_nobody_yet, plain, requests_of, sources_of, targets_of
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -26,6 +26,7 @@ _LEFT_OUT = (
     "Istio does not even record what a policy on pods would do, unless its experimental "
     "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on"
 )
+_NOBODY_YET = "it lets in nobody until an application of another model says over cross_model_mesh who it is"
 _MOST_NAMES = 20
 
 
@@ -47,7 +48,7 @@ class Row:
     """The AuthorizationPolicy's namespace and name; empty if there is to be none."""
     state: State
     reason: str
-    """Why it is not enforced; empty if it is."""
+    """Why it is not enforced, or lets in nobody; empty if neither is so."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,9 @@ def concerns(policy: Policy, source: str | None, target: str | None) -> bool:
 def _row(policy: Policy, view: View, *, written: bool) -> Row:
     wishes = view.wishes_behind(policy)
     state, reason = _state(policy, view, written=written)
+    if not reason and is_of_nobody_yet(policy):
+        askers = " or ".join(sorted(policy.asked_by)) or "what it asks"
+        reason = f"{_NOBODY_YET}: relate it to {askers} over that, too"
     endpoints = {f"{wish.by}:{wish.endpoint}" for wish in wishes if wish.endpoint}
     return Row(
         sources=tuple(sources_of(policy)),

@@ -9,18 +9,20 @@ from ._question import Question
 from ._rules import Http, Request, allows, differences
 from ._view import Door, View, Wish
 from ._way import Way, selects, target_refs
+from ._words import is_of_nobody_yet
 
 Difference: TypeAlias = Literal[
-    "written", "granted", "audit", "identity", "waypoint", "relation", "place",
+    "written", "granted", "audit", "identity", "waypoint", "unnamed", "relation", "place",
     "source", "method", "path", "port", "host", "http", "condition",
 ]  # fmt: skip
 """In what something does not fit a request: it is not in Kubernetes, not granted to who asks for it, or only
-records; the source has no identity; the Service has no waypoint; there is no such relation; it is about the
-Service rather than the units, or the other way round; or it is about other requests."""
+records; the source has no identity; the Service has no waypoint; it is for an application of another model
+that has not said who it is there; there is no such relation; it is about the Service rather than the units,
+or the other way round; or it is about other requests."""
 
 # The sooner in this list, the less it takes.
 _ORDER: tuple[Difference, ...] = (
-    "written", "granted", "audit", "identity", "waypoint", "relation", "place",
+    "written", "granted", "audit", "identity", "waypoint", "unnamed", "relation", "place",
     "source", "method", "path", "port", "host", "http", "condition",
 )  # fmt: skip
 # Less near than another request of one's own.
@@ -113,6 +115,8 @@ def _differences(
             differs.add("place")
         request = Request(way.identity, way.ports[0], None)
     options = [frozenset[Difference]({*differs, *each}) for each in differences(policy, request)]
+    if question.source.model != policy.namespace and is_of_nobody_yet(policy):
+        options = [_with(each - {"source"}, "unnamed") for each in options]
     return min(options, key=lambda each: (len(each), sorted(map(_ORDER.index, each))), default=None)
 
 

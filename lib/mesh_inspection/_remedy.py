@@ -14,6 +14,7 @@ _DIFFERENCES: dict[Difference, str] = {
     "audit": "it only records what it would do",
     "identity": "the source is outside the mesh, where it has no identity",
     "waypoint": "the Service has no waypoint, which would enforce it",
+    "unnamed": "that has not said over cross_model_mesh who it is there",
     "relation": "there is no such relation",
     "source": "that is somebody else",
     "method": "that is another method",
@@ -59,6 +60,10 @@ def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str
         yield f"put {question.source} in the mesh: {_join(question.source, view)}"
     if "waypoint" in differs:
         yield f"put {question.target.application} in the mesh: {_join(question.target, view)}"
+    if "unnamed" in differs:
+        source, app = question.source, question.target.application.rpartition("/")[2]
+        command = f"juju integrate -m {source.model} {source.name}:require-cmr-mesh {app}:provide-cmr-mesh"
+        yield f"if it is {source}: {command}"
     if "relation" in differs and miss.door:
         yield from _integrate(question.source, question.target.model, miss.door.endpoint, view)
     if "source" in differs:
@@ -112,4 +117,6 @@ def _flag(model: str, view: View) -> str:
 
 
 def _sources(miss: Miss) -> str:
+    if "unnamed" in miss.differs:
+        return "an application of another model"
     return joined(sources_of(miss.policy))

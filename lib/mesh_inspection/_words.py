@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from charmlibs.interfaces.service_mesh import is_of_another_model
 from mesh_resources import APPLICATION_LABEL, Json
 
 from ._cluster import Policy
@@ -44,6 +45,12 @@ def targets_of(policy: Policy) -> list[str]:
         return [f"{kind}{policy.namespace}/{next(iter(labels.values()))}"]
     what = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     return [f"units in {policy.namespace}" + (f" with {what}" if what else "")]
+
+
+def is_of_nobody_yet(policy: Policy) -> bool:
+    """Whether a policy is for applications of other models that have not said who they are there."""
+    names = [source.rpartition("/")[2] for source in sources_of(policy)]
+    return bool(names) and all(map(is_of_another_model, names))
 
 
 def plain(target: str) -> str:

@@ -1,18 +1,15 @@
 """What related applications ask of the mesh, and what of it they get."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest
+from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_of_another_model
 from mesh_resources import APPLICATION_LABEL, Owner, kubernetes_problem
 from model_services import ModelServices, ServicesUnknownError
 from problems import About, Problem, blocked, waiting
 
 _LONGEST_QUOTE = 60
-# What Juju calls an application of another model that has taken up an offer.
-_STRANGER = re.compile(r"remote-[0-9a-f]{32}")
 
 
 class Denied(NamedTuple):
@@ -69,16 +66,11 @@ def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
     for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
         yield blocked(f"{who} keeps the policies that it has: {reason}")
     for name in sorted({policy.source_app_name for policy in consumer.granted}):
-        if is_stranger(name):
+        if is_of_another_model(name):
             yield waiting(
                 f"{who} is to let in {name} of another model, which has not said over cross_model_mesh "
                 f"who it is there: relate it to {consumer.app} over that, too"
             )
-
-
-def is_stranger(app: str) -> bool:
-    """Whether this is what Juju calls an application whose name is known in another model only."""
-    return _STRANGER.fullmatch(app) is not None
 
 
 def _consumer(request: PolicyRequest, owner: Owner, services: ModelServices | None) -> Consumer:

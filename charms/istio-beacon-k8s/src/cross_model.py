@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import ops
 
-from charmlibs.interfaces.service_mesh import CMRData, read_cmr_data
-from consumers import is_stranger
+from charmlibs.interfaces.service_mesh import CMRData, is_of_another_model, read_cmr_data
 from problems import Problem, blocked, waiting
 
 ENDPOINT = "provide-cmr-mesh"
@@ -47,7 +46,7 @@ def _said(relations: Iterable[ops.Relation]) -> Iterator[tuple[str, CMRData | Va
 
 
 def _is_of_another_model(charm: ops.CharmBase, relation: ops.Relation) -> bool:
-    if is_stranger(relation.app.name):
+    if is_of_another_model(relation.app.name):
         return True
     try:
         return relation.remote_model.uuid != charm.model.uuid

@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from charmlibs.interfaces.service_mesh import one_line
-from consumers import is_stranger
+from charmlibs.interfaces.service_mesh import is_of_another_model, one_line
 from mesh_resources import APPLICATION_LABEL, DRY_RUN, Json, manifest
 
 if TYPE_CHECKING:
@@ -141,4 +140,4 @@ def _sources(rule: Json) -> Iterator[str]:
         principals: list[str] = origin.get("source", {}).get("principals") or ["everybody"]
         for principal in principals:
             source = principal.removeprefix("cluster.local/ns/").replace("/sa/", "/")
-            yield _STRANGER if is_stranger(source.rpartition("/")[2]) else source
+            yield _STRANGER if is_of_another_model(source.rpartition("/")[2]) else source

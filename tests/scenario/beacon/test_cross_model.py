@@ -42,6 +42,18 @@ def test_a_consumer_s_client_of_another_model_that_is_unknown_is_named(beacon: B
     assert ("shop/web", "shop/catalogue") in beacon.doors()
 
 
+def test_such_a_client_is_listed_with_the_remedy(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy(STRANGER, "catalogue"))
+    beacon.state = beacon.context.run(
+        beacon.context.on.action("list-policies", params={"format": "json"}), beacon.state
+    )
+    (row,) = (beacon.context.action_results or {})["policies"].values()
+    assert row["reason"] == (
+        "it lets in nobody until an application of another model says over cross_model_mesh who it is: "
+        "relate it to catalogue over that, too"
+    )
+
+
 @pytest.mark.parametrize("name", ["remote-write", "remote-0123", f"{STRANGER}-x"])
 def test_an_application_of_a_similar_name_is_no_stranger(beacon: BeaconModel, name: str):
     beacon.consumer("catalogue", policy(name, "catalogue"))

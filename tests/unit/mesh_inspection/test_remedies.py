@@ -50,6 +50,28 @@ def test_who_is_outside_the_mesh_in_another_model_is_to_be_related_to_the_beacon
     assert first == f"put n/shop in the mesh: {command}, the beacon of that model"
 
 
+def test_who_has_not_said_who_it_is_in_another_model_is_to_say_so():
+    stranger = allow(
+        f"remote-{'0123456789abcdef' * 2}", to=GET_ITEMS, name="its", asked_by=frozenset({"web"})
+    )
+    model = cluster(stranger, pods=(pod("shop", model="n"), pod("web")))
+    for view in (VIEW, WITH_DOORS):
+        found = ask(within=model, view=view, source="n/shop", method="GET", path="/items")
+        assert found.nearest == (
+            "policy m/its lets in an application of another model: GET /items on 80; "
+            "but that has not said over cross_model_mesh who it is there"
+        )
+        assert found.remedy == (
+            "if it is n/shop: juju integrate -m n shop:require-cmr-mesh web:provide-cmr-mesh"
+        )
+
+
+def test_who_is_of_the_same_model_is_not_it():
+    stranger = allow(f"remote-{'0123456789abcdef' * 2}", to=GET_ITEMS, name="its")
+    found = ask(stranger, view=WITH_DOORS, method="GET", path="/items")
+    assert found.remedy == "juju integrate shop web:items"
+
+
 def test_units_have_relations_of_their_own():
     found = ask(view=WITH_DOORS, target="web/0", port=9100)
     assert found.remedy == "juju integrate shop web:metrics"

@@ -1,6 +1,7 @@
 """Learns from `cross_model_mesh` relations who an application of another model is at home."""
 
 import logging
+import re
 
 import ops
 import pydantic
@@ -12,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 CMR_DATA_KEY = "cmr_data"
 _CMR_DATA = pydantic.TypeAdapter(CMRData)
+_MADE_UP = re.compile(r"remote-[0-9a-f]{32}")
 
 
 def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, CMRData]:
@@ -48,3 +50,8 @@ def read_cmr_data(cmr_relation: ops.Relation) -> CMRData | None:
     """
     text = cmr_relation.data[cmr_relation.app].get(CMR_DATA_KEY) if cmr_relation.app else None
     return parse(_CMR_DATA, text) if text else None
+
+
+def is_of_another_model(app: str) -> bool:
+    """Whether Juju has made up this name for an application, whose own is known in another model only."""
+    return _MADE_UP.fullmatch(app) is not None
