@@ -77,7 +77,7 @@ def _operations(operations: Iterable[Operation]) -> tuple[Operation, ...]:
 
 
 def spec(access: Access) -> Json:
-    """Return the specification of the AuthorizationPolicy that allows just this."""
+    """Return the specification of the AuthorizationPolicy that allows just this, with its keys sorted."""
     rule: Json = {
         "from": [
             {
@@ -100,7 +100,7 @@ def spec(access: Access) -> Json:
         target = {"targetRefs": [{"group": "", "kind": "Service", "name": access.pair.service}]}
     else:
         target = {"selector": {"matchLabels": dict(access.pair.pods)}}
-    return {**target, "action": "ALLOW", "rules": [rule]}
+    return {"action": "ALLOW", "rules": [rule], **target}
 
 
 def access_of_spec(namespace: str, spec: Mapping[str, Any]) -> Access | None:

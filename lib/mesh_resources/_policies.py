@@ -191,7 +191,12 @@ def _named(
     owner: Owner,
     unreadable: Collection[str],
 ) -> dict[Access, str]:
-    allowed = {place: _access(resource) for place, resource in sorted(present.items(), key=itemgetter(0))}
+    # Nearly always, what is there is what would be written, and need not be read.
+    written = {(access.pair.namespace, repr(spec(access))): access for access in wanted}
+    allowed = {
+        place: written.get((place[0], repr(manifest(resource).get("spec")))) or _access(resource)
+        for place, resource in sorted(present.items(), key=itemgetter(0))
+    }
     holders: defaultdict[Access, list[str]] = defaultdict(list)
     for (_, name), access in allowed.items():
         if access and access in wanted:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ._correction import removes
+from ._garbage import no_garbage
 from ._kubernetes import (
     apply_object,
     create_object,
@@ -78,15 +79,6 @@ def reconcile(
     kinds_by_name = {kind_name(kind): kind for kind in kinds}
     prepare_for_answers(kinds_by_name.values())
     requester = Requester(timeout)
-    listed, failed = requester.make(_lists(client, kinds_by_name.values(), namespaces, owned_by_labels))
-    unlisted = {failure.ref.kind for failure in failed}
-    owned = {
-        reference(resource): resource
-        for request, resources in listed.items()
-        if request.kind not in unlisted
-        for resource in resources
-        if owner is None or owner.owns(resource)
-    }
     wanted_kinds: set[str] = set()
 
     def possible() -> "Iterator[Resource]":
@@ -101,7 +93,17 @@ def reconcile(
             elif ref.kind not in unlisted:
                 yield marked
 
-    todo = plan(owned, possible(), owned_by_labels, keep)
+    with no_garbage():
+        listed, failed = requester.make(_lists(client, kinds_by_name.values(), namespaces, owned_by_labels))
+        unlisted = {failure.ref.kind for failure in failed}
+        owned = {
+            reference(resource): resource
+            for request, resources in listed.items()
+            if request.kind not in unlisted
+            for resource in resources
+            if owner is None or owner.owns(resource)
+        }
+        todo = plan(owned, possible(), owned_by_labels, keep)
     if ignore_missing:
         failed = [failure for failure in failed if failure.code != 404 or failure.ref.kind in wanted_kinds]
     if not write:

@@ -3,7 +3,10 @@
 import gzip
 import http.server
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +18,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace
 
 from charmlibs.interfaces.service_mesh import kubernetes_client, kubernetes_errors
+from tests.dataplane.certificates import certificate_and_key, server_context, write_certificate
 from tests.faulty_server import KUBECONFIG
 
 NAMESPACE = json.dumps({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "m"}}).encode()
@@ -169,3 +173,47 @@ def test_nobody_there_is_said_so(client: Client, server: Server):
     with pytest.raises(kubernetes_errors(), match="refused") as raised:
         client.get(Namespace, "m")
     assert not isinstance(raised.value, ApiError)
+
+
+@pytest.fixture
+def secure(client: Client, server: Server, tmp_path: Path) -> Path:
+    """The server speaks TLS, and clients trust the certificate in this file."""
+    write_certificate(tmp_path)
+    server.socket = server_context(tmp_path).wrap_socket(server.socket, server_side=True)
+    trusted = tmp_path / "server.cert"
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        kubeconfig.read_text()
+        .replace("http:", "https:")
+        .replace("insecure-skip-tls-verify: true", f'certificate-authority: "{trusted}"')
+    )
+    return trusted
+
+
+def test_a_server_with_the_certificate_of_the_cluster_is_asked_over_one_connection(
+    secure: Path, server: Server
+):
+    client = kubernetes_client("m", "web")
+    assert [name(client) for _ in range(3)] == ["m"] * 3
+    assert len(server.connections) == 1
+
+
+def test_a_server_with_another_certificate_is_asked_nothing(secure: Path, server: Server):
+    another, _ = certificate_and_key.__wrapped__()
+    secure.write_bytes(another)
+    with pytest.raises(kubernetes_errors(), match="certificate verify failed"):
+        name(kubernetes_client("m", "web"))
+    assert server.asked == []
+
+
+@pytest.mark.usefixtures("secure")
+def test_a_client_is_made_without_what_only_http2_needs():
+    program = """if True:
+        import sys
+        from charmlibs.interfaces.service_mesh import kubernetes_client
+        kubernetes_client("m", "web")
+        sys.exit(", ".join({"anyio", "h2", "httpcore", "httpcore2"} & sys.modules.keys()))
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.stderr.strip() == ""
