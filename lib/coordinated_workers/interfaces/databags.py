@@ -8,6 +8,7 @@ import ops
 import pydantic
 import typing_extensions
 
+from charmlibs.interfaces.service_mesh import shown_name
 from cos_interfaces import check_url, reason
 
 from .border import (
@@ -26,7 +27,6 @@ from .border import (
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 _NOT_JSON = object()
-_LONGEST_NAME = 60
 
 
 class _Databag(pydantic.BaseModel):
@@ -149,7 +149,7 @@ def _usable(
             usable.append(entry.validate_python(item))
         except pydantic.ValidationError as error:
             name = str(cast("tuple[object, ...]", item)[0]) if isinstance(item, tuple) else str(number)
-            refused.append(f"{field}[{name[:_LONGEST_NAME]!r}]: {reason(error)}")
+            refused.append(f"{field}[{shown_name(name)!r}]: {reason(error)}")
     return usable
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import ops
 
+from charmlibs.interfaces.service_mesh import shown_name
+
 from . import databags
 from .border import check_of_another_machine
 from .databags import (
@@ -305,9 +307,8 @@ class ClusterProvider(ops.Object):
         names = [name.strip() for name in ((data and data.role) or "").split(",") if name.strip()]
         known = [name for name in names if name in self._roles or name in self._meta_roles]
         if unknown := sorted(set(names) - set(known)):
-            self._refuse(
-                relation.app.name, f"role: this cluster has no {', '.join(unknown)[:_LONGEST_NAMES]}"
-            )
+            shown = ", ".join(map(shown_name, unknown))
+            self._refuse(relation.app.name, f"role: this cluster has no {shown[:_LONGEST_NAMES]}")
         return ",".join(known) or None
 
     def _expand(self, role: str | None) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charmlibs.interfaces.service_mesh import one_line
+from charmlibs.interfaces.service_mesh import one_line, shown_name
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,19 @@ from charmlibs.interfaces.service_mesh import one_line
 )
 def test_a_text_is_printable_short_and_on_one_line(text: str, shown: str):
     assert one_line(text, longest=10) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("istio.io/use-waypoint", "istio.io/use-waypoint"),
+        ("0", "0"),
+        ("http://user:password@host", "…"),
+        ("path?token=secret", "…"),
+        ("a\nb", "…"),
+        ("x" * 81, "…"),
+        ("", "…"),
+    ],
+)
+def test_only_what_looks_like_a_name_is_shown_as_one(text: str, shown: str):
+    assert shown_name(text) == shown

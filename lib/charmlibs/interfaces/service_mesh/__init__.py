@@ -89,7 +89,7 @@ from ._models import (
     check_label,
 )
 from ._provider import PolicyRequest, ServiceMeshProvider
-from ._wording import one_line
+from ._wording import one_line, shown_name
 
 __all__ = [
     "AppPolicy",
@@ -119,4 +119,5 @@ __all__ = [
     "passes_by_itself",
     "read_cmr_data",
     "reconcile_charm_labels",
+    "shown_name",
 ]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from ._wording import place_in_data
+from ._wording import shown_name
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -46,7 +46,7 @@ def check_label(key: str, value: str) -> None:
     """
     prefix, slash, name = key.rpartition("/")
     if not _LABEL_NAME.fullmatch(name) or (slash and not _LABEL_PREFIX.fullmatch(prefix)):
-        raise ValueError(f"Kubernetes does not take the label key {place_in_data([key])!r}")
+        raise ValueError(f"Kubernetes does not take the label key {shown_name(key)!r}")
     if value and not _LABEL_NAME.fullmatch(value):
         raise ValueError(f"Kubernetes does not take the value of label {key!r}")
 

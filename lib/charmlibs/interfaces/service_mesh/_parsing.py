@@ -7,7 +7,7 @@ import pydantic
 import pydantic_core
 
 from ._models import AppPolicy, MeshPolicy, UnitPolicy
-from ._wording import one_line, place_in_data
+from ._wording import one_line, shown_name
 
 _LONGEST_REASON = 200
 
@@ -68,7 +68,7 @@ def _parse_one_by_one(text: str) -> tuple[list[MeshPolicy], list[str]]:
 
 def _reason(error: pydantic.ValidationError) -> str:
     first, *more = error.errors(include_url=False, include_context=False, include_input=False)
-    field = place_in_data(first["loc"])
+    field = ".".join(shown_name(str(part)) for part in first["loc"])
     text = f"{field}: {first['msg']}" if field else first["msg"]
     text = one_line(text, longest=_LONGEST_REASON)
     return f"{text} (and {len(more)} more)" if more else text

@@ -1,19 +1,13 @@
 """What others have written, made fit for a status or a line of a log."""
 
 import re
-from collections.abc import Iterable
 
 _NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
 
 
-def place_in_data(parts: Iterable[int | str]) -> str:
-    """Where something is in what others have written; their own keys only if they look like names.
-
-    A key may be anything, a URL with a password in it, too.
-    """
-    return ".".join(
-        "…" if isinstance(part, str) and not _NAME.fullmatch(part) else str(part) for part in parts
-    )
+def shown_name(text: str) -> str:
+    """The text if it looks like a name, or else an ellipsis: it may be a URL with a password."""
+    return text if _NAME.fullmatch(text) else "…"
 
 
 def one_line(text: str, *, longest: int) -> str:
