@@ -33,9 +33,11 @@ nitpick_ignore = [
         "Client",
         "DatasourceExchange",
         "GenericNamespacedResource",
+        "GlobalResource",
         "GrafanaDatasource",
         "Json",
         "JujuTopology",
+        "NamespacedResource",
         "NoneType",
         "Resource",
     )
