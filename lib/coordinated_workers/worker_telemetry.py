@@ -345,6 +345,9 @@ def _limits(route: TelemetryRoute) -> dict[str, Sequence[str]]:
         # telemetry may arrive twice: what met a connection that its backend was closing is sent again
         f"{module}_next_upstream": ["error", "non_idempotent"],
     }
+    if route.kind == "metrics":
+        # what has thousands of lines would be read, and passed on, a page of memory at a time
+        directives |= {"proxy_buffer_size": ["16k"], "proxy_buffers": ["8", "16k"]}
     if route.backend.tls and not is_ip(route.backend.host):
         directives |= {f"{module}_ssl_server_name": ["on"], f"{module}_ssl_name": [route.backend.host]}
     return directives

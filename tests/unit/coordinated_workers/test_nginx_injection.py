@@ -123,7 +123,10 @@ backends = st.builds(
     charm_tracing=st.dictionaries(names, urls, max_size=3),
     workload_tracing=st.dictionaries(names, urls, max_size=3),
 )
-IN_A_LOCATION = {"limit_except", "rewrite", "client_max_body_size", "client_body_buffer_size"} | {
+IN_A_LOCATION = {
+    *("limit_except", "rewrite", "client_max_body_size", "client_body_buffer_size"),
+    *("proxy_buffer_size", "proxy_buffers"),
+} | {
     f"{module}_{directive}"
     for module in ("proxy", "grpc")
     for directive in ("set_header", "read_timeout", "next_upstream", "ssl_server_name", "ssl_name", "pass")

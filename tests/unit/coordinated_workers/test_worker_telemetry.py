@@ -127,6 +127,14 @@ class TestRoutesLead:
         )
         assert target(directives, "/proxy/worker/other-3/metrics") == ("http://10.1.2.3:8080/metrics", ())
 
+    def test_to_metrics_in_larger_pieces_than_pages_of_memory_and_to_nothing_else(self):
+        directives = rendered(proxy({"worker/0": "w0.test"}, loki={"loki/0": "http://loki.test/push"}))
+
+        [metrics] = find(directives, "location", "=", "/proxy/worker/worker-0/metrics")
+        sizes = [arguments(metrics[2], name) for name in ("proxy_buffer_size", "proxy_buffers")]
+        assert sizes == [[("16k",)], [("8", "16k")]]
+        assert len(arguments(directives, "proxy_buffers")) == 1
+
     def test_to_workers_by_tls_when_nginx_speaks_it(self):
         directives = rendered(proxy({"worker/0": "w0.test"}, tls=True))
 
