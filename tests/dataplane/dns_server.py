@@ -8,12 +8,13 @@ from dnslib.server import DNSLogger, DNSServer
 
 
 class TestDNS:
-    """Answers with the addresses in `hosts`, good for one second; all other names do not exist."""
+    """Answers with the addresses in `hosts`, good for `ttl` seconds; all other names do not exist."""
 
     __test__ = False
 
     def __init__(self, **hosts: str):
         self.hosts = dict(hosts)
+        self.ttl = 1
         self.asked: Counter[str] = Counter()
         self._server = DNSServer(self, address="127.0.0.1", port=0, logger=DNSLogger(log="-request,-reply"))
 
@@ -39,5 +40,5 @@ class TestDNS:
             reply.header.rcode = RCODE.NXDOMAIN
         elif request.q.qtype == (QTYPE.AAAA if ":" in address else QTYPE.A):
             data = AAAA(address) if ":" in address else A(address)
-            reply.add_answer(RR(name, request.q.qtype, rdata=data, ttl=1))
+            reply.add_answer(RR(name, request.q.qtype, rdata=data, ttl=self.ttl))
         return reply

@@ -359,6 +359,7 @@ def test_a_name_that_did_not_resolve_is_tried_again(proxying, backend, dns):
 def test_a_reload_forgets_no_address(tmp_path, platform, backend, dns):
     """The name server may be away just then."""
     dns.hosts["loki.test"] = "127.0.0.1"
+    dns.ttl = 60  # no reload takes so long
     port = free_port()
 
     def config(*names: str) -> str:
