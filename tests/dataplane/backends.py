@@ -3,14 +3,8 @@
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import grpc
-
-GRPC_WITHOUT_LIMITS = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
 
 
 @dataclass
@@ -72,31 +66,3 @@ class RecordingBackend:
     @property
     def port(self) -> int:
         return self._server.server_address[1]
-
-
-class RecordingGrpcBackend:
-    """A gRPC server that takes calls of all methods, and answers with the length of all that came in one."""
-
-    def __init__(self, credentials: grpc.ServerCredentials | None = None):
-        self.received: list[tuple[str, bytes]] = []
-        self._server = grpc.server(ThreadPoolExecutor(2), options=GRPC_WITHOUT_LIMITS)
-        self._server.add_generic_rpc_handlers([self])
-        if credentials:
-            self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
-        else:
-            self.port = self._server.add_insecure_port("127.0.0.1:0")
-
-    def __enter__(self) -> "RecordingGrpcBackend":
-        self._server.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.stop(0).wait()
-
-    def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        def answer(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-            sent = b"".join(messages)
-            self.received.append((call.method, sent))
-            return str(len(sent)).encode()
-
-        return grpc.stream_unary_rpc_method_handler(answer)

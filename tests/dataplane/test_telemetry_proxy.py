@@ -23,9 +23,10 @@ from coordinated_workers.worker_telemetry import (
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
-from tests.dataplane.backends import RecordingBackend, RecordingGrpcBackend
+from tests.dataplane.backends import RecordingBackend
 from tests.dataplane.certificates import certificate_and_key, server_context, write_certificate
 from tests.dataplane.dns_server import TestDNS
+from tests.dataplane.grpc_backend import RecordingGrpcBackend
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
 
 OTLP = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

@@ -18,7 +18,8 @@ from coordinated_workers.worker_telemetry import (
     proxy_telemetry,
 )
 from tests.charms import load_charm
-from tests.dataplane.backends import GRPC_WITHOUT_LIMITS, RecordingBackend, RecordingGrpcBackend
+from tests.dataplane.backends import RecordingBackend
+from tests.dataplane.grpc_backend import GRPC_WITHOUT_LIMITS, RecordingGrpcBackend
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
 from tests.hostile.raw_http import send, status
 
