@@ -185,13 +185,12 @@ def test_an_object_of_somebody_else_that_says_the_same_stays_theirs(
     apply: Reconcile, kubernetes: KubernetesServer, connect, of_kubernetes: bool
 ):
     wanted = autoscaler(2) if of_kubernetes else gateway()
+    kind = "HorizontalPodAutoscaler" if of_kubernetes else "Gateway"
     connect("platform-team").create(wanted)
-    before = stored(kubernetes, wanted.kind, "waypoint")
+    before = stored(kubernetes, kind, "waypoint")
     (failure,) = apply(wanted).failed
-    assert str(failure) == (
-        f"create {wanted.kind} m/waypoint: it belongs to platform-team, and was not taken over"
-    )
-    assert stored(kubernetes, wanted.kind, "waypoint") == before
+    assert str(failure) == f"create {kind} m/waypoint: it belongs to platform-team, and was not taken over"
+    assert stored(kubernetes, kind, "waypoint") == before
 
 
 def test_objects_without_the_labels_are_never_deleted(
