@@ -32,6 +32,17 @@ def _parse_list(value: object) -> object:
     return pydantic_core.from_json(value) if isinstance(value, str) else value
 
 
+def _check_certificates(chain: list[str] | None) -> list[str] | None:
+    import ssl  # most stores have no chain
+
+    for number, certificate in enumerate(chain or ()):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate)
+        except (OSError, TypeError, ValueError):
+            raise ValueError(f"number {number} is no certificate in PEM") from None
+    return chain
+
+
 class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
     """How to reach a bucket."""
 
@@ -41,9 +52,11 @@ class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
     access_key: str = pydantic.Field(alias="access-key", min_length=1, repr=False)
     secret_key: str = pydantic.Field(alias="secret-key", min_length=1, repr=False)
     region: str | None = None
-    tls_ca_chain: Annotated[list[str] | None, pydantic.BeforeValidator(_parse_list)] = pydantic.Field(
-        None, alias="tls-ca-chain"
-    )
+    tls_ca_chain: Annotated[
+        list[str] | None,
+        pydantic.BeforeValidator(_parse_list),
+        pydantic.AfterValidator(_check_certificates),
+    ] = pydantic.Field(None, alias="tls-ca-chain")
     """The certificates, as PEM, of those who vouch for the store's own."""
 
     @property

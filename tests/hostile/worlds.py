@@ -298,7 +298,7 @@ COORDINATOR = World(
                 "access-key": f"key-{HUSH}",
                 "secret-key": f"secret-{HUSH}",
                 "region": "r",
-                "tls-ca-chain": json.dumps(["-----BEGIN CERTIFICATE-----"]),
+                "tls-ca-chain": json.dumps([certificate()]),
             }
         ),
         "logging": _loki,

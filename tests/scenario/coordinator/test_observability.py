@@ -9,6 +9,7 @@ import yaml
 from cosl import LZMABase64
 from ops import testing
 
+from tests.dataplane.certificates import certificate_and_key
 from tests.scenario.coordinator.field_cluster import (
     CONTAINERS,
     HOST,
@@ -26,6 +27,7 @@ from tests.scenario.coordinator.field_cluster import (
 )
 from tests.scenario.coordinator.field_coordinator import REMOTE_WRITE, DirectCoordinator
 
+CERTIFICATE = certificate_and_key()[0].decode()
 PROXY = f"http://{SERVICE}:3300/proxy"
 
 
@@ -273,7 +275,7 @@ class TestObjectStore:
             ({}, "minio:9000", True),
             ({"endpoint": "minio:9000"}, "minio:9000", True),
             ({"endpoint": "https://s3.example"}, "s3.example", False),
-            ({"tls_ca_chain": '["pem"]'}, "minio:9000", False),
+            ({"tls_ca_chain": json.dumps([CERTIFICATE])}, "minio:9000", False),
         ],
     )
     def test_workers_are_configured_for_the_bucket(self, cluster: Cluster, said, endpoint, insecure):
@@ -291,8 +293,9 @@ class TestObjectStore:
 
     def test_workers_get_the_chain_that_vouches_for_the_store(self, cluster: Cluster):
         relation = workers()
-        said = told(cluster.run(relation, store(tls_ca_chain='["one", "two"]')), relation)
-        assert said["s3_tls_ca_chain"] == "one\n\ntwo"
+        chain = [CERTIFICATE, CERTIFICATE]
+        said = told(cluster.run(relation, store(tls_ca_chain=json.dumps(chain))), relation)
+        assert said["s3_tls_ca_chain"] == "\n\n".join(chain)
 
     def test_keys_may_be_in_a_secret(self, cluster: Cluster):
         secret = testing.Secret({"access-key": "key", "secret-key": "from secret"}, owner=None)

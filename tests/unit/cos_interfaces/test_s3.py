@@ -6,7 +6,10 @@ from ops import testing
 
 from cos_interfaces import s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
+from tests.dataplane.certificates import certificate_and_key
 
+CERTIFICATE = certificate_and_key()[0].decode()
+OF_NOTHING = "-----BEGIN CERTIFICATE-----\nhush\n-----END CERTIFICATE-----"
 KEYS = {"access-key": "AKIA", "secret-key": "hush"}
 BUCKET = {"bucket": "b", "endpoint": "https://s3.example:9000"}
 
@@ -23,13 +26,13 @@ def connect(charm: ops.CharmBase, relation_name: str = "s3") -> S3ConnectionInfo
 
 
 def test_a_bucket_is_read_key_by_key(act):
-    chain = ["one", "two"]
+    chain = [CERTIFICATE, CERTIFICATE]
     said = {**BUCKET, **KEYS, "region": "eu", "tls-ca-chain": json.dumps(chain), "data": "{}"}
     info = act(connect, store(said)).result
     assert (info.endpoint, info.bucket, info.region) == ("https://s3.example:9000", "b", "eu")
     assert (info.access_key, info.secret_key) == ("AKIA", "hush")
     assert info.tls_ca_chain == chain
-    assert info.ca_cert == "one\n\ntwo"
+    assert info.ca_cert == "\n\n".join(chain)
 
 
 def test_what_need_not_be_said_is_none(act):
@@ -63,6 +66,9 @@ def test_a_secret_that_is_not_ours_to_read_is_said_to_be_so(act):
         ({**BUCKET, **KEYS, "endpoint": "s3.example\nkey: value"}, "endpoint"),
         ({**BUCKET, **KEYS, "tls-ca-chain": "PEM"}, "tls-ca-chain"),
         ({**BUCKET, **KEYS, "tls-ca-chain": '{"a": 1}'}, "tls-ca-chain"),
+        ({**BUCKET, **KEYS, "tls-ca-chain": '[""]'}, "tls-ca-chain: number 0 is no certificate"),
+        ({**BUCKET, **KEYS, "tls-ca-chain": json.dumps([CERTIFICATE, "é"])}, "tls-ca-chain: number 1"),
+        ({**BUCKET, **KEYS, "tls-ca-chain": json.dumps([OF_NOTHING])}, "tls-ca-chain: number 0"),
     ],
 )
 def test_a_store_that_can_not_be_used_is_named_with_the_reason(act, said, what):
@@ -95,7 +101,7 @@ def test_a_bucket_is_asked_for_by_the_leader(act):
 
 @pytest.mark.parametrize("in_secret", [False, True])
 def test_what_a_store_offers_is_what_its_client_reads(act, in_secret):
-    info = S3ConnectionInfo.model_validate({**BUCKET, **KEYS, "tls-ca-chain": ["pem"]})
+    info = S3ConnectionInfo.model_validate({**BUCKET, **KEYS, "tls-ca-chain": [CERTIFICATE]})
     relation = store()
 
     def offer(charm):

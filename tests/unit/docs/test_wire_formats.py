@@ -16,6 +16,7 @@ from cos_interfaces import (
     s3,
     tracing,
 )
+from tests.dataplane.certificates import certificate_and_key
 from tests.unit.docs.pages import REPOSITORY
 
 PAGE = REPOSITORY / "docs/reference/wire-formats.md"
@@ -59,7 +60,8 @@ class Everything(ops.CharmBase):
         texts = {"description": "Sells.", "api_docs": item.url, "api_endpoints": {"one": item.url}}
         catalogue.publish(self, item.model_copy(update=texts))
         keys = {"access-key": "a", "secret-key": "s"}
-        place = {"endpoint": "http://s3", "bucket": "b", "region": "r", "tls-ca-chain": ["PEM"]}
+        chain = [certificate_and_key()[0].decode()]
+        place = {"endpoint": "http://s3", "bucket": "b", "region": "r", "tls-ca-chain": chain}
         bucket = s3.S3ConnectionInfo.model_validate({**keys, **place})
         s3.request(self)
         s3.offer(self, bucket, relation_name="has-bucket")

@@ -1,6 +1,7 @@
 """Buckets: a sample of the other end of `s3`."""
 
 import json
+from pathlib import Path
 
 import ops
 
@@ -12,7 +13,7 @@ _BUCKET = {
     "bucket": "sandbox",
     "access-key": "the-key",
     "secret-key": "the-secret",
-    "tls-ca-chain": ["-----BEGIN CERTIFICATE-----\nof the store\n-----END CERTIFICATE-----"],
+    "tls-ca-chain": [Path(__file__).with_name("authority.pem").read_text()],
 }
 
 
