@@ -53,8 +53,7 @@ def reconcile(
 
     Nothing is raised for a request that fails: it is in the result's `failed`, and the rest is done. Of a
     kind that can't be listed nothing is written. An object that is not owned, but has the name of a wanted
-    one, is a failure, and is not taken over; of Kubernetes' own kinds, only if another field manager has set
-    something else in it than is wanted.
+    one, is a failure, and is not taken over.
 
     Args:
         client: with a field manager, for server-side apply.
