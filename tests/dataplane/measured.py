@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pytest
-
 from sandbox import demo
 from sandbox.enforcement import harden, soften
 from sandbox.matrix import Cell, measure
-from sandbox.samples import PEER_PYTHON
-from sandbox.world import open_world
 from tests.dataplane.explained import disagreements
+from tests.dataplane.own_world import own_world
 
 MODES = ("hardened", "permissive")
 """Whether what no policy allows is refused everywhere, or only where some policy allows something."""
@@ -30,15 +27,12 @@ class Measured:
 def measure_story() -> Mapping[tuple[str, str], Measured]:
     """Tell the whole story once, and measure after each step in each mode: by step and mode."""
     found: dict[tuple[str, str], Measured] = {}
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("KUBECONFIG", raising=False)
-        environment.delenv(PEER_PYTHON, raising=False)
-        with open_world(enforcing=True) as world:
-            for told in demo.tell(world):
-                for mode in MODES:
-                    if mode == "permissive":
-                        soften(world.client)
-                    cells = measure(world)
-                    found[told.step.name, mode] = Measured(told.problems, cells, disagreements(world, cells))
-                harden(world.client)
+    with own_world() as world:
+        for told in demo.tell(world):
+            for mode in MODES:
+                if mode == "permissive":
+                    soften(world.client)
+                cells = measure(world)
+                found[told.step.name, mode] = Measured(told.problems, cells, disagreements(world, cells))
+            harden(world.client)
     return found

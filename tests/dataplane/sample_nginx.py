@@ -2,8 +2,15 @@
 
 import dataclasses
 import importlib
+from collections.abc import Mapping
 
 from coordinated_workers.nginx import NginxConfig
+from coordinated_workers.worker_telemetry import (
+    TelemetryBackends,
+    WorkerTelemetryProxy,
+    WorkerTelemetryProxyConfig,
+    proxy_telemetry,
+)
 from tests.charms import load_charm
 
 COORDINATOR = "demo-coordinator-k8s"
@@ -19,4 +26,18 @@ def sample_config(port: int, api_port: int) -> NginxConfig:
         worker_processes=1,
         upstream_configs=[dataclasses.replace(config.upstream_configs[0], port=api_port)],
         server_ports_to_locations={port: config.server_ports_to_locations[kv_nginx.API_PORT]},
+    )
+
+
+def proxy_at(
+    port: int, backends: TelemetryBackends, *, workers: Mapping[str, str] | None = None, metrics_port: int = 1
+) -> WorkerTelemetryProxy:
+    """What proxies the telemetry of workers, by name with their addresses, at one port without TLS."""
+    return proxy_telemetry(
+        workers or {},
+        worker_metrics_port=metrics_port,
+        backends=backends,
+        config=WorkerTelemetryProxyConfig(http_port=port, https_port=port),
+        hostname="localhost",
+        tls=False,
     )

@@ -8,8 +8,9 @@ import yaml
 
 from sandbox import demo, everything, telemetry
 from sandbox.everything import Rotation
-from sandbox.samples import BEACON, COORDINATOR, PEER_PYTHON
-from sandbox.world import World, open_world
+from sandbox.samples import BEACON, COORDINATOR
+from sandbox.world import World
+from tests.dataplane.own_world import own_world
 
 CHARMCRAFT = yaml.safe_load(
     (Path(__file__).parents[2] / "charms" / COORDINATOR / "charmcraft.yaml").read_text()
@@ -20,13 +21,10 @@ RELATIONS = sorted({**CHARMCRAFT["requires"], **CHARMCRAFT["provides"]})
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """The story, up to where the certificate is to change."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("KUBECONFIG", raising=False)
-        environment.delenv(PEER_PYTHON, raising=False)
-        with open_world(enforcing=True) as world:
-            for told in demo.tell(world, until="secure", story=everything.story()):
-                assert told.problems == [], told.step.name
-            yield world
+    with own_world() as world:
+        for told in demo.tell(world, until="secure", story=everything.story()):
+            assert told.problems == [], told.step.name
+        yield world
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,11 @@ from sandbox import demo
 from sandbox.enforcement import harden, soften
 from sandbox.matrix import Cell, Request, measure
 from sandbox.mesh import Account
-from sandbox.samples import BEACON, PEER_PYTHON
-from sandbox.world import World, open_world
+from sandbox.samples import BEACON
+from sandbox.world import World
 from tests.dataplane.explained import disagreements
 from tests.dataplane.measured import MODES, Measured, measure_story
+from tests.dataplane.own_world import own_world
 
 CATALOGUE = "Service shop/catalogue"
 KEYS = "Service shop/demo-coordinator-k8s"
@@ -111,13 +112,10 @@ def test_a_neighbour_of_another_model_gets_what_its_own_relation_means(cells: li
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """The story up to where two models are related."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("KUBECONFIG", raising=False)
-        environment.delenv(PEER_PYTHON, raising=False)
-        with open_world(enforcing=True) as world:
-            *_, told = demo.tell(world, until="cross-models")
-            assert told.problems == []
-            yield world
+    with own_world() as world:
+        *_, told = demo.tell(world, until="cross-models")
+        assert told.problems == []
+        yield world
 
 
 @contextmanager

@@ -9,14 +9,12 @@ from coordinated_workers.alert_rules import DEFAULT_RULES
 from coordinated_workers.nginx import NginxConfig
 from coordinated_workers.worker_telemetry import (
     TelemetryBackends,
-    WorkerTelemetryProxyConfig,
-    proxy_telemetry,
 )
 from tests import dashboards, logql
 from tests.charms import CHARMS
 from tests.dataplane.backends import RecordingBackend
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
-from tests.dataplane.sample_nginx import COORDINATOR, sample_config
+from tests.dataplane.sample_nginx import COORDINATOR, proxy_at, sample_config
 
 LABELS = {"juju_model": "m", "juju_application": "kv", "juju_unit": "kv/0", "pebble_service": "nginx"}
 BOARDS = [dashboards.read(file) for file in dashboards.FILES]
@@ -39,14 +37,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     port, telemetry = free_port(), free_port()
     with pytest.MonkeyPatch.context() as patch, RecordingBackend() as api:
         patch.setattr(NginxConfig, "platform", platform_of(folder))
-        proxy = proxy_telemetry(
-            {},
-            worker_metrics_port=1,
-            backends=TelemetryBackends(loki={"loki/0": f"http://127.0.0.1:{free_port()}/push"}),
-            config=WorkerTelemetryProxyConfig(http_port=telemetry, https_port=telemetry),
-            hostname="kv",
-            tls=False,
-        )
+        gone = TelemetryBackends(loki={"loki/0": f"http://127.0.0.1:{free_port()}/push"})
+        proxy = proxy_at(telemetry, gone)
         config = proxy.added_to(sample_config(port, api.port))
         text = config.get_config({"api": ["127.0.0.1"]}, listen_tls=False)
         with RealNginx(folder, text):

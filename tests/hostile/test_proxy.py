@@ -12,15 +12,12 @@ import grpc
 import pytest
 
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
-from coordinated_workers.worker_telemetry import (
-    TelemetryBackends,
-    WorkerTelemetryProxyConfig,
-    proxy_telemetry,
-)
+from coordinated_workers.worker_telemetry import TelemetryBackends
 from tests.charms import load_charm
 from tests.dataplane.backends import RecordingBackend
 from tests.dataplane.grpc_backend import GRPC_WITHOUT_LIMITS, RecordingGrpcBackend
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
+from tests.dataplane.sample_nginx import proxy_at
 from tests.hostile.raw_http import send, status
 
 MEGABYTE = 1_000_000
@@ -45,13 +42,11 @@ def ports(
     monkeypatch.setattr(kv_nginx, "API_PORT", free_port())
     monkeypatch.setattr(kv_nginx, "WORKER_PORT", backend.port)
     telemetry = free_port()
-    proxy = proxy_telemetry(
-        {"worker/0": "127.0.0.1"},
-        worker_metrics_port=backend.port,
-        backends=TelemetryBackends(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"}),
-        config=WorkerTelemetryProxyConfig(http_port=telemetry, https_port=telemetry),
-        hostname="localhost",
-        tls=False,
+    proxy = proxy_at(
+        telemetry,
+        TelemetryBackends(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"}),
+        workers={"worker/0": "127.0.0.1"},
+        metrics_port=backend.port,
     )
     config = proxy.added_to(kv_nginx.config("kv.test"))
     with RealNginx(tmp_path, config.get_config({"api": {"127.0.0.1"}}, listen_tls=False)):
@@ -222,14 +217,8 @@ def grpc_doors(
     """Where nginx takes traces of workers, and calls of users, by gRPC; behind both is one backend."""
     monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
     users, workers = free_port(), free_port()
-    proxy = proxy_telemetry(
-        {},
-        worker_metrics_port=1,
-        backends=TelemetryBackends(workload_tracing={"otlp_grpc": f"127.0.0.1:{grpc_backend.port}"}),
-        config=WorkerTelemetryProxyConfig(http_port=workers, https_port=workers),
-        hostname="localhost",
-        tls=False,
-    )
+    traces = TelemetryBackends(workload_tracing={"otlp_grpc": f"127.0.0.1:{grpc_backend.port}"})
+    proxy = proxy_at(workers, traces)
     own = NginxConfig(
         "kv.test",
         [NginxUpstream("api", grpc_backend.port, "api")],
