@@ -5,16 +5,17 @@ import ipaddress
 import random
 import socket
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 
 _MARKER_PORT = 15000
 _CONNECTIONS = Path("/proc/net/tcp")
+_CONNECTIONS_OF_IPV6 = Path("/proc/net/tcp6")
 _LISTENS = "0A"
 
 
 class NoAddressesError(Exception):
-    """This machine has no loopback addresses to give."""
+    """This machine has no loopback addresses to give, or something else has a port at all of them."""
 
 
 class Addresses:
@@ -67,12 +68,30 @@ def _claim() -> tuple[socket.socket, ipaddress.IPv4Network]:
 def listening() -> Mapping[str, frozenset[int]]:
     """The ports on which processes of this machine listen, by loopback address (proc_pid_net(5))."""
     found: dict[str, set[int]] = {}
-    for line in _CONNECTIONS.read_text().splitlines()[1:]:
+    for address, port in _listeners(_CONNECTIONS):
+        if address.endswith("7F"):
+            found.setdefault(_dotted(address), set()).add(port)
+    return {address: frozenset(ports) for address, ports in found.items()}
+
+
+def listening_everywhere() -> frozenset[int]:
+    """The ports on which processes of this machine listen at all addresses: nobody else can at any."""
+    return frozenset(
+        port
+        for file in (_CONNECTIONS, _CONNECTIONS_OF_IPV6)
+        if file.exists()
+        for address, port in _listeners(file)
+        if not address.strip("0")
+    )
+
+
+def _listeners(file: Path) -> Iterator[tuple[str, int]]:
+    """Addresses as the kernel shows them, and ports."""
+    for line in file.read_text().splitlines()[1:]:
         _, local, _, state, *_ = line.split()
         address, port = local.split(":")
-        if state == _LISTENS and address.endswith("7F"):
-            found.setdefault(_dotted(address), set()).add(int(port, 16))
-    return {address: frozenset(ports) for address, ports in found.items()}
+        if state == _LISTENS:
+            yield address, int(port, 16)
 
 
 def _dotted(address: str) -> str:

@@ -18,7 +18,7 @@ _TYPES = {
     "lds": "type.googleapis.com/envoy.config.listener.v3.Listener",
     "cds": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
 }
-_READY_WITHIN = 15.0
+_READY_WITHIN = 60.0
 
 
 class EnvoyError(Exception):
@@ -114,9 +114,9 @@ class Envoy:
     def _wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + _READY_WITHIN
         while not condition():
-            has_ended = self._process is not None and self._process.poll() is not None
-            if has_ended or time.monotonic() > deadline:
-                why = self._complaint()
+            code = self._process.poll() if self._process else None
+            if code is not None or time.monotonic() > deadline:
+                why = self._complaint() or ("it did not say why" if code is None else f"it ended with {code}")
                 self.stop()
                 raise EnvoyError(f"the proxy {self._name} {otherwise}: {why}")
             time.sleep(0.01)
@@ -163,7 +163,7 @@ class Envoy:
         """The last line of the log that tells of trouble, without where in Envoy it comes from."""
         lines = self._log.read_text(errors="replace").splitlines()
         told = [line for line in lines if re.search(r"rejected|cannot|error|critical", line)]
-        return re.sub(r"^(\[[^]]*\]\s*)+", "", (told or lines or ["it said nothing"])[-1])
+        return re.sub(r"^(\[[^]]*\]\s*)+", "", told[-1]) if told else ""
 
     def _ask(self, path: str) -> str:
         """The body of an answer of the admin interface; nothing while it does not answer."""

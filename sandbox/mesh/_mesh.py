@@ -1,5 +1,6 @@
 """A mesh on this machine that enforces what is in Kubernetes."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import NamedTuple
 from lightkube import Client
 from typing_extensions import Self
 
-from ._addresses import Addresses, listening
+from ._addresses import Addresses, NoAddressesError, listening, listening_everywhere
 from ._envoy import Envoy
 from ._identity import Authority, Identity
 from ._proxies import Destination, Places, node_proxy, waypoint_proxy
@@ -89,32 +90,26 @@ class Mesh:
         return self._state
 
     def sync(self) -> None:
-        """Read Kubernetes, and tell the proxies what changed.
+        """Read Kubernetes, and tell the proxies what changed; one that did not take it is an error for good.
 
         Raises:
             EnvoyError: if a proxy did not start, or does not take its configuration.
+            NoAddressesError: if something else on this machine has a port that is needed.
             lightkube.ApiError: if Kubernetes refuses.
         """
         with self._lock:
-            before, self._state = self._state, read(self._client)
-            state = self._state
-            self._listening = listening()
-            waypoints: list[Waypoint | None] = [*state.waypoints]
-            for waypoint in [None, *waypoints]:
-                self._tell(waypoint, state)
-            for gone in self._proxies.keys() - {None, *waypoints}:
-                self._proxies.pop(gone).stop()
-            if (state.pods, state.services) != (before.pods, before.services):
-                self.on_change()
+            if self._error:
+                raise self._error
+            state = read(self._client)
+            try:
+                self._follow(state)
+            except Exception as error:
+                self._error = error
+                raise
 
     def ports(self, pod: Pod) -> frozenset[int]:
         """The ports on which the processes of a pod listened when the mesh was synced last."""
         return self._listening.get(self.inside(pod.namespace, pod.name), frozenset())
-
-    def check(self) -> None:
-        """Raise what went wrong while the mesh kept up with Kubernetes."""
-        if self._error:
-            raise self._error
 
     def identity(self, account: Account) -> Identity:
         """The identity of an account, with which a test can be who it likes."""
@@ -177,6 +172,18 @@ class Mesh:
         counts = [sum(proxy.counters(f"shadow_{verdict}").values()) for verdict in ("allowed", "denied")]
         return Trial(*counts)
 
+    def _follow(self, state: State) -> None:
+        before, self._state = self._state, state
+        self._listening = listening()
+        _check_ports(state)
+        waypoints: list[Waypoint | None] = [*state.waypoints]
+        for waypoint in [None, *waypoints]:
+            self._tell(waypoint, state)
+        for gone in self._proxies.keys() - {None, *waypoints}:
+            self._proxies.pop(gone).stop()
+        if (state.pods, state.services) != (before.pods, before.services):
+            self.on_change()
+
     def _tell(self, waypoint: Waypoint | None, state: State) -> None:
         """Let one proxy have its configuration; None is the node proxy."""
         proxy = self._proxies.get(waypoint)
@@ -197,8 +204,18 @@ class Mesh:
 
     def _keep_up(self) -> None:
         while not self._end.wait(_LOOKS_EVERY):
-            try:
+            # What went wrong is told by the next call from outside.
+            with contextlib.suppress(Exception):
                 self.sync()
-            except Exception as error:
-                self._error = error
+            if self._error:
                 return
+
+
+def _check_ports(state: State) -> None:
+    everywhere = listening_everywhere()
+    for service in state.services:
+        for port in everywhere & service.ports.keys():
+            raise NoAddressesError(
+                f"{service.namespace}/{service.name} needs port {port}, at which another program of this "
+                f"machine listens for all addresses: end it (ss -ltnp 'sport = :{port}' names it)"
+            )

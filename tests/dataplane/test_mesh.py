@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from lightkube.resources.core_v1 import Namespace, Pod, Service
 from mesh_inspection import Policy, UnclearQuestionError, View, explain, question, read_cluster
 from mesh_resources import AuthorizationPolicy, Gateway, Owner
 from sandbox.kubernetes import KubernetesServer
-from sandbox.mesh import Account, Addresses, Mesh
+from sandbox.mesh import Account, Addresses, Mesh, NoAddressesError
 
 MODEL = "m"
 IN_MESH = {"istio.io/dataplane-mode": "ambient"}
@@ -85,7 +86,7 @@ def mesh(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
                 servers.append(server)
         mesh.sync()
         yield mesh
-        mesh.check()
+        mesh.sync()
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -330,3 +331,20 @@ def wait_for(condition: Callable[[], bool], seconds: float = 5) -> None:
     while not condition():
         assert time.monotonic() < deadline, "not so in time"
         time.sleep(0.02)
+
+
+def test_a_program_that_has_a_port_at_all_addresses_is_an_error_that_names_it(tmp_path: Path):
+    addresses = Addresses()
+    with KubernetesServer() as server, socket.socket() as program:
+        program.bind(("", 0))
+        program.listen()
+        port = program.getsockname()[1]
+        kubeconfig = server.write_kubeconfig(tmp_path / "config")
+        client = Client(KubeConfig.from_file(kubeconfig), namespace=MODEL, field_manager="test")
+        client.create(Namespace(metadata=ObjectMeta(name=MODEL)))
+        spec = ServiceSpec(selector={"app": "web"}, ports=[ServicePort(port=port)])
+        client.create(Service(metadata=ObjectMeta(name="web"), spec=spec))
+        mesh = Mesh(client, tmp_path, addresses)
+        with pytest.raises(NoAddressesError, match=f"^m/web needs port {port}, "), mesh:
+            pass
+    addresses.close()
