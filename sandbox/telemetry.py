@@ -20,8 +20,8 @@ BACKEND = "observatory"
 KINDS = ("scraped metric", "pushed metric", "log line", "span")
 
 _READ_PORT = 3100
-_TIMEOUT = 5.0
-_PATIENCE = 20.0
+_TIMEOUT = 30.0
+_PATIENCE = 60.0  # longer than a worker waits before it sends telemetry again
 _LOOKS_EVERY = 0.2
 _NO_METRICS = b"\0"  # in snappy's block format
 

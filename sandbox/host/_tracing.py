@@ -1,6 +1,7 @@
 """A charm's own traces, which ops-scenario keeps: they go where the charm has said, when a hook has ended."""
 
 import contextlib
+import http.client
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,5 +42,5 @@ def send(destination: Destination, spans: Sequence[Any]) -> None:
         destination.url, _otlp_json.encode_spans(spans), {"Content-Type": _otlp_json.CONTENT_TYPE}
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with contextlib.suppress(OSError), opener.open(request, timeout=_SECONDS):
+    with contextlib.suppress(OSError, http.client.HTTPException), opener.open(request, timeout=_SECONDS):
         pass

@@ -11,6 +11,9 @@ from ._api import Api, LoggedRequest
 from ._controllers import Controllers
 from ._store import Store
 
+_IDLE_SECONDS = 90
+"""How long connections stay open that nothing comes over, as at kube-apiserver."""
+
 _KUBECONFIG = """\
 apiVersion: v1
 kind: Config
@@ -99,7 +102,14 @@ class KubernetesServer:
     def __enter__(self) -> KubernetesServer:
         import uvicorn
 
-        config = uvicorn.Config(self._api.app, log_config=None, log_level="error", lifespan="off", ws="none")
+        config = uvicorn.Config(
+            self._api.app,
+            log_config=None,
+            log_level="error",
+            lifespan="off",
+            ws="none",
+            timeout_keep_alive=_IDLE_SECONDS,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="kubernetes", daemon=True

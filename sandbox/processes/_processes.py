@@ -24,6 +24,7 @@ from ._programs import INSIDE, nginx, program
 
 _COMES_UP_WITHIN = 5.0
 _ENDS_WITHIN = 3.0
+_COMMAND_ENDS_WITHIN = 30.0
 _CHECK_TIMEOUT = 2.0
 _DONE_BY_THE_IMAGE = ("update-ca-certificates",)
 
@@ -62,7 +63,11 @@ class Processes:
         self.missing: set[Missing] = set()
 
     def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
-        """Run nginx's commands; what an image brings beside its service succeeds without a word."""
+        """Run nginx's commands; what an image brings beside its service succeeds without a word.
+
+        Raises:
+            WorkloadError: if there is no such program, or it does not end in time.
+        """
         name = Path(command.arguments[0]).name
         if name in _DONE_BY_THE_IMAGE:
             return CommandResult()
@@ -70,14 +75,17 @@ class Processes:
         arguments = self._arguments(place, command.arguments)
         if arguments is None:
             raise WorkloadError(f"this machine has no {command.arguments[0]!r}")
-        done = subprocess.run(
-            arguments,
-            env=self._environment(unit, place, command.environment),
-            input=command.stdin,
-            capture_output=True,
-            text=True,
-            timeout=command.timeout or _COMES_UP_WITHIN,
-        )
+        try:
+            done = subprocess.run(
+                arguments,
+                env=self._environment(unit, place, command.environment),
+                input=command.stdin,
+                capture_output=True,
+                text=True,
+                timeout=command.timeout or _COMMAND_ENDS_WITHIN,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise WorkloadError(f"{name} did not end within {error.timeout:g} s") from None
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
     def change(
