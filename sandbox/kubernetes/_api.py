@@ -81,7 +81,12 @@ class _Call:
         if verb is None or (verb == "create" and target.kind.namespaced and not target.namespace):
             message = "the server does not allow this method on the requested resource"
             raise ApiError(405, "MethodNotAllowed", message)
-        return verb
+        return "watch" if verb == "list" and self.watches else verb
+
+    @property
+    def watches(self) -> bool:
+        """Whether a list is to go on with what changes in it."""
+        return self.query.get("watch", "false").lower() not in ("false", "0")
 
     @property
     def user(self) -> str:
@@ -198,6 +203,10 @@ class Api:
             after=call.query.get("continue", ""),
         )
         return _json_response(_list_body(page))
+
+    def _watch(self, _call: _Call, target: _Target) -> Response:
+        message = f"{target.kind.resource}: the stand-in for Kubernetes does not watch: list them again"
+        raise ApiError(501, "", message, details=False)
 
     def _create(self, call: _Call, target: _Target) -> Response:
         obj = call.object()

@@ -1,8 +1,12 @@
 """The server around the API: its kubeconfig, its log, its latency, what it forbids, and its speed."""
 
+import http.client
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from lightkube import ApiError, Client, KubeConfig
@@ -19,6 +23,15 @@ AuthorizationPolicy = create_namespaced_resource(
 
 def config_map(name: str, **data: str) -> ConfigMap:
     return ConfigMap(metadata=ObjectMeta(name=name), data=data)
+
+
+def send(kubernetes: KubernetesServer, path: str) -> dict[str, Any]:
+    """What the API answers to a GET, whether it likes it or not."""
+    connection = http.client.HTTPConnection(urlsplit(kubernetes.url).netloc, timeout=5)
+    connection.request("GET", path, headers={"Authorization": "Bearer admin"})
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer
 
 
 def test_it_serves_while_its_context_lasts(tmp_path: Path):
@@ -81,6 +94,25 @@ def test_tokens_name_users_and_users_can_be_denied(kubernetes: KubernetesServer,
     assert refusal.value.status.code == 403
     kubernetes.access.restore(denial)
     assert len(list(app.list(ConfigMap))) == 1
+
+
+@pytest.mark.parametrize("asked", ["true", "1", "TRUE", ""])
+def test_to_watch_is_refused_in_words_rather_than_answered_with_a_list(
+    kubernetes: KubernetesServer, asked: str
+):
+    path = "/api/v1/namespaces/m/configmaps"
+    answer = send(kubernetes, f"{path}?watch={asked}")
+    assert answer["code"] == 501
+    assert "configmaps: the stand-in for Kubernetes does not watch" in answer["message"]
+    assert send(kubernetes, f"{path}?watch=false")["kind"] == "ConfigMapList"
+    kubernetes.access.deny(verbs=["watch"])
+    assert send(kubernetes, f"{path}?watch={asked}")["code"] == 403
+    assert send(kubernetes, path)["kind"] == "ConfigMapList"
+
+
+def test_a_client_that_watches_is_told_at_once(client: Client):
+    with pytest.raises(Exception, match="501"):
+        next(iter(client.watch(ConfigMap)))
 
 
 def test_a_namespace_can_be_denied_alone(kubernetes: KubernetesServer, client: Client):
