@@ -11,6 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.hostile.certificates import broken_inside, is_pem
+
 HUSH = "hush-8d1f"
 """Is in every secret of these tests."""
 
@@ -259,11 +261,13 @@ def _replace(draw: st.DrawFn) -> Callable[[Any, Any], None]:
 
 def _twist(draw: st.DrawFn) -> Callable[[Any, Any], None]:
     """Texts keep what they were, and get something on top; what is none goes into another type."""
-    more, first = draw(texts | long_texts), draw(st.booleans())
+    more, first, inside = draw(texts | long_texts), draw(st.booleans()), draw(st.booleans())
 
     def change(container: Any, key: Any) -> None:
         value = container[key]
-        if isinstance(value, str):
+        if isinstance(value, str) and inside and is_pem(value):
+            container[key] = draw(broken_inside(value))
+        elif isinstance(value, str):
             container[key] = more + value if first else value + more
         else:
             container[key] = str(value) if first else [value]

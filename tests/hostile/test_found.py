@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.hostile.attack import Attack
+from tests.hostile.certificates import broken_certificate
 from tests.hostile.databags import HUSH, Written
 from tests.hostile.harm import harm_of
 from tests.hostile.worlds import BEACON, COORDINATOR, World
@@ -40,9 +41,20 @@ def receiver(url: str, name: str = "otlp_http", kind: str = "http") -> dict[str,
     return {"protocol": {"name": name, "type": kind}, "url": url}
 
 
+def certificate(**said: Any) -> Change:
+    """The authority's first answer has these texts in place of what is sound."""
+
+    def change(valid: Written) -> Written:
+        first, *others = json.loads(valid.app["certificates"])
+        return app(certificates=[{**first, **said}, *others])(valid)
+
+    return change
+
+
 DEEP = "[" * 100_000
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
 SIGNED = {"ca": PEM, "chain": [PEM], "certificate_signing_request": PEM, "certificate": PEM}
+BASIC_CONSTRAINTS, ALTERNATIVE_NAMES = "2.5.29.19", "2.5.29.17"
 
 FOUND: dict[str, tuple[World, str, Change]] = {
     "traces that are no receivers, to be logged whole": (
@@ -137,6 +149,16 @@ FOUND: dict[str, tuple[World, str, Change]] = {
     "certificates that are no JSON": (COORDINATOR, "certificates", app(certificates="{" * 2000)),
     "certificates that are nested deep": (COORDINATOR, "certificates", app(certificates=DEEP)),
     "capabilities that are nested deep": (COORDINATOR, "certificates", app(capabilities=DEEP)),
+    "a certificate that may be an authority's, which can't be told": (
+        COORDINATOR,
+        "certificates",
+        certificate(certificate=broken_certificate(BASIC_CONSTRAINTS)),
+    ),
+    "a certificate whose names are none": (
+        COORDINATOR,
+        "certificates",
+        certificate(certificate=broken_certificate(ALTERNATIVE_NAMES)),
+    ),
     "errors that are none": (COORDINATOR, "certificates", app(request_errors=[{"csr": "x" * 2000}])),
 }
 

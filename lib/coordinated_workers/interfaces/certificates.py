@@ -4,10 +4,14 @@ The library takes for granted that a text in the place of a certificate is one, 
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pydantic
 
 from cos_interfaces import reason
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 class _Signed(pydantic.BaseModel):
@@ -50,7 +54,7 @@ class _Provided(pydantic.BaseModel):
 def unreadable(databag: Mapping[str, str]) -> str | None:
     """Why nothing of what an authority wrote can be used; None if it can, or if there is nothing.
 
-    Importing the library that reads certificates takes a while, so it is done only if there are some.
+    Importing what reads certificates takes a while, so it is done only if there are some.
     """
     try:
         provided = _Provided.model_validate(dict(databag))
@@ -58,17 +62,30 @@ def unreadable(databag: Mapping[str, str]) -> str | None:
         return reason(error)
     if not provided.certificates:
         return None
-    from charmlibs.interfaces.tls_certificates import (
-        Certificate,
-        CertificateSigningRequest,
-        TLSCertificatesError,
-    )
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
 
+    broken = (
+        ValueError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    )
     for number, signed in enumerate(provided.certificates):
         try:
-            CertificateSigningRequest.from_string(signed.certificate_signing_request)
-            for text in (signed.certificate, signed.ca, *(signed.chain or ())):
-                Certificate.from_string(text)
-        except (TLSCertificatesError, ValueError):
+            certificate = x509.load_pem_x509_certificate(signed.certificate.encode())
+            _read_within(certificate)
+            _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+            _read_within(x509.load_pem_x509_csr(signed.certificate_signing_request.encode()))
+            # these are passed on as they are
+            for text in (signed.ca, *(signed.chain or ())):
+                x509.load_pem_x509_certificate(text.encode())
+        except broken:
             return f"certificates[{number}]: not PEM of a request and its certificates"
     return None
+
+
+def _read_within(signed: "x509.Certificate | x509.CertificateSigningRequest") -> None:
+    """Read all that the library asks for, which may be broken in what could be loaded."""
+    _ = signed.subject, signed.public_key(), list(signed.extensions)

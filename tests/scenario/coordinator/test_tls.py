@@ -15,6 +15,7 @@ from charmlibs.interfaces.tls_certificates import (
 from ops import testing
 
 from tests import promtool
+from tests.hostile.certificates import broken_certificate
 from tests.scenario.coordinator.field_cluster import (
     HOST,
     SERVICE,
@@ -250,6 +251,16 @@ def test_an_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, s
     assert "ssl" in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
     assert state.unit_status.name == "blocked"
     assert "certificates" in state.unit_status.message
+
+
+@pytest.mark.parametrize("extension", ["2.5.29.19", "2.5.29.17"], ids=["constraints", "names"])
+def test_nor_does_one_whose_certificate_can_not_be_read_within(extension: str, secured: Secured):
+    related = local(secured.given, secured.certificates)
+    (answer,) = json.loads(related.remote_app_data["certificates"])
+    said = {"certificates": json.dumps([{**answer, "certificate": broken_certificate(extension)}])}
+    state = secured.next(dataclasses.replace(related, remote_app_data=said))
+    assert told(state, secured.workers) == told(secured.given, secured.workers)
+    assert "certificates[0]" in state.unit_status.message
 
 
 def test_an_authority_that_has_come_to_its_senses_is_heard(secured: Secured):
