@@ -4,7 +4,10 @@ import ops
 import pytest
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import ConfigMap
+from lightkube.types import PatchType
 
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.conftest import Store, changed, cluster
@@ -12,6 +15,7 @@ from tests.unit.coordinated_workers.juju_application import pod_template
 
 JUJU = {"app.kubernetes.io/name": "store"}
 PART_OF = {"app.kubernetes.io/part-of": "kv"}
+NOTE = "store-pod-labels"
 MESH = {"istio.io/dataplane-mode": "ambient"}
 
 
@@ -23,7 +27,7 @@ def pod_labels(client: Client) -> dict[str, str]:
 def test_the_leader_labels_the_pods_and_remembers_it(store: Store, client: Client):
     store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
     assert pod_labels(client) == {**JUJU, **PART_OF, **MESH}
-    assert client.get(ConfigMap, "store-pod-labels")
+    assert client.get(ConfigMap, NOTE)
 
 
 def test_a_unit_that_is_not_the_leader_leaves_it_to_the_leader(
@@ -44,7 +48,7 @@ def test_all_labels_go_with_the_coordinator(store: Store, client: Client):
     store.run(store.ctx.on.relation_broken(store.relation))
     assert pod_labels(client) == JUJU
     with pytest.raises(ApiError, match="not found"):
-        client.get(ConfigMap, "store-pod-labels")
+        client.get(ConfigMap, NOTE)
 
 
 def test_labels_stay_while_the_coordinator_can_not_be_understood(store: Store, client: Client):
@@ -79,3 +83,43 @@ def test_a_refusal_by_kubernetes_is_gone_once_it_takes_them(
     store.run()
     assert isinstance(store.status, ops.ActiveStatus)
     assert pod_labels(client) == {**JUJU, **PART_OF}
+
+
+@pytest.mark.parametrize("what", ["a label taken away", "a label changed", "note emptied", "note deleted"])
+def test_what_was_edited_by_hand_is_put_right_by_the_next_hook(store: Store, client: Client, what: str):
+    def labels_and_note() -> tuple[dict[str, str], dict[str, str] | None]:
+        notes = [each for each in client.list(ConfigMap) if each.metadata and each.metadata.name == NOTE]
+        return pod_labels(client), notes[0].data if notes else None
+
+    def label(**labels: str | None) -> None:
+        change = {"spec": {"template": {"metadata": {"labels": {**PART_OF, **MESH, **labels}}}}}
+        client.patch(StatefulSet, "store", change, patch_type=PatchType.MERGE)
+
+    store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
+    before = labels_and_note()
+    match what:
+        case "a label taken away":
+            label(**{"istio.io/dataplane-mode": None})
+        case "a label changed":
+            label(**{"app.kubernetes.io/part-of": "other"})
+        case "note emptied":
+            client.patch(ConfigMap, NOTE, {"data": {"labels": "{}"}}, patch_type=PatchType.MERGE)
+        case _:
+            client.delete(ConfigMap, NOTE)
+    assert labels_and_note() != before
+    store.run()
+    assert labels_and_note() == before
+    assert isinstance(store.status, ops.ActiveStatus)
+
+
+def test_a_note_of_somebody_else_under_our_name_is_neither_written_nor_deleted(store: Store, client: Client):
+    client.create(ConfigMap(metadata=ObjectMeta(name=NOTE), data={"theirs": "yes"}))
+    store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF))
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert NOTE in store.status.message
+    store.run(store.ctx.on.relation_broken(store.relation))
+    store.run(store.ctx.on.remove(), relations=[], planned_units=0, leader=False)
+    theirs = client.get(ConfigMap, NOTE)
+    assert theirs.data == {"theirs": "yes"}
+    assert theirs.metadata
+    assert not theirs.metadata.labels
