@@ -18,6 +18,7 @@ from sandbox.control_plane import (
     ISTIOD,
     KUBE_APISERVER,
     ControlPlaneError,
+    GoProgram,
     Istiod,
     NotAvailableError,
     RealKubernetes,
@@ -33,6 +34,14 @@ HELD_BY_THE_TEST = """
         print(kubernetes.admin.url, flush=True)
         sys.stdin.read()
 """
+
+
+def build(*programs: GoProgram) -> list[Path]:
+    """The programs, if this machine can build them."""
+    try:
+        return [program.build() for program in programs]
+    except NotAvailableError as missing:
+        pytest.skip(str(missing))
 
 
 def children(parent: int) -> set[int]:
@@ -77,16 +86,14 @@ def test_nothing_runs_on_after_the_end(disposable: StartedKubernetes):
 
 
 def test_nothing_runs_on_when_the_start_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    build(ETCD)
     broken = tmp_path / "kube-apiserver"
     broken.write_text("#!/bin/sh\necho it is broken\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     before = children(os.getpid())
-    try:
-        with pytest.raises(ControlPlaneError, match="it is broken"), StartedKubernetes():
-            pass
-    except NotAvailableError as missing:
-        pytest.skip(str(missing))
+    with pytest.raises(ControlPlaneError, match="it is broken"), StartedKubernetes():
+        pass
     assert children(os.getpid()) == before
 
 
@@ -117,11 +124,7 @@ class Holder:
 @pytest.fixture
 def hold(tmp_path: Path) -> Iterator[Callable[..., Holder]]:
     """Runs a command that starts a control plane."""
-    try:
-        for program in (ETCD, KUBE_APISERVER, ISTIOD):
-            program.build()
-    except NotAvailableError as missing:
-        pytest.skip(str(missing))
+    build(ETCD, KUBE_APISERVER, ISTIOD)
     started: list[subprocess.Popen[bytes]] = []
 
     def run(*command: str) -> Holder:
