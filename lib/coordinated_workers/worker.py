@@ -393,7 +393,8 @@ class Worker(ops.Object):
         try:
             return self.model.get_secret(id=secret_id).get_content(refresh=True)["private-key"]
         except (ops.ModelError, KeyError) as error:
-            logger.warning("can't read the private key in secret %s: %r", secret_id, error)
+            # neither its id nor the error's text, in which it is: it may be any text
+            logger.warning("can't read the secret with the private key: %s", type(error).__name__)
             status = ops.WaitingStatus("waiting for the coordinator to grant the secret with the private key")
             raise _NotYetError(status) from error
 

@@ -10,7 +10,6 @@ In the reconcile of a charm that stores objects::
 """
 
 import json
-import re
 from typing import Annotated
 
 import ops
@@ -18,10 +17,10 @@ import pydantic
 import pydantic_core
 
 from ._databag import reason, relations, write
+from ._secrets import check_secret_id
 from ._urls import Address
 
 _SECRET = "secret-extra"  # noqa: S105  # the key under which a secret's id goes over the relation
-_SECRET_ID = re.compile(r"[!-~]{1,200}")  # it is an argument of a hook tool, which takes no more
 
 
 class S3NotFoundError(Exception):
@@ -127,11 +126,9 @@ def _read(charm: ops.CharmBase, relation: ops.Relation) -> S3ConnectionInfo:
 
 def _content(charm: ops.CharmBase, relation: ops.Relation, secret_id: str) -> dict[str, str]:
     problem = f"{relation.app.name} has put the keys in a secret that can't be read"
-    if not _SECRET_ID.fullmatch(secret_id):
-        raise S3NotFoundError(problem)
     try:
-        return charm.model.get_secret(id=secret_id).get_content(refresh=True)
-    except (ops.SecretNotFoundError, ops.ModelError) as error:
+        return charm.model.get_secret(id=check_secret_id(secret_id)).get_content(refresh=True)
+    except (ValueError, ops.SecretNotFoundError, ops.ModelError) as error:
         raise S3NotFoundError(problem) from error
 
 

@@ -11,7 +11,7 @@ from tests.hostile.attack import Attack
 from tests.hostile.certificates import broken_certificate
 from tests.hostile.databags import HUSH, Written
 from tests.hostile.harm import harm_of
-from tests.hostile.worlds import BEACON, COORDINATOR, World
+from tests.hostile.worlds import BEACON, COORDINATOR, WORKER, World
 
 Change = Callable[[Written], Written]
 
@@ -158,6 +158,11 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         COORDINATOR,
         "certificates",
         certificate(certificate=broken_certificate(ALTERNATIVE_NAMES)),
+    ),
+    "a password where the id of a secret is meant": (
+        WORKER,
+        "demo-cluster",
+        app(privkey_secret_id=json.dumps(f"http://evil.test/push?token={HUSH}")),
     ),
     "errors that are none": (COORDINATOR, "certificates", app(request_errors=[{"csr": "x" * 2000}])),
 }

@@ -2,16 +2,36 @@
 
 import ipaddress
 import re
+import socket
 from typing import Annotated
 
 import pydantic
 
 from charmlibs.interfaces.service_mesh import check_label
-from cos_interfaces import check_authority_or_url, check_url
+from cos_interfaces import check_authority_or_url, check_secret_id, check_url
 
 _DNS_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_DNS_LABEL}(?:\.{_DNS_LABEL})*")
 _LONGEST_NAME = 200
+_NAMES_OF_THE_MACHINE = frozenset(
+    {
+        "localhost",
+        # as files of hosts call it
+        *("localhost4", "localhost6", "localhost.localdomain"),
+        *("localhost4.localdomain4", "localhost6.localdomain6"),
+        *("ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-allnodes", "ip6-allrouters"),
+        # where clouds tell a machine what is for it alone: Google, AWS, Tencent
+        *("metadata", "metadata.goog", "metadata.google.internal"),
+        *("instance-data", "instance-data.ec2.internal", "metadata.tencentyun.com"),
+    }
+)
+# those that are no link-local ones: AWS, Google and Scaleway over IPv6, Azure, Alibaba, Oracle
+_METADATA_ADDRESSES = frozenset(
+    {
+        *("fd00:ec2::254", "fd20:ce::254", "fd00:42::42"),
+        *("168.63.129.16", "100.100.100.200", "192.0.0.192"),
+    }
+)
 _LABELS_OF_JUJU = ("app.kubernetes.io/managed-by", "app.kubernetes.io/name")
 
 
@@ -30,19 +50,33 @@ def check_of_another_machine(host: str) -> None:
     """Refuse what would lead nginx to its own machine, or to what only that is to reach.
 
     Raises:
-        ValueError: if it is such a host.
+        ValueError: if it is such a host, or is written so that some take it for another address than others.
     """
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        is_own = host.lower().rpartition(".")[2] == "localhost"
+        name = host.lower()
+        is_own = name.endswith(".localhost") or name in _NAMES_OF_THE_MACHINE or _is_ip_to_resolvers(name)
     else:
         address = getattr(address, "ipv4_mapped", None) or address
         is_own = (
-            address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
+            address.is_loopback
+            or address.is_link_local
+            or address.is_unspecified
+            or address.is_multicast
+            or str(address) in _METADATA_ADDRESSES
         )
     if is_own:
-        raise ValueError("address: none of another machine")
+        raise ValueError("none of another machine")
+
+
+def _is_ip_to_resolvers(name: str) -> bool:
+    """Whether it is an address in a form that only C's library knows: a number, in octal, or with parts left out."""
+    try:
+        socket.inet_aton(name)
+    except OSError:
+        return False
+    return True
 
 
 def _check_label(label: tuple[str, str]) -> tuple[str, str]:
@@ -58,7 +92,7 @@ def _check_label(label: tuple[str, str]) -> tuple[str, str]:
 ApplicationName = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=_LONGEST_NAME)]
 UnitName = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9-]*/[0-9]+$", max_length=_LONGEST_NAME)]
 CharmName = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=_LONGEST_NAME)]
-SecretId = Annotated[str, pydantic.Field(pattern=r"^[!-~]+$", max_length=_LONGEST_NAME)]
+SecretId = Annotated[str, pydantic.AfterValidator(check_secret_id)]
 Host = Annotated[str, pydantic.AfterValidator(_check_host)]
 Url = Annotated[str, pydantic.AfterValidator(check_url)]
 Receiver = Annotated[str, pydantic.AfterValidator(check_authority_or_url)]

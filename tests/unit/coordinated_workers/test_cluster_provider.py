@@ -20,7 +20,7 @@ EVERYTHING: dict[str, Any] = {
     "ca_cert": "CA",
     "server_cert": "CERT",
     "s3_tls_ca_chain": "CHAIN",
-    "privkey_secret_id": "secret:1",
+    "privkey_secret_id": "secret:cvq1p2q3r4s5t6u7v8w0",
     "loki_endpoints": {"loki/0": "http://loki:3100/loki/api/v1/push"},
     "charm_tracing_receivers": {"otlp_http": "http://tempo:4318"},
     "workload_tracing_receivers": {"otlp_grpc": "tempo:4317"},

@@ -23,7 +23,7 @@ OFFER: dict[str, Any] = {
     "ca_cert": "CA",
     "server_cert": "CERT",
     "s3_tls_ca_chain": "CHAIN",
-    "privkey_secret_id": "secret:1",
+    "privkey_secret_id": "secret:cvq1p2q3r4s5t6u7v8w0",
     "loki_endpoints": {"loki/0": "http://loki:3100/loki/api/v1/push"},
     "charm_tracing_receivers": {"otlp_http": "https://kv:3300/proxy/charm-tracing/otlp_http/"},
     "workload_tracing_receivers": {"otlp_grpc": "tempo:4317", "jaeger_thrift_http": "http://tempo:14268"},
@@ -87,7 +87,7 @@ def test_everything_the_coordinator_offers_is_read():
         assert cluster.get_remote_write_endpoints() == OFFER["remote_write_endpoints"]
         assert cluster.get_worker_ports() == (8080, 9095)
         assert cluster.get_worker_labels() == OFFER["worker_labels"]
-        assert cluster.get_tls_data() == TLSData("CA", "CERT", "secret:1", "CHAIN")
+        assert cluster.get_tls_data() == TLSData("CA", "CERT", "secret:cvq1p2q3r4s5t6u7v8w0", "CHAIN")
         assert cluster.refused() == []
 
     for leader in (True, False):
@@ -196,6 +196,8 @@ def test_a_remote_write_endpoint_without_a_url_is_left_out_and_named():
         ("worker_labels", ["a"]),
         ("ca_cert", {}),
         ("loki_endpoints", 1),
+        ("privkey_secret_id", "secret:1"),
+        ("privkey_secret_id", "http://evil.test/push?token=hush"),
     ],
 )
 def test_an_offer_that_can_not_be_read_is_named_and_not_used(field: str, value: object):

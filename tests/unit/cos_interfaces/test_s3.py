@@ -52,8 +52,11 @@ def test_a_secret_that_was_changed_is_read_as_it_is_now(act):
     assert info.access_key == "AKIA"
 
 
-def test_a_secret_that_is_not_ours_to_read_is_said_to_be_so(act):
-    assert "secret" in act(connect, store({**BUCKET, "secret-extra": "secret:nowhere"})).result
+@pytest.mark.parametrize("secret_id", ["secret:cvq1p2q3r4s5t6u7v8w0", "http://evil.test/push?token=hush"])
+def test_a_secret_that_is_not_ours_to_read_is_said_to_be_so(act, secret_id: str):
+    result = act(connect, store({**BUCKET, "secret-extra": secret_id})).result
+    assert "secret" in result
+    assert secret_id not in result
 
 
 @pytest.mark.parametrize(

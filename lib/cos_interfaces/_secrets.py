@@ -1,0 +1,16 @@
+"""How a Juju secret is named over a relation."""
+
+import re
+
+_SECRET_ID = re.compile(r"(secret:(//[0-9a-f-]{36}/)?)?[a-z0-9]{20}")
+
+
+def check_secret_id(secret_id: str) -> str:
+    """The id, if it is one: it goes to a tool of Juju, and into what that has to say.
+
+    Raises:
+        ValueError: if it is none, without the text, in which there may be anything.
+    """
+    if not _SECRET_ID.fullmatch(secret_id):
+        raise ValueError("not the id of a Juju secret")
+    return secret_id
