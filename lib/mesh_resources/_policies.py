@@ -94,6 +94,7 @@ def reconcile_policies(
         owner=owner,
         keep=lambda resource: _may_be_asked_by(resource, stays),
         group=lambda resource: _group(resource, owner),
+        for_whom=requested_by,
         force=force,
         ignore_missing=ignore_missing,
         write=write,

@@ -1,5 +1,6 @@
 """Make the objects in Kubernetes what they should be, with as few requests as that takes."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -38,6 +39,7 @@ def reconcile(
     owner: Owner | None = None,
     keep: "Callable[[Resource], bool]" = lambda _: False,
     group: "Callable[[Resource], Hashable]" = id,
+    for_whom: "Callable[[Resource], Hashable]" = lambda _: None,
     force: bool = True,
     ignore_missing: bool = True,
     write: bool = True,
@@ -65,10 +67,13 @@ def reconcile(
         keep: an owned object that is not wanted stays if this is true of it.
         group: objects of the same group replace each other: while one can't be created, none is updated, and
             while one can't be updated, none is deleted.
+        for_whom: tells whose wish an object is. All get their turns, so that nobody waits for somebody who
+            wants very much.
         force: set fields of owned objects also where another field manager has set them since.
         ignore_missing: an object that is gone already, or of a kind that is not installed, counts as deleted.
         write: False to have the result say what would be done, without doing it.
-        timeout: the seconds after which nothing more is tried, and the rest is failures.
+        timeout: the seconds after which nothing more is tried, and the rest is failures. Creating leaves some
+            of them for updates, and these for deletions.
 
     Raises:
         ValueError: if there are no labels to own objects by, or a wanted object is of none of the kinds.
@@ -119,13 +124,21 @@ def reconcile(
         )
 
     writer = _Writer(client, owned_by_labels, force, ignore_missing)
-    created, not_created = requester.make([writer.create(resource) for resource in todo.create.values()])
+    new = _in_turn(todo.create, todo.create, for_whom)
+    created, not_created = requester.make(
+        [writer.create(todo.create[ref]) for ref in new], then=bool(todo.update) + bool(todo.delete)
+    )
     unfinished = {group(todo.create[failure.ref]) for failure in not_created}
     ready = [ref for ref, resource in todo.update.items() if group(resource) not in unfinished]
-    updated, not_updated = requester.make([writer.update(owned[ref], todo.update[ref]) for ref in ready])
+    updated, not_updated = requester.make(
+        [writer.update(owned[ref], todo.update[ref]) for ref in _in_turn(ready, owned, for_whom)],
+        then=bool(todo.delete),
+    )
     unfinished |= {group(todo.update[failure.ref]) for failure in not_updated}
     to_go = [ref for ref in todo.delete if group(owned[ref]) not in unfinished]
-    deleted, not_deleted = requester.make([writer.delete(type(owned[ref]), ref) for ref in to_go])
+    deleted, not_deleted = requester.make(
+        [writer.delete(type(owned[ref]), ref) for ref in _in_turn(to_go, owned, for_whom)]
+    )
 
     live = {**owned, **created, **updated}
     return ReconcileResult(
@@ -193,6 +206,22 @@ def _lists(
         for kind in kinds
         for namespace in (places if is_namespaced(kind) else everywhere)
     ]
+
+
+def _in_turn(
+    refs: Iterable[ObjectRef],
+    resources: "Mapping[ObjectRef, Resource]",
+    for_whom: "Callable[[Resource], Hashable]",
+) -> list[ObjectRef]:
+    """Order so that each party's first comes before anybody's second."""
+    turns: Counter[Hashable] = Counter()
+
+    def turn(ref: ObjectRef) -> int:
+        party = for_whom(resources[ref])
+        turns[party] += 1
+        return turns[party]
+
+    return sorted(refs, key=turn)
 
 
 def _marked(

@@ -29,15 +29,27 @@ class Requester:
     """Makes requests until its time is over."""
 
     def __init__(self, seconds: float):
+        self._grace = min(_GRACE, seconds / 4)
         self._wait_until = time.monotonic() + seconds
-        self._start_until = self._wait_until - min(_GRACE, seconds / 4)
 
-    def make(self, requests: Sequence[Request[Answer]]) -> tuple[dict[ObjectRef, Answer], list[Failure]]:
-        """Make requests, up to eight at a time; return the answers, and what got none."""
+    def make(
+        self, requests: Sequence[Request[Answer]], *, then: int = 0
+    ) -> tuple[dict[ObjectRef, Answer], list[Failure]]:
+        """Make requests, up to eight at a time.
+
+        Args:
+            requests: what to make.
+            then: how many times requests will be made after these; there will be as much time for each.
+
+        Returns:
+            The answers, and what got none.
+        """
+        now = time.monotonic()
+        start_until = now + (self._wait_until - self._grace - now) / (then + 1)
         outcomes = run_all(
             [lambda each=each: attempt(each.send, each.ref, each.verb) for each in requests],
-            start_until=self._start_until,
-            wait_until=self._wait_until,
+            start_until=start_until,
+            wait_until=start_until + self._grace,
         )
         answers: dict[ObjectRef, Answer] = {}
         failures: list[Failure] = []
