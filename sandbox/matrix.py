@@ -17,7 +17,7 @@ UNNAMED_PORT = 7777
 """A port that no policy names, and on which nothing listens."""
 
 _AT_A_TIME = 16
-_TIMEOUT = 5.0
+_TIMEOUT = 30.0
 _REFUSAL = b"RBAC: access denied"
 _NOBODY_THERE = b"upstream connect error"
 

@@ -24,7 +24,7 @@ from ._state import Account, Json, Pod, Service, State, Waypoint
 MESH_PORT = 15008
 
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
-_CONNECT_TIMEOUT = "2s"
+_CONNECT_TIMEOUT = "30s"
 
 Destination: TypeAlias = Pod | Service
 

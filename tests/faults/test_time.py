@@ -123,6 +123,6 @@ def test_a_real_hook_that_gets_no_answer_ends_with_its_time(swing: Swing, monkey
     swing.turn()
     started = time.monotonic()
     state = swing.hook(lambda *_: "hang")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert state.unit_status.name in ("waiting", "blocked")
     assert state.unit_status.message

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import ops
 import pytest
 
 from mesh_resources import Json
@@ -65,9 +66,13 @@ def test_istio_that_comes_back_heals(beacon: BeaconModel):
     beacon.kubernetes.store.uninstall_custom_resources()
     beacon.hook()
     beacon.kubernetes.store.install_custom_resources()
-    beacon.hook()
-    assert beacon.hook().name == "active"
+    healed = beacon.hook()
     assert beacon.doors() == {DOOR}
+    assert len(beacon.gateways()) == 1
+    assert healed == ops.WaitingStatus(
+        "waypoint shop-beacon-waypoint is not ready: Waiting for controller"
+    ), "which Istio makes ready only now"
+    assert beacon.hook().name == "active"
 
 
 def test_without_istios_policies_the_waypoint_is_there_all_the_same(kubernetes: KubernetesServer):
@@ -131,7 +136,7 @@ def test_an_object_of_somebody_else_under_our_name_is_not_stolen(kubernetes: Kub
 def test_a_kubernetes_that_does_not_answer_is_waited_for_and_costs_little_time(beacon: BeaconModel):
     started = time.monotonic()
     status = beacon.hook()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert status.name == "waiting"
     assert "no answer from Kubernetes" in status.message
 
@@ -181,7 +186,7 @@ def test_labels_that_are_not_answered_in_time_keep_no_hook(
         monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
         started = time.monotonic()
         assert beacon.hook().name == "waiting"
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
 
 
 def test_on_a_slow_kubernetes_the_rest_is_left_to_the_next_hook(

@@ -65,7 +65,7 @@ def test_a_silent_kubernetes_does_not_hold_the_hook_up(
     started = time.monotonic()
     assert isinstance(status(cluster), testing.WaitingStatus)
     assert len(faulty.seen) <= 3
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
 
 
 def test_what_a_slow_kubernetes_leaves_no_time_for_is_done_at_the_next_event(

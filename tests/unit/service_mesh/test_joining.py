@@ -176,7 +176,7 @@ def test_whatever_the_api_answers_is_waited_for_and_never_long(
         monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
         started = time.monotonic()
         out = ctx.run(ctx.on.relation_changed(relation), state(relation))
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
     assert isinstance(out.unit_status, ops.WaitingStatus)
     assert "update-status" in out.unit_status.message
 
