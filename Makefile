@@ -35,6 +35,11 @@ test-soak: $(TOX) ## what comes of any operations on models (SOAK_OPERATIONS=300
 test-hostile: $(TOX) ## what comes of relations and clients that mean harm
 	@$(TOX) run -q -e hostile
 
+test-thorough: $(TOX) ## those three at length: every fault, 10,000 databags and more, 3,000 operations; takes hours
+	@$(TOX) run -q -e faults -- --thorough
+	@HYPOTHESIS_PROFILE=slow $(TOX) run -q -e hostile
+	@SOAK_OPERATIONS=3000 $(TOX) run -q -e peers,soak
+
 test-dataplane: $(TOX) ## what real proxies let through
 	@$(TOX) run -q -e dataplane
 
@@ -85,4 +90,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-oldest test-faults test-soak test-hostile test-dataplane test-cluster test-cluster-oldest lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-oldest test-faults test-soak test-hostile test-thorough test-dataplane test-cluster test-cluster-oldest lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean
