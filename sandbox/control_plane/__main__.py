@@ -7,12 +7,12 @@ from ._programs import PROGRAMS
 
 
 def main() -> int:
-    """Build what is not built yet. Without Go, say so and leave it."""
+    """Build what is not built yet. Where that needs another Go, say so and leave it."""
     try:
         for program in PROGRAMS:
             program.build()
     except NotAvailableError as error:
-        print(error)
+        print(f"{error}. What is not built is left out.")
     except ControlPlaneError as error:
         print(error, file=sys.stderr)
         return 1

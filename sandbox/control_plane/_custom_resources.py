@@ -23,7 +23,7 @@ def definitions() -> list[dict[str, Any]]:
     """The CRDs, in the versions that istiod is built with.
 
     Raises:
-        NotAvailableError: Go is not installed.
+        NotAvailableError: Go is not installed, or is too old.
         ControlPlaneError: the modules cannot be had.
     """
     return kept("custom-resources", _read)

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..children import dies_with_parent
-from ._errors import ControlPlaneError, NotAvailableError
+from ._errors import ControlPlaneError
+from ._go import find_go, go_environment
 
 # The modules are pinned beside the tests that the programs are for.
 _MODULES = Path(__file__).parents[2] / "tests" / "cluster"
-_GO_OF_THE_INSTALLER = "/usr/local/go/bin/go"
 
 
 def cache() -> Path:
     """The user's folder for what was built."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "mesh-control-plane"
-
-
-def go_environment() -> Mapping[str, str]:
-    """How Go is run: without a C compiler, and never with a Go that it fetches itself."""
-    return os.environ | {
-        "CGO_ENABLED": "0",
-        "GOTOOLCHAIN": "local",
-        "GOFLAGS": "-mod=readonly -buildvcs=false",
-    }
-
-
-def find_go() -> str:
-    """The go command.
-
-    Raises:
-        NotAvailableError: Go is not installed.
-    """
-    go = shutil.which("go") or shutil.which(_GO_OF_THE_INSTALLER)
-    if go is None:
-        raise NotAvailableError("Go is not installed, with which kube-apiserver and istiod are built")
-    return go
 
 
 @dataclass(frozen=True)
@@ -80,13 +58,13 @@ class GoProgram:
         """The program, built now if it never was: that takes some minutes, and one program at a time.
 
         Raises:
-            NotAvailableError: Go is not installed.
+            NotAvailableError: Go is not installed, or is too old.
             ControlPlaneError: it does not build.
         """
         program = self.folder / self.name
         if self.is_built:
             return program
-        go = find_go()
+        go = find_go(self.module)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (cache() / "building").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -121,7 +99,8 @@ class GoProgram:
             try:
                 while process.poll() is None:
                     _progress(f"building {self.name} from source, once: {time.monotonic() - began:.0f} s")
-                    time.sleep(1)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(1)
             finally:
                 process.kill()
         if process.returncode:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import ControlPlaneError
-from ._programs import ISTIOD, find_go, go_environment
+from ._go import find_go, go_environment
+from ._programs import ISTIOD
 
 
 def kept(name: str, read: Callable[[], Any]) -> Any:
@@ -32,10 +33,10 @@ def module_folders(*modules: str) -> dict[str, Path]:
     """Where modules are on this machine, in the versions that istiod is built with.
 
     Raises:
-        NotAvailableError: Go is not installed.
+        NotAvailableError: Go is not installed, or is too old.
         ControlPlaneError: a module cannot be had.
     """
-    command = [find_go(), "mod", "download", "-json", *modules]
+    command = [find_go(ISTIOD.module), "mod", "download", "-json", *modules]
     done = subprocess.run(
         command, cwd=ISTIOD.module, env=go_environment(), capture_output=True, text=True, check=False
     )
