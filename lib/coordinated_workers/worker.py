@@ -296,6 +296,11 @@ class Worker(ops.Object):
     def _has_config(self) -> bool:
         return bool(self._worker_config if self._changes_config else self.cluster.get_worker_config_text())
 
+    @property
+    def _not_understood(self) -> str | None:
+        """Why nothing can be made of what the coordinator says; None if something can, or it says nothing."""
+        return self.cluster.unreadable or (self.cluster.config_problem if self._changes_config else None)
+
     def _config_text(self) -> str:
         """The text to write: the coordinator's own, unless a subclass has a say in it."""
         if self._changes_config:
@@ -349,7 +354,7 @@ class Worker(ops.Object):
 
     def _reconcile_workload(self) -> list[ops.StatusBase]:
         """Make the container as it is to be; what stands in the way comes back."""
-        if not self._container.can_connect() or self.cluster.unreadable:
+        if not self._container.can_connect() or self._not_understood:
             return []
         try:
             if self.is_ready():
@@ -465,8 +470,8 @@ class Worker(ops.Object):
             yield ops.BlockedStatus(f"no role: give this worker one, as in {example}")
         if not self._container.can_connect():
             yield ops.WaitingStatus(f"waiting for container {self._name}")
-        if number and self.cluster.unreadable:
-            yield ops.BlockedStatus(f"the coordinator can't be understood: {self.cluster.unreadable}")
+        if number and self._not_understood:
+            yield ops.BlockedStatus(f"the coordinator can't be understood: {self._not_understood}")
         elif number and not self._has_config:
             yield ops.WaitingStatus("waiting for the coordinator's configuration")
 

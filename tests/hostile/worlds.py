@@ -3,11 +3,13 @@
 import dataclasses
 import functools
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import ops
 import yaml
@@ -38,6 +40,9 @@ class World:
     """Endpoint to what an application of this name writes that is as it should be."""
     containers: Callable[[], Iterable[testing.Container]]
     config: Mapping[str, bool | str]
+    say: str = ""
+    """What is different about the charm, if it is not as it was built."""
+    change: Callable[[type[ops.CharmBase]], type[ops.CharmBase]] = lambda charm: charm
 
     @functools.cached_property
     def meta(self) -> dict[str, Any]:
@@ -57,7 +62,10 @@ class World:
 
     @functools.cached_property
     def context(self) -> testing.Context[ops.CharmBase]:
-        return testing.Context(load_charm(self.charm), app_name=self.app)
+        charm = self.change(load_charm(self.charm))
+        meta = dict(self.meta)
+        config, actions = meta.pop("config", None), meta.pop("actions", None)
+        return testing.Context(charm, app_name=self.app, meta=meta, config=config, actions=actions)
 
     def is_for_one(self, endpoint: str) -> bool:
         return self.endpoints[endpoint].get("limit") == 1 or endpoint in self.meta.get("peers", {})
@@ -95,7 +103,7 @@ class World:
             _create(client, "v1", "Service", app, {"selector": labels, "ports": [{"port": 65535}]})
 
     def __str__(self) -> str:
-        return self.charm
+        return self.charm + self.say
 
 
 def fqdn(app: str) -> str:
@@ -333,7 +341,27 @@ WORKER = World(
     ],
     {"role-all": True},
 )
-WORLDS = (BEACON, COORDINATOR, WORKER)
+
+
+def _with_a_say(charm: type[ops.CharmBase]) -> type[ops.CharmBase]:
+    """The charm with a worker that reads its configuration, to add to it."""
+    module: Any = sys.modules[charm.__module__]
+
+    class WorkerWithASay(module.KeyValueWorker):
+        @property
+        def _worker_config(self) -> dict[str, Any]:
+            return {**super()._worker_config, "more": True}
+
+    class Charm(charm):
+        def __init__(self, framework: ops.Framework):
+            with mock.patch.object(module, "KeyValueWorker", WorkerWithASay):
+                super().__init__(framework)
+
+    return Charm
+
+
+WORKER_WITH_A_SAY = dataclasses.replace(WORKER, say="-with-a-say", change=_with_a_say)
+WORLDS = (BEACON, COORDINATOR, WORKER, WORKER_WITH_A_SAY)
 BORDERS = [(world, endpoint) for world in WORLDS for endpoint in world.written]
 
 

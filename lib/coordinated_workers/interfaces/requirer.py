@@ -4,13 +4,12 @@ import copy
 import functools
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ops
 import pydantic
-import yaml
 
-from . import databags
+from . import databags, worker_config
 from .border import Host
 from .databags import (
     ClusterRequirerAppData,
@@ -56,7 +55,7 @@ class ConfigReceivedEvent(ops.EventBase):
     @property
     def config(self) -> dict[str, Any]:
         """The workload's configuration; empty if it is not a mapping in YAML."""
-        return _parse(self._text)
+        return _parse(self._text)[0]
 
     def snapshot(self) -> dict[str, Any]:
         """What the framework stores of this event."""
@@ -157,7 +156,12 @@ class ClusterRequirer(ops.Object):
 
     def get_worker_config(self) -> dict[str, Any]:
         """The workload's configuration; empty if there is none, or if it is not a mapping in YAML."""
-        return copy.deepcopy(self._config)
+        return copy.deepcopy(self._config[0])
+
+    @property
+    def config_problem(self) -> str | None:
+        """Why `get_worker_config` gives nothing of the configuration that there is; None if it does."""
+        return self._config[1]
 
     def get_worker_config_text(self) -> str | None:
         """The workload's configuration as the coordinator wrote it."""
@@ -225,7 +229,7 @@ class ClusterRequirer(ops.Object):
             return None, str(error)
 
     @functools.cached_property
-    def _config(self) -> dict[str, Any]:
+    def _config(self) -> tuple[dict[str, Any], str | None]:
         return _parse(self.get_worker_config_text() or "")
 
     def _on_relation_created(self, event: ops.RelationCreatedEvent) -> None:
@@ -241,13 +245,9 @@ class ClusterRequirer(ops.Object):
         self.on.removed.emit()
 
 
-def _parse(text: str) -> dict[str, Any]:
-    """The YAML mapping that `text` is, or an empty one.
-
-    PyYAML's fast parser is not for text of others: what is nested deep makes it crash.
-    """
+def _parse(text: str) -> tuple[dict[str, Any], str | None]:
+    """The configuration, and why there is none in a text that there is."""
     try:
-        config: object = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):  # ValueError: what looks like a date but is none
-        return {}
-    return cast("dict[str, Any]", config) if isinstance(config, dict) else {}
+        return worker_config.read(text), None
+    except ValueError as error:
+        return {}, f"worker_config: {error}"

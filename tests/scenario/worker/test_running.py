@@ -211,23 +211,35 @@ def test_without_what_it_needs_a_worker_stops_and_forgets(
     assert deeds() == []
 
 
+class OneUnit(Worker):
+    @property
+    def _worker_config(self) -> dict[str, Any]:
+        config = super()._worker_config
+        config["unit"] = self._charm.unit.name
+        return config
+
+
+class OneUnitCharm(StoreCharm):
+    worker_type = OneUnit
+
+
 def test_a_subclass_can_change_the_configuration(tmp_path: Path, deeds: Deeds):
-    class OneUnit(Worker):
-        @property
-        def _worker_config(self) -> dict[str, Any]:
-            config = super()._worker_config
-            config["unit"] = self._charm.unit.name
-            return config
-
-    class Charm(StoreCharm):
-        worker_type = OneUnit
-
-    store = Store(tmp_path, Charm)
+    store = Store(tmp_path, OneUnitCharm)
     store.deploy()
     assert store.file(CONFIG_FILE) == "a: 1\nunit: store/0\n"
     deeds.calls.clear()
     store.run()
     assert deeds() == []
+
+
+def test_what_a_subclass_can_not_change_for_it_is_no_configuration_changes_nothing(tmp_path: Path):
+    store = Store(tmp_path, OneUnitCharm)
+    store.deploy()
+    store.run(relations=[changed(store.relation, worker_config="a: !!bool x")])
+    assert isinstance(store.status, ops.BlockedStatus)
+    assert "worker_config: not YAML" in store.status.message
+    assert store.file(CONFIG_FILE) == "a: 1\nunit: store/0\n"
+    assert store.services == {"store": "active"}
 
 
 def test_a_subclass_can_say_when_it_is_ready(tmp_path: Path):

@@ -7,6 +7,7 @@ from typing import Any
 
 import ops
 import pytest
+import yaml
 from ops import testing
 from scenario import mocking
 
@@ -130,11 +131,45 @@ def test_tls_data_are_whole_unless_parts_will_do(missing: str):
     assert data.s3_tls_ca_chain == "CHAIN"
 
 
-@pytest.mark.parametrize("text", ["", "just text", "- a\n- b", "a: [", "\tx", "d: 2025-99-99", "{" * 2000])
-def test_a_configuration_that_is_no_mapping_is_only_there_as_text(text: str):
-    relation = cluster(worker_config=text)
-    assert do(lambda cluster: cluster.get_worker_config(), relation)[0] == {}
-    assert do(lambda cluster: cluster.get_worker_config_text(), relation)[0] == text
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", None),
+        ("just text", "not a mapping in YAML"),
+        ("- a\n- b", "not a mapping in YAML"),
+        ("a: [", "not YAML"),
+        ("\tx", "not YAML"),
+        ("d: 2025-99-99", "not YAML"),
+        ("a: !!bool x", "not YAML"),
+        ("a: !!int ''", "not YAML"),
+        ("a: !!timestamp x", "not YAML"),
+        ("{" * 2000, "not YAML"),
+        (f"a: 0x{'f' * 5000}", "a number of more than 1000 characters"),
+        ("a: &a [*a]", "something that is part of itself"),
+        ("a: 1\n" * 1_000_000, "more than 1000000 characters"),
+        ("[" + "[]," * 60_000, "more than 50000 values"),
+        (f"a: &a [{'1,' * 5000}]\nb: [{'*a,' * 20}]", "more than 50000 values"),
+        (
+            f"a: &a {{x: 1}}\nb: &b {{<<: [{'*a,' * 300}]}}\nc: {{<<: [{'*b,' * 300}]}}",
+            "more than 50000 values",
+        ),
+    ],
+    ids=range(16),
+)
+def test_a_configuration_that_is_no_mapping_is_only_there_as_text(text: str, problem: str | None):
+    def read(cluster: ClusterRequirer):
+        assert cluster.get_worker_config() == {}
+        assert cluster.config_problem == (f"worker_config: {problem}" if problem else None)
+        assert cluster.get_worker_config_text() == text
+
+    do(read, cluster(worker_config=text))
+
+
+def test_a_configuration_may_name_hundreds_of_workers_and_the_same_thing_more_than_once():
+    addresses = [f"worker-{unit}.worker-endpoints.shop.svc.cluster.local:7946" for unit in range(500)]
+    config = {"memberlist": addresses, "ring": {"join": addresses}}
+    relation = cluster(worker_config=yaml.safe_dump(config))
+    assert do(lambda cluster: cluster.get_worker_config(), relation)[0] == config
 
 
 def test_a_configuration_that_was_handed_out_can_be_changed_at_will():

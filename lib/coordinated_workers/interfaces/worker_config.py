@@ -1,0 +1,70 @@
+"""Reading a workload's configuration, which somebody else wrote in YAML."""
+
+from typing import Any, cast
+
+import yaml
+
+_LONGEST_TEXT = 1_000_000
+_MOST_NODES = 50_000
+_LONGEST_NUMBER = 1_000
+
+
+class _TooMuchError(Exception):
+    """More than anybody needs; the message says of what."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads no more than anybody needs.
+
+    PyYAML's fast parser is not for text of others: what is nested deep makes it crash.
+    """
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self._nodes = 0
+        self._nodes_within: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Read a node, and count those within as often as they are named: merges copy them."""
+        before = self._nodes
+        is_alias: bool = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if node is None:
+            return None
+        if is_alias and node not in self._nodes_within:
+            raise _TooMuchError("something that is part of itself")
+        self._nodes += self._nodes_within[node] if is_alias else 1
+        if self._nodes > _MOST_NODES:
+            raise _TooMuchError(f"more than {_MOST_NODES} values")
+        self._nodes_within.setdefault(node, self._nodes - before)
+        return node
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Read a number that Python can also write."""
+        if len(node.value) > _LONGEST_NUMBER:
+            raise _TooMuchError(f"a number of more than {_LONGEST_NUMBER} characters")
+        return super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
+def read(text: str) -> dict[str, Any]:
+    """The mapping that a text is; empty if the text is.
+
+    Raises:
+        ValueError: if it is none, or more than anybody needs; the message has nothing of the text.
+    """
+    if not text:
+        return {}
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"more than {_LONGEST_TEXT} characters")
+    try:
+        config: object = _Loader(text).get_single_data()
+    except _TooMuchError as error:
+        raise ValueError(str(error)) from None
+    except Exception:  # of any kind: PyYAML passes on what comes of turning texts into numbers and dates
+        raise ValueError("not YAML") from None
+    if not isinstance(config, dict):
+        raise ValueError("not a mapping in YAML")
+    return cast("dict[str, Any]", config)
