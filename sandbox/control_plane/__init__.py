@@ -4,7 +4,8 @@ from ._connection import Answer, Connection
 from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
 from ._kubernetes import ExistingKubernetes, RealKubernetes, StartedKubernetes, real_kubernetes
-from ._programs import ETCD, ISTIOD, KUBE_APISERVER, POLICY_COMPILER, GoProgram
+from ._programs import ETCD, ISTIOD, KUBE_APISERVER, LOKI, POLICY_COMPILER, GoProgram
+from ._sources import module_folders
 from ._together import started_control_plane
 from ._waypoints import Waypoints
 
@@ -12,6 +13,7 @@ __all__ = [
     "ETCD",
     "ISTIOD",
     "KUBE_APISERVER",
+    "LOKI",
     "POLICY_COMPILER",
     "Answer",
     "Connection",
@@ -23,6 +25,7 @@ __all__ = [
     "RealKubernetes",
     "StartedKubernetes",
     "Waypoints",
+    "module_folders",
     "real_kubernetes",
     "started_control_plane",
 ]

@@ -114,7 +114,7 @@ class StartedKubernetes(RealKubernetes):
     def _start_etcd(self, stack: ExitStack, folder: Path) -> str:
         clients, peers = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         command = [
-            str(_asset("etcd") or ETCD.build()),
+            str(ETCD.build()),
             *("--data-dir", str(folder / "etcd"), "--unsafe-no-fsync"),
             *("--listen-client-urls", clients, "--advertise-client-urls", clients),
             *("--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers),
@@ -134,7 +134,7 @@ class StartedKubernetes(RealKubernetes):
             "".join(f"{_token(user)},{user},{user}{groups.get(user, '')}\n" for user in self._users)
         )
         command = [
-            str(_asset("kube-apiserver") or KUBE_APISERVER.build()),
+            str(KUBE_APISERVER.build()),
             f"--etcd-servers={etcd}",
             *(f"--secure-port={port}", "--bind-address=127.0.0.1", f"--cert-dir={folder}"),
             f"--service-account-key-file={key}",
@@ -212,13 +212,6 @@ def real_kubernetes(*users: str) -> RealKubernetes:
 
 def _token(user: str) -> str:
     return f"{user}-token"
-
-
-def _asset(name: str) -> Path | None:
-    """A program out of the folder that tools for Kubernetes keep such programs in."""
-    folder = os.environ.get("KUBEBUILDER_ASSETS")
-    program = Path(folder, name) if folder else None
-    return program if program and program.exists() else None
 
 
 def _answers(connection: Connection, path: str) -> bool:

@@ -36,6 +36,8 @@ class GoProgram:
     package: str
     link: str = "-s -w"
     """Flags of the linker."""
+    is_asset: bool = False
+    """Whether the folder that tools for Kubernetes keep programs in, $KUBEBUILDER_ASSETS, may have it."""
 
     @property
     def digest(self) -> str:
@@ -52,7 +54,7 @@ class GoProgram:
     @property
     def is_built(self) -> bool:
         """Whether `build` has nothing to do."""
-        return (self.folder / self.name).exists()
+        return self._file.exists()
 
     def build(self) -> Path:
         """The program, built now if it never was: that takes some minutes, and one program at a time.
@@ -61,16 +63,22 @@ class GoProgram:
             NotAvailableError: Go is not installed, or is too old.
             ControlPlaneError: it does not build.
         """
-        program = self.folder / self.name
-        if self.is_built:
+        program = self._file
+        if program.exists():
             return program
         go = find_go(self.module)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (cache() / "building").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not self.is_built:
+            if not program.exists():
                 self._build(go, program)
         return program
+
+    @property
+    def _file(self) -> Path:
+        assets = os.environ.get("KUBEBUILDER_ASSETS")
+        asset = Path(assets, self.name) if assets and self.is_asset else None
+        return asset if asset and asset.exists() else self.folder / self.name
 
     def _build(self, go: str, program: Path) -> None:
         unfinished = program.with_suffix(".unfinished")
@@ -119,12 +127,13 @@ def _progress(text: str, *, last: bool = False) -> None:
         sys.stderr.write(f"{text}\n")
 
 
-ETCD = GoProgram(name="etcd", module=_MODULES / "etcd", package="go.etcd.io/etcd/server/v3")
+ETCD = GoProgram(name="etcd", module=_MODULES / "etcd", package="go.etcd.io/etcd/server/v3", is_asset=True)
 KUBE_APISERVER = GoProgram(
     name="kube-apiserver",
     module=_MODULES / "kube-apiserver",
     package="k8s.io/kubernetes/cmd/kube-apiserver",
     link="-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4",
+    is_asset=True,
 )
 ISTIOD = GoProgram(
     name="pilot-discovery",
@@ -133,4 +142,6 @@ ISTIOD = GoProgram(
 )
 POLICY_COMPILER = GoProgram(name="authorization", module=_MODULES / "authorization", package=".")
 """Tells what istiod makes of AuthorizationPolicies for Envoy; see its main.go."""
-PROGRAMS = (ETCD, KUBE_APISERVER, ISTIOD, POLICY_COMPILER)
+LOKI = GoProgram(name="logql", module=_MODULES / "logql", package=".")
+"""The part of Loki that reads queries and lines; see its main.go."""
+PROGRAMS = (ETCD, KUBE_APISERVER, ISTIOD, POLICY_COMPILER, LOKI)

@@ -24,6 +24,7 @@ from sandbox.control_plane import (
     RealKubernetes,
     StartedKubernetes,
     Waypoints,
+    started_control_plane,
 )
 
 HELD_BY_THE_TEST = """
@@ -95,6 +96,20 @@ def test_nothing_runs_on_when_the_start_fails(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(ControlPlaneError, match="it is broken"), StartedKubernetes():
         pass
     assert children(os.getpid()) == before
+
+
+def test_programs_that_are_given_are_not_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    for program in build(ETCD, KUBE_APISERVER):
+        (assets / program.name).symlink_to(program)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(NotAvailableError, match=f"^not built yet: {ISTIOD.name}\\."), started_control_plane():
+        pass
+    with StartedKubernetes() as kubernetes:
+        assert kubernetes.admin.send("GET", "/readyz").code == 200
+    assert not (tmp_path / "cache").exists()
 
 
 @dataclass(frozen=True)

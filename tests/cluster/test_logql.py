@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.control_plane import GoProgram, NotAvailableError
+from sandbox.control_plane import LOKI, NotAvailableError
 from tests import dashboards, logql
 from tests.dataplane import test_nginx_log
 from tests.dataplane.test_nginx_log import ALERTS, LABELS, QUERIES
 
-LOKI = GoProgram(name="logql", module=Path(__file__).parent / "logql", package=".")
 nginx_log = test_nginx_log.log
 ASKED = {**QUERIES, **ALERTS}
 OF_WORKERS = {**LABELS, "juju_unit": "kv-api/0", "pebble_service": "worker"}
