@@ -194,7 +194,7 @@ def test_the_export_is_what_kubernetes_takes(shop: BeaconModel):
     for document in documents:
         assert document["apiVersion"] == "security.istio.io/v1"
         assert document["kind"] == "AuthorizationPolicy"
-        assert set(document["metadata"]) == {"name", "namespace", "labels", "annotations"}
+        assert set(document["metadata"]) == {"name", "namespace", "annotations"}
     assert {
         f"{each['metadata']['namespace']}/{each['metadata']['name']}": each["spec"] for each in documents
     } == shop.policies()

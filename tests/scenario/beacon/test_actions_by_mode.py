@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import ops
 import pytest
+import yaml
 from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 from ops import testing
 
+from mesh_resources import AuthorizationPolicy
 from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
 
 
@@ -47,6 +50,31 @@ def test_what_would_be_written_is_shown_while_policies_are_off(shop: BeaconModel
             assert row["state"] == "not written"
             assert f"juju config beacon {switch}=" in row["reason"]
         assert run(shop, "explain", source="ads", target="catalogue")["verdict"] == "allowed"
+
+
+def test_what_somebody_applies_out_of_the_export_is_theirs_from_then_on(shop: BeaconModel):
+    """Neither taken away while policies are off, nor taken over when they are on again."""
+    exported = {}
+    for mode in ("enforce", "off"):
+        shop.configure(policy_mode=mode)
+        exported[mode] = run(shop, "export-policies")["policies"]
+    assert exported["enforce"] == exported["off"]
+    for document in yaml.safe_load_all(exported["off"]):
+        shop.client.create(AuthorizationPolicy.from_dict(document))
+    applied = shop.policies()
+    assert len(applied) == 1
+    assert shop.hook() == ops.ActiveStatus("1 consumer, policies are not managed")
+    assert shop.policies() == applied
+    status = shop.configure(policy_mode="enforce")
+    assert status == ops.BlockedStatus(
+        "AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.web: it belongs to the-test, and was "
+        "not taken over: remove it, or deploy beacon under another name"
+    )
+    assert shop.policies() == applied
+    for name in applied:
+        shop.client.delete(AuthorizationPolicy, name.partition("/")[2])
+    shop.hooks_until_active()
+    assert shop.policies() == applied
 
 
 def test_while_policies_are_tried_it_is_told_who_would_be_refused(shop: BeaconModel):
