@@ -4,9 +4,13 @@ The policies come from one seed: $POLICY_SEED, if it is set. $POLICY_EXAMPLES is
 """
 
 import os
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import getitem
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -18,6 +22,7 @@ from lightkube import Client, KubeConfig
 from charmlibs.interfaces.service_mesh import MeshPolicy, Method, PolicyTargetType
 from mesh_resources import Asked, Owner, authorization_policies, manifest, reconcile_policies
 from sandbox.control_plane import RealKubernetes
+from sandbox.kubernetes import KubernetesServer
 from tests.cluster.policy_corpus import SEED
 
 EXAMPLES = int(os.environ.get("POLICY_EXAMPLES", "400"))
@@ -25,7 +30,8 @@ OWNER = Owner("b" * 53, "shop")
 LABELS = OWNER.labels("every-policy")
 LONGEST_NAME, LONGEST_VALUE = 253, 63
 
-NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
+PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+NAMES = st.from_regex(PLAIN, fullmatch=True)
 ODD = st.one_of(
     st.text(min_size=1, max_size=20),
     st.characters(codec="utf-8").map("a{}b".format),
@@ -53,8 +59,8 @@ OPERATIONS = st.fixed_dictionaries(
     },
 )
 TO_SERVICE = st.fixed_dictionaries(
-    {**SOURCE, "target_app_name": TEXTS, "endpoints": st.lists(OPERATIONS, max_size=3)},
-    optional={"target_service": TEXTS},
+    {**SOURCE, "endpoints": st.lists(OPERATIONS, max_size=3)},
+    optional={"target_app_name": TEXTS, "target_service": TEXTS},
 )
 KEYS = st.sampled_from(["app.kubernetes.io/part-of", "a", "x.y/z"]) | ODD
 CONNECTIONS = st.lists(st.fixed_dictionaries({"ports": PORTS}), max_size=3)
@@ -84,12 +90,29 @@ def is_too_long(policy: MeshPolicy) -> bool:
     return len(policy.target_app_name or "") > LONGEST_VALUE
 
 
+def is_odd(value: object) -> bool:
+    """Whether there is anything in it that no application is called, or that is nothing at all."""
+    match value:
+        case dict():
+            return any(is_odd(part) for key, text in value.items() for part in (*re.split("[./]", key), text))
+        case str():
+            return PLAIN.fullmatch(value) is None
+        case _:
+            return value is None
+
+
 def policy_of(said: Mapping[str, Any], namespace: str) -> MeshPolicy | None:
-    """The policy, if it may be asked for; if not, there is a reason for each thing that is wrong."""
+    """The policy, if it may be asked for; if not, each error names something odd."""
     try:
         return MeshPolicy.model_validate({**said, "target_namespace": namespace})
     except pydantic.ValidationError as refusal:
-        assert all(error["msg"] for error in refusal.errors())
+        for error in refusal.errors():
+            if error["loc"]:
+                named = reduce(getitem, error["loc"], said)
+            else:
+                assert "target_app_name" in error["msg"], error
+                named = said.get("target_app_name")
+            assert is_odd(named), error
         return None
 
 
@@ -137,3 +160,56 @@ def test_a_name_that_is_too_long_for_what_it_names_is_told(client: Client, said:
     (failure,) = reconcile_policies(client, [Asked(policy)], labels=LABELS, owner=OWNER).failed
     assert failure.code == 422
     assert "Too long" in failure.reason
+
+
+@pytest.fixture
+def stand_in(client: Client, tmp_path: Path) -> Iterator[Client]:
+    """The stand-in's, for the same namespace."""
+    with KubernetesServer() as server:
+        server.store.create("Namespace", {"metadata": {"name": client.namespace}})
+        path = server.write_kubeconfig(tmp_path / "stand-in", namespace=client.namespace)
+        yield Client(KubeConfig.from_file(path), field_manager=OWNER.app, trust_env=False)
+
+
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        "..",
+        ".",
+        "x/y",
+        "x/../shop",
+        "a?b=c",
+        "a#b",
+        "%2e%2e",
+        "*",
+        " ",
+        "a" * 300,
+        "Shop",
+        "\u00e9",
+        "no-such",
+    ],
+)
+def test_a_namespace_that_is_none_is_told_and_the_rest_is_done(
+    client: Client, stand_in: Client, namespace: str
+):
+    said = {"source_namespace": "shop", "source_app_name": "web", "target_app_name": "app"}
+    odd, good = policy_of(said, namespace), policy_of(said, client.namespace)
+    assert odd
+    assert good
+    results = [
+        reconcile_policies(each, [Asked(odd), Asked(good)], labels=LABELS, owner=OWNER)
+        for each in (client, stand_in)
+    ]
+    (failure,) = results[0].failed
+    assert failure.ref.namespace == namespace
+    assert failure.code == (404 if namespace == "no-such" else 422)
+    assert "namespace" in failure.reason
+    for result in results:
+        assert result.failed == (failure,)
+        assert [manifest(each)["metadata"]["namespace"] for each in result.live] == [client.namespace]
+
+
+def test_no_namespace_at_all_is_refused_by_name():
+    said = {"source_namespace": "shop", "source_app_name": "web", "target_app_name": "app"}
+    with pytest.raises(pydantic.ValidationError, match="target_namespace"):
+        MeshPolicy.model_validate({**said, "target_namespace": ""})
