@@ -124,7 +124,6 @@ def test_definitions_that_are_taken_away_are_named_and_all_is_back_once_they_are
     assert all(kind in message for message in troubles(shop).values())
     real_server.store.install_custom_resources(group)
     look_again(shop)
-    look_again(shop)
     assert troubles(shop) == {}
     assert of_the_charms(real_server) == before
 
