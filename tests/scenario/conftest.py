@@ -1,11 +1,15 @@
 """Which API charms find: the stand-in, or a real one if $CONTROL_PLANE says `real`."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TypeAlias
 
 import pytest
 
-from sandbox.kubernetes import KubernetesServer
+from sandbox.kubernetes import Change, KubernetesServer
+
+Observe: TypeAlias = Callable[[Callable[[Change], None]], None]
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +29,14 @@ def kubernetes(server: KubernetesServer) -> KubernetesServer:
     server.controllers.waypoints.start()
     server.requests.clear()
     return server
+
+
+@pytest.fixture
+def observe(kubernetes: KubernetesServer) -> Iterator[Observe]:
+    """Has a test told of each change in the cluster, until it is over: the next one has the same server."""
+    with ExitStack() as stack:
+
+        def observe(observer: Callable[[Change], None]) -> None:
+            stack.callback(kubernetes.store.observe(observer))
+
+        yield observe

@@ -4,6 +4,7 @@ import pytest
 
 from sandbox.kubernetes import Change, KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
+from tests.scenario.conftest import Observe
 
 DOOR = ("shop/web", "shop/catalogue")
 ASKED = (policy("web", "catalogue"), policy("ads", "catalogue"))
@@ -16,7 +17,7 @@ def second(beacon: BeaconModel) -> BeaconModel:
     return second
 
 
-def shut(kubernetes: KubernetesServer) -> list[str]:
+def shut(kubernetes: KubernetesServer, observe: Observe) -> list[str]:
     """Gathers the writes after which `catalogue` is led through a waypoint and has lost a policy."""
     found: list[str] = []
 
@@ -27,14 +28,16 @@ def shut(kubernetes: KubernetesServer) -> list[str]:
             if not all(f"/sa/{source}" in specs for source in ("web", "ads")):
                 found.append(f"{change.kind.name} {change.object['metadata']['name']}")
 
-    kubernetes.store.observe(watch)
+    observe(watch)
     return found
 
 
-def test_policies_stay_until_the_consumer_has_taken_its_labels_off(beacon: BeaconModel, second: BeaconModel):
+def test_policies_stay_until_the_consumer_has_taken_its_labels_off(
+    beacon: BeaconModel, second: BeaconModel, observe: Observe
+):
     relation = beacon.consumer("catalogue", *ASKED)
     beacon.hook()
-    closed = shut(beacon.kubernetes)
+    closed = shut(beacon.kubernetes, observe)
     beacon.leave(relation)
     assert DOOR in beacon.doors()
     assert beacon.state.unit_status.name == "waiting"

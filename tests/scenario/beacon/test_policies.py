@@ -2,6 +2,7 @@ import pytest
 
 from sandbox.kubernetes import Change, KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+from tests.scenario.conftest import Observe
 
 
 def test_the_union_of_what_consumers_ask_for_becomes_policies(beacon: BeaconModel):
@@ -64,7 +65,7 @@ def test_a_changed_policy_is_one_write(beacon: BeaconModel):
     assert [request.method for request in beacon.writes()] == ["PATCH"]
 
 
-def test_what_is_still_asked_for_is_never_missing_on_the_way(beacon: BeaconModel):
+def test_what_is_still_asked_for_is_never_missing_on_the_way(beacon: BeaconModel, observe: Observe):
     wanted = policy("web", "catalogue", endpoints=[{"ports": [80]}])
     relation = beacon.consumer("catalogue", wanted, policy("ads", "catalogue"))
     missing: list[Change] = []
@@ -76,7 +77,7 @@ def test_what_is_still_asked_for_is_never_missing_on_the_way(beacon: BeaconModel
         ):
             missing.append(change)
 
-    beacon.kubernetes.store.observe(watch)
+    observe(watch)
     beacon.says(relation, databag(policy("search", "catalogue"), wanted))
     beacon.says(relation, databag(wanted.model_copy(update={"source_app_name": "web"})))
     assert missing == []

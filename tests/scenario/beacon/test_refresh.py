@@ -13,6 +13,7 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
 from mesh_resources import AuthorizationPolicy, Gateway
 from sandbox.kubernetes import Change, KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
+from tests.scenario.conftest import Observe
 
 LABELS = {
     "istio.io/dataplane-mode": "ambient",
@@ -103,14 +104,14 @@ def test_the_waypoint_stays_and_is_one(refreshed: BeaconModel):
     assert len(refreshed.autoscalers()) == 1
 
 
-def test_a_door_that_was_open_never_closes(refreshed: BeaconModel):
+def test_a_door_that_was_open_never_closes(refreshed: BeaconModel, observe: Observe):
     closed: list[Change] = []
 
     def watch(change: Change) -> None:
         if not refreshed.kubernetes.store.objects("AuthorizationPolicy"):
             closed.append(change)
 
-    refreshed.kubernetes.store.observe(watch)
+    observe(watch)
     refreshed.consumer_that_was_there_before("catalogue", WANTED)
     refreshed.hook("upgrade_charm")
     refreshed.hook()
