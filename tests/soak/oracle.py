@@ -7,7 +7,7 @@ said to grant, and from the names that are part of the contract.
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -54,8 +54,8 @@ class Cluster:
     """Of what can be in the mesh: the labels that decide about it."""
     objects: set[str] = field(default_factory=set[str])
     """All others, by kind, namespace and name."""
-    replicas: dict[str, int] = field(default_factory=dict[str, int])
-    """Of waypoints."""
+    said: dict[str, str] = field(default_factory=dict[str, str])
+    """Of some others: what charms say in them."""
 
     def differences(self, other: "Cluster") -> list[str]:
         """What is not as in the other, which is as it should be, in words."""
@@ -70,9 +70,9 @@ class Cluster:
                 if self.labels.get(name) != other.labels.get(name)
             ),
             *(
-                f"{name} has {self.replicas.get(name)} replicas, not {count}"
-                for name, count in other.replicas.items()
-                if self.replicas.get(name) != count
+                f"{name} says {self.said.get(name)}, not {text}"
+                for name, text in other.said.items()
+                if self.said.get(name) != text
             ),
         ]
 
@@ -91,9 +91,27 @@ def found(store: Store) -> Cluster:
             cluster.objects.add(name)
             if (read := read_labels(kind.name, one)) and read[1]:
                 cluster.labels[name] = read[1]
-            if kind.name == "HorizontalPodAutoscaler":
-                cluster.replicas[name] = one["spec"]["maxReplicas"]
+            if kind.name in _SAID:
+                cluster.said[name] = _plain(_SAID[kind.name](one["spec"]))
     return cluster
+
+
+def _autoscaling(spec: Json) -> Json:
+    return {key: spec[key] for key in ("scaleTargetRef", "minReplicas", "maxReplicas")}
+
+
+def _limits(spec: Json) -> Json:
+    """What the containers of a StatefulSet may use at most."""
+    containers = spec["template"]["spec"]["containers"]
+    limits = {each["name"]: each.get("resources", {}).get("limits") for each in containers}
+    return {name: each for name, each in limits.items() if each}
+
+
+_SAID: dict[str, Callable[[Json], Json]] = {
+    "Gateway": dict,
+    "HorizontalPodAutoscaler": _autoscaling,
+    "StatefulSet": _limits,
+}
 
 
 def is_published(app: Application) -> bool:
@@ -155,6 +173,9 @@ def _add_application(cluster: Cluster, app: Application) -> None:
         in_cluster = app.charm.name in (COORDINATOR, WORKER)
         note = f"{app.name}-pod-labels" if in_cluster else f"juju-service-mesh-{app.name}-labels"
         cluster.objects.add(f"ConfigMap {app.model.name}/{note}")
+    if app.charm.name == COORDINATOR and app.living_units:
+        limit = app.config.get("cpu-limit")
+        cluster.said[f"StatefulSet {place}"] = _plain({"nginx": {"cpu": limit}} if limit else {})
     if app.charm.name == COORDINATOR and _beacon_of(app) and app.living_units:
         workers = [side.other.application.name for side in _sides(app, CLUSTERS[COORDINATOR])]
         pods = {"selector": {"matchLabels": {_PART_OF: app.name}}}
@@ -168,7 +189,22 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
     model, waypoint = beacon.model.name, f"{beacon.model.name}/{_waypoint(beacon)}"
     for kind in ("Gateway", "HorizontalPodAutoscaler", "Deployment", "Service", "ServiceAccount"):
         cluster.objects.add(f"{kind} {waypoint}")
-    cluster.replicas[f"HorizontalPodAutoscaler {waypoint}"] = len(beacon.living_units)
+    routes = {"namespaces": {"from": "All"}}
+    listener = {"name": "mesh", "port": 15008, "protocol": "HBONE", "allowedRoutes": routes}
+    cluster.said[f"Gateway {waypoint}"] = _plain(
+        {
+            "gatewayClassName": "istio-waypoint",
+            "infrastructure": {
+                "labels": {f"charms.canonical.com/{model}.{beacon.name}.telemetry": "aggregated"}
+            },
+            "listeners": [listener],
+        }
+    )
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "name": _waypoint(beacon)}
+    replicas = len(beacon.living_units)
+    cluster.said[f"HorizontalPodAutoscaler {waypoint}"] = _plain(
+        {"scaleTargetRef": deployment, "minReplicas": replicas, "maxReplicas": replicas}
+    )
     if beacon.config["policy-mode"] == "off" or not beacon.config["manage-authorization-policies"]:
         return
     on_trial = beacon.config["policy-mode"] == "audit"
