@@ -144,7 +144,7 @@ def _row(policy: Policy, view: View, *, written: bool) -> Row:
 
 def _state(policy: Policy, view: View, *, written: bool) -> tuple[State, str]:
     if not written:
-        return "not written", view.unwritten
+        return "not written", view.why_unwritten
     if policy.dry_run:
         return _on_trial(policy, view)
     if policy.enforced is None:

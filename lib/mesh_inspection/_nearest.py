@@ -7,22 +7,22 @@ from typing import Literal, TypeAlias
 from ._cluster import Cluster, Policy, Service
 from ._question import Question
 from ._rules import Http, Request, allows, differences
-from ._view import Door, View, Wish
+from ._view import Door, View, Wish, meaning
 from ._way import Way, selects, target_refs
 from ._words import is_of_nobody_yet
 
 Difference: TypeAlias = Literal[
-    "written", "granted", "audit", "identity", "waypoint", "unnamed", "relation", "place",
+    "written", "granted", "audit", "identity", "waypoint", "unnamed", "place", "relation",
     "source", "method", "path", "port", "host", "http", "condition",
 ]  # fmt: skip
 """In what something does not fit a request: it is not in Kubernetes, not granted to who asks for it, or only
 records; the source has no identity; the Service has no waypoint; it is for an application of another model
-that has not said who it is there; there is no such relation; it is about the Service rather than the units,
-or the other way round; or it is about other requests."""
+that has not said who it is there; it is about the Service rather than the units, or the other way round;
+there is no such relation; or it is about other requests."""
 
 # The sooner in this list, the less it takes.
 _ORDER: tuple[Difference, ...] = (
-    "written", "granted", "audit", "identity", "waypoint", "unnamed", "relation", "place",
+    "written", "granted", "audit", "identity", "waypoint", "unnamed", "place", "relation",
     "source", "method", "path", "port", "host", "http", "condition",
 )  # fmt: skip
 # Less near than another request of one's own.
@@ -74,13 +74,14 @@ def _misses_of_policies(question: Question, way: Way, cluster: Cluster, view: Vi
 
 
 def _misses_of_wishes(question: Question, way: Way, cluster: Cluster, view: View) -> Iterator[Miss]:
+    present = {meaning(policy) for policy in cluster.policies}
     for wish in view.wishes:
-        obstacle: Difference | None = "granted" if wish.refused else "written" if view.unwritten else None
-        if obstacle:
-            policy = view.as_policy(wish)
-            differs = _differences(policy, question, way, cluster)
-            if differs is not None:
-                yield Miss(policy, _with(differs, obstacle), wish)
+        policy = view.as_policy(wish)
+        if not wish.refused and meaning(policy) in present:
+            continue
+        differs = _differences(policy, question, way, cluster)
+        if differs is not None:
+            yield Miss(policy, _with(differs, "granted" if wish.refused else "written"), wish)
 
 
 def _misses_of_doors(question: Question, way: Way, cluster: Cluster, view: View) -> Iterator[Miss]:
@@ -88,7 +89,8 @@ def _misses_of_doors(question: Question, way: Way, cluster: Cluster, view: View)
     for door in view.doors:
         if (door.model, door.app) != (source.model, source.name):
             policy = view.as_policy(Wish(door.opened_for(source.model, source.name), door.app))
-            differs = _differences(policy, question, way, cluster)
+            is_related = bool(view.wishes_behind(policy))
+            differs = None if is_related else _differences(policy, question, way, cluster)
             if differs is not None:
                 yield Miss(policy, _with(differs, "relation"), door=door)
 

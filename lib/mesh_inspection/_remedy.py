@@ -51,7 +51,7 @@ def remedy(miss: Miss, question: Question, way: Way, view: View) -> str:
 def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str]:
     differs = miss.differs
     if "written" in differs:
-        yield view.unwritten
+        yield view.why_unwritten
     if "granted" in differs and miss.wish:
         yield miss.wish.refused
     if "audit" in differs:
@@ -65,7 +65,7 @@ def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str
         command = f"juju integrate -m {source.model} {source.name}:require-cmr-mesh {app}:provide-cmr-mesh"
         yield f"if it is {source}: {command}"
     if "relation" in differs and miss.door:
-        yield from _integrate(question.source, question.target.model, miss.door.endpoint, view)
+        yield from _relate(question.source, question.target.model, miss.door.endpoint, view)
     if "source" in differs:
         yield from _relate_as_others(miss, question, view)
     if "place" in differs:
@@ -86,12 +86,19 @@ def _relate_as_others(miss: Miss, question: Question, view: View) -> Iterator[st
     source, model = question.source, question.target.model
     is_internal = miss.wish and view.internal
     if miss.wish and miss.wish.endpoint and not is_internal:
-        yield from _integrate(source, model, f"{miss.wish.by}:{miss.wish.endpoint}", view)
+        yield from _relate(source, model, f"{miss.wish.by}:{miss.wish.endpoint}", view)
     elif miss.policy.asked_by and not is_internal:
         relate = "; then ".join(_integrate(source, model, sorted(miss.policy.asked_by)[0], view))
         yield f"relate it as {_sources(miss)} is ({relate})"
     else:
         yield "no relation that is known here would let in others"
+
+
+def _relate(source: Place, model: str, endpoint: str, view: View) -> Iterator[str]:
+    """The same, where it is not known which endpoints the application has."""
+    first, *rest = _integrate(source, model, endpoint, view)
+    yield f"if {source.name} has an endpoint for it: {first}"
+    yield from rest
 
 
 def _integrate(source: Place, model: str, endpoint: str, view: View) -> Iterator[str]:

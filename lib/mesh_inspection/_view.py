@@ -64,6 +64,8 @@ class View:
     """Applications whose wishes are not known in full: what they last asked for stays."""
     unwritten: str = ""
     """Why nothing of it is in Kubernetes, with the remedy; empty if it should be."""
+    look_at: str = ""
+    """Where it is told what is in the way of something that should be in Kubernetes and is not."""
     dry_run: bool = False
     """Whether waypoints only record what the policies would have them do."""
     enforce: str = ""
@@ -80,6 +82,11 @@ class View:
         """The wishes that become policies of the mesh."""
         return [wish for wish in self.wishes if not wish.refused]
 
+    @property
+    def why_unwritten(self) -> str:
+        """Why something that is wanted is not in Kubernetes, with the remedy."""
+        return self.unwritten or ": ".join(filter(None, ["not in Kubernetes yet", self.look_at]))
+
     def resources(self, live: "Sequence[Resource]" = ()) -> "list[Resource]":
         """The AuthorizationPolicies that there should be, given those that there are."""
         asked = [Asked(wish.policy, [wish.by]) for wish in self.granted]
@@ -90,7 +97,7 @@ class View:
 
     def wishes_behind(self, policy: Policy) -> list[Wish]:
         """The wishes because of which there is a policy."""
-        return self._wishes_by_meaning.get(_meaning(policy), [])
+        return self._wishes_by_meaning.get(meaning(policy), [])
 
     def relations_behind(self, policy: Policy) -> list[str]:
         """The endpoints, or else the applications, because of which there is a policy, as far as is known."""
@@ -101,14 +108,14 @@ class View:
             door.endpoint
             for door in self.doors
             for source in sources
-            if _meaning(self.as_policy(Wish(door.opened_for(*source), door.app))) == _meaning(policy)
+            if meaning(self.as_policy(Wish(door.opened_for(*source), door.app))) == meaning(policy)
         ]
 
     @cached_property
     def _wishes_by_meaning(self) -> dict[str, list[Wish]]:
         found: dict[str, list[Wish]] = {}
         for wish in self.wishes:
-            found.setdefault(_meaning(self.as_policy(wish)), []).append(wish)
+            found.setdefault(meaning(self.as_policy(wish)), []).append(wish)
         return found
 
     def as_policy(self, wish: Wish) -> Policy:
@@ -149,6 +156,7 @@ def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
         wishes=[Wish(policy, owner.app, endpoint=told.endpoint) for policy in told.policies],
         doors=[Door(owner.model, owner.app, policy) for policy in told.doors],
         unwritten="" if told.beacon else no_mesh,
+        look_at=f"see the status of {owner.app}",
         internal=True,
         beacon=told.beacon or "",
     )
@@ -165,6 +173,6 @@ def _same_access(one: MeshPolicy, other: MeshPolicy) -> bool:
     return one.model_dump() == other.model_dump()
 
 
-def _meaning(policy: Policy) -> str:
+def meaning(policy: Policy) -> str:
     """What is the same of two policies that let the same in."""
     return f"{policy.namespace} {json.dumps(policy.spec, sort_keys=True)}"

@@ -68,6 +68,7 @@ def view(
         doors=doors,
         unreadable=[consumer.app for consumer in known if consumer.keeps],
         unwritten=f"policies are off: {_switch_on(config, owner)}" if config.mode is PolicyMode.off else "",
+        look_at=f"see `juju run {owner.app}/leader plan`",
         dry_run=config.mode is PolicyMode.audit,
         enforce=f"juju config {owner.app} policy-mode=enforce",
         beacon=owner.app,

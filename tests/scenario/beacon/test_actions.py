@@ -39,7 +39,7 @@ def settled(server: KubernetesServer, tmp_path_factory: pytest.TempPathFactory) 
         environment.setenv("KUBECONFIG", str(kubeconfig))
         beacon = BeaconModel(server)
         beacon.hook("config_changed")
-        for app in ("web", "catalogue"):
+        for app in ("web", "catalogue", "buyer"):
             labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/managed-by": "juju", **IN_MESH}
             spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName=app)
             metadata = ObjectMeta(name=f"{app}-0", namespace=MODEL, labels=labels)
@@ -150,6 +150,29 @@ def test_the_endpoint_is_named_by_consumers_that_tell_it(shop: BeaconModel):
     assert row["relation"] == "catalogue:items"
     found = run(shop, "explain", source="web", target="catalogue", method="GET", path="/items")
     assert found["relations"] == "catalogue:items"
+
+
+def test_what_could_not_be_written_is_told_rather_than_the_relation_that_is_there(shop: BeaconModel):
+    declared = '[{"relation": "items", "service": null, "endpoints": []}]'
+    ask_more(shop, "catalogue", policy("buyer", "catalogue"), policy("ads", "catalogue"), declared=declared)
+    row = run(shop, "list-policies", format="json", source="buyer")["policies"]["1"]
+    assert row["state"] == "not written"
+    assert row["reason"] == "not in Kubernetes yet: see `juju run beacon/leader plan`"
+    found = run(shop, "explain", source="buyer", target="catalogue")
+    assert found["nearest"] == (
+        "catalogue asks that shop/buyer be let in: anything; but it is not in Kubernetes"
+    )
+    assert found["remedy"] == row["reason"]
+
+
+def ask_more(beacon: BeaconModel, app: str, *asked: Any, **more: str) -> None:
+    """Have an application ask for something else, of which the beacon's hook has not heard."""
+    relation = relation_with(beacon, app)
+    data = {**databag(*asked), **{f"{key}_policies": text for key, text in more.items()}}
+    others = {each for each in beacon.state.relations if each.id != relation.id}
+    beacon.state = dataclasses.replace(
+        beacon.state, relations={*others, dataclasses.replace(relation, remote_app_data=data)}
+    )
 
 
 @pytest.mark.parametrize(

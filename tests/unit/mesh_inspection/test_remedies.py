@@ -21,7 +21,7 @@ def wish(source: str = "shop", **more: str) -> Wish:
 def test_the_relation_that_is_missing_is_named_with_the_command_that_makes_it():
     found = ask(CLOSED, view=WITH_DOORS, method="GET", path="/items")
     assert found.nearest == "a relation with web:items would let in GET /items on 80"
-    assert found.remedy == "juju integrate shop web:items"
+    assert found.remedy == "if shop has an endpoint for it: juju integrate shop web:items"
 
 
 def test_the_remedy_opens_the_door():
@@ -35,7 +35,7 @@ def test_a_relation_of_another_model_is_an_offer_and_what_says_who_it_is_there()
     model = cluster(CLOSED, pods=(pod("shop", model="n"), pod("web")))
     found = ask(within=model, view=WITH_DOORS, source="n/shop", method="GET", path="/items")
     assert found.remedy.split("; then ") == [
-        "juju offer m.web:items,provide-cmr-mesh web",
+        "if shop has an endpoint for it: juju offer m.web:items,provide-cmr-mesh web",
         "juju consume -m n m.web",
         "juju integrate -m n shop web:items",
         "juju integrate -m n shop:require-cmr-mesh web:provide-cmr-mesh",
@@ -69,12 +69,12 @@ def test_who_has_not_said_who_it_is_in_another_model_is_to_say_so():
 def test_who_is_of_the_same_model_is_not_it():
     stranger = allow(f"remote-{'0123456789abcdef' * 2}", to=GET_ITEMS, name="its")
     found = ask(stranger, view=WITH_DOORS, method="GET", path="/items")
-    assert found.remedy == "juju integrate shop web:items"
+    assert found.remedy == "if shop has an endpoint for it: juju integrate shop web:items"
 
 
 def test_units_have_relations_of_their_own():
     found = ask(view=WITH_DOORS, target="web/0", port=9100)
-    assert found.remedy == "juju integrate shop web:metrics"
+    assert found.remedy == "if shop has an endpoint for it: juju integrate shop web:metrics"
 
 
 def test_who_asks_for_something_else_than_it_may_is_told_what_it_may():
@@ -99,6 +99,14 @@ def test_a_service_is_asked_though_the_units_are_meant():
     assert found.remedy == "ask the unit itself (m/web/0) rather than the Service"
 
 
+def test_a_way_that_is_open_is_nearer_than_a_relation_that_may_not_be_possible():
+    several = cluster(CLOSED, on_pods("web", "shop", to=[{"ports": ["80"]}]))
+    found = ask(within=several, view=WITH_DOORS, method="GET", path="/items")
+    assert found.remedy == "ask the unit itself (m/web/0) rather than the Service"
+    found = ask(allow("shop", to=[{"ports": ["9100"]}]), view=WITH_DOORS, target="web/0", port=9100)
+    assert found.remedy == "ask the Service m/web rather than the unit"
+
+
 def test_where_somebody_else_is_let_in_it_is_told_as_whom():
     found = ask(allow("ads", name="theirs", asked_by=frozenset({"web"})))
     assert found.nearest == "policy m/theirs lets in m/ads: anything; but that is somebody else"
@@ -108,7 +116,7 @@ def test_where_somebody_else_is_let_in_it_is_told_as_whom():
 def test_the_endpoint_of_that_relation_is_named_if_it_is_known():
     view = dataclasses.replace(VIEW, wishes=[wish("ads", endpoint="items")])
     found = ask(view.as_policy(view.wishes[0]), view=view, method="GET", path="/items")
-    assert found.remedy == "juju integrate shop web:items"
+    assert found.remedy == "if shop has an endpoint for it: juju integrate shop web:items"
 
 
 def test_parts_of_one_service_are_no_example_for_others():
@@ -120,7 +128,8 @@ def test_parts_of_one_service_are_no_example_for_others():
 def test_who_is_outside_the_mesh_is_told_to_join_first():
     found = ask(CLOSED, view=WITH_DOORS, source="old", method="GET", path="/items")
     assert found.remedy == (
-        "put m/old in the mesh: juju integrate old:service-mesh beacon; then juju integrate old web:items"
+        "put m/old in the mesh: juju integrate old:service-mesh beacon; "
+        "then if old has an endpoint for it: juju integrate old web:items"
     )
 
 
@@ -139,6 +148,19 @@ def test_what_is_asked_for_and_not_written_is_told_with_how_to_have_it_written()
     found = ask(CLOSED, view=view, method="GET", path="/items")
     assert found.nearest == "web asks that m/shop be let in: GET /items on 80; but it is not in Kubernetes"
     assert found.remedy == "policies are off: juju config beacon x=y"
+
+
+def test_what_is_asked_for_and_lacks_though_policies_are_on_is_told_rather_than_the_relation_that_is_there():
+    view = dataclasses.replace(WITH_DOORS, wishes=[wish()], look_at="see the plan")
+    found = ask(CLOSED, view=view, method="GET", path="/items")
+    assert found.nearest == "web asks that m/shop be let in: GET /items on 80; but it is not in Kubernetes"
+    assert found.remedy == "not in Kubernetes yet: see the plan"
+
+
+def test_a_relation_that_is_refused_is_not_told_to_be_made():
+    view = dataclasses.replace(WITH_DOORS, wishes=[wish(refused="because: juju config beacon x=y")])
+    found = ask(CLOSED, view=view, method="GET", path="/else")
+    assert "juju integrate" not in found.remedy
 
 
 def test_what_is_not_granted_is_told_with_the_reason():
