@@ -202,6 +202,7 @@ documents = st.one_of(
     twice,
     several,
     many,
+    st.just(json.dumps([*range(1, 65536)])),
     st.sampled_from(
         ['"\\ud800"', "null", "NaN", "01", "{'a': 1}", "\ufeff[]", "- a\n- b", "!!python/object:os.system x"]
     ),

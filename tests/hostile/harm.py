@@ -8,6 +8,7 @@ from tests.hostile.worlds import secret_lines
 
 LONGEST_LINE = 1_000
 MOST_LINES = 200
+MOST_OF_A_KIND = 200
 ROOM = 200_000
 """So much longer than before may get what others are told, in characters."""
 
@@ -48,6 +49,11 @@ def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:
             yield f"{secret.label} may be read over {readers}"
     for file in sorted(attacked.files(seen.state) - attacked.known_files):
         yield f"a file that nobody knows: {file}"
+    if (opened := len(seen.state.opened_ports)) > MOST_OF_A_KIND:
+        yield f"{opened} ports are opened, each by a process"
+    for container in seen.state.containers:
+        if (targets := len(container.plan.log_targets)) > MOST_OF_A_KIND:
+            yield f"logs of {container.name} go to {targets} places"
     status = seen.state.unit_status.message
     if len(status) > LONGEST_LINE:
         yield f"a status of {len(status)} characters: {status[:300]}"

@@ -164,6 +164,12 @@ FOUND: dict[str, tuple[World, str, Change]] = {
         "demo-cluster",
         app(privkey_secret_id=json.dumps(f"http://evil.test/push?token={HUSH}")),
     ),
+    "a port for each that there can be": (WORKER, "demo-cluster", app(worker_ports=[*range(1, 65536)])),
+    "more places for logs than there are workers": (
+        WORKER,
+        "demo-cluster",
+        app(loki_endpoints={f"loki/{unit}": "http://evil.test/push" for unit in range(3000)}),
+    ),
     "errors that are none": (COORDINATOR, "certificates", app(request_errors=[{"csr": "x" * 2000}])),
 }
 

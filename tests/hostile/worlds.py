@@ -40,6 +40,7 @@ class World:
     """Endpoint to what an application of this name writes that is as it should be."""
     containers: Callable[[], Iterable[testing.Container]]
     config: Mapping[str, bool | str]
+    secrets: Callable[[], Iterable[testing.Secret]] = tuple
     say: str = ""
     """What is different about the charm, if it is not as it was built."""
     change: Callable[[type[ops.CharmBase]], type[ops.CharmBase]] = lambda charm: charm
@@ -84,7 +85,7 @@ class World:
             config=dict(self.config),
             containers=list(self.containers()),
             relations=list(relations),
-            secrets=[key_secret()] if "certificates" in self.endpoints else [],
+            secrets=list(self.secrets()),
         )
 
     def deploy(self, kubeconfig: Path | str) -> None:
@@ -329,6 +330,7 @@ COORDINATOR = World(
         testing.Container("nginx-prometheus-exporter", can_connect=True),
     ],
     {},
+    lambda: [key_secret()],
 )
 WORKER = World(
     "demo-worker-k8s",
@@ -340,6 +342,7 @@ WORKER = World(
         )
     ],
     {"role-all": True},
+    lambda: [dataclasses.replace(key_secret(), owner=None, label=None)],
 )
 
 

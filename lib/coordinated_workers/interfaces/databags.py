@@ -1,7 +1,8 @@
 """What is in the databags of the cluster relation: each field is a key, its value JSON."""
 
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Annotated, Any, TypeVar, cast
 
 import ops
@@ -27,6 +28,7 @@ from .border import (
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 _NOT_JSON = object()
+_MOST_ENTRIES = 100
 
 
 class _Databag(pydantic.BaseModel):
@@ -141,15 +143,19 @@ _ENTRIES: dict[str, pydantic.TypeAdapter[Any]] = {
 
 
 def _usable(
-    field: str, entry: pydantic.TypeAdapter[Any], items: Iterable[object], refused: list[str]
+    field: str, entry: pydantic.TypeAdapter[Any], items: Collection[object], refused: list[str]
 ) -> list[Any]:
+    """The entries that can be used, of as many as anybody needs: each port takes a process to open."""
     usable: list[Any] = []
-    for number, item in enumerate(items):
+    for number, item in enumerate(itertools.islice(items, _MOST_ENTRIES)):
         try:
             usable.append(entry.validate_python(item))
         except pydantic.ValidationError as error:
             name = str(cast("tuple[object, ...]", item)[0]) if isinstance(item, tuple) else str(number)
             refused.append(f"{field}[{shown_name(name)!r}]: {reason(error)}")
+    if len(items) > _MOST_ENTRIES:
+        too_many = len(items) - _MOST_ENTRIES
+        refused.append(f"{field}: {too_many} entries too many, for {_MOST_ENTRIES} are taken")
     return usable
 
 

@@ -26,8 +26,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Read a node, and count those within as often as they are named: merges copy them."""
-        before = self._nodes
-        is_alias: bool = self.check_event(yaml.AliasEvent)
+        before, is_alias = self._nodes, isinstance(self.peek_event(), yaml.AliasEvent)
         node = super().compose_node(parent, index)
         if node is None:
             return None

@@ -216,6 +216,26 @@ def test_a_port_that_is_none_is_left_out_and_named(port: object):
     assert do(ClusterRequirer.refused, relation)[0][0].startswith("worker_ports['1']: ")
 
 
+@pytest.mark.parametrize(
+    ("field", "many"),
+    [
+        ("worker_ports", list(range(1, 65536))),
+        ("remote_write_endpoints", [{"url": f"http://{host}.test/write"} for host in range(3000)]),
+        ("loki_endpoints", {f"loki/{unit}": "http://loki:3100/push" for unit in range(3000)}),
+        ("charm_tracing_receivers", {f"a{number}": "http://tempo:4318" for number in range(3000)}),
+        ("workload_tracing_receivers", {f"a{number}": "http://tempo:4318" for number in range(3000)}),
+        ("worker_labels", {f"a{number}": "b" for number in range(3000)}),
+    ],
+)
+def test_of_more_entries_than_anybody_needs_the_first_are_taken_and_the_rest_named(field: str, many: Any):
+    def read(cluster: ClusterRequirer):
+        return getattr(cluster, f"get_{field}")(), cluster.refused()
+
+    entries, refused = do(read, cluster(**{**OFFER, field: many}))[0]
+    assert list(entries) == list(many)[:100]
+    assert refused == [f"{field}: {len(many) - 100} entries too many, for 100 are taken"]
+
+
 def test_a_remote_write_endpoint_without_a_url_is_left_out_and_named():
     good = OFFER["remote_write_endpoints"]
     relation = cluster(**{**OFFER, "remote_write_endpoints": [*good, {"url": "x"}, {}, "http://x"]})
