@@ -41,15 +41,34 @@ class Kubeconfig:
 
     @classmethod
     def load(cls, path: Path) -> Kubeconfig:
-        """Read a kubeconfig whose user has a token or a certificate."""
-        config = yaml.safe_load(path.read_text())
+        """Read a kubeconfig whose user has a token or a certificate.
+
+        Raises:
+            ControlPlaneError: it cannot be read, has no current context, or its user has neither.
+        """
+        try:
+            config = yaml.safe_load(path.read_text())
+        except OSError as error:
+            raise ControlPlaneError(
+                f"the kubeconfig cannot be read, which KUBECONFIG should name: {error}"
+            ) from None
         named = {
             group: {one["name"]: one[group.removesuffix("s")] for one in config[group]}
             for group in ("clusters", "contexts", "users")
         }
-        context = named["contexts"][config["current-context"]]
-        cluster, user = named["clusters"][context["cluster"]], named["users"][context["user"]]
-        return cls(_with_data(cluster, path.parent), _with_data(user, path.parent))
+        context = named["contexts"].get(config.get("current-context"))
+        if not context:
+            raise ControlPlaneError(
+                f"{path} has no current context: choose one by `kubectl config use-context`"
+            )
+        cluster = _with_data(named["clusters"][context["cluster"]], path.parent)
+        user = _with_data(named["users"][context["user"]], path.parent)
+        if user and not user.keys() & {"token", "client-certificate-data"}:
+            raise ControlPlaneError(
+                f"the user {context['user']} of {path} has {', '.join(sorted(user))}, but neither a token "
+                "nor a certificate: give it a token, such as `kubectl create token` makes"
+            )
+        return cls(cluster, user)
 
     def connection(self) -> Connection:
         """Requests of this user to this cluster."""

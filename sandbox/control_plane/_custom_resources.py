@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,22 @@ from ._connection import Connection
 from ._errors import ControlPlaneError
 from ._sources import kept, module_folders
 
-_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _FILES = {
     "istio.io/api": "kubernetes/customresourcedefinitions.gen.yaml",
     "sigs.k8s.io/gateway-api": "config/crd/standard/*.yaml",
 }
 
 
-def definitions() -> list[dict[str, Any]]:
-    """The CRDs, in the versions that istiod is built with.
+def definitions(*groups: str) -> list[dict[str, Any]]:
+    """The CRDs of these API groups, or all, in the versions that istiod is built with.
 
     Raises:
         NotAvailableError: Go is not installed, or is too old.
         ControlPlaneError: the modules cannot be had.
     """
-    return kept("custom-resources", _read)
+    known = kept("custom-resources", _read)
+    return [one for one in known if not groups or one["spec"]["group"] in groups]
 
 
 def _read() -> list[dict[str, Any]]:
@@ -40,13 +42,8 @@ def _definitions_in(path: Path) -> list[dict[str, Any]]:
     return [one for one in documents if one and one["kind"] == "CustomResourceDefinition"]
 
 
-def install(connection: Connection, *groups: str) -> None:
-    """Create the CRDs of these API groups, or all, where they are missing, and wait until they are served."""
-    wanted = [one for one in definitions() if not groups or one["spec"]["group"] in groups]
-    for definition in wanted:
-        answer = connection.send("POST", _PATH, definition)
-        if answer.code not in (201, 409):
-            raise ControlPlaneError(f"{definition['metadata']['name']}: {answer.text[:500]}")
+def wait_until_served(connection: Connection, wanted: Iterable[dict[str, Any]]) -> None:
+    """Wait for objects of these CRDs to be understood."""
     end = time.monotonic() + 30
     for definition in wanted:
         while not _is_served(connection, definition):
@@ -55,13 +52,13 @@ def install(connection: Connection, *groups: str) -> None:
             time.sleep(0.05)
 
 
-def uninstall(connection: Connection, *groups: str) -> None:
-    """Delete the CRDs of these API groups, or all, and wait until they are gone."""
-    wanted = [one for one in definitions() if not groups or one["spec"]["group"] in groups]
-    for definition in wanted:
-        connection.send("DELETE", f"{_PATH}/{definition['metadata']['name']}")
+def uninstall(connection: Connection, unwanted: Iterable[dict[str, Any]]) -> None:
+    """Delete these CRDs, and wait until they are gone."""
+    unwanted = list(unwanted)
+    for definition in unwanted:
+        connection.send("DELETE", f"{PATH}/{definition['metadata']['name']}")
     end = time.monotonic() + 30
-    for definition in wanted:
+    for definition in unwanted:
         while _is_served(connection, definition):
             if time.monotonic() > end:
                 raise ControlPlaneError(f"{definition['metadata']['name']} is still served")

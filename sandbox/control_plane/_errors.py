@@ -6,4 +6,4 @@ class ControlPlaneError(Exception):
 
 
 class NotAvailableError(ControlPlaneError):
-    """This machine lacks something that the control plane needs; the message says what."""
+    """The control plane cannot run on this machine, or in this cluster; the message says why."""

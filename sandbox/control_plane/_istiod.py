@@ -12,12 +12,14 @@ import yaml
 
 from ..children import own_folder
 from ._connection import Connection
+from ._errors import NotAvailableError
 from ._kubernetes import RealKubernetes
 from ._processes import Process, free_port
 from ._programs import ISTIOD
 from ._sources import kept, module_folders
 
 _NAMESPACE = "istio-system"
+_SELECTOR = "labelSelector=app%3Distiod"
 _MODULE = "istio.io/istio"
 _CHART = "manifests/charts/istio-control/istio-discovery"
 _MESH = "rootNamespace: istio-system\ntrustDomain: cluster.local\n"
@@ -40,6 +42,9 @@ class Istiod:
 
     It writes statuses, and makes Deployments and Services of waypoints, as in any cluster. Whether anything
     comes of a Deployment is not its affair: see `Waypoints`.
+
+    Raises:
+        NotAvailableError: on entry, if the cluster has an istiod, or this machine cannot build one.
     """
 
     def __init__(self, kubernetes: RealKubernetes):
@@ -63,16 +68,18 @@ class Istiod:
 
     def _prepare(self) -> None:
         kubernetes = self._kubernetes
+        if others := kubernetes.admin.must("GET", f"/apis/apps/v1/deployments?{_SELECTOR}")["items"]:
+            where = others[0]["metadata"]["namespace"]
+            raise NotAvailableError(f"an istiod runs in this cluster's namespace {where} already")
         kubernetes.install_custom_resources()
-        admin = kubernetes.admin
-        admin.send("POST", "/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
+        kubernetes.provide("/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
         configs = {
             "istio": {"mesh": _MESH, "meshNetworks": "networks: {}"},
             "istio-sidecar-injector": kept("waypoints", _read_chart),
         }
         for name, data in configs.items():
             config = {"metadata": {"name": name}, "data": data}
-            admin.send("POST", f"/api/v1/namespaces/{_NAMESPACE}/configmaps", config)
+            kubernetes.provide(f"/api/v1/namespaces/{_NAMESPACE}/configmaps", config)
 
     def _start(self, stack: ExitStack, folder: Path) -> None:
         kubeconfig = self._kubernetes.write_kubeconfig(folder / "kubeconfig")

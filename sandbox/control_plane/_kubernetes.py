@@ -13,6 +13,7 @@ import yaml
 from ..children import own_folder
 from . import _custom_resources
 from ._connection import Connection, Kubeconfig, encode
+from ._errors import ControlPlaneError
 from ._processes import Process, free_port
 from ._programs import ETCD, KUBE_APISERVER
 
@@ -24,6 +25,9 @@ class RealKubernetes(ABC):
 
     admin: Connection
     """Requests of somebody who may do everything."""
+
+    def __init__(self):
+        self._provided: list[str] = []
 
     @abstractmethod
     def __enter__(self) -> RealKubernetes:
@@ -66,13 +70,33 @@ class RealKubernetes(ABC):
         file.write_text(yaml.safe_dump(config))
         return file
 
+    def provide(self, path: str, obj: dict[str, Any]) -> None:
+        """Create an object where there is none of its name; what is created goes with the context.
+
+        Args:
+            path: where the objects of its kind and namespace are listed.
+            obj: the object, with its name.
+
+        Raises:
+            ControlPlaneError: it was refused.
+        """
+        name = obj["metadata"]["name"]
+        answer = self.admin.send("POST", path, obj)
+        if answer.code == 201:
+            self._provided.append(f"{path}/{name}")
+        elif answer.code != 409:
+            raise ControlPlaneError(f"{path}/{name} cannot be created: {answer.code} {answer.text[:500]}")
+
     def install_custom_resources(self, *groups: str) -> None:
         """Create the CRDs of these API groups, or of Istio and the Gateway API, where they are missing."""
-        _custom_resources.install(self.admin, *groups)
+        wanted = _custom_resources.definitions(*groups)
+        for definition in wanted:
+            self.provide(_custom_resources.PATH, definition)
+        _custom_resources.wait_until_served(self.admin, wanted)
 
     def uninstall_custom_resources(self, *groups: str) -> None:
         """Delete the CRDs of these API groups, or all, and with them their objects."""
-        _custom_resources.uninstall(self.admin, *groups)
+        _custom_resources.uninstall(self.admin, _custom_resources.definitions(*groups))
 
 
 class StartedKubernetes(RealKubernetes):
@@ -84,6 +108,7 @@ class StartedKubernetes(RealKubernetes):
     """
 
     def __init__(self, *users: str, audit_log: Path | None = None):
+        super().__init__()
         self._users = (_ADMIN, *users)
         self._audit_log = audit_log
         self._stack = ExitStack()
@@ -173,6 +198,7 @@ class ExistingKubernetes(RealKubernetes):
     """A cluster that a kubeconfig names, whose user may do everything there."""
 
     def __init__(self, kubeconfig: Path):
+        super().__init__()
         self._config = Kubeconfig.load(kubeconfig)
 
     def __enter__(self) -> ExistingKubernetes:
@@ -180,7 +206,9 @@ class ExistingKubernetes(RealKubernetes):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """It is not ours to end."""
+        """It is not ours to end; what was created in it is."""
+        for path in reversed(self._provided):
+            self.admin.send("DELETE", path)
 
     def user_name(self, user: str) -> str:
         """The name of a service account."""
@@ -194,7 +222,7 @@ class ExistingKubernetes(RealKubernetes):
         if user == _ADMIN:
             return self._config.user
         accounts = "/api/v1/namespaces/default/serviceaccounts"
-        self.admin.send("POST", accounts, {"metadata": {"name": user}})
+        self.provide(accounts, {"metadata": {"name": user}})
         request: dict[str, object] = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -204,8 +232,12 @@ class ExistingKubernetes(RealKubernetes):
 
 
 def real_kubernetes(*users: str) -> RealKubernetes:
-    """The cluster of $KUBECONFIG, or else an API server that is started for the purpose."""
-    if kubeconfig := os.environ.get("KUBECONFIG"):
+    """The cluster of the first file in $KUBECONFIG, or else an API server that is started for the purpose.
+
+    Raises:
+        ControlPlaneError: that file is of no use.
+    """
+    if kubeconfig := os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]:
         return ExistingKubernetes(Path(kubeconfig))
     return StartedKubernetes(*users)
 
