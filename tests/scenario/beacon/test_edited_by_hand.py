@@ -13,6 +13,8 @@ from lightkube.types import PatchType
 from mesh_resources import AuthorizationPolicy, Gateway, Json, manifest
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
+pytestmark = pytest.mark.kubernetes
+
 WAYPOINT = "shop-beacon-waypoint"
 DOOR = "shop.beacon.catalogue.app.from.shop.web"
 NO_MESH = {"istio.io/dataplane-mode": None, "istio.io/use-waypoint": "elsewhere"}

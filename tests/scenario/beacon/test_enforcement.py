@@ -7,6 +7,8 @@ import pytest
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
+pytestmark = pytest.mark.kubernetes
+
 
 @pytest.fixture
 def silent_istio(kubernetes: KubernetesServer) -> Iterator[None]:

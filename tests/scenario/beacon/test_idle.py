@@ -6,6 +6,8 @@ import pytest
 
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
+pytestmark = pytest.mark.kubernetes
+
 
 @pytest.mark.parametrize(("number", "model_on_mesh"), [(1000, False), (10, True)])
 def test_a_hook_with_any_number_of_unchanged_policies_asks_little_and_writes_nothing(

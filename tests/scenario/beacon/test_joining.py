@@ -7,6 +7,8 @@ import pytest
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
+pytestmark = pytest.mark.kubernetes
+
 MESH_LABELS = {
     "istio.io/dataplane-mode": "ambient",
     "istio.io/use-waypoint": "shop-beacon-waypoint",

@@ -3,6 +3,8 @@ import pytest
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
+pytestmark = pytest.mark.kubernetes
+
 
 @pytest.fixture
 def follower(kubernetes: KubernetesServer) -> BeaconModel:

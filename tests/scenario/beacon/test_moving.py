@@ -6,6 +6,8 @@ from sandbox.kubernetes import Change, KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 from tests.scenario.conftest import Observe
 
+pytestmark = pytest.mark.kubernetes
+
 DOOR = ("shop/web", "shop/catalogue")
 ASKED = (policy("web", "catalogue"), policy("ads", "catalogue"))
 

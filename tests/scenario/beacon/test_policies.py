@@ -4,6 +4,8 @@ from sandbox.kubernetes import Change, KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 from tests.scenario.conftest import Observe
 
+pytestmark = pytest.mark.kubernetes
+
 
 def test_the_union_of_what_consumers_ask_for_becomes_policies(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))

@@ -5,6 +5,8 @@ import pytest
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
+pytestmark = pytest.mark.kubernetes
+
 DOORS = {("shop/web", "shop/catalogue"), ("shop/ads", "shop/app.kubernetes.io/name=catalogue")}
 
 

@@ -15,6 +15,8 @@ from sandbox.kubernetes import Change, KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 from tests.scenario.conftest import Observe
 
+pytestmark = pytest.mark.kubernetes
+
 LABELS = {
     "istio.io/dataplane-mode": "ambient",
     "istio.io/use-waypoint": "shop-beacon-waypoint",

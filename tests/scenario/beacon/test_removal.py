@@ -2,6 +2,8 @@ import pytest
 
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
+pytestmark = pytest.mark.kubernetes
+
 
 @pytest.fixture
 def busy(beacon: BeaconModel) -> BeaconModel:

@@ -5,6 +5,8 @@ import pytest
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
+pytestmark = pytest.mark.kubernetes
+
 PODS_OF_CATALOGUE = {"app.kubernetes.io/name": "catalogue", "tier": "api"}
 
 

@@ -9,6 +9,8 @@ load_charm("istio-beacon-k8s")
 import kubernetes_status  # noqa: E402 - a module of the charm, found once that is loaded
 import problems  # noqa: E402 - likewise
 
+pytestmark = pytest.mark.kubernetes
+
 POLICY = ObjectRef("AuthorizationPolicy", "shop", "web")
 
 

@@ -11,6 +11,8 @@ from sandbox.kubernetes import KubernetesServer
 from tests.faulty_server import FaultyServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
+pytestmark = pytest.mark.kubernetes
+
 DOOR = ("shop/web", "shop/catalogue")
 
 

@@ -7,6 +7,8 @@ from ops import testing
 
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
+pytestmark = pytest.mark.kubernetes
+
 NONSENSE = {
     "no JSON": "{",
     "no list": '{"policies": []}',

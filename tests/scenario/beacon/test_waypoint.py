@@ -4,6 +4,8 @@ from mesh_resources import Json
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
+pytestmark = pytest.mark.kubernetes
+
 
 def conditions(status: str, message: str, generation: int = 1) -> Json:
     common = {"status": status, "reason": "Because", "message": message, "observedGeneration": generation}

@@ -9,6 +9,8 @@ from lightkube.types import PatchType
 from mesh_resources import AuthorizationPolicy, Json, manifest
 from tests.scenario.coordinator.field_cluster import APP, MODEL, Cluster, mesh, store, workers
 
+pytestmark = pytest.mark.kubernetes
+
 NO_MESH = {"istio.io/dataplane-mode": None, "app.kubernetes.io/part-of": "other"}
 NOTE = f"{APP}-pod-labels"
 

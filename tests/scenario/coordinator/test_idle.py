@@ -11,6 +11,8 @@ from scenario import mocking
 
 from tests.scenario.coordinator.field_cluster import Cluster, again, loki, mesh, store, told, tracing, workers
 
+pytestmark = pytest.mark.kubernetes
+
 READS, WRITES = ["GET"], ["POST", "PUT", "PATCH", "DELETE"]
 
 

@@ -28,6 +28,8 @@ from tests.scenario.coordinator.field_cluster import (
 from tests.scenario.coordinator.field_coordinator import DirectCoordinator
 from tests.unit.coordinated_workers.juju_application import pod_template
 
+pytestmark = pytest.mark.kubernetes
+
 PART_OF = {"app.kubernetes.io/part-of": APP}
 
 

@@ -84,6 +84,7 @@ def test_units_that_do_not_lead_have_the_same_status(cluster: Cluster, leader: b
     assert cluster.run(*COMPLETE, leader=leader).unit_status == testing.ActiveStatus()
 
 
+@pytest.mark.kubernetes
 def test_without_trust_it_says_how_to_give_it(cluster: Cluster):
     cluster.server.access.deny()
     status = cluster.run(*COMPLETE).unit_status
@@ -91,6 +92,7 @@ def test_without_trust_it_says_how_to_give_it(cluster: Cluster):
     assert "juju trust field --scope=cluster" in status.message
 
 
+@pytest.mark.kubernetes
 @pytest.mark.parametrize("resource", ["authorizationpolicies", "configmaps", "statefulsets"])
 def test_whatever_kubernetes_refuses_is_said(cluster: Cluster, resource: str):
     cluster.server.access.deny(resources=[resource])

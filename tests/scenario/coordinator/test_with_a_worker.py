@@ -26,6 +26,8 @@ from tests.scenario.coordinator.field_cluster import (
 )
 from tests.unit.coordinated_workers.juju_application import pod_template
 
+pytestmark = pytest.mark.kubernetes
+
 MOUNTED = ("etc", "usr/local/share")
 
 

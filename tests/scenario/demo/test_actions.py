@@ -18,6 +18,8 @@ from tests.scenario.demo.key_value_model import (
     workers,
 )
 
+pytestmark = pytest.mark.kubernetes
+
 ACTIONS = ["list-policies", "explain", "export-policies", "mesh-graph"]
 INSIDE = {"source": COORDINATOR, "target": f"{WORKER}/0", "port": 8080}
 LABELS = {"istio.io/dataplane-mode": "ambient"}

@@ -13,6 +13,8 @@ from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.conftest import Store, changed, cluster
 from tests.unit.coordinated_workers.juju_application import pod_template
 
+pytestmark = pytest.mark.kubernetes
+
 JUJU = {"app.kubernetes.io/name": "store"}
 PART_OF = {"app.kubernetes.io/part-of": "kv"}
 NOTE = "store-pod-labels"

@@ -231,6 +231,7 @@ def test_a_limit_that_is_none_blocks_but_the_worker_runs(store: Store):
     assert store.services == {"store": "active"}
 
 
+@pytest.mark.kubernetes
 def test_a_charm_that_is_not_trusted_is_told_so(store: Store, kubernetes: KubernetesServer):
     kubernetes.access.deny(users=["store"])
     relation = cluster(worker_config="a: 1", worker_labels={"a": "b"})
@@ -240,6 +241,7 @@ def test_a_charm_that_is_not_trusted_is_told_so(store: Store, kubernetes: Kubern
     assert store.services == {"store": "active"}
 
 
+@pytest.mark.kubernetes
 def test_an_action_does_not_hide_what_is_wrong(store: Store, kubernetes: KubernetesServer):
     kubernetes.access.deny(users=["store"])
     store.deploy(cluster(worker_config="a: 1", worker_labels={"a": "b"}))
