@@ -30,6 +30,7 @@ For example::
 charmcraft.yaml has these relations, and the containers `nginx` and `nginx-prometheus-exporter`.
 """
 
+import dataclasses
 import functools
 import logging
 import re
@@ -379,6 +380,7 @@ class Coordinator(ops.Object):
             config=self._proxy_config,
             hostname=self._app_hostname,
             tls=self.tls_available,
+            own_hosts=self.cluster.own_hosts,
         )
 
     @property
@@ -480,7 +482,8 @@ class Coordinator(ops.Object):
 
     def _run_containers(self) -> None:
         if self._is_reachable("nginx"):
-            config = NginxConfig.of(self._nginx_config)
+            own_name = f"{self._charm.app.name}.{self._charm.model.name}"
+            config = dataclasses.replace(NginxConfig.of(self._nginx_config), own_name=own_name)
             if self._proxy:
                 config = self._proxy.added_to(config)
             text = config.get_config(self.cluster.gather_addresses_by_role(), listen_tls=self.tls_available)

@@ -23,11 +23,12 @@ import hashlib
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from .interfaces.border import check_of_another_machine
 from .nginx import (
     BackendURL,
     NginxConfig,
@@ -192,6 +193,8 @@ def proxy_telemetry(
     config: WorkerTelemetryProxyConfig,
     hostname: str,
     tls: bool,
+    own_hosts: Container[str] = (),
+    check_machine: Callable[[str], None] = check_of_another_machine,
 ) -> WorkerTelemetryProxy:
     """The routes of the workers' telemetry.
 
@@ -202,12 +205,18 @@ def proxy_telemetry(
         config: The port of the proxy.
         hostname: The coordinator's host name, for the workers' URLs.
         tls: Whether nginx speaks TLS.
+        own_hosts: Where the coordinator itself is: there may be backends, but not at the proxy's own port.
+        check_machine: Called with each host that a route would lead to, raises ValueError if none may.
     """
+    port = check_port(config.port(tls))
     routes: dict[str, TelemetryRoute] = {}
     refused: list[Refusal] = []
     for kind, name, find_backend in _candidates(workers, worker_metrics_port, backends, tls):
         try:
             route = TelemetryRoute(kind, _check_name(kind, name), find_backend())
+            _check_machine(route.backend, check_machine)
+            if route.backend.port == port:
+                _check_other_host(route.backend, hostname, own_hosts)
             _check_free(route, routes)
         except NginxValueError as error:
             refused.append(Refusal(f"{kind} of {reprlib.repr(name)}", str(error)))
@@ -215,7 +224,7 @@ def proxy_telemetry(
             routes |= {path: route for path in route.paths if path not in routes}
     return WorkerTelemetryProxy(
         hostname=check_host(hostname),
-        port=check_port(config.port(tls)),
+        port=port,
         tls=tls,
         routes=tuple(dict.fromkeys(routes.values())),
         refused=tuple(refused),
@@ -285,11 +294,25 @@ def _check_name(kind: TelemetryKind, name: str) -> str:
     return name
 
 
+def _check_machine(backend: BackendURL, check_machine: Callable[[str], None]) -> None:
+    try:
+        check_machine(backend.host)
+    except ValueError as error:
+        raise NginxValueError("a URL of another machine", backend.origin) from error
+
+
+def _check_other_host(backend: BackendURL, hostname: str, own_hosts: Container[str]) -> None:
+    if backend.host == hostname or backend.host in own_hosts:
+        raise NginxValueError("a URL of anything but this proxy", backend.origin)
+
+
 def _check_free(route: TelemetryRoute, routes: Mapping[str, TelemetryRoute]) -> None:
     if route.path in routes:
         raise NginxValueError("the only one of its name", route.name)
     if route.is_grpc and route.backend.path.strip("/"):
-        raise NginxValueError("of use to gRPC, which has paths of its own", route.backend.path)
+        raise NginxValueError(
+            "a URL without a path, as gRPC has paths of its own", f"{route.backend.origin}…"
+        )
     for path in route.paths:
         other = routes[path].backend if path in routes else route.backend
         if other != route.backend:

@@ -1,4 +1,4 @@
-"""What the sample coordinator has its nginx do, on ports of a test."""
+"""What the sample coordinator has its nginx do, on ports of a test, with all on one machine."""
 
 import dataclasses
 import importlib
@@ -29,6 +29,10 @@ def sample_config(port: int, api_port: int) -> NginxConfig:
     )
 
 
+def any_machine(_: str) -> None:
+    """Have routes lead to this machine too, on which all of a test is."""
+
+
 def proxy_at(
     port: int, backends: TelemetryBackends, *, workers: Mapping[str, str] | None = None, metrics_port: int = 1
 ) -> WorkerTelemetryProxy:
@@ -40,4 +44,5 @@ def proxy_at(
         config=WorkerTelemetryProxyConfig(http_port=port, https_port=port),
         hostname="localhost",
         tls=False,
+        check_machine=any_machine,
     )

@@ -28,6 +28,7 @@ from tests.dataplane.certificates import certificate_and_key, server_context, wr
 from tests.dataplane.dns_server import TestDNS
 from tests.dataplane.grpc_backend import RecordingGrpcBackend
 from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
+from tests.dataplane.sample_nginx import any_machine
 
 OTLP = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 JAEGER = "/jaeger.api_v2.CollectorService/PostSpans"

@@ -115,6 +115,114 @@ def test_no_request_says_where_it_goes(ports: dict[str, int], backend: Recording
         assert backend.received
 
 
+# In a circle
+
+LOOPS = 508
+OTLP = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+def push(port: int, path: str = TELEMETRY) -> int:
+    request = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nlogs"
+    return status(send(port, request.encode()))
+
+
+class Coordinator:
+    """One of several, with an nginx that tells of all that did not go well."""
+
+    def __init__(self, name: str, folder: Path):
+        self.name = name
+        self.folder = folder / name
+        self.folder.mkdir()
+        self.users, self.telemetry = free_port(), free_port()
+
+    @contextlib.contextmanager
+    def serving(self, *, logs_to: str = "", traces_to: str = "", worker_port: int = 1) -> Iterator[None]:
+        """Serve with this configuration, on top of what checks of addresses let through."""
+        backends = TelemetryBackends(
+            loki={"loki/0": logs_to} if logs_to else {},
+            workload_tracing={"otlp_grpc": traces_to} if traces_to else {},
+        )
+        own = NginxConfig(
+            "kv.test",
+            [NginxUpstream("api", worker_port, "api")],
+            {self.users: [NginxLocationConfig("/", backend="api")]},
+            own_name=f"{self.name}.shop",
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(NginxConfig, "platform", platform_of(self.folder))
+            config = proxy_at(self.telemetry, backends).added_to(own)
+            text = config.get_config({"api": {"127.0.0.1"}}, listen_tls=False)
+        with RealNginx(self.folder, text):
+            yield
+
+    @property
+    def refused(self) -> int:
+        """How many requests it has refused, or seen refused."""
+        return (self.folder / "access.log").read_text().count(f" {LOOPS} ")
+
+
+@pytest.fixture
+def kv(tmp_path: Path) -> Coordinator:
+    return Coordinator("kv", tmp_path)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Coordinator:
+    return Coordinator("db", tmp_path)
+
+
+def test_telemetry_that_leads_back_here_is_refused_when_it_comes_back(kv: Coordinator):
+    with kv.serving(logs_to=f"http://127.0.0.1:{kv.telemetry}{TELEMETRY}"):
+        assert push(kv.telemetry) == LOOPS
+    assert kv.refused == 2
+
+
+def test_so_is_what_comes_back_by_way_of_another_coordinator(kv: Coordinator, db: Coordinator):
+    with (
+        kv.serving(logs_to=f"http://127.0.0.1:{db.telemetry}{TELEMETRY}"),
+        db.serving(logs_to=f"http://127.0.0.1:{kv.telemetry}{TELEMETRY}"),
+    ):
+        assert push(kv.telemetry) == LOOPS
+    assert (kv.refused, db.refused) == (2, 1)
+
+
+def test_so_are_calls_by_grpc(kv: Coordinator):
+    with (
+        kv.serving(traces_to=f"127.0.0.1:{kv.telemetry}"),
+        grpc.insecure_channel(f"127.0.0.1:{kv.telemetry}") as channel,
+        pytest.raises(grpc.RpcError, match=str(LOOPS)),
+    ):
+        channel.unary_unary(OTLP)(b"spans", timeout=10)
+    assert kv.refused == 2
+
+
+def test_so_is_what_a_worker_that_says_the_coordinators_address_would_get(kv: Coordinator):
+    with kv.serving(worker_port=kv.users):
+        assert push(kv.users, "/kv/key") == LOOPS
+    assert kv.refused == 2
+
+
+def test_what_comes_by_another_coordinator_and_goes_on_is_not_refused(
+    kv: Coordinator, db: Coordinator, backend: RecordingBackend
+):
+    with (
+        kv.serving(logs_to=f"http://127.0.0.1:{db.telemetry}{TELEMETRY}"),
+        db.serving(logs_to=f"http://127.0.0.1:{backend.port}/push"),
+    ):
+        assert push(kv.telemetry) == 200
+    [received] = backend.received
+    assert {value for name, value in received.headers.items() if name.startswith("x-proxied-by-")} == {
+        f"kv.shop:{kv.telemetry}",
+        f"db.shop:{db.telemetry}",
+    }
+
+
+def test_a_cluster_may_store_its_own_telemetry(kv: Coordinator, backend: RecordingBackend):
+    with kv.serving(logs_to=f"http://127.0.0.1:{kv.users}/push", worker_port=backend.port):
+        assert push(kv.telemetry) == 200
+    assert [request.path for request in backend.received] == ["/push"]
+
+
 # What is in them
 
 SMUGGLED = b"GET /store/key HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -242,11 +350,10 @@ def test_a_call_by_grpc_has_a_limit_too(
     """Such a call tells no length beforehand; it is passed on while it comes in, and so is in no file."""
 
     def call(size: int) -> bytes:
-        method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
         address = f"127.0.0.1:{grpc_doors[door]}"
         with grpc.insecure_channel(address, options=GRPC_WITHOUT_LIMITS) as channel:
             piece = b"x" * (size // messages)
-            return channel.stream_unary(method)(iter([piece] * messages), timeout=20)
+            return channel.stream_unary(OTLP)(iter([piece] * messages), timeout=20)
 
     with watched_disk(tmp_path) as sizes, pytest.raises(grpc.RpcError, match="413"):
         call(too_much)

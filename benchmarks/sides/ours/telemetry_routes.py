@@ -32,7 +32,10 @@ def renderer(asked: dict[str, Any]) -> Callable[[], str]:
             config=WorkerTelemetryProxyConfig(asked["port"], asked["port"]),
             hostname="bench.example",
             tls=False,
+            check_machine=lambda _: None,  # all of it is on this machine
         )
-        return proxy.added_to(NginxConfig("bench", [], {})).get_config({}, listen_tls=False)
+        return proxy.added_to(NginxConfig("bench", [], {}, own_name="bench.bench")).get_config(
+            {}, listen_tls=False
+        )
 
     return render

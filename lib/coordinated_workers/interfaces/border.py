@@ -71,7 +71,7 @@ def check_of_another_machine(host: str) -> None:
 
 
 def _is_ip_to_resolvers(name: str) -> bool:
-    """Whether it is an address in a form that only C's library knows: a number, in octal, or with parts left out."""
+    """Whether it is an address in a form of old, such as one number, which only some take for a name."""
     try:
         socket.inet_aton(name)
     except OSError:

@@ -11,6 +11,7 @@ import ops
 
 from charmlibs.interfaces.service_mesh import shown_name
 
+from ..own_hosts import OwnHosts
 from . import databags
 from .border import check_of_another_machine
 from .databags import (
@@ -90,6 +91,7 @@ class ClusterProvider(ops.Object):
         self._meta_roles = {meta: frozenset(roles) for meta, roles in (meta_roles or {}).items()}
         self._worker_ports = worker_ports
         self._refused: dict[str, str] = {}
+        self.own_hosts = OwnHosts(charm, endpoint)
         on = charm.on[endpoint]
         for event in (
             on.relation_created,
@@ -279,11 +281,19 @@ class ClusterProvider(ops.Object):
                 data = databags.load(relation, unit, ClusterRequirerUnitData)
                 if data:
                     self._check_identity(unit, data.juju_topology)
-                    check_of_another_machine(data.address)
+                    self._check_address(data.address)
                 units.append(_Unit(unit.name, data))
             except ValueError as error:
                 self._refuse(unit.name, str(error))
         return _Application(relation, role, self._expand(role), tuple(units))
+
+    def _check_address(self, address: str) -> None:
+        try:
+            check_of_another_machine(address)
+        except ValueError as error:
+            raise ValueError(f"address: {error}") from None
+        if address in self.own_hosts:
+            raise ValueError(f"address: that of {self._charm.app.name} itself")
 
     def _check_identity(self, unit: ops.Unit, said: WorkerTopology) -> None:
         """Hold what a unit calls itself against what Juju calls others, whose telemetry it would get.

@@ -15,6 +15,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*"
 )
+_ORIGIN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]*\])(?::[0-9]+)?")
+_CREDENTIALS = re.compile(r"(^|://)[^/?#@]*@")
 _URL_PATH = re.compile(r"(?:/[A-Za-z0-9._~+=:@,-]*)*")
 _WORD = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -50,6 +52,11 @@ class BackendURL:
     path: str
 
     @property
+    def origin(self) -> str:
+        """As much of it as people may be shown: what is in a path may be a secret."""
+        return f"{'https' if self.tls else 'http'}://{self.authority}"
+
+    @property
     def authority(self) -> str:
         """The host as an HTTP client names it; the port only if it is not the scheme's own."""
         host = f"[{self.host}]" if is_ipv6(self.host) else self.host
@@ -64,10 +71,10 @@ class BackendURL:
             tls: Whether a URL without scheme means TLS.
 
         Raises:
-            NginxValueError: if it is none that nginx could pass requests on to. What may be a secret in it
-                is not repeated.
+            NginxValueError: if it is none that nginx could pass requests on to. The message has no more of it
+                than its scheme, host and port: the rest may be a secret.
         """
-        shown = re.split("[?#]", url.rpartition("@")[2])[0]
+        shown = _without_secrets(url)
         if "@" in url:
             raise NginxValueError("a URL without credentials", shown)
         # urlsplit drops some control characters silently, so they are looked for before
@@ -84,16 +91,27 @@ class BackendURL:
             raise NginxValueError("a URL of http or https", shown)
         if parts.query or parts.fragment or not _URL_PATH.fullmatch(parts.path):
             raise NginxValueError("a URL of a host and a plain path", shown)
+        host = parts.hostname or ""
+        if not is_host(host):
+            raise NginxValueError("a URL of a host name or an IP address", shown)
         if parts.scheme:
             tls = parts.scheme == "https"
         elif port is None:
             raise NginxValueError("a URL with a scheme or a port", shown)
         return cls(
-            host=check_host(parts.hostname or ""),
+            host=host,
             port=check_port((443 if tls else 80) if port is None else port),
             tls=tls,
             path=parts.path,
         )
+
+
+def _without_secrets(url: str) -> str:
+    """Its scheme, host and port, as far as it has them, and dots for the rest."""
+    shown = _CREDENTIALS.sub(r"\1", url, count=1)
+    match = _ORIGIN.match(shown)
+    origin = match[0] if match and "@" not in shown else ""
+    return origin + "…" * (origin != shown)
 
 
 def is_ip(host: str) -> bool:
@@ -112,9 +130,14 @@ def is_ipv6(host: str) -> bool:
 
 def check_host(text: object) -> str:
     """`text`, if it is a host name or an IP address."""
-    if isinstance(text, str) and "%" not in text and (_HOST_NAME.fullmatch(text) or is_ip(text)):
+    if isinstance(text, str) and is_host(text):
         return text
     raise NginxValueError("a host name or an IP address", text)
+
+
+def is_host(text: str) -> bool:
+    """Whether it is a host name or an IP address."""
+    return "%" not in text and (_HOST_NAME.fullmatch(text) is not None or is_ip(text))
 
 
 def check_port(number: object) -> int:

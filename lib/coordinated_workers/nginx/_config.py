@@ -94,6 +94,10 @@ class NginxConfig:
     proxy_read_timeout: int = 300
     """How many seconds a backend may be silent."""
     proxy_connect_timeout: str = "5s"
+    own_name: str = ""
+    """Who serves, such as `shop.model`: a request that comes back to the port that it was passed on from is
+    answered with 508 (Loop Detected), however many others it has come by. Empty: it goes round until no
+    connection is left."""
 
     platform: ClassVar[NginxPlatform | None] = None
     """What configurations are rendered for; None: the nginx of this pod."""

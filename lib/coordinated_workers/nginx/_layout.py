@@ -1,20 +1,21 @@
 """What a configuration comes to on a platform, with all of its text checked."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ._checks import (
     BackendURL,
     NginxValueError,
-    check_host,
     check_line,
     check_path,
     check_port,
     check_word,
+    is_host,
     is_ip,
     is_ipv6,
 )
 from ._config import NginxConfig, NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream
-from ._page import TLS, Location, Map, Page, Server, Tracing, Upstream
+from ._page import TLS, Location, Map, Mark, Page, Server, Tracing, Upstream
 from ._paths import OTEL_MODULE_PATH
 from ._platform import NginxPlatform
 
@@ -63,7 +64,8 @@ def lay_out(
     servers = tuple(
         server
         for port, locations in config.server_ports_to_locations.items()
-        if (server := _server(port, locations, backends, listen_tls, platform)).locations or answers_itself
+        if (server := _server(port, locations, backends, listen_tls, config.own_name, platform)).locations
+        or answers_itself
     )
     return Page(
         tracing=_tracing(tracing) if tracing else None,
@@ -101,17 +103,9 @@ def _upstream(
         name=check_word(upstream.name, "an upstream's name"),
         # in order, for a text that differs is a reload
         servers=tuple(
-            _upstream_server(host, upstream.port, platform) for host in sorted(hosts) if _is_host(host)
+            _upstream_server(host, upstream.port, platform) for host in sorted(hosts) if is_host(host)
         ),
     )
-
-
-def _is_host(text: str) -> bool:
-    try:
-        check_host(text)
-    except NginxValueError:
-        return False
-    return True
 
 
 def _upstream_server(host: str, port: int, platform: NginxPlatform) -> tuple[str, ...]:
@@ -124,10 +118,12 @@ def _server(
     locations: Iterable[NginxLocationConfig],
     backends: Collection[str],
     listen_tls: bool,
+    own_name: str,
     platform: NginxPlatform,
 ) -> Server:
     shown = [location for location in locations if not location.backend or location.backend in backends]
     check_port(port)
+    mark = _mark(own_name, port) if own_name else None
     if platform.listen_address:
         listens = [f"{platform.listen_address}:{port}"]
     else:
@@ -135,11 +131,18 @@ def _server(
     return Server(
         listens=tuple(listens),
         http2=any(location.is_grpc for location in shown),
-        locations=tuple(_location(location, listen_tls) for location in shown),
+        locations=tuple(_location(location, listen_tls, mark) for location in shown),
+        mark=mark,
     )
 
 
-def _location(location: NginxLocationConfig, listen_tls: bool) -> Location:
+def _mark(own_name: str, port: int) -> Mark:
+    """What a server marks requests with: its own header, which others pass on and none of them overwrites."""
+    server = check_line(f"{own_name}:{port}", "a name")
+    return Mark(f"X-Proxied-By-{hashlib.sha256(server.encode()).hexdigest()[:8]}", server)
+
+
+def _location(location: NginxLocationConfig, listen_tls: bool, mark: Mark | None) -> Location:
     is_regex = location.modifier.startswith("~")
     check = check_line if is_regex else check_path
     path = check(location.path, "the path of a location")
@@ -155,7 +158,7 @@ def _location(location: NginxLocationConfig, listen_tls: bool) -> Location:
         directives=tuple(
             (name, *_line_each(args, f"an argument of {name}")) for name, args in directives.items()
         ),
-        headers=_headers(location, more_headers) if location.backend else (),
+        headers=_headers(location, more_headers, mark) if location.backend else (),
         passed_by="grpc" if location.is_grpc else "proxy",
         passed_to=_passed_to(location, listen_tls),
     )
@@ -176,7 +179,9 @@ def _passed_to(location: NginxLocationConfig, listen_tls: bool) -> str:
     return backend + url + ("" if location.modifier == "=" else "$is_args$args")
 
 
-def _headers(location: NginxLocationConfig, more: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def _headers(
+    location: NginxLocationConfig, more: tuple[str, ...], mark: Mark | None
+) -> tuple[tuple[str, str], ...]:
     """What the backend gets: the connection is ours to keep open, and who has no tenant is anonymous."""
     headers = {TENANT_HEADER.lower(): (TENANT_HEADER, TENANT.target_variable)}
     if not location.is_grpc:
@@ -185,6 +190,8 @@ def _headers(location: NginxLocationConfig, more: tuple[str, ...]) -> tuple[tupl
     for name, value in given:
         check_word(name, "a header's name")
         headers[name.lower()] = (name, check_line(value, f"a value of the header {name}"))
+    if mark:
+        headers[mark.header.lower()] = (mark.header, mark.value)
     return tuple(headers.values())
 
 

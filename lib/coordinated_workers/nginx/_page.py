@@ -45,12 +45,26 @@ class Location:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What a server adds to the requests that it passes on, and refuses if it comes back."""
+
+    header: str
+    value: str
+
+    @property
+    def variable(self) -> str:
+        """What nginx calls the header of a request."""
+        return f"$http_{self.header.lower().replace('-', '_')}"
+
+
+@dataclass(frozen=True)
 class Server:
     """One port."""
 
     listens: tuple[str, ...]
     http2: bool
     locations: tuple[Location, ...]
+    mark: Mark | None
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ def test_spans_go_where_tracing_says():
 def test_spans_go_nowhere_that_is_no_host():
     tracing = NginxTracingConfig("tempo.test:4317; evil", "nginx")
 
-    with pytest.raises(NginxValueError, match="evil' is not a URL"):
+    with pytest.raises(NginxValueError, match=r"'tempo.test:4317…' is not a URL"):
         config().get_config({}, False, tracing_config=tracing)
 
 

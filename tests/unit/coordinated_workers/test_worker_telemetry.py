@@ -17,7 +17,7 @@ from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed
 CONFIG = WorkerTelemetryProxyConfig(http_port=3300, https_port=3301)
 
 
-def proxy(workers=None, *, tls=False, metrics_port=8080, **backends) -> WorkerTelemetryProxy:
+def proxy(workers=None, *, tls=False, metrics_port=8080, own_hosts=(), **backends) -> WorkerTelemetryProxy:
     return proxy_telemetry(
         workers or {},
         worker_metrics_port=metrics_port,
@@ -25,6 +25,7 @@ def proxy(workers=None, *, tls=False, metrics_port=8080, **backends) -> WorkerTe
         config=CONFIG,
         hostname="coordinator.model.svc",
         tls=tls,
+        own_hosts=own_hosts,
     )
 
 
@@ -250,28 +251,28 @@ class TestWhatIsRefused:
             (
                 {},
                 {"loki": {"loki/0": "file:///etc/passwd"}},
-                "logging of 'loki/0': 'file:///etc/passwd' is not a URL of http or https",
+                "logging of 'loki/0': 'file://…' is not a URL of http or https",
             ),
             (
                 {},
                 {"loki": {"loki/0": "http://l.test:x/"}},
-                "logging of 'loki/0': 'http://l.test:x/' is not a URL",
+                "logging of 'loki/0': 'http://l.test…' is not a URL",
             ),
             ({}, {"loki": {"loki/0": "http://l.test:0/"}}, "logging of 'loki/0': '0' is not a port"),
             (
                 {},
                 {"loki": {"loki/0": "http://l.test/a\nb"}},
-                r"logging of 'loki/0': 'http://l.test/a\nb' is not a URL",
+                r"logging of 'loki/0': 'http://l.test…' is not a URL",
             ),
             (
                 {},
                 {"loki": {"loki/0": "http://l.test/$host"}},
-                "logging of 'loki/0': 'http://l.test/$host' is not a URL of a host and a plain path",
+                "logging of 'loki/0': 'http://l.test…' is not a URL of a host and a plain path",
             ),
             (
                 {},
                 {"remote_write": ["http:///write"]},
-                "remote-write of 'unknown': '' is not a host name or an IP address",
+                "remote-write of 'unknown': 'http://…' is not a URL of a host name or an IP address",
             ),
             (
                 {},
@@ -286,7 +287,8 @@ class TestWhatIsRefused:
             (
                 {},
                 {"workload_tracing": {"otlp_grpc": "http://tempo.test:1/base"}},
-                "workload-tracing of 'otlp_grpc': '/base' is not of use to gRPC, which has paths of its own",
+                "workload-tracing of 'otlp_grpc': 'http://tempo.test:1…' is not a URL without a path,"
+                " as gRPC has paths of its own",
             ),
         ],
     )
@@ -305,12 +307,79 @@ class TestWhatIsRefused:
     def test_is_a_url_with_a_query_which_may_be_a_secret(self):
         [refusal] = proxy(remote_write=["https://mimir.test/push?token=hunter2"]).refused
 
-        assert "'https://mimir.test/push' is not a URL of a host and a plain path" in str(refusal)
+        assert "'https://mimir.test…' is not a URL of a host and a plain path" in str(refusal)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://l.test/push;key=hush",
+            "http://l.test/a%20hush",
+            "http://l.test/hush@x",
+            "http://l.test/x@hush",
+            "http://us/er:hush@l.test/push",
+            "http://user:hush",
+            "user:hush@l.test:1",
+            "http://l.test%2fhush/",
+            "http://l.test:1%2fhush/",
+            "http://l.test\\hush",
+            "http://[::1]hush/",
+            "http://l.test/hush" + "x" * 3000,
+            "l.test/hush",
+            "http://l.test:0/hush",
+            "http://127.0.0.1/hush",
+            "http://coordinator.model.svc:3300/hush",
+        ],
+    )
+    def test_is_shown_without_its_path_which_may_be_a_secret(self, url):
+        [refusal] = proxy(loki={"loki/0": url}).refused
+
+        assert "hush" not in str(refusal)
+        assert "logging of 'loki/0'" in str(refusal)
+
+    def test_is_a_path_to_a_receiver_of_grpc_which_may_be_a_secret(self):
+        [refusal] = proxy(workload_tracing={"otlp_grpc": "http://tempo.test:1/hush"}).refused
+
+        assert "hush" not in str(refusal)
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *("127.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "localhost", "kv.localhost"),
+            *("localhost.localdomain", "ip6-loopback", "LOCALHOST", "2130706433", "0x7f000001", "0177.0.0.1"),
+            *("169.254.169.254", "2852039166", "[fe80::1]", "[fd00:ec2::254]", "metadata.google.internal"),
+        ],
+    )
+    def test_is_what_is_for_the_coordinators_own_machine_alone(self, host):
+        for backends in (
+            {"loki": {"loki/0": f"http://{host}:3100/push"}},
+            {"remote_write": [f"http://{host}/push"]},
+            {"charm_tracing": {"otlp_http": f"http://{host}:4318"}},
+            {"workload_tracing": {"otlp_grpc": f"{host}:4317"}},
+        ):
+            refused = proxy(**backends)
+            assert not refused.routes
+            assert "is not a URL of another machine" in str(refused.refused[0])
+
+    def test_is_the_proxy_itself(self):
+        itself = "http://kv-0.kv-endpoints:3300/proxy/loki/loki-0/push"
+        own_hosts = {"kv-0.kv-endpoints"}
+        for name, url in {"own": itself, "service": "http://coordinator.model.svc:3300/push"}.items():
+            [refusal] = proxy(loki={f"{name}/0": url}, own_hosts=own_hosts).refused
+            assert "is not a URL of anything but this proxy" in str(refusal)
+
+    def test_is_not_what_the_coordinator_serves_at_another_port(self):
+        """A cluster that stores telemetry may store that of its own workers."""
+        own = "http://kv-0.kv-endpoints:8080/loki/api/v1/push"
+
+        assert not proxy(loki={"loki/0": own}, own_hosts={"kv-0.kv-endpoints"}).refused
 
     def test_is_a_url_with_a_password_which_is_not_repeated(self):
         [refusal] = proxy(remote_write=["https://user:hunter2@mimir.test/push"]).refused
 
-        assert str(refusal) == "remote-write of 'unknown': 'mimir.test/push' is not a URL without credentials"
+        assert (
+            str(refusal)
+            == "remote-write of 'unknown': 'https://mimir.test…' is not a URL without credentials"
+        )
 
 
 class TestTheCharmsOwnConfiguration:

@@ -1,0 +1,54 @@
+"""The hosts at which an application itself is, by all names that lead there."""
+
+import ipaddress
+import logging
+import re
+from functools import cached_property
+
+import ops
+
+logger = logging.getLogger(__name__)
+
+_NAME_OF_AN_ADDRESS = re.compile(r"([0-9]+(?:-[0-9]+){3})\.[^.]+\.pod(?:\..+)?")
+
+
+class OwnHosts:
+    """Tells whether a host is this application's: `"shop-0.shop-endpoints" in OwnHosts(charm, "cluster")`.
+
+    A name of another kind, an ingress's say, may lead there as well: that it does not is more than this says.
+
+    Args:
+        charm: one of the application's units.
+        endpoint: the relation over which others know the unit's addresses.
+    """
+
+    def __init__(self, charm: ops.CharmBase, endpoint: str):
+        self._charm = charm
+        self._endpoint = endpoint
+        app, model = re.escape(charm.app.name), re.escape(charm.model.name)
+        services = rf"(?:{app}|(?:[^.]+\.)?{app}-endpoints)(?:\.{model}(?:\.svc(?:\..+)?)?)?"
+        self._names = re.compile(rf"{services}|{app}-[0-9]+")
+
+    def __contains__(self, host: object) -> bool:
+        name = str(host).lower()
+        if named := _NAME_OF_AN_ADDRESS.fullmatch(name):
+            name = named[1].replace("-", ".")
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return self._names.fullmatch(name) is not None
+        return str(getattr(address, "ipv4_mapped", None) or address) in self._addresses
+
+    @cached_property
+    def _addresses(self) -> set[str]:
+        """This pod's, and its Service's: Juju is asked only if a host is an address."""
+        try:
+            binding = self._charm.model.get_binding(self._endpoint)
+            if not binding:
+                return set()
+            network = binding.network
+        except ops.ModelError as error:
+            logger.warning("the addresses of this unit are not known: %s", error)
+            return set()
+        bound = (interface.address for interface in network.interfaces)
+        return {str(address) for address in (*bound, *network.ingress_addresses) if address}

@@ -1,0 +1,69 @@
+"""Addresses that would have the coordinator's nginx ask itself, or what its own machine alone may ask."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.hostile.attack import Attack, Seen
+from tests.hostile.databags import HUSH
+from tests.hostile.worlds import COORDINATOR, World
+from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed
+
+OF_THE_MACHINE = ("127.0.0.1", "::1", "kv.localhost", "ip6-loopback", "2130706433")
+OF_THE_PLATFORM = ("169.254.169.254", "fd00:ec2::254", "metadata.google.internal")
+OF_THE_COORDINATOR = (
+    *("kv.shop.svc.cluster.local", "KV.shop", "kv-0.kv-endpoints.shop.svc.cluster.local"),
+    *("kv-1.kv-endpoints.shop.svc.cluster.local", "192.0.2.0"),
+)
+PROXY_PORT, API_PORT = 3300, 8080
+
+
+def is_asked(host: str, seen: Seen) -> bool:
+    """Whether nginx asks the host, at whatever port."""
+    servers = (
+        server[0]
+        for upstream in find(parsed(seen.nginx_conf), "upstream")
+        for server in arguments(upstream[2], "server")
+    )
+    return host.lower() in {server.lower().rpartition(":")[0].strip("[]") for server in servers}
+
+
+def test_a_worker_is_not_on_the_coordinators_own_machine(attack: Callable[[World, str], Attack]):
+    """There nginx would find itself, or what the platform tells its own machines alone."""
+    attacked = attack(COORDINATOR, "demo-cluster")
+    for address in (*OF_THE_MACHINE, *OF_THE_PLATFORM, *OF_THE_COORDINATOR):
+        said = {**attacked.valid.unit, "address": json.dumps(address)}
+        seen = attacked.hook(replace(attacked.valid, unit=said))
+        assert not is_asked(address, seen), address
+        assert "mallory/0 is left out (address: " in seen.state.unit_status.message, address
+
+
+@pytest.mark.parametrize(
+    ("hosts", "port"),
+    [((*OF_THE_MACHINE, *OF_THE_PLATFORM), 3100), (OF_THE_COORDINATOR, PROXY_PORT)],
+    ids=["the machine", "the proxy"],
+)
+def test_nor_is_a_backend_of_telemetry(
+    hosts: tuple[str, ...], port: int, attack: Callable[[World, str], Attack]
+):
+    attacked = attack(COORDINATOR, "logging")
+    for host in hosts:
+        seen = _logs_to(host, port, attacked)
+        status = seen.state.unit_status.message
+        assert not is_asked(host, seen), host
+        assert "logging of 'mallory/0': 'http://" in status, host
+        assert HUSH not in status, host
+
+
+def test_logs_may_go_to_the_clusters_own_service(attack: Callable[[World, str], Attack]):
+    attacked = attack(COORDINATOR, "logging")
+    for host in (*OF_THE_COORDINATOR, "loki.cos.svc.cluster.local", "10.1.2.3"):
+        assert is_asked(host, _logs_to(host, API_PORT, attacked)), host
+
+
+def _logs_to(host: str, port: int, attacked: Attack) -> Seen:
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    endpoint = json.dumps({"url": f"http://{authority}/proxy/loki/mallory-0/push/{HUSH}"})
+    return attacked.hook(replace(attacked.valid, unit={**attacked.valid.unit, "endpoint": endpoint}))

@@ -1,0 +1,69 @@
+"""Which hosts nginx may be sent to by others."""
+
+import pytest
+
+from coordinated_workers.interfaces.border import check_of_another_machine
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LocalHost", "kv.localhost", "localhost.localdomain", "localhost4", "localhost6"),
+        *(
+            "ip6-localhost",
+            "ip6-loopback",
+            "127.0.0.1",
+            "127.8.9.1",
+            "::1",
+            "::ffff:127.0.0.1",
+            "0.0.0.0",
+            "::",
+        ),
+        *("224.0.0.1", "ff02::1"),
+    ],
+)
+def test_the_machine_itself_is_refused(host: str):
+    with pytest.raises(ValueError, match="none of another machine"):
+        check_of_another_machine(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "fd00:EC2:0::254"),
+        *("metadata.google.internal", "Metadata.Google.Internal", "metadata", "instance-data.ec2.internal"),
+        *("168.63.129.16", "100.100.100.200", "192.0.0.192"),
+    ],
+)
+def test_so_is_what_a_platform_tells_its_own_machines(host: str):
+    with pytest.raises(ValueError, match="none of another machine"):
+        check_of_another_machine(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "2852039166",
+        "0xa9fea9fe",
+        "0XA9FEA9FE",
+        "0251.0376.0251.0376",
+        "169.254.43518",
+        "10.1",
+        "0",
+        "010.1.2.3",
+    ],
+)
+def test_so_is_an_address_that_not_all_take_for_one(host: str):
+    with pytest.raises(ValueError, match="none of another machine"):
+        check_of_another_machine(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("10.1.2.3", "192.0.2.1", "2001:db8::1", "fd00::7", "loki.example", "loki-0.loki-endpoints.cos.svc"),
+        *("metadata.shop.svc.cluster.local", "localhost.example", "0x1.example", "10.1.example", "ff", "1-2"),
+    ],
+)
+def test_other_machines_are_not(host: str):
+    check_of_another_machine(host)
