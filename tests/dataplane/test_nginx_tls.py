@@ -93,6 +93,21 @@ def test_ciphers_without_authenticated_encryption_are_refused(config: str, ciphe
     assert refusal.value.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE"
 
 
+def test_keys_are_agreed_on_by_no_other_curve_than_is_recommended(config: str):
+    context = client(TLS_1_3)
+    context.set_ecdh_curve("secp521r1")
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        connect(config, TLS_1_3, context=context)
+
+
+@pytest.mark.parametrize("group", ["X25519", "prime256v1", "secp384r1"])
+def test_keys_are_agreed_on_by_each_curve_that_is_recommended(config: str, group: str):
+    context = client(TLS_1_3)
+    context.set_ecdh_curve(group)
+    with connect(config, TLS_1_3, context=context) as connection:
+        assert connection.version() == "TLSv1.3"
+
+
 @pytest.mark.parametrize(
     "first",
     ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"],
