@@ -153,7 +153,7 @@ class _Bench:
                                 takes_part=partial(extent.takes_part, size),
                                 tell=tell,
                             )
-                    if not number and size < extent.very_many:
+                    if not number:
                         self._measure_whole_charm(start, size, tell)
 
     def _measure_whole_charm(
@@ -164,7 +164,12 @@ class _Bench:
     ) -> None:
         with start() as api:
             policies.measure_whole_charm(
-                self.findings, api, self.sides[0], size=size, rounds=self.extent.rounds, tell=tell
+                self.findings,
+                api,
+                self.sides[0],
+                size=size,
+                rounds=self.rounds(self.extent.rounds_of(size)),
+                tell=tell,
             )
 
     def measure_hook_tools(self) -> None:
