@@ -19,7 +19,7 @@ def go_environment() -> Mapping[str, str]:
     return os.environ | {
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
-        "GOFLAGS": "-mod=readonly -buildvcs=false",
+        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -mod=readonly -buildvcs=false".strip(),
     }
 
 
