@@ -22,7 +22,7 @@ from charmlibs.interfaces.service_mesh import (
 )
 from mesh_inspection import MeshActions
 from mesh_resources import Owner
-from model_mesh import ModelMesh, Wanted
+from model_mesh import ON_TRIAL, ModelMesh, Wanted
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -123,10 +123,23 @@ class IstioBeaconCharm(ops.CharmBase):
         noted = rehearsal.Rehearsal()
         wanted = self._wanted(self._config, mode, self.app.planned_units())
         mesh = ModelMesh(self._owner, self._waypoint, wanted, noted)
-        in_the_way = problems.in_order([*mesh.reconcile().problems, *self._cross_model_problems()])
+        proxy = self.unit.get_container(metrics_proxy.CONTAINER)
+        in_the_way = problems.in_order(
+            [
+                *metrics_proxy.problems(proxy),
+                *mesh.reconcile().problems,
+                *self._cross_model_problems(),
+            ]
+        )
         show = rehearsal.as_data if event.params.get("format") == "json" else rehearsal.as_text
+        on_trial = mode is beacon_config.PolicyMode.audit
         event.set_results(
-            {"policy-mode": mode.value, "summary": rehearsal.summary(noted), **show(noted, in_the_way)}
+            {
+                "policy-mode": mode.value,
+                "summary": rehearsal.summary(noted),
+                **({"warning": f"policies are {ON_TRIAL}"} if on_trial else {}),
+                **show(noted, in_the_way),
+            }
         )
 
     def _log_problems(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import ops
 
 from charmlibs.interfaces.service_mesh import CMRData, is_of_another_model, read_cmr_data
-from problems import Problem, blocked, waiting
+from problems import About, Problem, blocked, waiting
 
 ENDPOINT = "provide-cmr-mesh"
 
@@ -25,14 +25,17 @@ def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator
     said = dict(_said(charm.model.relations[ENDPOINT]))
     for app, data in said.items():
         if isinstance(data, ValueError):
-            yield blocked(f"{ENDPOINT} with {app} can't be read till its charm is mended: {data}")
+            message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {data}"
+            yield blocked(message, About.pending_policies)
         elif data is None:
-            yield waiting(f"{ENDPOINT} with {app}: it has not said yet who it is in its own model")
+            message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
+            yield waiting(message, About.pending_policies)
     for relation in scrapers:
         if relation.app and relation.app.name not in said and _is_of_another_model(charm, relation):
             yield blocked(
                 f"{relation.name}:{relation.id} with {relation.app.name} is of another model: relate "
-                f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in"
+                f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in",
+                About.pending_policies,
             )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mesh_resources import kubernetes_problem
 from model_services import USE_WAYPOINT, ModelServices, ServicesUnknownError
-from problems import Problem, blocked, waiting
+from problems import About, Problem, blocked, waiting
 
 
 @dataclass
@@ -37,5 +37,5 @@ class Leaving:
             f"{USE_WAYPOINT}={self.waypoint} any more"
             for app in sorted(still_here)
         }
-        self.problems += map(waiting, keeping.values())
+        self.problems += (waiting(why, About.pending_policies) for why in keeping.values())
         return keeping

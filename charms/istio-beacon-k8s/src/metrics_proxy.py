@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import ops
 
-from problems import Problem, waiting
+from problems import About, Problem, waiting
 
 CONTAINER = "metrics-proxy"
 PORT = 15090
@@ -20,16 +20,33 @@ def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[P
     """
     layer = _layer(pod_labels)
     try:
-        running = any(service.is_running() for service in container.get_services(_SERVICE).values())
-        if not running or container.get_plan().services != layer.services:
+        if not _runs(container) or container.get_plan().services != layer.services:
             container.add_layer(CONTAINER, layer, combine=True)
             container.replan()
-    except ops.pebble.ConnectionError:
-        return [waiting(f"container {CONTAINER} is not up yet")]
     except ops.pebble.Error as error:
-        first_line = str(error).partition("\n")[0]
-        return [waiting(f"{CONTAINER} does not start ({first_line}): juju debug-log")]
+        return [_problem(error)]
     return []
+
+
+def problems(container: ops.Container) -> list[Problem]:
+    """What an operator should know of the proxy as it is now; nothing is changed."""
+    try:
+        if _runs(container):
+            return []
+    except ops.pebble.Error as error:
+        return [_problem(error)]
+    return [waiting(f"{CONTAINER} does not run: juju debug-log", About.metrics)]
+
+
+def _runs(container: ops.Container) -> bool:
+    return any(service.is_running() for service in container.get_services(_SERVICE).values())
+
+
+def _problem(error: ops.pebble.Error) -> Problem:
+    if isinstance(error, ops.pebble.ConnectionError):
+        return waiting(f"container {CONTAINER} is not up yet", About.metrics)
+    first_line = str(error).partition("\n")[0]
+    return waiting(f"{CONTAINER} does not start ({first_line}): juju debug-log", About.metrics)
 
 
 def _layer(pod_labels: Mapping[str, str]) -> ops.pebble.Layer:

@@ -1,7 +1,7 @@
 """All that a beacon has in Kubernetes, made what it should be."""
 
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -18,9 +18,10 @@ from charmlibs.interfaces.service_mesh import (
     reconcile_charm_labels,
 )
 from kubernetes_status import KubernetesSilentError, problem_of, problems_of
+from leaving import Leaving
 from mesh_namespace import MeshNamespace, NamespaceTakenError
-from mesh_resources import Owner, ReconcileResult, kubernetes_problem, label_value
-from model_services import USE_WAYPOINT, ModelServices, ServicesUnknownError
+from mesh_resources import Owner, ReconcileResult, label_value
+from model_services import ModelServices
 from policy_enforcement import PolicyEnforcement
 from problems import About, Problem, blocked, waiting
 from rehearsal import Rehearsal
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ON_TRIAL = (
+ON_TRIAL = (
     "on trial, they refuse nobody and let in nobody; those on pods Istio leaves out, unless "
     "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on; a hardened mesh refuses all that only they allow"
 )
@@ -98,7 +99,7 @@ class ModelMesh:
         except KubernetesSilentError as silence:
             problems.append(waiting(str(silence)))
             self._know_less()
-        if any(problem.about is About.waypoint for problem in problems):
+        if any(problem.about in (About.waypoint, About.work_on_waypoint) for problem in problems):
             # What comes of that need not be told, too.
             problems = [problem for problem in problems if problem.about is not About.enforcement]
         return Outcome(problems, summary, on_mesh)
@@ -151,7 +152,7 @@ class ModelMesh:
             logger.info("waypoint %s is to have %s", self.waypoint.name, _count(replicas, "replica"))
         if result.failed or not replicas:
             failed = problems_of(result.failed, self.owner.app)
-            return Outcome([replace(problem, about=About.waypoint) for problem in failed])
+            return Outcome([replace(problem, about=About.work_on_waypoint) for problem in failed])
         problem = self.waypoint.problem(client, result, replicas)
         return Outcome([waiting(problem, About.waypoint)] if problem else [])
 
@@ -170,7 +171,7 @@ class ModelMesh:
             owner=self.owner,
             services=services if self.wanted.restrict_consumers else None,
         )
-        leaving = _Leaving(self.owner.app, self.waypoint.name, services)
+        leaving = Leaving(self.owner.app, self.waypoint.name, services)
         result = policies.reconcile(
             client,
             consumers=known,
@@ -191,13 +192,13 @@ class ModelMesh:
                 *leaving.problems,
                 *enforcement.problems(),
             ],
-            f"audit: {summary} {_ON_TRIAL}" if on_trial else summary + enforcement.summary(asked_for),
+            f"audit: {summary} {ON_TRIAL}" if on_trial else summary + enforcement.summary(asked_for),
         )
 
     def _tell_doors(self, result: ReconcileResult) -> None:
         self._take_note(result)
         if result.changed:
-            doors = mesh_history.changes(result.before, result.live)
+            doors = mesh_history.changes(result.before, result.live, done=not self.rehearsal)
             if self.rehearsal:
                 self.rehearsal.doors += doors
             else:
@@ -229,39 +230,6 @@ class ModelMesh:
 
     def _writer(self, client: "Client") -> "Client":
         return self.rehearsal.client(client) if self.rehearsal else client
-
-
-@dataclass
-class _Leaving:
-    """Applications that are no longer related, and whose traffic is still led through the waypoint.
-
-    They are about to take their labels off, alone or for those of another beacon. Until they have, they keep
-    their policies: without them, a hardened mesh would refuse everybody there, and one that is not would let
-    everybody in.
-    """
-
-    beacon: str
-    waypoint: str
-    services: ModelServices
-    problems: list[Problem] = field(default_factory=list[Problem])
-
-    def of(self, gone: Set[str]) -> Set[str]:
-        """Which of the applications that are no longer related are like that."""
-        try:
-            still_here = gone & self.services.led_through(self.waypoint)
-        except ServicesUnknownError as unknown:
-            problem = kubernetes_problem(unknown.problem, app=self.beacon)
-            names = ", ".join(sorted(gone))
-            self.problems.append(blocked(f"{names} left, and may keep policies for that: {problem}"))
-            return gone
-        self.problems += (
-            waiting(
-                f"{app} is no longer related, and keeps its policies until its Service has no label "
-                f"{USE_WAYPOINT}={self.waypoint} any more"
-            )
-            for app in sorted(still_here)
-        )
-        return still_here
 
 
 def _count(number: int, one: str, several: str = "") -> str:

@@ -1,5 +1,6 @@
 """What the beacon lets Prometheus watch and Grafana show: the waypoint, and the beacon itself."""
 
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
@@ -44,7 +45,13 @@ def trace(charm: ops.CharmBase) -> None:
 
 
 def _rules(charm: ops.CharmBase, problems: Collection[Problem]) -> dict[str, object]:
-    refused = sum(problem.about is About.refused_policies for problem in problems)
-    values = {"refused": refused, "problems": len(problems) - refused}
+    about = Counter(problem.about for problem in problems)
+    values = {
+        "refused": about[About.refused_policies],
+        "pending": about[About.pending_policies],
+        "not_enforced": about[About.enforcement],
+        "waypoint": about[About.waypoint],
+        "failed": about[About.work] + about[About.work_on_waypoint],
+    }
     folder = charm_folder(charm) / _RULES
     return {"groups": read_folders(charm, WatchedApp.of(charm), [folder], values=values)}

@@ -14,16 +14,22 @@ _MOST = 50
 
 
 class About(enum.Enum):
-    """What a problem is with."""
+    """What a problem is with; each kind is for another alert."""
 
     refused_policies = enum.auto()
     """What consumers ask for and do not get, through no fault of the beacon's."""
+    pending_policies = enum.auto()
+    """What waits for another application, or for an operator to relate one."""
     enforcement = enum.auto()
     """What Istio does not do."""
     waypoint = enum.auto()
-    """What much else hangs on."""
+    """What much else hangs on, and is not ready."""
+    work_on_waypoint = enum.auto()
+    """What the beacon itself could not do for that."""
     work = enum.auto()
-    """What the beacon itself could not do."""
+    """What else the beacon itself could not do."""
+    metrics = enum.auto()
+    """What is not shown to scrapers."""
 
 
 @dataclass(frozen=True)

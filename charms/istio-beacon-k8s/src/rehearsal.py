@@ -102,11 +102,8 @@ def as_data(rehearsal: Rehearsal, problems: Sequence[Problem]) -> Results:
         {"status": problem.status.name, "message": one_line(problem.message, longest=_LONGEST_PROBLEM)}
         for problem in problems[:_MOST_PROBLEMS]
     ]
-    return {
-        "changes": _numbered(changes[:_MOST_LINES]),
-        "doors": _numbered(_cut(rehearsal.doors)),
-        "problems": _numbered(told),
-    }
+    lists = {"changes": changes[:_MOST_LINES], "doors": _cut(rehearsal.doors), "problems": told}
+    return {title: _numbered(items) for title, items in lists.items() if items}
 
 
 def summary(rehearsal: Rehearsal) -> str:

@@ -148,6 +148,72 @@ def test_a_reconcile_that_fails_for_long_is_told(beacon: BeaconModel):
     assert surprise(beacon, FINE) == ""
 
 
+def test_a_client_of_another_model_that_is_not_known_pages_nobody(beacon: BeaconModel):
+    rules(beacon)
+    stranger = "remote-0123456789abcdef0123456789abcdef"
+    beacon.consumer("catalogue", policy(stranger, "catalogue"))
+    assert "has not said over cross_model_mesh" in beacon.hook().message
+    assert surprise(beacon, FINE, minutes=10) == ""
+    assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
+
+
+@pytest.mark.parametrize("said", [None, {"cmr_data": ""}, {"cmr_data": "{"}])
+def test_nor_does_a_scraper_of_another_model(beacon: BeaconModel, said: dict[str, str] | None):
+    rules(beacon)
+    stranger = "remote-0123456789abcdef0123456789abcdef"
+    beacon.relate("metrics-endpoint", stranger)
+    if said is not None:
+        beacon.relate("provide-cmr-mesh", stranger, said)
+    assert beacon.hook().name in ("waiting", "blocked")
+    assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
+
+
+def test_nor_does_a_consumer_that_keeps_its_policies_while_it_leaves(beacon: BeaconModel):
+    rules(beacon)
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert "keeps its policies" in beacon.leave(relation).message
+    assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
+
+
+def test_nor_does_a_service_that_is_missing(beacon: BeaconModel):
+    rules(beacon)
+    beacon.configure(restrict_consumers=False)
+    beacon.consumer("catalogue", policy("web", "catalogue", target_service="nothing"))
+    assert "was not found" in beacon.hook().message
+    assert surprise(beacon, FINE, minutes=10) == ""
+    assert surprise(beacon, FINE, BeaconPoliciesNotEnforced=1) == ""
+
+
+def test_nor_does_a_waypoint_that_is_not_ready_as_long_as_one_pod_of_it_is_alive(beacon: BeaconModel):
+    rules(beacon)
+    beacon.set_gateway_status({"status": {"conditions": []}})
+    assert "is not ready" in beacon.hook().message
+    assert surprise(beacon, FINE, minutes=10) == ""
+    assert surprise(beacon, FINE, WaypointNotReady=1) == ""
+    assert surprise(beacon, {UP: "1+0x30"}, WaypointNotReady=1, WaypointDown=1) == ""
+
+
+def test_nor_does_a_metrics_proxy_that_is_not_up(beacon: BeaconModel):
+    rules(beacon)
+    beacon.set_container(can_connect=False)
+    assert "metrics-proxy is not up yet" in beacon.hook().message
+    assert surprise(beacon, FINE) == ""
+    assert surprise(beacon, {UP: "0+0x30"}, WaypointUnseen=1) == ""
+
+
+def test_a_waypoint_that_can_not_be_written_is_a_reconcile_that_fails(beacon: BeaconModel):
+    beacon.kubernetes.access.deny(verbs=["patch", "create", "list"], resources=["gateways"])
+    rules(beacon)
+    beacon.hook()
+    assert surprise(beacon, FINE, BeaconReconcileFailing=1) == ""
+
+
+def test_an_option_that_makes_no_sense_is_a_reconcile_that_fails(beacon: BeaconModel):
+    rules(beacon)
+    beacon.configure(policy_mode="of")
+    assert surprise(beacon, FINE, BeaconReconcileFailing=1) == ""
+
+
 def test_only_the_leader_says_what_to_watch(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes, leader=False)
     assert "alert_rules" not in beacon.relate("metrics-endpoint", "prometheus").local_app_data

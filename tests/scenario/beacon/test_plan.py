@@ -1,5 +1,6 @@
 """What the beacon would do, told without doing it."""
 
+import ops
 import pytest
 
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
@@ -25,14 +26,15 @@ def test_a_beacon_that_is_off_tells_what_it_would_do_if_it_were_on(beacon: Beaco
     assert beacon.writes() == []
     assert told["policy-mode"] == "enforce"
     assert told["changes"] == f"create  {POLICY}"
-    assert told["doors"] == "Service shop/catalogue lets in shop/web"
+    assert told["doors"] == "Service shop/catalogue would let in shop/web"
 
 
 def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     told = beacon.plan_action(policy_mode="audit")
     assert told["changes"] == f"change  {POLICY}"
-    assert told["doors"] == "1 policy is only on trial from now on, and holds no more"
+    assert told["doors"] == "1 policy would only be on trial from then on, and hold no more"
+    assert "a hardened mesh refuses all that only they allow" in told["warning"]
     told = beacon.plan_action(policy_mode="off")
     assert told["changes"] == f"delete  {POLICY}"
     assert beacon.doors() == {("shop/web", "shop/catalogue")}
@@ -87,9 +89,13 @@ def test_for_programs_each_change_door_and_problem_has_a_key(beacon: BeaconModel
             "name": "shop.beacon.catalogue.app.from.shop.web",
         }
     }
-    assert told["doors"] == {"1": "Service shop/catalogue lets in shop/web"}
+    assert told["doors"] == {"1": "Service shop/catalogue would let in shop/web"}
     assert told["problems"]["1"]["status"] == "blocked"
     assert "is refused a policy on 'orders'" in told["problems"]["1"]["message"]
+
+
+def test_for_programs_a_list_that_is_empty_is_left_out(beacon: BeaconModel):
+    assert set(beacon.plan_action(format="json")) == {"policy-mode", "summary"}
 
 
 def test_each_problem_is_listed_where_the_status_has_only_one(beacon: BeaconModel):
@@ -98,6 +104,25 @@ def test_each_problem_is_listed_where_the_status_has_only_one(beacon: BeaconMode
     problems = beacon.plan_action()["problems"].splitlines()
     assert len(problems) == 5
     assert all("is refused a policy on" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("leader", [True, False])
+def test_the_metrics_proxy_is_no_exception(beacon: BeaconModel, leader: bool):
+    beacon.lead(leader)
+    beacon.set_container(can_connect=False)
+    if leader:
+        beacon.consumer("catalogue", policy("web", "orders"))
+        assert beacon.hook().message.endswith("(and 1 more: juju run beacon/0 plan)")
+    problems = beacon.plan_action()["problems"].splitlines()
+    assert problems[leader:] == ["waiting: container metrics-proxy is not up yet"]
+    beacon.set_container(can_connect=True)
+    beacon.hook()
+    assert "metrics-proxy" not in beacon.plan_action().get("problems", "")
+
+
+def test_a_metrics_proxy_that_has_stopped_is_told(beacon: BeaconModel):
+    beacon.set_container(service_statuses={"metrics-proxy": ops.pebble.ServiceStatus.ERROR})
+    assert beacon.plan_action()["problems"] == "waiting: metrics-proxy does not run: juju debug-log"
 
 
 def test_a_problem_is_told_to_its_end_which_is_the_remedy(beacon: BeaconModel):
