@@ -7,15 +7,15 @@ from ._programs import PROGRAMS
 
 
 def main() -> int:
-    """Build what is not built yet. Where that needs another Go, say so and leave it."""
-    try:
-        for program in PROGRAMS:
+    """Build what is not built yet. What needs another Go is left out, which is said."""
+    for program in PROGRAMS:
+        try:
             program.build()
-    except NotAvailableError as error:
-        print(f"{error}. What is not built is left out.")
-    except ControlPlaneError as error:
-        print(error, file=sys.stderr)
-        return 1
+        except NotAvailableError as error:
+            print(f"{program.name} is not built: {error}")
+        except ControlPlaneError as error:
+            print(error, file=sys.stderr)
+            return 1
     return 0
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.control_plane import GoProgram, NotAvailableError
+from sandbox.control_plane import ISTIOD, LOKI, GoProgram, NotAvailableError
+from sandbox.control_plane.__main__ import main
 
 GO = """#!/bin/sh
 if [ "$1" = env ]; then echo {version}; exit; fi
@@ -66,3 +67,16 @@ def test_a_go_that_is_too_old_is_named_with_what_is_needed(
         NotAvailableError, match=f"^Go 99.0.0 or newer is needed, but {place}/go is {version}"
     ):
         program(tmp_path, "99.0.0").build()
+
+
+def test_without_go_a_line_says_of_each_program_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sandbox.control_plane._go._FOLDER_OF_THE_INSTALLER", str(tmp_path))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    assert main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    for program, needed in ((ISTIOD, "1.26.0"), (LOKI, "1.26.5")):
+        assert f"{program.name} is not built: Go {needed} or newer is needed, but no Go is installed" in lines
