@@ -185,16 +185,3 @@ def test_it_does_no_harm_any_more(found: str, attack: Callable[[World, str], Att
     attacked = attack(world, endpoint)
     harm = list(harm_of(attacked, attacked.hook(change(attacked.valid))))
     assert not harm
-
-
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "localhost", "kv.localhost", "::1", "0.0.0.0", "169.254.169.254", "224.0.0.1"]
-)
-def test_a_worker_is_not_on_the_coordinators_own_machine(
-    address: str, attack: Callable[[World, str], Attack]
-):
-    """There nginx would find itself, or what the platform tells its own machines alone."""
-    attacked = attack(COORDINATOR, "demo-cluster")
-    seen = attacked.hook(unit(address=json.dumps(address))(attacked.valid))
-    assert address not in seen.nginx_conf.replace("listen 127.0.0.1", "").replace("resolver 127.0.0.1", "")
-    assert "mallory/0" in seen.state.unit_status.message

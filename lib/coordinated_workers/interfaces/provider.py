@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_ENDPOINT_NAME = "-cluster"
 
 _LONGEST_NAMES = 100
+_OF_ANOTHER_MODEL = "remote-"
+"""What Juju's name for such an application begins with, in the model that offers."""
 
 
 class ClusterChangedEvent(ops.EventBase):
@@ -296,17 +298,22 @@ class ClusterProvider(ops.Object):
             raise ValueError(f"address: that of {self._charm.app.name} itself")
 
     def _check_identity(self, unit: ops.Unit, said: WorkerTopology) -> None:
-        """Hold what a unit calls itself against what Juju calls others, whose telemetry it would get.
+        """Hold what a unit calls itself against what Juju calls it: its telemetry gets that name.
 
-        An application of another model may be called otherwise here than at home.
+        An application of another model is called otherwise here than at home. What it says is believed as
+        long as nobody here is called that.
 
         Raises:
             ValueError: if the name is somebody else's.
         """
-        others = {relation.app.name for relation in self._relations} | {self._charm.app.name}
-        names = {said.application, said.unit.rpartition("/")[0]}
-        if len(names) > 1 or names & (others - {unit.app.name}):
-            raise ValueError("juju_topology: the name of another application")
+        application = said.unit.rpartition("/")[0]
+        if unit.app.name.startswith(_OF_ANOTHER_MODEL):
+            others = {relation.app.name for relation in self._relations} | {self._charm.app.name}
+            is_its_own = said.application == application and application not in others - {unit.app.name}
+        else:
+            is_its_own = (said.application, said.unit) == (unit.app.name, unit.name)
+        if not is_its_own:
+            raise ValueError(f"juju_topology: a name that is not {unit.name}'s own")
 
     def _read_role(self, relation: ops.Relation) -> str | None:
         try:

@@ -128,7 +128,7 @@ def test_a_meta_role_need_not_be_named_among_the_roles():
 
 def test_all_addresses_are_gathered_once_and_sorted():
     addresses = answer(
-        ClusterProvider.gather_addresses, workers("b", "all", unit("b", 1), unit("b", 0)), workers("a", "api")
+        ClusterProvider.gather_addresses, workers("b", "all", unit("b", 0), unit("b", 1)), workers("a", "api")
     )
     assert [address.partition(".")[0] for address in addresses] == ["a-0", "b-0", "b-1"]
 
@@ -199,6 +199,30 @@ def test_a_unit_that_can_not_be_understood_is_left_out_and_named(key: str, text:
     assert name == "a/1"
     assert reason.startswith(key)
     assert len(reason) < 300
+
+
+@pytest.mark.parametrize(
+    ("app", "application", "name"),
+    [
+        ("a", "prometheus", "prometheus/0"),
+        ("a", "a", "prometheus/0"),
+        ("a", "a", "a/1"),
+        ("remote-1", "b", "b/0"),
+        ("remote-1", "a", "b/0"),
+    ],
+)
+def test_a_unit_whose_name_is_not_its_own_is_left_out_and_named(app: str, application: str, name: str):
+    topology = {"application": application, "unit": name, "charm_name": "kv-worker"}
+    relation = workers(app, "api", unit(app, 0, juju_topology=json.dumps(topology)))
+    other = workers("b", "store")
+    assert {one["unit"] for one in answer(ClusterProvider.gather_topology, relation, other)} == {"b/0"}
+    assert answer(ClusterProvider.refused, relation, other).keys() == {f"{app}/0"}
+
+
+def test_a_unit_of_another_model_says_what_it_is_called_there():
+    topology = {"application": "a", "unit": "a/7", "charm_name": "kv-worker"}
+    relation = workers("remote-1", "api", unit("a", 0, juju_topology=json.dumps(topology)))
+    assert [one["unit"] for one in answer(ClusterProvider.gather_topology, relation)] == ["a/7"]
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "fd00::1", "a-0", "A.example.com", "a_b.c"])
