@@ -35,20 +35,71 @@ class Behind(NamedTuple):
     """Whether it is only recorded who may."""
 
 
-def changes(before: "Collection[Resource]", after: "Collection[Resource]") -> list[str]:
-    """Say in words what differs from some AuthorizationPolicies to others, in a line or two a target."""
+class _Sentences(NamedTuple):
+    """How it is told what somebody does; `{0}` is the target, and `{1}` who."""
+
+    lets_in: str
+    shuts_out: str
+    is_unguarded: str
+    """Whether somebody may enter is no longer decided here."""
+    lets_in_otherwise: str
+    goes_on_trial: tuple[str, str]
+    """Of one policy, and of several."""
+    comes_from_trial: tuple[str, str]
+
+
+_IT_DOES = _Sentences(
+    "{0} lets in {1}",
+    "{0} no longer lets in {1}",
+    "{0} is open to everybody, unless the mesh is hardened or others guard it: "
+    "its last policy here was for {1}",
+    "{0} lets in, for other requests than before, {1}",
+    (
+        "1 policy is only on trial from now on, and holds no more",
+        "{0} policies are only on trial from now on, and hold no more",
+    ),
+    (
+        "1 policy holds from now on, and is no longer only on trial",
+        "{0} policies hold from now on, and are no longer only on trial",
+    ),
+)
+_IT_WOULD = _Sentences(
+    "{0} would let in {1}",
+    "{0} would no longer let in {1}",
+    "{0} would be open to everybody, unless the mesh is hardened or others guard it: "
+    "its last policy here is for {1}",
+    "{0} would let in, for other requests than now, {1}",
+    (
+        "1 policy would only be on trial from then on, and hold no more",
+        "{0} policies would only be on trial from then on, and hold no more",
+    ),
+    (
+        "1 policy would hold from then on, and no longer be only on trial",
+        "{0} policies would hold from then on, and no longer be only on trial",
+    ),
+)
+
+
+def changes(before: "Collection[Resource]", after: "Collection[Resource]", *, done: bool = True) -> list[str]:
+    """Say in words what differs from some AuthorizationPolicies to others, in a line or two a target.
+
+    Args:
+        before: those that there were.
+        after: those that there are.
+        done: False if the latter are only what there would be.
+    """
+    told = _IT_DOES if done else _IT_WOULD
     old, new = _doors(before), _doors(after)
     guarded = {door.target for door in new}
     gone = {door: behind for door, behind in old.items() if door not in new}
     return [
-        *_switched(before, after),
-        *_lines("{} lets in {}", {door: behind for door, behind in new.items() if door not in old}),
+        *_switched(told, before, after),
+        *_lines(told.lets_in, {door: behind for door, behind in new.items() if door not in old}),
         # Nobody was let in as somebody of another model; when it is known who that is, nobody is shut out.
-        *_lines("{} no longer lets in {}", _only(gone, guarded, but=_STRANGER)),
-        # Where the mesh is not hardened, that opens it to everybody.
-        *_lines("{} has no policy here any more, after one for {}", _only(gone, guarded, inside=False)),
+        *_lines(told.shuts_out, _only(gone, guarded, but=_STRANGER)),
+        *_lines(told.is_unguarded, _only(gone, guarded, inside=False)),
         *_lines(
-            "{} lets in, for other requests than before, {}",
+            told.lets_in_otherwise,
             {door: behind for door, behind in new.items() if door in old and behind.rules != old[door].rules},
         ),
     ]
@@ -62,22 +113,16 @@ def record(lines: Collection[str]) -> None:
         logger.info("… and so on for %d more", len(lines) - _MOST_LINES)
 
 
-def _switched(before: "Iterable[Resource]", after: "Iterable[Resource]") -> Iterator[str]:
+def _switched(told: _Sentences, before: "Iterable[Resource]", after: "Iterable[Resource]") -> Iterator[str]:
     """Tell of policies that go on trial, or come from it, as one: there may be thousands."""
     was, is_now = (
         {_name(each): _is_on_trial(each) for each in map(manifest, side)} for side in (before, after)
     )
     there = was.keys() & is_now.keys()
     if to_trial := sum(is_now[name] and not was[name] for name in there):
-        verbs = ("is", "holds") if to_trial == 1 else ("are", "hold")
-        yield "{} {} only on trial from now on, and {} no more".format(_policies(to_trial), *verbs)
+        yield told.goes_on_trial[to_trial > 1].format(to_trial)
     if from_trial := sum(was[name] and not is_now[name] for name in there):
-        verbs = ("holds", "is") if from_trial == 1 else ("hold", "are")
-        yield "{} {} from now on, and {} no longer only on trial".format(_policies(from_trial), *verbs)
-
-
-def _policies(number: int) -> str:
-    return "1 policy" if number == 1 else f"{number} policies"
+        yield told.comes_from_trial[from_trial > 1].format(from_trial)
 
 
 def _lines(sentence: str, doors: "dict[Door, Behind]") -> Iterator[str]:

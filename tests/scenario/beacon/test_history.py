@@ -56,7 +56,8 @@ def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, hist
         "waypoint shop-beacon-waypoint is to have 2 replicas",
         f"{operator} lets in everybody",
         "namespace shop joins the mesh",
-        f"{operator} has no policy here any more, after one for everybody",
+        f"{operator} is open to everybody, unless the mesh is hardened or others guard it: "
+        "its last policy here was for everybody",
         "namespace shop leaves the mesh",
     ]
 
@@ -118,7 +119,10 @@ def test_a_target_that_nothing_guards_any_more_is_not_said_to_be_shut(beacon: Be
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     history()
     beacon.unrelate(relation)
-    assert history() == ["Service shop/catalogue has no policy here any more, after one for shop/web"]
+    assert history() == [
+        "Service shop/catalogue is open to everybody, unless the mesh is hardened or others guard it: "
+        "its last policy here was for shop/web"
+    ]
 
 
 def test_an_audit_is_one_line_and_what_comes_during_it_is_marked(beacon: BeaconModel, history: History):
