@@ -63,6 +63,21 @@ def test_logs_may_go_to_the_clusters_own_service(attack: Callable[[World, str], 
         assert is_asked(host, _logs_to(host, API_PORT, attacked)), host
 
 
+def test_what_comes_back_all_the_same_is_refused_at_every_port(attack: Callable[[World, str], Attack]):
+    attacked = attack(COORDINATOR, "logging")
+    found = find(parsed(_logs_to("loki.example", 3100, attacked).nginx_conf), "server")
+    marks: set[str] = set()
+    for server in (block for _, _, block in found if block):
+        [(condition,)] = arguments(server, "if")
+        for _, path, location in find(server, "location"):
+            passed_on = arguments(location, "proxy_pass") or arguments(location, "grpc_pass")
+            headers = arguments(location, "proxy_set_header") + arguments(location, "grpc_set_header")
+            added = {f"($http_{name.lower().replace('-', '_')})": value for name, value in headers}
+            assert not passed_on or condition in added, path
+            marks |= {added[condition]} if passed_on else set()
+    assert marks == {f"kv.shop:{API_PORT}", f"kv.shop:{PROXY_PORT}"}
+
+
 def _logs_to(host: str, port: int, attacked: Attack) -> Seen:
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     endpoint = json.dumps({"url": f"http://{authority}/proxy/loki/mallory-0/push/{HUSH}"})
