@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from charmlibs.interfaces.service_mesh import name_here
+
 from ._nearest import Difference, Miss
 from ._question import Place, Question
 from ._view import View
@@ -61,9 +63,9 @@ def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str
     if "waypoint" in differs:
         yield f"put {question.target.application} in the mesh: {_join(question.target, view)}"
     if "unnamed" in differs:
-        source, app = question.source, question.target.application.rpartition("/")[2]
-        command = f"juju integrate -m {source.model} {source.name}:require-cmr-mesh {app}:provide-cmr-mesh"
-        yield f"if it is {source}: {command}"
+        first, *rest = _introduce(miss, question, view)
+        yield f"if it is {question.source}: {first}"
+        yield from rest
     if "relation" in differs and miss.door:
         yield from _relate(question.source, question.target.model, miss.door.endpoint, view)
     if "source" in differs:
@@ -80,6 +82,21 @@ def _steps(miss: Miss, question: Question, way: Way, view: View) -> Iterator[str
         yield "have the charm ask for a policy on its Service, or for one on ports alone"
     if differs & _REQUESTS:
         yield f"ask for what is let in: {joined(requests_of(miss.policy), 'or')}"
+
+
+def _introduce(miss: Miss, question: Question, view: View) -> Iterator[str]:
+    """The commands by which an application of another model says who it is there."""
+    source, app = question.source, question.target.application.rpartition("/")[2]
+    (shown, *_) = (each.rpartition("/")[2] for each in sources_of(miss.policy))
+    name = name_here(shown)
+    if name == shown:
+        yield f"juju integrate -m {source.model} {source.name}:require-cmr-mesh {app}:provide-cmr-mesh"
+        return
+    # It is known by the name under which it was consumed, and has to say so under that one, too.
+    flag = _flag(question.target.model, view)
+    yield f"juju offer {source.model}.{source.name}:ENDPOINT,require-cmr-mesh {name}"
+    yield f"juju consume {flag}{source.model}.{name}"
+    yield f"juju integrate {flag}{app}:provide-cmr-mesh {name}:require-cmr-mesh"
 
 
 def _relate_as_others(miss: Miss, question: Question, view: View) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_of_another_model
+from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_of_another_model, name_here
 from mesh_resources import APPLICATION_LABEL, Owner, kubernetes_problem
 from model_services import ModelServices, ServicesUnknownError
 from problems import About, Problem, blocked, waiting
@@ -58,19 +58,36 @@ def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
     """What an operator should know of policies that a consumer does not get, or that do not help it."""
     may = f"if it may have that, juju config {beacon} restrict-consumers=false"
     who = f"{consumer.relation} with {consumer.app}"
-    for reason in consumer.unreadable:
-        message = f"{who} can't be read, its policies stay till its charm is mended: {reason}"
+    for message in _not_read(consumer):
         yield blocked(message, About.refused_policies)
     for denied in consumer.refused:
         yield blocked(f"{who} is refused {denied.reason}: {may}", About.refused_policies)
-    for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
-        yield blocked(f"{who} keeps the policies that it has: {reason}")
+    for message in _not_decided(consumer):
+        yield blocked(message)
     for name in sorted({policy.source_app_name for policy in consumer.granted}):
         if is_of_another_model(name):
             yield waiting(
-                f"{who} is to let in {name} of another model, which has not said over cross_model_mesh "
-                f"who it is there: relate it to {consumer.app} over that, too"
+                f"{who} is to let in {name_here(name)} of another model, which has not said over "
+                f"cross_model_mesh who it is there: relate it to {consumer.app} over that, too",
+                About.pending_policies,
             )
+
+
+def why_kept(consumer: Consumer) -> str:
+    """Why it keeps what it had; empty if it does not."""
+    return "; ".join([*_not_read(consumer), *_not_decided(consumer)])
+
+
+def _not_read(consumer: Consumer) -> Iterator[str]:
+    who = f"{consumer.relation} with {consumer.app}"
+    for reason in consumer.unreadable:
+        yield f"{who} can't be read, its policies stay till its charm is mended: {reason}"
+
+
+def _not_decided(consumer: Consumer) -> Iterator[str]:
+    who = f"{consumer.relation} with {consumer.app}"
+    for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
+        yield f"{who} keeps the policies that it has: {reason}"
 
 
 def _consumer(request: PolicyRequest, owner: Owner, services: ModelServices | None) -> Consumer:

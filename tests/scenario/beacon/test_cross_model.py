@@ -54,6 +54,18 @@ def test_such_a_client_is_listed_with_the_remedy(beacon: BeaconModel):
     )
 
 
+def test_a_client_that_was_consumed_is_named_as_it_is_here(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy("prometheus.of-another-model", "catalogue"))
+    assert beacon.hook().message == (
+        f"service-mesh:{relation.id} with catalogue is to let in prometheus of another model, which has not "
+        "said over cross_model_mesh who it is there: relate it to catalogue over that, too"
+    )
+    beacon.state = beacon.context.run(beacon.context.on.action("list-policies"), beacon.state)
+    table = (beacon.context.action_results or {})["policies"]
+    assert "prometheus.of-another-model  catalogue" in table
+    assert "it lets in nobody until an application of another model says" in table
+
+
 @pytest.mark.parametrize("name", ["remote-write", "remote-0123", f"{STRANGER}-x"])
 def test_an_application_of_a_similar_name_is_no_stranger(beacon: BeaconModel, name: str):
     beacon.consumer("catalogue", policy(name, "catalogue"))

@@ -66,6 +66,17 @@ def test_who_has_not_said_who_it_is_in_another_model_is_to_say_so():
         )
 
 
+def test_who_was_consumed_is_to_say_so_under_the_name_that_it_has_here():
+    stranger = allow("kiosk.of-another-model", to=GET_ITEMS, name="its", asked_by=frozenset({"web"}))
+    model = cluster(stranger, pods=(pod("shop", model="n"), pod("web")))
+    found = ask(within=model, view=WITH_DOORS, source="n/shop", method="GET", path="/items")
+    assert found.remedy.split("; then ") == [
+        "if it is n/shop: juju offer n.shop:ENDPOINT,require-cmr-mesh kiosk",
+        "juju consume n.kiosk",
+        "juju integrate web:provide-cmr-mesh kiosk:require-cmr-mesh",
+    ]
+
+
 def test_who_is_of_the_same_model_is_not_it():
     stranger = allow(f"remote-{'0123456789abcdef' * 2}", to=GET_ITEMS, name="its")
     found = ask(stranger, view=WITH_DOORS, method="GET", path="/items")

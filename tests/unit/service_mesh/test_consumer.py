@@ -1,5 +1,6 @@
 """The consumer of `service_mesh`: what it publishes, and what it learns."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -228,3 +229,49 @@ def test_the_client_is_made_once_and_can_be_given(ctx: testing.Context[Web]):
         given: Any = object()
         manager.charm.mesh._lightkube_client = given
         assert manager.charm.mesh.lightkube_client is given
+
+
+CONSUMED = testing.Relation("data", remote_app_name="blog", remote_model_uuid="another")
+
+
+def test_what_was_consumed_is_not_taken_for_an_application_of_this_model(ctx: testing.Context[Web]):
+    """Its name looks like any other's; until it is known who it is, its policy lets in nobody."""
+    state = testing.State(leader=True, relations={mesh(), SHOP, CONSUMED})
+    out = ctx.run(ctx.on.config_changed(), state)
+    assert sources(out) == ["blog.of-another-model", "shop"]
+    data = json.dumps({"app_name": "journal", "juju_model_name": "office"})
+    said = testing.Relation("provide-cmr-mesh", remote_app_name="blog", remote_app_data={"cmr_data": data})
+    out = ctx.run(ctx.on.relation_changed(said), dataclasses.replace(out, relations={*out.relations, said}))
+    assert sources(out) == ["journal", "shop"]
+
+
+def test_juju_is_asked_once_of_each_relation_what_model_it_is_with(
+    ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    model = ops.Relation.remote_model.fget
+    assert model
+
+    def remote_model(relation: ops.Relation) -> ops.RemoteModel:
+        asked.append(relation.app.name)
+        return model(relation)
+
+    monkeypatch.setattr(ops.Relation, "remote_model", property(remote_model))
+    state = testing.State(leader=True, relations={mesh(), SHOP, CONSUMED, CMR})
+    state = ctx.run(ctx.on.config_changed(), state)
+    state = ctx.run(ctx.on.config_changed(), state)
+    assert sorted(asked) == ["blog", "shop"]
+
+
+@pytest.mark.parametrize(
+    "error", [ops.ModelError("no such command"), FileNotFoundError("relation-model-get")]
+)
+def test_where_juju_does_not_tell_all_are_taken_for_applications_of_this_model(
+    ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    def remote_model(_: ops.Relation) -> ops.RemoteModel:
+        raise error
+
+    monkeypatch.setattr(ops.Relation, "remote_model", property(remote_model))
+    out = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations={mesh(), CONSUMED}))
+    assert sources(out) == ["blog"]

@@ -70,7 +70,7 @@ A provider::
 
 from ._build import build_mesh_policies, mesh_policy
 from ._consumer import ServiceMeshConsumer
-from ._cross_model import get_data_from_cmr_relation, is_of_another_model, read_cmr_data
+from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data
 from ._deadline import Deadline
 from ._departure import Departure
 from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
@@ -115,6 +115,7 @@ __all__ = [
     "kubernetes_code",
     "kubernetes_errors",
     "mesh_policy",
+    "name_here",
     "one_line",
     "passes_by_itself",
     "read_cmr_data",

@@ -1,9 +1,10 @@
 """Turns the policies that a charm declares into one for each application that is related."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import ops
 
+from ._cross_model import stranger
 from ._models import AppPolicy, CMRData, Endpoint, MeshPolicy, PolicyTargetType, UnitPolicy
 
 
@@ -13,6 +14,7 @@ def build_mesh_policies(
     target_namespace: str,
     policies: Sequence[AppPolicy | UnitPolicy],
     cmr_application_data: Mapping[str, CMRData] | None = None,
+    consumed: Collection[str] = (),
 ) -> list[MeshPolicy]:
     """One `MeshPolicy` for each policy and each application related over its relation.
 
@@ -24,22 +26,28 @@ def build_mesh_policies(
         cmr_application_data: who the applications of other models are at home, by the names that
             this model shows (see `get_data_from_cmr_relation`). An application that is not in it
             is taken for one of this model.
+        consumed: applications of other models that this one has consumed under these names. Who of them
+            has not said who it is, gets policies that let in nobody.
     """
     return [
         mesh_policy(policy, source, target_app_name, target_namespace)
         for policy in policies
         for source in _sources(
-            relation_mapping[policy.relation], target_namespace, cmr_application_data or {}
+            relation_mapping[policy.relation], target_namespace, cmr_application_data or {}, consumed
         )
     ]
 
 
 def _sources(
-    relations: Sequence[ops.Relation], model: str, cross_model: Mapping[str, CMRData]
+    relations: Sequence[ops.Relation],
+    model: str,
+    cross_model: Mapping[str, CMRData],
+    consumed: Collection[str],
 ) -> Iterator[CMRData]:
     names = dict.fromkeys(relation.app.name for relation in relations if relation.app)
     for name in names:
-        yield cross_model.get(name) or CMRData(app_name=name, juju_model_name=model)
+        shown = stranger(name) if name in consumed else name
+        yield cross_model.get(name) or CMRData(app_name=shown, juju_model_name=model)
 
 
 def mesh_policy(

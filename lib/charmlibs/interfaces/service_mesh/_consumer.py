@@ -2,14 +2,14 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import ops
 import pydantic
 
 from ._build import build_mesh_policies
-from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation
+from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation, is_of_another_model
 from ._deadline import Deadline
 from ._departure import Departure
 from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
@@ -69,7 +69,7 @@ class ServiceMeshConsumer(ops.Object):
         self._policies = list(policies or [])
         self._label_configmap_name = f"juju-service-mesh-{charm.app.name}-labels"
         self._lightkube_client: Client | None = None
-        self._stored.set_default(join_status="", join_problem="", left=False)
+        self._stored.set_default(join_status="", join_problem="", left=False, models={})
         self._departure = Departure(charm, f"{mesh_relation_name}-departure")
         for event in self._events_that_change_policies():
             self.framework.observe(event, self._on_policies_change)
@@ -92,12 +92,14 @@ class ServiceMeshConsumer(ops.Object):
         relations = self._charm.model.relations[self._mesh_relation_name]
         if not relations:
             return
+        known = get_data_from_cmr_relation(self._relations(self._cmr_provides_name))
         policies = build_mesh_policies(
             relation_mapping=self._charm.model.relations,
             target_app_name=self._charm.app.name,
             target_namespace=self._charm.model.name,
             policies=self._policies,
-            cmr_application_data=get_data_from_cmr_relation(self._relations(self._cmr_provides_name)),
+            cmr_application_data=known,
+            consumed=set(self._consumed(known)),
         )
         asked = json.dumps([policy.model_dump(mode="json") for policy in policies])
         declared = json.dumps([policy.model_dump(mode="json") for policy in self._policies])
@@ -173,6 +175,27 @@ class ServiceMeshConsumer(ops.Object):
     def _events_of_the_application(self) -> Iterator[ops.BoundEvent]:
         on = self._charm.on
         yield from (on.leader_elected, on.upgrade_charm, on.config_changed)
+
+    def _consumed(self, known: Collection[str]) -> Iterator[str]:
+        """The applications of other models that are here under names that look like any other's."""
+        for name in {policy.relation for policy in self._policies}:
+            for relation in self._charm.model.relations[name]:
+                app = relation.app
+                if not app or app is self._charm.app or app.name in known or is_of_another_model(app.name):
+                    continue
+                if self._is_of_another_model(relation):
+                    yield app.name
+
+    def _is_of_another_model(self, relation: ops.Relation) -> bool:
+        """Ask Juju once for each relation, for which it stays so."""
+        models = cast("MutableMapping[str, str]", self._stored.models)
+        key = str(relation.id)
+        if key not in models:
+            try:
+                models[key] = relation.remote_model.uuid
+            except (ops.ModelError, FileNotFoundError):
+                return False  # Juju before 3.6.2 does not tell
+        return models[key] != self._charm.model.uuid
 
     @property
     def _speaks(self) -> bool:

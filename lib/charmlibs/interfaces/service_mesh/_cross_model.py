@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 CMR_DATA_KEY = "cmr_data"
 _CMR_DATA = pydantic.TypeAdapter(CMRData)
 _MADE_UP = re.compile(r"remote-[0-9a-f]{32}")
+# Nothing that Juju names has a dot in its name, so that nobody in Kubernetes is called so.
+_NOBODY = ".of-another-model"
 
 
 def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, CMRData]:
@@ -53,5 +55,21 @@ def read_cmr_data(cmr_relation: ops.Relation) -> CMRData | None:
 
 
 def is_of_another_model(app: str) -> bool:
-    """Whether Juju has made up this name for an application, whose own is known in another model only."""
-    return _MADE_UP.fullmatch(app) is not None
+    """Whether this name stands for an application whose own is known in another model only.
+
+    Juju makes one up for what consumes an offer; for what is consumed, see `stranger`.
+    """
+    return app.endswith(_NOBODY) or _MADE_UP.fullmatch(app) is not None
+
+
+def stranger(app: str) -> str:
+    """The name that stands for an application that was consumed, as long as it has not said who it is.
+
+    Under the name that it has here, another application may be in Kubernetes, or come to be.
+    """
+    return app if is_of_another_model(app) else f"{app}{_NOBODY}"
+
+
+def name_here(app: str) -> str:
+    """The name that this model shows for what such a name, or an application's own, stands for."""
+    return app.removesuffix(_NOBODY)
