@@ -30,7 +30,7 @@ Item = TypeVar("Item")
 
 # Juju gets all results as arguments of one program, which may have about 100 kB.
 _MOST_BYTES = 90_000
-_HEADINGS = ("SOURCE", "TARGET", "REQUESTS", "RELATION", "STATE", "POLICY")
+_HEADINGS = ("SOURCE", "TARGET", "REQUESTS", "CONSUMER", "STATE", "POLICY")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,10 @@ def explanation(asked: Asked) -> Results:
     cluster = read_cluster(
         asked.client, source_namespace=asking.source.model, target_namespace=asking.target.model
     )
-    found = explain(asking, cluster, asked.view)
+    remarks = read_policies(asked.client, asked.view).remarks
+    found = explain(
+        asking, cluster, asked.view, {f"{ref.namespace}/{ref.name}": why for ref, why in remarks.items()}
+    )
     steps = [{"place": step.place, "outcome": step.outcome} for step in found.steps]
     policies = [str(policy) for policy in found.policies]
     results: Results = {
@@ -174,10 +177,10 @@ def _table(rows: Sequence[Row], model: str) -> str:
         return "none"
     cells = [
         (
-            [_short(each, model) for each in row.sources],
+            [_short(each, model) for each in row.sources] or ["nobody"],
             [_short(each, model) for each in row.targets],
-            row.requests,
-            row.relations or row.consumers,
+            row.requests or ["nothing"],
+            row.askers,
             (row.state,),
             (row.policy.removeprefix(f"{model}/"),),
         )

@@ -1,6 +1,7 @@
 """May this application ask that of the other, and why?"""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -58,7 +59,9 @@ class Explanation:
         return f"{self.verdict}{', would be refused (audit)' if audited else ''}: {self.why}"
 
 
-def explain(question: Question, cluster: Cluster, view: View) -> Explanation:
+def explain(
+    question: Question, cluster: Cluster, view: View, remarks: Mapping[str, str] | None = None
+) -> Explanation:
     """Say what the mesh does about a request.
 
     Where the question leaves the method or the path open, it is whether some request is allowed; where it
@@ -68,12 +71,13 @@ def explain(question: Question, cluster: Cluster, view: View) -> Explanation:
         question: the request.
         cluster: what is in Kubernetes; see `read_cluster`.
         view: what a charm knows of its policies.
+        remarks: why some policies, `namespace/name`, are not as they should be.
 
     Raises:
         UnclearQuestionError: if somebody in it does not exist, or no port of it is known.
     """
     ports = ports_in_question(question, cluster)
-    found = [_explain(replace(question, port=port), cluster, view) for port in ports]
+    found = [_explain(replace(question, port=port), cluster, view, remarks or {}) for port in ports]
     best, _ = min(found, key=lambda each: _badness(*each))
     if len(ports) == 1:
         return best
@@ -87,7 +91,9 @@ def _badness(explanation: Explanation, missing: Miss | None) -> tuple[object, ..
     return *map(_VERDICTS.index, verdicts), effort_of(missing)
 
 
-def _explain(question: Question, cluster: Cluster, view: View) -> tuple[Explanation, Miss | None]:
+def _explain(
+    question: Question, cluster: Cluster, view: View, remarks: Mapping[str, str]
+) -> tuple[Explanation, Miss | None]:
     try:
         way = find_way(question, cluster)
     except NoWayError as error:
@@ -109,7 +115,7 @@ def _explain(question: Question, cluster: Cluster, view: View) -> tuple[Explanat
         relations=_relations(enforced.policies, view),
         nearest=describe(missing) if missing else "",
         remedy=remedy(missing, question, way, view) if missing else "",
-        notes=tuple(_notes(way, enforced)),
+        notes=(*_notes(way, enforced), *_remarked(way, remarks)),
     )
     return explanation, missing
 
@@ -218,6 +224,16 @@ def _notes(way: Way, course: _Course) -> Iterator[str]:
         )
     if not way.passes_waypoint and any(pod.in_mesh for pod in way.pods):
         yield "only the port was looked at: at pods, the mesh sees no methods and paths"
+
+
+def _remarked(way: Way, remarks: Mapping[str, str]) -> Iterator[str]:
+    alike: defaultdict[str, list[Policy]] = defaultdict(list)
+    passed = (policy for lane in way.lanes for place in lane for policy in place.policies)
+    for policy in dict.fromkeys(passed):
+        if remark := remarks.get(str(policy)):
+            alike[remark].append(policy)
+    for remark, policies in alike.items():
+        yield f"{_names(policies)}: {remark}"
 
 
 def _relations(policies: Sequence[Policy], view: View) -> tuple[str, ...]:

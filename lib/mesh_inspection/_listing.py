@@ -1,20 +1,20 @@
 """Who may do what, and whether the mesh sees to it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from mesh_resources import reference
+from mesh_resources import reference, requested_by
 
 from ._cluster import Policy, read_list, read_policy
-from ._view import View
+from ._view import View, Wish
 from ._way import target_refs
 from ._words import is_of_nobody_yet, plain, requests_of, sources_of, targets_of
 
 if TYPE_CHECKING:
     from lightkube import Client
 
-    from mesh_resources import Resource
+    from mesh_resources import ObjectRef, Resource
 
 State: TypeAlias = Literal[
     "enforced", "not enforced", "unknown", "audit", "left out", "not written", "refused"
@@ -48,7 +48,9 @@ class Row:
     """The AuthorizationPolicy's namespace and name; empty if there is to be none."""
     state: State
     reason: str
-    """Why it is not enforced, or lets in nobody; empty if neither is so."""
+    """Why it is not enforced, lets in nobody or is not what is asked for; empty if none of that is so."""
+    askers: tuple[str, ...] = ()
+    """The consumers, each with its endpoint or relation: `catalogue:items`, `catalogue (service-mesh:3)`."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Policies:
 
     live: "tuple[Resource, ...]"
     wanted: "tuple[Resource, ...]"
+    remarks: "Mapping[ObjectRef, str]"
+    """Of those that there are and that are not as they should be, why that is so."""
 
     @property
     def all(self) -> "list[Resource]":
@@ -76,7 +80,9 @@ def read_policies(client: "Client", view: View) -> Policies:
 
     found = read_list(client, AuthorizationPolicy, labels=view.labels)
     live = tuple(each for each in found if view.owner.owns(each))
-    return Policies(live, tuple(view.resources(live)))
+    kept = view.kept({asker for each in live for asker in requested_by(each)})
+    wanted = view.resources(live, kept)
+    return Policies(live, tuple(wanted), dict(_remarks(live, wanted, kept, view)))
 
 
 def list_policies(policies: Policies, view: View) -> list[Row]:
@@ -87,10 +93,12 @@ def list_policies(policies: Policies, view: View) -> list[Row]:
         view: what the charm knows of them.
     """
     present = {reference(each) for each in policies.live}
-    return [
-        *(_row(read_policy(each), view, written=reference(each) in present) for each in policies.all),
-        *_refused(view),
-    ]
+
+    def row(resource: "Resource") -> Row:
+        ref = reference(resource)
+        return _row(read_policy(resource), view, written=ref in present, remark=policies.remarks.get(ref, ""))
+
+    return [*map(row, policies.all), *_refused(view)]
 
 
 def chosen(rows: Iterable[Row], source: str | None, target: str | None) -> list[Row]:
@@ -123,23 +131,53 @@ def concerns(policy: Policy, source: str | None, target: str | None) -> bool:
     return _is_among(source, sources_of(policy)) and _is_among(target, targets_of(policy))
 
 
-def _row(policy: Policy, view: View, *, written: bool) -> Row:
+def _remarks(
+    live: "Iterable[Resource]", wanted: "Iterable[Resource]", kept: Mapping[str, str], view: View
+) -> "Iterator[tuple[ObjectRef, str]]":
+    """Say of what there is why it is not as it should be, which the charm's next hook sees to if it can."""
+    wanted_by_ref = {} if view.unwritten else {reference(each): each for each in wanted}
+    if_not = f", or {view.look_at}" if view.look_at else ""
+    for resource in live:
+        ref = reference(resource)
+        is_so = read_policy(resource)
+        should = wanted_by_ref.get(ref)
+        if should is None:
+            # An older revision did not note who asked.
+            reasons = [kept[app] for app in sorted(is_so.asked_by or kept) if app in kept]
+            yield ref, "; ".join(reasons) or f"not asked for any more: it goes at the next hook{if_not}"
+        elif _is_other(is_so, read_policy(should)):
+            yield ref, f"differs from what is asked for: it is put right at the next hook{if_not}"
+
+
+def _is_other(one: Policy, other: Policy) -> bool:
+    return (one.spec, one.dry_run) != (other.spec, other.dry_run)
+
+
+def _row(policy: Policy, view: View, *, written: bool, remark: str) -> Row:
     wishes = view.wishes_behind(policy)
     state, reason = _state(policy, view, written=written)
     if not reason and is_of_nobody_yet(policy):
-        askers = " or ".join(sorted(policy.asked_by)) or "what it asks"
-        reason = f"{_NOBODY_YET}: relate it to {askers} over that, too"
+        consumer = " or ".join(sorted(policy.asked_by)) or "what it asks"
+        reason = f"{_NOBODY_YET}: relate it to {consumer} over that, too"
+    askers = {_asker(wish) for wish in wishes} | (policy.asked_by - {wish.by for wish in wishes})
     endpoints = {f"{wish.by}:{wish.endpoint}" for wish in wishes if wish.endpoint}
     return Row(
         sources=tuple(sources_of(policy)),
         targets=tuple(targets_of(policy)),
         requests=tuple(requests_of(policy)),
         consumers=tuple(sorted(policy.asked_by | {wish.by for wish in wishes})),
+        askers=tuple(sorted(askers)),
         relations=tuple(sorted(endpoints)) or tuple(sorted({wish.relation for wish in wishes} - {""})),
         policy=str(policy),
         state=state,
-        reason=reason,
+        reason="; ".join(filter(None, [reason, remark])),
     )
+
+
+def _asker(wish: Wish) -> str:
+    if wish.endpoint:
+        return f"{wish.by}:{wish.endpoint}"
+    return f"{wish.by} ({wish.relation})" if wish.relation else wish.by
 
 
 def _state(policy: Policy, view: View, *, written: bool) -> tuple[State, str]:
@@ -168,6 +206,7 @@ def _refused(view: View) -> Iterator[Row]:
                 targets=tuple(targets_of(policy)),
                 requests=tuple(requests_of(policy)),
                 consumers=(wish.by,),
+                askers=(_asker(wish),),
                 relations=(f"{wish.by}:{wish.endpoint}" if wish.endpoint else wish.relation,),
                 policy="",
                 state="refused",

@@ -1,7 +1,7 @@
 """What a charm knows of its policies, besides what is in Kubernetes."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -49,6 +49,10 @@ class Door:
         return mesh_policy(self.policy, CMRData(app_name=app, juju_model_name=model), self.app, self.model)
 
 
+def _nothing(_: Set[str]) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True)
 class View:
     """The policies of one charm, as it wants them."""
@@ -60,8 +64,9 @@ class View:
     """All that are asked for."""
     doors: Sequence[Door] = ()
     """What relations that there may not be yet would have."""
-    unreadable: Collection[str] = ()
-    """Applications whose wishes are not known in full: what they last asked for stays."""
+    kept: Callable[[Set[str]], Mapping[str, str]] = _nothing
+    """Tells, of all applications that asked for what there is, for which of them it stays, whatever they ask
+    for now; and why."""
     unwritten: str = ""
     """Why nothing of it is in Kubernetes, with the remedy; empty if it should be."""
     look_at: str = ""
@@ -87,11 +92,16 @@ class View:
         """Why something that is wanted is not in Kubernetes, with the remedy."""
         return self.unwritten or ": ".join(filter(None, ["not in Kubernetes yet", self.look_at]))
 
-    def resources(self, live: "Sequence[Resource]" = ()) -> "list[Resource]":
-        """The AuthorizationPolicies that there should be, given those that there are."""
+    def resources(
+        self, live: "Sequence[Resource]" = (), unreadable: Collection[str] = ()
+    ) -> "list[Resource]":
+        """The AuthorizationPolicies that there should be, given those that there are.
+
+        Besides these, what there is of the applications that are unreadable stays.
+        """
         asked = [Asked(wish.policy, [wish.by]) for wish in self.granted]
         made = authorization_policies(
-            asked, owner=self.owner, live=live, unreadable=self.unreadable, dry_run=self.dry_run
+            asked, owner=self.owner, live=live, unreadable=unreadable, dry_run=self.dry_run
         )
         return [*made, *self.also]
 

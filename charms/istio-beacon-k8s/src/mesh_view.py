@@ -1,15 +1,17 @@
 """What the beacon knows of its policies, for those who ask by its actions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import consumers
 from beacon_config import BadOption, BeaconConfig, PolicyMode
 from beacon_policies import SCOPE, model_operator_policy
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, ServiceMeshProvider, UnitPolicy
+from leaving import Leaving
 from mesh_inspection import Door, UnclearQuestionError, View, Wish, endpoint_of
 from mesh_resources import Owner
 from model_services import ModelServices
+from waypoint import Waypoint
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -48,11 +50,16 @@ def view(
         *(Door(owner.model, owner.app, policy) for policy in own_doors),
     ]
     requests = mesh.requests()
-    known = consumers.load(
-        requests,
-        owner=owner,
-        services=ModelServices(client, owner.model) if config.restrict_consumers else None,
-    )
+    services = ModelServices(client, owner.model)
+    known = consumers.load(requests, owner=owner, services=services if config.restrict_consumers else None)
+
+    def kept(askers: Set[str]) -> Mapping[str, str]:
+        gone = askers - {consumer.app for consumer in known} - {owner.app}
+        return {
+            **{consumer.app: consumers.why_kept(consumer) for consumer in known if consumer.keeps},
+            **(Leaving(owner.app, Waypoint(owner).name, services).of(gone) if gone else {}),
+        }
+
     wishes = [
         *(
             wish
@@ -66,7 +73,7 @@ def view(
         owner.labels(SCOPE),
         wishes=wishes,
         doors=doors,
-        unreadable=[consumer.app for consumer in known if consumer.keeps],
+        kept=kept,
         unwritten=f"policies are off: {_switch_on(config, owner)}" if config.mode is PolicyMode.off else "",
         look_at=f"see `juju run {owner.app}/leader plan`",
         dry_run=config.mode is PolicyMode.audit,

@@ -89,13 +89,15 @@ def test_every_unit_answers_and_leaves_its_status_as_it_is(shop: BeaconModel):
 def test_policies_are_listed_for_people(shop: BeaconModel):
     found = run(shop, "list-policies")
     heading, _, row, *_ = found["policies"].splitlines()
-    assert heading.split() == ["SOURCE", "TARGET", "REQUESTS", "RELATION", "STATE", "POLICY"]
+    assert heading.split() == ["SOURCE", "TARGET", "REQUESTS", "CONSUMER", "STATE", "POLICY"]
     assert row.split()[:2] == ["web", "catalogue"]
     assert "GET /items on 80" in row
+    assert f"  catalogue (service-mesh:{relation_with(shop, 'catalogue').id})  " in row
     assert "enforced" in row
     assert found["summary"] == "4 policies: 2 enforced, 1 not enforced, 1 refused"
     # What Istio does not enforce, with its words.
     assert "Service shop/orders was not found" in found["policies"]
+    assert max(map(len, found["policies"].splitlines())) <= 120
 
 
 def test_and_for_programs(shop: BeaconModel):
@@ -163,6 +165,59 @@ def test_what_could_not_be_written_is_told_rather_than_the_relation_that_is_ther
         "catalogue asks that shop/buyer be let in: anything; but it is not in Kubernetes"
     )
     assert found["remedy"] == row["reason"]
+
+
+def test_what_is_not_as_it_is_asked_for_is_told(shop: BeaconModel):
+    ask_more(shop, "catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
+    why = (
+        "differs from what is asked for: it is put right at the next hook, or see "
+        "`juju run beacon/leader plan`"
+    )
+    row = run(shop, "list-policies", format="json", source="web", target="catalogue")["policies"]["1"]
+    assert (row["requests"], row["reason"]) == ("GET /items on 80", why)
+    found = run(shop, "explain", source="web", target="catalogue", method="PUT")
+    assert f"policy {WEB_TO_CATALOGUE}: {why}" in found["notes"]
+    # It is asked for already: that is less than to make another relation.
+    assert found["nearest"].endswith("but it is not in Kubernetes")
+
+
+def test_what_nobody_asks_for_is_told(shop: BeaconModel):
+    ask_more(shop, "catalogue", policy("web", "catalogue", endpoints=[GET_ITEMS]))
+    row = run(shop, "list-policies", format="json", source="ads")["policies"]["1"]
+    assert row["reason"].startswith("not asked for any more: it goes at the next hook, or see ")
+
+
+def test_what_is_kept_of_a_consumer_that_can_t_be_read_is_told(shop: BeaconModel):
+    relation = relation_with(shop, "catalogue")
+    data = {"policies": relation.remote_app_data["policies"][:-20]}
+    shop.state = dataclasses.replace(
+        shop.state,
+        relations={
+            *(each for each in shop.state.relations if each.id != relation.id),
+            dataclasses.replace(relation, remote_app_data=data),
+        },
+    )
+    row = run(shop, "list-policies", format="json", source="ads")["policies"]["1"]
+    kept = (
+        f"service-mesh:{relation.id} with catalogue can't be read, its policies stay till its charm is mended"
+    )
+    assert row["reason"].startswith(kept)
+    text = run(shop, "list-policies", source="ads")["policies"]
+    assert f"enforced: {kept}" in text
+    found = run(shop, "explain", source="web", target="catalogue", method="PUT")
+    assert kept in found["notes"]
+
+
+def test_what_is_kept_of_a_consumer_that_left_is_told(shop: BeaconModel):
+    relation = relation_with(shop, "catalogue")
+    shop.state = dataclasses.replace(
+        shop.state, relations={each for each in shop.state.relations if each.id != relation.id}
+    )
+    row = run(shop, "list-policies", format="json", source="ads")["policies"]["1"]
+    assert row["reason"] == (
+        "catalogue is no longer related, and keeps its policies until its Service has no label "
+        "istio.io/use-waypoint=shop-beacon-waypoint any more"
+    )
 
 
 def ask_more(beacon: BeaconModel, app: str, *asked: Any, **more: str) -> None:

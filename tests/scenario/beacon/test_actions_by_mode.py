@@ -1,4 +1,4 @@
-"""What the beacon answers to an operator while its policies are off, or on trial, or can't be."""
+"""What the beacon answers to an operator while its policies are off, on trial, changed, or can't be."""
 
 from typing import Any
 
@@ -105,6 +105,19 @@ def test_why_nothing_is_written_is_listed_once_for_all(shop: BeaconModel):
     shop.configure(policy_mode="off")
     reasons = run(shop, "list-policies")["policies"].split("\n\n")[1]
     assert reasons == "not written: policies are off: juju config beacon policy-mode=enforce"
+
+
+def test_a_policy_whose_rules_were_taken_lets_in_nobody_and_is_told_not_to_be_what_is_asked_for(
+    shop: BeaconModel,
+):
+    shop.edit_policies({"spec": {"rules": []}})
+    row, _, reason = run(shop, "list-policies")["policies"].splitlines()[1:]
+    assert row.split()[:3] == ["nobody", "catalogue", "nothing"]
+    assert "differs from what is asked for" in reason
+    found = run(shop, "explain", source="web", target="catalogue")
+    assert found["verdict"] == "refused"
+    assert found["nearest"] == "catalogue asks that shop/web be let in: anything; but it is not in Kubernetes"
+    assert "differs from what is asked for" in found["notes"]
 
 
 def test_without_istio_it_is_told_what_to_deploy(beacon: BeaconModel):

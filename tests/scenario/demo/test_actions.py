@@ -84,7 +84,7 @@ def test_policies_are_listed_as_a_table_and_for_programs(operator: Operator):
         *("source", "target", "requests", "consumer", "relation", "policy", "state", "reason")
     }
     table = operator.run("list-policies", source=WORKER)["policies"].splitlines()
-    assert table[0].split() == ["SOURCE", "TARGET", "REQUESTS", "RELATION", "STATE", "POLICY"]
+    assert table[0].split() == ["SOURCE", "TARGET", "REQUESTS", "CONSUMER", "STATE", "POLICY"]
     assert [line.split()[0] for line in table[1:3]] == [WORKER, WORKER]
 
 
