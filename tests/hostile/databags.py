@@ -82,6 +82,8 @@ _HOSTS = (
 _URLS = (
     f"http://user:{HUSH}@evil.test:80/push",
     f"http://evil.test/push?token={HUSH}",
+    f"http://evil.test/push;key={HUSH}",
+    f"http://evil.test/a%20{HUSH}",
     "http://",
     "http://evil.test:99999/",
     "http://evil.test:80:80/",
@@ -218,6 +220,18 @@ def hostile(valid: Written) -> st.SearchStrategy[Written]:
         st.builds(Written, st.just(valid.app), units),
         st.builds(Written, apps, units),
     )
+
+
+def hostile_at_each_key(valid: Written) -> list[st.SearchStrategy[Written]]:
+    """For each key of either databag, what may be written there while all else is sound."""
+    return [
+        st.builds(Written, _hostile_at(key, valid.app), st.just(valid.unit)) for key in sorted(valid.app)
+    ] + [st.builds(Written, st.just(valid.app), _hostile_at(key, valid.unit)) for key in sorted(valid.unit)]
+
+
+def _hostile_at(key: str, valid: Databag) -> st.SearchStrategy[Databag]:
+    part = {key: valid[key]}
+    return st.one_of(_mutated(part), _mutated(part), _one_replaced(part)).map(lambda said: {**valid, **said})
 
 
 def _databags(valid: Databag) -> st.SearchStrategy[Databag]:

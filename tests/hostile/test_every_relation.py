@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import assume, given, note
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from tests.hostile.attack import Attack
-from tests.hostile.databags import Written, hostile
+from tests.hostile.databags import Written, hostile, hostile_at_each_key
 from tests.hostile.harm import harm_of
 from tests.hostile.worlds import BORDERS, WORLDS, World
 
@@ -32,7 +32,6 @@ def test_nothing_that_is_written_does_harm(
 ):
     attacked = attack(world, endpoint)
 
-    @given(hostile(attacked.valid), st.sampled_from(EVENTS))
     def whatever_is_written(written: Written, event: str) -> None:
         assume(endpoint != "peers" or event in ("relation_changed", "update_status"))
         attacked.forget()
@@ -41,4 +40,9 @@ def test_nothing_that_is_written_does_harm(
         harm = list(harm_of(attacked, seen))
         assert not harm
 
-    whatever_is_written()
+    at_each_key = hostile_at_each_key(attacked.valid)
+    half = settings.default.max_examples // 2
+    shares = [(hostile(attacked.valid), half if at_each_key else 2 * half)]
+    shares += [(at_key, max(1, half // len(at_each_key))) for at_key in at_each_key]
+    for strategy, share in shares:
+        settings(max_examples=share)(given(strategy, st.sampled_from(EVENTS))(whatever_is_written))()
