@@ -10,6 +10,7 @@ from sandbox.kubernetes import KINDS, Change, Kind, Store
 from tests.scenario.real.upstream import Upstream
 
 Object: TypeAlias = dict[str, Any]
+_Place: TypeAlias = tuple[Kind, str, str]
 _BUILT_IN = {"default", "kube-node-lease", "kube-public", "kube-system"}
 _APPLY = "application/apply-patch+yaml"
 
@@ -25,7 +26,7 @@ class RealStore:
         self._kubernetes = kubernetes
         self._upstream = upstream
         self._kinds = Store()
-        self._known: dict[tuple[Kind, str, str], Object] = {}
+        self._known: dict[_Place, Object] = {}
         self._observers: list[Callable[[Change], None]] = []
         self._uninstalled = False
         self._lock = threading.RLock()
@@ -44,7 +45,9 @@ class RealStore:
         kind, namespace, name = self._read_path(path)
         if kind is None:
             return
-        if method == "DELETE":
+        if method == "DELETE" and not name:
+            self._forget(lambda place: place[:2] == (kind, namespace))
+        elif method == "DELETE":
             self._check_gone(kind, namespace, name)
         else:
             self._see(kind, namespace, answer.json["metadata"]["name"], answer.json)
@@ -83,6 +86,12 @@ class RealStore:
             self._known[place] = new
         if old != new:
             self._tell(Change(kind, old, new))
+
+    def _forget(self, is_gone: Callable[[_Place], bool]) -> None:
+        # All at once: nobody who is told of one may take another for there.
+        gone = {place: self._known.pop(place) for place in list(self._known) if is_gone(place)}
+        for (kind, _, _), old in gone.items():
+            self._tell(Change(kind, old, None))
 
     def _tell(self, change: Change) -> None:
         for observer in self._observers:
@@ -149,9 +158,9 @@ class RealStore:
         self._send("DELETE", _path(self._kind(kind), namespace, name))
 
     def delete_collection(self, kind: Kind | str, namespace: str) -> None:
-        for known, home, name in list(self._known):
-            if (known, home) == (self._kind(kind), namespace):
-                self.delete(known, home, name)
+        kind = self._kind(kind)
+        if any(place[:2] == (kind, namespace) for place in self._known):
+            self._send("DELETE", _path(kind, namespace))
 
     def install_custom_resources(self, *groups: str) -> None:
         self._kubernetes.install_custom_resources(*groups)
@@ -159,14 +168,7 @@ class RealStore:
     def uninstall_custom_resources(self, *groups: str) -> None:
         self._uninstalled = True
         self._kubernetes.uninstall_custom_resources(*groups)
-        # All at once: nobody who is told of one may take another for there.
-        gone = {
-            place: self._known.pop(place)
-            for place in list(self._known)
-            if place[0].custom and (not groups or place[0].group in groups)
-        }
-        for (kind, _, _), old in gone.items():
-            self._tell(Change(kind, old, None))
+        self._forget(lambda place: place[0].custom and (not groups or place[0].group in groups))
 
     def reset(self) -> None:
         for namespace in self.objects("Namespace"):
