@@ -44,7 +44,7 @@ def _forward_logs_of(
             layer = ops.pebble.Layer({"log-targets": targets})
             container.add_layer(f"{container.name}-log-forwarding", layer, combine=True)
     except ops.pebble.Error as error:
-        logger.info("can't tell Pebble in %s where logs go: %s", container.name, error)
+        logger.debug("can't tell Pebble in %s where logs go: %s", container.name, error)
 
 
 def _target(name: str, url: str, labels: Mapping[str, str]) -> ops.pebble.LogTarget:

@@ -22,7 +22,7 @@ Requirements = dict[str, dict[str, str]]
 
 # What older revisions of charms have set, they have set by this name: so it can be taken back.
 _FIELD_MANAGER = "ResourcePatcher"
-_RESOURCES = ("cpu", "memory")
+_RESOURCES = {"cpu": "CPU", "memory": "memory"}
 
 
 class ResourcesPatch:
@@ -127,7 +127,7 @@ class ResourcesPatch:
             field_manager=_FIELD_MANAGER,
             force=True,
         )
-        logger.info("%s now has %s", self._container_name, wanted)
+        logger.info("%s now %s", self._container_name, _words(wanted))
         return None
 
     def _container_in(self, stateful_set: "StatefulSet") -> "Container | None":
@@ -170,6 +170,18 @@ class ResourcesPatch:
 def _field(fields: dict[str, Any], name: str) -> dict[str, Any]:
     """One step into Kubernetes' account of who has set which field."""
     return fields.get(name if name.startswith("k:") else f"f:{name}", {})
+
+
+def _words(wanted: Requirements) -> str:
+    requests, limits = (
+        ", ".join(
+            f"{wanted[section][resource]} {name}"
+            for resource, name in _RESOURCES.items()
+            if resource in wanted[section]
+        )
+        for section in ("requests", "limits")
+    )
+    return f"asks for {requests or 'nothing'}, and has {limits or 'no limit'}{' at most' if limits else ''}"
 
 
 def _same(live: str | None, wanted: str) -> bool:

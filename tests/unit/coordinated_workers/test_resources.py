@@ -88,6 +88,24 @@ def test_requests_and_limits_are_set_on_the_container(client: Client):
     assert resources(client) == {"requests": REQUESTS, "limits": {"cpu": "1", "memory": "1Gi"}}
 
 
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({}, "asks for 50m CPU, 100Mi memory, and has no limit"),
+        (
+            {"cpu_limit": "1", "memory_limit": "1Gi"},
+            "asks for 50m CPU, 100Mi memory, and has 1 CPU, 1Gi memory at most",
+        ),
+    ],
+)
+def test_what_is_set_is_logged_in_words(
+    client: Client, caplog: pytest.LogCaptureFixture, limits: dict[str, str], words: str
+):
+    run(**limits)
+    (record,) = [each for each in caplog.records if each.name == "coordinated_workers.resources"]
+    assert record.getMessage() == f"workload now {words}"
+
+
 def test_without_limits_only_requests_are_set(client: Client):
     run()
     assert resources(client) == {"requests": REQUESTS}

@@ -1,0 +1,27 @@
+"""Where the services of a unit log to, while their containers come up."""
+
+import logging
+
+import ops
+import pytest
+from ops import testing
+
+from coordinated_workers.log_forwarding import forward_logs
+
+META = {"name": "kv", "containers": {"early": {}, "late": {}}}
+ENDPOINTS = {"loki/0": "http://loki-0:3100/loki/api/v1/push"}
+
+
+class Charm(ops.CharmBase):
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        framework.observe(self.on.update_status, lambda _: forward_logs(self, ENDPOINTS))
+
+
+def test_a_container_that_is_not_up_yet_is_left_for_later_without_a_word(caplog: pytest.LogCaptureFixture):
+    containers = {testing.Container("early", can_connect=True), testing.Container("late")}
+    ctx = testing.Context(Charm, META, juju_version="3.6.0")
+    state = ctx.run(ctx.on.update_status(), testing.State(containers=containers))
+    assert state.get_container("early").plan.log_targets["loki/0"].location == ENDPOINTS["loki/0"]
+    told = [each for each in caplog.records if each.name == "coordinated_workers.log_forwarding"]
+    assert [each.levelname for each in told if each.levelno > logging.DEBUG] == []
