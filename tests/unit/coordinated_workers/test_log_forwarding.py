@@ -15,7 +15,10 @@ ENDPOINTS = {"loki/0": "http://loki-0:3100/loki/api/v1/push"}
 class Charm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        framework.observe(self.on.update_status, lambda _: forward_logs(self, ENDPOINTS))
+        framework.observe(self.on.update_status, self._forward)
+
+    def _forward(self, _: ops.EventBase) -> None:
+        forward_logs(self, ENDPOINTS)
 
 
 def test_a_container_that_is_not_up_yet_is_left_for_later_without_a_word(caplog: pytest.LogCaptureFixture):
