@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from datetime import timedelta
+import sys
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from charmlibs.interfaces.tls_certificates import (
@@ -214,6 +215,28 @@ def test_a_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
         assert {one.id: one.local_app_data for one in again_given.relations} == {
             one.id: one.local_app_data for one in secured.given.relations
         }
+
+
+@pytest.mark.parametrize("days", [-2, 29, 31])
+def test_a_clock_that_jumps_takes_no_certificate_from_the_cluster(
+    days: int, secured: Secured, monkeypatch: pytest.MonkeyPatch
+):
+    """Before it is good, when it is to be renewed, and after its end: an old one is better than none."""
+
+    class Jumped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=days)
+
+    monkeypatch.setattr(sys.modules[TLSCertificatesRequiresV4.__module__], "datetime", Jumped)
+    state = secured.next()
+    assert told(state, secured.workers) == told(secured.given, secured.workers)
+    assert state.unit_status == secured.given.unit_status
+    asked = "certificate_signing_requests"
+    before, after = (local(one, secured.certificates).local_unit_data for one in (secured.given, state))
+    # older releases of the library renew by the secret's end alone
+    is_renewed = days == 29 and hasattr(TLSCertificatesRequiresV4, "_renew_expiring_certificates")
+    assert (before[asked] != after[asked]) == is_renewed
 
 
 def certificate_rules(state: testing.State, scraper: testing.Relation) -> dict:
