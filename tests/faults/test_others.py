@@ -168,22 +168,3 @@ def test_what_somebody_edits_in_the_middle_of_a_hook_is_put_right_by_the_next(
         assert swing.is_right
         swing.check_healed()  # Istio, too, has looked at it by now
     raise AssertionError(f"more than {LIBERAL} requests")
-
-
-@pytest.mark.parametrize("jump", [-86400.0, 86400.0])
-def test_a_clock_that_jumps_changes_nothing(swing: Swing, monkeypatch: pytest.MonkeyPatch, jump: float):
-    import time
-
-    real, told = time.time, 0
-
-    def jumping() -> float:
-        nonlocal told
-        told += 1
-        return real() + (jump if told % 2 else 0.0)
-
-    monkeypatch.setattr(time, "time", jumping)
-    for _ in WISHES:
-        swing.turn()
-        state = swing.hook()
-        assert state.unit_status.name == swing.well[swing.wish].name
-        assert swing.is_right
