@@ -215,6 +215,10 @@ def run(
         values[name] = value
     with _after(until) as world:
         (chosen,) = _chosen(world, model)
+        try:
+            chosen.unit(unit)
+        except JujuError as error:
+            _give_up(f"{error}{_later(until)}")
         result = chosen.run(unit, action, values)
         for message in result.messages:
             print(message, file=sys.stderr)
@@ -291,6 +295,12 @@ def _chosen(world: World, name: str | None) -> list[Model]:
     return [world.model(name)] if name else world.models
 
 
+def _later(until: str | None) -> str:
+    """Where else in the story to look for what is not there after a step."""
+    steps = demo.STEPS[demo.STEPS.index(until) + 1 :] if until else ()
+    return f"; later steps may bring it: --until {' or '.join(steps)}" if steps else ""
+
+
 def _is_from(line: LogLine, level: Level) -> bool:
     return _LEVELS.index(line.level) >= _LEVELS.index(level.value)
 
@@ -305,5 +315,5 @@ def _print_json(data: object) -> None:
 
 
 def _give_up(why: str) -> NoReturn:
-    _errors.print(Text(why, style="bold red"))
+    _errors.print(Text(why, style="bold red"), soft_wrap=True)
     raise typer.Exit(1)

@@ -324,7 +324,8 @@ class Model:
         try:
             return self.applications[name]
         except KeyError:
-            raise JujuError(f"there is no application {name!r} in {self.name}") from None
+            there = ", ".join(self.applications) or "none"
+            raise JujuError(f"there is no application {name!r} in {self.name}; there is {there}") from None
 
     def unit(self, name: str) -> Unit:
         """The unit of that name; `app/leader` is the leader.
@@ -333,10 +334,12 @@ class Model:
             JujuError: if there is none.
         """
         application_name, _, number = name.partition("/")
-        for unit in self.application(application_name).units:
+        units = self.application(application_name).units
+        for unit in units:
             if number == str(unit.number) or (number == "leader" and unit.is_leader):
                 return unit
-        raise JujuError(f"there is no unit {name!r} in {self.name}")
+        there = ", ".join(unit.name for unit in units) or "none"
+        raise JujuError(f"there is no unit {name!r} in {self.name}; there is {there}")
 
     def next_relation_id(self) -> int:
         """An id that no relation of this model has had."""

@@ -126,7 +126,13 @@ def test_an_action_is_run_after_the_story() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
-        (["run", "web/9", "greet", "who=you"], 1, "there is no unit 'web/9' in shop"),
+        (["run", "web/9", "greet", "who=you"], 1, "there is no unit 'web/9' in shop; there is web/0, web/1"),
+        (["run", "way/0", "greet"], 1, "there is no application 'way' in shop; there is web"),
+        (
+            ["run", "web/1", "greet", "--until", "deploy"],
+            1,
+            "there is no unit 'web/1' in shop; there is web/0; later steps may bring it: --until scale",
+        ),
         (["run", "web/0", "greet", "you"], 1, "'you' is not name=value"),
         (["run", "web/0", "dance", "--until", "deploy"], 1, "web has no action 'dance'; it has greet"),
         (["status", "--model", "office"], 1, "there is no model 'office'; there is shop"),
@@ -138,6 +144,8 @@ def test_what_can_not_be_done_is_said_in_one_line(arguments: list[str], code: in
     assert result.exit_code == code
     assert why in result.stderr
     assert "Traceback" not in result.output
+    if code == 1:
+        assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.fixture
