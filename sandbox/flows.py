@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from charmlibs.interfaces.service_mesh import stranger
+
 from .juju import Application, Model, Side
 from .samples import BEACON, CLUSTERS, GRANTS, Grant
 
@@ -165,7 +167,9 @@ def _source(side: Side) -> str:
     here, there = side.application, side.other.application
     if there.model is here.model or _tells_its_name(there, here):
         return f"{there.model.name}/{there.name}"
-    return f"{here.model.name}/{side.remote_name}"
+    # The beacon names those who scrape itself in its status.
+    name = side.remote_name if here.charm.name == BEACON else stranger(side.remote_name)
+    return f"{here.model.name}/{name}"
 
 
 def _tells_its_name(stranger: Application, to: Application) -> bool:

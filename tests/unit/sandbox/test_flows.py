@@ -69,6 +69,21 @@ def test_a_stranger_is_known_by_its_own_name_once_it_has_told_it(
     assert expected_flows([shop, office]) == {Flow("office/shop", "Service shop/catalogue", READS)}
 
 
+def test_what_was_consumed_is_nobody_here_until_it_has_told_its_name(
+    juju: Controller, write_charm: WriteCharm
+) -> None:
+    shop, office = juju.add_model("shop"), juju.add_model("office")
+    deploy(shop, write_charm, "istio-beacon-k8s", "catalogue")
+    deploy(office, write_charm, "shop")
+    shop.integrate("catalogue", "istio-beacon-k8s:service-mesh")
+    shop.consume(office.offer("shop", "catalogue", "require-cmr-mesh"), "kiosk")
+    shop.integrate("catalogue:catalogue", "kiosk:catalogue")
+    nobody = Flow("shop/kiosk.of-another-model", "Service shop/catalogue", READS)
+    assert expected_flows([shop, office]) == {nobody}
+    shop.integrate("catalogue:provide-cmr-mesh", "kiosk:require-cmr-mesh")
+    assert expected_flows([shop, office]) == {Flow("office/shop", "Service shop/catalogue", READS)}
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.delenv("KUBECONFIG", raising=False)

@@ -14,7 +14,7 @@ LIB = Path(__file__).parents[3] / "lib"
 FOR_OTHER_LIBRARIES = {
     *("Deadline", "Departure", "check_label", "kubernetes_client", "kubernetes_code"),
     *("is_of_another_model", "kubernetes_errors", "mesh_policy", "name_here", "one_line", "passes_by_itself"),
-    *("read_cmr_data", "shown_name"),
+    *("read_cmr_data", "shown_name", "stranger"),
 }
 
 

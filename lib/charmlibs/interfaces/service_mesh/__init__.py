@@ -70,7 +70,7 @@ A provider::
 
 from ._build import build_mesh_policies, mesh_policy
 from ._consumer import ServiceMeshConsumer
-from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data
+from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data, stranger
 from ._deadline import Deadline
 from ._departure import Departure
 from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
@@ -121,4 +121,5 @@ __all__ = [
     "read_cmr_data",
     "reconcile_charm_labels",
     "shown_name",
+    "stranger",
 ]
