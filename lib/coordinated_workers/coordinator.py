@@ -482,7 +482,8 @@ class Coordinator(ops.Object):
 
     def _run_containers(self) -> None:
         if self._is_reachable("nginx"):
-            own_name = f"{self._charm.app.name}.{self._charm.model.name}"
+            model = self._charm.model
+            own_name = f"{self._charm.app.name}.{model.name}.{model.uuid}"
             config = dataclasses.replace(NginxConfig.of(self._nginx_config), own_name=own_name)
             if self._proxy:
                 config = self._proxy.added_to(config)
