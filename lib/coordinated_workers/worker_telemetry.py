@@ -15,8 +15,8 @@ For example::
     proxy.metrics_paths["worker/0"]     # what Prometheus scrapes at nginx
     proxy.refused                       # what is left out, and why
 
-Each route leads from one path to one fixed URL; no part of a request has a say in which host gets it. Its tenant,
-`X-Scope-OrgID`, it says itself.
+Each route leads from one path to one fixed URL; no part of a request has a say in which host gets it. Its
+tenant, `X-Scope-OrgID`, it says itself.
 """
 
 import dataclasses

@@ -95,8 +95,8 @@ class NginxConfig:
     """How many seconds a backend may be silent."""
     proxy_connect_timeout: str = "5s"
     own_name: str = ""
-    """Who serves, such as `shop.model.UUID`: a request that comes back to the port that it was passed on from is
-    answered with 508 (Loop Detected), however many others it has come by. Empty: it goes round until no
+    """Who serves, such as `shop.model.UUID`: a request that comes back to the port that it was passed on from
+    is answered with 508 (Loop Detected), however many others it has come by. Empty: it goes round until no
     connection is left."""
 
     platform: ClassVar[NginxPlatform | None] = None
