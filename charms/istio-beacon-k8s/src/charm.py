@@ -161,6 +161,7 @@ class IstioBeaconCharm(ops.CharmBase):
             target_namespace=self.model.name,
             policies=[_SCRAPERS_MAY],
             cmr_application_data=cross_model.known(self.model.relations[cross_model.ENDPOINT]),
+            consumed=cross_model.of_other_models(self, self.model.relations[observability.METRICS]),
         )
 
     def _labels_for_consumers(self) -> dict[str, str] | None:

@@ -15,6 +15,11 @@ def known(relations: Iterable[ops.Relation]) -> dict[str, CMRData]:
     return {app: said for app, said in _said(relations) if isinstance(said, CMRData)}
 
 
+def of_other_models(charm: ops.CharmBase, relations: Iterable[ops.Relation]) -> set[str]:
+    """The names that this model shows for applications of other models."""
+    return {each.app.name for each in relations if each.app and _is_of_another_model(charm, each)}
+
+
 def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator[Problem]:
     """What an operator should know of those of whom it is not known.
 
@@ -23,6 +28,7 @@ def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator
         scrapers: the relations over which applications want to reach the beacon itself.
     """
     said = dict(_said(charm.model.relations[ENDPOINT]))
+    strangers = of_other_models(charm, scrapers) - said.keys()
     for app, data in said.items():
         if isinstance(data, ValueError):
             message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {data}"
@@ -31,7 +37,7 @@ def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator
             message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
             yield waiting(message, About.pending_policies)
     for relation in scrapers:
-        if relation.app and relation.app.name not in said and _is_of_another_model(charm, relation):
+        if relation.app and relation.app.name in strangers:
             yield blocked(
                 f"{relation.name}:{relation.id} with {relation.app.name} is of another model: relate "
                 f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in",
@@ -53,5 +59,5 @@ def _is_of_another_model(charm: ops.CharmBase, relation: ops.Relation) -> bool:
         return True
     try:
         return relation.remote_model.uuid != charm.model.uuid
-    except (ops.ModelError, ops.RelationNotFoundError):
+    except (ops.ModelError, ops.RelationNotFoundError, FileNotFoundError):
         return False  # Juju before 3.6.2 does not tell

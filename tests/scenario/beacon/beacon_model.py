@@ -118,9 +118,19 @@ class BeaconModel:
                 return
         raise AssertionError(f"still {self.state.unit_status}")
 
-    def relate(self, endpoint: str, app: str, data: Mapping[str, str] | None = None) -> testing.Relation:
-        """Relate an application that has written `data`, and run the hooks that come of it."""
-        relation = testing.Relation(endpoint, remote_app_name=app, remote_app_data=dict(data or {}))
+    def relate(
+        self, endpoint: str, app: str, data: Mapping[str, str] | None = None, *, model_uuid: str | None = None
+    ) -> testing.Relation:
+        """Relate an application that has written `data`, and run the hooks that come of it.
+
+        It is one of this model if there is no `model_uuid`.
+        """
+        relation = testing.Relation(
+            endpoint,
+            remote_app_name=app,
+            remote_app_data=dict(data or {}),
+            remote_model_uuid=model_uuid,
+        )
         self._replace(relation)
         self._run(self.context.on.relation_created(relation))
         return self.says(relation, data or {})

@@ -19,6 +19,14 @@ def test_a_scraper_without_a_cross_model_relation_is_named_with_the_remedy(beaco
     assert beacon.state.unit_status.name == "active"
 
 
+def test_a_scraper_that_was_consumed_is_not_taken_for_an_application_of_this_model(beacon: BeaconModel):
+    beacon.relate("metrics-endpoint", "prometheus", model_uuid="0c8ad3d6-4f1a-4b7e-9d6e-2f0b7c1a5e11")
+    assert beacon.state.unit_status.name == "blocked"
+    assert not any(source == "shop/prometheus" for source, _ in beacon.doors())
+    beacon.relate("provide-cmr-mesh", "prometheus", CMR_DATA)
+    assert ("cos/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.doors()
+
+
 def test_a_scraper_that_has_not_said_yet_who_it_is_is_waited_for(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", STRANGER)
     beacon.relate("provide-cmr-mesh", STRANGER)
