@@ -13,6 +13,7 @@ SANDBOX = (".venv/bin/tox", "run", "-q", "-e", "demo", "--")
 """How a command of the sandbox begins."""
 
 _FENCE = re.compile(r"^( *)```([\w{}-]*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_VARIABLE = re.compile(r"[A-Z_]+=")
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class Block:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of each command in a block of shell."""
+        """The words of each command in a block of shell, without the variables that it is given."""
         lines = self.text.replace("\\\n", " ").splitlines()
-        return [words for line in lines if (words := shlex.split(line, comments=True))]
+        split = (shlex.split(line, comments=True) for line in lines)
+        return [words for line in split if (words := list(itertools.dropwhile(_VARIABLE.match, line)))]
 
 
 @dataclass(frozen=True)
