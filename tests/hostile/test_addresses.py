@@ -8,7 +8,7 @@ import pytest
 
 from tests.hostile.attack import Attack, Seen
 from tests.hostile.databags import HUSH
-from tests.hostile.worlds import COORDINATOR, World
+from tests.hostile.worlds import COORDINATOR, MODEL, World
 from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed
 
 OF_THE_MACHINE = ("127.0.0.1", "::1", "kv.localhost", "ip6-loopback", "2130706433")
@@ -75,7 +75,7 @@ def test_what_comes_back_all_the_same_is_refused_at_every_port(attack: Callable[
             added = {f"($http_{name.lower().replace('-', '_')})": value for name, value in headers}
             assert not passed_on or condition in added, path
             marks |= {added[condition]} if passed_on else set()
-    assert marks == {f"kv.shop:{API_PORT}", f"kv.shop:{PROXY_PORT}"}
+    assert marks == {f"kv.shop.{MODEL.uuid}:{port}" for port in (API_PORT, PROXY_PORT)}
 
 
 def _logs_to(host: str, port: int, attacked: Attack) -> Seen:
