@@ -155,13 +155,14 @@ class IstioBeaconCharm(ops.CharmBase):
             logger.warning("something is left behind in Kubernetes: %s", problem.message)
 
     def _own_policies(self) -> list[MeshPolicy]:
+        known = cross_model.known(self.model.relations[cross_model.ENDPOINT])
         return build_mesh_policies(
             self.model.relations,
             target_app_name=self.app.name,
             target_namespace=self.model.name,
             policies=[_SCRAPERS_MAY],
-            cmr_application_data=cross_model.known(self.model.relations[cross_model.ENDPOINT]),
-            consumed=cross_model.of_other_models(self, self.model.relations[observability.METRICS]),
+            cmr_application_data=known,
+            consumed=cross_model.strangers(self, self.model.relations[observability.METRICS], known),
         )
 
     def _labels_for_consumers(self) -> dict[str, str] | None:

@@ -1,6 +1,6 @@
 """Applications of other models, and whether it is known who they are there."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import ops
 
@@ -15,9 +15,13 @@ def known(relations: Iterable[ops.Relation]) -> dict[str, CMRData]:
     return {app: said for app, said in _said(relations) if isinstance(said, CMRData)}
 
 
-def of_other_models(charm: ops.CharmBase, relations: Iterable[ops.Relation]) -> set[str]:
-    """The names that this model shows for applications of other models."""
-    return {each.app.name for each in relations if each.app and _is_of_another_model(charm, each)}
+def strangers(charm: ops.CharmBase, relations: Iterable[ops.Relation], heard: Container[str]) -> set[str]:
+    """The names that this model shows for applications of other models, but for those that were heard of."""
+    return {
+        each.app.name
+        for each in relations
+        if each.app and each.app.name not in heard and _is_of_another_model(charm, each)
+    }
 
 
 def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator[Problem]:
@@ -28,7 +32,7 @@ def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator
         scrapers: the relations over which applications want to reach the beacon itself.
     """
     said = dict(_said(charm.model.relations[ENDPOINT]))
-    strangers = of_other_models(charm, scrapers) - said.keys()
+    unheard_of = strangers(charm, scrapers, said)
     for app, data in said.items():
         if isinstance(data, ValueError):
             message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {data}"
@@ -37,7 +41,7 @@ def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator
             message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
             yield waiting(message, About.pending_policies)
     for relation in scrapers:
-        if relation.app and relation.app.name in strangers:
+        if relation.app and relation.app.name in unheard_of:
             yield blocked(
                 f"{relation.name}:{relation.id} with {relation.app.name} is of another model: relate "
                 f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in",
@@ -59,5 +63,5 @@ def _is_of_another_model(charm: ops.CharmBase, relation: ops.Relation) -> bool:
         return True
     try:
         return relation.remote_model.uuid != charm.model.uuid
-    except (ops.ModelError, ops.RelationNotFoundError, FileNotFoundError):
+    except (ops.ModelError, FileNotFoundError):
         return False  # Juju before 3.6.2 does not tell
