@@ -36,6 +36,11 @@ class Consumer:
     """Those of which it can't be told now whether it may have them."""
 
     @property
+    def shown(self) -> str:
+        """How problems call it."""
+        return f"{self.relation} with {self.app}"
+
+    @property
     def keeps(self) -> bool:
         """Whether what it may have is not known in full, so that what it had stays."""
         return bool(self.unreadable or self.undecided)
@@ -57,17 +62,16 @@ def load(
 def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
     """What an operator should know of policies that a consumer does not get, or that do not help it."""
     may = f"if it may have that, juju config {beacon} restrict-consumers=false"
-    who = f"{consumer.relation} with {consumer.app}"
     for message in _not_read(consumer):
         yield blocked(message, About.refused_policies)
     for denied in consumer.refused:
-        yield blocked(f"{who} is refused {denied.reason}: {may}", About.refused_policies)
+        yield blocked(f"{consumer.shown} is refused {denied.reason}: {may}", About.refused_policies)
     for message in _not_decided(consumer):
         yield blocked(message)
     for name in sorted({policy.source_app_name for policy in consumer.granted}):
         if is_of_another_model(name):
             yield waiting(
-                f"{who} is to let in {name_here(name)} of another model, which has not said over "
+                f"{consumer.shown} is to let in {name_here(name)} of another model, which has not said over "
                 f"cross_model_mesh who it is there: relate it to {consumer.app} over that, too",
                 About.pending_policies,
             )
@@ -79,15 +83,13 @@ def why_kept(consumer: Consumer) -> str:
 
 
 def _not_read(consumer: Consumer) -> Iterator[str]:
-    who = f"{consumer.relation} with {consumer.app}"
     for reason in consumer.unreadable:
-        yield f"{who} can't be read, its policies stay till its charm is mended: {reason}"
+        yield f"{consumer.shown} can't be read, its policies stay till its charm is mended: {reason}"
 
 
 def _not_decided(consumer: Consumer) -> Iterator[str]:
-    who = f"{consumer.relation} with {consumer.app}"
     for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
-        yield f"{who} keeps the policies that it has: {reason}"
+        yield f"{consumer.shown} keeps the policies that it has: {reason}"
 
 
 def _consumer(request: PolicyRequest, owner: Owner, services: ModelServices | None) -> Consumer:
