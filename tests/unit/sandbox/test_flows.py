@@ -32,6 +32,15 @@ def deploy(model: Model, write_charm: WriteCharm, *apps: str) -> None:
         model.deploy(write_charm(app, **charms[app]))
 
 
+def shop_and_office(juju: Controller, write_charm: WriteCharm) -> tuple[Model, Model]:
+    """A model with a catalogue in the mesh, and one with a shop."""
+    shop, office = juju.add_model("shop"), juju.add_model("office")
+    deploy(shop, write_charm, "istio-beacon-k8s", "catalogue")
+    deploy(office, write_charm, "shop")
+    shop.integrate("catalogue", "istio-beacon-k8s:service-mesh")
+    return shop, office
+
+
 def test_a_relation_asks_for_what_its_charm_declares(model: Model, write_charm: WriteCharm) -> None:
     deploy(model, write_charm, "istio-beacon-k8s", "catalogue", "shop", "prometheus")
     model.integrate("catalogue:catalogue", "shop:catalogue")
@@ -57,10 +66,7 @@ def test_a_relation_asks_for_what_its_charm_declares(model: Model, write_charm: 
 def test_a_stranger_is_known_by_its_own_name_once_it_has_told_it(
     juju: Controller, write_charm: WriteCharm
 ) -> None:
-    shop, office = juju.add_model("shop"), juju.add_model("office")
-    deploy(shop, write_charm, "istio-beacon-k8s", "catalogue")
-    deploy(office, write_charm, "shop")
-    shop.integrate("catalogue", "istio-beacon-k8s:service-mesh")
+    shop, office = shop_and_office(juju, write_charm)
     office.consume(shop.offer("catalogue", "catalogue", "provide-cmr-mesh"))
     office.integrate("shop:catalogue", "catalogue:catalogue")
     stranger = f"shop/remote-{office.application('shop').uuid}"
@@ -72,10 +78,7 @@ def test_a_stranger_is_known_by_its_own_name_once_it_has_told_it(
 def test_what_was_consumed_is_nobody_here_until_it_has_told_its_name(
     juju: Controller, write_charm: WriteCharm
 ) -> None:
-    shop, office = juju.add_model("shop"), juju.add_model("office")
-    deploy(shop, write_charm, "istio-beacon-k8s", "catalogue")
-    deploy(office, write_charm, "shop")
-    shop.integrate("catalogue", "istio-beacon-k8s:service-mesh")
+    shop, office = shop_and_office(juju, write_charm)
     shop.consume(office.offer("shop", "catalogue", "require-cmr-mesh"), "kiosk")
     shop.integrate("catalogue:catalogue", "kiosk:catalogue")
     nobody = Flow("shop/kiosk.of-another-model", "Service shop/catalogue", READS)
