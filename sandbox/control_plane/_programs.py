@@ -140,8 +140,14 @@ ISTIOD = GoProgram(
     module=_MODULES / "istiod",
     package="istio.io/istio/pilot/cmd/pilot-discovery",
 )
+PILOT_AGENT = GoProgram(
+    name="pilot-agent",
+    module=_MODULES / "istiod",
+    package="istio.io/istio/pilot/cmd/pilot-agent",
+)
+"""Runs Envoy as a waypoint that istiod configures."""
 POLICY_COMPILER = GoProgram(name="authorization", module=_MODULES / "authorization", package=".")
 """Tells what istiod makes of AuthorizationPolicies for Envoy; see its main.go."""
 LOKI = GoProgram(name="logql", module=_MODULES / "logql", package=".")
 """The part of Loki that reads queries and lines; see its main.go."""
-PROGRAMS = (ETCD, KUBE_APISERVER, ISTIOD, POLICY_COMPILER, LOKI)
+PROGRAMS = (ETCD, KUBE_APISERVER, ISTIOD, PILOT_AGENT, POLICY_COMPILER, LOKI)

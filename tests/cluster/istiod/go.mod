@@ -1,10 +1,14 @@
-// Builds istiod for the cluster tests, and brings the CRDs of Istio and of the Gateway API.
+// Builds istiod and the agent of waypoints for the cluster tests, and brings the CRDs of Istio and of the
+// Gateway API.
 // The replaced modules are where the pinned commit of Istio already needs more than it requires.
 module cluster.test/istiod
 
 go 1.26.0
 
-tool istio.io/istio/pilot/cmd/pilot-discovery
+tool (
+	istio.io/istio/pilot/cmd/pilot-agent
+	istio.io/istio/pilot/cmd/pilot-discovery
+)
 
 require (
 	istio.io/api v1.31.1
