@@ -32,12 +32,12 @@ test-faults: $(TOX) ## what comes of a Kubernetes API that goes wrong at every r
 test-soak: $(TOX) ## what comes of any operations on models (SOAK_OPERATIONS=3000 for more of them)
 	@$(TOX) run -q -e peers,soak
 
-test-hostile: $(TOX) ## what comes of relations and clients that mean harm
-	@$(TOX) run -q -e hostile
+test-security: $(TOX) ## what comes of relations and clients that mean harm
+	@$(TOX) run -q -e security
 
 test-thorough: $(TOX) ## those three at length: every fault, 10,000 databags and more, 3,000 operations; takes hours
 	@$(TOX) run -q -e faults -- --thorough
-	@HYPOTHESIS_PROFILE=slow $(TOX) run -q -e hostile
+	@HYPOTHESIS_PROFILE=slow $(TOX) run -q -e security
 	@SOAK_OPERATIONS=3000 $(TOX) run -q -e peers,soak
 
 test-dataplane: $(TOX) ## what real proxies let through
@@ -90,4 +90,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-oldest test-faults test-soak test-hostile test-thorough test-dataplane test-cluster test-cluster-oldest lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-oldest test-faults test-soak test-security test-thorough test-dataplane test-cluster test-cluster-oldest lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean

@@ -56,8 +56,9 @@ documented_modules = [
     "cos_interfaces.catalogue",
     "cos_interfaces.grafana_datasource",
     "cos_interfaces.s3",
+    "istio_policies",
+    "k8s_charm",
     "mesh_inspection",
-    "mesh_resources",
 ]
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"

@@ -109,7 +109,7 @@ def harden(client: "Client") -> None:
     from lightkube.models.meta_v1 import ObjectMeta
     from lightkube.resources.core_v1 import Namespace
 
-    from mesh_resources import AuthorizationPolicy
+    from istio_policies import AuthorizationPolicy
 
     # Where istiod is, the namespace is too.
     client.apply(Namespace(metadata=ObjectMeta(name=ROOT_NAMESPACE)), field_manager="sandbox")
@@ -121,7 +121,7 @@ def harden(client: "Client") -> None:
 
 def soften(client: "Client") -> None:
     """Undo `harden`."""
-    from mesh_resources import AuthorizationPolicy
+    from istio_policies import AuthorizationPolicy
 
     for name in _NOTHING:
         client.delete(AuthorizationPolicy, name, namespace=ROOT_NAMESPACE)

@@ -74,7 +74,8 @@ def permissions(models: Iterable[Model]) -> set[Permission]:
 
 def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
     """What the AuthorizationPolicies in these namespaces let through."""
-    from mesh_resources import AuthorizationPolicy, manifest
+    from istio_policies import AuthorizationPolicy
+    from k8s_charm import manifest
 
     policies = [
         manifest(policy)

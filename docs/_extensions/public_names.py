@@ -5,7 +5,9 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-OURS = frozenset({"charmlibs", "coordinated_workers", "cos_interfaces", "mesh_inspection", "mesh_resources"})
+OURS = frozenset(
+    {"charmlibs", "coordinated_workers", "cos_interfaces", "istio_policies", "k8s_charm", "mesh_inspection"}
+)
 
 
 def resolve(

@@ -41,10 +41,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import ops
 
-from charmlibs.interfaces.service_mesh import AppPolicy, Departure, UnitPolicy
+from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
 from cos_interfaces import catalogue, grafana_dashboard, loki_push_api, prometheus_scrape, s3
 from cos_interfaces.alert_rules import WatchedApp, charm_folder
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
+from k8s_charm import ScaleDown
 
 from . import alert_rules, hook_time, peers, scrape_jobs, service_mesh
 from .endpoints import EndpointMapping, Endpoints
@@ -170,7 +171,7 @@ class Coordinator(ops.Object):
         self._problems: list[ops.StatusBase] = []
         self._keeps_status = False
         self._deadline = hook_time.deadline(charm)
-        self._departure = Departure(charm, "coordinator-departure")
+        self._departure = ScaleDown(charm, "coordinator-departure")
 
         self.cluster = ClusterProvider(
             charm,

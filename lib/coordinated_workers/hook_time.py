@@ -4,7 +4,7 @@ import functools
 
 import ops
 
-from charmlibs.interfaces.service_mesh import Deadline
+from k8s_charm import Deadline
 
 
 @functools.lru_cache(maxsize=1)

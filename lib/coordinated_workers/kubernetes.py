@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import ops
 
-from charmlibs.interfaces.service_mesh import kubernetes_client
+from k8s_charm import kubernetes_client
 
 from . import hook_time
 
 if TYPE_CHECKING:
     from lightkube import Client
 
-    from mesh_resources import Failure
+    from k8s_charm import Failure
 
 
 @functools.lru_cache(maxsize=1)
@@ -35,7 +35,7 @@ def status(problem: "Exception | Failure", charm: ops.CharmBase, task: str) -> o
         charm: the charm that made the request.
         task: what was not done, as in "can't {task}".
     """
-    from mesh_resources import kubernetes_problem, passes_by_itself
+    from k8s_charm import is_transient, kubernetes_problem
 
     message = f"can't {task}: {kubernetes_problem(problem, app=charm.app.name)}"
-    return ops.WaitingStatus(message) if passes_by_itself(problem) else ops.BlockedStatus(message)
+    return ops.WaitingStatus(message) if is_transient(problem) else ops.BlockedStatus(message)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import ops
 
-from charmlibs.interfaces.service_mesh import kubernetes_errors, reconcile_charm_labels
+from k8s_charm import kubernetes_errors, reconcile_charm_labels
 
 from . import kubernetes
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import ops
 
-from charmlibs.interfaces.service_mesh import kubernetes_errors
+from k8s_charm import kubernetes_errors
 
 from . import kubernetes
 from .quantities import parse_quantity

@@ -15,10 +15,9 @@ from charmlibs.interfaces.service_mesh import (
     PolicyTargetType,
     ServiceMeshConsumer,
     UnitPolicy,
-    kubernetes_errors,
-    reconcile_charm_labels,
 )
-from mesh_resources import Failure, Owner, PolicyResourceManager, label_value
+from istio_policies import PolicyResourceManager
+from k8s_charm import Failure, Owner, kubernetes_errors, label_value, reconcile_charm_labels
 
 from . import kubernetes
 from .endpoints import MeshEndpoints

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import ops
 import yaml
 
-from charmlibs.interfaces.service_mesh import Departure
+from k8s_charm import ScaleDown
 
 from . import hook_time
 from .interfaces.cluster import ClusterRequirer
@@ -165,7 +165,7 @@ class Worker(ops.Object):
         self._taken_by_itself = (CERT_FILE, KEY_FILE) if takes_new_certificates else ()
         self._container = charm.unit.get_container(name)
         self._deadline = hook_time.deadline(charm)
-        self._departure = Departure(charm, "worker-departure")
+        self._departure = ScaleDown(charm, "worker-departure")
         self._workload = Workload(charm, self._container)
         self._problems: list[ops.StatusBase] = []
         if not self._role_options:

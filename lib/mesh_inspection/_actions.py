@@ -41,7 +41,7 @@ class MeshActions(ops.Object):
         """The actions of a coordinator, about the policies inside of its cluster."""
 
         def view(_: "Client") -> "View":
-            from mesh_resources import Owner
+            from k8s_charm import Owner
 
             from ._view import cluster_view
 

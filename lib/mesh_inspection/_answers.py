@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import ops
 
-from charmlibs.interfaces.service_mesh import kubernetes_client, kubernetes_errors
-from mesh_resources import kubernetes_problem
+from k8s_charm import kubernetes_client, kubernetes_errors, kubernetes_problem
 
 from ._cluster import UnreadableClusterError, read_cluster, read_policy
 from ._explain import explain

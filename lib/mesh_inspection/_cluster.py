@@ -4,21 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mesh_resources import (
-    APPLICATION_LABEL,
-    DRY_RUN,
-    Failure,
-    Json,
-    enforcement,
-    look,
-    manifest,
-    requested_by,
-)
+from istio_policies import APPLICATION_LABEL, DRY_RUN, enforcement, requested_by
+from k8s_charm import Failure, Json, look, manifest
 
 if TYPE_CHECKING:
     from lightkube import Client
 
-    from mesh_resources import Resource
+    from k8s_charm import Resource
 
 ISTIO = "istio-system"
 """The root namespace of a mesh, unless its control plane runs in another one."""
@@ -125,7 +117,7 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
     from lightkube.resources.core_v1 import Pod as PodResource
     from lightkube.resources.core_v1 import Service as ServiceResource
 
-    from mesh_resources import AuthorizationPolicy, Gateway
+    from istio_policies import AuthorizationPolicy, Gateway
 
     namespaces = read_list(client, Namespace)
     labels = {each["metadata"]["name"]: _labels(each) for each in map(manifest, namespaces)}

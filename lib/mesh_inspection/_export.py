@@ -3,12 +3,13 @@
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from mesh_resources import OWNER, AuthorizationPolicy, Json, manifest
+from istio_policies import AuthorizationPolicy
+from k8s_charm import OWNER, Json, manifest
 
 from ._view import View
 
 if TYPE_CHECKING:
-    from mesh_resources import Resource
+    from k8s_charm import Resource
 
 
 def export_policy(policy: "Resource", view: View) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from mesh_resources import reference, requested_by
+from istio_policies import requested_by
+from k8s_charm import reference
 
 from ._cluster import Policy, read_list, read_policy
 from ._view import View, Wish
@@ -14,7 +15,7 @@ from ._words import is_of_nobody_yet, plain, requests_of, sources_of, targets_of
 if TYPE_CHECKING:
     from lightkube import Client
 
-    from mesh_resources import ObjectRef, Resource
+    from k8s_charm import ObjectRef, Resource
 
 State: TypeAlias = Literal[
     "enforced", "not enforced", "unknown", "audit", "left out", "not written", "refused"
@@ -76,7 +77,7 @@ def read_policies(client: "Client", view: View) -> Policies:
     Raises:
         UnreadableClusterError: if Kubernetes does not tell them.
     """
-    from mesh_resources import AuthorizationPolicy
+    from istio_policies import AuthorizationPolicy
 
     found = read_list(client, AuthorizationPolicy, labels=view.labels)
     live = tuple(each for each in found if view.owner.owns(each))

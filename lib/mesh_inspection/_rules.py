@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from mesh_resources import Json
+from k8s_charm import Json
 
 from ._cluster import Policy
 from ._paths import normalised

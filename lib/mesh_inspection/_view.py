@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, UnitPolicy, mesh_policy
-from mesh_resources import Asked, Owner, authorization_policies
+from istio_policies import Asked, authorization_policies
+from k8s_charm import Owner
 
 from ._cluster import Policy, read_policy
 from ._words import sources_of
 
 if TYPE_CHECKING:
-    from mesh_resources import Resource
+    from k8s_charm import Resource
 
 
 @dataclass(frozen=True)

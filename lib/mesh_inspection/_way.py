@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mesh_resources import Json
+from k8s_charm import Json
 
 from ._cluster import Cluster, Pod, Policy, Service
 from ._question import Place, Question, UnclearQuestionError

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from charmlibs.interfaces.service_mesh import is_of_another_model
-from mesh_resources import APPLICATION_LABEL, Json
+from istio_policies import APPLICATION_LABEL
+from k8s_charm import Json
 
 from ._cluster import Policy
 from ._way import target_refs

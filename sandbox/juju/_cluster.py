@@ -156,7 +156,7 @@ class Cluster:
     def _has_controllers(self) -> bool:
         from lightkube.resources.coordination_v1 import Lease
 
-        from charmlibs.interfaces.service_mesh import kubernetes_errors
+        from k8s_charm import kubernetes_errors
 
         try:
             self._client.get(Lease, "kube-controller-manager", namespace="kube-system")

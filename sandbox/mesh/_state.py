@@ -10,7 +10,7 @@ from lightkube.resources.core_v1 import Namespace as NamespaceResource
 from lightkube.resources.core_v1 import Pod as PodResource
 from lightkube.resources.core_v1 import Service as ServiceResource
 
-from mesh_resources import AuthorizationPolicy, Gateway
+from istio_policies import AuthorizationPolicy, Gateway
 
 Json: TypeAlias = dict[str, Any]
 Labels: TypeAlias = Mapping[str, str]

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from charmlibs.interfaces.service_mesh import PolicyTargetType
-from mesh_resources import Asked, Owner, authorization_policies, manifest
+from istio_policies import Asked, authorization_policies
+from k8s_charm import Owner, manifest
 from sandbox.control_plane import POLICY_COMPILER, NotAvailableError
 from sandbox.mesh import (
     Account,

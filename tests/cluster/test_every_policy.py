@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from lightkube import Client, KubeConfig
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, Method, PolicyTargetType
-from mesh_resources import Asked, Owner, authorization_policies, manifest, reconcile_policies
+from istio_policies import Asked, authorization_policies, reconcile_policies
+from k8s_charm import Owner, manifest
 from sandbox.control_plane import RealKubernetes
 from sandbox.kubernetes import KubernetesServer
 from tests.cluster.policy_corpus import SEED

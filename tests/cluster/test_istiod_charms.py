@@ -9,7 +9,8 @@ import pytest
 from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Pod, Service
 
-from mesh_resources import AuthorizationPolicy, Gateway, enforcement, manifest
+from istio_policies import AuthorizationPolicy, Gateway, enforcement
+from k8s_charm import manifest
 from sandbox import samples
 from sandbox.control_plane import Istiod, RealKubernetes, Waypoints
 from sandbox.flows import beacon_of

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from charmlibs.interfaces.service_mesh import PolicyTargetType
-from mesh_resources import Asked, AuthorizationPolicy, Owner, authorization_policies, enforcement, manifest
+from istio_policies import Asked, AuthorizationPolicy, authorization_policies, enforcement
+from k8s_charm import Owner, manifest
 from sandbox.control_plane import Connection, Istiod, RealKubernetes, Waypoints
 from tests.cluster.policy_corpus import APPS, MODEL, SEED, Example, Request, examples, pod_labels
 from tests.contract.api import MERGE

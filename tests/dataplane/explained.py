@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from k8s_charm import Owner
 from mesh_inspection import Cluster, Place, Question, View, explain, read_cluster
-from mesh_resources import Owner
 from sandbox.matrix import Cell, Request
 from sandbox.mesh import State
 from sandbox.world import World

@@ -10,7 +10,7 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-from mesh_resources import AuthorizationPolicy
+from istio_policies import AuthorizationPolicy
 from sandbox import demo
 from sandbox.enforcement import harden, soften
 from sandbox.matrix import Cell, Request, measure

@@ -16,8 +16,9 @@ from lightkube.models.core_v1 import Container, PodSpec, ServicePort, ServiceSpe
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, Pod, Service
 
+from istio_policies import AuthorizationPolicy, Gateway
+from k8s_charm import Owner
 from mesh_inspection import Policy, UnclearQuestionError, View, explain, question, read_cluster
-from mesh_resources import AuthorizationPolicy, Gateway, Owner
 from sandbox.kubernetes import KubernetesServer
 from sandbox.mesh import Account, Addresses, Mesh, NoAddressesError
 

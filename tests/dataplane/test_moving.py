@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from k8s_charm import Owner
 from mesh_inspection import UnclearQuestionError, View, explain, question, read_cluster
-from mesh_resources import Owner
 from sandbox import samples
 from sandbox.juju import OPERATIONS, LogLine, Model
 from sandbox.samples import BEACON

@@ -13,7 +13,7 @@ import lightkube.core.exceptions
 import ops
 import pytest
 
-from charmlibs.interfaces.service_mesh._connections import Connections
+from k8s_charm._connections import Connections
 from tests.faults.swing import Swing
 
 LIMIT = 30.0
@@ -69,9 +69,9 @@ class Command:
 def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     for module in (
-        "charmlibs.interfaces.service_mesh._deadline",
-        "mesh_resources._parallel",
-        "mesh_resources._requests",
+        "k8s_charm._deadline",
+        "k8s_charm._parallel",
+        "k8s_charm._requests",
     ):
         monkeypatch.setattr(f"{module}.time", clock)
     pass_on = Connections.handle_request
@@ -120,7 +120,7 @@ def test_a_hook_in_which_one_request_hangs_ends_whichever_it_is(swing: Swing, cl
 
 
 def test_a_real_hook_that_gets_no_answer_ends_with_its_time(swing: Swing, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("charmlibs.interfaces.service_mesh._deadline._SECONDS", 0.5)
+    monkeypatch.setattr("k8s_charm._deadline._SECONDS", 0.5)
     swing.turn()
     started = time.monotonic()
     state = swing.hook(lambda *_: "hang")

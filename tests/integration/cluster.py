@@ -7,7 +7,8 @@ from lightkube import ApiError, Client
 from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.core_v1 import Pod
 
-from mesh_resources import AuthorizationPolicy, manifest
+from istio_policies import AuthorizationPolicy
+from k8s_charm import manifest
 
 _APPLICATION = "app.kubernetes.io/name"
 _PRINCIPALS = "cluster.local/ns/{model}/sa/{app}"

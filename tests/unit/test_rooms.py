@@ -7,20 +7,22 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIB = ROOT / "lib"
-MESH, OBJECTS, COS = "charmlibs.interfaces.service_mesh", "mesh_resources", "cos_interfaces"
-WORKERS, INSPECTION = "coordinated_workers", "mesh_inspection"
+KUBERNETES, MESH, ISTIO = "k8s_charm", "charmlibs.interfaces.service_mesh", "istio_policies"
+COS, WORKERS, INSPECTION = "cos_interfaces", "coordinated_workers", "mesh_inspection"
+BASE = {KUBERNETES, MESH, ISTIO}
 MAY_IMPORT = {
-    LIB / "charmlibs": {MESH},
-    LIB / OBJECTS: {MESH, OBJECTS},
+    LIB / KUBERNETES: {KUBERNETES},
+    LIB / "charmlibs": {KUBERNETES, MESH},
+    LIB / ISTIO: BASE,
     LIB / COS: {COS},
-    LIB / WORKERS: {MESH, OBJECTS, COS, WORKERS},
-    LIB / INSPECTION: {MESH, OBJECTS, INSPECTION},
-    LIB / "charms": {MESH, OBJECTS},
-    ROOT / "charms" / "istio-beacon-k8s" / "src": {MESH, OBJECTS, COS, WORKERS, INSPECTION},
-    ROOT / "charms" / "demo-coordinator-k8s" / "src": {MESH, OBJECTS, COS, WORKERS, INSPECTION},
-    ROOT / "charms" / "demo-worker-k8s" / "src": {MESH, OBJECTS, COS, WORKERS},
+    LIB / WORKERS: {*BASE, COS, WORKERS},
+    LIB / INSPECTION: {*BASE, INSPECTION},
+    LIB / "charms": {MESH, ISTIO},
+    ROOT / "charms" / "istio-beacon-k8s" / "src": {*BASE, COS, WORKERS, INSPECTION},
+    ROOT / "charms" / "demo-coordinator-k8s" / "src": {*BASE, COS, WORKERS, INSPECTION},
+    ROOT / "charms" / "demo-worker-k8s" / "src": {*BASE, COS, WORKERS},
 }
-ROOMS = (MESH, OBJECTS, COS, WORKERS, INSPECTION, "charms", "sandbox", "tests")
+ROOMS = (KUBERNETES, MESH, ISTIO, COS, WORKERS, INSPECTION, "charms", "sandbox", "tools", "tests")
 
 
 def imported(module: Path) -> set[str]:
@@ -45,6 +47,6 @@ def test_a_room_imports_from_those_below_it_only(room: Path):
 def test_an_import_is_seen_wherever_it_stands(tmp_path: Path):
     module = tmp_path / "module.py"
     module.write_text(
-        "import os\ndef function():\n    from sandbox.juju import Model\n    import mesh_resources\n"
+        "import os\ndef function():\n    from sandbox.juju import Model\n    import istio_policies\n"
     )
-    assert imported(module) == {"sandbox", OBJECTS}
+    assert imported(module) == {"sandbox", ISTIO}

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from consumers import Consumer
-from mesh_resources import Asked, Owner, ReconcileResult, reconcile_policies, requested_by
+from istio_policies import Asked, reconcile_policies, requested_by
+from k8s_charm import Owner, ReconcileResult
 
 if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
 
-    from mesh_resources import Resource
+    from k8s_charm import Resource
 
 SCOPE = "istio-authorization-policy"
 """What the policies are for, in the labels by which they are found."""
@@ -86,7 +87,7 @@ def model_operator_policy(owner: Owner) -> "GenericNamespacedResource":
     They come from the API server, which has no identity in the mesh: in a hardened mesh, no
     application of the model could be created or changed without this.
     """
-    from mesh_resources import AuthorizationPolicy
+    from istio_policies import AuthorizationPolicy
 
     name = f"{owner.model}.{owner.app}.modeloperator"
     return AuthorizationPolicy.from_dict(

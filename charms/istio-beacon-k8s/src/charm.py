@@ -13,15 +13,9 @@ import metrics_proxy
 import observability
 import problems
 import rehearsal
-from charmlibs.interfaces.service_mesh import (
-    Departure,
-    MeshPolicy,
-    ServiceMeshProvider,
-    UnitPolicy,
-    build_mesh_policies,
-)
+from charmlibs.interfaces.service_mesh import MeshPolicy, ServiceMeshProvider, UnitPolicy, build_mesh_policies
+from k8s_charm import Owner, ScaleDown
 from mesh_inspection import MeshActions
-from mesh_resources import Owner
 from model_mesh import ON_TRIAL, ModelMesh, Wanted
 from waypoint import Waypoint
 
@@ -45,7 +39,7 @@ class IstioBeaconCharm(ops.CharmBase):
         self._owner = Owner(self.app.name, self.model.name)
         self._waypoint = Waypoint(self._owner)
         self._config = beacon_config.load(self)
-        self._departure = Departure(self)
+        self._departure = ScaleDown(self)
         self._mesh = ServiceMeshProvider(self, labels=self._labels_for_consumers())
         self._actions = MeshActions(self, self._view)
         self._problems: list[problems.Problem] = []

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_of_another_model, name_here
-from mesh_resources import APPLICATION_LABEL, Owner, kubernetes_problem
+from istio_policies import APPLICATION_LABEL
+from k8s_charm import Owner, kubernetes_problem
 from model_services import ModelServices, ServicesUnknownError
 from problems import About, Problem, blocked, waiting
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from charmlibs.interfaces.service_mesh import kubernetes_code
-from mesh_resources import Failure, kubernetes_problem, passes_by_itself
+from k8s_charm import Failure, is_transient, kubernetes_code, kubernetes_problem
 from problems import Problem
 
 
@@ -21,7 +20,7 @@ def problem_of(problem: Failure | Exception, app: str) -> Problem:
     code = problem.code if isinstance(problem, Failure) else kubernetes_code(problem)
     if code is None and (isinstance(problem, Exception) or problem.verb == "list"):
         raise KubernetesSilentError(message)
-    return Problem(message, passes_by_itself(problem))
+    return Problem(message, is_transient(problem))
 
 
 def problems_of(failures: Iterable[Failure], app: str) -> list[Problem]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
-from mesh_resources import kubernetes_problem
+from k8s_charm import kubernetes_problem
 from model_services import USE_WAYPOINT, ModelServices, ServicesUnknownError
 from problems import About, Problem, blocked, waiting
 

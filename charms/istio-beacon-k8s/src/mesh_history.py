@@ -5,11 +5,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from charmlibs.interfaces.service_mesh import is_of_another_model, one_line
-from mesh_resources import APPLICATION_LABEL, DRY_RUN, Json, manifest
+from charmlibs.interfaces.service_mesh import is_of_another_model
+from istio_policies import APPLICATION_LABEL, DRY_RUN
+from k8s_charm import Json, manifest, one_line
 
 if TYPE_CHECKING:
-    from mesh_resources import Resource
+    from k8s_charm import Resource
 
 logger = logging.getLogger(__name__)
 

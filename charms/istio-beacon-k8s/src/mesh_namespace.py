@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mesh_resources import manifest
+from k8s_charm import manifest
 
 if TYPE_CHECKING:
     from lightkube import Client

@@ -7,9 +7,9 @@ import consumers
 from beacon_config import BadOption, BeaconConfig, PolicyMode
 from beacon_policies import SCOPE, model_operator_policy
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, ServiceMeshProvider, UnitPolicy
+from k8s_charm import Owner
 from leaving import Leaving
 from mesh_inspection import Door, UnclearQuestionError, View, Wish, endpoint_of
-from mesh_resources import Owner
 from model_services import ModelServices
 from waypoint import Waypoint
 

@@ -9,18 +9,19 @@ import consumers
 import mesh_history
 from beacon_config import PolicyMode
 from beacon_policies import BeaconPolicies
-from charmlibs.interfaces.service_mesh import (
+from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest
+from k8s_charm import (
     Deadline,
-    MeshPolicy,
-    PolicyRequest,
+    Owner,
+    ReconcileResult,
     kubernetes_client,
     kubernetes_errors,
+    label_value,
     reconcile_charm_labels,
 )
 from kubernetes_status import KubernetesSilentError, problem_of, problems_of
 from leaving import Leaving
 from mesh_namespace import MeshNamespace, NamespaceTakenError
-from mesh_resources import Owner, ReconcileResult, label_value
 from model_services import ModelServices
 from policy_enforcement import PolicyEnforcement
 from problems import About, Problem, blocked, waiting

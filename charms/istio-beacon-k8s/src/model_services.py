@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from mesh_resources import APPLICATION_LABEL, kubernetes_errors, manifest
+from istio_policies import APPLICATION_LABEL
+from k8s_charm import kubernetes_errors, manifest
 
 if TYPE_CHECKING:
     from lightkube import Client

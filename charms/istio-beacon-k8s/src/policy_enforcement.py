@@ -5,12 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from charmlibs.interfaces.service_mesh import one_line
-from mesh_resources import Enforcement, ReconcileResult, enforcement, manifest, requested_by
+from istio_policies import Enforcement, enforcement, requested_by
+from k8s_charm import ReconcileResult, manifest, one_line
 from problems import About, Problem, waiting
 
 if TYPE_CHECKING:
-    from mesh_resources import Resource
+    from k8s_charm import Resource
 
 _LONGEST_REASON = 200
 _REMEDIES = {

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
-from charmlibs.interfaces.service_mesh import one_line
-from mesh_resources import ObjectRef, ReconcileResult, Resource, manifest
+from k8s_charm import ObjectRef, ReconcileResult, Resource, manifest, one_line
 from problems import Problem
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mesh_resources import Json, ObjectRef, Owner, ReconcileResult, label_value, manifest, reconcile
+from k8s_charm import Json, ObjectRef, Owner, ReconcileResult, label_value, manifest, reconcile
 
 if TYPE_CHECKING:
     from lightkube import Client
 
-    from mesh_resources import Resource
+    from k8s_charm import Resource
 
 _SCOPE = "istio-waypoint"
 
@@ -46,7 +46,7 @@ class Waypoint:
         """
         from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 
-        from mesh_resources import Gateway
+        from istio_policies import Gateway
 
         return reconcile(
             client,
@@ -67,7 +67,7 @@ class Waypoint:
         Raises:
             lightkube.ApiError: if Kubernetes refuses to tell.
         """
-        from mesh_resources import Gateway
+        from istio_policies import Gateway
 
         for gateway in result.live:
             if isinstance(gateway, Gateway):
@@ -97,7 +97,7 @@ class Waypoint:
         from lightkube.models.meta_v1 import ObjectMeta
         from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 
-        from mesh_resources import Gateway
+        from istio_policies import Gateway
 
         gateway = {
             "metadata": {

@@ -9,8 +9,8 @@ import ops
 import pydantic
 import typing_extensions
 
-from charmlibs.interfaces.service_mesh import shown_name
 from cos_interfaces import check_url, reason
+from k8s_charm import shown_name
 
 from .border import (
     ApplicationName,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import ops
 
-from charmlibs.interfaces.service_mesh import shown_name
+from k8s_charm import shown_name
 
 from ..own_hosts import OwnHosts
 from . import databags

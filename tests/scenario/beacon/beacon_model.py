@@ -18,7 +18,8 @@ from lightkube.types import PatchType
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from mesh_resources import AuthorizationPolicy, Gateway, Json, manifest
+from istio_policies import AuthorizationPolicy, Gateway
+from k8s_charm import Json, manifest
 from sandbox.kubernetes import KubernetesServer, LoggedRequest
 from tests.charms import load_charm
 

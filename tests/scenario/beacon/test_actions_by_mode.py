@@ -10,7 +10,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 from ops import testing
 
-from mesh_resources import AuthorizationPolicy
+from istio_policies import AuthorizationPolicy
 from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
 
 

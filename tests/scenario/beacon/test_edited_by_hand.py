@@ -10,7 +10,8 @@ from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.core_v1 import ConfigMap, Service
 from lightkube.types import PatchType
 
-from mesh_resources import AuthorizationPolicy, Gateway, Json, manifest
+from istio_policies import AuthorizationPolicy, Gateway
+from k8s_charm import Json, manifest
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
 pytestmark = pytest.mark.kubernetes

@@ -10,7 +10,7 @@ from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
 
-from mesh_resources import AuthorizationPolicy, Gateway
+from istio_policies import AuthorizationPolicy, Gateway
 from sandbox.kubernetes import Change, KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 from tests.scenario.conftest import Observe

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh_resources import Failure, ObjectRef
+from k8s_charm import Failure, ObjectRef
 from tests.charms import load_charm
 
 load_charm("istio-beacon-k8s")

@@ -6,7 +6,7 @@ from pathlib import Path
 import ops
 import pytest
 
-from mesh_resources import Json
+from k8s_charm import Json
 from sandbox.kubernetes import KubernetesServer
 from tests.faulty_server import FaultyServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
@@ -195,7 +195,7 @@ def test_on_a_slow_kubernetes_the_rest_is_left_to_the_next_hook(
     beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("charmlibs.interfaces.service_mesh._deadline._SECONDS", 0.5)
+        patch.setattr("k8s_charm._deadline._SECONDS", 0.5)
         beacon.kubernetes.latency = 0.2
         try:
             status = beacon.configure(model_on_mesh=True)

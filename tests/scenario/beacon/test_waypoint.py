@@ -1,6 +1,6 @@
 import pytest
 
-from mesh_resources import Json
+from k8s_charm import Json
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 

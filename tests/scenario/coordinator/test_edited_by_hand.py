@@ -6,7 +6,8 @@ from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import ConfigMap, Service
 from lightkube.types import PatchType
 
-from mesh_resources import AuthorizationPolicy, Json, manifest
+from istio_policies import AuthorizationPolicy
+from k8s_charm import Json, manifest
 from tests.scenario.coordinator.field_cluster import APP, MODEL, Cluster, mesh, store, workers
 
 pytestmark = pytest.mark.kubernetes

@@ -60,7 +60,7 @@ def test_a_hook_makes_one_connection_for_all(cluster: Cluster, monkeypatch: pyte
 def test_a_silent_kubernetes_does_not_hold_the_hook_up(
     cluster: Cluster, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("charmlibs.interfaces.service_mesh._kubernetes._SECONDS_TO_ANSWER", 0.3)
+    monkeypatch.setattr("k8s_charm._client._SECONDS_TO_ANSWER", 0.3)
     faulty.plan = lambda *_: "hang"
     started = time.monotonic()
     assert isinstance(status(cluster), testing.WaitingStatus)
@@ -72,7 +72,7 @@ def test_what_a_slow_kubernetes_leaves_no_time_for_is_done_at_the_next_event(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as hurried:
-        hurried.setattr("charmlibs.interfaces.service_mesh._deadline._SECONDS", 0.0)
+        hurried.setattr("k8s_charm._deadline._SECONDS", 0.0)
         slow = status(cluster)
     assert isinstance(slow, testing.WaitingStatus)
     assert "time for this hook" in slow.message

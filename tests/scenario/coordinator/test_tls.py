@@ -16,7 +16,6 @@ from charmlibs.interfaces.tls_certificates import (
 from ops import testing
 
 from tests import promtool
-from tests.hostile.certificates import broken_certificate
 from tests.scenario.coordinator.field_cluster import (
     HOST,
     SERVICE,
@@ -30,6 +29,7 @@ from tests.scenario.coordinator.field_cluster import (
     told,
     workers,
 )
+from tests.security.certificates import broken_certificate
 
 
 @dataclasses.dataclass

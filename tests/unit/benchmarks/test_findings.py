@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.findings import OURS, PEERS, SECONDS, Case, Document, Findings, Quantity
+from tools.benchmarks.findings import OURS, PEERS, SECONDS, Case, Document, Findings, Quantity
 
 RATE = Quantity("rate", more_is_better=True)
 CASE = Case("topic", "case", 10)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks import coordinators, goals, hook_tools, policies, start_up, telemetry
-from benchmarks.findings import (
+from tools.benchmarks import coordinators, goals, hook_tools, policies, start_up, telemetry
+from tools.benchmarks.findings import (
     CPU,
     MEMORY,
     OURS,

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import hook_tools, sides
-from benchmarks.findings import OURS, Findings
-from benchmarks.kubernetes_apis import KubernetesApi, stand_in
+from tools.benchmarks import hook_tools, sides
+from tools.benchmarks.findings import OURS, Findings
+from tools.benchmarks.kubernetes_apis import KubernetesApi, stand_in
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ def test_a_tiny_run_leaves_a_document_of_what_it_measured(tmp_path: Path):
     arguments = ["policies", "coordinator", "--size", "tiny", "--json", str(path)]
     environment = {name: value for name, value in os.environ.items() if name != "PEER_PYTHON"}
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments],
+        [sys.executable, "-m", "tools.benchmarks", *arguments],
         cwd=ROOT,
         env={**environment, "PYTHONPATH": f"{ROOT / 'lib'}{os.pathsep}{ROOT}"},
         capture_output=True,

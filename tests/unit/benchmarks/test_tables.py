@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks import policies, telemetry
-from benchmarks.findings import OURS, PEERS, SECONDS, WRITES, Case, Document, Findings
-from benchmarks.tables import fill, table
+from tools.benchmarks import policies, telemetry
+from tools.benchmarks.findings import OURS, PEERS, SECONDS, WRITES, Case, Document, Findings
+from tools.benchmarks.tables import fill, table
 
 ABOUT = {
     "began": "2026-01-02T03:04:05Z",

@@ -11,7 +11,7 @@ import yaml
 from lightkube import Client, KubeConfig
 from ops import testing
 
-from mesh_resources import AuthorizationPolicy
+from istio_policies import AuthorizationPolicy
 from sandbox.kubernetes import KubernetesServer
 from tests.unit.docs.pages import REPOSITORY, Page
 

@@ -5,7 +5,8 @@ import pytest
 from lightkube import Client, KubeConfig
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from mesh_resources import Asked, Owner, authorization_policies, manifest
+from istio_policies import Asked, authorization_policies
+from k8s_charm import Owner, manifest
 from sandbox.kubernetes import KubernetesServer
 from tests.integration.cluster import Cluster
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from k8s_charm import Owner
 from mesh_inspection import Cluster, Explanation, Pod, Policy, Service, View, explain, question
-from mesh_resources import Owner
 
 MODEL = "m"
 WAYPOINT = (MODEL, "w")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from packing import BASES, CannotPackError, pack
+from tools.packing import BASES, CannotPackError, pack
 
 BASE = BASES["ubuntu@24.04"]
 PACKS = "if [ \"$1\" = pack ]; then echo zip > shop_amd64.charm; else echo '{results}'; fi"

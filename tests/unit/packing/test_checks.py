@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from packing import CannotPackError, CharmFile, notes, problems
+from tools.packing import CannotPackError, CharmFile, notes, problems
 
 SOURCE = {
     "name": "shop",

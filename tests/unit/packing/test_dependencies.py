@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from packing import follow
+from tools.packing import follow
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from packing import hook_tools
+from tools.packing import hook_tools
 
 WORLD = {
     "leader": True,

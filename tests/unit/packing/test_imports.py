@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from packing import follow
+from tools.packing import follow
 
 
 @pytest.fixture

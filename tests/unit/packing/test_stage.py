@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from packing import CannotPackError, follow, stage
+from tools.packing import CannotPackError, follow, stage
 
 REPOSITORY = Path(__file__).parents[3]
 CHARMS = sorted(file.parent for file in REPOSITORY.glob("charms/*/charmcraft.yaml"))
@@ -127,5 +127,6 @@ def test_the_beacon_takes_nothing_of_coordinators_along(tmp_path):
         "charmlibs",
         "cos_interfaces",
         "mesh_inspection",
-        "mesh_resources",
+        "istio_policies",
+        "k8s_charm",
     }

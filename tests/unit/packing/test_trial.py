@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from packing import Event, RelationData, Trial, World
+from tools.packing import Event, RelationData, Trial, World
 
-DISPATCH = Path(__file__).parents[3] / "packing/dispatch"
+DISPATCH = Path(__file__).parents[3] / "tools/packing/dispatch"
 DATABASE = RelationData(3, "database", "db", ["db/0"], {"db": {"url": "there"}})
 WORLD = World(config={"colour": "red"}, relations=[DATABASE])
 

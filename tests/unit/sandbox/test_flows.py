@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mesh_resources import AuthorizationPolicy
+from istio_policies import AuthorizationPolicy
 from sandbox.flows import Flow, actual_flows, expected_flows, expected_pods
 from sandbox.juju import Controller, Model
 from sandbox.world import World, open_world

@@ -8,19 +8,17 @@ import pytest
 
 import charmlibs.interfaces.service_mesh
 import charms.istio_beacon_k8s.v0.service_mesh as published
-import mesh_resources
+import istio_policies
 
 LIB = Path(__file__).parents[3] / "lib"
 FOR_OTHER_LIBRARIES = {
-    *("Deadline", "Departure", "check_label", "kubernetes_client", "kubernetes_code"),
-    *("is_of_another_model", "kubernetes_errors", "mesh_policy", "name_here", "one_line", "passes_by_itself"),
-    *("read_cmr_data", "shown_name", "stranger"),
+    *("check_label", "is_of_another_model", "mesh_policy", "name_here", "read_cmr_data", "stranger"),
 }
 
 
 def test_it_gives_all_that_charms_use_from_one_import():
     for name in published.__all__:
-        home = mesh_resources if name == "PolicyResourceManager" else charmlibs.interfaces.service_mesh
+        home = istio_policies if name == "PolicyResourceManager" else charmlibs.interfaces.service_mesh
         assert getattr(published, name) is getattr(home, name)
 
 

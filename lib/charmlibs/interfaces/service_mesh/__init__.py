@@ -68,13 +68,11 @@ A provider::
                 logger.info("%s may reach %s", policy.source_app_name, policy.target_app_name)
 """
 
+from k8s_charm import reconcile_charm_labels
+
 from ._build import build_mesh_policies, mesh_policy
 from ._consumer import ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data, stranger
-from ._deadline import Deadline
-from ._departure import Departure
-from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
-from ._labels import reconcile_charm_labels
 from ._models import (
     AppPolicy,
     CMRData,
@@ -89,13 +87,10 @@ from ._models import (
     check_label,
 )
 from ._provider import PolicyRequest, ServiceMeshProvider
-from ._wording import one_line, shown_name
 
 __all__ = [
     "AppPolicy",
     "CMRData",
-    "Deadline",
-    "Departure",
     "Endpoint",
     "MeshPolicy",
     "MeshType",
@@ -111,15 +106,9 @@ __all__ = [
     "check_label",
     "get_data_from_cmr_relation",
     "is_of_another_model",
-    "kubernetes_client",
-    "kubernetes_code",
-    "kubernetes_errors",
     "mesh_policy",
     "name_here",
-    "one_line",
-    "passes_by_itself",
     "read_cmr_data",
     "reconcile_charm_labels",
-    "shown_name",
     "stranger",
 ]

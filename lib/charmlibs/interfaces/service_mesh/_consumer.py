@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, cast
 import ops
 import pydantic
 
+from k8s_charm._client import is_transient_code, kubernetes_client, kubernetes_code, kubernetes_errors
+from k8s_charm._deadline import Deadline
+from k8s_charm._labels import reconcile_charm_labels
+from k8s_charm._scale_down import ScaleDown
+
 from ._build import build_mesh_policies
 from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation, is_of_another_model
-from ._deadline import Deadline
-from ._departure import Departure
-from ._kubernetes import kubernetes_client, kubernetes_code, kubernetes_errors, passes_by_itself
-from ._labels import reconcile_charm_labels
 from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
 from ._parsing import parse
 from ._provider import DECLARED_KEY, POLICIES_KEY
@@ -70,7 +71,7 @@ class ServiceMeshConsumer(ops.Object):
         self._label_configmap_name = f"juju-service-mesh-{charm.app.name}-labels"
         self._lightkube_client: Client | None = None
         self._stored.set_default(join_status="", join_problem="", left=False, models={})
-        self._departure = Departure(charm, f"{mesh_relation_name}-departure")
+        self._departure = ScaleDown(charm, f"{mesh_relation_name}-departure")
         for event in self._events_that_change_policies():
             self.framework.observe(event, self._on_policies_change)
         if auto_join:
@@ -260,7 +261,7 @@ class ServiceMeshConsumer(ops.Object):
         task = "can't label pods for the mesh"
         if code == 403:
             return ops.BlockedStatus(f"{task} (juju trust {self._charm.app.name} --scope=cluster)")
-        status = ops.WaitingStatus if passes_by_itself(code, str(error)) else ops.BlockedStatus
+        status = ops.WaitingStatus if is_transient_code(code, str(error)) else ops.BlockedStatus
         return status(f"{task} (tried again at update-status: {error})")
 
     def _remember(self, status: ops.StatusBase) -> None:

@@ -6,8 +6,9 @@ from typing import TypeVar, cast
 import pydantic
 import pydantic_core
 
+from k8s_charm._text import one_line, shown_name
+
 from ._models import AppPolicy, MeshPolicy, UnitPolicy
-from ._wording import one_line, shown_name
 
 _LONGEST_REASON = 200
 

@@ -1,7 +1,7 @@
 """The service mesh library under its published name.
 
 Everything is explained where it lives: the relation in `charmlibs.interfaces.service_mesh`, the
-objects in Kubernetes in `mesh_resources`.
+objects in Kubernetes in `istio_policies`.
 """
 
 from charmlibs.interfaces.service_mesh import (
@@ -22,7 +22,7 @@ from charmlibs.interfaces.service_mesh import (
     get_data_from_cmr_relation,
     reconcile_charm_labels,
 )
-from mesh_resources import PolicyResourceManager
+from istio_policies import PolicyResourceManager
 
 LIBID = "7470269523294e989779ed36b1ebdcc5"
 LIBAPI = 0

@@ -1,0 +1,137 @@
+"""What one policy says, in the one form in which equal policies are equal."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
+from k8s_charm._objects import Json
+
+APPLICATION_LABEL = "app.kubernetes.io/name"
+_PRINCIPAL = "cluster.local/ns/{}/sa/{}"
+_FIELDS = ("hosts", "methods", "paths", "ports")
+
+Operation = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""Hosts, methods, paths and ports, each sorted; an empty one is not restricted."""
+
+
+class Pair(NamedTuple):
+    """Who may reach what, whatever the requests are; all policies of one pair are one group of objects."""
+
+    namespace: str
+    """Of the target."""
+    service: str
+    """The Service that is reached; empty if it is pods."""
+    pods: tuple[tuple[str, str], ...]
+    """The labels of the pods that are reached, sorted; empty if it is a Service."""
+    source_namespace: str
+    source_app: str
+
+
+class Access(NamedTuple):
+    """What one policy allows."""
+
+    pair: Pair
+    operations: tuple[Operation, ...]
+    """Sorted; everything is allowed if there is none."""
+
+
+def access_of_policy(policy: MeshPolicy) -> Access:
+    """Read a policy as a charm asks for it."""
+    service, pods = "", dict[str, str]()
+    if policy.target_type is PolicyTargetType.app:
+        service = policy.target_service or policy.target_app_name or ""
+    else:
+        pods = policy.target_selector_labels or {APPLICATION_LABEL: policy.target_app_name or ""}
+    return Access(
+        Pair(
+            policy.target_namespace,
+            service,
+            tuple(sorted(pods.items())),
+            policy.source_namespace,
+            policy.source_app_name,
+        ),
+        _operations(
+            _operation(
+                endpoint.hosts,
+                [method.value for method in endpoint.methods or ()],
+                endpoint.paths,
+                map(str, endpoint.ports or ()),
+            )
+            for endpoint in policy.endpoints
+        ),
+    )
+
+
+def _operation(*fields: Iterable[str] | None) -> Operation:
+    hosts, methods, paths, ports = (set(values or ()) for values in fields)
+    by_number = sorted(ports, key=lambda port: (len(port), port))
+    return tuple(sorted(hosts)), tuple(sorted(methods)), tuple(sorted(paths)), tuple(by_number)
+
+
+def _operations(operations: Iterable[Operation]) -> tuple[Operation, ...]:
+    distinct = sorted(set(operations))
+    # Each operation opens some more: one that restricts nothing opens everything. Istio takes none that
+    # says nothing.
+    return tuple(distinct) if all(any(operation) for operation in distinct) else ()
+
+
+def spec(access: Access) -> Json:
+    """Return the specification of the AuthorizationPolicy that allows just this, with its keys sorted."""
+    rule: Json = {
+        "from": [
+            {
+                "source": {
+                    "principals": [_PRINCIPAL.format(access.pair.source_namespace, access.pair.source_app)]
+                }
+            }
+        ]
+    }
+    if access.operations:
+        rule["to"] = [
+            {
+                "operation": {
+                    field: list(values) for field, values in zip(_FIELDS, operation, strict=True) if values
+                }
+            }
+            for operation in access.operations
+        ]
+    if access.pair.service:
+        target = {"targetRefs": [{"group": "", "kind": "Service", "name": access.pair.service}]}
+    else:
+        target = {"selector": {"matchLabels": dict(access.pair.pods)}}
+    return {"action": "ALLOW", "rules": [rule], **target}
+
+
+def access_of_spec(namespace: str, spec: Mapping[str, Any]) -> Access | None:
+    """Read what an AuthorizationPolicy allows; None if no single policy of a charm says that."""
+    try:
+        return _read(namespace, spec)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _read(namespace: str, spec: Mapping[str, Any]) -> Access:
+    references, selector, action, (rule,) = _only(spec, "targetRefs", "selector", "action", "rules")
+    (origin,), targets = _only(rule, "from", "to")
+    (source,) = _only(origin, "source")
+    ((principal,),) = _only(source, "principals")
+    domain, ns, source_namespace, sa, source_app = principal.split("/")
+    if (domain, ns, sa, action or "ALLOW") != ("cluster.local", "ns", "sa", "ALLOW"):
+        raise ValueError("not what a charm asks for")
+    service, pods = "", dict[str, str]()
+    if references and not selector:
+        (reference,) = references
+        group, kind, service = _only(reference, "group", "kind", "name")
+        if group or kind != "Service":
+            raise ValueError("not a Service")
+    else:
+        (pods,) = _only(selector, "matchLabels")
+    pair = Pair(namespace, service, tuple(sorted(pods.items())), source_namespace, source_app)
+    operations = [_only(target, "operation")[0] for target in targets or ()]
+    return Access(pair, _operations(_operation(*_only(each, *_FIELDS)) for each in operations))
+
+
+def _only(fields: Mapping[str, Any], *names: str) -> list[Any]:
+    if any(value for name, value in fields.items() if name not in names):
+        raise ValueError("says more than that")
+    return [fields.get(name) for name in names]

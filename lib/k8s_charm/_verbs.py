@@ -1,0 +1,212 @@
+"""The requests to Kubernetes, and what its errors mean, whatever lightkube's version is."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ._client import is_transient_code, kubernetes_code, kubernetes_errors
+from ._objects import ObjectRef, from_manifest, manifest, metadata, share_fields
+from ._owner import have_one_owner
+from ._result import Failure
+from ._text import one_line
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from ._objects import Json, Resource
+
+Answer = TypeVar("Answer")
+
+_MESSAGE_LENGTH = 200
+_CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
+_NOT_ALLOWED = "not allowed"
+_NOT_OURS = "it belongs to"
+# What the API server itself says; a webhook that refuses an object also answers 403.
+_NOT_PERMITTED = re.compile(r"cannot \w+ resource")
+_GOING_NAMESPACE = "because it is being terminated"
+# What comes of an answer that is not JSON, or is JSON of something else.
+_UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+# Of no object: an API server that is told of it creates a custom resource, and changes none.
+_NO_VERSION = "0"
+_IS_THERE = "metadata.resourceVersion: Invalid value"
+_MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
+
+
+def prepare_for_answers(kinds: "Iterable[type[Resource]]") -> None:
+    """Have lightkube learn how to read kinds, metadata and errors, before several threads ask at once.
+
+    It learns each when it first reads one, by msgspec, which crashes if two threads learn the same at once.
+    """
+    try:
+        from lightkube.core.decoders import decode_list  # pyright: ignore[reportUnknownVariableType]  # its doing
+    except ImportError:  # a lightkube that reads without msgspec, as before 1.0
+        return
+    from lightkube.models.meta_v1 import ObjectMeta, Status
+
+    for model in (ObjectMeta, Status):
+        model.from_dict({})
+    for kind in kinds:
+        decode_list(b'{"items":[]}', cast("Any", kind))
+
+
+def list_objects(
+    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, str]
+) -> "list[Resource]":
+    """List the objects of a kind that carry labels, in one request; in all namespaces if none is given."""
+    from lightkube.core.resource import NamespacedResource
+
+    everywhere = "*" if issubclass(kind, NamespacedResource) else None
+    listed = list(_verbs(client).list(kind, namespace=namespace or everywhere, labels=dict(labels)))
+    share_fields(listed)
+    return listed
+
+
+def apply_object(client: "Client", resource: "Resource", ref: ObjectRef, *, force: bool) -> "Resource":
+    """Create or change an object by server-side apply."""
+    return _verbs(client).apply(resource, namespace=ref.namespace, force=force)
+
+
+def create_object(
+    client: "Client", resource: "Resource", ref: ObjectRef, *, owned_by_labels: Mapping[str, str]
+) -> "Resource":
+    """Create an object by server-side apply; change it, if it is there and has a mark of its owner's still.
+
+    Raises:
+        TakenError: if it is somebody else's.
+    """
+    # Only of custom resources Kubernetes tells that they are there already.
+    if isinstance(resource, dict):
+        plain = manifest(resource)
+        new = {**plain, "metadata": {**plain["metadata"], "resourceVersion": _NO_VERSION}}
+        try:
+            return apply_object(client, from_manifest(type(resource), new), ref, force=False)
+        except kubernetes_errors() as error:
+            if kubernetes_code(error) != 422 or _IS_THERE not in str(error):
+                raise
+    name = {"metadata.name": ref.name}
+    for there in _verbs(client).list(type(resource), namespace=ref.namespace, fields=name):
+        if not have_one_owner(there, resource, owned_by_labels):
+            raise TakenError(_maker(there))
+    return apply_object(client, resource, ref, force=False)
+
+
+def _maker(resource: "Resource") -> str:
+    entries: list[Json] = metadata(resource).get("managedFields") or []
+    managers = (str(entry["manager"]) for entry in entries if not entry.get("subresource"))
+    return next(managers, "somebody else")
+
+
+class TakenError(Exception):
+    """There is an object of somebody else under that name; the text is whose."""
+
+
+def patch_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, patch: "Json") -> "Resource":
+    """Change an object by a JSON merge patch."""
+    from lightkube.types import PatchType
+
+    return _verbs(client).patch(kind, ref.name, patch, namespace=ref.namespace, patch_type=PatchType.MERGE)
+
+
+def delete_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, *, ignore_missing: bool) -> None:
+    """Delete an object."""
+    try:
+        _verbs(client).delete(kind, ref.name, namespace=ref.namespace)
+    except kubernetes_errors() as error:
+        if not (ignore_missing and kubernetes_code(error) == 404):
+            raise
+
+
+def _verbs(client: "Client") -> Any:
+    # The overloads of lightkube's verbs want to know at type-checking time if a kind has namespaces.
+    return client
+
+
+def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answer | Failure":
+    """Make a request; what goes wrong comes back as a failure."""
+    try:
+        return request()
+    except Exception as error:  # a malformed answer makes lightkube raise nearly anything
+        return failure(error, ref, verb)
+
+
+def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
+    """Say what an error of a request was, in words."""
+    code, message = kubernetes_code(error), " ".join(str(error).split())
+    if isinstance(error, TakenError):
+        return Failure(ref, verb, 409, _taken_by(message))
+    if code is None:
+        if isinstance(error, _UNREADABLE):
+            return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
+        return Failure(ref, verb, None, f"no answer from Kubernetes ({_short(message) or _name(error)})")
+    return Failure(ref, verb, code, _meaning(code, ref, verb, message))
+
+
+def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
+    missing_namespace = _MISSING_NAMESPACE.search(message)
+    conflict = _CONFLICTING_MANAGER.search(message)
+    if code == 401 or (code == 403 and _NOT_PERMITTED.search(message)):
+        return f"{_NOT_ALLOWED} to {verb} {ref.kind}"
+    if code == 403 and _GOING_NAMESPACE in message:
+        return "the model or namespace is being removed"
+    if code == 404 and verb == "list":
+        return f"{ref.kind} is not installed"
+    if code == 404 and missing_namespace:
+        return f"there is no model or namespace {missing_namespace.group(1)}"
+    if code == 404:
+        return "it does not exist"
+    if code == 409 and conflict:
+        return _taken_by(conflict.group(1))
+    if code == 409 and message.endswith("already exists"):
+        return f"{message}, and is somebody else's: it was not taken over"
+    if code == 409:
+        return f"somebody else changed it at the same time ({_short(message)})"
+    if code == 429:
+        return "Kubernetes is overloaded"
+    if code in (400, 403, 413, 422):
+        return f"refused ({_short(message.rpartition(' is invalid: ')[2])})"
+    return f"Kubernetes answered {code} ({_short(message)})"
+
+
+def _taken_by(manager: str) -> str:
+    return f"{_NOT_OURS} {manager}, and was not taken over"
+
+
+def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
+    """Say in one line what an operator is to do, or to know, about a request that failed.
+
+    Args:
+        problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
+        app: the name of the charm's application.
+    """
+    if isinstance(problem, Exception):
+        problem = failure(problem, ObjectRef("", None, ""), "")
+    if problem.reason.startswith(_NOT_ALLOWED):
+        return f"Kubernetes refuses this charm: run `juju trust {app} --scope=cluster`"
+    if problem.code == 404 and problem.verb == "list":
+        return f"Kubernetes has no {problem.ref.kind}: deploy istio-k8s"
+    if problem.reason.startswith(_NOT_OURS) and problem.verb == "create":
+        return f"{problem.ref}: {problem.reason}: remove it, or deploy {app} under another name"
+    if problem.ref.name:
+        return f"{problem.ref}: {problem.reason}"
+    return problem.reason
+
+
+def is_transient(problem: Failure | Exception) -> bool:
+    """Tell whether trying again may be all it takes; if not, an operator has something to do.
+
+    Args:
+        problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
+    """
+    if isinstance(problem, Exception):
+        return is_transient_code(kubernetes_code(problem), str(problem))
+    # Somebody was quicker; but what has our name and is somebody else's stays that.
+    taken = problem.code == 409 and problem.verb == "create"
+    return is_transient_code(problem.code) and not taken
+
+
+def _short(message: str) -> str:
+    return one_line(message, longest=_MESSAGE_LENGTH)
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__

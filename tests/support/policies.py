@@ -1,0 +1,32 @@
+"""Policies, written short."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy
+from istio_policies import Asked
+from k8s_charm import Owner
+
+OWNER = Owner(app="beacon", model="m")
+LABELS = OWNER.labels("istio-authorization-policy")
+
+_TARGETS = {"target_app_name", "target_service", "target_selector_labels"}
+
+
+def policy(*ports: int, **fields: Any) -> MeshPolicy:
+    """Let application `cart` of model `s` reach ports of `shop` in `m`, or what `fields` say."""
+    target = {} if _TARGETS & fields.keys() else {"target_app_name": "shop"}
+    return MeshPolicy(
+        **{
+            "source_namespace": "s",
+            "source_app_name": "cart",
+            "target_namespace": "m",
+            "endpoints": [Endpoint(ports=[port]) for port in ports],
+            **target,
+            **fields,
+        }
+    )
+
+
+def asked(policies: Iterable[MeshPolicy], *by: str) -> list[Asked]:
+    return [Asked(each, by) for each in policies]

@@ -1,0 +1,250 @@
+"""Whatever the policies were, are and will be: Kubernetes comes to allow them, and shuts none on the way."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lightkube import Client
+from lightkube.types import PatchType
+
+from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, Method, PolicyTargetType
+from istio_policies import Asked, AuthorizationPolicy, reconcile_policies
+from k8s_charm import ReconcileResult
+from sandbox.kubernetes import Change, KubernetesServer
+from tests.support.policies import LABELS, OWNER
+
+Door = tuple[Any, ...]
+"""Who may reach what, by which requests: what a policy and an AuthorizationPolicy have in common."""
+
+LISTS = {"hosts": "hosts", "ports": "ports", "methods": "methods", "paths": "paths"}
+
+
+def door_of_policy(policy: MeshPolicy) -> Door:
+    if policy.target_type == "app":
+        target = ("Service", policy.target_service or policy.target_app_name)
+    else:
+        labels = policy.target_selector_labels or {"app.kubernetes.io/name": policy.target_app_name}
+        target = ("Pods", frozenset(labels.items()))
+    requests = [endpoint.model_dump(mode="json") for endpoint in policy.endpoints]
+    return (
+        policy.target_namespace,
+        target,
+        f"cluster.local/ns/{policy.source_namespace}/sa/{policy.source_app_name}",
+        _requests(requests),
+    )
+
+
+def door_of_object(policy: dict[str, Any]) -> Door:
+    spec = policy["spec"]
+    if "targetRefs" in spec:
+        target = ("Service", spec["targetRefs"][0]["name"])
+    else:
+        target = ("Pods", frozenset(spec["selector"]["matchLabels"].items()))
+    (rule,) = spec["rules"]
+    (principal,) = rule["from"][0]["source"]["principals"]
+    requests = [each["operation"] for each in rule.get("to", [])]
+    return policy["metadata"]["namespace"], target, principal, _requests(requests)
+
+
+def _requests(requests: Iterable[dict[str, Any]]) -> frozenset[Any] | str:
+    kinds = {tuple(frozenset(map(str, each.get(name) or ())) for name in LISTS) for each in requests}
+    return "any" if not kinds or any(not any(kind) for kind in kinds) else frozenset(kinds)
+
+
+PORTS, PATHS, METHODS = ("1", "2", "3", "80", "443", "8080", "9"), ("/a", "/b", "/x"), ("GET", "PUT", "POST")
+EACH_REQUEST = [
+    {"ports": port, "paths": path, "methods": method}
+    for port in PORTS
+    for path in PATHS
+    for method in METHODS
+]
+
+
+def allowed(doors: Iterable[Door]) -> set[tuple[Any, ...]]:
+    """Each kind of request, from whom to whom, that some policy lets through."""
+    return {
+        (*door[:3], *request.values())
+        for door in doors
+        for request in EACH_REQUEST
+        if door[3] == "any" or any(_fits(request, dict(zip(LISTS, kind, strict=True))) for kind in door[3])
+    }
+
+
+def _fits(request: dict[str, str], kind: dict[str, frozenset[str]]) -> bool:
+    return all(not kind[name] or value in kind[name] for name, value in request.items())
+
+
+class Watcher:
+    """Sees each change in Kubernetes at the moment it is made."""
+
+    def __init__(self, server: KubernetesServer):
+        self._server = server
+        self.must_be_open: set[tuple[Any, ...]] = set()
+        self.shut: list[tuple[Any, ...]] = []
+        server.store.observe(self._look)
+
+    def _look(self, change: Change) -> None:
+        if self.must_be_open and change.kind.name == "AuthorizationPolicy":
+            self.shut += self.must_be_open - allowed(self.doors())
+
+    def doors(self) -> list[Door]:
+        return [door_of_object(each) for each in self.objects() if _says_one_thing(each)]
+
+    def objects(self) -> list[dict[str, Any]]:
+        return self._server.store.objects("AuthorizationPolicy")
+
+
+def _says_one_thing(policy: dict[str, Any]) -> bool:
+    return bool(policy["spec"]["rules"][0].get("from"))
+
+
+@pytest.fixture(scope="session")
+def watcher(server: KubernetesServer) -> Watcher:
+    return Watcher(server)
+
+
+endpoints = st.builds(
+    Endpoint,
+    ports=st.none() | st.lists(st.sampled_from([80, 443, 8080]), max_size=3),
+    paths=st.none() | st.lists(st.sampled_from(["/a", "/b"]), max_size=2),
+    methods=st.none() | st.lists(st.sampled_from([Method.get, Method.put]), max_size=2),
+)
+# Mostly of one target and source: there, one object is written over another.
+one_pair = st.builds(
+    MeshPolicy,
+    source_namespace=st.just("s"),
+    source_app_name=st.just("cart"),
+    target_namespace=st.just("m"),
+    target_app_name=st.just("shop"),
+    endpoints=st.lists(endpoints, min_size=1, max_size=2),
+)
+app_policies = st.builds(
+    MeshPolicy,
+    source_namespace=st.sampled_from(["m", "s"]),
+    source_app_name=st.sampled_from(["cart", "cart-2", "Cart"]),
+    target_namespace=st.sampled_from(["m", "n"]),
+    target_app_name=st.sampled_from(["shop", "till"]),
+    endpoints=st.lists(endpoints, max_size=2),
+)
+unit_policies = st.builds(
+    MeshPolicy,
+    source_namespace=st.just("s"),
+    source_app_name=st.sampled_from(["cart", "cart-2"]),
+    target_namespace=st.just("m"),
+    target_app_name=st.just("shop"),
+    target_type=st.just(PolicyTargetType.unit),
+    endpoints=st.lists(st.builds(Endpoint, ports=st.lists(st.integers(1, 3), max_size=2)), max_size=2),
+)
+wishes = st.lists(one_pair, min_size=2, max_size=4) | st.lists(
+    one_pair | app_policies | unit_policies, max_size=6
+)
+
+TROUBLE = {
+    "none": {},
+    "nothing can be created or changed": {"verbs": ["patch"]},
+    "nothing can be created or changed in one namespace": {"verbs": ["patch"], "namespaces": ["m"]},
+    "nothing can be deleted": {"verbs": ["delete"]},
+    "nothing can be listed": {"verbs": ["list"]},
+}
+MEDDLING = {
+    "deleted": None,
+    "opened for all": {"rules": [{}]},
+    "for another source": {"rules": [{"from": [{"source": {"principals": ["cluster.local/ns/x/sa/y"]}}]}]},
+}
+
+
+@contextlib.contextmanager
+def trouble(server: KubernetesServer, what: str) -> Iterator[None]:
+    if TROUBLE[what]:
+        server.access.deny(**TROUBLE[what])
+    yield
+    server.access.restore()
+
+
+def meddle(client: Client, objects: list[dict[str, Any]], which: int, how: str) -> None:
+    """Change or delete some object as a person would."""
+    own, change = objects[which % len(objects)]["metadata"], MEDDLING[how]
+    if change is None:
+        client.delete(AuthorizationPolicy, own["name"], namespace=own["namespace"])
+    else:
+        client.patch(
+            AuthorizationPolicy,
+            own["name"],
+            {"spec": change},
+            namespace=own["namespace"],
+            patch_type=PatchType.MERGE,
+            field_manager="kubectl-edit",
+        )
+
+
+steps = st.tuples(
+    wishes,
+    st.sampled_from(sorted(TROUBLE)),
+    st.none() | st.tuples(st.integers(0, 9), st.sampled_from(sorted(MEDDLING))),
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(steps, min_size=2, max_size=5))
+def test_after_each_hook_kubernetes_allows_what_is_wanted_and_on_the_way_nothing_wanted_is_shut(
+    client: Client, kubernetes: KubernetesServer, watcher: Watcher, steps: list[Any]
+):
+    watcher.must_be_open = set()
+    kubernetes.store.reset()
+    for name in ("m", "n"):
+        kubernetes.store.create(kubernetes.store.kind("Namespace"), {"metadata": {"name": name}})
+
+    def hook(policies: list[MeshPolicy]) -> ReconcileResult:
+        wanted = allowed(map(door_of_policy, policies))
+        watcher.shut, watcher.must_be_open = [], wanted & allowed(watcher.doors())
+        result = reconcile_policies(
+            client, [Asked(each, ["shop"]) for each in policies], labels=LABELS, owner=OWNER
+        )
+        watcher.must_be_open = set()
+        assert watcher.shut == []
+        return result
+
+    for policies, problem, meddling in steps:
+        wanted = {door_of_policy(each) for each in policies}
+        with trouble(kubernetes, problem):
+            hook(policies)
+        healed = hook(policies)
+        assert not healed.failed
+        assert Counter(watcher.doors()) == Counter(wanted)
+        if meddling and (objects := watcher.objects()):
+            meddle(client, objects, *meddling)
+            hook(policies)
+            assert Counter(watcher.doors()) == Counter(wanted)
+        kubernetes.requests.clear()
+        assert not hook(policies).changed
+        assert [each.method for each in kubernetes.requests] == ["GET"]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wishes, wishes)
+def test_a_change_is_one_write_for_each_difference_and_one_that_replaces_another_is_one(
+    client: Client,
+    kubernetes: KubernetesServer,
+    watcher: Watcher,
+    first: list[MeshPolicy],
+    then: list[MeshPolicy],
+):
+    watcher.must_be_open = set()
+    kubernetes.store.reset()
+    for name in ("m", "n"):
+        kubernetes.store.create(kubernetes.store.kind("Namespace"), {"metadata": {"name": name}})
+    for policies in (first, then):
+        kubernetes.requests.clear()
+        reconcile_policies(client, [Asked(each) for each in policies], labels=LABELS, owner=OWNER)
+    old, new_doors = ({door_of_policy(each) for each in policies} for policies in (first, then))
+    pairs = {door[:3] for door in old | new_doors}
+    least = 0
+    for pair in pairs:
+        gone, new = (sum(door[:3] == pair for door in doors) for doors in (old - new_doors, new_doors - old))
+        # One of the new overwrites one of those that go, once the others are there.
+        least += gone + new - bool(gone and new)
+    assert sum(each.method != "GET" for each in kubernetes.requests) == least

@@ -1,0 +1,173 @@
+"""When the API server answers badly, late or not at all."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lightkube import Client, KubeConfig
+
+from charmlibs.interfaces.service_mesh import MeshPolicy
+from istio_policies import Asked, reconcile_policies
+from k8s_charm import ReconcileResult
+from sandbox.kubernetes import KubernetesServer
+from tests.faulty_server import FaultyServer
+from tests.support.policies import LABELS, OWNER, policy
+
+FAULTS = [409, 429, 500, 503, "hang up", "not json", "no type", "nonsense"]
+
+
+@pytest.fixture
+def faulty(kubernetes: KubernetesServer) -> Iterator[FaultyServer]:
+    with FaultyServer(kubernetes.url) as server:
+        yield server
+
+
+@pytest.fixture
+def client(faulty: FaultyServer, tmp_path: Path) -> Client:
+    config = KubeConfig.from_file(faulty.write_kubeconfig(tmp_path / "faulty"))
+    return Client(config, field_manager="beacon")  # type: ignore[arg-type]
+
+
+def hook(client: Client, policies: list[MeshPolicy], **options) -> ReconcileResult:
+    return reconcile_policies(
+        client, [Asked(each) for each in policies], labels=LABELS, owner=OWNER, **options
+    )
+
+
+def ports(kubernetes: KubernetesServer) -> list[int]:
+    objects = kubernetes.store.objects("AuthorizationPolicy")
+    return sorted(int(each["spec"]["rules"][0]["to"][0]["operation"]["ports"][0]) for each in objects)
+
+
+@pytest.mark.parametrize("fault", [409, "hang up", "nonsense"])
+@pytest.mark.parametrize("position", range(6))
+def test_a_fault_at_any_request_is_healed_by_the_next_hook_and_shuts_nothing_wanted(
+    client: Client, kubernetes: KubernetesServer, faulty: FaultyServer, fault: int | str, position: int
+):
+    hook(client, [policy(1), policy(2), policy(3), policy(4, source_app_name="till")])
+    wanted = [policy(2), policy(5), policy(6, source_app_name="till"), policy(7, source_app_name="desk")]
+    faulty.seen.clear()
+    faulty.plan = lambda *_: fault if len(faulty.seen) == position + 1 else None
+    result = hook(client, wanted)
+    assert 2 in ports(kubernetes)
+    if faulty.seen[position:] and (fault, faulty.seen[position]) != ("nonsense", "DELETE"):
+        assert result.failed
+    faulty.plan = lambda *_: None
+    assert not hook(client, wanted).failed
+    assert ports(kubernetes) == [2, 5, 6, 7]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_faults_all_over_are_survived(
+    client: Client, kubernetes: KubernetesServer, faulty: FaultyServer, seed: int
+):
+    dice = random.Random(seed)
+    hook(client, [policy(port) for port in range(1, 20)])
+    wanted = [policy(port) for port in range(10, 30)]
+    faulty.plan = lambda *_: dice.choice(FAULTS) if dice.random() < 0.5 else None
+    for _ in range(3):
+        hook(client, wanted)
+        assert set(range(10, 20)) <= set(ports(kubernetes))
+    faulty.plan = lambda *_: None
+    assert not hook(client, wanted).failed
+    assert ports(kubernetes) == list(range(10, 30))
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(429, 429), (503, 503), ("hang up", None), ("not json", 502), ("no type", 503), ("nonsense", None)],
+)
+def test_a_failure_tells_the_code_where_there_was_one(
+    client: Client, faulty: FaultyServer, fault: int | str, code: int | None
+):
+    faulty.plan = lambda *_: fault
+    (failure,) = hook(client, [policy(1)]).failed
+    assert (failure.verb, failure.code) == ("list", code)
+    assert failure.reason
+
+
+def test_nothing_is_written_of_what_could_not_be_listed(
+    client: Client, kubernetes: KubernetesServer, faulty: FaultyServer
+):
+    hook(client, [policy(1)])
+    faulty.seen.clear()
+    faulty.plan = lambda method, _: 500 if method == "GET" else None
+    hook(client, [policy(2)])
+    assert faulty.seen == ["GET"]
+    assert ports(kubernetes) == [1]
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_a_server_that_hangs_is_left_when_the_time_is_over(
+    client: Client, faulty: FaultyServer, kubernetes: KubernetesServer, method: str
+):
+    of_till = [policy(port, source_app_name="till") for port in range(101, 113)]
+    hook(client, [policy(port) for port in range(1, 13)] + of_till)
+    faulty.plan = lambda seen, _: "hang" if seen == method else None
+    started = time.monotonic()
+    result = hook(client, [policy(port) for port in range(10, 22)], timeout=1.2)
+    assert time.monotonic() - started < 20
+    assert {failure.code for failure in result.failed} == {None}
+    reasons = Counter(failure.reason for failure in result.failed)
+    if method != "GET":
+        assert reasons["no answer in time"] == 8
+        assert reasons["not tried: the time for this was over"] == len(result.failed) - 8
+    assert {10, 11, 12} <= set(ports(kubernetes))
+
+
+def test_a_slow_server_is_asked_for_no_more_than_it_can_answer_in_time(
+    client: Client, kubernetes: KubernetesServer
+):
+    kubernetes.latency = 0.15
+    try:
+        result = hook(client, [policy(port) for port in range(1, 101)], timeout=1.6)
+    finally:
+        kubernetes.latency = 0
+    assert {failure.reason for failure in result.failed} == {"not tried: the time for this was over"}
+    assert len(result.created) == len(ports(kubernetes)) > 0
+    assert not hook(client, [policy(port) for port in range(1, 101)]).failed
+
+
+def test_whoever_wants_very_much_has_nobody_else_wait(client: Client, kubernetes: KubernetesServer):
+    def ask_for(hook_number: int, *others: Asked) -> None:
+        greedy = [policy(1, source_app_name=f"s{hook_number}-{number}") for number in range(300)]
+        reconcile_policies(
+            client,
+            [*(Asked(each, ["a-greedy"]) for each in greedy), *others],
+            labels=LABELS,
+            owner=OWNER,
+            timeout=1.2,
+        )
+
+    taken_back, new = policy(7001, source_app_name="till"), policy(7002, source_app_name="cart")
+    reconcile_policies(client, [Asked(taken_back, ["z-modest"])], labels=LABELS, owner=OWNER)
+    kubernetes.latency = 0.05
+    try:
+        for number in range(20):
+            ask_for(number, Asked(new, ["z-modest"]))
+            if 7001 not in ports(kubernetes) and 7002 in ports(kubernetes):
+                break
+    finally:
+        kubernetes.latency = 0
+    assert 7001 not in ports(kubernetes)
+    assert 7002 in ports(kubernetes)
+
+
+def test_an_api_that_is_not_there_is_a_failure_like_any_other(tmp_path: Path, kubernetes: KubernetesServer):
+    with FaultyServer(kubernetes.url) as gone:
+        config = KubeConfig.from_file(gone.write_kubeconfig(tmp_path / "gone"))
+    client = Client(config, field_manager="beacon")  # type: ignore[arg-type]
+    (failure,) = hook(client, [policy(1)]).failed
+    assert failure.code is None
+    assert "no answer from Kubernetes" in failure.reason
+
+
+def test_what_the_server_says_is_told_in_one_short_line(client: Client):
+    long = policy(1, target_service="x" * 5000)
+    (failure,) = hook(client, [long]).failed
+    assert failure.code == 422
+    assert len(failure.reason) < 300
+    assert "\n" not in failure.reason

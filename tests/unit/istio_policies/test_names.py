@@ -1,0 +1,107 @@
+"""The names of AuthorizationPolicies."""
+
+import re
+from collections import defaultdict
+
+import hypothesis
+from hypothesis import strategies as st
+
+from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, PolicyTargetType
+from istio_policies import Asked, authorization_policies
+from k8s_charm import Owner, manifest
+from tests.support.policies import policy
+
+MESH_BEACON = Owner(app="beacon", model="mesh")
+SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def names(*policies: MeshPolicy, owner: Owner = MESH_BEACON) -> list[str]:
+    made = authorization_policies(map(Asked, policies), owner=owner)
+    return [manifest(each)["metadata"]["name"] for each in made]
+
+
+def test_a_name_says_whose_it_is_what_is_reached_and_by_whom():
+    assert names(policy()) == ["mesh.beacon.shop.app.from.s.cart"]
+    assert names(policy(target_type=PolicyTargetType.unit)) == ["mesh.beacon.shop.unit.from.s.cart"]
+
+
+def test_a_name_does_not_hang_on_what_is_allowed():
+    assert names(policy(80)) == names(policy())
+
+
+def test_further_policies_of_the_same_target_and_source_are_numbered():
+    several = [policy(port) for port in (1, 2, 3)]
+    assert names(*several) == [
+        "mesh.beacon.shop.app.from.s.cart",
+        "mesh.beacon.shop.app.from.s.cart.2",
+        "mesh.beacon.shop.app.from.s.cart.3",
+    ]
+
+
+def test_labels_are_told_in_short_and_by_a_hash():
+    (name,) = names(
+        policy(
+            target_type=PolicyTargetType.unit, target_app_name=None, target_selector_labels={"role": "till"}
+        )
+    )
+    assert re.fullmatch(r"mesh\.beacon\.till\.unit\.from\.s\.cart\.x[0-9a-f]{12}", name)
+
+
+def test_long_names_are_cut_so_that_people_can_read_them():
+    (name,) = names(policy(source_app_name="c" * 63, source_namespace="n" * 63, target_app_name="t" * 63))
+    assert len(name) <= 128
+    assert name.startswith("mesh.beacon.tttt")
+
+
+def test_what_kubernetes_refuses_is_replaced_and_still_told_apart():
+    several = names(
+        *(policy(source_app_name=name) for name in ("Cart", "cart", "ca.rt", "ca_rt", "-", "日本"))
+    )
+    assert len(set(several)) == 6
+    assert all(SUBDOMAIN.fullmatch(name) for name in several)
+
+
+def test_owners_that_read_the_same_with_hyphens_have_names_of_their_own():
+    assert names(policy(), owner=Owner(app="a-b", model="c")) != names(
+        policy(), owner=Owner(app="a", model="b-c")
+    )
+
+
+# Ends of lines and some control characters may not be asked for.
+characters = st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Zl", "Zp"])
+identity = st.text(characters, min_size=1, max_size=80).filter(
+    lambda text: "*" not in text and "/" not in text
+)
+juju_name = st.from_regex(r"[a-z][a-z0-9]{0,3}(-[a-z0-9]?[a-z]){0,2}(\.?[0-9])?", fullmatch=True)
+any_name = juju_name | identity
+
+
+@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.given(
+    st.lists(
+        st.builds(
+            policy,
+            source_namespace=any_name,
+            source_app_name=any_name,
+            target_app_name=any_name,
+            target_type=st.sampled_from(PolicyTargetType),
+            endpoints=st.lists(
+                st.builds(Endpoint, ports=st.lists(st.integers(1, 3), max_size=2)), max_size=1
+            ),
+        ),
+        min_size=2,
+        max_size=6,
+    ),
+    st.lists(st.builds(Owner, app=any_name, model=any_name), min_size=2, max_size=3, unique=True),
+)
+def test_no_two_policies_meet_under_one_name_and_kubernetes_takes_each(
+    policies: list[MeshPolicy], owners: list[Owner]
+):
+    meanings: defaultdict[str, set[str]] = defaultdict(set)
+    for owner in owners:
+        for each in authorization_policies(map(Asked, policies), owner=owner):
+            plain = manifest(each)
+            assert len(plain["metadata"]["name"]) <= 253
+            assert SUBDOMAIN.fullmatch(plain["metadata"]["name"])
+            meanings[plain["metadata"]["name"]].add(f"{owner} {plain['spec']}")
+    assert all(len(meaning) == 1 for meaning in meanings.values())

@@ -1,0 +1,102 @@
+"""However Kubernetes behaves, a hook waits for it no longer than it has time."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lightkube import Client
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Namespace
+
+from k8s_charm import Deadline, kubernetes_client, kubernetes_errors
+from sandbox.kubernetes import KubernetesServer
+from tests.faulty_server import FaultyServer
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    with KubernetesServer() as kubernetes, FaultyServer(kubernetes.url) as faulty:
+        monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
+        yield faulty
+
+
+def client(seconds: float) -> Client:
+    return kubernetes_client("m", "web", Deadline(seconds))
+
+
+def waited(seconds: float) -> float:
+    """How long it took a hook that has so many seconds to get no answer."""
+    started = time.monotonic()
+    late = client(seconds)
+    with pytest.raises(kubernetes_errors()):
+        late.get(Namespace, "default")
+    return time.monotonic() - started
+
+
+def test_while_there_is_time_requests_are_answered(faulty: FaultyServer):
+    assert client(5).get(Namespace, "default").metadata
+    assert len(list(client(5).list(Namespace))) > 1
+
+
+def test_an_answer_that_does_not_come_is_waited_for_as_long_as_there_is_time(faulty: FaultyServer):
+    faulty.plan = lambda *_: "hang"
+    assert 0.2 <= waited(0.2) < 10
+
+
+def test_an_answer_that_comes_byte_by_byte_is_waited_for_as_long_as_there_is_time(faulty: FaultyServer):
+    faulty.plan, faulty.slowness = lambda *_: "drip", 0.05
+    assert 0.2 <= waited(0.2) < 10
+
+
+def test_after_its_time_nothing_is_asked_any_more(faulty: FaultyServer):
+    assert waited(0.0) < 10
+    assert faulty.seen == []
+
+
+def test_a_request_whose_connection_is_lost_is_made_once_more(faulty: FaultyServer):
+    faulty.plan = lambda *_: "hang up" if len(faulty.seen) == 1 else None
+    assert client(5).get(Namespace, "default").metadata
+    assert faulty.seen == ["GET"] * 2
+
+
+def test_a_request_whose_connection_is_lost_again_has_failed(faulty: FaultyServer):
+    faulty.plan = lambda *_: "hang up"
+    with pytest.raises(kubernetes_errors()):
+        client(5).patch(Namespace, "default", {"metadata": {"labels": {"a": "b"}}})
+    assert faulty.seen == ["PATCH"] * 2
+
+
+@pytest.mark.parametrize("create", [Client.create, Client.apply])
+def test_what_creates_is_not_done_twice(
+    faulty: FaultyServer, create: Callable[[Client, Namespace], Namespace]
+):
+    faulty.plan = lambda *_: "hang up after"
+    with pytest.raises(kubernetes_errors()):
+        create(client(5), Namespace(apiVersion="v1", kind="Namespace", metadata=ObjectMeta(name="n")))
+    assert len(faulty.seen) == 1
+
+
+def test_the_time_left_is_shared_by_all_who_wait(monkeypatch: pytest.MonkeyPatch):
+    now = 100.0
+    monkeypatch.setattr("k8s_charm._deadline.time.monotonic", lambda: now)
+    deadline = Deadline(10)
+    assert deadline.seconds(at_most=3) == 3
+    now = 108.0
+    assert deadline.seconds(at_most=3) == 2
+    assert not deadline.is_over
+    now = 110.0
+    assert deadline.seconds(at_most=3) == 0
+    assert deadline.is_over
+
+
+def test_a_list_which_is_long_in_the_making_is_waited_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("k8s_charm._client._SECONDS_TO_ANSWER", 0.2)
+    with KubernetesServer(latency=0.4) as slow:
+        monkeypatch.setenv("KUBECONFIG", str(slow.write_kubeconfig(tmp_path / "slow")))
+        patient = kubernetes_client("m", "web")
+        assert list(patient.list(Namespace, labels={"app": "none"})) == []
+        with pytest.raises(kubernetes_errors()):
+            patient.get(Namespace, "default")

@@ -1,0 +1,58 @@
+"""What an operator is told of a request that failed."""
+
+import pytest
+from lightkube import Client
+from lightkube.resources.core_v1 import ConfigMap
+
+from istio_policies import Gateway, reconcile_policies
+from k8s_charm import Failure, ObjectRef, kubernetes_errors, kubernetes_problem, reconcile
+from sandbox.kubernetes import KubernetesServer
+from tests.support.policies import LABELS, OWNER, asked, policy
+
+
+def test_without_trust_the_command_that_gives_it_is_named(client: Client, kubernetes: KubernetesServer):
+    kubernetes.access.deny(resources=["authorizationpolicies"])
+    (failure,) = reconcile_policies(client, asked([policy(1)]), labels=LABELS, owner=OWNER).failed
+    assert kubernetes_problem(failure, app="mesh") == (
+        "Kubernetes refuses this charm: run `juju trust mesh --scope=cluster`"
+    )
+
+
+def test_where_istio_is_not_installed_it_is_said_what_to_deploy(client: Client, kubernetes: KubernetesServer):
+    kubernetes.store.uninstall_custom_resources()
+    gateway = Gateway.from_dict({"metadata": {"name": "w", "namespace": "m"}})
+    (failure,) = reconcile(client, [gateway], owned_by_labels=LABELS, kinds=[Gateway]).failed
+    assert kubernetes_problem(failure, app="mesh") == "Kubernetes has no Gateway: deploy istio-k8s"
+
+
+def test_a_refusal_that_is_not_for_want_of_trust_is_not_called_that():
+    ref = ObjectRef("ConfigMap", "m", "a")
+    for reason in ("the model or namespace is being removed", "refused (by a webhook)"):
+        assert (
+            kubernetes_problem(Failure(ref, "create", 403, reason), app="mesh") == f"ConfigMap m/a: {reason}"
+        )
+
+
+def test_an_exception_of_the_client_is_told_in_the_same_words(client: Client, kubernetes: KubernetesServer):
+    kubernetes.access.deny(verbs=["get"])
+    with pytest.raises(kubernetes_errors()) as caught:
+        client.get(ConfigMap, "a")
+    assert "juju trust mesh" in kubernetes_problem(caught.value, app="mesh")
+
+
+def test_an_api_that_is_not_there_raises_one_of_the_known_errors(connect, kubernetes: KubernetesServer):
+    client = connect("beacon")
+    client.config.cluster.server = "http://127.0.0.1:1"
+    unreachable = Client(client.config)
+    with pytest.raises(kubernetes_errors()) as caught:
+        unreachable.get(ConfigMap, "a")
+    assert kubernetes_problem(caught.value, app="mesh").startswith("no answer from Kubernetes")
+
+
+def test_of_a_name_that_somebody_else_has_it_is_said_how_to_come_by_it():
+    ref = ObjectRef("Gateway", "m", "w")
+    taken = Failure(ref, "create", 409, "it belongs to kubectl, and was not taken over")
+    assert kubernetes_problem(taken, app="mesh") == (
+        "Gateway m/w: it belongs to kubectl, and was not taken over: "
+        "remove it, or deploy mesh under another name"
+    )
