@@ -9,18 +9,21 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 _SOURCES = (REPOSITORY / "charms", REPOSITORY / "tests/integration/testers")
 
+PUBLISHED_PLATFORM = "ubuntu@22.04-amd64"
+"""What the published beacon is built for; a refresh keeps an application's base."""
+
 CHARMS_DIR = "CHARMS_DIR"
 """Names, in the environment, the folder with the packed charms; without it, they are in `dist`."""
 
 
-def charm_file(name: str, arch: str = "amd64") -> Path:
-    """The packed charm of that name.
+def charm_file(name: str, platform: str = "ubuntu@24.04-amd64") -> Path:
+    """Return the packed charm of that name.
 
     Raises:
         FileNotFoundError: if it has not been packed.
     """
     folder = Path(os.environ.get(CHARMS_DIR, REPOSITORY / "dist"))
-    file = (folder / f"{name}_{arch}.charm").resolve()
+    file = (folder / f"{name}_{platform}.charm").resolve()
     if not file.is_file():
         raise FileNotFoundError(f"{file} is missing: run 'make pack', and 'make pack-testers' for testers")
     return file

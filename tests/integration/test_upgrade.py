@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.cluster import Cluster
 from tests.integration.conftest import Deployment
-from tests.integration.packed import charm_file, images
+from tests.integration.packed import PUBLISHED_PLATFORM, charm_file, images
 from tests.integration.traffic import service
 
 BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
@@ -31,7 +31,7 @@ async def test_the_published_beacon_works(deployment: Deployment, cluster: Clust
 async def test_it_becomes_ours(deployment: Deployment):
     name = "istio-beacon-k8s"
     beacon = deployment.model.applications[BEACON]
-    await beacon.refresh(path=charm_file(name), resources=images(name))
+    await beacon.refresh(path=charm_file(name, PUBLISHED_PLATFORM), resources=images(name))
     await deployment.settle()
 
 

@@ -26,11 +26,14 @@ _Publish = Annotated[bool, typer.Option("--publish", help="Fail, too, if one is 
 def pack_charms(folders: _Folders = None) -> None:
     """Pack charms for each platform that this machine can build for."""
     for charm in folders or _project.charms():
-        packed = pack(_project.staged(charm), _project.DIST, _project.base_of(charm))
-        for file in packed:
-            print(f"packed {file.relative_to(_project.REPOSITORY)}, {file.stat().st_size / 1e6:.1f} MB")
-        done = {file.stem.removeprefix(f"{charm.name}_") for file in packed}
-        if left := [platform for platform in _project.platforms_of(charm) if platform not in done]:
+        done: set[str] = set()
+        for base in _project.bases_of(charm):
+            # Staged anew, or charmcraft would take what it built for the other base.
+            for file in pack(_project.staged(charm), _project.DIST, base):
+                print(f"packed {file.relative_to(_project.REPOSITORY)}, {file.stat().st_size / 1e6:.1f} MB")
+                done.add(file.stem.removeprefix(f"{charm.name}_"))
+        platforms = _project.platforms_of(charm)
+        if left := [platform for platform in platforms if platform.replace(":", "-") not in done]:
             print(f"  left to machines of another architecture: {', '.join(left)}")
 
 
@@ -56,7 +59,7 @@ def _check(charm: CharmFile) -> tuple[list[str], list[str]]:
     """What is wrong with a packed charm, and what else is to be known of it."""
     with tempfile.TemporaryDirectory(prefix="packing-") as folder:
         staged = _project.staged(_project.folder_of(charm.name), Path(folder))
-        return problems(charm, staged) or list(rehearse(charm)), notes(charm, staged)
+        return problems(charm, staged) or list(rehearse(charm)), notes(charm)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What charms run on."""
+"""The systems that charms run on."""
 
 from dataclasses import dataclass
 
@@ -23,5 +23,8 @@ class Base:
         )
 
 
-BASES = {base.name: base for base in (Base("ubuntu@24.04", "noble", "3.12"),)}
+BASES = {
+    base.name: base
+    for base in (Base("ubuntu@22.04", "jammy", "3.10"), Base("ubuntu@24.04", "noble", "3.12"))
+}
 """By name."""

@@ -32,6 +32,11 @@ class CharmFile:
         versions = {found[1] for name in self.names if (found := _PYTHON_IN.match(name))}
         return max(versions, default=None)
 
+    @property
+    def bases(self) -> list[str]:
+        """The bases that it was packed for, like `ubuntu@24.04`."""
+        return [f"{base['name']}@{base['channel']}" for base in self.yaml("manifest.yaml").get("bases", [])]
+
     @cached_property
     def names(self) -> frozenset[str]:
         """The paths of the files in it."""

@@ -16,11 +16,12 @@ CHARMCRAFT = "CHARMCRAFT"
 """Names, in the environment, a charmcraft from PyPI, for machines that have no snaps."""
 
 _AS_ON_THE_BASE = 'mount --bind "$1" /usr/lib/os-release && shift && exec "$@"'
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _WELL = ("ok", "nonapplicable", "ignored")
 
 
 def pack(staged: Path, into: Path, base: Base) -> list[Path]:
-    """Pack a charm for the platforms that this machine can build for.
+    """Pack a charm for a base and this machine's architecture.
 
     With charmcraft's snap, that happens as charmcraft is set up to do it: in LXD, unless
     CRAFT_BUILD_ENVIRONMENT=host says otherwise. Without, charmcraft packs on this machine itself, which
@@ -52,7 +53,7 @@ def pack(staged: Path, into: Path, base: Base) -> list[Path]:
 
 def _command(build: Path, base: Base) -> tuple[list[str], Mapping[str, str]]:
     if snap := shutil.which("charmcraft"):
-        return ["charmcraft", "pack"], _with_python_of(base, Path(snap).parent, build / "python")
+        return ["charmcraft", *_pack(base)], _with_python_of(base, Path(snap).parent, build / "python")
     charmcraft = os.environ.get(CHARMCRAFT, "")
     if not os.access(charmcraft, os.X_OK):
         raise CannotPackError("charmcraft is missing: snap install charmcraft --classic")
@@ -62,10 +63,15 @@ def _command(build: Path, base: Base) -> tuple[list[str], Mapping[str, str]]:
     return (
         [
             *("unshare", "--mount", "sh", "-c", _AS_ON_THE_BASE, "sh", str(pretended.resolve())),
-            *(charmcraft, "pack", "--destructive-mode"),
+            *(charmcraft, *_pack(base), "--destructive-mode"),
         ],
         _with_python_of(base, Path(charmcraft).parent, build / "python"),
     )
+
+
+def _pack(base: Base) -> tuple[str, ...]:
+    machine = platform.machine()
+    return "pack", f"--platform={base.name}:{_ARCHITECTURES.get(machine, machine)}"
 
 
 def _check_that_charmcraft_can_work() -> None:

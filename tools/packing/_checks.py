@@ -13,6 +13,7 @@ _METADATA = (
     *("name", "display-name", "summary", "description", "assumes", "charm-user"),
     *("containers", "resources", "peers", "provides", "requires"),
 )
+_ENVIRONMENT = "venv/pyvenv.cfg"
 _RENAMED = {"display-name": "title"}
 """By the name in metadata.yaml, the name in charmcraft.yaml."""
 _EXTRA_FOLDERS = frozenset({"test", "tests", ".git", ".hypothesis", ".pytest_cache", ".ruff_cache", ".tox"})
@@ -28,12 +29,13 @@ def problems(charm: CharmFile, staged: Path) -> list[str]:
     return [*_of_files(charm, staged), *_of_metadata(charm, staged)]
 
 
-def notes(charm: CharmFile, staged: Path) -> list[str]:
+def notes(charm: CharmFile) -> list[str]:
     """Why the charm is good for a check of it, but not for publishing; nothing if it is good for both."""
-    base = BASES[load_yaml((staged / "charmcraft.yaml").read_text())["base"]]
-    if charm.python in (base.python, None):
-        return []
-    return [f"packed for Python {charm.python}, but {base.name} has {base.python}: not to be published"]
+    return [
+        f"packed for Python {charm.python}, but {base} has {BASES[base].python}: not to be published"
+        for base in charm.bases
+        if charm.python not in (BASES[base].python, None)
+    ]
 
 
 def _of_files(charm: CharmFile, staged: Path) -> Iterator[str]:
@@ -50,9 +52,17 @@ def _of_files(charm: CharmFile, staged: Path) -> Iterator[str]:
     yield from (f"{extra} should not be in it" for extra in sorted(_extra(charm.names - copied - made)))
     if charm.python is None:
         yield "venv/ has no Python packages"
+    yield from _of_environment(charm)
     yield from (
         f"{name} can't be run" for name in _PROGRAMS if name in charm.names and not charm.is_executable(name)
     )
+
+
+def _of_environment(charm: CharmFile) -> Iterator[str]:
+    text = charm.read(_ENVIRONMENT).decode() if _ENVIRONMENT in charm.names else ""
+    for line in text.splitlines():
+        if "/" in line and line != "home = /usr/bin":
+            yield f"{_ENVIRONMENT} names a path of the machine that packed it: {line}"
 
 
 def _extra(names: Iterable[str]) -> set[str]:
@@ -77,6 +87,6 @@ def _of_metadata(charm: CharmFile, staged: Path) -> Iterator[str]:
     for key in ("actions", "config"):
         if charm.yaml(f"{key}.yaml") != source.get(key, {}):
             yield f"{key}.yaml is not what charmcraft.yaml says"
-    bases = [f"{base['name']}@{base['channel']}" for base in charm.yaml("manifest.yaml").get("bases", [])]
-    if bases != [source["base"]]:
-        yield f"manifest.yaml: the bases are {', '.join(bases) or 'missing'}, not {source['base']}"
+    expected = sorted({platform.rpartition(":")[0] for platform in source["platforms"]})
+    if len(charm.bases) != 1 or charm.bases[0] not in expected:
+        yield f"manifest.yaml: the bases are {', '.join(charm.bases) or 'missing'}, not one of {', '.join(expected)}"

@@ -45,20 +45,21 @@ def staged(charm: Path, into: Path | None = None) -> Path:
     return into
 
 
-def base_of(charm: Path) -> Base:
-    """What a charm runs on.
+def bases_of(charm: Path) -> list[Base]:
+    """Return the bases that a charm runs on, in the order of its charmcraft.yaml.
 
     Raises:
-        CannotPackError: if that is nothing known here.
+        CannotPackError: if one of them is not known here.
     """
-    name = load_yaml((charm / "charmcraft.yaml").read_text()).get("base")
-    if name not in BASES:
-        raise CannotPackError(f"{charm.name} is for base {name}, which packing/_bases.py does not know")
-    return BASES[name]
+    names = dict.fromkeys(platform.rpartition(":")[0] for platform in platforms_of(charm))
+    for name in names:
+        if name not in BASES:
+            raise CannotPackError(f"{charm.name}: base {name!r} is missing in tools/packing/_bases.py")
+    return [BASES[name] for name in names]
 
 
 def platforms_of(charm: Path) -> list[str]:
-    """The platforms that a charm is for."""
+    """Return the platforms that a charm is for, like `ubuntu@24.04:amd64`."""
     return list(load_yaml((charm / "charmcraft.yaml").read_text())["platforms"])
 
 

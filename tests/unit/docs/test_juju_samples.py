@@ -35,8 +35,8 @@ def charms() -> dict[str, Charmcraft]:
 
 
 def charm_of(argument: str) -> str:
-    """The charm that is deployed: `./dist/NAME_amd64.charm`, or its name on Charmhub."""
-    return argument.rpartition("/")[2].removesuffix(".charm").removesuffix("_amd64")
+    """The charm that is deployed: `./dist/NAME_PLATFORM.charm`, or its name on Charmhub."""
+    return argument.rpartition("/")[2].removesuffix(".charm").partition("_ubuntu@")[0]
 
 
 def applications(page: Page) -> dict[str, Charmcraft]:

@@ -4,9 +4,9 @@ from tests.integration.packed import charm_file, images
 
 
 def test_charms_are_taken_from_the_folder_that_the_environment_names(tmp_path, monkeypatch):
-    (tmp_path / "shop_amd64.charm").touch()
+    (tmp_path / "shop_ubuntu@24.04-amd64.charm").touch()
     monkeypatch.setenv("CHARMS_DIR", str(tmp_path))
-    assert charm_file("shop") == tmp_path / "shop_amd64.charm"
+    assert charm_file("shop") == tmp_path / "shop_ubuntu@24.04-amd64.charm"
 
 
 def test_a_charm_that_is_not_packed_is_said_to_be_missing(tmp_path, monkeypatch):

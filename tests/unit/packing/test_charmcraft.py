@@ -9,7 +9,7 @@ import pytest
 from tools.packing import BASES, CannotPackError, pack
 
 BASE = BASES["ubuntu@24.04"]
-PACKS = "if [ \"$1\" = pack ]; then echo zip > shop_amd64.charm; else echo '{results}'; fi"
+PACKS = "if [ \"$1\" = pack ]; then echo zip > shop_ubuntu@24.04-amd64.charm; else echo '{results}'; fi"
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def charmcraft(path: Path, script: str, *results: dict[str, str]) -> Path:
 
 def test_what_charmcraft_packs_is_put_where_it_is_wanted(staged, path, tmp_path):
     charmcraft(path, PACKS)
-    assert pack(staged, tmp_path / "dist", BASE) == [tmp_path / "dist/shop_amd64.charm"]
-    assert (tmp_path / "dist/shop_amd64.charm").read_text() == "zip\n"
+    assert pack(staged, tmp_path / "dist", BASE) == [tmp_path / "dist/shop_ubuntu@24.04-amd64.charm"]
+    assert (tmp_path / "dist/shop_ubuntu@24.04-amd64.charm").read_text() == "zip\n"
     assert not list(staged.iterdir())
 
 

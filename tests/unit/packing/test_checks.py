@@ -11,7 +11,7 @@ SOURCE = {
     "title": "Shop",
     "summary": "Sells things.",
     "description": "Sells things.",
-    "base": "ubuntu@24.04",
+    "platforms": {"ubuntu@22.04:amd64": None, "ubuntu@24.04:amd64": None},
     "assumes": ["juju >= 3.6"],
     "requires": {"database": {"interface": "db"}},
     "config": {"options": {"colour": {"type": "string"}}},
@@ -28,7 +28,7 @@ PACKED = {
     "metadata.yaml": yaml.safe_dump(METADATA),
     "config.yaml": yaml.safe_dump(SOURCE["config"]),
     "manifest.yaml": yaml.safe_dump({"bases": [{"name": "ubuntu", "channel": "24.04"}]}),
-    "venv/pyvenv.cfg": "",
+    "venv/pyvenv.cfg": "home = /usr/bin\ninclude-system-site-packages = false\n",
     "venv/lib/python3.12/site-packages/ops/__init__.py": "",
 }
 
@@ -44,7 +44,7 @@ def staged(tmp_path: Path) -> Path:
 
 
 def packed(folder: Path, files: dict[str, str], *, mode: int = 0o755) -> CharmFile:
-    path = folder / "shop_amd64.charm"
+    path = folder / "shop_ubuntu@24.04-amd64.charm"
     with zipfile.ZipFile(path, "w") as charm:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name)
@@ -117,16 +117,16 @@ def test_config_says_what_charmcraft_yaml_says(staged, tmp_path):
 
 
 def test_the_base_is_the_one_of_charmcraft_yaml(staged, tmp_path):
-    other = {**PACKED, "manifest.yaml": "bases: [{name: ubuntu, channel: '22.04'}]"}
+    other = {**PACKED, "manifest.yaml": "bases: [{name: ubuntu, channel: '20.04'}]"}
     assert problems(packed(tmp_path, other), staged) == [
-        "manifest.yaml: the bases are ubuntu@22.04, not ubuntu@24.04"
+        "manifest.yaml: the bases are ubuntu@20.04, not one of ubuntu@22.04, ubuntu@24.04"
     ]
 
 
 def test_a_charm_for_another_python_than_its_base_has_is_not_to_be_published(staged, tmp_path):
     other = {name.replace("python3.12", "python3.11"): text for name, text in PACKED.items()}
-    assert notes(packed(tmp_path, PACKED), staged) == []
-    (note,) = notes(packed(tmp_path, other), staged)
+    assert notes(packed(tmp_path, PACKED)) == []
+    (note,) = notes(packed(tmp_path, other))
     assert "3.11" in note
     assert "not to be published" in note
 
@@ -140,3 +140,9 @@ def test_what_is_no_charm_is_said_to_be_none(tmp_path):
 def test_unpacking_keeps_permissions(tmp_path):
     packed(tmp_path, {"dispatch": "#!/bin/sh"}, mode=0o750).unpack(tmp_path / "out")
     assert (tmp_path / "out/dispatch").stat().st_mode & 0o777 == 0o750
+
+
+def test_the_packing_machine_s_paths_are_not_in_it(staged, tmp_path):
+    other = {**PACKED, "venv/pyvenv.cfg": "home = /root/python/bin\n"}
+    (problem,) = problems(packed(tmp_path, other), staged)
+    assert "home = /root/python/bin" in problem

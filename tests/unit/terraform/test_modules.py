@@ -92,7 +92,8 @@ def test_a_charm_s_module_deploys_that_charm_on_its_base_with_trust(name):
     (application,) = resource["juju_application"].values()
     assert application["charm"][0]["name"] == charmcraft(name)["name"]
     assert application["trust"] is True
-    assert named(name, "variable")["base"]["default"] == charmcraft(name)["base"]
+    assert named(name, "variable")["base"]["default"] == "ubuntu@24.04"
+    assert "ubuntu@24.04:amd64" in charmcraft(name)["platforms"]
 
 
 @pytest.mark.parametrize("side", ["provides", "requires"])

@@ -24,9 +24,9 @@ from charmlibs.interfaces.service_mesh import (
 )
 from istio_policies import PolicyResourceManager
 
-LIBID = "7470269523294e989779ed36b1ebdcc5"
+LIBID = "3f40cb7e3569454a92ac2541c5ca0a0c"
 LIBAPI = 0
-LIBPATCH = 16
+LIBPATCH = 21
 PYDEPS = ["istio-beacon-libs>=0.1"]
 
 __all__ = [
