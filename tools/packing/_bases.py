@@ -24,7 +24,6 @@ class Base:
 
 
 BASES = {
-    base.name: base
-    for base in (Base("ubuntu@22.04", "jammy", "3.10"), Base("ubuntu@24.04", "noble", "3.12"))
+    base.name: base for base in (Base("ubuntu@22.04", "jammy", "3.10"), Base("ubuntu@24.04", "noble", "3.12"))
 }
 """By name."""

@@ -89,4 +89,5 @@ def _of_metadata(charm: CharmFile, staged: Path) -> Iterator[str]:
             yield f"{key}.yaml is not what charmcraft.yaml says"
     expected = sorted({platform.rpartition(":")[0] for platform in source["platforms"]})
     if len(charm.bases) != 1 or charm.bases[0] not in expected:
-        yield f"manifest.yaml: the bases are {', '.join(charm.bases) or 'missing'}, not one of {', '.join(expected)}"
+        found = ", ".join(charm.bases) or "missing"
+        yield f"manifest.yaml: the bases are {found}, not one of {', '.join(expected)}"
