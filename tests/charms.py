@@ -1,9 +1,11 @@
 """Loads the project's charms, which are programs rather than packages, into the tests' process."""
 
 import functools
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import ops
 
@@ -31,3 +33,11 @@ def load_charm(name: str) -> type[ops.CharmBase]:
         if isinstance(value, type) and issubclass(value, ops.CharmBase) and value.__module__ == module_name
     )
     return charm
+
+
+def load_module(charm: str, name: str) -> ModuleType:
+    """Import a module or package that stands beside the `charm.py` of a charm."""
+    source = str(CHARMS / charm / "src")
+    if source not in sys.path:
+        sys.path.insert(0, source)
+    return importlib.import_module(name)

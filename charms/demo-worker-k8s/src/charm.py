@@ -4,7 +4,7 @@
 import ops
 
 import kv_program
-import workload
+import kv_workload
 from coordinated_workers.worker import Worker
 
 
@@ -13,7 +13,7 @@ class KeyValueWorker(Worker):
 
     def running_version(self) -> str:
         """The program's version."""
-        return workload.VERSION
+        return kv_workload.VERSION
 
 
 class DemoWorkerCharm(ops.CharmBase):

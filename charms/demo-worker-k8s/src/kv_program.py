@@ -3,20 +3,20 @@
 import hashlib
 import logging
 import socket
-from pathlib import Path
 
 import ops
 
-import workload
+import kv_workload
+import kv_zipapp
 from coordinated_workers.worker import CONFIG_FILE, Worker
 
 logger = logging.getLogger(__name__)
 
 CONTAINER = "worker"
-PATH = "/opt/demo-worker/workload.py"
+PATH = "/opt/demo-worker/workload.pyz"
+PROGRAM = kv_zipapp.build()
 
 _PORT = 8080
-_SOURCE = Path(workload.__file__).read_text()
 
 
 def install(container: ops.Container) -> None:
@@ -24,8 +24,8 @@ def install(container: ops.Container) -> None:
     if not container.can_connect():
         return
     try:
-        if not container.exists(PATH) or container.pull(PATH).read() != _SOURCE:
-            container.push(PATH, _SOURCE, make_dirs=True)
+        if not container.exists(PATH) or container.pull(PATH, encoding=None).read() != PROGRAM:
+            container.push(PATH, PROGRAM, make_dirs=True)
     except ops.pebble.Error as error:
         logger.warning("can't bring the program into container %s: %s", container.name, error)
 
@@ -39,7 +39,7 @@ def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:
         "JUJU_UNIT": charm.unit.name,
         "JUJU_CHARM": charm.meta.name,
         # Pebble restarts what has changed in the plan; the program itself is not in it.
-        "PROGRAM_SHA256": hashlib.sha256(_SOURCE.encode()).hexdigest(),
+        "PROGRAM_SHA256": hashlib.sha256(PROGRAM).hexdigest(),
     }
     return ops.pebble.Layer(
         {
@@ -51,7 +51,7 @@ def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:
                     "command": f"python3 {PATH} --config {CONFIG_FILE} --roles {','.join(roles)}",
                     "startup": "enabled",
                     "environment": environment,
-                    "kill-delay": f"{workload.DRAIN_SECONDS + workload.FLUSH_SECONDS + 2}s",
+                    "kill-delay": f"{kv_workload.DRAIN_SECONDS + kv_workload.FLUSH_SECONDS + 2}s",
                 }
             },
         }

@@ -1,5 +1,7 @@
 import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 from ops import pebble, testing
@@ -14,10 +16,10 @@ from tests.scenario.demo.key_value_model import (
     worker_context,
     worker_state,
 )
-from tests.unit.workload.processes import WORKLOAD
+from tests.unit.workload import processes
 
 CONFIG = json.dumps({"port": 8080, "stores": [], "tls": None, "telemetry": {}})
-PROGRAM = "opt/demo-worker/workload.py"
+PROGRAM = "opt/demo-worker/workload.pyz"
 
 
 @pytest.fixture(autouse=True)
@@ -95,8 +97,19 @@ def test_program_and_configuration_are_in_the_container_as_they_should_be():
     context = worker_context()
     state = context.run(context.on.update_status(), worker_state(published()))
     filesystem = state.get_container("worker").get_filesystem(context)
-    assert (filesystem / PROGRAM).read_bytes() == WORKLOAD.read_bytes()
+    assert (filesystem / PROGRAM).read_bytes() == processes.program().read_bytes()
     assert (filesystem / "etc/worker/config.yaml").read_text() == CONFIG
+
+
+def test_a_program_that_is_there_is_not_pushed_again(tmp_path: Path):
+    mount = testing.Mount(location="/opt/demo-worker", source=tmp_path)
+    container = testing.Container("worker", can_connect=True, mounts={"program": mount})
+    first = run(published(), containers={container})
+    program = tmp_path / "workload.pyz"
+    os.utime(program, (1, 1))
+    second = run(published(), containers={container})
+    assert program.stat().st_mtime == 1
+    assert second.get_container("worker").plan == first.get_container("worker").plan
 
 
 def test_the_program_is_there_before_there_is_anything_to_run():
@@ -109,11 +122,11 @@ def test_the_program_is_there_before_there_is_anything_to_run():
 def test_another_revision_of_the_program_is_run_from_then_on(monkeypatch: pytest.MonkeyPatch):
     before = run(published())
     program = sys.modules["kv_program"]
-    monkeypatch.setattr(program, "_SOURCE", program._SOURCE + "# another revision\n")
+    monkeypatch.setattr(program, "PROGRAM", b"another revision")
     context = worker_context()
     after = context.run(context.on.upgrade_charm(), before)
     filesystem = after.get_container("worker").get_filesystem(context)
-    assert (filesystem / PROGRAM).read_text().endswith("# another revision\n")
+    assert (filesystem / PROGRAM).read_bytes() == b"another revision"
     assert service(after).environment["PROGRAM_SHA256"] != service(before).environment["PROGRAM_SHA256"]
 
 
@@ -131,7 +144,7 @@ def test_with_certificates_readiness_is_asked_over_tls():
 
 
 def test_pebble_gives_the_program_the_time_that_it_needs_to_end():
-    workload = sys.modules["workload"]
+    workload = sys.modules["kv_workload"]
     delay = service(run(published())).to_dict()["kill-delay"]
     assert int(delay.removesuffix("s")) > workload.DRAIN_SECONDS + workload.FLUSH_SECONDS
 
@@ -140,7 +153,7 @@ def test_the_version_is_the_programs():
     container = testing.Container("worker", can_connect=True)
     context = worker_context()
     state = context.run(context.on.pebble_ready(container), worker_state(containers={container}))
-    assert state.workload_version == sys.modules["workload"].VERSION
+    assert state.workload_version == sys.modules["kv_workload"].VERSION
 
 
 def test_the_ports_are_those_that_the_coordinator_says():

@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 from cramjam import snappy
 
+from tests.charms import load_module
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -22,7 +24,7 @@ def load(name: str, path: str) -> ModuleType:
 
 
 recorder = load("recorder_under_test", "sandbox/charms/observatory/src/recorder.py")
-workload = load("workload_that_sends", "charms/demo-worker-k8s/src/workload.py")
+workload = load_module("demo-worker-k8s", "kv_workload")
 
 
 def written(count: int) -> bytes:

@@ -1,20 +1,25 @@
 """Starts the workload as what it is: a process."""
 
+import atexit
+import functools
 import http.client
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WORKLOAD = Path(__file__).parents[3] / "charms/demo-worker-k8s/src/workload.py"
+from tests.charms import load_module
+
 IDENTITY = {
     "JUJU_MODEL": "shop",
     "JUJU_MODEL_UUID": "7c9e2a50-0000-4000-8000-000000000001",
@@ -22,6 +27,16 @@ IDENTITY = {
     "JUJU_UNIT": "worker/0",
     "JUJU_CHARM": "demo-worker-k8s",
 }
+
+
+@functools.cache
+def program() -> Path:
+    """The program as the charm pushes it."""
+    folder = Path(tempfile.mkdtemp(prefix="workload-"))
+    atexit.register(shutil.rmtree, folder)
+    file = folder / "workload.pyz"
+    file.write_bytes(load_module("demo-worker-k8s", "kv_zipapp").build())
+    return file
 
 
 # An address of this run's own: nobody else takes a port of it before the process that is to have it.
@@ -50,7 +65,7 @@ class Workload:
         self.scheme = "https" if content.get("tls") else "http"
         self.url = f"{self.scheme}://{self.address}"
         self._output = config_file.with_suffix(".log")
-        command = [sys.executable, WORKLOAD, "--config", config_file, "--roles", roles, "--listen", listen]
+        command = [sys.executable, program(), "--config", config_file, "--roles", roles, "--listen", listen]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **IDENTITY}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.workload.processes import HOST, WORKLOAD, Workload, free_port
+from tests.unit.workload.processes import HOST, Workload, free_port, program
 
 
 @pytest.fixture(scope="module")
@@ -211,8 +211,8 @@ def test_a_client_that_asks_before_it_sends_a_body_is_told_to_go_on(api):
 
 
 def test_the_workload_needs_nothing_but_the_standard_library(tmp_path: Path):
-    copy = tmp_path / "workload.py"
-    copy.write_text(WORKLOAD.read_text())
+    copy = tmp_path / "workload.pyz"
+    copy.write_bytes(program().read_bytes())
     command = [sys.executable, "-I", "-S", copy, "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(
         "demo-worker"

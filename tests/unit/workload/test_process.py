@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.unit.workload import processes
-from tests.unit.workload.processes import HOST, WORKLOAD, free_port
+from tests.unit.workload.processes import HOST, free_port, program
 from tests.unit.workload.remote_write import series
 
 
@@ -198,7 +198,7 @@ def test_by_default_it_listens_on_every_address(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(json.dumps({"port": port, "stores": []}))
     process = subprocess.Popen(
-        [sys.executable, WORKLOAD, "--config", config, "--roles", "api"], stdout=subprocess.DEVNULL
+        [sys.executable, program(), "--config", config, "--roles", "api"], stdout=subprocess.DEVNULL
     )
     try:
         for address in (HOST, "127.0.0.3", *(["::1"] if socket.has_dualstack_ipv6() else [])):
@@ -235,7 +235,7 @@ def test_a_configuration_that_cannot_be_used_ends_it_with_one_line_that_says_why
     config = tmp_path / "config.yaml"
     if text is not None:
         config.write_text(text)
-    command = [sys.executable, WORKLOAD, "--config", config, "--roles", "all"]
+    command = [sys.executable, program(), "--config", config, "--roles", "all"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=10)
     assert ended.returncode == 1
     (line,) = ended.stdout.splitlines()
@@ -257,7 +257,7 @@ def test_keys_of_the_configuration_that_it_does_not_know_do_not_matter(start):
 
 
 def test_an_unknown_role_is_refused(tmp_path):
-    command = [sys.executable, WORKLOAD, "--config", tmp_path / "none", "--roles", "api,cache"]
+    command = [sys.executable, program(), "--config", tmp_path / "none", "--roles", "api,cache"]
     assert subprocess.run(command, capture_output=True, timeout=10).returncode == 2
 
 

@@ -1,21 +1,14 @@
-import importlib.util
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.workload.processes import WORKLOAD
+from tests.charms import load_module
 from tests.unit.workload.remote_write import series
 
 
 @pytest.fixture(scope="module")
 def workload():
-    spec = importlib.util.spec_from_file_location("workload_under_test", WORKLOAD)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_module("demo-worker-k8s", "kv_workload")
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)

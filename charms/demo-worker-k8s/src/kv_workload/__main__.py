@@ -1,0 +1,7 @@
+"""Runs the program."""
+
+import sys
+
+from kv_workload import main
+
+sys.exit(main())

@@ -1,0 +1,52 @@
+import os
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.charms import CHARMS
+from tests.unit.workload.processes import program
+
+SOURCE = CHARMS / "demo-worker-k8s" / "src"
+
+
+def built_from(folder: Path) -> bytes:
+    """Build the program of another copy of the charm."""
+    names = {"__file__": str(folder / "kv_zipapp.py"), "__name__": "kv_zipapp"}
+    exec((folder / "kv_zipapp.py").read_text(), names)
+    return names["build"]()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SOURCE, tmp_path / "copy"))
+
+
+def test_another_copy_with_other_times_modes_and_caches_builds_the_same_bytes(copy: Path):
+    for number, module in enumerate((copy / "kv_workload").glob("*.py")):
+        os.utime(module, (10**9 + number, 10**9 + number))
+        module.chmod(0o600)
+    cache = copy / "kv_workload" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "_main.cpython-399.pyc").write_bytes(b"?")
+    assert built_from(copy) == program().read_bytes()
+
+
+def test_a_changed_module_changes_the_program(copy: Path):
+    with (copy / "kv_workload" / "_store.py").open("a") as module:
+        module.write("# changed\n")
+    assert built_from(copy) != program().read_bytes()
+
+
+def test_it_holds_every_module_once_and_nothing_else():
+    names = zipfile.ZipFile(program()).namelist()
+    modules = {f"kv_workload/{module.name}" for module in (SOURCE / "kv_workload").glob("*.py")}
+    assert sorted(names) == sorted({"__main__.py", *modules})
+
+
+def test_it_imports_the_standard_library_only():
+    packing = pytest.importorskip("tools.packing._imports")
+    foreign = packing.follow(SOURCE / "kv_workload" / "__main__.py", [SOURCE]).foreign
+    assert {name.partition(".")[0] for name in foreign} <= sys.stdlib_module_names
