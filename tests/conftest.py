@@ -6,13 +6,13 @@ import pytest
 from sandbox.control_plane import NotAvailableError
 
 if TYPE_CHECKING:
-    from tests.scenario.real.server import RealServer
+    from tests.support.real_server.server import RealServer
 
 
 @pytest.fixture(scope="session")
 def real_server() -> "Iterator[RealServer]":
     """A real API server of the tests' own, in the clothes of the stand-in."""
-    from tests.scenario.real.server import RealServer
+    from tests.support.real_server.server import RealServer
 
     try:
         with RealServer() as server:

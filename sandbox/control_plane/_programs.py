@@ -16,8 +16,7 @@ from ..children import dies_with_parent
 from ._errors import ControlPlaneError
 from ._go import find_go, go_environment
 
-# The modules are pinned beside the tests that the programs are for.
-_MODULES = Path(__file__).parents[2] / "tests" / "cluster"
+_MODULES = Path(__file__).with_name("modules")
 
 
 def cache() -> Path:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.scenario.real.access import RESTRICTED
-from tests.scenario.real.upstream import Upstream
+from tests.support.real_server.access import RESTRICTED
+from tests.support.real_server.upstream import Upstream
 
 # What the API server itself writes all the time.
 _RESTLESS = {"leases", "events", "componentstatuses"}

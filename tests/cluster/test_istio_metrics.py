@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from sandbox.control_plane import NotAvailableError, module_folders
-from tests import dashboards
-from tests.charms import CHARMS
+from tests.support import dashboards
+from tests.support.charms import CHARMS
 
 BEACON = CHARMS / "istio-beacon-k8s/src"
 OURS = {"juju_model", "juju_application", "juju_unit", "instance", "le"}

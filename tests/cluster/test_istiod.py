@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.control_plane import Connection, Istiod, RealKubernetes, Waypoints
 from sandbox.kubernetes import KubernetesServer
-from tests.contract.api import MERGE, an
+from tests.support.kubernetes_api import MERGE, an
 
 SELECTOR = {"matchLabels": {"app": "app"}}
 TO_SERVICE = [{"group": "", "kind": "Service", "name": "app"}]

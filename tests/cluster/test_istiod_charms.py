@@ -17,7 +17,7 @@ from sandbox.flows import beacon_of
 from sandbox.juju import Controller, Model
 from sandbox.samples import BEACON, COORDINATOR, WORKER
 from sandbox.world import World
-from tests.contract.api import MERGE
+from tests.support.kubernetes_api import MERGE
 
 MODEL = "shop"
 OUTSIDE = "outsider"

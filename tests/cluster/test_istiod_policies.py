@@ -14,7 +14,7 @@ from istio_policies import Asked, AuthorizationPolicy, authorization_policies, e
 from k8s_charm import Owner, manifest
 from sandbox.control_plane import Connection, Istiod, RealKubernetes, Waypoints
 from tests.cluster.policy_corpus import APPS, MODEL, SEED, Example, Request, examples, pod_labels
-from tests.contract.api import MERGE
+from tests.support.kubernetes_api import MERGE
 
 EXAMPLES = int(os.environ.get("POLICY_EXAMPLES", "60"))
 REQUESTS = 16

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.control_plane import LOKI, NotAvailableError
-from tests import dashboards, logql
-from tests.dataplane import test_nginx_log
-from tests.dataplane.test_nginx_log import ALERTS, LABELS, QUERIES
+from tests.support import dashboards, logql
+from tests.support.nginx_log import ALERTS, LABELS, QUERIES, sample_log
 
-nginx_log = test_nginx_log.log
 ASKED = {**QUERIES, **ALERTS}
 OF_WORKERS = {**LABELS, "juju_unit": "kv-api/0", "pebble_service": "worker"}
 WORKERS_LOG = [
@@ -57,6 +55,11 @@ class Loki:
 
     def close(self) -> None:
         self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def nginx_log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return sample_log(tmp_path_factory.mktemp("nginx"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sandbox.control_plane import Answer, Connection, NotAvailableError, StartedKubernetes
 from sandbox.kubernetes import KubernetesServer
-from tests.contract.api import APPLY, MERGE, STRATEGIC, Namespace, an
+from tests.support.kubernetes_api import APPLY, MERGE, STRATEGIC, Namespace, an
 
 NAME = "app"
 RUN = uuid.uuid4().hex[:8]

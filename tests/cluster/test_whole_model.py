@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.juju import Controller, Model
-from tests.charms import CHARMS
 from tests.cluster.every_object import every_object
-from tests.scenario.real.server import RealServer
+from tests.support.charms import CHARMS
+from tests.support.real_server.server import RealServer
 
 BEACON, COORDINATOR, WORKER, SCRAPER = "beacon", "kv", "worker", "scraper"
 # A namespace is a DNS label, and so is the Service `APP-endpoints`, which Juju makes for an application.

@@ -9,7 +9,7 @@ from lightkube import Client
 
 from sandbox.control_plane import NotAvailableError, real_kubernetes
 from sandbox.kubernetes import KubernetesServer
-from tests.contract.api import STRANGER, Api, Namespace
+from tests.support.kubernetes_api import STRANGER, Api, Namespace
 
 
 @pytest.fixture(scope="session")

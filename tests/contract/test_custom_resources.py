@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.api import Namespace, an, causes, gateway, policy
+from tests.support.kubernetes_api import Namespace, an, causes, gateway, policy
 
 UNCHECKED = ("<nil>", "FieldValueInvalid")
 TARGET = {"group": "", "kind": "Service", "name": "app"}

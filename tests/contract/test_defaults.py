@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.api import Namespace, an, service, stateful_set
+from tests.support.kubernetes_api import Namespace, an, service, stateful_set
 
 
 def test_a_service_gets_an_address(namespace: Namespace):

@@ -6,7 +6,7 @@ from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import ConfigMap, Service
 from lightkube.types import PatchType
 
-from tests.contract.api import (
+from tests.support.kubernetes_api import (
     JSON_PATCH,
     MERGE,
     STRATEGIC,

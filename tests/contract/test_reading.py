@@ -6,7 +6,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.resources.core_v1 import Namespace as KubernetesNamespace
 
-from tests.contract.api import Namespace, an, policy
+from tests.support.kubernetes_api import Namespace, an, policy
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Service
 
-from tests.contract.api import APPLY, MERGE, STRANGER, Api, AuthorizationPolicy, Namespace, an
+from tests.support.kubernetes_api import APPLY, MERGE, STRANGER, Api, AuthorizationPolicy, Namespace, an
 
 NotInstalled = create_namespaced_resource("nowhere.example.com", "v1", "Thing", "things")
 

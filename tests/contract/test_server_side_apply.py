@@ -5,7 +5,7 @@ from lightkube import ApiError, Client
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 
-from tests.contract.api import (
+from tests.support.kubernetes_api import (
     APPLY,
     MERGE,
     STRATEGIC,

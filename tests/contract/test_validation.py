@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.api import Namespace, an, causes, gateway, policy, service, stateful_set
+from tests.support.kubernetes_api import Namespace, an, causes, gateway, policy, service, stateful_set
 
 NAME = [("metadata.name", "FieldValueInvalid")]
 LABELS = [("metadata.labels", "FieldValueInvalid")]

@@ -5,7 +5,15 @@ from lightkube import ApiError, Client
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 
-from tests.contract.api import AuthorizationPolicy, Namespace, an, gateway, policy, service, stateful_set
+from tests.support.kubernetes_api import (
+    AuthorizationPolicy,
+    Namespace,
+    an,
+    gateway,
+    policy,
+    service,
+    stateful_set,
+)
 
 
 def test_the_server_says_what_only_it_knows(namespace: Namespace):

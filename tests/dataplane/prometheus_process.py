@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.dataplane.nginx_process import free_port
+from tests.support.nginx_process import free_port
 
 _PROMETHEUS = shutil.which("prometheus")
 _PATIENCE = 30.0

@@ -17,8 +17,8 @@ from coordinated_workers.worker_telemetry import (
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
-from tests.dataplane.certificates import write_certificate
-from tests.dataplane.nginx_process import RealNginx, free_port, platform_of, with_status_page
+from tests.support.certificates import write_certificate
+from tests.support.nginx_process import RealNginx, free_port, platform_of, with_status_page
 
 LOKI = NginxConfig(
     server_name="loki-0.loki-endpoints.model.svc.cluster.local",

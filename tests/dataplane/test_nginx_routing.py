@@ -8,10 +8,10 @@ import grpc
 import pytest
 
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxMapConfig, NginxUpstream
-from tests.dataplane.backends import RecordingBackend
 from tests.dataplane.dns_server import TestDNS
-from tests.dataplane.grpc_backend import RecordingGrpcBackend
-from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
+from tests.support.backends import RecordingBackend
+from tests.support.grpc_backend import RecordingGrpcBackend
+from tests.support.nginx_process import RealNginx, free_port, platform_of
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from coordinated_workers.nginx import NginxConfig
-from tests.dataplane.certificates import certificate_and_key, write_certificate
-from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
-from tests.unit.coordinated_workers.nginx_text import arguments, parsed
+from tests.support.certificates import certificate_and_key, write_certificate
+from tests.support.nginx_process import RealNginx, free_port, platform_of
+from tests.support.nginx_text import arguments, parsed
 
 TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 = (
     ssl.TLSVersion.TLSv1,

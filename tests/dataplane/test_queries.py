@@ -22,12 +22,12 @@ from sandbox.juju import Side
 from sandbox.mesh import Account
 from sandbox.samples import BEACON, COORDINATOR, WORKER
 from sandbox.world import World, open_world
-from tests import dashboards
 from tests.dataplane import prometheus_process
-from tests.dataplane.backends import RecordingBackend
-from tests.dataplane.nginx_process import RealNginx, free_port, platform_of, with_status_page
 from tests.dataplane.prometheus_process import RealPrometheus
-from tests.dataplane.sample_nginx import sample_config
+from tests.support import dashboards
+from tests.support.backends import RecordingBackend
+from tests.support.nginx_process import RealNginx, free_port, platform_of, with_status_page
+from tests.support.sample_nginx import sample_config
 
 pytestmark = prometheus_process.needed
 

@@ -23,12 +23,12 @@ from coordinated_workers.worker_telemetry import (
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
-from tests.dataplane.backends import RecordingBackend
-from tests.dataplane.certificates import certificate_and_key, server_context, write_certificate
 from tests.dataplane.dns_server import TestDNS
-from tests.dataplane.grpc_backend import RecordingGrpcBackend
-from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
-from tests.dataplane.sample_nginx import any_machine
+from tests.support.backends import RecordingBackend
+from tests.support.certificates import certificate_and_key, server_context, write_certificate
+from tests.support.grpc_backend import RecordingGrpcBackend
+from tests.support.nginx_process import RealNginx, free_port, platform_of
+from tests.support.sample_nginx import any_machine
 
 OTLP = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 JAEGER = "/jaeger.api_v2.CollectorService/PostSpans"

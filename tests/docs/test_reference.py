@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 from sphinx.util.inventory import InventoryFile
 
-from tests.unit.docs.pages import REPOSITORY
+from tests.support.pages import REPOSITORY
 
 LIB = REPOSITORY / "lib"
 BUILT = REPOSITORY / "build/docs"

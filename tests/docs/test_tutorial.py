@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.docs.pages import REPOSITORY, SANDBOX, Block, Page
+from tests.support.pages import REPOSITORY, SANDBOX, Block, Page
 
 TUTORIAL = Page(REPOSITORY / "docs/tutorials/sandbox.md")
 FOLDERS = ("charms", "lib", "sandbox")

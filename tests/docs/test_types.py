@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.unit.docs.pages import REPOSITORY, pages_with
+from tests.support.pages import REPOSITORY, pages_with
 
 
 def test_samples_have_no_type_errors(tmp_path: Path):

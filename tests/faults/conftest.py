@@ -10,7 +10,7 @@ from coordinated_workers.readiness import Readiness, ServiceEndpointStatus
 from sandbox.kubernetes import KubernetesServer
 from tests.faults.swing import Swing
 from tests.faults.worlds import WORLDS, World
-from tests.faulty_server import FaultyServer
+from tests.support.faulty_server import FaultyServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

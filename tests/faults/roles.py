@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.faulty_server import Permission
+from tests.support.faulty_server import Permission
 
 ROLES = Path(__file__).parents[2] / "docs" / "reference" / "roles"
 

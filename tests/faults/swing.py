@@ -9,7 +9,7 @@ from sandbox.kubernetes import KubernetesServer
 from tests.faults.cluster import Fact, Watcher, doors, facts
 from tests.faults.roles import role
 from tests.faults.worlds import WISHES, Wish, World
-from tests.faulty_server import FaultyServer
+from tests.support.faulty_server import FaultyServer
 
 Plan = Callable[[str, str], int | str | None]
 

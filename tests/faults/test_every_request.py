@@ -9,7 +9,7 @@ import pytest
 from tests.faults.cluster import facts
 from tests.faults.swing import Swing
 from tests.faults.worlds import BEACON, COORDINATOR, WISHES, WORLDS, World
-from tests.faulty_server import FAULTS
+from tests.support.faulty_server import FAULTS
 
 LIBERAL = 40
 """More requests than any of these hooks makes."""

@@ -13,7 +13,7 @@ from lightkube import Client, KubeConfig, codecs
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, ServiceMeshConsumer
-from tests.charms import load_charm
+from tests.support.charms import load_charm
 
 Wish = Literal["one", "other"]
 

@@ -10,9 +10,9 @@ import pytest
 from lightkube import Client
 from pytest_operator.plugin import OpsTest
 
-from tests.integration.cluster import Cluster
-from tests.integration.packed import charm_file, images
-from tests.integration.traffic import Visitor
+from tests.support.deployed.cluster import Cluster
+from tests.support.deployed.packed import charm_file, images
+from tests.support.deployed.traffic import Visitor
 
 ISTIO_MODEL = "istio-system"
 ISTIO_OPTIONS = "ISTIO_OPTIONS"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.integration.cluster import Cluster
 from tests.integration.conftest import Deployment
-from tests.integration.traffic import pod, service
+from tests.support.deployed.cluster import Cluster
+from tests.support.deployed.traffic import pod, service
 
 BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
 # Related to the server all the time: a workload that nobody has a policy for is open to everybody.

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.integration.cluster import Cluster
 from tests.integration.conftest import Deployment
-from tests.integration.traffic import pod, service
+from tests.support.deployed.cluster import Cluster
+from tests.support.deployed.traffic import pod, service
 
 BEACON, KV, FRONT, BACK, CLIENT, STRANGER = "beacon", "kv", "front", "back", "client", "stranger"
 API, TELEMETRY = 8080, 3300

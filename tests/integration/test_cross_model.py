@@ -6,10 +6,10 @@ import pytest
 from juju.model import Model
 from pytest_operator.plugin import OpsTest
 
-from tests.integration.cluster import Cluster
 from tests.integration.conftest import TESTER, Deployment
-from tests.integration.packed import charm_file, images
-from tests.integration.traffic import Visitor, service
+from tests.support.deployed.cluster import Cluster
+from tests.support.deployed.packed import charm_file, images
+from tests.support.deployed.traffic import Visitor, service
 
 BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
 

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from tests.integration.cluster import Cluster
 from tests.integration.conftest import Deployment
-from tests.integration.packed import PUBLISHED_PLATFORM, charm_file, images
-from tests.integration.traffic import service
+from tests.support.deployed.cluster import Cluster
+from tests.support.deployed.packed import PUBLISHED_PLATFORM, charm_file, images
+from tests.support.deployed.traffic import service
 
 BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
 TESTERS = (SERVER, CLIENT, STRANGER)

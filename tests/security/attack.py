@@ -15,10 +15,10 @@ from ops import testing
 from coordinated_workers.workload import FILES
 from istio_policies import AuthorizationPolicy, Gateway
 from k8s_charm import manifest
-from tests.dataplane.nginx_process import RealNginx
 from tests.security.databags import Written
 from tests.security.worlds import MALLORY, MODEL, World, signed, with_data
-from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed
+from tests.support.nginx_process import RealNginx
+from tests.support.nginx_text import arguments, find, parsed
 
 # Rules tell how much is wrong, and are right to change.
 _TELLS_WHAT_IS_WRONG = "alert_rules"

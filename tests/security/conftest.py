@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, Phase, settings
 from coordinated_workers.nginx import NginxConfig
 from coordinated_workers.readiness import Readiness, ServiceEndpointStatus
 from sandbox.kubernetes import KubernetesServer
-from tests.dataplane.certificates import write_certificate
-from tests.dataplane.nginx_process import platform_of
 from tests.security.attack import Attack
 from tests.security.worlds import World, fqdn
+from tests.support.certificates import write_certificate
+from tests.support.nginx_process import platform_of
 
 _COMMON = {
     "deadline": None,

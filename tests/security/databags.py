@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.security.certificates import broken_inside, is_pem
+from tests.support.broken_certificates import broken_inside, is_pem
 
 HUSH = "hush-8d1f"
 """Is in every secret of these tests."""

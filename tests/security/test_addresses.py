@@ -9,7 +9,7 @@ import pytest
 from tests.security.attack import Attack, Seen
 from tests.security.databags import HUSH
 from tests.security.worlds import COORDINATOR, MODEL, World
-from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed
+from tests.support.nginx_text import arguments, find, parsed
 
 OF_THE_MACHINE = ("127.0.0.1", "::1", "kv.localhost", "ip6-loopback", "2130706433")
 OF_THE_PLATFORM = ("169.254.169.254", "fd00:ec2::254", "metadata.google.internal")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.security.attack import Attack
-from tests.security.certificates import broken_certificate
 from tests.security.databags import HUSH, YAML, Written
 from tests.security.harm import harm_of
 from tests.security.worlds import BEACON, COORDINATOR, WORKER, WORKER_WITH_A_SAY, World
+from tests.support.broken_certificates import broken_certificate
 
 Change = Callable[[Written], Written]
 

@@ -13,12 +13,12 @@ import pytest
 
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
 from coordinated_workers.worker_telemetry import TelemetryBackends
-from tests.charms import load_charm
-from tests.dataplane.backends import RecordingBackend
-from tests.dataplane.grpc_backend import GRPC_WITHOUT_LIMITS, RecordingGrpcBackend
-from tests.dataplane.nginx_process import RealNginx, free_port, platform_of
-from tests.dataplane.sample_nginx import proxy_at
 from tests.security.raw_http import send, status
+from tests.support.backends import RecordingBackend
+from tests.support.charms import load_charm
+from tests.support.grpc_backend import GRPC_WITHOUT_LIMITS, RecordingGrpcBackend
+from tests.support.nginx_process import RealNginx, free_port, platform_of
+from tests.support.sample_nginx import proxy_at
 
 MEGABYTE = 1_000_000
 TELEMETRY = "/proxy/loki/loki-0/push"

@@ -22,8 +22,8 @@ from charmlibs.interfaces.tls_certificates import (
 from lightkube import Client, KubeConfig, codecs
 from ops import testing
 
-from tests.charms import CHARMS, load_charm
 from tests.security.databags import HUSH, Written
+from tests.support.charms import CHARMS, load_charm
 
 MODEL = testing.Model("shop", uuid="7c9e2a50-0000-4000-8000-000000000001")
 MALLORY = "mallory"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import dashboards, logql, promtool
-from tests.dashboards import Dashboard, QueryVariable
+from tests.support import dashboards, logql, promtool
+from tests.support.dashboards import Dashboard, QueryVariable
 
 
 @pytest.fixture(params=dashboards.FILES, ids=lambda file: file.stem)

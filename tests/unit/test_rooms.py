@@ -25,14 +25,32 @@ MAY_IMPORT = {
 ROOMS = (KUBERNETES, MESH, ISTIO, COS, WORKERS, INSPECTION, "charms", "sandbox", "tools", "tests")
 
 
-def imported(module: Path) -> set[str]:
-    """The rooms of this project that a module imports from, anywhere in it."""
+TESTS, SANDBOX_TESTS = ROOT / "tests", ROOT / "sandbox" / "tests"
+TEST_TREES = [
+    SANDBOX_TESTS,
+    *(
+        folder
+        for parent in (TESTS, TESTS / "unit")
+        for folder in sorted(parent.iterdir())
+        if folder.name != "unit" and next(folder.rglob("*.py"), None)
+    ),
+]
+
+
+def names_imported(module: Path) -> set[str]:
+    """The full names of what a module imports absolutely, anywhere in it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported(module: Path) -> set[str]:
+    """The rooms of this project that a module imports from, anywhere in it."""
+    names = names_imported(module)
     return {room for room in ROOMS for name in names if f"{name}.".startswith(f"{room}.")}
 
 
@@ -42,6 +60,15 @@ def test_a_room_imports_from_those_below_it_only(room: Path):
     assert modules
     for module in modules:
         assert imported(module) <= MAY_IMPORT[room], module
+
+
+@pytest.mark.parametrize("tree", TEST_TREES, ids=lambda tree: str(tree.relative_to(ROOT)))
+def test_tests_share_by_way_of_support_only(tree: Path):
+    package = ".".join(tree.relative_to(ROOT).parts)
+    allowed = (f"{package}.",) if tree == SANDBOX_TESTS else (f"{package}.", "tests.support.")
+    for module in tree.rglob("*.py"):
+        of_tests = {name for name in names_imported(module) if name.startswith(("tests.", "sandbox.tests."))}
+        assert {name for name in of_tests if not name.startswith(allowed)} == set(), module
 
 
 def test_an_import_is_seen_wherever_it_stands(tmp_path: Path):

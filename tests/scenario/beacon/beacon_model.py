@@ -21,7 +21,7 @@ from charmlibs.interfaces.service_mesh import MeshPolicy
 from istio_policies import AuthorizationPolicy, Gateway
 from k8s_charm import Json, manifest
 from sandbox.kubernetes import KubernetesServer, LoggedRequest
-from tests.charms import load_charm
+from tests.support.charms import load_charm
 
 MODEL = "shop"
 BEACON = "beacon"

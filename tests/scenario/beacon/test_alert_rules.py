@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sandbox.kubernetes import KubernetesServer
-from tests import promtool
-from tests.charms import CHARMS
 from tests.scenario.beacon.beacon_model import BEACON, MODEL, BeaconModel, policy
+from tests.support import promtool
+from tests.support.charms import CHARMS
 
 OF_BEACON = f'juju_model="{MODEL}", juju_application="{BEACON}", juju_unit="{BEACON}/0"'
 UP = 'up{MINE, instance="beacon-0:15090"}'

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from cosl import LZMABase64
 
-from tests import promtool
-from tests.charms import CHARMS
 from tests.scenario.beacon.beacon_model import BeaconModel
+from tests.support import promtool
+from tests.support.charms import CHARMS
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from tests.charms import CHARMS
+from tests.support.charms import CHARMS
 
 
 def test_a_hook_that_needs_no_kubernetes_does_not_pay_for_its_client():

@@ -3,7 +3,7 @@
 import pytest
 
 from k8s_charm import Failure, ObjectRef
-from tests.charms import load_charm
+from tests.support.charms import load_charm
 
 load_charm("istio-beacon-k8s")
 import kubernetes_status  # noqa: E402 - a module of the charm, found once that is loaded

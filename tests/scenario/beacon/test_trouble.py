@@ -8,8 +8,8 @@ import pytest
 
 from k8s_charm import Json
 from sandbox.kubernetes import KubernetesServer
-from tests.faulty_server import FaultyServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+from tests.support.faulty_server import FaultyServer
 
 pytestmark = pytest.mark.kubernetes
 

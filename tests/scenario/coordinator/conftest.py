@@ -5,7 +5,7 @@ from lightkube import Client, KubeConfig
 
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.coordinator.field_cluster import APP, CONTAINERS, HOST, MODEL, Cluster
-from tests.unit.coordinated_workers.juju_application import create_application
+from tests.support.juju_application import create_application
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 from ops import testing
 
-from tests import promtool
 from tests.scenario.coordinator.field_cluster import MODEL, Cluster, store, told, workers
+from tests.support import promtool
 
 METRICS = testing.Relation("metrics-endpoint", remote_app_name="prometheus")
 FIELD = f'juju_model="m", juju_model_uuid="{MODEL.uuid}", juju_application="field", juju_unit="field/0"'

@@ -26,7 +26,7 @@ from tests.scenario.coordinator.field_cluster import (
     workers,
 )
 from tests.scenario.coordinator.field_coordinator import DirectCoordinator
-from tests.unit.coordinated_workers.juju_application import pod_template
+from tests.support.juju_application import pod_template
 
 pytestmark = pytest.mark.kubernetes
 

@@ -9,7 +9,6 @@ import yaml
 from cosl import LZMABase64
 from ops import testing
 
-from tests.dataplane.certificates import certificate_and_key
 from tests.scenario.coordinator.field_cluster import (
     CONTAINERS,
     HOST,
@@ -26,6 +25,7 @@ from tests.scenario.coordinator.field_cluster import (
     workers,
 )
 from tests.scenario.coordinator.field_coordinator import REMOTE_WRITE, DirectCoordinator
+from tests.support.certificates import certificate_and_key
 
 CERTIFICATE = certificate_and_key()[0].decode()
 PROXY = f"http://{SERVICE}:3300/proxy"

@@ -10,9 +10,9 @@ import pytest
 from ops import testing
 
 from sandbox.kubernetes import KubernetesServer
-from tests.faulty_server import FaultyServer
 from tests.scenario.coordinator.field_cluster import MESH_LABELS, Cluster, mesh, store, workers
-from tests.unit.coordinated_workers.juju_application import pod_template
+from tests.support.faulty_server import FaultyServer
+from tests.support.juju_application import pod_template
 
 RELATIONS = (mesh(), workers(units=2), store())
 

@@ -15,7 +15,6 @@ from charmlibs.interfaces.tls_certificates import (
 )
 from ops import testing
 
-from tests import promtool
 from tests.scenario.coordinator.field_cluster import (
     HOST,
     SERVICE,
@@ -29,7 +28,8 @@ from tests.scenario.coordinator.field_cluster import (
     told,
     workers,
 )
-from tests.security.certificates import broken_certificate
+from tests.support import promtool
+from tests.support.broken_certificates import broken_certificate
 
 
 @dataclasses.dataclass

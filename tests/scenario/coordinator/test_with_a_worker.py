@@ -24,7 +24,7 @@ from tests.scenario.coordinator.field_cluster import (
     mesh,
     store,
 )
-from tests.unit.coordinated_workers.juju_application import pod_template
+from tests.support.juju_application import pod_template
 
 pytestmark = pytest.mark.kubernetes
 

@@ -7,7 +7,7 @@ from typing import Any
 from lightkube import Client, KubeConfig, codecs
 from ops import testing
 
-from tests.charms import load_charm
+from tests.support.charms import load_charm
 
 MODEL = testing.Model("shop", uuid="7c9e2a50-0000-4000-8000-000000000001")
 COORDINATOR = "kv"

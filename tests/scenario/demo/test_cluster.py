@@ -32,7 +32,7 @@ from tests.scenario.demo.key_value_model import (
     worker_state,
     workers,
 )
-from tests.unit.workload.processes import HOST, free_port
+from tests.support.workload_process import HOST, free_port
 
 
 def test_the_program_runs_as_the_two_charms_would_have_it(on_host, tmp_path: Path):

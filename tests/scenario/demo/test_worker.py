@@ -16,7 +16,7 @@ from tests.scenario.demo.key_value_model import (
     worker_context,
     worker_state,
 )
-from tests.unit.workload import processes
+from tests.support import workload_process as processes
 
 CONFIG = json.dumps({"port": 8080, "stores": [], "tls": None, "telemetry": {}})
 PROGRAM = "opt/demo-worker/workload.pyz"

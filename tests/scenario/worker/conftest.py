@@ -13,7 +13,7 @@ from ops import testing
 
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.store_charm import ACTIONS, CONFIG, META, StoreCharm
-from tests.unit.coordinated_workers.juju_application import create_application
+from tests.support.juju_application import create_application
 
 FQDN = "store-0.store-endpoints.m.svc.cluster.local"
 MODEL = testing.Model("m", uuid="7c1b1f4e-0a3c-4c55-9a5e-0d6c6a0f1a11")

@@ -11,7 +11,7 @@ from lightkube.types import PatchType
 
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.conftest import Store, changed, cluster
-from tests.unit.coordinated_workers.juju_application import pod_template
+from tests.support.juju_application import pod_template
 
 pytestmark = pytest.mark.kubernetes
 

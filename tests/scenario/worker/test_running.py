@@ -13,7 +13,7 @@ from coordinated_workers.worker import Worker
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.conftest import FQDN, Deeds, Store, changed, cluster
 from tests.scenario.worker.store_charm import StoreCharm
-from tests.unit.coordinated_workers.juju_application import pod_template
+from tests.support.juju_application import pod_template
 
 CONFIG_FILE = "/etc/worker/config.yaml"
 

@@ -16,7 +16,7 @@ from coordinated_workers.nginx import (
     NginxValueError,
     is_ipv6_enabled,
 )
-from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed
+from tests.support.nginx_text import arguments, find, parsed
 
 POD = NginxPlatform(resolvers=("10.152.183.10",), ipv6=False)
 

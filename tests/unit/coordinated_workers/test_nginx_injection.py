@@ -20,7 +20,7 @@ from coordinated_workers.worker_telemetry import (
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
-from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed, shape
+from tests.support.nginx_text import arguments, find, parsed, shape
 
 SPECIAL = [
     "; evil on;",

@@ -14,7 +14,7 @@ from ops import testing
 
 from coordinated_workers.resources import ResourcesPatch
 from sandbox.kubernetes import KubernetesServer
-from tests.unit.coordinated_workers.juju_application import create_application, pod_template
+from tests.support.juju_application import create_application, pod_template
 
 META = {"name": "kv", "containers": {"workload": {}}}
 OPTIONS = {

@@ -12,7 +12,7 @@ from coordinated_workers.worker_telemetry import (
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
-from tests.unit.coordinated_workers.nginx_text import arguments, find, parsed
+from tests.support.nginx_text import arguments, find, parsed
 
 CONFIG = WorkerTelemetryProxyConfig(http_port=3300, https_port=3301)
 

@@ -6,7 +6,7 @@ from ops import testing
 
 from cos_interfaces import s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
-from tests.dataplane.certificates import certificate_and_key
+from tests.support.certificates import certificate_and_key
 
 CERTIFICATE = certificate_and_key()[0].decode()
 OF_NOTHING = "-----BEGIN CERTIFICATE-----\nhush\n-----END CERTIFICATE-----"

@@ -13,7 +13,7 @@ from ops import testing
 
 from istio_policies import AuthorizationPolicy
 from sandbox.kubernetes import KubernetesServer
-from tests.unit.docs.pages import REPOSITORY, Page
+from tests.support.pages import REPOSITORY, Page
 
 MODEL = testing.Model("m", uuid="7c1b1f4e-0a3c-4c55-9a5e-0d6c6a0f1a11")
 

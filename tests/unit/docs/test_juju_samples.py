@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.docs.pages import REPOSITORY, SANDBOX, Page, commands, pages_with, values_of
+from tests.support.pages import REPOSITORY, SANDBOX, Page, commands, pages_with, values_of
 
 Charmcraft = dict[str, Any]
 

@@ -9,7 +9,7 @@ import typer.main
 import yaml
 
 from sandbox._cli import app as sandbox_app
-from tests.unit.docs.pages import REPOSITORY, SANDBOX, Page, commands, pages, pages_with, values_of
+from tests.support.pages import REPOSITORY, SANDBOX, Page, commands, pages, pages_with, values_of
 
 TOOLS = {
     *(".venv/bin/tox", "cd", "curl", "echo", "git", "juju", "kubectl", "make", "pre-commit", "python3"),

@@ -5,10 +5,12 @@ import re
 
 import pytest
 
-from tests.unit.docs.pages import REPOSITORY
+from tests.support.pages import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/explanation/threat-model.md").read_text()
-NAMED = sorted(set(re.findall(r"`(tests/[^`]*)`", PAGE.partition("## Whoever writes a databag")[2])))
+NAMED = sorted(
+    set(re.findall(r"`((?:sandbox/)?tests/[^`]*)`", PAGE.partition("## Whoever writes a databag")[2]))
+)
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| may try to")]
 
 
@@ -16,7 +18,7 @@ def test_every_threat_has_a_test():
     assert len(ROWS) > 20
     for row in ROWS:
         *_, tests, _ = row.split("|")
-        one = r"`tests/\S+\.py(::Test\w+)?::test_\w+`"
+        one = r"`(sandbox/)?tests/\S+\.py(::Test\w+)?::test_\w+`"
         assert re.fullmatch(rf" {one}(, {one})* ", tests), row
 
 

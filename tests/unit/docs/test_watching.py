@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from coordinated_workers.alert_rules import DEFAULT_RULES
-from tests import dashboards
-from tests.unit.docs.pages import REPOSITORY
+from tests.support import dashboards
+from tests.support.pages import REPOSITORY
 
 GUIDE = (REPOSITORY / "docs/how-to/watch-the-mesh.md").read_text()
 FOLDERS = (DEFAULT_RULES, REPOSITORY / "charms/istio-beacon-k8s/src/prometheus_alert_rules")

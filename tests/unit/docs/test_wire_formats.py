@@ -16,8 +16,8 @@ from cos_interfaces import (
     s3,
     tracing,
 )
-from tests.dataplane.certificates import certificate_and_key
-from tests.unit.docs.pages import REPOSITORY
+from tests.support.certificates import certificate_and_key
+from tests.support.pages import REPOSITORY
 
 PAGE = REPOSITORY / "docs/reference/wire-formats.md"
 RULES = {"groups": [{"name": "one", "rules": []}]}

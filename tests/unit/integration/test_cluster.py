@@ -8,7 +8,7 @@ from charmlibs.interfaces.service_mesh import MeshPolicy
 from istio_policies import Asked, authorization_policies
 from k8s_charm import Owner, manifest
 from sandbox.kubernetes import KubernetesServer
-from tests.integration.cluster import Cluster
+from tests.support.deployed.cluster import Cluster
 
 MODEL = "shop"
 

@@ -11,7 +11,7 @@ from lightkube import Client, KubeConfig
 
 from sandbox.juju import Controller, Model
 from sandbox.kubernetes import KubernetesServer
-from tests.integration.cluster import Cluster
+from tests.support.deployed.cluster import Cluster
 
 REPOSITORY = Path(__file__).parents[3]
 TESTER = REPOSITORY / "tests/integration/testers/mesh-tester-k8s"

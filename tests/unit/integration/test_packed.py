@@ -1,6 +1,6 @@
 import pytest
 
-from tests.integration.packed import charm_file, images
+from tests.support.deployed.packed import charm_file, images
 
 
 def test_charms_are_taken_from_the_folder_that_the_environment_names(tmp_path, monkeypatch):

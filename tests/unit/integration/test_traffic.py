@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration import traffic
-from tests.integration.traffic import Fetched, Visitor, eventually, pod, service
+from tests.support.deployed import traffic
+from tests.support.deployed.traffic import Fetched, Visitor, eventually, pod, service
 
 
 class Action:

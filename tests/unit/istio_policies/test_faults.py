@@ -13,7 +13,7 @@ from charmlibs.interfaces.service_mesh import MeshPolicy
 from istio_policies import Asked, reconcile_policies
 from k8s_charm import ReconcileResult
 from sandbox.kubernetes import KubernetesServer
-from tests.faulty_server import FaultyServer
+from tests.support.faulty_server import FaultyServer
 from tests.support.policies import LABELS, OWNER, policy
 
 FAULTS = [409, 429, 500, 503, "hang up", "not json", "no type", "nonsense"]

@@ -18,8 +18,8 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace
 
 from k8s_charm import kubernetes_client, kubernetes_errors
-from tests.dataplane.certificates import certificate_and_key, server_context, write_certificate
-from tests.faulty_server import KUBECONFIG
+from tests.support.certificates import certificate_and_key, server_context, write_certificate
+from tests.support.faulty_server import KUBECONFIG
 
 NAMESPACE = json.dumps({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "m"}}).encode()
 

@@ -11,7 +11,7 @@ from lightkube.resources.core_v1 import Namespace
 
 from k8s_charm import Deadline, kubernetes_client, kubernetes_errors
 from sandbox.kubernetes import KubernetesServer
-from tests.faulty_server import FaultyServer
+from tests.support.faulty_server import FaultyServer
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ops import testing
 
 from charmlibs.interfaces.service_mesh import ServiceMeshConsumer
 from sandbox.kubernetes import KubernetesServer
-from tests.faulty_server import FaultyServer
+from tests.support.faulty_server import FaultyServer
 
 META = {"name": "web", "requires": {"service-mesh": {"interface": "service_mesh", "limit": 1}}}
 JUJU = {"app.kubernetes.io/name": "web"}

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.unit.workload.processes import HOST
+from tests.support.workload_process import HOST
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.workload_process import HOST, Workload, free_port
 from tests.unit.workload.backends import Backend
-from tests.unit.workload.processes import HOST, Workload, free_port
 
 Start = Callable[..., Workload]
 

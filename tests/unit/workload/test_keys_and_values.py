@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.workload.processes import HOST, Workload, free_port, program
+from tests.support.workload_process import HOST, Workload, free_port, program
 
 
 @pytest.fixture(scope="module")

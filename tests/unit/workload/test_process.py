@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.unit.workload import processes
-from tests.unit.workload.processes import HOST, free_port, program
+from tests.support import workload_process as processes
+from tests.support.workload_process import HOST, free_port, program
 from tests.unit.workload.remote_write import series
 
 

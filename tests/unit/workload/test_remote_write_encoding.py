@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.charms import load_module
+from tests.support.charms import load_module
 from tests.unit.workload.remote_write import series
 
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from tests.support.workload_process import HOST, IDENTITY, free_port
 from tests.unit.workload.backends import Backend, Received
-from tests.unit.workload.processes import HOST, IDENTITY, free_port
 from tests.unit.workload.remote_write import series
 
 FAST = {"flush_seconds": 0.05, "sample_seconds": 0.1}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.charms import CHARMS
-from tests.unit.workload.processes import program
+from tests.support.charms import CHARMS
+from tests.support.workload_process import program
 
 SOURCE = CHARMS / "demo-worker-k8s" / "src"
 

@@ -1,0 +1,48 @@
+"""What the sample coordinator has its nginx do, on ports of a test, with all on one machine."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+
+from coordinated_workers.nginx import NginxConfig
+from coordinated_workers.worker_telemetry import (
+    TelemetryBackends,
+    WorkerTelemetryProxy,
+    WorkerTelemetryProxyConfig,
+    proxy_telemetry,
+)
+from tests.support.charms import load_charm
+
+COORDINATOR = "demo-coordinator-k8s"
+
+
+def sample_config(port: int, api_port: int) -> NginxConfig:
+    """The configuration with users' port, and the one at which workers with the role `api` answer."""
+    load_charm(COORDINATOR)
+    kv_nginx = importlib.import_module("kv_nginx")  # it is beside the charm
+    config: NginxConfig = kv_nginx.config("kv")
+    return dataclasses.replace(
+        config,
+        worker_processes=1,
+        upstream_configs=[dataclasses.replace(config.upstream_configs[0], port=api_port)],
+        server_ports_to_locations={port: config.server_ports_to_locations[kv_nginx.API_PORT]},
+    )
+
+
+def any_machine(_: str) -> None:
+    """Have routes lead to this machine too, on which all of a test is."""
+
+
+def proxy_at(
+    port: int, backends: TelemetryBackends, *, workers: Mapping[str, str] | None = None, metrics_port: int = 1
+) -> WorkerTelemetryProxy:
+    """What proxies the telemetry of workers, by name with their addresses, at one port without TLS."""
+    return proxy_telemetry(
+        workers or {},
+        worker_metrics_port=metrics_port,
+        backends=backends,
+        config=WorkerTelemetryProxyConfig(http_port=port, https_port=port),
+        hostname="localhost",
+        tls=False,
+        check_machine=any_machine,
+    )

@@ -1,0 +1,45 @@
+"""What stands in several places is the same in each."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[4]
+WORKFLOWS = sorted(REPOSITORY.glob(".github/workflows/*.yaml"))
+
+
+def steps() -> list[dict[str, str]]:
+    jobs = [job for file in WORKFLOWS for job in yaml.safe_load(file.read_text())["jobs"].values()]
+    return [step for job in jobs for step in job["steps"]]
+
+
+def test_commits_are_checked_with_the_versions_that_lint_has():
+    lint = set((REPOSITORY / "requirements/lint.txt").read_text().split())
+    config = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    tools = {each for hook in hooks for each in hook["additional_dependencies"] if "==" in each}
+    assert tools <= lint
+
+
+def test_an_action_is_the_same_everywhere_and_fixed_to_a_commit():
+    used = {step["uses"] for step in steps() if "uses" in step}
+    assert used
+    assert len(used) == len({action.partition("@")[0] for action in used})
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in used)
+
+
+@pytest.mark.parametrize(
+    "target",
+    sorted({word for step in steps() for word in re.findall(r"^make ([\w-]+)", step.get("run", ""))}),
+)
+def test_workflows_make_what_can_be_made(target):
+    assert re.search(rf"^{target}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_each_story_of_the_integration_tests_is_told_in_ci():
+    text = "".join(file.read_text() for file in WORKFLOWS)
+    (stories,) = re.findall(r"story: \[(.*)\]", text)
+    tests = REPOSITORY.glob("tests/integration/test_*.py")
+    assert set(stories.split(", ")) == {file.stem.removeprefix("test_") for file in tests}
