@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from k8s_charm._objects import Json, ObjectRef, manifest, reference
+from k8s_charm import Json, ObjectRef, manifest, reference
 
 if TYPE_CHECKING:
-    from k8s_charm._objects import Resource
+    from k8s_charm import Resource
 
 
 @dataclass(frozen=True)

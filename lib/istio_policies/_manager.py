@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, MeshType
-from k8s_charm._objects import ObjectRef
-from k8s_charm._owner import Owner
-from k8s_charm._result import Failure, ReconcileResult
+from k8s_charm import Failure, ObjectRef, Owner, ReconcileResult
 
 from ._policies import Asked, reconcile_policies
 

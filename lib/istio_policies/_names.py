@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import count
 
-from k8s_charm._owner import Owner
+from k8s_charm import Owner
 
 from ._rules import APPLICATION_LABEL, Pair
 

@@ -6,10 +6,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from k8s_charm._objects import Json, annotations, manifest, metadata
-from k8s_charm._owner import Owner
-from k8s_charm._reconcile import reconcile
-from k8s_charm._result import ReconcileResult
+from k8s_charm import Json, Owner, ReconcileResult, annotations, manifest, metadata, reconcile
 
 from ._names import first_name, names, policy_name
 from ._rules import Access, Pair, access_of_policy, access_of_spec, spec
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
 
-    from k8s_charm._objects import Resource
+    from k8s_charm import Resource
 
 _Place: TypeAlias = tuple[str, str]
 _Unreadable: TypeAlias = Collection[str] | Callable[[Set[str]], Collection[str]]

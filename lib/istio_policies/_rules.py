@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
-from k8s_charm._objects import Json
+from k8s_charm import Json
 
 APPLICATION_LABEL = "app.kubernetes.io/name"
 _PRINCIPAL = "cluster.local/ns/{}/sa/{}"

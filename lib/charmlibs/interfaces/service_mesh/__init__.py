@@ -71,6 +71,7 @@ A provider::
 from k8s_charm import reconcile_charm_labels
 
 from ._build import build_mesh_policies, mesh_policy
+from ._compatibility import label_configmap_name_template
 from ._consumer import ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data, stranger
 from ._models import (
@@ -106,6 +107,7 @@ __all__ = [
     "check_label",
     "get_data_from_cmr_relation",
     "is_of_another_model",
+    "label_configmap_name_template",
     "mesh_policy",
     "name_here",
     "read_cmr_data",

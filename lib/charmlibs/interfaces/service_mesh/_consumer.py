@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, cast
 import ops
 import pydantic
 
-from k8s_charm._client import is_transient_code, kubernetes_client, kubernetes_code, kubernetes_errors
-from k8s_charm._deadline import Deadline
-from k8s_charm._labels import reconcile_charm_labels
-from k8s_charm._scale_down import ScaleDown
+from k8s_charm import (
+    Deadline,
+    ScaleDown,
+    is_transient_code,
+    kubernetes_client,
+    kubernetes_code,
+    kubernetes_errors,
+    reconcile_charm_labels,
+)
 
 from ._build import build_mesh_policies
+from ._compatibility import PublishedConsumerNames, label_configmap_name_template
 from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation, is_of_another_model
 from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
 from ._parsing import parse
@@ -28,7 +34,7 @@ _LABELS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(Labels)
 _MESH_TYPE = pydantic.TypeAdapter(MeshType)
 
 
-class ServiceMeshConsumer(ops.Object):
+class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     """Joins a charm to the mesh that it is related to, and tells it who may reach what of the charm.
 
     The policies follow the charm's relations by themselves. Only the leader writes. A label that somebody
@@ -68,7 +74,7 @@ class ServiceMeshConsumer(ops.Object):
         self._cmr_requires_name = cross_model_mesh_requires_name
         self._cmr_provides_name = cross_model_mesh_provides_name
         self._policies = list(policies or [])
-        self._label_configmap_name = f"juju-service-mesh-{charm.app.name}-labels"
+        self._label_configmap_name = label_configmap_name_template.format(app_name=charm.app.name)
         self._lightkube_client: Client | None = None
         self._stored.set_default(join_status="", join_problem="", left=False, models={})
         self._departure = ScaleDown(charm, f"{mesh_relation_name}-departure")
@@ -210,8 +216,8 @@ class ServiceMeshConsumer(ops.Object):
     def _send_cmr_data(self) -> None:
         if not self._speaks:
             return
-        me = CMRData(app_name=self._charm.app.name, juju_model_name=self._charm.model.name)
         for relation in self._relations(self._cmr_requires_name):
+            me = CMRData(app_name=self._charm.app.name, juju_model_name=self._charm.model.name)
             self._publish(relation, CMR_DATA_KEY, json.dumps(me.model_dump()))
 
     def _on_labels_change(self, _: ops.EventBase) -> None:

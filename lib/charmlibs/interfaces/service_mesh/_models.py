@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from k8s_charm._text import shown_name
+from k8s_charm import shown_name
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"

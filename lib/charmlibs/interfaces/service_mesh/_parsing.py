@@ -6,7 +6,7 @@ from typing import TypeVar, cast
 import pydantic
 import pydantic_core
 
-from k8s_charm._text import one_line, shown_name
+from k8s_charm import one_line, shown_name
 
 from ._models import AppPolicy, MeshPolicy, UnitPolicy
 

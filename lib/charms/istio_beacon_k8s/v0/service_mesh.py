@@ -4,6 +4,8 @@ Everything is explained where it lives: the relation in `charmlibs.interfaces.se
 objects in Kubernetes in `istio_policies`.
 """
 
+from typing import Any
+
 from charmlibs.interfaces.service_mesh import (
     AppPolicy,
     CMRData,
@@ -20,6 +22,7 @@ from charmlibs.interfaces.service_mesh import (
     UnitPolicy,
     build_mesh_policies,
     get_data_from_cmr_relation,
+    label_configmap_name_template,
     reconcile_charm_labels,
 )
 from istio_policies import PolicyResourceManager
@@ -46,5 +49,15 @@ __all__ = [
     "UnitPolicy",
     "build_mesh_policies",
     "get_data_from_cmr_relation",
+    "label_configmap_name_template",
     "reconcile_charm_labels",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return what needs lightkube, which a hook that does not talk to Kubernetes need not import."""
+    if name in ("AuthorizationPolicy", "POLICY_RESOURCE_TYPES"):
+        from istio_policies import AuthorizationPolicy
+
+        return AuthorizationPolicy if name == "AuthorizationPolicy" else {"istio": {AuthorizationPolicy}}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,34 @@
+"""Names that charms written for the published library use, and nothing here does."""
+
+import ops
+
+from ._models import MeshType, ServiceMeshProviderAppData
+
+label_configmap_name_template = "juju-service-mesh-{app_name}-labels"
+"""The name of the ConfigMap that remembers the labels of a charm's pods."""
+
+
+class PublishedConsumerNames(ops.Object):
+    """Underscored names of the published `ServiceMeshConsumer` that charms use all the same."""
+
+    _charm: ops.CharmBase
+    _mesh_relation_name: str
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels that a pod needs to be in the mesh."""
+        raise NotImplementedError
+
+    def mesh_type(self) -> MeshType | None:
+        """Return the type of the mesh."""
+        raise NotImplementedError
+
+    @property
+    def _relation(self) -> ops.Relation | None:
+        """The relation to the mesh; the charms of Kubeflow (training, trainer, katib) read it."""
+        relations = self._charm.model.relations[self._mesh_relation_name]
+        return relations[0] if relations else None
+
+    def _get_app_data(self) -> ServiceMeshProviderAppData | None:
+        """Return what the mesh has published; charms' tests call it."""
+        mesh_type = self.mesh_type()
+        return ServiceMeshProviderAppData(labels=self.labels(), mesh_type=mesh_type) if mesh_type else None

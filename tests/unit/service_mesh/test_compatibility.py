@@ -1,0 +1,62 @@
+"""Names of the published consumer that charms read though they start with an underscore."""
+
+import json
+from typing import Any
+
+import ops
+from ops import testing
+
+from charmlibs.interfaces.service_mesh import MeshType, ServiceMeshConsumer, label_configmap_name_template
+
+META: dict[str, Any] = {
+    "name": "web",
+    "requires": {
+        "service-mesh": {"interface": "service_mesh", "limit": 1},
+        "require-cmr-mesh": {"interface": "cross_model_mesh"},
+    },
+}
+LABELS = {"istio.io/dataplane-mode": "ambient"}
+
+
+class Web(ops.CharmBase):
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.mesh = ServiceMeshConsumer(self, auto_join=False)
+        self.relation = self.mesh._relation
+        self.data = self.mesh._get_app_data()
+
+
+def web(*relations: testing.Relation) -> Web:
+    ctx = testing.Context(Web, META)
+    state = testing.State(relations=set(relations), leader=True)
+    with ctx(ctx.on.start(), state) as manager:
+        return manager.charm
+
+
+def test_relation():
+    data = {"labels": json.dumps(LABELS), "mesh_type": json.dumps("istio")}
+    charm = web(testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=data))
+    assert charm.relation and charm.relation.app and charm.relation.app.name == "beacon"
+    assert charm.data and charm.data.labels == LABELS
+    assert charm.data.mesh_type is MeshType.istio
+
+
+def test_no_relation():
+    charm = web()
+    assert charm.relation is None
+    assert charm.data is None
+
+
+def test_nothing_published():
+    assert web(testing.Relation("service-mesh", remote_app_name="beacon")).data is None
+
+
+def test_harness_without_a_model_name():
+    harness = ops.testing.Harness(Web, meta=json.dumps(META))
+    harness.set_leader(True)
+    harness.begin_with_initial_hooks()
+    harness.cleanup()
+
+
+def test_name_of_the_configmap():
+    assert label_configmap_name_template.format(app_name="web") == "juju-service-mesh-web-labels"
