@@ -74,7 +74,7 @@ class ClusterMesh:
     """By which these policies are found in Kubernetes."""
     endpoint: str
     """The coordinator's endpoint for workers, whose relations the policies follow from."""
-    doors: list[AppPolicy | UnitPolicy]
+    declared: list[AppPolicy | UnitPolicy]
     """Who else may reach the coordinator, by its relations."""
     beacon: str | None
     """The application that the coordinator is related to for the mesh, if it is."""
@@ -93,7 +93,7 @@ def cluster_mesh(
         policies=cluster_policies(charm.model.name, charm.app.name, worker_apps(charm, cluster_endpoint)),
         labels=_labels(charm),
         endpoint=cluster_endpoint,
-        doors=mesh.policies if mesh else [],
+        declared=mesh.policies if mesh else [],
         beacon=next((relation.app.name for relation in related if relation.app), None),
     )
 

@@ -5,6 +5,16 @@ Importing this does not import lightkube; the first request does.
 
 from typing import TYPE_CHECKING, Any
 
+from ._description import (
+    ANYBODY,
+    describe_requests,
+    describe_sources,
+    describe_targets,
+    has_unresolved_source,
+    joined,
+    target_name,
+    target_refs,
+)
 from ._enforcement import Enforcement, enforcement
 from ._manager import PolicyResourceManager
 from ._policies import DRY_RUN, Asked, authorization_policies, reconcile_policies, requested_by
@@ -14,6 +24,7 @@ if TYPE_CHECKING:
     from ._kinds import AuthorizationPolicy, Gateway
 
 __all__ = [
+    "ANYBODY",
     "APPLICATION_LABEL",
     "DRY_RUN",
     "Asked",
@@ -22,9 +33,16 @@ __all__ = [
     "Gateway",
     "PolicyResourceManager",
     "authorization_policies",
+    "describe_requests",
+    "describe_sources",
+    "describe_targets",
     "enforcement",
+    "has_unresolved_source",
+    "joined",
     "reconcile_policies",
     "requested_by",
+    "target_name",
+    "target_refs",
 ]
 
 

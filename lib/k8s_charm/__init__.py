@@ -12,7 +12,7 @@ from ._owner import OWNER, Owner, label_value
 from ._reconcile import reconcile
 from ._result import Failure, ReconcileResult
 from ._scale_down import ScaleDown
-from ._text import one_line, shown_name
+from ._text import one_line, quoted, shown_name
 from ._verbs import is_transient, kubernetes_problem
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "manifest",
     "metadata",
     "one_line",
+    "quoted",
     "reconcile",
     "reconcile_charm_labels",
     "reference",

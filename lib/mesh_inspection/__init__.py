@@ -1,9 +1,9 @@
-"""Answers what an operator asks of a mesh: who may reach whom, by what, and what stands in the way.
+"""Answers for operators of a mesh: who may reach whom, what the mesh does about a request, and why.
 
-A charm has the four actions with one line, and says what it knows of its policies; a coordinator
-says it by itself::
+A charm has the four actions with one line, and passes what it knows of its policies; a coordinator knows that
+by itself::
 
-    self.mesh_actions = MeshActions(self, lambda client: View(owner, labels, wishes=...))
+    self.mesh_actions = MeshActions(self, lambda client: View(owner, labels, requested=...))
     self.mesh_actions = MeshActions.of_coordinator(self, self.coordinator)
 
 Nothing is written to Kubernetes, and importing this imports nothing but `ops`.
@@ -15,24 +15,41 @@ from ._actions import MeshActions
 
 if TYPE_CHECKING:
     from ._cluster import Cluster, Pod, Policy, Service, UnreadableClusterError, read_cluster
+    from ._evaluate import path_matches
     from ._explain import Explanation, Step, Verdict, explain
-    from ._export import export_policy
-    from ._graph import graphviz, mermaid
-    from ._listing import Policies, Row, State, list_policies, read_policies
-    from ._question import Place, Question, UnclearQuestionError, question
-    from ._view import CoordinatorInMesh, Door, View, Wish, cluster_view, endpoint_of
+    from ._list import Policies, Row, State, list_policies, read_policies
+    from ._query import Question, UnclearQuestionError, Workload, read_question
+    from ._render import mermaid
+    from ._view import CoordinatorInMesh, DeclaredPolicy, RequestedPolicy, View, cluster_view, endpoint_of
+
+_MODULES = {
+    "_cluster": ("Cluster", "Pod", "Policy", "Service", "UnreadableClusterError", "read_cluster"),
+    "_evaluate": ("path_matches",),
+    "_explain": ("Explanation", "Step", "Verdict", "explain"),
+    "_list": ("Policies", "Row", "State", "list_policies", "read_policies"),
+    "_query": ("Question", "UnclearQuestionError", "Workload", "read_question"),
+    "_render": ("mermaid",),
+    "_view": (
+        "CoordinatorInMesh",
+        "DeclaredPolicy",
+        "RequestedPolicy",
+        "View",
+        "cluster_view",
+        "endpoint_of",
+    ),
+}
 
 __all__ = [
     "Cluster",
     "CoordinatorInMesh",
-    "Door",
+    "DeclaredPolicy",
     "Explanation",
     "MeshActions",
-    "Place",
     "Pod",
     "Policies",
     "Policy",
     "Question",
+    "RequestedPolicy",
     "Row",
     "Service",
     "State",
@@ -41,28 +58,17 @@ __all__ = [
     "UnreadableClusterError",
     "Verdict",
     "View",
-    "Wish",
+    "Workload",
     "cluster_view",
     "endpoint_of",
     "explain",
-    "export_policy",
-    "graphviz",
     "list_policies",
     "mermaid",
-    "question",
+    "path_matches",
     "read_cluster",
     "read_policies",
+    "read_question",
 ]
-
-_MODULES = {
-    "_cluster": ("Cluster", "Pod", "Policy", "Service", "UnreadableClusterError", "read_cluster"),
-    "_explain": ("Explanation", "Step", "Verdict", "explain"),
-    "_export": ("export_policy",),
-    "_graph": ("graphviz", "mermaid"),
-    "_listing": ("Policies", "Row", "State", "list_policies", "read_policies"),
-    "_question": ("Place", "Question", "UnclearQuestionError", "question"),
-    "_view": ("CoordinatorInMesh", "Door", "View", "Wish", "cluster_view", "endpoint_of"),
-}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The actions in which a charm answers questions about its mesh."""
+"""The actions with which a charm answers questions about its mesh."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class MeshActions(ops.Object):
-    """Answers `list-policies`, `explain`, `export-policies` and `mesh-graph` for a charm, on any unit.
+    """The actions `list-policies`, `explain`, `export-policies` and `mesh-graph` of a charm, on any unit.
 
-    Those of them that charmcraft.yaml has. Nothing is written, and nothing is imported or asked before one
+    Those of them that charmcraft.yaml has. Nothing is written, and nothing is imported or read before one
     of them is run.
 
     Args:
         charm: the charm.
-        view: gives what the charm knows of its policies, with a client for what only Kubernetes knows.
+        view: returns what the charm knows of its policies, with a client for what only Kubernetes knows.
     """
 
     def __init__(self, charm: ops.CharmBase, view: "Callable[[Client], View]"):
@@ -38,7 +38,7 @@ class MeshActions(ops.Object):
 
     @classmethod
     def of_coordinator(cls, charm: ops.CharmBase, coordinator: "CoordinatorInMesh") -> "MeshActions":
-        """The actions of a coordinator, about the policies inside of its cluster."""
+        """Return the actions of a coordinator, about the policies inside its cluster."""
 
         def view(_: "Client") -> "View":
             from k8s_charm import Owner

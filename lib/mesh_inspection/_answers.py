@@ -1,60 +1,60 @@
-"""What the actions answer, in the form in which Juju takes it."""
+"""The actions' answers, in the form that Juju shows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import ops
 
-from k8s_charm import kubernetes_client, kubernetes_errors, kubernetes_problem
+from istio_policies import AuthorizationPolicy, target_name
+from k8s_charm import (
+    OWNER,
+    Json,
+    kubernetes_client,
+    kubernetes_errors,
+    kubernetes_problem,
+    manifest,
+    one_line,
+)
 
 from ._cluster import UnreadableClusterError, read_cluster, read_policy
 from ._explain import explain
-from ._export import export_policy
-from ._graph import graphviz, mermaid
-from ._listing import Policies, Row, chosen, concerns, list_policies, read_policies, why_none
-from ._question import Question, UnclearQuestionError, question
-from ._table import table
+from ._list import Policies, Row, concerns, list_policies, matching, read_policies, why_none
+from ._query import UnclearQuestionError, read_question, text_of
+from ._render import mermaid, table
 from ._view import View
-from ._words import plain
 
 if TYPE_CHECKING:
     from lightkube import Client
 
+    from k8s_charm import Resource
+
 Results: TypeAlias = "Mapping[str, str | Results]"
-"""What Juju shows: texts, by keys of lowercase letters, digits and dashes."""
+"""Action results: texts, by keys of lowercase letters, digits and dashes."""
 
 Item = TypeVar("Item")
 
 # Juju gets all results as arguments of one program, which may have about 100 kB.
 _MOST_BYTES = 90_000
+_LONGEST_LINE = 1000
 _HEADINGS = ("SOURCE", "TARGET", "REQUESTS", "CONSUMER", "STATE", "POLICY")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """An action that was asked for, and what it takes to answer it."""
+class ActionRequest:
+    """An action that is run, and what it takes to answer it."""
 
     params: Mapping[str, Any]
     view: View
     client: "Client"
 
     def text(self, name: str) -> str | None:
-        """A parameter as text; None if it was not given."""
-        value = self.params.get(name)
-        return None if value in (None, "") else str(value)
-
-    def number(self, name: str) -> int | None:
-        """A parameter as a number; None if it was not given."""
-        text = self.text(name)
-        try:
-            return None if text is None else int(text)
-        except ValueError:
-            raise UnclearQuestionError(f"{name}={text!r} is not a number") from None
+        """Return a parameter as text; None if it was not given."""
+        return text_of(self.params, name)
 
     def choice(self, name: str, *known: str) -> str:
-        """A parameter that has one of some values, the first of which it has by itself."""
+        """Return a parameter that has one of some values, the first of which is the default."""
         value = self.text(name) or known[0]
         if value not in known:
             raise UnclearQuestionError(f"{name}={value!r} is not one of {', '.join(known)}")
@@ -62,104 +62,93 @@ class Asked:
 
 
 def give(
-    answer: Callable[[Asked], Results],
+    answer: Callable[[ActionRequest], Results],
     event: ops.ActionEvent,
     charm: ops.CharmBase,
-    look: "Callable[[Client], View]",
+    view_of: "Callable[[Client], View]",
 ) -> None:
-    """Answer an action; what is in the way is told as its failure."""
+    """Answer an action; it fails with what prevents that."""
     try:
         client = kubernetes_client(namespace=charm.model.name, field_manager=charm.app.name)
-        event.set_results(dict(answer(Asked(event.params, look(client), client))))
+        event.set_results(dict(answer(ActionRequest(event.params, view_of(client), client))))
     except UnclearQuestionError as error:
-        event.fail(str(error))
+        event.fail(_line(str(error)))
     except UnreadableClusterError as error:
         event.fail(kubernetes_problem(error.failure, app=charm.app.name))
     except kubernetes_errors() as error:
         event.fail(kubernetes_problem(error, app=charm.app.name))
 
 
-def listing(asked: Asked) -> Results:
-    """Who may do what, by which relation, and whether the mesh sees to it."""
-    form = asked.choice("format", "table", "json")
-    rows, hint = _rows(asked, read_policies(asked.client, asked.view))
-    told = {"summary": _summary(rows), **hint}
+def listing(request: ActionRequest) -> Results:
+    """Return who may do what, by which relation, and whether the mesh enforces it."""
+    form = request.choice("format", "table", "json")
+    rows, hint = _rows(request, read_policies(request.client, request.view))
+    rest = {"summary": _summary(rows), **hint}
     if form == "json":
-        return _fit(rows, lambda some: {"policies": _numbered([_row_data(row) for row in some]), **told})
-    return _fit(rows, lambda some: {"policies": _table(some, asked.view.owner.model), **told})
+        return _fit(rows, lambda some: {"policies": _numbered([_row_data(row) for row in some]), **rest})
+    return _fit(rows, lambda some: {"policies": _table(some, request.view.owner.model), **rest})
 
 
-def explanation(asked: Asked) -> Results:
-    """What becomes of a request, and why."""
-    form = asked.choice("format", "table", "json")
-    asking = _question(asked)
+def explanation(request: ActionRequest) -> Results:
+    """Return what the mesh does about a request, and why."""
+    form = request.choice("format", "table", "json")
+    question = read_question(request.params, request.view.owner.model)
     cluster = read_cluster(
-        asked.client, source_namespace=asking.source.model, target_namespace=asking.target.model
+        request.client, source_namespace=question.source.model, target_namespace=question.target.model
     )
-    remarks = read_policies(asked.client, asked.view).remarks
+    remarks = read_policies(request.client, request.view).remarks
     found = explain(
-        asking, cluster, asked.view, {f"{ref.namespace}/{ref.name}": why for ref, why in remarks.items()}
+        question, cluster, request.view, {f"{ref.namespace}/{ref.name}": why for ref, why in remarks.items()}
     )
-    steps = [{"place": step.place, "outcome": step.outcome} for step in found.steps]
-    policies = [str(policy) for policy in found.policies]
-    results: Results = {
+    texts = {
         "question": str(found.question),
         "verdict": found.verdict,
         "answer": found.answer,
         "audit": found.audit or "",
-        "nearest": found.nearest,
-        "remedy": found.remedy,
+        "closest-match": found.closest_match,
     }
-    if form == "json":
-        several: Results = {
-            "policies": _numbered(policies),
-            "relations": _numbered(found.relations),
-            "way": _numbered(steps),
-            "notes": _numbered(found.notes),
-        }
-    else:
-        several = {
-            "policies": "\n".join(policies),
-            "relations": "\n".join(found.relations),
-            "way": "\n".join(f"{each['place']}: {each['outcome']}" for each in steps),
-            "notes": "\n".join(found.notes),
-        }
-    return {key: value for key, value in {**results, **several}.items() if value}
+    lists = {
+        "suggestion": found.suggestion,
+        "policies": [str(policy) for policy in found.policies],
+        "relations": found.relations,
+        "path": [f"{step.point}: {step.decision}" for step in found.steps],
+        "notes": found.notes,
+    }
+    results: dict[str, str | Results] = {key: _line(text) for key, text in texts.items() if text}
+    for key, items in lists.items():
+        if items:
+            lines = [_line(each) for each in items]
+            results[key] = _numbered(lines) if form == "json" else "\n".join(lines)
+    if form == "json" and found.steps:
+        steps = [{"point": _line(step.point), "decision": _line(step.decision)} for step in found.steps]
+        results["path"] = _numbered(steps)
+    return results
 
 
-def exported(asked: Asked) -> Results:
-    """The charm's AuthorizationPolicies as YAML."""
-    found = read_policies(asked.client, asked.view)
-    _, hint = _rows(asked, found)
-    source, target = asked.text("source"), asked.text("target")
+def exported(request: ActionRequest) -> Results:
+    """Return the charm's AuthorizationPolicies as YAML."""
+    found = read_policies(request.client, request.view)
+    _, hint = _rows(request, found)
+    source, target = request.text("source"), request.text("target")
     wanted = [each for each in found.all if concerns(read_policy(each), source, target)]
-    texts = [export_policy(each, asked.view) for each in wanted]
+    texts = [_yaml(each, request.view) for each in wanted]
     return _fit(texts, lambda some: {"policies": "---\n".join(some), "count": str(len(texts)), **hint})
 
 
-def graph(asked: Asked) -> Results:
-    """Who may reach whom, as text that becomes a picture."""
-    draw = mermaid if asked.choice("format", "mermaid", "graphviz") == "mermaid" else graphviz
-    rows, hint = _rows(asked, read_policies(asked.client, asked.view))
-    drawn = [row for row in rows if row.state != "refused"]
-    return _fit(drawn, lambda some: {"graph": draw(some), **hint})
+def graph(request: ActionRequest) -> Results:
+    """Return a picture of who may reach whom, as text for Mermaid."""
+    rows, hint = _rows(request, read_policies(request.client, request.view))
+    drawn = [row for row in rows if row.state != "rejected"]
+    return _fit(drawn, lambda some: {"graph": mermaid(some), **hint})
 
 
-def _question(asked: Asked) -> Question:
-    given = {name: asked.text(name) for name in ("source", "target", "method", "path", "host")}
-    if missing := [name for name in ("source", "target") if given[name] is None]:
-        raise UnclearQuestionError(f"{missing[0]}=… is missing: it is an application, app or model/app")
-    known = {name: text for name, text in given.items() if text is not None}
-    return question(**known, port=asked.number("port"), model=asked.view.owner.model)
-
-
-def _rows(asked: Asked, policies: Policies) -> tuple[list[Row], Results]:
-    """The policies that are asked for; and if there are none of these, what there is."""
-    every = list_policies(policies, asked.view)
-    source, target = asked.text("source"), asked.text("target")
-    rows = chosen(every, source, target)
+def _rows(request: ActionRequest, policies: Policies) -> tuple[list[Row], Results]:
+    """Return the rows that are chosen; and if there are none of these, a hint at what there is."""
+    every = list_policies(policies, request.view)
+    source, target = request.text("source"), request.text("target")
+    rows = matching(every, source, target)
     hint = "" if rows else why_none(every, source, target)
-    return rows, {"hint": hint} if hint else {}
+    return rows, {"hint": _line(hint)} if hint else {}
 
 
 def _summary(rows: Sequence[Row]) -> str:
@@ -171,7 +160,7 @@ def _summary(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Sequence[Row], model: str) -> str:
-    """The rows for people, who know which model they are in."""
+    """Return the rows for people, who know which model they are in."""
     if not rows:
         return "none"
     cells = [
@@ -179,7 +168,7 @@ def _table(rows: Sequence[Row], model: str) -> str:
             [_short(each, model) for each in row.sources] or ["nobody"],
             [_short(each, model) for each in row.targets],
             row.requests or ["nothing"],
-            row.askers,
+            row.origins,
             (row.state,),
             (row.policy.removeprefix(f"{model}/"),),
         )
@@ -190,18 +179,18 @@ def _table(rows: Sequence[Row], model: str) -> str:
 
 
 def _reasons(rows: Sequence[Row]) -> Iterator[str]:
-    """Why policies are not enforced; without their names where it is so of all that are in a state."""
+    """Yield why policies are not enforced; without their names where it is so of all that are in a state."""
     of_state: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         of_state[row.state].add(row.reason)
     for row in rows:
         if row.reason:
             which = [] if len(of_state[row.state]) == 1 else [row.policy or ", ".join(row.relations)]
-            yield ": ".join([*which, row.state, row.reason])
+            yield _line(": ".join([*which, row.state, row.reason]))
 
 
 def _short(name: str, model: str) -> str:
-    return name.removesuffix(plain(name)) + plain(name).removeprefix(f"{model}/")
+    return name.removesuffix(target_name(name)) + target_name(name).removeprefix(f"{model}/")
 
 
 def _row_data(row: Row) -> Results:
@@ -213,18 +202,54 @@ def _row_data(row: Row) -> Results:
         "relation": ", ".join(row.relations),
         "policy": row.policy,
         "state": row.state,
-        "reason": row.reason,
+        "reason": _line(row.reason),
     }
 
 
+def _yaml(policy: "Resource", view: View) -> str:
+    """Return a policy of a charm as a YAML document, whether it is in Kubernetes or only desired.
+
+    What Kubernetes adds to it is left out, and so are the marks by which the charm knows its own policies: it
+    would delete what somebody applies with them as soon as nobody requests it.
+    """
+    from lightkube import codecs
+
+    found = manifest(policy)
+    own: Json = found["metadata"]
+    unmarked = {
+        "labels": _without(own.get("labels"), view.labels),
+        "annotations": _without(own.get("annotations"), (OWNER,)),
+    }
+    plain = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {
+            "name": own["name"],
+            "namespace": own["namespace"],
+            **{key: rest for key, rest in unmarked.items() if rest},
+        },
+        "spec": found.get("spec") or {},
+    }
+    return codecs.dump_all_yaml([AuthorizationPolicy.from_dict(plain)]) or ""
+
+
+def _without(given: Json | None, marks: Container[str]) -> Json:
+    return {key: value for key, value in (given or {}).items() if key not in marks}
+
+
+def _line(text: str) -> str:
+    """Make a text that others may have written fit for one line of a terminal."""
+    return one_line(text, longest=_LONGEST_LINE)
+
+
 def _numbered(items: "Sequence[str | Results]") -> Results:
-    """A list, which Juju does not have: keys that sort as the list does."""
+    """Return a list, which Juju does not have, as keys that sort as the list does."""
     digits = len(str(len(items)))
     return {f"{number:0{digits}}": item for number, item in enumerate(items, 1)}
 
 
 def _fit(items: Sequence[Item], render: Callable[[Sequence[Item]], Results]) -> Results:
-    """As many of the items as Juju takes; and how many are left out, if any are."""
+    """Show as many of the items as Juju takes; and how many are omitted, if any are."""
     shown = len(items)
     results = render(items)
     while (size := _size(results)) > _MOST_BYTES and shown:

@@ -1,4 +1,4 @@
-"""What the mesh goes by, as Kubernetes has it at one moment."""
+"""The objects that decide in a mesh, as Kubernetes has them at one moment."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _TRUE = ("true", "True", "TRUE", "1", "t", "T")
 
 
 class UnreadableClusterError(Exception):
-    """Kubernetes does not tell what is asked of it."""
+    """Kubernetes does not return what is read."""
 
     def __init__(self, failure: Failure):
         super().__init__(str(failure))
@@ -63,11 +63,11 @@ class Service:
 
     @property
     def host(self) -> str:
-        """Its name for those who ask it."""
+        """Its DNS name."""
         return f"{self.name}.{self.namespace}.svc.cluster.local"
 
     def selects(self, pod: Pod) -> bool:
-        """Whether traffic for the Service may end at the pod."""
+        """Tell whether traffic for the Service may end at the pod."""
         here = self.namespace == pod.namespace
         return here and bool(self.selector) and self.selector.items() <= pod.labels.items()
 
@@ -80,11 +80,11 @@ class Policy:
     name: str
     spec: Json = field(hash=False)
     dry_run: bool = False
-    """Whether it only has a waypoint record what it would do."""
+    """Whether a waypoint only records what it would do."""
     asked_by: frozenset[str] = frozenset()
-    """The applications for which it was written."""
+    """The applications that requested it."""
     enforced: bool | None = None
-    """What Istio says; None: nothing yet."""
+    """Whether Istio enforces it; None: not yet reconciled."""
     problem: str = ""
     """Why it is not enforced, in Istio's words."""
     is_istios: bool = False
@@ -108,10 +108,10 @@ class Cluster:
 
 
 def read_cluster(client: "Client", *, source_namespace: str, target_namespace: str) -> Cluster:
-    """Read what decides about requests from one namespace to another.
+    """Read what decides on requests from one namespace to another.
 
     Raises:
-        UnreadableClusterError: if Kubernetes does not tell all of it.
+        UnreadableClusterError: if Kubernetes does not return all of it.
     """
     from lightkube.resources.core_v1 import Namespace
     from lightkube.resources.core_v1 import Pod as PodResource
@@ -127,11 +127,13 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
     istiods = read_list(client, ServiceResource, labels={"app": "istiod"})
     root = next((manifest(each)["metadata"]["namespace"] for each in istiods), ISTIO)
     places = {root, target_namespace}
-    policies = [
-        policy for place in sorted(places) for policy in read_list(client, AuthorizationPolicy, place)
-    ]
+    policies: list[Resource] = []
+    for place in sorted(places):
+        policies += read_list(client, AuthorizationPolicy, place)
     places = {source_namespace, target_namespace}
-    pods = [manifest(pod) for place in sorted(places) for pod in read_list(client, PodResource, place)]
+    pods: list[Json] = []
+    for place in sorted(places):
+        pods += map(manifest, read_list(client, PodResource, place))
     return Cluster(
         namespaces=frozenset(labels),
         pods=tuple(read_pod(pod, labels) for pod in pods if _is_running(pod)),
@@ -152,7 +154,7 @@ def read_list(
     """List objects.
 
     Raises:
-        UnreadableClusterError: if Kubernetes does not tell them.
+        UnreadableClusterError: if Kubernetes does not return them.
     """
     found = look(client, kind, namespace, labels)
     if not isinstance(found, Failure):
@@ -167,7 +169,9 @@ def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Po
     namespace, spec, labels = pod["metadata"]["namespace"], _mapping(pod, "spec"), _labels(pod)
     mode = labels.get(_MODE) or namespace_labels.get(namespace, {}).get(_MODE)
     containers: list[Json] = spec.get("containers") or []
-    ports: list[Json] = [port for container in containers for port in container.get("ports") or ()]
+    ports: list[Json] = []
+    for container in containers:
+        ports += container.get("ports") or ()
     return Pod(
         namespace=namespace,
         name=pod["metadata"]["name"],
@@ -212,7 +216,7 @@ def read_service(
 
 
 def _waypoint_of(service: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> tuple[str, str] | None:
-    """The waypoint that labels name, whether it is there or not."""
+    """Return the waypoint that labels name, whether it exists or not."""
     namespace: str = service["metadata"]["namespace"]
     labels = _labels(service)
     if _USE_WAYPOINT not in labels:
@@ -222,7 +226,7 @@ def _waypoint_of(service: Json, namespace_labels: Mapping[str, Mapping[str, str]
 
 
 def _serves(gateway: Json, waypoint: tuple[str, str] | None, namespace: str) -> bool:
-    """Whether a Gateway is this waypoint, and Istio has made a proxy of it for Services of a namespace."""
+    """Tell whether a Gateway is this waypoint, and Istio runs it for Services of a namespace."""
     own, spec = gateway["metadata"], _mapping(gateway, "spec")
     if (own["namespace"], own["name"]) != waypoint or spec.get("gatewayClassName") != "istio-waypoint":
         return False

@@ -1,40 +1,46 @@
-"""What a charm knows of its policies, besides what is in Kubernetes."""
+"""The knowledge that a charm has of its policies, besides what is in Kubernetes."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, UnitPolicy, mesh_policy
-from istio_policies import Asked, authorization_policies
+from istio_policies import Asked, authorization_policies, describe_sources
 from k8s_charm import Owner
 
 from ._cluster import Policy, read_policy
-from ._words import sources_of
 
 if TYPE_CHECKING:
     from k8s_charm import Resource
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A policy that an application asks for."""
+class RequestedPolicy:
+    """A policy that an application requests."""
 
     policy: MeshPolicy
     by: str
     """The application."""
     relation: str = ""
-    """The relation over which it asks, if that is one with another application: `service-mesh:3`."""
+    """The relation over which it is requested, if that is one with another application: `service-mesh:3`."""
     endpoint: str = ""
     """The endpoint of `by` whose relations have this policy, as far as that is known."""
-    refused: str = ""
+    rejected: str = ""
     """Why it does not become a policy of the mesh; empty if it does."""
+    command: str = ""
+    """The command that has it accepted, if there is one."""
+
+    @property
+    def origin(self) -> str:
+        """The endpoint, or else the relation, that it follows from; empty where neither is known."""
+        return f"{self.by}:{self.endpoint}" if self.endpoint else self.relation
 
 
 @dataclass(frozen=True)
-class Door:
-    """What an application lets those do that are related over one of its endpoints."""
+class DeclaredPolicy:
+    """A policy that an application has for whoever is related over one of its endpoints."""
 
     model: str
     app: str
@@ -45,8 +51,8 @@ class Door:
         """The endpoint, with its application."""
         return f"{self.app}:{self.policy.relation}"
 
-    def opened_for(self, model: str, app: str) -> MeshPolicy:
-        """The policy that a relation with an application would have."""
+    def for_source(self, model: str, app: str) -> MeshPolicy:
+        """Return the policy that a relation with an application would have."""
         return mesh_policy(self.policy, CMRData(app_name=app, juju_model_name=model), self.app, self.model)
 
 
@@ -61,86 +67,91 @@ class View:
     owner: Owner
     labels: Mapping[str, str]
     """By which its AuthorizationPolicies are found."""
-    wishes: Sequence[Wish] = ()
-    """All that are asked for."""
-    doors: Sequence[Door] = ()
-    """What relations that there may not be yet would have."""
-    kept: Callable[[Set[str]], Mapping[str, str]] = _nothing
-    """Tells, of all applications that asked for what there is, for which of them it stays, whatever they ask
-    for now; and why."""
+    requested: Sequence[RequestedPolicy] = ()
+    """All requested policies."""
+    declared: Sequence[DeclaredPolicy] = ()
+    """The policies of relations that there may not be yet."""
+    retained: Callable[[Set[str]], Mapping[str, str]] = _nothing
+    """Returns, of all applications that requested what is in Kubernetes, those whose policies are kept,
+    whatever they request now; and why."""
     unwritten: str = ""
-    """Why nothing of it is in Kubernetes, with the remedy; empty if it should be."""
-    look_at: str = ""
-    """Where it is told what is in the way of something that should be in Kubernetes and is not."""
+    """Why nothing of it is in Kubernetes; empty if it should be."""
+    write_command: str = ""
+    """The command that has it written."""
+    details_command: str = ""
+    """The command that shows why something that should be in Kubernetes is not."""
     dry_run: bool = False
     """Whether waypoints only record what the policies would have them do."""
-    enforce: str = ""
+    enforce_command: str = ""
     """The command that has them enforced."""
     internal: bool = False
-    """Whether the policies are between parts of one service, and their relations no way in for others."""
+    """Whether the policies are between parts of one service, so that no relation of others grants them."""
     beacon: str = ""
     """The application in the owner's model with which a charm is to be related to be in the mesh."""
-    also: "Sequence[Resource]" = ()
-    """AuthorizationPolicies that are wanted besides, which say what no wish can."""
+    additional: "Sequence[Resource]" = ()
+    """AuthorizationPolicies that are wanted too, which no requested policy can express."""
 
     @cached_property
-    def granted(self) -> list[Wish]:
-        """The wishes that become policies of the mesh."""
-        return [wish for wish in self.wishes if not wish.refused]
+    def accepted(self) -> list[RequestedPolicy]:
+        """The requested policies that become policies of the mesh."""
+        return [requested for requested in self.requested if not requested.rejected]
 
     @property
     def why_unwritten(self) -> str:
-        """Why something that is wanted is not in Kubernetes, with the remedy."""
-        return self.unwritten or ": ".join(filter(None, ["not in Kubernetes yet", self.look_at]))
+        """Why something that is requested is not in Kubernetes, with the command that helps."""
+        if self.unwritten:
+            return ": ".join(filter(None, [self.unwritten, self.write_command]))
+        details = f"see `{self.details_command}`" if self.details_command else ""
+        return ": ".join(filter(None, ["not in Kubernetes yet", details]))
 
-    def resources(
-        self, live: "Sequence[Resource]" = (), unreadable: Collection[str] = ()
-    ) -> "list[Resource]":
-        """The AuthorizationPolicies that there should be, given those that there are.
+    def resources(self, live: "Sequence[Resource]" = (), retained: Collection[str] = ()) -> "list[Resource]":
+        """Return the AuthorizationPolicies that there should be, given those that there are.
 
-        Besides these, what there is of the applications that are unreadable stays.
+        Besides these, what there is of the retained applications stays.
         """
-        asked = [Asked(wish.policy, [wish.by]) for wish in self.granted]
+        asked = [Asked(requested.policy, [requested.by]) for requested in self.accepted]
         made = authorization_policies(
-            asked, owner=self.owner, live=live, unreadable=unreadable, dry_run=self.dry_run
+            asked, owner=self.owner, live=live, unreadable=retained, dry_run=self.dry_run
         )
-        return [*made, *self.also]
+        return [*made, *self.additional]
 
-    def wishes_behind(self, policy: Policy) -> list[Wish]:
-        """The wishes because of which there is a policy."""
-        return self._wishes_by_meaning.get(meaning(policy), [])
+    def requests_behind(self, policy: Policy) -> list[RequestedPolicy]:
+        """Return the requested policies because of which there is a policy."""
+        return self._requested_by_meaning.get(meaning(policy), [])
 
     def relations_behind(self, policy: Policy) -> list[str]:
-        """The endpoints, or else the applications, because of which there is a policy, as far as is known."""
-        if wishes := self.wishes_behind(policy):
-            return [f"{wish.by}:{wish.endpoint}" if wish.endpoint else wish.by for wish in wishes]
-        sources = [source.split("/") for source in sources_of(policy) if source.count("/") == 1]
-        return [
-            door.endpoint
-            for door in self.doors
-            for source in sources
-            if meaning(self.as_policy(Wish(door.opened_for(*source), door.app))) == meaning(policy)
-        ]
+        """Return the endpoints, or else the applications, that a policy follows from, as far as is known."""
+        if found := self.requests_behind(policy):
+            return [f"{each.by}:{each.endpoint}" if each.endpoint else each.by for each in found]
+        return list(self._declared_behind(policy))
+
+    def _declared_behind(self, policy: Policy) -> Iterator[str]:
+        sources = [name.split("/") for name in describe_sources(policy.spec) if name.count("/") == 1]
+        for declared in self.declared:
+            for model, app in sources:
+                made = self.as_policy(RequestedPolicy(declared.for_source(model, app), declared.app))
+                if meaning(made) == meaning(policy):
+                    yield declared.endpoint
 
     @cached_property
-    def _wishes_by_meaning(self) -> dict[str, list[Wish]]:
-        found: dict[str, list[Wish]] = {}
-        for wish in self.wishes:
-            found.setdefault(meaning(self.as_policy(wish)), []).append(wish)
+    def _requested_by_meaning(self) -> dict[str, list[RequestedPolicy]]:
+        found: dict[str, list[RequestedPolicy]] = {}
+        for requested in self.requested:
+            found.setdefault(meaning(self.as_policy(requested)), []).append(requested)
         return found
 
-    def as_policy(self, wish: Wish) -> Policy:
-        """The policy that a wish would be."""
-        (made,) = authorization_policies([Asked(wish.policy, [wish.by])], owner=self.owner)
+    def as_policy(self, requested: RequestedPolicy) -> Policy:
+        """Return the policy of the mesh that a requested one would be."""
+        (made,) = authorization_policies([Asked(requested.policy, [requested.by])], owner=self.owner)
         return read_policy(made)
 
 
 class CoordinatorInMesh(Protocol):
-    """What a coordinator tells of its cluster in the mesh; `coordinated_workers` has such ones."""
+    """A coordinator that knows its cluster in the mesh; `coordinated_workers` has such ones."""
 
     @property
     def cluster_mesh(self) -> "_ClusterMesh":
-        """What it knows."""
+        """The knowledge of it."""
         ...
 
 
@@ -152,38 +163,38 @@ class _ClusterMesh(Protocol):
     @property
     def endpoint(self) -> str: ...
     @property
-    def doors(self) -> Sequence[AppPolicy | UnitPolicy]: ...
+    def declared(self) -> Sequence[AppPolicy | UnitPolicy]: ...
     @property
     def beacon(self) -> str | None: ...
 
 
 def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
-    """What a coordinator knows of the policies inside of its cluster."""
-    told = coordinator.cluster_mesh
-    no_mesh = f"the cluster is in no mesh: relate {owner.app}:service-mesh to a beacon"
+    """Return what a coordinator knows of the policies inside its cluster."""
+    known = coordinator.cluster_mesh
     return View(
         owner,
-        told.labels,
-        wishes=[Wish(policy, owner.app, endpoint=told.endpoint) for policy in told.policies],
-        doors=[Door(owner.model, owner.app, policy) for policy in told.doors],
-        unwritten="" if told.beacon else no_mesh,
-        look_at=f"see the status of {owner.app}",
+        known.labels,
+        requested=[RequestedPolicy(each, owner.app, endpoint=known.endpoint) for each in known.policies],
+        declared=[DeclaredPolicy(owner.model, owner.app, policy) for policy in known.declared],
+        unwritten="" if known.beacon else "the cluster is not in a mesh",
+        write_command="" if known.beacon else f"juju integrate {owner.app}:service-mesh BEACON",
+        details_command=f"juju status {owner.app}",
         internal=True,
-        beacon=told.beacon or "",
+        beacon=known.beacon or "",
     )
 
 
-def endpoint_of(policy: MeshPolicy, doors: Sequence[Door]) -> str:
-    """The endpoint whose relations have such a policy; empty if no door is like that."""
+def endpoint_of(policy: MeshPolicy, declared: Sequence[DeclaredPolicy]) -> str:
+    """Return the endpoint whose relations have such a policy; empty if no declared policy is like that."""
     source = (policy.source_namespace, policy.source_app_name)
-    names = {door.policy.relation for door in doors if _same_access(door.opened_for(*source), policy)}
+    names = {each.policy.relation for each in declared if _is_same(each.for_source(*source), policy)}
     return " or ".join(sorted(names))
 
 
-def _same_access(one: MeshPolicy, other: MeshPolicy) -> bool:
+def _is_same(one: MeshPolicy, other: MeshPolicy) -> bool:
     return one.model_dump() == other.model_dump()
 
 
 def meaning(policy: Policy) -> str:
-    """What is the same of two policies that let the same in."""
+    """Return what is equal of two policies that allow the same."""
     return f"{policy.namespace} {json.dumps(policy.spec, sort_keys=True)}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from k8s_charm import Owner
-from mesh_inspection import Cluster, Place, Question, View, explain, read_cluster
+from mesh_inspection import Cluster, Question, View, Workload, explain, read_cluster
 from sandbox.matrix import Cell, Request
 from sandbox.mesh import State
 from sandbox.world import World
@@ -41,11 +41,11 @@ def question_of(request: Request) -> Question:
     model, name = request.source.split("/")
     kind, target = request.target.split(" ")
     target_model, target_name = target.split("/")
-    place = Place(target_model, target_name)
+    workload = Workload(target_model, target_name)
     if kind == "pod":
         app, _, unit = target_name.rpartition("-")
-        place = Place(target_model, app, int(unit))
-    return Question(Place(model, name), place, request.port, request.method, request.path)
+        workload = Workload(target_model, app, int(unit))
+    return Question(Workload(model, name), workload, request.port, request.method, request.path)
 
 
 def _behind(request: Request, state: State) -> Iterator[tuple[str, int]]:

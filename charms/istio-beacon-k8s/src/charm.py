@@ -177,7 +177,7 @@ class IstioBeaconCharm(ops.CharmBase):
             owner=self._owner,
             mesh=self._mesh,
             own=self._own_policies(),
-            own_doors=[_SCRAPERS_MAY],
+            own_declared=[_SCRAPERS_MAY],
         )
 
     def _show_status(self, event: ops.CollectStatusEvent) -> None:

@@ -1,4 +1,4 @@
-"""What the beacon knows of its policies, for those who ask by its actions."""
+"""The beacon's knowledge of its policies, for its actions."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from beacon_policies import SCOPE, model_operator_policy
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, ServiceMeshProvider, UnitPolicy
 from k8s_charm import Owner
 from leaving import Leaving
-from mesh_inspection import Door, UnclearQuestionError, View, Wish, endpoint_of
+from mesh_inspection import DeclaredPolicy, RequestedPolicy, UnclearQuestionError, View, endpoint_of
 from model_services import ModelServices
 from waypoint import Waypoint
 
@@ -24,62 +24,54 @@ def view(
     owner: Owner,
     mesh: ServiceMeshProvider,
     own: Iterable[MeshPolicy],
-    own_doors: Iterable[UnitPolicy],
+    own_declared: Iterable[UnitPolicy],
 ) -> View:
-    """What consumers ask of the beacon, and what becomes of it.
+    """Return what consumers request of the beacon, and what becomes of it.
 
     Args:
         config: the beacon's configuration.
-        client: asks which Services are whose, as far as that decides.
-        owner: whose the policies are.
-        mesh: what consumers ask.
-        own: who may reach the beacon itself.
-        own_doors: by which relations that is.
+        client: reads whose Services are whose, as far as that decides.
+        owner: the owner of the policies.
+        mesh: what consumers request.
+        own: the policies on the beacon itself.
+        own_declared: the endpoints that they follow from.
 
     Raises:
-        UnclearQuestionError: if the configuration makes no sense.
+        UnclearQuestionError: if the configuration is invalid.
     """
     if isinstance(config, BadOption):
         raise UnclearQuestionError(str(config))
-    doors = [
-        *(
-            Door(owner.model, each.app.name, policy)
-            for each, all_ in mesh.declared().items()
-            for policy in all_
-        ),
-        *(Door(owner.model, owner.app, policy) for policy in own_doors),
-    ]
+    declared = [DeclaredPolicy(owner.model, owner.app, policy) for policy in own_declared]
+    for relation, policies in mesh.declared().items():
+        declared += [DeclaredPolicy(owner.model, relation.app.name, policy) for policy in policies]
     requests = mesh.requests()
     services = ModelServices(client, owner.model)
     known = consumers.load(requests, owner=owner, services=services if config.restrict_consumers else None)
 
-    def kept(askers: Set[str]) -> Mapping[str, str]:
+    def retained(askers: Set[str]) -> Mapping[str, str]:
         gone = askers - {consumer.app for consumer in known} - {owner.app}
         return {
             **{consumer.app: consumers.why_kept(consumer) for consumer in known if consumer.keeps},
             **(Leaving(owner.app, Waypoint(owner).name, services).of(gone) if gone else {}),
         }
 
-    wishes = [
-        *(
-            wish
-            for request, consumer in zip(requests, known, strict=True)
-            for wish in _wishes(request, consumer, doors, owner.app)
-        ),
-        *(Wish(policy, owner.app, endpoint=endpoint_of(policy, doors)) for policy in own),
-    ]
+    requested = [RequestedPolicy(policy, owner.app, endpoint=endpoint_of(policy, declared)) for policy in own]
+    for request, consumer in zip(requests, known, strict=True):
+        requested += _requested(request, consumer, declared, owner.app)
+    is_off = config.mode is PolicyMode.off
     return View(
         owner,
         owner.labels(SCOPE),
-        wishes=wishes,
-        doors=doors,
-        kept=kept,
-        unwritten=f"policies are off: {_switch_on(config, owner)}" if config.mode is PolicyMode.off else "",
-        look_at=f"see `juju run {owner.app}/leader plan`",
+        requested=requested,
+        declared=declared,
+        retained=retained,
+        unwritten="policies are off" if is_off else "",
+        write_command=_switch_on(config, owner) if is_off else "",
+        details_command=f"juju run {owner.app}/leader plan",
         dry_run=config.mode is PolicyMode.audit,
-        enforce=f"juju config {owner.app} policy-mode=enforce",
+        enforce_command=f"juju config {owner.app} policy-mode=enforce",
         beacon=owner.app,
-        also=[model_operator_policy(owner)] if config.model_on_mesh else [],
+        additional=[model_operator_policy(owner)] if config.model_on_mesh else [],
     )
 
 
@@ -91,17 +83,18 @@ def _switch_on(config: BeaconConfig, owner: Owner) -> str:
     return f"juju config {owner.app} {' '.join(options)}"
 
 
-def _wishes(
-    request: PolicyRequest, consumer: consumers.Consumer, doors: Sequence[Door], beacon: str
-) -> Iterator[Wish]:
-    own_doors = [door for door in doors if door.app == consumer.app]
-    reasons = {
-        **{
-            id(policy): f"{reason}: juju config {beacon} restrict-consumers=false"
-            for policy, reason in consumer.refused
-        },
-        **{id(policy): reason for policy, reason in consumer.undecided},
-    }
+def _requested(
+    request: PolicyRequest, consumer: consumers.Consumer, declared: Sequence[DeclaredPolicy], beacon: str
+) -> Iterator[RequestedPolicy]:
+    own_declared = [each for each in declared if each.app == consumer.app]
+    refused = {id(policy): reason for policy, reason in consumer.refused}
+    undecided = {id(policy): reason for policy, reason in consumer.undecided}
     for policy in request.policies:
-        endpoint = endpoint_of(policy, own_doors)
-        yield Wish(policy, consumer.app, consumer.relation, endpoint, reasons.get(id(policy), ""))
+        yield RequestedPolicy(
+            policy,
+            consumer.app,
+            relation=consumer.relation,
+            endpoint=endpoint_of(policy, own_declared),
+            rejected=refused.get(id(policy)) or undecided.get(id(policy), ""),
+            command=f"juju config {beacon} restrict-consumers=false" if id(policy) in refused else "",
+        )

@@ -94,7 +94,7 @@ def test_policies_are_listed_for_people(shop: BeaconModel):
     assert "GET /items on 80" in row
     assert f"  catalogue (service-mesh:{relation_with(shop, 'catalogue').id})  " in row
     assert "enforced" in row
-    assert found["summary"] == "4 policies: 2 enforced, 1 not enforced, 1 refused"
+    assert found["summary"] == "4 policies: 2 enforced, 1 not enforced, 1 rejected"
     # What Istio does not enforce, with its words.
     assert "Service shop/orders was not found" in found["policies"]
     assert max(map(len, found["policies"].splitlines())) <= 120
@@ -161,30 +161,27 @@ def test_what_could_not_be_written_is_told_rather_than_the_relation_that_is_ther
     assert row["state"] == "not written"
     assert row["reason"] == "not in Kubernetes yet: see `juju run beacon/leader plan`"
     found = run(shop, "explain", source="buyer", target="catalogue")
-    assert found["nearest"] == (
-        "catalogue asks that shop/buyer be let in: anything; but it is not in Kubernetes"
+    assert found["closest-match"] == (
+        "catalogue requests to allow shop/buyer: anything; but it is not in Kubernetes"
     )
-    assert found["remedy"] == row["reason"]
+    assert found["suggestion"] == "juju run beacon/leader plan"
 
 
 def test_what_is_not_as_it_is_asked_for_is_told(shop: BeaconModel):
     ask_more(shop, "catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
-    why = (
-        "differs from what is asked for: it is put right at the next hook, or see "
-        "`juju run beacon/leader plan`"
-    )
+    why = "differs from what is requested: corrected at the next hook, or see `juju run beacon/leader plan`"
     row = run(shop, "list-policies", format="json", source="web", target="catalogue")["policies"]["1"]
     assert (row["requests"], row["reason"]) == ("GET /items on 80", why)
     found = run(shop, "explain", source="web", target="catalogue", method="PUT")
     assert f"policy {WEB_TO_CATALOGUE}: {why}" in found["notes"]
-    # It is asked for already: that is less than to make another relation.
-    assert found["nearest"].endswith("but it is not in Kubernetes")
+    # It is requested already: that is less than to make another relation.
+    assert found["closest-match"].endswith("but it is not in Kubernetes")
 
 
 def test_what_nobody_asks_for_is_told(shop: BeaconModel):
     ask_more(shop, "catalogue", policy("web", "catalogue", endpoints=[GET_ITEMS]))
     row = run(shop, "list-policies", format="json", source="ads")["policies"]["1"]
-    assert row["reason"].startswith("not asked for any more: it goes at the next hook, or see ")
+    assert row["reason"].startswith("no longer requested: deleted at the next hook, or see ")
 
 
 def test_what_is_kept_of_a_consumer_that_can_t_be_read_is_told(shop: BeaconModel):
@@ -263,7 +260,7 @@ def test_where_nothing_is_chosen_it_is_told_of_what_there_is(shop: BeaconModel, 
 
 def test_what_is_refused_is_listed_with_the_remedy(shop: BeaconModel):
     found = run(shop, "list-policies", source="thief", format="json")["policies"]["1"]
-    assert (found["state"], found["consumer"], found["policy"]) == ("refused", "thief", "")
+    assert (found["state"], found["consumer"], found["policy"]) == ("rejected", "thief", "")
     assert "restrict-consumers=false" in found["reason"]
 
 
@@ -282,25 +279,24 @@ def test_a_request_is_explained(shop: BeaconModel):
     allowed = run(shop, "explain", source="web", target="catalogue", method="GET", path="/items", port=80)
     assert allowed["verdict"] == "allowed"
     assert allowed["policies"] == WEB_TO_CATALOGUE
-    assert allowed["way"].splitlines()[0].startswith("waypoint shop/shop-beacon-waypoint: ")
+    assert allowed["path"].splitlines()[0].startswith("waypoint shop/shop-beacon-waypoint: ")
     refused = run(shop, "explain", source="web", target="catalogue", method="PUT", path="/items")
-    assert refused["verdict"] == "refused"
-    assert "another method" in refused["nearest"]
-    assert refused["remedy"] == "ask for what is let in: GET /items on 80"
+    assert refused["verdict"] == "denied"
+    assert "another method" in refused["closest-match"]
+    assert refused["suggestion"] == "allowed requests: GET /items on 80"
 
 
 def test_an_explanation_for_programs_has_each_thing_under_a_key(shop: BeaconModel):
     found = run(shop, "explain", source="web", target="catalogue", format="json")
     assert found["policies"] == {"1": WEB_TO_CATALOGUE}
-    assert set(found["way"]["1"]) == {"place", "outcome"}
+    assert set(found["path"]["1"]) == {"point", "decision"}
 
 
 def test_the_mesh_is_drawn_without_what_is_refused(shop: BeaconModel):
-    for form, start in (("mermaid", "flowchart LR"), ("graphviz", "digraph mesh {")):
-        text = run(shop, "mesh-graph", format=form)["graph"]
-        assert text.startswith(start)
-        assert "GET /items on 80" in text
-        assert "thief" not in text
+    text = run(shop, "mesh-graph")["graph"]
+    assert text.startswith("flowchart LR")
+    assert "GET /items on 80" in text
+    assert "thief" not in text
 
 
 @pytest.mark.parametrize(
@@ -308,19 +304,18 @@ def test_the_mesh_is_drawn_without_what_is_refused(shop: BeaconModel):
     [
         ("explain", {}, "source=… is missing"),
         ("explain", {"source": "web"}, "target=… is missing"),
-        ("explain", {"source": "web", "target": "no such"}, "target='no such' is no application"),
+        ("explain", {"source": "web", "target": "no such"}, "target='no such' is not an application"),
         ("explain", {"source": "web", "target": "nobody"}, "there is no Service shop/nobody"),
         (
             "explain",
             {"source": "nobody", "target": "catalogue"},
             "there is no application shop/nobody with pods",
         ),
-        ("explain", {"source": "web", "target": "web", "port": 0}, "port=0 is no port"),
-        ("explain", {"source": "web", "target": "web", "port": "x"}, "port='x' is not a number"),
+        ("explain", {"source": "web", "target": "web", "port": 0}, "port='0' is not a port"),
+        ("explain", {"source": "web", "target": "web", "port": "x"}, "port='x' is not a port"),
         ("explain", {"source": "web", "target": "web", "path": "items"}, "does not begin with /"),
-        ("explain", {"source": "web", "target": "web", "method": "A B"}, "is no HTTP method"),
+        ("explain", {"source": "web", "target": "web", "method": "A B"}, "is not an HTTP method"),
         ("list-policies", {"format": "xml"}, "format='xml' is not one of table, json"),
-        ("mesh-graph", {"format": "png"}, "format='png' is not one of mermaid, graphviz"),
     ],
 )
 def test_bad_parameters_are_told_in_one_line(

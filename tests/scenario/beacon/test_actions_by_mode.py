@@ -80,8 +80,8 @@ def test_what_somebody_applies_out_of_the_export_is_theirs_from_then_on(shop: Be
 def test_while_policies_are_tried_it_is_told_who_would_be_refused(shop: BeaconModel):
     shop.configure(policy_mode="audit")
     found = run(shop, "explain", source="ads", target="catalogue", method="GET", path="/items")
-    assert (found["verdict"], found["audit"]) == ("allowed", "refused")
-    assert "would be refused (audit)" in found["answer"]
+    assert (found["verdict"], found["audit"]) == ("allowed", "denied")
+    assert "would be denied (audit)" in found["answer"]
     assert run(shop, "list-policies")["summary"] == "1 policy: 1 audit"
 
 
@@ -91,11 +91,10 @@ def test_what_a_trial_means_is_listed_once_for_all(shop: BeaconModel):
     shop.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"), unit)
     shop.configure(policy_mode="audit")
     found = run(shop, "list-policies")
-    assert found["summary"] == "3 policies: 2 audit, 1 left out"
+    assert found["summary"] == "3 policies: 2 audit, 1 ignored"
     assert found["policies"].split("\n\n")[1].splitlines() == [
-        "audit: it is recorded what it would do; it refuses nobody and lets in nobody: "
-        "juju config beacon policy-mode=enforce",
-        "left out: Istio does not even record what a policy on pods would do, unless its experimental "
+        "audit: logged, not enforced: juju config beacon policy-mode=enforce",
+        "ignored: in audit mode Istio ignores policies on pods, unless its experimental "
         "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on",
     ]
 
@@ -113,11 +112,26 @@ def test_a_policy_whose_rules_were_taken_lets_in_nobody_and_is_told_not_to_be_wh
     shop.edit_policies({"spec": {"rules": []}})
     row, _, reason = run(shop, "list-policies")["policies"].splitlines()[1:]
     assert row.split()[:3] == ["nobody", "catalogue", "nothing"]
-    assert "differs from what is asked for" in reason
+    assert "differs from what is requested" in reason
     found = run(shop, "explain", source="web", target="catalogue")
-    assert found["verdict"] == "refused"
-    assert found["nearest"] == "catalogue asks that shop/web be let in: anything; but it is not in Kubernetes"
-    assert "differs from what is asked for" in found["notes"]
+    assert found["verdict"] == "denied"
+    assert found["closest-match"] == (
+        "catalogue requests to allow shop/web: anything; but it is not in Kubernetes"
+    )
+    assert "differs from what is requested" in found["notes"]
+
+
+def test_paths_of_others_are_quoted(shop: BeaconModel):
+    """Else a path makes lines of its own in a table, or hides what stands before it."""
+    odd = "/a\n\x1b[2Kads  catalogue  anything  enforced\u202e|\x00"
+    rule = {"to": [{"operation": {"paths": [odd]}}]}
+    shop.edit_policies({"spec": {"rules": [rule]}})
+    for action in ("list-policies", "explain", "mesh-graph"):
+        asked = {"source": "ads", "target": "catalogue"} if action == "explain" else {}
+        for text in run(shop, action, **asked).values():
+            assert all(line.isprintable() for line in text.split("\n"))
+            assert not any(line.startswith("ads ") for line in text.split("\n"))
+    assert r"/a\n\u001b[2Kads" in run(shop, "list-policies")["policies"]
 
 
 def test_without_istio_it_is_told_what_to_deploy(beacon: BeaconModel):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from k8s_charm import Owner
-from mesh_inspection import Cluster, Explanation, Pod, Policy, Service, View, explain, question
+from mesh_inspection import Cluster, Explanation, Pod, Policy, Service, View, explain, read_question
 
 MODEL = "m"
 WAYPOINT = (MODEL, "w")
@@ -56,6 +56,6 @@ def cluster(*policies: Policy, **more: Any) -> Cluster:
 
 
 def ask(*policies: Policy, view: View = VIEW, within: Cluster | None = None, **asked: Any) -> Explanation:
-    """What is said of a request, which is of `shop` for `web` unless it is of somebody else."""
-    asking = question(**{"source": "shop", "target": "web", "model": MODEL, **asked})
-    return explain(asking, within or cluster(*policies), view)
+    """Explain a request, which is of `shop` for `web` unless another is named."""
+    question = read_question({"source": "shop", "target": "web", **asked}, MODEL)
+    return explain(question, within or cluster(*policies), view)

@@ -39,13 +39,13 @@ def test_without_any_policy_a_service_is_open():
 
 def test_in_a_hardened_mesh_it_is_closed():
     found = ask(*HARDENED)
-    assert found.verdict == "refused"
+    assert found.verdict == "denied"
     assert "istio-system/allow-nothing-at-waypoints" in found.why
 
 
 def test_one_policy_closes_it_to_everybody_else():
     assert ask(allow("shop")).verdict == "allowed"
-    assert ask(allow("ads")).verdict == "refused"
+    assert ask(allow("ads")).verdict == "denied"
 
 
 def test_the_policy_that_lets_it_in_is_named():
@@ -56,40 +56,40 @@ def test_the_policy_that_lets_it_in_is_named():
 def test_what_is_denied_is_refused_whatever_allows_it():
     deny = on_service("web", name="no", action="DENY", rules=[{}])
     found = ask(allow("shop"), deny)
-    assert found.verdict == "refused"
+    assert found.verdict == "denied"
     assert found.why == "policy m/no denies it at waypoint m/w"
-    assert found.nearest == ""
+    assert found.closest_match == ""
 
 
 @pytest.mark.parametrize(
     ("operation", "asked", "verdict"),
     [
         ({"ports": ["80"]}, {}, "allowed"),
-        ({"ports": ["81"]}, {}, "refused"),
-        ({"notPorts": ["80"]}, {}, "refused"),
+        ({"ports": ["81"]}, {}, "denied"),
+        ({"notPorts": ["80"]}, {}, "denied"),
         ({"methods": ["GET"]}, {"method": "GET"}, "allowed"),
         ({"methods": ["GET"]}, {"method": "get"}, "allowed"),
-        ({"methods": ["GET"]}, {"method": "PUT"}, "refused"),
+        ({"methods": ["GET"]}, {"method": "PUT"}, "denied"),
         ({"notMethods": ["GET"]}, {"method": "PUT"}, "allowed"),
         ({"paths": ["/a"]}, {"path": "/a"}, "allowed"),
         ({"paths": ["/a"]}, {"path": "/a?b=/c"}, "allowed"),
-        ({"paths": ["/a"]}, {"path": "/a/"}, "refused"),
+        ({"paths": ["/a"]}, {"path": "/a/"}, "denied"),
         ({"paths": ["/a/*"]}, {"path": "/a/b/c"}, "allowed"),
-        ({"paths": ["/a/*"]}, {"path": "/a/../b"}, "refused"),
+        ({"paths": ["/a/*"]}, {"path": "/a/../b"}, "denied"),
         ({"paths": ["/b"]}, {"path": "/a/%2e%2E/%62"}, "allowed"),
-        ({"paths": ["/a/*"]}, {"path": "/a/..;x=1/b"}, "refused"),
-        ({"paths": ["/a/b"]}, {"path": "/a//b"}, "refused"),
-        ({"paths": ["/a/b"]}, {"path": "/a%2fb"}, "refused"),
+        ({"paths": ["/a/*"]}, {"path": "/a/..;x=1/b"}, "denied"),
+        ({"paths": ["/a/b"]}, {"path": "/a//b"}, "denied"),
+        ({"paths": ["/a/b"]}, {"path": "/a%2fb"}, "denied"),
         ({"paths": ["/a%7Cb"]}, {"path": "/a|b"}, "allowed"),
         ({"paths": ["*/b"]}, {"path": "/a/b"}, "allowed"),
         ({"paths": ["/a/{*}"]}, {"path": "/a/b"}, "allowed"),
-        ({"paths": ["/a/{*}"]}, {"path": "/a/b/c"}, "refused"),
-        ({"paths": ["/a/{*}"]}, {"path": "/a/"}, "refused"),
+        ({"paths": ["/a/{*}"]}, {"path": "/a/b/c"}, "denied"),
+        ({"paths": ["/a/{*}"]}, {"path": "/a/"}, "denied"),
         ({"paths": ["/a/{**}"]}, {"path": "/a/b/c"}, "allowed"),
         ({"paths": ["/a/{*}/c"]}, {"path": "/a/b/c"}, "allowed"),
         ({"hosts": ["web.m.svc.cluster.local"]}, {}, "allowed"),
         ({"hosts": ["WEB"]}, {"host": "web:80"}, "allowed"),
-        ({"hosts": ["web"]}, {"host": "else"}, "refused"),
+        ({"hosts": ["web"]}, {"host": "else"}, "denied"),
     ],
 )
 def test_a_request_is_let_in_if_it_is_what_a_policy_says(operation, asked, verdict):
@@ -115,11 +115,11 @@ def test_nor_is_anything_denied_by_what_denies_some_of_it():
         ({"principals": ["*/shop"]}, "allowed"),
         ({"principals": ["cluster.local/ns/m/*"]}, "allowed"),
         ({"namespaces": ["m"]}, "allowed"),
-        ({"namespaces": ["n"]}, "refused"),
-        ({"notNamespaces": ["m"]}, "refused"),
+        ({"namespaces": ["n"]}, "denied"),
+        ({"notNamespaces": ["m"]}, "denied"),
         ({"notPrincipals": ["*/ads"]}, "allowed"),
-        ({"ipBlocks": ["10.0.0.0/8"]}, "refused"),
-        ({"principals": ["*"], "namespaces": ["n"]}, "refused"),
+        ({"ipBlocks": ["10.0.0.0/8"]}, "denied"),
+        ({"principals": ["*"], "namespaces": ["n"]}, "denied"),
     ],
 )
 def test_a_source_is_let_in_if_it_is_whom_a_policy_means(source, verdict):
@@ -128,19 +128,19 @@ def test_a_source_is_let_in_if_it_is_whom_a_policy_means(source, verdict):
 
 def test_what_only_the_mesh_can_decide_opens_no_door_and_may_shut_one():
     condition = [{"key": "request.headers[x]", "values": ["y"]}]
-    assert ask(on_service("web", rules=[{"when": condition}])).verdict == "refused"
-    assert ask(on_service("web", action="DENY", rules=[{"when": condition}])).verdict == "refused"
+    assert ask(on_service("web", rules=[{"when": condition}])).verdict == "denied"
+    assert ask(on_service("web", action="DENY", rules=[{"when": condition}])).verdict == "denied"
 
 
 def test_a_policy_on_the_gateway_is_for_all_behind_it():
     spec = {"targetRefs": [{"kind": "Gateway", "name": "w"}], "rules": []}
-    assert ask(Policy(MODEL, "all", spec)).verdict == "refused"
+    assert ask(Policy(MODEL, "all", spec)).verdict == "denied"
     assert ask(Policy("n", "elsewhere", spec)).verdict == "allowed"
 
 
 def test_a_unit_behind_a_waypoint_is_closed_to_whoever_comes_past_it():
     found = ask(target="web/0", port=80)
-    assert found.verdict == "refused"
+    assert found.verdict == "denied"
     assert "open only to its waypoint" in found.why
 
 
@@ -148,19 +148,19 @@ def test_a_unit_that_no_waypoint_is_before_is_open_until_a_policy_closes_it():
     alone = cluster(services=(service("web", behind_waypoint=False),))
     assert ask(within=alone, target="web/0", port=80).verdict == "allowed"
     closed = dataclasses.replace(alone, policies=(on_pods("web", "ads"),))
-    assert ask(within=closed, target="web/0", port=80).verdict == "refused"
+    assert ask(within=closed, target="web/0", port=80).verdict == "denied"
 
 
 def test_at_units_a_policy_that_names_methods_lets_nobody_in():
     policy = on_pods("web", "shop", to=[{"methods": ["GET"], "ports": ["80"]}])
-    assert ask(policy, target="web/0", port=80, method="GET").verdict == "refused"
+    assert ask(policy, target="web/0", port=80, method="GET").verdict == "denied"
     assert ask(on_pods("web", "shop", to=[{"ports": ["80"]}]), target="web/0", port=80).verdict == "allowed"
 
 
 def test_a_rule_that_is_also_about_http_lets_nobody_in_to_a_pod_whatever_else_it_says():
     plain, about_http = {"ports": ["80"]}, {"ports": ["81"], "methods": ["GET"]}
     both = on_pods("web", "shop", to=[plain, about_http])
-    assert ask(both, target="web/0", port=80).verdict == "refused"
+    assert ask(both, target="web/0", port=80).verdict == "denied"
 
 
 def test_a_waypoint_gets_to_pods_that_are_closed_to_all_others():
@@ -174,7 +174,7 @@ def test_but_not_to_those_where_it_is_denied():
 
 def test_who_is_outside_the_mesh_goes_past_the_waypoint_and_is_nobody():
     found = ask(allow("old"), source="old")
-    assert found.verdict == "refused"
+    assert found.verdict == "denied"
     assert "outside the mesh" in found.why
     assert ask(on_pods("web"), source="old").verdict == "allowed"
 
@@ -199,7 +199,7 @@ def test_pods_that_differ_are_told_of():
     deny = on_service("", selector={"matchLabels": {"marked": "yes"}}, action="DENY", rules=[{}])
     found = ask(within=cluster(deny, pods=web))
     assert found.verdict == "allowed"
-    assert "refused at some of the pods: web-1" in found.notes
+    assert "denied at some of the pods: web-1" in found.notes
 
 
 def test_a_port_that_the_service_does_not_have_leads_nowhere():
@@ -228,15 +228,15 @@ def test_also_of_what_only_records():
 
 def test_what_only_records_refuses_nobody_but_it_is_told_what_it_would_do():
     found = ask(allow("ads", dry_run=True))
-    assert (found.verdict, found.audit) == ("allowed", "refused")
-    assert found.answer.startswith("allowed, would be refused (audit): ")
-    assert found.nearest
+    assert (found.verdict, found.audit) == ("allowed", "denied")
+    assert found.answer.startswith("allowed, would be denied (audit): ")
+    assert found.closest_match
 
 
 def test_nor_does_it_let_anybody_in_where_all_else_is_refused():
     found = ask(allow("shop", dry_run=True), *HARDENED)
-    assert (found.verdict, found.audit) == ("refused", "allowed")
-    assert "only records" in found.nearest
+    assert (found.verdict, found.audit) == ("denied", "allowed")
+    assert "only records" in found.closest_match
 
 
 @pytest.mark.parametrize(
@@ -246,15 +246,15 @@ def test_nor_does_it_let_anybody_in_where_all_else_is_refused():
         ({"source": "x/shop"}, "no model x in this cluster"),
         ({"target": "nothing"}, "no Service m/nothing"),
         ({"target": "web/7", "port": 80}, "no unit m/web/7"),
-        ({"target": "old/0"}, "say which port of m/old/0 is meant"),
-        ({"target": "NO"}, "target='NO' is no application"),
-        ({"source": "a/b/c/d"}, "is no application"),
-        ({"port": 70000}, "port=70000 is no port"),
-        ({"method": "G E T"}, "is no HTTP method"),
+        ({"target": "old/0"}, "name a port of m/old/0"),
+        ({"target": "NO"}, "target='NO' is not an application"),
+        ({"source": "a/b/c/d"}, "is not an application"),
+        ({"port": 70000}, "port='70000' is not a port"),
+        ({"method": "G E T"}, "is not an HTTP method"),
         ({"path": "items"}, "does not begin with /"),
-        ({"path": "/a#b"}, "is no path of a request"),
-        ({"path": "/a b"}, "is no path of a request"),
-        ({"path": "/\u00e9"}, "is no path of a request"),
+        ({"path": "/a#b"}, "cannot be sent"),
+        ({"path": "/a b"}, "cannot be sent"),
+        ({"path": "/\u00e9"}, "cannot be sent"),
     ],
 )
 def test_a_question_that_can_not_be_understood_is_refused(asked, why):
@@ -305,8 +305,19 @@ def test_whoever_is_let_in_is_named_by_each_policy_that_does_it(policies, reques
 
 
 @given(POLICIES, REQUESTS)
-def test_the_remedy_of_a_refusal_holds(policies, request_):
-    """What is said to be let in of one's own requests, is."""
+def test_suggested_requests_are_allowed(policies, request_):
     both_ports = cluster(*policies, services=(service("web", 80, 9100),))
-    if ask(within=both_ports, **request_).remedy.startswith("ask for what is let in"):
+    first = "".join(ask(within=both_ports, **request_).suggestion[:1])
+    if first.startswith("allowed requests"):
         assert ask(within=both_ports, source=request_["source"]).verdict == "allowed"
+
+
+ODD = "/a\nm/forged  enforced\x1b[2K\u202e|\x00\ud800"
+
+
+def test_paths_of_others_are_quoted():
+    found = ask(allow("shop", to=[{"paths": [ODD], "methods": ["GET"]}]))
+    shown = r'"/a\nm/forged  enforced\u001b[2K\u202e\u007c\u0000\ud800"'
+    assert f"allows GET {shown}" in found.why
+    found = ask(allow("shop", to=[{"paths": [ODD]}]), path="/b")
+    assert found.suggestion == (f"allowed requests: {shown}",)

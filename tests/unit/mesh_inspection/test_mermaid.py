@@ -1,12 +1,10 @@
-"""The mesh as text that becomes a picture, whatever policies have in them."""
+"""The mesh as a flowchart, whatever policies have in them."""
 
 import re
-from html import unescape
-from typing import Any
 
 import pytest
 
-from mesh_inspection import Row, State, graphviz, mermaid
+from mesh_inspection import Row, State, mermaid
 
 ODD = (
     *('GET /a"b', "PUT /c\\d\\", "GET /[x]/{*}", "#35;", "&lt;b&gt;", "<br/>", "|pipe|", "(a) %% `b`", "é"),
@@ -43,47 +41,7 @@ def of_mermaid(text: str) -> str:
     return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), text)
 
 
-def read_graphviz(text: str) -> tuple[dict[str, str], list[tuple[str, str, str, str]]]:
-    """The same of Graphviz' language."""
-    string = r'"((?:[^"\\]|\\.)*)"'
-    patterns = [
-        r"digraph mesh \{\n",
-        r"  (?:rankdir=LR|(?:node|edge) \[[^\]]*\]);\n",
-        rf"  subgraph cluster_\d+ \{{\n    label={string};\n",
-        rf"    (?P<node>n\d+) \[label={string.replace('(', '(?P<name>', 1)}\];\n",
-        r"  \}\n",
-        rf"  (?P<source>n\d+) -> (?P<target>n\d+) \[label={string.replace('(', '(?P<label>', 1)}"
-        r"(?P<dashed>, style=dashed)?\];\n",
-        r"\}$",
-    ]
-    statement = re.compile("|".join(patterns))
-    nodes: dict[str, str] = {}
-    arrows: list[tuple[str, str, str, str]] = []
-    position = 0
-    while position < len(text):
-        found = statement.match(text, position)
-        assert found, text[position : position + 80]
-        position = found.end()
-        if found["node"]:
-            nodes[found["node"]] = of_graphviz(found["name"])
-        elif found["source"]:
-            arrow = "-.->" if found["dashed"] else "-->"
-            arrows.append((found["source"], arrow, of_graphviz(found["label"]), found["target"]))
-    return nodes, arrows
-
-
-def of_graphviz(text: str) -> str:
-    read = re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text, flags=re.DOTALL)
-    return unescape(read)
-
-
-LANGUAGES = pytest.mark.parametrize(
-    ("draw", "read"), [(mermaid, read_mermaid), (graphviz, read_graphviz)], ids=["mermaid", "graphviz"]
-)
-
-
-@LANGUAGES
-def test_who_reaches_whom_is_drawn_and_dotted_where_it_is_not_enforced(draw: Any, read: Any):
+def test_who_reaches_whom_is_drawn_and_dotted_where_it_is_not_enforced():
     rows = [
         row("shop/web-1", "shop/catalogue", "GET /items on 80"),
         row("shop/web-1", "units of shop/catalogue", "anything on 9100"),
@@ -91,7 +49,7 @@ def test_who_reaches_whom_is_drawn_and_dotted_where_it_is_not_enforced(draw: Any
         row("anybody", "units in shop with juju-modeloperator=modeloperator"),
         row("cluster.local/ns/x/sa/*", "everything behind waypoints"),
     ]
-    nodes, arrows = read(draw(rows))
+    nodes, arrows = read_mermaid(mermaid(rows))
     assert {(nodes[source], arrow, label, nodes[target]) for source, arrow, label, target in arrows} == {
         ("web-1", "-->", "GET /items on 80\nunits: anything on 9100", "catalogue"),
         ("kiosk", "-.->", "anything", "catalogue"),
@@ -100,22 +58,19 @@ def test_who_reaches_whom_is_drawn_and_dotted_where_it_is_not_enforced(draw: Any
     }
 
 
-@LANGUAGES
-def test_an_empty_mesh_is_drawn_too(draw: Any, read: Any):
-    assert read(draw([])) == ({}, [])
+def test_an_empty_mesh_is_drawn_too():
+    assert read_mermaid(mermaid([])) == ({}, [])
 
 
-@LANGUAGES
 @pytest.mark.parametrize("odd", ODD)
-def test_nothing_in_a_policy_is_taken_for_the_language(draw: Any, read: Any, odd: str):
+def test_nothing_in_a_policy_is_taken_for_the_language(odd: str):
     name = re.sub("[ /]", "", odd)
-    nodes, [(source, _, label, target)] = read(draw([row(f"shop/{name}", "shop/x", odd)]))
+    nodes, [(source, _, label, target)] = read_mermaid(mermaid([row(f"shop/{name}", "shop/x", odd)]))
     assert (nodes[source], label, nodes[target]) == (name, odd, "x")
     assert len(nodes) == 2
 
 
-@LANGUAGES
-def test_of_many_kinds_of_requests_the_first_are_told_and_the_rest_counted(draw: Any, read: Any):
+def test_of_many_kinds_of_requests_the_first_are_told_and_the_rest_counted():
     rows = [row("shop/web", "shop/x", *(f"GET /{number}" for number in range(9)))]
-    _, [(_, _, label, _)] = read(draw(rows))
+    _, [(_, _, label, _)] = read_mermaid(mermaid(rows))
     assert label.split("\n") == [*(f"GET /{number}" for number in range(5)), "and 4 more"]

@@ -1,9 +1,10 @@
-"""What AuthorizationPolicies mean to a request, at one place that enforces them.
+"""Decisions of AuthorizationPolicies on a request, at one point that enforces them.
 
 https://istio.io/latest/docs/reference/config/security/authorization-policy/
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -11,23 +12,30 @@ from typing import Literal, TypeAlias
 from k8s_charm import Json
 
 from ._cluster import Policy
-from ._paths import normalised
 
 Field: TypeAlias = Literal["source", "port", "method", "path", "host", "http", "condition"]
-"""What of a request a rule may be about; `http` where it is about HTTP and only TCP is seen, `condition`
-where only the mesh itself can tell."""
+"""Attributes of a request that a rule may restrict; `http` where a rule is about HTTP and only TCP is seen,
+`condition` where only the mesh itself can decide."""
 
 _TRUST_DOMAIN = "cluster.local"
 _HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
 _HTTP_SOURCES = ("requestPrincipals", "notRequestPrincipals", "remoteIpBlocks", "notRemoteIpBlocks")
 _KNOWN_SOURCES = ("principals", "notPrincipals", "namespaces", "notNamespaces")
-# The characters of a path that Envoy's templates take.
-_SEGMENT = r"[\w.~%!$&'()*+,;:@=-]"
+
+# Envoy's normalisation of paths, which Istio has on unless a mesh's `pathNormalization` says otherwise.
+# https://istio.io/latest/docs/ops/best-practices/security/#understand-path-normalization-in-authorization-policies
+_PARAMETERS_OF_DOTS = re.compile(r"(?<=/)(\.\.?);[^/]*")
+_NEEDLESS_ESCAPE = re.compile(r"%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE)
+_IN_NEED_OF_ESCAPE = re.compile(r'["<>^`{|}]')
+
+# The characters of one segment of a path that Envoy's templates match.
+_SEGMENT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.~%!$&'()*+,;:@=-")
+_TEMPLATE_PARTS = re.compile(r"(?:\{\*\*\})+|\{\*\}|.", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Http:
-    """What a waypoint sees of a request; None is any."""
+    """The part of a request that a waypoint sees; None is any."""
 
     method: str | None
     path: str | None
@@ -36,7 +44,7 @@ class Http:
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it comes to a place that enforces policies."""
+    """A request as it arrives at a point that enforces policies."""
 
     principal: str | None
     """The sender's identity; None: it has none."""
@@ -47,22 +55,22 @@ class Request:
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a request at one place."""
+    """The outcome of a request at one point."""
 
     allowed: bool
     by: tuple[Policy, ...] = ()
-    """The policies that let it in, or that deny it."""
+    """The policies that allow it, or that deny it."""
     closed_by: tuple[Policy, ...] = ()
-    """All policies that let somebody in: where there is one, what none of them allows is refused."""
+    """All ALLOW policies: where there is one, what none of them allows is denied."""
 
 
 def principal(namespace: str, account: str) -> str:
-    """The identity of a service account, as policies name it."""
+    """Return the identity of a service account, as policies name it."""
     return f"{_TRUST_DOMAIN}/ns/{namespace}/sa/{account}"
 
 
 def decide(policies: Iterable[Policy], request: Request) -> Decision:
-    """What these policies, taken together, do about a request."""
+    """Decide on a request by these policies taken together."""
     enforced = list(policies)
     denying = [policy for policy in enforced if _action(policy) == "DENY"]
     allowing = [policy for policy in enforced if _action(policy) == "ALLOW"]
@@ -73,32 +81,31 @@ def decide(policies: Iterable[Policy], request: Request) -> Decision:
 
 
 def allows(policy: Policy) -> bool:
-    """Whether a policy is one that lets requests in."""
+    """Tell whether a policy is one that allows requests."""
     return _action(policy) == "ALLOW"
 
 
 def ports_of(policy: Policy) -> set[int]:
-    """The ports that a policy names."""
-    operations = [
-        _section(each, "operation")
-        for rule in _sections(policy.spec, "rules")
-        for each in _sections(rule, "to")
-    ]
-    ports: list[str] = [port for operation in operations for port in operation.get("ports") or ()]
+    """Return the ports that a policy names."""
+    ports: list[str] = []
+    for rule in _sections(policy.spec, "rules"):
+        for each in _sections(rule, "to"):
+            ports += _section(each, "operation").get("ports") or ()
     return {int(port) for port in ports if port.isdecimal()}
 
 
 def differences(policy: Policy, request: Request) -> Iterator[frozenset[Field]]:
-    """In what a request differs from each thing that a policy is about; an empty set where in nothing.
+    """Yield, for each thing that a policy is about, in what a request differs from it; nothing if it matches.
 
-    What only the mesh can decide counts against the request: it opens no door, and denies.
+    What only the mesh can decide counts against the request: it allows nothing, and denies.
     """
     opens = allows(policy)
     for rule in _sections(policy.spec, "rules"):
         unknown: set[Field] = {"condition"} if opens and rule.get("when") else set()
         origins = [_section(each, "source") for each in _sections(rule, "from")] or [Json()]
         operations = [_section(each, "operation") for each in _sections(rule, "to")] or [Json()]
-        if opens and request.http is None and _is_about_http(origins, operations):
+        about_http = _has_any(origins, _HTTP_SOURCES) or _has_any(operations, _HTTP_OPERATIONS)
+        if opens and request.http is None and about_http:
             unknown.add("http")
         for origin in origins:
             by_source = _source_differences(origin, request.principal, opens=opens)
@@ -107,14 +114,8 @@ def differences(policy: Policy, request: Request) -> Iterator[frozenset[Field]]:
                 yield frozenset(found)
 
 
-def _is_about_http(origins: Iterable[Json], operations: Iterable[Json]) -> bool:
-    """Whether, without HTTP, a rule can't be told to hold: it allows nothing, and denies without looking."""
-    return any(
-        section.get(field)
-        for sections, fields in ((origins, _HTTP_SOURCES), (operations, _HTTP_OPERATIONS))
-        for section in sections
-        for field in fields
-    )
+def _has_any(sections: Iterable[Json], fields: Iterable[str]) -> bool:
+    return any(section.get(field) for field in fields for section in sections)
 
 
 def _action(policy: Policy) -> str:
@@ -149,7 +150,7 @@ def _operation_differences(operation: Json, request: Request, *, opens: bool) ->
 
 
 def _fits(section: Json, field: str, is_meant: Callable[[str], bool]) -> bool:
-    """Whether a field and the one that says the opposite are both satisfied."""
+    """Tell whether a field and its negated form are both satisfied."""
     wanted: Sequence[str] = section.get(field) or ()
     unwanted: Sequence[str] = section.get(_negated(field)) or ()
     return (not wanted or any(map(is_meant, wanted))) and not any(map(is_meant, unwanted))
@@ -158,7 +159,7 @@ def _fits(section: Json, field: str, is_meant: Callable[[str], bool]) -> bool:
 def _fits_or_may(
     section: Json, field: str, asked: str | None, is_meant: Callable[[str, str], bool], *, opens: bool
 ) -> bool:
-    """The same of what is asked; of anything, it is enough that some of it is let in, or all is denied."""
+    """Check a field as `_fits` does; of any request, it is enough that some is allowed, or all are denied."""
     if asked is not None:
         return _fits(section, field, lambda each: is_meant(each, asked))
     return opens or not (section.get(field) or section.get(_negated(field)))
@@ -177,7 +178,7 @@ def _is_in_namespace(pattern: str, identity: str | None) -> bool:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a text is meant by one of Istio's strings: exact, with `*` at one end, or `*` for any."""
+    """Match a text with one of Istio's strings: exact, with `*` at one end, or `*` for any."""
     if pattern == "*":
         return bool(text)
     if pattern.endswith("*"):
@@ -188,14 +189,79 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def path_matches(pattern: str, path: str) -> bool:
-    """Whether a path is meant by one of Istio's, which may have `{*}` and `{**}` in it."""
-    plain = normalised(path)
-    if "{" not in pattern:
-        return matches(pattern, plain)
-    expression = (
-        re.escape(pattern).replace(r"\{\*\*\}", rf"(?:{_SEGMENT}|/)*").replace(r"\{\*\}", rf"{_SEGMENT}+")
-    )
-    return re.fullmatch(expression, plain, re.ASCII) is not None
+    """Match a path with one of Istio's, which may have the templates `{*}` and `{**}` in it."""
+    normal = normalised(path)
+    return _template_matches(pattern, normal) if "{" in pattern else matches(pattern, normal)
+
+
+def _template_matches(pattern: str, path: str) -> bool:
+    """Match a path with a template, in time that grows with their lengths and with nothing else.
+
+    All places in the template that a part of the path can lead to are followed at once, as the bits of one
+    number: bit 0 is the beginning, and each part of the template leads from one bit to the next, or stays.
+    """
+    takes: defaultdict[str, int] = defaultdict(int)
+    in_segment = anywhere = stays = 0
+    end = 1
+    for part in _parts(pattern):
+        if part == "{**}":
+            anywhere |= end
+            stays |= end
+        elif part == "{*}":
+            in_segment |= end
+            stays |= end
+        elif part == "{.}":
+            in_segment |= end
+        else:
+            takes[part] |= end
+        end <<= 1
+    places = 1 | (1 & stays) << 1
+    for character in path:
+        taken = takes.get(character, 0)
+        if character in _SEGMENT:
+            taken |= in_segment | anywhere
+        elif character == "/":
+            taken |= anywhere
+        taking = places & taken
+        places = (taking & ~stays) << 1 | taking & stays
+        places |= (places & stays) << 1
+    return bool(places & end)
+
+
+def _parts(pattern: str) -> Iterator[str]:
+    """Split a template into characters, `{.}` for one character of a segment, and what may repeat.
+
+    Of two in a row that may repeat, the second takes all that the first would; so there are no two in a row.
+    """
+    for found in _TEMPLATE_PARTS.finditer(pattern):
+        if found[0] == "{*}":
+            yield "{.}"
+            if not pattern.startswith("{**}", found.end()):
+                yield "{*}"
+        else:
+            yield "{**}" if found[0].startswith("{**}") else found[0]
+
+
+def normalised(path: str) -> str:
+    """Return a path without its query, in its one normal form. Several slashes in a row stay several."""
+    plain = path.partition("?")[0].replace("\\", "/")
+    plain = _PARAMETERS_OF_DOTS.sub(r"\1", plain)
+    plain = _NEEDLESS_ESCAPE.sub(lambda found: chr(int(found[1], 16)), plain)
+    plain = _IN_NEED_OF_ESCAPE.sub(lambda found: f"%{ord(found[0]):X}", plain)
+    return _without_dots(plain)
+
+
+def _without_dots(path: str) -> str:
+    segments: list[str] = []
+    *parents, last = path.removeprefix("/").split("/")
+    for segment in parents:
+        if segment == "..":
+            del segments[-1:]
+        elif segment != ".":
+            segments.append(segment)
+    if last == "..":
+        del segments[-1:]
+    return "/".join(["", *segments, "" if last in (".", "..") else last])
 
 
 def _host_matches(pattern: str, host: str) -> bool:

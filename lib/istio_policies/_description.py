@@ -1,0 +1,109 @@
+"""AuthorizationPolicies in words, the same in statuses, logs, actions and pictures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from charmlibs.interfaces.service_mesh import is_of_another_model
+from k8s_charm import Json, quoted
+
+from ._rules import APPLICATION_LABEL
+
+ANYBODY = "anybody"
+_CLUSTER = "app.kubernetes.io/part-of"
+_KINDS = {APPLICATION_LABEL: "units of ", _CLUSTER: "units of cluster "}
+_FIELDS = ("methods", "paths", "ports", "hosts")
+
+
+def describe_requests(spec: Json) -> list[str]:
+    """Return the requests that a policy is about, one line a kind: `GET or PUT /kv/{*} on 8080`."""
+    lines: list[str] = []
+    for rule in _list(spec, "rules"):
+        lines += [_request(each.get("operation") or {}) for each in _list(rule, "to") or [Json()]]
+    return list(dict.fromkeys(lines))
+
+
+def describe_sources(spec: Json) -> list[str]:
+    """Return the sources that a policy is about, applications as `model/application`."""
+    names: list[str] = []
+    for rule in _list(spec, "rules"):
+        for origin in _list(rule, "from") or [Json()]:
+            names += _sources(origin.get("source") or {})
+    return list(dict.fromkeys(names))
+
+
+def describe_targets(namespace: str, spec: Json) -> list[str]:
+    """Return the targets of a policy: a Service as `model/service`, pods by their application if possible."""
+    if refs := target_refs(spec):
+        return [_target(namespace, ref) for ref in refs]
+    selector: Json = spec.get("selector") or {}
+    labels: Mapping[str, str] = selector.get("matchLabels") or {}
+    if len(labels) == 1 and (kind := _KINDS.get(next(iter(labels)))):
+        return [f"{kind}{namespace}/{next(iter(labels.values()))}"]
+    which = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    return [f"units in {namespace}" + (f" with {which}" if which else "")]
+
+
+def target_refs(spec: Json) -> Sequence[Json]:
+    """Return what a policy for a waypoint is attached to; nothing if it is about pods."""
+    several: list[Json] = spec.get("targetRefs") or []
+    single: Json = spec.get("targetRef") or {}
+    return [*several, *([single] if single else [])]
+
+
+def has_unresolved_source(spec: Json) -> bool:
+    """Tell whether a policy is only for applications of other models whose identity is not known yet."""
+    names = [source.rpartition("/")[2] for source in describe_sources(spec)]
+    return bool(names) and all(map(is_of_another_model, names))
+
+
+def target_name(target: str) -> str:
+    """Return the name in the description of a target: `model/name`."""
+    return target.rpartition(" ")[2] if target.startswith(tuple(_KINDS.values())) else target
+
+
+def joined(things: Sequence[str], conjunction: str = "and") -> str:
+    """Join a list the way a sentence has it."""
+    *most, last = things
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
+
+
+def _target(namespace: str, ref: Json) -> str:
+    kind, name = str(ref.get("kind")), str(ref.get("name"))
+    if kind == "GatewayClass":
+        return "everything behind waypoints"
+    return f"{namespace}/{name}" if kind == "Service" else f"{kind} {namespace}/{name}"
+
+
+def _request(operation: Mapping[str, Sequence[str]]) -> str:
+    methods, paths, ports, hosts = (_quoted(operation.get(field)) for field in _FIELDS)
+    words = [*([joined(methods, "or")] if methods else []), *([joined(paths, "or")] if paths else [])]
+    words = words if methods or paths else ["anything"]
+    words += ["on", joined(ports, "or")] if ports else []
+    words += ["as", joined(hosts, "or")] if hosts else []
+    for field, values in operation.items():
+        if values and field not in _FIELDS:
+            words.append(f"{quoted(field)} {joined(_quoted(values))}")
+    return " ".join(words)
+
+
+def _quoted(values: Sequence[str] | None) -> list[str]:
+    return [quoted(each) for each in values or ()]
+
+
+def _sources(source: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    if not source:
+        yield ANYBODY
+    for field, values in source.items():
+        for each in values:
+            yield _application(each) if field == "principals" else f"{quoted(field)} {quoted(each)}"
+
+
+def _application(principal: str) -> str:
+    parts = principal.split("/")
+    if len(parts) == 5 and parts[:2] == ["cluster.local", "ns"] and parts[3] == "sa":
+        return f"{quoted(parts[2])}/{quoted(parts[4])}"
+    return quoted(principal)
+
+
+def _list(mapping: Json, key: str) -> list[Json]:
+    return cast("list[Json]", mapping.get(key) or [])

@@ -1,0 +1,227 @@
+"""Policies as rows: who may do what, by which relation, and whether the mesh enforces it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from istio_policies import (
+    describe_requests,
+    describe_sources,
+    describe_targets,
+    has_unresolved_source,
+    requested_by,
+    target_name,
+    target_refs,
+)
+from k8s_charm import reference
+
+from ._cluster import Policy, read_list, read_policy
+from ._view import RequestedPolicy, View
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from k8s_charm import ObjectRef, Resource
+
+State: TypeAlias = Literal[
+    "enforced", "not enforced", "unknown", "audit", "ignored", "not written", "rejected"
+]
+"""`unknown`: not yet reconciled by Istio. `audit`: waypoints record what they would deny. `ignored`: not even
+that. `rejected`: the application that requests it may not have it."""
+
+_IGNORED = (
+    "in audit mode Istio ignores policies on pods, unless its experimental "
+    "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on"
+)
+_UNRESOLVED = (
+    "waiting for the identity of an application of another model: integrate it with {} over cross_model_mesh"
+)
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True)
+class Row:
+    """A policy, in words."""
+
+    sources: tuple[str, ...]
+    """Who is allowed: applications as `model/application`."""
+    targets: tuple[str, ...]
+    """To what: a Service as `model/service`, or units."""
+    requests: tuple[str, ...]
+    """With what: `GET /items on 8080`."""
+    consumers: tuple[str, ...]
+    """The applications that request it."""
+    relations: tuple[str, ...]
+    """The endpoints whose relations it follows from, as far as that is known."""
+    policy: str
+    """The AuthorizationPolicy's namespace and name; empty if there is to be none."""
+    state: State
+    reason: str
+    """Why it is not enforced, allows nothing or is not what is requested; empty if none of that is so."""
+    origins: tuple[str, ...] = ()
+    """The consumers, each with its endpoint or relation: `catalogue:items`, `catalogue (service-mesh:3)`."""
+
+
+@dataclass(frozen=True)
+class Policies:
+    """A charm's AuthorizationPolicies, live and desired."""
+
+    live: "tuple[Resource, ...]"
+    desired: "tuple[Resource, ...]"
+    remarks: "Mapping[ObjectRef, str]"
+    """Of live ones that are not as desired, why that is so."""
+
+    @property
+    def all(self) -> "list[Resource]":
+        """The live ones, and those that are desired and not live; by namespace and name."""
+        live = {reference(each): each for each in self.live}
+        missing = [each for each in self.desired if reference(each) not in live]
+        return sorted([*self.live, *missing], key=reference)
+
+
+def read_policies(client: "Client", view: View) -> Policies:
+    """Read a charm's AuthorizationPolicies, in one request.
+
+    Raises:
+        UnreadableClusterError: if Kubernetes does not return them.
+    """
+    from istio_policies import AuthorizationPolicy
+
+    found = read_list(client, AuthorizationPolicy, labels=view.labels)
+    live = tuple(each for each in found if view.owner.owns(each))
+    retained = view.retained(set[str]().union(*map(requested_by, live)))
+    desired = view.resources(live, retained)
+    return Policies(live, tuple(desired), dict(_remarks(live, desired, retained, view)))
+
+
+def list_policies(policies: Policies, view: View) -> list[Row]:
+    """Return a row for each policy, with its state.
+
+    Args:
+        policies: the live and the desired ones.
+        view: what the charm knows of them.
+    """
+    live = {reference(each) for each in policies.live}
+    rows: list[Row] = []
+    for resource in policies.all:
+        ref = reference(resource)
+        remark = policies.remarks.get(ref, "")
+        rows.append(_row(read_policy(resource), view, is_live=ref in live, remark=remark))
+    return [*rows, *_rejected(view)]
+
+
+def matching(rows: Iterable[Row], source: str | None, target: str | None) -> list[Row]:
+    """Return the rows for an application, `app` or `model/app`, and about another or its Service."""
+    return [row for row in rows if _is_among(source, row.sources) and _is_among(target, row.targets)]
+
+
+def why_none(rows: Iterable[Row], source: str | None, target: str | None) -> str:
+    """Return why no row matches, with what there is; empty if there was no row in the first place.
+
+    Args:
+        rows: all policies.
+        source: the source that was chosen, if any.
+        target: the same.
+    """
+    every = list(rows)
+    sources = set[str]().union(*(row.sources for row in every))
+    targets = {target_name(name) for name in set[str]().union(*(row.targets for row in every))}
+    for chosen, wanted, names in (("source", source, sources), ("target", target, targets)):
+        if names and not _is_among(wanted, sorted(names)):
+            shown = sorted(names)[:_MOST_NAMES]
+            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+            return f"no policy has {chosen}={wanted}; there is {', '.join(shown)}{more}"
+    either = "though some have the one or the other"
+    return f"no policy has source={source} and target={target}, {either}" if every else ""
+
+
+def concerns(policy: Policy, source: str | None, target: str | None) -> bool:
+    """Tell whether a policy is for an application and about another; None is any."""
+    targets = describe_targets(policy.namespace, policy.spec)
+    return _is_among(source, describe_sources(policy.spec)) and _is_among(target, targets)
+
+
+def _remarks(
+    live: "Iterable[Resource]", desired: "Iterable[Resource]", retained: Mapping[str, str], view: View
+) -> "Iterator[tuple[ObjectRef, str]]":
+    """Yield why live policies are not as desired, which the charm's next hook resolves if it can."""
+    desired_by_ref = {} if view.unwritten else {reference(each): each for each in desired}
+    if_not = f", or see `{view.details_command}`" if view.details_command else ""
+    for resource in live:
+        ref = reference(resource)
+        is_so = read_policy(resource)
+        should = desired_by_ref.get(ref)
+        if should is None:
+            # An older revision did not note who requested it.
+            reasons = [retained[app] for app in sorted(is_so.asked_by or retained) if app in retained]
+            yield ref, "; ".join(reasons) or f"no longer requested: deleted at the next hook{if_not}"
+        elif _differs(is_so, read_policy(should)):
+            yield ref, f"differs from what is requested: corrected at the next hook{if_not}"
+
+
+def _differs(one: Policy, other: Policy) -> bool:
+    return (one.spec, one.dry_run) != (other.spec, other.dry_run)
+
+
+def _row(policy: Policy, view: View, *, is_live: bool, remark: str) -> Row:
+    requested = view.requests_behind(policy)
+    state, reason = _state(policy, view) if is_live else ("not written", view.why_unwritten)
+    if not reason and has_unresolved_source(policy.spec):
+        reason = _UNRESOLVED.format(" or ".join(sorted(policy.asked_by)) or "its target")
+    known = {each.by for each in requested}
+    endpoints = {each.origin for each in requested if each.endpoint}
+    return Row(
+        sources=tuple(describe_sources(policy.spec)),
+        targets=tuple(describe_targets(policy.namespace, policy.spec)),
+        requests=tuple(describe_requests(policy.spec)),
+        consumers=tuple(sorted(policy.asked_by | known)),
+        origins=tuple(sorted({*map(_consumer, requested), *(policy.asked_by - known)})),
+        relations=tuple(sorted(endpoints or {each.relation for each in requested} - {""})),
+        policy=str(policy),
+        state=state,
+        reason="; ".join(filter(None, [reason, remark])),
+    )
+
+
+def _consumer(requested: RequestedPolicy) -> str:
+    if requested.endpoint:
+        return requested.origin
+    return f"{requested.by} ({requested.relation})" if requested.relation else requested.by
+
+
+def _state(policy: Policy, view: View) -> tuple[State, str]:
+    if policy.dry_run:
+        if policy.enforced is False and not target_refs(policy.spec):
+            return "ignored", _IGNORED
+        meaning = "logged, not enforced"
+        return "audit", policy.problem or ": ".join(filter(None, [meaning, view.enforce_command]))
+    if policy.enforced is None:
+        return "unknown", "not yet reconciled by Istio"
+    return ("enforced", "") if policy.enforced else ("not enforced", policy.problem)
+
+
+def _rejected(view: View) -> Iterator[Row]:
+    for requested in view.requested:
+        if requested.rejected:
+            policy = view.as_policy(requested)
+            yield Row(
+                sources=tuple(describe_sources(policy.spec)),
+                targets=tuple(describe_targets(policy.namespace, policy.spec)),
+                requests=tuple(describe_requests(policy.spec)),
+                consumers=(requested.by,),
+                origins=(_consumer(requested),),
+                relations=(requested.origin,),
+                policy="",
+                state="rejected",
+                reason=": ".join(filter(None, [requested.rejected, requested.command])),
+            )
+
+
+def _is_among(wanted: str | None, names: Sequence[str]) -> bool:
+    """Tell whether one of the names is the wanted one, with its model or without; None is any."""
+    return wanted is None or any(wanted in _forms(name) for name in names)
+
+
+def _forms(name: str) -> Iterable[str]:
+    plain = target_name(name)
+    return name, plain, plain.partition("/")[2]

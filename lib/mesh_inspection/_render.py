@@ -1,0 +1,99 @@
+"""Rows of policies as text in columns, and as a picture in the language of Mermaid."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ._list import Row
+
+_GAP = "  "
+_LONGEST_LABEL = 5
+"""Kinds of requests that are shown on an arrow; the rest is counted."""
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[Sequence[str]]]) -> str:
+    """Return a table of plain text; a cell may have several lines."""
+    lines = [tuple(headings)]
+    for row in rows:
+        lines += _lines(row)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    return "\n".join(
+        _GAP.join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _lines(row: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    height = max(1, *map(len, row))
+    return [tuple(cell[number] if number < len(cell) else "" for cell in row) for number in range(height)]
+
+
+@dataclass(frozen=True)
+class _Graph:
+    nodes: Mapping[str, str]
+    """Name → a name for the text, since the name can contain anything."""
+    arrows: Mapping[tuple[str, str, bool], Sequence[str]]
+    """From, to, whether it is enforced → the requests."""
+
+    @property
+    def by_model(self) -> dict[str, list[str]]:
+        """The nodes of each model; what is in none is under an empty name."""
+        models: dict[str, list[str]] = {}
+        for name in self.nodes:
+            models.setdefault(_model(name), []).append(name)
+        return models
+
+
+def mermaid(rows: Iterable[Row]) -> str:
+    """Return a flowchart of who may reach whom; what is not enforced is dotted."""
+    graph = _graph(rows)
+    lines = ["flowchart LR"]
+    for number, (model, names) in enumerate(graph.by_model.items()):
+        lines.append(f'  subgraph m{number}["{_escaped(model or "mesh")}"]')
+        lines += [f'    {graph.nodes[name]}["{_escaped(_label(name))}"]' for name in names]
+        lines.append("  end")
+    for (source, target, enforced), requests in graph.arrows.items():
+        text = "<br/>".join(map(_escaped, _shortened(requests)))
+        arrow = "-->" if enforced else "-.->"
+        lines.append(f'  {graph.nodes[source]} {arrow}|"{text}"| {graph.nodes[target]}')
+    return "\n".join(lines)
+
+
+def _graph(rows: Iterable[Row]) -> _Graph:
+    requests: dict[tuple[str, str, bool], list[str]] = {}
+    for row in rows:
+        for source in row.sources:
+            for target in row.targets:
+                found = requests.setdefault((source, target, row.state == "enforced"), [])
+                on_units = target.startswith("units")
+                found += [f"units: {each}" if on_units else each for each in row.requests]
+    arrows: dict[tuple[str, str, bool], list[str]] = {}
+    names: set[str] = set()
+    for (source, target, enforced), found in sorted(requests.items()):
+        # Units of an application and its Service are one box.
+        box = target.removeprefix("units of ")
+        names |= {source, box}
+        arrows.setdefault((source, box, enforced), []).extend(found)
+    return _Graph({name: f"n{number}" for number, name in enumerate(sorted(names))}, arrows)
+
+
+def _model(name: str) -> str:
+    if name.startswith("units in "):
+        return name.split()[2]
+    place = name.rpartition(" ")[2]
+    return place.partition("/")[0] if place.count("/") == 1 else ""
+
+
+def _label(name: str) -> str:
+    model = _model(name)
+    return name.replace(f"{model}/", "", 1) if model else name
+
+
+def _shortened(requests: Sequence[str]) -> list[str]:
+    distinct = list(dict.fromkeys(requests))
+    more = len(distinct) - _LONGEST_LABEL
+    return distinct if more <= 0 else [*distinct[:_LONGEST_LABEL], f"and {more} more"]
+
+
+def _escaped(text: str) -> str:
+    """Write characters that mean something to Mermaid in its own way."""
+    return "".join(each if each.isalnum() or each in " -_./:,=*" else f"#{ord(each)};" for each in text)
