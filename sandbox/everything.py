@@ -249,7 +249,7 @@ def _spans_of_charms(world: World, side: Side) -> str:
     """A hook sends its traces once, when it ends: if some got lost, others are sent by the next."""
     found = _telemetry("span", f"{COORDINATOR}/0", *_WORKERS)(world, side)
     if not found:
-        side.application.model.update_status(COORDINATOR, "api", "store")
+        _model(world, side).update_status(COORDINATOR, "api", "store")
         world.settle()
     return found
 
@@ -257,9 +257,9 @@ def _spans_of_charms(world: World, side: Side) -> str:
 def _shown(what: str) -> _Look:
     """What the action `show` of the charm at the other end tells."""
 
-    def look(_: World, side: Side) -> str:
-        other = side.other.application
-        found = json.loads(other.model.run(f"{other.name}/leader", "show").results[what])
+    def look(world: World, side: Side) -> str:
+        model, other = _model(world, side.other), side.other.application
+        found = json.loads(model.run(f"{other.name}/leader", "show").results[what])
         return ", ".join(map(str, found))
 
     return look
@@ -279,7 +279,7 @@ def _bucket(world: World, side: Side) -> str:
 
 
 def _certificate(world: World, side: Side) -> str:
-    names, number = _shown("signed")(world, side), _served(world, side.application.model)
+    names, number = _shown("signed")(world, side), _served(world, _model(world, side))
     return f"{names}, as number {_show.serial(number)}" if names and number else ""
 
 
@@ -314,6 +314,10 @@ _LOOKS: Mapping[str, _Look] = {
     "service-mesh": _mesh,
     "require-cmr-mesh": _doors_in_other_model,
 }
+
+
+def _model(world: World, side: Side) -> Model:
+    return world.controller.models[side.application.model.name]
 
 
 def _name(application: Application) -> str:

@@ -1,11 +1,14 @@
 """Juju, as charms see it: models, relations, leadership, secrets, and events in Juju's order."""
 
+from ._container import Container
 from ._controller import Controller
+from ._databag import Bag
 from ._errors import JujuError, NotSettledError
-from ._hooks import Hook
+from ._hook import Hook
 from ._log import OPERATIONS, LogLine
 from ._model import LIBRARIES, ActionResult, Model
-from ._objects import Application, Bag, Container, Relation, Secret, Side, Unit
+from ._objects import Application, Relation, Side, Unit
+from ._secrets import Secret
 from ._workload import Command, CommandResult, NoWorkload, Workload, WorkloadError
 
 __all__ = [

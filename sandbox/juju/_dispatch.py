@@ -11,8 +11,10 @@ from ops import pebble
 from sandbox.host.messages import Answer, Delivery, Failure, Outcome, Question
 
 from . import _view
-from ._hooks import Hook, tell
-from ._objects import Secret, Unit
+from ._hook import Hook
+from ._hooks import tell
+from ._objects import Unit
+from ._secrets import Secret
 from ._workload import Command, CommandResult, Workload, WorkloadError
 
 

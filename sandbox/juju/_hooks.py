@@ -4,76 +4,12 @@ This is how Juju's own agent decides, so the order of events needs no bookkeepin
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, cast
 
-from sandbox.host.messages import Event
-
-from ._objects import Container, Secret, Seen, Side, Unit
-
-
-@dataclass(frozen=True)
-class Hook:
-    """An event for a unit."""
-
-    kind: str
-    """As ops names it, without what it is about."""
-    side: Side | None = None
-    remote_unit: int | None = None
-    version: int = 0
-    """Of the data or the secret that has changed."""
-    departing: str | None = None
-    container: Container | None = None
-    check: str | None = None
-    notice: str | None = None
-    secret: Secret | None = None
-    revision: int | None = None
-    storage: str | None = None
-    action: str | None = None
-    params: dict[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """As Juju names it, such as `catalogue-relation-changed`."""
-        kind = self.kind.replace("_", "-")
-        if self.side:
-            return f"{self.side.endpoint.name}-{kind}"
-        if self.container:
-            return f"{self.container.name}-{kind}"
-        if self.storage or self.action:
-            return f"{self.storage or self.action}-{kind}"
-        return kind
-
-    def __str__(self) -> str:
-        if self.side and self.remote_unit is not None:
-            return f"{self.name} ({self.side.id}, {self.side.remote_unit(self.remote_unit)})"
-        if self.side:
-            return f"{self.name} ({self.side.id}, {self.side.remote_name})"
-        return self.name
-
-    def event(self) -> Event:
-        """The event as it is told to the charm's process."""
-        subjects: dict[str, object] = {
-            "kind": self.kind,
-            "relation": self.side.id if self.side else None,
-            "remote_unit": self.remote_unit,
-            "container": self.container.name if self.container else None,
-            "check": self.check,
-            "notice": self.notice,
-            "secret": self.secret.id if self.secret else None,
-            "revision": self.revision,
-            "storage": self.storage,
-            "action": self.action,
-            "params": self.params,
-            "environment": self._environment(),
-        }
-        return cast("Event", {key: value for key, value in subjects.items() if value is not None})
-
-    def _environment(self) -> dict[str, str]:
-        if not self.side:
-            return {}
-        remote_unit = "" if self.remote_unit is None else self.side.remote_unit(self.remote_unit)
-        return {"JUJU_REMOTE_UNIT": remote_unit, "JUJU_DEPARTING_UNIT": self.departing or ""}
+from ._container import Container
+from ._databag import Seen
+from ._hook import Hook
+from ._objects import Side, Unit
+from ._secrets import Secret
 
 
 def next_hook(unit: Unit, secrets: list[Secret]) -> Hook | None:
@@ -85,28 +21,29 @@ def next_hook(unit: Unit, secrets: list[Secret]) -> Hook | None:
 
 def tell(unit: Unit, hook: Hook) -> None:
     """Note what is true from the moment in which an event begins."""
-    if hook.side:
-        hook.side.enter(unit)
-        seen = unit.seen.setdefault(hook.side.id, Seen())
+    if hook.relation:
+        unit.application.side(hook.relation.id).enter(unit)
+        seen = unit.seen.setdefault(hook.relation.id, Seen())
         if hook.kind == "relation_joined" and hook.remote_unit is not None:
             seen.members.setdefault(hook.remote_unit, -1)
         if hook.kind == "relation_departed" and hook.remote_unit is not None:
             seen.members.pop(hook.remote_unit, None)
             seen.just_joined = None
     if hook.kind == "pebble_ready" and hook.container:
-        hook.container.can_connect = True
+        unit.containers[hook.container].can_connect = True
 
 
-def told(unit: Unit, hook: Hook) -> None:
+def told(unit: Unit, hook: Hook, secrets: list[Secret]) -> None:
     """Note that a unit has had an event."""
     if hook.kind in _TOLD:
         _TOLD[hook.kind](unit)
-    if hook.side:
-        _told_of_relation(unit, hook, hook.side)
+    if hook.relation:
+        _told_of_relation(unit, hook, unit.application.side(hook.relation.id))
     if hook.container:
-        _told_of_container(hook, hook.container)
-    if hook.secret:
-        _told_of_secret(unit, hook, hook.secret)
+        _told_of_container(hook, unit.containers[hook.container])
+    for secret in secrets:
+        if secret.id == hook.secret:
+            _told_of_secret(unit, hook, secret)
     if hook.storage:
         unit.storages_attached ^= {hook.storage}
 
@@ -133,7 +70,7 @@ def _hooks(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:
 def _hooks_of_setup(unit: Unit) -> Iterator[Hook]:
     for side in unit.application.sides:
         if side.id not in unit.seen and not side.relation.dying:
-            yield Hook("relation_created", side=side)
+            yield Hook("relation_created", relation=side.relation_name)
     if unit.is_leader and not unit.leadership_told:
         yield Hook("leader_elected")
     if unit.upgrade_due:
@@ -159,8 +96,8 @@ def _hooks_of_leaving(unit: Unit, side: Side) -> Iterator[Hook]:
         return
     for number in sorted(seen.members):
         departing = unit.name if unit.dying else side.remote_unit(number)
-        yield Hook("relation_departed", side=side, remote_unit=number, departing=departing)
-    yield Hook("relation_broken", side=side)
+        yield Hook("relation_departed", relation=side.relation_name, remote_unit=number, departing=departing)
+    yield Hook("relation_broken", relation=side.relation_name)
 
 
 def _hooks_of_relation(unit: Unit, side: Side) -> Iterator[Hook]:
@@ -171,12 +108,17 @@ def _hooks_of_relation(unit: Unit, side: Side) -> Iterator[Hook]:
     if seen.just_joined is not None:
         yield _hook_of_change(side, seen.just_joined)
     if seen.app_version != other.data.version and not (side.is_peer and unit.is_leader):
-        yield Hook("relation_changed", side=side, version=other.data.version)
+        yield Hook("relation_changed", relation=side.relation_name, version=other.data.version)
     present = other.present - ({unit.number} if side.is_peer else set())
     for number in sorted(seen.members.keys() - present):
-        yield Hook("relation_departed", side=side, remote_unit=number, departing=side.remote_unit(number))
+        yield Hook(
+            "relation_departed",
+            relation=side.relation_name,
+            remote_unit=number,
+            departing=side.remote_unit(number),
+        )
     for number in sorted(present - seen.members.keys()):
-        yield Hook("relation_joined", side=side, remote_unit=number)
+        yield Hook("relation_joined", relation=side.relation_name, remote_unit=number)
     for number in sorted(present):
         if seen.members[number] != other.unit_data[number].version:
             yield _hook_of_change(side, number)
@@ -184,22 +126,25 @@ def _hooks_of_relation(unit: Unit, side: Side) -> Iterator[Hook]:
 
 def _hook_of_change(side: Side, number: int) -> Hook:
     return Hook(
-        "relation_changed", side=side, remote_unit=number, version=side.other.unit_data[number].version
+        "relation_changed",
+        relation=side.relation_name,
+        remote_unit=number,
+        version=side.other.unit_data[number].version,
     )
 
 
 def _hooks_of_workload(unit: Unit) -> Iterator[Hook]:
     for container in unit.containers.values():
         if not container.ready_told:
-            yield Hook("pebble_ready", container=container)
+            yield Hook("pebble_ready", container=container.name)
         for check in container.checks:
             is_down = check["status"] == "down"
             if is_down != (check["name"] in container.down_told):
                 kind = "pebble_check_failed" if is_down else "pebble_check_recovered"
-                yield Hook(kind, container=container, check=check["name"])
+                yield Hook(kind, container=container.name, check=check["name"])
         for notice in container.notices:
             if notice["id"] not in container.notices_told:
-                yield Hook("pebble_custom_notice", container=container, notice=notice["id"])
+                yield Hook("pebble_custom_notice", container=container.name, notice=notice["id"])
 
 
 def _hooks_of_secrets(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:
@@ -207,14 +152,14 @@ def _hooks_of_secrets(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:
         consumer = secret.consumers.get(unit)
         if secret.manager is unit:
             if secret.rotation_due:
-                yield Hook("secret_rotate", secret=secret)
+                yield Hook("secret_rotate", secret=secret.id)
             for revision in secret.obsolete():
                 if revision not in secret.obsolete_told:
-                    yield Hook("secret_remove", secret=secret, revision=revision)
+                    yield Hook("secret_remove", secret=secret.id, revision=revision)
         elif (
             consumer and max(consumer.revision, consumer.told) < secret.latest and secret.is_readable_by(unit)
         ):
-            yield Hook("secret_changed", secret=secret, version=secret.latest)
+            yield Hook("secret_changed", secret=secret.id, version=secret.latest)
 
 
 def _missing_storages(unit: Unit) -> list[str]:

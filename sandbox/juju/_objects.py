@@ -1,43 +1,21 @@
 """What a model consists of."""
 
-import shutil
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sandbox.host.messages import CheckState, NoticeState, Status
+from sandbox.host.messages import Status
 
 from ._charm import Charm, Endpoint, Value
+from ._container import Container
+from ._databag import Bag, Seen
 from ._errors import JujuError
-
-if TYPE_CHECKING:
-    from ops import pebble
-
-    from ._hooks import Hook
-    from ._model import Model
-    from ._process import CharmProcess
+from ._hook import Hook, RelationName
+from ._process import CharmProcess
 
 UNKNOWN: Status = ("unknown", "")
-
-# A container image has these; a charm may expect them to be there.
-_DIRECTORIES = ("bin", "etc", "home", "lib", "opt", "root", "run", "srv", "tmp", "usr", "var")
-
-
-@dataclass(eq=False, repr=False)
-class Bag:
-    """A databag."""
-
-    data: dict[str, str] = field(default_factory=dict[str, str])
-    version: int = 0
-    """Counts the changes."""
-
-    def replace(self, data: Mapping[str, str]) -> None:
-        """Let the bag contain `data` and nothing else."""
-        if self.data != data:
-            self.data = dict(data)
-            self.version += 1
 
 
 @dataclass(eq=False, repr=False)
@@ -67,8 +45,13 @@ class Side:
         """Whether this relates the units of one application."""
         return self.endpoint.role == "peers"
 
+    @property
+    def relation_name(self) -> RelationName:
+        """The relation, as events for this side name it."""
+        return RelationName(self.id, self.endpoint.name, self.remote_name)
+
     def remote_unit(self, number: int) -> str:
-        """A unit of the other side, as this side's model names it."""
+        """Return the name that this side's model has for a unit of the other side."""
         return f"{self.remote_name}/{number}"
 
     def enter(self, unit: "Unit") -> None:
@@ -103,72 +86,11 @@ class Relation:
         return " ".join(f"{side.application.name}:{side.endpoint.name}" for side in self.sides)
 
 
-@dataclass
-class Seen:
-    """What a unit has been told about a relation."""
-
-    members: dict[int, int] = field(default_factory=dict[int, int])
-    """The remote units that it was told of, with the version of the data that it was told of."""
-    app_version: int = 0
-    just_joined: int | None = None
-    """The remote unit whose data it is told of next, for it has just joined."""
-
-
-@dataclass(eq=False, repr=False)
-class Container:
-    """A container of a unit: what is set up in it, and its files as real ones below `root`."""
-
-    name: str
-    root: Path
-    mounts: Mapping[str, Path]
-    """Directories that outlive the container, by location in it."""
-    can_connect: bool = False
-    layers: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
-    services: dict[str, str] = field(default_factory=dict[str, str])
-    """Each service that was ever started: "active", "inactive" or "error"."""
-    checks: list[CheckState] = field(default_factory=list[CheckState])
-    notices: list[NoticeState] = field(default_factory=list[NoticeState])
-    ready_told: bool = False
-    down_told: set[str] = field(default_factory=set[str])
-    notices_told: set[str] = field(default_factory=set[str])
-
-    @property
-    def plan(self) -> "pebble.Plan":
-        """The Pebble plan that follows from the layers."""
-        from ops import pebble, testing
-
-        layers = {label: pebble.Layer(layer) for label, layer in self.layers}  # pyright: ignore[reportArgumentType]  # a LayerDict, for it came from one
-        return testing.Container(self.name, layers=layers).plan
-
-    def start(self) -> None:
-        """Begin with the files of an image, whatever was there before."""
-        shutil.rmtree(self.root, ignore_errors=True)
-        for name in _DIRECTORIES:
-            (self.root / name).mkdir(parents=True)
-        for location, directory in self.mounts.items():
-            place = self.root / location.lstrip("/")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(directory)
-
-    def check(self, name: str) -> CheckState:
-        """The check of that name."""
-        for check in self.checks:
-            if check["name"] == name:
-                return check
-        raise JujuError(f"container {self.name!r} has no check {name!r}")
-
-    def set_check(self, name: str, *, up: bool) -> None:
-        """Let a Pebble check fail or recover; the charm is told when the model settles."""
-        check = self.check(name)
-        check["status"] = "up" if up else "down"
-        check["failures"] = 0 if up else check["threshold"]
-
-
 @dataclass(frozen=True)
 class HookError:
     """Why a unit is in error."""
 
-    hook: "Hook"
+    hook: Hook
     traceback: str
 
 
@@ -179,7 +101,7 @@ class Unit:
     application: "Application"
     number: int
     address: str
-    process: "CharmProcess"
+    process: CharmProcess
     containers: dict[str, Container]
     storages: dict[str, Path]
     status: Status = ("waiting", "installing agent")
@@ -188,7 +110,7 @@ class Unit:
     memory: str = ""
     pod_uid: str = ""
     error: HookError | None = None
-    history: list["Hook"] = field(default_factory=list["Hook"])
+    history: list[Hook] = field(default_factory=list[Hook])
     """Every event that its charm has been given, in order."""
 
     seen: dict[int, Seen] = field(default_factory=dict[int, Seen])
@@ -259,11 +181,11 @@ class CharmSource:
 class Application:
     """An application: a charm, its units and its settings."""
 
-    model: "Model"
+    model: "ModelContents"
     name: str
     charm: Charm
     source: CharmSource
-    process: "CharmProcess"
+    process: CharmProcess
     """Of the charm's latest revision."""
     settings: dict[str, Value]
     """The config options that differ from the charm's defaults."""
@@ -292,6 +214,10 @@ class Application:
         """Its sides of its relations, in order of the relations' ids."""
         sides = [side for relation in self.model.relations for side in relation.sides]
         return sorted((side for side in sides if side.application is self), key=lambda side: side.id)
+
+    def side(self, relation_id: int) -> Side:
+        """Return its side of the relation with that id in its model."""
+        return next(side for side in self.sides if side.id == relation_id)
 
     @property
     def status(self) -> Status:
@@ -328,52 +254,46 @@ class Offer:
     endpoints: tuple[Endpoint, ...]
 
 
-@dataclass
-class Consumer:
-    """A unit that has read a secret."""
-
-    revision: int
-    label: str | None = None
-    told: int = 0
-    """The latest revision that it was told of."""
-
-
 @dataclass(eq=False, repr=False)
-class Secret:
-    """A secret, all of its revisions, and who may read it."""
+class ModelContents:
+    """The applications of a model, and what relates them."""
 
-    id: str
-    owner: Application | Unit
-    revisions: dict[int, dict[str, str]]
-    latest: int = 1
-    label: str | None = None
-    description: str | None = None
-    rotate: str | None = None
-    grants: dict[Side, set[str]] = field(default_factory=dict[Side, set[str]])
-    """By the owner's side of a relation: applications and units, as the owner's model names them."""
-    consumers: dict[Unit, Consumer] = field(default_factory=dict[Unit, Consumer])
-    obsolete_told: set[int] = field(default_factory=set[int])
-    rotation_due: bool = False
+    name: str
+    uuid: str = field(default_factory=lambda: str(uuid4()))
+    applications: dict[str, Application] = field(default_factory=dict[str, Application])
+    relations: list[Relation] = field(default_factory=list[Relation])
+    """Those between models are in both."""
+    offers: dict[str, Offer] = field(default_factory=dict[str, Offer])
+    consumed: dict[str, Offer] = field(default_factory=dict[str, Offer])
+    """Offers of other models, by the name that they have in this one."""
+    _relation_ids: Iterator[int] = field(default_factory=itertools.count)
 
-    @property
-    def manager(self) -> Unit | None:
-        """The unit that may change it."""
-        return self.owner if isinstance(self.owner, Unit) else self.owner.leader
+    def application(self, name: str) -> Application:
+        """Return the application of that name.
 
-    def is_owned_by(self, unit: Unit) -> bool:
-        """Whether a unit or its application owns it."""
-        return self.owner in (unit, unit.application)
+        Raises:
+            JujuError: if there is none.
+        """
+        try:
+            return self.applications[name]
+        except KeyError:
+            there = ", ".join(self.applications) or "none"
+            raise JujuError(f"there is no application {name!r} in {self.name}; there is {there}") from None
 
-    def is_readable_by(self, unit: Unit) -> bool:
-        """Whether a unit may read it: as the owner's, or because it was granted over a relation."""
-        return self.is_owned_by(unit) or any(
-            side.relation.exists
-            and side.other.application is unit.application
-            and names & {side.remote_name, side.remote_unit(unit.number)}
-            for side, names in self.grants.items()
-        )
+    def unit(self, name: str) -> Unit:
+        """Return the unit of that name; `app/leader` is the leader.
 
-    def obsolete(self) -> Iterator[int]:
-        """The revisions that nobody needs any more."""
-        tracked = {consumer.revision for unit, consumer in self.consumers.items() if unit is not self.manager}
-        return (revision for revision in sorted(self.revisions) if revision not in tracked | {self.latest})
+        Raises:
+            JujuError: if there is none.
+        """
+        application_name, _, number = name.partition("/")
+        units = self.application(application_name).units
+        for unit in units:
+            if number == str(unit.number) or (number == "leader" and unit.is_leader):
+                return unit
+        there = ", ".join(unit.name for unit in units) or "none"
+        raise JujuError(f"there is no unit {name!r} in {self.name}; there is {there}")
+
+    def next_relation_id(self) -> int:
+        """Return an id that no relation of this model has had."""
+        return next(self._relation_ids)

@@ -2,8 +2,10 @@
 
 from sandbox.host.messages import ContainerState, Delivery, Outcome, RelationState, SecretState, UnitState
 
-from ._hooks import Hook
-from ._objects import UNKNOWN, Consumer, Container, Secret, Side, Unit
+from ._container import Container
+from ._hook import Hook
+from ._objects import UNKNOWN, Side, Unit
+from ._secrets import Consumer, Secret
 
 
 def delivery(unit: Unit, hook: Hook, secrets: list[Secret]) -> Delivery:

@@ -1,14 +1,10 @@
 """Which relations are possible between applications, and the making of them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ._charm import Endpoint
 from ._errors import JujuError
-from ._objects import Application, Relation, Side
-
-if TYPE_CHECKING:
-    from ._model import Model
+from ._objects import Application, ModelContents, Relation, Side
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class End:
         return f"{self.name}:{self.endpoint.name}"
 
 
-def possible(model: "Model", one: str, other: str) -> list[tuple[End, End]]:
+def possible(model: ModelContents, one: str, other: str) -> list[tuple[End, End]]:
     """The pairs of endpoints that fit, of two applications or offers, or of just those that are named."""
     return [
         (left, right)
@@ -35,7 +31,7 @@ def possible(model: "Model", one: str, other: str) -> list[tuple[End, End]]:
     ]
 
 
-def existing(model: "Model", left: End, right: End) -> Relation | None:
+def existing(model: ModelContents, left: End, right: End) -> Relation | None:
     """The relation between two ends, if there is one."""
     wanted = {(left.application, left.endpoint), (right.application, right.endpoint)}
     for relation in model.relations:
@@ -44,7 +40,7 @@ def existing(model: "Model", left: End, right: End) -> Relation | None:
     return None
 
 
-def integrate(model: "Model", one: str, other: str) -> Relation:
+def integrate(model: ModelContents, one: str, other: str) -> Relation:
     """Make the one relation that is possible; see `Model.integrate`."""
     pairs = possible(model, one, other)
     if not pairs:
@@ -80,7 +76,7 @@ def prune(relation: Relation) -> None:
                 relations.remove(relation)
 
 
-def _ends(model: "Model", name: str) -> list[End]:
+def _ends(model: ModelContents, name: str) -> list[End]:
     application_name, _, endpoint_name = name.partition(":")
     if offer := model.consumed.get(application_name):
         application, endpoints = offer.application, offer.endpoints
@@ -102,7 +98,7 @@ def _check_limit(end: End) -> None:
         raise JujuError(f"{end} takes no more than {end.endpoint.limit} relation")
 
 
-def _relate(model: "Model", left: End, right: End) -> Relation:
+def _relate(model: ModelContents, left: End, right: End) -> Relation:
     if left.application.model is not model:
         left, right = right, left
     there = right.application.model

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from ops import pebble
 
-from ._objects import Container, Unit
+from ._container import Container
+from ._objects import Unit
 
 
 @dataclass(frozen=True)

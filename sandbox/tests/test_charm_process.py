@@ -202,7 +202,7 @@ def test_a_charm_that_takes_too_long_is_stopped(
 
 
 def test_charms_that_never_come_to_rest_are_named_with_their_last_events(
-    model: Model, write_charm: WriteCharm
+    model: Model, juju: Controller, write_charm: WriteCharm
 ) -> None:
     source = """
         class Charm(Recorder):
@@ -218,10 +218,10 @@ def test_charms_that_never_come_to_rest_are_named_with_their_last_events(
     with pytest.raises(
         NotSettledError, match=r"(ping|pong)/0 \(charm .*\) does not come to rest.*ball-relation-changed"
     ):
-        model.controller.settle(limit=20)
+        juju.settle(limit=20)
 
 
-def test_logs_come_with_level_and_unit(model: Model, write_charm: WriteCharm) -> None:
+def test_logs_come_with_level_and_unit(model: Model, juju: Controller, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -230,11 +230,11 @@ def test_logs_come_with_level_and_unit(model: Model, write_charm: WriteCharm) ->
     """
     model.deploy(write_charm("web", source))
     model.settle()
-    warnings = [line for line in model.controller.log if line.level == "WARNING"]
+    warnings = [line for line in juju.log if line.level == "WARNING"]
     assert [line.message for line in warnings][:2] == ["mind the install", "mind the leader_elected"]
     assert str(warnings[0]).startswith("unit-web-0: ")
     assert "WARNING unit.web/0.juju-log mind the install" in str(warnings[0])
-    assert not [line for line in model.controller.log if "not for the log" in line.message]
+    assert not [line for line in juju.log if "not for the log" in line.message]
 
 
 def test_another_interpreter_runs_a_charm(model: Model, write_charm: WriteCharm, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.juju import JujuError, Model
+from sandbox.juju import Controller, JujuError, Model
 from sandbox.tests.small_charms import WriteCharm, events, words
 
 SITE = {"site": {"interface": "http"}}
@@ -35,7 +35,7 @@ def test_relations_that_are_there_at_installation_are_created_before_leadership(
 def test_each_remote_unit_joins_and_is_followed_by_a_change(model: Model, write_charm: WriteCharm) -> None:
     relate(model, write_charm, units=2)
     model.settle()
-    told = [str(hook) for hook in model.unit("client/0").history if hook.side]
+    told = [str(hook) for hook in model.unit("client/0").history if hook.relation]
     assert told == [
         "site-relation-created (0, web)",
         "site-relation-joined (0, web/0)",
@@ -165,7 +165,9 @@ def test_a_removed_relation_departs_unit_by_unit_and_then_breaks(
     assert events(model.unit("client/0"))[-1] == "site-relation-changed"
 
 
-def test_a_unit_that_leaves_knows_that_it_is_the_one(model: Model, write_charm: WriteCharm) -> None:
+def test_a_unit_that_leaves_knows_that_it_is_the_one(
+    model: Model, juju: Controller, write_charm: WriteCharm
+) -> None:
     web = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -176,7 +178,7 @@ def test_a_unit_that_leaves_knows_that_it_is_the_one(model: Model, write_charm: 
     model.settle()
     model.scale("web", 1)
     model.settle()
-    assert [line.message for line in model.controller.log if line.level == "WARNING"] == ["departing: web/1"]
+    assert [line.message for line in juju.log if line.level == "WARNING"] == ["departing: web/1"]
 
 
 def test_an_ambiguous_relation_is_refused_with_the_choice(model: Model, write_charm: WriteCharm) -> None:

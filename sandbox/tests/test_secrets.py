@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.juju import Model
+from sandbox.juju import Controller, Model
 from sandbox.tests.small_charms import WriteCharm, events, words
 
 SITE = {"site": {"interface": "http"}}
@@ -68,15 +68,17 @@ def test_a_new_revision_is_told_and_read_once_refreshed(related: Model) -> None:
     assert "secret-changed" not in events(related.unit("owner/0"))
 
 
-def test_a_revision_that_nobody_tracks_any_more_is_told_to_its_owner(related: Model) -> None:
+def test_a_revision_that_nobody_tracks_any_more_is_told_to_its_owner(
+    related: Model, juju: Controller
+) -> None:
     related.config("owner", {"password": "two"})
     related.settle()
     assert words(related.unit("owner/0")) == ["removed-1"]
-    (secret,) = related.controller.secrets
+    (secret,) = juju.secrets
     assert secret.revisions == {2: {"password": "two"}}
 
 
-def test_a_secret_is_there_until_its_owner_removes_it(related: Model) -> None:
+def test_a_secret_is_there_until_its_owner_removes_it(related: Model, juju: Controller) -> None:
     related.update_status("reader")
     related.settle()
     related.update_status("owner")
@@ -84,39 +86,39 @@ def test_a_secret_is_there_until_its_owner_removes_it(related: Model) -> None:
     related.update_status("reader")
     related.settle()
     assert words(related.unit("reader/0")) == ["one", "one", "gone"]
-    assert related.controller.secrets == []
+    assert juju.secrets == []
 
 
-def test_a_grant_ends_with_its_relation(related: Model) -> None:
+def test_a_grant_ends_with_its_relation(related: Model, juju: Controller) -> None:
     related.remove_relation("owner", "reader")
     related.settle()
     related.update_status("reader")
     related.settle()
     assert words(related.unit("reader/0"))[-1] == "gone"
-    assert len(related.controller.secrets) == 1
+    assert len(juju.secrets) == 1
 
 
-def test_secrets_go_with_the_application_that_owns_them(related: Model) -> None:
+def test_secrets_go_with_the_application_that_owns_them(related: Model, juju: Controller) -> None:
     related.remove_application("owner")
     related.settle()
-    assert related.controller.secrets == []
+    assert juju.secrets == []
 
 
-def test_secrets_stay_with_an_application_that_is_scaled_to_nothing(related: Model) -> None:
+def test_secrets_stay_with_an_application_that_is_scaled_to_nothing(related: Model, juju: Controller) -> None:
     related.scale("owner", 0)
     related.settle()
-    assert len(related.controller.secrets) == 1
+    assert len(juju.secrets) == 1
 
 
-def test_the_owner_is_told_when_it_is_time_to_rotate(related: Model) -> None:
-    (secret,) = related.controller.secrets
+def test_the_owner_is_told_when_it_is_time_to_rotate(related: Model, juju: Controller) -> None:
+    (secret,) = juju.secrets
     related.rotate_secret(secret.id)
     related.settle()
     assert words(related.unit("owner/0")) == ["rotate-1"]
 
 
-def test_nobody_else_reads_a_secret(related: Model, write_charm: WriteCharm) -> None:
-    (secret,) = related.controller.secrets
+def test_nobody_else_reads_a_secret(related: Model, juju: Controller, write_charm: WriteCharm) -> None:
+    (secret,) = juju.secrets
     stranger = """
         class Charm(Recorder):
             def on_event(self, event):

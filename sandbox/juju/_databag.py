@@ -1,0 +1,30 @@
+"""Databags, and which versions of them a unit knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False, repr=False)
+class Bag:
+    """A databag."""
+
+    data: dict[str, str] = field(default_factory=dict[str, str])
+    version: int = 0
+    """Counts the changes."""
+
+    def replace(self, data: Mapping[str, str]) -> None:
+        """Let the bag contain `data` and nothing else."""
+        if self.data != data:
+            self.data = dict(data)
+            self.version += 1
+
+
+@dataclass
+class Seen:
+    """What a unit has been told about a relation."""
+
+    members: dict[int, int] = field(default_factory=dict[int, int])
+    """The remote units that it was told of, with the version of the data that it was told of."""
+    app_version: int = 0
+    just_joined: int | None = None
+    """The remote unit whose data it is told of next, for it has just joined."""

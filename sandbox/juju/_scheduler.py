@@ -1,0 +1,138 @@
+"""Gives the units of all models their events."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from sandbox.host.messages import Failure, Outcome
+
+from . import _view
+from ._cloud import Cloud
+from ._dispatch import Dispatcher
+from ._errors import NotSettledError
+from ._hook import Hook
+from ._hooks import next_hook, told
+from ._lifecycle import Lifecycle
+from ._log import OPERATIONS, DebugLog
+from ._objects import Application, HookError, ModelContents, Unit
+from ._secrets import Secret
+from ._wiring import prune
+
+_LAST_EVENTS = 8
+
+
+class Scheduler:
+    """Decides who has which event next, and lets what follows from each be so.
+
+    Args:
+        models: all there are, by name; more may come.
+        cloud: what they are deployed to.
+        lifecycle: replaces and removes their units.
+        log: is given what charms log.
+    """
+
+    def __init__(
+        self, models: Mapping[str, ModelContents], cloud: Cloud, lifecycle: Lifecycle, log: DebugLog
+    ):
+        self.secrets: list[Secret] = []
+        self._models = models
+        self._cluster = cloud.cluster
+        self._lifecycle = lifecycle
+        self._log = log
+        self._dispatcher = Dispatcher(cloud.workload)
+
+    def settle(self, limit: int | None = None) -> None:
+        """Give every unit its events, until none has any left; see `Controller.settle`."""
+        relations = sum(len(model.relations) for model in self._models.values())
+        units = sum(len(application.units) for application in self._applications())
+        limit = limit or 100 + 10 * (relations + units)
+        given: Counter[Unit] = Counter()
+        while (hooks := self._next_hooks(given)) or self._sync_pods():
+            replies = self._dispatcher.deliver(hooks, self.secrets)
+            for (unit, hook), reply in zip(hooks, replies, strict=True):
+                self._finish(unit, hook, reply)
+                if "traceback" in reply:
+                    unit.error = HookError(hook, reply["traceback"])
+                else:
+                    self.complete(unit, hook)
+                given[unit] += 1
+                if given[unit] > limit:
+                    raise NotSettledError(_never_at_rest(unit))
+
+    def run(self, unit: Unit, hook: Hook) -> Outcome | Failure:
+        """Run a hook now, whatever else the unit is to have."""
+        (reply,) = self._dispatcher.deliver([(unit, hook)], self.secrets)
+        self._finish(unit, hook, reply)
+        return reply
+
+    def complete(self, unit: Unit, hook: Hook) -> None:
+        """Let a unit have had an event, with all that follows from it."""
+        side = unit.application.side(hook.relation.id) if hook.relation else None
+        told(unit, hook, self.secrets)
+        if hook.kind == "stop" and not unit.dying:
+            self._lifecycle.replace_pod(unit)
+        elif hook.kind == "relation_broken" and side:
+            prune(side.relation)
+        elif hook.kind == "remove":
+            self._lifecycle.remove_unit(unit)
+            self._forget(unit)
+
+    def close(self) -> None:
+        """Wait for what is being done, which is nothing unless a hook was interrupted."""
+        self._dispatcher.close()
+
+    def _applications(self) -> list[Application]:
+        return [app for model in self._models.values() for app in model.applications.values()]
+
+    def _next_hooks(self, given: Counter[Unit]) -> list[tuple[Unit, Hook]]:
+        """One event for each application: that of the unit which has had the fewest."""
+        hooks: list[tuple[Unit, Hook]] = []
+        for application in self._applications():
+            for unit in sorted(application.units, key=given.__getitem__):
+                if hook := next_hook(unit, self.secrets):
+                    hooks.append((unit, hook))
+                    break
+        return hooks
+
+    def _sync_pods(self) -> bool:
+        if not self._cluster:
+            return False
+        replaced: list[Unit] = []
+        for application in self._applications():
+            replaced += self._cluster.sync_pods(application)
+        for unit in replaced:
+            unit.restarting = True
+        return any(not unit.error for unit in replaced)
+
+    def _finish(self, unit: Unit, hook: Hook, reply: Outcome | Failure) -> None:
+        juju_log = f"unit.{unit.name}.juju-log"
+        for level, message in reply["logs"]:
+            self._log.record(unit, level, juju_log, message)
+        if "state" in reply:
+            self._log.record(unit, "DEBUG", OPERATIONS, f'ran "{hook.name}" hook')
+            self._commit(unit, reply)
+        if "traceback" in reply:
+            self._log.record(unit, "ERROR", juju_log, f"Uncaught exception:\n{reply['traceback']}")
+            self._log.record(unit, "ERROR", OPERATIONS, f'hook "{hook.name}" failed')
+
+    def _commit(self, unit: Unit, outcome: Outcome) -> None:
+        ports = unit.application.ports
+        self.secrets = _view.commit(unit, outcome, self.secrets)
+        if self._cluster and unit.application.ports != ports:
+            self._cluster.open_ports(unit.application)
+
+    def _forget(self, unit: Unit) -> None:
+        """Remove the secrets of a unit that is gone, and of its application with the last one."""
+        application = unit.application
+        is_last = application.dying and not application.units
+        owners = {unit, application} if is_last else {unit}
+        self.secrets = [secret for secret in self.secrets if secret.owner not in owners]
+        for secret in self.secrets:
+            secret.consumers.pop(unit, None)
+
+
+def _never_at_rest(unit: Unit) -> str:
+    last = ", ".join(str(hook) for hook in unit.history[-_LAST_EVENTS:])
+    return (
+        f"{unit.name} (charm {unit.application.charm.name}) does not come to rest after "
+        f"{len(unit.history)} events; the last: {last}"
+    )
