@@ -47,25 +47,26 @@ from cos_interfaces.alert_rules import WatchedApp, charm_folder
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from k8s_charm import ScaleDown
 
-from . import alert_rules, hook_time, peers, scrape_jobs, service_mesh
+from . import deadline, peers, service_mesh
 from .endpoints import EndpointMapping, Endpoints
 from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
-from .log_forwarding import forward_logs
+from .kubernetes.pod_labels import reconcile_pod_labels, remove_pod_labels
+from .kubernetes.resources import ResourcesPatch
 from .models import TLSConfig
 from .nginx import Nginx, NginxConfig, NginxMappingOverrides, NginxPrometheusExporter
-from .pod_labels import reconcile_pod_labels, remove_pod_labels
-from .remarks import in_short
-from .resources import ResourcesPatch
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
-from .tls import Certificates
-from .tracing import TracingRequirer
-from .worker import S3_TLS_CA_CHAIN_FILE
-from .worker_telemetry import (
+from .telemetry import alert_rules, scrape_jobs
+from .telemetry.log_forwarding import forward_logs
+from .telemetry.proxy import (
     TelemetryBackends,
     WorkerTelemetryProxy,
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
+from .telemetry.tracing import TracingRequirer
+from .text import in_short
+from .tls import Certificates
+from .worker import S3_TLS_CA_CHAIN_FILE
 
 if TYPE_CHECKING:
     from cosl.interfaces.datasource_exchange import DatasourceExchange
@@ -82,7 +83,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _DASHBOARDS = Path("src/grafana_dashboards")
-_DEFAULT_DASHBOARDS = Path(__file__).with_name("default_dashboards")
+_DEFAULT_DASHBOARDS = Path(__file__).parent / "telemetry" / "default_dashboards"
 
 # In these the unit is on its way out, or has no say: there is nothing to make right.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
@@ -170,7 +171,7 @@ class Coordinator(ops.Object):
         self._peer_relation = peer_relation
         self._problems: list[ops.StatusBase] = []
         self._keeps_status = False
-        self._deadline = hook_time.deadline(charm)
+        self._deadline = deadline.deadline(charm)
         self._departure = ScaleDown(charm, "coordinator-departure")
 
         self.cluster = ClusterProvider(

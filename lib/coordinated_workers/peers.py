@@ -5,7 +5,7 @@ import logging
 import ops
 import pydantic
 
-from .interfaces.border import Host
+from .interfaces.validation import Host
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from charmlibs.interfaces.service_mesh import (
 from istio_policies import PolicyResourceManager
 from k8s_charm import Failure, Owner, kubernetes_errors, label_value, reconcile_charm_labels
 
-from . import kubernetes
 from .endpoints import MeshEndpoints
+from .kubernetes import access
 from .worker_telemetry import PROXY_WORKER_TELEMETRY_PATHS
 
 logger = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ def take_over_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[op
         from lightkube import ApiError
         from lightkube.resources.core_v1 import ConfigMap
 
-        client = kubernetes.client(charm)
+        client = access.client(charm)
         try:
             client.get(ConfigMap, note)
         except ApiError as error:
@@ -192,7 +192,7 @@ def take_over_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[op
 
 
 def _manager(charm: ops.CharmBase) -> PolicyResourceManager:
-    return PolicyResourceManager(charm, kubernetes.client(charm), _labels(charm), logger)
+    return PolicyResourceManager(charm, access.client(charm), _labels(charm), logger)
 
 
 def _labels(charm: ops.CharmBase) -> dict[str, str]:
@@ -204,8 +204,8 @@ def _attempt(charm: ops.CharmBase, write: Callable[[], Sequence[Failure] | None]
     try:
         failures = write()
     except kubernetes_errors() as error:
-        return [kubernetes.status(error, charm, "write to Kubernetes")]
-    return [kubernetes.status(failures[0], charm, "write the mesh policies")] if failures else []
+        return [access.status(error, charm, "write to Kubernetes")]
+    return [access.status(failures[0], charm, "write the mesh policies")] if failures else []
 
 
 def _scraper_policies(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import ops
 
-from .alert_rules import Lifetime
 from .interfaces import certificates
 from .models import TLSConfig
+from .telemetry.alert_rules import Lifetime
 
 if TYPE_CHECKING:
     from charmlibs.interfaces.tls_certificates import (

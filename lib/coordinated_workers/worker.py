@@ -35,13 +35,13 @@ import yaml
 
 from k8s_charm import ScaleDown
 
-from . import hook_time
+from . import deadline
 from .interfaces.cluster import ClusterRequirer
-from .log_forwarding import forward_logs
-from .pod_labels import reconcile_pod_labels
+from .kubernetes.pod_labels import reconcile_pod_labels
+from .kubernetes.resources import ResourcesPatch
 from .readiness import Readiness, ServiceEndpointStatus, probe
-from .remarks import in_short
-from .resources import ResourcesPatch
+from .telemetry.log_forwarding import forward_logs
+from .text import in_short
 from .workload import (
     CERT_FILE,
     CLIENT_CA_FILE,
@@ -164,7 +164,7 @@ class Worker(ops.Object):
         self._readiness_check_endpoint = readiness_check_endpoint
         self._taken_by_itself = (CERT_FILE, KEY_FILE) if takes_new_certificates else ()
         self._container = charm.unit.get_container(name)
-        self._deadline = hook_time.deadline(charm)
+        self._deadline = deadline.deadline(charm)
         self._departure = ScaleDown(charm, "worker-departure")
         self._workload = Workload(charm, self._container)
         self._problems: list[ops.StatusBase] = []
@@ -261,7 +261,7 @@ class Worker(ops.Object):
     def running_version(self) -> str | None:
         """The workload's version, as `/bin/NAME -version` says it; None if it does not."""
         try:
-            output = hook_time.run(
+            output = deadline.run(
                 self._charm, self._container, [f"/bin/{self._name}", "-version"], at_most=_VERSION_SECONDS
             )
         except ops.pebble.Error as error:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import ops
 
-from . import hook_time
+from . import deadline
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Workload:
     def _update_ca_certificates(self) -> None:
         try:
             command = ["update-ca-certificates", "--fresh"]
-            hook_time.run(self._charm, self._container, command, _UPDATE_CA_TIMEOUT)
+            deadline.run(self._charm, self._container, command, _UPDATE_CA_TIMEOUT)
         except ops.pebble.Error as error:  # there are images without the command
             first_line = str(error).partition("\n")[0]
             logger.warning("the workload does not trust the CA system-wide: %s", first_line)

@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[2]
 FILES = sorted(
     [
         *_ROOT.glob("charms/*/src/grafana_dashboards/*"),
-        *_ROOT.glob("lib/coordinated_workers/default_dashboards/*"),
+        *_ROOT.glob("lib/coordinated_workers/telemetry/default_dashboards/*"),
     ]
 )
 """Every dashboard that a charm sends."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coordinated_workers.alert_rules import DEFAULT_RULES
 from coordinated_workers.nginx import NginxConfig
+from coordinated_workers.telemetry.alert_rules import DEFAULT_RULES
 from coordinated_workers.worker_telemetry import TelemetryBackends
 from tests.support import dashboards
 from tests.support.backends import RecordingBackend

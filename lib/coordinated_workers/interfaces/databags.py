@@ -12,7 +12,7 @@ import typing_extensions
 from cos_interfaces import check_url, reason
 from k8s_charm import shown_name
 
-from .border import (
+from .validation import (
     ApplicationName,
     CharmName,
     Host,

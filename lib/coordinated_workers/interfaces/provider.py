@@ -13,7 +13,6 @@ from k8s_charm import shown_name
 
 from ..own_hosts import OwnHosts
 from . import databags
-from .border import check_of_another_machine
 from .databags import (
     ClusterProviderAppData,
     ClusterRequirerAppData,
@@ -21,6 +20,7 @@ from .databags import (
     RemoteWriteEndpoint,
     WorkerTopology,
 )
+from .validation import check_of_another_machine
 
 if TYPE_CHECKING:
     from cosl import JujuTopology

@@ -10,7 +10,6 @@ import ops
 import pydantic
 
 from . import databags, worker_config
-from .border import Host
 from .databags import (
     ClusterRequirerAppData,
     ClusterRequirerUnitData,
@@ -19,6 +18,7 @@ from .databags import (
     WorkerTopology,
 )
 from .provider import DEFAULT_ENDPOINT_NAME
+from .validation import Host
 
 if TYPE_CHECKING:
     from cosl import JujuTopology

@@ -10,7 +10,7 @@ from ._quoting import quoted
 if TYPE_CHECKING:
     import jinja2
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import ops
 
-from .. import hook_time
+from .. import deadline
 from ..models import TLSConfig
 from ._paths import (
     CA_CERT_PATH,
@@ -145,7 +145,7 @@ class Nginx:
         if read(self._container, NGINX_LOADED) == loaded:
             return
         if was_running:
-            hook_time.run(self._charm, self._container, ["nginx", "-s", "reload"], RELOAD_TIMEOUT)
+            deadline.run(self._charm, self._container, ["nginx", "-s", "reload"], RELOAD_TIMEOUT)
         write(self._container, NGINX_LOADED, loaded)
 
     def _write_certificates(self, tls_config: TLSConfig) -> None:
@@ -163,7 +163,7 @@ class Nginx:
     def _update_trust(self) -> None:
         try:
             command = ["update-ca-certificates", "--fresh"]
-            hook_time.run(self._charm, self._container, command, UPDATE_CA_TIMEOUT)
+            deadline.run(self._charm, self._container, command, UPDATE_CA_TIMEOUT)
         except ops.pebble.Error as error:
             # nginx serves with its certificate all the same
             logger.warning("the CA is not among those that nginx's container trusts: %s", _reason(error))

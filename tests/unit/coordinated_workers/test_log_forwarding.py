@@ -6,7 +6,7 @@ import ops
 import pytest
 from ops import testing
 
-from coordinated_workers.log_forwarding import forward_logs
+from coordinated_workers.telemetry.log_forwarding import forward_logs
 
 META = {"name": "kv", "containers": {"early": {}, "late": {}}}
 ENDPOINTS = {"loki/0": "http://loki-0:3100/loki/api/v1/push"}
@@ -26,5 +26,5 @@ def test_a_container_that_is_not_up_yet_is_left_for_later_without_a_word(caplog:
     ctx = testing.Context(Charm, META, juju_version="3.6.0")
     state = ctx.run(ctx.on.update_status(), testing.State(containers=containers))
     assert state.get_container("early").plan.log_targets["loki/0"].location == ENDPOINTS["loki/0"]
-    told = [each for each in caplog.records if each.name == "coordinated_workers.log_forwarding"]
+    told = [each for each in caplog.records if each.name == "coordinated_workers.telemetry.log_forwarding"]
     assert [each.levelname for each in told if each.levelno > logging.DEBUG] == []

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from coordinated_workers.quantities import parse_quantity
+from coordinated_workers.kubernetes.quantities import parse_quantity
 
 
 @pytest.mark.parametrize(

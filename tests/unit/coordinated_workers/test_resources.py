@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import Namespace
 from lightkube.types import PatchType
 from ops import testing
 
-from coordinated_workers.resources import ResourcesPatch
+from coordinated_workers.kubernetes.resources import ResourcesPatch
 from sandbox.kubernetes import KubernetesServer
 from tests.support.juju_application import create_application, pod_template
 
@@ -102,7 +102,7 @@ def test_what_is_set_is_logged_in_words(
     client: Client, caplog: pytest.LogCaptureFixture, limits: dict[str, str], words: str
 ):
     run(**limits)
-    (record,) = [each for each in caplog.records if each.name == "coordinated_workers.resources"]
+    (record,) = [each for each in caplog.records if each.name == "coordinated_workers.kubernetes.resources"]
     assert record.getMessage() == f"workload now {words}"
 
 

@@ -2,7 +2,7 @@ import ops
 import pytest
 from ops import testing
 
-from coordinated_workers.scrape_jobs import WorkerUnit, worker_jobs
+from coordinated_workers.telemetry.scrape_jobs import WorkerUnit, worker_jobs
 from coordinated_workers.worker_telemetry import (
     TelemetryBackends,
     WorkerTelemetryProxyConfig,

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from coordinated_workers.alert_rules import DEFAULT_RULES
+from coordinated_workers.telemetry.alert_rules import DEFAULT_RULES
 from tests.support import dashboards
 from tests.support.pages import REPOSITORY
 

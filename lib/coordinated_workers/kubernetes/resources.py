@@ -9,7 +9,7 @@ import ops
 
 from k8s_charm import kubernetes_errors
 
-from . import kubernetes
+from . import access
 from .quantities import parse_quantity
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ResourcesPatch:
             self._problem = self._apply(wanted)
         except kubernetes_errors() as error:
             logger.warning("can't set the resources of %s: %s", self._container_name, error)
-            self._problem = kubernetes.status(error, self._charm, "set CPU and memory")
+            self._problem = access.status(error, self._charm, "set CPU and memory")
 
     def get_status(self) -> ops.StatusBase:
         """What stands in the way, or an active status."""
@@ -104,7 +104,7 @@ class ResourcesPatch:
         from lightkube.resources.apps_v1 import StatefulSet
         from lightkube.types import PatchType
 
-        client = kubernetes.client(self._charm)
+        client = access.client(self._charm)
         stateful_set = client.get(StatefulSet, self._charm.app.name)
         container = self._container_in(stateful_set)
         if container is None:

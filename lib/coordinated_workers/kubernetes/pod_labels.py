@@ -7,7 +7,7 @@ import ops
 
 from k8s_charm import kubernetes_errors, reconcile_charm_labels
 
-from . import kubernetes
+from . import access
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def remove_pod_labels(charm: ops.CharmBase) -> list[ops.StatusBase]:
 def _reconcile(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.StatusBase]:
     try:
         reconcile_charm_labels(
-            client=kubernetes.client(charm),
+            client=access.client(charm),
             app_name=charm.app.name,
             namespace=charm.model.name,
             label_configmap_name=f"{charm.app.name}-pod-labels",
@@ -41,5 +41,5 @@ def _reconcile(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.Stat
         )
     except kubernetes_errors() as error:
         logger.warning("can't label the pods of %s: %s", charm.app.name, error)
-        return [kubernetes.status(error, charm, "label the pods")]
+        return [access.status(error, charm, "label the pods")]
     return []

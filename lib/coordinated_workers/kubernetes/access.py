@@ -7,7 +7,7 @@ import ops
 
 from k8s_charm import kubernetes_client
 
-from . import hook_time
+from .. import deadline
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -24,7 +24,7 @@ def client(charm: ops.CharmBase) -> "Client":
     """
     app, model = charm.app.name, charm.model.name
     # By this name, policies that an older revision has written are known as this application's.
-    return kubernetes_client(model, f"{app}-{model}", hook_time.deadline(charm))
+    return kubernetes_client(model, f"{app}-{model}", deadline.deadline(charm))
 
 
 def status(problem: "Exception | Failure", charm: ops.CharmBase, task: str) -> ops.StatusBase:

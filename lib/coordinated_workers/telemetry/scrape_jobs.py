@@ -8,7 +8,7 @@ import ops
 
 from cos_interfaces.prometheus_scrape import ScrapeJob
 
-from .worker_telemetry import WorkerTelemetryProxy
+from .proxy import WorkerTelemetryProxy
 
 ROLES_LABEL = "worker_roles"
 """Of each series of a worker, for no series of a workload's own tells the roles of a cluster."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinated_workers.interfaces.border import check_of_another_machine
+from coordinated_workers.interfaces.validation import check_of_another_machine
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""A coordinator's or worker's own objects in Kubernetes."""
