@@ -1,10 +1,11 @@
 """The real Kubernetes API server and the real istiod, built from source once and started on this machine."""
 
 from ._connection import Answer, Connection
+from ._controller_manager import ControllerManager
 from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
 from ._kubernetes import ExistingKubernetes, RealKubernetes, StartedKubernetes, real_kubernetes
-from ._programs import ETCD, ISTIOD, KUBE_APISERVER, LOKI, POLICY_COMPILER, GoProgram
+from ._programs import ETCD, ISTIOD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, LOKI, POLICY_COMPILER, GoProgram
 from ._sources import module_folders
 from ._together import started_control_plane
 from ._waypoints import Waypoints
@@ -13,11 +14,13 @@ __all__ = [
     "ETCD",
     "ISTIOD",
     "KUBE_APISERVER",
+    "KUBE_CONTROLLER_MANAGER",
     "LOKI",
     "POLICY_COMPILER",
     "Answer",
     "Connection",
     "ControlPlaneError",
+    "ControllerManager",
     "ExistingKubernetes",
     "GoProgram",
     "Istiod",

@@ -127,13 +127,21 @@ def _progress(text: str, *, last: bool = False) -> None:
 
 
 ETCD = GoProgram(name="etcd", module=_MODULES / "etcd", package="go.etcd.io/etcd/server/v3", is_asset=True)
+_OF_KUBERNETES = "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4"
 KUBE_APISERVER = GoProgram(
     name="kube-apiserver",
     module=_MODULES / "kube-apiserver",
     package="k8s.io/kubernetes/cmd/kube-apiserver",
-    link="-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4",
+    link=_OF_KUBERNETES,
     is_asset=True,
 )
+KUBE_CONTROLLER_MANAGER = GoProgram(
+    name="kube-controller-manager",
+    module=_MODULES / "kube-apiserver",
+    package="k8s.io/kubernetes/cmd/kube-controller-manager",
+    link=_OF_KUBERNETES,
+)
+"""Kubernetes' own controllers, such as the one that replaces the pods of a StatefulSet."""
 ISTIOD = GoProgram(
     name="pilot-discovery",
     module=_MODULES / "istiod",
@@ -149,4 +157,4 @@ POLICY_COMPILER = GoProgram(name="authorization", module=_MODULES / "authorizati
 """Tells what istiod makes of AuthorizationPolicies for Envoy; see its main.go."""
 LOKI = GoProgram(name="logql", module=_MODULES / "logql", package=".")
 """The part of Loki that reads queries and lines; see its main.go."""
-PROGRAMS = (ETCD, KUBE_APISERVER, ISTIOD, PILOT_AGENT, POLICY_COMPILER, LOKI)
+PROGRAMS = (ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, ISTIOD, PILOT_AGENT, POLICY_COMPILER, LOKI)
