@@ -23,6 +23,7 @@ from .control_plane import ControlPlaneError
 from .juju import OPERATIONS, JujuError, LogLine, Model
 from .matrix import Cell
 from .mesh import EnvoyError, NoAddressesError
+from .story import play
 from .world import World, open_world
 
 app = typer.Typer(
@@ -116,7 +117,7 @@ def show_demo(
     with _world(log, enforcing=True, hardened=not permissive, real=real) as (world, _):
         _console.print(*_show.setting(world), sep="\n")
         flows, pods = world.flows, world.pods
-        for number, told in enumerate(demo.tell(world, until, story), 1):
+        for number, told in enumerate(play(world, story, until), 1):
             _console.print()
             _console.rule(Text(f"{number}. {told.step.title}", style="bold"), align="left")
             _console.print(told.step.text, style="italic")
@@ -282,7 +283,7 @@ def _world(
 def _after(until: str | None, *, enforcing: bool = False, hardened: bool = True) -> Generator[World]:
     """The world as it is after a step of the story."""
     with _world(enforcing=enforcing, hardened=hardened) as (world, progress):
-        for told in demo.tell(world, until):
+        for told in play(world, demo.STORY, until):
             for problem in told.problems:
                 _errors.print(Text(f"after step {told.step.name}: {problem}", style="red"))
         progress.stop()

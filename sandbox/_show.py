@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -15,9 +15,6 @@ from .matrix import Cell
 from .samples import CLUSTERS, PEER_PYTHON, published_libraries
 from .telemetry import KINDS, Arrival, Attempt
 from .world import World
-
-if TYPE_CHECKING:
-    from .everything import Line, Rotation
 
 _COLOURS = {
     "active": "green",
@@ -202,29 +199,6 @@ def telemetry(arrivals: Iterable[Arrival], worker: str, attempts: Iterable[Attem
     for attempt in attempts:
         refused.add_row(attempt.url, attempt.refusal or Text("✗ taken", style="bold red"))
     return Group(came, refused)
-
-
-def lines(found: Iterable["Line"]) -> RenderableType:
-    """What came over each relation."""
-    table = Table(box=box.SIMPLE_HEAD, title="what arrived", title_justify="left", pad_edge=False)
-    table.add_column("relation", no_wrap=True)
-    for heading in ("other end", "what arrived"):
-        table.add_column(heading, overflow="fold")
-    for line in found:
-        table.add_row(line.relation, line.other_end, line.arrived or Text("✗ nothing", style="bold red"))
-    return table
-
-
-def rotation(seen: "Rotation") -> RenderableType:
-    """What clients saw while a certificate was changed."""
-    numbers = " → ".join(map(serial, seen.certificates))
-    text = f"{seen.answered} requests answered, {len(seen.failures)} failed; certificate number {numbers}"
-    return Text(f"✗ {text}", style="bold red") if seen.failures else Text(f"✓ {text}", style="green")
-
-
-def serial(number: int) -> str:
-    """A certificate's serial number, as short as one can be told from another."""
-    return f"…{number % 10**6:06}"
 
 
 def _relations(model: Model, app: str) -> dict[str, list[dict[str, str]]]:

@@ -1,54 +1,17 @@
 """The story that the sandbox tells, step by step."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 
 from . import _show, samples, telemetry
 from .juju import Bag
 from .samples import BEACON, COORDINATOR, WORKER
+from .story import Step
 from .world import World
 
 SHOP, OFFICE = "shop", "office"
 """The models."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step: what is done, and why it is worth seeing."""
-
-    name: str
-    title: str
-    text: str
-    do: Callable[[World], None]
-    show: Callable[[World], RenderableType] | None = None
-    """What to look at afterwards, besides what every step changes."""
-    check: Callable[[World], list[str]] | None = None
-    """What else has to be so afterwards; returns what is not, in words."""
-    is_measured: bool = True
-    """Whether who reaches whom can be measured afterwards: not where some of it is TLS of its own."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """A step that was done, and what then was not as the relations ask for it."""
-
-    step: Step
-    problems: list[str]
-
-
-def tell(world: World, until: str | None = None, story: Sequence[Step] | None = None) -> Iterator[Told]:
-    """Do the steps of a story, each when it is asked for, up to the one of that name or to the end.
-
-    It is `STORY` if there is no other.
-    """
-    for step in STORY if story is None else story:
-        step.do(world)
-        problems = world.settle()
-        yield Told(step, [*problems, *(step.check(world) if step.check else [])])
-        if step.name == until:
-            return
 
 
 def _deploy(world: World) -> None:

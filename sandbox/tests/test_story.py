@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from sandbox import demo, flows
 from sandbox._cli import app
-from sandbox.demo import Step
 from sandbox.samples import Grant
+from sandbox.story import Step, play
 from sandbox.tests.small_charms import WriteCharm
 from sandbox.world import World, open_world
 
@@ -64,7 +64,7 @@ def small_story(monkeypatch: pytest.MonkeyPatch, write_charm: WriteCharm) -> Non
 
 def test_relations_become_policies_and_a_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_world(print) as world:
-        for told in demo.tell(world, until="relate"):
+        for told in play(world, demo.STORY, until="relate"):
             assert told.problems == [], told.step.name
         readers = [flow for flow in world.flows if flow.target == "Service shop/catalogue"]
         assert [flow.source for flow in readers] == ["shop/shop"]

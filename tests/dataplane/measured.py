@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sandbox import demo
 from sandbox.enforcement import harden, soften
 from sandbox.matrix import Cell, measure
+from sandbox.story import play
 from tests.dataplane.explained import disagreements
 from tests.dataplane.own_world import own_world
 
@@ -28,7 +29,7 @@ def measure_story() -> Mapping[tuple[str, str], Measured]:
     """Tell the whole story once, and measure after each step in each mode: by step and mode."""
     found: dict[tuple[str, str], Measured] = {}
     with own_world() as world:
-        for told in demo.tell(world):
+        for told in play(world, demo.STORY):
             for mode in MODES:
                 if mode == "permissive":
                     soften(world.client)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox import demo, everything, telemetry
+from sandbox import everything, telemetry
 from sandbox.everything import Rotation
 from sandbox.samples import BEACON, COORDINATOR
+from sandbox.story import play
 from sandbox.world import World
 from tests.dataplane.own_world import own_world
 
@@ -22,14 +23,14 @@ RELATIONS = sorted({**CHARMCRAFT["requires"], **CHARMCRAFT["provides"]})
 def world() -> Iterator[World]:
     """The story, up to where the certificate is to change."""
     with own_world() as world:
-        for told in demo.tell(world, until="secure", story=everything.story()):
+        for told in play(world, everything.story(), until="secure"):
             assert told.problems == [], told.step.name
         yield world
 
 
 @pytest.fixture(scope="module")
 def arrived(world: World) -> dict[str, str]:
-    return {line.relation: line.arrived for line in everything.lines(world)}
+    return {line.relation: line.arrived for line in everything.arrivals(world)}
 
 
 def test_the_mesh_is_watched_too(world: World, arrived: dict[str, str]):

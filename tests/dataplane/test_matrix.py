@@ -16,6 +16,7 @@ from sandbox.enforcement import harden, soften
 from sandbox.matrix import Cell, Request, measure
 from sandbox.mesh import Account
 from sandbox.samples import BEACON
+from sandbox.story import play
 from sandbox.world import World
 from tests.dataplane.explained import disagreements
 from tests.dataplane.measured import MODES, Measured, measure_story
@@ -113,7 +114,7 @@ def test_a_neighbour_of_another_model_gets_what_its_own_relation_means(cells: li
 def world() -> Iterator[World]:
     """The story up to where two models are related."""
     with own_world() as world:
-        *_, told = demo.tell(world, until="cross-models")
+        *_, told = play(world, demo.STORY, until="cross-models")
         assert told.problems == []
         yield world
 

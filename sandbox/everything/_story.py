@@ -1,0 +1,124 @@
+"""The steps of the story."""
+
+from sandbox import samples, telemetry
+from sandbox.juju import Model
+from sandbox.samples import BEACON, CLUSTERS, COORDINATOR, WORKER
+from sandbox.story import Step
+from sandbox.world import World
+
+from ._arrivals import arrivals, arrivals_table, missing
+from ._models import ANNEX, HALL, VAULT
+from ._rotation import Rotation, not_smooth, rotate, summary
+
+
+def story() -> tuple[Step, ...]:
+    """The steps, to be told once."""
+    rotation = Rotation()
+
+    def rotate_if_anything_runs(world: World) -> None:
+        if world.enforcement:
+            rotate(world, rotation)
+
+    return (
+        Step(
+            "deploy",
+            "Deploy a coordinator and its workers into the mesh",
+            "The shop may get and put keys, and nobody may anything else.",
+            _deploy,
+        ),
+        Step(
+            "relate",
+            "Relate it to all that a coordinator can have in its model",
+            "Telemetry of each kind, dashboards, a datasource and its exchange, a catalogue, a bucket.",
+            _relate,
+        ),
+        Step(
+            "relate-models",
+            "Relate it to another model, both ways",
+            "It sends what its charms do to a watchtower there, which lets it in by the name that it has at "
+            "home; and it lets a kiosk of that model get keys.",
+            _relate_to_another_model,
+        ),
+        Step(
+            "secure",
+            "Deploy a second cluster, with a certificate",
+            "It is outside of the mesh, for what a waypoint is to look into can't be TLS of its own. nginx "
+            "and all workers serve with a certificate that the authority has signed.",
+            _secure,
+            lambda world: arrivals_table(arrivals(world) if world.enforcement else []),
+            missing,
+            is_measured=False,
+        ),
+        Step(
+            "rotate",
+            "Sign all certificates anew, while clients ask without a pause",
+            "nginx loads the new certificate while it serves, the workers take it with their next "
+            "connection: nobody notices.",
+            rotate_if_anything_runs,
+            lambda _: summary(rotation),
+            lambda world: not_smooth(rotation) if world.enforcement else [],
+            is_measured=False,
+        ),
+    )
+
+
+def _cluster(model: Model) -> None:
+    samples.deploy(model, COORDINATOR)
+    samples.deploy(model, "shop")
+    for role in ("api", "store"):
+        samples.deploy(model, WORKER, role, config={f"role-{role}": True})
+        model.integrate(f"{role}:{CLUSTERS[COORDINATOR]}", COORDINATOR)
+    model.integrate("shop:kv", f"{COORDINATOR}:kv-api")
+
+
+def _deploy(world: World) -> None:
+    hall = world.model(HALL)
+    samples.deploy(hall, BEACON)
+    _cluster(hall)
+    for app in (COORDINATOR, "shop"):
+        hall.integrate(f"{app}:service-mesh", BEACON)
+
+
+def _relate(world: World) -> None:
+    hall = world.model(HALL)
+    for charm in (telemetry.BACKEND, "gallery", "storage"):
+        samples.deploy(hall, charm)
+    for app in (telemetry.BACKEND, "gallery"):
+        hall.integrate(f"{app}:service-mesh", BEACON)
+    # What workers send while it comes up they would send again, ever more seldom.
+    world.settle()
+    telemetry.relate(hall, COORDINATOR)
+    for endpoint, other in (
+        ("grafana-dashboard", "gallery:grafana-dashboard"),
+        ("grafana-source", "gallery:grafana-source"),
+        ("send-datasource", "gallery:receive-datasource"),
+        ("receive-datasource", "gallery:send-datasource"),
+        ("catalogue", "gallery:catalogue"),
+        ("s3", "storage:s3-credentials"),
+    ):
+        hall.integrate(f"{COORDINATOR}:{endpoint}", other)
+    # The mesh itself is watched, too.
+    hall.integrate(f"{BEACON}:metrics-endpoint", telemetry.BACKEND)
+    hall.integrate(f"{BEACON}:grafana-dashboard", "gallery")
+
+
+def _relate_to_another_model(world: World) -> None:
+    hall, annex = world.model(HALL), world.model(ANNEX)
+    samples.deploy(annex, BEACON)
+    samples.deploy(annex, telemetry.BACKEND, "watchtower")
+    samples.deploy(annex, "shop", "kiosk")
+    for app in ("watchtower", "kiosk"):
+        annex.integrate(f"{app}:service-mesh", BEACON)
+    hall.consume(annex.offer("watchtower", "tracing", "provide-cmr-mesh"))
+    hall.integrate(f"{COORDINATOR}:self-charm-tracing", "watchtower:tracing")
+    hall.integrate(f"{COORDINATOR}:require-cmr-mesh", "watchtower:provide-cmr-mesh")
+    annex.consume(hall.offer(COORDINATOR, "kv-api", "provide-cmr-mesh"))
+    annex.integrate("kiosk:kv", f"{COORDINATOR}:kv-api")
+    annex.integrate("kiosk:require-cmr-mesh", f"{COORDINATOR}:provide-cmr-mesh")
+
+
+def _secure(world: World) -> None:
+    vault = world.model(VAULT)
+    _cluster(vault)
+    samples.deploy(vault, "authority")
+    vault.integrate(f"{COORDINATOR}:certificates", "authority")
