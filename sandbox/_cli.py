@@ -48,6 +48,13 @@ class ControlPlane(str, enum.Enum):
     real = "real"
 
 
+class Juju(str, enum.Enum):
+    """Major versions of Juju."""
+
+    three = "3"
+    four = "4"
+
+
 class Level(str, enum.Enum):
     """Levels of the log."""
 
@@ -71,6 +78,10 @@ ShownModel = Annotated[str | None, typer.Option("--model", "-m", help="The model
 ShownFormat = Annotated[Format, typer.Option("--format", help="How to print.")]
 Permissive = Annotated[
     bool, typer.Option("--permissive", help="Let through what nobody restricts; by default nothing is.")
+]
+JujuVersion = Annotated[
+    Juju,
+    typer.Option(help="How applications are called in other models: on 4, differently in each relation."),
 ]
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BEFORE_IT_ENDS = "scale"
@@ -103,6 +114,7 @@ def show_demo(
             help="Tell another story: of a coordinator with every relation that it can have.",
         ),
     ] = False,
+    juju: JujuVersion = Juju.three,
 ) -> None:
     """Tell the story; the exit code is 1 if at any step anything is not as the relations ask for it.
 
@@ -114,7 +126,7 @@ def show_demo(
     story = everything.story() if all_relations else demo.STORY
     began, problems, cells, pictured = time.monotonic(), 0, list[Cell](), False
     real = control_plane is ControlPlane.real
-    with _world(log, enforcing=True, hardened=not permissive, real=real) as (world, _):
+    with _world(log, enforcing=True, hardened=not permissive, real=real, juju=juju) as (world, _):
         _console.print(*_show.setting(world), sep="\n")
         flows, pods = world.flows, world.pods
         for number, told in enumerate(play(world, story, until), 1):
@@ -158,9 +170,10 @@ def show_matrix(
     permissive: Permissive = False,
     form: ShownFormat = Format.table,
     output: Annotated[Path | None, typer.Option(help="Also write it as JSON to this file.")] = None,
+    juju: JujuVersion = Juju.three,
 ) -> None:
     """Measure who can reach what after a step of the story; the exit code is 1 if it is not as asked for."""
-    with _after(until, enforcing=True, hardened=not permissive) as world:
+    with _after(until, enforcing=True, hardened=not permissive, juju=juju) as world:
         try:
             cells = matrix.measure(world)
         except ValueError as error:
@@ -247,7 +260,12 @@ def debug_log(
 
 @contextlib.contextmanager
 def _world(
-    log: Level | None = None, *, enforcing: bool = False, hardened: bool = True, real: bool = False
+    log: Level | None = None,
+    *,
+    enforcing: bool = False,
+    hardened: bool = True,
+    real: bool = False,
+    juju: Juju = Juju.three,
 ) -> Generator[tuple[World, Live]]:
     """A world, and what shows on a terminal what happens in it; what goes wrong is said in one line."""
     spinner = Spinner("dots", "starting", style="green")
@@ -269,7 +287,9 @@ def _world(
                 spinner.update(text=Text(doing, style="dim", no_wrap=True, overflow="ellipsis"))
 
         try:
-            world = open_world(on_log, enforcing=enforcing, hardened=hardened, real=real)
+            world = open_world(
+                on_log, enforcing=enforcing, hardened=hardened, real=real, juju=int(juju.value)
+            )
             yield stack.enter_context(world), progress
         except (JujuError, EnvoyError, NoAddressesError, ControlPlaneError) as error:
             _give_up(str(error))
@@ -280,9 +300,11 @@ def _world(
 
 
 @contextlib.contextmanager
-def _after(until: str | None, *, enforcing: bool = False, hardened: bool = True) -> Generator[World]:
+def _after(
+    until: str | None, *, enforcing: bool = False, hardened: bool = True, juju: Juju = Juju.three
+) -> Generator[World]:
     """The world as it is after a step of the story."""
-    with _world(enforcing=enforcing, hardened=hardened) as (world, progress):
+    with _world(enforcing=enforcing, hardened=hardened, juju=juju) as (world, progress):
         for told in play(world, demo.STORY, until):
             for problem in told.problems:
                 _errors.print(Text(f"after step {told.step.name}: {problem}", style="red"))

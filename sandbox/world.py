@@ -113,6 +113,7 @@ def open_world(
     enforcing: bool = False,
     hardened: bool = True,
     real: bool = False,
+    juju: int = 3,
 ) -> Generator[World]:
     """A world, which ends with the context, whatever happens in it.
 
@@ -121,6 +122,7 @@ def open_world(
         enforcing: run the units' processes behind real proxies; not in the cluster of KUBECONFIG.
         hardened: where that is so, refuse everything that no policy allows.
         real: start a real API server and a real istiod, whatever KUBECONFIG names.
+        juju: the major version of Juju, as `Controller` takes it.
 
     Raises:
         NotAvailableError: if these are asked for, and a part of them is not on this machine.
@@ -150,7 +152,11 @@ def open_world(
             processes = enforcement.processes
         controller = stack.enter_context(
             Controller(
-                kubernetes, workload=processes, on_log=on_log, hosts=processes.hosts if processes else None
+                kubernetes,
+                workload=processes,
+                on_log=on_log,
+                hosts=processes.hosts if processes else None,
+                juju=juju,
             )
         )
         yield World(controller, client, place, patience, suffix, enforcement=enforcement)

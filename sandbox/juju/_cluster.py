@@ -50,7 +50,7 @@ class Cluster:
         self._delete(Namespace, name)
 
     def add_application(self, application: Application) -> None:
-        """Make what belongs to an application as a whole."""
+        """Make what belongs to an application as a whole, and note the address of its Service."""
         from lightkube.models.apps_v1 import StatefulSetSpec
         from lightkube.models.core_v1 import ServicePort, ServiceSpec
         from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
@@ -68,9 +68,10 @@ class Cluster:
             )
 
         self._client.create(ServiceAccount(metadata=metadata(name)))
-        self._client.create(
+        service = self._client.create(
             Service(metadata=metadata(name), spec=ServiceSpec(selector=selected, ports=placeholder))
         )
+        application.cluster_ip = (service.spec and service.spec.clusterIP) or ""
         headless = ServiceSpec(selector=selected, clusterIP="None", publishNotReadyAddresses=True)
         self._client.create(Service(metadata=metadata(f"{name}-endpoints"), spec=headless))
         self._client.create(

@@ -41,6 +41,7 @@ class Controller:
         on_log: called with each line of the log.
         hosts: gives the file of host names that an application's charm finds; by default only this
             machine's own names are known. Takes the model's name and the application's.
+        juju: the major version of Juju, 3 or 4, whose ways the models have.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Controller:
         addresses: Callable[[str], str] | None = None,
         on_log: Callable[[LogLine], None] | None = None,
         hosts: Callable[[str, str], Path] | None = None,
+        juju: int = 3,
     ):
+        self._juju = juju
         self.models: dict[str, Model] = {}
         self._log = DebugLog(on_log)
         self._cloud = Cloud(kubernetes, workload, addresses, hosts)
@@ -92,7 +95,7 @@ class Controller:
         """
         if name in self.models:
             raise JujuError(f"there is a model {name!r} already")
-        model = Model(name, self.models, self._cloud, self._lifecycle, self._scheduler)
+        model = Model(name, self._juju, self.models, self._cloud, self._lifecycle, self._scheduler)
         if self._cloud.cluster:
             self._cloud.cluster.add_model(name, model.uuid)
         self.models[name] = model

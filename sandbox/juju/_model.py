@@ -40,12 +40,13 @@ class Model(ModelContents):
     def __init__(
         self,
         name: str,
+        juju: int,
         models: Mapping[str, ModelContents],
         cloud: Cloud,
         lifecycle: Lifecycle,
         scheduler: Scheduler,
     ):
-        super().__init__(name)
+        super().__init__(name, juju)
         self._models = models
         self._cloud = cloud
         self._lifecycle = lifecycle

@@ -58,9 +58,13 @@ class Side:
         """Let a unit take part, and others see its address."""
         if unit.number not in self.present:
             bag = self.unit_data.setdefault(unit.number, Bag())
-            address = unit.address
+            address = self.application.cluster_ip or unit.address
             bag.replace(
-                {"egress-subnets": f"{address}/32", "ingress-address": address, "private-address": address}
+                {
+                    "egress-subnets": f"{address}/32",
+                    "ingress-address": address,
+                    "private-address": unit.address,
+                }
             )
             bag.version += 1
             self.present.add(unit.number)
@@ -195,6 +199,8 @@ class Application:
     """What the leader has set."""
     revision: int = 0
     """Counts the refreshes."""
+    cluster_ip: str = ""
+    """The address of its Service, where there is a Kubernetes."""
     trust: bool = True
     dying: bool = False
     uuid: str = field(default_factory=lambda: uuid4().hex)
@@ -259,6 +265,8 @@ class ModelContents:
     """The applications of a model, and what relates them."""
 
     name: str
+    juju: int = 3
+    """The major version of Juju."""
     uuid: str = field(default_factory=lambda: str(uuid4()))
     applications: dict[str, Application] = field(default_factory=dict[str, Application])
     relations: list[Relation] = field(default_factory=list[Relation])

@@ -1,6 +1,7 @@
 """Which relations are possible between applications, and the making of them."""
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from ._charm import Endpoint
 from ._errors import JujuError
@@ -107,11 +108,19 @@ def _relate(model: ModelContents, left: End, right: End) -> Relation:
     if there is model:
         remote = Side(right.application, right.endpoint, local_id, remote_name=left.name)
     else:
-        # Another model does not learn what the application is called in its own.
-        stranger = f"remote-{left.application.uuid}"
-        remote = Side(right.application, right.endpoint, there.next_relation_id(), remote_name=stranger)
+        name = _name_elsewhere(left.application)
+        remote = Side(right.application, right.endpoint, there.next_relation_id(), remote_name=name)
     relation = Relation((local, remote))
     model.relations.append(relation)
     if there is not model:
         there.relations.append(relation)
     return relation
+
+
+def _name_elsewhere(application: Application) -> str:
+    """Return the name under which another model sees an application, which does not learn its own.
+
+    It is the same in all relations on Juju 3, and another one in each on Juju 4.
+    """
+    per_relation = application.model.juju >= 4
+    return f"remote-{uuid4().hex if per_relation else application.uuid}"

@@ -132,7 +132,7 @@ class Records:
 
     def _select(self, kind: Kind, namespace: str, labels: str, fields: str) -> Iterator[tuple[Key, _Record]]:
         takes_labels = label_selector(labels) if labels else None
-        takes_fields = field_selector(fields) if fields else None
+        takes_fields = field_selector(fields, kind.name) if fields else None
         for key, record in self._kept[kind.name].items():
             if namespace and key[0] != namespace:
                 continue

@@ -64,22 +64,28 @@ def _check_syntax(key: str, value: str | None) -> None:
         raise bad_request(f"unable to parse requirement: {cause.field}: {cause.message}")
 
 
-def field_selector(text: str) -> Callable[[Object], bool]:
-    """Read a field selector on an object's name and namespace.
+_SELECTABLE = {"Service": ("spec.clusterIP", "spec.type")}
+"""The fields of kinds that selectors may name besides an object's name and namespace."""
+
+
+def field_selector(text: str, kind: str) -> Callable[[Object], bool]:
+    """Read a field selector for objects of a kind.
 
     Raises:
         ApiError: another field, or a selector that cannot be parsed (400).
     """
-    terms: list[tuple[str, bool, str]] = []
+    known = ("metadata.name", "metadata.namespace", *_SELECTABLE.get(kind, ()))
+    terms: list[tuple[str, str, bool, str]] = []
     for term in filter(None, text.split(",")):
         match = re.fullmatch(r"([^=!]+)(==|=|!=)(.*)", term)
         if match is None:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         field, operator, value = match.groups()
-        if field not in ("metadata.name", "metadata.namespace"):
-            known = '"metadata.name", "metadata.namespace"'
-            raise bad_request(f'"{field}" is not a known field selector: only {known}')
-        terms.append((field.removeprefix("metadata."), operator != "!=", value))
+        if field not in known:
+            names = ", ".join(f'"{name}"' for name in known)
+            raise bad_request(f'"{field}" is not a known field selector: only {names}')
+        part, _, name = field.partition(".")
+        terms.append((part, name, operator != "!=", value))
     return lambda obj: all(
-        (obj["metadata"].get(name, "") == value) == wanted for name, wanted, value in terms
+        (obj.get(part, {}).get(name, "") == value) == wanted for part, name, wanted, value in terms
     )

@@ -48,6 +48,17 @@ def test_a_model_is_a_namespace(model: Model, client: lightkube.Client) -> None:
     assert labels["app.kubernetes.io/managed-by"] == "juju"
 
 
+def test_relations_show_the_address_of_the_service(
+    model: Model, client: lightkube.Client, write_charm: WriteCharm
+) -> None:
+    model.deploy(write_charm("web", provides={"site": {"interface": "http"}}))
+    model.deploy(write_charm("client", requires={"site": {"interface": "http"}}))
+    relation = model.integrate("web", "client")
+    model.settle()
+    (side,) = (side for side in relation.sides if side.application.name == "web")
+    assert side.unit_data[0].data["ingress-address"] == client.get(Service, "web").spec.clusterIP
+
+
 def test_an_application_has_its_objects_and_a_pod_a_unit(
     model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:

@@ -1,5 +1,7 @@
 """Relations between models, and what each model calls the other's application."""
 
+import re
+
 import pytest
 
 from sandbox.juju import Controller, JujuError
@@ -31,6 +33,22 @@ def test_each_model_names_the_other_sides_application_in_its_own_way(
     stranger = f"remote-{office.application('client').uuid}"
     assert set(words(office.unit("client/0"))) == {"the-shop/web/0"}
     assert set(words(shop.unit("web/0"))) == {f"{stranger}/client/0"}
+
+
+def test_on_juju_4_an_application_has_another_name_in_each_relation(write_charm: WriteCharm) -> None:
+    http, ssh = {"interface": "http"}, {"interface": "ssh"}
+    with Controller(on_log=print, juju=4) as juju:
+        shop, office = juju.add_model("shop"), juju.add_model("office")
+        shop.deploy(write_charm("web", NOTES_REMOTE, provides={"site": http, "admin": ssh}))
+        office.deploy(write_charm("client", NOTES_REMOTE, requires={"site": http, "admin": ssh}))
+        office.consume(shop.offer("web", "site", "admin"), "the-shop")
+        office.integrate("client:site", "the-shop")
+        office.integrate("client:admin", "the-shop")
+        juju.settle()
+        assert set(words(office.unit("client/0"))) == {"the-shop/web/0"}
+        names = set(words(shop.unit("web/0")))
+    assert len(names) == 2
+    assert all(re.fullmatch("remote-[0-9a-f]{32}/client/0", name) for name in names)
 
 
 def test_the_relation_has_an_id_of_its_own_in_each_model(juju: Controller, write_charm: WriteCharm) -> None:

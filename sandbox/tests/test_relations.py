@@ -129,7 +129,7 @@ def test_peers_read_their_applications_data_and_the_leader_is_not_told_of_its_ow
     assert words(model.unit("web/1")) == ["value"]
 
 
-def test_units_carry_their_address_in_each_relation(model: Model, write_charm: WriteCharm) -> None:
+def test_units_carry_their_address_where_there_is_no_service(model: Model, write_charm: WriteCharm) -> None:
     client = """
         class Charm(Recorder):
             def on_event(self, event):

@@ -3,10 +3,10 @@
 import pytest
 from lightkube import ApiError, Client, operators
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap
+from lightkube.resources.core_v1 import ConfigMap, Service
 from lightkube.resources.core_v1 import Namespace as KubernetesNamespace
 
-from tests.support.kubernetes_api import Namespace, an, policy
+from tests.support.kubernetes_api import Namespace, an, policy, service
 
 
 @pytest.fixture
@@ -97,6 +97,13 @@ def test_other_fields_do_not_select(namespace: Namespace):
     answer = namespace.connection.send("GET", path)
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
     assert '"data.x" is not a known field selector' in answer.json["message"]
+
+
+def test_the_address_of_a_service_selects(namespace: Namespace, client: Client):
+    address = namespace.created(service())["spec"]["clusterIP"]
+    found = client.list(Service, namespace="*", fields={"spec.clusterIP": address})
+    assert names(found) == ["app"]
+    assert names(client.list(Service, namespace="*", fields={"spec.clusterIP": "10.152.250.250"})) == []
 
 
 def test_a_list_across_namespaces_has_those_of_each(letters: Namespace, client: Client):
