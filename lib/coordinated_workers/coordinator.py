@@ -36,26 +36,26 @@ import logging
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import ops
 
 from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
-from cos_interfaces import catalogue, grafana_dashboard, loki_push_api, prometheus_scrape, s3
-from cos_interfaces.alert_rules import WatchedApp, charm_folder
+from cos_interfaces import catalogue, loki_push_api, s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
-from k8s_charm import ScaleDown
+from k8s_charm import Deadline, ScaleDown
 
-from . import deadline, peers, service_mesh
+from . import object_store, peers, service_mesh
+from .coordinator_status import CoordinatorFindings, coordinator_statuses
 from .endpoints import EndpointMapping, Endpoints
 from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
-from .kubernetes.pod_labels import reconcile_pod_labels, remove_pod_labels
+from .kubernetes.access import KubernetesAccess
+from .kubernetes.pod_labels import reconcile_pod_labels, remove_pod_labels, take_over_labels
 from .kubernetes.resources import ResourcesPatch
 from .models import TLSConfig
 from .nginx import Nginx, NginxConfig, NginxMappingOverrides, NginxPrometheusExporter
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
-from .telemetry import alert_rules, scrape_jobs
+from .telemetry import publishing
 from .telemetry.log_forwarding import forward_logs
 from .telemetry.proxy import (
     TelemetryBackends,
@@ -63,10 +63,9 @@ from .telemetry.proxy import (
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
+from .telemetry.scrape_jobs import WorkerUnit
 from .telemetry.tracing import TracingRequirer
-from .text import in_short
 from .tls import Certificates
-from .worker import S3_TLS_CA_CHAIN_FILE
 
 if TYPE_CHECKING:
     from cosl.interfaces.datasource_exchange import DatasourceExchange
@@ -81,9 +80,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-_DASHBOARDS = Path("src/grafana_dashboards")
-_DEFAULT_DASHBOARDS = Path(__file__).parent / "telemetry" / "default_dashboards"
 
 # In these the unit is on its way out, or has no say: there is nothing to make right.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
@@ -171,7 +167,8 @@ class Coordinator(ops.Object):
         self._peer_relation = peer_relation
         self._problems: list[ops.StatusBase] = []
         self._keeps_status = False
-        self._deadline = deadline.deadline(charm)
+        self._deadline = Deadline()
+        self._kubernetes = KubernetesAccess(charm, self._deadline)
         self._departure = ScaleDown(charm, "coordinator-departure")
 
         self.cluster = ClusterProvider(
@@ -181,7 +178,7 @@ class Coordinator(ops.Object):
             endpoint=self._endpoints.cluster,
             worker_ports=worker_ports,
         )
-        self.nginx = Nginx(charm, options=nginx_options)
+        self.nginx = Nginx(charm, options=nginx_options, deadline=self._deadline)
         self.nginx_exporter = NginxPrometheusExporter(charm, options=nginx_options)
         self.charm_tracing = TracingRequirer(charm, self._endpoints.charm_tracing, ("otlp_http",))
         self.workload_tracing = TracingRequirer(
@@ -288,34 +285,24 @@ class Coordinator(ops.Object):
         Raises:
             S3NotFoundError: if there is none that can be used; the message says why.
         """
-        info = self.s3_connection_info
-        scheme, _, address = info.endpoint.rpartition("://")
-        return {
-            "endpoint": address,
-            "region": info.region,
-            "access_key_id": info.access_key,
-            "secret_access_key": info.secret_key,
-            "bucket_name": info.bucket,
-            "insecure": scheme != "https" and not info.tls_ca_chain,
-            "tls_ca_path": S3_TLS_CA_CHAIN_FILE if info.tls_ca_chain else None,
-        }
+        return object_store.workload_config(self.s3_connection_info)
 
     @property
     def loki_endpoints_by_unit(self) -> dict[str, str]:
         """Where workers push logs, by the name of the Loki unit that gets them."""
-        return dict(self._backends_for_workers.loki)
+        return dict(self._telemetry.backends_for_workers.loki)
 
     @property
     def remote_write_endpoints(self) -> list[RemoteWriteEndpoint] | None:
         """Where workers push metrics; None if the charm has no such backends."""
         if self._remote_write_endpoints is None:
             return None
-        return [{"url": url} for url in self._backends_for_workers.remote_write]
+        return [{"url": url} for url in self._telemetry.backends_for_workers.remote_write]
 
     @property
     def workload_tracing_receivers(self) -> dict[str, str]:
         """Where workers send the traces of what they do for users, by protocol."""
-        return dict(self._backends_for_workers.workload_tracing)
+        return dict(self._telemetry.backends_for_workers.workload_tracing)
 
     @functools.cached_property
     def datasource_exchange(self) -> "DatasourceExchange":
@@ -372,11 +359,17 @@ class Coordinator(ops.Object):
         )
 
     @functools.cached_property
-    def _proxy(self) -> WorkerTelemetryProxy | None:
+    def _telemetry(self) -> publishing.ClusterTelemetry:
+        workers = self._workers
+        return publishing.ClusterTelemetry(
+            workers, self._worker_metrics_port, self._backends, self._telemetry_proxy(workers)
+        )
+
+    def _telemetry_proxy(self, workers: list[WorkerUnit]) -> WorkerTelemetryProxy | None:
         if self._proxy_config is None:
             return None
         return proxy_telemetry(
-            {worker.name: worker.address for worker in self._workers},
+            {worker.name: worker.address for worker in workers},
             worker_metrics_port=self._worker_metrics_port,
             backends=self._backends,
             config=self._proxy_config,
@@ -386,15 +379,10 @@ class Coordinator(ops.Object):
         )
 
     @property
-    def _backends_for_workers(self) -> TelemetryBackends:
-        """Where workers send telemetry."""
-        return self._proxy.backends if self._proxy else self._backends
-
-    @functools.cached_property
-    def _workers(self) -> list[scrape_jobs.WorkerUnit]:
+    def _workers(self) -> list[WorkerUnit]:
         roles = self.cluster.gather_roles_by_unit()
         return [
-            scrape_jobs.WorkerUnit(
+            WorkerUnit(
                 name=worker["unit"],
                 application=worker["application"],
                 charm_name=worker["charm_name"],
@@ -403,13 +391,6 @@ class Coordinator(ops.Object):
             )
             for worker in self.cluster.gather_topology()
         ]
-
-    @property
-    def _worker_apps(self) -> list[WatchedApp]:
-        apps = {
-            worker.application: WatchedApp(worker.application, worker.charm_name) for worker in self._workers
-        }
-        return [apps[name] for name in sorted(apps)]
 
     @property
     def _mesh_problem(self) -> str | None:
@@ -437,7 +418,9 @@ class Coordinator(ops.Object):
             return None
         if container_name is None:
             raise ValueError("resources_requests without a container_name: whose resources?")
-        return ResourcesPatch(self._charm, container_name, functools.partial(requests, self), limit_options)
+        return ResourcesPatch(
+            self._kubernetes, container_name, functools.partial(requests, self), limit_options
+        )
 
     def _follow_events(self) -> None:
         for event in self._charm.on.events().values():
@@ -459,9 +442,9 @@ class Coordinator(ops.Object):
             self.resources_patch.reconcile()
         self._run_containers()
         peers.publish_hostname(self._charm, self._peer_relation, self.hostname)
-        self._tell_backends()
+        self._publish_to_backends()
         if self.can_handle_events:
-            self._tell_workers()
+            self._publish_to_workers()
         else:
             self.cluster.publish_labels(self._pod_labels)
         if self._mesh:
@@ -473,7 +456,7 @@ class Coordinator(ops.Object):
                 self._problems.append(ops.WaitingStatus(slow))
                 break
             self._problems += write()
-        self._tell_scrapers()
+        self._publish_to_scrapers()
 
     def _trace_charm(self) -> None:
         if not self._endpoints.charm_tracing or ops.tracing is None:
@@ -487,15 +470,15 @@ class Coordinator(ops.Object):
             model = self._charm.model
             own_name = f"{self._charm.app.name}.{model.name}.{model.uuid}"
             config = dataclasses.replace(NginxConfig.of(self._nginx_config), own_name=own_name)
-            if self._proxy:
-                config = self._proxy.added_to(config)
+            if proxy := self._telemetry.proxy:
+                config = proxy.added_to(config)
             text = config.get_config(self.cluster.gather_addresses_by_role(), listen_tls=self.tls_available)
             self.nginx.reconcile(text, self.tls_config)
         self.nginx_exporter.reconcile(self.tls_config)
         if self._endpoints.logging:
             forward_logs(self._charm, self._backends.loki)
 
-    def _tell_backends(self) -> None:
+    def _publish_to_backends(self) -> None:
         self.charm_tracing.request()
         self.workload_tracing.request()
         if self._is_related(name := self._endpoints.s3):
@@ -503,60 +486,24 @@ class Coordinator(ops.Object):
         if self._is_related(name := self._endpoints.catalogue) and self._catalogue_item:
             catalogue.publish(self._charm, self._catalogue_item, relation_name=name)
         if self._is_related(name := self._endpoints.grafana_dashboards):
-            folders = (_DEFAULT_DASHBOARDS, charm_folder(self._charm) / _DASHBOARDS)
-            dashboards = {
-                file: dashboard
-                for folder in folders
-                for file, dashboard in grafana_dashboard.read_folder(folder).items()
-            }
-            grafana_dashboard.publish(self._charm, dashboards, relation_name=name)
+            publishing.publish_dashboards(self._charm, name)
         if self._is_related(name := self._endpoints.logging):
-            loki_push_api.publish(self._charm, self._logs_rules(), relation_name=name)
+            publishing.publish_logs_rules(self._charm, self._telemetry, name)
 
-    def _tell_scrapers(self) -> None:
-        """What to scrape, and what to watch; in the rules is what has gone wrong so far."""
-        if self._is_related(name := self._endpoints.metrics):
-            prometheus_scrape.publish(
-                self._charm,
-                self._scrape_jobs(),
-                self._metrics_rules(),
-                relation_name=name,
-                address=self.hostname,
-            )
-
-    def _logs_rules(self) -> dict[str, object] | None:
-        if not self._charm.unit.is_leader():
-            return None
-        return alert_rules.logs_rules(self._charm, self._worker_apps, proxied=self._proxy is not None)
-
-    def _metrics_rules(self) -> dict[str, object] | None:
-        if not self._charm.unit.is_leader():
-            return None
-        return alert_rules.metrics_rules(
-            self._charm,
-            self._worker_apps,
+    def _publish_to_scrapers(self) -> None:
+        """Publish scrape jobs and rules, after all else: the rules have the number of problems."""
+        if not self._is_related(name := self._endpoints.metrics):
+            return
+        own = publishing.CoordinatorMetrics(
+            hosts=peers.hostnames(self._charm, self._peer_relation, self.hostname),
+            exporter_port=self.nginx_exporter.port,
+            scheme="https" if self.tls_available else "http",
             problems=sum(not isinstance(status, ops.ActiveStatus) for status in self._statuses()),
             certificate=self._certificates.lifetime,
-            proxied=self._proxy is not None,
         )
+        publishing.publish_metrics(self._charm, self._telemetry, own, name)
 
-    def _scrape_jobs(self) -> list[prometheus_scrape.ScrapeJob]:
-        scheme: Literal["http", "https"] = "https" if self.tls_available else "http"
-        hosts = peers.hostnames(self._charm, self._peer_relation, self.hostname)
-        return [
-            *scrape_jobs.worker_jobs(
-                self._charm,
-                self._workers,
-                metrics_port=self._worker_metrics_port,
-                scheme=scheme,
-                proxy=self._proxy,
-            ),
-            *scrape_jobs.nginx_jobs(
-                self._charm, hosts, exporter_port=self.nginx_exporter.port, scheme=scheme
-            ),
-        ]
-
-    def _tell_workers(self) -> None:
+    def _publish_to_workers(self) -> None:
         if not self._charm.unit.is_leader():
             return
         tls = self.tls_config
@@ -564,7 +511,7 @@ class Coordinator(ops.Object):
         key_id = self.cluster.grant_privkey(key_label) if key_label else None
         if self._certificates.unreadable:
             key_id = self.cluster.published_privkey()
-        backends = self._backends_for_workers
+        backends = self._telemetry.backends_for_workers
         self.cluster.publish_data(
             worker_config=self._workers_config(self),
             ca_cert=tls.ca_cert if tls else None,
@@ -585,17 +532,17 @@ class Coordinator(ops.Object):
         if self._mesh:
             workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
             mesh_type = self._mesh.mesh_type()
-            yield lambda: service_mesh.reconcile_cluster_policies(self._charm, mesh_type, workers)
-        yield lambda: reconcile_pod_labels(self._charm, self._pod_labels)
+            yield lambda: service_mesh.reconcile_cluster_policies(self._kubernetes, mesh_type, workers)
+        yield lambda: reconcile_pod_labels(self._kubernetes, self._pod_labels)
         if self._mesh and is_upgrade:
-            yield lambda: service_mesh.take_over_labels(self._charm, self._pod_labels)
+            yield lambda: take_over_labels(self._kubernetes, self._pod_labels)
 
     def _on_remove(self, _: ops.RemoveEvent) -> None:
         # The last unit need not be the leader any more.
         if self._charm.app.planned_units() == 0:
             if self._mesh:
-                service_mesh.delete_cluster_policies(self._charm)
-            remove_pod_labels(self._charm)
+                service_mesh.delete_cluster_policies(self._kubernetes)
+            remove_pod_labels(self._kubernetes)
 
     def _on_action(self, _: ops.ActionEvent) -> None:
         self._keeps_status = True
@@ -609,36 +556,33 @@ class Coordinator(ops.Object):
                 event.add_status(status)
 
     def _statuses(self) -> Iterator[ops.StatusBase]:
-        if not self.cluster.has_workers:
-            yield ops.BlockedStatus(f"no workers: integrate a worker over {self._endpoints.cluster!r}")
-        elif not self.is_coherent:
-            missing = ", ".join(sorted(self.missing_roles))
-            yield ops.BlockedStatus(
-                f"no worker has the role {missing}" if missing else "the cluster is not coherent"
-            )
-        if self._endpoints.s3 and isinstance(self._s3, S3NotFoundError):
-            yield ops.BlockedStatus(f"s3: {self._s3}")
-        if problem := self._certificates.problem:
-            yield ops.BlockedStatus(problem)
-        if self._mesh_problem:
-            yield ops.BlockedStatus(f"the mesh can't be understood: {self._mesh_problem}")
-        if self.resources_patch and not self.resources_patch.is_ready():
-            yield self.resources_patch.get_status()
-        yield from self._problems
-        for container in ("nginx", self.nginx_exporter.container_name):
-            if not self._is_reachable(container):
-                yield ops.WaitingStatus(f"waiting for container {container}")
-        for service in (self.nginx, self.nginx_exporter):
-            if service.problem:
-                yield ops.BlockedStatus(f"nginx: {service.problem}")
-        yield ops.ActiveStatus(in_short(list(self._remarks())) or self._default_active_message)
+        has_no_store = self._endpoints.s3 and isinstance(self._s3, S3NotFoundError)
+        found = CoordinatorFindings(
+            cluster_endpoint=self._endpoints.cluster,
+            has_workers=self.cluster.has_workers,
+            is_coherent=self.cluster.has_workers and self.is_coherent,
+            missing_roles=self.missing_roles,
+            store_problem=str(self._s3) if has_no_store else None,
+            certificate_problem=self._certificates.problem,
+            mesh_problem=self._mesh_problem,
+            resources=self.resources_patch.get_status() if self.resources_patch else ops.ActiveStatus(),
+            problems=self._problems,
+            containers={
+                name: self._is_reachable(name) for name in ("nginx", self.nginx_exporter.container_name)
+            },
+            nginx_problems=[
+                service.problem for service in (self.nginx, self.nginx_exporter) if service.problem
+            ],
+            remarks=self._remarks(),
+        )
+        return coordinator_statuses(found, default_message=self._default_active_message)
 
     def _remarks(self) -> Iterator[str]:
         if self.is_recommended is False:
             yield "degraded: fewer workers than recommended"
         for name, reason in self.cluster.refused().items():
             yield f"{name} is left out ({reason})"
-        for refusal in self._proxy.refused if self._proxy else ():
+        for refusal in self._telemetry.proxy.refused if self._telemetry.proxy else ():
             yield str(refusal)
 
     def _is_reachable(self, container: str) -> bool:

@@ -17,10 +17,10 @@ from charmlibs.interfaces.service_mesh import (
     UnitPolicy,
 )
 from istio_policies import PolicyResourceManager
-from k8s_charm import Failure, Owner, kubernetes_errors, label_value, reconcile_charm_labels
+from k8s_charm import Failure, Owner, kubernetes_errors, label_value
 
 from .endpoints import MeshEndpoints
-from .kubernetes import access
+from .kubernetes.access import KubernetesAccess
 from .worker_telemetry import PROXY_WORKER_TELEMETRY_PATHS
 
 logger = logging.getLogger(__name__)
@@ -136,12 +136,12 @@ def cluster_policies(model: str, coordinator: str, workers: Iterable[str]) -> li
 
 
 def reconcile_cluster_policies(
-    charm: ops.CharmBase, mesh_type: MeshType | None, workers: Iterable[str]
+    access: KubernetesAccess, mesh_type: MeshType | None, workers: Iterable[str]
 ) -> list[ops.StatusBase]:
     """Make the policies inside the cluster fit these worker applications; outside of a mesh, have none.
 
     Args:
-        charm: the coordinator's charm.
+        access: the access to Kubernetes of the coordinator's charm.
         mesh_type: the mesh that the cluster is in, if it is in one.
         workers: the names of the worker applications.
 
@@ -149,50 +149,23 @@ def reconcile_cluster_policies(
         What stands in the way, if anything does.
     """
     if mesh_type is None:
-        return delete_cluster_policies(charm)
+        return delete_cluster_policies(access)
+    charm = access.charm
     policies = cluster_policies(charm.model.name, charm.app.name, workers)
-    return _attempt(charm, lambda: _manager(charm).reconcile(policies, mesh_type).failed)
+    return _attempt(access, lambda: _manager(access).reconcile(policies, mesh_type).failed)
 
 
-def delete_cluster_policies(charm: ops.CharmBase) -> list[ops.StatusBase]:
+def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
     """Delete the policies inside the cluster.
 
     Returns:
         What stands in the way, if anything does.
     """
-    return _attempt(charm, lambda: _manager(charm).delete().failed)
+    return _attempt(access, lambda: _manager(access).delete().failed)
 
 
-def take_over_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.StatusBase]:
-    """Take on what an older revision, which noted the labels of the mesh elsewhere, has left on the pods.
-
-    Those of its labels that are among `labels`, which are on the pods already, stay: no pod restarts for
-    them.
-
-    Returns:
-        What stands in the way, if anything does.
-    """
-    note = f"juju-service-mesh-{charm.app.name}-labels"
-
-    def take_over() -> None:
-        from lightkube import ApiError
-        from lightkube.resources.core_v1 import ConfigMap
-
-        client = access.client(charm)
-        try:
-            client.get(ConfigMap, note)
-        except ApiError as error:
-            if error.status.code != 404:
-                raise
-            return
-        reconcile_charm_labels(client, charm.app.name, charm.model.name, note, labels)
-        client.delete(ConfigMap, note)
-
-    return _attempt(charm, take_over)
-
-
-def _manager(charm: ops.CharmBase) -> PolicyResourceManager:
-    return PolicyResourceManager(charm, access.client(charm), _labels(charm), logger)
+def _manager(access: KubernetesAccess) -> PolicyResourceManager:
+    return PolicyResourceManager(access.charm, access.client, _labels(access.charm), logger)
 
 
 def _labels(charm: ops.CharmBase) -> dict[str, str]:
@@ -200,12 +173,12 @@ def _labels(charm: ops.CharmBase) -> dict[str, str]:
     return Owner(app, model).labels(f"{app}-{model}-cluster-internal")
 
 
-def _attempt(charm: ops.CharmBase, write: Callable[[], Sequence[Failure] | None]) -> list[ops.StatusBase]:
+def _attempt(access: KubernetesAccess, write: Callable[[], Sequence[Failure]]) -> list[ops.StatusBase]:
     try:
         failures = write()
     except kubernetes_errors() as error:
-        return [access.status(error, charm, "write to Kubernetes")]
-    return [access.status(failures[0], charm, "write the mesh policies")] if failures else []
+        return [access.status(error, "write to Kubernetes")]
+    return [access.status(failures[0], "write the mesh policies")] if failures else []
 
 
 def _scraper_policies(

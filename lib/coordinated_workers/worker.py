@@ -21,27 +21,28 @@ charmcraft.yaml has the container `store`, the relation `store-cluster`, and a b
 `role-NAME` for each role that the worker can take on.
 """
 
-import copy
 import functools
 import logging
-import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import ops
 import yaml
 
-from k8s_charm import ScaleDown
+from k8s_charm import Deadline, ScaleDown
 
-from . import deadline
+from . import pebble
 from .interfaces.cluster import ClusterRequirer
+from .kubernetes.access import KubernetesAccess
 from .kubernetes.pod_labels import reconcile_pod_labels
 from .kubernetes.resources import ResourcesPatch
 from .readiness import Readiness, ServiceEndpointStatus, probe
 from .telemetry.log_forwarding import forward_logs
-from .text import in_short
+from .worker_layer import complete_layer
+from .worker_publishing import publish_worker
+from .worker_status import WorkerFindings, missing_statuses, running_status
 from .workload import (
     CERT_FILE,
     CLIENT_CA_FILE,
@@ -75,14 +76,8 @@ logger = logging.getLogger(__name__)
 # In these the unit is on its way out, or has no say: there is nothing to make right.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 _ROLE_OPTION = "role-"
-_READY_CHECK = "ready"
 _PROBE_SECONDS = 3.0
 _VERSION_SECONDS = 10.0
-_PROXY_VARIABLES = {
-    "JUJU_CHARM_HTTP_PROXY": "http_proxy",
-    "JUJU_CHARM_HTTPS_PROXY": "https_proxy",
-    "JUJU_CHARM_NO_PROXY": "no_proxy",
-}
 
 
 class EndpointMapping(TypedDict):
@@ -164,16 +159,19 @@ class Worker(ops.Object):
         self._readiness_check_endpoint = readiness_check_endpoint
         self._taken_by_itself = (CERT_FILE, KEY_FILE) if takes_new_certificates else ()
         self._container = charm.unit.get_container(name)
-        self._deadline = deadline.deadline(charm)
+        self._deadline = Deadline()
+        self._kubernetes = KubernetesAccess(charm, self._deadline)
         self._departure = ScaleDown(charm, "worker-departure")
-        self._workload = Workload(charm, self._container)
+        self._workload = Workload(self._container, self._deadline)
         self._problems: list[ops.StatusBase] = []
         if not self._role_options:
             raise WorkerError("charmcraft.yaml needs a boolean config option role-NAME for each role")
 
         self.cluster = ClusterRequirer(charm, endpoint=self._endpoint)
         self.resources_patch = (
-            ResourcesPatch(charm, container_name, lambda: resources_requests(self), resources_limit_options)
+            ResourcesPatch(
+                self._kubernetes, container_name, lambda: resources_requests(self), resources_limit_options
+            )
             if resources_requests and container_name
             else None
         )
@@ -261,9 +259,8 @@ class Worker(ops.Object):
     def running_version(self) -> str | None:
         """The workload's version, as `/bin/NAME -version` says it; None if it does not."""
         try:
-            output = deadline.run(
-                self._charm, self._container, [f"/bin/{self._name}", "-version"], at_most=_VERSION_SECONDS
-            )
+            command = [f"/bin/{self._name}", "-version"]
+            output = pebble.run(self._container, command, self._deadline, at_most=_VERSION_SECONDS)
         except ops.pebble.Error as error:
             logger.info("can't tell the workload's version: %s", _in_one_line(error))
             return None
@@ -315,21 +312,12 @@ class Worker(ops.Object):
         # What it sees of its coordinator then says nothing; it serves until it is gone.
         if self._departure.is_under_way:
             return
-        self._publish()
+        publish_worker(self._charm, self.cluster, socket.getfqdn(), self.roles)
         self._trace_charm()
         forward_logs(self._charm, self.cluster.get_loki_endpoints())
         self._problems = [*self._reconcile_workload(), *self._reconcile_labels()]
         if self.resources_patch:
             self.resources_patch.reconcile()
-
-    def _publish(self) -> None:
-        try:
-            self.cluster.publish_unit_address(socket.getfqdn())
-            if self._charm.unit.is_leader():
-                self.cluster.publish_app_roles(self.roles)
-        except (ops.ModelError, ValueError) as error:
-            # Before the install hook Juju may not let a unit write yet, nor know its name.
-            logger.warning("can't tell the coordinator about this unit: %s", error)
 
     def _trace_charm(self) -> None:
         if ops.tracing is None:
@@ -378,7 +366,7 @@ class Worker(ops.Object):
     def _reconcile_labels(self) -> list[ops.StatusBase]:
         if self.cluster.unreadable:
             return []
-        return reconcile_pod_labels(self._charm, self.cluster.get_worker_labels())
+        return reconcile_pod_labels(self._kubernetes, self.cluster.get_worker_labels())
 
     def _files(self) -> dict[str, str | None]:
         """Path → text of each file that the workload may have; None: it is not to be there."""
@@ -408,13 +396,7 @@ class Worker(ops.Object):
         charm_layer = self.pebble_layer
         if charm_layer is None:
             raise _NotYetError(ops.BlockedStatus("the charm fails to say what to run: see juju debug-log"))
-        layer = ops.pebble.Layer(copy.deepcopy(charm_layer.to_dict()))
-        if url := self._readiness_url():
-            check: ops.pebble.CheckDict = {"override": "replace", "threshold": 3, "http": {"url": url}}
-            layer.checks[_READY_CHECK] = ops.pebble.Check(_READY_CHECK, check)
-        for service in layer.services.values():
-            service.environment.update(_proxies())
-        return layer
+        return complete_layer(charm_layer, self._readiness_url())
 
     def _readiness_url(self) -> str | None:
         if callable(self._readiness_check_endpoint):
@@ -455,42 +437,22 @@ class Worker(ops.Object):
         statuses = [*self._missing(), *self._problems]
         if self.resources_patch and not self.resources_patch.is_ready():
             statuses.append(self.resources_patch.get_status())
-        for status in statuses or [self._running_status()]:
+        for status in statuses or [running_status(self._readiness(), self.roles, self.cluster.refused())]:
             event.add_status(status)
 
     def _missing(self) -> Iterator[ops.StatusBase]:
-        """What the worker is without, and can't do without."""
-        number = len(self.model.relations[self._endpoint])
-        if number == 0:
-            yield ops.BlockedStatus(f"no coordinator: relate {self._charm.app.name}:{self._endpoint} to one")
-        elif number > 1:
-            yield ops.BlockedStatus(f"{number} coordinators over {self._endpoint}: keep only one")
-        if not self.roles:
-            example = f"juju config {self._charm.app.name} {self._role_options[0]}=true"
-            yield ops.BlockedStatus(f"no role: give this worker one, as in {example}")
-        if not self._container.can_connect():
-            yield ops.WaitingStatus(f"waiting for container {self._name}")
-        if number and self._not_understood:
-            yield ops.BlockedStatus(f"the coordinator can't be understood: {self._not_understood}")
-        elif number and not self._has_config:
-            yield ops.WaitingStatus("waiting for the coordinator's configuration")
-
-    def _running_status(self) -> ops.StatusBase:
-        readiness = self._readiness()
-        if readiness.status is not ServiceEndpointStatus.up:
-            return ops.WaitingStatus(f"{readiness.status.value}: {readiness.reason}")
-        roles = "all roles" if self.roles == ["all"] else ", ".join(self.roles)
-        refused = self.cluster.refused()
-        left_out = f" (left out of what the coordinator says: {in_short(refused)})" if refused else ""
-        return ops.ActiveStatus(f"ready: {roles}{left_out}")
-
-
-def _proxies() -> Mapping[str, str]:
-    """The environment by which programs find the model's proxies, as programs look for it in either case."""
-    found = {
-        name: value for variable, name in _PROXY_VARIABLES.items() if (value := os.environ.get(variable))
-    }
-    return {**found, **{name.upper(): value for name, value in found.items()}}
+        found = WorkerFindings(
+            app=self._charm.app.name,
+            endpoint=self._endpoint,
+            coordinators=len(self.model.relations[self._endpoint]),
+            roles=self.roles,
+            role_option=self._role_options[0],
+            container=self._name,
+            is_reachable=self._container.can_connect(),
+            invalid=self._not_understood,
+            has_config=self._has_config,
+        )
+        return missing_statuses(found)
 
 
 def _in_one_line(error: ops.pebble.Error) -> str:

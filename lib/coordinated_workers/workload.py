@@ -5,7 +5,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 import ops
 
-from . import deadline
+from k8s_charm import Deadline
+
+from . import pebble
 
 logger = logging.getLogger(__name__)
 
@@ -28,13 +30,13 @@ class Workload:
     Every method raises `ops.pebble.Error` for what Pebble refuses, and if the container can't be reached.
 
     Args:
-        charm: the worker's charm.
         container: the container.
+        deadline: the end of the hook's time for waiting.
     """
 
-    def __init__(self, charm: ops.CharmBase, container: ops.Container):
-        self._charm = charm
+    def __init__(self, container: ops.Container, deadline: Deadline):
         self._container = container
+        self._deadline = deadline
 
     def reconcile(
         self,
@@ -122,7 +124,7 @@ class Workload:
     def _update_ca_certificates(self) -> None:
         try:
             command = ["update-ca-certificates", "--fresh"]
-            deadline.run(self._charm, self._container, command, _UPDATE_CA_TIMEOUT)
+            pebble.run(self._container, command, self._deadline, _UPDATE_CA_TIMEOUT)
         except ops.pebble.Error as error:  # there are images without the command
             first_line = str(error).partition("\n")[0]
             logger.warning("the workload does not trust the CA system-wide: %s", first_line)

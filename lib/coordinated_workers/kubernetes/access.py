@@ -1,13 +1,11 @@
-"""A charm's requests to Kubernetes for its own application, and what is said when they fail."""
+"""The requests of one hook to Kubernetes, for a charm's own application."""
 
-import functools
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import ops
 
-from k8s_charm import kubernetes_client
-
-from .. import deadline
+from k8s_charm import Deadline, kubernetes_client
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -15,27 +13,37 @@ if TYPE_CHECKING:
     from k8s_charm import Failure
 
 
-@functools.lru_cache(maxsize=1)
-def client(charm: ops.CharmBase) -> "Client":
-    """A client for the namespace of the charm's model, the same for all of a hook.
-
-    Raises:
-        lightkube.ConfigError: if there is no Kubernetes to be found.
-    """
-    app, model = charm.app.name, charm.model.name
-    # By this name, policies that an older revision has written are known as this application's.
-    return kubernetes_client(model, f"{app}-{model}", deadline.deadline(charm))
-
-
-def status(problem: "Exception | Failure", charm: ops.CharmBase, task: str) -> ops.StatusBase:
-    """What a failure, or an exception out of `kubernetes_errors()`, means for the unit.
+class KubernetesAccess:
+    """A client for the namespace of the charm's model, and statuses for the requests that fail.
 
     Args:
-        problem: the failure or exception.
-        charm: the charm that made the request.
-        task: what was not done, as in "can't {task}".
+        charm: the charm that makes the requests.
+        deadline: the end of the hook's time for waiting.
     """
-    from k8s_charm import is_transient, kubernetes_problem
 
-    message = f"can't {task}: {kubernetes_problem(problem, app=charm.app.name)}"
-    return ops.WaitingStatus(message) if is_transient(problem) else ops.BlockedStatus(message)
+    def __init__(self, charm: ops.CharmBase, deadline: Deadline):
+        self.charm = charm
+        self.deadline = deadline
+
+    @cached_property
+    def client(self) -> "Client":
+        """The client, made when first used.
+
+        Raises:
+            lightkube.ConfigError: if there is no configuration of Kubernetes.
+        """
+        app, model = self.charm.app.name, self.charm.model.name
+        # By this name, policies that an older revision has written are known as this application's.
+        return kubernetes_client(model, f"{app}-{model}", self.deadline)
+
+    def status(self, problem: "Exception | Failure", task: str) -> ops.StatusBase:
+        """Return the unit's status for a failure, or for an exception out of `kubernetes_errors()`.
+
+        Args:
+            problem: the failure or exception.
+            task: what was not done, as in "can't {task}".
+        """
+        from k8s_charm import is_transient, kubernetes_problem
+
+        message = f"can't {task}: {kubernetes_problem(problem, app=self.charm.app.name)}"
+        return ops.WaitingStatus(message) if is_transient(problem) else ops.BlockedStatus(message)

@@ -1,4 +1,4 @@
-"""The labels that a coordinator has its workers put on their pods."""
+"""The labels that a coordinator and its workers put on their pods."""
 
 import logging
 from collections.abc import Mapping
@@ -7,33 +7,49 @@ import ops
 
 from k8s_charm import kubernetes_errors, reconcile_charm_labels
 
-from . import access
+from .access import KubernetesAccess
 
 logger = logging.getLogger(__name__)
 
 
-def reconcile_pod_labels(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.StatusBase]:
-    """Make these the labels that have been put on the application's pods; leader only.
+def reconcile_pod_labels(access: KubernetesAccess, labels: Mapping[str, str]) -> list[ops.StatusBase]:
+    """Make these the labels that the charm has put on its application's pods; leader only.
 
     Returns:
-        What stands in the way, if anything does.
+        Statuses for what failed.
     """
-    return _reconcile(charm, labels) if charm.unit.is_leader() else []
+    return _reconcile(access, labels) if access.charm.unit.is_leader() else []
 
 
-def remove_pod_labels(charm: ops.CharmBase) -> list[ops.StatusBase]:
-    """Take back all labels that have been put on the application's pods, as the last unit that goes.
+def remove_pod_labels(access: KubernetesAccess) -> list[ops.StatusBase]:
+    """Take off all labels that the charm has put on its application's pods, in the hook of its last unit.
 
     Returns:
-        What stands in the way, if anything does.
+        Statuses for what failed.
     """
-    return _reconcile(charm, {})
+    return _reconcile(access, {})
 
 
-def _reconcile(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.StatusBase]:
+def take_over_labels(access: KubernetesAccess, labels: Mapping[str, str]) -> list[ops.StatusBase]:
+    """Take off the labels of the mesh that an older revision noted in a ConfigMap of another name.
+
+    Those that are among `labels`, which are on the pods already, stay: no pod restarts for them.
+
+    Returns:
+        Statuses for what failed.
+    """
+    try:
+        _take_over(access, labels)
+    except kubernetes_errors() as error:
+        return [access.status(error, "write to Kubernetes")]
+    return []
+
+
+def _reconcile(access: KubernetesAccess, labels: Mapping[str, str]) -> list[ops.StatusBase]:
+    charm = access.charm
     try:
         reconcile_charm_labels(
-            client=access.client(charm),
+            client=access.client,
             app_name=charm.app.name,
             namespace=charm.model.name,
             label_configmap_name=f"{charm.app.name}-pod-labels",
@@ -41,5 +57,21 @@ def _reconcile(charm: ops.CharmBase, labels: Mapping[str, str]) -> list[ops.Stat
         )
     except kubernetes_errors() as error:
         logger.warning("can't label the pods of %s: %s", charm.app.name, error)
-        return [access.status(error, charm, "label the pods")]
+        return [access.status(error, "label the pods")]
     return []
+
+
+def _take_over(access: KubernetesAccess, labels: Mapping[str, str]) -> None:
+    from lightkube import ApiError
+    from lightkube.resources.core_v1 import ConfigMap
+
+    app, model = access.charm.app.name, access.charm.model.name
+    note = f"juju-service-mesh-{app}-labels"
+    try:
+        access.client.get(ConfigMap, note)
+    except ApiError as error:
+        if error.status.code != 404:
+            raise
+        return
+    reconcile_charm_labels(access.client, app, model, note, labels)
+    access.client.delete(ConfigMap, note)

@@ -9,7 +9,7 @@ import ops
 
 from k8s_charm import kubernetes_errors
 
-from . import access
+from .access import KubernetesAccess
 from .quantities import parse_quantity
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class ResourcesPatch:
     requested is raised to it. The leader writes, and only what differs; pods restart with what was written.
 
     Args:
-        charm: the charm of the application.
+        access: the access to Kubernetes of the application's charm.
         container_name: the container in the application's pods.
         requests: gives `{"cpu": …, "memory": …}`, or one of them.
         limit_options: `cpu_limit` and `memory_limit` → the names of the config options, if they have others.
@@ -40,12 +40,13 @@ class ResourcesPatch:
 
     def __init__(
         self,
-        charm: ops.CharmBase,
+        access: KubernetesAccess,
         container_name: str,
         requests: Callable[[], Mapping[str, str]],
         limit_options: Mapping[str, object] | None = None,
     ):
-        self._charm = charm
+        self._access = access
+        self._charm = access.charm
         self._container_name = container_name
         self._requests = requests
         self._limit_options = limit_options or {}
@@ -65,7 +66,7 @@ class ResourcesPatch:
             self._problem = self._apply(wanted)
         except kubernetes_errors() as error:
             logger.warning("can't set the resources of %s: %s", self._container_name, error)
-            self._problem = access.status(error, self._charm, "set CPU and memory")
+            self._problem = self._access.status(error, "set CPU and memory")
 
     def get_status(self) -> ops.StatusBase:
         """What stands in the way, or an active status."""
@@ -104,7 +105,7 @@ class ResourcesPatch:
         from lightkube.resources.apps_v1 import StatefulSet
         from lightkube.types import PatchType
 
-        client = access.client(self._charm)
+        client = self._access.client
         stateful_set = client.get(StatefulSet, self._charm.app.name)
         container = self._container_in(stateful_set)
         if container is None:

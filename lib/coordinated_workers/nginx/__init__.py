@@ -1,8 +1,11 @@
 """A coordinator's nginx: what it is to do, the configuration that says so, and the container it runs in."""
 
 from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port, is_ip
-from ._config import (
-    NginxConfig,
+from ._config import NginxConfig
+from ._exporter import NginxPrometheusExporter
+from ._nginx import Nginx
+from ._options import DEFAULT_OPTIONS, NginxMappingOverrides, NginxOptions
+from ._parts import (
     NginxLocationConfig,
     NginxLocationModifier,
     NginxMapConfig,
@@ -11,7 +14,6 @@ from ._config import (
 )
 from ._paths import CA_CERT_PATH, CERT_PATH, KEY_PATH, NGINX_CONFIG
 from ._platform import NginxPlatform, is_ipv6_enabled
-from ._workload import DEFAULT_OPTIONS, Nginx, NginxMappingOverrides, NginxOptions, NginxPrometheusExporter
 
 __all__ = [
     "CA_CERT_PATH",

@@ -1,76 +1,19 @@
-"""What a coordinator's nginx is to do, in the terms of its charm."""
+"""The configuration of a coordinator's nginx, in the terms of its charm."""
 
 import dataclasses
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-from ._checks import NginxValueError, Refusal, check_host
+from . import _layout
+from ._checks import NginxValueError, Refusal, check_host, check_line, check_path
+from ._foreign import converted, converted_upstream, unless_default
+from ._page import Page
+from ._parts import NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream
 from ._platform import NginxPlatform
 
 logger = logging.getLogger(__name__)
-
-NginxLocationModifier = Literal["", "=", "~", "~*", "^~"]
-"""How a location's path is compared: as a prefix, exactly, as a regular expression with or without regard to
-case, or as a prefix that goes before regular expressions."""
-
-
-@dataclass(frozen=True)
-class NginxLocationConfig:
-    """What happens to the requests for one path."""
-
-    path: str
-    backend: str | None = None
-    """The name of the upstream that gets the requests; None: nginx answers them itself, from files say."""
-    backend_url: str = ""
-    """The path that is asked for at the backend, in place of the whole path of the request."""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Headers that the backend gets, by name; the value may use nginx's variables."""
-    modifier: NginxLocationModifier = ""
-    is_grpc: bool = False
-    upstream_tls: bool | None = None
-    """Whether the backend speaks TLS; None: if nginx itself does."""
-    rewrite: Sequence[str] | None = None
-    """The arguments of a `rewrite` directive, such as `["^/auth(/.*)$", "$1", "break"]`."""
-    extra_directives: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
-    """More directives of the location: name to arguments."""
-    methods: Sequence[str] = ()
-    """The only HTTP methods that are let through; none: all are. GET lets HEAD through too."""
-
-
-@dataclass(frozen=True)
-class NginxUpstream:
-    """Servers that share the requests for one backend."""
-
-    name: str
-    port: int
-    worker_role: str
-    """Whose addresses the servers have, as a key of `upstreams_to_addresses`."""
-    ignore_worker_role: bool = False
-    """Take the addresses of all roles."""
-    addresses: Sequence[str] = ()
-    """The hosts themselves, where they are none of the roles'."""
-
-
-@dataclass(frozen=True)
-class NginxMapConfig:
-    """A variable whose value follows from another one's."""
-
-    source_variable: str
-    target_variable: str
-    value_mappings: Mapping[str, Sequence[str]]
-    """Value of the source, `default` or `~REGEX` to the arguments that follow it: the value of the target."""
-
-
-@dataclass(frozen=True)
-class NginxTracingConfig:
-    """Where nginx sends spans of its own, if its image has the OpenTelemetry module."""
-
-    endpoint: str
-    """An OTLP/gRPC receiver: `host:port`, or a URL."""
-    service_name: str
-    resource_attributes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -108,19 +51,19 @@ class NginxConfig:
 
         Known are this package's classes and those of charmlibs-nginx-k8s.
         """
-        own = _taken_as(type(config) if isinstance(config, NginxConfig) else cls, config)
+        own = converted(type(config) if isinstance(config, NginxConfig) else cls, config)
         return dataclasses.replace(
             own,
-            upstream_configs=tuple(map(_upstream, own.upstream_configs)),
+            upstream_configs=tuple(map(converted_upstream, own.upstream_configs)),
             server_ports_to_locations={
-                port: tuple(_taken_as(NginxLocationConfig, location) for location in locations)
+                port: tuple(converted(NginxLocationConfig, location) for location in locations)
                 for port, locations in own.server_ports_to_locations.items()
             },
-            map_configs=tuple(_taken_as(NginxMapConfig, each) for each in own.map_configs or ()),
-            supported_tls_versions=_chosen(
+            map_configs=tuple(converted(NginxMapConfig, each) for each in own.map_configs or ()),
+            supported_tls_versions=unless_default(
                 own.supported_tls_versions, ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
             ),
-            ssl_ciphers=_chosen(own.ssl_ciphers, ["HIGH:!aNULL:!MD5"]),  # codespell:ignore anull
+            ssl_ciphers=unless_default(own.ssl_ciphers, ["HIGH:!aNULL:!MD5"]),  # codespell:ignore anull
         )
 
     def get_config(
@@ -144,18 +87,49 @@ class NginxConfig:
         Raises:
             NginxValueError: if the charm's own part of it is not something that can stand in nginx.conf.
         """
-        from ._layout import lay_out  # which knows these classes
-
         for refusal in self.refusals(upstreams_to_addresses):
             logger.warning("left out of nginx.conf: %s", refusal)
-        return lay_out(
-            self,
-            upstreams_to_addresses,
-            listen_tls=listen_tls,
-            root_path=root_path,
-            tracing=tracing_config,
-            platform=self.platform or NginxPlatform.here(),
-        ).render()
+        return self._page(upstreams_to_addresses, listen_tls, root_path, tracing_config).render()
+
+    def _page(
+        self,
+        upstreams_to_addresses: Mapping[str, Collection[str]],
+        listen_tls: bool,
+        root_path: str | None,
+        tracing: NginxTracingConfig | None,
+    ) -> Page:
+        """Return the configuration as it is on the platform, with all of its text checked.
+
+        Raises:
+            NginxValueError: if some text can't stand at its place.
+        """
+        platform = self.platform or NginxPlatform.here()
+        upstreams = _layout.upstreams(self.upstream_configs, upstreams_to_addresses, platform)
+        backends = {upstream.name for upstream in upstreams}
+        serving = _layout.Serving(backends, listen_tls, self.own_name, platform)
+        servers = [_layout.server(*each, serving) for each in self.server_ports_to_locations.items()]
+        answers_itself = self.enable_health_check or self.enable_status_page
+        return Page(
+            tracing=_layout.tracing(tracing) if tracing else None,
+            worker_processes=self.worker_processes,
+            worker_connections=self.worker_connections,
+            directory=platform.directory,
+            mime_types=platform.mime_types,
+            access_log=platform.access_log,
+            maps=_layout.maps(self.map_configs or ()),
+            resolvers=platform.resolvers,
+            ipv6=platform.ipv6,
+            connect_timeout=self.proxy_connect_timeout,
+            read_timeout=f"{self.proxy_read_timeout}s",
+            http2_directive=platform.http2_directive,
+            upstreams=upstreams,
+            server_name=check_line(self.server_name, "a server's name"),
+            root_path=root_path and check_path(root_path, "the path of a folder"),
+            tls=_layout.tls(self.supported_tls_versions, self.ssl_ciphers, platform) if listen_tls else None,
+            health_check=self.enable_health_check,
+            status_page=self.enable_status_page and platform.stub_status,
+            servers=tuple(server for server in servers if server.locations or answers_itself),
+        )
 
     @staticmethod
     def refusals(upstreams_to_addresses: Mapping[str, Collection[str]]) -> list[Refusal]:
@@ -168,37 +142,3 @@ class NginxConfig:
                 except NginxValueError as error:
                     refused.append(Refusal(f"a worker with the role {role}", str(error)))
         return refused
-
-
-_T = TypeVar("_T", NginxConfig, NginxUpstream, NginxLocationConfig, NginxMapConfig)
-
-
-def _taken_as(cls: type[_T], other: object) -> _T:
-    """What another class's object says, possibly in private attributes, as an object of `cls`."""
-    if isinstance(other, cls):
-        return other
-    names = [each.name for each in dataclasses.fields(cls)]
-    said: dict[str, Any] = {
-        name: getattr(other, attribute)
-        for name in names
-        for attribute in (f"_{name}", name)
-        if hasattr(other, attribute)
-    }
-    return cls(**said)
-
-
-def _upstream(other: Any) -> NginxUpstream:
-    if isinstance(other, NginxUpstream) or hasattr(other, "worker_role"):
-        return _taken_as(NginxUpstream, other)
-    key: str | None = getattr(other, "address_lookup_key", None)
-    return NginxUpstream(
-        name=other.name,
-        port=other.port,
-        worker_role=key or "",
-        ignore_worker_role=key is None or getattr(other, "ignore_address_lookup_key", False),
-    )
-
-
-def _chosen(values: Sequence[str] | None, default_elsewhere: Sequence[str]) -> Sequence[str] | None:
-    """None for what another library falls back on, which is nobody's choice."""
-    return None if values is not None and list(values) == list(default_elsewhere) else values

@@ -1,7 +1,11 @@
-"""What a configuration comes to on a platform, with all of its text checked."""
+"""The parts of nginx.conf on a platform, with all of their text checked.
+
+Each function raises `NginxValueError` if some text can't stand at its place.
+"""
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ._checks import (
     BackendURL,
@@ -14,8 +18,8 @@ from ._checks import (
     is_ip,
     is_ipv6,
 )
-from ._config import NginxConfig, NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream
-from ._page import TLS, Location, Map, Mark, Page, Server, Tracing, Upstream
+from ._page import TLS, Location, Map, Mark, Server, Tracing, Upstream
+from ._parts import NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream
 from ._paths import OTEL_MODULE_PATH
 from ._platform import NginxPlatform
 
@@ -40,54 +44,26 @@ LOGGABLE = NginxMapConfig("$status", "$loggable", {"~^[23]": ["0"], "default": [
 LOGGED_REQUEST = NginxMapConfig("$request", "$logged_request", {"default": ["$request"]})
 
 
-def lay_out(
-    config: NginxConfig,
-    upstreams_to_addresses: Mapping[str, Collection[str]],
-    *,
-    listen_tls: bool,
-    root_path: str | None,
-    tracing: NginxTracingConfig | None,
-    platform: NginxPlatform,
-) -> Page:
-    """Work out what a configuration comes to on a platform.
+@dataclass(frozen=True)
+class Serving:
+    """The circumstances that all servers of a configuration share."""
 
-    Raises:
-        NginxValueError: if some text can't stand at its place.
-    """
-    upstreams = tuple(
-        upstream
-        for each in config.upstream_configs
-        if (upstream := _upstream(each, upstreams_to_addresses, platform)).servers
-    )
-    backends = {upstream.name for upstream in upstreams}
-    answers_itself = config.enable_health_check or config.enable_status_page
-    servers = tuple(
-        server
-        for port, locations in config.server_ports_to_locations.items()
-        if (server := _server(port, locations, backends, listen_tls, config.own_name, platform)).locations
-        or answers_itself
-    )
-    return Page(
-        tracing=_tracing(tracing) if tracing else None,
-        worker_processes=config.worker_processes,
-        worker_connections=config.worker_connections,
-        directory=platform.directory,
-        mime_types=platform.mime_types,
-        access_log=platform.access_log,
-        maps=_maps(config.map_configs or ()),
-        resolvers=platform.resolvers,
-        ipv6=platform.ipv6,
-        connect_timeout=config.proxy_connect_timeout,
-        read_timeout=f"{config.proxy_read_timeout}s",
-        http2_directive=platform.http2_directive,
-        upstreams=upstreams,
-        server_name=check_line(config.server_name, "a server's name"),
-        root_path=root_path and check_path(root_path, "the path of a folder"),
-        tls=_tls(config, platform) if listen_tls else None,
-        health_check=config.enable_health_check,
-        status_page=config.enable_status_page and platform.stub_status,
-        servers=servers,
-    )
+    backends: Collection[str]
+    """The names of the upstreams that have an address."""
+    tls: bool
+    own_name: str
+    """See `NginxConfig.own_name`."""
+    platform: NginxPlatform
+
+
+def upstreams(
+    declared: Iterable[NginxUpstream],
+    upstreams_to_addresses: Mapping[str, Collection[str]],
+    platform: NginxPlatform,
+) -> tuple[Upstream, ...]:
+    """Return the upstreams that have an address."""
+    found = [_upstream(each, upstreams_to_addresses, platform) for each in declared]
+    return tuple(upstream for upstream in found if upstream.servers)
 
 
 def _upstream(
@@ -96,7 +72,7 @@ def _upstream(
     if upstream.addresses:
         hosts = set(upstream.addresses)
     elif upstream.ignore_worker_role:
-        hosts = {host for hosts in upstreams_to_addresses.values() for host in hosts}
+        hosts = set[str]().union(*upstreams_to_addresses.values())
     else:
         hosts = set(upstreams_to_addresses.get(upstream.worker_role, ()))
     return Upstream(
@@ -113,17 +89,14 @@ def _upstream_server(host: str, port: int, platform: NginxPlatform) -> tuple[str
     return (address,) if is_ip(host) or not platform.resolve else (address, "resolve")
 
 
-def _server(
-    port: int,
-    locations: Iterable[NginxLocationConfig],
-    backends: Collection[str],
-    listen_tls: bool,
-    own_name: str,
-    platform: NginxPlatform,
-) -> Server:
-    shown = [location for location in locations if not location.backend or location.backend in backends]
+def server(port: int, locations: Iterable[NginxLocationConfig], serving: Serving) -> Server:
+    """Return the server of one port, without the locations whose backend has no address."""
+    shown = [
+        location for location in locations if not location.backend or location.backend in serving.backends
+    ]
     check_port(port)
-    mark = _mark(own_name, port) if own_name else None
+    mark = _mark(serving.own_name, port) if serving.own_name else None
+    platform = serving.platform
     if platform.listen_address:
         listens = [f"{platform.listen_address}:{port}"]
     else:
@@ -131,7 +104,7 @@ def _server(
     return Server(
         listens=tuple(listens),
         http2=any(location.is_grpc for location in shown),
-        locations=tuple(_location(location, listen_tls, mark) for location in shown),
+        locations=tuple(_location(location, serving.tls, mark) for location in shown),
         mark=mark,
     )
 
@@ -195,9 +168,9 @@ def _headers(
     return tuple(headers.values())
 
 
-def _maps(maps: Iterable[NginxMapConfig]) -> tuple[Map, ...]:
-    # a charm that defines one of these means its own
-    by_target = {each.target_variable: each for each in (TENANT, LOGGABLE, LOGGED_REQUEST, *maps)}
+def maps(declared: Iterable[NginxMapConfig]) -> tuple[Map, ...]:
+    """Return the maps of every configuration, or the charm's own in their place, and its others."""
+    by_target = {each.target_variable: each for each in (TENANT, LOGGABLE, LOGGED_REQUEST, *declared)}
     return tuple(map(_map, by_target.values()))
 
 
@@ -214,24 +187,25 @@ def _map(each: NginxMapConfig) -> Map:
     )
 
 
-def _tls(config: NginxConfig, platform: NginxPlatform) -> TLS:
-    ciphers = ":".join(config.ssl_ciphers or TLS_CIPHERS)
+def tls(versions: Sequence[str] | None, ciphers: Sequence[str] | None, platform: NginxPlatform) -> TLS:
+    """Return the terms of TLS; None is for those that are recommended today."""
     return TLS(
         certificate=platform.certificate,
         private_key=platform.private_key,
-        versions=_line_each(config.supported_tls_versions or TLS_VERSIONS, "a version of TLS"),
-        ciphers=check_line(ciphers, "a list of ciphers"),
+        versions=_line_each(versions or TLS_VERSIONS, "a version of TLS"),
+        ciphers=check_line(":".join(ciphers or TLS_CIPHERS), "a list of ciphers"),
     )
 
 
-def _tracing(tracing: NginxTracingConfig) -> Tracing:
+def tracing(declared: NginxTracingConfig) -> Tracing:
+    """Return the destination of nginx's own spans."""
     return Tracing(
         module=OTEL_MODULE_PATH,
-        endpoint=_receiver(tracing.endpoint),
-        service_name=check_line(tracing.service_name, "the name of a service"),
+        endpoint=_receiver(declared.endpoint),
+        service_name=check_line(declared.service_name, "the name of a service"),
         attributes=tuple(
             (check_line(key, "a resource attribute"), check_line(value, "a resource attribute"))
-            for key, value in tracing.resource_attributes.items()
+            for key, value in declared.resource_attributes.items()
         ),
     )
 

@@ -12,7 +12,9 @@ from lightkube.resources.core_v1 import Namespace
 from lightkube.types import PatchType
 from ops import testing
 
+from coordinated_workers.kubernetes.access import KubernetesAccess
 from coordinated_workers.kubernetes.resources import ResourcesPatch
+from k8s_charm import Deadline
 from sandbox.kubernetes import KubernetesServer
 from tests.support.juju_application import create_application, pod_template
 
@@ -36,7 +38,8 @@ class Charm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        self.patch = ResourcesPatch(self, self.container, lambda: self.requests, self.limit_options)
+        access = KubernetesAccess(self, Deadline())
+        self.patch = ResourcesPatch(access, self.container, lambda: self.requests, self.limit_options)
         framework.observe(self.on.collect_unit_status, self._on_collect_unit_status)
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent):

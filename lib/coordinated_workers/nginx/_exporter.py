@@ -1,0 +1,105 @@
+"""The exporter of nginx's metrics in its container."""
+
+import json
+import logging
+
+import ops
+
+from .. import pebble
+from ..models import TLSConfig
+from ._options import DEFAULT_OPTIONS, NginxMappingOverrides, NginxOptions
+from ._paths import EXPORTER_CERT_PATH, EXPORTER_KEY_PATH, EXPORTER_WEB_CONFIG
+
+logger = logging.getLogger(__name__)
+
+
+class NginxPrometheusExporter:
+    """The exporter of nginx's own metrics in its container; it reads nginx's status page."""
+
+    container_name = "nginx-prometheus-exporter"
+
+    def __init__(self, charm: ops.CharmBase, options: NginxMappingOverrides | None = None):
+        """Look after the charm's container `nginx-prometheus-exporter`; options as for `Nginx`."""
+        self.options: NginxOptions = {**DEFAULT_OPTIONS, **(options or {})}
+        self.problem: str | None = None
+        """Why the exporter does not do what the last `reconcile` wanted, in words; None if it does."""
+        self._container = charm.unit.get_container(self.container_name)
+
+    @property
+    def port(self) -> int:
+        """Where the exporter serves /metrics."""
+        return self.options["nginx_exporter_port"]
+
+    @property
+    def are_certificates_on_disk(self) -> bool:
+        """Whether the exporter has what it needs to speak TLS."""
+        return self._container.can_connect() and all(
+            self._container.exists(path) for path in (EXPORTER_CERT_PATH, EXPORTER_KEY_PATH)
+        )
+
+    @property
+    def layer(self) -> ops.pebble.Layer:
+        """What Pebble is to run."""
+        tls = self.are_certificates_on_disk
+        return self._layer(
+            tls, pebble.digest(pebble.read(self._container, EXPORTER_CERT_PATH) if tls else None)
+        )
+
+    def reconcile(self, tls_config: TLSConfig | None = None) -> None:
+        """Have the exporter run; does nothing as long as the container can't be reached.
+
+        What is as it should be is not touched. The exporter is restarted if its certificate differs.
+
+        Args:
+            tls_config: The certificate that nginx and the exporter speak TLS with; None: neither does.
+        """
+        self.problem = None
+        if not self._container.can_connect():
+            return
+        try:
+            self._load(tls_config)
+        except ops.pebble.Error as error:
+            self.problem = pebble.reason(error)
+            logger.error("the exporter of nginx's metrics does not run as it should: %s", self.problem)
+
+    def _load(self, tls_config: TLSConfig | None) -> None:
+        if tls_config:
+            pebble.write(self._container, EXPORTER_KEY_PATH, tls_config.private_key, pebble.SECRET)
+            pebble.write(self._container, EXPORTER_CERT_PATH, tls_config.server_cert)
+        pebble.write(self._container, EXPORTER_WEB_CONFIG, _web_config(bool(tls_config)))
+        digest = pebble.digest(tls_config.server_cert if tls_config else None)
+        pebble.apply(self._container, self.container_name, self._layer(bool(tls_config), digest))
+        if not tls_config:
+            pebble.remove(self._container, EXPORTER_KEY_PATH)
+            pebble.remove(self._container, EXPORTER_CERT_PATH)
+
+    def _layer(self, tls: bool, digest: str) -> ops.pebble.Layer:
+        nginx_port = self.options["nginx_tls_port" if tls else "nginx_port"]
+        command = (
+            "nginx-prometheus-exporter",
+            f"--web.listen-address=:{self.port}",
+            f"--nginx.scrape-uri={'https' if tls else 'http'}://127.0.0.1:{nginx_port}/status",
+            # the certificate is for the name of the unit, not for the loopback address
+            "--no-nginx.ssl-verify",
+            f"--web.config.file={EXPORTER_WEB_CONFIG}",
+        )
+        return ops.pebble.Layer(
+            {
+                "services": {
+                    self.container_name: {
+                        "override": "replace",
+                        "summary": "nginx prometheus exporter",
+                        "command": " ".join(command),
+                        "startup": "enabled",
+                        # a service is restarted when its layer changes, and a certificate is not in it
+                        "environment": {"_reload": digest},
+                    }
+                }
+            }
+        )
+
+
+def _web_config(tls: bool) -> str:
+    files = {"cert_file": EXPORTER_CERT_PATH, "key_file": EXPORTER_KEY_PATH}
+    # JSON is YAML, which the exporter reads
+    return json.dumps({"tls_server_config": files} if tls else {}) + "\n"

@@ -1,0 +1,164 @@
+"""nginx in its container."""
+
+import logging
+from collections.abc import Callable
+
+import ops
+
+from k8s_charm import Deadline
+
+from .. import pebble
+from ..models import TLSConfig
+from ._options import DEFAULT_OPTIONS, NginxMappingOverrides, NginxOptions
+from ._paths import CA_CERT_PATH, CERT_PATH, KEY_PATH, NGINX_CONFIG, NGINX_LOADED
+
+logger = logging.getLogger(__name__)
+
+RELOAD_TIMEOUT = 10.0  # seconds
+UPDATE_CA_TIMEOUT = 10.0
+
+
+class Nginx:
+    """nginx in its container, kept running with the configuration and certificate that it is given."""
+
+    config_path = NGINX_CONFIG
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        options: NginxMappingOverrides | None = None,
+        container_name: str = "nginx",
+        liveness_check_endpoint_getter: Callable[[bool], str] | None = None,
+        deadline: Deadline | None = None,
+    ):
+        """Look after one container.
+
+        Args:
+            charm: The charm whose unit has the container.
+            options: Ports that are not the usual ones.
+            container_name: The container's name in charmcraft.yaml, and that of the service in it.
+            liveness_check_endpoint_getter: Given whether nginx speaks TLS, the URL that Pebble gets
+                to see that nginx answers; when it does not, nginx is restarted.
+            deadline: The end of the hook's time for waiting; of a hook that begins now if None.
+        """
+        self.options: NginxOptions = {**DEFAULT_OPTIONS, **(options or {})}
+        self.problem: str | None = None
+        """Why nginx does not do what the last `reconcile` wanted, in words; None if it does."""
+        self._container = charm.unit.get_container(container_name)
+        self._service = container_name
+        self._deadline = deadline or Deadline()
+        self._liveness_check_endpoint_getter = liveness_check_endpoint_getter
+
+    @property
+    def are_certificates_on_disk(self) -> bool:
+        """Whether nginx has what it needs to speak TLS."""
+        return self._container.can_connect() and all(
+            self._container.exists(path) for path in (CERT_PATH, KEY_PATH, CA_CERT_PATH)
+        )
+
+    @property
+    def tls_config(self) -> TLSConfig | None:
+        """The certificate that nginx was last given, with its key; None if there is none to be read."""
+        if not self._container.can_connect():
+            return None
+        try:
+            server_cert, ca_cert, key = (
+                pebble.read(self._container, path) for path in (CERT_PATH, CA_CERT_PATH, KEY_PATH)
+            )
+        except ops.pebble.Error:
+            return None
+        return TLSConfig(server_cert, ca_cert, key) if server_cert and ca_cert and key else None
+
+    @property
+    def layer(self) -> ops.pebble.Layer:
+        """What Pebble is to run."""
+        return self._layer(self.are_certificates_on_disk)
+
+    def reconcile(self, nginx_config: str, tls_config: TLSConfig | None = None) -> None:
+        """Have nginx run with a configuration; does nothing as long as the container can't be reached.
+
+        What is as it should be is not touched. nginx is reloaded, not restarted, if the text or a
+        certificate differs from what it last loaded. If it does not take them it goes on with what
+        it has, `problem` says why, and the next call tries again.
+
+        Args:
+            nginx_config: The text of nginx.conf.
+            tls_config: The certificate that the text speaks of; None removes the old one.
+        """
+        self.problem = None
+        if not self._container.can_connect():
+            return
+        try:
+            self._load(nginx_config, tls_config)
+        except ops.pebble.Error as error:
+            self.problem = pebble.reason(error)
+            logger.error("nginx does not take its new configuration: %s", self.problem)
+
+    def _load(self, nginx_config: str, tls_config: TLSConfig | None) -> None:
+        before = pebble.read(self._container, NGINX_CONFIG)
+        if tls_config:
+            self._write_certificates(tls_config)
+        pebble.write(self._container, NGINX_CONFIG, nginx_config)
+        try:
+            self._start_or_reload(nginx_config, tls_config)
+        except (ops.pebble.ChangeError, ops.pebble.ExecError):
+            if before is not None:
+                # what is on disk must be good for a restart
+                pebble.write(self._container, NGINX_CONFIG, before)
+            raise
+        if not tls_config:
+            self._remove_certificates()
+
+    def _start_or_reload(self, nginx_config: str, tls_config: TLSConfig | None) -> None:
+        was_running = pebble.is_running(self._container, self._service)
+        pebble.apply(self._container, self._service, self._layer(bool(tls_config)))
+        certificates = (tls_config.server_cert, tls_config.ca_cert) if tls_config else ()
+        loaded = pebble.digest(nginx_config, *certificates)
+        if pebble.read(self._container, NGINX_LOADED) == loaded:
+            return
+        if was_running:
+            pebble.run(self._container, ["nginx", "-s", "reload"], self._deadline, RELOAD_TIMEOUT)
+        pebble.write(self._container, NGINX_LOADED, loaded)
+
+    def _write_certificates(self, tls_config: TLSConfig) -> None:
+        pebble.write(self._container, KEY_PATH, tls_config.private_key, pebble.SECRET)
+        pebble.write(self._container, CERT_PATH, tls_config.server_cert)
+        if pebble.write(self._container, CA_CERT_PATH, tls_config.ca_cert):
+            self._update_trust()
+
+    def _remove_certificates(self) -> None:
+        pebble.remove(self._container, KEY_PATH)
+        pebble.remove(self._container, CERT_PATH)
+        if pebble.remove(self._container, CA_CERT_PATH):
+            self._update_trust()
+
+    def _update_trust(self) -> None:
+        try:
+            command = ["update-ca-certificates", "--fresh"]
+            pebble.run(self._container, command, self._deadline, UPDATE_CA_TIMEOUT)
+        except ops.pebble.Error as error:
+            # nginx serves with its certificate all the same
+            logger.warning(
+                "the CA is not among those that nginx's container trusts: %s", pebble.reason(error)
+            )
+
+    def _layer(self, tls: bool) -> ops.pebble.Layer:
+        service: ops.pebble.ServiceDict = {
+            "override": "replace",
+            "summary": "nginx",
+            "command": "nginx -g 'daemon off;'",
+            "startup": "enabled",
+        }
+        if not self._liveness_check_endpoint_getter:
+            return ops.pebble.Layer({"services": {self._service: service}})
+        check = f"{self._service}-up"
+        service["on-check-failure"] = {check: "restart"}
+        url = self._liveness_check_endpoint_getter(tls)
+        return ops.pebble.Layer(
+            {
+                "services": {self._service: service},
+                "checks": {
+                    check: {"override": "replace", "startup": "enabled", "threshold": 3, "http": {"url": url}}
+                },
+            }
+        )

@@ -1,0 +1,66 @@
+"""The parts of a configuration of nginx, as a charm declares them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+NginxLocationModifier = Literal["", "=", "~", "~*", "^~"]
+"""How a location's path is compared: as a prefix, exactly, as a regular expression with or without regard to
+case, or as a prefix that goes before regular expressions."""
+
+
+@dataclass(frozen=True)
+class NginxLocationConfig:
+    """What happens to the requests for one path."""
+
+    path: str
+    backend: str | None = None
+    """The name of the upstream that gets the requests; None: nginx answers them itself, from files say."""
+    backend_url: str = ""
+    """The path that is asked for at the backend, in place of the whole path of the request."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Headers that the backend gets, by name; the value may use nginx's variables."""
+    modifier: NginxLocationModifier = ""
+    is_grpc: bool = False
+    upstream_tls: bool | None = None
+    """Whether the backend speaks TLS; None: if nginx itself does."""
+    rewrite: Sequence[str] | None = None
+    """The arguments of a `rewrite` directive, such as `["^/auth(/.*)$", "$1", "break"]`."""
+    extra_directives: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """More directives of the location: name to arguments."""
+    methods: Sequence[str] = ()
+    """The only HTTP methods that are let through; none: all are. GET lets HEAD through too."""
+
+
+@dataclass(frozen=True)
+class NginxUpstream:
+    """Servers that share the requests for one backend."""
+
+    name: str
+    port: int
+    worker_role: str
+    """Whose addresses the servers have, as a key of `upstreams_to_addresses`."""
+    ignore_worker_role: bool = False
+    """Take the addresses of all roles."""
+    addresses: Sequence[str] = ()
+    """The hosts themselves, where they are none of the roles'."""
+
+
+@dataclass(frozen=True)
+class NginxMapConfig:
+    """A variable whose value follows from another one's."""
+
+    source_variable: str
+    target_variable: str
+    value_mappings: Mapping[str, Sequence[str]]
+    """Value of the source, `default` or `~REGEX` to the arguments that follow it: the value of the target."""
+
+
+@dataclass(frozen=True)
+class NginxTracingConfig:
+    """Where nginx sends spans of its own, if its image has the OpenTelemetry module."""
+
+    endpoint: str
+    """An OTLP/gRPC receiver: `host:port`, or a URL."""
+    service_name: str
+    resource_attributes: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -1,0 +1,93 @@
+"""Files, services and commands of a container; files and services are changed only where they differ."""
+
+import hashlib
+import json
+
+import ops
+
+from k8s_charm import Deadline
+
+SECRET = 0o600
+"""The permissions of a file that only its owner may read."""
+
+
+def read(container: ops.Container, path: str) -> str | None:
+    """Return the text of a file; None if there is none."""
+    try:
+        return container.pull(path).read()
+    except ops.pebble.PathError:
+        return None
+
+
+def write(container: ops.Container, path: str, text: str, permissions: int | None = None) -> bool:
+    """Write a file if its text differs, and return whether it did."""
+    if read(container, path) == text:
+        return False
+    container.push(path, text, make_dirs=True, permissions=permissions)
+    return True
+
+
+def remove(container: ops.Container, path: str) -> bool:
+    """Remove a file if there is one, and return whether there was."""
+    if not container.exists(path):
+        return False
+    container.remove_path(path)
+    return True
+
+
+def run(container: ops.Container, command: list[str], deadline: Deadline, at_most: float) -> str:
+    """Run a command in a container, and return its output.
+
+    Args:
+        container: the container.
+        command: the program and its arguments.
+        deadline: the end of the hook's time for waiting.
+        at_most: the seconds after which the command is ended; sooner, if the hook's time is over sooner.
+
+    Raises:
+        ops.pebble.Error: if there is no such program or time, or it is ended, or does not succeed.
+    """
+    seconds = deadline.seconds(at_most)
+    if not seconds:
+        raise ops.pebble.TimeoutError(f"this hook has no time left for {command[0]}")
+    output, _ = container.exec(command, timeout=seconds).wait_output()
+    return output
+
+
+def is_running(container: ops.Container, service: str) -> bool:
+    """Return whether Pebble knows the service and runs it."""
+    known = container.get_services(service)
+    return service in known and known[service].is_running()
+
+
+def apply(container: ops.Container, label: str, layer: ops.pebble.Layer) -> None:
+    """Have Pebble run the services and checks of a layer.
+
+    Raises:
+        ops.pebble.ChangeError: if a service does not start.
+    """
+    planned = _covers(container.get_plan(), layer)
+    if not planned:
+        container.add_layer(label, layer, combine=True)
+    if not planned or not all(is_running(container, service) for service in layer.services):
+        container.replan()
+
+
+def _covers(plan: ops.pebble.Plan, layer: ops.pebble.Layer) -> bool:
+    """Return whether all of the layer is in the plan, where Pebble may have added defaults."""
+    wanted = {**layer.services, **layer.checks}
+    planned = {**plan.services, **plan.checks}
+    return all(
+        name in planned and {**planned[name].to_dict(), **part.to_dict()} == planned[name].to_dict()
+        for name, part in wanted.items()
+    )
+
+
+def digest(*texts: str | None) -> str:
+    """Return a digest that differs where one of the texts does."""
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+
+
+def reason(error: ops.pebble.Error) -> str:
+    """Return an error on one line; the end of a command's output matters most."""
+    return " ".join(str(error).split())[-300:]

@@ -1,0 +1,60 @@
+"""The statuses of a worker's unit, the most severe of which Juju shows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import ops
+
+from .readiness import Readiness, ServiceEndpointStatus
+from .text import in_short
+
+
+@dataclass(frozen=True)
+class WorkerFindings:
+    """What a worker found in a hook that its status depends on, but for the readiness of its services."""
+
+    app: str
+    endpoint: str
+    """The endpoint of the relation to the coordinator."""
+    coordinators: int
+    roles: Sequence[str]
+    role_option: str
+    """One of the config options by which the worker is given a role."""
+    container: str
+    is_reachable: bool
+    """Whether the container can be reached."""
+    invalid: str | None
+    """Why the coordinator's databag can't be used; None if it can, or if nothing is in it."""
+    has_config: bool
+
+
+def missing_statuses(found: WorkerFindings) -> Iterator[ops.StatusBase]:
+    """Return a status for each thing that the worker is without, and can't run without."""
+    if found.coordinators == 0:
+        yield ops.BlockedStatus(f"no coordinator: relate {found.app}:{found.endpoint} to one")
+    elif found.coordinators > 1:
+        yield ops.BlockedStatus(f"{found.coordinators} coordinators over {found.endpoint}: keep only one")
+    if not found.roles:
+        example = f"juju config {found.app} {found.role_option}=true"
+        yield ops.BlockedStatus(f"no role: give this worker one, as in {example}")
+    if not found.is_reachable:
+        yield ops.WaitingStatus(f"waiting for container {found.container}")
+    if found.coordinators and found.invalid:
+        yield ops.BlockedStatus(f"the coordinator can't be understood: {found.invalid}")
+    elif found.coordinators and not found.has_config:
+        yield ops.WaitingStatus("waiting for the coordinator's configuration")
+
+
+def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence[str]) -> ops.StatusBase:
+    """Return the status of a worker that has all that it needs.
+
+    Args:
+        readiness: of its services.
+        roles: the roles of the worker.
+        refused: the invalid entries of the coordinator's databag.
+    """
+    if readiness.status is not ServiceEndpointStatus.up:
+        return ops.WaitingStatus(f"{readiness.status.value}: {readiness.reason}")
+    shown = "all roles" if list(roles) == ["all"] else ", ".join(roles)
+    left_out = f" (left out of what the coordinator says: {in_short(refused)})" if refused else ""
+    return ops.ActiveStatus(f"ready: {shown}{left_out}")
