@@ -72,13 +72,16 @@ class Enforcement:
 
 
 @contextlib.contextmanager
-def enforce(client: "Client", directory: Path, *, hardened: bool) -> Generator[Enforcement]:
+def enforce(
+    client: "Client", directory: Path, *, hardened: bool, auto_allow: bool = True
+) -> Generator[Enforcement]:
     """Run and enforce for as long as the context lasts.
 
     Args:
         client: may do everything in the cluster.
         directory: an existing directory for keys, configurations, and logs.
         hardened: refuse everything that no policy allows; or else only where there is some policy.
+        auto_allow: whether istiod allows waypoints at the pods behind them, and closes these to others.
 
     Raises:
         NoAddressesError: if this machine has no loopback addresses to give.
@@ -93,7 +96,7 @@ def enforce(client: "Client", directory: Path, *, hardened: bool) -> Generator[E
         places = [directory / name for name in ("mesh", "processes")]
         for place in places:
             place.mkdir()
-        mesh = Mesh(client, places[0], addresses)
+        mesh = Mesh(client, places[0], addresses, auto_allow=auto_allow)
         processes = Processes(mesh, names, places[1])
         mesh.on_change = processes.name_everything
         stack.callback(processes.close)

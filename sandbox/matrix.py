@@ -75,6 +75,11 @@ def measure(world: World) -> list[Cell]:
     )
 
 
+def reaches_application(body: bytes) -> bool:
+    """Return whether an answer's body is from the application, rather than from a proxy on the way."""
+    return not body.startswith((_REFUSAL, _NOBODY_THERE))
+
+
 @dataclass(frozen=True)
 class _Measurement:
     """What there is at the time of the measurement."""
@@ -125,7 +130,7 @@ class _Measurement:
         try:
             connection.request(request.method, request.path, headers={"Host": destination.name})
             answer = connection.getresponse()
-            return not answer.read().startswith((_REFUSAL, _NOBODY_THERE))
+            return reaches_application(answer.read())
         except (OSError, http.client.HTTPException):
             return False
         finally:

@@ -5,7 +5,17 @@ from ._controller_manager import ControllerManager
 from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
 from ._kubernetes import ExistingKubernetes, RealKubernetes, StartedKubernetes, real_kubernetes
-from ._programs import ETCD, ISTIOD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, LOKI, POLICY_COMPILER, GoProgram
+from ._processes import Process, free_port
+from ._programs import (
+    ETCD,
+    ISTIOD,
+    KUBE_APISERVER,
+    KUBE_CONTROLLER_MANAGER,
+    LOKI,
+    PILOT_AGENT,
+    POLICY_COMPILER,
+    GoProgram,
+)
 from ._sources import module_folders
 from ._together import started_control_plane
 from ._waypoints import Waypoints
@@ -16,6 +26,7 @@ __all__ = [
     "KUBE_APISERVER",
     "KUBE_CONTROLLER_MANAGER",
     "LOKI",
+    "PILOT_AGENT",
     "POLICY_COMPILER",
     "Answer",
     "Connection",
@@ -25,9 +36,11 @@ __all__ = [
     "GoProgram",
     "Istiod",
     "NotAvailableError",
+    "Process",
     "RealKubernetes",
     "StartedKubernetes",
     "Waypoints",
+    "free_port",
     "module_folders",
     "real_kubernetes",
     "started_control_plane",

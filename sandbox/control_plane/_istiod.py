@@ -25,7 +25,8 @@ _CHART = "manifests/charts/istio-control/istio-discovery"
 _MESH = "rootNamespace: istio-system\ntrustDomain: cluster.local\n"
 _ENVIRONMENT = {
     "PILOT_ENABLE_AMBIENT": "true",
-    "PILOT_AUTO_ALLOW_WAYPOINT_POLICY": "true",
+    # Envoy's own builds lack what this is for.
+    "PILOT_ENABLE_METADATA_EXCHANGE": "false",
     "POD_NAME": "istiod",
     "POD_NAMESPACE": _NAMESPACE,
     "SERVICE_ACCOUNT": "istiod",
@@ -43,12 +44,21 @@ class Istiod:
     It writes statuses, and makes Deployments and Services of waypoints, as in any cluster. Whether anything
     comes of a Deployment is not its affair: see `Waypoints`.
 
+    Args:
+        kubernetes: the API server.
+        auto_allow: write a policy that allows waypoints at the pods behind them, as Canonical's istio-k8s has
+            it do and Istio by default does not.
+
     Raises:
         NotAvailableError: on entry, if the cluster has an istiod, or this machine cannot build one.
     """
 
-    def __init__(self, kubernetes: RealKubernetes):
-        self._kubernetes = kubernetes
+    discovery_address: str
+    """Where proxies get their configuration."""
+
+    def __init__(self, kubernetes: RealKubernetes, *, auto_allow: bool = True):
+        self.kubernetes = kubernetes
+        self._auto_allow = auto_allow
         self._stack = ExitStack()
 
     def __enter__(self) -> Istiod:
@@ -67,7 +77,7 @@ class Istiod:
         return self._debug.must("GET", f"/debug/{page}")
 
     def _prepare(self) -> None:
-        kubernetes = self._kubernetes
+        kubernetes = self.kubernetes
         if others := kubernetes.admin.must("GET", f"/apis/apps/v1/deployments?{_SELECTOR}")["items"]:
             where = others[0]["metadata"]["namespace"]
             raise NotAvailableError(f"an istiod runs in this cluster's namespace {where} already")
@@ -82,7 +92,7 @@ class Istiod:
             kubernetes.provide(f"/api/v1/namespaces/{_NAMESPACE}/configmaps", config)
 
     def _start(self, stack: ExitStack, folder: Path) -> None:
-        kubeconfig = self._kubernetes.write_kubeconfig(folder / "kubeconfig")
+        kubeconfig = self.kubernetes.write_kubeconfig(folder / "kubeconfig")
         mesh = folder / "mesh.yaml"
         mesh.write_text(_MESH)
         http, monitoring, grpc = (f"127.0.0.1:{free_port()}" for _ in range(3))
@@ -92,9 +102,11 @@ class Istiod:
             *("--httpsAddr", "", "--secureGRPCAddr", ""),
             *("--meshConfig", str(mesh), "--domain", "cluster.local"),
         ]
+        settings = {"PILOT_AUTO_ALLOW_WAYPOINT_POLICY": str(self._auto_allow).lower(), "HOME": str(folder)}
         istiod = stack.enter_context(
-            Process(command, folder / "istiod.log", os.environ | _ENVIRONMENT | {"HOME": str(folder)})
+            Process(command, folder / "istiod.log", os.environ | _ENVIRONMENT | settings)
         )
+        self.discovery_address = grpc
         self._debug = Connection(f"http://{monitoring}")
         ready = Connection(f"http://{http}")
         istiod.wait_until(lambda: _answers(ready))

@@ -26,12 +26,21 @@ class Process:
         command: the program and its arguments.
         log: where its output goes.
         environment: all of its environment.
+        folder: where it runs; where this process does if None.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
+    ):
         self._command = command
         self._log = log
         self._environment = environment
+        self._folder = folder
 
     @property
     def name(self) -> str:
@@ -46,6 +55,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 env=self._environment,
+                cwd=self._folder,
                 preexec_fn=dies_with_parent(),
             )
         return self

@@ -2,9 +2,10 @@
 
 from ._addresses import Addresses, NoAddressesError, listening
 from ._authorization import at_pod, at_waypoint, http_rbac, tcp_rbac
-from ._envoy import Envoy, EnvoyError
+from ._envoy import Envoy, EnvoyError, envoy_program
 from ._identity import Authority, Identity
 from ._mesh import Mesh, Trial
+from ._proxies import tls_client
 from ._state import Account, Pod, Policy, Service, State, Waypoint
 
 __all__ = [
@@ -24,7 +25,9 @@ __all__ = [
     "Waypoint",
     "at_pod",
     "at_waypoint",
+    "envoy_program",
     "http_rbac",
     "listening",
     "tcp_rbac",
+    "tls_client",
 ]

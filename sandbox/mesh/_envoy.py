@@ -69,7 +69,7 @@ class Envoy:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
-                    _program(),
+                    envoy_program(),
                     *("--config-path", str(bootstrap)),
                     *("--concurrency", "1"),
                     # What a policy no longer allows must not go on over connections that are open.
@@ -190,7 +190,12 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _program() -> str:
+def envoy_program() -> str:
+    """Return the path of the envoy of this environment.
+
+    Raises:
+        EnvoyError: there is none.
+    """
     beside = Path(sys.executable).parent / "envoy"
     found = str(beside) if beside.exists() else shutil.which("envoy")
     if not found:

@@ -35,10 +35,12 @@ class Mesh:
         client: reads Kubernetes; nothing is written.
         directory: an existing directory for keys, certificates and configurations.
         addresses: where things can be on this machine.
+        auto_allow: do as an istiod does whose PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on.
     """
 
-    def __init__(self, client: Client, directory: Path, addresses: Addresses):
+    def __init__(self, client: Client, directory: Path, addresses: Addresses, *, auto_allow: bool = True):
         self._client = client
+        self.auto_allow = auto_allow
         self._directory = directory
         self._addresses = addresses
         self.on_change: Callable[[], None] = lambda: None
@@ -194,9 +196,10 @@ class Mesh:
             directory = self._directory / str(self._proxies_so_far)
             directory.mkdir()
             proxy = Envoy(name, directory)
-        config = (
-            waypoint_proxy(state, waypoint, self._places) if waypoint else node_proxy(state, self._places)
-        )
+        if waypoint:
+            config = waypoint_proxy(state, waypoint, self._places)
+        else:
+            config = node_proxy(state, self._places, auto_allow=self.auto_allow)
         proxy.configure(config.listeners, config.clusters)
         if waypoint not in self._proxies:
             self._proxies[waypoint] = proxy

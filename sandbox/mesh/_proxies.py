@@ -53,8 +53,14 @@ class Configuration:
     clusters: list[Json]
 
 
-def node_proxy(state: State, places: Places) -> Configuration:
-    """What the node proxy is told."""
+def node_proxy(state: State, places: Places, *, auto_allow: bool = True) -> Configuration:
+    """What the node proxy is told.
+
+    Args:
+        state: what there is in Kubernetes.
+        places: where everything is.
+        auto_allow: whether istiod allows waypoints at the pods behind them, and closes these to others.
+    """
     listeners: list[Json] = []
     clusters: dict[str, Json] = {}
 
@@ -62,7 +68,7 @@ def node_proxy(state: State, places: Places) -> Configuration:
         clusters.setdefault(config["name"], config)
         return config["name"]
 
-    waypoints = _waypoints_of_pods(state.services)
+    waypoints = _waypoints_of_pods(state.services if auto_allow else ())
     for pod in state.pods:
         listeners += _pod_listeners(state, pod, waypoints.get(pod, ()), places, cluster)
     members = _members_by_account(state.pods)
@@ -171,7 +177,7 @@ def _to_pods(
     for pod in pods:
         if account and pod.in_mesh:
             endpoints.append(_endpoint(places.of_pod(pod), MESH_PORT, mesh=True))
-            tls = _tls_client(places.identity(account), pod.account, _server_name(port))
+            tls = tls_client(places.identity(account), pod.account, _server_name(port))
             matches = [{"name": "mesh", "match": {"mesh": True}, "transport_socket": tls}]
         else:
             endpoints.append(_endpoint(places.of_pod(pod), port))
@@ -192,7 +198,7 @@ def _to_pods(
 def _to_waypoint(name: str, service: Service, port: int, account: Account, places: Places) -> Json:
     waypoint = service.waypoint
     assert waypoint  # noqa: S101  # the caller has asked
-    tls = _tls_client(places.identity(account), waypoint.account, _server_name(port, service))
+    tls = tls_client(places.identity(account), waypoint.account, _server_name(port, service))
     config = _cluster(name, [_endpoint(places.of_waypoint(waypoint), MESH_PORT)])
     return {**config, "transport_socket": tls}
 
@@ -343,7 +349,8 @@ def _tls_server(identity: Identity) -> Json:
     }
 
 
-def _tls_client(identity: Identity, server: Account, server_name: str) -> Json:
+def tls_client(identity: Identity, server: Account, server_name: str) -> Json:
+    """Return how Envoy connects with an identity to a server of an account."""
     expected = {"san_type": "URI", "matcher": {"exact": server.uri}}
     return {
         "name": "tls",

@@ -1,0 +1,208 @@
+"""A real waypoint, which the real istiod configures, lets through what the sandbox's does and `explain` says.
+
+The story of the demo, measured at some of its steps on both kinds of waypoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from lightkube import Client, KubeConfig
+from lightkube.models.meta_v1 import ObjectMeta
+
+from istio_policies import AuthorizationPolicy
+from sandbox import demo
+from sandbox.control_plane import Istiod, NotAvailableError, StartedKubernetes, Waypoints
+from sandbox.enforcement import enforce, harden, soften
+from sandbox.juju import Controller
+from sandbox.matrix import Cell, Request, measure, reaches_application
+from sandbox.mesh import Account
+from sandbox.real_mesh import RealMesh
+from sandbox.samples import BEACON
+from sandbox.story import play
+from sandbox.world import World
+from tests.dataplane.explained import disagreements
+from tests.dataplane.measured import MODES
+
+STEPS = ("cross-models", "cluster-joins")
+AUDIT = "audit"
+AT_A_TIME = 8
+
+ASKS_ITEMS = "shop/shop"
+"""A policy names the methods and paths that it may ask the catalogue for."""
+ASKS_ANYTHING = "office/stranger"
+"""A policy made by hand names the port alone."""
+BY_PORT: dict[str, object] = {
+    "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],
+    "rules": [
+        {
+            "from": [{"source": {"principals": [Account(*ASKS_ANYTHING.split("/")).principal]}}],
+            "to": [{"operation": {"ports": ["8080"]}}],
+        }
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A moment of the story."""
+
+    sandbox: list[Cell]
+    real: list[Cell]
+    """The same requests on the real waypoint."""
+    disagreements: list[str]
+    """The real cells of which `explain` says something else."""
+
+
+@dataclass(frozen=True)
+class RealWorld:
+    """The sandbox's models on a real control plane, with real waypoints beside the sandbox's."""
+
+    world: World
+    mesh: RealMesh
+
+    def compare(self) -> Compared:
+        self.mesh.sync(model.name for model in self.world.models)
+        sandbox = measure(self.world)
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            answers = pool.map(self.lets_through, [cell.request for cell in sandbox])
+            real = [replace(cell, let_through=answer) for cell, answer in zip(sandbox, answers, strict=True)]
+        return Compared(sandbox, real, disagreements(self.world, real))
+
+    def lets_through(self, request: Request) -> bool:
+        source = Account(*request.source.split("/"))
+        kind, target = request.target.split(" ")
+        if kind == "pod":
+            return self._reaches_pod(source, target, request.port)
+        if self.mesh.passes_waypoint(source, target):
+            try:
+                _, body = self.mesh.request(source, target, request.port, request.method, request.path)
+            except OSError:
+                return False
+            return reaches_application(body)
+        assert self.world.enforcement
+        services = self.world.enforcement.mesh.state.services
+        [service] = [each for each in services if f"{each.namespace}/{each.name}" == target]
+        return request.port in service.ports and any(
+            self._reaches_pod(source, f"{pod.namespace}/{pod.name}", service.ports[request.port])
+            for pod in service.pods
+        )
+
+    def _reaches_pod(self, source: Account, name: str, port: int) -> bool:
+        assert self.world.enforcement
+        sandbox = self.world.enforcement.mesh
+        [pod] = [each for each in sandbox.state.pods if f"{each.namespace}/{each.name}" == name]
+        return port in sandbox.ports(pod) and self.mesh.admits(source, name, port)
+
+
+@contextlib.contextmanager
+def real_world(folder: Path, *, auto_allow: bool) -> Generator[RealWorld]:
+    files = folder / "real"
+    files.mkdir()
+    with (
+        StartedKubernetes() as kubernetes,
+        Istiod(kubernetes, auto_allow=auto_allow) as istiod,
+        Waypoints(kubernetes.admin),
+    ):
+        kubeconfig = kubernetes.write_kubeconfig(folder / "kubeconfig")
+        client = Client(KubeConfig.from_file(str(kubeconfig)), trust_env=False)
+        with enforce(client, folder, hardened=True, auto_allow=auto_allow) as enforcement:
+            processes = enforcement.processes
+            with (
+                Controller(kubeconfig, workload=processes, hosts=processes.hosts) as controller,
+                RealMesh(istiod, enforcement.mesh, files) as mesh,
+            ):
+                yield RealWorld(World(controller, client, "", patience=60, enforcement=enforcement), mesh)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was seen while the story was told."""
+
+    compared: Mapping[tuple[str, str], Compared]
+    """By the moment and the mode."""
+    answers_to_tls: Mapping[str, bytes]
+    """What an application got that spoke TLS to the catalogue, by its name."""
+
+
+def tell(real: RealWorld) -> Iterator[tuple[tuple[str, str], Compared]]:
+    """Tell the story up to its last interesting step, and compare in both modes at each."""
+    for done in play(real.world, demo.STORY, until=STEPS[-1]):
+        if done.step.name in STEPS:
+            yield from compare_in_modes(real, done.step.name)
+    for model in (demo.SHOP, demo.OFFICE):
+        real.world.model(model).config(BEACON, {"policy-mode": "audit"})
+    real.world.settle()
+    yield from compare_in_modes(real, AUDIT)
+
+
+def answer_to_tls(real: RealWorld, app: str) -> bytes:
+    """Begin TLS with the catalogue through its waypoint, and return what comes back."""
+    outgoing = ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="catalogue")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    policy = AuthorizationPolicy(metadata=ObjectMeta(name="by-port", namespace="shop"), spec=BY_PORT)
+    real.world.client.create(policy)
+    try:
+        real.mesh.sync(model.name for model in real.world.models)
+        with real.mesh.connect(Account(*app.split("/")), "shop/catalogue", 8080) as tunnel:
+            tunnel.send(outgoing.read())
+            return tunnel.receive()
+    except OSError:
+        return b""
+    finally:
+        real.world.client.delete(AuthorizationPolicy, "by-port", namespace="shop")
+
+
+def compare_in_modes(real: RealWorld, moment: str) -> Iterator[tuple[tuple[str, str], Compared]]:
+    yield (moment, "hardened"), real.compare()
+    soften(real.world.client)
+    yield (moment, "permissive"), real.compare()
+    harden(real.world.client)
+
+
+@pytest.fixture(scope="module", params=[True], ids=["auto-allow"])
+def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    try:
+        with real_world(tmp_path_factory.mktemp("w"), auto_allow=request.param) as real:
+            compared = dict(tell(real))
+            return Story(compared, {app: answer_to_tls(real, app) for app in (ASKS_ITEMS, ASKS_ANYTHING)})
+    except NotAvailableError as missing:
+        pytest.skip(str(missing))
+
+
+at_each_moment = pytest.mark.parametrize("moment", [*STEPS, AUDIT])
+in_each_mode = pytest.mark.parametrize("mode", MODES)
+
+
+@in_each_mode
+@at_each_moment
+def test_same_as_sandbox(story: Story, moment: str, mode: str):
+    compared = story.compared[moment, mode]
+    pairs = zip(compared.sandbox, compared.real, strict=True)
+    assert [(sandbox, real) for sandbox, real in pairs if sandbox != real] == []
+
+
+@in_each_mode
+@at_each_moment
+def test_explain(story: Story, moment: str, mode: str):
+    assert story.compared[moment, mode].disagreements == []
+
+
+@in_each_mode
+def test_both_answers(story: Story, mode: str):
+    found = {cell.let_through for moment in STEPS for cell in story.compared[moment, mode].real}
+    assert found == {True, False}
+
+
+def test_tls_inside(story: Story):
+    """The catalogue itself speaks no TLS: that it answers at all shows that it was reached."""
+    assert story.answers_to_tls[ASKS_ANYTHING]
+    assert not story.answers_to_tls[ASKS_ITEMS]
