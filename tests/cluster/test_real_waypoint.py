@@ -27,9 +27,9 @@ from sandbox.real_mesh import RealMesh
 from sandbox.samples import BEACON
 from sandbox.story import play
 from sandbox.world import World
-from tests.dataplane.explained import disagreements
-from tests.dataplane.measured import MODES
+from tests.support.explained import disagreements
 
+MODES = ("hardened", "permissive")
 STEPS = ("cross-models", "cluster-joins")
 AUDIT = "audit"
 AT_A_TIME = 8

@@ -7,8 +7,8 @@ from sandbox import demo
 from sandbox.enforcement import harden, soften
 from sandbox.matrix import Cell, measure
 from sandbox.story import play
-from tests.dataplane.explained import disagreements
 from tests.dataplane.own_world import own_world
+from tests.support.explained import disagreements
 
 MODES = ("hardened", "permissive")
 """Whether what no policy allows is refused everywhere, or only where some policy allows something."""

@@ -18,9 +18,9 @@ from sandbox.mesh import Account
 from sandbox.samples import BEACON
 from sandbox.story import play
 from sandbox.world import World
-from tests.dataplane.explained import disagreements
 from tests.dataplane.measured import MODES, Measured, measure_story
 from tests.dataplane.own_world import own_world
+from tests.support.explained import disagreements
 
 CATALOGUE = "Service shop/catalogue"
 KEYS = "Service shop/demo-coordinator-k8s"
