@@ -144,15 +144,15 @@ class _Measurement:
         if beacon_of(target) is None:
             return True
         source_is_known = beacon_of(self.applications[request.source]) is not None
-        at_target = [permission for permission in self.permissions if _is_for(permission, request, pods[0])]
-        # Without a mesh of its own a source does not get to the waypoint, but straight to the pods.
-        if request.target in self.services and not source_is_known:
-            at_target = [each for each in self.permissions if not each.service and _selects(each, pods[0])]
+        # A Service leads to the waypoint if there is a policy for it; and in the mesh only.
+        at_service = [each for each in self.permissions if _is_on_service(each, pods[0])]
+        if request.target in self.services and at_service and source_is_known:
+            return any(_covers(permission, request, request.port) for permission in at_service)
+        at_pod = [each for each in self.permissions if not each.service and _selects(each, pods[0])]
         # Pods behind a waypoint are closed to whoever comes past it.
-        is_through_waypoint = request.target in self.services and source_is_known
-        if not at_target and not self.hardened and is_through_waypoint:
+        if not at_pod and not at_service and not self.hardened:
             return True
-        return source_is_known and any(_covers(permission, request) for permission in at_target)
+        return source_is_known and any(_covers(permission, request, port) for permission in at_pod)
 
     def _behind(self, request: Request) -> tuple[Sequence[Pod], int]:
         """The pods that a request is for, and the port that it comes to there; none if to no port."""
@@ -185,20 +185,18 @@ def _example(path: str) -> str:
     return re.sub(r"\{\*\*?\}", "example", path)
 
 
-def _is_for(permission: Permission, request: Request, pod: Pod) -> bool:
-    if request.target.startswith("Service "):
-        return request.target == f"Service {permission.namespace}/{permission.service}"
-    return not permission.service and _selects(permission, pod)
+def _is_on_service(permission: Permission, pod: Pod) -> bool:
+    return (permission.namespace, permission.service) == (pod.namespace, pod.account.name)
 
 
 def _selects(permission: Permission, pod: Pod) -> bool:
     return permission.namespace == pod.namespace and set(permission.pod_labels) <= pod.labels.items()
 
 
-def _covers(permission: Permission, request: Request) -> bool:
+def _covers(permission: Permission, request: Request, port: int) -> bool:
     return (
         permission.source == request.source
-        and (not permission.ports or request.port in permission.ports)
+        and (not permission.ports or port in permission.ports)
         and (not permission.methods or request.method in permission.methods)
         and (not permission.paths or any(_matches(path, request.path) for path in permission.paths))
     )

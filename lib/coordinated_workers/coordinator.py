@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import ops
 
-from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
+from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, AppPolicy, UnitPolicy
 from cos_interfaces import catalogue, loki_push_api, s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from k8s_charm import Deadline, ScaleDown
@@ -533,9 +533,15 @@ class Coordinator(ops.Object):
             workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
             mesh_type = self._mesh.mesh_type()
             yield lambda: service_mesh.reconcile_cluster_policies(self._kubernetes, mesh_type, workers)
-        yield lambda: reconcile_pod_labels(self._kubernetes, self._pod_labels)
+        hidden = () if self._is_behind_waypoint else WAYPOINT_LABELS
+        yield lambda: reconcile_pod_labels(self._kubernetes, self._pod_labels, not_on_service=hidden)
         if self._mesh and is_upgrade:
-            yield lambda: take_over_labels(self._kubernetes, self._pod_labels)
+            yield lambda: take_over_labels(self._kubernetes, self._pod_labels, not_on_service=hidden)
+
+    @property
+    def _is_behind_waypoint(self) -> bool:
+        """Whether a policy is on the Service: one for workers, or one that follows from another relation."""
+        return self.cluster.has_workers or bool(self._mesh and self._mesh.needs_waypoint)
 
     def _on_remove(self, _: ops.RemoveEvent) -> None:
         # The last unit need not be the leader any more.

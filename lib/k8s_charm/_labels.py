@@ -1,7 +1,7 @@
 """Keeps labels on the Kubernetes objects that Juju makes for an application."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +19,8 @@ def reconcile_charm_labels(
     namespace: str,
     label_configmap_name: str,
     labels: Mapping[str, str],
+    *,
+    not_on_service: Container[str] = (),
 ) -> None:
     """Make `labels` the ones that this function has put on an application's pods and Service.
 
@@ -34,6 +36,7 @@ def reconcile_charm_labels(
         namespace: the namespace of them, which is the model's name.
         label_configmap_name: the ConfigMap that remembers; one caller, one name.
         labels: all that the caller wants to be there; none takes away all that it had put there.
+        not_on_service: keys of labels that only the pods have.
 
     Raises:
         lightkube.ApiError: if Kubernetes refuses; calling again later picks up where this call left off.
@@ -43,14 +46,21 @@ def reconcile_charm_labels(
         return
     wanted = dict(labels)
     memory.begin(client, wanted)
-    _apply(client, app_name, memory, wanted)
+    on_service = {key: value for key, value in wanted.items() if key not in not_on_service}
+    _apply(client, app_name, memory, wanted, on_service)
     memory.end(client, wanted)
     if memory.forgets(wanted):
         # A leader that does not know yet that it is none may have set them again before that was remembered.
-        _apply(client, app_name, memory, wanted)
+        _apply(client, app_name, memory, wanted, on_service)
 
 
-def _apply(client: "Client", app_name: str, memory: "_Memory", wanted: Mapping[str, str]) -> None:
+def _apply(
+    client: "Client",
+    app_name: str,
+    memory: "_Memory",
+    wanted: Mapping[str, str],
+    on_service: Mapping[str, str],
+) -> None:
     """Label the pods and the Service; for one that goes with its application, nothing is wanted."""
     from lightkube import ApiError
     from lightkube.resources.apps_v1 import StatefulSet
@@ -64,7 +74,7 @@ def _apply(client: "Client", app_name: str, memory: "_Memory", wanted: Mapping[s
             patch = {"spec": {"template": {"metadata": {"labels": change}}}}
             client.patch(StatefulSet, app_name, patch, namespace=namespace)
         service = client.get(Service, app_name, namespace=namespace)
-        if change := memory.change(_labels_of(service.metadata), wanted):
+        if change := memory.change(_labels_of(service.metadata), on_service):
             client.patch(Service, app_name, {"metadata": {"labels": change}}, namespace=namespace)
     except ApiError as error:
         if wanted or error.status.code != 404:

@@ -127,7 +127,7 @@ def _requested_policies(
         differs = _differences(policy, question, path, cluster)
         if differs is not None:
             missing: Difference = "granted" if requested.rejected else "written"
-            yield NearMatch(policy, _with(differs, missing), requested)
+            yield NearMatch(policy, _with(_joined(differs, path), missing), requested)
 
 
 def _declared_policies(
@@ -141,7 +141,12 @@ def _declared_policies(
             is_related = bool(view.requests_behind(policy))
             differs = None if is_related else _differences(policy, question, path, cluster)
             if differs is not None:
-                yield NearMatch(policy, _with(differs, "relation"), declared=declared)
+                yield NearMatch(policy, _with(_joined(differs, path), "relation"), declared=declared)
+
+
+def _joined(differs: frozenset[Difference], path: RequestPath) -> frozenset[Difference]:
+    """Skip the waypoint of a Service whose pods are in the mesh: a policy on it has it lead there."""
+    return differs - {"waypoint"} if any(pod.in_mesh for pod in path.pods) else differs
 
 
 def _differences(

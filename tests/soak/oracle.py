@@ -170,6 +170,10 @@ def _add_application(cluster: Cluster, app: Application) -> None:
     cluster.objects.update([*names, f"Service {place}-endpoints", f"ServiceAccount {place}"])
     if labels or (is_published(app) and _beacon_of(app)):
         cluster.labels.update(dict.fromkeys(names if labels else (), labels))
+        if labels and not _leads_to_waypoint(app):
+            cluster.labels[f"Service {place}"] = {
+                key: value for key, value in labels.items() if key not in _OF_MESH[1:3]
+            }
         in_cluster = app.charm.name in (COORDINATOR, WORKER)
         note = f"{app.name}-pod-labels" if in_cluster else f"juju-service-mesh-{app.name}-labels"
         cluster.objects.add(f"ConfigMap {app.model.name}/{note}")
@@ -183,6 +187,16 @@ def _add_application(cluster: Cluster, app: Application) -> None:
             cluster.policies[_policy(app, pods, f"{app.model.name}/{member}")] += 1
         for worker in workers:
             cluster.policies[_policy(app, _service(app.name), f"{app.model.name}/{worker}")] += 1
+
+
+def _leads_to_waypoint(app: Application) -> bool:
+    """Whether there is a policy on the Service; those who label it without the library don't ask."""
+    if is_published(app) or app.charm.name == BY_HAND:
+        return True
+    if app.charm.name == COORDINATOR and _sides(app, CLUSTERS[COORDINATOR]):
+        return True
+    grants = [grant for grant in _GRANTS.get(app.charm.name, ()) if not grant.on_pods]
+    return any(_sides(app, grant.relation) for grant in grants)
 
 
 def _add_beacon(cluster: Cluster, beacon: Application) -> None:

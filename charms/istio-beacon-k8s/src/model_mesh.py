@@ -9,7 +9,7 @@ import consumers
 import mesh_history
 from beacon_config import PolicyMode
 from beacon_policies import BeaconPolicies
-from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest
+from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, MeshPolicy, PolicyRequest
 from k8s_charm import (
     Deadline,
     Owner,
@@ -226,6 +226,8 @@ class ModelMesh:
             namespace=self.owner.model,
             label_configmap_name=f"juju-service-mesh-{self.owner.app}-labels",
             labels=self.waypoint.mesh_labels if pods_on_mesh else {},
+            # All of its own policies are on pods.
+            not_on_service=WAYPOINT_LABELS,
         )
         return Outcome([])
 

@@ -1,10 +1,11 @@
 """The labels that a coordinator and its workers put on their pods."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import ops
 
+from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
 from k8s_charm import kubernetes_errors, reconcile_charm_labels
 
 from .access import KubernetesAccess
@@ -12,13 +13,21 @@ from .access import KubernetesAccess
 logger = logging.getLogger(__name__)
 
 
-def reconcile_pod_labels(access: KubernetesAccess, labels: Mapping[str, str]) -> list[ops.StatusBase]:
-    """Make these the labels that the charm has put on its application's pods; leader only.
+def reconcile_pod_labels(
+    access: KubernetesAccess, labels: Mapping[str, str], *, not_on_service: Container[str] = WAYPOINT_LABELS
+) -> list[ops.StatusBase]:
+    """Make these the labels that the charm has put on its application's pods and Service; leader only.
+
+    Args:
+        access: the charm's access to Kubernetes.
+        labels: all of them.
+        not_on_service: keys of labels that only the pods have; those that lead to the waypoint, unless there
+            is a policy on the Service.
 
     Returns:
         Statuses for what failed.
     """
-    return _reconcile(access, labels) if access.charm.unit.is_leader() else []
+    return _reconcile(access, labels, not_on_service) if access.charm.unit.is_leader() else []
 
 
 def remove_pod_labels(access: KubernetesAccess) -> list[ops.StatusBase]:
@@ -30,7 +39,9 @@ def remove_pod_labels(access: KubernetesAccess) -> list[ops.StatusBase]:
     return _reconcile(access, {})
 
 
-def take_over_labels(access: KubernetesAccess, labels: Mapping[str, str]) -> list[ops.StatusBase]:
+def take_over_labels(
+    access: KubernetesAccess, labels: Mapping[str, str], *, not_on_service: Container[str]
+) -> list[ops.StatusBase]:
     """Take off the labels of the mesh that an older revision noted in a ConfigMap of another name.
 
     Those that are among `labels`, which are on the pods already, stay: no pod restarts for them.
@@ -39,13 +50,15 @@ def take_over_labels(access: KubernetesAccess, labels: Mapping[str, str]) -> lis
         Statuses for what failed.
     """
     try:
-        _take_over(access, labels)
+        _take_over(access, labels, not_on_service)
     except kubernetes_errors() as error:
         return [access.status(error, "write to Kubernetes")]
     return []
 
 
-def _reconcile(access: KubernetesAccess, labels: Mapping[str, str]) -> list[ops.StatusBase]:
+def _reconcile(
+    access: KubernetesAccess, labels: Mapping[str, str], not_on_service: Container[str] = ()
+) -> list[ops.StatusBase]:
     charm = access.charm
     try:
         reconcile_charm_labels(
@@ -54,6 +67,7 @@ def _reconcile(access: KubernetesAccess, labels: Mapping[str, str]) -> list[ops.
             namespace=charm.model.name,
             label_configmap_name=f"{charm.app.name}-pod-labels",
             labels=labels,
+            not_on_service=not_on_service,
         )
     except kubernetes_errors() as error:
         logger.warning("can't label the pods of %s: %s", charm.app.name, error)
@@ -61,7 +75,7 @@ def _reconcile(access: KubernetesAccess, labels: Mapping[str, str]) -> list[ops.
     return []
 
 
-def _take_over(access: KubernetesAccess, labels: Mapping[str, str]) -> None:
+def _take_over(access: KubernetesAccess, labels: Mapping[str, str], not_on_service: Container[str]) -> None:
     from lightkube import ApiError
     from lightkube.resources.core_v1 import ConfigMap
 
@@ -73,5 +87,5 @@ def _take_over(access: KubernetesAccess, labels: Mapping[str, str]) -> None:
         if error.status.code != 404:
             raise
         return
-    reconcile_charm_labels(access.client, app, model, note, labels)
+    reconcile_charm_labels(access.client, app, model, note, labels, not_on_service=not_on_service)
     access.client.delete(ConfigMap, note)

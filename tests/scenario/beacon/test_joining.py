@@ -26,8 +26,9 @@ def test_a_consumer_is_handed_the_labels_of_the_mesh(beacon: BeaconModel):
 
 
 def test_the_beacons_own_pod_and_service_join(beacon: BeaconModel):
+    """Its policies are on pods: a Service that led to the waypoint would be open there."""
     assert beacon.pod_labels() == MESH_LABELS
-    assert beacon.service_labels() == MESH_LABELS
+    assert beacon.service_labels() == {"istio.io/dataplane-mode": "ambient"}
     (remembered,) = beacon.kubernetes.store.objects("ConfigMap", "shop")
     assert remembered["metadata"]["name"] == "juju-service-mesh-beacon-labels"
     assert json.loads(remembered["data"]["labels"]) == MESH_LABELS

@@ -80,6 +80,24 @@ def test_labels_go_on_pods_and_service_and_are_remembered(client: Client):
     assert remembered(client) == {"labels": json.dumps(MESH)}
 
 
+def test_labels_for_pods_only(client: Client, server: KubernetesServer):
+    on_service = {"istio.io/dataplane-mode": "ambient"}
+    for memory in (MEMORY, MEMORY):
+        reconcile_charm_labels(client, "web", "m", memory, MESH, not_on_service=["istio.io/use-waypoint"])
+        assert pod_labels(client) == {**JUJU, **MESH}
+        assert service_labels(client) == {**JUJU, **on_service}
+    assert remembered(client) == {"labels": json.dumps(MESH)}
+    reconcile(client, MESH)
+    assert service_labels(client) == {**JUJU, **MESH}
+    reconcile_charm_labels(client, "web", "m", MEMORY, MESH, not_on_service=["istio.io/use-waypoint"])
+    assert service_labels(client) == {**JUJU, **on_service}
+    server.requests.clear()
+    reconcile_charm_labels(client, "web", "m", MEMORY, MESH, not_on_service=["istio.io/use-waypoint"])
+    assert writes(server) == []
+    reconcile(client, {})
+    assert pod_labels(client) == service_labels(client) == JUJU
+
+
 def test_nothing_is_written_when_nothing_differs(client: Client, server: KubernetesServer):
     reconcile(client, MESH)
     server.requests.clear()

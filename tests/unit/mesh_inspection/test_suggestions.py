@@ -152,6 +152,13 @@ def test_service_without_a_waypoint():
     assert any("has no waypoint" in note for note in found.notes)
 
 
+def test_service_that_needs_no_waypoint_yet():
+    """It leads to the waypoint once there is a policy on it: nothing is to be done for that."""
+    unbound = cluster(on_pods("web", "ads"), services=(service("web", behind_waypoint=False),))
+    found = ask(within=unbound, view=WITH_DECLARED, method="GET", path="/items")
+    assert found.suggestion == (f"juju integrate shop web:items{IF_POSSIBLE}",)
+
+
 def test_requested_and_policies_are_off():
     view = dataclasses.replace(
         VIEW, requested=[requested()], unwritten="policies are off", write_command="juju config beacon x=y"

@@ -1,5 +1,6 @@
 """A charm's pods join the mesh and leave it, in a Kubernetes API over HTTP."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
 from ops import testing
 
-from charmlibs.interfaces.service_mesh import ServiceMeshConsumer
+from charmlibs.interfaces.service_mesh import AppPolicy, ServiceMeshConsumer, UnitPolicy
 from sandbox.kubernetes import KubernetesServer
 from tests.support.faulty_server import FaultyServer
 
@@ -214,3 +215,34 @@ def test_a_note_of_somebody_else_is_for_an_operator_and_left_alone(ctx: testing.
     assert name in out.unit_status.message
     ctx.run(ctx.on.relation_broken(relation), state(relation))
     assert client.get(ConfigMap, name).data == {"theirs": "yes"}
+
+
+def service_labels(client: Client) -> dict[str, str]:
+    metadata = client.get(Service, "web").metadata
+    assert metadata
+    return metadata.labels or {}
+
+
+class Shop(ops.CharmBase):
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        policies = [AppPolicy(relation="items", endpoints=[]), UnitPolicy(relation="metrics")]
+        self.mesh = ServiceMeshConsumer(self, policies=policies)
+
+
+def test_service_leads_to_the_waypoint_only_for_a_policy_on_it(client: Client):
+    """Without one at the waypoint it would be open to all of the mesh."""
+    provides = {"items": {"interface": "x"}, "metrics": {"interface": "y"}}
+    ctx = testing.Context(Shop, {**META, "provides": provides})
+    at_waypoint = {"istio.io/use-waypoint": "w", "istio.io/use-waypoint-namespace": "m"}
+    beacon = mesh({**MESH, **at_waypoint})
+    scraper, shop = testing.Relation("metrics"), testing.Relation("items")
+    after = ctx.run(ctx.on.relation_changed(beacon), state(beacon, scraper))
+    assert pod_labels(client) == {**JUJU, **MESH, **at_waypoint}
+    assert service_labels(client) == {**JUJU, **MESH}
+    related = dataclasses.replace(after, relations=[*after.relations, shop])
+    after = ctx.run(ctx.on.relation_created(shop), related)
+    assert service_labels(client) == {**JUJU, **MESH, **at_waypoint}
+    ctx.run(ctx.on.relation_broken(shop), after)
+    assert pod_labels(client) == {**JUJU, **MESH, **at_waypoint}
+    assert service_labels(client) == {**JUJU, **MESH}

@@ -72,7 +72,7 @@ from k8s_charm import reconcile_charm_labels
 
 from ._build import build_mesh_policies, mesh_policy
 from ._compatibility import label_configmap_name_template
-from ._consumer import ServiceMeshConsumer
+from ._consumer import WAYPOINT_LABELS, ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data, stranger
 from ._models import (
     AppPolicy,
@@ -90,6 +90,7 @@ from ._models import (
 from ._provider import PolicyRequest, ServiceMeshProvider
 
 __all__ = [
+    "WAYPOINT_LABELS",
     "AppPolicy",
     "CMRData",
     "Endpoint",

@@ -21,7 +21,7 @@ from k8s_charm import (
 from ._build import build_mesh_policies
 from ._compatibility import PublishedConsumerNames, label_configmap_name_template
 from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation, is_of_another_model
-from ._models import AppPolicy, CMRData, Labels, MeshType, UnitPolicy
+from ._models import AppPolicy, CMRData, Labels, MeshPolicy, MeshType, PolicyTargetType, UnitPolicy
 from ._parsing import parse
 from ._provider import DECLARED_KEY, POLICIES_KEY
 
@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 _LABELS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(Labels)
 _MESH_TYPE = pydantic.TypeAdapter(MeshType)
+
+WAYPOINT_LABELS = ("istio.io/use-waypoint", "istio.io/use-waypoint-namespace")
+"""The labels by which a Service leads to the waypoint."""
 
 
 class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
@@ -77,6 +80,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         self._label_configmap_name = label_configmap_name_template.format(app_name=charm.app.name)
         self._lightkube_client: Client | None = None
         self._stored.set_default(join_status="", join_problem="", left=False, models={})
+        self._stored.set_default(on_waypoint=None)
         self._departure = ScaleDown(charm, f"{mesh_relation_name}-departure")
         for event in self._events_that_change_policies():
             self.framework.observe(event, self._on_policies_change)
@@ -99,16 +103,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         relations = self._charm.model.relations[self._mesh_relation_name]
         if not relations:
             return
-        known = get_data_from_cmr_relation(self._relations(self._cmr_provides_name))
-        policies = build_mesh_policies(
-            relation_mapping=self._charm.model.relations,
-            target_app_name=self._charm.app.name,
-            target_namespace=self._charm.model.name,
-            policies=self._policies,
-            cmr_application_data=known,
-            consumed=set(self._consumed(known)),
-        )
-        asked = json.dumps([policy.model_dump(mode="json") for policy in policies])
+        asked = json.dumps([policy.model_dump(mode="json") for policy in self._mesh_policies()])
         declared = json.dumps([policy.model_dump(mode="json") for policy in self._policies])
         for relation in relations:
             self._publish(relation, POLICIES_KEY, asked)
@@ -150,6 +145,15 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         return list(self._policies)
 
     @property
+    def needs_waypoint(self) -> bool:
+        """Whether a policy on the application's Service follows from its relations as they are now.
+
+        Only then the Service is to lead to the waypoint: one without a policy there is open to all of a mesh
+        that is not hardened, whatever the policies on its pods are, for these allow the waypoint.
+        """
+        return any(_is_on_service(policy, self._charm.app.name) for policy in self._mesh_policies())
+
+    @property
     def enabled(self) -> bool:
         """Whether the charm is related to a mesh."""
         return any(relation.app for relation in self._relations(self._mesh_relation_name))
@@ -183,6 +187,17 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         on = self._charm.on
         yield from (on.leader_elected, on.upgrade_charm, on.config_changed)
 
+    def _mesh_policies(self) -> list[MeshPolicy]:
+        known = get_data_from_cmr_relation(self._relations(self._cmr_provides_name))
+        return build_mesh_policies(
+            relation_mapping=self._charm.model.relations,
+            target_app_name=self._charm.app.name,
+            target_namespace=self._charm.model.name,
+            policies=self._policies,
+            cmr_application_data=known,
+            consumed=set(self._consumed(known)),
+        )
+
     def _consumed(self, known: Collection[str]) -> Iterator[str]:
         """The applications of other models that are here under names that look like any other's."""
         for name in {policy.relation for policy in self._policies}:
@@ -212,6 +227,9 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     def _on_policies_change(self, _: ops.EventBase) -> None:
         self._send_cmr_data()
         self.update_service_mesh()
+        # Without auto_join, nothing is remembered.
+        if self._stored.on_waypoint is not None and self._stored.on_waypoint != self.needs_waypoint:
+            self._join()
 
     def _send_cmr_data(self) -> None:
         if not self._speaks:
@@ -246,6 +264,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         except ValueError as error:
             self._remember(ops.BlockedStatus(f"labels of the mesh can't be read: {error}"))
             return
+        needs_waypoint = self.needs_waypoint
         try:
             reconcile_charm_labels(
                 client=self.lightkube_client,
@@ -253,12 +272,14 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
                 namespace=self._charm.model.name,
                 label_configmap_name=self._label_configmap_name,
                 labels=labels,
+                not_on_service=() if needs_waypoint else WAYPOINT_LABELS,
             )
         except kubernetes_errors() as error:
             logger.warning("can't label the pods of %s for the mesh: %s", self._charm.app.name, error)
             self._remember(self._status_of(error))
         else:
             self._stored.left = False
+            self._stored.on_waypoint = needs_waypoint if self.enabled else None
             self._remember(ops.ActiveStatus())
 
     def _status_of(self, error: Exception) -> ops.StatusBase:
@@ -303,3 +324,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         databag = relation.data[self._charm.app]
         if databag.get(key) != text:
             databag[key] = text
+
+
+def _is_on_service(policy: MeshPolicy, app: str) -> bool:
+    return policy.target_type is PolicyTargetType.app and (policy.target_service or app) == app
