@@ -13,6 +13,9 @@ from .mesh import Account, Mesh, Pod, Service
 from .samples import GRANTS
 from .world import World
 
+NODE = "host/node"
+"""The network namespace of a pod's own node as a source: the kubelet, and pods with `hostNetwork`."""
+
 UNNAMED_PORT = 7777
 """A port that no policy names, and on which nothing listens."""
 
@@ -55,8 +58,8 @@ class Cell:
 def measure(world: World) -> list[Cell]:
     """Make every request that may tell something, and see what becomes of it.
 
-    Every application asks every Service and every pod: for what some relation lets somebody ask there, and
-    for what is next to it: another method, another path, another port.
+    Every application, and the node, asks every Service and every pod: for what some relation lets somebody
+    ask there, and for what is next to it: another method, another path, another port.
 
     Raises:
         ValueError: if nothing is enforced in that world.
@@ -111,7 +114,7 @@ class _Measurement:
         return cls(applications, enforcement.mesh, services, pods, permissions(models), enforcement.hardened)
 
     def requests(self) -> Iterator[Request]:
-        for source in sorted(self.applications):
+        for source in (*sorted(self.applications), NODE):
             for name, service in self.services.items():
                 application = self.applications[f"{service.namespace}/{service.name}"]
                 for port in sorted({*service.ports, UNNAMED_PORT}):
@@ -123,10 +126,16 @@ class _Measurement:
                     yield Request(source, name, port, "GET", "/")
 
     def is_let_through(self, request: Request) -> bool:
-        namespace, name = request.source.split("/")
         destination = self.services.get(request.target) or self.pods[request.target]
-        address = self.mesh.address(Account(namespace, name), destination)
-        connection = http.client.HTTPConnection(address, request.port, timeout=_TIMEOUT)
+        pods, port = self._behind(request)
+        if request.source == NODE and not pods:
+            return False
+        if request.source == NODE:
+            # ztunnel lets it past all policies, for the kubelet's probes come from there.
+            address = self.mesh.inside(pods[0].namespace, pods[0].name)
+        else:
+            address, port = self.mesh.address(Account(*request.source.split("/")), destination), request.port
+        connection = http.client.HTTPConnection(address, port, timeout=_TIMEOUT)
         try:
             connection.request(request.method, request.path, headers={"Host": destination.name})
             answer = connection.getresponse()
@@ -141,7 +150,7 @@ class _Measurement:
         if not any(port in self.mesh.ports(pod) for pod in pods):
             return False
         target = self.applications[f"{pods[0].account.namespace}/{pods[0].account.name}"]
-        if beacon_of(target) is None:
+        if request.source == NODE or beacon_of(target) is None:
             return True
         source_is_known = beacon_of(self.applications[request.source]) is not None
         # A Service leads to the waypoint if there is a policy for it; and in the mesh only.

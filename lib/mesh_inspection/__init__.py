@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._evaluate import path_matches
     from ._explain import Explanation, Step, Verdict, explain
     from ._list import Policies, Row, State, list_policies, read_policies
-    from ._query import Question, UnclearQuestionError, Workload, read_question
+    from ._query import NODE, Question, UnclearQuestionError, Workload, read_question
     from ._render import mermaid
     from ._view import CoordinatorInMesh, DeclaredPolicy, RequestedPolicy, View, cluster_view, endpoint_of
 
@@ -27,7 +27,7 @@ _MODULES = {
     "_evaluate": ("path_matches",),
     "_explain": ("Explanation", "Step", "Verdict", "explain"),
     "_list": ("Policies", "Row", "State", "list_policies", "read_policies"),
-    "_query": ("Question", "UnclearQuestionError", "Workload", "read_question"),
+    "_query": ("NODE", "Question", "UnclearQuestionError", "Workload", "read_question"),
     "_render": ("mermaid",),
     "_view": (
         "CoordinatorInMesh",
@@ -40,6 +40,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "NODE",
     "Cluster",
     "CoordinatorInMesh",
     "DeclaredPolicy",

@@ -130,7 +130,7 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
     policies: list[Resource] = []
     for place in sorted(places):
         policies += read_list(client, AuthorizationPolicy, place)
-    places = {source_namespace, target_namespace}
+    places = {source_namespace or target_namespace, target_namespace}
     pods: list[Json] = []
     for place in sorted(places):
         pods += map(manifest, read_list(client, PodResource, place))

@@ -203,6 +203,8 @@ def _why_allowed(policies: Sequence[Policy], path: RequestPath, question: Questi
                 requests += describe_requests(policy.spec)
             what = joined(list(dict.fromkeys(requests)))
         return f"{_names(policies)} {_plural('allows', 'allow', policies)} {what}"
+    if path.is_from_node:
+        return "a pod's own node reaches it past all policies: so do the kubelet and pods with hostNetwork"
     if not any(pod.in_mesh for pod in path.pods) and not path.passes_waypoint:
         pods = joined([f"pod {pod.namespace}/{pod.name}" for pod in path.pods])
         return f"{pods} is outside the mesh, where nothing is enforced"
@@ -227,6 +229,8 @@ def _notes(path: RequestPath, evaluation: Evaluation) -> Iterator[str]:
     ]
     if evaluation.is_open and denying:
         yield f"denied at some of the pods: {joined(denying)}"
+    if path.is_from_node:
+        return
     if not path.source_in_mesh:
         yield "the source is outside the mesh: it bypasses the waypoint, and has no identity"
     elif path.service and not path.service.waypoint:

@@ -35,7 +35,12 @@ class Workload:
         return f"{self.model}/{self.name}"
 
     def __str__(self) -> str:
-        return self.application if self.unit is None else f"{self.application}/{self.unit}"
+        application = self.application if self.model else self.name
+        return application if self.unit is None else f"{application}/{self.unit}"
+
+
+NODE = Workload("", "node")
+"""The network namespace of a pod's own node as a source: the kubelet, and pods with `hostNetwork`."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +68,18 @@ def read_question(params: Mapping[str, object], model: str) -> Question:
     """Read a question from an action's parameters.
 
     Args:
-        params: `source` and `target`; `port`, `method`, `path` and `host` if the question names them.
+        params: `source` and `target`; `port`, `method`, `path` and `host` if the question names them. The
+            source `node` is no application, but the target's node.
         model: the model of applications that are named without one.
 
     Raises:
         UnclearQuestionError: if a parameter is missing or invalid.
     """
-    source, target = (_workload(params, name, model) for name in ("source", "target"))
+    source = NODE if params.get("source") == NODE.name else _workload(params, "source", model)
     return Question(
         # Every unit of an application has the same identity.
         Workload(source.model, source.name),
-        target,
+        _workload(params, "target", model),
         _port(params),
         _method(params),
         _path(params),

@@ -9,7 +9,7 @@ from k8s_charm import Json
 
 from ._cluster import Cluster, Pod, Policy, Service
 from ._evaluate import Http, Request, ports_of, principal
-from ._query import Question, UnclearQuestionError, Workload
+from ._query import NODE, Question, UnclearQuestionError, Workload
 
 
 class NoPathError(Exception):
@@ -35,8 +35,8 @@ PathToPod: TypeAlias = tuple[EnforcementPoint, ...]
 class RequestPath:
     """The path that a request takes to its target."""
 
-    identity: str
-    """The sender's identity, if it is in the mesh."""
+    identity: str | None
+    """The sender's identity, if it is in the mesh; None for the node itself, which has none."""
     source_in_mesh: bool
     service: Service | None
     """The Service that is addressed; None where a pod is."""
@@ -48,6 +48,11 @@ class RequestPath:
     """The port that is addressed."""
     to_pods: tuple[PathToPod, ...]
     """One for each of the pods."""
+
+    @property
+    def is_from_node(self) -> bool:
+        """Whether it comes from the pods' own node, past all policies."""
+        return self.identity is None
 
     @property
     def passes_waypoint(self) -> bool:
@@ -71,17 +76,19 @@ def find_path(question: Question, cluster: Cluster) -> RequestPath:
         NoPathError: if it gets nowhere, whatever the policies are.
         UnclearQuestionError: if a workload in it does not exist.
     """
+    service = None if question.target.pod else _service_of(question, cluster)
+    port = _port(question, service)
+    pods = _destinations(question, cluster, service)
+    ports = tuple(_port_of(pod, port, service) for pod in pods)
+    if question.source == NODE:
+        return RequestPath(None, False, service, pods, ports, port, ((),) * len(pods))
+
     senders = _pods_of(cluster, question.source.model, question.source.name)
     if not senders:
         source = f"application {question.source.application}"
         raise UnclearQuestionError(_not_found(cluster, question.source.model, source))
     identity = principal(question.source.model, senders[0].account)
     in_mesh = any(pod.in_mesh for pod in senders)
-    service = None if question.target.pod else _service_of(question, cluster)
-    port = _port(question, service)
-    pods = _destinations(question, cluster, service)
-    ports = tuple(_port_of(pod, port, service) for pod in pods)
-
     at_waypoint: PathToPod = ()
     arriving = identity if in_mesh else None
     if in_mesh and service and service.waypoint:

@@ -13,7 +13,7 @@ from lightkube.resources.core_v1 import Pod
 from istio_policies import AuthorizationPolicy
 from sandbox import demo
 from sandbox.enforcement import harden, soften
-from sandbox.matrix import Cell, Request, measure
+from sandbox.matrix import NODE, Cell, Request, measure
 from sandbox.mesh import Account
 from sandbox.samples import BEACON
 from sandbox.story import play
@@ -97,6 +97,27 @@ def test_a_scraper_gets_to_the_metrics_and_to_those_of_workers_only_through_the_
     assert (KEYS, 3300, "GET", "/proxy/worker/example/metrics") in got
     assert ("pod shop/catalogue-0", 9100, "GET", "/") in got
     assert not {request for request in got if request[0] in ("pod shop/api-0", "pod shop/store-0")}
+
+
+@in_each_mode
+def test_a_node_reaches_its_pods_past_all_policies(story: Story, mode: str):
+    from_node = [cell for cell in story["cluster-joins", mode].cells if cell.request.source == NODE]
+    assert from_node
+    assert all(cell.let_through for cell in from_node if cell.asked)
+    assert {"pod shop/store-0", "pod shop/catalogue-0"} <= {
+        cell.request.target for cell in from_node if cell.let_through
+    }
+
+
+@in_each_mode
+def test_nobody_else_reaches_a_worker(story: Story, mode: str):
+    workers = ("shop/api", "shop/store")
+    got = {
+        cell.request.source
+        for cell in story["cluster-joins", mode].cells
+        if cell.let_through and cell.request.target.split(" ")[1].removesuffix("-0") in workers
+    }
+    assert got == {"shop/demo-coordinator-k8s", *workers, NODE}
 
 
 @pytest.mark.parametrize("source", ["office/stranger", "office/outsider"])

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from k8s_charm import Owner
+from mesh_inspection import NODE as NODE_SOURCE
 from mesh_inspection import Cluster, Question, View, Workload, explain, read_cluster
-from sandbox.matrix import Cell, Request
+from sandbox.matrix import NODE, Cell, Request
 from sandbox.mesh import State
 from sandbox.world import World
 
@@ -39,13 +40,14 @@ def disagreements(world: World, cells: Iterable[Cell]) -> list[str]:
 def question_of(request: Request) -> Question:
     """A measured request as a question."""
     model, name = request.source.split("/")
+    source = NODE_SOURCE if request.source == NODE else Workload(model, name)
     kind, target = request.target.split(" ")
     target_model, target_name = target.split("/")
     workload = Workload(target_model, target_name)
     if kind == "pod":
         app, _, unit = target_name.rpartition("-")
         workload = Workload(target_model, app, int(unit))
-    return Question(Workload(model, name), workload, request.port, request.method, request.path)
+    return Question(source, workload, request.port, request.method, request.path)
 
 
 def _behind(request: Request, state: State) -> Iterator[tuple[str, int]]:

@@ -321,3 +321,15 @@ def test_paths_of_others_are_quoted():
     assert f"allows GET {shown}" in found.why
     found = ask(allow("shop", to=[{"paths": [ODD]}]), path="/b")
     assert found.suggestion == (f"allowed requests: {shown}",)
+
+
+@pytest.mark.parametrize("target", ["web", "web/0"])
+def test_a_node_reaches_its_pods_past_all_policies(target):
+    """So a source called node is not an application of that name."""
+    found = ask(*HARDENED, on_pods("web", action="DENY"), source="node", target=target, port=80)
+    assert found.verdict == "allowed"
+    assert "past all policies" in found.why
+    assert str(found.question).startswith("node → m/web")
+    assert ask(source="node", port=7777).verdict == "unreachable"
+    with pytest.raises(UnclearQuestionError, match="no application m/node"):
+        ask(source="m/node")
