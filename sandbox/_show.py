@@ -141,7 +141,7 @@ def matrix_table(cells: Iterable[Cell]) -> RenderableType:
     for cell in cells:
         asked = cell.request
         rows.setdefault((asked.target, asked.port, asked.method, asked.path), {})[asked.source] = cell
-    sources = sorted({source for row in rows.values() for source in row})
+    sources = sorted(set[str]().union(*rows.values()))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), collapse_padding=True)
     table.add_column("target", overflow="fold")
     table.add_column("request", overflow="fold")

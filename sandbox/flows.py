@@ -4,6 +4,7 @@ The two are found on separate ways. What is asked for comes from the relations o
 `samples.GRANTS`; nothing of it comes from what a charm has written.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -68,8 +69,11 @@ def expected_flows(models: Iterable[Model]) -> set[Flow]:
 
 def permissions(models: Iterable[Model]) -> set[Permission]:
     """What the relations of the models ask for."""
-    applications = [app for model in models for app in model.applications.values()]
-    return {permission for application in applications for permission in _permissions_of(application)}
+    found: set[Permission] = set()
+    for model in models:
+        for application in model.applications.values():
+            found.update(_permissions_of(application))
+    return found
 
 
 def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
@@ -77,22 +81,20 @@ def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
     from istio_policies import AuthorizationPolicy
     from k8s_charm import manifest
 
-    policies = [
-        manifest(policy)
-        for namespace in namespaces
-        for policy in client.list(AuthorizationPolicy, namespace=namespace)
-    ]
-    return {flow for policy in policies for flow in flows_of_policy(policy)}
+    found: set[Flow] = set()
+    for namespace in namespaces:
+        for policy in client.list(AuthorizationPolicy, namespace=namespace):
+            found.update(flows_of_policy(manifest(policy)))
+    return found
 
 
 def expected_pods(models: Iterable[Model]) -> dict[str, str | None]:
     """Every pod, and the waypoint that its labels should name; None for a pod that is not in the mesh."""
-    return {
-        f"{model.name}/{unit.pod}": _waypoint_of(application)
-        for model in models
-        for application in model.applications.values()
-        for unit in application.units
-    }
+    pods: dict[str, str | None] = {}
+    for model in models:
+        for unit in model.units:
+            pods[f"{model.name}/{unit.pod}"] = _waypoint_of(unit.application)
+    return pods
 
 
 def actual_pods(client: "Client", namespaces: Iterable[str]) -> dict[str, str | None]:
@@ -189,7 +191,8 @@ def flows_of_policy(policy: Mapping[str, Any]) -> Iterator[Flow]:
         yield Flow("anybody", policy["metadata"]["name"], spec["action"])
         return
     for rule in _list(spec, "rules"):
-        sources = [source for origin in _list(rule, "from") for source in _sources(origin["source"])]
+        origins = (_sources(origin["source"]) for origin in _list(rule, "from"))
+        sources = list(itertools.chain.from_iterable(origins))
         operations = [to["operation"] for to in _list(rule, "to")] or [{}]
         for source in sources or ["anybody"]:
             for target in _targets(namespace, spec):

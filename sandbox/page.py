@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -163,8 +164,10 @@ def render(
     from markupsafe import Markup
 
     flows = list(_flows(cells, policies, outside))
-    applications = sorted({end for flow in flows for end in (flow.source, flow.target)}, key=str)
-    shown = {policy for flow in flows for policy, _ in flow.policies}
+    applications = sorted({flow.source for flow in flows} | {flow.target for flow in flows}, key=str)
+    shown = set[Policy]()
+    for flow in flows:
+        shown.update(policy for policy, _ in flow.policies)
     script, style = (_TEMPLATES.joinpath(f"mesh.{kind}").read_text("utf-8") for kind in ("js", "css"))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -229,7 +232,7 @@ def _flows(cells: "Iterable[Cell]", policies: Sequence[Policy], outside: Collect
     asked: defaultdict[Arrow, list[Cell]] = defaultdict(list)
     for cell in cells:
         asked[cell.request.source, _application_of(cell.request.target)].append(cell)
-    applications = _applications({name for arrow in asked for name in arrow}, outside)
+    applications = _applications(set(itertools.chain.from_iterable(asked)), outside)
     for number, (source, target) in enumerate(sorted(asked), 1):
         between = asked[source, target]
         yield Flow(
@@ -302,7 +305,7 @@ def _behind(
 def _picture(flows: Sequence[Flow], **measures: float) -> Picture:
     prominent = ("open", "wrong")
     return lay_out(
-        {name for flow in flows for name in flow.arrow},
+        set(itertools.chain.from_iterable(flow.arrow for flow in flows)),
         {flow.arrow for flow in flows if flow.verdict in prominent},
         {flow.arrow for flow in flows if flow.verdict not in prominent},
         **measures,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .juju import LIBRARIES, Application, Model
+from .juju import LIBRARIES, Application, CharmSource, Model
 
 _REPOSITORY = Path(__file__).parents[1]
 _SAMPLES = _REPOSITORY / "sandbox/charms"
@@ -71,14 +71,11 @@ def deploy(
     if ours.exists():
         return model.deploy(ours, app, units=units, config=config)
     if charm == "orders":
-        return model.deploy(
-            _SAMPLES / charm,
-            app,
-            units=units,
-            python=published_libraries() or sys.executable,
-            pythonpath=[_SAMPLE_LIBRARIES],
-        )
-    return model.deploy(_SAMPLES / charm, app, units=units, pythonpath=[*LIBRARIES, _SAMPLE_LIBRARIES])
+        python = published_libraries() or sys.executable
+        source = CharmSource(_SAMPLES / charm, python, (_SAMPLE_LIBRARIES,))
+    else:
+        source = CharmSource(_SAMPLES / charm, pythonpath=(*LIBRARIES, _SAMPLE_LIBRARIES))
+    return model.deploy(source, app, units=units)
 
 
 def published_libraries() -> str | None:

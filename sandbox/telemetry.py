@@ -1,6 +1,7 @@
 """What became of the workers' telemetry: sent through the coordinator, and sent straight to where it goes."""
 
 import http.client
+import itertools
 import json
 import os
 import time
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .enforcement import Enforcement
-from .juju import Application, Model, Side
+from .juju import Application, Model, Side, Unit
 from .mesh import Account
 from .samples import CLUSTERS
 from .world import World
@@ -72,16 +73,18 @@ def arrived(world: World, backend_name: str | None = None) -> list[Arrival]:
     Raises:
         ValueError: if nothing runs in that world.
     """
-    mesh = _enforcement(world).mesh
-    return [
-        Arrival(each["kind"], each["unit"], each["count"], tuple(each["latest"]))
-        for backend in _backends(world)
-        if backend_name in (None, f"{backend.model.name}/{backend.name}")
-        for unit in backend.units
-        for each in json.loads(
-            _request(mesh.inside(backend.model.name, unit.pod), _READ_PORT, "GET", "/recorded", b"", {})
-        )
-    ]
+    found: list[Arrival] = []
+    for backend in _backends(world):
+        if backend_name in (None, f"{backend.model.name}/{backend.name}"):
+            for unit in backend.units:
+                found += _recorded(world, unit)
+    return found
+
+
+def _recorded(world: World, unit: Unit) -> Iterator[Arrival]:
+    address = _enforcement(world).mesh.inside(unit.application.model.name, unit.pod)
+    for each in json.loads(_request(address, _READ_PORT, "GET", "/recorded", b"", {})):
+        yield Arrival(each["kind"], each["unit"], each["count"], tuple(each["latest"]))
 
 
 def put_key(world: World, client: Application) -> str:
@@ -112,12 +115,10 @@ def wait_for(world: World, coordinator: Application, trace: str) -> list[str]:
         What has not come in time, in words.
     """
     cluster = CLUSTERS[coordinator.charm.name]
-    workers = {
-        unit.name
-        for side in coordinator.sides
-        if side.endpoint.name == cluster
-        for unit in side.other.application.units
-    }
+    workers: set[str] = set()
+    for side in coordinator.sides:
+        if side.endpoint.name == cluster:
+            workers.update(unit.name for unit in side.other.application.units)
     deadline = time.monotonic() + _PATIENCE
     while True:
         missing = list(_missing(arrived(world), workers, trace))
@@ -134,11 +135,11 @@ def straight(world: World, worker: Application, backend: Application) -> list[At
     Raises:
         ValueError: if nothing is enforced in that world.
     """
-    return [
-        Attempt(url, _refusal(world, worker, url, body))
-        for side in backend.sides
-        for url, body in _offered(side, f"{worker.name} itself")
-    ]
+    attempts: list[Attempt] = []
+    for side in backend.sides:
+        for url, body in _offered(side, f"{worker.name} itself"):
+            attempts.append(Attempt(url, _refusal(world, worker, url, body)))
+    return attempts
 
 
 def _missing(arrivals: Collection[Arrival], workers: Collection[str], trace: str) -> Iterator[str]:
@@ -146,7 +147,8 @@ def _missing(arrivals: Collection[Arrival], workers: Collection[str], trace: str
         came_from = {each.unit for each in arrivals if each.kind == kind}
         yield from (f"no {kind} has come from {unit}" for unit in sorted(set(workers) - came_from))
     for kind, wanted in _OF_ONE_REQUEST.items():
-        came = sum(trace in text for each in arrivals if each.kind == kind for text in each.latest)
+        texts = itertools.chain.from_iterable(each.latest for each in arrivals if each.kind == kind)
+        came = sum(trace in text for text in texts)
         if came < wanted:
             yield f"of a request, {came} instead of {wanted} have come of kind {kind!r}"
 
@@ -203,12 +205,10 @@ def _request(address: str, port: int, method: str, path: str, body: bytes, heade
 
 
 def _backends(world: World) -> Collection[Application]:
-    return [
-        application
-        for model in world.models
-        for application in model.applications.values()
-        if application.charm.name == BACKEND
-    ]
+    found: list[Application] = []
+    for model in world.models:
+        found += (app for app in model.applications.values() if app.charm.name == BACKEND)
+    return found
 
 
 def _enforcement(world: World) -> Enforcement:

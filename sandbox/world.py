@@ -1,7 +1,7 @@
 """A controller with its Kubernetes: the sandbox's own, a real one, or the one that KUBECONFIG names."""
 
 import contextlib
-import os
+import itertools
 import secrets
 import tempfile
 import time
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .control_plane import started_control_plane
+from .control_plane import named_kubeconfig, started_control_plane
 from .enforcement import Enforcement, enforce
 from .flows import Flow, actual_flows, actual_pods, expected_flows, expected_pods
-from .juju import Controller, LogLine, Model, Unit
+from .juju import Controller, LogLine, Model
 from .kubernetes import KubernetesServer
 
 if TYPE_CHECKING:
@@ -84,16 +84,14 @@ class World:
             return
         self.enforcement.look(self.models)
         for model in self.models:
-            waiting = {
-                unit.application.name for unit in _units(model) if unit.workload_status[0] == "waiting"
-            }
+            waiting = {unit.application.name for unit in model.units if unit.workload_status[0] == "waiting"}
             if waiting:
                 model.update_status(*waiting)
         self.controller.settle()
 
     def _problems(self) -> list[str]:
         wanted_flows, wanted_pods = expected_flows(self.models), expected_pods(self.models)
-        units = [unit for model in self.models for unit in _units(model)]
+        units = list(itertools.chain.from_iterable(model.units for model in self.models))
         return [
             *(f"{unit.name} is in error\n{unit.error.traceback}" for unit in units if unit.error),
             *(f"not let through, though asked for: {flow}" for flow in sorted(wanted_flows - self.flows)),
@@ -129,7 +127,7 @@ def open_world(
     """
     from lightkube import Client, KubeConfig
 
-    theirs = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    theirs = named_kubeconfig()
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-")))
         kubernetes: KubernetesServer | Path
@@ -139,7 +137,7 @@ def open_world(
             kubernetes = kubeconfig = control_plane.write_kubeconfig(directory / "kubeconfig")
         elif theirs:
             place, patience, suffix = f"that of {theirs}", _PATIENCE, f"-{secrets.token_hex(2)}"
-            kubernetes = kubeconfig = Path(theirs)
+            kubernetes = kubeconfig = theirs
             enforcing = False
         else:
             place, patience, suffix = "in memory on this machine", 0.0, ""
@@ -160,10 +158,6 @@ def open_world(
             )
         )
         yield World(controller, client, place, patience, suffix, enforcement=enforcement)
-
-
-def _units(model: Model) -> list[Unit]:
-    return [unit for application in model.applications.values() for unit in application.units]
 
 
 def _place(waypoint: str | None) -> str:

@@ -4,7 +4,13 @@ from ._connection import Answer, Connection
 from ._controller_manager import ControllerManager
 from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
-from ._kubernetes import ExistingKubernetes, RealKubernetes, StartedKubernetes, real_kubernetes
+from ._kubernetes import (
+    ExistingKubernetes,
+    RealKubernetes,
+    StartedKubernetes,
+    named_kubeconfig,
+    real_kubernetes,
+)
 from ._processes import Process, free_port
 from ._programs import (
     ETCD,
@@ -42,6 +48,7 @@ __all__ = [
     "Waypoints",
     "free_port",
     "module_folders",
+    "named_kubeconfig",
     "real_kubernetes",
     "started_control_plane",
 ]

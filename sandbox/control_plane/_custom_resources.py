@@ -32,9 +32,11 @@ def definitions(*groups: str) -> list[dict[str, Any]]:
 
 
 def _read() -> list[dict[str, Any]]:
-    folders = module_folders(*_FILES).items()
-    files = [file for module, folder in folders for file in sorted(folder.glob(_FILES[module]))]
-    return [found for file in files for found in _definitions_in(file)]
+    found: list[dict[str, Any]] = []
+    for module, folder in module_folders(*_FILES).items():
+        for file in sorted(folder.glob(_FILES[module])):
+            found += _definitions_in(file)
+    return found
 
 
 def _definitions_in(path: Path) -> list[dict[str, Any]]:

@@ -231,14 +231,20 @@ class ExistingKubernetes(RealKubernetes):
         return {"token": self.admin.must("POST", f"{accounts}/{user}/token", request)["status"]["token"]}
 
 
+def named_kubeconfig() -> Path | None:
+    """Return the first file in $KUBECONFIG, if it names any."""
+    first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(first) if first else None
+
+
 def real_kubernetes(*users: str) -> RealKubernetes:
-    """The cluster of the first file in $KUBECONFIG, or else an API server that is started for the purpose.
+    """Return the cluster that $KUBECONFIG names, or else an API server that is started for the purpose.
 
     Raises:
-        ControlPlaneError: that file is of no use.
+        ControlPlaneError: its file is of no use.
     """
-    if kubeconfig := os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]:
-        return ExistingKubernetes(Path(kubeconfig))
+    if kubeconfig := named_kubeconfig():
+        return ExistingKubernetes(kubeconfig)
     return StartedKubernetes(*users)
 
 

@@ -23,11 +23,9 @@ class Charm:
         self.meta = self._yaml("metadata.yaml") or self._yaml("charmcraft.yaml")
         self.config = self.meta.pop("config", None) or self._yaml("config.yaml")
         self.actions = self.meta.pop("actions", None) or self._yaml("actions.yaml")
-        self.endpoints = [
-            name
-            for role in ("provides", "requires", "peers")
-            for name in cast("dict[str, Any]", self.meta.get(role) or {})
-        ]
+        self.endpoints: list[str] = []
+        for role in ("provides", "requires", "peers"):
+            self.endpoints += cast("dict[str, Any]", self.meta.get(role) or {})
         self.type = self._load()
 
     def _yaml(self, name: str) -> dict[str, Any]:

@@ -45,7 +45,10 @@ def _find_names(hosts: Path) -> None:
 
     def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> list[Any]:
         known: dict[Any, list[str]] = json.loads(hosts.read_text()) if hosts.exists() else {}
-        return [found for each in known.get(host, [host]) for found in real(each, *args, **kwargs)]
+        found: list[Any] = []
+        for each in known.get(host, [host]):
+            found += real(each, *args, **kwargs)
+        return found
 
     socket.getaddrinfo = getaddrinfo
 

@@ -6,8 +6,8 @@ from ._databag import Bag
 from ._errors import JujuError, NotSettledError
 from ._hook import Hook
 from ._log import OPERATIONS, LogLine
-from ._model import LIBRARIES, ActionResult, Model
-from ._objects import Application, Relation, Side, Unit
+from ._model import ActionResult, Model
+from ._objects import LIBRARIES, Application, CharmSource, Relation, Side, Unit
 from ._secrets import Secret
 from ._workload import Command, CommandResult, NoWorkload, Workload, WorkloadError
 
@@ -17,6 +17,7 @@ __all__ = [
     "ActionResult",
     "Application",
     "Bag",
+    "CharmSource",
     "Command",
     "CommandResult",
     "Container",

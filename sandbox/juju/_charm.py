@@ -1,6 +1,6 @@
 """What a charm says about itself in charmcraft.yaml."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -62,11 +62,7 @@ class Charm:
         config = _map(meta, "config") or _read(directory / "config.yaml")
         return cls(
             name=meta["name"],
-            endpoints={
-                name: Endpoint(name, role, endpoint["interface"], endpoint.get("limit"))
-                for role in _ROLES
-                for name, endpoint in _map(meta, role).items()
-            },
+            endpoints={endpoint.name: endpoint for endpoint in _endpoints(meta)},
             containers={
                 name: {mount["location"]: mount["storage"] for mount in _list(container or {}, "mounts")}
                 for name, container in _map(meta, "containers").items()
@@ -110,6 +106,12 @@ class Charm:
         if missing := [name for name in _list(self.actions[action], "required") if name not in params]:
             raise JujuError(f"action {action!r} needs {_names(missing)}")
         return params
+
+
+def _endpoints(meta: Mapping[str, Any]) -> Iterator[Endpoint]:
+    for role in _ROLES:
+        for name, endpoint in _map(meta, role).items():
+            yield Endpoint(name, role, endpoint["interface"], endpoint.get("limit"))
 
 
 def _typed(what: str, type_name: str, value: object) -> Any:

@@ -62,7 +62,8 @@ def _hooks(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:
         yield from _hooks_of_setup(unit)
         yield from _hooks_of_workload(unit)
         yield from _hooks_of_secrets(unit, secrets)
-        yield from (hook for side in unit.application.sides for hook in _hooks_of_relation(unit, side))
+        for side in unit.application.sides:
+            yield from _hooks_of_relation(unit, side)
         if unit.update_status_due:
             yield Hook("update_status")
 

@@ -1,6 +1,5 @@
 """A Juju model, and the verbs with which it is changed."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +13,6 @@ from ._hook import Hook
 from ._lifecycle import Lifecycle
 from ._objects import Application, CharmSource, ModelContents, Relation
 from ._scheduler import Scheduler
-
-LIBRARIES = (Path(__file__).parents[2] / "lib",)
-"""Where the project's own charms find their libraries."""
 
 
 @dataclass(frozen=True)
@@ -58,35 +54,31 @@ class Model(ModelContents):
 
     def deploy(
         self,
-        charm: Path,
+        charm: Path | CharmSource,
         app: str | None = None,
         *,
         units: int = 1,
         config: Mapping[str, object] | None = None,
         trust: bool = True,
-        python: str = sys.executable,
-        pythonpath: Sequence[Path] = LIBRARIES,
     ) -> Application:
         """Deploy a charm.
 
         Args:
-            charm: its directory, with charmcraft.yaml and src/charm.py.
+            charm: its directory, with charmcraft.yaml and src/charm.py; or that and what runs it.
             app: what to call the application; by default as the charm.
             units: how many units.
             config: values of the charm's options.
             trust: whether it may do things in Kubernetes.
-            python: the interpreter that runs the charm; it must have ops and ops-scenario.
-            pythonpath: where the charm finds libraries that are not in its own `lib`.
 
         Raises:
             JujuError: if there is no charm, the name is taken, or it has no such options.
         """
-        meta = Charm.load(charm)
+        source = charm if isinstance(charm, CharmSource) else CharmSource(charm)
+        meta = Charm.load(source.directory)
         name = app or meta.name
         if name in self.applications or name in self.consumed:
             raise JujuError(f"there is an application {name!r} in {self.name} already")
         settings = {key: meta.option(key, value) for key, value in (config or {}).items()}
-        source = CharmSource(charm, python, tuple(pythonpath))
         process = self._lifecycle.start_charm(self, name, source, revision=0)
         application = Application(self, name, meta, source, process, settings)
         self.applications[name] = application

@@ -1,6 +1,7 @@
 """What a model consists of."""
 
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,9 @@ from ._databag import Bag, Seen
 from ._errors import JujuError
 from ._hook import Hook, RelationName
 from ._process import CharmProcess
+
+LIBRARIES = (Path(__file__).parents[2] / "lib",)
+"""Where the project's own charms find their libraries."""
 
 UNKNOWN: Status = ("unknown", "")
 
@@ -177,8 +181,10 @@ class CharmSource:
     """Where a charm comes from, and what runs it."""
 
     directory: Path
-    python: str
-    pythonpath: tuple[Path, ...]
+    python: str = sys.executable
+    """The interpreter; it must have ops and ops-scenario."""
+    pythonpath: tuple[Path, ...] = LIBRARIES
+    """Where it finds libraries that are not in its own `lib`."""
 
 
 @dataclass(eq=False, repr=False)
@@ -218,7 +224,7 @@ class Application:
     @property
     def sides(self) -> list[Side]:
         """Its sides of its relations, in order of the relations' ids."""
-        sides = [side for relation in self.model.relations for side in relation.sides]
+        sides = itertools.chain.from_iterable(relation.sides for relation in self.model.relations)
         return sorted((side for side in sides if side.application is self), key=lambda side: side.id)
 
     def side(self, relation_id: int) -> Side:
@@ -242,7 +248,7 @@ class Application:
     @property
     def ports(self) -> list[tuple[str, int]]:
         """Protocol and number of the ports that its Service has open."""
-        return sorted({port for unit in self.units for port in unit.opened_ports})
+        return sorted(set(itertools.chain.from_iterable(unit.opened_ports for unit in self.units)))
 
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name."""
@@ -275,6 +281,11 @@ class ModelContents:
     consumed: dict[str, Offer] = field(default_factory=dict[str, Offer])
     """Offers of other models, by the name that they have in this one."""
     _relation_ids: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units of all applications."""
+        return list(itertools.chain.from_iterable(app.units for app in self.applications.values()))
 
     def application(self, name: str) -> Application:
         """Return the application of that name.

@@ -81,7 +81,10 @@ class Scheduler:
         self._dispatcher.close()
 
     def _applications(self) -> list[Application]:
-        return [app for model in self._models.values() for app in model.applications.values()]
+        found: list[Application] = []
+        for model in self._models.values():
+            found += model.applications.values()
+        return found
 
     def _next_hooks(self, given: Counter[Unit]) -> list[tuple[Unit, Hook]]:
         """One event for each application: that of the unit which has had the fewest."""

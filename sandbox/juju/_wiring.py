@@ -1,5 +1,6 @@
 """Which relations are possible between applications, and the making of them."""
 
+import itertools
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -23,13 +24,12 @@ class End:
 
 def possible(model: ModelContents, one: str, other: str) -> list[tuple[End, End]]:
     """The pairs of endpoints that fit, of two applications or offers, or of just those that are named."""
-    return [
-        (left, right)
-        for left in _ends(model, one)
-        for right in _ends(model, other)
-        if left.endpoint.interface == right.endpoint.interface
-        and {left.endpoint.role, right.endpoint.role} == {"provides", "requires"}
-    ]
+    return [pair for pair in itertools.product(_ends(model, one), _ends(model, other)) if _fit(*pair)]
+
+
+def _fit(left: End, right: End) -> bool:
+    roles = {left.endpoint.role, right.endpoint.role}
+    return left.endpoint.interface == right.endpoint.interface and roles == {"provides", "requires"}
 
 
 def existing(model: ModelContents, left: End, right: End) -> Relation | None:

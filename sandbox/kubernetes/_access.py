@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ._kinds import NAMESPACE, Kind
-from ._status import ApiError
+from ._status import ApiError, Subject
 
 ANONYMOUS = "system:anonymous"
 """Who sends a request without a token."""
@@ -79,7 +79,5 @@ class Access:
             403,
             "Forbidden",
             f"{what} is forbidden: {why}",
-            resource=kind.plural,
-            group=kind.group,
-            name=name,
+            Subject(kind.plural, kind.group, name),
         )

@@ -22,6 +22,7 @@ from ._records import Page
 from ._refusals import not_found
 from ._status import (
     ApiError,
+    Subject,
     UnknownPathError,
     bad_request,
     internal_error,
@@ -223,7 +224,6 @@ class Api:
             target.namespace,
             target.name,
             call.object(),
-            subresource=target.subresource,
             writer=call.writer("Update"),
             dry_run=call.dry_run,
         )
@@ -237,7 +237,6 @@ class Api:
             target.namespace,
             target.name,
             _transformation(call),
-            subresource=target.subresource,
             writer=call.writer("Update"),
             dry_run=call.dry_run,
         )
@@ -248,17 +247,13 @@ class Api:
         if not call.query.get("fieldManager"):
             cause = required("fieldManager", "is required for apply patch")
             message = f'PatchOptions.meta.k8s.io "" is invalid: {cause.field}: {cause.message}'
-            raise ApiError(
-                422, "Invalid", message, resource="PatchOptions", group="meta.k8s.io", causes=[cause]
-            )
+            raise ApiError(422, "Invalid", message, Subject("PatchOptions", "meta.k8s.io"), causes=[cause])
         if config["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
         applied, created = self._store.apply(
             target.kind,
             target.namespace,
-            target.name,
             config,
-            subresource=target.subresource,
             writer=call.writer("Apply"),
             force=call.query.get("force") in ("true", "1"),
             dry_run=call.dry_run,

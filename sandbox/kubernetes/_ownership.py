@@ -171,19 +171,15 @@ def _refuse_conflicts(others: Sequence[Ownership], changed: FieldSet) -> None:
     }
     if not conflicts:
         return
-    causes = [
-        Cause("FieldManagerConflict", f"conflict with {owner}", field)
-        for owner, fields in conflicts.items()
-        for field in fields
-    ]
+    causes: list[Cause] = []
+    for owner, fields in conflicts.items():
+        causes += (Cause("FieldManagerConflict", f"conflict with {owner}", field) for field in fields)
     if len(causes) == 1:
         said = f"1 conflict: {causes[0].message}: {causes[0].field}"
     else:
-        lines = (
-            line
-            for owner, fields in conflicts.items()
-            for line in (f"conflicts with {owner}:", *(f"- {field}" for field in fields))
-        )
+        lines: list[str] = []
+        for owner, fields in conflicts.items():
+            lines += (f"conflicts with {owner}:", *(f"- {field}" for field in fields))
         said = f"{len(causes)} conflicts: " + "\n".join(lines)
     raise ApiError(409, "Conflict", f"Apply failed with {said}", causes=causes)
 
@@ -336,19 +332,22 @@ def _remove(value: Value, gone: FieldSet, schema: Schema) -> Value:
 
 def _with_parents(fields: FieldSet) -> FieldSet:
     """A field set with the objects in which its fields are."""
-    parents = {
-        path[:length]
-        for path in fields
-        for length in range(1, len(path))
-        if path[length - 1].startswith("f:")
-    }
+    parents = {path for path in _inner(fields) if path[-1].startswith("f:")}
     return fields | parents
+
+
+def _inner(fields: FieldSet) -> set[Path]:
+    """Return the paths of all that has fields of a set in it."""
+    found: set[Path] = set()
+    for path in fields:
+        found.update(path[:length] for length in range(1, len(path)))
+    return found
 
 
 def _written(fields: FieldSet) -> Object:
     """A field set as `fieldsV1`."""
     tree: Object = {}
-    inner = {path[:length] for path in fields for length in range(1, len(path))}
+    inner = _inner(fields)
     for path in sorted(fields):
         node = tree
         for element in path:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ._json import Object
 from ._kinds import Kind
-from ._status import ApiError, Cause
+from ._status import ApiError, Cause, Subject
 
 
 def not_found(kind: Kind, name: str) -> ApiError:
@@ -31,9 +31,7 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
         422,
         "Invalid",
         f'{kind.qualified} "{name}" is invalid: {text}',
-        resource=kind.name,
-        group=kind.group,
-        name=name,
+        Subject(kind.name, kind.group, name),
         causes=causes,
     )
 
@@ -86,14 +84,12 @@ def check_preconditions(kind: Kind, old: Object, uid: str, resource_version: str
                 409,
                 "Conflict",
                 f"{message}. The object might have been {guess}",
-                resource=kind.name,
-                group=kind.group,
-                name=name,
+                Subject(kind.name, kind.group, name),
             )
 
 
 def _about(kind: Kind, name: str, code: int, reason: str, message: str) -> ApiError:
-    return ApiError(code, reason, message, resource=kind.plural, group=kind.group, name=name)
+    return ApiError(code, reason, message, Subject(kind.plural, kind.group, name))
 
 
 def version_required(kind: Kind, name: str) -> ApiError:
@@ -105,8 +101,6 @@ def version_required(kind: Kind, name: str) -> ApiError:
         422,
         "Invalid",
         f'{kind.resource} "{name}" is invalid: {cause.field}: {cause.message}',
-        resource=kind.plural,
-        group=kind.group,
-        name=name,
+        Subject(kind.plural, kind.group, name),
         causes=[cause],
     )

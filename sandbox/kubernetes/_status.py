@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ._json import Object
 
@@ -42,6 +43,17 @@ def forbidden_change(field: str, why: str) -> Cause:
     return Cause("FieldValueForbidden", f"Forbidden: {why}", field)
 
 
+class Subject(NamedTuple):
+    """What a request was about, as far as that is known."""
+
+    resource: str = ""
+    group: str = ""
+    name: str = ""
+
+
+_NOTHING = Subject()
+
+
 class ApiError(Exception):
     """A request that the API refuses."""
 
@@ -50,10 +62,8 @@ class ApiError(Exception):
         code: int,
         reason: str,
         message: str,
+        subject: Subject = _NOTHING,
         *,
-        resource: str = "",
-        group: str = "",
-        name: str = "",
         causes: Sequence[Cause] = (),
         details: bool = True,
     ):
@@ -62,7 +72,7 @@ class ApiError(Exception):
         self._reason = reason
         self._details: Object | None = None
         if details:
-            said = {"name": name, "group": group, "kind": resource}
+            said = {"name": subject.name, "group": subject.group, "kind": subject.resource}
             self._details = {key: value for key, value in said.items() if value}
             if causes:
                 self._details["causes"] = [vars(cause) for cause in causes]

@@ -189,7 +189,6 @@ class Store:
         name: str,
         obj: Object,
         *,
-        subresource: str = "",
         writer: Writer = ADMIN,
         dry_run: bool = False,
     ) -> Object:
@@ -205,7 +204,7 @@ class Store:
                 raise version_required(kind, name)
             new = deepcopy(obj)
             check_types(kind, new)
-            return self._change(kind, old, new, subresource, writer, dry_run)
+            return self._change(kind, old, new, writer, dry_run)
 
     def patch(
         self,
@@ -214,7 +213,6 @@ class Store:
         name: str,
         transform: Callable[[Object], Object],
         *,
-        subresource: str = "",
         writer: Writer = ADMIN,
         dry_run: bool = False,
     ) -> Object:
@@ -233,18 +231,16 @@ class Store:
                     f"the name of the object ({said}) does not match the name on the URL ({name})"
                 )
             check_types(kind, new, patched=True)
-            return self._change(kind, old, new, subresource, writer, dry_run)
+            return self._change(kind, old, new, writer, dry_run)
 
     def apply(
         self,
         kind: Kind | str,
         namespace: str,
-        name: str,
         config: Object,
         *,
         writer: Writer,
         force: bool = False,
-        subresource: str = "",
         dry_run: bool = False,
     ) -> tuple[Object, bool]:
         """Server-side apply. Returns the object, and whether it was created.
@@ -252,10 +248,10 @@ class Store:
         Raises:
             ApiError: a field belongs to another writer (409), or the object is refused.
         """
-        kind = self._kind(kind)
+        kind, name = self._kind(kind), config["metadata"]["name"]
         with self._lock:
             old = self._records.find(kind, namespace, name)
-            if old is None and subresource:
+            if old is None and writer.subresource:
                 raise not_found(kind, name)
             check_applied(kind, namespace, name, config)
             merged, ownership = _ownership.apply(old, config, kind.schema, writer, _now(), force=force)
@@ -264,7 +260,7 @@ class Store:
             if old is None:
                 _normalise(kind, merged)
                 return self._add(kind, namespace, merged, ownership, dry_run), True
-            return self._keep(kind, old, merged, subresource, ownership, dry_run), False
+            return self._keep(kind, old, merged, writer.subresource, ownership, dry_run), False
 
     def delete(
         self,
@@ -334,10 +330,8 @@ class Store:
                 self._unwritten.add(metadata["uid"])
         return obj
 
-    def _change(
-        self, kind: Kind, old: Object, new: Object, subresource: str, writer: Writer, dry_run: bool
-    ) -> Object:
-        name = old["metadata"]["name"]
+    def _change(self, kind: Kind, old: Object, new: Object, writer: Writer, dry_run: bool) -> Object:
+        name, subresource = old["metadata"]["name"], writer.subresource
         check_version(kind, name, new["metadata"].get("resourceVersion"), old)
         check_uid(kind, name, new["metadata"].get("uid"), old)
         new = _within(kind, old, new, subresource)

@@ -76,13 +76,11 @@ def listening() -> Mapping[str, frozenset[int]]:
 
 def listening_everywhere() -> frozenset[int]:
     """The ports on which processes of this machine listen at all addresses: nobody else can at any."""
-    return frozenset(
-        port
-        for file in (_CONNECTIONS, _CONNECTIONS_OF_IPV6)
-        if file.exists()
-        for address, port in _listeners(file)
-        if not address.strip("0")
-    )
+    ports: set[int] = set()
+    for file in (_CONNECTIONS, _CONNECTIONS_OF_IPV6):
+        if file.exists():
+            ports.update(port for address, port in _listeners(file) if not address.strip("0"))
+    return frozenset(ports)
 
 
 def _listeners(file: Path) -> Iterator[tuple[str, int]]:

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.juju import Controller, JujuError, Model, NotSettledError, NoWorkload, Unit, Workload
+from sandbox.juju import (
+    CharmSource,
+    Controller,
+    JujuError,
+    Model,
+    NotSettledError,
+    NoWorkload,
+    Unit,
+    Workload,
+)
 from sandbox.tests.small_charms import WriteCharm, events, words
 
 
@@ -68,7 +77,7 @@ def test_a_charms_own_copy_of_a_library_comes_before_the_given_ones(
     (own / "lib").mkdir()
     (own / "lib/library.py").write_text("NAME = 'own'")
     for charm in (plain, own):
-        model.deploy(charm, pythonpath=[tmp_path / "given"])
+        model.deploy(CharmSource(charm, pythonpath=(tmp_path / "given",)))
     model.settle()
     assert [model.unit(name).status[1] for name in ("plain/0", "own/0")] == ["given", "own"]
 
@@ -249,14 +258,14 @@ def test_another_interpreter_runs_a_charm(model: Model, write_charm: WriteCharm,
                 with open("/proc/self/environ") as environ:
                     self.unit.status = ops.ActiveStatus(str("ANOTHER=yes" in environ.read()))
     """
-    model.deploy(write_charm("web", source), python=str(python))
+    model.deploy(CharmSource(write_charm("web", source), python=str(python)))
     model.settle()
     assert model.unit("web/0").status == ("active", "True")
 
 
 def test_an_interpreter_that_cannot_run_charms_is_named(model: Model, write_charm: WriteCharm) -> None:
     with pytest.raises(JujuError, match="/bin/false can't run charms: has it ops and ops-scenario"):
-        model.deploy(write_charm("web"), python="/bin/false")
+        model.deploy(CharmSource(write_charm("web"), python="/bin/false"))
         model.settle()
 
 

@@ -1,6 +1,8 @@
-"""Imports go one way, from the charms down to the relation contract."""
+"""Imports go one way, from the charms down to the relation contract, and never round in a circle."""
 
 import ast
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,69 @@ def test_tests_share_by_way_of_support_only(tree: Path):
     for module in tree.rglob("*.py"):
         of_tests = {name for name in names_imported(module) if name.startswith(("tests.", "sandbox.tests."))}
         assert {name for name in of_tests if not name.startswith(allowed)} == set(), module
+
+
+def package_of(module: Path, root: Path) -> list[str]:
+    return list(module.relative_to(root).parts[:-1])
+
+
+def dependencies(root: Path, folder: Path) -> dict[str, set[str]]:
+    """Each module below a folder, and those below it that it imports from, by their names from `root` on."""
+    files = [file for file in folder.rglob("*.py") if SANDBOX_TESTS not in file.parents]
+    modules = {
+        ".".join([*package_of(file, root), *([] if file.stem == "__init__" else [file.stem])]): file
+        for file in files
+    }
+    return {name: {*imported_modules(file, root, modules)} - {name} for name, file in modules.items()}
+
+
+def imported_modules(file: Path, root: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom):
+            package = package_of(file, root)
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                name = f"{start}.{alias.name}"
+                yield from [name] if name in modules else [start] if start in modules else []
+
+
+def circle(graph: Mapping[str, set[str]]) -> set[str]:
+    """The modules that are in circles, or between two of them."""
+    left = {name: set(others) for name, others in graph.items()}
+    while ends := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in ends}
+    while starts := left.keys() - set(itertools.chain.from_iterable(left.values())):
+        left = {name: others for name, others in left.items() if name not in starts}
+    return set(left)
+
+
+FOLDERS = [
+    pytest.param(LIB, LIB, marks=pytest.mark.xfail(reason="nginx/_config and nginx/_layout"), id="lib"),
+    pytest.param(ROOT, ROOT / "sandbox", id="sandbox"),
+    pytest.param(ROOT, ROOT / "tools", id="tools"),
+    *(pytest.param(source, source, id=source.parent.name) for source in sorted(ROOT.glob("charms/*/src"))),
+]
+
+
+@pytest.mark.parametrize(("root", "folder"), FOLDERS)
+def test_no_module_imports_itself_by_way_of_others(root: Path, folder: Path):
+    graph = dependencies(root, folder)
+    assert any(graph.values())
+    assert circle(graph) == set()
+
+
+def test_a_circle_is_seen_wherever_its_imports_stand(tmp_path: Path):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def function():\n    from . import b\n")
+    (package / "b.py").write_text("if TYPE_CHECKING:\n    from package.c import Name\n")
+    (package / "c.py").write_text("import package.a\n")
+    (package / "d.py").write_text("from .a import function\n")
+    assert circle(dependencies(tmp_path, package)) == {"package.a", "package.b", "package.c"}
 
 
 def test_an_import_is_seen_wherever_it_stands(tmp_path: Path):

@@ -1,5 +1,6 @@
 """What is to be reached, and whether a run reached it."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -63,8 +64,13 @@ def reached(findings: Findings, processors: int) -> list[Goal]:
     ]
 
 
+def _ours(findings: Iterable[Finding]) -> list[float]:
+    """Return what was measured of ours in all runs."""
+    return list(itertools.chain.from_iterable(each.values.get(OURS, ()) for each in findings))
+
+
 def _at_most(text: str, findings: Iterable[Finding], quantity: Quantity, limit: int) -> Goal:
-    values = [value for each in findings if each.quantity == quantity for value in each.values.get(OURS, ())]
+    values = _ours(each for each in findings if each.quantity == quantity)
     return Goal(text, f"{max(values):,.0f}", max(values) <= limit) if values else Goal(text, "")
 
 
@@ -95,11 +101,7 @@ def _policies(findings: Findings, hook: str, times: int, api: str, processors: i
 
 def _memory(findings: Findings) -> Goal:
     text = f"a hook with 10,000 policies has less than {_MB} MB"
-    values = [
-        value
-        for each in findings.of(policies.TOPIC, MEMORY.name, size=10_000)
-        for value in each.values.get(OURS, ())
-    ]
+    values = _ours(findings.of(policies.TOPIC, MEMORY.name, size=10_000))
     return Goal(text, f"{max(values):.0f} MB", max(values) < _MB) if values else Goal(text, "")
 
 

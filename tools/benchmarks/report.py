@@ -1,5 +1,6 @@
 """What was measured, for people."""
 
+import itertools
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -11,7 +12,9 @@ from .goals import Goal
 
 def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
     """Print a table: the median of each side, the least and the most of its runs, and how they compare."""
-    sides = list(dict.fromkeys((OURS, PEERS, *(side for finding in findings for side in finding.values))))
+    sides = list(
+        dict.fromkeys((OURS, PEERS, *itertools.chain.from_iterable(each.values for each in findings)))
+    )
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("measured")
     for header in ("how many", *sides, "times better"):

@@ -92,5 +92,5 @@ def _is_for_types(test: ast.expr) -> bool:
 
 
 def _has_alternative(attempt: ast.Try) -> bool:
-    caught = [ast.unparse(handler.type) for handler in attempt.handlers if handler.type]
-    return any(error in names for names in caught for error in ("ImportError", "ModuleNotFoundError"))
+    caught = " ".join(ast.unparse(handler.type) for handler in attempt.handlers if handler.type)
+    return "ImportError" in caught or "ModuleNotFoundError" in caught

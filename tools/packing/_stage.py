@@ -49,12 +49,12 @@ def _empty(folder: Path) -> None:
 def _imported(source: Path, libraries: Sequence[Path]) -> dict[Path, Path]:
     """The packages and lone modules that a charm imports, each with the library that it is in."""
     modules = follow(source / "charm.py", [source, *libraries]).modules.values()
-    return {
-        _whole(module, library): library
-        for module in modules
-        for library in libraries
-        if module.is_relative_to(library)
-    }
+    found: dict[Path, Path] = {}
+    for library in libraries:
+        for module in modules:
+            if module.is_relative_to(library):
+                found[_whole(module, library)] = library
+    return found
 
 
 def _whole(module: Path, library: Path) -> Path:

@@ -113,8 +113,11 @@ class Outcome:
     @property
     def written(self) -> dict[str, str]:
         """What the charm wrote into databags."""
-        bags = [json.loads(call.told) for call in self.calls if call.tool == "relation-set"]
-        return {key: value for bag in bags for key, value in bag.items()}
+        written: dict[str, str] = {}
+        for call in self.calls:
+            if call.tool == "relation-set":
+                written |= json.loads(call.told)
+        return written
 
 
 class Trial:

@@ -44,9 +44,7 @@ class Controller(ABC):
         self.store.apply(
             kind,
             metadata["namespace"],
-            metadata["name"],
             {"metadata": {"name": metadata["name"]}, "status": status},
             writer=Writer(manager, "Apply", kind.api_version, "status"),
             force=True,
-            subresource="status",
         )

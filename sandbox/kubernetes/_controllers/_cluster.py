@@ -21,12 +21,10 @@ class NamespaceController(Controller):
 
     def catch_up(self) -> None:
         there = {namespace["metadata"]["name"] for namespace in self.store.objects(NAMESPACE)}
-        used = {
-            obj["metadata"]["namespace"]
-            for kind in KINDS
-            if kind.namespaced
-            for obj in self.store.objects(kind)
-        }
+        used: set[str] = set()
+        for kind in KINDS:
+            if kind.namespaced:
+                used.update(obj["metadata"]["namespace"] for obj in self.store.objects(kind))
         for gone in used - there:
             self._empty(gone)
 
@@ -55,7 +53,9 @@ class GarbageCollector(Controller):
 
     def catch_up(self) -> None:
         self._there.clear()
-        places = [(kind, obj) for kind in KINDS for obj in self.store.objects(kind)]
+        places: list[tuple[Kind, Object]] = []
+        for kind in KINDS:
+            places += ((kind, obj) for obj in self.store.objects(kind))
         for kind, obj in places:
             self._note(kind, obj)
         for kind, obj in places:
@@ -135,7 +135,6 @@ class StatefulSetController(Controller):
                 name,
                 # What it is sure of hangs on what the new one asks for.
                 lambda new: new | {"status": status | {"qosClass": new["status"]["qosClass"]}},
-                subresource="status",
                 writer=replace(writer, subresource="status"),
             )
 

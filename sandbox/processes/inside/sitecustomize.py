@@ -24,7 +24,10 @@ def _getaddrinfo_in_pod(host: Any, *args: Any, **kwargs: Any) -> list[Any]:
         addresses = json.load(file).get(host)
     if addresses is None:
         return _getaddrinfo(host, *args, **kwargs)
-    return [found for address in addresses for found in _getaddrinfo(address, *args, **kwargs)]
+    found: list[Any] = []
+    for address in addresses:
+        found += _getaddrinfo(address, *args, **kwargs)
+    return found
 
 
 if "SANDBOX_ADDRESS" in os.environ:

@@ -1,5 +1,6 @@
 """What there is to scrape: the scraper's side of `prometheus_scrape`."""
 
+import itertools
 import logging
 from collections.abc import Iterator
 from typing import Literal, TypedDict
@@ -39,12 +40,11 @@ _JOBS = pydantic.TypeAdapter(list[_Job])
 
 def read(charm: ops.CharmBase) -> list[Target]:
     """All targets that related applications have named, without those that can't be read."""
-    return [
-        target
-        for relation in charm.model.relations["metrics-endpoint"]
-        if relation.app and relation.active
-        for target in _targets(relation, relation.app)
-    ]
+    targets: list[Target] = []
+    for relation in charm.model.relations["metrics-endpoint"]:
+        if relation.app and relation.active:
+            targets += _targets(relation, relation.app)
+    return targets
 
 
 def _targets(relation: ops.Relation, app: ops.Application) -> Iterator[Target]:
@@ -60,7 +60,7 @@ def _targets(relation: ops.Relation, app: ops.Application) -> Iterator[Target]:
     }
     for job in jobs:
         labels = {relabelling.target_label: relabelling.replacement for relabelling in job.relabel_configs}
-        for target in (target for config in job.static_configs for target in config.targets):
+        for target in itertools.chain.from_iterable(config.targets for config in job.static_configs):
             host, colon, port = target.rpartition(":")
             places = addresses if host == "*" else {labels.get("juju_unit", app.name): host}
             for unit, address in sorted(places.items()):

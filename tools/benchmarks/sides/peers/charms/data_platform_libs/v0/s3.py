@@ -17,6 +17,7 @@ class S3Requirer:
 
     def get_s3_connection_info(self) -> dict[str, str]:
         """What the first one says."""
-        return {
-            key: value for relation in self.relations for key, value in relation.data[relation.app].items()
-        }
+        found = {}
+        for relation in self.relations:
+            found.update(relation.data[relation.app])
+        return found
