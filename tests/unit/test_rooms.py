@@ -111,7 +111,7 @@ def circle(graph: Mapping[str, set[str]]) -> set[str]:
 
 
 FOLDERS = [
-    pytest.param(LIB, LIB, marks=pytest.mark.xfail(reason="nginx/_config and nginx/_layout"), id="lib"),
+    pytest.param(LIB, LIB, id="lib"),
     pytest.param(ROOT, ROOT / "sandbox", id="sandbox"),
     pytest.param(ROOT, ROOT / "tools", id="tools"),
     *(pytest.param(source, source, id=source.parent.name) for source in sorted(ROOT.glob("charms/*/src"))),
