@@ -1,3 +1,4 @@
+import importlib.util
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,3 +20,16 @@ def real_server() -> "Iterator[RealServer]":
             yield server
     except NotAvailableError as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def arguments_of_tools() -> Iterator[None]:
+    """Juju's tools, in whichever test, are given only what they take."""
+    if importlib.util.find_spec("scenario") is None:
+        yield
+        return
+    from tests.support.juju_tools import check_every_argument
+
+    with pytest.MonkeyPatch.context() as patch:
+        check_every_argument(patch)
+        yield

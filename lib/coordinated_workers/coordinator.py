@@ -68,7 +68,7 @@ from .telemetry.tracing import TracingRequirer
 from .tls import Certificates
 
 if TYPE_CHECKING:
-    from cosl.interfaces.datasource_exchange import DatasourceExchange
+    from .telemetry.datasource_exchange import DatasourceExchange
 
 __all__ = [
     "ClusterRolesConfig",
@@ -311,7 +311,7 @@ class Coordinator(ops.Object):
         Raises:
             cosl.interfaces.datasource_exchange.EndpointValidationError: if the charm has no relation for it.
         """
-        from cosl.interfaces.datasource_exchange import DatasourceExchange
+        from .telemetry.datasource_exchange import DatasourceExchange
 
         return DatasourceExchange(
             self._charm,

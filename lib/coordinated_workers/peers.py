@@ -5,6 +5,8 @@ import logging
 import ops
 import pydantic
 
+import relation_data
+
 from .interfaces.validation import Host
 
 logger = logging.getLogger(__name__)
@@ -16,9 +18,7 @@ _HOST: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Host)
 def publish_hostname(charm: ops.CharmBase, relation_name: str, hostname: str) -> None:
     """Tell the other units where this one is, if they don't know yet."""
     for relation in _relations(charm, relation_name):
-        databag = relation.data[charm.unit]
-        if databag.get(_HOSTNAME) != hostname:
-            databag[_HOSTNAME] = hostname
+        relation_data.write(relation, charm.unit, {_HOSTNAME: hostname})
 
 
 def hostnames(charm: ops.CharmBase, relation_name: str, own: str) -> dict[str, str]:
@@ -26,11 +26,11 @@ def hostnames(charm: ops.CharmBase, relation_name: str, own: str) -> dict[str, s
     known = {charm.unit.name: own}
     for relation in _relations(charm, relation_name):
         for unit in relation.units:
-            if hostname := relation.data[unit].get(_HOSTNAME):
-                try:
+            try:
+                if hostname := relation_data.read(relation, unit).get(_HOSTNAME):
                     known[unit.name] = _HOST.validate_python(hostname)
-                except pydantic.ValidationError:
-                    logger.warning("%s says no host name for itself: it is left out", unit.name)
+            except (relation_data.DatabagError, pydantic.ValidationError):
+                logger.warning("%s says no host name for itself: it is left out", unit.name)
     return dict(sorted(known.items()))
 
 

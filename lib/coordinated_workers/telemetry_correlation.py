@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import ops
 import pydantic
 
+import relation_data
+
 if TYPE_CHECKING:
     from cosl.interfaces.datasource_exchange import GrafanaDatasource
 
@@ -56,7 +58,7 @@ class TelemetryCorrelation:
         if endpoint_relations is not None:
             apps = {relation.app.name for relation in endpoint_relations if relation.app}
             candidates = [relation for relation in exchanges if relation.app.name in apps]
-        of_type = [found for found in _datasources(candidates) if found.type == datasource_type]
+        of_type = [found for found in datasources(candidates) if found.type == datasource_type]
         found = next((one for one in of_type if one.grafana_uid in grafanas), None)
         if found:
             return found
@@ -75,15 +77,22 @@ class TelemetryCorrelation:
 
 
 def _grafana_uid(relation: ops.Relation) -> str | None:
-    return relation.data[relation.app].get("grafana_uid") if relation.app else None
+    if not relation.app:
+        return None
+    try:
+        return relation_data.read(relation, relation.app).get("grafana_uid")
+    except relation_data.DatabagError as error:
+        logger.warning("%s: ignored the databag of %s: %s", relation, relation.app.name, error)
+        return None
 
 
-def _datasources(relations: Iterable[ops.Relation]) -> "Iterable[GrafanaDatasource]":
+def datasources(relations: Iterable[ops.Relation]) -> "Iterable[GrafanaDatasource]":
+    """Return the datasources that others sent over these relations, without the databags that are invalid."""
     from cosl.interfaces.datasource_exchange import GrafanaDatasource
 
     for relation in sorted(relations, key=lambda relation: relation.id):
-        text = relation.data[relation.app].get("datasources") or "[]"
         try:
+            text = relation_data.read(relation, relation.app).get("datasources") or "[]"
             yield from [GrafanaDatasource.model_validate(one) for one in json.loads(text)]
         except (pydantic.ValidationError, ValueError, TypeError, RecursionError):
             logger.warning(

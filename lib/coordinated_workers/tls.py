@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import ops
 
+import relation_data
+
 from .interfaces import certificates
 from .models import TLSConfig
 from .telemetry.alert_rules import Lifetime
@@ -104,7 +106,13 @@ class Certificates:
         relations = self._charm.model.relations[self._relation_name] if self._relation_name else []
         if len(relations) != 1 or not relations[0].app:
             return None
-        return certificates.unreadable(relations[0].data[relations[0].app])
+        try:
+            # The library reads both, and would raise.
+            _ = relation_data.read(relations[0], self._charm.unit)
+            databag = relation_data.read(relations[0], relations[0].app)
+        except relation_data.DatabagError as error:
+            return str(error)
+        return certificates.unreadable(databag)
 
     def _follow(self, relation_name: str) -> "TLSCertificatesRequiresV4 | None":
         # The library costs a fifth of a second to import, so only hooks that need it do: those of a charm

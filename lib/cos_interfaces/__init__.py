@@ -1,7 +1,6 @@
 """What charms tell observability charms and hear from them, one module an interface."""
 
-from ._databag import reason
 from ._secrets import check_secret_id
 from ._urls import check_authority_or_url, check_url
 
-__all__ = ["check_authority_or_url", "check_secret_id", "check_url", "reason"]
+__all__ = ["check_authority_or_url", "check_secret_id", "check_url"]

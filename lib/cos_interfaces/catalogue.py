@@ -71,6 +71,5 @@ def items(charm: ops.CharmBase, *, relation_name: str = "catalogue") -> list[Cat
     return [
         item
         for relation in relations(charm, relation_name)
-        if relation.data[relation.app]
         if (item := read_model(relation, relation.app, CatalogueItem))
     ]

@@ -13,7 +13,9 @@ from pathlib import Path
 import ops
 import pydantic
 
-from ._databag import read, relations, write
+import relation_data
+
+from ._databag import read, read_all, relations
 from ._topology import topology
 
 logger = logging.getLogger(__name__)
@@ -46,13 +48,13 @@ def publish(
     if not charm.unit.is_leader():
         return
     for relation in relations(charm, relation_name):
-        databag = relation.data[charm.app]
-        packed = _packed(databag.get("dashboards", ""))
+        packed = _packed(read_all(relation, charm.app).get("dashboards", ""))
         templates = {
             f"file:{name.partition('.')[0]}": _template(charm, name, content, packed)
             for name, content in sorted(dashboards.items())
         }
-        write(databag, {"dashboards": json.dumps({"templates": templates}) if templates else ""})
+        published = json.dumps({"templates": templates}) if templates else ""
+        relation_data.write(relation, charm.app, {"dashboards": published})
 
 
 def dashboards(charm: ops.CharmBase, *, relation_name: str = "grafana-dashboard") -> dict[str, str]:

@@ -13,7 +13,9 @@ from typing import Annotated
 import ops
 import pydantic
 
-from ._databag import read, read_text, relations, units, write, write_app
+import relation_data
+
+from ._databag import read, read_text, relations, units, write_app
 from ._topology import topology
 from ._urls import Url
 
@@ -50,7 +52,7 @@ def publish(charm: ops.CharmBase, source: GrafanaSource, *, relation_name: str =
     data = {**topology(charm), "type": source.type, "extra_fields": dict(source.extra_fields)}
     write_app(charm, relation_name, {"grafana_source_data": json.dumps(data)})
     for relation in relations(charm, relation_name):
-        write(relation.data[charm.unit], {"grafana_source_host": source.url})
+        relation_data.write(relation, charm.unit, {"grafana_source_host": source.url})
 
 
 def datasource_uids(
@@ -84,4 +86,5 @@ def answer(charm: ops.CharmBase, grafana_uid: str, *, relation_name: str = "graf
         return
     for relation in relations(charm, relation_name):
         uids = {unit.name: f"juju_{unit.name.replace('/', '_')}" for unit in units(relation)}
-        write(relation.data[charm.app], {"grafana_uid": grafana_uid, "datasource_uids": json.dumps(uids)})
+        answered = {"grafana_uid": grafana_uid, "datasource_uids": json.dumps(uids)}
+        relation_data.write(relation, charm.app, answered)

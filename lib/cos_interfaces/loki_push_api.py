@@ -13,7 +13,9 @@ from collections.abc import Mapping
 import ops
 import pydantic
 
-from ._databag import read, relations, units, write, write_app
+import relation_data
+
+from ._databag import read, relations, units, write_app
 from ._topology import topology
 from ._urls import Url
 
@@ -62,7 +64,7 @@ def push_urls(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[s
 def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "logging") -> None:
     """As Loki: tell each related charm that this unit takes logs at `url`."""
     for relation in relations(charm, relation_name):
-        write(relation.data[charm.unit], {"endpoint": json.dumps({"url": url})})
+        relation_data.write(relation, charm.unit, {"endpoint": json.dumps({"url": url})})
 
 
 def alert_rules(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, dict[str, object]]:

@@ -10,7 +10,9 @@ import json
 import ops
 import pydantic
 
-from ._databag import read, relations, units, write
+import relation_data
+
+from ._databag import read, relations, units
 from ._urls import Url
 
 
@@ -35,4 +37,4 @@ def push_urls(charm: ops.CharmBase, *, relation_name: str = "send-remote-write")
 def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "receive-remote-write") -> None:
     """As a backend: tell each related charm that this unit takes metrics at `url`."""
     for relation in relations(charm, relation_name):
-        write(relation.data[charm.unit], {"remote_write": json.dumps({"url": url})})
+        relation_data.write(relation, charm.unit, {"remote_write": json.dumps({"url": url})})

@@ -13,7 +13,8 @@ from typing import Literal
 
 import ops
 
-from ._databag import write
+import relation_data
+
 from ._topology import topology
 
 
@@ -68,8 +69,9 @@ def publish(
         address: The host that `*` stands for on this unit; its fully qualified domain name if None.
     """
     for relation in charm.model.relations[relation_name]:
-        write(
-            relation.data[charm.unit],
+        relation_data.write(
+            relation,
+            charm.unit,
             {
                 "prometheus_scrape_unit_address": address or socket.getfqdn(),
                 "prometheus_scrape_unit_name": charm.unit.name,
@@ -77,8 +79,9 @@ def publish(
             },
         )
         if charm.unit.is_leader():
-            write(
-                relation.data[charm.app],
+            relation_data.write(
+                relation,
+                charm.app,
                 {
                     "scrape_jobs": json.dumps([job.as_scrape_config() for job in jobs]),
                     "scrape_metadata": json.dumps(topology(charm)),

@@ -10,15 +10,20 @@ In the reconcile of a charm that stores objects::
 """
 
 import json
+import logging
 from typing import Annotated
 
 import ops
 import pydantic
 import pydantic_core
 
-from ._databag import reason, relations, write
+import relation_data
+
+from ._databag import relations
 from ._secrets import check_secret_id
 from ._urls import Address
+
+logger = logging.getLogger(__name__)
 
 _SECRET = "secret-extra"  # noqa: S105  # the key under which a secret's id goes over the relation
 
@@ -73,7 +78,7 @@ def request(charm: ops.CharmBase, bucket: str | None = None, *, relation_name: s
     if not charm.unit.is_leader():
         return
     for relation in relations(charm, relation_name):
-        write(relation.data[charm.app], {"bucket": bucket or f"relation-{relation.id}"})
+        relation_data.write(relation, charm.app, {"bucket": bucket or f"relation-{relation.id}"})
 
 
 def connection(charm: ops.CharmBase, *, relation_name: str = "s3") -> S3ConnectionInfo:
@@ -107,13 +112,16 @@ def offer(
             "bucket": info.bucket,
             "region": info.region or "",
             "tls-ca-chain": json.dumps(info.tls_ca_chain) if info.tls_ca_chain else "",
-            **({_SECRET: _share(charm, relation, keys)} if in_secret else keys),
+            **({_SECRET: _share(charm, relation, keys) or ""} if in_secret else keys),
         }
-        write(relation.data[charm.app], said)
+        relation_data.write(relation, charm.app, said)
 
 
 def _read(charm: ops.CharmBase, relation: ops.Relation) -> S3ConnectionInfo:
-    said = {key: value for key, value in relation.data[relation.app].items() if value}
+    try:
+        said = {key: text for key, text in relation_data.read(relation, relation.app).items() if text}
+    except relation_data.DatabagError as error:
+        raise S3NotFoundError(f"{relation.app.name}: {error}") from error
     if secret_id := said.get(_SECRET):
         said |= _content(charm, relation, secret_id)
     if not {"bucket", "endpoint", "access-key", "secret-key"} & said.keys():
@@ -121,7 +129,8 @@ def _read(charm: ops.CharmBase, relation: ops.Relation) -> S3ConnectionInfo:
     try:
         return S3ConnectionInfo.model_validate(said)
     except pydantic.ValidationError as error:
-        raise S3NotFoundError(f"what {relation.app.name} says can't be used: {reason(error)}") from None
+        why = relation_data.reason(error)
+        raise S3NotFoundError(f"what {relation.app.name} says can't be used: {why}") from None
 
 
 def _content(charm: ops.CharmBase, relation: ops.Relation, secret_id: str) -> dict[str, str]:
@@ -132,14 +141,20 @@ def _content(charm: ops.CharmBase, relation: ops.Relation, secret_id: str) -> di
         raise S3NotFoundError(problem) from error
 
 
-def _share(charm: ops.CharmBase, relation: ops.Relation, content: dict[str, str]) -> str:
+def _share(charm: ops.CharmBase, relation: ops.Relation, content: dict[str, str]) -> str | None:
+    """Return the id of the secret with the keys; None if Juju no longer knows the relation."""
     label = f"s3-{relation.id}"
     try:
         secret = charm.model.get_secret(label=label)
         if secret.peek_content() != content:
             secret.set_content(content)
-        return relation.data[charm.app][_SECRET]
-    except (ops.SecretNotFoundError, KeyError):
+    except ops.SecretNotFoundError:
         secret = charm.app.add_secret(content, label=label)
-        secret.grant(relation)
-        return str(secret.id)
+    try:
+        published = relation_data.read(relation, charm.app).get(_SECRET)
+        if not published:
+            secret.grant(relation)
+    except (ops.ModelError, relation_data.DatabagError) as error:
+        logger.warning("%s:%d: secret not shared: %s", relation.name, relation.id, error)
+        return None
+    return published or secret.get_info().id

@@ -9,14 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIB = ROOT / "lib"
-KUBERNETES, MESH, ISTIO = "k8s_charm", "charmlibs.interfaces.service_mesh", "istio_policies"
+DATABAGS, KUBERNETES = "relation_data", "k8s_charm"
+MESH, ISTIO = "charmlibs.interfaces.service_mesh", "istio_policies"
 COS, WORKERS, INSPECTION = "cos_interfaces", "coordinated_workers", "mesh_inspection"
-BASE = {KUBERNETES, MESH, ISTIO}
+BASE = {DATABAGS, KUBERNETES, MESH, ISTIO}
 MAY_IMPORT = {
-    LIB / KUBERNETES: {KUBERNETES},
-    LIB / "charmlibs": {KUBERNETES, MESH},
+    LIB / DATABAGS: {DATABAGS},
+    LIB / KUBERNETES: {DATABAGS, KUBERNETES},
+    LIB / "charmlibs": {DATABAGS, KUBERNETES, MESH},
     LIB / ISTIO: BASE,
-    LIB / COS: {COS},
+    LIB / COS: {DATABAGS, COS},
     LIB / WORKERS: {*BASE, COS, WORKERS},
     LIB / INSPECTION: {*BASE, INSPECTION},
     LIB / "charms": {MESH, ISTIO},
@@ -24,7 +26,7 @@ MAY_IMPORT = {
     ROOT / "charms" / "demo-coordinator-k8s" / "src": {*BASE, COS, WORKERS, INSPECTION},
     ROOT / "charms" / "demo-worker-k8s" / "src": {*BASE, COS, WORKERS},
 }
-ROOMS = (KUBERNETES, MESH, ISTIO, COS, WORKERS, INSPECTION, "charms", "sandbox", "tools", "tests")
+ROOMS = (DATABAGS, KUBERNETES, MESH, ISTIO, COS, WORKERS, INSPECTION, "charms", "sandbox", "tools", "tests")
 
 
 TESTS, SANDBOX_TESTS = ROOT / "tests", ROOT / "sandbox" / "tests"

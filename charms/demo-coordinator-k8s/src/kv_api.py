@@ -2,6 +2,7 @@
 
 import ops
 
+import relation_data
 from charmlibs.interfaces.service_mesh import AppPolicy, Endpoint, Method
 from kv_nginx import API_PORT
 
@@ -19,6 +20,4 @@ def publish(charm: ops.CharmBase, url: str | None) -> None:
     if not charm.unit.is_leader():
         return
     for relation in charm.model.relations[RELATION]:
-        databag = relation.data[charm.app]
-        if databag.get("url") != url:
-            databag["url"] = url or ""
+        relation_data.write(relation, charm.app, {"url": url or ""})

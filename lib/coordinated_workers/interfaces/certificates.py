@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pydantic
 
-from cos_interfaces import reason
+from relation_data import reason
 
 if TYPE_CHECKING:
     from cryptography import x509

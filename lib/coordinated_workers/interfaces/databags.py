@@ -9,8 +9,9 @@ import ops
 import pydantic
 import typing_extensions
 
-from cos_interfaces import check_url, reason
-from k8s_charm import shown_name
+import relation_data
+from cos_interfaces import check_url
+from relation_data import reason, shown_name
 
 from .validation import (
     ApplicationName,
@@ -165,23 +166,23 @@ def load(relation: ops.Relation, author: ops.Application | ops.Unit, model: type
     Raises:
         ValueError: if it says something that can't be read; the message is one line, without the text.
     """
+    databag = relation_data.read(relation, author)
     needed = {name for name, field in model.model_fields.items() if field.is_required()}
-    if not needed <= relation.data[author].keys():
+    if not needed <= databag.keys():
         return None
     try:
-        return relation.load(model, author, decoder=_decode)
+        fields = {key: _decode(databag[key]) for key in model.model_fields if key in databag}
+        return model.model_validate(fields)
     except pydantic.ValidationError as error:
         raise ValueError(reason(error)) from None
 
 
 def save(relation: ops.Relation, author: ops.Application | ops.Unit, data: pydantic.BaseModel) -> None:
     """Make `author`'s databag say `data`: what differs is written, what is not offered taken out."""
-    # Older releases of ops have a `Relation.save` that writes what is there already, and takes nothing out.
-    databag = relation.data[author]
     texts = {
         key: "" if value is None else json.dumps(value) for key, value in data.model_dump(mode="json").items()
     }
-    databag.update({key: text for key, text in texts.items() if databag.get(key, "") != text})
+    relation_data.write(relation, author, texts)
 
 
 def _decode(text: str) -> object:

@@ -118,10 +118,16 @@ def test_a_consumer_that_has_not_written_yet_is_no_trouble(beacon: BeaconModel, 
 
 
 def test_keys_that_nobody_knows_are_ignored(beacon: BeaconModel, catalogue: testing.Relation):
-    said = {**policy("ads", "catalogue").model_dump(mode="json"), "colour": "red"}
-    beacon.says(catalogue, {"policies": json.dumps([said]), "mood": "good"})
+    beacon.says(catalogue, {**databag(policy("ads", "catalogue")), "mood": "good"})
     assert ("shop/ads", "shop/catalogue") in beacon.doors()
     assert beacon.hook().name == "active"
+
+
+def test_a_restriction_that_nobody_knows_allows_nothing(beacon: BeaconModel, catalogue: testing.Relation):
+    said = policy("ads", "catalogue").model_dump(mode="json")
+    beacon.says(catalogue, {"policies": json.dumps([{**said, "endpoints": [{"not_paths": ["/admin"]}]}])})
+    assert ("shop/ads", "shop/catalogue") not in beacon.doors()
+    assert "policies[0]: endpoints.0.not_paths: " in beacon.hook().message
 
 
 def test_the_oldest_consumers_can_be_read(beacon: BeaconModel, catalogue: testing.Relation):

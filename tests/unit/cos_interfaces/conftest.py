@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import ops
 import pytest
@@ -31,7 +31,9 @@ class Outcome(Generic[Result]):
 @pytest.fixture
 def act(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     """Runs `deed` as the charm of application `ours`, with the given relations."""
-    set_item = ops.RelationDataContent.__setitem__
+    # Either of the two is written with the other, according to the version of ops.
+    name = "update" if "update" in vars(ops.RelationDataContent) else "__setitem__"
+    write = getattr(ops.RelationDataContent, name)
 
     def run(
         deed: Callable[[ops.CharmBase], Result],
@@ -42,9 +44,9 @@ def act(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
         results: list[Result] = []
         written: list[str] = []
 
-        def record(databag: ops.RelationDataContent, key: str, value: str) -> None:
-            written.append(key)
-            set_item(databag, key, value)
+        def record(databag: ops.RelationDataContent, *values: Any) -> None:
+            written.extend(values[0] if name == "update" else [values[0]])
+            write(databag, *values)
 
         class Ours(ops.CharmBase):
             def __init__(self, framework: ops.Framework):
@@ -55,14 +57,18 @@ def act(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
                 results.append(deed(self))
 
         caplog.clear()
-        monkeypatch.setattr(ops.RelationDataContent, "__setitem__", record)
+        monkeypatch.setattr(ops.RelationDataContent, name, record)
         endpoints = {name: {"interface": "any"} for name in ("none", *(one.endpoint for one in relations))}
         context = testing.Context(Ours, meta={"name": "ours", "requires": endpoints})
         state = context.run(
             context.on.update_status(),
             testing.State(model=MODEL, relations=relations, leader=leader, secrets=secrets),
         )
-        log = [line.getMessage() for line in caplog.records if line.name.startswith("cos_interfaces")]
+        log = [
+            line.getMessage()
+            for line in caplog.records
+            if line.name.startswith(("cos_interfaces", "relation_data"))
+        ]
         return Outcome(results[0], state, written, log)
 
     return run

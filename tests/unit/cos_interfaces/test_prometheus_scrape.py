@@ -8,6 +8,7 @@ from ops import testing
 
 from cos_interfaces import prometheus_scrape
 from cos_interfaces.prometheus_scrape import ScrapeJob
+from tests.support.juju_tools import forbid_writing
 
 RULES = {
     "groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up < 1", "labels": {"juju_model": "m"}}]}]
@@ -105,14 +106,8 @@ def test_what_is_already_there_is_not_written_again(monkeypatch: pytest.MonkeyPa
         ctx.on.update_status(),
         testing.State(relations={testing.Relation("metrics-endpoint")}, leader=True),
     )
-    written: list[str] = []
-
-    def record(_: object, key: str, __: str) -> None:
-        written.append(key)
-
-    monkeypatch.setattr(ops.RelationDataContent, "__setitem__", record)
+    forbid_writing(monkeypatch)
     ctx.run(ctx.on.update_status(), before)
-    assert written == []
 
 
 def test_a_job_cannot_be_changed_behind_a_scrapers_back():

@@ -17,6 +17,7 @@ from charmlibs.interfaces.service_mesh import (
     ServiceMeshConsumer,
     UnitPolicy,
 )
+from tests.support.juju_tools import forbid_writing, refuse_databags
 
 META: dict[str, Any] = {
     "name": "web",
@@ -84,6 +85,7 @@ Event = Callable[[testing.CharmEvents], Any]
             "leader-elected": lambda on: on.leader_elected(),
             "upgrade": lambda on: on.upgrade_charm(),
             "config-changed": lambda on: on.config_changed(),
+            "update-status": lambda on: on.update_status(),
         }.items()
     ],
 )
@@ -118,11 +120,7 @@ def test_it_says_what_a_relation_that_is_not_there_yet_would_let_in(ctx: testing
 def test_unchanged_policies_are_not_written_again(ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch):
     asks = testing.Relation("require-cmr-mesh")
     state = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations={MESH, SHOP, asks}))
-
-    def refuse(*args: object) -> None:
-        raise AssertionError(f"written again: {args}")
-
-    monkeypatch.setattr(ops.model.RelationDataContent, "__setitem__", refuse)
+    forbid_writing(monkeypatch)
     ctx.run(ctx.on.config_changed(), state)
 
 
@@ -216,6 +214,27 @@ def test_what_can_not_be_read_is_told_from_what_was_never_said(
 ):
     said = {"labels": {"a": "b"}, "mesh_type": '"istio"', key: text}
     assert (unreadable(ctx, mesh(**said)) or "").startswith(f"{key}: ")
+
+
+def test_a_mesh_whose_databag_juju_does_not_give_out_is_unreadable(
+    ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch
+):
+    beacon = mesh(labels={"a": "b"})
+    refuse_databags(monkeypatch, beacon.id)
+    with ctx(ctx.on.update_status(), testing.State(relations={beacon, SHOP}, leader=True)) as manager:
+        consumer = manager.charm.mesh
+        assert consumer.labels() == {}
+        assert consumer.mesh_type() is None
+        assert consumer.unreadable == "labels: Juju does not give out its databag: permission denied"
+
+
+def test_a_relation_that_is_gone_for_juju_costs_the_others_nothing(
+    ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch
+):
+    says, asks = testing.Relation("provide-cmr-mesh"), testing.Relation("require-cmr-mesh")
+    refuse_databags(monkeypatch, says.id, asks.id)
+    state = testing.State(leader=True, relations={MESH, SHOP, says, asks})
+    assert sources(ctx.run(ctx.on.config_changed(), state)) == ["shop"]
 
 
 @pytest.mark.parametrize("said", [{}, {"labels": {"a": "b"}}, {"labels": {"a": "b"}, "mesh_type": '"istio"'}])

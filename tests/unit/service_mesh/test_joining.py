@@ -19,6 +19,7 @@ from ops import testing
 from charmlibs.interfaces.service_mesh import AppPolicy, ServiceMeshConsumer, UnitPolicy
 from sandbox.kubernetes import KubernetesServer
 from tests.support.faulty_server import FaultyServer
+from tests.support.juju_tools import refuse_databags
 
 META = {"name": "web", "requires": {"service-mesh": {"interface": "service_mesh", "limit": 1}}}
 JUJU = {"app.kubernetes.io/name": "web"}
@@ -86,7 +87,7 @@ def test_the_pods_join_when_the_mesh_says_how(ctx: testing.Context[Web], client:
     assert out.unit_status == ops.ActiveStatus()
 
 
-@pytest.mark.parametrize("event", ["leader_elected", "config_changed", "upgrade_charm"])
+@pytest.mark.parametrize("event", ["leader_elected", "config_changed", "upgrade_charm", "update_status"])
 def test_pods_that_lost_their_labels_join_again_after(ctx: testing.Context[Web], client: Client, event: str):
     ctx.run(getattr(ctx.on, event)(), state(mesh()))
     assert pod_labels(client) == {**JUJU, **MESH}
@@ -132,6 +133,17 @@ def test_labels_that_can_not_be_read_leave_the_pods_in_the_mesh(ctx: testing.Con
     assert pod_labels(client) == {**JUJU, **MESH}
     assert isinstance(out.unit_status, ops.BlockedStatus)
     assert "labels of the mesh can't be read" in out.unit_status.message
+
+
+def test_labels_that_juju_does_not_give_out_leave_the_pods_in_the_mesh(
+    ctx: testing.Context[Web], client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    relation = mesh()
+    before = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    refuse_databags(monkeypatch, relation.id)
+    after = ctx.run(ctx.on.update_status(), before)
+    assert pod_labels(client) == {**JUJU, **MESH}
+    assert "Juju does not give out its databag" in after.unit_status.message
 
 
 def test_without_trust_the_status_says_how_to_give_it_and_the_next_look_heals(

@@ -1,6 +1,7 @@
 """What a MeshPolicy may say."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pydantic
@@ -57,8 +58,22 @@ def test_a_policy_of_the_oldest_library_is_for_the_application():
     assert policy.target_selector_labels is None
 
 
-def test_an_unknown_field_is_ignored():
-    assert MeshPolicy.model_validate({**APP, "colour": "green"}) == MeshPolicy(**APP)
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: Endpoint(path=["/x"]), "path"),  # type: ignore[call-arg]
+        (lambda: Endpoint(not_paths=["/admin"]), "not_paths"),  # type: ignore[call-arg]
+        (lambda: AppPolicy(relation="data", endpoints=[], port=80), "port"),  # type: ignore[call-arg]
+        (lambda: AppPolicy(relation="data", endpoints=[{"method": ["GET"]}]), "method"),  # type: ignore[list-item]
+        (lambda: UnitPolicy(relation="metrics", port=[9100]), "port"),  # type: ignore[call-arg]
+        (lambda: MeshPolicy(**APP, source_labels={"a": "b"}), "source_labels"),
+        (lambda: MeshPolicy(**APP, endpoints=[{"path": ["/x"]}]), "path"),  # type: ignore[list-item]
+        (lambda: MeshPolicy.model_validate({**APP, "endpoint": []}), "endpoint"),
+    ],
+)
+def test_a_restriction_that_is_unknown_or_misspelt_is_an_error(make: Callable[[], object], field: str):
+    with pytest.raises(pydantic.ValidationError, match=rf"\b{field}\n"):
+        make()
 
 
 def test_a_service_alone_is_a_target():
@@ -103,6 +118,10 @@ def test_names_are_taken_as_they_come(name: str):
         ({"source_app_name": "a\x7f"}, "source_app_name"),
         ({"endpoints": [{"hosts": ["\x9f"]}]}, "endpoints.0.hosts.0"),
         ({"endpoints": [{"paths": ["/\uffff"]}]}, "endpoints.0.paths.0"),
+        ({"endpoints": [{"paths": ["/a\0"]}]}, "endpoints.0.paths.0"),
+        ({"endpoints": [{"paths": ["/a\nb"]}]}, "endpoints.0.paths.0"),
+        ({"endpoints": [{"hosts": ["\x1b[31m"]}]}, "endpoints.0.hosts.0"),
+        ({"target_app_name": "\ud800"}, "target_app_name"),
         ({"source_app_name": "*"}, "source_app_name"),
         ({"source_namespace": "cos/sa/any"}, "source_namespace"),
     ],

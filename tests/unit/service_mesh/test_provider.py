@@ -8,6 +8,7 @@ import pytest
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import AppPolicy, Endpoint, ServiceMeshProvider, UnitPolicy
+from tests.support.juju_tools import forbid_writing, refuse_databags
 
 LABELS = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w"}
 POLICY: dict[str, Any] = {
@@ -69,12 +70,8 @@ def test_what_is_published_already_is_not_written_again(
 ):
     web = consumer()
     state = ctx.run(ctx.on.relation_created(web), testing.State(leader=True, relations={web}))
-    monkeypatch.setattr(ops.model.RelationDataContent, "__setitem__", _refuse_to_write)
+    forbid_writing(monkeypatch)
     ctx.run(ctx.on.config_changed(), state)
-
-
-def _refuse_to_write(*args: object) -> None:
-    raise AssertionError(f"written again: {args}")
 
 
 def requests_of(ctx: testing.Context[Mesh], *relations: testing.Relation) -> ServiceMeshProvider:
@@ -129,6 +126,39 @@ def test_one_bad_policy_does_not_hide_the_good_ones_beside_it(ctx: testing.Conte
     assert [policy.source_app_name for policy in request.policies] == ["shop", "blog"]
     [error] = request.errors
     assert error.startswith("policies[1]: endpoints.0.ports.0: ")
+
+
+@pytest.mark.parametrize(
+    "field", [{"endpoints": [{"not_paths": ["/admin"]}]}, {"endpoints": [{"path": "/x"}]}, {"from": "cos"}]
+)
+def test_a_policy_with_an_unknown_restriction_is_none(ctx: testing.Context[Mesh], field: dict[str, Any]):
+    mesh = requests_of(ctx, consumer("web", [{**POLICY, **field}, {**POLICY, "source_app_name": "blog"}]))
+    [request] = mesh.requests()
+    assert [policy.source_app_name for policy in request.policies] == ["blog"]
+    [error] = request.errors
+    assert error.startswith("policies[0]: ")
+    assert error.endswith(": Extra inputs are not permitted")
+
+
+def test_a_field_of_a_later_version_that_is_not_set_restricts_nothing(ctx: testing.Context[Mesh]):
+    later = {**POLICY, "source_labels": None, "endpoints": [{"ports": [80], "not_paths": None}]}
+    [policy] = requests_of(ctx, consumer("web", [later])).mesh_info()
+    assert policy.endpoints == [Endpoint(ports=[80])]
+
+
+def test_a_databag_that_juju_does_not_give_out_is_an_invalid_one(
+    ctx: testing.Context[Mesh], monkeypatch: pytest.MonkeyPatch
+):
+    gone, web = consumer("gone", [POLICY], id=1), consumer("web", [POLICY], id=2)
+    refuse_databags(monkeypatch, gone.id)
+    with ctx(ctx.on.config_changed(), testing.State(leader=True, relations=[gone, web])) as manager:
+        mesh = manager.charm.mesh
+        assert [policy.target_app_name for policy in mesh.mesh_info()] == ["web"]
+        refused = {relation.app.name: reasons for relation, reasons in mesh.refused().items()}
+        assert refused == {"gone": ["Juju does not give out its databag: permission denied"]}
+        assert {relation.app.name: said for relation, said in mesh.declared().items()}["gone"] == []
+        state = manager.run()
+    assert json.loads(published(state, web)["labels"]) == LABELS
 
 
 def test_a_reason_quotes_no_more_than_a_bit_of_the_databag(ctx: testing.Context[Mesh]):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import ops
 import pydantic
 
+import relation_data
 from k8s_charm import (
     Deadline,
     ScaleDown,
@@ -38,11 +39,11 @@ WAYPOINT_LABELS = ("istio.io/use-waypoint", "istio.io/use-waypoint-namespace")
 
 
 class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
-    """Joins a charm to the mesh that it is related to, and tells it who may reach what of the charm.
+    """Joins a charm to the mesh that it is related to, and publishes who may reach what of the charm.
 
-    The policies follow the charm's relations by themselves. Only the leader writes. A label that somebody
-    takes off by hand is put back when the mesh, the leader, the charm or its configuration changes; until
-    then, the status of the beacon says what is not enforced for it.
+    The policies follow the charm's relations by themselves. Only the leader writes. Everything is read again
+    at each `update-status`, for Juju can lose a `relation-changed` across models: a label that was removed
+    by hand is put back then, too.
 
     Args:
         charm: the charm that joins.
@@ -106,8 +107,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         asked = json.dumps([policy.model_dump(mode="json") for policy in self._mesh_policies()])
         declared = json.dumps([policy.model_dump(mode="json") for policy in self._policies])
         for relation in relations:
-            self._publish(relation, POLICIES_KEY, asked)
-            self._publish(relation, DECLARED_KEY, declared)
+            relation_data.write(relation, self._charm.app, {POLICIES_KEY: asked, DECLARED_KEY: declared})
 
     def labels(self) -> dict[str, str]:
         """What a pod must be labelled with to be in the mesh; nothing while there is no mesh."""
@@ -185,7 +185,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     def _events_of_the_application(self) -> Iterator[ops.BoundEvent]:
         on = self._charm.on
-        yield from (on.leader_elected, on.upgrade_charm, on.config_changed)
+        yield from (on.leader_elected, on.upgrade_charm, on.config_changed, on.update_status)
 
     def _mesh_policies(self) -> list[MeshPolicy]:
         known = get_data_from_cmr_relation(self._relations(self._cmr_provides_name))
@@ -236,7 +236,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             return
         for relation in self._relations(self._cmr_requires_name):
             me = CMRData(app_name=self._charm.app.name, juju_model_name=self._charm.model.name)
-            self._publish(relation, CMR_DATA_KEY, json.dumps(me.model_dump()))
+            relation_data.write(relation, self._charm.app, {CMR_DATA_KEY: json.dumps(me.model_dump())})
 
     def _on_labels_change(self, _: ops.EventBase) -> None:
         if self.enabled:
@@ -252,7 +252,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             self._join()
 
     def _on_update_status(self, _: ops.EventBase) -> None:
-        if self._stored.join_problem:
+        if self._stored.join_problem and not self.enabled:
             self._join()
 
     def _join(self) -> None:
@@ -308,7 +308,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     def _published(self, key: str) -> str | None:
         for relation in self._relations(self._mesh_relation_name):
-            if relation.app and (text := relation.data[relation.app].get(key)):
+            if relation.app and (text := relation_data.read(relation, relation.app).get(key)):
                 return text
         return None
 
@@ -319,11 +319,6 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     def _published_mesh_type(self) -> MeshType | None:
         text = self._published("mesh_type")
         return parse(_MESH_TYPE, text) if text else None
-
-    def _publish(self, relation: ops.Relation, key: str, text: str) -> None:
-        databag = relation.data[self._charm.app]
-        if databag.get(key) != text:
-            databag[key] = text
 
 
 def _is_on_service(policy: MeshPolicy, app: str) -> bool:

@@ -6,6 +6,8 @@ import re
 import ops
 import pydantic
 
+import relation_data
+
 from ._models import CMRData
 from ._parsing import parse
 
@@ -45,12 +47,14 @@ def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, C
 
 
 def read_cmr_data(cmr_relation: ops.Relation) -> CMRData | None:
-    """Who the remote application of one `cross_model_mesh` relation is; None if it has not said so yet.
+    """Return the identity that the remote application of one `cross_model_mesh` relation sent, if any.
 
     Raises:
-        ValueError: if what it says can't be read.
+        ValueError: if its databag is invalid.
     """
-    text = cmr_relation.data[cmr_relation.app].get(CMR_DATA_KEY) if cmr_relation.app else None
+    if not cmr_relation.app:
+        return None
+    text = relation_data.read(cmr_relation, cmr_relation.app).get(CMR_DATA_KEY)
     return parse(_CMR_DATA, text) if text else None
 
 

@@ -7,12 +7,10 @@ from typing import Annotated, Any
 
 import pydantic
 
-from k8s_charm import shown_name
+from relation_data import check_text, shown_name
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-# Kubernetes reads what is applied as YAML, to which some of these end a line, and the others are nothing.
-_UNWRITABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _LABEL_PREFIX = re.compile(rf"(?=.{{1,253}}$){_DNS_LABEL}(?:\.{_DNS_LABEL})*")
 
 
@@ -20,13 +18,6 @@ def _refuse_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a port is a number, not a boolean")
     return value
-
-
-def _check_text(text: str) -> str:
-    """Refuse what Kubernetes takes in no object."""
-    if unwritable := _UNWRITABLE.search(text):
-        raise ValueError(f"Kubernetes takes no character {unwritable.group()!a}")
-    return text
 
 
 def _check_identity(name: str) -> str:
@@ -58,7 +49,7 @@ def _check_labels(labels: dict[str, str] | None) -> dict[str, str] | None:
 
 
 Port = Annotated[int, pydantic.Field(ge=1, le=65535), pydantic.BeforeValidator(_refuse_bool)]
-Text = Annotated[str, pydantic.AfterValidator(_check_text)]
+Text = Annotated[str, pydantic.AfterValidator(check_text)]
 Name = Annotated[Text, pydantic.Field(min_length=1)]
 Identity = Annotated[Name, pydantic.AfterValidator(_check_identity)]
 # It is passed on, and there is nothing in Kubernetes with a longer name
@@ -95,8 +86,16 @@ class PolicyTargetType(str, enum.Enum):
     """At each pod, on TCP."""
 
 
-class Endpoint(pydantic.BaseModel):
-    """One kind of request that a policy allows; what is None or empty is not restricted."""
+class _Restricting(pydantic.BaseModel, extra="forbid"):
+    """A model of which an unknown field is an error: it could restrict, and ignoring it would allow more."""
+
+
+class Endpoint(_Restricting):
+    """One kind of request that a policy allows; what is None or empty is not restricted.
+
+    Raises:
+        pydantic.ValidationError: if a field is unknown or invalid; the message names it.
+    """
 
     hosts: list[Text] | None = None
     ports: list[Port] | None = None
@@ -105,7 +104,7 @@ class Endpoint(pydantic.BaseModel):
     """Exact, with `*` at one end, or with `{*}` (one segment) and `{**}` (any number of them)."""
 
 
-class AppPolicy(pydantic.BaseModel):
+class AppPolicy(_Restricting):
     """Lets each application related over `relation` reach this application's Service."""
 
     relation: str
@@ -128,7 +127,7 @@ class Policy(AppPolicy):
         super().__init__(**data)
 
 
-class UnitPolicy(pydantic.BaseModel):
+class UnitPolicy(_Restricting):
     """Lets each application related over `relation` reach each unit of this application."""
 
     relation: str
@@ -137,7 +136,7 @@ class UnitPolicy(pydantic.BaseModel):
     """The ports that are allowed; all are if there are none."""
 
 
-class MeshPolicy(pydantic.BaseModel):
+class MeshPolicy(_Restricting):
     """One source that may reach one target: what a consumer asks of the mesh, whatever the mesh is.
 
     Raises:

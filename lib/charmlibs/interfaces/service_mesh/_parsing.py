@@ -1,4 +1,4 @@
-"""Reads what the other side of a relation wrote, and says what is wrong with it."""
+"""Parsing of what the other side of a relation wrote."""
 
 import contextlib
 from typing import TypeVar, cast
@@ -6,18 +6,16 @@ from typing import TypeVar, cast
 import pydantic
 import pydantic_core
 
-from k8s_charm import one_line, shown_name
+from relation_data import reason
 
-from ._models import AppPolicy, MeshPolicy, UnitPolicy
-
-_LONGEST_REASON = 200
+from ._models import AppPolicy, Endpoint, MeshPolicy, UnitPolicy
 
 _Data = TypeVar("_Data")
 _POLICIES = pydantic.TypeAdapter(list[MeshPolicy])
 
 
 def parse(adapter: pydantic.TypeAdapter[_Data], text: str) -> _Data:
-    """The JSON `text` as what the adapter validates.
+    """Return the JSON `text` as what the adapter validates.
 
     Raises:
         ValueError: with one line that names the field, but quotes no more than a bit of the text.
@@ -25,11 +23,15 @@ def parse(adapter: pydantic.TypeAdapter[_Data], text: str) -> _Data:
     try:
         return adapter.validate_json(text)
     except pydantic.ValidationError as error:
-        raise ValueError(_reason(error)) from None
+        raise ValueError(reason(error)) from None
 
 
 def parse_policies(text: str) -> tuple[list[MeshPolicy], list[str]]:
-    """The policies that can be read from the JSON `text`, and why each of the others can't."""
+    """Return the valid policies in the JSON `text`, and why each of the others is invalid.
+
+    A later version of the library sends each of its fields. One that is null and unknown here restricts
+    nothing and is ignored; with any other value it may restrict, and its policy is invalid.
+    """
     try:
         return _POLICIES.validate_json(text), []
     except pydantic.ValidationError:
@@ -37,17 +39,22 @@ def parse_policies(text: str) -> tuple[list[MeshPolicy], list[str]]:
 
 
 def parse_declared(text: str) -> list[AppPolicy | UnitPolicy]:
-    """The charm's own policies in the JSON `text`; without those that can't be read."""
+    """Return the valid ones of the charm's own policies in the JSON `text`."""
     try:
         items = pydantic_core.from_json(text)
     except ValueError:
         return []
     policies: list[AppPolicy | UnitPolicy] = []
     for item in cast("list[object]", items) if isinstance(items, list) else []:
-        model = AppPolicy if isinstance(item, dict) and "endpoints" in item else UnitPolicy
         with contextlib.suppress(pydantic.ValidationError):
-            policies.append(model.model_validate(item))
+            policies.append(_declared(item))
     return policies
+
+
+def _declared(item: object) -> AppPolicy | UnitPolicy:
+    if isinstance(item, dict) and "endpoints" in item:
+        return AppPolicy.model_validate(_without_unset(cast("object", item), AppPolicy))
+    return UnitPolicy.model_validate(_without_unset(cast("object", item), UnitPolicy))
 
 
 def _parse_one_by_one(text: str) -> tuple[list[MeshPolicy], list[str]]:
@@ -61,15 +68,18 @@ def _parse_one_by_one(text: str) -> tuple[list[MeshPolicy], list[str]]:
     reasons: list[str] = []
     for number, item in enumerate(cast("list[object]", items)):
         try:
-            policies.append(MeshPolicy.model_validate(item))
+            policies.append(MeshPolicy.model_validate(_without_unset(item, MeshPolicy)))
         except pydantic.ValidationError as error:
-            reasons.append(f"policies[{number}]: {_reason(error)}")
+            reasons.append(f"policies[{number}]: {reason(error)}")
     return policies, reasons
 
 
-def _reason(error: pydantic.ValidationError) -> str:
-    first, *more = error.errors(include_url=False, include_context=False, include_input=False)
-    field = ".".join(shown_name(str(part)) for part in first["loc"])
-    text = f"{field}: {first['msg']}" if field else first["msg"]
-    text = one_line(text, longest=_LONGEST_REASON)
-    return f"{text} (and {len(more)} more)" if more else text
+def _without_unset(item: object, model: type[pydantic.BaseModel]) -> object:
+    """Leave out null fields that the model and its endpoints do not have."""
+    if not isinstance(item, dict):
+        return item
+    fields = cast("dict[str, object]", item).items()
+    known = {key: value for key, value in fields if value is not None or key in model.model_fields}
+    if isinstance(endpoints := known.get("endpoints"), list):
+        known["endpoints"] = [_without_unset(each, Endpoint) for each in cast("list[object]", endpoints)]
+    return known

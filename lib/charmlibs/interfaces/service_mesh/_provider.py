@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import ops
 
+import relation_data
+
 from ._models import AppPolicy, MeshPolicy, MeshType, ServiceMeshProviderAppData, UnitPolicy
 from ._parsing import parse_declared, parse_policies
 
@@ -70,22 +72,17 @@ class ServiceMeshProvider(ops.Object):
             return
         published = {key: json.dumps(value) for key, value in self._data.model_dump(mode="json").items()}
         for relation in self._relations():
-            databag = relation.data[self._charm.app]
-            for key, value in published.items():
-                if databag.get(key) != value:
-                    databag[key] = value
+            relation_data.write(relation, self._charm.app, published)
 
     def _data_with(self, labels: Mapping[str, str]) -> ServiceMeshProviderAppData:
         return ServiceMeshProviderAppData(labels=dict(labels), mesh_type=self._mesh_type)
 
     def requests(self) -> list[PolicyRequest]:
-        """What each related application asks for, in the order in which they were related."""
-        requests: list[PolicyRequest] = []
-        for relation in sorted(self._relations(), key=lambda relation: relation.id):
-            if relation.app:
-                text = relation.data[relation.app].get(POLICIES_KEY) or "[]"
-                requests.append(PolicyRequest(relation, *parse_policies(text)))
-        return requests
+        """Return what each related application requests, in the order in which they were related.
+
+        A databag that Juju does not give out is an invalid one: its request has an error and no policy.
+        """
+        return [self._request(relation) for relation in self._consumers()]
 
     def mesh_info(self) -> list[MeshPolicy]:
         """Every policy that a related application asks for and that can be read."""
@@ -97,15 +94,30 @@ class ServiceMeshProvider(ops.Object):
         It is there to explain things by: which relation a policy follows from, or which one would open a
         door. Only what asks by this library, in this version, says so.
         """
-        return {
-            relation: parse_declared(relation.data[relation.app].get(DECLARED_KEY) or "[]")
-            for relation in sorted(self._relations(), key=lambda relation: relation.id)
-            if relation.app
-        }
+        return {relation: self._declared_by(relation) for relation in self._consumers()}
 
     def refused(self) -> dict[ops.Relation, list[str]]:
         """The relations with policies that can't be read, and the reason for each of these."""
         return {request.relation: request.errors for request in self.requests() if request.errors}
+
+    def _request(self, relation: ops.Relation) -> PolicyRequest:
+        try:
+            text = relation_data.read(relation, relation.app).get(POLICIES_KEY)
+        except relation_data.DatabagError as error:
+            return PolicyRequest(relation, [], [str(error)])
+        return PolicyRequest(relation, *parse_policies(text or "[]"))
+
+    def _declared_by(self, relation: ops.Relation) -> list[AppPolicy | UnitPolicy]:
+        try:
+            text = relation_data.read(relation, relation.app).get(DECLARED_KEY)
+        except relation_data.DatabagError:
+            return []
+        return parse_declared(text or "[]")
+
+    def _consumers(self) -> list[ops.Relation]:
+        """Return the relations whose application is known, the oldest first."""
+        known = [relation for relation in self._relations() if relation.app]
+        return sorted(known, key=lambda relation: relation.id)
 
     def _relations(self) -> list[ops.Relation]:
         return self._charm.model.relations[self._relation_name]

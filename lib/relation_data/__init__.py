@@ -1,0 +1,17 @@
+"""Databags, read and written so that nothing in one of them costs the others theirs.
+
+A databag is invalid if what it holds cannot be parsed, and just as much if Juju does not give it out: a
+relation may be gone for Juju and not yet for the charm, and then commands on it fail. So nobody reads
+`relation.data` but this package::
+
+    try:
+        databag = relation_data.read(relation, relation.app)
+    except relation_data.DatabagError as error:
+        ...  # str(error) is one line for a status
+"""
+
+from ._databag import DatabagError, read, write
+from ._reason import reason
+from ._text import check_text, one_line, shown_name
+
+__all__ = ["DatabagError", "check_text", "one_line", "read", "reason", "shown_name", "write"]

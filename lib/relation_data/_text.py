@@ -1,0 +1,30 @@
+"""Text that others wrote: checked where it comes in, and made fit for a status or a line of a log."""
+
+import re
+
+_NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
+# Control characters, half of a character that takes two in UTF-16, and what ends a line in YAML or is nothing
+# there. A program takes no NUL in an argument, and UTF-8 has no half characters.
+_NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
+def check_text(text: str) -> str:
+    """Return the text if a file, a program's argument, a URL and a Kubernetes object can all hold it.
+
+    Raises:
+        ValueError: if it has a control character or half a character; the message names the first of them.
+    """
+    if found := _NOT_TEXT.search(text):
+        raise ValueError(f"the character {found.group()!a} is not allowed")
+    return text
+
+
+def shown_name(text: str) -> str:
+    """Return the text if it looks like a name, or else an ellipsis: it may be a URL with a password."""
+    return text if _NAME.fullmatch(text) else "…"
+
+
+def one_line(text: str, *, longest: int) -> str:
+    """Return the text in printable characters on one line, cut after `longest` of them by an ellipsis."""
+    shown = f"{text[:longest]}…" if len(text) > longest else text
+    return "".join(each if each.isprintable() else " " for each in shown)

@@ -1,0 +1,39 @@
+"""Juju may refuse to give out a databag and to take anything for it, as of a relation that is gone."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.security.attack import Attack
+from tests.security.harm import harm_of
+from tests.security.worlds import BEACON, BORDERS, World
+from tests.support.juju_tools import refuse_databags
+
+
+@pytest.mark.parametrize(("world", "endpoint"), BORDERS, ids=str)
+def test_no_hook_fails_and_others_keep_theirs(
+    world: World,
+    endpoint: str,
+    attack: Callable[[World, str], Attack],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    attacked = attack(world, endpoint)
+    attacked.hook(attacked.valid)
+    events = ["relation_changed", *(["relation_broken"] if endpoint != "peers" else []), "update_status"]
+    for tools in (["relation_set"], ["relation_get", "relation_set"]):
+        refuse_databags(monkeypatch, attacked.mallory.id, tools=tools)
+        for event in events:
+            seen = attacked.hook(attacked.valid, event)
+            assert not list(harm_of(attacked, seen)), (tools, event)
+
+
+def test_a_consumer_that_is_refused_keeps_its_policies_and_is_named(
+    attack: Callable[[World, str], Attack], monkeypatch: pytest.MonkeyPatch
+):
+    attacked = attack(BEACON, "service-mesh")
+    before = attacked.hook(attacked.valid)
+    refuse_databags(monkeypatch, attacked.mallory.id)
+    after = attacked.hook(attacked.valid, "update_status")
+    assert after.policies == before.policies
+    assert f"service-mesh:{attacked.mallory.id}" in after.state.unit_status.message
+    assert "permission denied" in after.state.unit_status.message

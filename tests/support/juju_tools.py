@@ -1,0 +1,110 @@
+"""What Juju's tools do and ops.testing does not: refuse, and take what a program's argument can be."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import pytest
+from ops import ModelError
+from scenario import mocking
+
+_Backend = mocking._MockModelBackend
+
+LONGEST_ARGUMENT = 128 * 1024 - 1
+"""As Linux has it, in bytes (MAX_ARG_STRLEN)."""
+LONGEST_COMMAND_LINE = 1024 * 1024
+"""About what Linux has room for beside a charm's environment (ARG_MAX)."""
+
+
+class ArgumentError(BaseException):
+    """Something that a tool of Juju can't be given; no charm catches it."""
+
+
+def check_argument(tool: str, text: str) -> None:
+    """Raise unless a program can be started with this argument."""
+    if "\0" in text:
+        raise ArgumentError(f"{tool}: NUL in {text!r:.200}")
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{tool}: half a character in {text!r:.200}") from None
+    if length > LONGEST_ARGUMENT:
+        raise ArgumentError(f"{tool}: {length} bytes in {text!r:.200}")
+
+
+def check_content(tool: str, content: Mapping[str, str]) -> None:
+    """Raise unless a tool can be given these keys and values in a file."""
+    for text in (*content, *content.values()):
+        check_argument(tool, text[:1000])
+        check_argument(tool, text[-1000:])
+        if any(each == "\0" or "\ud800" <= each <= "\udfff" for each in text):
+            raise ArgumentError(f"{tool}: {text!r:.200}")
+
+
+def check_every_argument(patch: pytest.MonkeyPatch) -> None:
+    """Hold all that charms give to tools against what the tools take."""
+
+    def with_check(name: str, check: Callable[..., None]) -> None:
+        original = getattr(_Backend, name)
+
+        def checked(backend: Any, *args: Any, **kwargs: Any) -> Any:
+            check(*args, **kwargs)
+            return original(backend, *args, **kwargs)
+
+        patch.setattr(_Backend, name, checked)
+
+    def check_log(level: str, message: str) -> None:
+        # ops cuts a long one
+        for start in range(0, len(message) or 1, LONGEST_ARGUMENT // 4):
+            check_argument("juju-log", message[start : start + LONGEST_ARGUMENT // 4])
+
+    def check_results(results: Mapping[str, Any]) -> None:
+        arguments = [f"{key}={value}" for key, value in _flat(results)]
+        for argument in arguments:
+            check_argument("action-set", argument)
+        if (length := sum(len(argument.encode()) for argument in arguments)) > LONGEST_COMMAND_LINE:
+            raise ArgumentError(f"action-set: {length} bytes")
+
+    with_check("action_set", check_results)
+    with_check("action_fail", lambda message="": check_argument("action-fail", message))
+    with_check("action_log", lambda message: check_argument("action-log", message))
+    with_check("status_set", lambda status, message="", **_: check_argument("status-set", message))
+    with_check("application_version_set", lambda version: check_argument("application-version-set", version))
+    with_check("juju_log", check_log)
+    with_check("relation_set", lambda relation_id, data, *_, **__: check_content("relation-set", data))
+    with_check("secret_add", lambda content, **_: check_content("secret-add", content))
+    with_check("secret_set", lambda *_, content=None, **__: check_content("secret-set", content or {}))
+
+
+def forbid_writing(patch: pytest.MonkeyPatch) -> None:
+    """Have the test fail when anything is written into a databag."""
+
+    def relation_set(_: object, relation_id: int, data: Mapping[str, str], *__: Any, **___: Any) -> None:
+        raise ArgumentError(f"written into relation {relation_id}: {data}")
+
+    patch.setattr(_Backend, "relation_set", relation_set)
+
+
+def refuse_databags(
+    patch: pytest.MonkeyPatch, *relation_ids: int, tools: Collection[str] = ("relation_get", "relation_set")
+) -> None:
+    """Have Juju give out none of the databags of these relations, and take nothing for them."""
+    for tool in tools:
+        original = getattr(_Backend, tool)
+
+        def refused(
+            backend: Any, relation_id: int, *args: Any, original: Any = original, **kwargs: Any
+        ) -> Any:
+            if relation_id in relation_ids:
+                raise ModelError("ERROR permission denied\n")
+            return original(backend, relation_id, *args, **kwargs)
+
+        patch.setattr(_Backend, tool, refused)
+
+
+def _flat(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in results.items():
+        if isinstance(value, Mapping):
+            for inner, text in _flat(value):
+                yield f"{key}.{inner}", text
+        else:
+            yield key, str(value)
