@@ -17,7 +17,15 @@ from ._description import (
 )
 from ._enforcement import Enforcement, enforcement
 from ._manager import PolicyResourceManager
-from ._policies import DRY_RUN, Asked, authorization_policies, reconcile_policies, requested_by
+from ._policies import (
+    DRY_RUN,
+    PolicyRequestFrom,
+    authorization_policies,
+    list_policies,
+    plan_policies,
+    requested_by,
+    requesters,
+)
 from ._rules import APPLICATION_LABEL
 
 if TYPE_CHECKING:
@@ -27,10 +35,10 @@ __all__ = [
     "ANYBODY",
     "APPLICATION_LABEL",
     "DRY_RUN",
-    "Asked",
     "AuthorizationPolicy",
     "Enforcement",
     "Gateway",
+    "PolicyRequestFrom",
     "PolicyResourceManager",
     "authorization_policies",
     "describe_requests",
@@ -39,8 +47,10 @@ __all__ = [
     "enforcement",
     "has_unresolved_source",
     "joined",
-    "reconcile_policies",
+    "list_policies",
+    "plan_policies",
     "requested_by",
+    "requesters",
     "target_name",
     "target_refs",
 ]

@@ -1,4 +1,4 @@
-"""Whether Istio enforces what was written."""
+"""The enforcement of policies, as Istio reports it in their status."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Enforcement:
-    """What Istio says of one AuthorizationPolicy."""
+    """The enforcement of one AuthorizationPolicy."""
 
     ref: ObjectRef
     enforced: bool | None
-    """None: it has not said anything yet of the policy as it is now."""
+    """None if Istio has not reported on the current generation of the policy yet."""
     reason: str
-    """Istio's own words if it does not enforce the policy; empty otherwise."""
+    """Istio's message if it does not enforce the policy; empty otherwise."""
     code: str = ""
     """Istio's name for that reason, such as `TargetNotFound` or `AncestorNotBound`."""
 
 
 def enforcement(live: "Iterable[Resource]") -> list[Enforcement]:
-    """Read out of AuthorizationPolicies as they were listed whether each is enforced; no request is made."""
+    """Return the enforcement of AuthorizationPolicies as they were listed; no request is made."""
     return [_enforcement(reference(resource), manifest(resource)) for resource in live]
 
 
 def _enforcement(ref: ObjectRef, policy: Json) -> Enforcement:
     try:
-        return _said(ref, policy)
+        return _reported(ref, policy)
     except (AttributeError, TypeError, ValueError):
-        # A status of any form can be written, by anybody who may.
+        # A status can have any form.
         return Enforcement(ref, None, "")
 
 
-def _said(ref: ObjectRef, policy: Json) -> Enforcement:
+def _reported(ref: ObjectRef, policy: Json) -> Enforcement:
     # A waypoint enforces what is attached to a Service, ztunnel what selects pods.
     decisive = "WaypointAccepted" if (policy.get("spec") or {}).get("targetRefs") else "ZtunnelAccepted"
     status: Json = policy.get("status") or {}

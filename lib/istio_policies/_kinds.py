@@ -1,4 +1,4 @@
-"""The kinds of other projects that the mesh is made of.
+"""The custom resources of Istio and of the Gateway API that a mesh consists of.
 
 Importing this module imports lightkube.
 """

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, MeshType
-from k8s_charm import Failure, ObjectRef, Owner, ReconcileResult
+from k8s_charm import Deadline, Failure, ObjectRef, Owner, ReconcileResult, apply
 
-from ._policies import Asked, reconcile_policies
+from ._policies import PolicyRequestFrom, list_policies, plan_policies
 
 if TYPE_CHECKING:
     import ops
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 
 class PolicyResourceManager:
-    """Keeps the policies of one charm in Kubernetes, whatever the mesh is.
+    """Keeps the policies of one charm in Kubernetes, for any mesh.
 
-    For policies that no relation to a beacon can ask for: between applications that are not related to it,
-    or in a mesh whose beacon does not manage policies.
+    For policies that cannot be requested over a relation to a beacon: between applications that are not
+    related to it, or in a mesh whose beacon does not manage policies.
 
     Args:
-        charm: the charm whose policies these are.
+        charm: the charm that owns the policies.
         lightkube_client: with a `field_manager`, for server-side apply.
-        labels: put on each object, and the way to find them again; they must be this manager's alone.
-        logger: where to log what failed; this library's own if None.
+        labels: set on each object, to find it again; no other manager may use them.
+        logger: the logger for what failed; this library's own if None.
+        deadline: the end of the hook's time; 18 seconds from now on if None.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class PolicyResourceManager:
         lightkube_client: "Client",
         labels: Mapping[str, str],
         logger: logging.Logger | None = None,
+        deadline: Deadline | None = None,
     ):
         self._owner = Owner(charm.app.name, charm.model.name)
         self._client = lightkube_client
         self._labels = labels
         self._logger = logger or logging.getLogger(__name__)
+        self._deadline = deadline
 
     def reconcile(
         self,
@@ -49,47 +52,45 @@ class PolicyResourceManager:
         force: bool = True,
         ignore_missing: bool = True,
     ) -> ReconcileResult:
-        """Make the policies in Kubernetes these, and write only what differs.
+        """Make these the policies in Kubernetes; write only what differs.
 
-        Nothing is raised for what Kubernetes refuses, or for a policy that no mesh can enforce: that is in
-        the result, with a warning each in the log, and the rest is done.
+        Nothing is raised for a request that fails, or for a policy that no mesh can enforce: each is in the
+        result, with a warning in the log, and the rest is done.
 
         Args:
-            policies: all policies that are wanted; also of an equal class of another library.
-            mesh_type: the mesh that is to enforce them.
+            policies: all policies; also of an equal class of another library.
+            mesh_type: the mesh that enforces them.
             force: set fields of this manager's objects also where another field manager has set them since.
-            ignore_missing: an object that is gone already, or whose kind is not installed, counts as deleted.
+            ignore_missing: count an object that is gone already, or whose kind is not installed, as deleted.
 
         Raises:
-            ValueError: if the mesh is none that this library knows.
+            ValueError: if this library does not support the mesh.
         """
         if getattr(mesh_type, "value", mesh_type) != MeshType.istio.value:
             raise ValueError(
                 f"no policies can be written for a mesh of the type {mesh_type!r}, only for istio"
             )
-        asked: list[Asked] = []
+        requests: list[PolicyRequestFrom] = []
         unenforceable: list[Failure] = []
         for policy in policies:
             try:
-                asked.append(Asked(_own_model(policy)))
+                requests.append(PolicyRequestFrom(_own_model(policy)))
             except pydantic.ValidationError as error:
                 unenforceable.append(_unenforceable(policy, error))
-        result = self._reconcile(asked, force=force, ignore_missing=ignore_missing)
+        result = self._reconcile(requests, force=force, ignore_missing=ignore_missing)
         return self._logged(replace(result, failed=(*unenforceable, *result.failed)))
 
     def delete(self, ignore_missing: bool = True) -> ReconcileResult:
-        """Delete all policies of this manager; what can't be deleted is in the result, and in the log."""
+        """Delete all policies of this manager; a failure is in the result, and in the log."""
         return self._logged(self._reconcile([], force=True, ignore_missing=ignore_missing))
 
-    def _reconcile(self, asked: Iterable[Asked], *, force: bool, ignore_missing: bool) -> ReconcileResult:
-        return reconcile_policies(
-            self._client,
-            asked,
-            labels=self._labels,
-            owner=self._owner,
-            force=force,
-            ignore_missing=ignore_missing,
-        )
+    def _reconcile(
+        self, requests: Iterable[PolicyRequestFrom], *, force: bool, ignore_missing: bool
+    ) -> ReconcileResult:
+        deadline = self._deadline or Deadline()
+        live = list_policies(self._client, self._labels, self._owner, deadline)
+        changes = plan_policies(live, requests, ignore_missing=ignore_missing)
+        return apply(self._client, changes, deadline, force=force)
 
     def _logged(self, result: ReconcileResult) -> ReconcileResult:
         for failure in result.failed:

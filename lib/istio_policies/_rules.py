@@ -1,4 +1,4 @@
-"""What one policy says, in the one form in which equal policies are equal."""
+"""The rule of one policy, in the one form in which equal policies are equal."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -14,36 +14,36 @@ Operation = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, 
 """Hosts, methods, paths and ports, each sorted; an empty one is not restricted."""
 
 
-class Pair(NamedTuple):
-    """Who may reach what, whatever the requests are; all policies of one pair are one group of objects."""
+class PolicyKey(NamedTuple):
+    """The target and the source of a policy; all policies of one key are one group of objects."""
 
     namespace: str
-    """Of the target."""
+    """The namespace of the target."""
     service: str
-    """The Service that is reached; empty if it is pods."""
+    """The Service that is the target; empty if the target is pods."""
     pods: tuple[tuple[str, str], ...]
-    """The labels of the pods that are reached, sorted; empty if it is a Service."""
+    """The labels of the pods that are the target, sorted; empty if it is a Service."""
     source_namespace: str
     source_app: str
 
 
-class Access(NamedTuple):
+class PolicyRule(NamedTuple):
     """What one policy allows."""
 
-    pair: Pair
+    key: PolicyKey
     operations: tuple[Operation, ...]
-    """Sorted; everything is allowed if there is none."""
+    """The requests that are allowed, sorted; all are if there is none."""
 
 
-def access_of_policy(policy: MeshPolicy) -> Access:
-    """Read a policy as a charm asks for it."""
+def rule_of_policy(policy: MeshPolicy) -> PolicyRule:
+    """Return the rule of a policy as a charm requests it."""
     service, pods = "", dict[str, str]()
     if policy.target_type is PolicyTargetType.app:
         service = policy.target_service or policy.target_app_name or ""
     else:
         pods = policy.target_selector_labels or {APPLICATION_LABEL: policy.target_app_name or ""}
-    return Access(
-        Pair(
+    return PolicyRule(
+        PolicyKey(
             policy.target_namespace,
             service,
             tuple(sorted(pods.items())),
@@ -70,47 +70,43 @@ def _operation(*fields: Iterable[str] | None) -> Operation:
 
 def _operations(operations: Iterable[Operation]) -> tuple[Operation, ...]:
     distinct = sorted(set(operations))
-    # Each operation opens some more: one that restricts nothing opens everything. Istio takes none that
-    # says nothing.
+    # Each operation allows more requests: one without restrictions allows all. Istio does not accept an
+    # operation without any field.
     return tuple(distinct) if all(any(operation) for operation in distinct) else ()
 
 
-def spec(access: Access) -> Json:
+def spec(rule: PolicyRule) -> Json:
     """Return the specification of the AuthorizationPolicy that allows just this, with its keys sorted."""
-    rule: Json = {
+    allowed: Json = {
         "from": [
-            {
-                "source": {
-                    "principals": [_PRINCIPAL.format(access.pair.source_namespace, access.pair.source_app)]
-                }
-            }
+            {"source": {"principals": [_PRINCIPAL.format(rule.key.source_namespace, rule.key.source_app)]}}
         ]
     }
-    if access.operations:
-        rule["to"] = [
+    if rule.operations:
+        allowed["to"] = [
             {
                 "operation": {
                     field: list(values) for field, values in zip(_FIELDS, operation, strict=True) if values
                 }
             }
-            for operation in access.operations
+            for operation in rule.operations
         ]
-    if access.pair.service:
-        target = {"targetRefs": [{"group": "", "kind": "Service", "name": access.pair.service}]}
+    if rule.key.service:
+        target = {"targetRefs": [{"group": "", "kind": "Service", "name": rule.key.service}]}
     else:
-        target = {"selector": {"matchLabels": dict(access.pair.pods)}}
-    return {"action": "ALLOW", "rules": [rule], **target}
+        target = {"selector": {"matchLabels": dict(rule.key.pods)}}
+    return {"action": "ALLOW", "rules": [allowed], **target}
 
 
-def access_of_spec(namespace: str, spec: Mapping[str, Any]) -> Access | None:
-    """Read what an AuthorizationPolicy allows; None if no single policy of a charm says that."""
+def rule_of_spec(namespace: str, spec: Mapping[str, Any]) -> PolicyRule | None:
+    """Return the rule of an AuthorizationPolicy; None if it is not that of any single policy of a charm."""
     try:
         return _read(namespace, spec)
     except (AttributeError, TypeError, ValueError):
         return None
 
 
-def _read(namespace: str, spec: Mapping[str, Any]) -> Access:
+def _read(namespace: str, spec: Mapping[str, Any]) -> PolicyRule:
     references, selector, action, (rule,) = _only(spec, "targetRefs", "selector", "action", "rules")
     (origin,), targets = _only(rule, "from", "to")
     (source,) = _only(origin, "source")
@@ -126,9 +122,9 @@ def _read(namespace: str, spec: Mapping[str, Any]) -> Access:
             raise ValueError("not a Service")
     else:
         (pods,) = _only(selector, "matchLabels")
-    pair = Pair(namespace, service, tuple(sorted(pods.items())), source_namespace, source_app)
+    key = PolicyKey(namespace, service, tuple(sorted(pods.items())), source_namespace, source_app)
     operations = [_only(target, "operation")[0] for target in targets or ()]
-    return Access(pair, _operations(_operation(*_only(each, *_FIELDS)) for each in operations))
+    return PolicyRule(key, _operations(_operation(*_only(each, *_FIELDS)) for each in operations))
 
 
 def _only(fields: Mapping[str, Any], *names: str) -> list[Any]:

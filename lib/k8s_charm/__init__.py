@@ -1,15 +1,23 @@
-"""Kubernetes objects that a charm owns: listed once, compared, and written where they differ.
+"""Kubernetes objects that a charm owns: list them, plan the changes, and apply these.
 
 Importing this does not import lightkube; the first request does.
 """
 
+from ._apply import apply
 from ._client import is_transient_code, kubernetes_client, kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
-from ._labels import reconcile_charm_labels
-from ._look import look
+from ._labels import (
+    LabelChanges,
+    LabelRecord,
+    apply_charm_labels,
+    plan_charm_labels,
+    read_charm_labels,
+    reconcile_charm_labels,
+)
+from ._live import Live, list_objects, list_owned
 from ._objects import Json, ObjectRef, Resource, annotations, manifest, metadata, reference
 from ._owner import OWNER, Owner, label_value
-from ._reconcile import reconcile
+from ._plan import Change, Changes, plan
 from ._result import Failure, ReconcileResult
 from ._scale_down import ScaleDown
 from ._text import one_line, quoted, shown_name
@@ -17,15 +25,22 @@ from ._verbs import is_transient, kubernetes_problem
 
 __all__ = [
     "OWNER",
+    "Change",
+    "Changes",
     "Deadline",
     "Failure",
     "Json",
+    "LabelChanges",
+    "LabelRecord",
+    "Live",
     "ObjectRef",
     "Owner",
     "ReconcileResult",
     "Resource",
     "ScaleDown",
     "annotations",
+    "apply",
+    "apply_charm_labels",
     "is_transient",
     "is_transient_code",
     "kubernetes_client",
@@ -33,12 +48,15 @@ __all__ = [
     "kubernetes_errors",
     "kubernetes_problem",
     "label_value",
-    "look",
+    "list_objects",
+    "list_owned",
     "manifest",
     "metadata",
     "one_line",
+    "plan",
+    "plan_charm_labels",
     "quoted",
-    "reconcile",
+    "read_charm_labels",
     "reconcile_charm_labels",
     "reference",
     "shown_name",

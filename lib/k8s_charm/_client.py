@@ -1,4 +1,4 @@
-"""The way to Kubernetes, and what can go wrong on it, in either line of lightkube's releases.
+"""The client for Kubernetes and its errors, in either line of lightkube's releases.
 
 The HTTP library is taken from where lightkube has it: `httpx` before 1.0, `httpx2` since.
 """
@@ -14,45 +14,45 @@ if TYPE_CHECKING:
     from lightkube import Client
 
 _SECONDS_TO_ANSWER = 3.0
-_TAKEN = "already exists"
-_TALKATIVE = ("httpcore", "httpcore2", "httpx", "httpx2")
+_EXISTS = "already exists"
+_VERBOSE_LOGGERS = ("httpcore", "httpcore2", "httpx", "httpx2")
 
 
 def kubernetes_client(namespace: str, field_manager: str, deadline: Deadline | None = None) -> "Client":
-    """A client for hooks: it waits 3 seconds for an answer, 12 for a list, and does not flood the log.
+    """Return a client for hooks: it waits 3 seconds for an answer, 12 for a list, and does not flood the log.
 
     The loggers of the HTTP libraries are set to WARNING, unless the charm has set them to something: each
     line that a charm logs is a call of a hook tool, and every request would be a dozen of them.
 
     Args:
-        namespace: where requests go that name no other; the model's name.
-        field_manager: who writes, for server-side apply; the application's name.
-        deadline: when the client asks nothing more, and each request fails at once; never if None.
+        namespace: the namespace of requests that name no other; the model's name.
+        field_manager: the name for server-side apply; the application's name.
+        deadline: the time after which each request fails at once; there is none if None.
 
     Raises:
-        lightkube.ConfigError: if there is no Kubernetes to be found.
+        lightkube.ConfigError: if no cluster is configured.
     """
     from lightkube import Client, KubeConfig
     from lightkube.core import exceptions
 
-    for logger in map(logging.getLogger, _TALKATIVE):
+    for logger in map(logging.getLogger, _VERBOSE_LOGGERS):
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.WARNING)
     config = KubeConfig.from_env().get()
     transport = None
     if config:
-        from ._timed_transport import timed_transport
+        from ._timed_transport import TimedTransport
 
-        transport = timed_transport(config, deadline or Deadline(math.inf), _SECONDS_TO_ANSWER)
+        transport = TimedTransport(config, deadline or Deadline(math.inf), _SECONDS_TO_ANSWER)
     timeout = exceptions.httpx.Timeout(_SECONDS_TO_ANSWER)  # pyright: ignore[reportPrivateImportUsage]  # see above
     return Client(config, namespace, timeout, field_manager=field_manager, transport=transport)
 
 
 @functools.cache
 def kubernetes_errors() -> tuple[type[Exception], ...]:
-    """The exceptions with which a lightkube client reports a refusal, or a request that failed.
+    """Return the exceptions of a lightkube client for a request that failed.
 
-    An answer that is not Kubernetes' (a proxy's page, half a document) raises a ValueError, or a KeyError
+    An answer that is not from Kubernetes (a proxy's page, half a document) raises a ValueError, or a KeyError
     if it lacks a header.
     """
     import lightkube
@@ -63,9 +63,9 @@ def kubernetes_errors() -> tuple[type[Exception], ...]:
 
 
 def kubernetes_code(error: BaseException | None) -> int | None:
-    """The HTTP status that an error stands for; None if there was no answer with one.
+    """Return the HTTP status of an error; None if there was no answer with one.
 
-    Of an answer that is not JSON, it is in what lightkube's own error came from.
+    Of an answer that is not JSON, it is in the error that lightkube's own error came from.
     """
     while error is not None:
         response = getattr(error, "response", None)
@@ -76,10 +76,10 @@ def kubernetes_code(error: BaseException | None) -> int | None:
 
 
 def is_transient_code(code: int | None, message: str = "") -> bool:
-    """Whether trying again may be all that it takes after an answer with this HTTP status, or without any.
+    """Tell whether trying again may help after an answer with this HTTP status, or without any.
 
-    What has our name and is somebody else's stays that.
+    It does not where an object of somebody else has the name.
     """
-    if code == 409 and message.endswith(_TAKEN):
+    if code == 409 and message.endswith(_EXISTS):
         return False
     return code is None or code in (409, 429) or code >= 500

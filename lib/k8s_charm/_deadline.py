@@ -2,25 +2,25 @@
 
 import time
 
-# With what a request that was begun just before the end may still take, a hook ends within 30 seconds.
+# Commands that are still running then end soon after, so that a hook takes less than 30 seconds.
 _SECONDS = 18.0
 
 
 class Deadline:
-    """The end of the time in which a hook may wait for others, shared by all that it waits for.
+    """The end of the time in which a hook may wait, shared by everything that it waits for.
 
-    Make one when the hook begins. Whoever asks somebody then waits for no longer than `seconds` says, and
-    asks nothing more once that is 0: what is not done is done in the next hook.
+    Create one at the start of the hook. Each request then waits for no longer than `seconds` returns, and
+    none is sent once that is 0: the rest is done in the next hook.
 
     Args:
-        seconds: from now on; what a hook may take if None.
+        seconds: the time from now on; 18 if None.
     """
 
     def __init__(self, seconds: float | None = None):
         self._end = time.monotonic() + (_SECONDS if seconds is None else seconds)
 
     def seconds(self, at_most: float) -> float:
-        """How long to wait for an answer: so many seconds at most, or what is left; 0 if nothing is."""
+        """Return how long to wait for an answer: this many seconds, or fewer if fewer are left."""
         return max(0.0, min(at_most, self._end - time.monotonic()))
 
     @property

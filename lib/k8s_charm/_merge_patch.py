@@ -1,24 +1,50 @@
-"""What it takes to make a live object what it should be."""
+"""The JSON merge patch that makes a live object the desired one."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from ._objects import kind_name, manifest
+
 if TYPE_CHECKING:
-    from ._objects import Json
+    from ._objects import Json, Resource
 
 _NOT_COMPARED = ("apiVersion", "kind", "status")
 
 # In place of a tree of fields: all there are.
-EVERYTHING: "Json" = {"*": {}}
+_EVERYTHING: "Json" = {"*": {}}
+
+# The server adds nothing to an AuthorizationPolicy: any other field in it was set by somebody, and allows or
+# denies requests.
+_REMOVABLE: "Mapping[str, Json]" = {
+    "AuthorizationPolicy": {
+        "f:spec": _EVERYTHING,
+        "f:metadata": {"f:annotations": {"f:istio.io/dry-run": {}}},
+    }
+}
 
 
-def correction(live: "Json", wanted: "Json", removable: "Sequence[Json]") -> "Json":
-    """Return the JSON merge patch that makes all of `wanted` so in `live`; empty if it is so.
+def patch_for(live: "Resource", desired: "Resource", labels: "Mapping[str, str]") -> "Json":
+    """Return the JSON merge patch that makes an owned object the desired one; empty if it is.
 
-    What is live and not wanted stays, for it is the server's default or somebody else's field, unless it is
-    named in `removable`: trees of fields in the form of `metadata.managedFields[].fieldsV1`.
+    Args:
+        live: the object as it is.
+        desired: the object as it should be.
+        labels: the labels that select the owner's objects.
     """
-    return _patch(live, {key: wanted[key] for key in wanted if key not in _NOT_COMPARED}, removable)
+    there = manifest(live)
+    removable = _fields_of_writers(there, labels)
+    if everything := _REMOVABLE.get(kind_name(type(desired))):
+        removable.append(everything)
+    return merge_patch(there, manifest(desired), removable)
+
+
+def merge_patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "Json":
+    """Return the JSON merge patch that sets all fields of `desired` in `live`; empty if they are set.
+
+    A field of `live` that is not desired stays, for it is the server's default or was set by somebody else,
+    unless it is named in `removable`: trees of fields in the form of `metadata.managedFields[].fieldsV1`.
+    """
+    return _patch(live, {key: desired[key] for key in desired if key not in _NOT_COMPARED}, removable)
 
 
 def removes(patch: "Json") -> bool:
@@ -29,11 +55,11 @@ def removes(patch: "Json") -> bool:
     )
 
 
-def fields_of_writers(live: "Json", labels: "Mapping[str, str]") -> "list[Json]":
-    """Return the fields that were set by whoever set the labels of the owner.
+def _fields_of_writers(live: "Json", labels: "Mapping[str, str]") -> "list[Json]":
+    """Return the fields set by the field managers that set the labels of the owner.
 
-    That is the owner, under the name of today or of an older revision: what it has set once and no longer
-    wants has to go.
+    These are the owner, under its name of today or of an older revision: a field that it has set once and no
+    longer desires is removed.
     """
     entries: list[Json] = live.get("metadata", {}).get("managedFields") or []
     writers = {
@@ -50,9 +76,9 @@ def _subtree(tree: "Json | None", *path: str) -> "Json":
     return tree or {}
 
 
-def _patch(live: "Json", wanted: "Json", removable: "Sequence[Json]") -> "Json":
+def _patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "Json":
     patch: Json = {}
-    for key, value in wanted.items():
+    for key, value in desired.items():
         there = live.get(key)
         if there == value:
             continue
@@ -60,11 +86,11 @@ def _patch(live: "Json", wanted: "Json", removable: "Sequence[Json]") -> "Json":
             inner = _patch(cast("Json", there), cast("Json", value), _below(removable, key))
             if inner:
                 patch[key] = inner
-        elif not _is_so(there, cast("object", value), exactly=EVERYTHING in _below(removable, key)):
+        elif not _is_so(there, cast("object", value), exactly=_EVERYTHING in _below(removable, key)):
             patch[key] = value
-    for key in live.keys() - wanted.keys() if removable else ():
+    for key in live.keys() - desired.keys() if removable else ():
         there, below = live[key], _below(removable, key)
-        if isinstance(there, dict) and any(below) and EVERYTHING not in below:
+        if isinstance(there, dict) and any(below) and _EVERYTHING not in below:
             if inner := _patch(cast("Json", there), {}, below):
                 patch[key] = inner
         elif below:
@@ -73,21 +99,21 @@ def _patch(live: "Json", wanted: "Json", removable: "Sequence[Json]") -> "Json":
 
 
 def _below(removable: "Sequence[Json]", key: str) -> "list[Json]":
-    if EVERYTHING in removable:
-        return [EVERYTHING]
+    if _EVERYTHING in removable:
+        return [_EVERYTHING]
     return [below for tree in removable if (below := tree.get(f"f:{key}")) is not None]
 
 
-def _is_so(live: object, wanted: object, *, exactly: bool) -> bool:
-    if not wanted and live is None:
+def _is_so(live: object, desired: object, *, exactly: bool) -> bool:
+    if not desired and live is None:
         return True  # what is empty may be left out
-    if exactly or type(live) is not type(wanted):
-        return live == wanted
-    if isinstance(wanted, dict):
-        return not _patch(cast("Json", live), cast("Json", wanted), ())
-    if isinstance(wanted, list):
-        elements, there = cast("list[object]", wanted), cast("list[object]", live)
+    if exactly or type(live) is not type(desired):
+        return live == desired
+    if isinstance(desired, dict):
+        return not _patch(cast("Json", live), cast("Json", desired), ())
+    if isinstance(desired, list):
+        elements, there = cast("list[object]", desired), cast("list[object]", live)
         return len(there) == len(elements) and all(
             _is_so(*pair, exactly=False) for pair in zip(there, elements, strict=True)
         )
-    return live == wanted
+    return live == desired

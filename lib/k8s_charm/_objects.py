@@ -1,4 +1,4 @@
-"""lightkube's objects as plain data: generic and typed ones, of any version, are read the same way."""
+"""lightkube's objects as plain data, the same for generic and typed ones, in any version of lightkube."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -39,12 +39,12 @@ def manifest(resource: "Resource") -> Json:
 
 
 def from_manifest(kind: "type[Resource]", plain: Json) -> "Resource":
-    """Return an object of a kind made out of Kubernetes' JSON."""
+    """Return an object of a kind with the content of Kubernetes' JSON."""
     return cast("Any", kind).from_dict(plain)
 
 
 def share_fields(resources: "Iterable[Resource]") -> None:
-    """Hold equal trees of managed fields only once: of thousands of policies they are the larger part."""
+    """Keep equal trees of managed fields in memory only once: they are the larger part of most policies."""
     trees: dict[str, Json] = {}
     for resource in resources:
         entries: list[Json] = metadata(resource).get("managedFields") or []
@@ -64,13 +64,13 @@ def annotations(resource: "Resource") -> Mapping[str, str]:
 
 
 def reference(resource: "Resource") -> ObjectRef:
-    """Return the object's name tag."""
+    """Return the object's kind, namespace and name."""
     own = metadata(resource)
     return ObjectRef(kind_name(type(resource)), own.get("namespace"), own.get("name", ""))
 
 
 def can_exist(ref: ObjectRef) -> bool:
-    """Tell whether Kubernetes could have an object of that name; if not, it must not be part of a URL."""
+    """Tell whether Kubernetes allows these names; any other must not become part of a URL."""
     in_place = ref.namespace is None or _NAMESPACE.fullmatch(ref.namespace)
     return bool(in_place and _NAME.fullmatch(ref.name))
 

@@ -1,4 +1,4 @@
-"""Whose an object is."""
+"""The owner of an object."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,11 +20,10 @@ _HASH_LENGTH = 10
 class Owner:
     """The application that objects belong to.
 
-    The label `app.kubernetes.io/instance: {app}-{model}`, by which charms find their objects, says the same
-    of application `a-b` in model `c` and of `a` in `b-c`. Objects therefore also carry an annotation that
-    can't be read in two ways. One without it was written by an older revision, and is taken for the
-    owner's, unless it is in the namespace of another model with which that label could have been spelt:
-    there it is the other application's own.
+    The label `app.kubernetes.io/instance: {app}-{model}`, by which charms find their objects, is the same for
+    application `a-b` in model `c` and for `a` in `b-c`. Objects therefore also carry an annotation that is
+    unambiguous. An object without it was written by an older revision, and counts as the owner's, unless
+    it is in the namespace of another model that gives the same label: there the other application owns it.
     """
 
     app: str
@@ -32,18 +31,18 @@ class Owner:
 
     @property
     def mark(self) -> str:
-        """The annotation's value: Juju's names contain no dots."""
+        """The annotation's value; unambiguous, as names in Juju contain no dots."""
         return f"{self.model}.{self.app}"
 
     def labels(self, scope: str) -> dict[str, str]:
-        """Return the labels by which charms find their objects, `scope` saying what these are for."""
+        """Return the labels by which charms find their objects; `scope` names the purpose of these."""
         return {
             "app.kubernetes.io/instance": label_value(f"{self.app}-{self.model}"),
             "kubernetes-resource-handler-scope": label_value(scope),
         }
 
     def owns(self, resource: "Resource") -> bool:
-        """Tell whether an object that was found by the owner's labels is the owner's."""
+        """Tell whether an object that carries the owner's labels belongs to the owner."""
         mark = annotations(resource).get(OWNER)
         if mark is not None:
             return mark == self.mark
@@ -51,20 +50,20 @@ class Owner:
         return namespace == self.model or not f"{self.app}-{self.model}".endswith(f"-{namespace}")
 
 
-def have_one_owner(there: "Resource", wanted: "Resource", owned_by_labels: Mapping[str, str]) -> bool:
-    """Tell whether an object that was not found by its owner's labels has another mark of this owner.
+def have_one_owner(there: "Resource", desired: "Resource", owned_by_labels: Mapping[str, str]) -> bool:
+    """Tell whether an object that lacks some of its owner's labels carries another mark of the same owner.
 
-    Somebody may have taken some of the labels off.
+    Somebody may have removed some of the labels.
     """
     mark = annotations(there).get(OWNER)
     if mark is not None:
-        return mark == annotations(wanted).get(OWNER)
+        return mark == annotations(desired).get(OWNER)
     labels: Mapping[str, str] = metadata(there).get("labels") or {}
     return bool(labels.items() & owned_by_labels.items())
 
 
 def label_value(text: str) -> str:
-    """Cut a text to what a label's value may be; what is cut ends with a hash, so that no two become one."""
+    """Return a text as the value of a label; one that is too long is cut, and ends with a hash."""
     if len(text) <= _LABEL_VALUE_LENGTH:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]

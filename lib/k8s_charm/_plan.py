@@ -1,64 +1,171 @@
-"""What there is to write so that the owned objects become the wanted ones."""
+"""What there is to write so that the owned objects become the desired ones."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from ._merge_patch import EVERYTHING, correction, fields_of_writers
-from ._objects import Json, ObjectRef, kind_name, manifest, reference
+from ._merge_patch import patch_for
+from ._objects import ObjectRef, can_exist, reference
+from ._result import Failure, ReconcileResult
 
 if TYPE_CHECKING:
+    from ._live import Live
     from ._objects import Resource
 
-# The server adds nothing to what is written of an AuthorizationPolicy: whatever else is there was put there
-# by somebody, and opens or closes doors.
-_REMOVABLE: Mapping[str, Json] = {
-    "AuthorizationPolicy": {
-        "f:spec": EVERYTHING,
-        "f:metadata": {"f:annotations": {"f:istio.io/dry-run": {}}},
-    }
-}
+
+class Change(NamedTuple):
+    """One change of one object, as it is shown."""
+
+    action: str
+    """`create`, `change` or `delete`."""
+    ref: ObjectRef
+
+    def __str__(self) -> str:
+        return f"{self.action}  {self.ref}"
 
 
-@dataclass
-class Plan:
-    """The objects to write; those that are as wanted already are only counted."""
+@dataclass(frozen=True)
+class Write:
+    """One object to write."""
 
-    create: "dict[ObjectRef, Resource]" = field(default_factory=dict["ObjectRef", "Resource"])
-    update: "dict[ObjectRef, Resource]" = field(default_factory=dict["ObjectRef", "Resource"])
-    delete: list[ObjectRef] = field(default_factory=list[ObjectRef])
-    keep: list[ObjectRef] = field(default_factory=list[ObjectRef])
-    unchanged: int = 0
+    ref: ObjectRef
+    kind: "type[Resource]"
+    live: "Resource | None"
+    """The object as it is; None to create it."""
+    desired: "Resource | None"
+    """The object as it should be; None to delete it."""
+    group: Hashable
+    """Writes of the same group replace each other."""
+    fair_by: Hashable
+    """The party for which the object is written."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that there is to write, and what is not written and why."""
+
+    live: "Live"
+    """The objects as they were found."""
+    create: tuple[Write, ...]
+    update: tuple[Write, ...]
+    delete: tuple[Write, ...]
+    retained: tuple[ObjectRef, ...]
+    """Owned objects that are not desired and stay."""
+    unchanged: int
+    """How many objects are as desired already."""
+    failed: tuple[Failure, ...]
+    """The lists that failed, and the desired objects that cannot exist."""
+    ignore_missing: bool
+    """Whether an object that is gone already counts as deleted."""
+
+    @property
+    def shown(self) -> list[Change]:
+        """All changes, as they are shown to people and programs."""
+        expected = self.expected
+        refs = {"create": expected.created, "change": expected.updated, "delete": expected.deleted}
+        shown: list[Change] = []
+        for action, some in refs.items():
+            shown += (Change(action, ref) for ref in some)
+        return shown
+
+    @property
+    def expected(self) -> ReconcileResult:
+        """The result if each write succeeds."""
+        after = dict(self.live.objects)
+        for write in (*self.create, *self.update, *self.delete):
+            if write.desired is None:
+                del after[write.ref]
+            else:
+                after[write.ref] = write.desired
+        created, updated, deleted = (
+            tuple(sorted(write.ref for write in some)) for some in (self.create, self.update, self.delete)
+        )
+        return ReconcileResult(
+            created=created,
+            updated=updated,
+            deleted=deleted,
+            kept=tuple(sorted(self.retained)),
+            unchanged=self.unchanged,
+            failed=tuple(sorted(self.failed, key=lambda failure: failure.ref)),
+            before=tuple(self.live),
+            live=tuple(after.values()),
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.shown)) or "none"
+
+
+def _nobody(_: "Resource") -> Hashable:
+    return None
 
 
 def plan(
-    owned: "Mapping[ObjectRef, Resource]",
-    wanted: "Iterable[Resource]",
-    labels: Mapping[str, str],
-    keep: "Callable[[Resource], bool]",
-) -> Plan:
-    """Compare what is owned with what is wanted, one by one, holding on only to what is to be written."""
-    result = Plan()
-    wanted_refs: set[ObjectRef] = set()
-    for resource in wanted:
+    live: "Live",
+    desired: "Iterable[Resource]",
+    *,
+    retain: Collection[ObjectRef] = (),
+    group: "Callable[[Resource], Hashable]" = reference,
+    fair_by: "Callable[[Resource], Hashable]" = _nobody,
+    ignore_missing: bool = True,
+) -> Changes:
+    """Compare the desired objects with the live ones; no request is made.
+
+    An object differs if some field of the desired one is different, or if a field is still set that its
+    writer no longer desires; what the server added does not count. In an AuthorizationPolicy every field
+    that is not desired counts.
+
+    Args:
+        live: the owned objects.
+        desired: the objects that should be there, with their names.
+        retain: owned objects that stay although they are not desired.
+        group: the key of objects that replace each other: while one of them cannot be created, none is
+            updated, and while one cannot be updated, none is deleted.
+        fair_by: the key of the party for which an object is written. Writes take turns between parties, so
+            that a party with very many of them delays no other.
+        ignore_missing: count an object that is gone already, or of a kind that is not installed, as deleted.
+
+    Raises:
+        ValueError: if a desired object is of a kind that was not listed.
+    """
+    create: dict[ObjectRef, Write] = {}
+    update: dict[ObjectRef, Write] = {}
+    invalid: list[Failure] = []
+    refs: set[ObjectRef] = set()
+    kinds: set[str] = set()
+    unlisted = live.unlisted
+    for each in desired:
+        resource = live.marked(each)
         ref = reference(resource)
-        wanted_refs.add(ref)
-        if ref not in owned:
-            result.create[ref] = resource
-        elif missing(owned[ref], resource, labels):
-            result.update[ref] = resource
-        else:
-            result.unchanged += 1
-    for ref, resource in owned.items():
-        if ref not in wanted_refs:
-            (result.keep if keep(resource) else result.delete).append(ref)
-    return result
-
-
-def missing(live: "Resource", wanted: "Resource", labels: Mapping[str, str]) -> Json:
-    """Return the JSON merge patch that makes an owned object the wanted one; empty if it is."""
-    there = manifest(live)
-    removable = fields_of_writers(there, labels)
-    if everything := _REMOVABLE.get(kind_name(type(wanted))):
-        removable.append(everything)
-    return correction(there, manifest(wanted), removable)
+        refs.add(ref)
+        kinds.add(ref.kind)
+        there = live.objects.get(ref)
+        if ref.kind not in live.kinds:
+            raise ValueError(f"{ref} is wanted, and of none of the kinds to look after")
+        if not can_exist(ref):
+            invalid.append(Failure(ref, "create", 422, "Kubernetes takes no such name or namespace"))
+        elif ref.kind in unlisted:
+            continue
+        elif there is None:
+            create[ref] = Write(ref, type(resource), None, resource, group(resource), fair_by(resource))
+        elif patch_for(there, resource, live.labels):
+            update[ref] = Write(ref, type(resource), there, resource, group(resource), fair_by(there))
+    absent = {ref: each for ref, each in live.objects.items() if ref not in refs}
+    not_listed = (
+        failure
+        for failure in live.failed
+        if failure.code != 404 or not ignore_missing or failure.ref.kind in kinds
+    )
+    return Changes(
+        live,
+        tuple(create.values()),
+        tuple(update.values()),
+        delete=tuple(
+            Write(ref, type(each), each, None, group(each), fair_by(each))
+            for ref, each in absent.items()
+            if ref not in retain
+        ),
+        retained=tuple(ref for ref in absent if ref in retain),
+        unchanged=len(live.objects) - len(absent) - len(update),
+        failed=(*not_listed, *invalid),
+        ignore_missing=ignore_missing,
+    )

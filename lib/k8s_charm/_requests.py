@@ -1,63 +1,94 @@
-"""Requests as values: made several at a time, each answered or failed."""
+"""Requests as values: sent several at a time, each answered or failed."""
 
-import time
+import math
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Generic, TypeVar
 
+from ._deadline import Deadline
 from ._objects import ObjectRef
-from ._parallel import Unfinished, run_all
 from ._result import Failure
 from ._verbs import attempt
 
 Answer = TypeVar("Answer")
 
+_AT_A_TIME = 8
 # Kept free at the end, so that a request that was started also gets its answer.
 _GRACE = 5.0
 
 
 @dataclass(frozen=True)
 class Request(Generic[Answer]):
-    """One request, not made yet."""
+    """One request that is not sent yet."""
 
     verb: str
     ref: ObjectRef
     send: Callable[[], Answer]
 
 
+class _Unanswered(Enum):
+    NOT_SENT = "not tried: the time for this was over"
+    NO_ANSWER = "no answer in time"
+
+
 class Requester:
-    """Makes requests until its time is over."""
+    """Sends requests until a deadline."""
 
-    def __init__(self, seconds: float):
-        self._grace = min(_GRACE, seconds / 4)
-        self._wait_until = time.monotonic() + seconds
+    def __init__(self, deadline: Deadline):
+        self._deadline = deadline
+        self._grace = min(_GRACE, deadline.seconds(math.inf) / 4)
 
-    def make(
+    def send(
         self, requests: Sequence[Request[Answer]], *, then: int = 0
     ) -> tuple[dict[ObjectRef, Answer], list[Failure]]:
-        """Make requests, up to eight at a time.
+        """Send requests, up to eight at a time.
 
         Args:
-            requests: what to make.
-            then: how many times requests will be made after these; there will be as much time for each.
+            requests: what to send.
+            then: how many more times requests are sent after these; each gets as much of the time.
 
         Returns:
-            The answers, and what got none.
+            The answers, and a failure for each request without one.
         """
-        now = time.monotonic()
-        start_until = now + (self._wait_until - self._grace - now) / (then + 1)
-        outcomes = run_all(
-            [lambda each=each: attempt(each.send, each.ref, each.verb) for each in requests],
-            start_until=start_until,
-            wait_until=start_until + self._grace,
-        )
+        seconds = max(0.0, self._deadline.seconds(math.inf) - self._grace) / (then + 1)
+        outcomes = _send_all(requests, Deadline(seconds), Deadline(seconds + self._grace))
         answers: dict[ObjectRef, Answer] = {}
         failures: list[Failure] = []
         for request, outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome, Failure):
                 failures.append(outcome)
-            elif isinstance(outcome, Unfinished):
+            elif isinstance(outcome, _Unanswered):
                 failures.append(Failure(request.ref, request.verb, None, outcome.value))
             else:
                 answers[request.ref] = outcome
         return answers, failures
+
+
+def _send_all(
+    requests: Sequence[Request[Answer]], start: Deadline, wait: Deadline
+) -> "list[Answer | Failure | _Unanswered]":
+    """Send requests until `start`, and return what is known of them all at `wait`.
+
+    The threads are daemons: a request that hangs must keep neither the hook nor the process waiting.
+    """
+    outcomes: list[Answer | Failure | _Unanswered] = [_Unanswered.NOT_SENT] * len(requests)
+    waiting = deque(enumerate(requests))
+
+    def work() -> None:
+        while not start.is_over:
+            try:
+                number, request = waiting.popleft()
+            except IndexError:
+                return
+            outcomes[number] = _Unanswered.NO_ANSWER
+            outcomes[number] = attempt(request.send, request.ref, request.verb)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_A_TIME, len(requests)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(wait.seconds(math.inf))
+    return outcomes.copy()

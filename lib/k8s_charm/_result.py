@@ -1,4 +1,4 @@
-"""What became of the objects that a reconcile was asked for."""
+"""The result of writing to Kubernetes."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from ._objects import ObjectRef, Resource
 
 @dataclass(frozen=True)
 class Failure:
-    """One request that did not do what it was for."""
+    """One request that failed."""
 
     ref: ObjectRef
     verb: str
@@ -15,7 +15,7 @@ class Failure:
     code: int | None
     """The HTTP status; None if there was no answer, or no request."""
     reason: str
-    """Why, in words for people, without the object's name."""
+    """The cause in words, without the object's name."""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.ref}: {self.reason}"
@@ -23,21 +23,20 @@ class Failure:
 
 @dataclass(frozen=True)
 class ReconcileResult:
-    """What a reconcile wrote, left, and could not do; each tuple is sorted."""
+    """What was written, kept and failed; each tuple is sorted."""
 
     created: tuple[ObjectRef, ...] = ()
     updated: tuple[ObjectRef, ...] = ()
     deleted: tuple[ObjectRef, ...] = ()
     kept: tuple[ObjectRef, ...] = ()
-    """Owned and not as wanted, but left for now: asked to be kept, or a write of their group failed."""
+    """Owned objects that are not as desired and stay for now: retained, or a write of their group failed."""
     unchanged: int = 0
-    """How many objects were as wanted already."""
+    """How many objects were as desired already."""
     failed: tuple[Failure, ...] = ()
     before: tuple[Resource, ...] = ()
     """The owned objects as they were found."""
     live: tuple[Resource, ...] = ()
-    """The owned objects as they are now, out of the list that was made and the answers to the writes; as
-    they would be, if nothing was to be written."""
+    """The owned objects as they are now, from the list and the answers to the writes."""
 
     @property
     def changed(self) -> bool:

@@ -4,7 +4,7 @@ Importing this module imports lightkube.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lightkube.config.client_adapter import verify_cluster
 from lightkube.config.models import User
@@ -12,55 +12,52 @@ from lightkube.config.models import User
 # In either line of lightkube's releases it is here: `httpx` before 1.0, `httpx2` since.
 from lightkube.core.exceptions import httpx  # pyright: ignore[reportPrivateImportUsage]  # see above
 
-from ._connections import Connections
-
 if TYPE_CHECKING:
     from lightkube import SingleConfig
 
     from ._deadline import Deadline
 
 _PHASES = ("connect", "read", "write", "pool")
-# A list begins to come once all of it was found and encoded, which for thousands of objects takes seconds.
+# A list of thousands of objects takes the server seconds before the first byte.
 _TIMES_LONGER_FOR_LISTS = 4
 
 
-def timed_transport(config: "SingleConfig", deadline: "Deadline", at_most: float) -> "TimedTransport":
-    """The way to a cluster, for as long as there is time; arguments as of `TimedTransport`."""
-    verify = verify_cluster(config.cluster, config.user or User(), config.abs_file)
-    return TimedTransport(Connections(verify), deadline, at_most)
-
-
 class TimedTransport(httpx.BaseTransport):
-    """Passes requests on, none of them for longer than is left.
+    """The HTTP library's transport, with a timeout for each request that never exceeds what is left.
 
-    One whose connection is lost is made once more, at once, if that does no harm: a charm that is being
-    removed has no later hook in which to make it.
+    A request whose connection is lost is sent once more, at once, if that does no harm: a charm that is being
+    removed has no later hook in which to send it.
 
     Args:
-        transport: makes the requests.
-        deadline: when no more is asked.
-        at_most: the seconds to wait for an answer while there is time; for a list by labels, four times that.
+        config: the cluster and its credentials.
+        deadline: the time after which no request is sent.
+        at_most: the seconds to wait for an answer; four times as many for a list by labels.
     """
 
-    def __init__(self, transport: httpx.BaseTransport, deadline: "Deadline", at_most: float):
-        self._transport = transport
+    def __init__(self, config: "SingleConfig", deadline: "Deadline", at_most: float):
+        verify = verify_cluster(config.cluster, config.user or User(), config.abs_file)
+        self._transport = httpx.HTTPTransport(verify=verify)
         self._deadline = deadline
         self._at_most = at_most
 
+    def __deepcopy__(self, _: "dict[int, Any]") -> "TimedTransport":
+        """Return itself: lightkube 0.19 to 1.0.0 copies what it is given, and TLS has no copy."""
+        return self
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Make a request.
+        """Send a request.
 
         Raises:
             httpx.TimeoutException: if there is no answer in time, or no time.
         """
         try:
-            return self._handle(request)
+            return self._send(request)
         except (httpx.NetworkError, httpx.RemoteProtocolError):
             if not _can_be_repeated(request):
                 raise
-            return self._handle(request)
+            return self._send(request)
 
-    def _handle(self, request: httpx.Request) -> httpx.Response:
+    def _send(self, request: httpx.Request) -> httpx.Response:
         longer = _TIMES_LONGER_FOR_LISTS if "labelSelector" in request.url.params else 1
         seconds = self._deadline.seconds(self._at_most * longer)
         if not seconds:
@@ -77,16 +74,16 @@ class TimedTransport(httpx.BaseTransport):
 
 
 def _can_be_repeated(request: httpx.Request) -> bool:
-    """Whether it ends in the same if it was done already.
+    """Tell whether a request has the same effect if it was already carried out.
 
-    To create is none of these, in whatever way: what is there by then looks like somebody else's.
+    A request that creates an object does not: the object that is there by then looks like somebody else's.
     """
     is_merge = request.headers.get("Content-Type", "").endswith("merge-patch+json")
     return is_merge or request.method in ("GET", "DELETE")
 
 
 class _TimedStream(httpx.SyncByteStream):
-    """An answer that may come in small pieces, each of them in time."""
+    """The body of an answer, whose parts all have to arrive in time."""
 
     def __init__(self, stream: httpx.SyncByteStream, deadline: "Deadline", request: httpx.Request):
         self._stream = stream

@@ -1,4 +1,4 @@
-"""The requests to Kubernetes, and what its errors mean, whatever lightkube's version is."""
+"""The requests to Kubernetes, and what its errors mean, in any version of lightkube."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,21 +21,21 @@ _MESSAGE_LENGTH = 200
 _CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
 _NOT_ALLOWED = "not allowed"
 _NOT_OURS = "it belongs to"
-# What the API server itself says; a webhook that refuses an object also answers 403.
+# In the API server's own answer; a webhook that rejects an object also answers 403.
 _NOT_PERMITTED = re.compile(r"cannot \w+ resource")
 _GOING_NAMESPACE = "because it is being terminated"
-# What comes of an answer that is not JSON, or is JSON of something else.
-_UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
-# Of no object: an API server that is told of it creates a custom resource, and changes none.
+# Errors from an answer that is not JSON, or is JSON of something else.
+_MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+# No object has it: with it, an apply of a custom resource can only create.
 _NO_VERSION = "0"
 _IS_THERE = "metadata.resourceVersion: Invalid value"
 _MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
 
 
 def prepare_for_answers(kinds: "Iterable[type[Resource]]") -> None:
-    """Have lightkube learn how to read kinds, metadata and errors, before several threads ask at once.
+    """Compile the decoders of kinds, metadata and errors before several threads need them.
 
-    It learns each when it first reads one, by msgspec, which crashes if two threads learn the same at once.
+    lightkube compiles each when it first decodes one, by msgspec, which crashes if two threads do so at once.
     """
     try:
         from lightkube.core.decoders import decode_list  # pyright: ignore[reportUnknownVariableType]  # its doing
@@ -49,10 +49,10 @@ def prepare_for_answers(kinds: "Iterable[type[Resource]]") -> None:
         decode_list(b'{"items":[]}', cast("Any", kind))
 
 
-def list_objects(
+def list_labelled(
     client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, str]
 ) -> "list[Resource]":
-    """List the objects of a kind that carry labels, in one request; in all namespaces if none is given."""
+    """List the objects of a kind that carry labels, in one namespace, or in all if it is None."""
     from lightkube.core.resource import NamespacedResource
 
     everywhere = "*" if issubclass(kind, NamespacedResource) else None
@@ -69,12 +69,12 @@ def apply_object(client: "Client", resource: "Resource", ref: ObjectRef, *, forc
 def create_object(
     client: "Client", resource: "Resource", ref: ObjectRef, *, owned_by_labels: Mapping[str, str]
 ) -> "Resource":
-    """Create an object by server-side apply; change it, if it is there and has a mark of its owner's still.
+    """Create an object by server-side apply, or change one that still carries a mark of the same owner.
 
     Raises:
-        TakenError: if it is somebody else's.
+        TakenError: if somebody else owns it.
     """
-    # Only of custom resources Kubernetes tells that they are there already.
+    # Kubernetes refuses this version of an object that exists, but only for custom resources.
     if isinstance(resource, dict):
         plain = manifest(resource)
         new = {**plain, "metadata": {**plain["metadata"], "resourceVersion": _NO_VERSION}}
@@ -86,18 +86,18 @@ def create_object(
     name = {"metadata.name": ref.name}
     for there in _verbs(client).list(type(resource), namespace=ref.namespace, fields=name):
         if not have_one_owner(there, resource, owned_by_labels):
-            raise TakenError(_maker(there))
+            raise TakenError(_creator(there))
     return apply_object(client, resource, ref, force=False)
 
 
-def _maker(resource: "Resource") -> str:
+def _creator(resource: "Resource") -> str:
     entries: list[Json] = metadata(resource).get("managedFields") or []
     managers = (str(entry["manager"]) for entry in entries if not entry.get("subresource"))
     return next(managers, "somebody else")
 
 
 class TakenError(Exception):
-    """There is an object of somebody else under that name; the text is whose."""
+    """An object of that name has another owner; the text is its name."""
 
 
 def patch_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, patch: "Json") -> "Resource":
@@ -117,12 +117,12 @@ def delete_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, *, i
 
 
 def _verbs(client: "Client") -> Any:
-    # The overloads of lightkube's verbs want to know at type-checking time if a kind has namespaces.
+    # The overloads of lightkube's verbs depend on whether a kind has namespaces.
     return client
 
 
 def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answer | Failure":
-    """Make a request; what goes wrong comes back as a failure."""
+    """Make a request, and return an error of it as a failure."""
     try:
         return request()
     except Exception as error:  # a malformed answer makes lightkube raise nearly anything
@@ -130,12 +130,12 @@ def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answ
 
 
 def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
-    """Say what an error of a request was, in words."""
+    """Describe an error of a request in words."""
     code, message = kubernetes_code(error), " ".join(str(error).split())
     if isinstance(error, TakenError):
         return Failure(ref, verb, 409, _taken_by(message))
     if code is None:
-        if isinstance(error, _UNREADABLE):
+        if isinstance(error, _MALFORMED):
             return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
         return Failure(ref, verb, None, f"no answer from Kubernetes ({_short(message) or _name(error)})")
     return Failure(ref, verb, code, _meaning(code, ref, verb, message))
@@ -172,7 +172,7 @@ def _taken_by(manager: str) -> str:
 
 
 def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
-    """Say in one line what an operator is to do, or to know, about a request that failed.
+    """Describe in one line a request that failed, and what an operator can do about it.
 
     Args:
         problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
@@ -192,14 +192,14 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
 
 
 def is_transient(problem: Failure | Exception) -> bool:
-    """Tell whether trying again may be all it takes; if not, an operator has something to do.
+    """Tell whether trying again may help; if not, an operator has something to do.
 
     Args:
         problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
     """
     if isinstance(problem, Exception):
         return is_transient_code(kubernetes_code(problem), str(problem))
-    # Somebody was quicker; but what has our name and is somebody else's stays that.
+    # A conflict passes; an object of somebody else that has the name stays.
     taken = problem.code == 409 and problem.verb == "create"
     return is_transient_code(problem.code) and not taken
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL, DRY_RUN, enforcement, requested_by
-from k8s_charm import Failure, Json, look, manifest
+from k8s_charm import Failure, Json, list_objects, manifest
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -156,7 +156,7 @@ def read_list(
     Raises:
         UnreadableClusterError: if Kubernetes does not return them.
     """
-    found = look(client, kind, namespace, labels)
+    found = list_objects(client, kind, namespace, labels)
     if not isinstance(found, Failure):
         return found
     if found.code == 404 and may_be_missing:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, UnitPolicy, mesh_policy
-from istio_policies import Asked, authorization_policies, describe_sources
+from istio_policies import PolicyRequestFrom, authorization_policies, describe_sources
 from k8s_charm import Owner
 
 from ._cluster import Policy, read_policy
@@ -109,10 +109,8 @@ class View:
 
         Besides these, what there is of the retained applications stays.
         """
-        asked = [Asked(requested.policy, [requested.by]) for requested in self.accepted]
-        made = authorization_policies(
-            asked, owner=self.owner, live=live, unreadable=retained, dry_run=self.dry_run
-        )
+        requests = [PolicyRequestFrom(requested.policy, [requested.by]) for requested in self.accepted]
+        made = authorization_policies(requests, live, owner=self.owner, retain=retained, dry_run=self.dry_run)
         return [*made, *self.additional]
 
     def requests_behind(self, policy: Policy) -> list[RequestedPolicy]:
@@ -142,7 +140,9 @@ class View:
 
     def as_policy(self, requested: RequestedPolicy) -> Policy:
         """Return the policy of the mesh that a requested one would be."""
-        (made,) = authorization_policies([Asked(requested.policy, [requested.by])], owner=self.owner)
+        (made,) = authorization_policies(
+            [PolicyRequestFrom(requested.policy, [requested.by])], owner=self.owner
+        )
         return read_policy(made)
 
 

@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from lightkube import Client, KubeConfig
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, Method, PolicyTargetType
-from istio_policies import Asked, authorization_policies, reconcile_policies
+from istio_policies import PolicyRequestFrom, authorization_policies
 from k8s_charm import Owner, manifest
 from sandbox.control_plane import RealKubernetes
 from sandbox.kubernetes import KubernetesServer
 from tests.cluster.policy_corpus import SEED
+from tests.support.reconciling import reconcile_policies
 
 EXAMPLES = int(os.environ.get("POLICY_EXAMPLES", "400"))
 OWNER = Owner("b" * 53, "shop")
@@ -133,12 +134,12 @@ def test_what_may_be_asked_for_is_taken_as_it_was_meant(
         if policy is None:
             number["refused by us"] += 1
             return
-        result = reconcile_policies(client, [Asked(policy)], labels=LABELS, owner=OWNER)
+        result = reconcile_policies(client, [PolicyRequestFrom(policy)], labels=LABELS, owner=OWNER)
         if is_too_long(policy):
             assert [failure.code for failure in result.failed] == [422]
             return
         assert result.failed == ()
-        (wanted,) = authorization_policies([Asked(policy)], owner=OWNER)
+        (wanted,) = authorization_policies([PolicyRequestFrom(policy)], owner=OWNER)
         assert [manifest(each)["spec"] for each in result.live] == [manifest(wanted)["spec"]]
         number["taken"] += 1
 
@@ -158,7 +159,7 @@ def test_a_name_that_is_too_long_for_what_it_names_is_told(client: Client, said:
     source = {"source_namespace": "shop", "source_app_name": "web"}
     policy = policy_of({**source, **said}, client.namespace)
     assert policy
-    (failure,) = reconcile_policies(client, [Asked(policy)], labels=LABELS, owner=OWNER).failed
+    (failure,) = reconcile_policies(client, [PolicyRequestFrom(policy)], labels=LABELS, owner=OWNER).failed
     assert failure.code == 422
     assert "Too long" in failure.reason
 
@@ -198,7 +199,9 @@ def test_a_namespace_that_is_none_is_told_and_the_rest_is_done(
     assert odd
     assert good
     results = [
-        reconcile_policies(each, [Asked(odd), Asked(good)], labels=LABELS, owner=OWNER)
+        reconcile_policies(
+            each, [PolicyRequestFrom(odd), PolicyRequestFrom(good)], labels=LABELS, owner=OWNER
+        )
         for each in (client, stand_in)
     ]
     (failure,) = results[0].failed

@@ -13,7 +13,6 @@ import lightkube.core.exceptions
 import ops
 import pytest
 
-from k8s_charm._connections import Connections
 from tests.faults.swing import Swing
 
 LIMIT = 30.0
@@ -68,13 +67,8 @@ class Command:
 @pytest.fixture
 def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (
-        "k8s_charm._deadline",
-        "k8s_charm._parallel",
-        "k8s_charm._requests",
-    ):
-        monkeypatch.setattr(f"{module}.time", clock)
-    pass_on = Connections.handle_request
+    monkeypatch.setattr("k8s_charm._deadline.time", clock)
+    pass_on = httpx.HTTPTransport.handle_request
 
     def handle_request(transport: Any, request: Any) -> Any:
         takes = clock.answers(clock.next_request())
@@ -82,7 +76,7 @@ def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
             raise httpx.ReadTimeout("timed out", request=request)
         return pass_on(transport, request)
 
-    monkeypatch.setattr(Connections, "handle_request", handle_request)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
     monkeypatch.setattr(ops.Container, "exec", lambda *_, timeout=None, **__: Command(clock, timeout))
     return clock
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy
-from istio_policies import Asked
+from istio_policies import PolicyRequestFrom
 from k8s_charm import Owner
 
 OWNER = Owner(app="beacon", model="m")
@@ -28,5 +28,5 @@ def policy(*ports: int, **fields: Any) -> MeshPolicy:
     )
 
 
-def asked(policies: Iterable[MeshPolicy], *by: str) -> list[Asked]:
-    return [Asked(each, by) for each in policies]
+def asked(policies: Iterable[MeshPolicy], *by: str) -> list[PolicyRequestFrom]:
+    return [PolicyRequestFrom(each, by) for each in policies]

@@ -3,20 +3,23 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import ops
 
 import beacon_config
 import cross_model
+import mesh_plan
 import metrics_proxy
 import observability
 import problems
-import rehearsal
 from charmlibs.interfaces.service_mesh import MeshPolicy, ServiceMeshProvider, UnitPolicy, build_mesh_policies
-from k8s_charm import Owner, ScaleDown
+from desired_state import DesiredState
+from k8s_charm import Deadline, Owner, ScaleDown
 from mesh_inspection import MeshActions
-from model_mesh import ON_TRIAL, ModelMesh, Wanted
+from model_mesh import ModelMesh
+from policy_step import ON_TRIAL
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
+        self._deadline = Deadline()
         self._owner = Owner(self.app.name, self.model.name)
         self._waypoint = Waypoint(self._owner)
         self._config = beacon_config.load(self)
@@ -88,18 +92,21 @@ class IstioBeaconCharm(ops.CharmBase):
             self._problems.append(problems.blocked(str(self._config)))
         else:
             self._mesh.update_relations()
-            wanted = self._wanted(self._config, self._config.mode, replicas)
-            outcome = ModelMesh(self._owner, self._waypoint, wanted).reconcile()
+            desired = self._desired(self._config, self._config.mode, replicas)
+            outcome = self._model_mesh(desired).reconcile()
             if outcome.is_model_on_mesh:
                 self._mesh.update_relations(labels={})
             self._problems += [*outcome.problems, *self._cross_model_problems()]
             self._summary = outcome.summary
         self._log_problems()
 
-    def _wanted(
+    def _model_mesh(self, desired: DesiredState) -> ModelMesh:
+        return ModelMesh(self._owner, self._waypoint, desired, self._deadline)
+
+    def _desired(
         self, config: beacon_config.BeaconConfig, mode: beacon_config.PolicyMode, replicas: int
-    ) -> Wanted:
-        return Wanted(
+    ) -> DesiredState:
+        return DesiredState(
             replicas=replicas,
             requests=self._mesh.requests(),
             own_policies=self._own_policies(),
@@ -114,25 +121,18 @@ class IstioBeaconCharm(ops.CharmBase):
             return
         given = event.params.get("policy-mode")
         mode = beacon_config.PolicyMode(given) if given else self._config.mode_if_on
-        noted = rehearsal.Rehearsal()
-        wanted = self._wanted(self._config, mode, self.app.planned_units())
-        mesh = ModelMesh(self._owner, self._waypoint, wanted, noted)
+        plan = self._model_mesh(self._desired(self._config, mode, self.app.planned_units())).plan()
         proxy = self.unit.get_container(metrics_proxy.CONTAINER)
-        in_the_way = problems.in_order(
-            [
-                *metrics_proxy.problems(proxy),
-                *mesh.reconcile().problems,
-                *self._cross_model_problems(),
-            ]
-        )
-        show = rehearsal.as_data if event.params.get("format") == "json" else rehearsal.as_text
+        found = [*metrics_proxy.problems(proxy), *plan.problems, *self._cross_model_problems()]
+        plan = replace(plan, problems=tuple(problems.in_order(found)))
+        show = mesh_plan.as_data if event.params.get("format") == "json" else mesh_plan.as_text
         on_trial = mode is beacon_config.PolicyMode.audit
         event.set_results(
             {
                 "policy-mode": mode.value,
-                "summary": rehearsal.summary(noted),
+                "summary": mesh_plan.summary(plan),
                 **({"warning": f"policies are {ON_TRIAL}"} if on_trial else {}),
-                **show(noted, in_the_way),
+                **show(plan),
             }
         )
 
@@ -145,7 +145,7 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def _remove_everything(self) -> None:
         """Of the units that go, any may be the last, and none the leader: each one does it."""
-        for problem in ModelMesh(self._owner, self._waypoint, Wanted()).reconcile().problems:
+        for problem in self._model_mesh(DesiredState()).reconcile().problems:
             logger.warning("something is left behind in Kubernetes: %s", problem.message)
 
     def _own_policies(self) -> list[MeshPolicy]:

@@ -8,9 +8,10 @@ from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_of_a
 from istio_policies import APPLICATION_LABEL
 from k8s_charm import Owner, kubernetes_problem
 from model_services import ModelServices, ServicesUnknownError
-from problems import About, Problem, blocked, waiting
+from problems import Problem, ProblemKind, blocked, waiting
 
 _LONGEST_QUOTE = 60
+_NOT_LISTED = ModelServices(LookupError("not listed"))
 
 
 class Denied(NamedTuple):
@@ -50,23 +51,38 @@ class Consumer:
 def load(
     requests: Iterable[PolicyRequest], *, owner: Owner, services: ModelServices | None
 ) -> list[Consumer]:
-    """Hold what each application asks for against what it may have.
+    """Check the policies that each application requests.
 
     Args:
-        requests: what each asks for.
+        requests: the policies that each requests.
         owner: the beacon.
-        services: those of the beacon's model; None to let every application have what it asks for.
+        services: those of the beacon's model; None to grant every application what it requests.
     """
     return [_consumer(request, owner, services) for request in requests]
+
+
+def depend_on_services(requests: Iterable[PolicyRequest], model: str) -> bool:
+    """Tell whether it takes the Services of the model to check the policies.
+
+    Nearly every policy is on the Service that is named after its application, which does not.
+    """
+    for request in requests:
+        app = request.relation.app.name
+        for policy in request.policies:
+            try:
+                _reason_to_refuse(policy, app, model, _NOT_LISTED)
+            except ServicesUnknownError:
+                return True
+    return False
 
 
 def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
     """What an operator should know of policies that a consumer does not get, or that do not help it."""
     may = f"if it may have that, juju config {beacon} restrict-consumers=false"
     for message in _not_read(consumer):
-        yield blocked(message, About.refused_policies)
+        yield blocked(message, ProblemKind.refused_policies)
     for denied in consumer.refused:
-        yield blocked(f"{consumer.shown} is refused {denied.reason}: {may}", About.refused_policies)
+        yield blocked(f"{consumer.shown} is refused {denied.reason}: {may}", ProblemKind.refused_policies)
     for message in _not_decided(consumer):
         yield blocked(message)
     for name in sorted({policy.source_app_name for policy in consumer.granted}):
@@ -74,7 +90,7 @@ def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
             yield waiting(
                 f"{consumer.shown} is to let in {name_here(name)} of another model, which has not said over "
                 f"cross_model_mesh who it is there: relate it to {consumer.app} over that, too",
-                About.pending_policies,
+                ProblemKind.pending_policies,
             )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 import ops
 
 from charmlibs.interfaces.service_mesh import CMRData, is_of_another_model, read_cmr_data
-from problems import About, Problem, blocked, waiting
+from problems import Problem, ProblemKind, blocked, waiting
 
 ENDPOINT = "provide-cmr-mesh"
 
@@ -36,16 +36,16 @@ def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator
     for app, data in said.items():
         if isinstance(data, ValueError):
             message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {data}"
-            yield blocked(message, About.pending_policies)
+            yield blocked(message, ProblemKind.pending_policies)
         elif data is None:
             message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
-            yield waiting(message, About.pending_policies)
+            yield waiting(message, ProblemKind.pending_policies)
     for relation in scrapers:
         if relation.app and relation.app.name in unheard_of:
             yield blocked(
                 f"{relation.name}:{relation.id} with {relation.app.name} is of another model: relate "
                 f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in",
-                About.pending_policies,
+                ProblemKind.pending_policies,
             )
 
 

@@ -1,13 +1,17 @@
 """The whole model in the mesh, by labels on its namespace."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from k8s_charm import manifest
+from k8s_charm import Change, Json, ObjectRef, manifest
+from steps import StepResult
 
 if TYPE_CHECKING:
     from lightkube import Client
+
+logger = logging.getLogger(__name__)
 
 MANAGED_BY = "charms.canonical.com/istio.io.waypoint.managed-by"
 _USE_WAYPOINT = "istio.io/use-waypoint"
@@ -18,42 +22,35 @@ class NamespaceTakenError(Exception):
 
 
 @dataclass(frozen=True)
-class MeshNamespace:
-    """A model's namespace, as one beacon of the model may label it."""
+class NamespaceStep:
+    """Puts a model's namespace in the mesh, or takes it out."""
 
     name: str
     beacon: str
-    """What no other beacon is called: the value of the label `managed-by`."""
+    """The value of the label `managed-by`, unique to this beacon."""
     mesh_labels: Mapping[str, str]
-    """What puts a namespace in the mesh, behind the beacon's waypoint."""
+    """The labels that put a namespace in the mesh, behind the beacon's waypoint."""
+    on_mesh: bool
 
-    def reconcile(self, client: "Client", *, on_mesh: bool) -> bool:
-        """Put the namespace in the mesh, or take away what this beacon has put there.
-
-        Returns:
-            Whether that took a change.
+    def plan(self, client: "Client") -> "NamespacePlan":
+        """Plan the labels.
 
         Raises:
-            NamespaceTakenError: if it is to be in the mesh, and somebody else has seen to that already.
+            NamespaceTakenError: if the namespace should be in the mesh, and somebody else manages that.
             lightkube.ApiError: if Kubernetes refuses.
         """
         from lightkube.resources.core_v1 import Namespace
 
         metadata = manifest(client.get(Namespace, self.name))["metadata"]
         labels: dict[str, str] = metadata.get("labels") or {}
-        change = self._join(labels) if on_mesh else self._leave(labels)
-        if not change:
-            return False
-        # With the version that was read, a second beacon that writes at the same time is refused.
-        version = {"resourceVersion": metadata["resourceVersion"]}
-        client.patch(Namespace, self.name, {"metadata": {**version, "labels": change}})
-        return True
+        change = self._join(labels) if self.on_mesh else self._leave(labels)
+        return NamespacePlan(self.name, metadata["resourceVersion"], change)
 
     def _join(self, labels: Mapping[str, str]) -> dict[str, str | None]:
-        wanted = {**self.mesh_labels, MANAGED_BY: self.beacon}
-        if not self._is_ours(labels) and (taken := sorted(wanted.keys() & labels.keys())):
-            raise NamespaceTakenError(self._whose(labels, taken))
-        return {key: value for key, value in wanted.items() if labels.get(key) != value}
+        desired = {**self.mesh_labels, MANAGED_BY: self.beacon}
+        if not self._is_ours(labels) and (taken := sorted(desired.keys() & labels.keys())):
+            raise NamespaceTakenError(self._owner(labels, taken))
+        return {key: value for key, value in desired.items() if labels.get(key) != value}
 
     def _leave(self, labels: Mapping[str, str]) -> dict[str, str | None]:
         if not self._is_ours(labels):
@@ -62,11 +59,48 @@ class MeshNamespace:
         return {key: None for key, value in ours.items() if key in labels and labels[key] == value}
 
     def _is_ours(self, labels: Mapping[str, str]) -> bool:
-        """Whether this beacon, or an older revision of it, labelled the namespace."""
+        """Tell whether this beacon, or an older revision of it, labelled the namespace."""
         waypoint = self.mesh_labels[_USE_WAYPOINT]
         return labels.get(MANAGED_BY) == self.beacon or labels.get(_USE_WAYPOINT) == waypoint
 
-    def _whose(self, labels: Mapping[str, str], taken: list[str]) -> str:
+    def _owner(self, labels: Mapping[str, str], taken: list[str]) -> str:
         if owner := labels.get(MANAGED_BY):
             return f"beacon {owner} has this model on the mesh: set model-on-mesh=false here or there"
         return f"namespace {self.name} has a label {taken[0]} of somebody else: remove that one"
+
+
+@dataclass(frozen=True)
+class NamespacePlan:
+    """The labels of a namespace to write; None removes one."""
+
+    name: str
+    version: str
+    """The version of the namespace that was read."""
+    labels: Mapping[str, str | None]
+    access_changes: tuple[str, ...] = ()
+    is_complete: bool = True
+
+    @property
+    def changes(self) -> list[Change]:
+        """The namespace, if it changes."""
+        return [Change("change", ObjectRef("Namespace", None, self.name))] if self.labels else []
+
+    def expect(self, _: "Client") -> StepResult:
+        """Return the result if the write succeeds."""
+        return StepResult()
+
+    def apply(self, client: "Client") -> StepResult:
+        """Write the labels.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses.
+        """
+        from lightkube.resources.core_v1 import Namespace
+
+        if self.labels:
+            # With the version that was read, a second beacon that writes at the same time is refused.
+            patch: Json = {"metadata": {"resourceVersion": self.version, "labels": self.labels}}
+            client.patch(Namespace, self.name, patch)
+            joins = any(self.labels.values())
+            logger.info("namespace %s %s the mesh", self.name, "joins" if joins else "leaves")
+        return StepResult()

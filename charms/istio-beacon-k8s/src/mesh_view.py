@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import consumers
 from beacon_config import BadOption, BeaconConfig, PolicyMode
-from beacon_policies import SCOPE, model_operator_policy
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, ServiceMeshProvider, UnitPolicy
+from former_consumers import former_consumers
 from k8s_charm import Owner
-from leaving import Leaving
 from mesh_inspection import DeclaredPolicy, RequestedPolicy, UnclearQuestionError, View, endpoint_of
-from model_services import ModelServices
+from model_services import ModelServices, list_services
+from policy_step import SCOPE, model_operator_policy
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -45,14 +45,18 @@ def view(
     for relation, policies in mesh.declared().items():
         declared += [DeclaredPolicy(owner.model, relation.app.name, policy) for policy in policies]
     requests = mesh.requests()
-    services = ModelServices(client, owner.model)
+    services = ModelServices({})
+    if config.restrict_consumers and consumers.depend_on_services(requests, owner.model):
+        services = list_services(client, owner.model)
     known = consumers.load(requests, owner=owner, services=services if config.restrict_consumers else None)
 
     def retained(askers: Set[str]) -> Mapping[str, str]:
         gone = askers - {consumer.app for consumer in known} - {owner.app}
+        listed = list_services(client, owner.model) if gone else services
+        former = former_consumers(gone, listed, Waypoint(owner).name, owner.app)
         return {
             **{consumer.app: consumers.why_kept(consumer) for consumer in known if consumer.keeps},
-            **(Leaving(owner.app, Waypoint(owner).name, services).of(gone) if gone else {}),
+            **former.reasons,
         }
 
     requested = [RequestedPolicy(policy, owner.app, endpoint=endpoint_of(policy, declared)) for policy in own]

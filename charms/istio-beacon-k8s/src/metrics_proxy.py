@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import ops
 
-from problems import About, Problem, waiting
+from problems import Problem, ProblemKind, waiting
 
 CONTAINER = "metrics-proxy"
 PORT = 15090
@@ -35,7 +35,7 @@ def problems(container: ops.Container) -> list[Problem]:
             return []
     except ops.pebble.Error as error:
         return [_problem(error)]
-    return [waiting(f"{CONTAINER} does not run: juju debug-log", About.metrics)]
+    return [waiting(f"{CONTAINER} does not run: juju debug-log", ProblemKind.metrics)]
 
 
 def _runs(container: ops.Container) -> bool:
@@ -44,9 +44,9 @@ def _runs(container: ops.Container) -> bool:
 
 def _problem(error: ops.pebble.Error) -> Problem:
     if isinstance(error, ops.pebble.ConnectionError):
-        return waiting(f"container {CONTAINER} is not up yet", About.metrics)
+        return waiting(f"container {CONTAINER} is not up yet", ProblemKind.metrics)
     first_line = str(error).partition("\n")[0]
-    return waiting(f"{CONTAINER} does not start ({first_line}): juju debug-log", About.metrics)
+    return waiting(f"{CONTAINER} does not start ({first_line}): juju debug-log", ProblemKind.metrics)
 
 
 def _layer(pod_labels: Mapping[str, str]) -> ops.pebble.Layer:

@@ -1,74 +1,34 @@
-"""All that a beacon has in Kubernetes, made what it should be."""
+"""All that a beacon has in Kubernetes: planned, and applied."""
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-import consumers
-import mesh_history
-from beacon_config import PolicyMode
-from beacon_policies import BeaconPolicies
-from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, MeshPolicy, PolicyRequest
-from k8s_charm import (
-    Deadline,
-    Owner,
-    ReconcileResult,
-    kubernetes_client,
-    kubernetes_errors,
-    label_value,
-    reconcile_charm_labels,
-)
-from kubernetes_status import KubernetesSilentError, problem_of, problems_of
-from leaving import Leaving
-from mesh_namespace import MeshNamespace, NamespaceTakenError
-from model_services import ModelServices
-from policy_enforcement import PolicyEnforcement
-from problems import About, Problem, blocked, waiting
-from rehearsal import Rehearsal
-from waypoint import Waypoint
+from desired_state import DesiredState
+from k8s_charm import Change, Deadline, Owner, kubernetes_client, kubernetes_errors, label_value
+from kubernetes_problems import KubernetesUnavailableError, problem_of
+from mesh_namespace import NamespaceStep, NamespaceTakenError
+from mesh_plan import Plan
+from own_labels import OwnLabelsStep
+from policy_step import PolicyStep
+from problems import Problem, ProblemKind, blocked, waiting
+from steps import Step, StepResult
+from waypoint import Waypoint, WaypointStep
 
 if TYPE_CHECKING:
     from lightkube import Client
 
-logger = logging.getLogger(__name__)
-
-ON_TRIAL = (
-    "on trial, they refuse nobody and let in nobody; those on pods Istio leaves out, unless "
-    "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on; a hardened mesh refuses all that only they allow"
-)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What there is to be; the defaults are what is to be left of a beacon that is removed: nothing."""
-
-    replicas: int = 0
-    """How many pods the waypoint has."""
-    requests: Sequence[PolicyRequest] = ()
-    """What consumers ask for."""
-    own_policies: Sequence[MeshPolicy] = ()
-    """Who may reach the beacon itself."""
-    mode: PolicyMode = PolicyMode.off
-    """What becomes of that."""
-    restrict_consumers: bool = True
-    """Whether a consumer may ask for policies on itself only."""
-    model_on_mesh: bool = False
-    """Whether the mesh takes in the whole namespace, rather than single pods."""
-
 
 class Outcome(NamedTuple):
-    """What came of it."""
+    """The result of all steps."""
 
-    problems: Sequence[Problem]
+    problems: list[Problem]
     """What an operator should know."""
-    summary: str = ""
-    """How things are where there is no problem."""
-    is_model_on_mesh: bool = False
-    """Whether the namespace is known to have all of the model in the mesh."""
-
-
-_Step: TypeAlias = "Callable[[Client], Outcome]"
+    summary: str
+    """The state in words, where there is no problem."""
+    is_model_on_mesh: bool
+    """Whether the namespace is known to have the whole model in the mesh."""
 
 
 @dataclass(frozen=True)
@@ -77,163 +37,114 @@ class ModelMesh:
 
     owner: Owner
     waypoint: Waypoint
-    wanted: Wanted
-    rehearsal: Rehearsal | None = None
-    """Where to note what would be done, so that nothing is done; None to do it."""
-    deadline: Deadline = field(default_factory=Deadline)
-    """When Kubernetes is asked nothing more."""
+    desired: DesiredState
+    deadline: Deadline
 
     def reconcile(self) -> Outcome:
-        """Make it all as it is wanted; a step that fails does not keep the others from being done."""
-        problems: list[Problem] = []
-        summary = ""
-        on_mesh = False
-        try:
+        """Make Kubernetes match the desired state; a step that fails does not stop the others."""
+        run = _Run(self.owner.app, self.deadline)
+        with run.until_unavailable():
             client = self._client()
-            for step in self._steps():
-                if self.deadline.is_over:
-                    raise KubernetesSilentError("Kubernetes is slow: the rest is done at the next event")
-                outcome = self._attempt(step, client)
-                problems += outcome.problems
-                summary = outcome.summary or summary
-                on_mesh = on_mesh or outcome.is_model_on_mesh
-        except KubernetesSilentError as silence:
-            problems.append(waiting(str(silence)))
-            self._know_less()
-        if any(problem.about in (About.waypoint, About.work_on_waypoint) for problem in problems):
-            # What comes of that need not be told, too.
-            problems = [problem for problem in problems if problem.about is not About.enforcement]
-        return Outcome(problems, summary, on_mesh)
+            for step in self._steps(run):
+                with run.attempt(step):
+                    run.add(step.plan(client).apply(client))
+        on_mesh = self.desired.model_on_mesh and run.has_labelled_namespace
+        return Outcome(run.shown_problems, run.summary, on_mesh)
+
+    def plan(self) -> Plan:
+        """Return what `reconcile` would do; nothing is written."""
+        run = _Run(self.owner.app, self.deadline)
+        changes: list[Change] = []
+        access_changes: list[str] = []
+        with run.until_unavailable():
+            client = self._client()
+            for step in self._steps(run):
+                with run.attempt(step):
+                    planned = step.plan(client)
+                    changes += planned.changes
+                    access_changes += planned.access_changes
+                    run.is_complete &= planned.is_complete
+                    run.add(planned.expect(client))
+        return Plan(tuple(changes), tuple(access_changes), tuple(run.shown_problems), run.is_complete)
 
     def _client(self) -> "Client":
         try:
             return kubernetes_client(self.owner.model, self.owner.app, self.deadline)
         except kubernetes_errors() as error:
-            raise KubernetesSilentError(f"no way to Kubernetes: {error}") from None
+            raise KubernetesUnavailableError(f"no way to Kubernetes: {error}") from None
 
-    def _steps(self) -> "list[_Step]":
-        if not self.wanted.replicas:
-            # Traffic is led away from the waypoint before it goes.
-            return [
-                self._reconcile_namespace,
-                self._reconcile_policies,
-                self._reconcile_waypoint,
-                self._reconcile_own_labels,
-            ]
-        # The labels of its own pod last, because they restart the pod that this runs in.
-        labels = (
-            [self._join_as_model]
-            if self.wanted.model_on_mesh
-            else [self._reconcile_namespace, self._reconcile_own_labels]
+    def _steps(self, run: "_Run") -> Iterator[Step]:
+        desired, deadline = self.desired, self.deadline
+        waypoint = WaypointStep(self.waypoint, desired.replicas, deadline)
+        policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline)
+        namespace = NamespaceStep(
+            self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels, desired.model_on_mesh
         )
-        return [self._reconcile_waypoint, self._reconcile_policies, *labels]
+        labels = self.waypoint.mesh_labels if desired.replicas and not desired.model_on_mesh else {}
+        if desired.replicas:
+            yield from (waypoint, policies, namespace)
+        else:
+            # The mesh stops using the waypoint before it is removed.
+            yield from (namespace, policies, waypoint)
+        # Last, because they restart the pod that this runs in. It never leaves the mesh: its own labels are
+        # removed only once the namespace has them.
+        if not (desired.model_on_mesh and namespace in run.failed):
+            yield OwnLabelsStep(self.owner, labels)
 
-    def _attempt(self, step: "_Step", client: "Client") -> Outcome:
+
+@dataclass
+class _Run:
+    """The results of the steps so far."""
+
+    app: str
+    deadline: Deadline
+    problems: list[Problem] = field(default_factory=list[Problem])
+    summary: str = ""
+    failed: list[Step] = field(default_factory=list[Step])
+    """The steps that failed."""
+    is_complete: bool = True
+    """Whether everything is known that it takes to plan."""
+    is_unavailable: bool = False
+    """Whether Kubernetes gave no answer."""
+
+    def add(self, result: StepResult) -> None:
+        """Add the result of a step."""
+        self.problems += result.problems
+        self.summary = result.summary or self.summary
+
+    @contextmanager
+    def until_unavailable(self) -> Generator[None]:
+        """Run steps until Kubernetes gives no answer."""
         try:
-            return step(client)
+            yield
+        except KubernetesUnavailableError as error:
+            self.problems.append(waiting(str(error)))
+            self.is_unavailable, self.is_complete = True, False
+
+    @contextmanager
+    def attempt(self, step: Step) -> Generator[None]:
+        """Run a step, and turn its errors into problems."""
+        if self.deadline.is_over:
+            raise KubernetesUnavailableError("Kubernetes is slow: the rest is done at the next event")
+        try:
+            yield
         except NamespaceTakenError as taken:
-            return Outcome([blocked(str(taken))])
+            self.failed.append(step)
+            self.problems.append(blocked(str(taken)))
         except kubernetes_errors() as error:
-            self._know_less()
-            return Outcome([problem_of(error, self.owner.app)])
+            self.failed.append(step)
+            self.is_complete = False
+            self.problems.append(problem_of(error, self.app))
 
-    def _know_less(self) -> None:
-        if self.rehearsal:
-            self.rehearsal.is_complete = False
+    @property
+    def has_labelled_namespace(self) -> bool:
+        """Whether the labels of the namespace are known to be as desired."""
+        return not self.is_unavailable and not any(isinstance(step, NamespaceStep) for step in self.failed)
 
-    def _take_note(self, result: ReconcileResult) -> None:
-        if self.rehearsal:
-            self.rehearsal.note(result)
-
-    def _reconcile_waypoint(self, client: "Client") -> Outcome:
-        replicas = self.wanted.replicas
-        result = self.waypoint.reconcile(client, replicas=replicas, write=not self.rehearsal)
-        self._take_note(result)
-        if result.changed and not self.rehearsal:
-            logger.info("waypoint %s is to have %s", self.waypoint.name, _count(replicas, "replica"))
-        if result.failed or not replicas:
-            failed = problems_of(result.failed, self.owner.app)
-            return Outcome([replace(problem, about=About.work_on_waypoint) for problem in failed])
-        problem = self.waypoint.problem(client, result, replicas)
-        return Outcome([waiting(problem, About.waypoint)] if problem else [])
-
-    def _reconcile_policies(self, client: "Client") -> Outcome:
-        policies = BeaconPolicies(self.owner)
-        number = _count(len(self.wanted.requests), "consumer")
-        if self.wanted.mode is PolicyMode.off:
-            result = policies.reconcile(client, write=not self.rehearsal)
-            self._tell_doors(result)
-            failed = problems_of(result.failed, self.owner.app)
-            return Outcome(failed, f"{number}, policies are not managed")
-        on_trial = self.wanted.mode is PolicyMode.audit
-        services = ModelServices(client, self.owner.model)
-        known = consumers.load(
-            self.wanted.requests,
-            owner=self.owner,
-            services=services if self.wanted.restrict_consumers else None,
-        )
-        leaving = Leaving(self.owner.app, self.waypoint.name, services)
-        result = policies.reconcile(
-            client,
-            consumers=known,
-            own=self.wanted.own_policies,
-            leaving=leaving.of,
-            admit_model_operator=self.wanted.model_on_mesh,
-            on_trial=on_trial,
-            write=not self.rehearsal,
-        )
-        self._tell_doors(result)
-        enforcement = PolicyEnforcement(result, on_trial)
-        asked_for = policies.asked_for(result)
-        summary = f"{_count(len(asked_for), 'policy', 'policies')} for {number}"
-        return Outcome(
-            [
-                *problems_of(result.failed, self.owner.app),
-                *(problem for consumer in known for problem in consumers.problems(consumer, self.owner.app)),
-                *leaving.problems,
-                *enforcement.problems(),
-            ],
-            f"audit: {summary} {ON_TRIAL}" if on_trial else summary + enforcement.summary(asked_for),
-        )
-
-    def _tell_doors(self, result: ReconcileResult) -> None:
-        self._take_note(result)
-        if result.changed:
-            doors = mesh_history.changes(result.before, result.live, done=not self.rehearsal)
-            if self.rehearsal:
-                self.rehearsal.doors += doors
-            else:
-                mesh_history.record(doors)
-
-    def _join_as_model(self, client: "Client") -> Outcome:
-        """Take labels of its own off the pod only once the namespace has them: it never leaves the mesh."""
-        self._reconcile_namespace(client)
-        own = self._attempt(self._reconcile_own_labels, client)
-        return own._replace(is_model_on_mesh=True)
-
-    def _reconcile_namespace(self, client: "Client") -> Outcome:
-        namespace = MeshNamespace(self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels)
-        on_mesh = self.wanted.model_on_mesh
-        if namespace.reconcile(self._writer(client), on_mesh=on_mesh) and not self.rehearsal:
-            logger.info("namespace %s %s the mesh", namespace.name, "joins" if on_mesh else "leaves")
-        return Outcome([])
-
-    def _reconcile_own_labels(self, client: "Client") -> Outcome:
-        pods_on_mesh = self.wanted.replicas and not self.wanted.model_on_mesh
-        reconcile_charm_labels(
-            client=self._writer(client),
-            app_name=self.owner.app,
-            namespace=self.owner.model,
-            label_configmap_name=f"juju-service-mesh-{self.owner.app}-labels",
-            labels=self.waypoint.mesh_labels if pods_on_mesh else {},
-            # All of its own policies are on pods.
-            not_on_service=WAYPOINT_LABELS,
-        )
-        return Outcome([])
-
-    def _writer(self, client: "Client") -> "Client":
-        return self.rehearsal.client(client) if self.rehearsal else client
-
-
-def _count(number: int, one: str, several: str = "") -> str:
-    return f"{number} {one if number == 1 else several or f'{one}s'}"
+    @property
+    def shown_problems(self) -> list[Problem]:
+        """All problems but those that follow from a problem of the waypoint."""
+        kinds = {problem.kind for problem in self.problems}
+        if kinds.isdisjoint((ProblemKind.waypoint, ProblemKind.work_on_waypoint)):
+            return self.problems
+        return [problem for problem in self.problems if problem.kind is not ProblemKind.enforcement]

@@ -1,8 +1,7 @@
-"""The Services of the model: whose each is, and which are led through a waypoint."""
+"""The Services of the model: the application of each, and whether it uses a waypoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from istio_policies import APPLICATION_LABEL
@@ -15,7 +14,7 @@ USE_WAYPOINT = "istio.io/use-waypoint"
 
 
 class ServicesUnknownError(Exception):
-    """Kubernetes does not tell which Services there are; raised from why."""
+    """The Services could not be listed."""
 
     def __init__(self, problem: Exception):
         super().__init__(str(problem))
@@ -24,56 +23,53 @@ class ServicesUnknownError(Exception):
 
 class _Service(NamedTuple):
     app: str | None
-    """The application whose pods it stands for, if it is one's."""
+    """The application whose pods it selects, if it selects those of one."""
     labels: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class ModelServices:
-    """Looks Services up; they are listed when first asked for, once, whatever comes of it.
+    """The Services of a model, or the error of listing them."""
 
-    Nearly every policy is on the Service that is named after its application, which needs no look-up.
-    """
-
-    client: "Client"
-    model: str
+    services: Mapping[str, _Service] | Exception
 
     def owner(self, service: str) -> str | None:
-        """The application whose pods the Service stands for; None if there is none.
+        """Return the application whose pods a Service selects; None if there is none.
 
         Raises:
-            ServicesUnknownError: if Kubernetes does not tell.
+            ServicesUnknownError: if the Services could not be listed.
         """
-        found = self._services.get(service)
+        found = self._known.get(service)
         return found.app if found else None
 
-    def led_through(self, waypoint: str) -> set[str]:
-        """The applications with a Service whose label leads to the waypoint.
+    def using(self, waypoint: str) -> set[str]:
+        """Return the applications with a Service whose label names the waypoint.
 
         Raises:
-            ServicesUnknownError: if Kubernetes does not tell.
+            ServicesUnknownError: if the Services could not be listed.
         """
         return {
             service.app
-            for service in self._services.values()
+            for service in self._known.values()
             if service.app and service.labels.get(USE_WAYPOINT) == waypoint
         }
 
     @property
-    def _services(self) -> dict[str, _Service]:
-        if isinstance(self._answer, Exception):
-            raise ServicesUnknownError(self._answer) from self._answer
-        return self._answer
+    def _known(self) -> Mapping[str, _Service]:
+        if isinstance(self.services, Exception):
+            raise ServicesUnknownError(self.services) from self.services
+        return self.services
 
-    @cached_property
-    def _answer(self) -> dict[str, _Service] | Exception:
-        from lightkube.resources.core_v1 import Service
 
-        try:
-            services = [manifest(each) for each in self.client.list(Service, namespace=self.model)]
-            return {each["metadata"]["name"]: _service(each) for each in services}
-        except kubernetes_errors() as error:
-            return error
+def list_services(client: "Client", model: str) -> ModelServices:
+    """List the Services of a model."""
+    from lightkube.resources.core_v1 import Service
+
+    try:
+        services = [manifest(each) for each in client.list(Service, namespace=model)]
+        return ModelServices({each["metadata"]["name"]: _service(each) for each in services})
+    except kubernetes_errors() as error:
+        return ModelServices(error)
 
 
 def _service(plain: "Mapping[str, Mapping[str, dict[str, str]]]") -> _Service:

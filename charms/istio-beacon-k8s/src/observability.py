@@ -9,7 +9,7 @@ import ops
 import metrics_proxy
 from cos_interfaces import grafana_dashboard, prometheus_scrape, tracing
 from cos_interfaces.alert_rules import WatchedApp, charm_folder, read_folders
-from problems import About, Problem
+from problems import Problem, ProblemKind
 
 METRICS = "metrics-endpoint"
 DASHBOARDS = "grafana-dashboard"
@@ -45,13 +45,13 @@ def trace(charm: ops.CharmBase) -> None:
 
 
 def _rules(charm: ops.CharmBase, problems: Collection[Problem]) -> dict[str, object]:
-    about = Counter(problem.about for problem in problems)
+    about = Counter(problem.kind for problem in problems)
     values = {
-        "refused": about[About.refused_policies],
-        "pending": about[About.pending_policies],
-        "not_enforced": about[About.enforcement],
-        "waypoint": about[About.waypoint],
-        "failed": about[About.work] + about[About.work_on_waypoint],
+        "refused": about[ProblemKind.refused_policies],
+        "pending": about[ProblemKind.pending_policies],
+        "not_enforced": about[ProblemKind.enforcement],
+        "waypoint": about[ProblemKind.waypoint],
+        "failed": about[ProblemKind.work] + about[ProblemKind.work_on_waypoint],
     }
     folder = charm_folder(charm) / _RULES
     return {"groups": read_folders(charm, WatchedApp.of(charm), [folder], values=values)}

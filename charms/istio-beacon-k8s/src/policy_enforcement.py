@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from istio_policies import Enforcement, enforcement, requested_by
 from k8s_charm import ReconcileResult, manifest, one_line
-from problems import About, Problem, waiting
+from problems import Problem, ProblemKind, waiting
 
 if TYPE_CHECKING:
     from k8s_charm import Resource
@@ -47,7 +47,7 @@ class PolicyEnforcement:
             said = self._said(policy)
             if said.enforced is False:
                 alike[said.code, said.reason].append(policy)
-        return [waiting(_line(*why, found), About.enforcement) for why, found in alike.items()]
+        return [waiting(_line(*why, found), ProblemKind.enforcement) for why, found in alike.items()]
 
     def _said(self, policy: "Resource") -> Enforcement:
         (said,) = enforcement([policy])

@@ -1,4 +1,4 @@
-"""What stands in the beacon's way: one line of it in the status, each line once in the log."""
+"""Problems of the beacon: the worst one is the status, and each is logged once."""
 
 import enum
 import logging
@@ -9,27 +9,27 @@ import ops
 
 logger = logging.getLogger(__name__)
 
-# So many are told and remembered; if there are more, they are of one kind.
+# More than this are nearly always of one kind.
 _MOST = 50
 
 
-class About(enum.Enum):
-    """What a problem is with; each kind is for another alert."""
+class ProblemKind(enum.Enum):
+    """The kinds of problems; each has an alert of its own."""
 
     refused_policies = enum.auto()
-    """What consumers ask for and do not get, through no fault of the beacon's."""
+    """A consumer requests a policy that it may not have, or an invalid one."""
     pending_policies = enum.auto()
-    """What waits for another application, or for an operator to relate one."""
+    """A policy waits for another application, or for an operator to relate one."""
     enforcement = enum.auto()
-    """What Istio does not do."""
+    """Istio does not enforce a policy."""
     waypoint = enum.auto()
-    """What much else hangs on, and is not ready."""
+    """The waypoint is not ready."""
     work_on_waypoint = enum.auto()
-    """What the beacon itself could not do for that."""
+    """The beacon could not write the waypoint."""
     work = enum.auto()
-    """What else the beacon itself could not do."""
+    """The beacon could not do something else."""
     metrics = enum.auto()
-    """What is not shown to scrapers."""
+    """Metrics are not published."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,28 @@ class Problem:
 
     message: str
     passes_by_itself: bool
-    """If not, it is for an operator to see to."""
-    about: About = About.work
+    """Whether no operator has to do anything."""
+    kind: ProblemKind = ProblemKind.work
 
     @property
     def status(self) -> ops.StatusBase:
-        """It as a status of the unit."""
+        """The problem as a status of the unit."""
         status = ops.WaitingStatus if self.passes_by_itself else ops.BlockedStatus
         return status(self.message)
 
 
-def blocked(message: str, about: About = About.work) -> Problem:
-    """A problem that an operator has to see to."""
-    return Problem(message, passes_by_itself=False, about=about)
+def blocked(message: str, kind: ProblemKind = ProblemKind.work) -> Problem:
+    """Return a problem that an operator has to solve."""
+    return Problem(message, passes_by_itself=False, kind=kind)
 
 
-def waiting(message: str, about: About = About.work) -> Problem:
-    """A problem that may pass by itself."""
-    return Problem(message, passes_by_itself=True, about=about)
+def waiting(message: str, kind: ProblemKind = ProblemKind.work) -> Problem:
+    """Return a problem that may pass by itself."""
+    return Problem(message, passes_by_itself=True, kind=kind)
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Each message once, whatever it is about; those first that an operator has to see to."""
+    """Return each message once; those first that an operator has to solve."""
     seen: dict[str, Problem] = {}
     for problem in sorted(problems, key=lambda problem: problem.passes_by_itself):
         seen.setdefault(problem.message, problem)
@@ -67,7 +67,7 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:
-    """The worst of some problems; how many more there are, and where to read of them."""
+    """Return the worst problem, with the number of others and the command that shows them."""
     worst, *more = in_order(problems)
     if not more:
         return worst.status
@@ -76,24 +76,24 @@ def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:
     ).status
 
 
-def log_news(problems: Iterable[Problem], told: Collection[str], *, complete: bool = True) -> list[str]:
-    """Log what an operator has to see to and was not told before, and what of that is settled.
+def log_news(problems: Iterable[Problem], logged: Collection[str], *, complete: bool = True) -> list[str]:
+    """Log new problems that an operator has to solve, and those that are resolved.
 
-    What passes by itself would only fill the log.
+    Problems that pass by themselves are not logged.
 
     Args:
-        problems: what there is now.
-        told: what was told before.
-        complete: False if there may be more, so that nothing is settled.
+        problems: all problems now.
+        logged: the messages that were logged before.
+        complete: False if there may be more problems, so that none counts as resolved.
 
     Returns:
-        What is told now.
+        The messages that are logged by now.
     """
     now = [problem.message for problem in in_order(problems) if not problem.passes_by_itself][:_MOST]
     for message in now:
-        if message not in told:
+        if message not in logged:
             logger.warning("%s", message)
-    gone = [message for message in told if message not in now]
+    gone = [message for message in logged if message not in now]
     if not complete:
         return [*now, *gone][: 2 * _MOST]
     for message in gone:

@@ -1,32 +1,52 @@
-"""The waypoint: the proxy through which the mesh sends what goes to the model's Services."""
+"""The waypoint: the proxy for all requests to the model's Services."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from k8s_charm import Json, ObjectRef, Owner, ReconcileResult, label_value, manifest, reconcile
+from k8s_charm import (
+    Change,
+    Changes,
+    Deadline,
+    Json,
+    Live,
+    ObjectRef,
+    Owner,
+    ReconcileResult,
+    apply,
+    label_value,
+    list_owned,
+    manifest,
+    plan,
+)
+from kubernetes_problems import problems_of
+from problems import ProblemKind, waiting
+from steps import StepResult
 
 if TYPE_CHECKING:
     from lightkube import Client
 
     from k8s_charm import Resource
 
+logger = logging.getLogger(__name__)
+
 _SCOPE = "istio-waypoint"
 
 
 @dataclass(frozen=True)
 class Waypoint:
-    """The waypoint of one beacon, and the labels that lead to it."""
+    """The waypoint of one beacon, and the labels that select it."""
 
     owner: Owner
 
     @property
     def name(self) -> str:
-        """The name of the Gateway, and so of the Deployment and the Service that Istio makes of it."""
+        """The name of the Gateway, and so of the Deployment and the Service that Istio creates for it."""
         return label_value(f"{self.owner.model}-{self.owner.app}-waypoint")
 
     @property
     def mesh_labels(self) -> dict[str, str]:
-        """What puts a pod, a Service or a namespace in the mesh, behind the waypoint."""
+        """The labels that put a pod, a Service or a namespace in the mesh, behind the waypoint."""
         return {
             "istio.io/dataplane-mode": "ambient",
             "istio.io/use-waypoint": self.name,
@@ -35,64 +55,27 @@ class Waypoint:
 
     @property
     def telemetry_labels(self) -> dict[str, str]:
-        """What the waypoint's pods, and no others, are labelled with."""
+        """The label of the waypoint's pods, and of no others."""
         key = label_value(f"{self.owner.model}.{self.owner.app}.telemetry")
         return {f"charms.canonical.com/{key}": "aggregated"}
 
-    def reconcile(self, client: "Client", *, replicas: int, write: bool = True) -> ReconcileResult:
-        """Have Istio run the waypoint with so many pods; with none, it goes.
-
-        With `write` False, nothing is done, and the result says what would be.
-        """
+    def list_objects(self, client: "Client", deadline: Deadline) -> Live:
+        """List the objects of the waypoint."""
         from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 
         from istio_policies import Gateway
 
-        return reconcile(
+        return list_owned(
             client,
-            self._objects(replicas) if replicas else [],
-            owned_by_labels=self.owner.labels(_SCOPE),
-            kinds=[Gateway, HorizontalPodAutoscaler],
+            [Gateway, HorizontalPodAutoscaler],
+            self.owner.labels(_SCOPE),
+            self.owner,
+            deadline,
             namespaces=[self.owner.model],
-            owner=self.owner,
-            write=write,
         )
 
-    def problem(self, client: "Client", result: ReconcileResult, replicas: int) -> str:
-        """Why traffic does not go through all of the waypoint's pods; empty if it does.
-
-        Istio says on the Gateway whether there is any pod. Only where there are to be several, how many
-        there are takes another request.
-
-        Raises:
-            lightkube.ApiError: if Kubernetes refuses to tell.
-        """
-        from istio_policies import Gateway
-
-        for gateway in result.live:
-            if isinstance(gateway, Gateway):
-                if reason := _not_programmed(manifest(gateway)):
-                    return f"waypoint {self.name} is not ready: {reason}"
-                return self._shortage(client, replicas) if replicas > 1 else ""
-        return f"there is no {ObjectRef('Gateway', self.owner.model, self.name)}"
-
-    def _shortage(self, client: "Client", replicas: int) -> str:
-        from lightkube import ApiError
-        from lightkube.resources.apps_v1 import Deployment
-
-        try:
-            deployment = manifest(client.get(Deployment, self.name, namespace=self.owner.model))
-        except ApiError as error:
-            if error.status.code != 404:
-                raise
-            return ""  # istiod may run it as something else
-        ready: int = deployment.get("status", {}).get("readyReplicas") or 0
-        if ready >= replicas:
-            return ""
-        why = f"kubectl describe deployment {self.name} -n {self.owner.model}"
-        return f"waypoint {self.name} has {ready} of {replicas} replicas: `{why}` says more"
-
-    def _objects(self, replicas: int) -> "list[Resource]":
+    def objects(self, replicas: int) -> "list[Resource]":
+        """Return the objects with which Istio runs the waypoint with this number of pods."""
         from lightkube.models.autoscaling_v2 import CrossVersionObjectReference, HorizontalPodAutoscalerSpec
         from lightkube.models.meta_v1 import ObjectMeta
         from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
@@ -129,6 +112,103 @@ class Waypoint:
             ),
         )
         return [Gateway.from_dict(gateway), autoscaler]
+
+
+@dataclass(frozen=True)
+class WaypointStep:
+    """Has Istio run the waypoint."""
+
+    waypoint: Waypoint
+    replicas: int
+    """The number of its pods; with 0, it is removed."""
+    deadline: Deadline
+
+    def plan(self, client: "Client") -> "WaypointPlan":
+        """Plan the objects of the waypoint."""
+        live = self.waypoint.list_objects(client, self.deadline)
+        return WaypointPlan(self, plan(live, self.waypoint.objects(self.replicas) if self.replicas else []))
+
+
+@dataclass(frozen=True)
+class WaypointPlan:
+    """The objects of the waypoint to write."""
+
+    step: WaypointStep
+    writes: Changes
+    access_changes: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> list[Change]:
+        """The objects to write."""
+        return self.writes.shown
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all live objects are known."""
+        return not self.writes.failed
+
+    def expect(self, client: "Client") -> StepResult:
+        """Return the result if each write succeeds.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses a read.
+        """
+        return self._result(client, self.writes.expected)
+
+    def apply(self, client: "Client") -> StepResult:
+        """Write the objects.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses a read.
+        """
+        result = apply(client, self.writes, self.step.deadline)
+        if result.changed:
+            replicas = self.step.replicas
+            number = f"{replicas} {'replica' if replicas == 1 else 'replicas'}"
+            logger.info("waypoint %s is to have %s", self.step.waypoint.name, number)
+        return self._result(client, result)
+
+    def _result(self, client: "Client", result: ReconcileResult) -> StepResult:
+        waypoint, replicas = self.step.waypoint, self.step.replicas
+        if result.failed or not replicas:
+            failed = problems_of(result.failed, waypoint.owner.app)
+            return StepResult([replace(problem, kind=ProblemKind.work_on_waypoint) for problem in failed])
+        problem = _problem(client, waypoint, result, replicas)
+        return StepResult([waiting(problem, ProblemKind.waypoint)] if problem else [])
+
+
+def _problem(client: "Client", waypoint: Waypoint, result: ReconcileResult, replicas: int) -> str:
+    """Return why requests do not go through all of the waypoint's pods; empty if they do.
+
+    Istio reports on the Gateway whether there is any pod. How many there are takes another request, which
+    is made only if there should be several.
+    """
+    from istio_policies import Gateway
+
+    for gateway in result.live:
+        if isinstance(gateway, Gateway):
+            if reason := _not_programmed(manifest(gateway)):
+                return f"waypoint {waypoint.name} is not ready: {reason}"
+            return _shortage(client, waypoint, replicas) if replicas > 1 else ""
+    return f"there is no {ObjectRef('Gateway', waypoint.owner.model, waypoint.name)}"
+
+
+def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> str:
+    from lightkube import ApiError
+    from lightkube.resources.apps_v1 import Deployment
+
+    name, model = waypoint.name, waypoint.owner.model
+    try:
+        deployment = manifest(client.get(Deployment, name, namespace=model))
+    except ApiError as error:
+        if error.status.code != 404:
+            raise
+        return ""  # istiod may run it as something else
+    ready: int = deployment.get("status", {}).get("readyReplicas") or 0
+    if ready >= replicas:
+        return ""
+    command = f"kubectl describe deployment {name} -n {model}"
+    return f"waypoint {name} has {ready} of {replicas} replicas: `{command}` says more"
 
 
 def _not_programmed(gateway: Json) -> str:

@@ -6,7 +6,7 @@ from k8s_charm import Failure, ObjectRef
 from tests.support.charms import load_charm
 
 load_charm("istio-beacon-k8s")
-import kubernetes_status  # noqa: E402 - a module of the charm, found once that is loaded
+import kubernetes_problems  # noqa: E402 - a module of the charm, found once that is loaded
 import problems  # noqa: E402 - likewise
 
 pytestmark = pytest.mark.kubernetes
@@ -30,30 +30,30 @@ POLICY = ObjectRef("AuthorizationPolicy", "shop", "web")
     ],
 )
 def test_a_failure_is(verb: str, code: int | None, expected: str):
-    (problem,) = kubernetes_status.problems_of([Failure(POLICY, verb, code, "why")], "beacon")
+    (problem,) = kubernetes_problems.problems_of([Failure(POLICY, verb, code, "why")], "beacon")
     assert problem.status.name == expected
 
 
 def test_of_several_failures_the_one_for_an_operator_is_told():
     failures = [Failure(POLICY, "update", 500, "broken"), Failure(POLICY, "create", 422, "invalid")]
-    status = problems.status(kubernetes_status.problems_of(failures, "beacon"), "beacon/0")
+    status = problems.status(kubernetes_problems.problems_of(failures, "beacon"), "beacon/0")
     assert status.name == "blocked"
     assert status.message == "AuthorizationPolicy shop/web: invalid (and 1 more: juju run beacon/0 plan)"
 
 
 def test_the_same_failure_of_many_is_told_once():
     failures = [Failure(ObjectRef("Gateway", "shop", ""), "list", 404, "not installed")] * 9
-    (problem,) = kubernetes_status.problems_of(failures, "beacon")
+    (problem,) = kubernetes_problems.problems_of(failures, "beacon")
     assert problem.message == "Kubernetes has no Gateway: deploy istio-k8s"
 
 
 def test_the_same_failure_is_told_once_whatever_it_kept_from_being_done():
-    found = [problems.blocked("why", about) for about in problems.About]
+    found = [problems.blocked("why", kind) for kind in problems.ProblemKind]
     assert problems.status(found, "beacon/0").message == "why"
     assert problems.log_news(found, []) == ["why"]
 
 
 def test_no_answer_to_a_question_ends_the_asking():
     failure = Failure(ObjectRef("Gateway", "shop", ""), "list", None, "no answer from Kubernetes")
-    with pytest.raises(kubernetes_status.KubernetesSilentError, match="no answer from Kubernetes"):
-        kubernetes_status.problems_of([failure], "beacon")
+    with pytest.raises(kubernetes_problems.KubernetesUnavailableError, match="no answer from Kubernetes"):
+        kubernetes_problems.problems_of([failure], "beacon")

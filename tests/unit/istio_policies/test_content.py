@@ -3,13 +3,16 @@
 import pytest
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, Method, PolicyTargetType
-from istio_policies import Asked, authorization_policies
+from istio_policies import PolicyRequestFrom, authorization_policies
 from k8s_charm import manifest
 from tests.support.policies import OWNER, policy
 
 
 def objects(*policies: MeshPolicy, **options) -> list[dict]:
-    return [manifest(each) for each in authorization_policies(map(Asked, policies), owner=OWNER, **options)]
+    return [
+        manifest(each)
+        for each in authorization_policies(map(PolicyRequestFrom, policies), owner=OWNER, **options)
+    ]
 
 
 def spec(*policies: MeshPolicy) -> dict:
@@ -104,7 +107,7 @@ def test_policies_that_mean_the_same_become_one_object():
 
 
 def test_who_asked_is_noted_once_each_and_sorted():
-    asked = [Asked(policy(), ["till", "shop"]), Asked(policy(), ["shop"])]
+    asked = [PolicyRequestFrom(policy(), ["till", "shop"]), PolicyRequestFrom(policy(), ["shop"])]
     (only,) = authorization_policies(asked, owner=OWNER)
     assert manifest(only)["metadata"]["annotations"]["charms.canonical.com/mesh.requested-by"] == "shop,till"
 

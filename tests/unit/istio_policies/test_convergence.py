@@ -12,10 +12,11 @@ from lightkube import Client
 from lightkube.types import PatchType
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, Method, PolicyTargetType
-from istio_policies import Asked, AuthorizationPolicy, reconcile_policies
+from istio_policies import AuthorizationPolicy, PolicyRequestFrom
 from k8s_charm import ReconcileResult
 from sandbox.kubernetes import Change, KubernetesServer
 from tests.support.policies import LABELS, OWNER
+from tests.support.reconciling import reconcile_policies
 
 Door = tuple[Any, ...]
 """Who may reach what, by which requests: what a policy and an AuthorizationPolicy have in common."""
@@ -202,7 +203,7 @@ def test_after_each_hook_kubernetes_allows_what_is_wanted_and_on_the_way_nothing
         wanted = allowed(map(door_of_policy, policies))
         watcher.shut, watcher.must_be_open = [], wanted & allowed(watcher.doors())
         result = reconcile_policies(
-            client, [Asked(each, ["shop"]) for each in policies], labels=LABELS, owner=OWNER
+            client, [PolicyRequestFrom(each, ["shop"]) for each in policies], labels=LABELS, owner=OWNER
         )
         watcher.must_be_open = set()
         assert watcher.shut == []
@@ -239,7 +240,7 @@ def test_a_change_is_one_write_for_each_difference_and_one_that_replaces_another
         kubernetes.store.create(kubernetes.store.kind("Namespace"), {"metadata": {"name": name}})
     for policies in (first, then):
         kubernetes.requests.clear()
-        reconcile_policies(client, [Asked(each) for each in policies], labels=LABELS, owner=OWNER)
+        reconcile_policies(client, [PolicyRequestFrom(each) for each in policies], labels=LABELS, owner=OWNER)
     old, new_doors = ({door_of_policy(each) for each in policies} for policies in (first, then))
     pairs = {door[:3] for door in old | new_doors}
     least = 0

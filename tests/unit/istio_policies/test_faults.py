@@ -10,11 +10,12 @@ import pytest
 from lightkube import Client, KubeConfig
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from istio_policies import Asked, reconcile_policies
+from istio_policies import PolicyRequestFrom
 from k8s_charm import ReconcileResult
 from sandbox.kubernetes import KubernetesServer
 from tests.support.faulty_server import FaultyServer
 from tests.support.policies import LABELS, OWNER, policy
+from tests.support.reconciling import reconcile_policies
 
 FAULTS = [409, 429, 500, 503, "hang up", "not json", "no type", "nonsense"]
 
@@ -33,7 +34,7 @@ def client(faulty: FaultyServer, tmp_path: Path) -> Client:
 
 def hook(client: Client, policies: list[MeshPolicy], **options) -> ReconcileResult:
     return reconcile_policies(
-        client, [Asked(each) for each in policies], labels=LABELS, owner=OWNER, **options
+        client, [PolicyRequestFrom(each) for each in policies], labels=LABELS, owner=OWNER, **options
     )
 
 
@@ -108,7 +109,7 @@ def test_a_server_that_hangs_is_left_when_the_time_is_over(
     hook(client, [policy(port) for port in range(1, 13)] + of_till)
     faulty.plan = lambda seen, _: "hang" if seen == method else None
     started = time.monotonic()
-    result = hook(client, [policy(port) for port in range(10, 22)], timeout=1.2)
+    result = hook(client, [policy(port) for port in range(10, 22)], seconds=1.2)
     assert time.monotonic() - started < 20
     assert {failure.code for failure in result.failed} == {None}
     reasons = Counter(failure.reason for failure in result.failed)
@@ -123,7 +124,7 @@ def test_a_slow_server_is_asked_for_no_more_than_it_can_answer_in_time(
 ):
     kubernetes.latency = 0.15
     try:
-        result = hook(client, [policy(port) for port in range(1, 101)], timeout=1.6)
+        result = hook(client, [policy(port) for port in range(1, 101)], seconds=1.6)
     finally:
         kubernetes.latency = 0
     assert {failure.reason for failure in result.failed} == {"not tried: the time for this was over"}
@@ -132,22 +133,22 @@ def test_a_slow_server_is_asked_for_no_more_than_it_can_answer_in_time(
 
 
 def test_whoever_wants_very_much_has_nobody_else_wait(client: Client, kubernetes: KubernetesServer):
-    def ask_for(hook_number: int, *others: Asked) -> None:
+    def ask_for(hook_number: int, *others: PolicyRequestFrom) -> None:
         greedy = [policy(1, source_app_name=f"s{hook_number}-{number}") for number in range(300)]
         reconcile_policies(
             client,
-            [*(Asked(each, ["a-greedy"]) for each in greedy), *others],
+            [*(PolicyRequestFrom(each, ["a-greedy"]) for each in greedy), *others],
             labels=LABELS,
             owner=OWNER,
-            timeout=1.2,
+            seconds=1.2,
         )
 
     taken_back, new = policy(7001, source_app_name="till"), policy(7002, source_app_name="cart")
-    reconcile_policies(client, [Asked(taken_back, ["z-modest"])], labels=LABELS, owner=OWNER)
+    reconcile_policies(client, [PolicyRequestFrom(taken_back, ["z-modest"])], labels=LABELS, owner=OWNER)
     kubernetes.latency = 0.05
     try:
         for number in range(20):
-            ask_for(number, Asked(new, ["z-modest"]))
+            ask_for(number, PolicyRequestFrom(new, ["z-modest"]))
             if 7001 not in ports(kubernetes) and 7002 in ports(kubernetes):
                 break
     finally:

@@ -7,10 +7,11 @@ from lightkube import Client
 from lightkube.types import PatchType
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, PolicyTargetType
-from istio_policies import AuthorizationPolicy, reconcile_policies, requested_by
-from k8s_charm import Owner, ReconcileResult
+from istio_policies import AuthorizationPolicy, list_policies, plan_policies, requested_by, requesters
+from k8s_charm import Deadline, Owner, ReconcileResult
 from sandbox.kubernetes import KubernetesServer
 from tests.support.policies import LABELS, OWNER, asked, policy
+from tests.support.reconciling import reconcile_policies
 
 Reconcile = Callable[..., ReconcileResult]
 FIRST = "m.beacon.shop.app.from.s.cart"
@@ -128,16 +129,21 @@ def test_a_rehearsal_begins_and_ends_with_one_write_for_each_policy(
     assert writes(kubernetes) == [f"PATCH {FIRST}"] * 2
 
 
-def test_what_would_be_done_can_be_told_without_doing_it(reconcile: Reconcile, kubernetes: KubernetesServer):
+def test_a_plan_writes_nothing_and_comes_true(
+    reconcile: Reconcile, client: Client, kubernetes: KubernetesServer
+):
     reconcile(policy(80), policy(1, source_app_name="till"))
     kubernetes.requests.clear()
-    result = reconcile(policy(81), policy(2, source_app_name="desk"), write=False)
+    found = list_policies(client, LABELS, OWNER, Deadline())
+    changes = plan_policies(found, asked([policy(81), policy(2, source_app_name="desk")], "shop"))
     assert writes(kubernetes) == []
-    assert [ref.name for ref in result.created] == ["m.beacon.shop.app.from.s.desk"]
-    assert [ref.name for ref in result.updated] == [FIRST]
-    assert [ref.name for ref in result.deleted] == ["m.beacon.shop.app.from.s.till"]
-    assert {each["metadata"]["name"] for each in result.before} == live(kubernetes).keys()
-    would_be = {each["metadata"]["name"]: each["spec"] for each in result.live}
+    assert str(changes).splitlines() == [
+        "create  AuthorizationPolicy m/m.beacon.shop.app.from.s.desk",
+        f"change  AuthorizationPolicy m/{FIRST}",
+        "delete  AuthorizationPolicy m/m.beacon.shop.app.from.s.till",
+    ]
+    assert {each["metadata"]["name"] for each in changes.live} == live(kubernetes).keys()
+    would_be = {each["metadata"]["name"]: each["spec"] for each in changes.expected.live}
     assert reconcile(policy(81), policy(2, source_app_name="desk")).changed
     assert would_be == {name: each["spec"] for name, each in live(kubernetes).items()}
 
@@ -439,7 +445,7 @@ def test_what_an_unreadable_application_last_asked_for_stays(
     reconcile: Reconcile, kubernetes: KubernetesServer
 ):
     reconcile(policy(80), by=("shop",))
-    result = reconcile(policy(1, source_app_name="till"), by=("till",), unreadable=["shop"])
+    result = reconcile(policy(1, source_app_name="till"), by=("till",), retain=["shop"])
     assert [ref.name for ref in result.kept] == [FIRST]
     assert ports(kubernetes)[FIRST] == ["80"]
     reconcile(policy(1, source_app_name="till"), by=("till",))
@@ -450,7 +456,7 @@ def test_what_an_unreadable_application_last_asked_for_is_not_overwritten(
     reconcile: Reconcile, kubernetes: KubernetesServer
 ):
     reconcile(policy(80), by=("shop",))
-    reconcile(policy(81), by=("till",), unreadable=["shop"])
+    reconcile(policy(81), by=("till",), retain=["shop"])
     assert ports(kubernetes) == {FIRST: ["80"], f"{FIRST}.2": ["81"]}
 
 
@@ -458,8 +464,8 @@ def test_an_unreadable_application_is_not_forgotten_where_a_readable_one_asks_fo
     reconcile: Reconcile, kubernetes: KubernetesServer
 ):
     reconcile(policy(80), by=("shop", "till"))
-    reconcile(policy(80), by=("till",), unreadable=["shop"])
-    reconcile(unreadable=["shop"])
+    reconcile(policy(80), by=("till",), retain=["shop"])
+    reconcile(retain=["shop"])
     assert ports(kubernetes) == {FIRST: ["80"]}
 
 
@@ -467,36 +473,28 @@ def test_what_an_older_revision_left_may_be_of_any_application_that_is_unreadabl
     reconcile: Reconcile, kubernetes: KubernetesServer, leave
 ):
     leave(legacy())
-    assert [ref.name for ref in reconcile(unreadable=["shop"]).kept] == [LEGACY]
+    assert [ref.name for ref in reconcile(retain=["shop"]).kept] == [LEGACY]
     assert ports(kubernetes) == {LEGACY: ["80"]}
 
 
-def test_whose_wishes_are_not_known_can_be_told_by_who_asked(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_live_policies_name_their_requesters(reconcile: Reconcile, client: Client):
     reconcile(policy(80), by=("shop", "till"))
-    asked_about: list[set[str]] = []
-
-    def gone(askers: set[str]) -> list[str]:
-        asked_about.append(askers)
-        return ["till"]
-
-    assert [ref.name for ref in reconcile(unreadable=gone).kept] == [FIRST]
-    assert asked_about == [{"shop", "till"}]
-    assert reconcile(unreadable=lambda _: ()).deleted
+    assert requesters(list_policies(client, LABELS, OWNER, Deadline())) == {"shop", "till"}
+    assert [ref.name for ref in reconcile(retain=["till"]).kept] == [FIRST]
+    assert reconcile().deleted
 
 
 def test_what_an_unreadable_application_last_asked_for_goes_on_trial_with_the_rest(
     reconcile: Reconcile, kubernetes: KubernetesServer
 ):
     reconcile(policy(80), by=("shop",))
-    reconcile(unreadable=["shop"], dry_run=True)
+    reconcile(retain=["shop"], dry_run=True)
     metadata = live(kubernetes)[FIRST]["metadata"]
     assert metadata["annotations"]["istio.io/dry-run"] == "true"
     kubernetes.requests.clear()
-    reconcile(unreadable=["shop"], dry_run=True)
+    reconcile(retain=["shop"], dry_run=True)
     assert writes(kubernetes) == []
-    reconcile(unreadable=["shop"])
+    reconcile(retain=["shop"])
     assert "istio.io/dry-run" not in live(kubernetes)[FIRST]["metadata"]["annotations"]
     assert ports(kubernetes) == {FIRST: ["80"]}
     assert requested_by(live(kubernetes)[FIRST]) == {"shop"}

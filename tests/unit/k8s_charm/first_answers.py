@@ -7,7 +7,7 @@ from lightkube import Client
 from lightkube.resources.apps_v1 import StatefulSet
 
 from istio_policies import AuthorizationPolicy, Gateway
-from k8s_charm import reconcile
+from tests.support.reconciling import reconcile
 
 LABELS = {"made-by": "test"}
 
@@ -15,7 +15,7 @@ LABELS = {"made-by": "test"}
 def lists(client: Client) -> int:
     namespaces = [f"n{number}" for number in range(4)]
     kinds = (AuthorizationPolicy, Gateway, StatefulSet)
-    result = reconcile(client, [], owned_by_labels=LABELS, kinds=kinds, namespaces=namespaces)
+    result = reconcile(client, [], kinds, labels=LABELS, namespaces=namespaces)
     return 8 + len(result.failed)
 
 
@@ -24,7 +24,7 @@ def refusals(client: Client) -> int:
         AuthorizationPolicy({"metadata": {"name": f"p{number}", "namespace": "m"}, "spec": {}})
         for number in range(8)
     ]
-    return len(reconcile(client, wanted, owned_by_labels=LABELS, kinds=[AuthorizationPolicy]).failed)
+    return len(reconcile(client, wanted, [AuthorizationPolicy], labels=LABELS).failed)
 
 
 def main(what: str, runs: int) -> None:

@@ -4,10 +4,11 @@ import pytest
 from lightkube import Client
 from lightkube.resources.core_v1 import ConfigMap
 
-from istio_policies import Gateway, reconcile_policies
-from k8s_charm import Failure, ObjectRef, kubernetes_errors, kubernetes_problem, reconcile
+from istio_policies import Gateway
+from k8s_charm import Failure, ObjectRef, kubernetes_errors, kubernetes_problem
 from sandbox.kubernetes import KubernetesServer
 from tests.support.policies import LABELS, OWNER, asked, policy
+from tests.support.reconciling import reconcile, reconcile_policies
 
 
 def test_without_trust_the_command_that_gives_it_is_named(client: Client, kubernetes: KubernetesServer):
@@ -21,7 +22,7 @@ def test_without_trust_the_command_that_gives_it_is_named(client: Client, kubern
 def test_where_istio_is_not_installed_it_is_said_what_to_deploy(client: Client, kubernetes: KubernetesServer):
     kubernetes.store.uninstall_custom_resources()
     gateway = Gateway.from_dict({"metadata": {"name": "w", "namespace": "m"}})
-    (failure,) = reconcile(client, [gateway], owned_by_labels=LABELS, kinds=[Gateway]).failed
+    (failure,) = reconcile(client, [gateway], [Gateway]).failed
     assert kubernetes_problem(failure, app="mesh") == "Kubernetes has no Gateway: deploy istio-k8s"
 
 

@@ -10,9 +10,11 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace
 from lightkube.types import PatchType
 
 from istio_policies import AuthorizationPolicy, Gateway
-from k8s_charm import ReconcileResult, reconcile
+from k8s_charm import Deadline, ObjectRef, ReconcileResult, list_owned, plan
+from k8s_charm import apply as write
 from sandbox.kubernetes import KubernetesServer
-from tests.support.policies import LABELS
+from tests.support.policies import LABELS, OWNER
+from tests.support.reconciling import reconcile
 
 Reconcile = Callable[..., ReconcileResult]
 
@@ -21,7 +23,7 @@ Reconcile = Callable[..., ReconcileResult]
 def apply(client: Client) -> Reconcile:
     def apply(*wanted: Any, **options: Any) -> ReconcileResult:
         kinds = options.pop("kinds", [ConfigMap, Gateway, HorizontalPodAutoscaler])
-        return reconcile(client, wanted, owned_by_labels=LABELS, kinds=kinds, **options)
+        return reconcile(client, wanted, kinds, **options)
 
     return apply
 
@@ -121,7 +123,7 @@ def test_a_field_that_is_wanted_no_more_goes(apply: Reconcile, kubernetes: Kuber
 def test_a_field_that_an_older_revision_set_goes_though_its_field_manager_had_another_name(
     apply: Reconcile, kubernetes: KubernetesServer, connect
 ):
-    reconcile(connect("older-revision"), [config(x="1", y="2")], owned_by_labels=LABELS, kinds=[ConfigMap])
+    reconcile(connect("older-revision"), [config(x="1", y="2")], [ConfigMap])
     apply(config(x="1"))
     assert stored(kubernetes, "ConfigMap", "a")["data"] == {"x": "1"}
     kubernetes.requests.clear()
@@ -221,7 +223,7 @@ def test_all_kinds_are_looked_after_also_those_of_which_nothing_is_wanted(
 
 def test_what_is_to_be_kept_stays_and_is_told(apply: Reconcile, kubernetes: KubernetesServer):
     apply(config("a"), config("b"))
-    result = apply(keep=lambda each: each.metadata.name == "a")
+    result = apply(retain=[ObjectRef("ConfigMap", "m", "a")])
     assert ([ref.name for ref in result.kept], [ref.name for ref in result.deleted]) == (["a"], ["b"])
 
 
@@ -249,11 +251,9 @@ def test_an_object_without_a_namespace_is_in_the_clients(apply: Reconcile, kuber
 def test_kinds_without_namespaces_are_looked_after_too(client: Client, kubernetes: KubernetesServer):
     wanted = Namespace.from_dict({"metadata": {"name": "made"}})
     for expected in ("created", "unchanged"):
-        result = reconcile(client, [wanted], owned_by_labels=LABELS, kinds=[Namespace])
+        result = reconcile(client, [wanted], [Namespace])
         assert getattr(result, expected)
-    assert (
-        str(reconcile(client, [], owned_by_labels=LABELS, kinds=[Namespace]).deleted[0]) == "Namespace made"
-    )
+    assert str(reconcile(client, [], [Namespace]).deleted[0]) == "Namespace made"
 
 
 def test_one_that_is_refused_does_not_stop_the_others(apply: Reconcile, kubernetes: KubernetesServer):
@@ -290,14 +290,17 @@ def test_a_kind_that_is_not_installed_is_a_failure_where_something_is_wanted_of_
 def test_an_object_that_is_gone_before_it_is_deleted_counts_as_deleted(
     apply: Reconcile, kubernetes: KubernetesServer, client: Client
 ):
-    def and_gone(_: object) -> bool:
+    def delete_twice(*, ignore_missing: bool) -> ReconcileResult:
+        changes = plan(
+            list_owned(client, [ConfigMap], LABELS, OWNER, Deadline()), [], ignore_missing=ignore_missing
+        )
         client.delete(ConfigMap, "a", namespace="m")
-        return False
+        return write(client, changes, Deadline())
 
     apply(config())
-    assert [ref.name for ref in apply(keep=and_gone).deleted] == ["a"]
+    assert [ref.name for ref in delete_twice(ignore_missing=True).deleted] == ["a"]
     apply(config())
-    result = apply(keep=and_gone, ignore_missing=False)
+    result = delete_twice(ignore_missing=False)
     assert [(each.verb, each.code) for each in result.failed] == [("delete", 404)]
 
 
@@ -317,12 +320,12 @@ def test_eight_requests_are_made_at_a_time(apply: Reconcile, kubernetes: Kuberne
 
 def test_labels_are_needed_to_own_objects_by(client: Client):
     with pytest.raises(ValueError, match="labels"):
-        reconcile(client, [], owned_by_labels={}, kinds=[ConfigMap])
+        reconcile(client, [], [ConfigMap], labels={})
 
 
 def test_a_wanted_object_of_a_kind_that_is_not_looked_after_is_an_error(
     client: Client, kubernetes: KubernetesServer
 ):
     with pytest.raises(ValueError, match="ConfigMap m/a"):
-        reconcile(client, [config()], owned_by_labels=LABELS, kinds=[AuthorizationPolicy])
+        reconcile(client, [config()], [AuthorizationPolicy])
     assert writes(kubernetes) == []

@@ -1,4 +1,4 @@
-"""Tells in words who was let in where, and who was shut out."""
+"""Changes of access in words: the requests that are allowed, and no longer allowed."""
 
 import logging
 from collections import defaultdict
@@ -81,7 +81,9 @@ _IT_WOULD = _Sentences(
 )
 
 
-def changes(before: "Collection[Resource]", after: "Collection[Resource]", *, done: bool = True) -> list[str]:
+def describe(
+    before: "Collection[Resource]", after: "Collection[Resource]", *, done: bool = True
+) -> list[str]:
     """Say in words what differs from some AuthorizationPolicies to others, in a line or two a target.
 
     Args:
@@ -106,7 +108,7 @@ def changes(before: "Collection[Resource]", after: "Collection[Resource]", *, do
     ]
 
 
-def record(lines: Collection[str]) -> None:
+def log(lines: Collection[str]) -> None:
     """Log what changed; of very much, only the first of it."""
     for line in list(lines)[:_MOST_LINES]:
         logger.info("%s", one_line(line, longest=_LONGEST_LINE))

@@ -1,0 +1,25 @@
+"""What a beacon should have in Kubernetes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from beacon_config import PolicyMode
+from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest
+
+
+@dataclass(frozen=True)
+class DesiredState:
+    """What a beacon should have in Kubernetes; by default nothing, as after its removal."""
+
+    replicas: int = 0
+    """The number of pods of the waypoint."""
+    requests: Sequence[PolicyRequest] = ()
+    """The policies that consumers request."""
+    own_policies: Sequence[MeshPolicy] = ()
+    """The policies of the beacon itself."""
+    mode: PolicyMode = PolicyMode.off
+    """Whether policies are enforced, audited or not written."""
+    restrict_consumers: bool = True
+    """Whether a consumer may request policies on itself only."""
+    model_on_mesh: bool = False
+    """Whether the whole namespace is in the mesh, rather than single pods."""

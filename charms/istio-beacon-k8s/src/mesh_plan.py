@@ -1,0 +1,82 @@
+"""What the beacon would do in Kubernetes, as text and as data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from k8s_charm import Change, one_line
+from problems import Problem
+
+Results: TypeAlias = "Mapping[str, str | Results]"
+"""The results of an action: texts, by keys of lowercase letters, digits and dashes."""
+
+# Juju passes all results as arguments of one program, which are limited to about 100 kB.
+_MOST_LINES = 200
+_LONGEST_LINE = 150
+# Each ends with a remedy.
+_MOST_PROBLEMS = 50
+_LONGEST_PROBLEM = 600
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the beacon would do, and what keeps it from more."""
+
+    changes: tuple[Change, ...] = ()
+    """The objects that it would write."""
+    access_changes: tuple[str, ...] = ()
+    """The requests that would be allowed, and no longer allowed, in words."""
+    problems: tuple[Problem, ...] = ()
+    """What an operator should know."""
+    is_complete: bool = True
+    """Whether everything is known that it takes to plan."""
+
+
+def as_text(plan: Plan) -> Results:
+    """Return a plan for people."""
+    changes = list(map(str, plan.changes))
+    shown = [f"{problem.status.name}: {problem.message}" for problem in plan.problems]
+    sections = {
+        "changes": _cut(changes or ["none"]),
+        "doors": _cut(plan.access_changes),
+        "problems": _cut(shown, most=_MOST_PROBLEMS, longest=_LONGEST_PROBLEM),
+    }
+    return {title: "\n".join(lines) for title, lines in sections.items() if lines}
+
+
+def as_data(plan: Plan) -> Results:
+    """Return a plan for programs; the items of a list have their numbers as keys."""
+    changes: list[Results] = [
+        {
+            "action": change.action,
+            "kind": change.ref.kind,
+            "namespace": change.ref.namespace or "",
+            "name": change.ref.name,
+        }
+        for change in plan.changes
+    ]
+    shown: list[Results] = [
+        {"status": problem.status.name, "message": one_line(problem.message, longest=_LONGEST_PROBLEM)}
+        for problem in plan.problems[:_MOST_PROBLEMS]
+    ]
+    lists = {"changes": changes[:_MOST_LINES], "doors": _cut(plan.access_changes), "problems": shown}
+    return {title: _numbered(items) for title, items in lists.items() if items}
+
+
+def summary(plan: Plan) -> str:
+    """Return the number of changes."""
+    actions = [change.action for change in plan.changes]
+    counts = ", ".join(f"{actions.count(action)} to {action}" for action in ("create", "change", "delete"))
+    return counts if plan.is_complete else f"{counts}, as far as can be told: see problems"
+
+
+def _cut(lines: Sequence[str], *, most: int = _MOST_LINES, longest: int = _LONGEST_LINE) -> list[str]:
+    shown = [one_line(line, longest=longest) for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(f"… and {len(lines) - most} more")
+    return shown
+
+
+def _numbered(items: Sequence["str | Results"]) -> Results:
+    digits = len(str(len(items)))
+    return {f"{number:0{digits}}": item for number, item in enumerate(items, 1)}

@@ -1,0 +1,67 @@
+"""The labels of the beacon's own pods and Service, which put them in the mesh."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
+from k8s_charm import (
+    Change,
+    LabelChanges,
+    LabelRecord,
+    Owner,
+    apply_charm_labels,
+    plan_charm_labels,
+    read_charm_labels,
+)
+from steps import StepResult
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+
+@dataclass(frozen=True)
+class OwnLabelsStep:
+    """Labels the beacon's own pods and Service."""
+
+    owner: Owner
+    labels: Mapping[str, str]
+    """The labels that they should have; none to remove all."""
+
+    def plan(self, client: "Client") -> "OwnLabelsPlan":
+        """Plan the labels.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses.
+        """
+        record = LabelRecord.read(client, f"juju-service-mesh-{self.owner.app}-labels", self.owner.model)
+        live = read_charm_labels(client, self.owner.app, record, self.labels)
+        # All of its own policies are on pods.
+        return OwnLabelsPlan(plan_charm_labels(live, self.labels, not_on_service=WAYPOINT_LABELS))
+
+
+@dataclass(frozen=True)
+class OwnLabelsPlan:
+    """The labels to write."""
+
+    labels: LabelChanges
+    access_changes: tuple[str, ...] = ()
+    is_complete: bool = True
+
+    @property
+    def changes(self) -> list[Change]:
+        """The objects to write."""
+        return self.labels.shown
+
+    def expect(self, _: "Client") -> StepResult:
+        """Return the result if each write succeeds."""
+        return StepResult()
+
+    def apply(self, client: "Client") -> StepResult:
+        """Write the labels.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses.
+        """
+        apply_charm_labels(client, self.labels)
+        return StepResult()

@@ -1,0 +1,156 @@
+"""The AuthorizationPolicies of a beacon."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import access_changes
+import consumers
+from beacon_config import PolicyMode
+from consumers import Consumer
+from desired_state import DesiredState
+from former_consumers import FormerConsumers, former_consumers
+from istio_policies import PolicyRequestFrom, list_policies, plan_policies, requested_by, requesters
+from k8s_charm import Change, Changes, Deadline, Owner, ReconcileResult, apply
+from kubernetes_problems import problems_of
+from model_services import ModelServices, list_services
+from policy_enforcement import PolicyEnforcement
+from steps import StepResult
+
+if TYPE_CHECKING:
+    from lightkube import Client
+    from lightkube.generic_resource import GenericNamespacedResource
+
+SCOPE = "istio-authorization-policy"
+"""The purpose of the policies, in the labels by which they are found."""
+ON_TRIAL = (
+    "on trial, they refuse nobody and let in nobody; those on pods Istio leaves out, unless "
+    "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on; a hardened mesh refuses all that only they allow"
+)
+
+
+@dataclass(frozen=True)
+class PolicyStep:
+    """Has Istio allow what consumers request."""
+
+    owner: Owner
+    waypoint: str
+    """The name of the beacon's waypoint."""
+    desired: DesiredState
+    deadline: Deadline
+
+    def plan(self, client: "Client") -> "PolicyPlan":
+        """Plan the AuthorizationPolicies."""
+        live = list_policies(client, self.owner.labels(SCOPE), self.owner, self.deadline)
+        if self.desired.mode is PolicyMode.off:
+            return PolicyPlan(self, plan_policies(live, []))
+        related = {request.relation.app.name for request in self.desired.requests} | {self.owner.app}
+        gone = requesters(live) - related
+        services = self._services(client, gone)
+        restricting = services if self.desired.restrict_consumers else None
+        known = consumers.load(self.desired.requests, owner=self.owner, services=restricting)
+        former = former_consumers(gone, services, self.waypoint, self.owner.app)
+        requests = [PolicyRequestFrom(policy, [self.owner.app]) for policy in self.desired.own_policies]
+        for consumer in known:
+            requests += (PolicyRequestFrom(policy, [consumer.app]) for policy in consumer.granted)
+        changes = plan_policies(
+            live,
+            requests,
+            retain={consumer.app for consumer in known if consumer.keeps} | former.reasons.keys(),
+            # Never audited: it denies nothing, and without it a hardened mesh would block every deployment.
+            also=[model_operator_policy(self.owner)] if self.desired.model_on_mesh else [],
+            dry_run=self.is_audit,
+        )
+        return PolicyPlan(self, changes, known, former)
+
+    @property
+    def is_audit(self) -> bool:
+        """Whether policies are logged and not enforced."""
+        return self.desired.mode is PolicyMode.audit
+
+    def _services(self, client: "Client", gone: Set[str]) -> ModelServices:
+        """List the Services, if anything depends on them."""
+        model, requests = self.owner.model, self.desired.requests
+        if gone or (self.desired.restrict_consumers and consumers.depend_on_services(requests, model)):
+            return list_services(client, model)
+        return ModelServices({})
+
+
+@dataclass(frozen=True)
+class PolicyPlan:
+    """The AuthorizationPolicies to write."""
+
+    step: PolicyStep
+    writes: Changes
+    consumers: Sequence[Consumer] = ()
+    former: FormerConsumers | None = None
+
+    @property
+    def changes(self) -> list[Change]:
+        """The objects to write."""
+        return self.writes.shown
+
+    @property
+    def access_changes(self) -> list[str]:
+        """The requests that would be allowed, and no longer allowed, in words."""
+        expected = self.writes.expected
+        return access_changes.describe(expected.before, expected.live, done=False) if expected.changed else []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all live objects are known."""
+        return not self.writes.failed
+
+    def expect(self, _: "Client") -> StepResult:
+        """Return the result if each write succeeds."""
+        return self._result(self.writes.expected)
+
+    def apply(self, client: "Client") -> StepResult:
+        """Write the objects, and log the requests that are allowed, and no longer allowed, after that."""
+        result = apply(client, self.writes, self.step.deadline)
+        if result.changed:
+            access_changes.log(access_changes.describe(result.before, result.live))
+        return self._result(result)
+
+    def _result(self, result: ReconcileResult) -> StepResult:
+        desired, app = self.step.desired, self.step.owner.app
+        failed = problems_of(result.failed, app)
+        number = _count(len(desired.requests), "consumer")
+        if desired.mode is PolicyMode.off:
+            return StepResult(failed, f"{number}, policies are not managed")
+        enforcement = PolicyEnforcement(result, self.step.is_audit)
+        requested = [policy for policy in result.live if requested_by(policy) - {app}]
+        summary = f"{_count(len(requested), 'policy', 'policies')} for {number}"
+        found = list(failed)
+        for consumer in self.consumers:
+            found += consumers.problems(consumer, app)
+        found += self.former.problems if self.former else ()
+        found += enforcement.problems()
+        if self.step.is_audit:
+            return StepResult(found, f"audit: {summary} {ON_TRIAL}")
+        return StepResult(found, summary + enforcement.summary(requested))
+
+
+def model_operator_policy(owner: Owner) -> "GenericNamespacedResource":
+    """Return the policy that allows all requests to Juju's model operator.
+
+    They come from the API server, which has no identity in the mesh: in a hardened mesh, no application of
+    the model could be created or changed without it.
+    """
+    from istio_policies import AuthorizationPolicy
+
+    name = f"{owner.model}.{owner.app}.modeloperator"
+    return AuthorizationPolicy.from_dict(
+        {
+            "metadata": {"name": name, "namespace": owner.model},
+            "spec": {
+                "selector": {"matchLabels": {"juju-modeloperator": "modeloperator"}},
+                "action": "ALLOW",
+                "rules": [{}],
+            },
+        }
+    )
+
+
+def _count(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or f'{one}s'}"

@@ -1,0 +1,54 @@
+"""The parts of a beacon in Kubernetes, each planned first and applied then."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from k8s_charm import Change
+from problems import Problem
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+
+class StepResult(NamedTuple):
+    """The result of a step."""
+
+    problems: Sequence[Problem] = ()
+    """What an operator should know."""
+    summary: str = ""
+    """The state in words, where there is no problem."""
+
+
+class StepPlan(Protocol):
+    """What a step is going to write."""
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """The objects to write."""
+        ...
+
+    @property
+    def access_changes(self) -> Sequence[str]:
+        """The requests that are allowed, and no longer allowed, after that, in words."""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything is known that it takes to plan."""
+        ...
+
+    def expect(self, client: "Client", /) -> StepResult:
+        """Return the result if each write succeeds; nothing is written."""
+        ...
+
+    def apply(self, client: "Client", /) -> StepResult:
+        """Write the changes."""
+        ...
+
+
+class Step(Protocol):
+    """One part of a beacon in Kubernetes."""
+
+    def plan(self, client: "Client", /) -> StepPlan:
+        """Compare what should be there with what is there; nothing is written."""
+        ...

@@ -1,0 +1,121 @@
+"""The writes to Kubernetes: create, then update, then delete, several at a time."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._merge_patch import patch_for, removes
+from ._objects import ObjectRef
+from ._requests import Request, Requester
+from ._result import Failure, ReconcileResult
+from ._verbs import apply_object, create_object, delete_object, patch_object
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from ._deadline import Deadline
+    from ._objects import Resource
+    from ._plan import Changes, Write
+
+
+def apply(
+    client: "Client", changes: "Changes", deadline: "Deadline", *, force: bool = True
+) -> ReconcileResult:
+    """Write changes to Kubernetes.
+
+    What is missing is created, then what differs is updated, and last what is not desired is deleted: by
+    server-side apply, or by a merge patch what an apply cannot remove. Nothing is raised for a request that
+    fails: it is in the result's `failed`, and the rest is done. An object that is not owned, but has the name
+    of a desired one, is a failure, and is not overwritten.
+
+    Args:
+        client: with a field manager, for server-side apply.
+        changes: what to write.
+        deadline: the end of the hook's time. What is not started in time is in `failed`. Creating leaves
+            some of the time for updates, and these for deletions.
+        force: set fields of owned objects also where another field manager has set them since.
+    """
+    requester = Requester(deadline)
+    writer = _Writer(client, changes.live.labels, force, changes.ignore_missing)
+    created, not_created = requester.send(
+        list(map(writer.create, _in_turn(changes.create))), then=bool(changes.update) + bool(changes.delete)
+    )
+    unfinished = _groups(changes.create, not_created)
+    ready = [write for write in changes.update if write.group not in unfinished]
+    updated, not_updated = requester.send(
+        list(map(writer.update, _in_turn(ready))), then=bool(changes.delete)
+    )
+    unfinished |= _groups(changes.update, not_updated)
+    obsolete = [write for write in changes.delete if write.group not in unfinished]
+    deleted, not_deleted = requester.send(list(map(writer.delete, _in_turn(obsolete))))
+
+    tried = {write.ref for write in (*ready, *obsolete)}
+    postponed = (write.ref for write in (*changes.update, *changes.delete) if write.ref not in tried)
+    failed = [*changes.failed, *not_created, *not_updated, *not_deleted]
+    live = {**changes.live.objects, **created, **updated}
+    return ReconcileResult(
+        created=tuple(sorted(created)),
+        updated=tuple(sorted(updated)),
+        deleted=tuple(sorted(deleted)),
+        kept=tuple(sorted((*changes.retained, *postponed))),
+        unchanged=changes.unchanged,
+        failed=tuple(sorted(failed, key=lambda failure: failure.ref)),
+        before=tuple(changes.live),
+        live=tuple(resource for ref, resource in live.items() if ref not in deleted),
+    )
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Makes the requests that write."""
+
+    client: "Client"
+    labels: Mapping[str, str]
+    force: bool
+    ignore_missing: bool
+
+    def create(self, write: "Write") -> "Request[Resource]":
+        resource: Any = write.desired
+        return Request(
+            "create",
+            write.ref,
+            lambda: create_object(self.client, resource, write.ref, owned_by_labels=self.labels),
+        )
+
+    def update(self, write: "Write") -> "Request[Resource]":
+        live: Any = write.live
+        resource: Any = write.desired
+
+        def send() -> "Resource":
+            answer = live
+            # An apply cannot remove what another field manager has set.
+            if not (self.force and removes(patch_for(live, resource, self.labels))):
+                answer = apply_object(self.client, resource, write.ref, force=self.force)
+            left = patch_for(answer, resource, self.labels) if self.force else None
+            return patch_object(self.client, write.kind, write.ref, left) if left else answer
+
+        return Request("update", write.ref, send)
+
+    def delete(self, write: "Write") -> Request[None]:
+        return Request(
+            "delete",
+            write.ref,
+            lambda: delete_object(self.client, write.kind, write.ref, ignore_missing=self.ignore_missing),
+        )
+
+
+def _groups(writes: "Iterable[Write]", failures: Iterable[Failure]) -> set[Hashable]:
+    failed: set[ObjectRef] = {failure.ref for failure in failures}
+    return {write.group for write in writes if write.ref in failed}
+
+
+def _in_turn(writes: "Iterable[Write]") -> "list[Write]":
+    """Order writes so that the first one of each party comes before the second one of any."""
+    turns: Counter[Hashable] = Counter()
+
+    def turn(write: "Write") -> int:
+        turns[write.fair_by] += 1
+        return turns[write.fair_by]
+
+    return sorted(writes, key=turn)

@@ -1,0 +1,125 @@
+"""Objects in Kubernetes as they are now."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ._objects import Json, ObjectRef, from_manifest, is_namespaced, kind_name, manifest, reference
+from ._owner import OWNER, Owner
+from ._requests import Request, Requester
+from ._result import Failure
+from ._verbs import attempt, list_labelled, prepare_for_answers
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+    from ._deadline import Deadline
+    from ._objects import Resource
+
+
+@dataclass(frozen=True)
+class Live:
+    """The objects that an application owns."""
+
+    kinds: "Mapping[str, type[Resource]]"
+    """The kinds that were listed, by name."""
+    labels: Mapping[str, str]
+    """The labels that select the objects."""
+    owner: Owner
+    """The application that owns them."""
+    namespace: str
+    """The namespace of new objects that name no other."""
+    objects: "Mapping[ObjectRef, Resource]"
+    """The objects; none of a kind that could not be listed in full."""
+    failed: tuple[Failure, ...] = ()
+    """The list requests that failed."""
+
+    def __iter__(self) -> "Iterator[Resource]":
+        return iter(self.objects.values())
+
+    @property
+    def unlisted(self) -> set[str]:
+        """The names of the kinds that could not be listed in full."""
+        return {failure.ref.kind for failure in self.failed}
+
+    def marked(self, resource: "Resource") -> "Resource":
+        """Return a desired object with the labels and the annotation by which it is found again."""
+        plain = manifest(resource)
+        own = plain["metadata"]
+        marks: Json = {
+            "labels": {**(own.get("labels") or {}), **self.labels},
+            "annotations": {**(own.get("annotations") or {}), OWNER: self.owner.mark},
+        }
+        if is_namespaced(type(resource)) and not own.get("namespace"):
+            marks["namespace"] = self.namespace
+        return from_manifest(type(resource), {**plain, "metadata": {**own, **marks}})
+
+
+def list_owned(
+    client: "Client",
+    kinds: "Iterable[type[Resource]]",
+    labels: Mapping[str, str],
+    owner: Owner,
+    deadline: "Deadline",
+    *,
+    namespaces: Iterable[str] | None = None,
+) -> Live:
+    """List the objects that an application owns, in one request a kind and namespace.
+
+    A request that fails raises nothing: it is in the `failed` of the value that is returned.
+
+    Args:
+        client: sends the requests.
+        kinds: all kinds to manage, also those of which no object is desired any more.
+        labels: select the objects.
+        owner: the application; labels alone may also be another application's.
+        deadline: the end of the hook's time.
+        namespaces: the namespaces to list; all if None.
+
+    Raises:
+        ValueError: if there are no labels.
+    """
+    if not labels:
+        raise ValueError("without labels to own objects by, everybody's objects would be owned")
+    by_name = {kind_name(kind): kind for kind in kinds}
+    prepare_for_answers(by_name.values())
+    everywhere: list[str | None] = [None]
+    places = everywhere if namespaces is None else sorted(set(namespaces))
+    listed, failed = Requester(deadline).send(
+        [
+            _list_request(client, kind, namespace, labels)
+            for kind in by_name.values()
+            for namespace in (places if is_namespaced(kind) else everywhere)
+        ]
+    )
+    unlisted = {failure.ref.kind for failure in failed}
+    objects: dict[ObjectRef, Resource] = {}
+    for request, resources in listed.items():
+        if request.kind not in unlisted:
+            objects |= {reference(each): each for each in resources if owner.owns(each)}
+    return Live(by_name, labels, owner, client.namespace, objects, tuple(failed))
+
+
+def list_objects(
+    client: "Client",
+    kind: "type[Resource]",
+    namespace: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> "list[Resource] | Failure":
+    """List objects, whoever owns them, in one request; return a request that fails as a failure.
+
+    Args:
+        client: sends the request.
+        kind: the kind of the objects.
+        namespace: the namespace of the objects; all if None.
+        labels: select the objects.
+    """
+    request = _list_request(client, kind, namespace, labels or {})
+    return attempt(request.send, request.ref, request.verb)
+
+
+def _list_request(
+    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, str]
+) -> "Request[list[Resource]]":
+    ref = ObjectRef(kind_name(kind), namespace, "")
+    return Request("list", ref, lambda: list_labelled(client, kind, namespace, labels))
