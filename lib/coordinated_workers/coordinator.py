@@ -254,7 +254,9 @@ class Coordinator(ops.Object):
 
     @property
     def tls_config(self) -> TLSConfig | None:
-        """The certificate and its key, once there is one."""
+        """The certificate and its key, once there is one; in a mesh, which encrypts, there is none to use."""
+        if self._is_in_mesh:
+            return None
         return self.nginx.tls_config if self._certificates.unreadable else self._certificates.config
 
     @property
@@ -538,6 +540,10 @@ class Coordinator(ops.Object):
         if self._mesh and is_upgrade:
             yield lambda: take_over_labels(self._kubernetes, self._pod_labels, not_on_service=hidden)
 
+    @functools.cached_property
+    def _is_in_mesh(self) -> bool:
+        return bool(self._endpoints.mesh and service_mesh.is_in_mesh(self._charm, self._endpoints.mesh))
+
     @property
     def _is_behind_waypoint(self) -> bool:
         """Whether a policy is on the Service: one for workers, or one that follows from another relation."""
@@ -584,6 +590,8 @@ class Coordinator(ops.Object):
         return coordinator_statuses(found, default_message=self._default_active_message)
 
     def _remarks(self) -> Iterator[str]:
+        if self._is_in_mesh and self._is_related(self._endpoints.certificates):
+            yield "the mesh encrypts, certificates are not used"
         if self.is_recommended is False:
             yield "degraded: fewer workers than recommended"
         for name, reason in self.cluster.refused().items():

@@ -59,6 +59,21 @@ def join(
     )
 
 
+def is_in_mesh(charm: ops.CharmBase, endpoints: MeshEndpoints) -> bool:
+    """Tell whether a beacon has taken the coordinator into its mesh.
+
+    There ztunnel encrypts, and TLS of the application's own would be in the way: a waypoint that sees no
+    requests closes connections where policies name methods or paths.
+    """
+    for relation in charm.model.relations[endpoints.service_mesh]:
+        try:
+            if relation.app and relation.data[relation.app].keys() & {"labels", "mesh_type"}:
+                return True
+        except ops.ModelError:
+            return True  # of what cannot be read, the last is kept
+    return False
+
+
 def solution_labels(coordinator: str) -> dict[str, str]:
     """What marks a pod as one of the coordinator's cluster."""
     return {PART_OF: label_value(coordinator)}

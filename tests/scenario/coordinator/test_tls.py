@@ -153,8 +153,8 @@ def test_the_proxy_speaks_tls_once_there_is_a_certificate(secured: Secured):
     assert told(secured.given, secured.workers)["loki_endpoints"]["loki/0"].startswith(
         f"https://{SERVICE}:3300/"
     )
-    scraper, beacon = testing.Relation("metrics-endpoint"), mesh()
-    state = secured.next(scraper, beacon)
+    scraper = testing.Relation("metrics-endpoint")
+    state = secured.next(scraper)
     jobs = told(state, scraper)["scrape_jobs"]
     assert {job["scheme"] for job in jobs} == {"https"}
 
@@ -163,6 +163,19 @@ def test_nginx_speaks_tls_once_there_is_a_certificate(secured: Secured):
     folder = secured.cluster.files / "nginx/nginx"
     assert "ssl" in (folder / "nginx.conf").read_text()
     assert (folder / "certs/server.key").exists()
+
+
+def test_in_a_mesh_the_cluster_speaks_plain_http(secured: Secured):
+    """ztunnel encrypts there, and a waypoint closes TLS where a policy names methods or paths."""
+    scraper, beacon = testing.Relation("metrics-endpoint"), mesh()
+    state = secured.next(scraper, beacon)
+    said = told(state, secured.workers)
+    assert not {"server_cert", "ca_cert", "privkey_secret_id"} & said.keys()
+    assert said["loki_endpoints"]["loki/0"].startswith(f"http://{SERVICE}:3300/")
+    assert {job["scheme"] for job in told(state, scraper)["scrape_jobs"]} == {"http"}
+    assert " ssl" not in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
+    left = {each for each in state.relations if each.id != beacon.id}
+    assert "server_cert" in told(secured.cluster.run(state=again(state, relations=left)), secured.workers)
 
 
 def test_the_old_certificate_serves_until_a_worker_that_joined_is_in_the_new_one(secured: Secured):
