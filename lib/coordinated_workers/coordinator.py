@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import ops
 
 from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, AppPolicy, UnitPolicy
-from cos_interfaces import catalogue, loki_push_api, s3
+from cos_interfaces import catalogue, loki_push_api, prometheus_scrape, s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from k8s_charm import Deadline, ScaleDown
 
@@ -598,6 +598,16 @@ class Coordinator(ops.Object):
             yield f"{name} is left out ({reason})"
         for refusal in self._telemetry.proxy.refused if self._telemetry.proxy else ():
             yield str(refusal)
+        for name, error in self._rejected_rules.items():
+            yield f"{name} rejected alert rules: {error}"
+
+    @functools.cached_property
+    def _rejected_rules(self) -> dict[str, str]:
+        scrapers, logs = self._endpoints.metrics, self._endpoints.logging
+        return {
+            **(prometheus_scrape.rejections(self._charm, relation_name=scrapers) if scrapers else {}),
+            **(loki_push_api.rejections(self._charm, relation_name=logs) if logs else {}),
+        }
 
     def _is_reachable(self, container: str) -> bool:
         return self._charm.unit.get_container(container).can_connect()

@@ -1,5 +1,6 @@
-"""The addresses that come over relations, checked before anybody builds on them."""
+"""The addresses that come over relations, checked and normalised before anybody builds on them."""
 
+import ipaddress
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -7,11 +8,13 @@ from urllib.parse import urlsplit
 import pydantic
 
 _NOT_IN_A_URL = re.compile(r"[^!-~]|[\"'<>\\^`{|}]")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+# A resolver raises for an empty label and for one of more than 63 characters.
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 
 
 def check_url(url: str) -> str:
-    """`url`, if it is an absolute http or https URL.
+    """Return an absolute http or https URL, with its scheme in the lower case in which programs look for it.
 
     Raises:
         ValueError: if it is anything else.
@@ -22,11 +25,11 @@ def check_url(url: str) -> str:
     if parts.scheme not in ("http", "https"):
         raise ValueError("not an http or https URL")
     _check_authority(parts.netloc.rpartition("@")[2])
-    return url
+    return parts.scheme + url[len(parts.scheme) :]
 
 
 def check_authority_or_url(address: str) -> str:
-    """`address`, if it is `host:port`, as gRPC has it, or an http or https URL.
+    """Return an address that is `host:port`, as gRPC has it, or an http or https URL.
 
     Raises:
         ValueError: if it is anything else.
@@ -41,10 +44,20 @@ def _check_authority(authority: str) -> None:
     host, port = authority, None
     if match := re.fullmatch(r"(.*):(\d*)", authority):
         host, port = match.groups()
-    if not _HOST.fullmatch(host):
+    if not (_HOST_NAME.fullmatch(host) or _is_ipv6(host)):
         raise ValueError("there is no host in it")
     if port is not None and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
         raise ValueError("its port is none")
+
+
+def _is_ipv6(host: str) -> bool:
+    if not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host):
+        return False
+    try:
+        ipaddress.IPv6Address(host[1:-1])
+    except ValueError:
+        return False
+    return True
 
 
 Url = Annotated[str, pydantic.AfterValidator(check_url)]

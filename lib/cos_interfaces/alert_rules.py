@@ -7,6 +7,7 @@ rule on a number that no series has. Where the charm has the program `cos-tool`,
 matchers.
 """
 
+import itertools
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import ops
-import yaml
+
+from ._files import contents
+from ._files import rules as parse
 
 if TYPE_CHECKING:
     from cosl import JujuTopology
@@ -43,7 +46,9 @@ def read_folders(
     language: Literal["promql", "logql"] = "promql",
     values: Mapping[str, object] | None = None,
 ) -> list[object]:
-    """The groups of rules in the files of some folders, about one application; a folder need not exist.
+    """Return the groups of rules in the files of folders, about one application; a folder need not exist.
+
+    A file that is invalid is named in the log, and the others are read.
 
     Args:
         charm: in whose model the application is.
@@ -52,7 +57,7 @@ def read_folders(
         language: that of the rules' expressions.
         values: what stands for the other placeholders; one without a value is left as it is.
     """
-    files = [path for folder in folders for path in _files(folder)]
+    files = list(itertools.chain.from_iterable(contents(folder, _SUFFIXES, parse) for folder in folders))
     if not files:
         return []
     from cosl import AlertRules, JujuTopology
@@ -68,9 +73,9 @@ def read_folders(
         **{key: str(each) for key, each in (values or {}).items()},
     }
     rules = AlertRules(language, topology)
-    for path in files:
+    for path, content in files:
         rules.add(
-            cast("Mapping[str, Any]", _filled(yaml.safe_load(path.read_text()), texts)),
+            cast("Mapping[str, Any]", _filled(content, texts)),
             group_name=path.stem,
             group_name_prefix=topology.identifier,
         )
@@ -87,12 +92,6 @@ def _hush_cosl() -> None:
     logger = logging.getLogger("cosl.cos_tool")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
-
-
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
 
 
 def _filled(content: object, texts: Mapping[str, str]) -> object:

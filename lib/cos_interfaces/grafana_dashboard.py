@@ -16,6 +16,7 @@ import pydantic
 import relation_data
 
 from ._databag import read, read_all, relations
+from ._files import contents, dashboard
 from ._topology import topology
 
 logger = logging.getLogger(__name__)
@@ -35,10 +36,11 @@ _DASHBOARDS = pydantic.TypeAdapter(_Dashboards)
 
 
 def read_folder(folder: Path) -> dict[str, str]:
-    """The dashboards in the files of a folder, by the files' names; none if there is no such folder."""
-    if not folder.is_dir():
-        return {}
-    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if path.name.endswith(_SUFFIXES)}
+    """Return the dashboards in the files of a folder, by the files' names; none if there is no such folder.
+
+    A file that is invalid is named in the log, and the others are read.
+    """
+    return {path.name: text for path, text in contents(folder, _SUFFIXES, dashboard)}
 
 
 def publish(

@@ -16,6 +16,7 @@ import pydantic
 import relation_data
 
 from ._databag import read, relations, units, write_app
+from ._events import rejections as _rejections
 from ._topology import topology
 from ._urls import Url
 
@@ -49,6 +50,11 @@ def publish(
             "alert_rules": json.dumps(alert_rules) if alert_rules else "",
         },
     )
+
+
+def rejections(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, str]:
+    """Return the Lokis that rejected the charm's alert rules, each with its error."""
+    return _rejections(charm, relation_name)
 
 
 def push_urls(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, str]:

@@ -15,6 +15,7 @@ import ops
 
 import relation_data
 
+from ._events import rejections as _rejections
 from ._topology import topology
 
 
@@ -88,3 +89,8 @@ def publish(
                     "alert_rules": json.dumps(alert_rules) if alert_rules else "",
                 },
             )
+
+
+def rejections(charm: ops.CharmBase, *, relation_name: str = "metrics-endpoint") -> dict[str, str]:
+    """Return the scrapers that rejected the charm's alert rules, each with its error."""
+    return _rejections(charm, relation_name)

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 _SECRET = "secret-extra"  # noqa: S105  # the key under which a secret's id goes over the relation
 
 
+_Text = Annotated[str, pydantic.AfterValidator(relation_data.check_text)]
+
+
 class S3NotFoundError(Exception):
     """There is no object store, or none that can be used; the message says why."""
 
@@ -52,10 +55,10 @@ class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
 
     endpoint: Address
     """Where the store is, with or without `http://` or `https://`."""
-    bucket: str = pydantic.Field(min_length=1)
-    access_key: str = pydantic.Field(alias="access-key", min_length=1, repr=False)
-    secret_key: str = pydantic.Field(alias="secret-key", min_length=1, repr=False)
-    region: str | None = None
+    bucket: _Text = pydantic.Field(min_length=1)
+    access_key: _Text = pydantic.Field(alias="access-key", min_length=1, repr=False)
+    secret_key: _Text = pydantic.Field(alias="secret-key", min_length=1, repr=False)
+    region: _Text | None = None
     tls_ca_chain: Annotated[
         list[str] | None,
         pydantic.BeforeValidator(_parse_list),

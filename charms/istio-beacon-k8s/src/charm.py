@@ -184,7 +184,8 @@ class IstioBeaconCharm(ops.CharmBase):
         if self._problems:
             event.add_status(problems.status(self._problems, self.unit.name))
         elif self._summary:
-            event.add_status(ops.ActiveStatus(self._summary))
+            remarks = observability.rejected_rules(self)
+            event.add_status(ops.ActiveStatus("; ".join([self._summary, *remarks])))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,12 @@ def publish(charm: ops.CharmBase, problems: Collection[Problem]) -> None:
         grafana_dashboard.publish(charm, dashboards, relation_name=DASHBOARDS)
 
 
+def rejected_rules(charm: ops.CharmBase) -> list[str]:
+    """Return a remark on each scraper that rejected the beacon's alert rules."""
+    rejections = prometheus_scrape.rejections(charm, relation_name=METRICS)
+    return [f"{app} rejected alert rules: {error}" for app, error in rejections.items()]
+
+
 def trace(charm: ops.CharmBase) -> None:
     """Send traces of what the charm does to whoever takes them; the leader asks for it."""
     if ops.tracing is None:

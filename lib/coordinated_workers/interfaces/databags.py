@@ -127,8 +127,7 @@ class CoordinatorOffer(ClusterProviderAppData):
 
 
 def _check_url_of(endpoint: RemoteWriteEndpoint) -> RemoteWriteEndpoint:
-    check_url(endpoint["url"])
-    return endpoint
+    return {**endpoint, "url": check_url(endpoint["url"])}
 
 
 _ENTRIES: dict[str, pydantic.TypeAdapter[Any]] = {

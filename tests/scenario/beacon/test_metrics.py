@@ -83,3 +83,11 @@ def test_a_scraper_is_told_where_the_waypoints_metrics_are(beacon: BeaconModel):
 def test_a_trace_receiver_is_asked_for_traces(beacon: BeaconModel):
     relation = beacon.relate("charm-tracing", "tempo")
     assert json.loads(relation.local_app_data["receivers"]) == ["otlp_http"]
+
+
+def test_rules_that_a_scraper_rejects_are_remarked_on(beacon: BeaconModel):
+    event = json.dumps({"valid": False, "errors": "group beacon: parse error"})
+    beacon.relate("metrics-endpoint", "prometheus", {"event": event})
+    status = beacon.hook()
+    assert status.name == "active"
+    assert status.message.endswith("; prometheus rejected alert rules: group beacon: parse error")

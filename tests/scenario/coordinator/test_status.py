@@ -157,3 +157,13 @@ def test_the_status_follows_what_is_there(cluster: Cluster):
     state = cluster.run(*COMPLETE)
     gone = again(state, relations={one for one in state.relations if one.endpoint != "s3"})
     assert isinstance(cluster.run(state=gone).unit_status, testing.BlockedStatus)
+
+
+@pytest.mark.parametrize("endpoint", ["metrics-endpoint", "logging"])
+def test_rules_that_a_backend_rejects_are_remarked_on(cluster: Cluster, endpoint: str):
+    event = json.dumps({"valid": False, "errors": "group kv: parse error"})
+    backend = testing.Relation(endpoint, remote_app_name="prom", remote_app_data={"event": event})
+    status = cluster.run(store(), workers(units=2), backend).unit_status
+    assert status == testing.ActiveStatus("prom rejected alert rules: group kv: parse error")
+    log = [line.message for line in cluster.context.juju_log]
+    assert log.count("prom rejected alert rules of field: group kv: parse error") == 1

@@ -71,7 +71,10 @@ def test_grafana_unpacks_what_was_published_and_names_what_it_cannot(act):
 
 def test_a_folder_gives_its_dashboards_and_a_missing_one_none(tmp_path: Path):
     (tmp_path / "b.json").write_text("{}")
-    (tmp_path / "a.json.tmpl").write_text("[]")
+    (tmp_path / "a.json.tmpl").write_text("{{ a }}")
     (tmp_path / "README.md").write_text("not a dashboard")
-    assert list(grafana_dashboard.read_folder(tmp_path).items()) == [("a.json.tmpl", "[]"), ("b.json", "{}")]
+    assert list(grafana_dashboard.read_folder(tmp_path).items()) == [
+        ("a.json.tmpl", "{{ a }}"),
+        ("b.json", "{}"),
+    ]
     assert grafana_dashboard.read_folder(tmp_path / "nowhere") == {}

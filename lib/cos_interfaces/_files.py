@@ -1,0 +1,99 @@
+"""Static files of a charm, read one by one: an invalid one is named in the log, and the others are used."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, TypeVar, cast
+
+import pydantic
+import yaml
+
+from relation_data import one_line, reason
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_REASON = 200
+_Content = TypeVar("_Content")
+_Text = Annotated[str, pydantic.Field(min_length=1)]
+
+
+class _Rule(pydantic.BaseModel):
+    expr: _Text
+    alert: _Text | None = None
+    record: _Text | None = None
+    labels: dict[str, object] = {}
+    annotations: dict[str, object] = {}
+
+    @pydantic.model_validator(mode="after")
+    def _check_name(self) -> "_Rule":
+        if bool(self.alert) is bool(self.record):
+            raise ValueError("a rule has either 'alert' or 'record'")
+        return self
+
+
+class _Group(pydantic.BaseModel):
+    name: _Text
+    rules: list[_Rule]
+
+
+class _RuleFile(pydantic.BaseModel):
+    groups: list[_Group]
+
+
+def contents(
+    folder: Path, suffixes: tuple[str, ...], parse: Callable[[str], _Content]
+) -> Iterator[tuple[Path, _Content]]:
+    """Parse the files of a folder with these suffixes, in the order of their names.
+
+    Args:
+        folder: need not exist; its subfolders are not read.
+        suffixes: of the files' names.
+        parse: raises ValueError for an invalid text.
+    """
+    for path in _files(folder, suffixes):
+        try:
+            yield path, parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            logger.warning("ignored invalid file %s: %s", path.name, _shown(error))
+
+
+def rules(text: str) -> dict[str, object]:
+    """Parse alert rules: groups of them, or one rule alone.
+
+    Raises:
+        ValueError: if it is neither, or cannot be sent as JSON.
+    """
+    try:
+        content = yaml.safe_load(text)
+        json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
+    except (yaml.YAMLError, TypeError) as error:
+        raise ValueError(f"not YAML of texts, numbers, lists and mappings: {error}") from None
+    model = _RuleFile if isinstance(content, dict) and "groups" in content else _Rule
+    model.model_validate(content)
+    return cast("dict[str, object]", content)
+
+
+def dashboard(text: str) -> str:
+    """Check a dashboard, which is a JSON object, or a template of one.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if "{{" not in text and not isinstance(json.loads(text), dict):
+        raise ValueError("not a JSON object")
+    text.encode()
+    return text
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterable[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(suffixes) and path.is_file())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _shown(error: Exception) -> str:
+    if isinstance(error, pydantic.ValidationError):
+        return reason(error)
+    return one_line(str(error) or type(error).__name__, longest=_LONGEST_REASON)
