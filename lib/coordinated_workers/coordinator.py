@@ -44,11 +44,15 @@ from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, AppPolicy, UnitPo
 from cos_interfaces import catalogue, loki_push_api, prometheus_scrape, s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from k8s_charm import Deadline, ScaleDown
+from relation_data import shown_name
 
 from . import object_store, peers, service_mesh
+from .certificate_names import WorkerNames, worker_names
 from .coordinator_status import CoordinatorFindings, coordinator_statuses
 from .endpoints import EndpointMapping, Endpoints
 from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
+from .interfaces.provider import PublishedTLS
+from .interfaces.unit_names import service_domain
 from .kubernetes.access import KubernetesAccess
 from .kubernetes.pod_labels import reconcile_pod_labels, remove_pod_labels, take_over_labels
 from .kubernetes.resources import ResourcesPatch
@@ -184,7 +188,9 @@ class Coordinator(ops.Object):
         self.workload_tracing = TracingRequirer(
             charm, self._endpoints.workload_tracing, workload_tracing_protocols or ()
         )
-        hosts = (self.hostname, self._app_hostname, *self.cluster.gather_addresses())
+        hosts = {self.hostname, self._app_hostname}
+        if self._is_related(self._endpoints.certificates):
+            hosts |= self._worker_names.own
         self._certificates = Certificates(charm, self._endpoints.certificates, hosts)
         self._mesh = self._endpoints.mesh and service_mesh.join(
             charm,
@@ -257,7 +263,7 @@ class Coordinator(ops.Object):
         """The certificate and its key, once there is one; in a mesh, which encrypts, there is none to use."""
         if self._is_in_mesh:
             return None
-        return self.nginx.tls_config if self._certificates.unreadable else self._certificates.config
+        return self._certificates.config or self._kept_tls_config
 
     @property
     def tls_available(self) -> bool:
@@ -341,6 +347,17 @@ class Coordinator(ops.Object):
             return s3.connection(self._charm, relation_name=self._endpoints.s3)
         except S3NotFoundError as error:
             return error
+
+    @property
+    def _kept_tls_config(self) -> TLSConfig | None:
+        """The certificate that nginx has, where that stays in use without one from the authority."""
+        served = self.nginx.tls_config if self._is_related(self._endpoints.certificates) else None
+        return served if self._certificates.keeps(served) else None
+
+    @functools.cached_property
+    def _worker_names(self) -> WorkerNames:
+        domain = service_domain(self.hostname)
+        return worker_names(self._charm.model, domain, self.cluster.gather_unit_addresses())
 
     @property
     def _app_hostname(self) -> str:
@@ -438,7 +455,7 @@ class Coordinator(ops.Object):
     def _on_hook(self, event: ops.HookEvent) -> None:
         if self.is_leaving:
             return
-        self._certificates.sync()
+        self._certificates.sync(self.cluster.relation_ids)
         self._trace_charm()
         if self.resources_patch:
             self.resources_patch.reconcile()
@@ -447,6 +464,7 @@ class Coordinator(ops.Object):
         self._publish_to_backends()
         if self.can_handle_events:
             self._publish_to_workers()
+            self._certificates.remove_former_key()
         else:
             self.cluster.publish_labels(self._pod_labels)
         if self._mesh:
@@ -508,24 +526,31 @@ class Coordinator(ops.Object):
     def _publish_to_workers(self) -> None:
         if not self._charm.unit.is_leader():
             return
-        tls = self.tls_config
-        key_label = self._certificates.private_key_label if tls else None
-        key_id = self.cluster.grant_privkey(key_label) if key_label else None
-        if self._certificates.unreadable:
-            key_id = self.cluster.published_privkey()
+        tls = self._tls_for_workers()
         backends = self._telemetry.backends_for_workers
         self.cluster.publish_data(
             worker_config=self._workers_config(self),
             ca_cert=tls.ca_cert if tls else None,
             server_cert=tls.server_cert if tls else None,
             s3_tls_ca_chain=self.s3_connection_info.ca_cert if self.s3_ready else None,
-            privkey_secret_id=key_id,
+            privkey_secret_id=tls.privkey_secret_id if tls else None,
             loki_endpoints=self.loki_endpoints_by_unit,
             charm_tracing_receivers=dict(backends.charm_tracing),
             workload_tracing_receivers=dict(backends.workload_tracing),
             remote_write_endpoints=self.remote_write_endpoints,
             worker_labels=self._pod_labels,
         )
+
+    def _tls_for_workers(self) -> PublishedTLS | None:
+        """Return the certificate and its key; those that workers have, while there are no others."""
+        if not self.tls_available:
+            return None
+        tls = self._certificates.config
+        if not tls:
+            return self.cluster.published_tls()
+        label = self._certificates.grantable_key(self.cluster.relation_ids)
+        key_id = self.cluster.grant_privkey(label) if label else None
+        return PublishedTLS(tls.ca_cert, tls.server_cert, key_id) if key_id else None
 
     def _writes_to_kubernetes(self, *, is_upgrade: bool) -> Iterator[Callable[[], list[ops.StatusBase]]]:
         """What the leader does about policies and labels, each giving back what stands in the way."""
@@ -590,8 +615,8 @@ class Coordinator(ops.Object):
         return coordinator_statuses(found, default_message=self._default_active_message)
 
     def _remarks(self) -> Iterator[str]:
-        if self._is_in_mesh and self._is_related(self._endpoints.certificates):
-            yield "the mesh encrypts, certificates are not used"
+        if self._is_related(self._endpoints.certificates):
+            yield from self._certificate_remarks()
         if self.is_recommended is False:
             yield "degraded: fewer workers than recommended"
         for name, reason in self.cluster.refused().items():
@@ -608,6 +633,13 @@ class Coordinator(ops.Object):
             **(prometheus_scrape.rejections(self._charm, relation_name=scrapers) if scrapers else {}),
             **(loki_push_api.rejections(self._charm, relation_name=logs) if logs else {}),
         }
+
+    def _certificate_remarks(self) -> Iterator[str]:
+        if self._is_in_mesh:
+            yield "the mesh encrypts, certificates are not used"
+            return
+        for name, address in self._worker_names.others.items():
+            yield f"{name} is not in the certificate: {shown_name(address)} is not its own name"
 
     def _is_reachable(self, container: str) -> bool:
         return self._charm.unit.get_container(container).can_connect()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from k8s_charm import one_line
+from relation_data import one_line
 
 _MOST = 3
 _LONGEST = 250

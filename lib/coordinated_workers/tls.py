@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ import relation_data
 from .interfaces import certificates
 from .models import TLSConfig
 from .telemetry.alert_rules import Lifetime
+from .tls_chain import served_certificate
+from .worker_key import WorkerKey
 
 if TYPE_CHECKING:
     from charmlibs.interfaces.tls_certificates import (
@@ -26,7 +28,7 @@ _LONGEST_COMMON_NAME = 64
 
 
 class Certificates:
-    """What the certificates relation gives this unit: one certificate for the unit and all workers.
+    """The certificate that the certificates relation gives this unit, for itself and for all workers.
 
     Args:
         charm: the coordinator.
@@ -38,21 +40,71 @@ class Certificates:
         self._charm = charm
         self._relation_name = relation_name
         self._hosts = frozenset(hosts)
+        self._key = WorkerKey(charm.model, relation_name) if relation_name else None
         self._requirer = self._follow(relation_name) if relation_name else None
 
-    def sync(self) -> None:
-        """Ask for the certificate that is needed now, if it is another one than was asked for."""
-        if self._requirer:
-            self._requirer.sync()
-            self.__dict__.pop("_chosen", None)
+    def sync(self, worker_relations: Collection[int]) -> None:
+        """Request the certificate that is needed now, if it is another one than was requested.
 
-    @property
+        Args:
+            worker_relations: the relations to workers; there is a new key when one is gone that had it.
+        """
+        if self._key and not self._relation:
+            self._key.remove_former()
+        if not (self._requirer and self._key):
+            return
+        if key_id := self._requirer.get_private_key_secret_id():
+            self._key.retire(key_id, worker_relations)
+        self._requirer.sync()
+        for cached in ("_chosen", "config", "refusal"):
+            self.__dict__.pop(cached, None)
+
+    @cached_property
     def config(self) -> TLSConfig | None:
         """The certificate with its key; None while there is none."""
         if not self._chosen:
             return None
         chosen, key = self._chosen
-        return TLSConfig(server_cert=chosen.certificate.raw, ca_cert=chosen.ca.raw, private_key=key.raw)
+        ca, chain = chosen.ca.raw, [each.raw for each in chosen.chain]
+        if sent := certificates.signed(self._databag, chosen.certificate_signing_request.raw):
+            # as it was sent, for the library reads one certificate of each text
+            ca, chain = sent.ca, [*(sent.chain or ()), sent.certificate]
+        served = served_certificate(chosen.certificate.raw, ca, chain)
+        return TLSConfig(served.server_cert, served.ca_cert, key.raw)
+
+    def keeps(self, served: TLSConfig | None) -> bool:
+        """Return whether a certificate that is served stays in use though the authority does not provide it.
+
+        It does while nothing that the authority sent can be used, and where it refused another one or has not
+        answered yet. One that the authority took back does not.
+        """
+        if not (served and self._relation_name and self._relation):
+            return False
+        if self.unreadable:
+            return True
+        if self.config or not self._requirer:
+            return False
+        return bool(self.refusal) or not self._is_requested(served)
+
+    def _is_requested(self, served: TLSConfig) -> bool:
+        """Return whether a certificate is for the names and the key that one is requested for now."""
+        from charmlibs.interfaces.tls_certificates import Certificate
+
+        key = self._requirer.private_key if self._requirer else None
+        certificate = Certificate.from_string(served.server_cert)
+        names = {*(certificate.sans_dns or ()), *(certificate.sans_ip or ())}
+        return names == set(self._hosts) and key is not None and certificate.matches_private_key(key)
+
+    @cached_property
+    def refusal(self) -> str | None:
+        """Why the authority refuses the certificate that is requested; None if it does not."""
+        if not self._requirer:
+            return None
+        requests = [
+            each.certificate_signing_request.raw
+            for each in self._requirer.get_csrs_from_requirer_relation_data()
+        ]
+        return certificates.refusal(self._databag, requests)
 
     @property
     def lifetime(self) -> Lifetime | None:
@@ -82,11 +134,21 @@ class Certificates:
         assigned, _ = self._requirer.get_assigned_certificate(self._request)
         return (assigned if assigned in usable else usable[0]), key
 
-    @property
-    def private_key_label(self) -> str | None:
-        """The label of the secret that has the private key; None while there is no key."""
+    def grantable_key(self, relations: Collection[int]) -> str | None:
+        """Return the label of the secret that has the private key, noted as granted to these relations.
+
+        None while there is no key.
+        """
         secret_id = self._requirer.get_private_key_secret_id() if self._requirer else None
-        return self._charm.model.get_secret(id=secret_id).get_info().label if secret_id else None
+        if not (secret_id and self._key):
+            return None
+        self._key.record(secret_id, relations)
+        return self._charm.model.get_secret(id=secret_id).get_info().label
+
+    def remove_former_key(self) -> None:
+        """Remove a key that is out of use, now that workers were sent the certificate for the new one."""
+        if self._key and self.config:
+            self._key.remove_former()
 
     @property
     def problem(self) -> str | None:
@@ -95,6 +157,8 @@ class Certificates:
             return f"related to several applications over {self._relation_name!r}: remove all but one"
         if self.unreadable:
             return f"what is said over {self._relation_name!r} can't be used: {self.unreadable}"
+        if self.refusal and self._relation:
+            return f"{self._relation.app.name} refuses the certificate: {self.refusal}"
         return None
 
     @cached_property
@@ -103,16 +167,26 @@ class Certificates:
 
         What there was before is to stay meanwhile: `config` is as if there were no certificate.
         """
-        relations = self._charm.model.relations[self._relation_name] if self._relation_name else []
-        if len(relations) != 1 or not relations[0].app:
+        if not self._relation:
             return None
         try:
-            # The library reads both, and would raise.
-            _ = relation_data.read(relations[0], self._charm.unit)
-            databag = relation_data.read(relations[0], relations[0].app)
+            # The library reads it, too, and would raise.
+            _ = relation_data.read(self._relation, self._charm.unit)
+            databag = self._databag
         except relation_data.DatabagError as error:
             return str(error)
         return certificates.unreadable(databag)
+
+    @property
+    def _relation(self) -> ops.Relation | None:
+        """The relation to the authority; None if there is none, or more than one."""
+        relations = self._charm.model.relations[self._relation_name] if self._relation_name else []
+        return relations[0] if len(relations) == 1 and relations[0].app else None
+
+    @property
+    def _databag(self) -> dict[str, str]:
+        relation = self._relation
+        return relation_data.read(relation, relation.app) if relation else {}
 
     def _follow(self, relation_name: str) -> "TLSCertificatesRequiresV4 | None":
         # The library costs a fifth of a second to import, so only hooks that need it do: those of a charm

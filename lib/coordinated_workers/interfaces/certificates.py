@@ -3,18 +3,22 @@
 The library takes for granted that a text in the place of a certificate is one, and logs what it can't read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import pydantic
 
-from relation_data import reason
+from relation_data import one_line, reason
 
 if TYPE_CHECKING:
     from cryptography import x509
 
+_LONGEST_MESSAGE = 50
 
-class _Signed(pydantic.BaseModel):
+
+class Signed(pydantic.BaseModel):
+    """A certificate and what comes with it, as an authority wrote it."""
+
     ca: str
     certificate_signing_request: str
     certificate: str
@@ -46,7 +50,7 @@ class _Capabilities(pydantic.BaseModel):
 
 
 class _Provided(pydantic.BaseModel):
-    certificates: pydantic.Json[list[_Signed]] = []
+    certificates: pydantic.Json[list[Signed]] = []
     request_errors: pydantic.Json[list[_Refused]] = []
     capabilities: pydantic.Json[_Capabilities | None] = None
 
@@ -78,9 +82,9 @@ def unreadable(databag: Mapping[str, str]) -> str | None:
             _read_within(certificate)
             _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
             _read_within(x509.load_pem_x509_csr(signed.certificate_signing_request.encode()))
-            # these are passed on as they are
-            for text in (signed.ca, *(signed.chain or ())):
-                x509.load_pem_x509_certificate(text.encode())
+            # each may be several
+            for text in (signed.certificate, signed.ca, *(signed.chain or ())):
+                x509.load_pem_x509_certificates(text.encode())
         except broken:
             return f"certificates[{number}]: not PEM of a request and its certificates"
     return None
@@ -89,3 +93,26 @@ def unreadable(databag: Mapping[str, str]) -> str | None:
 def _read_within(signed: "x509.Certificate | x509.CertificateSigningRequest") -> None:
     """Read all that the library asks for, which may be broken in what could be loaded."""
     _ = signed.subject, signed.public_key(), list(signed.extensions)
+
+
+def signed(databag: Mapping[str, str], request: str) -> Signed | None:
+    """Return what an authority wrote for a request, in a databag that is not unreadable."""
+    certificates = _Provided.model_validate(dict(databag)).certificates
+    return next((each for each in certificates if _is_same(each.certificate_signing_request, request)), None)
+
+
+def refusal(databag: Mapping[str, str], requests: Collection[str]) -> str | None:
+    """Return why an authority refused one of these requests; None if it did not.
+
+    Args:
+        databag: of the authority, and not unreadable.
+        requests: the PEM texts of the requests.
+    """
+    for refused in _Provided.model_validate(dict(databag)).request_errors:
+        if any(_is_same(refused.csr, request) for request in requests):
+            return one_line(refused.error.message or refused.error.name, longest=_LONGEST_MESSAGE)
+    return None
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.strip() == other.strip()

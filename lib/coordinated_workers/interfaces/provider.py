@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import ops
 
-from k8s_charm import shown_name
+from relation_data import shown_name
 
 from ..own_hosts import OwnHosts
 from . import databags
@@ -42,6 +42,25 @@ class ClusterProviderEvents(ops.ObjectEvents):
     """The events of `ClusterProvider`."""
 
     changed = ops.EventSource(ClusterChangedEvent)
+
+
+@dataclass(frozen=True)
+class PublishedTLS:
+    """The certificate of the workers, as PEM text, and the secret with its key."""
+
+    ca_cert: str
+    server_cert: str
+    privkey_secret_id: str
+
+
+@dataclass(frozen=True)
+class UnitAddress:
+    """The address that a worker unit published."""
+
+    unit: str
+    """The unit, as Juju calls it in this model."""
+    address: str
+    relation: ops.Relation
 
 
 @dataclass(frozen=True)
@@ -138,6 +157,11 @@ class ClusterProvider(ops.Object):
         published = self._published(relation)
         return published is not None and published.privkey_secret_id == secret_id
 
+    @property
+    def relation_ids(self) -> frozenset[int]:
+        """The ids of the relations to worker applications."""
+        return frozenset(relation.id for relation in self._relations)
+
     def published_labels(self) -> dict[str, str]:
         """The labels that workers were last told of; none on a unit that is not the leader."""
         if not self._charm.unit.is_leader():
@@ -148,10 +172,13 @@ class ClusterProvider(ops.Object):
                 return published.worker_labels
         return {}
 
-    def published_privkey(self) -> str | None:
-        """The id of the secret with the private key that workers were last told of; leader only."""
+    def published_tls(self) -> PublishedTLS | None:
+        """Return the certificate that workers were last sent; None on a unit that is not the leader."""
         published = map(self._published, self._relations if self._charm.unit.is_leader() else ())
-        return next((each.privkey_secret_id for each in published if each and each.privkey_secret_id), None)
+        for each in published:
+            if each and each.ca_cert and each.server_cert and each.privkey_secret_id:
+                return PublishedTLS(each.ca_cert, each.server_cert, each.privkey_secret_id)
+        return None
 
     def _published(self, relation: ops.Relation) -> ClusterProviderAppData | None:
         """What this application has told a worker application, if it has."""
@@ -230,6 +257,18 @@ class ClusterProvider(ops.Object):
     def gather_addresses(self) -> tuple[str, ...]:
         """The addresses of all units that have a role, sorted."""
         return tuple(sorted(set[str]().union(*self.gather_addresses_by_role().values())))
+
+    def gather_unit_addresses(self) -> list[UnitAddress]:
+        """Return the address of each unit that has a role."""
+        found: list[UnitAddress] = []
+        for worker in self._applications:
+            if worker.roles:
+                found += [
+                    UnitAddress(unit.name, unit.data.address, worker.relation)
+                    for unit in worker.units
+                    if unit.data
+                ]
+        return found
 
     def gather_roles(self) -> dict[str, int]:
         """Role → how many units have it, for each role that any has."""

@@ -114,13 +114,13 @@ def test_the_certificate_is_asked_for_all_of_the_cluster(secured: Secured):
     assert names == {HOST, SERVICE, address("worker", 0)}
 
 
-def test_a_worker_may_be_known_by_an_address(cluster: Cluster, key_secret: testing.Secret):
+def test_a_published_address_is_not_certified(cluster: Cluster, key_secret: testing.Secret):
     worker, certificates = workers(), testing.Relation("certificates")
     worker.remote_units_data[0]["address"] = json.dumps("10.1.2.3")
     state = cluster.run(certificates, worker, secrets=[key_secret])
     (text,) = json.loads(local(state, certificates).local_unit_data["certificate_signing_requests"])
     request = CertificateSigningRequest.from_string(text["certificate_signing_request"])
-    assert request.sans_ip == {"10.1.2.3"}
+    assert not request.sans_ip
     assert request.sans_dns == {HOST, SERVICE}
 
 

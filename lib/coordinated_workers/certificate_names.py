@@ -1,0 +1,53 @@
+"""The workers' names in the cluster's certificate."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ops
+
+from .interfaces.unit_names import unit_hostname
+
+if TYPE_CHECKING:
+    from .interfaces.provider import UnitAddress
+
+
+@dataclass(frozen=True)
+class WorkerNames:
+    """The addresses of workers, by whether a certificate may be for them.
+
+    All workers have the key of the certificate. A name that is not certainly a worker's own would let them be
+    somebody else to all who trust the authority.
+    """
+
+    own: frozenset[str]
+    """Names of the units' own pods, as they follow from what Juju calls the units."""
+    others: dict[str, str]
+    """Unit → its address, if that is anything else."""
+
+
+def worker_names(model: ops.Model, domain: str, units: "Iterable[UnitAddress]") -> WorkerNames:
+    """Tell the workers' own names from other addresses.
+
+    Args:
+        model: the coordinator's model.
+        domain: the domain of Services in the cluster.
+        units: the units and the addresses that they published.
+    """
+    own: set[str] = set()
+    others: dict[str, str] = {}
+    for each in units:
+        is_own = each.address == unit_hostname(each.unit, model.name, domain)
+        if is_own and _is_of(model, each.relation):
+            own.add(each.address)
+        else:
+            others[each.unit] = each.address
+    return WorkerNames(frozenset(own), others)
+
+
+def _is_of(model: ops.Model, relation: ops.Relation) -> bool:
+    """Return whether the remote application is of this model: a consumed one may have any name here."""
+    try:
+        return relation.remote_model.uuid == model.uuid
+    except (ops.ModelError, FileNotFoundError):
+        return True  # Juju before 3.6.2 has no tool for it

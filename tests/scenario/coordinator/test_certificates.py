@@ -1,0 +1,180 @@
+"""The names, the chain and the key of the cluster's certificate."""
+
+import dataclasses
+import json
+
+import pytest
+from cryptography import x509
+from ops import testing
+
+from tests.scenario.coordinator.certified_cluster import CertifiedCluster
+from tests.scenario.coordinator.field_cluster import HOST, SERVICE, Cluster, address, local, workers
+from tests.support.authorities import handshake
+
+
+def says(worker: testing.Relation, said: str) -> testing.Relation:
+    """A worker application whose first unit publishes this address."""
+    data = {**worker.remote_units_data[0], "address": json.dumps(said)}
+    return dataclasses.replace(worker, remote_units_data={**worker.remote_units_data, 0: data})
+
+
+def names(request: str) -> set[str]:
+    asked = x509.load_pem_x509_csr(request.encode())
+    extension = asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    addresses = map(str, extension.get_values_for_type(x509.IPAddress))
+    return {*extension.get_values_for_type(x509.DNSName), *addresses}
+
+
+def tls(certified: CertifiedCluster, worker: testing.Relation) -> list[str]:
+    """What a worker application is sent of the certificate."""
+    return [certified.told(worker)[key] for key in ("server_cert", "ca_cert", "privkey_secret_id")]
+
+
+NOT_ITS_OWN = [
+    "vault.vault.svc.cluster.local",
+    "kubernetes.default.svc",
+    "example.com",
+    "10.152.183.1",
+    "fd00::1",
+    address("worker", 1),
+    address("other", 0),
+    "worker-0.worker-endpoints.vault.svc.cluster.local",
+    "worker-0.worker-endpoints.m.svc.example.com",
+    "worker-0.worker-endpoints.m.svc.cluster.local.example.com",
+    "worker-endpoints.m.svc.cluster.local",
+    "worker.m.svc.cluster.local",
+    "worker-0",
+]
+
+
+class TestNames:
+    @pytest.mark.parametrize("said", NOT_ITS_OWN)
+    def test_not_the_workers_own(self, said: str, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, says(workers(), said), workers("good"))
+        assert [names(each) for each in certified.requests] == [{HOST, SERVICE, address("good", 0)}]
+        certified.answer()
+        assert certified.status.name == "active"
+        assert "worker/0 is not in the certificate" in certified.status.message
+
+    def test_its_own(self, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, workers(units=2))
+        assert [names(each) for each in certified.requests] == [
+            {HOST, SERVICE, address("worker", 0), address("worker", 1)}
+        ]
+        certified.answer()
+        assert certified.status.message == ""
+
+    def test_of_another_model(self, cluster: Cluster):
+        consumed = dataclasses.replace(workers(), remote_model_uuid="5f7c1b1f-0a3c-4c55-9a5e-0d6c6a0f1a11")
+        certified = CertifiedCluster.started(cluster, consumed)
+        assert [names(each) for each in certified.requests] == [{HOST, SERVICE}]
+
+    def test_without_the_relation(self, cluster: Cluster):
+        state = cluster.run(says(workers(), "10.1.2.3"))
+        assert "certificate" not in state.unit_status.message
+
+
+class TestRefusal:
+    @pytest.fixture
+    def certified(self, cluster: Cluster) -> CertifiedCluster:
+        certified = CertifiedCluster.started(cluster, workers())
+        certified.answer()
+        return certified
+
+    def test_costs_nobody_theirs(self, certified: CertifiedCluster):
+        (worker,) = certified.state.get_relations("field-cluster")
+        before, certificate = tls(certified, worker), certified.file("nginx/nginx/certs/server.cert")
+        certified.run(workers("more"))
+        certified.refuse()
+        assert tls(certified, worker) == before
+        assert certified.file("nginx/nginx/certs/server.cert") == certificate
+        assert "ssl" in certified.file("nginx/nginx/nginx.conf")
+        assert certified.status.name == "blocked"
+        assert "ca refuses the certificate: domain not allowed" in certified.status.message
+
+    def test_waiting_costs_nobody_theirs(self, certified: CertifiedCluster):
+        (worker,) = certified.state.get_relations("field-cluster")
+        before = tls(certified, worker)
+        certified.run(workers("more"), dataclasses.replace(certified.certificates, remote_app_data={}))
+        assert tls(certified, worker) == before
+
+    def test_of_a_renewal(self, certified: CertifiedCluster):
+        (worker,) = certified.state.get_relations("field-cluster")
+        before = tls(certified, worker)
+        certified.refuse()
+        assert tls(certified, worker) == before
+
+    def test_of_the_first(self, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, worker := workers())
+        certified.refuse()
+        assert "server_cert" not in certified.told(worker)
+        assert certified.status.name == "blocked"
+
+
+class TestChain:
+    @pytest.mark.parametrize("chain", ["as sent", "with leaf", "leaf last", "empty"])
+    def test_is_served(self, chain: str, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, worker := workers())
+        sent = certified.signed(certified.requests[0])
+        leaf, root, issuer = str(sent["certificate"]), certified.root.pem, certified.issuer.pem
+        chains = {
+            "as sent": (root, [root, issuer]),
+            "with leaf": (root, [leaf, issuer, root]),
+            "leaf last": (issuer, [root, issuer, leaf]),
+            "empty": (f"{root}\n{issuer}", []),
+        }
+        ca, others = chains[chain]
+        certified.answer(certificate=leaf, ca=ca, chain=others)
+        served = f"{leaf}\n{issuer}"
+        assert certified.told(worker)["server_cert"] == served
+        assert certified.told(worker)["ca_cert"] == root
+        assert certified.file("nginx/nginx/certs/server.cert") == served
+        assert certified.file("nginx-prometheus-exporter/exporter/certs/server.crt") == served
+        handshake(served, certified.key_of(worker), root, address("worker", 0))
+
+
+class TestKey:
+    def test_is_new_when_an_application_that_had_it_leaves(self, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, stays := workers(), leaves := workers("leaver"))
+        certified.answer()
+        former, before = certified.key_of(stays), certified.told(stays)
+        (request,) = certified.requests
+
+        certified.run(without=leaves)
+        assert [each == request for each in certified.requests] == [False]
+        for text in certified.requests:
+            key = x509.load_pem_x509_csr(text.encode()).public_key()
+            assert key != x509.load_pem_x509_csr(request.encode()).public_key()
+
+        # until there is a certificate for the new key, everything goes on with the old one
+        certified.run(dataclasses.replace(certified.certificates, remote_app_data={}))
+        assert certified.told(stays)["server_cert"] == before["server_cert"]
+        assert certified.key_of(stays) == former
+        assert certified.file("nginx/nginx/certs/server.key") == former
+
+        certified.answer()
+        renewed = certified.key_of(stays)
+        assert renewed != former
+        assert certified.file("nginx/nginx/certs/server.key") == renewed
+        keys = [each for each in certified.state.secrets if "private-key" in (each.latest_content or {})]
+        assert [each.latest_content for each in keys] == [{"private-key": renewed}]
+        handshake(certified.told(stays)["server_cert"], renewed, certified.root.pem, address("worker", 0))
+
+    def test_stays_while_all_stay(self, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, worker := workers(units=2))
+        certified.answer()
+        key = certified.key_of(worker)
+        one = dataclasses.replace(
+            local(certified.state, worker), remote_units_data=workers().remote_units_data
+        )
+        certified.run(one)
+        certified.answer()
+        assert certified.key_of(worker) == key
+
+    def test_goes_with_the_certificates(self, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, workers(), leaves := workers("leaver"))
+        certified.answer()
+        certified.run(without=leaves)
+        context = cluster.context
+        state = context.run(context.on.relation_broken(certified.certificates), certified.state)
+        assert not [each for each in state.secrets if "private-key" in (each.latest_content or {})]
