@@ -54,7 +54,7 @@ from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
 from .interfaces.provider import PublishedTLS
 from .interfaces.unit_names import service_domain
 from .kubernetes.access import KubernetesAccess
-from .kubernetes.pod_labels import reconcile_pod_labels, remove_pod_labels, take_over_labels
+from .kubernetes.pod_labels import reconcile_pod_labels, take_over_labels
 from .kubernetes.resources import ResourcesPatch
 from .models import TLSConfig
 from .nginx import Nginx, NginxConfig, NginxMappingOverrides, NginxPrometheusExporter
@@ -457,8 +457,6 @@ class Coordinator(ops.Object):
             return
         self._certificates.sync(self.cluster.relation_ids)
         self._trace_charm()
-        if self.resources_patch:
-            self.resources_patch.reconcile()
         self._run_containers()
         peers.publish_hostname(self._charm, self._peer_relation, self.hostname)
         self._publish_to_backends()
@@ -554,14 +552,19 @@ class Coordinator(ops.Object):
 
     def _writes_to_kubernetes(self, *, is_upgrade: bool) -> Iterator[Callable[[], list[ops.StatusBase]]]:
         """What the leader does about policies and labels, each giving back what stands in the way."""
-        if self._mesh_problem or not self._charm.unit.is_leader():
+        if not self._charm.unit.is_leader():
+            return
+        if self._mesh_problem:
+            yield self._reconcile_resources
             return
         if self._mesh:
             workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
             mesh_type = self._mesh.mesh_type()
             yield lambda: service_mesh.reconcile_cluster_policies(self._kubernetes, mesh_type, workers)
         hidden = () if self._is_behind_waypoint else WAYPOINT_LABELS
-        yield lambda: reconcile_pod_labels(self._kubernetes, self._pod_labels, not_on_service=hidden)
+        yield lambda: reconcile_pod_labels(
+            self._kubernetes, self._pod_labels, not_on_service=hidden, resources=self.resources_patch
+        )
         if self._mesh and is_upgrade:
             yield lambda: take_over_labels(self._kubernetes, self._pod_labels, not_on_service=hidden)
 
@@ -574,12 +577,15 @@ class Coordinator(ops.Object):
         """Whether a policy is on the Service: one for workers, or one that follows from another relation."""
         return self.cluster.has_workers or bool(self._mesh and self._mesh.needs_waypoint)
 
+    def _reconcile_resources(self) -> list[ops.StatusBase]:
+        if self.resources_patch:
+            self.resources_patch.reconcile()
+        return []
+
     def _on_remove(self, _: ops.RemoveEvent) -> None:
-        # The last unit need not be the leader any more.
-        if self._charm.app.planned_units() == 0:
-            if self._mesh:
-                service_mesh.delete_cluster_policies(self._kubernetes)
-            remove_pod_labels(self._kubernetes)
+        # The last unit need not be the leader any more. The labels go with the pods.
+        if self._mesh and self._charm.app.planned_units() == 0:
+            service_mesh.delete_cluster_policies(self._kubernetes)
 
     def _on_action(self, _: ops.ActionEvent) -> None:
         self._keeps_status = True

@@ -315,9 +315,7 @@ class Worker(ops.Object):
         publish_worker(self._charm, self.cluster, socket.getfqdn(), self.roles)
         self._trace_charm()
         forward_logs(self._charm, self.cluster.get_loki_endpoints())
-        self._problems = [*self._reconcile_workload(), *self._reconcile_labels()]
-        if self.resources_patch:
-            self.resources_patch.reconcile()
+        self._problems = [*self._reconcile_workload(), *self._reconcile_pods()]
 
     def _trace_charm(self) -> None:
         if ops.tracing is None:
@@ -363,10 +361,14 @@ class Worker(ops.Object):
             self._charm.unit.set_ports(*ports)
         self._workload.reconcile(files, layer, taken_by_itself=self._taken_by_itself)
 
-    def _reconcile_labels(self) -> list[ops.StatusBase]:
-        if self.cluster.unreadable:
-            return []
-        return reconcile_pod_labels(self._kubernetes, self.cluster.get_worker_labels())
+    def _reconcile_pods(self) -> list[ops.StatusBase]:
+        """Set labels, CPU and memory of the pods, and return what stands in the way of labels."""
+        if not self.cluster.unreadable:
+            labels = self.cluster.get_worker_labels()
+            return reconcile_pod_labels(self._kubernetes, labels, resources=self.resources_patch)
+        if self.resources_patch:
+            self.resources_patch.reconcile()
+        return []
 
     def _files(self) -> dict[str, str | None]:
         """Path → text of each file that the workload may have; None: it is not to be there."""

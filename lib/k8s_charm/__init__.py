@@ -18,6 +18,7 @@ from ._live import Live, list_objects, list_owned
 from ._objects import Json, ObjectRef, Resource, annotations, manifest, metadata, reference
 from ._owner import OWNER, Owner, label_value
 from ._plan import Change, Changes, plan
+from ._pod_template import PodTemplate, TemplateChange
 from ._result import Failure, ReconcileResult
 from ._scale_down import ScaleDown
 from ._text import one_line, quoted, shown_name
@@ -35,9 +36,11 @@ __all__ = [
     "Live",
     "ObjectRef",
     "Owner",
+    "PodTemplate",
     "ReconcileResult",
     "Resource",
     "ScaleDown",
+    "TemplateChange",
     "annotations",
     "apply",
     "apply_charm_labels",

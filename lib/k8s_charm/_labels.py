@@ -1,16 +1,24 @@
 """Labels on the Kubernetes objects that Juju creates for an application."""
 
 import json
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, cast
 
+from ._deadline import Deadline
 from ._objects import ObjectRef
 from ._plan import Change
+from ._pod_template import PodTemplate, TemplateChange
 
 if TYPE_CHECKING:
     from lightkube import Client
-    from lightkube.models.meta_v1 import ObjectMeta
+    from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
+    from lightkube.resources.apps_v1 import StatefulSet
+    from lightkube.resources.core_v1 import Service
+
+    from ._objects import Json
+
+    RestOfTemplate: TypeAlias = Callable[[StatefulSet], Json | None]
 
 LABELS_KEY = "labels"
 PENDING_KEY = "pending"
@@ -24,14 +32,19 @@ def reconcile_charm_labels(
     labels: Mapping[str, str],
     *,
     not_on_service: Container[str] = (),
+    deadline: Deadline | None = None,
+    rest: "RestOfTemplate | None" = None,
 ) -> None:
     """Make `labels` the ones that this function has set on an application's pods and Service.
 
-    The labels go into the pod template of the application's StatefulSet (whose pods Kubernetes
-    then restarts) and on its Service. A ConfigMap records them, so that a later call can remove
-    those that are no longer desired; it goes with the last one. A label whose value somebody
-    else has set is not removed. Nothing is written if nothing differs, nor if somebody else
-    owns the ConfigMap.
+    The labels go into the pod template of the application's StatefulSet, onto its running pods, which are
+    not restarted for them where that is possible, and onto its Service. A ConfigMap records them, so that a
+    later call can remove those that are no longer desired; it goes with the last one, or with the
+    application. A label whose value somebody else has set is not removed. Nothing is written if nothing
+    differs, nor if somebody else owns the ConfigMap.
+
+    Do not call it for an application that is being removed: Juju does not take back a pod that is replaced
+    then.
 
     Args:
         client: the Kubernetes client to use.
@@ -40,13 +53,18 @@ def reconcile_charm_labels(
         label_configmap_name: the ConfigMap that records the labels; one caller, one name.
         labels: all labels of this caller; none removes all that it has set.
         not_on_service: keys of labels that only the pods have.
+        deadline: the end of the hook's time for waiting; a new one if None.
+        rest: returns what else to change in the pod template, as a strategic merge patch. It is written
+            together with the labels, so that pods restart once.
 
     Raises:
         lightkube.ApiError: if Kubernetes refuses; a later call continues where this one failed.
     """
     record = LabelRecord.read(client, label_configmap_name, namespace)
-    live = read_charm_labels(client, app_name, record, labels)
-    apply_charm_labels(client, plan_charm_labels(live, labels, not_on_service=not_on_service))
+    live = read_charm_labels(client, app_name, record, must_exist=bool(labels or rest))
+    change = rest(live.stateful_set) if rest and live.stateful_set else None
+    changes = plan_charm_labels(live, labels, not_on_service=not_on_service, rest=change)
+    apply_charm_labels(client, changes, deadline)
 
 
 @dataclass(frozen=True)
@@ -56,10 +74,20 @@ class CharmLabels:
     app: str
     record: "LabelRecord"
     """The labels that earlier calls have set."""
-    template: Mapping[str, str]
-    """The labels of the pod template."""
-    service: Mapping[str, str]
-    """The labels of the Service."""
+    stateful_set: "StatefulSet | None" = None
+    """The StatefulSet, if there is one and it was read."""
+    service: "Service | None" = None
+    """The Service, if there is one and it was read."""
+
+    @property
+    def owner(self) -> "list[OwnerReference]":
+        """The Service: it lives exactly as long as the application, over refreshes and scaling to 0."""
+        from lightkube.models.meta_v1 import OwnerReference
+
+        metadata = self.service and self.service.metadata
+        if not metadata or not metadata.name or not metadata.uid:
+            return []
+        return [OwnerReference(apiVersion="v1", kind="Service", name=metadata.name, uid=metadata.uid)]
 
 
 @dataclass(frozen=True)
@@ -71,8 +99,8 @@ class LabelChanges:
     """The desired labels."""
     not_on_service: Container[str]
     """The keys of labels that only the pods have."""
-    template: Mapping[str, str | None]
-    """The patch of the pod template's labels; None removes one."""
+    template: TemplateChange
+    """The change of the pod template."""
     service: Mapping[str, str | None]
     """The patch of the Service's labels."""
 
@@ -89,15 +117,21 @@ class LabelChanges:
             shown.append(Change("change", ObjectRef("StatefulSet", record.namespace, app)))
         if self.service:
             shown.append(Change("change", ObjectRef("Service", record.namespace, app)))
-        if record.must_end(self.labels) and recorded not in shown:
+        if record.must_end(self.labels, self.live.owner) and recorded not in shown:
             shown.append(recorded if self.labels else Change("delete", config_map))
         return shown
 
 
 def read_charm_labels(
-    client: "Client", app_name: str, record: "LabelRecord", labels: Mapping[str, str]
+    client: "Client", app_name: str, record: "LabelRecord", *, must_exist: bool
 ) -> CharmLabels:
     """Read an application's labels; where none were set and none are desired, no request is made.
+
+    Args:
+        client: the Kubernetes client to use.
+        app_name: the application, and so the name of its StatefulSet and Service.
+        record: the labels that earlier calls have set.
+        must_exist: whether there is anything to set; an application that is gone is an error then.
 
     Raises:
         lightkube.ApiError: if Kubernetes refuses.
@@ -106,64 +140,77 @@ def read_charm_labels(
     from lightkube.resources.apps_v1 import StatefulSet
     from lightkube.resources.core_v1 import Service
 
-    live = CharmLabels(app_name, record, {}, {})
-    if not labels and not record.exists:
-        return live
+    if not must_exist and not record.exists:
+        return CharmLabels(app_name, record)
     try:
         stateful_set = client.get(StatefulSet, app_name, namespace=record.namespace)
-        template = stateful_set.spec.template.metadata if stateful_set.spec else None
-        live = replace(live, template=_labels_of(template))
         service = client.get(Service, app_name, namespace=record.namespace)
-        return replace(live, service=_labels_of(service.metadata))
     except ApiError as error:
-        # An application that is being removed may have lost them already.
-        if labels or error.status.code != 404:
+        if must_exist or error.status.code != 404:
             raise
-        return live
+        return CharmLabels(app_name, record)
+    return CharmLabels(app_name, record, stateful_set, service)
 
 
 def plan_charm_labels(
-    live: CharmLabels, labels: Mapping[str, str], *, not_on_service: Container[str] = ()
+    live: CharmLabels,
+    labels: Mapping[str, str],
+    *,
+    not_on_service: Container[str] = (),
+    rest: "Json | None" = None,
 ) -> LabelChanges:
-    """Compare the desired labels with the live ones; no request is made."""
+    """Compare the desired labels with the live ones; no request is made.
+
+    Args:
+        live: the labels as they are.
+        labels: the desired labels.
+        not_on_service: keys of labels that only the pods have.
+        rest: what else to change in the pod template, as a strategic merge patch.
+    """
     on_service = {key: value for key, value in labels.items() if key not in not_on_service}
+    on_template = live.record.change(_template_labels(live.stateful_set), labels)
+    service = live.service.metadata if live.service else None
     return LabelChanges(
         live,
         dict(labels),
         not_on_service,
-        template=live.record.change(live.template, labels),
-        service=live.record.change(live.service, on_service),
+        template=TemplateChange.of(live.stateful_set, on_template, rest),
+        service=live.record.change(_labels_of(service), on_service),
     )
 
 
-def apply_charm_labels(client: "Client", changes: LabelChanges) -> None:
+def apply_charm_labels(client: "Client", changes: LabelChanges, deadline: Deadline | None = None) -> None:
     """Write labels to Kubernetes.
+
+    Args:
+        client: the Kubernetes client to use.
+        changes: what to write.
+        deadline: the end of the hook's time for waiting; a new one if None.
 
     Raises:
         lightkube.ApiError: if Kubernetes refuses.
     """
-    record, labels = changes.live.record, changes.labels
-    if not labels and not record.exists:
-        return
-    record.begin(client, labels)
-    _patch(client, changes)
-    record.end(client, labels)
+    live, labels = changes.live, changes.labels
+    record, deadline = live.record, deadline or Deadline()
+    record.begin(client, labels, live.owner)
+    _patch(client, changes, deadline)
+    record.end(client, labels, live.owner)
     if record.forgets(labels):
         # A unit that still believes to be the leader may have set them again before that was recorded.
-        live = read_charm_labels(client, changes.live.app, record, labels)
-        _patch(client, plan_charm_labels(live, labels, not_on_service=changes.not_on_service))
+        live = read_charm_labels(client, live.app, record, must_exist=bool(labels))
+        again = plan_charm_labels(live, labels, not_on_service=changes.not_on_service)
+        _patch(client, again, deadline)
 
 
-def _patch(client: "Client", changes: LabelChanges) -> None:
-    from lightkube.resources.apps_v1 import StatefulSet
+def _patch(client: "Client", changes: LabelChanges, deadline: Deadline) -> None:
     from lightkube.resources.core_v1 import Service
 
-    app, namespace = changes.live.app, changes.live.record.namespace
-    if changes.template:
-        patch = {"spec": {"template": {"metadata": {"labels": changes.template}}}}
-        client.patch(StatefulSet, app, patch, namespace=namespace)
-    if changes.service:
-        client.patch(Service, app, {"metadata": {"labels": changes.service}}, namespace=namespace)
+    live = changes.live
+    if live.stateful_set and changes.template:
+        PodTemplate(client, live.stateful_set, deadline).apply(changes.template)
+    if live.service and changes.service:
+        patch = {"metadata": {"labels": changes.service}}
+        client.patch(Service, live.app, patch, namespace=live.record.namespace)
 
 
 @dataclass
@@ -174,6 +221,8 @@ class LabelRecord:
     namespace: str
     labels: dict[str, str] | None
     pending: list[dict[str, str]]
+    owners: frozenset[str] = frozenset()
+    """The uids of the objects that the ConfigMap goes with."""
 
     def __post_init__(self):
         self._found = (self.labels or {}, *self.pending)
@@ -198,8 +247,13 @@ class LabelRecord:
         if data and data.keys().isdisjoint((LABELS_KEY, PENDING_KEY)):
             # Somebody else owns it: creating it fails once there is something to record.
             return cls(name, namespace, None, [])
+        owners = (config_map.metadata and config_map.metadata.ownerReferences) or []
         return cls(
-            name, namespace, _labels_in(_read(data.get(LABELS_KEY))), _read_pending(data.get(PENDING_KEY))
+            name,
+            namespace,
+            _labels_in(_read(data.get(LABELS_KEY))),
+            _read_pending(data.get(PENDING_KEY)),
+            frozenset(owner.uid for owner in owners),
         )
 
     @property
@@ -226,23 +280,26 @@ class LabelRecord:
         """Tell whether `begin` writes."""
         return bool(desired) and desired != self.labels and desired not in self.pending
 
-    def must_end(self, desired: Mapping[str, str]) -> bool:
+    def must_end(self, desired: Mapping[str, str], owner: "list[OwnerReference]") -> bool:
         """Tell whether `end` writes."""
-        return not desired or desired != self.labels or bool(self.pending)
+        if not desired:
+            return self.exists
+        return desired != self.labels or bool(self.pending) or not self.owners.issuperset(_uids(owner))
 
-    def begin(self, client: "Client", desired: dict[str, str]) -> None:
+    def begin(self, client: "Client", desired: dict[str, str], owner: "list[OwnerReference]") -> None:
         """Record what is about to be set, in case the hook ends before it is."""
         if self.must_begin(desired):
-            self._write(client, self.labels or {}, [*self.pending, desired])
+            self._write(client, self.labels or {}, [*self.pending, desired], owner)
 
-    def end(self, client: "Client", desired: dict[str, str]) -> None:
+    def end(self, client: "Client", desired: dict[str, str], owner: "list[OwnerReference]") -> None:
         """Record what is set now; delete the ConfigMap if that is nothing."""
         from lightkube import ApiError
         from lightkube.resources.core_v1 import ConfigMap
 
+        if not self.must_end(desired, owner):
+            return
         if desired:
-            if self.must_end(desired):
-                self._write(client, desired, [])
+            self._write(client, desired, [], owner)
             return
         try:
             client.delete(ConfigMap, self.name, namespace=self.namespace)
@@ -250,7 +307,13 @@ class LabelRecord:
             if error.status.code != 404:
                 raise
 
-    def _write(self, client: "Client", labels: dict[str, str], pending: list[dict[str, str]]) -> None:
+    def _write(
+        self,
+        client: "Client",
+        labels: dict[str, str],
+        pending: list[dict[str, str]],
+        owner: "list[OwnerReference]",
+    ) -> None:
         from lightkube.models.meta_v1 import ObjectMeta
         from lightkube.resources.core_v1 import ConfigMap
 
@@ -259,11 +322,22 @@ class LabelRecord:
             data[PENDING_KEY] = json.dumps(pending)
         if self.exists:
             removed = {} if pending else {PENDING_KEY: None}
-            client.patch(ConfigMap, self.name, {"data": {**data, **removed}}, namespace=self.namespace)
+            owners: list[Json] = [each.to_dict() for each in owner]
+            patch: Json = {"metadata": {"ownerReferences": owners}, "data": {**data, **removed}}
+            client.patch(ConfigMap, self.name, patch, namespace=self.namespace)
         else:
-            metadata = ObjectMeta(name=self.name, namespace=self.namespace)
+            metadata = ObjectMeta(name=self.name, namespace=self.namespace, ownerReferences=owner)
             client.create(ConfigMap(metadata=metadata, data=data))
         self.labels, self.pending = labels, pending
+        self.owners |= _uids(owner)
+
+
+def _uids(owner: "list[OwnerReference]") -> frozenset[str]:
+    return frozenset(each.uid for each in owner)
+
+
+def _template_labels(stateful_set: "StatefulSet | None") -> dict[str, str]:
+    return _labels_of(stateful_set.spec.template.metadata if stateful_set and stateful_set.spec else None)
 
 
 def _labels_of(metadata: "ObjectMeta | None") -> dict[str, str]:

@@ -1,31 +1,32 @@
 """The Kubernetes objects that Juju makes for models and applications."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ._objects import Application, Unit
 
 if TYPE_CHECKING:
     from lightkube.core.resource import GlobalResource, NamespacedResource
     from lightkube.models.core_v1 import PodTemplateSpec
-    from lightkube.models.meta_v1 import ObjectMeta
     from lightkube.resources.core_v1 import Pod
 
 IMAGE = "registry.k8s.io/pause:3.10"
 """What runs in the pods where there is somebody to run it; the charms run in the sandbox."""
 
 _MANAGED = {"app.kubernetes.io/managed-by": "juju"}
-_OWN_OF_POD = ("statefulset.kubernetes.io/", "apps.kubernetes.io/")
 _CHARM_VERSION = "app.juju.is/charm-modified-version"
+_SECONDS_FOR_PODS = 30.0
+_PAUSE = 0.05
 
 
 class Cluster:
-    """Juju's part in a Kubernetes cluster, and the part of the cluster's own controllers if it has none.
+    """Juju's part in a Kubernetes cluster, and the part of its kubelets if it has none.
 
     Args:
         kubeconfig: where the cluster is.
-        is_own: whether it is the sandbox's own, which makes no pods.
+        is_own: whether it is the sandbox's own, whose controllers have always caught up.
     """
 
     def __init__(self, kubeconfig: Path, *, is_own: bool):
@@ -33,7 +34,8 @@ class Cluster:
 
         config = KubeConfig.from_file(str(kubeconfig))
         self._client = Client(config=config, field_manager="juju", trust_env=False)
-        self._makes_pods = is_own or not self._has_controllers()
+        self._is_own = is_own
+        self._plays_kubelet = is_own or not self._has_kubelets()
 
     def add_model(self, name: str, uuid: str) -> None:
         """Make the namespace of a model."""
@@ -82,7 +84,7 @@ class Cluster:
                     selector=LabelSelector(matchLabels=selected),
                     serviceName=f"{name}-endpoints",
                     podManagementPolicy="Parallel",
-                    template=_template(application, {**_MANAGED, **selected}),
+                    template=_template(application, selected),
                 ),
             )
         )
@@ -127,34 +129,66 @@ class Cluster:
         )
 
     def sync_pods(self, application: Application) -> list[Unit]:
-        """Let there be a pod for each unit, made of the StatefulSet's template as it is now.
+        """Let pods come to rest: as many as there are units, of the StatefulSet's template as it is now.
 
         Returns:
             The units whose pod was replaced.
         """
-        from lightkube.resources.apps_v1 import StatefulSet
-
-        namespace = application.model.name
-        stateful_set = self._client.get(StatefulSet, application.name, namespace=namespace)
-        template = stateful_set.spec.template
-        pods = self._pods(application)
-        if self._makes_pods:
-            for name in pods.keys() - {unit.pod for unit in application.units}:
-                self._delete_pod(name, namespace)
+        until = time.monotonic() + _SECONDS_FOR_PODS
+        while True:
+            pods = self._pods(application)
+            if self._plays_kubelet:
+                self._run_pods(application, pods)
+            if self._is_at_rest(application) or time.monotonic() > until:
+                break
+            if not self._is_own:
+                time.sleep(_PAUSE)
         replaced: list[Unit] = []
         for unit in application.units:
             pod = pods.get(unit.pod)
-            if self._makes_pods and (pod is None or not _is_of(pod, template)):
-                if pod:
-                    self._delete_pod(unit.pod, namespace)
-                pod = self._create_pod(unit, template)
             uid = pod and pod.metadata and pod.metadata.uid
             if uid and unit.pod_uid not in ("", uid):
                 replaced.append(unit)
             unit.pod_uid = uid or unit.pod_uid
         return replaced
 
-    def _has_controllers(self) -> bool:
+    def _run_pods(self, application: Application, pods: "Mapping[str, Pod]") -> None:
+        """Do what a kubelet does: report the pods Ready, but new ones of an application that is dying."""
+        from lightkube.resources.core_v1 import Pod
+
+        for unit in application.units:
+            pod = pods.get(unit.pod)
+            if pod is None or (pod.status and pod.status.phase == "Running"):
+                continue
+            if application.dying and unit.pod_uid:
+                continue  # its init container ends: the application is not provisioned
+            status = {
+                "phase": "Running",
+                "podIP": unit.address,
+                "podIPs": [{"ip": unit.address}],
+                "conditions": [{"type": "Ready", "status": "True"}],
+            }
+            self._client.patch(Pod.Status, unit.pod, {"status": status}, namespace=application.model.name)
+
+    def _is_at_rest(self, application: Application) -> bool:
+        """Whether the controller of StatefulSets has nothing to do any more."""
+        from lightkube.resources.apps_v1 import StatefulSet
+
+        found = self._client.get(StatefulSet, application.name, namespace=application.model.name)
+        status, replicas = found.status, found.spec.replicas if found.spec else 0
+        if status is None or status.observedGeneration != (found.metadata and found.metadata.generation):
+            return False
+        if application.dying:
+            return True
+        strategy = (
+            found.spec.updateStrategy.rollingUpdate if found.spec and found.spec.updateStrategy else None
+        )
+        to_update = max(0, (replicas or 0) - ((strategy and strategy.partition) or 0))
+        return (status.readyReplicas or 0) == status.replicas == replicas and (
+            status.updatedReplicas or 0
+        ) >= to_update
+
+    def _has_kubelets(self) -> bool:
         from lightkube.resources.coordination_v1 import Lease
 
         from k8s_charm import kubernetes_errors
@@ -168,35 +202,15 @@ class Cluster:
     def _pods(self, application: Application) -> "dict[str, Pod]":
         from lightkube.resources.core_v1 import Pod
 
-        selector = {"app.kubernetes.io/name": application.name, **_MANAGED}
-        pods = self._client.list(Pod, namespace=application.model.name, labels={**selector})
+        selected = {"app.kubernetes.io/name": application.name}
+        pods = self._client.list(Pod, namespace=application.model.name, labels={**selected})
         return {pod.metadata.name: pod for pod in pods if pod.metadata and pod.metadata.name}
-
-    def _create_pod(self, unit: Unit, template: "PodTemplateSpec") -> "Pod":
-        from lightkube.models.meta_v1 import ObjectMeta
-        from lightkube.resources.core_v1 import Pod
-
-        labels, annotations = _marks(template.metadata)
-        own = {
-            "statefulset.kubernetes.io/pod-name": unit.pod,
-            "apps.kubernetes.io/pod-index": str(unit.number),
-        }
-        metadata = ObjectMeta(
-            name=unit.pod,
-            namespace=unit.application.model.name,
-            labels={**labels, **own},
-            annotations=dict(annotations),
-        )
-        pod = self._client.create(Pod(metadata=metadata, spec=template.spec))
-        status = {"phase": "Running", "podIP": unit.address, "podIPs": [{"ip": unit.address}]}
-        self._client.patch(Pod.Status, unit.pod, {"status": status}, namespace=unit.application.model.name)
-        return pod
 
     def _delete_pod(self, name: str, namespace: str) -> None:
         from lightkube.resources.core_v1 import Pod
 
         # No kubelet is there to say that the pod has ended.
-        self._delete(Pod, name, namespace, grace_period=0 if self._makes_pods else None)
+        self._delete(Pod, name, namespace, grace_period=0 if self._plays_kubelet else None)
 
     def _delete(
         self,
@@ -232,22 +246,4 @@ def _template(application: Application, labels: dict[str, str]) -> "PodTemplateS
                 Container(name=name, image=IMAGE) for name in ("charm", *application.charm.containers)
             ],
         ),
-    )
-
-
-def _is_of(pod: "Pod", template: "PodTemplateSpec") -> bool:
-    """Whether a pod was made of a template, as far as labels and annotations tell."""
-    labels, annotations = _marks(pod.metadata)
-    wanted_labels, wanted_annotations = _marks(template.metadata)
-    own = {key for key in labels if key.startswith(_OWN_OF_POD)}
-    given = {key: value for key, value in labels.items() if key not in own}
-    return given == wanted_labels and wanted_annotations.items() <= annotations.items()
-
-
-def _marks(metadata: "ObjectMeta | None") -> tuple[dict[str, str], dict[str, str]]:
-    if metadata is None:
-        return {}, {}
-    return (
-        cast("dict[str, str]", metadata.labels or {}),
-        cast("dict[str, str]", metadata.annotations or {}),
     )

@@ -14,7 +14,7 @@ from ._secrets import Secret
 
 def next_hook(unit: Unit, secrets: list[Secret]) -> Hook | None:
     """The event that `unit` is to have next; None if it is at rest."""
-    if unit.error or unit.removed:
+    if unit.error or unit.removed or unit.lost:
         return None
     return next(_hooks(unit, secrets), None)
 

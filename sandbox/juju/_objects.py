@@ -130,6 +130,10 @@ class Unit:
     config_told: dict[str, Value] | None = None
     started: bool = False
     update_status_due: bool = False
+    restarts: int = 0
+    """How often its pod was replaced."""
+    lost: bool = False
+    """Its pod was replaced while its application was dying: Juju takes no such pod back."""
     restarting: bool = False
     """Its pod is about to be replaced."""
     dying: bool = False

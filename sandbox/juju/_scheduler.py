@@ -54,6 +54,8 @@ class Scheduler:
                     unit.error = HookError(hook, reply["traceback"])
                 else:
                     self.complete(unit, hook)
+                if unit.application.dying and unit in unit.application.units:
+                    self._sync_pods_of(unit.application)
                 given[unit] += 1
                 if given[unit] > limit:
                     raise NotSettledError(_never_at_rest(unit))
@@ -97,14 +99,21 @@ class Scheduler:
         return hooks
 
     def _sync_pods(self) -> bool:
-        if not self._cluster:
-            return False
+        """Let pods come to rest; whether that brings events."""
         replaced: list[Unit] = []
         for application in self._applications():
-            replaced += self._cluster.sync_pods(application)
+            replaced += self._sync_pods_of(application)
+        return any(not unit.error and not unit.lost for unit in replaced)
+
+    def _sync_pods_of(self, application: Application) -> list[Unit]:
+        if not self._cluster:
+            return []
+        replaced = self._cluster.sync_pods(application)
         for unit in replaced:
-            unit.restarting = True
-        return any(not unit.error for unit in replaced)
+            unit.restarts += 1
+            unit.lost = application.dying
+            unit.restarting = not application.dying
+        return replaced
 
     def _finish(self, unit: Unit, hook: Hook, reply: Outcome | Failure) -> None:
         juju_log = f"unit.{unit.name}.juju-log"

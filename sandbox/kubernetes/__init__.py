@@ -4,6 +4,7 @@ from ._access import Access, Denial
 from ._api import LoggedRequest
 from ._controllers import Controller, Controllers
 from ._kinds import KINDS, Kind
+from ._ownership import Writer
 from ._records import Change
 from ._server import KubernetesServer
 from ._store import Store
@@ -19,4 +20,5 @@ __all__ = [
     "KubernetesServer",
     "LoggedRequest",
     "Store",
+    "Writer",
 ]

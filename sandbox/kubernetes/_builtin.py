@@ -139,6 +139,8 @@ STATEFUL_SET = _kind(
     ),
 )
 
+CONTROLLER_REVISION = _kind(data=Schema(), revision=INTEGER)
+
 DEPLOYMENT = _kind(
     spec=_inherent(
         {

@@ -81,6 +81,12 @@ STATEFUL_SET = Kind(
     generation=True,
     schema=_builtin.STATEFUL_SET,
 )
+CONTROLLER_REVISION = Kind(
+    name="ControllerRevision",
+    plural="controllerrevisions",
+    group=_APPS,
+    schema=_builtin.CONTROLLER_REVISION,
+)
 DEPLOYMENT = Kind(
     name="Deployment",
     plural="deployments",
@@ -133,6 +139,7 @@ KINDS = (
         schema=_builtin.ENDPOINT_SLICE,
     ),
     STATEFUL_SET,
+    CONTROLLER_REVISION,
     DEPLOYMENT,
     AUTOSCALER,
     Kind(name="Role", plural="roles", group=_RBAC, name_rule="path_segment", schema=_builtin.ROLE),

@@ -9,6 +9,7 @@ import pytest
 from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.core_v1 import Namespace, Pod, Service, ServiceAccount
 
+from k8s_charm import reconcile_charm_labels
 from sandbox.juju import Controller, Model
 from sandbox.kubernetes import KubernetesServer
 from sandbox.tests.small_charms import WriteCharm, events, words
@@ -141,17 +142,40 @@ def test_a_changed_pod_template_replaces_the_pods_and_the_charms_start_again(
     assert len(model.unit("web/1").history) == before
 
 
-def test_pods_are_replaced_by_the_sandbox_where_nobody_else_does_it(
-    model: Model, client: lightkube.Client, kubernetes: KubernetesServer, write_charm: WriteCharm
+def test_a_pod_that_is_replaced_while_its_application_is_removed_does_not_come_back(
+    model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:
-    kubernetes.controllers.stateful_sets.stop()
-    model.deploy(write_charm("web"))
+    source = """
+        import lightkube
+        from lightkube.resources.apps_v1 import StatefulSet
+
+        class Charm(Recorder):
+            def on_event(self, event):
+                if isinstance(event, ops.StopEvent):
+                    patch = {"spec": {"template": {"metadata": {"labels": {"left": "mesh"}}}}}
+                    lightkube.Client().patch(StatefulSet, "web", patch)
+    """
+    model.deploy(write_charm("web", source))
     model.settle()
-    for labels in ({"mesh": "on"}, {"mesh": None}):
-        client.patch(StatefulSet, "web", {"spec": {"template": {"metadata": {"labels": labels}}}})
-        model.settle()
-        assert client.get(Pod, "web-0").metadata.labels.get("mesh") == labels["mesh"]
-    assert events(model.unit("web/0")).count("upgrade-charm") == 2
+    model.remove_application("web")
+    model.settle()
+    assert model.unit("web/0").lost
+    assert events(model.unit("web/0"))[-1] == "stop"
+    assert names(client, StatefulSet) == ["web"]
+
+
+def test_pods_that_only_get_labels_are_not_replaced(
+    model: Model, client: lightkube.Client, write_charm: WriteCharm
+) -> None:
+    model.deploy(write_charm("web"), units=2)
+    model.settle()
+    reconcile_charm_labels(client, "web", "shop", "web-labels", {"mesh": "on"})
+    model.settle()
+    assert client.get(Pod, "web-1").metadata.labels["mesh"] == "on"
+    assert [unit.restarts for unit in model.application("web").units] == [0, 0]
+    client.patch(StatefulSet, "web", {"spec": {"template": {"metadata": {"labels": {"by": "hand"}}}}})
+    model.settle()
+    assert [unit.restarts for unit in model.application("web").units] == [1, 1]
 
 
 def test_a_refresh_replaces_the_pods(model: Model, client: lightkube.Client, write_charm: WriteCharm) -> None:

@@ -80,16 +80,17 @@ class ModelMesh:
         namespace = NamespaceStep(
             self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels, desired.model_on_mesh
         )
-        labels = self.waypoint.mesh_labels if desired.replicas and not desired.model_on_mesh else {}
-        if desired.replicas:
-            yield from (waypoint, policies, namespace)
-        else:
-            # The mesh stops using the waypoint before it is removed.
+        if not desired.replicas:
+            # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are
+            # left alone: Juju takes back no pod that is replaced while its application is removed.
             yield from (namespace, policies, waypoint)
-        # Last, because they restart the pod that this runs in. It never leaves the mesh: its own labels are
-        # removed only once the namespace has them.
+            return
+        yield from (waypoint, policies, namespace)
+        # Last, because they may restart the pod that this runs in. It never leaves the mesh: its own labels
+        # are removed only once the namespace has them.
         if not (desired.model_on_mesh and namespace in run.failed):
-            yield OwnLabelsStep(self.owner, labels)
+            labels = {} if desired.model_on_mesh else self.waypoint.mesh_labels
+            yield OwnLabelsStep(self.owner, labels, deadline)
 
 
 @dataclass

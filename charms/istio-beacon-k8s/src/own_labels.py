@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
 from k8s_charm import (
     Change,
+    Deadline,
     LabelChanges,
     LabelRecord,
     Owner,
@@ -27,6 +28,8 @@ class OwnLabelsStep:
     owner: Owner
     labels: Mapping[str, str]
     """The labels that they should have; none to remove all."""
+    deadline: Deadline
+    """The end of the hook's time for waiting."""
 
     def plan(self, client: "Client") -> "OwnLabelsPlan":
         """Plan the labels.
@@ -35,9 +38,10 @@ class OwnLabelsStep:
             lightkube.ApiError: if Kubernetes refuses.
         """
         record = LabelRecord.read(client, f"juju-service-mesh-{self.owner.app}-labels", self.owner.model)
-        live = read_charm_labels(client, self.owner.app, record, self.labels)
+        live = read_charm_labels(client, self.owner.app, record, must_exist=bool(self.labels))
         # All of its own policies are on pods.
-        return OwnLabelsPlan(plan_charm_labels(live, self.labels, not_on_service=WAYPOINT_LABELS))
+        changes = plan_charm_labels(live, self.labels, not_on_service=WAYPOINT_LABELS)
+        return OwnLabelsPlan(changes, self.deadline)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class OwnLabelsPlan:
     """The labels to write."""
 
     labels: LabelChanges
+    deadline: Deadline
     access_changes: tuple[str, ...] = ()
     is_complete: bool = True
 
@@ -63,5 +68,5 @@ class OwnLabelsPlan:
         Raises:
             lightkube.ApiError: if Kubernetes refuses.
         """
-        apply_charm_labels(client, self.labels)
+        apply_charm_labels(client, self.labels, self.deadline)
         return StepResult()

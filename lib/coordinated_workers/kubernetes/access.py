@@ -32,9 +32,12 @@ class KubernetesAccess:
         Raises:
             lightkube.ConfigError: if there is no configuration of Kubernetes.
         """
-        app, model = self.charm.app.name, self.charm.model.name
-        # By this name, policies that an older revision has written are known as this application's.
-        return kubernetes_client(model, f"{app}-{model}", self.deadline)
+        return kubernetes_client(self.charm.model.name, self.field_manager, self.deadline)
+
+    @property
+    def field_manager(self) -> str:
+        """The name by which the charm writes, and by which its policies of older revisions are known."""
+        return f"{self.charm.app.name}-{self.charm.model.name}"
 
     def status(self, problem: "Exception | Failure", task: str) -> ops.StatusBase:
         """Return the unit's status for a failure, or for an exception out of `kubernetes_errors()`.

@@ -9,34 +9,51 @@ from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
 from k8s_charm import kubernetes_errors, reconcile_charm_labels
 
 from .access import KubernetesAccess
+from .resources import ResourcesPatch
 
 logger = logging.getLogger(__name__)
 
 
 def reconcile_pod_labels(
-    access: KubernetesAccess, labels: Mapping[str, str], *, not_on_service: Container[str] = WAYPOINT_LABELS
+    access: KubernetesAccess,
+    labels: Mapping[str, str],
+    *,
+    not_on_service: Container[str] = WAYPOINT_LABELS,
+    resources: ResourcesPatch | None = None,
 ) -> list[ops.StatusBase]:
     """Make these the labels that the charm has put on its application's pods and Service; leader only.
 
+    Pods of an application that is being removed are left as they are: Juju does not take back a pod that is
+    replaced then.
+
     Args:
-        access: the charm's access to Kubernetes.
-        labels: all of them.
+        access: the access to Kubernetes of the application's charm.
+        labels: all labels that are to be there.
         not_on_service: keys of labels that only the pods have; those that lead to the waypoint, unless there
             is a policy on the Service.
+        resources: CPU and memory that are set in the same patch, so that pods restart once for both.
 
     Returns:
         Statuses for what failed.
     """
-    return _reconcile(access, labels, not_on_service) if access.charm.unit.is_leader() else []
-
-
-def remove_pod_labels(access: KubernetesAccess) -> list[ops.StatusBase]:
-    """Take off all labels that the charm has put on its application's pods, in the hook of its last unit.
-
-    Returns:
-        Statuses for what failed.
-    """
-    return _reconcile(access, {})
+    charm = access.charm
+    if not charm.unit.is_leader() or charm.app.planned_units() == 0:
+        return []
+    try:
+        reconcile_charm_labels(
+            client=access.client,
+            app_name=charm.app.name,
+            namespace=charm.model.name,
+            label_configmap_name=f"{charm.app.name}-pod-labels",
+            labels=labels,
+            not_on_service=not_on_service,
+            deadline=access.deadline,
+            rest=resources.change if resources else None,
+        )
+    except kubernetes_errors() as error:
+        logger.warning("can't label the pods of %s: %s", charm.app.name, error)
+        return [access.status(error, "label the pods")]
+    return []
 
 
 def take_over_labels(
@@ -56,25 +73,6 @@ def take_over_labels(
     return []
 
 
-def _reconcile(
-    access: KubernetesAccess, labels: Mapping[str, str], not_on_service: Container[str] = ()
-) -> list[ops.StatusBase]:
-    charm = access.charm
-    try:
-        reconcile_charm_labels(
-            client=access.client,
-            app_name=charm.app.name,
-            namespace=charm.model.name,
-            label_configmap_name=f"{charm.app.name}-pod-labels",
-            labels=labels,
-            not_on_service=not_on_service,
-        )
-    except kubernetes_errors() as error:
-        logger.warning("can't label the pods of %s: %s", charm.app.name, error)
-        return [access.status(error, "label the pods")]
-    return []
-
-
 def _take_over(access: KubernetesAccess, labels: Mapping[str, str], not_on_service: Container[str]) -> None:
     from lightkube import ApiError
     from lightkube.resources.core_v1 import ConfigMap
@@ -87,5 +85,13 @@ def _take_over(access: KubernetesAccess, labels: Mapping[str, str], not_on_servi
         if error.status.code != 404:
             raise
         return
-    reconcile_charm_labels(access.client, app, model, note, labels, not_on_service=not_on_service)
+    reconcile_charm_labels(
+        client=access.client,
+        app_name=app,
+        namespace=model,
+        label_configmap_name=note,
+        labels=labels,
+        not_on_service=not_on_service,
+        deadline=access.deadline,
+    )
     access.client.delete(ConfigMap, note)

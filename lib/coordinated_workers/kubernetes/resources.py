@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import ops
 
-from k8s_charm import kubernetes_errors
+from k8s_charm import Json, PodTemplate, TemplateChange, kubernetes_errors
 
 from .access import KubernetesAccess
 from .quantities import parse_quantity
@@ -20,8 +20,6 @@ logger = logging.getLogger(__name__)
 
 Requirements = dict[str, dict[str, str]]
 
-# What older revisions of charms have set, they have set by this name: so it can be taken back.
-_FIELD_MANAGER = "ResourcePatcher"
 _RESOURCES = {"cpu": "CPU", "memory": "memory"}
 
 
@@ -54,19 +52,47 @@ class ResourcesPatch:
 
     def reconcile(self) -> None:
         """Make the StatefulSet say what is requested and configured; what goes wrong is in the status."""
-        self._problem = None
-        try:
-            wanted = self._wanted
-        except ValueError as error:
-            self._problem = ops.BlockedStatus(str(error))
-            return
-        if not self._charm.unit.is_leader():
+        from lightkube.resources.apps_v1 import StatefulSet
+
+        if not self._charm.unit.is_leader() or self._charm.app.planned_units() == 0:
             return
         try:
-            self._problem = self._apply(wanted)
+            _ = self._wanted
+        except ValueError:
+            return  # which the status says
+        try:
+            client = self._access.client
+            stateful_set = client.get(StatefulSet, self._charm.app.name)
+            if change := self.change(stateful_set):
+                template = PodTemplate(client, stateful_set, self._access.deadline)
+                template.apply(TemplateChange.of(stateful_set, {}, change))
         except kubernetes_errors() as error:
             logger.warning("can't set the resources of %s: %s", self._container_name, error)
             self._problem = self._access.status(error, "set CPU and memory")
+
+    def change(self, stateful_set: "StatefulSet") -> Json | None:
+        """Return the strategic merge patch of the pod template that sets CPU and memory; None if they are so.
+
+        What stands in the way is in the status.
+        """
+        self._problem = None
+        try:
+            wanted = self._wanted
+        except ValueError:
+            return None  # which the status says
+        container = self._container_in(stateful_set)
+        if container is None:
+            self._problem = ops.BlockedStatus(
+                f"can't set CPU and memory: no container {self._container_name} in the pods"
+            )
+            return None
+        if self._is_so(stateful_set, container, wanted):
+            return None
+        resources: dict[str, dict[str, str | None]] = {name: {**wanted[name]} for name in wanted}
+        for section, resource in self._set_before(stateful_set):
+            resources.setdefault(section, {}).setdefault(resource, None)
+        logger.info("%s now %s", self._container_name, _words(wanted))
+        return {"spec": {"containers": [{"name": self._container_name, "resources": resources}]}}
 
     def get_status(self) -> ops.StatusBase:
         """What stands in the way, or an active status."""
@@ -101,36 +127,6 @@ class ResourcesPatch:
                 limits[resource] = limit
         return limits
 
-    def _apply(self, wanted: Requirements) -> ops.StatusBase | None:
-        from lightkube.resources.apps_v1 import StatefulSet
-        from lightkube.types import PatchType
-
-        client = self._access.client
-        stateful_set = client.get(StatefulSet, self._charm.app.name)
-        container = self._container_in(stateful_set)
-        if container is None:
-            return ops.BlockedStatus(
-                f"can't set CPU and memory: no container {self._container_name} in the pods"
-            )
-        if self._is_so(stateful_set, container, wanted):
-            return None
-        containers = [{"name": self._container_name, "resources": wanted}]
-        client.patch(
-            StatefulSet,
-            self._charm.app.name,
-            {
-                "apiVersion": "apps/v1",
-                "kind": "StatefulSet",
-                "metadata": {"name": self._charm.app.name},
-                "spec": {"template": {"spec": {"containers": containers}}},
-            },
-            patch_type=PatchType.APPLY,
-            field_manager=_FIELD_MANAGER,
-            force=True,
-        )
-        logger.info("%s now %s", self._container_name, _words(wanted))
-        return None
-
     def _container_in(self, stateful_set: "StatefulSet") -> "Container | None":
         pod = stateful_set.spec.template.spec if stateful_set.spec else None
         containers = pod.containers if pod else []
@@ -156,14 +152,17 @@ class ResourcesPatch:
             f'k:{{"name":"{self._container_name}"}}',
             "resources",
         )
+        # As this revision writes, or as older ones did.
+        managers = (self._access.field_manager, "ResourcePatcher")
         fields: set[tuple[str, str]] = set()
         for entry in (stateful_set.metadata and stateful_set.metadata.managedFields) or []:
-            if entry.manager == _FIELD_MANAGER:
+            if entry.manager in managers:
                 resources = functools.reduce(_field, path, cast("dict[str, Any]", entry.fieldsV1 or {}))
                 fields |= {
                     (section.removeprefix("f:"), resource.removeprefix("f:"))
                     for section, owned in resources.items()
                     for resource in owned
+                    if resource.startswith("f:")
                 }
         return fields
 

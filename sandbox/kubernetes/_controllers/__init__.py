@@ -2,8 +2,9 @@
 
 from .._store import Store
 from ._base import Controller
-from ._cluster import DeploymentController, GarbageCollector, NamespaceController, StatefulSetController
+from ._cluster import DeploymentController, GarbageCollector, NamespaceController
 from ._policies import PolicyStatusController
+from ._stateful_sets import StatefulSetController
 from ._waypoints import WaypointController
 
 
@@ -16,7 +17,7 @@ class Controllers:
         self.garbage = GarbageCollector(store)
         """Deletes what belonged to a deleted owner."""
         self.stateful_sets = StatefulSetController(store)
-        """Replaces the pods of a StatefulSet when their template changes."""
+        """Makes the pods of StatefulSets, and replaces them when their template changes."""
         self.deployments = DeploymentController(store)
         """Says that the pods of a Deployment are ready."""
         self.waypoints = WaypointController(store)

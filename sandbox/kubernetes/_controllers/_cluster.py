@@ -1,12 +1,9 @@
 """Controllers of Kubernetes itself."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import replace
 
-from .._json import Object, labels_of, mapping, sequence
-from .._kinds import AUTOSCALER, DEPLOYMENT, KINDS, NAMESPACE, POD, STATEFUL_SET, Kind
-from .._ownership import Writer
+from .._json import Object, mapping, sequence
+from .._kinds import AUTOSCALER, DEPLOYMENT, KINDS, NAMESPACE, Kind
 from .._records import Change
 from .._store import Store
 from ._base import Controller
@@ -75,68 +72,6 @@ class GarbageCollector(Controller):
 
 def _owners(obj: Object) -> set[str]:
     return {owner["uid"] for owner in sequence(obj["metadata"].get("ownerReferences"))}
-
-
-class StatefulSetController(Controller):
-    """Replaces the pods of a StatefulSet when the template of its pods has changed.
-
-    It makes no pods of its own: whoever plays the kubelet creates the first ones.
-    """
-
-    def handle(self, change: Change) -> None:
-        if change.kind is not STATEFUL_SET or change.old is None or change.new is None:
-            return
-        if change.old["spec"]["template"] != change.new["spec"]["template"]:
-            self._roll_out(change.new)
-
-    def catch_up(self) -> None:
-        for stateful_set in self.store.objects(STATEFUL_SET):
-            self._roll_out(stateful_set)
-
-    def _roll_out(self, stateful_set: Object) -> None:
-        template = stateful_set["spec"]["template"]
-        wanted = labels_of(template)
-        for pod in self._pods(stateful_set):
-            own = {
-                key: value
-                for key, value in labels_of(pod).items()
-                if key.startswith(("statefulset.kubernetes.io/", "apps.kubernetes.io/"))
-            }
-            if labels_of(pod) != own | wanted:
-                self._replace(pod, own | wanted, template)
-
-    def _pods(self, stateful_set: Object) -> Iterator[Object]:
-        name = stateful_set["metadata"]["name"]
-        for pod in self.store.objects(POD, stateful_set["metadata"]["namespace"]):
-            base, _, ordinal = pod["metadata"]["name"].rpartition("-")
-            if base == name and ordinal.isdigit():
-                yield pod
-
-    def _replace(self, pod: Object, labels: dict[str, str], template: Object) -> None:
-        metadata = pod["metadata"]
-        namespace, name = metadata["namespace"], metadata["name"]
-        annotations = mapping(mapping(template.get("metadata")).get("annotations"))
-        self.store.delete(POD, namespace, name)
-        fresh: Object = {
-            "metadata": {
-                "name": name,
-                "labels": labels,
-                "annotations": mapping(metadata.get("annotations")) | annotations,
-                "ownerReferences": sequence(metadata.get("ownerReferences")),
-            },
-            "spec": pod["spec"] | template["spec"],
-        }
-        writer = Writer("kube-controller-manager", "Update", POD.api_version)
-        self.store.create(POD, fresh, namespace=namespace, writer=writer)
-        if status := pod.get("status"):
-            self.store.patch(
-                POD,
-                namespace,
-                name,
-                # What it is sure of hangs on what the new one asks for.
-                lambda new: new | {"status": status | {"qosClass": new["status"]["qosClass"]}},
-                writer=replace(writer, subresource="status"),
-            )
 
 
 class DeploymentController(Controller):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.kubernetes import KubernetesServer, Store
+from sandbox.kubernetes import KubernetesServer, Store, Writer
 
 WAYPOINT = {
     "metadata": {"name": "w", "labels": {"istio.io/waypoint-for": "service"}},
@@ -47,12 +47,29 @@ def create_policy(store: Store, namespace: str = "m", **spec: object) -> None:
 def create_stateful_set(store: Store) -> None:
     labels = {"app": "a"}
     template = {"metadata": {"labels": dict(labels)}, "spec": {"containers": [{"name": "c", "image": "x:1"}]}}
-    spec = {"serviceName": "a", "selector": {"matchLabels": labels}, "template": template}
+    spec = {
+        "replicas": 2,
+        "podManagementPolicy": "Parallel",
+        "serviceName": "a",
+        "selector": {"matchLabels": labels},
+        "template": template,
+    }
     store.create("StatefulSet", {"metadata": {"name": "a"}, "spec": spec}, namespace="m")
-    for number in (0, 1):
-        own = {"statefulset.kubernetes.io/pod-name": f"a-{number}"}
-        pod = {"metadata": {"name": f"a-{number}", "labels": labels | own}, "spec": template["spec"]}
-        store.create("Pod", pod, namespace="m")
+    run_pods(store)
+
+
+def run_pods(store: Store) -> None:
+    """Do what a kubelet does, until no new pod comes."""
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    while waiting := [pod for pod in store.objects("Pod", "m") if "conditions" not in pod["status"]]:
+        for pod in waiting:
+            name = pod["metadata"]["name"]
+            writer = Writer("kubelet", "Update", "v1", "status")
+            store.patch("Pod", "m", name, lambda obj: obj | {"status": ready}, writer=writer)
+
+
+def uids(store: Store) -> list[str]:
+    return [pod["metadata"]["uid"] for pod in store.objects("Pod", "m")]
 
 
 def label_template(store: Store, label: str | None) -> None:
@@ -220,17 +237,31 @@ def test_nobody_judges_while_istiod_is_away(kubernetes: KubernetesServer, store:
     assert verdict(store)[0] == "WaypointAccepted"
 
 
-def test_new_labels_of_a_template_restart_the_pods(store: Store):
+def test_new_labels_of_a_template_restart_the_pods_one_by_one(store: Store):
     create_stateful_set(store)
-    before = {pod["metadata"]["uid"] for pod in store.objects("Pod", "m")}
+    before = uids(store)
     label_template(store, "on")
+    assert len({*before} & {*uids(store)}) == 1
+    run_pods(store)
+    assert {*before}.isdisjoint(uids(store))
     pods = store.objects("Pod", "m")
     assert [pod["metadata"]["labels"]["mesh"] for pod in pods] == ["on", "on"]
-    assert before.isdisjoint({pod["metadata"]["uid"] for pod in pods})
     names = {pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] for pod in pods}
     assert names == {"a-0", "a-1"}
     label_template(store, None)
+    run_pods(store)
     assert all("mesh" not in pod["metadata"]["labels"] for pod in store.objects("Pod", "m"))
+
+
+def test_a_template_as_it_was_before_is_the_revision_that_it_was(store: Store):
+    create_stateful_set(store)
+    first = store.get("StatefulSet", "m", "a")["status"]["updateRevision"]
+    label_template(store, "on")
+    assert store.get("StatefulSet", "m", "a")["status"]["updateRevision"] != first
+    label_template(store, None)
+    assert store.get("StatefulSet", "m", "a")["status"]["updateRevision"] == first
+    numbers = {one["metadata"]["name"]: one["revision"] for one in store.objects("ControllerRevision", "m")}
+    assert max(numbers, key=numbers.__getitem__) == first
 
 
 def test_pods_of_others_are_left_alone(store: Store):
@@ -241,22 +272,27 @@ def test_pods_of_others_are_left_alone(store: Store):
     }
     uid = store.create("Pod", other, namespace="m")["metadata"]["uid"]
     label_template(store, "on")
+    run_pods(store)
     assert store.get("Pod", "m", "b-0")["metadata"]["uid"] == uid
 
 
 def test_scaling_restarts_nothing(store: Store):
     create_stateful_set(store)
-    before = [pod["metadata"]["uid"] for pod in store.objects("Pod", "m")]
-    store.patch("StatefulSet", "m", "a", lambda obj: obj | {"spec": obj["spec"] | {"replicas": 2}})
-    assert [pod["metadata"]["uid"] for pod in store.objects("Pod", "m")] == before
+    before = uids(store)
+    store.patch("StatefulSet", "m", "a", lambda obj: obj | {"spec": obj["spec"] | {"replicas": 3}})
+    assert uids(store)[:2] == before
+    store.patch("StatefulSet", "m", "a", lambda obj: obj | {"spec": obj["spec"] | {"replicas": 1}})
+    assert uids(store) == before[:1]
 
 
 def test_pods_restart_when_their_controller_is_back(kubernetes: KubernetesServer, store: Store):
     create_stateful_set(store)
     kubernetes.controllers.stateful_sets.stop()
     label_template(store, "on")
+    run_pods(store)
     assert all("mesh" not in pod["metadata"]["labels"] for pod in store.objects("Pod", "m"))
     kubernetes.controllers.stateful_sets.start()
+    run_pods(store)
     assert all(pod["metadata"]["labels"]["mesh"] == "on" for pod in store.objects("Pod", "m"))
 
 

@@ -243,6 +243,14 @@ class BeaconModel:
         self.lead(False)
         self.hook("stop")
         self.hook("remove")
+        self.juju_removes()
+
+    def juju_removes(self) -> None:
+        """Delete the objects of the application, as Juju does when its last unit has gone."""
+        store = self.kubernetes.store
+        for kind in ("StatefulSet", "Service"):
+            if store.find(kind, self.model, self.app):
+                store.delete(kind, self.model, self.app)
 
     def lead(self, leader: bool) -> None:
         """Make the unit the leader, or not."""
@@ -297,12 +305,13 @@ class BeaconModel:
 
     def pod_labels(self, app: str | None = None) -> dict[str, str]:
         """The labels in the template of an application's pods, without those that Juju gives them."""
-        plain = manifest(self.client.get(StatefulSet, app or self.app))
-        return _without_jujus(plain["spec"]["template"]["metadata"]["labels"])
+        plain = self.kubernetes.store.find("StatefulSet", self.model, app or self.app)
+        return _without_jujus(plain["spec"]["template"]["metadata"]["labels"]) if plain else {}
 
     def service_labels(self) -> dict[str, str]:
         """The labels of the application's Service, without those that Juju gives it."""
-        return _without_jujus(manifest(self.client.get(Service, self.app))["metadata"].get("labels") or {})
+        plain = self.kubernetes.store.find("Service", self.model, self.app)
+        return _without_jujus(plain["metadata"].get("labels") or {}) if plain else {}
 
     def metrics_plan(self) -> ops.pebble.Plan:
         """What runs in the metrics proxy's container."""

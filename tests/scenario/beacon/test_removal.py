@@ -2,6 +2,8 @@ import pytest
 
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
+OWN = ("statefulsets", "services", "pods")
+
 pytestmark = pytest.mark.kubernetes
 
 
@@ -27,6 +29,18 @@ def test_removal_leaves_nothing_of_policies_in_other_models(busy: BeaconModel):
     assert busy.left_behind() == []
 
 
+@pytest.mark.parametrize("event", ["config_changed", "leader_elected", "update_status", "stop", "remove"])
+def test_an_application_that_is_removed_leaves_its_own_pods_and_service_alone(busy: BeaconModel, event: str):
+    """Juju would not take back a pod that is replaced for them."""
+    own = busy.pod_labels(), busy.service_labels()
+    busy.plan(0)
+    busy.kubernetes.requests.clear()
+    busy.hook(event)
+    assert (busy.pod_labels(), busy.service_labels()) == own != ({}, {})
+    written = [one.path for one in busy.writes() if one.path.rpartition("/")[0].endswith(OWN)]
+    assert written == []
+
+
 def test_a_unit_that_stops_while_others_stay_takes_nothing_with_it(busy: BeaconModel):
     before = busy.left_behind()
     busy.plan(1)
@@ -42,13 +56,15 @@ def test_nothing_is_written_again_on_the_way_out(busy: BeaconModel):
     busy.hook("stop")
     busy.hook("leader_elected")
     busy.hook("remove")
+    busy.juju_removes()
     assert busy.left_behind() == []
 
 
 def test_an_application_scaled_to_nothing_and_back_is_as_before(busy: BeaconModel):
     before = busy.left_behind()
     busy.scale(0)
-    assert busy.left_behind() == []
+    own = ["ConfigMap juju-service-mesh-beacon-labels", *busy.pod_labels(), *busy.service_labels()]
+    assert busy.left_behind() == own
     busy.scale(1)
     assert busy.left_behind() == before
 

@@ -248,11 +248,22 @@ class TestLabels:
         cluster.run(mesh(), leader=False)
         assert labels(cluster) == {}
 
-    @pytest.mark.parametrize("relations", [(), (mesh(), workers(), store())])
-    def test_the_last_unit_leaves_no_label_and_no_note(self, cluster: Cluster, relations):
-        cluster.run(*relations)
-        cluster.run(*relations, event="remove", planned_units=0, leader=False)
-        assert labels(cluster) == {}
+    @pytest.mark.parametrize("leader", [False, True])
+    def test_an_application_that_is_removed_leaves_its_own_pods_alone(self, cluster: Cluster, leader: bool):
+        cluster.run(mesh(), workers(), store())
+        before = labels(cluster)
+        cluster.server.requests.clear()
+        for event in ("config_changed", "leader_elected", "remove"):
+            cluster.run(workers(), store(), event=event, planned_units=0, leader=leader)
+        assert labels(cluster) == before != {}
+        own = ("/statefulsets/", "/services/", "/pods/")
+        assert not [
+            one for one in cluster.requests(["PATCH", "PUT", "DELETE"]) if any(map(one.__contains__, own))
+        ]
+
+    def test_the_note_goes_with_the_application(self, cluster: Cluster):
+        cluster.run(mesh(), workers(), store())
+        cluster.server.store.delete("Service", "m", APP)
         assert self.notes(cluster) == []
 
     def test_the_last_unit_goes_even_if_kubernetes_refuses(self, cluster: Cluster):

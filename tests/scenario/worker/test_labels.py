@@ -53,6 +53,22 @@ def test_all_labels_go_with_the_coordinator(store: Store, client: Client):
         client.get(ConfigMap, NOTE)
 
 
+def test_an_application_that_is_removed_leaves_its_pods_alone(
+    store: Store, client: Client, kubernetes: KubernetesServer
+):
+    """Juju would not take back a pod that is replaced then."""
+    store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
+    kubernetes.requests.clear()
+    store.run(store.ctx.on.relation_broken(store.relation), planned_units=0)
+    assert kubernetes.requests == []
+    assert pod_labels(client) == {**JUJU, **PART_OF, **MESH}
+
+
+def test_labels_and_resources_are_one_revision(store: Store, client: Client, kubernetes: KubernetesServer):
+    store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
+    assert len(kubernetes.store.objects("ControllerRevision", "m")) == 2
+
+
 def test_labels_stay_while_the_coordinator_can_not_be_understood(store: Store, client: Client):
     store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF))
     store.run(relations=[changed(store.relation, worker_labels="none")])

@@ -100,6 +100,22 @@ def test_the_pods_leave_when_the_relation_is_broken(ctx: testing.Context[Web], c
     assert pod_labels(client) == JUJU
 
 
+@pytest.mark.parametrize("event", ["relation_broken", "leader_elected"])
+def test_an_application_that_is_removed_leaves_its_pods_alone(
+    ctx: testing.Context[Web], client: Client, server: KubernetesServer, event: str
+):
+    """Juju would not take back a pod that is replaced then."""
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    server.requests.clear()
+    going = dataclasses.replace(out, planned_units=0)
+    ctx.run(
+        ctx.on.relation_broken(relation) if event == "relation_broken" else ctx.on.leader_elected(), going
+    )
+    assert server.requests == []
+    assert pod_labels(client) == {**JUJU, **MESH}
+
+
 def test_the_pods_leave_when_the_mesh_takes_its_labels_back(ctx: testing.Context[Web], client: Client):
     relation = mesh()
     ctx.run(ctx.on.relation_changed(relation), state(relation))

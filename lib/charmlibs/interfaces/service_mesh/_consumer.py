@@ -80,6 +80,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         self._policies = list(policies or [])
         self._label_configmap_name = label_configmap_name_template.format(app_name=charm.app.name)
         self._lightkube_client: Client | None = None
+        self._deadline = Deadline()
         self._stored.set_default(join_status="", join_problem="", left=False, models={})
         self._stored.set_default(on_waypoint=None)
         self._departure = ScaleDown(charm, f"{mesh_relation_name}-departure")
@@ -163,7 +164,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         """The client with which the charm's pods are labelled, made when first used."""
         if self._lightkube_client is None:
             self._lightkube_client = kubernetes_client(
-                self._charm.model.name, self._charm.app.name, deadline=Deadline()
+                self._charm.model.name, self._charm.app.name, deadline=self._deadline
             )
         return self._lightkube_client
 
@@ -257,7 +258,8 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     def _join(self) -> None:
         """Label the pods with what the mesh wants now, which is nothing if it is gone."""
-        if not self._speaks:
+        # Juju does not take back a pod that is replaced while its application is removed.
+        if not self._speaks or self._charm.app.planned_units() == 0:
             return
         try:
             labels = self._published_labels()
@@ -273,6 +275,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
                 label_configmap_name=self._label_configmap_name,
                 labels=labels,
                 not_on_service=() if needs_waypoint else WAYPOINT_LABELS,
+                deadline=self._deadline,
             )
         except kubernetes_errors() as error:
             logger.warning("can't label the pods of %s for the mesh: %s", self._charm.app.name, error)

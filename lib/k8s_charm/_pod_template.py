@@ -1,0 +1,287 @@
+"""The pod template of an application, changed without restarting its pods where only labels change.
+
+Kubernetes marks each pod of a StatefulSet with the revision of the template that it was made of, and replaces
+the pods of other revisions. Here the StatefulSet is told to replace none at first (by its `partition`), then
+running pods get the labels and the mark of the new revision, and at last the partition is put back: there is
+nothing left to replace.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from ._client import kubernetes_code, kubernetes_errors
+from ._deadline import Deadline
+from ._objects import annotations
+
+if TYPE_CHECKING:
+    from lightkube import Client
+    from lightkube.models.apps_v1 import StatefulSetStatus
+    from lightkube.resources.apps_v1 import StatefulSet
+    from lightkube.resources.core_v1 import Pod
+
+    from ._objects import Json
+
+logger = logging.getLogger(__name__)
+
+HELD_ROLLOUT = "charms.canonical.com/held-rollout"
+"""The annotation that remembers, while the partition is changed, what it was, and which labels change."""
+
+LabelChange = Mapping[str, str | None]
+"""Label → its value; None takes it away."""
+
+_REVISION = "controller-revision-hash"
+_SECONDS_FOR_THE_CONTROLLER = 5.0
+_SECONDS_FOR_PUTTING_BACK = 3.0
+_PAUSE = 0.05
+# A pod that was replaced meanwhile is of the new template, or is left to be replaced.
+_ANOTHER_POD = (404, 409)
+
+
+@dataclass(frozen=True)
+class _HeldRollout:
+    """What is remembered of a StatefulSet while its partition is changed."""
+
+    partition: int
+    """The partition to put back."""
+    labels: frozenset[str]
+    """The labels whose changes restart nothing."""
+
+    @classmethod
+    def of(cls, stateful_set: "StatefulSet") -> "_HeldRollout | None":
+        """Read what was remembered, by this hook or by one that did not get to the end."""
+        text = annotations(stateful_set).get(HELD_ROLLOUT)
+        if text is None:
+            return None
+        try:
+            data = json.loads(text)
+            return cls(max(0, int(data["partition"])), frozenset(map(str, data["labels"])))
+        except (ValueError, KeyError, TypeError):  # somebody has edited it
+            return cls(0, frozenset())
+
+    @classmethod
+    def starting(cls, stateful_set: "StatefulSet", labels: Collection[str]) -> "_HeldRollout":
+        """Begin anew, or go on with what did not get to the end."""
+        if before := cls.of(stateful_set):
+            return cls(before.partition, before.labels | set(labels))
+        return cls(_partition(stateful_set), frozenset(labels))
+
+    def hold(self, partition: int) -> "Json":
+        text = json.dumps({"partition": self.partition, "labels": sorted(self.labels)})
+        return _patch({HELD_ROLLOUT: text}, partition)
+
+    def put_back(self) -> "Json":
+        return _patch({HELD_ROLLOUT: None}, self.partition)
+
+
+@dataclass(frozen=True)
+class TemplateChange:
+    """What there is to change in a pod template."""
+
+    labels: LabelChange
+    """The patch of its labels; None removes one."""
+    rest: "Json | None" = None
+    """What else to change, as a strategic merge patch."""
+    held: _HeldRollout | None = None
+    """What an earlier hook has begun, and has not ended."""
+
+    @classmethod
+    def of(
+        cls, stateful_set: "StatefulSet | None", labels: LabelChange, rest: "Json | None" = None
+    ) -> "TemplateChange":
+        """Return the change of a StatefulSet, with what an earlier hook has left to end."""
+        return cls(labels, rest, _HeldRollout.of(stateful_set) if stateful_set else None)
+
+    def __bool__(self) -> bool:
+        return bool(self.labels or self.rest or self.held)
+
+    @property
+    def patch(self) -> "Json":
+        """The strategic merge patch of the template."""
+        metadata = {"metadata": {"labels": dict(self.labels)}} if self.labels else {}
+        return {**(self.rest or {}), **metadata}
+
+
+@dataclass(frozen=True)
+class PodTemplate:
+    """Changes the pod template of one StatefulSet."""
+
+    client: "Client"
+    stateful_set: "StatefulSet"
+    deadline: Deadline
+    """The end of the hook's time for waiting."""
+
+    def apply(self, change: TemplateChange) -> None:
+        """Change the template in one patch, and with it the running pods if only labels change.
+
+        Kubernetes restarts pods if `rest` changes something, and those that cannot be changed, are not Ready,
+        or differ from the template in more than these labels. What an earlier hook has begun is ended.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses; a later call continues where this one failed.
+        """
+        if change.rest or not self._rolls:
+            if patch := _merged(change.held.put_back() if change.held else {}, change.patch):
+                self._patch(patch)
+        elif change.labels or change.held:
+            self._relabel(_HeldRollout.starting(self.stateful_set, change.labels), change.patch)
+
+    def _relabel(self, held: _HeldRollout, template: "Json") -> None:
+        if template:
+            self._patch(_merged(held.hold(self._replicas), template))
+        try:
+            self._adopt_pods(held.labels)
+        except kubernetes_errors() as error:
+            logger.warning("pods of %s are restarted to change their labels: %s", self._name, error)
+        self._patch(held.put_back())
+
+    def _adopt_pods(self, labels: Collection[str]) -> None:
+        """Make running pods what the template now asks for, and mark them so."""
+        remaining = self.deadline.seconds(_SECONDS_FOR_THE_CONTROLLER + _SECONDS_FOR_PUTTING_BACK)
+        wait = Deadline(remaining - _SECONDS_FOR_PUTTING_BACK)
+        status = self._status_when(_has_seen_template, wait)
+        if not status or not status.updateRevision:
+            logger.warning("pods of %s are restarted: the new revision is not known in time", self._name)
+            return
+        newest, number = status.updateRevision, 0
+        templates: dict[str, Json] = {}
+        for pod in self._ready_pods():
+            revision = _labels(pod)[_REVISION]
+            for name in {revision, newest} - templates.keys():
+                templates[name] = self._template_of(name)
+            change = _label_change(templates[revision], templates[newest], labels)
+            if change is not None and self._adopt(pod, {**change, _REVISION: newest}):
+                number += 1
+        # It would replace a pod, were the partition put back before it has seen what the pod became.
+        self._status_when(lambda _, status: (status.updatedReplicas or 0) >= number, wait)
+
+    def _status_when(
+        self, condition: "Callable[[StatefulSet, StatefulSetStatus], bool]", wait: Deadline
+    ) -> "StatefulSetStatus | None":
+        """Wait until something is so for the controller of StatefulSets; None if that takes too long."""
+        from lightkube.resources.apps_v1 import StatefulSet
+
+        while True:
+            now = self.client.get(StatefulSet, self._name, namespace=self._namespace)
+            if now.status and condition(now, now.status):
+                return now.status
+            if wait.is_over:
+                return None
+            time.sleep(wait.seconds(_PAUSE))
+
+    def _ready_pods(self) -> "Iterator[Pod]":
+        from lightkube.resources.core_v1 import Pod
+
+        spec, metadata = self.stateful_set.spec, self.stateful_set.metadata
+        selector = cast("dict[str, str]", (spec and spec.selector.matchLabels) or {})
+        for pod in self.client.list(Pod, namespace=self._namespace, labels={**selector}):
+            if (
+                _is_ready(pod)
+                and _is_owned(pod, (metadata and metadata.uid) or "")
+                and _REVISION in _labels(pod)
+            ):
+                yield pod
+
+    def _template_of(self, revision: str) -> "Json":
+        from lightkube.resources.apps_v1 import ControllerRevision
+
+        found = self.client.get(ControllerRevision, revision, namespace=self._namespace)
+        return cast("Json", found.to_dict())["data"]["spec"]["template"]
+
+    def _adopt(self, pod: "Pod", labels: LabelChange) -> bool:
+        """Label one pod, unless it is so; False if it is not there any more."""
+        from lightkube.resources.core_v1 import Pod as PodKind
+
+        if _labels(pod)[_REVISION] == labels[_REVISION]:
+            return True
+        name, uid = (pod.metadata and pod.metadata.name) or "", pod.metadata and pod.metadata.uid
+        patch = {"metadata": {"uid": uid, "labels": dict(labels)}}
+        try:
+            self.client.patch(PodKind, name, patch, namespace=self._namespace)
+        except kubernetes_errors() as error:
+            if kubernetes_code(error) not in _ANOTHER_POD:
+                raise
+            return False
+        return True
+
+    def _patch(self, patch: "Json") -> None:
+        from lightkube.resources.apps_v1 import StatefulSet
+
+        self.client.patch(StatefulSet, self._name, patch, namespace=self._namespace)
+
+    @property
+    def _name(self) -> str:
+        return (self.stateful_set.metadata and self.stateful_set.metadata.name) or ""
+
+    @property
+    def _namespace(self) -> str | None:
+        return self.stateful_set.metadata and self.stateful_set.metadata.namespace
+
+    @property
+    def _replicas(self) -> int:
+        replicas = self.stateful_set.spec and self.stateful_set.spec.replicas
+        return 1 if replicas is None else replicas
+
+    @property
+    def _rolls(self) -> bool:
+        """Whether there are pods that Kubernetes replaces when the template changes."""
+        strategy = self.stateful_set.spec and self.stateful_set.spec.updateStrategy
+        return self._replicas > 0 and (not strategy or strategy.type in (None, "RollingUpdate"))
+
+
+def _has_seen_template(stateful_set: "StatefulSet", status: "StatefulSetStatus") -> bool:
+    generation = (stateful_set.metadata and stateful_set.metadata.generation) or 0
+    return (status.observedGeneration or 0) >= generation
+
+
+def _partition(stateful_set: "StatefulSet") -> int:
+    strategy = stateful_set.spec and stateful_set.spec.updateStrategy
+    return (strategy and strategy.rollingUpdate and strategy.rollingUpdate.partition) or 0
+
+
+def _patch(notes: Mapping[str, str | None], partition: int) -> "Json":
+    return {
+        "metadata": {"annotations": dict(notes)},
+        "spec": {"updateStrategy": {"rollingUpdate": {"partition": partition}}},
+    }
+
+
+def _merged(patch: "Json", template: "Json") -> "Json":
+    return {**patch, "spec": {**patch.get("spec", {}), "template": template}} if template else patch
+
+
+def _labels(pod: "Pod") -> Mapping[str, str]:
+    return cast("dict[str, str]", (pod.metadata and pod.metadata.labels) or {})
+
+
+def _is_ready(pod: "Pod") -> bool:
+    if not pod.metadata or pod.metadata.deletionTimestamp:
+        return False
+    conditions = (pod.status and pod.status.conditions) or []
+    return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)
+
+
+def _is_owned(pod: "Pod", uid: str) -> bool:
+    owners = (pod.metadata and pod.metadata.ownerReferences) or []
+    return any(owner.controller and owner.uid == uid for owner in owners)
+
+
+def _label_change(old: "Json", new: "Json", allowed: Collection[str]) -> dict[str, str | None] | None:
+    """Return how the labels of two templates differ; None if the templates differ in anything else."""
+    before, after = _labels_of(old), _labels_of(new)
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    if _without_labels(old) != _without_labels(new) or not changed <= set(allowed):
+        return None
+    return {key: after.get(key) for key in changed}
+
+
+def _labels_of(template: "Json") -> dict[str, str]:
+    return template.get("metadata", {}).get("labels") or {}
+
+
+def _without_labels(template: "Json") -> "Json":
+    metadata = {key: value for key, value in template.get("metadata", {}).items() if key != "labels"}
+    return {**template, "metadata": metadata}
