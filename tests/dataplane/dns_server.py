@@ -8,7 +8,10 @@ from dnslib.server import DNSLogger, DNSServer
 
 
 class TestDNS:
-    """Answers with the addresses in `hosts`, good for `ttl` seconds; all other names do not exist."""
+    """Answers with the addresses in `hosts`, good for `ttl` seconds; all other names do not exist.
+
+    A host may have several addresses, with spaces between them.
+    """
 
     __test__ = False
 
@@ -35,10 +38,11 @@ class TestDNS:
         reply = request.reply()
         name = str(request.q.qname).rstrip(".")
         self.asked[name] += 1
-        address = self.hosts.get(name)
-        if address is None:
+        addresses = self.hosts.get(name)
+        if addresses is None:
             reply.header.rcode = RCODE.NXDOMAIN
-        elif request.q.qtype == (QTYPE.AAAA if ":" in address else QTYPE.A):
-            data = AAAA(address) if ":" in address else A(address)
-            reply.add_answer(RR(name, request.q.qtype, rdata=data, ttl=self.ttl))
+        for address in (addresses or "").split():
+            if request.q.qtype == (QTYPE.AAAA if ":" in address else QTYPE.A):
+                data = AAAA(address) if ":" in address else A(address)
+                reply.add_answer(RR(name, request.q.qtype, rdata=data, ttl=self.ttl))
         return reply

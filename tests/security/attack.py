@@ -18,7 +18,7 @@ from k8s_charm import manifest
 from tests.security.databags import Written
 from tests.security.worlds import MALLORY, MODEL, World, signed, with_data
 from tests.support.nginx_process import RealNginx
-from tests.support.nginx_text import arguments, find, parsed
+from tests.support.nginx_text import arguments, find, locations, parsed
 
 # Rules tell how much is wrong, and are right to change.
 _TELLS_WHAT_IS_WRONG = "alert_rules"
@@ -222,7 +222,7 @@ def _nginx(text: str) -> dict[str, Any]:
         "locations": {
             f"{server[2][0][1][0]} {location[1]}": [str(each) for each in location[2]]
             for server in find(directives, "server")
-            for location in find(server[2], "location")
+            for location in locations(server[2])
         },
     }
 

@@ -56,11 +56,15 @@ class RealNginx:
         assert result.returncode == 0, result.stderr
 
     def reload(self, config: str) -> None:
-        assert self._process
         before = self._workers()
+        self.ask_to_reload(config)
+        self._wait_until(lambda: bool(self._workers() - before))
+
+    def ask_to_reload(self, config: str) -> None:
+        """Reload without waiting, as `nginx -s reload` does."""
+        assert self._process
         self._config.write_text(config)
         self._process.send_signal(signal.SIGHUP)
-        self._wait_until(lambda: bool(self._workers() - before))
 
     @property
     def errors(self) -> str:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from coordinated_workers.nginx import REVISION_PATH
+
 TOKEN = re.compile(
     r"""
     \s+ | \#[^\n]*
@@ -40,6 +42,15 @@ def parsed(config: str) -> list[Any]:
 def find(directives: list[Any], name: str, *args: str) -> list[Any]:
     """The directives of a name, at any depth, whose arguments start with `args`."""
     return [each for each in _walk(directives) if each[0] == name and each[1][: len(args)] == args]
+
+
+REVISION = ("=", REVISION_PATH)
+"""The location of each server at which it can be seen which configuration is loaded."""
+
+
+def locations(directives: list[Any]) -> list[Any]:
+    """The locations but that of the revision, at any depth."""
+    return [each for each in find(directives, "location") if each[1] != REVISION]
 
 
 def arguments(directives: list[Any], name: str) -> list[tuple[str, ...]]:

@@ -25,13 +25,19 @@ _NAMES_OF_THE_MACHINE = frozenset(
         *("instance-data", "instance-data.ec2.internal", "metadata.tencentyun.com"),
     }
 )
-# those that are no link-local ones: AWS, Google and Scaleway over IPv6, Azure, Alibaba, Oracle
-_METADATA_ADDRESSES = frozenset(
-    {
-        *("fd00:ec2::254", "fd20:ce::254", "fd00:42::42"),
-        *("168.63.129.16", "100.100.100.200", "192.0.0.192"),
-    }
+# What the standard library does not classify: this network and protocol assignments (RFC 6890), and services
+# of clouds for a machine alone: AWS, Google and Scaleway over IPv6, Azure, Alibaba.
+_SPECIAL_NETWORKS = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("0.0.0.0/8", "192.0.0.0/24"),
+            *("fd00:ec2::/32", "fd20:ce::/32", "fd00:42::/32", "168.63.129.16/32", "100.100.100.0/24"),
+        ),
+    )
 )
+# Prefixes by which translators reach an IPv4 address, which is the last 32 bits: RFC 6052 and RFC 8215.
+_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 _LABELS_OF_JUJU = ("app.kubernetes.io/managed-by", "app.kubernetes.io/name")
 
 
@@ -58,16 +64,35 @@ def check_of_another_machine(host: str) -> None:
         name = host.lower()
         is_own = name.endswith(".localhost") or name in _NAMES_OF_THE_MACHINE or _is_ip_to_resolvers(name)
     else:
-        address = getattr(address, "ipv4_mapped", None) or address
-        is_own = (
-            address.is_loopback
-            or address.is_link_local
-            or address.is_unspecified
-            or address.is_multicast
-            or str(address) in _METADATA_ADDRESSES
-        )
+        is_own = _is_special(address)
     if is_own:
         raise ValueError("none of another machine")
+
+
+def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Check whether an address, or one that it leads to, is none of an ordinary machine."""
+    embedded = _embedded(address)
+    return (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_unspecified
+        or address.is_multicast
+        or (address.is_reserved and not embedded)
+        or any(address in network for network in _SPECIAL_NETWORKS if network.version == address.version)
+        or any(map(_is_special, embedded))
+    )
+
+
+def _embedded(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address leads to, by whatever way of writing them."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return []
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if any(address in network for network in _TRANSLATED):
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [each for each in found if each is not None]
 
 
 def _is_ip_to_resolvers(name: str) -> bool:

@@ -12,8 +12,9 @@ from ._parts import (
     NginxTracingConfig,
     NginxUpstream,
 )
-from ._paths import CA_CERT_PATH, CERT_PATH, KEY_PATH, NGINX_CONFIG
+from ._paths import CA_CERT_PATH, CERT_PATH, KEY_PATH, NGINX_CONFIG, REVISION_PATH
 from ._platform import NginxPlatform, is_ipv6_enabled
+from ._revision import is_rejected
 
 __all__ = [
     "CA_CERT_PATH",
@@ -21,6 +22,7 @@ __all__ = [
     "DEFAULT_OPTIONS",
     "KEY_PATH",
     "NGINX_CONFIG",
+    "REVISION_PATH",
     "BackendURL",
     "Nginx",
     "NginxConfig",
@@ -39,4 +41,5 @@ __all__ = [
     "check_port",
     "is_ip",
     "is_ipv6_enabled",
+    "is_rejected",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from . import _layout
-from ._checks import NginxValueError, Refusal, check_host, check_line, check_path
+from ._checks import NginxValueError, Refusal, check_host, check_line, check_path, check_word
 from ._foreign import converted, converted_upstream, unless_default
 from ._page import Page
 from ._parts import NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream
@@ -37,6 +37,8 @@ class NginxConfig:
     proxy_read_timeout: int = 300
     """How many seconds a backend may be silent."""
     proxy_connect_timeout: str = "5s"
+    client_max_body_size: str = "100m"
+    """The largest body of a request, unless a location has another: about what Loki and Mimir take."""
     own_name: str = ""
     """Who serves, such as `shop.model.UUID`: a request that comes back to the port that it was passed on from
     is answered with 508 (Loop Detected), however many others it has come by. Empty: it goes round until no
@@ -105,7 +107,7 @@ class NginxConfig:
         """
         platform = self.platform or NginxPlatform.here()
         upstreams = _layout.upstreams(self.upstream_configs, upstreams_to_addresses, platform)
-        backends = {upstream.name for upstream in upstreams}
+        backends = {upstream.name: upstream for upstream in upstreams}
         serving = _layout.Serving(backends, listen_tls, self.own_name, platform)
         servers = [_layout.server(*each, serving) for each in self.server_ports_to_locations.items()]
         answers_itself = self.enable_health_check or self.enable_status_page
@@ -121,6 +123,7 @@ class NginxConfig:
             ipv6=platform.ipv6,
             connect_timeout=self.proxy_connect_timeout,
             read_timeout=f"{self.proxy_read_timeout}s",
+            client_max_body_size=check_word(self.client_max_body_size, "a size"),
             http2_directive=platform.http2_directive,
             upstreams=upstreams,
             server_name=check_line(self.server_name, "a server's name"),

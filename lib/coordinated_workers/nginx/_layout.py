@@ -21,7 +21,7 @@ from ._checks import (
 from ._page import TLS, Location, Map, Mark, Server, Tracing, Upstream
 from ._parts import NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream
 from ._paths import OTEL_MODULE_PATH
-from ._platform import NginxPlatform
+from ._platform import POD_NAME, NginxPlatform, complete_names
 
 # Mozilla's intermediate recommendation; without DHE, for which nginx would need parameters of its own
 TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")
@@ -34,12 +34,18 @@ TLS_CIPHERS = (
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
 
+_SMALLEST_ZONE, _ZONE_PER_POD, _ZONE_PER_NAME = 64, 4, 8192
+"""Kilobytes: nginx does not start with less; two addresses; the 4,094 that fit into the longest answer."""
+
 TENANT_HEADER = "X-Scope-OrgID"
 TENANT = NginxMapConfig(
     "$http_x_scope_orgid",
     "$ensured_x_scope_orgid",
     {"default": ["$http_x_scope_orgid"], "": ["anonymous"]},
 )
+# Only WebSockets: a request for another protocol (h2c) could take others past the rules of its location.
+UPGRADE = NginxMapConfig("$http_upgrade", "$websocket", {"~*^websocket$": ["websocket"], "default": [""]})
+CONNECTION = NginxMapConfig("$websocket", "$backend_connection", {"": ["close"], "default": ["upgrade"]})
 LOGGABLE = NginxMapConfig("$status", "$loggable", {"~^[23]": ["0"], "default": ["1"]})
 LOGGED_REQUEST = NginxMapConfig("$request", "$logged_request", {"default": ["$request"]})
 
@@ -48,8 +54,8 @@ LOGGED_REQUEST = NginxMapConfig("$request", "$logged_request", {"default": ["$re
 class Serving:
     """The circumstances that all servers of a configuration share."""
 
-    backends: Collection[str]
-    """The names of the upstreams that have an address."""
+    backends: Mapping[str, Upstream]
+    """The upstreams that have an address, by name."""
     tls: bool
     own_name: str
     """See `NginxConfig.own_name`."""
@@ -75,18 +81,34 @@ def _upstream(
         hosts = set[str]().union(*upstreams_to_addresses.values())
     else:
         hosts = set(upstreams_to_addresses.get(upstream.worker_role, ()))
+    servers: list[tuple[str, ...]] = []
+    # in order, for a text that differs is a reload
+    for host in sorted(filter(is_host, hosts)):
+        servers += _upstream_servers(host, check_port(upstream.port), platform)
     return Upstream(
         name=check_word(upstream.name, "an upstream's name"),
-        # in order, for a text that differs is a reload
-        servers=tuple(
-            _upstream_server(host, upstream.port, platform) for host in sorted(hosts) if is_host(host)
-        ),
+        servers=tuple(servers),
+        zone_kilobytes=_SMALLEST_ZONE + sum(map(_kilobytes, servers)),
+        keepalive=upstream.keepalive,
     )
 
 
-def _upstream_server(host: str, port: int, platform: NginxPlatform) -> tuple[str, ...]:
-    address = f"[{host}]:{check_port(port)}" if is_ipv6(host) else f"{host}:{check_port(port)}"
-    return (address,) if is_ip(host) or not platform.resolve else (address, "resolve")
+def _upstream_servers(host: str, port: int, platform: NginxPlatform) -> list[tuple[str, ...]]:
+    """Return the servers of a host: of a short name, first the one that the search domains make of it."""
+    if is_ip(host) or not platform.resolve:
+        return [(f"[{host}]:{port}" if is_ipv6(host) else f"{host}:{port}",)]
+    first, *others = complete_names(host, platform.search)
+    return [(f"{first}:{port}", "resolve"), *((f"{other}:{port}", "resolve", "backup") for other in others)]
+
+
+def _kilobytes(server: tuple[str, ...]) -> int:
+    """Return the memory for all addresses of a server's name, so that no worker can take that of the others.
+
+    A pod's own name has one or two; another name as many as an answer of DNS holds.
+    """
+    address, *words = server
+    is_one = "resolve" not in words or POD_NAME.fullmatch(address.rpartition(":")[0])
+    return _ZONE_PER_POD if is_one else _ZONE_PER_NAME
 
 
 def server(port: int, locations: Iterable[NginxLocationConfig], serving: Serving) -> Server:
@@ -104,7 +126,7 @@ def server(port: int, locations: Iterable[NginxLocationConfig], serving: Serving
     return Server(
         listens=tuple(listens),
         http2=any(location.is_grpc for location in shown),
-        locations=tuple(_location(location, serving.tls, mark) for location in shown),
+        locations=tuple(_location(location, serving, mark) for location in shown),
         mark=mark,
     )
 
@@ -115,7 +137,7 @@ def _mark(own_name: str, port: int) -> Mark:
     return Mark(f"X-Proxied-By-{hashlib.sha256(server.encode()).hexdigest()[:8]}", server)
 
 
-def _location(location: NginxLocationConfig, listen_tls: bool, mark: Mark | None) -> Location:
+def _location(location: NginxLocationConfig, serving: Serving, mark: Mark | None) -> Location:
     is_regex = location.modifier.startswith("~")
     check = check_line if is_regex else check_path
     path = check(location.path, "the path of a location")
@@ -131,9 +153,9 @@ def _location(location: NginxLocationConfig, listen_tls: bool, mark: Mark | None
         directives=tuple(
             (name, *_line_each(args, f"an argument of {name}")) for name, args in directives.items()
         ),
-        headers=_headers(location, more_headers, mark) if location.backend else (),
+        headers=_headers(location, more_headers, mark, serving) if location.backend else (),
         passed_by="grpc" if location.is_grpc else "proxy",
-        passed_to=_passed_to(location, listen_tls),
+        passed_to=_passed_to(location, serving.tls),
     )
 
 
@@ -153,12 +175,15 @@ def _passed_to(location: NginxLocationConfig, listen_tls: bool) -> str:
 
 
 def _headers(
-    location: NginxLocationConfig, more: tuple[str, ...], mark: Mark | None
+    location: NginxLocationConfig, more: tuple[str, ...], mark: Mark | None, serving: Serving
 ) -> tuple[tuple[str, str], ...]:
-    """What the backend gets: the connection is ours to keep open, and who has no tenant is anonymous."""
+    """Return the headers for the backend; a request without a tenant is for `anonymous`."""
     headers = {TENANT_HEADER.lower(): (TENANT_HEADER, TENANT.target_variable)}
-    if not location.is_grpc:
+    if not location.is_grpc and serving.backends[str(location.backend)].keepalive:
         headers["connection"] = ("Connection", "")
+    elif not location.is_grpc:
+        headers["upgrade"] = ("Upgrade", UPGRADE.target_variable)
+        headers["connection"] = ("Connection", CONNECTION.target_variable)
     given = [*location.headers.items(), *zip(more[::2], more[1::2], strict=True)]
     for name, value in given:
         check_word(name, "a header's name")
@@ -170,7 +195,8 @@ def _headers(
 
 def maps(declared: Iterable[NginxMapConfig]) -> tuple[Map, ...]:
     """Return the maps of every configuration, or the charm's own in their place, and its others."""
-    by_target = {each.target_variable: each for each in (TENANT, LOGGABLE, LOGGED_REQUEST, *declared)}
+    own = (TENANT, UPGRADE, CONNECTION, LOGGABLE, LOGGED_REQUEST)
+    by_target = {each.target_variable: each for each in (*own, *declared)}
     return tuple(map(_map, by_target.values()))
 
 

@@ -11,11 +11,16 @@ from .. import pebble
 from ..models import TLSConfig
 from ._options import DEFAULT_OPTIONS, NginxMappingOverrides, NginxOptions
 from ._paths import CA_CERT_PATH, CERT_PATH, KEY_PATH, NGINX_CONFIG, NGINX_LOADED
+from ._revision import is_rejected
 
 logger = logging.getLogger(__name__)
 
 RELOAD_TIMEOUT = 10.0  # seconds
 UPDATE_CA_TIMEOUT = 10.0
+
+
+class NotLoadedError(ops.pebble.Error):
+    """nginx was told to reload, and goes on with the configuration that it had."""
 
 
 class Nginx:
@@ -101,7 +106,7 @@ class Nginx:
         pebble.write(self._container, NGINX_CONFIG, nginx_config)
         try:
             self._start_or_reload(nginx_config, tls_config)
-        except (ops.pebble.ChangeError, ops.pebble.ExecError):
+        except (ops.pebble.ChangeError, ops.pebble.ExecError, NotLoadedError):
             if before is not None:
                 # what is on disk must be good for a restart
                 pebble.write(self._container, NGINX_CONFIG, before)
@@ -118,6 +123,8 @@ class Nginx:
             return
         if was_running:
             pebble.run(self._container, ["nginx", "-s", "reload"], self._deadline, RELOAD_TIMEOUT)
+            if is_rejected(nginx_config, self._deadline):
+                raise NotLoadedError("the old configuration still runs: is a port taken? see nginx's log")
         pebble.write(self._container, NGINX_LOADED, loaded)
 
     def _write_certificates(self, tls_config: TLSConfig) -> None:

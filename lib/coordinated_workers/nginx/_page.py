@@ -1,10 +1,12 @@
 """The whole of what the template of nginx.conf shows."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._paths import REVISION_PATH
 from ._quoting import quoted
 
 if TYPE_CHECKING:
@@ -19,14 +21,14 @@ class Upstream:
 
     name: str
     servers: tuple[tuple[str, ...], ...]
+    zone_kilobytes: int
+    """The memory that nginx's processes share, enough for all addresses that the servers' names may have."""
+    keepalive: bool
 
     @property
     def zone(self) -> tuple[str, str]:
-        """The memory that nginx's processes share: it does not start with too little.
-
-        A server takes 2 KB if its name has one address.
-        """
-        return f"{self.name}_zone", f"{64 + 4 * len(self.servers)}k"
+        """The name and the size of the shared memory."""
+        return f"{self.name}_zone", f"{self.zone_kilobytes}k"
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Page:
     ipv6: bool
     connect_timeout: str
     read_timeout: str
+    client_max_body_size: str
     http2_directive: bool
     upstreams: tuple[Upstream, ...]
     server_name: str
@@ -119,9 +122,14 @@ class Page:
     status_page: bool
     servers: tuple[Server, ...]
 
+    @property
+    def revision(self) -> str:
+        """A digest of all that is shown, by which it can be seen whether nginx has loaded it."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
     def render(self) -> str:
-        """The text of nginx.conf."""
-        return _template().render(page=self)
+        """Return the text of nginx.conf."""
+        return _template().render(page=self, revision_path=REVISION_PATH)
 
 
 @cache

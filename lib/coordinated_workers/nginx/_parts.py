@@ -44,6 +44,9 @@ class NginxUpstream:
     """Take the addresses of all roles."""
     addresses: Sequence[str] = ()
     """The hosts themselves, where they are none of the roles'."""
+    keepalive: bool = False
+    """Keep connections open. A request that meets a connection which its server is closing has to be sent
+    again: so this is for requests that may arrive twice."""
 
 
 @dataclass(frozen=True)

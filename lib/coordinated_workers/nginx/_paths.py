@@ -9,6 +9,9 @@ OTEL_MODULE_PATH = "/etc/nginx/modules/ngx_otel_module.so"
 NGINX_LOADED = "/etc/nginx/nginx.conf.loaded"
 """A digest of the configuration and certificate that nginx last took."""
 
+REVISION_PATH = "/.well-known/nginx-revision"
+"""The URL path at which each server answers with the revision of the configuration that is loaded."""
+
 EXPORTER_WEB_CONFIG = "/etc/exporter/web-config.yaml"
 EXPORTER_CERT_PATH = "/etc/exporter/certs/server.crt"
 EXPORTER_KEY_PATH = "/etc/exporter/certs/server.key"

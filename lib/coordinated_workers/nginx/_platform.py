@@ -1,14 +1,17 @@
 """The nginx that reads a configuration, and the machine that it runs on."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._checks import is_ip, is_ipv6
+from ._checks import is_host, is_ip, is_ipv6
 from ._paths import CERT_PATH, KEY_PATH
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 IPV6_ADDRESSES = Path("/proc/net/if_inet6")
+POD_NAME = re.compile(r"(?P<app>[a-z0-9-]+)-\d+\.(?P=app)-endpoints\.[a-z0-9-]+\.svc\.[a-z0-9.-]+")
+"""The name of a unit of a Juju application, which Kubernetes resolves to its pod alone."""
 LOCAL_RESOLVER = "127.0.0.1"  # what a resolv.conf without servers means to everybody who reads one
 
 
@@ -35,6 +38,8 @@ class NginxPlatform:
     access_log: str = "/dev/stderr"
     stub_status: bool = True
     """Whether nginx is built with the status page that the exporter reads; it is left out if not."""
+    search: tuple[str, ...] = ()
+    """The domains that complete a short name, in the order of resolv.conf."""
     resolve: bool = True
     """Whether nginx looks names up while it runs (open source: since 1.27.3); an older one refuses to start
     with a name that it can't resolve."""
@@ -44,7 +49,12 @@ class NginxPlatform:
     @classmethod
     def here(cls, resolv_conf: Path = RESOLV_CONF) -> "NginxPlatform":
         """The nginx of the field's images, in a container of this pod."""
-        return cls(resolvers=tuple(_name_servers(resolv_conf)) or (LOCAL_RESOLVER,), ipv6=is_ipv6_enabled())
+        lines = _lines(resolv_conf)
+        return cls(
+            resolvers=tuple(_name_servers(lines)) or (LOCAL_RESOLVER,),
+            ipv6=is_ipv6_enabled(),
+            search=_search_domains(lines),
+        )
 
 
 def is_ipv6_enabled(addresses: Path = IPV6_ADDRESSES) -> bool:
@@ -55,17 +65,55 @@ def is_ipv6_enabled(addresses: Path = IPV6_ADDRESSES) -> bool:
         return False
 
 
-def _name_servers(resolv_conf: Path) -> Iterator[str]:
-    """The servers as nginx writes them.
+def complete_names(host: str, search: Sequence[str]) -> list[str]:
+    """Return the full names that a short name of Kubernetes may stand for, the likeliest first.
+
+    nginx looks up names as they are, where programs try the search domains of resolv.conf. A name of one
+    label is a Service of this namespace, one that ends in `.svc` or names a pod lacks the cluster's domain,
+    and one of two labels is a Service of another namespace or else a domain.
+    """
+    cluster = _cluster_domain(search)
+    labels = host.split(".")
+    if not cluster or host.endswith(f".{cluster}"):
+        return [host]
+    if len(labels) == 1:
+        return [f"{host}.{search[0]}"]
+    if labels[-1] == "svc":
+        return [f"{host}.{cluster}"]
+    if POD_NAME.fullmatch(f"{host}.svc.{cluster}"):
+        return [f"{host}.svc.{cluster}"]
+    return [f"{host}.svc.{cluster}", host] if len(labels) == 2 else [host]
+
+
+def _cluster_domain(search: Sequence[str]) -> str:
+    """Return the domain of the cluster, such as `cluster.local`; empty outside of Kubernetes."""
+    namespace, is_pod, cluster = (search[0] if search else "").partition(".svc.")
+    return cluster if namespace and is_pod else ""
+
+
+def _lines(resolv_conf: Path) -> list[list[str]]:
+    try:
+        return [line.split() for line in resolv_conf.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _search_domains(lines: Iterable[list[str]]) -> tuple[str, ...]:
+    """Return the domains of the last line that has them, as resolvers do."""
+    found: tuple[str, ...] = ()
+    for words in lines:
+        if words and words[0] in ("search", "domain"):
+            found = tuple(domain.rstrip(".") for domain in words[1:] if is_host(domain.rstrip(".")))
+    return found
+
+
+def _name_servers(lines: Iterable[list[str]]) -> Iterator[str]:
+    """Yield the servers as nginx writes them.
 
     They are taken by address, for the name of one would have to be looked up before nginx starts.
     """
-    try:
-        lines = resolv_conf.read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        match line.split():
+    for words in lines:
+        match words:
             # an address with % is only good on one link, which nginx can't choose
             case ["nameserver", server, *_] if is_ip(server) and "%" not in server:
                 yield f"[{server}]" if is_ipv6(server) else server

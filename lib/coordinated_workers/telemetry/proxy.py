@@ -327,6 +327,7 @@ def _upstream(route: TelemetryRoute) -> NginxUpstream:
         port=route.backend.port,
         worker_role="",
         addresses=(route.backend.host,),
+        keepalive=True,
     )
 
 

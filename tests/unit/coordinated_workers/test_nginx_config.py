@@ -16,7 +16,7 @@ from coordinated_workers.nginx import (
     NginxValueError,
     is_ipv6_enabled,
 )
-from tests.support.nginx_text import arguments, find, parsed
+from tests.support.nginx_text import arguments, find, locations, parsed
 
 POD = NginxPlatform(resolvers=("10.152.183.10",), ipv6=False)
 
@@ -66,19 +66,44 @@ class TestUpstreams:
 
         assert servers_of(text, "api") == [("10.1.2.3:8080",), ("[fd00::1]:8080",)]
 
-    def test_keep_connections_open(self):
-        directives = parsed(config(TO_API, upstreams=[API]).get_config({"api": {"a.test"}}, False))
+    def test_keep_connections_open_where_that_is_asked_for(self):
+        kept = dataclasses.replace(API, keepalive=True)
+        directives = parsed(config(TO_API, upstreams=[kept]).get_config({"api": {"a.test"}}, False))
 
         assert arguments(directives, "keepalive") == [("32",)]
         assert arguments(directives, "proxy_http_version") == [("1.1",)]
         assert ("Connection", "") in arguments(directives, "proxy_set_header")
+
+    @pytest.mark.parametrize(
+        ("host", "servers"),
+        [
+            ("tempo", [("tempo.shop.svc.cluster.local:8080", "resolve")]),
+            ("tempo.cos.svc", [("tempo.cos.svc.cluster.local:8080", "resolve")]),
+            ("tempo.cos.svc.cluster.local", [("tempo.cos.svc.cluster.local:8080", "resolve")]),
+            ("t-0.t-endpoints.cos", [("t-0.t-endpoints.cos.svc.cluster.local:8080", "resolve")]),
+            ("tempo.example.com", [("tempo.example.com:8080", "resolve")]),
+            (
+                "tempo.cos",
+                [
+                    ("tempo.cos.svc.cluster.local:8080", "resolve"),
+                    ("tempo.cos:8080", "resolve", "backup"),
+                ],
+            ),
+        ],
+    )
+    def test_complete_short_names_as_programs_in_the_pod_do(self, host, servers, monkeypatch):
+        search = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
+        monkeypatch.setattr(NginxConfig, "platform", dataclasses.replace(POD, search=search))
+        text = config(TO_API, upstreams=[API]).get_config({"api": {host}}, False)
+
+        assert servers_of(text, "api") == servers
 
     def test_without_addresses_are_left_out_with_their_locations(self):
         kept = NginxLocationConfig("/files", extra_directives={"return": ["204"]})
         text = config(TO_API, kept, upstreams=[API]).get_config({"api": set()}, False)
 
         assert find(parsed(text), "upstream") == []
-        assert arguments(parsed(text), "location") == [("/files",)]
+        assert [each[1] for each in locations(parsed(text))] == [("/files",)]
 
     def test_an_address_that_is_none_costs_only_itself(self, caplog):
         addresses = {"api": {"a.test", "evil.test; }", ""}}
@@ -99,7 +124,7 @@ class TestServers:
     def test_that_answer_themselves_are_there_without_locations(self):
         directives = parsed(config(enable_health_check=True, enable_status_page=True).get_config({}, False))
 
-        assert arguments(directives, "location") == [("=", "/"), ("=", "/status")]
+        assert [each[1] for each in locations(directives)] == [("=", "/"), ("=", "/status")]
         assert len(find(directives, "stub_status")) == 1
 
     def test_listen_on_ipv6_where_there_is_some(self, monkeypatch):
@@ -277,11 +302,13 @@ class TestTheConfigurationOfAnotherLibrary:
         assert servers_of(text, "ignoring") == servers_of(text, "every")
         directives = parsed(text)
         assert arguments(directives, "server_name") == [("loki",)]
-        assert arguments(directives, "location") == [("=", "/"), ("=", "/a")]
+        assert [each[1] for each in locations(directives)] == [("=", "/"), ("=", "/a")]
         assert arguments(directives, "proxy_pass") == [("http://read",)]
         assert ("X", "y") in arguments(directives, "proxy_set_header")
         assert [args[1] for args in arguments(directives, "map")] == [
             "$ensured_x_scope_orgid",
+            "$websocket",
+            "$backend_connection",
             "$loggable",
             "$logged_request",
             "$b",

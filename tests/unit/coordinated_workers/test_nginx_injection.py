@@ -20,7 +20,7 @@ from coordinated_workers.worker_telemetry import (
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
-from tests.support.nginx_text import arguments, find, parsed, shape
+from tests.support.nginx_text import arguments, find, locations, parsed, shape
 
 SPECIAL = [
     "; evil on;",
@@ -104,7 +104,7 @@ def test_a_workers_address_is_one_or_is_left_out(addresses, role):
 
     [upstream] = find(directives, "upstream")
     assert ("a.test:80", "resolve") in arguments(upstream[2], "server")
-    assert {name for name, _, _ in upstream[2]} == {"zone", "server", "keepalive"}
+    assert {name for name, _, _ in upstream[2]} == {"zone", "server"}
 
 
 hosts = st.one_of(texts, st.just("a.test"))
@@ -147,9 +147,9 @@ def test_whatever_relations_say_makes_routes_or_is_refused_by_name(workers, back
     )
     directives = parsed(proxy.added_to(NginxConfig("x", [], {})).get_config({}, tls))
 
-    locations = find(directives, "location")
-    assert {each[0] for location in locations for each in location[2]} <= IN_A_LOCATION
-    paths = arguments(directives, "location")
+    shown = locations(directives)
+    assert {each[0] for location in shown for each in location[2]} <= IN_A_LOCATION
+    paths = [each[1] for each in shown]
     assert ("=", "/proxy/loki/good-0/push") in paths
     assert len(set(paths)) == len(paths)
     upstreams = arguments(directives, "upstream")

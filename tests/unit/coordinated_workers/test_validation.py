@@ -30,9 +30,22 @@ def test_the_machine_itself_is_refused(host: str):
 @pytest.mark.parametrize(
     "host",
     [
+        *("64:ff9b::a9fe:a9fe", "64:ff9b:1::7f00:1", "::127.0.0.1", "::a9fe:a9fe"),
+        *("2002:7f00:1::1", "2002:a9fe:a9fe::", "::ffff:0:0"),
+    ],
+)
+def test_so_is_an_address_that_leads_to_one(host: str):
+    with pytest.raises(ValueError, match="none of another machine"):
+        check_of_another_machine(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
         *("169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "fd00:EC2:0::254"),
+        *("fd00:ec2::23", "169.254.170.23", "100.100.100.200", "240.0.0.1"),
         *("metadata.google.internal", "Metadata.Google.Internal", "metadata", "instance-data.ec2.internal"),
-        *("168.63.129.16", "100.100.100.200", "192.0.0.192"),
+        *("168.63.129.16", "192.0.0.192", "0.0.0.7"),
     ],
 )
 def test_so_is_what_a_platform_tells_its_own_machines(host: str):
@@ -61,7 +74,16 @@ def test_so_is_an_address_that_not_all_take_for_one(host: str):
 @pytest.mark.parametrize(
     "host",
     [
-        *("10.1.2.3", "192.0.2.1", "2001:db8::1", "fd00::7", "loki.example", "loki-0.loki-endpoints.cos.svc"),
+        *(
+            "10.1.2.3",
+            "192.0.2.1",
+            "2001:db8::1",
+            "fd00::7",
+            "64:ff9b::10.1.2.3",
+            "::ffff:10.1.2.3",
+            "loki.example",
+            "loki-0.loki-endpoints.cos.svc",
+        ),
         *("metadata.shop.svc.cluster.local", "localhost.example", "0x1.example", "10.1.example", "ff", "1-2"),
     ],
 )

@@ -12,7 +12,7 @@ from coordinated_workers.worker_telemetry import (
     WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
-from tests.support.nginx_text import arguments, find, parsed
+from tests.support.nginx_text import arguments, find, locations, parsed
 
 CONFIG = WorkerTelemetryProxyConfig(http_port=3300, https_port=3301)
 
@@ -229,7 +229,7 @@ class TestRoutesLead:
         routes = proxy(charm_tracing=receiver, workload_tracing=receiver)
 
         assert routes.refused == ()
-        paths = [each[1] for each in find(rendered(routes), "location")]
+        paths = [each[1] for each in locations(rendered(routes))]
         assert len(set(paths)) == len(paths) == 3
 
 

@@ -1,0 +1,199 @@
+"""What a gateway in front of workers has to pass on, and what one worker must not take from the others."""
+
+import contextlib
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream, is_rejected
+from k8s_charm import Deadline
+from tests.dataplane.dns_server import TestDNS
+from tests.support.backends import RecordingBackend
+from tests.support.nginx_process import RealNginx, free_port, platform_of
+
+EVERYTHING = NginxLocationConfig("/", backend="api")
+SEARCH = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
+
+
+class RawBackend:
+    """Answers each connection with what `answer` makes of the request's head, and closes it."""
+
+    def __init__(self, answer: Callable[[bytes, socket.socket], None]):
+        self.heads: list[bytes] = []
+        self._answer = answer
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> "RawBackend":
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += connection.recv(4096)
+                self.heads.append(head)
+                self._answer(head, connection)
+
+
+def upgrade(head: bytes, connection: socket.socket) -> None:
+    if b"upgrade: websocket" not in head.lower():
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        return
+    connection.sendall(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    )
+    connection.sendall(connection.recv(4096).upper())
+
+
+def answer_and_close(_: bytes, connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch) -> Iterator[Callable[..., int]]:
+    """Starts nginx before workers of the role `api`, by their hosts; gives the port."""
+    with contextlib.ExitStack() as running:
+
+        def start(api_port: int, *hosts: str, resolver: str = "127.0.0.1", **options) -> int:
+            platform = replace(platform_of(tmp_path, resolver=resolver), search=SEARCH)
+            monkeypatch.setattr(NginxConfig, "platform", platform)
+            port = free_port()
+            text = config(port, api_port, **options).get_config({"api": set(hosts)}, listen_tls=False)
+            running.enter_context(RealNginx(tmp_path, text))
+            return port
+
+        yield start
+
+
+def config(port: int, api_port: int, **options) -> NginxConfig:
+    upstreams = [NginxUpstream("api", api_port, "api")]
+    return NginxConfig("coordinator", upstreams, {port: [EVERYTHING]}, worker_processes=1, **options)
+
+
+def send(port: int, head: str) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+    connection.sendall(head.encode())
+    return connection
+
+
+def status_of(port: int, method: str = "GET", path: str = "/", body: bytes | None = None) -> int:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request(method, path, body)
+        return connection.getresponse().status
+
+
+def wait_for(happens: Callable[[], bool]) -> None:
+    """Wait until nginx has looked up the names."""
+    until = time.monotonic() + 10
+    while not happens():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_websocket_is_passed_on(serve):
+    with RawBackend(upgrade) as backend:
+        port = serve(backend.port, "127.0.0.1")
+        head = "GET /tail HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        with send(port, head) as connection:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 101 ")
+            connection.sendall(b"hello")
+            assert connection.recv(4096) == b"HELLO"
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "h2c, websocket", "websocket2"])
+def test_no_other_protocol_is(serve, protocol):
+    with RecordingBackend() as backend:
+        port = serve(backend.port, "127.0.0.1")
+        head = f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: {protocol}\r\nConnection: Upgrade, close\r\n\r\n"
+        with send(port, head) as connection:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        (request,) = backend.received
+    assert "upgrade" not in request.headers
+
+
+def test_a_large_body_and_a_long_query_are_passed_on(serve):
+    with RecordingBackend() as backend:
+        port = serve(backend.port, "127.0.0.1")
+        assert status_of(port, "POST", "/push", b"x" * 20_000_000) == 200
+        assert status_of(port, "GET", f"/query?q={'x' * 30_000}") == 200
+
+
+def test_the_limit_is_the_charms_to_set(serve):
+    with RecordingBackend() as backend:
+        port = serve(backend.port, "127.0.0.1", client_max_body_size="1k")
+        assert status_of(port, "POST", "/push", b"x" * 2000) == 413
+
+
+def test_no_request_meets_a_connection_that_its_worker_closes(serve):
+    with RawBackend(answer_and_close) as backend:
+        port = serve(backend.port, "127.0.0.1")
+        assert {status_of(port, "POST", "/push") for _ in range(12)} == {200}
+
+
+@pytest.mark.parametrize("addresses", [80, 200])
+def test_a_worker_with_many_addresses_takes_no_memory_of_the_others(serve, tmp_path, addresses):
+    many = " ".join(f"127.1.{number // 200}.{number % 200 + 1}" for number in range(addresses))
+    good = "a-0.a-endpoints.shop.svc.cluster.local"
+    with RecordingBackend() as backend, TestDNS(**{"many.example.com": many, good: "127.0.0.1"}) as dns:
+        port = serve(backend.port, "many.example.com", good, resolver=dns.address)
+        wait_for(lambda: status_of(port) == 200)
+        assert {status_of(port) for _ in range(3)} == {200}
+        assert dns.asked["many.example.com"]
+    assert "memory" not in (tmp_path / "stderr").read_text()
+
+
+def test_a_short_name_leads_to_the_service_that_programs_find(serve):
+    with RecordingBackend() as backend, TestDNS(**{"api.cos.svc.cluster.local": "127.0.0.1"}) as dns:
+        port = serve(backend.port, "api.cos", resolver=dns.address)
+        wait_for(lambda: status_of(port) == 200)
+
+
+class TestRejected:
+    @pytest.fixture
+    def platform(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
+
+    def texts(self, *ports: int) -> list[str]:
+        return [config(port, 1).get_config({"api": {"127.0.0.1"}}, listen_tls=False) for port in ports]
+
+    def test_a_configuration_that_is_loaded_is_not(self, platform, tmp_path):
+        before, after = self.texts(free_port(), free_port())
+        with RealNginx(tmp_path, before) as nginx:
+            nginx.ask_to_reload(after)
+            assert not is_rejected(after, Deadline())
+
+    def test_a_port_of_another_program_is_noticed(self, platform, tmp_path):
+        with RecordingBackend() as other:
+            before, after = self.texts(free_port(), other.port)
+            with RealNginx(tmp_path, before) as nginx:
+                nginx.ask_to_reload(after)
+                assert is_rejected(after, Deadline())
+
+    def test_the_old_configuration_on_the_same_port_is_noticed(self, platform, tmp_path):
+        port = free_port()
+        with RecordingBackend() as other:
+            (before,) = self.texts(port)
+            servers = {port: [EVERYTHING], other.port: [EVERYTHING]}
+            both = replace(config(port, 1), server_ports_to_locations=servers)
+            after = both.get_config({"api": {"127.0.0.1"}}, listen_tls=False)
+            with RealNginx(tmp_path, before) as nginx:
+                nginx.ask_to_reload(after)
+                assert is_rejected(after, Deadline())
+
+    def test_where_nothing_answers_nothing_is_known(self, platform):
+        assert not is_rejected(self.texts(free_port())[0], Deadline())
