@@ -3,9 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 TOX := $(VENV)/bin/tox
+RUN := $(TOX) run -q -e
+TIERS := cluster dataplane security faults oldest soak cluster-oldest
+comma := ,
+empty :=
 
 help: ## list these targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-zA-Z-]+.*:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  TIER is one of:    $(TIERS); CONTRIBUTING.md says what each is"
 
 $(TOX):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -15,79 +20,61 @@ $(TOX):
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'tox>=4.30' 'tox-uv>=1.20'
 
 demo: $(TOX) ## see the charms at work, and who reaches whom, on this machine
-	@$(TOX) run -q -e peers,demo
+	@$(RUN) peers,demo
 
 demo-real: $(TOX) ## the same on a real kube-apiserver and a real istiod; needs Go
-	@$(TOX) run -q -e peers,demo-real
+	@$(RUN) peers,demo-real
 
-test: $(TOX) ## unit, scenario and interop tests
-	@$(TOX) run -q -e peers,unit,interop
+test: $(TOX) ## unit, scenario, contract and interop tests
+	@$(RUN) peers,unit,interop
 
-test-oldest: $(TOX) ## the same on the oldest versions of what the charms run on
-	@$(TOX) run -q -e oldest
+test-TIER: ## a tier of tests that takes longer, or needs more
+$(TIERS:%=test-%): test-%: $(TOX)
+	@$(RUN) peers,$*
 
-test-faults: $(TOX) ## what comes of a Kubernetes API that goes wrong at every request
-	@$(TOX) run -q -e faults
+test-tiers: $(TOX) ## all tiers, two at a time, each on one processor
+	@$(RUN) peers
+	@WORKERS=0 $(TOX) run-parallel --parallel 2 --parallel-no-spinner -q -e $(subst $(empty) $(empty),$(comma),$(TIERS))
 
-test-soak: $(TOX) ## what comes of any operations on models (SOAK_OPERATIONS=3000 for more of them)
-	@$(TOX) run -q -e peers,soak
+test-thorough: $(TOX) ## faults, security and soak at length: every fault, 10,000 databags; takes hours
+	@$(RUN) faults -- --thorough
+	@HYPOTHESIS_PROFILE=slow $(RUN) security
+	@SOAK_OPERATIONS=3000 $(RUN) peers,soak
 
-test-security: $(TOX) ## what comes of relations and clients that mean harm
-	@$(TOX) run -q -e security
+lint: $(TOX) ## all that finds faults without running code; workflows where Go is, Terraform where it is
+	@$(RUN) lint,integration-check
+	@! command -v go >/dev/null || go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	@! command -v terraform >/dev/null || terraform fmt -check -diff -recursive terraform
 
-test-thorough: $(TOX) ## those three at length: every fault, 10,000 databags and more, 3,000 operations; takes hours
-	@$(TOX) run -q -e faults -- --thorough
-	@HYPOTHESIS_PROFILE=slow $(TOX) run -q -e security
-	@SOAK_OPERATIONS=3000 $(TOX) run -q -e peers,soak
-
-test-dataplane: $(TOX) ## what real proxies let through
-	@$(TOX) run -q -e dataplane
-
-test-cluster: $(TOX) ## the same promises on a real kube-apiserver and istiod; needs Go
-	@$(TOX) run -q -e cluster
-
-test-cluster-oldest: $(TOX) ## that on the oldest versions of what the charms run on
-	@$(TOX) run -q -e cluster-oldest
-
-lint: $(TOX) ## ruff, pyright and codespell; the integration tests, as far as they can be checked
-	@$(TOX) run -q -e lint,integration-check
-
-lint-workflows: ## what GitHub would find wrong with the workflows; needs Go
-	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
-
-lint-terraform: ## whether the Terraform modules are in its format; needs Terraform
+lint-terraform: ## the Terraform modules' format, and whether the Juju provider takes them; needs its registry
 	terraform fmt -check -diff -recursive terraform
-
-validate-terraform: ## whether the Juju provider takes the Terraform modules; needs Terraform and its registry
 	@for module in terraform/*/; do \
 		terraform -chdir=$$module init -backend=false -input=false && terraform -chdir=$$module validate || exit 1; \
 	done
 
 docs: $(TOX) ## the documentation, into build/docs/index.html
-	@$(TOX) run -q -e docs
+	@$(RUN) docs
 
 format: $(TOX) ## put the code into the project's format
-	@$(TOX) run -q -e format
+	@$(RUN) format
 
-bench: $(TOX) ## how fast, and how much work, beside the published libraries (BENCH="--size full")
-	@$(TOX) run -q -e peers,bench $(if $(BENCH),-- $(BENCH))
+bench: $(TOX) ## time and work beside the published libraries (BENCH="--size full", BENCH=joining)
+	@$(RUN) peers,bench $(if $(BENCH),-- $(BENCH))
 
-pack: $(TOX) ## pack the charms into dist/, with charmcraft
-	@$(TOX) run -q -e $(if $(shell command -v charmcraft),pack,charmcraft,pack)
-
-pack-testers: pack ## pack the charms that only the integration tests deploy, too
-	@$(TOX) run -q -e pack -- pack tests/integration/testers/*
+pack: $(TOX) ## pack the charms into dist/ with charmcraft (TESTERS=1: those of the integration tests, too)
+	@$(RUN) $(if $(shell command -v charmcraft),pack,charmcraft,pack)
+	@$(if $(TESTERS),$(RUN) pack -- pack tests/integration/testers/*)
 
 pack-check: $(TOX) ## show that the charms in dist/ are whole
-	@$(TOX) run -q -e pack -- check $(CHECK)
+	@$(RUN) pack -- check $(CHECK)
 
 lock: $(TOX) ## take newer releases of what the charms are packed with
-	@$(TOX) run -q -e lock
+	@$(RUN) lock
 
 integration: $(TOX) ## the integration tests, on the Juju controller of this machine
-	@$(TOX) run -q -e integration -- $(TESTS)
+	@$(RUN) integration -- $(TESTS)
 
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-oldest test-faults test-soak test-security test-thorough test-dataplane test-cluster test-cluster-oldest lint lint-workflows lint-terraform validate-terraform docs format bench pack pack-testers pack-check lock integration clean
+.PHONY: help demo demo-real test test-TIER $(TIERS:%=test-%) test-tiers test-thorough lint lint-terraform docs format bench pack pack-check lock integration clean

@@ -4,10 +4,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.control_plane import NotAvailableError
+from sandbox.control_plane import NotAvailableError, RealKubernetes, real_kubernetes
+from tests.support.kubernetes_api import STRANGER
 
 if TYPE_CHECKING:
     from tests.support.real_server.server import RealServer
+
+
+@pytest.fixture(scope="session")
+def real_cluster() -> Iterator[RealKubernetes]:
+    """A real API server that tests share, with a namespace each: a new one, or the one of $KUBECONFIG."""
+    try:
+        with real_kubernetes(STRANGER) as kubernetes:
+            yield kubernetes
+    except NotAvailableError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -9,21 +9,15 @@ from sandbox.control_plane import (
     NotAvailableError,
     RealKubernetes,
     StartedKubernetes,
-    real_kubernetes,
 )
-
-USERS = ("stranger",)
+from tests.support.kubernetes_api import STRANGER
 
 
 @pytest.fixture(scope="session")
-def kubernetes() -> Iterator[RealKubernetes]:
-    """A real API server with all CRDs: one started for the tests, or the cluster of $KUBECONFIG."""
-    try:
-        with real_kubernetes(*USERS) as kubernetes:
-            kubernetes.install_custom_resources()
-            yield kubernetes
-    except NotAvailableError as missing:
-        pytest.skip(str(missing))
+def kubernetes(real_cluster: RealKubernetes) -> RealKubernetes:
+    """The shared API server with all CRDs."""
+    real_cluster.install_custom_resources()
+    return real_cluster
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +34,7 @@ def istiod(kubernetes: RealKubernetes) -> Iterator[Istiod]:
 def disposable() -> Iterator[StartedKubernetes]:
     """An API server of a test's own, whatever $KUBECONFIG says: nothing done to it hurts anybody."""
     try:
-        with StartedKubernetes(*USERS) as kubernetes:
+        with StartedKubernetes(STRANGER) as kubernetes:
             yield kubernetes
     except NotAvailableError as missing:
         pytest.skip(str(missing))

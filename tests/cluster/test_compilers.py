@@ -34,6 +34,8 @@ from sandbox.mesh import (
 )
 from tests.cluster.policy_corpus import MODEL, PORTS, SEED, Example, Request, examples, pod_labels
 
+pytestmark = pytest.mark.fidelity
+
 EXAMPLES = int(os.environ.get("POLICY_EXAMPLES", "250"))
 REQUESTS = 16
 WAYPOINT = Waypoint(MODEL, "waypoint")

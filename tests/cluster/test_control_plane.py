@@ -27,6 +27,8 @@ from sandbox.control_plane import (
     started_control_plane,
 )
 
+pytestmark = pytest.mark.fidelity
+
 HELD_BY_THE_TEST = """
     import sys
     from sandbox.control_plane import StartedKubernetes
@@ -202,7 +204,7 @@ OF_WAYPOINTS = "?labelSelector=gateway.networking.k8s.io/gateway-name%3Dtaken"
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
         time.sleep(0.1)
     assert condition()

@@ -15,6 +15,8 @@ from sandbox.control_plane import (
     real_kubernetes,
 )
 
+pytestmark = pytest.mark.fidelity
+
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/istio/deployments"

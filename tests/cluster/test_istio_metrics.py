@@ -13,6 +13,8 @@ from sandbox.control_plane import NotAvailableError, module_folders
 from tests.support import dashboards
 from tests.support.charms import CHARMS
 
+pytestmark = pytest.mark.fidelity
+
 BEACON = CHARMS / "istio-beacon-k8s/src"
 OURS = {"juju_model", "juju_application", "juju_unit", "instance", "le"}
 """Labels of scrapers, of Juju and of histograms."""

@@ -12,6 +12,8 @@ from sandbox.control_plane import Connection, Istiod, RealKubernetes, Waypoints
 from sandbox.kubernetes import KubernetesServer
 from tests.support.kubernetes_api import MERGE, an
 
+pytestmark = pytest.mark.fidelity
+
 SELECTOR = {"matchLabels": {"app": "app"}}
 TO_SERVICE = [{"group": "", "kind": "Service", "name": "app"}]
 TO_NOBODY = [{"group": "", "kind": "Service", "name": "nobody"}]

@@ -13,6 +13,8 @@ from sandbox.control_plane import LOKI, NotAvailableError
 from tests.support import dashboards, logql
 from tests.support.nginx_log import ALERTS, LABELS, QUERIES, sample_log
 
+pytestmark = pytest.mark.fidelity
+
 ASKED = {**QUERIES, **ALERTS}
 OF_WORKERS = {**LABELS, "juju_unit": "kv-api/0", "pebble_service": "worker"}
 WORKERS_LOG = [

@@ -16,6 +16,8 @@ from sandbox.control_plane import Answer, Connection, NotAvailableError, Started
 from sandbox.kubernetes import KubernetesServer
 from tests.support.kubernetes_api import APPLY, MERGE, STRATEGIC, Namespace, an
 
+pytestmark = pytest.mark.fidelity
+
 NAME = "app"
 RUN = uuid.uuid4().hex[:8]
 NUMBERS = itertools.count()

@@ -3,25 +3,33 @@
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from lightkube import Client
 
-from sandbox.control_plane import NotAvailableError, real_kubernetes
+from sandbox.control_plane import RealKubernetes
 from sandbox.kubernetes import KubernetesServer
 from tests.support.kubernetes_api import STRANGER, Api, Namespace
 
+CLIENTS = {"client", "stranger"}
+"""The fixtures that are clients of lightkube."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is asked without lightkube: it is the same whatever the charms run on."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and CLIENTS.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.fidelity)
+
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("kubeconfigs")
     if os.environ.get("CONTROL_PLANE") == "real":
-        try:
-            with real_kubernetes(STRANGER) as real:
-                real.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")
-                yield Api(real.write_kubeconfig, real.user_name(STRANGER), folder)
-        except NotAvailableError as missing:
-            pytest.skip(str(missing))
+        real: RealKubernetes = request.getfixturevalue("real_cluster")
+        real.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")
+        yield Api(real.write_kubeconfig, real.user_name(STRANGER), folder)
         return
     with KubernetesServer() as stand_in:
         # The contract is with an API server alone, without anybody who answers to its objects.

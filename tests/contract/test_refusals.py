@@ -16,12 +16,11 @@ def stranger(namespace: Namespace) -> Client:
     return namespace.client(user=STRANGER)
 
 
-def test_a_kind_of_no_known_group_is_no_api_error(namespace: Namespace):
+def test_a_kind_of_no_known_group_is_no_api_error(namespace: Namespace, client: Client):
     """A missing CRD is answered in plain text, out of which lightkube makes an error of its HTTP library."""
     answer = namespace.connection.send("GET", "/apis/nowhere.example.com/v1/things")
     assert (answer.code, answer.content_type) == (404, "text/plain; charset=utf-8")
     assert answer.text.strip() == "404 page not found"
-    client = namespace.client()
     for request in (
         lambda: list(client.list(NotInstalled)),
         lambda: client.get(NotInstalled, "x"),

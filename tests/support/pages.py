@@ -64,6 +64,13 @@ class Page:
         return "\n".join([*lines, ""])
 
 
+def make_targets() -> set[str]:
+    """Return what `make` can be asked for."""
+    text = (REPOSITORY / "Makefile").read_text()
+    (tiers,) = re.findall(r"^TIERS := (.*)$", text, re.MULTILINE)
+    return {*re.findall(r"^([\w-]+):", text, re.MULTILINE), *(f"test-{tier}" for tier in tiers.split())}
+
+
 def commands(page: Page, *start: str) -> Iterator[list[str]]:
     """The commands on a page that start so, without that start."""
     for block in page.of("shell"):

@@ -1,7 +1,12 @@
-"""How often a hook calls Juju's hook tools: each call is a process, and takes some 10 ms in a cluster."""
+"""How often a hook calls Juju's hook tools, each call of which is a process."""
 
+import os
+import statistics
+import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import policies
@@ -28,6 +33,37 @@ _MESH = {
 }
 
 Tell = Callable[[str], None]
+
+
+_TRIES = 20
+
+
+@contextmanager
+def taking(seconds: float) -> Generator[None]:
+    """Have each call of a hook tool take so long, as those of a real Juju do; as fast as it can be if 0."""
+    if seconds:
+        pause = max(0.0, seconds - _seconds_of_a_call("0"))
+        os.environ["HOOK_TOOL_PAUSE"] = f"{pause:.4f}"
+    try:
+        yield
+    finally:
+        os.environ.pop("HOOK_TOOL_PAUSE", None)
+
+
+def _seconds_of_a_call(pause: str) -> float:
+    """Measure what a call takes that pauses so long."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "is-leader").write_text("true")
+        tool = Path(folder, "bin", "is-leader")
+        tool.parent.mkdir()
+        tool.symlink_to(HERE / "hook-tool")
+        environment = {**os.environ, "HOOK_TOOLS": folder, "HOOK_TOOL_PAUSE": pause}
+        taken: list[float] = []
+        for _ in range(_TRIES):
+            began = time.perf_counter()
+            subprocess.run([tool], env=environment, stdout=subprocess.DEVNULL, check=True)
+            taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
 
 
 def measure(findings: Findings, api: KubernetesApi, sides: list[Side], *, size: int, tell: Tell) -> None:

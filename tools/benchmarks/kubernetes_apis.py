@@ -43,6 +43,13 @@ class Used(NamedTuple):
         return Used(self.requests - before.requests, self.writes - before.writes, self.cpu - before.cpu)
 
 
+class Pod(NamedTuple):
+    """A pod, as far as joining changes it."""
+
+    uid: str
+    in_mesh: bool
+
+
 @dataclass(frozen=True)
 class KubernetesApi:
     """One that runs."""
@@ -77,6 +84,32 @@ class KubernetesApi:
                 f"/api/v1/namespaces/{model}/services",
                 {"metadata": metadata, "spec": {"selector": labels, "ports": [{"port": 80}]}},
             )
+
+    def make_pod(self, model: str, app: str) -> None:
+        """Make the pod of the first unit of an application, which is ready."""
+        name, pods = f"{app}-0", f"/api/v1/namespaces/{model}/pods"
+        metadata = {"name": name, "labels": {"app.kubernetes.io/name": app}}
+        spec = {"containers": [{"name": "charm", "image": "charm"}]}
+        self._admin.must("POST", pods, {"metadata": metadata, "spec": spec})
+        conditions = [{"type": "Ready", "status": "True"}]
+        status = {"phase": "Running", "conditions": conditions}
+        patch = "application/merge-patch+json"
+        self._admin.send("PATCH", f"{pods}/{name}/status", {"status": status}, content_type=patch)
+
+    def pods(self, model: str) -> dict[str, Pod]:
+        """Return the pod of each application of a model."""
+        found: dict[str, Pod] = {}
+        for pod in self._admin.must("GET", f"/api/v1/namespaces/{model}/pods")["items"]:
+            metadata = pod["metadata"]
+            labels = metadata["labels"]
+            in_mesh = labels.get("istio.io/dataplane-mode") == "ambient"
+            found[labels["app.kubernetes.io/name"]] = Pod(metadata["uid"], in_mesh)
+        return found
+
+    def policies(self, model: str) -> dict[str, str]:
+        """Return the version of each AuthorizationPolicy of a model, by name."""
+        listed = self._admin.must("GET", _POLICIES.format(model=model))["items"]
+        return {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in listed}
 
     def delete_policies(self, model: str) -> None:
         """Delete all AuthorizationPolicies of a model."""

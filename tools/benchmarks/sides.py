@@ -33,7 +33,8 @@ class Side:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment variables of its processes."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+        names = ("PATH", "HOME", "TMPDIR", "LANG", "HOOK_TOOL_PAUSE")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         return {**kept, "PYTHONPATH": os.pathsep.join(map(str, self.path)), **more}
 
     def versions(self) -> Mapping[str, str]:

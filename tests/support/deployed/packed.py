@@ -25,7 +25,7 @@ def charm_file(name: str, platform: str = "ubuntu@24.04-amd64") -> Path:
     folder = Path(os.environ.get(CHARMS_DIR, REPOSITORY / "dist"))
     file = (folder / f"{name}_{platform}.charm").resolve()
     if not file.is_file():
-        raise FileNotFoundError(f"{file} is missing: run 'make pack', and 'make pack-testers' for testers")
+        raise FileNotFoundError(f"{file} is missing: run 'make pack', and 'make pack TESTERS=1' for testers")
     return file
 
 

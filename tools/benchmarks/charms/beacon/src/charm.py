@@ -11,7 +11,12 @@ class Beacon(ops.CharmBase):
         super().__init__(framework)
         labels = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}
         self._mesh = ServiceMeshProvider(self, labels=labels, mesh_type=MeshType.istio)
-        framework.observe(self.on.update_status, self._reconcile)
+        for event in (
+            self.on.update_status,
+            self.on["service-mesh"].relation_created,
+            self.on["service-mesh"].relation_changed,
+        ):
+            framework.observe(event, self._reconcile)
 
     def _reconcile(self, _: ops.EventBase) -> None:
         self._mesh.update_relations()

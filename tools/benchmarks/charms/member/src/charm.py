@@ -1,0 +1,23 @@
+"""A charm that joins the mesh, and lets in whoever is related to it."""
+
+import ops
+from library import AppPolicy, Endpoint, Method, ServiceMeshConsumer, UnitPolicy
+
+
+class Member(ops.CharmBase):
+    """All it does is what the library does for it."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        endpoints = [Endpoint(ports=[80], methods=[Method.get], paths=["/data/{*}"])]
+        self._mesh = ServiceMeshConsumer(
+            self,
+            policies=[
+                AppPolicy(relation="data", endpoints=endpoints),
+                UnitPolicy(relation="data", ports=[9100]),
+            ],
+        )
+
+
+if __name__ == "__main__":
+    ops.main(Member)
