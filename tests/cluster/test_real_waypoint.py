@@ -29,6 +29,8 @@ from sandbox.story import play
 from sandbox.world import World
 from tests.support.explained import disagreements
 
+pytestmark = pytest.mark.fidelity
+
 MODES = ("hardened", "permissive")
 STEPS = ("cross-models", "cluster-joins")
 AUDIT = "audit"
