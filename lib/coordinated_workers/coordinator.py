@@ -61,12 +61,8 @@ from .nginx import Nginx, NginxConfig, NginxMappingOverrides, NginxPrometheusExp
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
 from .telemetry import publishing
 from .telemetry.log_forwarding import forward_logs
-from .telemetry.proxy import (
-    TelemetryBackends,
-    WorkerTelemetryProxy,
-    WorkerTelemetryProxyConfig,
-    proxy_telemetry,
-)
+from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
+from .telemetry.routes import TelemetryBackends, WorkerTelemetryProxyConfig
 from .telemetry.scrape_jobs import WorkerUnit
 from .telemetry.tracing import TracingRequirer
 from .tls import Certificates
@@ -387,13 +383,12 @@ class Coordinator(ops.Object):
     def _telemetry_proxy(self, workers: list[WorkerUnit]) -> WorkerTelemetryProxy | None:
         if self._proxy_config is None:
             return None
+        tls = self.tls_available
         return proxy_telemetry(
             {worker.name: worker.address for worker in workers},
+            self._backends,
             worker_metrics_port=self._worker_metrics_port,
-            backends=self._backends,
-            config=self._proxy_config,
-            hostname=self._app_hostname,
-            tls=self.tls_available,
+            server=ProxyServer(self._app_hostname, self._proxy_config.port(tls), tls),
             own_hosts=self.cluster.own_hosts,
         )
 

@@ -1,19 +1,19 @@
 """The workers' telemetry through the coordinator's nginx, under its published name."""
 
-from .telemetry.proxy import (
+from .telemetry.locations import UPSTREAM_PREFIX
+from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
+from .telemetry.routes import (
     PROXY_WORKER_TELEMETRY_PATHS,
-    UPSTREAM_PREFIX,
     TelemetryBackends,
     TelemetryKind,
     TelemetryRoute,
-    WorkerTelemetryProxy,
     WorkerTelemetryProxyConfig,
-    proxy_telemetry,
 )
 
 __all__ = [
     "PROXY_WORKER_TELEMETRY_PATHS",
     "UPSTREAM_PREFIX",
+    "ProxyServer",
     "TelemetryBackends",
     "TelemetryKind",
     "TelemetryRoute",

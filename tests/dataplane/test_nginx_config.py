@@ -13,8 +13,8 @@ from coordinated_workers.nginx import (
     NginxUpstream,
 )
 from coordinated_workers.worker_telemetry import (
+    ProxyServer,
     TelemetryBackends,
-    WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
 from tests.support.certificates import write_certificate
@@ -109,9 +109,7 @@ def test_nginx_takes_the_routes_of_telemetry_beside_them(workers, tls, tmp_path,
                 "zipkin": "https://tempo:9411",
             },
         ),
-        config=WorkerTelemetryProxyConfig(http_port=3300, https_port=3301),
-        hostname="coordinator",
-        tls=tls,
+        server=ProxyServer("coordinator", 3301 if tls else 3300, tls),
     )
     assert not proxy.refused
 

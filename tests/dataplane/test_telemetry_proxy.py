@@ -18,9 +18,9 @@ import pytest
 
 from coordinated_workers.nginx import NginxConfig, NginxPlatform
 from coordinated_workers.worker_telemetry import (
+    ProxyServer,
     TelemetryBackends,
     WorkerTelemetryProxy,
-    WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
 from tests.dataplane.dns_server import TestDNS
@@ -64,9 +64,7 @@ def proxying(tmp_path, platform):
                 workers or {},
                 worker_metrics_port=worker_metrics_port,
                 backends=TelemetryBackends(**backends),
-                config=WorkerTelemetryProxyConfig(http_port=port, https_port=port),
-                hostname="localhost",
-                tls=tls,
+                server=ProxyServer("localhost", port, tls),
                 check_machine=any_machine,
             )
             assert not proxy.refused
@@ -359,6 +357,41 @@ def test_a_name_that_did_not_resolve_is_tried_again(proxying, backend, dns):
     push_until(proxy.port, lambda: backend.received)
 
 
+@pytest.mark.parametrize("is_up", [True, False], ids=["hangs up", "down"])
+def test_a_token_in_the_path_of_a_backend_is_not_logged(is_up, proxying, tmp_path):
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as backend:
+        port = backend.getsockname()[1]
+        if not is_up:
+            backend.close()
+        else:
+            threading.Thread(target=hang_up, args=(backend,), daemon=True).start()
+        url = f"http://127.0.0.1:{port}/t0ken"
+        tracing = {"otlp_http": url}
+        proxy = proxying(
+            loki={"loki/0": url}, remote_write=[url], charm_tracing=tracing, workload_tracing=tracing
+        )
+        for sent_to in (*proxy.backends.loki.values(), *proxy.backends.remote_write):
+            assert ask(proxy.port, "POST", path_of(sent_to), b"logs").status == 502
+        for sent_to in (proxy.backends.charm_tracing, proxy.backends.workload_tracing):
+            path = path_of(sent_to["otlp_http"])
+            assert ask(proxy.port, "POST", f"{path}v1/traces", b"span").status == 502
+    assert "/proxy/loki/loki-0/push" in logged(tmp_path)
+    assert "t0ken" not in logged(tmp_path)
+
+
+def logged(folder) -> str:
+    """All that nginx writes, wherever."""
+    return "".join(path.read_text() for path in folder.iterdir() if path.suffix != ".conf" and path.is_file())
+
+
+def hang_up(server: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+
+
 def test_a_reload_forgets_no_address(tmp_path, platform, backend, dns):
     """The name server may be away just then."""
     dns.hosts["loki.test"] = "127.0.0.1"
@@ -370,9 +403,7 @@ def test_a_reload_forgets_no_address(tmp_path, platform, backend, dns):
             {},
             worker_metrics_port=1,
             backends=TelemetryBackends(loki=dict.fromkeys(names, f"http://loki.test:{backend.port}/push")),
-            config=WorkerTelemetryProxyConfig(http_port=port, https_port=port),
-            hostname="localhost",
-            tls=False,
+            server=ProxyServer("localhost", port, False),
         )
         return proxy.added_to(NginxConfig("coordinator", [], {}, worker_processes=1)).get_config(
             {}, listen_tls=False

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from coordinated_workers.nginx import NginxConfig
 from coordinated_workers.worker_telemetry import (
+    ProxyServer,
     TelemetryBackends,
     WorkerTelemetryProxy,
-    WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
 from tests.support.charms import load_charm
@@ -41,8 +41,6 @@ def proxy_at(
         workers or {},
         worker_metrics_port=metrics_port,
         backends=backends,
-        config=WorkerTelemetryProxyConfig(http_port=port, https_port=port),
-        hostname="localhost",
-        tls=False,
+        server=ProxyServer("localhost", port, False),
         check_machine=any_machine,
     )

@@ -4,11 +4,9 @@ For example::
 
     proxy = proxy_telemetry(
         {"worker/0": "worker-0.worker-endpoints.model.svc.cluster.local"},
+        TelemetryBackends(loki={"loki/0": "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"}),
         worker_metrics_port=8080,
-        backends=TelemetryBackends(loki={"loki/0": "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"}),
-        config=WorkerTelemetryProxyConfig(http_port=3300, https_port=3300),
-        hostname="coordinator.model.svc.cluster.local",
-        tls=False,
+        server=ProxyServer("coordinator.model.svc.cluster.local", port=3300, tls=False),
     )
     proxy.added_to(nginx_config)        # what nginx serves
     proxy.backends.loki                 # what the workers are told: {"loki/0": "http://coordinator.…/push"}
@@ -24,110 +22,39 @@ import hashlib
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from ..interfaces.validation import check_of_another_machine
 from ..nginx import (
     BackendURL,
     NginxConfig,
     NginxLocationConfig,
-    NginxUpstream,
     NginxValueError,
     Refusal,
     check_host,
     check_port,
     is_ip,
 )
-
-TelemetryKind = Literal["metrics", "logging", "remote-write", "charm-tracing", "workload-tracing"]
-
-PROXY_WORKER_TELEMETRY_PATHS: dict[TelemetryKind, str] = {
-    "metrics": "/proxy/worker/{unit}/metrics",
-    "logging": "/proxy/loki/{unit}/push",
-    "remote-write": "/proxy/remote-write/{unit}/write",
-    "charm-tracing": "/proxy/charm-tracing/{protocol}/",
-    "workload-tracing": "/proxy/workload-tracing/{protocol}/",
-}
-"""Where nginx serves what; in a unit's name `-` stands for `/`."""
-
-UPSTREAM_PREFIX = "worker-telemetry-proxy"
-
-_HTTP_PROTOCOLS = ("otlp_http", "jaeger_thrift_http", "zipkin")
-_GRPC_METHODS = {
-    "otlp_grpc": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-    "jaeger_grpc": "/jaeger.api_v2.CollectorService/PostSpans",
-}
-
-# About what the backends themselves take: Loki 4 MB, Prometheus a few, OpenTelemetry's collector 20
-_LARGEST_BODY: dict[TelemetryKind, str] = {
-    "metrics": "1k",
-    "logging": "8m",
-    "remote-write": "16m",
-    "charm-tracing": "20m",
-    "workload-tracing": "20m",
-}
+from .locations import locations, upstream
+from .routes import GRPC_METHODS, HTTP_PROTOCOLS, TelemetryBackends, TelemetryKind, TelemetryRoute
 
 _UNIT_NAME = re.compile(r"(?=.{1,200}$)[a-z][a-z0-9-]*/[0-9]+")
 
 
 @dataclass(frozen=True)
-class WorkerTelemetryProxyConfig:
-    """The port that the coordinator proxies its workers' telemetry on."""
+class ProxyServer:
+    """The server of nginx that has the routes."""
 
-    http_port: int
-    https_port: int
-    """The port if nginx speaks TLS; may be the same."""
+    hostname: str
+    port: int
+    tls: bool
+    """Whether nginx speaks TLS."""
 
-    def port(self, tls: bool) -> int:
-        """The one of the two that is in use."""
-        return self.https_port if tls else self.http_port
-
-
-@dataclass(frozen=True)
-class TelemetryBackends:
-    """Where a cluster's telemetry goes."""
-
-    loki: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Loki unit to push URL."""
-    remote_write: Sequence[str] = ()
-    """URLs."""
-    charm_tracing: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Protocol to the URL of its receiver; those of gRPC may be `host:port`."""
-    workload_tracing: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True)
-class TelemetryRoute:
-    """One path at the coordinator, and the one URL that requests for it go to."""
-
-    kind: TelemetryKind
-    name: str
-    """Of the unit or the protocol; for remote-write as it is in the path."""
-    backend: BackendURL
-
-    @property
-    def is_grpc(self) -> bool:
-        """Whether requests are gRPC calls."""
-        return self.is_tracing and self.name in _GRPC_METHODS
-
-    @property
-    def is_tracing(self) -> bool:
-        """Whether it takes traces, of the protocol of its name."""
-        return self.kind in ("charm-tracing", "workload-tracing")
-
-    @property
-    def path(self) -> str:
-        """Where nginx serves it."""
-        name = self.name.replace("/", "-")
-        return PROXY_WORKER_TELEMETRY_PATHS[self.kind].format(unit=name, protocol=name)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """All paths that lead to the backend: gRPC clients send no path but that of their method."""
-        return (self.path, _GRPC_METHODS[self.name]) if self.is_grpc else (self.path,)
+    def __post_init__(self) -> None:
+        check_host(self.hostname)
+        check_port(self.port)
 
 
 @dataclass(frozen=True)
@@ -166,7 +93,7 @@ class WorkerTelemetryProxy:
         added = [location for location in self._locations() if location.path not in taken]
         return dataclasses.replace(
             nginx_config,
-            upstream_configs=(*nginx_config.upstream_configs, *map(_upstream, self.routes)),
+            upstream_configs=(*nginx_config.upstream_configs, *map(upstream, self.routes)),
             server_ports_to_locations={
                 **nginx_config.server_ports_to_locations,
                 self.port: (*own, *added),
@@ -177,58 +104,53 @@ class WorkerTelemetryProxy:
         return (route for route in self.routes if route.kind == kind)
 
     def _url(self, route: TelemetryRoute) -> str:
+        address = f"{self.hostname}:{self.port}"
         if route.is_grpc:
-            return f"{self.hostname}:{self.port}"
-        return f"{'https' if self.tls else 'http'}://{self.hostname}:{self.port}{route.path}"
+            return address
+        return f"{'https' if self.tls else 'http'}://{address}{route.path}"
 
     def _locations(self) -> Iterable[NginxLocationConfig]:
         # two routes may share the method of gRPC, if they lead to the same backend
-        return {location.path: location for route in self.routes for location in _locations(route)}.values()
+        found: dict[str, NginxLocationConfig] = {}
+        for route in self.routes:
+            found |= {location.path: location for location in locations(route)}
+        return found.values()
 
 
 def proxy_telemetry(
     workers: Mapping[str, str],
+    backends: TelemetryBackends,
     *,
     worker_metrics_port: int,
-    backends: TelemetryBackends,
-    config: WorkerTelemetryProxyConfig,
-    hostname: str,
-    tls: bool,
+    server: ProxyServer,
     own_hosts: Container[str] = (),
     check_machine: Callable[[str], None] = check_of_another_machine,
 ) -> WorkerTelemetryProxy:
-    """The routes of the workers' telemetry.
+    """Return the routes of the workers' telemetry.
 
     Args:
         workers: Unit name to host.
-        worker_metrics_port: Where each worker serves /metrics; with TLS, if nginx speaks it.
         backends: The backends themselves, as their relations name them.
-        config: The port of the proxy.
-        hostname: The coordinator's host name, for the workers' URLs.
-        tls: Whether nginx speaks TLS.
-        own_hosts: Where the coordinator itself is: there may be backends, but not at the proxy's own port.
+        worker_metrics_port: The port at which each worker serves /metrics; with TLS, if nginx speaks it.
+        server: Where the proxy itself is.
+        own_hosts: The hosts of the coordinator: there may be backends, but not at the proxy's own port.
         check_machine: Called with each host that a route would lead to, raises ValueError if none may.
     """
-    port = check_port(config.port(tls))
     routes: dict[str, TelemetryRoute] = {}
     refused: list[Refusal] = []
-    for kind, name, find_backend in _candidates(workers, worker_metrics_port, backends, tls):
+    for kind, name, find_backend in _candidates(workers, worker_metrics_port, backends, server.tls):
         try:
             route = TelemetryRoute(kind, _check_name(kind, name), find_backend())
             _check_machine(route.backend, check_machine)
-            if route.backend.port == port:
-                _check_other_host(route.backend, hostname, own_hosts)
+            if route.backend.port == server.port:
+                _check_other_host(route.backend, server.hostname, own_hosts)
             _check_free(route, routes)
         except NginxValueError as error:
             refused.append(Refusal(f"{kind} of {reprlib.repr(name)}", str(error)))
         else:
             routes |= {path: route for path in route.paths if path not in routes}
     return WorkerTelemetryProxy(
-        hostname=check_host(hostname),
-        port=port,
-        tls=tls,
-        routes=tuple(dict.fromkeys(routes.values())),
-        refused=tuple(refused),
+        server.hostname, server.port, server.tls, tuple(dict.fromkeys(routes.values())), tuple(refused)
     )
 
 
@@ -290,7 +212,7 @@ def _first_label(url: str) -> str:
 def _check_name(kind: TelemetryKind, name: str) -> str:
     if kind in ("metrics", "logging") and not _UNIT_NAME.fullmatch(name):
         raise NginxValueError("the name of a unit", name)
-    if kind in ("charm-tracing", "workload-tracing") and name not in (*_HTTP_PROTOCOLS, *_GRPC_METHODS):
+    if kind in ("charm-tracing", "workload-tracing") and name not in (*HTTP_PROTOCOLS, *GRPC_METHODS):
         raise NginxValueError("a known protocol", name)
     return name
 
@@ -319,60 +241,3 @@ def _check_free(route: TelemetryRoute, routes: Mapping[str, TelemetryRoute]) -> 
         if other != route.backend:
             needed = f"to be told from {other.authority}, as gRPC clients send no path"
             raise NginxValueError(needed, route.backend.authority)
-
-
-def _upstream(route: TelemetryRoute) -> NginxUpstream:
-    return NginxUpstream(
-        name=_upstream_name(route),
-        port=route.backend.port,
-        worker_role="",
-        addresses=(route.backend.host,),
-        keepalive=True,
-    )
-
-
-def _upstream_name(route: TelemetryRoute) -> str:
-    return f"{UPSTREAM_PREFIX}-{route.kind}-{route.name.replace('/', '-')}"
-
-
-def _locations(route: TelemetryRoute) -> Iterator[NginxLocationConfig]:
-    location = partial(
-        NginxLocationConfig,
-        backend=_upstream_name(route),
-        headers=_headers(route),
-        is_grpc=route.is_grpc,
-        upstream_tls=route.backend.tls,
-        extra_directives=_limits(route),
-        methods=("GET",) if route.kind == "metrics" else ("POST",),
-    )
-    if not route.is_tracing:
-        yield location(route.path, modifier="=", backend_url=route.backend.path or "/")
-        return
-    # the rest of the path is the protocol's own; nginx has resolved dots and slashes before it looks at it
-    base = route.backend.path.rstrip("/")
-    yield location(route.path, modifier="^~", rewrite=(f"(?s)^{route.path}/*(.*)$", f"{base}/$1", "break"))
-    if route.is_grpc:
-        yield location(_GRPC_METHODS[route.name], modifier="=")
-
-
-def _headers(route: TelemetryRoute) -> dict[str, str]:
-    """Backends may be told apart by host, and have tenants of their own."""
-    tenant = {"X-Scope-OrgID": "$http_x_scope_orgid"}
-    return tenant if route.is_grpc else {"Host": route.backend.authority, **tenant}
-
-
-def _limits(route: TelemetryRoute) -> dict[str, Sequence[str]]:
-    module = "grpc" if route.is_grpc else "proxy"
-    directives: dict[str, Sequence[str]] = {
-        "client_max_body_size": [_LARGEST_BODY[route.kind]],
-        "client_body_buffer_size": ["256k"],
-        f"{module}_read_timeout": ["30s"],
-        # telemetry may arrive twice: what met a connection that its backend was closing is sent again
-        f"{module}_next_upstream": ["error", "non_idempotent"],
-    }
-    if route.kind == "metrics":
-        # what has thousands of lines would be read, and passed on, a page of memory at a time
-        directives |= {"proxy_buffer_size": ["16k"], "proxy_buffers": ["8", "16k"]}
-    if route.backend.tls and not is_ip(route.backend.host):
-        directives |= {f"{module}_ssl_server_name": ["on"], f"{module}_ssl_name": [route.backend.host]}
-    return directives

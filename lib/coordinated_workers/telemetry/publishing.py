@@ -12,7 +12,8 @@ from cos_interfaces.alert_rules import WatchedApp, charm_folder
 
 from . import alert_rules, scrape_jobs
 from .alert_rules import Lifetime
-from .proxy import TelemetryBackends, WorkerTelemetryProxy
+from .proxy import WorkerTelemetryProxy
+from .routes import TelemetryBackends
 from .scrape_jobs import WorkerUnit
 
 _DASHBOARDS = Path("src/grafana_dashboards")

@@ -16,8 +16,8 @@ from coordinated_workers.nginx import (
     NginxValueError,
 )
 from coordinated_workers.worker_telemetry import (
+    ProxyServer,
     TelemetryBackends,
-    WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
 from tests.support.nginx_text import arguments, find, locations, parsed, shape
@@ -141,9 +141,7 @@ def test_whatever_relations_say_makes_routes_or_is_refused_by_name(workers, back
         workers,
         worker_metrics_port=8080,
         backends=good,
-        config=WorkerTelemetryProxyConfig(http_port=3300, https_port=3301),
-        hostname="coordinator",
-        tls=tls,
+        server=ProxyServer("coordinator", 3301 if tls else 3300, tls),
     )
     directives = parsed(proxy.added_to(NginxConfig("x", [], {})).get_config({}, tls))
 

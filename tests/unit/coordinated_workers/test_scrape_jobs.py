@@ -4,8 +4,8 @@ from ops import testing
 
 from coordinated_workers.telemetry.scrape_jobs import WorkerUnit, worker_jobs
 from coordinated_workers.worker_telemetry import (
+    ProxyServer,
     TelemetryBackends,
-    WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
 
@@ -18,9 +18,7 @@ def test_a_worker_that_the_proxy_does_not_know_has_no_job(proxied: bool, names: 
         HOSTS,
         worker_metrics_port=80,
         backends=TelemetryBackends(),
-        config=WorkerTelemetryProxyConfig(http_port=81, https_port=81),
-        hostname="here",
-        tls=False,
+        server=ProxyServer("here", 81, False),
     )
     units = [WorkerUnit(name, name[0], "charm", host, "api") for name, host in HOSTS.items()]
     context = testing.Context(ops.CharmBase, meta={"name": "here"})

@@ -7,6 +7,7 @@ import pytest
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxPlatform, NginxUpstream
 from coordinated_workers.worker_telemetry import (
     PROXY_WORKER_TELEMETRY_PATHS,
+    ProxyServer,
     TelemetryBackends,
     WorkerTelemetryProxy,
     WorkerTelemetryProxyConfig,
@@ -22,9 +23,7 @@ def proxy(workers=None, *, tls=False, metrics_port=8080, own_hosts=(), **backend
         workers or {},
         worker_metrics_port=metrics_port,
         backends=TelemetryBackends(**backends),
-        config=CONFIG,
-        hostname="coordinator.model.svc",
-        tls=tls,
+        server=ProxyServer("coordinator.model.svc", CONFIG.port(tls), tls),
         own_hosts=own_hosts,
     )
 

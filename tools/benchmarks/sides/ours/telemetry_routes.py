@@ -6,8 +6,8 @@ from typing import Any
 
 from coordinated_workers.nginx import NginxConfig, NginxPlatform
 from coordinated_workers.worker_telemetry import (
+    ProxyServer,
     TelemetryBackends,
-    WorkerTelemetryProxyConfig,
     proxy_telemetry,
 )
 
@@ -29,9 +29,7 @@ def renderer(asked: dict[str, Any]) -> Callable[[], str]:
             asked["workers"],
             worker_metrics_port=asked["metrics_port"],
             backends=TelemetryBackends(loki={"loki/0": asked["loki"]}),
-            config=WorkerTelemetryProxyConfig(asked["port"], asked["port"]),
-            hostname="bench.example",
-            tls=False,
+            server=ProxyServer("bench.example", asked["port"], False),
             check_machine=lambda _: None,  # all of it is on this machine
         )
         return proxy.added_to(NginxConfig("bench", [], {}, own_name="bench.bench")).get_config(
