@@ -26,6 +26,7 @@ from . import (
     report,
     sides,
     start_up,
+    summary,
     telemetry,
 )
 from .findings import OURS, Document, Findings
@@ -100,11 +101,13 @@ _EXTENTS = {Size.tiny: _TINY, Size.quick: _QUICK, Size.full: _FULL}
 class _Bench:
     """One run of the benchmarks."""
 
-    def __init__(self, console: Console, extent: Extent):
+    def __init__(self, console: Console, extent: Extent, *, details: bool):
         self.findings = Findings()
         self.extent = extent
         self.sides = [side for side in (sides.ours(), sides.peers()) if side]
         self._console = console
+        self._details = details
+        self._progress = Console(stderr=True)
         self._began = time.monotonic()
 
     @property
@@ -133,10 +136,11 @@ class _Bench:
                 line = f"{self.minutes:4.1f} min  {name}: {text}"
                 status.update(line)
                 if not self._console.is_terminal:
-                    self._console.print(line)
+                    self._progress.print(line)
 
             yield tell
-        report.show(self._console, name, self.findings.of(name))
+        if self._details:
+            report.show(self._console, name, self.findings.of(name))
 
     def measure_policies(self) -> None:
         extent = self.extent
@@ -242,6 +246,7 @@ def main(
         float,
         typer.Option(help="What a call of a hook tool takes, as it does on a real Juju."),
     ] = _HOOK_TOOL_MS,
+    details: Annotated[bool, typer.Option("--details", help="Also print every value of each topic.")] = False,
     json: Annotated[Path, typer.Option(help="Where all values go.")] = _DEFAULT_JSON,
 ) -> None:
     """Measure this repository's libraries and the published ones, in turns, and compare them.
@@ -251,7 +256,7 @@ def main(
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_FILE
-    bench = _Bench(console, _EXTENTS[size])
+    bench = _Bench(console, _EXTENTS[size], details=details)
     if len(bench.sides) == 1:
         console.print("without $PEER_PYTHON there is nothing to compare with")
     about: dict[str, object] = {
@@ -280,7 +285,8 @@ def main(
             finally:
                 about["minutes"] = round(bench.minutes, 1)
                 json.write_text(document.to_json())
-    report.show_goals(console, goals.reached(bench.findings, document.processors))
+    reached = goals.reached(bench.findings, document.processors)
+    report.show_summary(console, summary.headlines(bench.findings), reached)
     console.print(f"took {bench.minutes:.1f} minutes; all values are in {json}")
     for what in failed:
         console.print(what)

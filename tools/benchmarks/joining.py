@@ -64,8 +64,7 @@ class _Model:
         self._free_at = dict.fromkeys((_BEACON, *self._apps), 0.0)
         self._done_at = self._restarts = self._hooks = 0.0
         api.make_model(self._name, _BEACON, *self._apps)
-        for app in self._apps:
-            api.make_pod(self._name, app)
+        api.make_ready(self._name)
         self._pods = api.pods(self._name)
         self._policies = api.policies(self._name)
         charms = HERE / "charms"
@@ -104,7 +103,7 @@ class _Model:
                 self._schedule(free, event.app, event.hook, event.relation)
             else:
                 self._run(event)
-        outside = [app for app, pod in self._pods.items() if not pod.in_mesh]
+        outside = [app for app in self._apps if not self._pods[app].in_mesh]
         expected = len(self._apps) * _POLICIES_OF_EACH
         if outside or len(self._policies) != expected:
             found = f"{len(self._policies)} of {expected} policies, and not in the mesh: {outside}"
@@ -140,6 +139,7 @@ class _Model:
             if pod != self._pods[app]:
                 self._done_at = max(self._done_at, self._free_at[app])
         self._pods = pods
+        self._api.make_ready(self._name)
 
     def _deliver(self, event: _Event) -> None:
         """Have the other end of a relation read what was written, and have an event."""

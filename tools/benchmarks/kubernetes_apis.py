@@ -43,7 +43,7 @@ class Used(NamedTuple):
         return Used(self.requests - before.requests, self.writes - before.writes, self.cpu - before.cpu)
 
 
-class Pod(NamedTuple):
+class JoiningPod(NamedTuple):
     """A pod, as far as joining changes it."""
 
     uid: str
@@ -85,25 +85,24 @@ class KubernetesApi:
                 {"metadata": metadata, "spec": {"selector": labels, "ports": [{"port": 80}]}},
             )
 
-    def make_pod(self, model: str, app: str) -> None:
-        """Make the pod of the first unit of an application, which is ready."""
-        name, pods = f"{app}-0", f"/api/v1/namespaces/{model}/pods"
-        metadata = {"name": name, "labels": {"app.kubernetes.io/name": app}}
-        spec = {"containers": [{"name": "charm", "image": "charm"}]}
-        self._admin.must("POST", pods, {"metadata": metadata, "spec": spec})
-        conditions = [{"type": "Ready", "status": "True"}]
-        status = {"phase": "Running", "conditions": conditions}
-        patch = "application/merge-patch+json"
-        self._admin.send("PATCH", f"{pods}/{name}/status", {"status": status}, content_type=patch)
+    def make_ready(self, model: str) -> None:
+        """Do what a kubelet does for a model: say that its pods are Ready."""
+        pods = f"/api/v1/namespaces/{model}/pods"
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        for pod in self._admin.must("GET", pods)["items"]:
+            if pod.get("status", {}).get("phase") != "Running":
+                path = f"{pods}/{pod['metadata']['name']}/status"
+                patch = "application/merge-patch+json"
+                self._admin.must("PATCH", path, {"status": status}, content_type=patch)
 
-    def pods(self, model: str) -> dict[str, Pod]:
-        """Return the pod of each application of a model."""
-        found: dict[str, Pod] = {}
+    def pods(self, model: str) -> dict[str, JoiningPod]:
+        """Return the pod of each application of a model, which its StatefulSet makes."""
+        found: dict[str, JoiningPod] = {}
         for pod in self._admin.must("GET", f"/api/v1/namespaces/{model}/pods")["items"]:
             metadata = pod["metadata"]
             labels = metadata["labels"]
             in_mesh = labels.get("istio.io/dataplane-mode") == "ambient"
-            found[labels["app.kubernetes.io/name"]] = Pod(metadata["uid"], in_mesh)
+            found[labels["app.kubernetes.io/name"]] = JoiningPod(metadata["uid"], in_mesh)
         return found
 
     def policies(self, model: str) -> dict[str, str]:

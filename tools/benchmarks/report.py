@@ -1,7 +1,7 @@
 """What was measured, for people."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -36,14 +36,28 @@ def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
     console.print(table)
 
 
-def show_goals(console: Console, goals: Sequence[Goal]) -> None:
-    """Print each goal, what was measured, and whether that meets it."""
-    table = Table(title="goals", title_justify="left", header_style="bold")
-    for header in ("goal", "measured", "met"):
-        table.add_column(header)
-    for goal in goals:
-        table.add_row(goal.text, goal.measured, verdict(goal))
+def show_summary(console: Console, findings: Iterable[Finding], goals: Sequence[Goal]) -> None:
+    """Print on one screen what tells most, and the goals that are missed."""
+    table = Table(title="medians", title_justify="left", header_style="bold")
+    table.add_column("measured", no_wrap=True, overflow="ellipsis")
+    for header in ("how many", OURS, PEERS, "times better"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for finding in findings:
+        case, quantity = finding.case, finding.quantity
+        name = " · ".join(filter(None, (case.topic, case.api, case.name, quantity.name)))
+        medians = (finding.median(OURS), finding.median(PEERS))
+        table.add_row(
+            f"{name}, {quantity.unit}" if quantity.unit else name,
+            f"{case.size:,}" if case.size is not None else "",
+            *("" if each is None else number(each) for each in medians),
+            "" if finding.ratio is None else number(finding.ratio),
+        )
     console.print(table)
+    measured = [goal for goal in goals if goal.measured]
+    missed = [goal for goal in measured if not goal.met]
+    console.print(f"goals: of {len(measured)} that were measured {len(measured) - len(missed)} are met")
+    for goal in missed:
+        console.print(f"missed: {goal.text}: {goal.measured}")
 
 
 def verdict(goal: Goal) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from . import coordinators, goals, hook_tools, policies, start_up, telemetry
+from . import coordinators, goals, hook_tools, joining, policies, start_up, summary, telemetry
 from .findings import (
     CPU,
     MEMORY,
@@ -29,6 +29,7 @@ from .sides import ROOT
 _PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _JSON = ROOT / "build" / "benchmarks.json"
 _QUANTITIES: dict[str, tuple[str, tuple[Quantity, ...]]] = {
+    "joining": (joining.TOPIC, (joining.ENFORCED, joining.RESTARTS, joining.HOOKS)),
     "policies": (policies.TOPIC, (SECONDS, CPU, SERVER_CPU, MEMORY)),
     "policy-requests": (policies.TOPIC, (REQUESTS, WRITES)),
     "coordinator": (coordinators.TOPIC, (SECONDS, CPU, REQUESTS, WRITES)),
@@ -52,7 +53,7 @@ def fill(page: str, document: Document) -> str:
 
 
 def table(name: str, document: Document) -> str:
-    """One table in Markdown: `run`, `goals`, or that of a topic.
+    """One table in Markdown: `run`, `goals`, `summary`, or that of a topic.
 
     Raises:
         KeyError: there is no such table.
@@ -61,6 +62,8 @@ def table(name: str, document: Document) -> str:
         return "\n".join(_run(document))
     if name == "goals":
         return "\n".join(_goals(document))
+    if name == "summary":
+        return "\n".join(_summary(document))
     topic, quantities = _QUANTITIES[name]
     return "\n".join(_measured(document.findings, topic, quantities))
 
@@ -79,6 +82,7 @@ def _run(document: Document) -> Iterator[str]:
                 f"{machine['processors']} processors, {machine['architecture']}, {machine['system']}",
             ),
             ("load when it began", number(machine["load when it began"])),
+            ("a call of a hook tool", f"{number(about['hook tool, ms'])} ms"),
             ("Python", machine["python"]),
         ),
     )
@@ -90,6 +94,15 @@ def _goals(document: Document) -> Iterator[str]:
     yield from _header("goal", "measured", "met")
     for goal in goals.reached(document.findings, document.processors):
         yield _row((goal.text, goal.measured, verdict(goal)))
+
+
+def _summary(document: Document) -> Iterator[str]:
+    yield from _header("measured", "how many", "ours / peers (times better)")
+    for finding in summary.headlines(document.findings):
+        case, quantity = finding.case, finding.quantity
+        name = " · ".join(filter(None, (case.topic, case.api, case.name, quantity.name)))
+        size = "" if case.size is None else f"{case.size:,}"
+        yield _row((f"{name}, {quantity.unit}" if quantity.unit else name, size, _cell(finding)))
 
 
 def _measured(findings: Findings, topic: str, quantities: Sequence[Quantity]) -> Iterator[str]:
@@ -133,7 +146,7 @@ def main(
     if into:
         into.write_text(fill(into.read_text(), document))
         return
-    for name in ("run", "goals", *_QUANTITIES):
+    for name in ("run", "summary", "goals", *_QUANTITIES):
         typer.echo(f"{table(name, document)}\n")
 
 

@@ -10,6 +10,7 @@ ABOUT = {
     "began": "2026-01-02T03:04:05Z",
     "minutes": 9.5,
     "size": "full",
+    "hook tool, ms": 5.0,
     "machine": {
         "processors": 2,
         "architecture": "x86_64",
