@@ -523,6 +523,7 @@ class Coordinator(ops.Object):
         backends = self._telemetry.backends_for_workers
         self.cluster.publish_data(
             worker_config=self._workers_config(self),
+            secrets={"s3-secret-key": self.s3_connection_info.secret_key} if self.s3_ready else None,
             ca_cert=tls.ca_cert if tls else None,
             server_cert=tls.server_cert if tls else None,
             s3_tls_ca_chain=self.s3_connection_info.ca_cert if self.s3_ready else None,

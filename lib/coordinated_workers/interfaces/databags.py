@@ -76,6 +76,8 @@ class ClusterRequirerUnitData(_Databag):
     juju_topology: WorkerTopology
     address: Host
     """The unit's FQDN."""
+    takes_config_secrets: bool | None = None
+    """Whether the unit fills in secrets of its configuration; older releases do not."""
 
 
 class ClusterProviderAppData(_Databag):
@@ -83,6 +85,8 @@ class ClusterProviderAppData(_Databag):
 
     worker_config: str
     """The workload's whole configuration; YAML, usually."""
+    worker_config_secret_id: str | None = None
+    """The Juju secret that fills in the placeholders in `worker_config`; None if there are none in it."""
 
     loki_endpoints: dict[str, str] | None = None
     """Loki unit → the URL it takes logs at."""
@@ -108,6 +112,7 @@ class CoordinatorOffer(ClusterProviderAppData):
     """What the coordinator tells a worker application, without the entries that no worker can use."""
 
     privkey_secret_id: SecretId | None = None
+    worker_config_secret_id: SecretId | None = None
 
     refused: tuple[str, ...] = ()
     """The entries that were left out, and why."""

@@ -12,7 +12,7 @@ import ops
 from relation_data import shown_name
 
 from ..own_hosts import OwnHosts
-from . import databags
+from . import config_secrets, databags
 from .databags import (
     ClusterProviderAppData,
     ClusterRequirerAppData,
@@ -149,7 +149,7 @@ class ClusterProvider(ops.Object):
         secret_id = secret.get_info().id
         for relation in self._relations:
             if not self._has_been_granted(relation, secret_id):
-                secret.grant(relation)
+                self._grant(secret, relation)
         return secret_id
 
     def _has_been_granted(self, relation: ops.Relation, secret_id: str) -> bool:
@@ -199,10 +199,13 @@ class ClusterProvider(ops.Object):
         workload_tracing_receivers: dict[str, str] | None = None,
         remote_write_endpoints: list[RemoteWriteEndpoint] | None = None,
         worker_labels: dict[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
-        """Tell each worker application that has a role all of this; what is None is not offered (any more).
+        """Publish this to each worker application that has a role; what is None is not offered (any more).
 
-        Writes no key whose value did not change, and nothing at all on a unit that is not the leader.
+        Writes no key whose value did not change, and nothing at all on a unit that is not the leader. What is
+        in `secrets` goes to workers in a Juju secret where it stands in `worker_config`; in plain text
+        to those of older releases, which can't fill it in.
         """
         if not self._charm.unit.is_leader():
             return
@@ -220,8 +223,34 @@ class ClusterProvider(ops.Object):
         )
         for worker in self._applications:
             if worker.role:
-                ports = {"worker_ports": self._ports_of(worker.role)}
-                databags.save(worker.relation, self._charm.app, data.model_copy(update=ports))
+                config = self._config_for(worker, worker_config, secrets or {})
+                changes = {**config, "worker_ports": self._ports_of(worker.role)}
+                databags.save(worker.relation, self._charm.app, data.model_copy(update=changes))
+
+    def _config_for(self, worker: _Application, text: str, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Return the configuration as this application takes it, and the secret that completes it."""
+        units = [unit.data for unit in worker.units if unit.data]
+        if not (units and all(unit.takes_config_secrets for unit in units)):
+            return {"worker_config": text}
+        public, content = config_secrets.redacted(text, secrets)
+        secret = config_secrets.share(self._charm.app, self.model, content) if content else None
+        if not secret:
+            return {"worker_config": text}
+        secret_id = secret.get_info().id
+        published = self._published(worker.relation)
+        is_granted = published is not None and published.worker_config_secret_id == secret_id
+        if not is_granted and not self._grant(secret, worker.relation):
+            return {"worker_config": text}
+        return {"worker_config": public, "worker_config_secret_id": secret_id}
+
+    def _grant(self, secret: ops.Secret, relation: ops.Relation) -> bool:
+        """Grant a secret to a worker application; return whether Juju does, for the relation may be gone."""
+        try:
+            secret.grant(relation)
+        except ops.ModelError as error:
+            logger.warning("%s:%d: secret not granted: %s", relation.name, relation.id, type(error).__name__)
+            return False
+        return True
 
     def publish_labels(self, worker_labels: dict[str, str]) -> None:
         """Tell these labels to the worker applications that know of the cluster, whether or not it can work.

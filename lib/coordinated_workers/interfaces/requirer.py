@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ops
 import pydantic
 
-from . import databags, worker_config
+from . import config_secrets, databags, worker_config
 from .databags import (
     ClusterRequirerAppData,
     ClusterRequirerUnitData,
@@ -125,7 +125,7 @@ class ClusterRequirer(ops.Object):
             topology = WorkerTopology(
                 application=self._charm.app.name, unit=self._charm.unit.name, charm_name=self._charm.meta.name
             )
-            data = ClusterRequirerUnitData(juju_topology=topology, address=address)
+            data = ClusterRequirerUnitData(juju_topology=topology, address=address, takes_config_secrets=True)
             databags.save(relation, self._charm.unit, data)
 
     def publish_app_roles(self, roles: Iterable[str]) -> None:
@@ -223,10 +223,22 @@ class ClusterRequirer(ops.Object):
         if (relation := self.relation) is None:
             return None, None
         try:
-            return databags.load(relation, relation.app, CoordinatorOffer), None
+            offer = databags.load(relation, relation.app, CoordinatorOffer)
+            return self._with_secrets(offer) if offer else None, None
         except ValueError as error:
             logger.warning("what %s says over %s is left out: %s", relation.app.name, self._endpoint, error)
             return None, str(error)
+
+    def _with_secrets(self, offer: CoordinatorOffer) -> CoordinatorOffer:
+        """Return the offer with the secrets of the configuration filled in.
+
+        Raises:
+            ValueError: if they can't be read.
+        """
+        if not offer.worker_config_secret_id:
+            return offer
+        secrets = config_secrets.read(self.model, offer.worker_config_secret_id)
+        return offer.model_copy(update={"worker_config": config_secrets.filled(offer.worker_config, secrets)})
 
     @functools.cached_property
     def _config(self) -> tuple[dict[str, Any], str | None]:

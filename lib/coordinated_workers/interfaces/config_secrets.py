@@ -1,0 +1,76 @@
+"""Secrets of a workload's configuration, on their way in a Juju secret in place of the databag.
+
+In the configuration that is published, a placeholder stands for each. The worker, which is granted the
+secret, fills them in.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+
+import ops
+
+logger = logging.getLogger(__name__)
+
+_LABEL = "worker-config-secrets"
+_PLACEHOLDER = re.compile(r"@@juju-secret:([a-z0-9-]+)@@")
+
+
+def redacted(text: str, secrets: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Replace secrets in a text, also as JSON and YAML write them, by placeholders.
+
+    Args:
+        text: the configuration.
+        secrets: name → secret; a name fits as a key of a Juju secret.
+
+    Returns:
+        The text, and the content of the Juju secret that `filled` needs: what stood in the text, by key.
+    """
+    keys: dict[str, str] = {}
+    for name, secret in secrets.items():
+        as_json, as_yaml = json.dumps(secret)[1:-1], secret.replace("'", "''")
+        for key, written in ((name, secret), (f"{name}-json", as_json), (f"{name}-yaml", as_yaml)):
+            keys.setdefault(written, key)
+    longest_first = sorted(filter(None, keys), key=len, reverse=True)
+    if not longest_first:
+        return text, {}
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
+    content = {keys[written]: written for written in pattern.findall(text)}
+    return pattern.sub(lambda found: _placeholder(keys[found[0]]), text), content
+
+
+def filled(text: str, content: Mapping[str, str]) -> str:
+    """Return the text with its placeholders filled in."""
+    return _PLACEHOLDER.sub(lambda found: content.get(found[1], found[0]), text)
+
+
+def share(app: ops.Application, model: ops.Model, content: Mapping[str, str]) -> ops.Secret | None:
+    """Return the application's secret with this content; None if Juju has no secrets to give."""
+    try:
+        try:
+            secret = model.get_secret(label=_LABEL)
+        except ops.SecretNotFoundError:
+            return app.add_secret(dict(content), label=_LABEL)
+        if secret.peek_content() != content:
+            secret.set_content(dict(content))
+    except ops.ModelError as error:
+        logger.warning("secrets of the workers' configuration go in plain text: %s", type(error).__name__)
+        return None
+    return secret
+
+
+def read(model: ops.Model, secret_id: str) -> dict[str, str]:
+    """Return the content of the coordinator's secret.
+
+    Raises:
+        ValueError: if it can't be read, or not yet; the message is without the id, which may be any text.
+    """
+    try:
+        return model.get_secret(id=secret_id).get_content(refresh=True)
+    except (ops.SecretNotFoundError, ops.ModelError) as error:
+        raise ValueError("worker_config: the secret for it can't be read") from error
+
+
+def _placeholder(key: str) -> str:
+    return f"@@juju-secret:{key}@@"
