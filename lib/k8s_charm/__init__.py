@@ -21,6 +21,7 @@ from ._plan import Change, Changes, plan
 from ._pod_template import PodTemplate, TemplateChange
 from ._result import Failure, ReconcileResult
 from ._scale_down import ScaleDown
+from ._services import ModelNamespace, find_application
 from ._text import one_line, quoted, shown_name
 from ._verbs import is_transient, kubernetes_problem
 
@@ -34,6 +35,7 @@ __all__ = [
     "LabelChanges",
     "LabelRecord",
     "Live",
+    "ModelNamespace",
     "ObjectRef",
     "Owner",
     "PodTemplate",
@@ -44,6 +46,7 @@ __all__ = [
     "annotations",
     "apply",
     "apply_charm_labels",
+    "find_application",
     "is_transient",
     "is_transient_code",
     "kubernetes_client",

@@ -12,7 +12,15 @@ import istio_policies
 
 LIB = Path(__file__).parents[3] / "lib"
 FOR_OTHER_LIBRARIES = {
-    *("check_label", "is_of_another_model", "mesh_policy", "name_here", "read_cmr_data", "stranger"),
+    *(
+        "WAYPOINT_LABELS",
+        "check_label",
+        "is_of_another_model",
+        "mesh_policy",
+        "name_here",
+        "read_cmr_data",
+        "stranger",
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import ops
@@ -21,7 +21,8 @@ from k8s_charm import (
 
 from ._build import build_mesh_policies
 from ._compatibility import PublishedConsumerNames, label_configmap_name_template
-from ._cross_model import CMR_DATA_KEY, get_data_from_cmr_relation, is_of_another_model
+from ._cross_model import CMR_DATA_KEY
+from ._identities import CrossModelIdentities
 from ._models import AppPolicy, CMRData, Labels, MeshPolicy, MeshType, PolicyTargetType, UnitPolicy
 from ._parsing import parse
 from ._provider import DECLARED_KEY, POLICIES_KEY
@@ -81,8 +82,11 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         self._label_configmap_name = label_configmap_name_template.format(app_name=charm.app.name)
         self._lightkube_client: Client | None = None
         self._deadline = Deadline()
-        self._stored.set_default(join_status="", join_problem="", left=False, models={})
-        self._stored.set_default(on_waypoint=None)
+        self._stored.set_default(join_status="", join_problem="", left=False)
+        self._stored.set_default(on_waypoint=None, contradictions=[])
+        self._identities = CrossModelIdentities(
+            charm, lambda: self.lightkube_client, cross_model_mesh_provides_name
+        )
         self._departure = ScaleDown(charm, f"{mesh_relation_name}-departure")
         for event in self._events_that_change_policies():
             self.framework.observe(event, self._on_policies_change)
@@ -189,36 +193,26 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         yield from (on.leader_elected, on.upgrade_charm, on.config_changed, on.update_status)
 
     def _mesh_policies(self) -> list[MeshPolicy]:
-        known = get_data_from_cmr_relation(self._relations(self._cmr_provides_name))
+        relations = self._charm.model.relations
+        followed: list[ops.Relation] = []
+        for name in sorted({policy.relation for policy in self._policies}):
+            followed += relations[name]
+        identities = self._identities.identify(followed)
+        self._remember_contradictions(identities.contradictions)
         return build_mesh_policies(
-            relation_mapping=self._charm.model.relations,
+            relation_mapping=relations,
             target_app_name=self._charm.app.name,
             target_namespace=self._charm.model.name,
             policies=self._policies,
-            cmr_application_data=known,
-            consumed=set(self._consumed(known)),
+            cmr_application_data=identities.known,
+            consumed=identities.unknown,
         )
 
-    def _consumed(self, known: Collection[str]) -> Iterator[str]:
-        """The applications of other models that are here under names that look like any other's."""
-        for name in {policy.relation for policy in self._policies}:
-            for relation in self._charm.model.relations[name]:
-                app = relation.app
-                if not app or app is self._charm.app or app.name in known or is_of_another_model(app.name):
-                    continue
-                if self._is_of_another_model(relation):
-                    yield app.name
-
-    def _is_of_another_model(self, relation: ops.Relation) -> bool:
-        """Ask Juju once for each relation, for which it stays so."""
-        models = cast("MutableMapping[str, str]", self._stored.models)
-        key = str(relation.id)
-        if key not in models:
-            try:
-                models[key] = relation.remote_model.uuid
-            except (ops.ModelError, FileNotFoundError):
-                return False  # Juju before 3.6.2 does not tell
-        return models[key] != self._charm.model.uuid
+    def _remember_contradictions(self, contradictions: Sequence[str]) -> None:
+        if list(contradictions) != list(cast("list[str]", self._stored.contradictions)):
+            for line in contradictions:
+                logger.warning("%s", line)
+            self._stored.contradictions = list(contradictions)
 
     @property
     def _speaks(self) -> bool:
@@ -299,6 +293,9 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         self._stored.join_status, self._stored.join_problem = status.name, status.message
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
+        # Whoever sends a wrong identity must not block this charm by it.
+        for line in cast("list[str]", self._stored.contradictions)[:1]:
+            event.add_status(ops.ActiveStatus(line))
         if self._stored.join_problem and self._charm.unit.is_leader():
             name, problem = str(self._stored.join_status), str(self._stored.join_problem)
             event.add_status(ops.StatusBase.from_name(name, problem))

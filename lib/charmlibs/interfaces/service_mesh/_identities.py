@@ -1,0 +1,191 @@
+"""The identities of applications of other models: their own name, and the namespace of their model."""
+
+import logging
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import ops
+
+import relation_data
+from k8s_charm import ModelNamespace, find_application, kubernetes_errors
+
+from ._cross_model import is_of_another_model, read_cmr_data
+from ._models import CMRData
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from lightkube import Client
+
+logger = logging.getLogger(__name__)
+
+_ADDRESS = "ingress-address"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """An application of another model, as one relation shows it."""
+
+    name: str
+    """Its name in this model: of its own on Juju 3, another one in each relation on Juju 4."""
+    model_uuid: str
+    """Its model; empty if Juju does not give it out."""
+    address: str = ""
+    """The ClusterIP of its Service, which Juju puts into its units' databags; empty if not known yet."""
+
+
+@dataclass(frozen=True)
+class Identities:
+    """What is known of applications of other models, by the names that this model shows."""
+
+    known: dict[str, CMRData] = field(default_factory=dict[str, CMRData])
+    unknown: frozenset[str] = frozenset()
+    """Applications that no policy can name yet."""
+    contradictions: Sequence[str] = ()
+    """Claims that Kubernetes contradicts, a line each."""
+
+
+def identify(
+    remotes: Iterable[Remote],
+    claims: Iterable[tuple[Remote, CMRData]],
+    found: Callable[[Remote], ModelNamespace | None],
+) -> Identities:
+    """Decide who each application of another model is.
+
+    Kubernetes decides, for nobody can claim what it knows. Where it knows the application's namespace and not
+    the application, a claim has to name that namespace. Where it knows neither, the claim decides.
+
+    Args:
+        remotes: the applications, relation by relation.
+        claims: what applications send about themselves over `cross_model_mesh`.
+        found: returns what Kubernetes knows of an application; None where the model is not in the cluster, or
+            Kubernetes cannot be asked.
+    """
+    claims = list(claims)
+    known: dict[str, CMRData] = {}
+    unknown: set[str] = set()
+    contradictions: dict[str, None] = {}
+    for remote in remotes:
+        claimed, place = _claims_of(remote, claims), found(remote)
+        if place and place.app:
+            identity = CMRData(app_name=place.app, juju_model_name=place.name)
+        else:
+            possible = [data for data in claimed if not place or data.juju_model_name == place.name]
+            identity = possible[0] if len(possible) == len(claimed) == 1 else None
+        for data in claimed:
+            if data != identity:
+                claim = f"{data.app_name} of {data.juju_model_name}"
+                line = f"ignoring cross_model_mesh data of {remote.name}: it is not {claim}"
+                contradictions[line] = None
+        if identity:
+            known[remote.name] = identity
+        else:
+            unknown.add(remote.name)
+    return Identities(known, frozenset(unknown - known.keys()), tuple(contradictions))
+
+
+def _claims_of(remote: Remote, claims: Iterable[tuple[Remote, CMRData]]) -> list[CMRData]:
+    """Return the different claims of one application: by its name, or else by its model and address."""
+    same_name = [data for author, data in claims if author.name == remote.name]
+    same_address = [
+        data
+        for author, data in claims
+        if remote.model_uuid and remote.address
+        if (author.model_uuid, author.address) == (remote.model_uuid, remote.address)
+    ]
+    different: list[CMRData] = []
+    for data in same_name or same_address:
+        if data not in different:
+            different.append(data)
+    return different
+
+
+class CrossModelIdentities(ops.Object):
+    """Looks up who the applications of other models are, and remembers it.
+
+    Kubernetes is asked once for each relation and address, so that an idle hook asks it nothing.
+
+    Args:
+        charm: the charm that is related to them.
+        client: connects to Kubernetes when it is first asked.
+        claims_endpoint: the endpoint that provides `cross_model_mesh`; the charm may be without.
+    """
+
+    _stored = ops.StoredState()
+
+    def __init__(self, charm: ops.CharmBase, client: "Callable[[], Client]", claims_endpoint: str):
+        super().__init__(charm, f"{claims_endpoint}-identities")
+        self._charm = charm
+        self._client = client
+        self._claims_endpoint = claims_endpoint
+        self._stored.set_default(models={}, places={})
+
+    def identify(self, relations: Iterable[ops.Relation]) -> Identities:
+        """Return the identities of those applications behind relations that are of another model."""
+        claims = self._claims()
+        claimants = {author.name for author, _ in claims}
+        remotes = [
+            self._remote(relation) for relation in relations if self._is_cross_model(relation, claimants)
+        ]
+        return identify(remotes, claims, self._found)
+
+    def _is_cross_model(self, relation: ops.Relation, claimants: Container[str]) -> bool:
+        if not relation.app or relation.app is self._charm.app:
+            return False
+        if is_of_another_model(relation.app.name):
+            return True
+        if uuid := self._model_uuid(relation):
+            return uuid != self._charm.model.uuid
+        return relation.app.name in claimants
+
+    def _claims(self) -> "list[tuple[Remote, CMRData]]":
+        if self._claims_endpoint not in self._charm.meta.relations:
+            return []
+        claims: list[tuple[Remote, CMRData]] = []
+        for relation in self._charm.model.relations[self._claims_endpoint]:
+            try:
+                data = read_cmr_data(relation)
+            except ValueError as error:
+                logger.warning("%s:%d: invalid identity: %s", relation.name, relation.id, error)
+                continue
+            if data:
+                claims.append((self._remote(relation), data))
+        return claims
+
+    def _remote(self, relation: ops.Relation) -> Remote:
+        return Remote(relation.app.name, self._model_uuid(relation), self._address(relation))
+
+    def _model_uuid(self, relation: ops.Relation) -> str:
+        models = cast("MutableMapping[str, str]", self._stored.models)
+        key = str(relation.id)
+        if key not in models:
+            try:
+                models[key] = relation.remote_model.uuid
+            except (ops.ModelError, FileNotFoundError):
+                return ""  # Juju before 3.6.2 does not give it out
+        return models[key]
+
+    def _address(self, relation: ops.Relation) -> str:
+        units = sorted(relation.units, key=lambda unit: unit.name)
+        try:
+            return relation_data.read(relation, units[0]).get(_ADDRESS, "") if units else ""
+        except relation_data.DatabagError:
+            return ""
+
+    def _found(self, remote: Remote) -> ModelNamespace | None:
+        if not remote.model_uuid:
+            return None
+        places = cast("MutableMapping[str, list[str | None]]", self._stored.places)
+        key = f"{remote.model_uuid} {remote.address}"
+        if key not in places:
+            try:
+                place = find_application(self._client(), remote.model_uuid, remote.address)
+            except kubernetes_errors() as error:
+                logger.debug("the identity of %s was not looked up: %s", remote.name, error)
+                return None
+            if not (place and place.app):
+                return place
+            places[key] = [place.name, place.app]
+        name, app = places[key]
+        return ModelNamespace(str(name), app)

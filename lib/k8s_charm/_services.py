@@ -1,0 +1,55 @@
+"""Finding a Juju application by the address of its Service, which nobody but Kubernetes gives out."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ._objects import metadata
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+_MODEL_ID = "model.juju.is/id"
+_APPLICATION = "app.kubernetes.io/name"
+
+
+@dataclass(frozen=True)
+class ModelNamespace:
+    """The namespace of a Juju model, and the application that has an address in it."""
+
+    name: str
+    """The namespace."""
+    app: str | None
+    """The application whose Service has the address; None if no Service has it."""
+
+
+def find_application(client: "Client", model_uuid: str, address: str) -> ModelNamespace | None:
+    """Look up which application of a model has the Service with a cluster address.
+
+    Args:
+        client: may list namespaces, and Services in all of them.
+        model_uuid: the model, as Juju names it; Juju labels the model's namespace with it.
+        address: a ClusterIP; nothing is looked up for an empty one.
+
+    Returns:
+        The model's namespace; None if the model is not in this cluster.
+
+    Raises:
+        Exception: one of `kubernetes_errors()`.
+    """
+    from lightkube.resources.core_v1 import Namespace, Service
+
+    namespaces = [
+        namespace.metadata.name
+        for namespace in client.list(Namespace, labels={_MODEL_ID: model_uuid})
+        if namespace.metadata and namespace.metadata.name
+    ]
+    if len(namespaces) != 1:
+        return None
+    (name,) = namespaces
+    if not address:
+        return ModelNamespace(name, None)
+    services = client.list(Service, namespace=name, fields={"spec.clusterIP": address})
+    for service in services:
+        labels: dict[str, str] = metadata(service).get("labels") or {}
+        return ModelNamespace(name, labels.get(_APPLICATION))
+    return ModelNamespace(name, None)

@@ -1,0 +1,149 @@
+"""Who the applications of other models are: by Kubernetes, or else by what they send themselves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ops
+import pytest
+from ops import testing
+
+from charmlibs.interfaces.service_mesh import AppPolicy, ServiceMeshConsumer
+from sandbox.kubernetes import KubernetesServer
+
+MODEL, OTHER = "6d6f6465-6c00-4000-8000-000000000001", "6f746865-7200-4000-8000-000000000002"
+ADDRESS = "10.152.1.7"
+META: dict[str, Any] = {
+    "name": "web",
+    "provides": {
+        "data": {"interface": "data"},
+        "provide-cmr-mesh": {"interface": "cross_model_mesh"},
+    },
+    "requires": {"service-mesh": {"interface": "service_mesh", "limit": 1}},
+}
+
+
+class Web(ops.CharmBase):
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        policies = [AppPolicy(relation="data", endpoints=[])]
+        self.mesh = ServiceMeshConsumer(self, policies=policies)
+
+
+def remote(endpoint: str, name: str, *, address: str = ADDRESS, **data: str) -> testing.Relation:
+    return testing.Relation(
+        endpoint,
+        remote_app_name=name,
+        remote_model_uuid=OTHER,
+        remote_units_data={0: {"ingress-address": address} if address else {}},
+        remote_app_data=data,
+    )
+
+
+def claim(name: str, app: str, model: str, *, address: str = ADDRESS) -> testing.Relation:
+    data = json.dumps({"app_name": app, "juju_model_name": model})
+    return remote("provide-cmr-mesh", name, address=address, cmr_data=data)
+
+
+def in_relation(number: int) -> str:
+    """The name that Juju 4 makes up for an application in one relation."""
+    return f"remote-{number:032x}"
+
+
+@pytest.fixture
+def cluster(
+    kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> KubernetesServer:
+    """A cluster with the other model, in namespace `office`, and its application `kiosk`."""
+    monkeypatch.setenv("KUBECONFIG", str(kubernetes.write_kubeconfig(tmp_path / "config", namespace="m")))
+    labels = {"model.juju.is/id": OTHER}
+    kubernetes.store.create("Namespace", {"metadata": {"name": "office", "labels": labels}})
+    spec = {"clusterIP": ADDRESS, "ports": [{"port": 80}]}
+    metadata = {"name": "kiosk", "labels": {"app.kubernetes.io/name": "kiosk"}}
+    kubernetes.store.create("Service", {"metadata": metadata, "spec": spec}, namespace="office")
+    kubernetes.requests.clear()
+    return kubernetes
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cluster that can be asked."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+
+
+def after(*relations: testing.Relation, state: testing.State | None = None) -> testing.State:
+    ctx = testing.Context(Web, META)
+    mesh = testing.Relation("service-mesh")
+    model = testing.Model("m", uuid=MODEL)
+    before = state or testing.State(leader=True, relations={mesh, *relations}, model=model)
+    return ctx.run(ctx.on.config_changed(), before)
+
+
+def sources(state: testing.State) -> list[str]:
+    """The applications that the published policies allow."""
+    (mesh,) = state.get_relations("service-mesh")
+    policies = json.loads(mesh.local_app_data["policies"])
+    return [f"{policy['source_namespace']}/{policy['source_app_name']}" for policy in policies]
+
+
+def test_kubernetes_knows_it_without_cross_model_mesh(cluster):
+    assert sources(after(remote("data", in_relation(1)))) == ["office/kiosk"]
+
+
+def test_it_is_looked_up_once(cluster):
+    state = after(remote("data", in_relation(1)))
+    cluster.requests.clear()
+    assert sources(after(state=state)) == ["office/kiosk"]
+    assert not [request for request in cluster.requests if "namespaces?" in str(request)]
+
+
+def test_an_application_that_was_consumed_is_looked_up_too(cluster):
+    assert sources(after(remote("data", "kiosk-of-the-office"))) == ["office/kiosk"]
+
+
+def test_a_claim_that_kubernetes_contradicts_is_ignored_and_named(cluster, caplog):
+    state = after(remote("data", in_relation(1)), claim(in_relation(2), "admin", "office"))
+    assert sources(state) == ["office/kiosk"]
+    assert "it is not admin of office" in caplog.text
+
+
+def test_a_claim_names_no_other_model_than_juju(cluster):
+    unknown = remote("data", in_relation(1), address="192.0.2.1")
+    claimed = claim(in_relation(2), "kiosk", "somewhere", address="192.0.2.1")
+    assert sources(after(unknown, claimed)) == [f"m/{in_relation(1)}"]
+
+
+def test_a_claim_decides_where_the_address_is_no_service(cluster):
+    unknown = remote("data", in_relation(1), address="192.0.2.1")
+    claimed = claim(in_relation(2), "kiosk", "office", address="192.0.2.1")
+    assert sources(after(unknown, claimed)) == ["office/kiosk"]
+
+
+def test_without_permission_a_claim_decides(cluster):
+    cluster.access.deny(verbs=["list"], resources=["namespaces"])
+    relations = [remote("data", in_relation(1)), claim(in_relation(2), "kiosk", "office")]
+    assert sources(after(*relations)) == ["office/kiosk"]
+
+
+class TestWithoutKubernetes:
+    def test_on_juju_3_the_name_tells_which_claim_it_is(self, elsewhere):
+        relations = [remote("data", in_relation(1), address=""), claim(in_relation(1), "kiosk", "office")]
+        assert sources(after(*relations)) == ["office/kiosk"]
+
+    def test_on_juju_4_the_model_and_the_address_do(self, elsewhere):
+        relations = [remote("data", in_relation(1)), claim(in_relation(2), "kiosk", "office")]
+        assert sources(after(*relations)) == ["office/kiosk"]
+
+    def test_a_claim_with_another_address_is_another_applications(self, elsewhere):
+        other = claim(in_relation(2), "kiosk", "office", address="10.1.1.1")
+        assert sources(after(remote("data", in_relation(1)), other)) == [f"m/{in_relation(1)}"]
+
+    def test_two_claims_decide_nothing(self, elsewhere):
+        claims = [claim(in_relation(2), "kiosk", "office"), claim(in_relation(3), "admin", "office")]
+        state = after(remote("data", in_relation(1)), *claims)
+        assert sources(state) == [f"m/{in_relation(1)}"]
+
+    def test_a_claim_without_an_address_is_nobodys(self, elsewhere):
+        nobodys = claim(in_relation(2), "kiosk", "office", address="")
+        state = after(remote("data", in_relation(1), address=""), nobodys)
+        assert sources(state) == [f"m/{in_relation(1)}"]
