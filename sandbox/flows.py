@@ -168,7 +168,9 @@ def _permissions_in_cluster(coordinator: Application) -> Iterator[Permission]:
 def _source(side: Side) -> str:
     """Who is on the other side, as far as this side can know."""
     here, there = side.application, side.other.application
-    if there.model is here.model or _tells_its_name(there, here):
+    # The address of its Service names it in Kubernetes, where that may be asked.
+    asks_kubernetes = here.trust and bool(there.cluster_ip) and here.charm.name != BEACON
+    if there.model is here.model or asks_kubernetes or _tells_its_name(there, here):
         return f"{there.model.name}/{there.name}"
     # The beacon names those who scrape itself in its status.
     name = side.remote_name if here.charm.name == BEACON else stranger(side.remote_name)
