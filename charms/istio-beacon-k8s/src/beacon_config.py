@@ -1,21 +1,23 @@
-"""What an operator decides with `juju config`."""
+"""The configuration of the beacon."""
 
 import enum
-from dataclasses import dataclass
+import json
 
 import ops
 import pydantic
 
+from problems import Problem, blocked
+
 
 class PolicyMode(str, enum.Enum):
-    """What becomes of the policies that consumers ask for."""
+    """Whether the policies that consumers request are enforced."""
 
     enforce = "enforce"
-    """They hold."""
+    """Policies are enforced."""
     audit = "audit"
-    """They are written, and only tried: waypoints record what they would refuse."""
+    """Policies are written, logged and not enforced."""
     off = "off"
-    """There are none."""
+    """No policies are written."""
 
 
 class BeaconConfig(pydantic.BaseModel):
@@ -31,35 +33,36 @@ class BeaconConfig(pydantic.BaseModel):
 
     @property
     def mode(self) -> PolicyMode:
-        """What both options that say something of it come to: off, if either of them says so."""
+        """The mode; off, if either of the two options says so."""
         return self.policy_mode if self.manage_authorization_policies else PolicyMode.off
 
     @property
     def mode_if_on(self) -> PolicyMode:
-        """The mode, or what it would be if it were switched on."""
+        """The mode, or the one that it would be if policies were switched on."""
         return PolicyMode.enforce if self.policy_mode is PolicyMode.off else self.policy_mode
 
 
-@dataclass(frozen=True)
-class BadOption:
-    """An option with a value that the charm can't work with."""
+def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Problem]]:
+    """Return the configuration, and what an operator should know of it.
 
-    app: str
-    option: str
-    reason: str
+    An invalid option keeps its last valid value, so that everything else goes on, revocations too.
 
-    def __str__(self) -> str:
-        return (
-            f"config {self.option}: {self.reason}; all stays as it is until "
-            f"`juju config {self.app} {self.option}=…`"
-        )
-
-
-def load(charm: ops.CharmBase) -> BeaconConfig | BadOption:
-    """The configuration as it is now, or the first option that is not as it should be."""
+    Args:
+        charm: the beacon.
+        last_valid: the last valid configuration as JSON; empty if there was none.
+    """
     try:
-        return charm.load_config(BeaconConfig)
+        return charm.load_config(BeaconConfig), []
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        return BadOption(charm.app.name, option, first["msg"])
+        reasons = {str(each["loc"][0]): each["msg"] for each in error.errors(include_url=False)}
+    options = {name.replace("-", "_"): value for name, value in charm.config.items()}
+    defaults = {name.replace("-", "_"): option.default for name, option in charm.meta.config.items()}
+    last = {**defaults, **(json.loads(last_valid) if last_valid else {})}
+    config = BeaconConfig.model_validate({**options, **{name: last[name] for name in reasons}})
+    return config, [_invalid(charm, name, reason, last[name]) for name, reason in reasons.items()]
+
+
+def _invalid(charm: ops.CharmBase, field: str, reason: str, used: object) -> Problem:
+    option = field.replace("_", "-")
+    wrong = reason.replace("Input should be", "must be")
+    return blocked(f"config {option}: {wrong}; using {used}: juju config {charm.app.name} {option}=…")

@@ -1,11 +1,13 @@
 """What the beacon would do in Kubernetes, as text and as data."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from beacon_config import PolicyMode
 from k8s_charm import Change, one_line
-from problems import Problem
+from policy_step import ON_TRIAL
+from problems import Problem, in_order
 
 Results: TypeAlias = "Mapping[str, str | Results]"
 """The results of an action: texts, by keys of lowercase letters, digits and dashes."""
@@ -32,7 +34,24 @@ class Plan:
     """Whether everything is known that it takes to plan."""
 
 
-def as_text(plan: Plan) -> Results:
+def results(
+    plan: Plan, others: Iterable[Problem], mode: PolicyMode, form: str | None
+) -> "dict[str, str | Results]":
+    """Return the results of the `plan` action.
+
+    Args:
+        plan: what the beacon would do.
+        others: problems that are not in the plan.
+        mode: the mode of policies that is planned for.
+        form: `json` for programs; for people otherwise.
+    """
+    whole = replace(plan, problems=tuple(in_order([*others, *plan.problems])))
+    warning = {"warning": f"policies are {ON_TRIAL}"} if mode is PolicyMode.audit else {}
+    shown = _as_data(whole) if form == "json" else _as_text(whole)
+    return {"policy-mode": mode.value, "summary": _summary(whole), **warning, **shown}
+
+
+def _as_text(plan: Plan) -> Results:
     """Return a plan for people."""
     changes = list(map(str, plan.changes))
     shown = [f"{problem.status.name}: {problem.message}" for problem in plan.problems]
@@ -44,7 +63,7 @@ def as_text(plan: Plan) -> Results:
     return {title: "\n".join(lines) for title, lines in sections.items() if lines}
 
 
-def as_data(plan: Plan) -> Results:
+def _as_data(plan: Plan) -> Results:
     """Return a plan for programs; the items of a list have their numbers as keys."""
     changes: list[Results] = [
         {
@@ -63,7 +82,7 @@ def as_data(plan: Plan) -> Results:
     return {title: _numbered(items) for title, items in lists.items() if items}
 
 
-def summary(plan: Plan) -> str:
+def _summary(plan: Plan) -> str:
     """Return the number of changes."""
     actions = [change.action for change in plan.changes]
     counts = ", ".join(f"{actions.count(action)} to {action}" for action in ("create", "change", "delete"))

@@ -1,50 +1,36 @@
 """The beacon's knowledge of its policies, for its actions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import consumers
-from beacon_config import BadOption, BeaconConfig, PolicyMode
-from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, ServiceMeshProvider, UnitPolicy
+from beacon_config import BeaconConfig, PolicyMode
+from charmlibs.interfaces.service_mesh import PolicyRequest
 from former_consumers import former_consumers
 from k8s_charm import Owner
-from mesh_inspection import DeclaredPolicy, RequestedPolicy, UnclearQuestionError, View, endpoint_of
+from mesh_inspection import DeclaredPolicy, RequestedPolicy, View, endpoint_of
 from model_services import ModelServices, list_services
 from policy_step import SCOPE, model_operator_policy
+from sources import SCRAPERS_MAY, Sources
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
     from lightkube import Client
 
 
-def view(
-    config: BeaconConfig | BadOption,
-    client: "Client",
-    *,
-    owner: Owner,
-    mesh: ServiceMeshProvider,
-    own: Iterable[MeshPolicy],
-    own_declared: Iterable[UnitPolicy],
-) -> View:
+def view(sources: Sources, client: "Client", owner: Owner) -> View:
     """Return what consumers request of the beacon, and what becomes of it.
 
     Args:
-        config: the beacon's configuration.
-        client: reads whose Services are whose, as far as that decides.
+        sources: the beacon's configuration and relations.
+        client: lists Services, if anything depends on them.
         owner: the owner of the policies.
-        mesh: what consumers request.
-        own: the policies on the beacon itself.
-        own_declared: the endpoints that they follow from.
-
-    Raises:
-        UnclearQuestionError: if the configuration is invalid.
     """
-    if isinstance(config, BadOption):
-        raise UnclearQuestionError(str(config))
-    declared = [DeclaredPolicy(owner.model, owner.app, policy) for policy in own_declared]
-    for relation, policies in mesh.declared().items():
+    config = sources.config
+    declared = [DeclaredPolicy(owner.model, owner.app, SCRAPERS_MAY)]
+    for relation, policies in sources.mesh.declared().items():
         declared += [DeclaredPolicy(owner.model, relation.app.name, policy) for policy in policies]
-    requests = mesh.requests()
+    requests = sources.mesh.requests()
     services = ModelServices({})
     if config.restrict_consumers and consumers.depend_on_services(requests, owner.model):
         services = list_services(client, owner.model)
@@ -59,7 +45,10 @@ def view(
             **former.reasons,
         }
 
-    requested = [RequestedPolicy(policy, owner.app, endpoint=endpoint_of(policy, declared)) for policy in own]
+    requested = [
+        RequestedPolicy(policy, owner.app, endpoint=endpoint_of(policy, declared))
+        for policy in sources.own_policies()
+    ]
     for request, consumer in zip(requests, known, strict=True):
         requested += _requested(request, consumer, declared, owner.app)
     is_off = config.mode is PolicyMode.off

@@ -76,7 +76,7 @@ def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:
     ).status
 
 
-def log_news(problems: Iterable[Problem], logged: Collection[str], *, complete: bool = True) -> list[str]:
+def log_news(problems: Iterable[Problem], logged: Collection[str]) -> list[str]:
     """Log new problems that an operator has to solve, and those that are resolved.
 
     Problems that pass by themselves are not logged.
@@ -84,7 +84,6 @@ def log_news(problems: Iterable[Problem], logged: Collection[str], *, complete: 
     Args:
         problems: all problems now.
         logged: the messages that were logged before.
-        complete: False if there may be more problems, so that none counts as resolved.
 
     Returns:
         The messages that are logged by now.
@@ -93,9 +92,7 @@ def log_news(problems: Iterable[Problem], logged: Collection[str], *, complete: 
     for message in now:
         if message not in logged:
             logger.warning("%s", message)
-    gone = [message for message in logged if message not in now]
-    if not complete:
-        return [*now, *gone][: 2 * _MOST]
-    for message in gone:
-        logger.info("settled: %s", message)
+    for message in logged:
+        if message not in now:
+            logger.info("settled: %s", message)
     return now

@@ -84,17 +84,16 @@ def test_off_by_either_option_is_off(beacon: BeaconModel, options: dict[str, boo
 
 
 @pytest.mark.parametrize("value", ["audit-only", "", "Enforce", "off "])
-def test_a_mode_that_there_is_not_is_named_and_changes_nothing(beacon: BeaconModel, value: str):
+def test_a_mode_that_there_is_not_is_named_and_changes_no_other_policy(beacon: BeaconModel, value: str):
     before = on_trial(beacon)
     relation = beacon.consumer("orders", policy("web", "orders"))
     labels = beacon.relation(relation).local_app_data["labels"]
     beacon.kubernetes.requests.clear()
     status = beacon.configure(policy_mode=value)
     assert status.name == "blocked"
-    assert "config policy-mode: Input should be 'enforce', 'audit' or 'off'" in status.message
-    assert "`juju config beacon policy-mode=…`" in status.message
-    beacon.says(relation, databag(policy("ads", "orders")))
-    assert beacon.kubernetes.requests == []
+    assert "config policy-mode: must be 'enforce', 'audit' or 'off'" in status.message
+    assert "juju config beacon policy-mode=…" in status.message
+    assert beacon.writes() == []
     assert before.keys() < on_trial(beacon).keys()
     assert beacon.relation(relation).local_app_data["labels"] == labels
 
@@ -105,7 +104,8 @@ def test_an_option_that_makes_no_sense_does_not_take_labels_from_consumers(
     monkeypatch.setenv("SCENARIO_SKIP_CONSISTENCY_CHECKS", "1")
     relation = beacon.consumer("orders", policy("web", "orders"))
     labels = beacon.relation(relation).local_app_data["labels"]
-    assert beacon.configure(model_on_mesh="perhaps").name == "blocked"
+    status = beacon.configure(model_on_mesh="perhaps")
+    assert status.message.startswith("config model-on-mesh: must be a valid boolean; using False")
     assert beacon.relation(relation).local_app_data["labels"] == labels
 
 
@@ -115,3 +115,23 @@ def test_a_consumer_that_can_not_be_read_goes_on_trial_with_the_rest(kubernetes:
     beacon.says(relation, {"policies": "nonsense"})
     beacon.configure(policy_mode="audit")
     assert list(on_trial(beacon).values()) == [True]
+
+
+@pytest.mark.parametrize("mode", ["enforce", "audit"])
+def test_an_invalid_mode_keeps_the_last_valid_one_and_revocations_happen(beacon: BeaconModel, mode: str):
+    relation = beacon.consumer("orders", policy("web", "orders"), policy("ads", "orders"))
+    beacon.configure(policy_mode=mode)
+    status = beacon.configure(policy_mode="bogus")
+    assert status.name == "blocked"
+    assert f"config policy-mode: must be 'enforce', 'audit' or 'off'; using {mode}" in status.message
+    beacon.says(relation, databag(policy("ads", "orders")))
+    assert beacon.doors() == {*DOORS, ("shop/ads", "shop/orders")}
+    assert set(on_trial(beacon).values()) == {mode == "audit"}
+    assert f"using {mode}" in beacon.plan_action()["problems"]
+
+
+def test_a_beacon_that_never_had_a_valid_mode_enforces(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes)
+    beacon.configure(policy_mode="bogus")
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert list(on_trial(beacon).values()) == [False]

@@ -1,0 +1,76 @@
+"""What the beacon reads from Juju: its configuration and its relations."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import ops
+
+import cross_model
+import metrics_proxy
+import observability
+from beacon_config import BeaconConfig, PolicyMode
+from charmlibs.interfaces.service_mesh import MeshPolicy, ServiceMeshProvider, UnitPolicy, build_mesh_policies
+from desired_state import DesiredState
+from problems import Problem
+
+SCRAPERS_MAY = UnitPolicy(relation=observability.METRICS, ports=[metrics_proxy.PORT])
+
+_ENDPOINTS = (
+    "service-mesh",
+    cross_model.ENDPOINT,
+    observability.METRICS,
+    observability.DASHBOARDS,
+    observability.TRACES,
+)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the beacon reads from Juju."""
+
+    charm: ops.CharmBase
+    config: BeaconConfig
+    mesh: ServiceMeshProvider
+
+    def desired_state(self, mode: PolicyMode) -> DesiredState:
+        """Return what the beacon should have in Kubernetes, with policies in a mode."""
+        return DesiredState(
+            replicas=self.charm.app.planned_units(),
+            requests=self.mesh.requests(),
+            own_policies=self.own_policies(),
+            mode=mode,
+            restrict_consumers=self.config.restrict_consumers,
+            model_on_mesh=self.config.model_on_mesh,
+        )
+
+    def own_policies(self) -> list[MeshPolicy]:
+        """Return the policies of the beacon itself."""
+        known = cross_model.known(self.charm.model.relations[cross_model.ENDPOINT])
+        return build_mesh_policies(
+            self.charm.model.relations,
+            target_app_name=self.charm.app.name,
+            target_namespace=self.charm.model.name,
+            policies=[SCRAPERS_MAY],
+            cmr_application_data=known,
+            consumed=cross_model.strangers(self.charm, self._scrapers, known),
+        )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what an operator should know of applications in other models."""
+        return cross_model.problems(self.charm, self._scrapers)
+
+    @property
+    def _scrapers(self) -> Sequence[ops.Relation]:
+        return self.charm.model.relations[observability.METRICS]
+
+
+def events(charm: ops.CharmBase) -> Iterator[ops.BoundEvent]:
+    """Yield all events after which something may be different."""
+    on = charm.on
+    yield from (on.install, on.start, on.config_changed, on.upgrade_charm, on.update_status)
+    yield from (on.leader_elected, on.stop, on.remove)
+    yield on[metrics_proxy.CONTAINER].pebble_ready
+    for endpoint in _ENDPOINTS:
+        yield from (on[endpoint].relation_created, on[endpoint].relation_changed)
+        yield on[endpoint].relation_broken
+    yield from (on["peers"].relation_changed, on["peers"].relation_departed)
