@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 TOX := $(VENV)/bin/tox
 RUN := $(TOX) run -q -e
-TIERS := cluster dataplane security faults oldest soak cluster-oldest
+TIERS := cluster dataplane security faults oldest lightkube soak cluster-oldest
 comma := ,
 empty :=
 

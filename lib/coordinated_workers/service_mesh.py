@@ -180,7 +180,7 @@ def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
 
 
 def _manager(access: KubernetesAccess) -> PolicyResourceManager:
-    return PolicyResourceManager(access.charm, access.client, _labels(access.charm), logger)
+    return PolicyResourceManager(access.charm, access.client, _labels(access.charm), logger, access.deadline)
 
 
 def _labels(charm: ops.CharmBase) -> dict[str, str]:

@@ -57,7 +57,7 @@ def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Prob
         reasons = {str(each["loc"][0]): each["msg"] for each in error.errors(include_url=False)}
     options = {name.replace("-", "_"): value for name, value in charm.config.items()}
     defaults = {name.replace("-", "_"): option.default for name, option in charm.meta.config.items()}
-    last = {**defaults, **(json.loads(last_valid) if last_valid else {})}
+    last: dict[str, object] = {**defaults, **json.loads(last_valid or "{}")}
     config = BeaconConfig.model_validate({**options, **{name: last[name] for name in reasons}})
     return config, [_invalid(charm, name, reason, last[name]) for name, reason in reasons.items()]
 

@@ -27,8 +27,8 @@ def test_it_tells_who_was_let_in_where(beacon: BeaconModel, history: History):
     history()
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue", target_type="unit"))
     assert history() == [
-        "Service shop/catalogue lets in shop/web",
-        "each unit of shop/catalogue lets in shop/ads",
+        "shop/catalogue lets in shop/web",
+        "units of shop/catalogue lets in shop/ads",
     ]
 
 
@@ -36,14 +36,14 @@ def test_it_tells_who_was_shut_out(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     history()
     beacon.says(relation, databag(policy("web", "catalogue")))
-    assert history() == ["Service shop/catalogue no longer lets in shop/ads"]
+    assert history() == ["shop/catalogue no longer lets in shop/ads"]
 
 
 def test_it_tells_that_somebody_may_do_something_else(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     history()
     beacon.says(relation, databag(policy("web", "catalogue", endpoints=[{"ports": [80]}])))
-    assert history() == ["Service shop/catalogue lets in, for other requests than before, shop/web"]
+    assert history() == ["shop/catalogue lets in, for other requests than before, shop/web"]
 
 
 def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, history: History):
@@ -51,13 +51,13 @@ def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, hist
     beacon.scale(2)
     beacon.configure(model_on_mesh=True)
     beacon.configure(model_on_mesh=False)
-    operator = "each pod in shop with juju-modeloperator=modeloperator"
+    operator = "units in shop with juju-modeloperator=modeloperator"
     assert history() == [
         "waypoint shop-beacon-waypoint is to have 2 replicas",
-        f"{operator} lets in everybody",
+        f"{operator} lets in anybody",
         "namespace shop joins the mesh",
         f"{operator} is open to everybody, unless the mesh is hardened or others guard it: "
-        "its last policy here was for everybody",
+        "its last policy here was for anybody",
         "namespace shop leaves the mesh",
     ]
 
@@ -76,11 +76,9 @@ def test_who_is_known_in_another_model_only_is_told_of_in_words(beacon: BeaconMo
     """Its policy lets in nobody yet; that it goes, when it is known who that is, shuts nobody out."""
     stranger = f"remote-{'0123456789abcdef' * 2}"
     relation = beacon.consumer("catalogue", policy(stranger, "catalogue"))
-    assert history() == [
-        "Service shop/catalogue lets in an application of another model, once it says who it is"
-    ]
+    assert history() == ["shop/catalogue lets in an application of another model, once it says who it is"]
     beacon.says(relation, databag(policy("kiosk", "catalogue", source_namespace="office")))
-    assert history() == ["Service shop/catalogue lets in office/kiosk"]
+    assert history() == ["shop/catalogue lets in office/kiosk"]
 
 
 def test_what_an_operator_has_to_see_to_is_told_once_and_once_when_it_is_settled(
@@ -120,7 +118,7 @@ def test_a_target_that_nothing_guards_any_more_is_not_said_to_be_shut(beacon: Be
     history()
     beacon.unrelate(relation)
     assert history() == [
-        "Service shop/catalogue is open to everybody, unless the mesh is hardened or others guard it: "
+        "shop/catalogue is open to everybody, unless the mesh is hardened or others guard it: "
         "its last policy here was for shop/web"
     ]
 
@@ -131,6 +129,6 @@ def test_an_audit_is_one_line_and_what_comes_during_it_is_marked(beacon: BeaconM
     beacon.configure(policy_mode="audit")
     assert history() == ["2 policies are only on trial from now on, and hold no more"]
     beacon.consumer("orders", policy("web", "orders"))
-    assert history() == ["on trial: Service shop/orders lets in shop/web"]
+    assert history() == ["on trial: shop/orders lets in shop/web"]
     beacon.configure(policy_mode="enforce")
     assert history() == ["3 policies hold from now on, and are no longer only on trial"]
