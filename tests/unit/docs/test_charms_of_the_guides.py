@@ -80,17 +80,17 @@ def test_the_coordinator_asks_for_its_own_relations_and_for_scrapers(client: Cli
     assert after.opened_ports == {testing.TCPPort(80), testing.TCPPort(3300)}
 
 
-def test_the_kiosk_tells_its_names_over_its_own_endpoint():
+def test_the_kiosk_sends_its_identity_over_its_own_endpoint():
     charm, meta = guide("cross-model")
     renamed = {
         "name": "kiosk",
         "requires": {
             "service-mesh": {"interface": "service_mesh", "limit": 1},
-            "tell-my-name": meta["requires"]["require-cmr-mesh"],
+            "send-identity": meta["requires"]["require-cmr-mesh"],
         },
-        "provides": {"learn-names": meta["provides"]["provide-cmr-mesh"]},
+        "provides": {"receive-identities": meta["provides"]["provide-cmr-mesh"]},
     }
-    told = testing.Relation("tell-my-name", remote_app_name="catalogue")
+    told = testing.Relation("send-identity", remote_app_name="catalogue")
     context = testing.Context(charm, renamed)
     state = testing.State(leader=True, model=MODEL, relations=[told])
     after = context.run(context.on.relation_created(told), state)
