@@ -1,7 +1,7 @@
 """lightkube's objects as plain data, the same for generic and typed ones, in any version of lightkube."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -41,16 +41,6 @@ def manifest(resource: "Resource") -> Json:
 def from_manifest(kind: "type[Resource]", plain: Json) -> "Resource":
     """Return an object of a kind with the content of Kubernetes' JSON."""
     return cast("Any", kind).from_dict(plain)
-
-
-def share_fields(resources: "Iterable[Resource]") -> None:
-    """Keep equal trees of managed fields in memory only once: they are the larger part of most policies."""
-    trees: dict[str, Json] = {}
-    for resource in resources:
-        entries: list[Json] = metadata(resource).get("managedFields") or []
-        for entry in entries:
-            if tree := entry.get("fieldsV1"):
-                entry["fieldsV1"] = trees.setdefault(repr(tree), tree)
 
 
 def metadata(resource: "Resource") -> Json:

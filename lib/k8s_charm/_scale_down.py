@@ -1,4 +1,4 @@
-"""Units that go while others of their application stay."""
+"""Units that are removed while others of their application stay."""
 
 import ops
 
@@ -6,16 +6,16 @@ import ops
 class ScaleDown(ops.Object):
     """Tells whether this unit is being removed while other units of its application stay.
 
-    Juju shows such a unit one relation after the other as broken, though they go on without it, and lets a
-    leader lead until it is gone. A leader that acted on what it sees then would take its whole application
-    apart, for the next leader to put it together again. It better does nothing any more.
+    Juju reports the relations of such a unit as broken, one after the other, though the application keeps
+    them, and does not take leadership from it. If such a leader acted on that, it would remove what the whole
+    application has, and the next leader would have to restore it. So it does nothing.
 
-    A unit learns that it goes when it departs from the first relation in which there is anybody else. It gets
-    no `update-status` from then on; one that does stays after all.
+    A unit learns of its removal when it departs from the first relation with other units. It gets no
+    `update-status` after that; a unit that gets one stays after all.
 
     Args:
-        charm: the unit's charm; make this before what asks it in the hook in which the unit learns it.
-        key: no other object of the charm may have it.
+        charm: the unit's charm; create this before any object that uses it.
+        key: the key of this object, unique in the charm.
     """
 
     _stored = ops.StoredState()
@@ -30,7 +30,7 @@ class ScaleDown(ops.Object):
 
     @property
     def is_under_way(self) -> bool:
-        """Whether this unit goes and others stay."""
+        """Whether this unit is being removed and others stay."""
         return bool(self._stored.departed) and self._charm.app.planned_units() > 0
 
     def _on_departed(self, event: ops.RelationDepartedEvent) -> None:

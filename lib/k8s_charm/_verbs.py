@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._client import is_transient_code, kubernetes_code, kubernetes_errors
-from ._objects import ObjectRef, from_manifest, manifest, metadata, share_fields
+from ._objects import ObjectRef, from_manifest, manifest, metadata
 from ._owner import have_one_owner
 from ._result import Failure
 from ._text import one_line
@@ -56,9 +56,7 @@ def list_labelled(
     from lightkube.core.resource import NamespacedResource
 
     everywhere = "*" if issubclass(kind, NamespacedResource) else None
-    listed = list(_verbs(client).list(kind, namespace=namespace or everywhere, labels=dict(labels)))
-    share_fields(listed)
-    return listed
+    return list(_verbs(client).list(kind, namespace=namespace or everywhere, labels=dict(labels)))
 
 
 def apply_object(client: "Client", resource: "Resource", ref: ObjectRef, *, force: bool) -> "Resource":
