@@ -113,6 +113,7 @@ def explanation(request: ActionRequest) -> Results:
         "relations": found.relations,
         "path": [f"{step.point}: {step.decision}" for step in found.steps],
         "notes": found.notes,
+        "assumptions": found.assumptions,
     }
     results: dict[str, str | Results] = {key: _line(text) for key, text in texts.items() if text}
     for key, items in lists.items():

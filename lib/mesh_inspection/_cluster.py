@@ -19,6 +19,7 @@ _MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
 _USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
 _WAYPOINT_FOR = "istio.io/waypoint-for"
+_AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
 _TRUE = ("true", "True", "TRUE", "1", "t", "T")
 
 
@@ -105,6 +106,13 @@ class Cluster:
     policies: tuple[Policy, ...]
     root_namespace: str = ISTIO
     """Where policies are for the whole mesh."""
+    auto_allow: bool | None = None
+    """Whether istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
+
+    @property
+    def allows_waypoints(self) -> bool:
+        """Whether istiod is taken to allow waypoints at pods, and so to close these to others."""
+        return self.auto_allow is not False
 
 
 def read_cluster(client: "Client", *, source_namespace: str, target_namespace: str) -> Cluster:
@@ -140,7 +148,27 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
         services=tuple(read_service(each, labels, gateways) for each in map(manifest, services)),
         policies=tuple(map(read_policy, policies)),
         root_namespace=root,
+        auto_allow=_read_auto_allow(client, root),
     )
+
+
+def _read_auto_allow(client: "Client", root: str) -> bool | None:
+    """Return how istiod is set; None if there is no istiod to be seen."""
+    from lightkube.resources.apps_v1 import Deployment
+
+    found = list_objects(client, Deployment, root, {"app": "istiod"})
+    if isinstance(found, Failure) or not found:
+        return None
+    for container in _containers(manifest(found[0])):
+        for variable in container.get("env") or ():
+            if variable.get("name") == _AUTO_ALLOW:
+                return variable.get("value") in _TRUE
+    return False
+
+
+def _containers(deployment: Json) -> list[Json]:
+    template = _mapping(_mapping(deployment, "spec"), "template")
+    return _mapping(template, "spec").get("containers") or []
 
 
 def read_list(

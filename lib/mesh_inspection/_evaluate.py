@@ -17,7 +17,8 @@ Field: TypeAlias = Literal["source", "port", "method", "path", "host", "http", "
 """Attributes of a request that a rule may restrict; `http` where a rule is about HTTP and only TCP is seen,
 `condition` where only the mesh itself can decide."""
 
-_TRUST_DOMAIN = "cluster.local"
+TRUST_DOMAIN = "cluster.local"
+"""That of a mesh whose MeshConfig names none."""
 _HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
 _HTTP_SOURCES = ("requestPrincipals", "notRequestPrincipals", "remoteIpBlocks", "notRemoteIpBlocks")
 _KNOWN_SOURCES = ("principals", "notPrincipals", "namespaces", "notNamespaces")
@@ -66,7 +67,7 @@ class Decision:
 
 def principal(namespace: str, account: str) -> str:
     """Return the identity of a service account, as policies name it."""
-    return f"{_TRUST_DOMAIN}/ns/{namespace}/sa/{account}"
+    return f"{TRUST_DOMAIN}/ns/{namespace}/sa/{account}"
 
 
 def decide(policies: Iterable[Policy], request: Request) -> Decision:

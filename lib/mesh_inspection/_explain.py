@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from istio_policies import describe_requests, joined
 
+from ._assumptions import Asked, assumptions
 from ._cluster import Cluster, Policy
 from ._evaluate import Decision, decide
 from ._query import Question
@@ -51,6 +52,8 @@ class Explanation:
     """The commands that would have it allowed, in order."""
     notes: tuple[str, ...] = ()
     """What else an operator should know."""
+    assumptions: tuple[str, ...] = ()
+    """What the verdict hangs on, as the mesh is or is taken to be."""
 
     @property
     def answer(self) -> str:
@@ -104,6 +107,7 @@ def _explain(
     if not (enforced.is_open and audited.is_open):
         denying = audited if enforced.is_open else enforced
         match = None if denying.is_denied_by_policy else closest_match(question, path, cluster, view)
+    asked = Asked(cluster, path, _judge(path), find=lambda other: find_path(question, other), judge=_judge)
     explanation = Explanation(
         question,
         enforced.verdict,
@@ -115,6 +119,7 @@ def _explain(
         closest_match=describe(match, view) if match else "",
         suggestion=suggest(match, question, path, view) if match else (),
         notes=(*_notes(path, enforced), *_remarked(path, remarks)),
+        assumptions=tuple(assumptions(asked)),
     )
     return explanation, match
 
@@ -156,6 +161,10 @@ class Evaluation:
         for _, decision in self.shown if self.is_open else self.shown[-1:]:
             found.update((policy, None) for policy in decision.by if not policy.is_istios)
         return tuple(found)
+
+
+def _judge(path: RequestPath) -> tuple[Verdict, Verdict]:
+    return _evaluate(path, audit=False).verdict, _evaluate(path, audit=True).verdict
 
 
 def _evaluate(path: RequestPath, *, audit: bool) -> Evaluation:

@@ -134,6 +134,17 @@ def selects(policy: Policy, pod: Pod) -> bool:
     return not target_refs(policy.spec) and labels.items() <= pod.labels.items()
 
 
+def is_for_all_pods(policy: Policy) -> bool:
+    """Tell whether a policy of the root namespace is about all pods of the mesh."""
+    return not target_refs(policy.spec) and not policy.spec.get("selector")
+
+
+def is_for_all_waypoints(policy: Policy) -> bool:
+    """Tell whether a policy of the root namespace is about all waypoints of the mesh."""
+    kinds = [(kind, name) for kind, _, name in _targets(policy)]
+    return ("GatewayClass", "istio-waypoint") in kinds
+
+
 def _at_pod(cluster: Cluster, pod: Pod, request: Request) -> PathToPod:
     if not pod.in_mesh:
         return ()
@@ -144,8 +155,10 @@ def _at_pod(cluster: Cluster, pod: Pod, request: Request) -> PathToPod:
 def _policies_for_waypoints(cluster: Cluster, pod: Pod) -> list[Policy]:
     """Return the policies that istiod itself makes for a pod: its waypoints are allowed, so nobody else is.
 
-    It does so (`PILOT_AUTO_ALLOW_WAYPOINT_POLICY`) wherever waypoints are to work in a hardened mesh.
+    It does so if `PILOT_AUTO_ALLOW_WAYPOINT_POLICY` is on, as Canonical's istio-k8s has it.
     """
+    if not cluster.allows_waypoints:
+        return []
     waypoints = {service.waypoint for service in cluster.services if service.selects(pod)}
     return [
         Policy(

@@ -1,0 +1,104 @@
+"""What an answer assumes of the mesh, where another mesh would give another one."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from k8s_charm import Json
+
+from ._cluster import Cluster, Policy
+from ._evaluate import TRUST_DOMAIN
+from ._request_path import EnforcementPoint, RequestPath, is_for_all_pods, is_for_all_waypoints
+
+Answer = tuple[object, ...]
+"""The verdicts on a request, by which answers are compared."""
+
+_WAYPOINTS: Json = {
+    "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}]
+}
+_ANOTHER_DOMAIN = "another.domain"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, as it is answered in one cluster and in others."""
+
+    cluster: Cluster
+    path: RequestPath
+    answer: Answer
+    find: Callable[[Cluster], RequestPath]
+    """Follows the request through another cluster."""
+    judge: Callable[[RequestPath], Answer]
+    """Answers it on a path."""
+
+    def differs(self, cluster: Cluster) -> bool:
+        """Tell whether the answer is another one in this cluster."""
+        return self.judge(self.find(cluster)) != self.answer
+
+
+def assumptions(asked: Asked) -> Iterator[str]:
+    """Yield what the answer hangs on, as the mesh is or is taken to be."""
+    cluster = asked.cluster
+    if asked.differs(_hardened(cluster) if not _hardening(cluster) else _softened(cluster)):
+        yield _hardening_in_words(cluster)
+    if asked.differs(replace(cluster, auto_allow=not cluster.allows_waypoints)):
+        state = "on" if cluster.allows_waypoints else "off"
+        known = "" if cluster.auto_allow is not None else ", as istio-k8s has it: istiod was not found"
+        yield f"istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is {state}{known}"
+    if asked.judge(_in_another_domain(asked.path)) != asked.answer:
+        yield f"the mesh's trust domain is {TRUST_DOMAIN}"
+
+
+def _hardening_in_words(cluster: Cluster) -> str:
+    found = _hardening(cluster)
+    if not found:
+        return "the mesh is not hardened"
+    names = " and ".join(map(str, found))
+    parts = [
+        *(["pods"] if any(map(is_for_all_pods, found)) else []),
+        *(["waypoints"] if any(map(is_for_all_waypoints, found)) else []),
+    ]
+    return f"the mesh is hardened at {' and '.join(parts)}, by {names}"
+
+
+def _hardening(cluster: Cluster) -> list[Policy]:
+    """The policies that deny everywhere what no policy allows."""
+    return [
+        policy
+        for policy in cluster.policies
+        if policy.namespace == cluster.root_namespace
+        and not policy.spec.get("rules")
+        and (policy.spec.get("action") or "ALLOW") == "ALLOW"
+        and (is_for_all_pods(policy) or is_for_all_waypoints(policy))
+    ]
+
+
+def _softened(cluster: Cluster) -> Cluster:
+    found = _hardening(cluster)
+    return replace(cluster, policies=tuple(each for each in cluster.policies if each not in found))
+
+
+def _hardened(cluster: Cluster) -> Cluster:
+    root = cluster.root_namespace
+    closing = (Policy(root, "pods", {}), Policy(root, "waypoints", _WAYPOINTS))
+    return replace(cluster, policies=(*cluster.policies, *closing))
+
+
+def _in_another_domain(path: RequestPath) -> RequestPath:
+    """The same path, where identities are of a domain that only istiod's own policies name."""
+    moved = tuple(tuple(_moved(point) for point in to_pod) for to_pod in path.to_pods)
+    return replace(path, to_pods=moved)
+
+
+def _moved(point: EnforcementPoint) -> EnforcementPoint:
+    principal = point.request.principal
+    request = replace(
+        point.request, principal=principal and principal.replace(TRUST_DOMAIN, _ANOTHER_DOMAIN, 1)
+    )
+    return replace(point, request=request, policies=tuple(map(_followed, point.policies)))
+
+
+def _followed(policy: Policy) -> Policy:
+    if not policy.is_istios:
+        return policy
+    return replace(policy, spec=json.loads(json.dumps(policy.spec).replace(TRUST_DOMAIN, _ANOTHER_DOMAIN)))

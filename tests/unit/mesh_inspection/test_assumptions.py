@@ -1,0 +1,70 @@
+"""What `explain` says that its verdict hangs on."""
+
+import pytest
+
+from mesh_inspection import Cluster, Policy
+from tests.unit.mesh_inspection.making import allow, ask, cluster, on_pods, service
+
+AUTO_ALLOW = "istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is"
+DOMAIN = "the mesh's trust domain is cluster.local"
+AT_PODS = Policy("istio-system", "pods", {})
+AT_WAYPOINTS = Policy(
+    "istio-system", "waypoints", {"targetRefs": [{"kind": "GatewayClass", "name": "istio-waypoint"}]}
+)
+UNBOUND = cluster(services=(service("web", behind_waypoint=False),))
+
+
+def auto_allow(*policies: Policy, on: bool | None) -> Cluster:
+    return cluster(*policies, auto_allow=on)
+
+
+def test_not_hardened():
+    assert ask().assumptions == ("the mesh is not hardened",)
+
+
+@pytest.mark.parametrize(
+    ("policies", "where"),
+    [
+        ((AT_PODS,), "pods, by istio-system/pods"),
+        ((AT_PODS, AT_WAYPOINTS), "pods and waypoints, by istio-system/pods and istio-system/waypoints"),
+    ],
+)
+def test_hardened(policies: tuple[Policy, ...], where: str):
+    found = ask(*policies, target="web/0", within=cluster(*policies, services=UNBOUND.services))
+    assert found.verdict == "denied"
+    assert found.assumptions == (f"the mesh is hardened at {where}",)
+
+
+def test_nothing_where_a_policy_denies_whatever_the_mesh_is():
+    denied = allow("ads")
+    assert ask(denied, source="old", within=cluster(denied, services=UNBOUND.services)).assumptions == (
+        "the mesh is not hardened",
+    )
+    assert ask(denied).verdict == "denied"
+    assert ask(denied).assumptions == ()
+
+
+def test_trust_domain():
+    assert ask(allow("shop")).assumptions[-1] == DOMAIN
+    assert DOMAIN not in ask().assumptions
+
+
+@pytest.mark.parametrize(("on", "verdict"), [(True, "denied"), (None, "denied"), (False, "allowed")])
+def test_auto_allow_closes_pods(on: bool | None, verdict: str):
+    found = ask(target="web/0", port=80, within=auto_allow(on=on))
+    assert found.verdict == verdict
+    state = "off" if on is False else "on"
+    assert any(each.startswith(f"{AUTO_ALLOW} {state}") for each in found.assumptions)
+
+
+@pytest.mark.parametrize(("on", "verdict"), [(True, "allowed"), (False, "denied")])
+def test_auto_allow_lets_the_waypoint_to_its_pods(on: bool, verdict: str):
+    policies = allow("shop"), on_pods("web", "ads", name="pods")
+    found = ask(within=auto_allow(*policies, on=on))
+    assert found.verdict == verdict
+    assert any(each.startswith(AUTO_ALLOW) for each in found.assumptions)
+
+
+def test_istiod_that_was_not_found_is_said():
+    found = ask(target="web/0", port=80, within=auto_allow(on=None))
+    assert f"{AUTO_ALLOW} on, as istio-k8s has it: istiod was not found" in found.assumptions
