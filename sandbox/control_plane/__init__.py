@@ -1,7 +1,7 @@
 """The real Kubernetes API server and the real istiod, built from source once and started on this machine."""
 
 from ._connection import Answer, Connection
-from ._controller_manager import ControllerManager
+from ._controller_manager import GARBAGE, STATEFUL_SETS, ControllerManager
 from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
 from ._kubernetes import (
@@ -28,12 +28,14 @@ from ._waypoints import Waypoints
 
 __all__ = [
     "ETCD",
+    "GARBAGE",
     "ISTIOD",
     "KUBE_APISERVER",
     "KUBE_CONTROLLER_MANAGER",
     "LOKI",
     "PILOT_AGENT",
     "POLICY_COMPILER",
+    "STATEFUL_SETS",
     "Answer",
     "Connection",
     "ControlPlaneError",

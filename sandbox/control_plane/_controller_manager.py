@@ -11,6 +11,9 @@ from ._kubernetes import RealKubernetes
 from ._processes import Process, free_port
 from ._programs import KUBE_CONTROLLER_MANAGER
 
+STATEFUL_SETS = "statefulset-controller"
+GARBAGE = "garbage-collector-controller"
+
 
 class ControllerManager:
     """The real kube-controller-manager on an API server while its context lasts.

@@ -17,7 +17,7 @@ IMAGE = "registry.k8s.io/pause:3.10"
 
 _MANAGED = {"app.kubernetes.io/managed-by": "juju"}
 _CHARM_VERSION = "app.juju.is/charm-modified-version"
-_SECONDS_FOR_PODS = 30.0
+_SECONDS_FOR_PODS = 20.0
 _PAUSE = 0.05
 
 
@@ -26,7 +26,7 @@ class Cluster:
 
     Args:
         kubeconfig: where the cluster is.
-        is_own: whether it is the sandbox's own, whose controllers have always caught up.
+        is_own: whether it is the sandbox's own, in which nothing runs pods.
     """
 
     def __init__(self, kubeconfig: Path, *, is_own: bool):
@@ -34,7 +34,6 @@ class Cluster:
 
         config = KubeConfig.from_file(str(kubeconfig))
         self._client = Client(config=config, field_manager="juju", trust_env=False)
-        self._is_own = is_own
         self._plays_kubelet = is_own or not self._has_kubelets()
 
     def add_model(self, name: str, uuid: str) -> None:
@@ -141,8 +140,7 @@ class Cluster:
                 self._run_pods(application, pods)
             if self._is_at_rest(application) or time.monotonic() > until:
                 break
-            if not self._is_own:
-                time.sleep(_PAUSE)
+            time.sleep(_PAUSE)
         replaced: list[Unit] = []
         for unit in application.units:
             pod = pods.get(unit.pod)

@@ -17,6 +17,7 @@ from sandbox.control_plane import (
     ETCD,
     ISTIOD,
     KUBE_APISERVER,
+    KUBE_CONTROLLER_MANAGER,
     ControlPlaneError,
     GoProgram,
     Istiod,
@@ -100,6 +101,9 @@ def test_nothing_runs_on_when_the_start_fails(monkeypatch: pytest.MonkeyPatch, t
     assert children(os.getpid()) == before
 
 
+MISSING = rf"^not built yet: {KUBE_CONTROLLER_MANAGER.name}, {ISTIOD.name}\."
+
+
 def test_programs_that_are_given_are_not_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assets = tmp_path / "assets"
     assets.mkdir()
@@ -107,7 +111,7 @@ def test_programs_that_are_given_are_not_built(monkeypatch: pytest.MonkeyPatch, 
         (assets / program.name).symlink_to(program)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(NotAvailableError, match=f"^not built yet: {ISTIOD.name}\\."), started_control_plane():
+    with pytest.raises(NotAvailableError, match=MISSING), started_control_plane():
         pass
     with StartedKubernetes() as kubernetes:
         assert kubernetes.admin.send("GET", "/readyz").code == 200

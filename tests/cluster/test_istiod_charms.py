@@ -1,5 +1,6 @@
 """What the real istiod makes of the charms: it takes in who joins, and enforces what is asked for."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,14 @@ from lightkube.resources.core_v1 import Pod, Service
 from istio_policies import AuthorizationPolicy, Gateway, enforcement
 from k8s_charm import manifest
 from sandbox import samples
-from sandbox.control_plane import Istiod, RealKubernetes, Waypoints
+from sandbox.control_plane import (
+    STATEFUL_SETS,
+    ControllerManager,
+    Istiod,
+    RealKubernetes,
+    StartedKubernetes,
+    Waypoints,
+)
 from sandbox.flows import beacon_of
 from sandbox.juju import Controller, Model
 from sandbox.samples import BEACON, COORDINATOR, WORKER
@@ -33,7 +41,11 @@ def world(
     """A beacon, some consumers, and a cluster of a coordinator and a worker."""
     kubeconfig = kubernetes.write_kubeconfig(tmp_path_factory.mktemp("world") / "kubeconfig")
     client = Client(KubeConfig.from_file(kubeconfig), trust_env=False)
-    with Waypoints(kubernetes.admin), Controller(kubeconfig) as controller:
+    with contextlib.ExitStack() as stack:
+        if isinstance(kubernetes, StartedKubernetes):
+            stack.enter_context(ControllerManager(kubernetes, STATEFUL_SETS))
+        stack.enter_context(Waypoints(kubernetes.admin))
+        controller = stack.enter_context(Controller(kubeconfig))
         world = World(controller, client, "", patience=30, suffix=f"-{uuid4().hex[:6]}")
         model = world.model(MODEL)
         for charm in (BEACON, "catalogue", "shop", "prometheus", COORDINATOR):

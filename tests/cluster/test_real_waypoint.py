@@ -18,7 +18,14 @@ from lightkube.models.meta_v1 import ObjectMeta
 
 from istio_policies import AuthorizationPolicy
 from sandbox import demo
-from sandbox.control_plane import Istiod, NotAvailableError, StartedKubernetes, Waypoints
+from sandbox.control_plane import (
+    STATEFUL_SETS,
+    ControllerManager,
+    Istiod,
+    NotAvailableError,
+    StartedKubernetes,
+    Waypoints,
+)
 from sandbox.enforcement import enforce, harden, soften
 from sandbox.juju import Controller
 from sandbox.matrix import Cell, Request, measure, reaches_application
@@ -109,6 +116,7 @@ def real_world(folder: Path, *, auto_allow: bool) -> Generator[RealWorld]:
     files.mkdir()
     with (
         StartedKubernetes() as kubernetes,
+        ControllerManager(kubernetes, STATEFUL_SETS),
         Istiod(kubernetes, auto_allow=auto_allow) as istiod,
         Waypoints(kubernetes.admin),
     ):

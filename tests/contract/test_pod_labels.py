@@ -14,7 +14,13 @@ from lightkube.core import exceptions
 
 from charmlibs.interfaces.service_mesh import reconcile_charm_labels
 from k8s_charm import Deadline
-from sandbox.control_plane import ControllerManager, NotAvailableError, StartedKubernetes
+from sandbox.control_plane import (
+    GARBAGE,
+    STATEFUL_SETS,
+    ControllerManager,
+    NotAvailableError,
+    StartedKubernetes,
+)
 from sandbox.kubernetes import KubernetesServer
 from tests.support.kubernetes_api import STRATEGIC, Api, Namespace, stateful_set
 
@@ -30,9 +36,8 @@ REFRESHED = {"metadata": {"annotations": {"app.juju.is/charm-modified-version": 
 def cluster() -> Iterator[StartedKubernetes | KubernetesServer]:
     """An API with the controllers of StatefulSets and of garbage."""
     if os.environ.get("CONTROL_PLANE") == "real":
-        controllers = ("statefulset-controller", "garbage-collector-controller")
         try:
-            with StartedKubernetes(USER) as real, ControllerManager(real, *controllers):
+            with StartedKubernetes(USER) as real, ControllerManager(real, STATEFUL_SETS, GARBAGE):
                 yield real
         except NotAvailableError as missing:
             pytest.skip(str(missing))
