@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _DATAPLANE_MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
+# Only applications have StatefulSets here; their pods have no label that says that they are Juju's.
+_OF_STATEFUL_SET = "statefulset.kubernetes.io/pod-name"
 _NAME = "app.kubernetes.io/name"
 _PART_OF = "app.kubernetes.io/part-of"
 
@@ -105,7 +107,7 @@ def actual_pods(client: "Client", namespaces: Iterable[str]) -> dict[str, str | 
     for namespace in namespaces:
         for pod in client.list(Pod, namespace=namespace):
             labels = cast("Mapping[str, str]", (pod.metadata and pod.metadata.labels) or {})
-            if pod.metadata and labels.get("app.kubernetes.io/managed-by") == "juju":
+            if pod.metadata and _OF_STATEFUL_SET in labels:
                 in_mesh = labels.get(_DATAPLANE_MODE) == "ambient"
                 pods[f"{namespace}/{pod.metadata.name}"] = labels.get(_USE_WAYPOINT) if in_mesh else None
     return pods

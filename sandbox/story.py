@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rich.console import RenderableType
 
+from .juju import Unit
 from .world import World
 
 
@@ -33,11 +34,26 @@ class FinishedStep:
     """What then was not as the relations ask for it, in words."""
 
 
+def restarts(world: World) -> dict[Unit, int]:
+    """Count for each unit how often its pod was replaced."""
+    found: dict[Unit, int] = {}
+    for model in world.models:
+        found |= {unit: unit.restarts for unit in model.units}
+    return found
+
+
 def play(world: World, story: Sequence[Step], until: str | None = None) -> Iterator[FinishedStep]:
-    """Do the steps of a story, each when it is asked for, up to the one of that name or to the end."""
+    """Do the steps of a story, each when it is asked for, up to the one of that name or to the end.
+
+    No step may restart what runs already; a unit that it deploys may restart for its own CPU and memory.
+    """
     for step in story:
+        before = restarts(world)
         step.do(world)
         problems = world.settle()
+        after = restarts(world)
+        restarted = [unit for unit, number in before.items() if after.get(unit, number) > number]
+        problems += (f"{unit.name} was restarted, though it ran already" for unit in restarted)
         yield FinishedStep(step, [*problems, *(step.check(world) if step.check else [])])
         if step.name == until:
             return

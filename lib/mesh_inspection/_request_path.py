@@ -260,4 +260,5 @@ def _no_unit(cluster: Cluster, wanted: Workload) -> str:
 
 
 def _of_juju(pods: Iterable[Pod]) -> list[Pod]:
-    return [pod for pod in pods if pod.labels.get("app.kubernetes.io/managed-by") == "juju"]
+    # Juju labels the pods of an application with its name, and with nothing that tells them from others'.
+    return [pod for pod in pods if "app.kubernetes.io/name" in pod.labels]

@@ -87,6 +87,16 @@ def test_the_demo_tells_its_steps_and_succeeds() -> None:
 
 
 @pytest.mark.usefixtures("small_story")
+def test_the_demo_fails_if_what_ran_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy, _ = demo.STORY
+    refresh = Step("scale", "Refresh", "Two.", lambda world: world.model("shop").refresh("web"))
+    monkeypatch.setattr(demo, "STORY", (deploy, refresh))
+    result = CliRunner().invoke(app, ["demo"])
+    assert result.exit_code == 1, result.output
+    assert "web/0 was restarted" in result.output
+
+
+@pytest.mark.usefixtures("small_story")
 def test_the_demo_fails_if_anything_is_not_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.world.expected_pods", lambda models: {"shop/other-0": "some-waypoint"})
     result = CliRunner().invoke(app, ["demo", "--until", "deploy"])
