@@ -1,7 +1,7 @@
 """The writes to Kubernetes: create, then update, then delete, several at a time."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +9,13 @@ from ._merge_patch import patch_for, removes
 from ._objects import ObjectRef
 from ._requests import Request, Requester
 from ._result import Failure, ReconcileResult
-from ._verbs import apply_object, create_object, delete_object, patch_object
+from ._verbs import apply_object, attempt, create_object, delete_object, patch_object
 
 if TYPE_CHECKING:
     from lightkube import Client
 
     from ._deadline import Deadline
+    from ._live import Live
     from ._objects import Resource
     from ._plan import Changes, Write
 
@@ -37,7 +38,7 @@ def apply(
         force: set fields of owned objects also where another field manager has set them since.
     """
     requester = Requester(deadline)
-    writer = _Writer(client, changes.live.labels, force, changes.ignore_missing)
+    writer = _Writer(client, changes.live, force, changes.ignore_missing, _service_uid(client, changes))
     created, not_created = requester.send(
         list(map(writer.create, _in_turn(changes.create))), then=bool(changes.update) + bool(changes.delete)
     )
@@ -71,28 +72,30 @@ class _Writer:
     """Makes the requests that write."""
 
     client: "Client"
-    labels: Mapping[str, str]
+    live: "Live"
     force: bool
     ignore_missing: bool
+    service_uid: str | None
+    """The uid of the Service of the application that owns the objects, if it is known."""
 
     def create(self, write: "Write") -> "Request[Resource]":
-        resource: Any = write.desired
+        resource, labels = self._referring(write.desired), self.live.labels
         return Request(
             "create",
             write.ref,
-            lambda: create_object(self.client, resource, write.ref, owned_by_labels=self.labels),
+            lambda: create_object(self.client, resource, write.ref, owned_by_labels=labels),
         )
 
     def update(self, write: "Write") -> "Request[Resource]":
         live: Any = write.live
-        resource: Any = write.desired
+        resource, labels = self._referring(write.desired), self.live.labels
 
         def send() -> "Resource":
             answer = live
             # An apply cannot remove what another field manager has set.
-            if not (self.force and removes(patch_for(live, resource, self.labels))):
+            if not (self.force and removes(patch_for(live, resource, labels))):
                 answer = apply_object(self.client, resource, write.ref, force=self.force)
-            left = patch_for(answer, resource, self.labels) if self.force else None
+            left = patch_for(answer, resource, labels) if self.force else None
             return patch_object(self.client, write.kind, write.ref, left) if left else answer
 
         return Request("update", write.ref, send)
@@ -103,6 +106,22 @@ class _Writer:
             write.ref,
             lambda: delete_object(self.client, write.kind, write.ref, ignore_missing=self.ignore_missing),
         )
+
+    def _referring(self, desired: Any) -> "Resource":
+        return self.live.owner.with_reference(desired, self.service_uid) if self.service_uid else desired
+
+
+def _service_uid(client: "Client", changes: "Changes") -> str | None:
+    """Return the uid of the application's Service; ask only to write, and if no object refers to it."""
+    from lightkube.resources.core_v1 import Service
+
+    live = changes.live
+    if live.service_uid or not (changes.create or changes.update):
+        return live.service_uid
+    ref = ObjectRef("Service", live.owner.model, live.owner.app)
+    found = attempt(lambda: client.get(Service, ref.name, namespace=ref.namespace), ref, "get")
+    # Without it, objects are written all the same.
+    return None if isinstance(found, Failure) else found.metadata and found.metadata.uid
 
 
 def _groups(writes: "Iterable[Write]", failures: Iterable[Failure]) -> set[Hashable]:

@@ -33,6 +33,8 @@ class Live:
     """The objects; none of a kind that could not be listed in full."""
     failed: tuple[Failure, ...] = ()
     """The list requests that failed."""
+    service_uid: str | None = None
+    """The uid of the application's Service, if an object refers to it."""
 
     def __iter__(self) -> "Iterator[Resource]":
         return iter(self.objects.values())
@@ -52,7 +54,8 @@ class Live:
         }
         if is_namespaced(type(resource)) and not own.get("namespace"):
             marks["namespace"] = self.namespace
-        return from_manifest(type(resource), {**plain, "metadata": {**own, **marks}})
+        marked = from_manifest(type(resource), {**plain, "metadata": {**own, **marks}})
+        return self.owner.with_reference(marked, self.service_uid) if self.service_uid else marked
 
 
 def list_owned(
@@ -97,7 +100,8 @@ def list_owned(
     for request, resources in listed.items():
         if request.kind not in unlisted:
             objects |= {reference(each): each for each in resources if owner.owns(each)}
-    return Live(by_name, labels, owner, client.namespace, objects, tuple(failed))
+    uids = (uid for each in objects.values() if (uid := owner.service_uid(each)))
+    return Live(by_name, labels, owner, client.namespace, objects, tuple(failed), next(uids, None))
 
 
 def list_objects(

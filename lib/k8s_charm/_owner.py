@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._objects import annotations, metadata
+from ._objects import annotations, from_manifest, manifest, metadata
 
 if TYPE_CHECKING:
     from ._objects import Resource
@@ -33,6 +33,32 @@ class Owner:
     def mark(self) -> str:
         """The annotation's value; unambiguous, as names in Juju contain no dots."""
         return f"{self.model}.{self.app}"
+
+    def with_reference(self, resource: "Resource", uid: str) -> "Resource":
+        """Return an object of the owner's model with a reference to the application's Service.
+
+        Kubernetes deletes it when the Service is gone, also when no hook of the charm can. The Service
+        lives exactly as long as the application: it keeps its uid over refreshes and scaling to 0, and is not
+        created anew, as a StatefulSet is, when the application's storage changes. Objects of other
+        namespaces cannot refer to it.
+
+        Args:
+            resource: the object.
+            uid: the uid of the Service.
+        """
+        plain = manifest(resource)
+        own = plain["metadata"]
+        if own.get("namespace") != self.model or own.get("ownerReferences"):
+            return resource
+        reference = {"apiVersion": "v1", "kind": "Service", "name": self.app, "uid": uid}
+        return from_manifest(type(resource), {**plain, "metadata": {**own, "ownerReferences": [reference]}})
+
+    def service_uid(self, resource: "Resource") -> str | None:
+        """Return the uid of the Service in an object's owner references; None if it has none."""
+        for reference in metadata(resource).get("ownerReferences") or ():
+            if (reference.get("kind"), reference.get("name")) == ("Service", self.app):
+                return reference.get("uid")
+        return None
 
     def labels(self, scope: str) -> dict[str, str]:
         """Return the labels by which charms find their objects; `scope` names the purpose of these."""

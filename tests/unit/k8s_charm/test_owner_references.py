@@ -1,0 +1,81 @@
+"""Objects that go with the application that owns them, whatever becomes of its hooks."""
+
+from collections.abc import Iterable
+
+import pytest
+from lightkube import Client
+from lightkube.models.core_v1 import ServicePort, ServiceSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
+
+from k8s_charm import Deadline, Owner, ReconcileResult, apply, list_owned, plan
+from sandbox.kubernetes import KubernetesServer
+
+OWNER = Owner("web", "m")
+LABELS = OWNER.labels("test")
+
+
+@pytest.fixture(autouse=True)
+def application(client: Client) -> None:
+    """Create the Service of the application, as Juju does, and another namespace."""
+    client.create(Namespace(metadata=ObjectMeta(name="elsewhere")))
+    spec = ServiceSpec(ports=[ServicePort(port=80)])
+    client.create(Service(metadata=ObjectMeta(name="web", namespace="m"), spec=spec))
+
+
+def config(name: str, namespace: str = "m", **data: str) -> ConfigMap:
+    return ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace), data=data)
+
+
+def write(client: Client, *desired: ConfigMap) -> ReconcileResult:
+    live = list_owned(client, [ConfigMap], LABELS, OWNER, Deadline())
+    return apply(client, plan(live, desired), Deadline())
+
+
+def referring(kubernetes: KubernetesServer) -> list[str]:
+    """The names of the objects with a reference to the Service as it is now."""
+    [service] = kubernetes.store.objects("Service", "m")
+    uid = service["metadata"]["uid"]
+    found: list[str] = []
+    for each in kubernetes.store.objects("ConfigMap"):
+        references: Iterable[dict[str, str]] = each["metadata"].get("ownerReferences", ())
+        if [reference["uid"] for reference in references] == [uid]:
+            found.append(each["metadata"]["name"])
+    return sorted(found)
+
+
+def test_objects_go_with_the_service_of_the_application(client: Client, kubernetes: KubernetesServer):
+    write(client, config("a"), config("b"))
+    assert referring(kubernetes) == ["a", "b"]
+    kubernetes.store.delete("Service", "m", "web")
+    assert kubernetes.store.objects("ConfigMap") == []
+
+
+def test_objects_of_other_namespaces_refer_to_nothing(client: Client, kubernetes: KubernetesServer):
+    write(client, config("a"), config("b", "elsewhere"))
+    assert referring(kubernetes) == ["a"]
+
+
+def test_the_service_is_asked_for_once(client: Client, kubernetes: KubernetesServer):
+    write(client, config("a"))
+    kubernetes.requests.clear()
+    write(client, config("a"))
+    write(client, config("a"), config("b"))
+    assert not [each for each in kubernetes.requests if each.path.endswith("/services/web")]
+    assert referring(kubernetes) == ["a", "b"]
+
+
+def test_objects_of_an_older_revision_refer_to_it_after_the_next_change(
+    client: Client, kubernetes: KubernetesServer
+):
+    [service] = kubernetes.store.objects("Service", "m")
+    kubernetes.store.delete("Service", "m", "web")
+    write(client, config("a"), config("b"))
+    assert [each["metadata"].get("ownerReferences") for each in kubernetes.store.objects("ConfigMap")] == [
+        None
+    ] * 2
+    kubernetes.store.create("Service", service, namespace="m")
+    write(client, config("a", x="y"), config("b"))
+    write(client, config("a", x="y"), config("b"))
+    assert referring(kubernetes) == ["a", "b"]
+    assert not write(client, config("a", x="y"), config("b")).changed
