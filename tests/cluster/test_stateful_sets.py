@@ -43,7 +43,7 @@ class Cluster:
 
     def step(self, action: str, argument: Any) -> None:
         """Do one thing to the StatefulSet or to its pods."""
-        pods = self._pods()
+        pods: list[str] = sorted(self._pods())
         match action:
             case "scale" | "partition" | "label":
                 spec = {
@@ -57,11 +57,11 @@ class Cluster:
                 for name in pods:
                     self.namespace.patched("Pod", name, status, STRATEGIC, sub="/status")
             case "delete" if pods:
-                name = sorted(pods)[argument % len(pods)]
+                name = pods[argument % len(pods)]
                 self.namespace.connection.must("DELETE", self.namespace.path("Pod", name))
             case "adopt" if pods:
                 newest = self._stateful_set()["status"]["updateRevision"]
-                name = sorted(pods)[argument % len(pods)]
+                name = pods[argument % len(pods)]
                 labels = {"controller-revision-hash": newest}
                 self.namespace.patched("Pod", name, {"metadata": {"labels": labels}}, STRATEGIC)
             case _:

@@ -27,6 +27,7 @@ def kubernetes(server: KubernetesServer) -> KubernetesServer:
     server.access.restore()
     server.store.reset()
     server.controllers.waypoints.start()
+    server.controllers.stateful_sets.start()
     server.requests.clear()
     return server
 

@@ -38,7 +38,7 @@ def test_kubernetes_is_asked_the_same_few_things_whatever_the_number_of_workers(
     before = cluster.run(*everything(units))
     cluster.server.requests.clear()
     cluster.run(state=before)
-    assert len(cluster.requests(READS)) == 5
+    assert len(cluster.requests(READS)) == 4
     assert cluster.requests(WRITES) == []
 
 

@@ -55,6 +55,8 @@ class Operator:
 def operator(kubernetes: KubernetesServer, tmp_path: Any) -> Operator:
     """Of a cluster with one worker, in the mesh."""
     client = Client(KubeConfig.from_file(kubernetes.write_kubeconfig(tmp_path / "own")))
+    kubernetes.controllers.stateful_sets.stop()
+    kubernetes.store.delete_collection("Pod", MODEL.name)
     for app in (COORDINATOR, WORKER):
         labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/part-of": COORDINATOR, **LABELS}
         spec = {"containers": [{"name": "c", "image": "i"}], "serviceAccountName": app}

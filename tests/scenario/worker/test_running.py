@@ -76,7 +76,7 @@ def test_nothing_is_done_when_nothing_changed(
     store.run()
     assert deeds() == []
     assert {request.method for request in kubernetes.requests} <= {"GET"}
-    assert len(kubernetes.requests) == (4 if leader else 0)
+    assert len(kubernetes.requests) == (3 if leader else 0)
     assert store.relation == before
 
 
