@@ -171,7 +171,7 @@ def _source(side: Side) -> str:
     """Who is on the other side, as far as this side can know."""
     here, there = side.application, side.other.application
     # The address of its Service names it in Kubernetes, where that may be asked.
-    asks_kubernetes = here.trust and bool(there.cluster_ip) and here.charm.name != BEACON
+    asks_kubernetes = here.trust and bool(there.cluster_ip)
     if there.model is here.model or asks_kubernetes or _tells_its_name(there, here):
         return f"{there.model.name}/{there.name}"
     # The beacon names those who scrape itself in its status.

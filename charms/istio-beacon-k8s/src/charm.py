@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, cast
 import ops
 
 import beacon_config
+import cross_model
 import mesh_plan
 import metrics_proxy
 import observability
 import problems
 import sources
-from charmlibs.interfaces.service_mesh import ServiceMeshProvider
+from charmlibs.interfaces.service_mesh import CrossModelIdentities, ServiceMeshProvider
 from desired_state import DesiredState
-from k8s_charm import Deadline, Owner, ScaleDown
+from k8s_charm import Deadline, Owner, ScaleDown, kubernetes_client
 from mesh_inspection import MeshActions
 from model_mesh import ModelMesh
 from waypoint import Waypoint
@@ -46,7 +47,8 @@ class IstioBeaconCharm(ops.CharmBase):
         # With the whole model on the mesh there are none, once the namespace has them.
         labels = None if self._config.model_on_mesh else self._waypoint.mesh_labels
         self._mesh = ServiceMeshProvider(self, labels=labels)
-        self._sources = sources.Sources(self, self._config, self._mesh)
+        identities = CrossModelIdentities(self, self._client, cross_model.ENDPOINT)
+        self._sources = sources.Sources(self, self._config, self._mesh, identities)
         self._actions = MeshActions(self, self._view)
         self._problems: list[problems.Problem] = []
         self._summary = ""
@@ -85,6 +87,9 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def _model_mesh(self, desired: DesiredState) -> ModelMesh:
         return ModelMesh(self._owner, self._waypoint, desired, self._deadline)
+
+    def _client(self) -> "Client":
+        return kubernetes_client(self.model.name, self.app.name, self._deadline)
 
     def _on_plan(self, event: ops.ActionEvent) -> None:
         mode = beacon_config.PolicyMode(event.params.get("policy-mode") or self._config.mode_if_on)

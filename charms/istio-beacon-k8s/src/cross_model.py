@@ -1,47 +1,34 @@
-"""Applications of other models, and whether it is known who they are there."""
+"""Applications of other models that scrape the beacon, and whether their identity is known."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import ops
 
-from charmlibs.interfaces.service_mesh import CMRData, is_of_another_model, read_cmr_data
+from charmlibs.interfaces.service_mesh import Identities, read_cmr_data
 from problems import Problem, ProblemKind, blocked, waiting
 
 ENDPOINT = "provide-cmr-mesh"
 
 
-def known(relations: Iterable[ops.Relation]) -> dict[str, CMRData]:
-    """Who those are that have said so: the name that this model shows → their own name and model."""
-    return {app: said for app, said in _said(relations) if isinstance(said, CMRData)}
-
-
-def strangers(charm: ops.CharmBase, relations: Iterable[ops.Relation], heard: Container[str]) -> set[str]:
-    """The names that this model shows for applications of other models, but for those that were heard of."""
-    return {
-        each.app.name
-        for each in relations
-        if each.app and each.app.name not in heard and _is_of_another_model(charm, each)
-    }
-
-
-def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator[Problem]:
-    """What an operator should know of those of whom it is not known.
+def problems(
+    charm: ops.CharmBase, scrapers: Iterable[ops.Relation], identities: Identities
+) -> Iterator[Problem]:
+    """Yield what an operator should know of applications whose identity is unknown or invalid.
 
     Args:
         charm: the beacon.
         scrapers: the relations over which applications want to reach the beacon itself.
+        identities: the identities of those of other models.
     """
-    said = dict(_said(charm.model.relations[ENDPOINT]))
-    unheard_of = strangers(charm, scrapers, said)
-    for app, data in said.items():
-        if isinstance(data, ValueError):
-            message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {data}"
-            yield blocked(message, ProblemKind.pending_policies)
-        elif data is None:
-            message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
-            yield waiting(message, ProblemKind.pending_policies)
+    claimants: set[str] = set()
+    for relation in charm.model.relations[ENDPOINT]:
+        if relation.app:
+            claimants.add(relation.app.name)
+            yield from _problem_of(relation, relation.app.name, identities)
+    for line in identities.contradictions:
+        yield blocked(line, ProblemKind.pending_policies)
     for relation in scrapers:
-        if relation.app and relation.app.name in unheard_of:
+        if relation.app and relation.app.name in identities.unknown - claimants:
             yield blocked(
                 f"{relation.name}:{relation.id} with {relation.app.name} is of another model: relate "
                 f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in",
@@ -49,19 +36,13 @@ def problems(charm: ops.CharmBase, scrapers: Sequence[ops.Relation]) -> Iterator
             )
 
 
-def _said(relations: Iterable[ops.Relation]) -> Iterator[tuple[str, CMRData | ValueError | None]]:
-    for relation in relations:
-        if relation.app:
-            try:
-                yield relation.app.name, read_cmr_data(relation)
-            except ValueError as error:
-                yield relation.app.name, error
-
-
-def _is_of_another_model(charm: ops.CharmBase, relation: ops.Relation) -> bool:
-    if is_of_another_model(relation.app.name):
-        return True
+def _problem_of(relation: ops.Relation, app: str, identities: Identities) -> Iterator[Problem]:
     try:
-        return relation.remote_model.uuid != charm.model.uuid
-    except (ops.ModelError, FileNotFoundError):
-        return False  # Juju before 3.6.2 does not tell
+        data = read_cmr_data(relation)
+    except ValueError as error:
+        message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {error}"
+        yield blocked(message, ProblemKind.pending_policies)
+        return
+    if data is None and app not in identities.known:
+        message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
+        yield waiting(message, ProblemKind.pending_policies)

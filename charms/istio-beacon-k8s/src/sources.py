@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import ops
 
@@ -9,7 +10,14 @@ import cross_model
 import metrics_proxy
 import observability
 from beacon_config import BeaconConfig, PolicyMode
-from charmlibs.interfaces.service_mesh import MeshPolicy, ServiceMeshProvider, UnitPolicy, build_mesh_policies
+from charmlibs.interfaces.service_mesh import (
+    CrossModelIdentities,
+    Identities,
+    MeshPolicy,
+    ServiceMeshProvider,
+    UnitPolicy,
+    build_mesh_policies,
+)
 from desired_state import DesiredState
 from problems import Problem
 
@@ -31,6 +39,7 @@ class Sources:
     charm: ops.CharmBase
     config: BeaconConfig
     mesh: ServiceMeshProvider
+    cross_model: CrossModelIdentities
 
     def desired_state(self, mode: PolicyMode) -> DesiredState:
         """Return what the beacon should have in Kubernetes, with policies in a mode."""
@@ -45,19 +54,22 @@ class Sources:
 
     def own_policies(self) -> list[MeshPolicy]:
         """Return the policies of the beacon itself."""
-        known = cross_model.known(self.charm.model.relations[cross_model.ENDPOINT])
         return build_mesh_policies(
             self.charm.model.relations,
             target_app_name=self.charm.app.name,
             target_namespace=self.charm.model.name,
             policies=[SCRAPERS_MAY],
-            cmr_application_data=known,
-            consumed=cross_model.strangers(self.charm, self._scrapers, known),
+            cmr_application_data=self._identities.known,
+            consumed=self._identities.unknown,
         )
 
     def problems(self) -> Iterator[Problem]:
         """Yield what an operator should know of applications in other models."""
-        return cross_model.problems(self.charm, self._scrapers)
+        return cross_model.problems(self.charm, self._scrapers, self._identities)
+
+    @cached_property
+    def _identities(self) -> Identities:
+        return self.cross_model.identify(self._scrapers)
 
     @property
     def _scrapers(self) -> Sequence[ops.Relation]:

@@ -57,8 +57,8 @@ def test_such_a_client_is_listed_with_the_remedy(beacon: BeaconModel):
     )
     (row,) = (beacon.context.action_results or {})["policies"].values()
     assert row["reason"] == (
-        "it lets in nobody until an application of another model says over cross_model_mesh who it is: "
-        "relate it to catalogue over that, too"
+        "waiting for the identity of an application of another model: "
+        "integrate it with catalogue over cross_model_mesh"
     )
 
 
@@ -71,7 +71,7 @@ def test_a_client_that_was_consumed_is_named_as_it_is_here(beacon: BeaconModel):
     beacon.state = beacon.context.run(beacon.context.on.action("list-policies"), beacon.state)
     table = (beacon.context.action_results or {})["policies"]
     assert "prometheus.of-another-model  catalogue" in table
-    assert "it lets in nobody until an application of another model says" in table
+    assert "waiting for the identity of an application of another model" in table
 
 
 @pytest.mark.parametrize("name", ["remote-write", "remote-0123", f"{STRANGER}-x"])

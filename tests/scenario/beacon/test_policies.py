@@ -104,13 +104,20 @@ def test_a_scraper_may_reach_the_beacons_own_metrics(beacon: BeaconModel):
 
 
 def test_a_scraper_of_another_model_is_let_in_under_its_own_name(beacon: BeaconModel):
-    scraper = beacon.relate("metrics-endpoint", "remote-f00")
-    beacon.relate(
-        "provide-cmr-mesh", "remote-f00", {"cmr_data": '{"app_name": "prometheus", "juju_model_name": "cos"}'}
-    )
+    name = f"remote-{'f' * 32}"
+    scraper = beacon.relate("metrics-endpoint", name)
+    identity = '{"app_name": "prometheus", "juju_model_name": "cos"}'
+    beacon.relate("provide-cmr-mesh", name, {"cmr_data": identity})
     assert beacon.doors() == {("cos/prometheus", "shop/app.kubernetes.io/name=beacon")}
     beacon.unrelate(scraper)
     assert beacon.doors() == set()
+
+
+def test_an_application_of_this_model_has_no_other_name(beacon: BeaconModel):
+    beacon.relate("metrics-endpoint", "remote-cache")
+    identity = '{"app_name": "prometheus", "juju_model_name": "cos"}'
+    beacon.relate("provide-cmr-mesh", "remote-cache", {"cmr_data": identity})
+    assert beacon.doors() == {("shop/remote-cache", "shop/app.kubernetes.io/name=beacon")}
 
 
 def test_the_active_status_counts_policies_and_consumers(beacon: BeaconModel):

@@ -13,6 +13,8 @@ import istio_policies
 LIB = Path(__file__).parents[3] / "lib"
 FOR_OTHER_LIBRARIES = {
     *(
+        "CrossModelIdentities",
+        "Identities",
         "WAYPOINT_LABELS",
         "check_label",
         "is_of_another_model",

@@ -74,6 +74,7 @@ from ._build import build_mesh_policies, mesh_policy
 from ._compatibility import label_configmap_name_template
 from ._consumer import WAYPOINT_LABELS, ServiceMeshConsumer
 from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data, stranger
+from ._identities import CrossModelIdentities, Identities
 from ._models import (
     AppPolicy,
     CMRData,
@@ -93,7 +94,9 @@ __all__ = [
     "WAYPOINT_LABELS",
     "AppPolicy",
     "CMRData",
+    "CrossModelIdentities",
     "Endpoint",
+    "Identities",
     "MeshPolicy",
     "MeshType",
     "Method",
