@@ -26,7 +26,7 @@ demo-real: $(TOX) ## the same on a real kube-apiserver and a real istiod; needs 
 	@$(RUN) peers,demo-real
 
 test: $(TOX) ## unit, scenario, contract and interop tests
-	@$(RUN) peers,unit,interop
+	@$(RUN) peers,published,unit,interop
 
 test-TIER: ## a tier of tests that takes longer, or needs more
 $(TIERS:%=test-%): test-%: $(TOX)
@@ -40,6 +40,11 @@ test-thorough: $(TOX) ## faults, security and soak at length: every fault, 10,00
 	@$(RUN) faults -- --thorough
 	@HYPOTHESIS_PROFILE=slow $(RUN) security
 	@SOAK_OPERATIONS=3000 $(RUN) peers,soak
+
+test-newest: $(TOX) ## whether the newest published libraries have names that ours lack
+	@$(RUN) peers
+	@$(RUN) published -- newest
+	@$(RUN) interop -- tests/interop/test_published_names.py
 
 lint: $(TOX) ## all that finds faults without running code; workflows where Go is, Terraform where it is
 	@$(RUN) lint,integration-check

@@ -35,7 +35,7 @@ import functools
 import logging
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import ops
@@ -47,6 +47,13 @@ from k8s_charm import Deadline, ScaleDown
 from relation_data import shown_name
 
 from . import object_store, peers, service_mesh
+from ._compatibility import (
+    CONSOLIDATED_LOGS_ALERT_RULES_PATH,
+    CONSOLIDATED_METRICS_ALERT_RULES_PATH,
+    PEER_RELATION_DEFAULT_NAME,
+    PublishedCoordinatorNames,
+    can_connect,
+)
 from .certificate_names import WorkerNames, worker_names
 from .coordinator_status import CoordinatorFindings, coordinator_statuses
 from .endpoints import EndpointMapping, Endpoints
@@ -54,10 +61,10 @@ from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
 from .interfaces.provider import PublishedTLS
 from .interfaces.unit_names import service_domain
 from .kubernetes.access import KubernetesAccess
-from .kubernetes.pod_labels import reconcile_pod_labels, take_over_labels
-from .kubernetes.resources import ResourcesPatch
+from .kubernetes.pod_labels import reconcile_charm_labels, take_over_labels
+from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .models import TLSConfig
-from .nginx import Nginx, NginxConfig, NginxMappingOverrides, NginxPrometheusExporter
+from .nginx import NginxConfig, NginxMappingOverrides, NginxPrometheusExporter, nginx_class
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
 from .telemetry import publishing
 from .telemetry.log_forwarding import forward_logs
@@ -71,6 +78,9 @@ if TYPE_CHECKING:
     from .telemetry.datasource_exchange import DatasourceExchange
 
 __all__ = [
+    "CONSOLIDATED_LOGS_ALERT_RULES_PATH",
+    "CONSOLIDATED_METRICS_ALERT_RULES_PATH",
+    "PEER_RELATION_DEFAULT_NAME",
     "ClusterRolesConfig",
     "ClusterRolesConfigError",
     "Coordinator",
@@ -88,7 +98,7 @@ _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 _NOT_FOR_CHARMS = ("error", "unknown")
 
 
-class Coordinator(ops.Object):
+class Coordinator(PublishedCoordinatorNames, ops.Object):
     """Does for a cluster what is the same for every cluster.
 
     Every event ends in one reconcile, which reads all relations and makes true whatever follows from them:
@@ -127,6 +137,7 @@ class Coordinator(ops.Object):
     """
 
     _default_active_message = ""
+    _default_degraded_message = "degraded: fewer workers than recommended"
 
     def __init__(
         self,
@@ -149,7 +160,7 @@ class Coordinator(ops.Object):
         catalogue_item: catalogue.Item | None = None,
         worker_telemetry_proxy_config: WorkerTelemetryProxyConfig | None = None,
         charm_mesh_policies: Sequence[AppPolicy | UnitPolicy] | None = None,
-        peer_relation: str = "peers",
+        peer_relation: str = PEER_RELATION_DEFAULT_NAME,
     ):
         super().__init__(charm, key="coordinator")
         self._charm = charm
@@ -159,8 +170,8 @@ class Coordinator(ops.Object):
         self._endpoints = Endpoints.load(charm, endpoints)
         self._nginx_config = nginx_config
         self._workers_config = workers_config
-        self._is_coherent = is_coherent
-        self._is_recommended = is_recommended
+        self._override_coherency_checker = is_coherent
+        self._override_recommended_checker = is_recommended
         self._remote_write_endpoints = remote_write_endpoints
         self._catalogue_item = catalogue_item
         self._proxy_config = worker_telemetry_proxy_config
@@ -178,7 +189,7 @@ class Coordinator(ops.Object):
             endpoint=self._endpoints.cluster,
             worker_ports=worker_ports,
         )
-        self.nginx = Nginx(charm, options=nginx_options, deadline=self._deadline)
+        self.nginx = nginx_class(nginx_config)(charm, options=nginx_options, deadline=self._deadline)
         self.nginx_exporter = NginxPrometheusExporter(charm, options=nginx_options)
         self.charm_tracing = TracingRequirer(charm, self._endpoints.charm_tracing, ("otlp_http",))
         self.workload_tracing = TracingRequirer(
@@ -206,15 +217,15 @@ class Coordinator(ops.Object):
     @property
     def is_coherent(self) -> bool:
         """Whether the cluster has all that it can't do without."""
-        if self._is_coherent:
-            return self._is_coherent(self.cluster, self._roles_config)
+        if self._override_coherency_checker:
+            return self._override_coherency_checker(self.cluster, self._roles_config)
         return self._roles_config.is_coherent_with(self.cluster.gather_roles())
 
     @property
     def is_recommended(self) -> bool | None:
         """Whether the cluster has all that is advised in production; None if nothing is advised."""
-        if self._is_recommended:
-            return self._is_recommended(self.cluster, self._roles_config)
+        if self._override_recommended_checker:
+            return self._override_recommended_checker(self.cluster, self._roles_config)
         advised = self._roles_config.recommended_deployment
         if not advised:
             return None
@@ -333,6 +344,18 @@ class Coordinator(ops.Object):
             cluster_endpoint=self._endpoints.cluster,
         )
 
+    # What subclasses change
+
+    @property
+    def _charm_tracing_receivers_urls(self) -> dict[str, str]:
+        """Where workers send the traces of their charms, by protocol; Tempo's coordinator names itself."""
+        return dict(self._telemetry.backends_for_workers.charm_tracing)
+
+    @property
+    def _workload_tracing_receivers_urls(self) -> dict[str, str]:
+        """Where workers send the traces of their workloads, by protocol; Tempo's coordinator names itself."""
+        return dict(self._telemetry.backends_for_workers.workload_tracing)
+
     # What is read
 
     @functools.cached_property
@@ -385,7 +408,7 @@ class Coordinator(ops.Object):
             return None
         tls = self.tls_available
         return proxy_telemetry(
-            {worker.name: worker.address for worker in workers},
+            {worker.name: worker.address for worker in workers if worker.is_routable},
             self._backends,
             worker_metrics_port=self._worker_metrics_port,
             server=ProxyServer(self._app_hostname, self._proxy_config.port(tls), tls),
@@ -402,9 +425,16 @@ class Coordinator(ops.Object):
                 charm_name=worker["charm_name"],
                 address=worker["address"],
                 roles=roles.get(worker["unit"], ""),
+                is_routable=worker["address"] not in self.cluster.unroutable_addresses,
             )
             for worker in self.cluster.gather_topology()
         ]
+
+    @property
+    def _routable_addresses_by_role(self) -> dict[str, set[str]]:
+        unroutable = self.cluster.unroutable_addresses
+        by_role = self.cluster.gather_addresses_by_role()
+        return {role: addresses - unroutable for role, addresses in by_role.items()}
 
     @property
     def _mesh_problem(self) -> str | None:
@@ -427,12 +457,12 @@ class Coordinator(ops.Object):
         container_name: str | None,
         requests: "Callable[[Coordinator], dict[str, str]] | None",
         limit_options: Mapping[str, str] | None,
-    ) -> ResourcesPatch | None:
+    ) -> KubernetesComputeResourcesPatch | None:
         if requests is None:
             return None
         if container_name is None:
             raise ValueError("resources_requests without a container_name: whose resources?")
-        return ResourcesPatch(
+        return KubernetesComputeResourcesPatch(
             self._kubernetes, container_name, functools.partial(requests, self), limit_options
         )
 
@@ -451,7 +481,7 @@ class Coordinator(ops.Object):
         if self.is_leaving:
             return
         self._certificates.sync(self.cluster.relation_ids)
-        self._trace_charm()
+        self._setup_charm_tracing()
         self._run_containers()
         peers.publish_hostname(self._charm, self._peer_relation, self.hostname)
         self._publish_to_backends()
@@ -471,7 +501,7 @@ class Coordinator(ops.Object):
             self._problems += write()
         self._publish_to_scrapers()
 
-    def _trace_charm(self) -> None:
+    def _setup_charm_tracing(self) -> None:
         if not self._endpoints.charm_tracing or ops.tracing is None:
             return
         url = self.charm_tracing.get_endpoint("otlp_http")
@@ -485,9 +515,11 @@ class Coordinator(ops.Object):
             config = dataclasses.replace(NginxConfig.of(self._nginx_config), own_name=own_name)
             if proxy := self._telemetry.proxy:
                 config = proxy.added_to(config)
-            text = config.get_config(self.cluster.gather_addresses_by_role(), listen_tls=self.tls_available)
+            text = config.get_config(self._routable_addresses_by_role, listen_tls=self.tls_available)
             self.nginx.reconcile(text, self.tls_config)
-        self.nginx_exporter.reconcile(self.tls_config)
+        if self._is_reachable(self.nginx_exporter.container_name):
+            listened_ports = NginxConfig.of(self._nginx_config).server_ports_to_locations
+            self.nginx_exporter.reconcile(self.tls_config, listened_ports)
         if self._endpoints.logging:
             forward_logs(self._charm, self._backends.loki)
 
@@ -520,7 +552,6 @@ class Coordinator(ops.Object):
         if not self._charm.unit.is_leader():
             return
         tls = self._tls_for_workers()
-        backends = self._telemetry.backends_for_workers
         self.cluster.publish_data(
             worker_config=self._workers_config(self),
             secrets={"s3-secret-key": self.s3_connection_info.secret_key} if self.s3_ready else None,
@@ -529,8 +560,8 @@ class Coordinator(ops.Object):
             s3_tls_ca_chain=self.s3_connection_info.ca_cert if self.s3_ready else None,
             privkey_secret_id=tls.privkey_secret_id if tls else None,
             loki_endpoints=self.loki_endpoints_by_unit,
-            charm_tracing_receivers=dict(backends.charm_tracing),
-            workload_tracing_receivers=dict(backends.workload_tracing),
+            charm_tracing_receivers=self._charm_tracing_receivers_urls,
+            workload_tracing_receivers=self._workload_tracing_receivers_urls,
             remote_write_endpoints=self.remote_write_endpoints,
             worker_labels=self._pod_labels,
         )
@@ -557,21 +588,29 @@ class Coordinator(ops.Object):
             workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
             mesh_type = self._mesh.mesh_type()
             yield lambda: service_mesh.reconcile_cluster_policies(self._kubernetes, mesh_type, workers)
-        hidden = () if self._is_behind_waypoint else WAYPOINT_LABELS
-        yield lambda: reconcile_pod_labels(
-            self._kubernetes, self._pod_labels, not_on_service=hidden, resources=self.resources_patch
-        )
+        yield self._reconcile_charm_labels
         if self._mesh and is_upgrade:
-            yield lambda: take_over_labels(self._kubernetes, self._pod_labels, not_on_service=hidden)
+            yield lambda: take_over_labels(
+                self._kubernetes, self._pod_labels, not_on_service=self._not_on_service
+            )
+
+    def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
+        return reconcile_charm_labels(
+            self._kubernetes,
+            self._pod_labels,
+            not_on_service=self._not_on_service,
+            resources=self.resources_patch,
+        )
 
     @functools.cached_property
     def _is_in_mesh(self) -> bool:
         return bool(self._endpoints.mesh and service_mesh.is_in_mesh(self._charm, self._endpoints.mesh))
 
     @property
-    def _is_behind_waypoint(self) -> bool:
-        """Whether a policy is on the Service: one for workers, or one that follows from another relation."""
-        return self.cluster.has_workers or bool(self._mesh and self._mesh.needs_waypoint)
+    def _not_on_service(self) -> Container[str]:
+        """The labels to the waypoint, unless a policy is on the Service: for workers, or by a relation."""
+        is_behind_waypoint = self.cluster.has_workers or bool(self._mesh and self._mesh.needs_waypoint)
+        return () if is_behind_waypoint else WAYPOINT_LABELS
 
     def _reconcile_resources(self) -> list[ops.StatusBase]:
         if self.resources_patch:
@@ -614,13 +653,13 @@ class Coordinator(ops.Object):
             ],
             remarks=self._remarks(),
         )
-        return coordinator_statuses(found, default_message=self._default_active_message)
+        is_degraded = self.is_recommended is False
+        message = self._default_degraded_message if is_degraded else self._default_active_message
+        return coordinator_statuses(found, default_message=message)
 
     def _remarks(self) -> Iterator[str]:
         if self._is_related(self._endpoints.certificates):
             yield from self._certificate_remarks()
-        if self.is_recommended is False:
-            yield "degraded: fewer workers than recommended"
         for name, reason in self.cluster.refused().items():
             yield f"{name} is left out ({reason})"
         for refusal in self._telemetry.proxy.refused if self._telemetry.proxy else ():
@@ -644,7 +683,7 @@ class Coordinator(ops.Object):
             yield f"{name} is not in the certificate: {shown_name(address)} is not its own name"
 
     def _is_reachable(self, container: str) -> bool:
-        return self._charm.unit.get_container(container).can_connect()
+        return can_connect(self._charm.unit.get_container(container))
 
     def _is_related(self, endpoint: str | None) -> TypeGuard[str]:
         return endpoint is not None and bool(self._charm.model.relations[endpoint])

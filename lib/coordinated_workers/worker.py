@@ -34,10 +34,11 @@ import yaml
 from k8s_charm import Deadline, ScaleDown
 
 from . import pebble
+from ._compatibility import BASE_DIR, PublishedWorkerNames
 from .interfaces.cluster import ClusterRequirer
 from .kubernetes.access import KubernetesAccess
-from .kubernetes.pod_labels import reconcile_pod_labels
-from .kubernetes.resources import ResourcesPatch
+from .kubernetes.pod_labels import reconcile_charm_labels
+from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .readiness import Readiness, ServiceEndpointStatus, probe
 from .telemetry.log_forwarding import forward_logs
 from .worker_layer import complete_layer
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from cosl import JujuTopology
 
 __all__ = [
+    "BASE_DIR",
     "CERT_FILE",
     "CLIENT_CA_FILE",
     "CONFIG_FILE",
@@ -109,7 +111,7 @@ class _NotYetError(Exception):
         self.status = status
 
 
-class Worker(ops.Object):
+class Worker(PublishedWorkerNames, ops.Object):
     """Runs a charm's services in a cluster.
 
     At the end of each hook everything is made as the coordinator and the operator want it; what stands in
@@ -169,7 +171,7 @@ class Worker(ops.Object):
 
         self.cluster = ClusterRequirer(charm, endpoint=self._endpoint)
         self.resources_patch = (
-            ResourcesPatch(
+            KubernetesComputeResourcesPatch(
                 self._kubernetes, container_name, lambda: resources_requests(self), resources_limit_options
             )
             if resources_requests and container_name
@@ -182,7 +184,7 @@ class Worker(ops.Object):
             if is_hook and not issubclass(event.event_type, _NOT_RECONCILED):
                 self.framework.observe(event, self._on_hook)
         self.framework.observe(charm.on[name].pebble_ready, self._on_pebble_ready)
-        self.framework.observe(charm.on.collect_unit_status, self._on_collect_unit_status)
+        self.framework.observe(charm.on.collect_unit_status, self._on_collect_status)
 
     @functools.cached_property
     def topology(self) -> "JujuTopology":
@@ -193,10 +195,11 @@ class Worker(ops.Object):
 
     @property
     def roles(self) -> list[str]:
-        """The roles that the operator has given to this application, sorted."""
-        options = self._role_options
+        """The roles that the operator has given to this application, in the order of its configuration."""
         return [
-            option.removeprefix(_ROLE_OPTION) for option in options if self._charm.config.get(option) is True
+            option.removeprefix(_ROLE_OPTION)
+            for option, value in self._charm.config.items()
+            if option.startswith(_ROLE_OPTION) and value is True
         ]
 
     @property
@@ -240,11 +243,11 @@ class Worker(ops.Object):
         if not layer or not layer.services or not self.roles:
             return False
         try:
-            if not self._workload.exists(CONFIG_FILE):
+            if self._running_worker_config() is None:
                 return False
             self._container.restart(*layer.services)
         except ops.pebble.Error as error:
-            logger.warning("container %s: %s", self._name, _in_one_line(error))
+            self._problems.append(self._container_status(error))
             return False
         return True
 
@@ -296,7 +299,11 @@ class Worker(ops.Object):
     @property
     def _not_understood(self) -> str | None:
         """Why nothing can be made of what the coordinator says; None if something can, or it says nothing."""
-        return self.cluster.unreadable or (self.cluster.config_problem if self._changes_config else None)
+        return self.cluster.unreadable or (
+            self.cluster.config_problem
+            if self._changes_config and not self.cluster.get_worker_config()
+            else None
+        )
 
     def _config_text(self) -> str:
         """The text to write: the coordinator's own, unless a subclass has a say in it."""
@@ -313,11 +320,13 @@ class Worker(ops.Object):
         if self._departure.is_under_way:
             return
         publish_worker(self._charm, self.cluster, socket.getfqdn(), self.roles)
-        self._trace_charm()
+        self._setup_charm_tracing()
         forward_logs(self._charm, self.cluster.get_loki_endpoints())
-        self._problems = [*self._reconcile_workload(), *self._reconcile_pods()]
+        self._problems = []
+        self._problems += self._reconcile_workload()
+        self._problems += self._reconcile_charm_labels()
 
-    def _trace_charm(self) -> None:
+    def _setup_charm_tracing(self) -> None:
         if ops.tracing is None:
             return
         endpoint, ca_cert = self._charm_tracing()
@@ -350,22 +359,26 @@ class Worker(ops.Object):
         except _NotYetError as error:
             return [error.status]
         except ops.pebble.Error as error:
-            problem = f"container {self._name}: {_in_one_line(error)}"
-            logger.warning(problem)
-            return [ops.WaitingStatus(problem)]
+            return [self._container_status(error)]
         return []
+
+    def _container_status(self, error: ops.pebble.Error) -> ops.StatusBase:
+        problem = f"container {self._name}: {_in_one_line(error)}"
+        logger.warning(problem)
+        return ops.WaitingStatus(problem)
 
     def _run_workload(self) -> None:
         files, layer = self._files(), self._whole_layer()
         if ports := self.cluster.get_worker_ports():
             self._charm.unit.set_ports(*ports)
-        self._workload.reconcile(files, layer, taken_by_itself=self._taken_by_itself)
+        if self._workload.reconcile(files, layer, taken_by_itself=self._taken_by_itself):
+            self.restart()
 
-    def _reconcile_pods(self) -> list[ops.StatusBase]:
+    def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         """Set labels, CPU and memory of the pods, and return what stands in the way of labels."""
         if not self.cluster.unreadable:
             labels = self.cluster.get_worker_labels()
-            return reconcile_pod_labels(self._kubernetes, labels, resources=self.resources_patch)
+            return reconcile_charm_labels(self._kubernetes, labels, resources=self.resources_patch)
         if self.resources_patch:
             self.resources_patch.reconcile()
         return []
@@ -398,7 +411,7 @@ class Worker(ops.Object):
         charm_layer = self.pebble_layer
         if charm_layer is None:
             raise _NotYetError(ops.BlockedStatus("the charm fails to say what to run: see juju debug-log"))
-        return complete_layer(charm_layer, self._readiness_url())
+        return complete_layer(charm_layer, self._readiness_url(), self.readiness_check_name)
 
     def _readiness_url(self) -> str | None:
         if callable(self._readiness_check_endpoint):
@@ -418,16 +431,27 @@ class Worker(ops.Object):
             return Readiness(ServiceEndpointStatus.down, str(error))
         if down:
             return Readiness(ServiceEndpointStatus.down, down)
+        return self._probe() if self._is_readiness_check_failing() else Readiness(ServiceEndpointStatus.up)
+
+    def _is_readiness_check_failing(self) -> bool:
+        """Return whether Pebble's readiness check has failed as often as it may."""
+        if not self._readiness_check_endpoint:
+            return False
+        check = self._container.get_checks(self.readiness_check_name).get(self.readiness_check_name)
+        return check is not None and check.status is ops.pebble.CheckStatus.DOWN
+
+    def _running_worker_config(self) -> str | None:
+        """Return the configuration that the workload has, as text; None if it has none."""
         try:
-            return self._probe()
-        except NoReadinessCheckEndpointConfiguredError:
-            return Readiness(ServiceEndpointStatus.up)
+            return self._container.pull(CONFIG_FILE).read()
+        except ops.pebble.PathError:
+            return None
 
     def _services_down(self) -> str:
         """Which of what must be there before the workload can answer is not; empty if it all is."""
         if not self._container.can_connect():
             return f"container {self._name} is not up yet"
-        if not self._workload.exists(CONFIG_FILE):
+        if self._running_worker_config() is None:
             return "there is no configuration"
         layer = self.pebble_layer
         if layer is None:
@@ -435,10 +459,10 @@ class Worker(ops.Object):
         down = self._workload.services_down(layer)
         return f"not running: {', '.join(down)}" if down else ""
 
-    def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
+    def _on_collect_status(self, event: ops.CollectStatusEvent) -> None:
         statuses = [*self._missing(), *self._problems]
-        if self.resources_patch and not self.resources_patch.is_ready():
-            statuses.append(self.resources_patch.get_status())
+        if self.resources_patch and (status := self.resources_patch.get_status()).name != "active":
+            statuses.insert(0, status)
         for status in statuses or [running_status(self._readiness(), self.roles, self.cluster.refused())]:
             event.add_status(status)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import ops
 
-READY_CHECK = "ready"
 _PROXY_VARIABLES = {
     "JUJU_CHARM_HTTP_PROXY": "http_proxy",
     "JUJU_CHARM_HTTPS_PROXY": "https_proxy",
@@ -14,12 +13,20 @@ _PROXY_VARIABLES = {
 }
 
 
-def complete_layer(charm_layer: ops.pebble.Layer, readiness_url: str | None) -> ops.pebble.Layer:
+def complete_layer(
+    charm_layer: ops.pebble.Layer, readiness_url: str | None, check_name: str
+) -> ops.pebble.Layer:
     """Return the charm's layer with a check of the readiness URL, if there is one, and the proxies."""
     layer = ops.pebble.Layer(copy.deepcopy(charm_layer.to_dict()))
     if readiness_url:
-        check: ops.pebble.CheckDict = {"override": "replace", "threshold": 3, "http": {"url": readiness_url}}
-        layer.checks[READY_CHECK] = ops.pebble.Check(READY_CHECK, check)
+        check: ops.pebble.CheckDict = {
+            "override": "replace",
+            # Juju takes a pod for ready only while its checks of this level pass.
+            "level": "ready",
+            "threshold": 3,
+            "http": {"url": readiness_url},
+        }
+        layer.checks[check_name] = ops.pebble.Check(check_name, check)
     for service in layer.services.values():
         service.environment.update(_proxies())
     return layer

@@ -55,6 +55,6 @@ def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence
     """
     if readiness.status is not ServiceEndpointStatus.up:
         return ops.WaitingStatus(f"{readiness.status.value}: {readiness.reason}")
-    shown = "all roles" if list(roles) == ["all"] else ", ".join(roles)
+    shown = "(all roles)" if list(roles) == ["all"] else ",".join(roles)
     left_out = f" (left out of what the coordinator says: {in_short(refused)})" if refused else ""
-    return ops.ActiveStatus(f"ready: {shown}{left_out}")
+    return ops.ActiveStatus(f"{shown} ready.{left_out}")

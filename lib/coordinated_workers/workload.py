@@ -44,8 +44,8 @@ class Workload:
         layer: ops.pebble.Layer,
         *,
         taken_by_itself: Collection[str] = (),
-    ) -> None:
-        """Make the files and the layer as given, and have the layer's services run on them.
+    ) -> bool:
+        """Make the files and the layer as given, and say whether the services need a restart to run on them.
 
         Services are stopped before a file of theirs changes: where this is cut short, the next call finds
         them stopped, never running on what is not there any more.
@@ -56,8 +56,8 @@ class Workload:
             taken_by_itself: paths of files that services read anew when they change; where nothing else has
                 changed, services run on. That such a file comes or goes is another matter.
 
-        Raises:
-            ops.pebble.ChangeError: if a service does not start.
+        Returns:
+            Whether the services have to be started or restarted.
         """
         changed = self._differing(files)
         if changed and all(
@@ -68,10 +68,8 @@ class Workload:
         if changed:
             self._stop(layer.services)
             self._write(changed, layer)
-        if self._apply(layer) and not changed:
-            self._container.restart(*layer.services)
-        elif down := self.services_down(layer):
-            self._container.start(*down)
+        changes_services = self._apply(layer)
+        return changes_services or bool(changed) or bool(self.services_down(layer))
 
     def clear(self) -> None:
         """Stop all services and take all files away."""
@@ -83,9 +81,9 @@ class Workload:
         self._stop(self._container.get_plan().services)
 
     def services_down(self, layer: ops.pebble.Layer) -> list[str]:
-        """The services of the layer that do not run."""
+        """The services of the layer that are in the plan and do not run."""
         services = self._container.get_services()
-        return [name for name in layer.services if name not in services or not services[name].is_running()]
+        return [name for name in layer.services if name in services and not services[name].is_running()]
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""

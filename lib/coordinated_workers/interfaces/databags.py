@@ -13,10 +13,10 @@ import relation_data
 from cos_interfaces import check_url
 from relation_data import reason, shown_name
 
+from .._compatibility import PublishedDatabagMethods
 from .validation import (
     ApplicationName,
     CharmName,
-    Host,
     Label,
     Port,
     Protocol,
@@ -24,6 +24,7 @@ from .validation import (
     SecretId,
     UnitName,
     Url,
+    WorkerAddress,
 )
 
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
@@ -32,7 +33,7 @@ _NOT_JSON = object()
 _MOST_ENTRIES = 100
 
 
-class _Databag(pydantic.BaseModel):
+class _Databag(PublishedDatabagMethods):
     @pydantic.field_validator("*", mode="before")
     @classmethod
     def _refuse_what_is_not_json(cls, value: object) -> object:
@@ -66,7 +67,7 @@ class WorkerTopology(pydantic.BaseModel):
 class ClusterRequirerAppData(_Databag):
     """What a worker application tells the coordinator."""
 
-    role: str | None = None
+    role: str
     """Roles, comma-joined."""
 
 
@@ -74,7 +75,7 @@ class ClusterRequirerUnitData(_Databag):
     """What a worker unit tells the coordinator."""
 
     juju_topology: WorkerTopology
-    address: Host
+    address: WorkerAddress
     """The unit's FQDN."""
     takes_config_secrets: bool | None = None
     """Whether the unit fills in secrets of its configuration; older releases do not."""

@@ -20,7 +20,7 @@ from .databags import (
     RemoteWriteEndpoint,
     WorkerTopology,
 )
-from .validation import check_of_another_machine
+from .validation import check_of_another_machine, host_of
 
 if TYPE_CHECKING:
     from cosl import JujuTopology
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_ENDPOINT_NAME = "-cluster"
 
 _LONGEST_NAMES = 100
+_LOCALHOST = "localhost"
 _OF_ANOTHER_MODEL = "remote-"
 """What Juju's name for such an application begins with, in the model that offers."""
 
@@ -67,7 +68,9 @@ class UnitAddress:
 class _Unit:
     name: str
     data: ClusterRequirerUnitData | None
-    """What the unit has published, if it has."""
+    """What the unit has published, if it has; under the name that Juju gives it."""
+    is_routable: bool = True
+    """Whether requests can be sent to its address."""
 
 
 @dataclass(frozen=True)
@@ -325,6 +328,16 @@ class ClusterProvider(ops.Object):
             if unit.data and worker.role
         }
 
+    @property
+    def unroutable_addresses(self) -> frozenset[str]:
+        """The published addresses to which no request is sent: of this machine, or with a port."""
+        return frozenset(
+            unit.data.address
+            for worker in self._applications
+            for unit in worker.units
+            if unit.data and not unit.is_routable
+        )
+
     def get_address_from_role(self, role: str) -> str | None:
         """The address of one unit that has this role, the same one as long as it has."""
         return min(self.gather_addresses_by_role()[role], default=None)
@@ -348,14 +361,28 @@ class ClusterProvider(ops.Object):
         units: list[_Unit] = []
         for unit in sorted(relation.units, key=lambda unit: int(unit.name.rpartition("/")[2])):
             try:
-                data = databags.load(relation, unit, ClusterRequirerUnitData)
-                if data:
-                    self._check_identity(unit, data.juju_topology)
-                    self._check_address(data.address)
-                units.append(_Unit(unit.name, data))
+                units.append(self._read_unit(relation, unit))
             except ValueError as error:
                 self._refuse(unit.name, str(error))
         return _Application(relation, role, self._expand(role), tuple(units))
+
+    def _read_unit(self, relation: ops.Relation, unit: ops.Unit) -> _Unit:
+        """Return what a unit has published.
+
+        Raises:
+            ValueError: if it is invalid.
+        """
+        data = databags.load(relation, unit, ClusterRequirerUnitData)
+        if data is None:
+            return _Unit(unit.name, None)
+        topology = self._own_topology(unit, data.juju_topology)
+        host = host_of(data.address)
+        if host != _LOCALHOST:
+            self._check_address(host)
+        is_routable = host == data.address != _LOCALHOST
+        if not is_routable:
+            logger.warning("no request is sent to %s: its address is localhost, or has a port", unit.name)
+        return _Unit(unit.name, data.model_copy(update={"juju_topology": topology}), is_routable)
 
     def _check_address(self, address: str) -> None:
         try:
@@ -365,8 +392,8 @@ class ClusterProvider(ops.Object):
         if address in self.own_hosts:
             raise ValueError(f"address: that of {self._charm.app.name} itself")
 
-    def _check_identity(self, unit: ops.Unit, said: WorkerTopology) -> None:
-        """Hold what a unit calls itself against what Juju calls it: its telemetry gets that name.
+    def _own_topology(self, unit: ops.Unit, said: WorkerTopology) -> WorkerTopology:
+        """Return who a unit is, for its telemetry gets that name: what Juju calls it.
 
         An application of another model is called otherwise here than at home. What it says is believed as
         long as nobody here is called that.
@@ -374,14 +401,17 @@ class ClusterProvider(ops.Object):
         Raises:
             ValueError: if the name is somebody else's.
         """
-        application = said.unit.rpartition("/")[0]
         if unit.app.name.startswith(_OF_ANOTHER_MODEL):
+            application = said.unit.rpartition("/")[0]
             others = {relation.app.name for relation in self._relations} | {self._charm.app.name}
-            is_its_own = said.application == application and application not in others - {unit.app.name}
-        else:
-            is_its_own = (said.application, said.unit) == (unit.app.name, unit.name)
-        if not is_its_own:
-            raise ValueError(f"juju_topology: a name that is not {unit.name}'s own")
+            if said.application != application or application in others - {unit.app.name}:
+                raise ValueError(f"juju_topology: a name that is not {unit.name}'s own")
+            return said
+        if (said.application, said.unit) != (unit.app.name, unit.name):
+            logger.warning(
+                "%s calls itself %s: its telemetry is that of %s", unit.name, shown_name(said.unit), unit.name
+            )
+        return said.model_copy(update={"application": unit.app.name, "unit": unit.name})
 
     def _read_role(self, relation: ops.Relation) -> str | None:
         try:

@@ -18,14 +18,14 @@ from .databags import (
     WorkerTopology,
 )
 from .provider import DEFAULT_ENDPOINT_NAME
-from .validation import Host
+from .validation import WorkerAddress
 
 if TYPE_CHECKING:
     from cosl import JujuTopology
 
 logger = logging.getLogger(__name__)
 
-_HOST: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Host)
+_ADDRESS: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(WorkerAddress)
 
 
 class ClusterError(Exception):
@@ -120,7 +120,7 @@ class ClusterRequirer(ops.Object):
         Raises:
             ValueError: if it is neither.
         """
-        address = _HOST.validate_python(url)
+        address = _ADDRESS.validate_python(url)
         if relation := self.relation:
             topology = WorkerTopology(
                 application=self._charm.app.name, unit=self._charm.unit.name, charm_name=self._charm.meta.name
@@ -137,8 +137,11 @@ class ClusterRequirer(ops.Object):
         if not self._charm.unit.is_leader():
             raise DatabagAccessPermissionError("only the leader publishes the application's roles")
         if relation := self.relation:
-            data = ClusterRequirerAppData(role=",".join(roles) or None)
-            databags.save(relation, self._charm.app, data)
+            role = ",".join(roles)
+            if role:
+                databags.save(relation, self._charm.app, ClusterRequirerAppData(role=role))
+            else:
+                relation.data[self._charm.app].pop("role", None)
 
     def is_published(self) -> bool:
         """Whether this unit has told the coordinator all that it has to; the leader, the roles too."""

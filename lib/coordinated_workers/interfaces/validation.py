@@ -41,6 +41,17 @@ _TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48",
 _LABELS_OF_JUJU = ("app.kubernetes.io/managed-by", "app.kubernetes.io/name")
 
 
+def host_of(address: str) -> str:
+    """Return a host without the port that may follow it."""
+    host, separator, port = address.rpartition(":")
+    return host if separator and ":" not in host and port.isdecimal() else address
+
+
+def _check_worker_address(address: str) -> str:
+    _check_host(host_of(address))
+    return address
+
+
 def _check_host(host: str) -> str:
     if _HOST_NAME.fullmatch(host):
         return host
@@ -119,6 +130,8 @@ UnitName = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9-]*/[0-9]+$", ma
 CharmName = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=_LONGEST_NAME)]
 SecretId = Annotated[str, pydantic.AfterValidator(check_secret_id)]
 Host = Annotated[str, pydantic.AfterValidator(_check_host)]
+WorkerAddress = Annotated[str, pydantic.AfterValidator(_check_worker_address)]
+"""A host; with a port, from workers that are built so."""
 Url = Annotated[str, pydantic.AfterValidator(check_url)]
 Receiver = Annotated[str, pydantic.AfterValidator(check_authority_or_url)]
 Protocol = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")]

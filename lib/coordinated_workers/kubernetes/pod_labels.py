@@ -6,20 +6,21 @@ from collections.abc import Container, Mapping
 import ops
 
 from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
-from k8s_charm import kubernetes_errors, reconcile_charm_labels
+from k8s_charm import kubernetes_errors
+from k8s_charm import reconcile_charm_labels as apply_labels
 
 from .access import KubernetesAccess
-from .resources import ResourcesPatch
+from .resources import KubernetesComputeResourcesPatch
 
 logger = logging.getLogger(__name__)
 
 
-def reconcile_pod_labels(
+def reconcile_charm_labels(
     access: KubernetesAccess,
     labels: Mapping[str, str],
     *,
     not_on_service: Container[str] = WAYPOINT_LABELS,
-    resources: ResourcesPatch | None = None,
+    resources: KubernetesComputeResourcesPatch | None = None,
 ) -> list[ops.StatusBase]:
     """Make these the labels that the charm has put on its application's pods and Service; leader only.
 
@@ -40,7 +41,7 @@ def reconcile_pod_labels(
     if not charm.unit.is_leader() or charm.app.planned_units() == 0:
         return []
     try:
-        reconcile_charm_labels(
+        apply_labels(
             client=access.client,
             app_name=charm.app.name,
             namespace=charm.model.name,
@@ -85,7 +86,7 @@ def _take_over(access: KubernetesAccess, labels: Mapping[str, str], not_on_servi
         if error.status.code != 404:
             raise
         return
-    reconcile_charm_labels(
+    apply_labels(
         client=access.client,
         app_name=app,
         namespace=model,

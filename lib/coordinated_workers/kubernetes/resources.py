@@ -23,7 +23,7 @@ Requirements = dict[str, dict[str, str]]
 _RESOURCES = {"cpu": "CPU", "memory": "memory"}
 
 
-class ResourcesPatch:
+class KubernetesComputeResourcesPatch:
     """Keeps the CPU and memory of one container as they are requested and limited.
 
     The charm's code says how much is requested, config options say the limits; a limit below what is
@@ -52,8 +52,6 @@ class ResourcesPatch:
 
     def reconcile(self) -> None:
         """Make the StatefulSet say what is requested and configured; what goes wrong is in the status."""
-        from lightkube.resources.apps_v1 import StatefulSet
-
         if not self._charm.unit.is_leader() or self._charm.app.planned_units() == 0:
             return
         try:
@@ -61,14 +59,23 @@ class ResourcesPatch:
         except ValueError:
             return  # which the status says
         try:
-            client = self._access.client
-            stateful_set = client.get(StatefulSet, self._charm.app.name)
-            if change := self.change(stateful_set):
-                template = PodTemplate(client, stateful_set, self._access.deadline)
-                template.apply(TemplateChange.of(stateful_set, {}, change))
+            self._patch()
         except kubernetes_errors() as error:
             logger.warning("can't set the resources of %s: %s", self._container_name, error)
             self._problem = self._access.status(error, "set CPU and memory")
+
+    @property
+    def _namespace(self) -> str:
+        return self._charm.model.name
+
+    def _patch(self) -> None:
+        from lightkube.resources.apps_v1 import StatefulSet
+
+        client = self._access.client
+        stateful_set = client.get(StatefulSet, self._charm.app.name, namespace=self._namespace)
+        if change := self.change(stateful_set):
+            template = PodTemplate(client, stateful_set, self._access.deadline)
+            template.apply(TemplateChange.of(stateful_set, {}, change))
 
     def change(self, stateful_set: "StatefulSet") -> Json | None:
         """Return the strategic merge patch of the pod template that sets CPU and memory; None if they are so.

@@ -1,6 +1,7 @@
 """A coordinator's nginx: what it is to do, the configuration that says so, and the container it runs in."""
 
 from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port, is_ip
+from ._compatibility import nginx_class
 from ._config import NginxConfig
 from ._exporter import NginxPrometheusExporter
 from ._nginx import Nginx
@@ -12,8 +13,19 @@ from ._parts import (
     NginxTracingConfig,
     NginxUpstream,
 )
-from ._paths import CA_CERT_PATH, CERT_PATH, KEY_PATH, NGINX_CONFIG, REVISION_PATH
-from ._platform import NginxPlatform, is_ipv6_enabled
+from ._paths import (
+    CA_CERT_PATH,
+    CERT_PATH,
+    KEY_PATH,
+    NGINX_CONFIG,
+    NGINX_DIR,
+    PROM_EXPORTER_CERT_PATH,
+    PROM_EXPORTER_DIR,
+    PROM_EXPORTER_KEY_PATH,
+    PROM_EXPORTER_WEB_CONFIG,
+    REVISION_PATH,
+)
+from ._platform import RESOLV_CONF_PATH, NginxPlatform, is_ipv6_enabled
 from ._revision import is_rejected
 
 __all__ = [
@@ -22,6 +34,12 @@ __all__ = [
     "DEFAULT_OPTIONS",
     "KEY_PATH",
     "NGINX_CONFIG",
+    "NGINX_DIR",
+    "PROM_EXPORTER_CERT_PATH",
+    "PROM_EXPORTER_DIR",
+    "PROM_EXPORTER_KEY_PATH",
+    "PROM_EXPORTER_WEB_CONFIG",
+    "RESOLV_CONF_PATH",
     "REVISION_PATH",
     "BackendURL",
     "Nginx",
@@ -42,4 +60,5 @@ __all__ = [
     "is_ip",
     "is_ipv6_enabled",
     "is_rejected",
+    "nginx_class",
 ]

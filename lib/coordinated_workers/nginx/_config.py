@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from . import _layout
@@ -46,6 +46,8 @@ class NginxConfig:
 
     platform: ClassVar[NginxPlatform | None] = None
     """What configurations are rendered for; None: the nginx of this pod."""
+
+    _here: NginxPlatform = field(default_factory=NginxPlatform.here, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, config: object) -> "NginxConfig":
@@ -105,7 +107,7 @@ class NginxConfig:
         Raises:
             NginxValueError: if some text can't stand at its place.
         """
-        platform = self.platform or NginxPlatform.here()
+        platform = self.platform or self._here
         upstreams = _layout.upstreams(self.upstream_configs, upstreams_to_addresses, platform)
         backends = {upstream.name: upstream for upstream in upstreams}
         serving = _layout.Serving(backends, listen_tls, self.own_name, platform)
@@ -120,7 +122,7 @@ class NginxConfig:
             access_log=platform.access_log,
             maps=_layout.maps(self.map_configs or ()),
             resolvers=platform.resolvers,
-            ipv6=platform.ipv6,
+            ipv4_only=platform.resolve and not platform.ipv6,
             connect_timeout=self.proxy_connect_timeout,
             read_timeout=f"{self.proxy_read_timeout}s",
             client_max_body_size=check_word(self.client_max_body_size, "a size"),

@@ -2,13 +2,14 @@
 
 import json
 import logging
+from collections.abc import Collection
 
 import ops
 
 from .. import pebble
 from ..models import TLSConfig
 from ._options import DEFAULT_OPTIONS, NginxMappingOverrides, NginxOptions
-from ._paths import EXPORTER_CERT_PATH, EXPORTER_KEY_PATH, EXPORTER_WEB_CONFIG
+from ._paths import PROM_EXPORTER_CERT_PATH, PROM_EXPORTER_KEY_PATH, PROM_EXPORTER_WEB_CONFIG
 
 logger = logging.getLogger(__name__)
 
@@ -17,10 +18,16 @@ class NginxPrometheusExporter:
     """The exporter of nginx's own metrics in its container; it reads nginx's status page."""
 
     container_name = "nginx-prometheus-exporter"
+    web_config_path = PROM_EXPORTER_WEB_CONFIG
+    key_path = PROM_EXPORTER_KEY_PATH
+    cert_path = PROM_EXPORTER_CERT_PATH
 
     def __init__(self, charm: ops.CharmBase, options: NginxMappingOverrides | None = None):
         """Look after the charm's container `nginx-prometheus-exporter`; options as for `Nginx`."""
         self.options: NginxOptions = {**DEFAULT_OPTIONS, **(options or {})}
+        self._nginx_port = self.options["nginx_port"]
+        self._nginx_tls_port = self.options["nginx_tls_port"]
+        self._listened_ports: Collection[int] = ()
         self.problem: str | None = None
         """Why the exporter does not do what the last `reconcile` wanted, in words; None if it does."""
         self._container = charm.unit.get_container(self.container_name)
@@ -34,7 +41,7 @@ class NginxPrometheusExporter:
     def are_certificates_on_disk(self) -> bool:
         """Whether the exporter has what it needs to speak TLS."""
         return self._container.can_connect() and all(
-            self._container.exists(path) for path in (EXPORTER_CERT_PATH, EXPORTER_KEY_PATH)
+            self._container.exists(path) for path in (PROM_EXPORTER_CERT_PATH, PROM_EXPORTER_KEY_PATH)
         )
 
     @property
@@ -42,18 +49,20 @@ class NginxPrometheusExporter:
         """What Pebble is to run."""
         tls = self.are_certificates_on_disk
         return self._layer(
-            tls, pebble.digest(pebble.read(self._container, EXPORTER_CERT_PATH) if tls else None)
+            tls, pebble.digest(pebble.read(self._container, PROM_EXPORTER_CERT_PATH) if tls else None)
         )
 
-    def reconcile(self, tls_config: TLSConfig | None = None) -> None:
+    def reconcile(self, tls_config: TLSConfig | None = None, listened_ports: Collection[int] = ()) -> None:
         """Have the exporter run; does nothing as long as the container can't be reached.
 
         What is as it should be is not touched. The exporter is restarted if its certificate differs.
 
         Args:
             tls_config: The certificate that nginx and the exporter speak TLS with; None: neither does.
+            listened_ports: The ports on which nginx listens: it is asked on one of these.
         """
         self.problem = None
+        self._listened_ports = listened_ports
         if not self._container.can_connect():
             return
         try:
@@ -64,24 +73,26 @@ class NginxPrometheusExporter:
 
     def _load(self, tls_config: TLSConfig | None) -> None:
         if tls_config:
-            pebble.write(self._container, EXPORTER_KEY_PATH, tls_config.private_key, pebble.SECRET)
-            pebble.write(self._container, EXPORTER_CERT_PATH, tls_config.server_cert)
-        pebble.write(self._container, EXPORTER_WEB_CONFIG, _web_config(bool(tls_config)))
+            pebble.write(self._container, PROM_EXPORTER_KEY_PATH, tls_config.private_key, pebble.SECRET)
+            pebble.write(self._container, PROM_EXPORTER_CERT_PATH, tls_config.server_cert)
+        pebble.write(self._container, PROM_EXPORTER_WEB_CONFIG, _web_config(bool(tls_config)))
         digest = pebble.digest(tls_config.server_cert if tls_config else None)
         pebble.apply(self._container, self.container_name, self._layer(bool(tls_config), digest))
         if not tls_config:
-            pebble.remove(self._container, EXPORTER_KEY_PATH)
-            pebble.remove(self._container, EXPORTER_CERT_PATH)
+            pebble.remove(self._container, PROM_EXPORTER_KEY_PATH)
+            pebble.remove(self._container, PROM_EXPORTER_CERT_PATH)
 
     def _layer(self, tls: bool, digest: str) -> ops.pebble.Layer:
-        nginx_port = self.options["nginx_tls_port" if tls else "nginx_port"]
+        nginx_port = self._nginx_tls_port if tls else self._nginx_port
+        if self._listened_ports and nginx_port not in self._listened_ports:
+            nginx_port = min(self._listened_ports)
         command = (
             "nginx-prometheus-exporter",
             f"--web.listen-address=:{self.port}",
             f"--nginx.scrape-uri={'https' if tls else 'http'}://127.0.0.1:{nginx_port}/status",
             # the certificate is for the name of the unit, not for the loopback address
             "--no-nginx.ssl-verify",
-            f"--web.config.file={EXPORTER_WEB_CONFIG}",
+            f"--web.config.file={PROM_EXPORTER_WEB_CONFIG}",
         )
         return ops.pebble.Layer(
             {
@@ -100,6 +111,6 @@ class NginxPrometheusExporter:
 
 
 def _web_config(tls: bool) -> str:
-    files = {"cert_file": EXPORTER_CERT_PATH, "key_file": EXPORTER_KEY_PATH}
+    files = {"cert_file": PROM_EXPORTER_CERT_PATH, "key_file": PROM_EXPORTER_KEY_PATH}
     # JSON is YAML, which the exporter reads
     return json.dumps({"tls_server_config": files} if tls else {}) + "\n"

@@ -17,7 +17,7 @@ def converted(cls: type[_Part], other: object) -> _Part:
     if isinstance(other, cls):
         return other
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(cls):
+    for field in (field for field in dataclasses.fields(cls) if field.init):
         for attribute in (field.name, f"_{field.name}"):
             if hasattr(other, attribute):
                 values[field.name] = getattr(other, attribute)

@@ -96,7 +96,8 @@ def _upstream(
 def _upstream_servers(host: str, port: int, platform: NginxPlatform) -> list[tuple[str, ...]]:
     """Return the servers of a host: of a short name, first the one that the search domains make of it."""
     if is_ip(host) or not platform.resolve:
-        return [(f"[{host}]:{port}" if is_ipv6(host) else f"{host}:{port}",)]
+        address = f"[{host}]:{port}" if is_ipv6(host) else f"{host}:{port}"
+        return [(address, "resolve") if platform.resolve else (address,)]
     first, *others = complete_names(host, platform.search)
     return [(f"{first}:{port}", "resolve"), *((f"{other}:{port}", "resolve", "backup") for other in others)]
 
@@ -107,7 +108,8 @@ def _kilobytes(server: tuple[str, ...]) -> int:
     A pod's own name has one or two; another name as many as an answer of DNS holds.
     """
     address, *words = server
-    is_one = "resolve" not in words or POD_NAME.fullmatch(address.rpartition(":")[0])
+    host = address.rpartition(":")[0].strip("[]")
+    is_one = "resolve" not in words or is_ip(host) or POD_NAME.fullmatch(host)
     return _ZONE_PER_POD if is_one else _ZONE_PER_NAME
 
 

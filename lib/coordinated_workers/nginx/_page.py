@@ -109,7 +109,8 @@ class Page:
     access_log: str
     maps: tuple[Map, ...]
     resolvers: tuple[str, ...]
-    ipv6: bool
+    ipv4_only: bool
+    """Whether the names of backends are looked up for their IPv4 addresses alone."""
     connect_timeout: str
     read_timeout: str
     client_max_body_size: str

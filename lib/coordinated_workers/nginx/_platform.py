@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._checks import is_host, is_ip, is_ipv6
+from ._compatibility import published
 from ._paths import CERT_PATH, KEY_PATH
 
-RESOLV_CONF = Path("/etc/resolv.conf")
+RESOLV_CONF_PATH = "/etc/resolv.conf"
 IPV6_ADDRESSES = Path("/proc/net/if_inet6")
 POD_NAME = re.compile(r"(?P<app>[a-z0-9-]+)-\d+\.(?P=app)-endpoints\.[a-z0-9-]+\.svc\.[a-z0-9.-]+")
 """The name of a unit of a Juju application, which Kubernetes resolves to its pod alone."""
@@ -47,12 +48,12 @@ class NginxPlatform:
     """Whether HTTP/2 has a directive (since 1.25.1); before, it is a word of `listen`."""
 
     @classmethod
-    def here(cls, resolv_conf: Path = RESOLV_CONF) -> "NginxPlatform":
+    def here(cls, resolv_conf: Path | None = None) -> "NginxPlatform":
         """The nginx of the field's images, in a container of this pod."""
-        lines = _lines(resolv_conf)
+        lines = _lines(resolv_conf or Path(published("RESOLV_CONF_PATH")))
         return cls(
             resolvers=tuple(_name_servers(lines)) or (LOCAL_RESOLVER,),
-            ipv6=is_ipv6_enabled(),
+            ipv6=published("is_ipv6_enabled")(),
             search=_search_domains(lines),
         )
 

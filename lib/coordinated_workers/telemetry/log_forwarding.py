@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import ops
 
+from .._compatibility import can_connect
+
 logger = logging.getLogger(__name__)
 
 _NO_SERVICE = "-all"
@@ -23,7 +25,7 @@ def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
         logger.warning("logs are not forwarded: Juju %s can't do it", charm.model.juju_version)
         return
     labels = _labels(charm)
-    for container in charm.unit.containers.values():
+    for container in filter(can_connect, charm.unit.containers.values()):
         _forward_logs_of(container, endpoints, labels)
 
 
@@ -71,6 +73,7 @@ def _disabled(target: ops.pebble.LogTarget) -> ops.pebble.LogTarget:
 def _labels(charm: ops.CharmBase) -> dict[str, str]:
     return {
         "product": "Juju",
+        "job": f"juju_{charm.model.name}_{charm.model.uuid[:8]}_{charm.app.name}",
         "charm": charm.meta.name,
         "juju_charm": charm.meta.name,
         "juju_model": charm.model.name,

@@ -24,6 +24,8 @@ class WorkerUnit:
     address: str
     roles: str
     """As published, comma-joined; empty if there are none."""
+    is_routable: bool = True
+    """Whether requests can be sent to its address."""
 
 
 def worker_jobs(
@@ -41,7 +43,6 @@ def worker_jobs(
     paths = proxy.metrics_paths if proxy else {}
     return [
         ScrapeJob(
-            name=_dashed(worker.name),
             targets=(f"{proxy.hostname}:{proxy.port}" if proxy else f"{worker.address}:{metrics_port}",),
             path=paths[worker.name] if proxy else "/metrics",
             scheme=scheme,
@@ -51,7 +52,7 @@ def worker_jobs(
             },
         )
         for worker in workers
-        if proxy is None or worker.name in paths
+        if (worker.name in paths if proxy else worker.is_routable)
     ]
 
 
@@ -65,17 +66,12 @@ def nginx_jobs(
     """One job a unit of the coordinator, by its name in `hosts`: what the exporter next to nginx shows."""
     return [
         ScrapeJob(
-            name=f"nginx-{_dashed(unit)}",
             targets=(f"{host}:{exporter_port}",),
             scheme=scheme,
             labels=_labels(charm, charm.app.name, unit, charm.meta.name),
         )
         for unit, host in hosts.items()
     ]
-
-
-def _dashed(unit: str) -> str:
-    return unit.replace("/", "-")
 
 
 def _labels(charm: ops.CharmBase, application: str, unit: str, charm_name: str) -> dict[str, str]:

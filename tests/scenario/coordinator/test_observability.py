@@ -10,6 +10,7 @@ from cosl import LZMABase64
 from ops import testing
 
 from tests.scenario.coordinator.field_cluster import (
+    APP,
     CONTAINERS,
     HOST,
     MODEL,
@@ -57,7 +58,15 @@ class TestMetrics:
 
     def jobs(self, cluster: Cluster, *relations: testing.RelationBase, **kwargs) -> dict[str, dict]:
         state = cluster.run(self.relation, *relations, **kwargs)
-        return {job["job_name"]: job for job in told(state, self.relation)["scrape_jobs"]}
+        jobs = told(state, self.relation)["scrape_jobs"]
+        assert not [job for job in jobs if "job_name" in job]
+        return {self.name(job): job for job in jobs}
+
+    def name(self, job: dict) -> str:
+        """The unit whose metrics the job collects, and what of it."""
+        labels = self.labels(job)
+        nginx = "nginx-" if labels["juju_application"] == APP else ""
+        return nginx + labels["juju_unit"].replace("/", "-")
 
     def labels(self, job: dict) -> dict[str, str]:
         return {one["target_label"]: one["replacement"] for one in job["relabel_configs"]}

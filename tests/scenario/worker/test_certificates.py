@@ -38,7 +38,7 @@ def test_certificates_and_key_are_written_and_the_ca_is_trusted(
     store.deploy(offer(secret), secrets=[secret])
     assert {path: store.file(path) for path in FILES} == FILES
     assert store.path(KEY_FILE).stat().st_mode & 0o777 == 0o600
-    assert deeds("exec", "start") == [UPDATE, ("start", "store")]
+    assert deeds("exec", "restart") == [UPDATE, ("restart", "store")]
     assert store.container.plan.services["store"].environment["TLS_KEY"] == KEY_FILE
 
 
@@ -48,7 +48,7 @@ def test_a_new_certificate_restarts_the_services_but_leaves_the_ca(
     store.deploy(offer(secret), secrets=[secret])
     deeds.calls.clear()
     store.run(relations=[changed(store.relation, server_cert="CERT2")])
-    assert deeds() == [("stop", "store"), ("push", "/etc/worker/server.cert"), ("start", "store")]
+    assert deeds() == [("stop", "store"), ("push", "/etc/worker/server.cert"), ("restart", "store")]
 
 
 class TestOfServicesThatTakeNewCertificates:
@@ -76,7 +76,7 @@ class TestOfServicesThatTakeNewCertificates:
         store.deploy(offer(secret), secrets=[secret])
         deeds.calls.clear()
         store.run(relations=[changed(store.relation, server_cert="CERT2", **also)])
-        assert deeds("stop", "start") == [("stop", "store"), ("start", "store")]
+        assert deeds("stop", "restart") == [("stop", "store"), ("restart", "store")]
 
     def test_the_first_certificate_and_its_end_restart_them(
         self, store: Store, deeds: Deeds, secret: testing.Secret
@@ -88,7 +88,7 @@ class TestOfServicesThatTakeNewCertificates:
         ):
             deeds.calls.clear()
             store.run(relations=[changed(store.relation, **tls)])
-            assert deeds("stop", "start") == [("stop", "store"), ("start", "store")]
+            assert deeds("stop", "restart") == [("stop", "store"), ("restart", "store")]
 
 
 def test_a_new_ca_is_trusted(store: Store, deeds: Deeds, secret: testing.Secret):

@@ -84,7 +84,7 @@ def test_a_new_configuration_restarts_the_services_after_stopping_them(store: St
     store.deploy()
     deeds.calls.clear()
     store.run(relations=[changed(store.relation, worker_config="a: 2")])
-    assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("start", "store")]
+    assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("restart", "store")]
     assert store.file(CONFIG_FILE) == "a: 2"
 
 
@@ -136,7 +136,7 @@ def test_a_service_that_is_down_is_started(store: Store, deeds: Deeds):
     down = {"store": ops.pebble.ServiceStatus.ERROR}
     layers = store.container.layers
     store.run(containers=[store.workload(layers=layers, service_statuses=down)])
-    assert deeds() == [("start", "store")]
+    assert deeds() == [("restart", "store")]
 
 
 def test_a_service_that_pebble_would_start_again_does_not_start_on_half_of_the_files(
@@ -149,13 +149,13 @@ def test_a_service_that_pebble_would_start_again_does_not_start_on_half_of_the_f
         relations=[changed(store.relation, worker_config="a: 2")],
         containers=[store.workload(layers=store.container.layers, service_statuses=down)],
     )
-    assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("start", "store")]
+    assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("restart", "store")]
 
 
 def test_services_that_are_not_of_the_layer_are_left_alone(store: Store, deeds: Deeds):
     image = ops.pebble.Layer({"services": {"other": {"command": "x", "startup": "disabled"}}})
     store.deploy(containers=[store.workload(layers={"image": image})])
-    assert deeds("start", "stop", "restart") == [("start", "store")]
+    assert deeds("start", "stop", "restart") == [("restart", "store")]
     deeds.calls.clear()
     store.run()
     assert deeds() == []
@@ -170,12 +170,12 @@ def test_a_restart_that_was_cut_short_is_made_up_for(
         raise ops.pebble.ConnectionError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ops.Container, "start", fail)
+        patched.setattr(ops.Container, "restart", fail)
         store.run(relations=[changed(store.relation, worker_config="a: 2")])
     assert store.services == {"store": "inactive"}
     deeds.calls.clear()
     store.run()
-    assert deeds() == [("start", "store")]
+    assert deeds() == [("restart", "store")]
 
 
 def test_ports_are_opened_as_the_coordinator_says(store: Store):

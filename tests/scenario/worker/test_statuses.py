@@ -53,9 +53,9 @@ def checked(workload: type[Workload], tmp_path: Path) -> Store:
 @pytest.mark.parametrize("leader", [True, False])
 def test_a_worker_with_all_it_needs_is_active_with_its_roles(store: Store, leader: bool):
     store.deploy(leader=leader, config={"role-disk": True, "role-api": True})
-    assert store.status == ops.ActiveStatus("ready: api, disk")
+    assert store.status == ops.ActiveStatus("disk,api ready.")
     store.run(config={"role-all": True})
-    assert store.status == ops.ActiveStatus("ready: all roles")
+    assert store.status == ops.ActiveStatus("(all roles) ready.")
 
 
 @pytest.mark.parametrize("leader", [True, False])
@@ -180,6 +180,7 @@ def test_a_workload_that_says_so_is_ready(checked: Store, workload: type[Workloa
     check = checked.container.plan.checks["ready"]
     assert check.http == {"url": workload.url}
     assert check.threshold == 3
+    assert check.level is ops.pebble.CheckLevel.READY
 
 
 @pytest.mark.parametrize(
@@ -191,11 +192,12 @@ def test_a_workload_that_says_so_is_ready(checked: Store, workload: type[Workloa
         ((404, "what?"), "down: it answers 404 what?"),
     ],
 )
-def test_a_workload_that_is_not_ready_is_waited_for(
+def test_a_workload_whose_check_fails_is_asked_why(
     checked: Store, workload: type[Workload], answer: tuple[int, str], words: str
 ):
     workload.answer = answer
     checked.deploy()
+    fail_check(checked)
     assert checked.status == ops.WaitingStatus(words)
 
 
@@ -203,6 +205,8 @@ def test_a_workload_that_does_not_answer_is_waited_for(tmp_path: Path):
     nobody = type("Nobody", (StoreCharm,), {"readiness_check_endpoint": "http://127.0.0.1:9/ready"})
     store = Store(tmp_path, nobody)
     store.deploy()
+    assert isinstance(store.status, ops.ActiveStatus)
+    fail_check(store)
     assert isinstance(store.status, ops.WaitingStatus)
     assert store.status.message.startswith("down: no answer from http://127.0.0.1:9/ready")
 
@@ -210,18 +214,26 @@ def test_a_workload_that_does_not_answer_is_waited_for(tmp_path: Path):
 def test_a_check_that_recovers_makes_the_worker_active_again(checked: Store, workload: type[Workload]):
     checked.deploy()
     workload.answer = (503, "busy")
-    info = testing.CheckInfo("ready", failures=3, status=ops.pebble.CheckStatus.DOWN)
-    failing = checked.workload(
-        layers=checked.container.layers,
-        service_statuses=checked.container.service_statuses,
-        check_infos={info},
-    )
-    checked.run(checked.ctx.on.pebble_check_failed(failing, info), containers=[failing])
+    info = fail_check(checked)
     assert isinstance(checked.status, ops.WaitingStatus)
     workload.answer = (200, "ready")
     failing = checked.container
     checked.run(checked.ctx.on.pebble_check_recovered(failing, info))
     assert isinstance(checked.status, ops.ActiveStatus)
+
+
+def fail_check(store: Store) -> testing.CheckInfo:
+    """Have Pebble's readiness check fail as often as it may."""
+    info = testing.CheckInfo(
+        "ready", level=ops.pebble.CheckLevel.READY, failures=3, status=ops.pebble.CheckStatus.DOWN
+    )
+    failing = store.workload(
+        layers=store.container.layers,
+        service_statuses=store.container.service_statuses,
+        check_infos={info},
+    )
+    store.run(store.ctx.on.pebble_check_failed(failing, info), containers=[failing])
+    return info
 
 
 def test_a_limit_that_is_none_blocks_but_the_worker_runs(store: Store):

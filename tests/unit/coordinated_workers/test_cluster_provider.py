@@ -204,9 +204,6 @@ def test_a_unit_that_can_not_be_understood_is_left_out_and_named(key: str, text:
 @pytest.mark.parametrize(
     ("app", "application", "name"),
     [
-        ("a", "prometheus", "prometheus/0"),
-        ("a", "a", "prometheus/0"),
-        ("a", "a", "a/1"),
         ("remote-1", "b", "b/0"),
         ("remote-1", "a", "b/0"),
     ],
@@ -217,6 +214,21 @@ def test_a_unit_whose_name_is_not_its_own_is_left_out_and_named(app: str, applic
     other = workers("b", "store")
     assert {one["unit"] for one in answer(ClusterProvider.gather_topology, relation, other)} == {"b/0"}
     assert answer(ClusterProvider.refused, relation, other).keys() == {f"{app}/0"}
+
+
+@pytest.mark.parametrize("name", ["prometheus/0", "a/1"])
+def test_a_unit_of_this_model_goes_by_the_name_that_juju_gives_it(name: str):
+    topology = {"application": name[:-2], "unit": name, "charm_name": "kv-worker"}
+    relation = workers("a", "api", unit("a", 0, juju_topology=json.dumps(topology)))
+    [found] = answer(ClusterProvider.gather_topology, relation)
+    assert (found["application"], found["unit"]) == ("a", "a/0")
+
+
+@pytest.mark.parametrize("address", ["localhost", "a-0:9095"])
+def test_an_address_to_which_nothing_is_sent_is_counted(address: str):
+    relation = workers("a", "api", unit("a", 0, address=json.dumps(address)))
+    assert answer(ClusterProvider.gather_addresses, relation) == (address,)
+    assert answer(lambda cluster: cluster.unroutable_addresses, relation) == {address}
 
 
 def test_a_unit_of_another_model_says_what_it_is_called_there():

@@ -61,10 +61,10 @@ class TestUpstreams:
 
         assert servers_of(text, "api") == [("x.test:80", "resolve")]
 
-    def test_look_up_names_and_not_addresses(self):
+    def test_may_be_addresses(self):
         text = config(TO_API, upstreams=[API]).get_config({"api": {"10.1.2.3", "fd00::1"}}, False)
 
-        assert servers_of(text, "api") == [("10.1.2.3:8080",), ("[fd00::1]:8080",)]
+        assert servers_of(text, "api") == [("10.1.2.3:8080", "resolve"), ("[fd00::1]:8080", "resolve")]
 
     def test_keep_connections_open_where_that_is_asked_for(self):
         kept = dataclasses.replace(API, keepalive=True)
@@ -135,10 +135,11 @@ class TestServers:
         assert arguments(directives, "resolver") == [("10.152.183.10",)]
 
     def test_look_no_ipv6_addresses_up_where_there_is_none(self):
-        directives = parsed(config(enable_health_check=True).get_config({}, False))
+        directives = parsed(config(TO_API, upstreams=[API]).get_config({"api": ["a.test"]}, False))
 
         assert arguments(directives, "listen") == [("8080",)]
-        assert arguments(directives, "resolver") == [("10.152.183.10", "ipv6=off")]
+        [(_, _, upstream)] = find(directives, "upstream")
+        assert arguments(upstream, "resolver") == [("10.152.183.10", "ipv6=off")]
 
     def test_speak_tls_with_the_certificate_that_is_written(self):
         directives = parsed(config(enable_health_check=True).get_config({}, True))

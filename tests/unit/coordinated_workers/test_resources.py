@@ -13,7 +13,7 @@ from lightkube.types import PatchType
 from ops import testing
 
 from coordinated_workers.kubernetes.access import KubernetesAccess
-from coordinated_workers.kubernetes.resources import ResourcesPatch
+from coordinated_workers.kubernetes.resources import KubernetesComputeResourcesPatch
 from k8s_charm import Deadline
 from sandbox.kubernetes import KubernetesServer
 from tests.support.juju_application import create_application, pod_template
@@ -39,7 +39,9 @@ class Charm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         access = KubernetesAccess(self, Deadline())
-        self.patch = ResourcesPatch(access, self.container, lambda: self.requests, self.limit_options)
+        self.patch = KubernetesComputeResourcesPatch(
+            access, self.container, lambda: self.requests, self.limit_options
+        )
         framework.observe(self.on.collect_unit_status, self._on_collect_unit_status)
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent):

@@ -12,7 +12,7 @@ from coordinated_workers.worker_telemetry import (
 HOSTS = {"a/0": "a-0.example", "b/0": "not; a host"}
 
 
-@pytest.mark.parametrize(("proxied", "names"), [(True, ["a-0"]), (False, ["a-0", "b-0"])])
+@pytest.mark.parametrize(("proxied", "names"), [(True, ["a/0"]), (False, ["a/0", "b/0"])])
 def test_a_worker_that_the_proxy_does_not_know_has_no_job(proxied: bool, names: list[str]):
     proxy = proxy_telemetry(
         HOSTS,
@@ -26,4 +26,5 @@ def test_a_worker_that_the_proxy_does_not_know_has_no_job(proxied: bool, names: 
         jobs = worker_jobs(
             manager.charm, units, metrics_port=80, scheme="http", proxy=proxy if proxied else None
         )
-    assert [job.name for job in jobs] == names
+    assert [job.labels["juju_unit"] for job in jobs] == names
+    assert {job.name for job in jobs} == {None}

@@ -1,0 +1,106 @@
+"""Names that charms written for the published library use, and nothing here does.
+
+Where a charm calls, overrides or patches a name of ours that does something, it stays where it is.
+"""
+
+import json
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ops
+import pydantic
+
+_Model = TypeVar("_Model", bound="PublishedDatabagMethods")
+
+
+CONSOLIDATED_METRICS_ALERT_RULES_PATH = Path("src/prometheus_alert_rules/consolidated_rules")
+CONSOLIDATED_LOGS_ALERT_RULES_PATH = Path("src/loki_alert_rules/consolidated_rules")
+"""Where the published coordinator writes rules; here they are read where they are."""
+
+PEER_RELATION_DEFAULT_NAME = "peers"
+
+BASE_DIR = "/worker"
+
+LAZY_NAMES = {
+    "Coordinator": "coordinator",
+    "Nginx": "nginx",
+    "NginxConfig": "nginx",
+    "NginxPrometheusExporter": "nginx",
+    "NginxTracingConfig": "nginx",
+    "TelemetryCorrelation": "telemetry_correlation",
+    "Worker": "worker",
+    "WorkerTelemetryProxyConfig": "worker_telemetry",
+}
+"""Class → its module; importers find them in the package itself, too."""
+
+
+def can_connect(container: ops.Container) -> bool:
+    """Return whether Pebble answers in a container.
+
+    The tests of Tempo's charm leave containers out, of which ops.testing makes a RuntimeError.
+    """
+    try:
+        return container.can_connect()
+    except RuntimeError:
+        return False
+
+
+class PublishedDatabagMethods(pydantic.BaseModel):
+    """Methods of the published databag models that the charms' tests call; cosl's `DatabagModel` has them."""
+
+    @classmethod
+    def load(cls: type[_Model], databag: MutableMapping[str, str]) -> _Model:
+        """Return what a databag says.
+
+        Raises:
+            cosl.interfaces.utils.DataValidationError: if it is invalid.
+        """
+        from cosl.interfaces.utils import DataValidationError
+
+        try:
+            return cls.model_validate(
+                {key: json.loads(databag[key]) for key in cls.model_fields if key in databag}
+            )
+        except ValueError as error:
+            raise DataValidationError(f"invalid databag of {cls.__name__}") from error
+
+    def dump(
+        self, databag: MutableMapping[str, str] | None = None, clear: bool = True
+    ) -> MutableMapping[str, str]:
+        """Write what is not the default into a databag.
+
+        Args:
+            databag: the databag to write to; a new one if None.
+            clear: whether to empty the databag before.
+
+        Returns:
+            The databag.
+        """
+        databag = {} if databag is None else databag
+        if clear:
+            databag.clear()
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        databag.update({key: json.dumps(value) for key, value in said.items()})
+        return databag
+
+
+class PublishedCoordinatorNames:
+    """Underscored names of the published `Coordinator` that charms and their tests use all the same."""
+
+    def _consolidate_alert_rules(self) -> None:
+        """Do nothing: rules are read where they are. The tests of Tempo's and Pyroscope's charms patch it."""
+
+
+class PublishedWorkerNames:
+    """Names of the published `Worker` that charms set, and to which nothing listens: no hook waits."""
+
+    readiness_check_name = "ready"
+    """The name of Pebble's check of the workload."""
+
+    SERVICE_START_RETRY_STOP: Any = None
+    SERVICE_START_RETRY_WAIT: Any = None
+    SERVICE_START_RETRY_IF: Any = None
+    SERVICE_STATUS_UP_RETRY_STOP: Any = None
+    SERVICE_STATUS_UP_RETRY_WAIT: Any = None
+    SERVICE_STATUS_UP_RETRY_IF: Any = None

@@ -1,0 +1,199 @@
+"""What coordinator charms of the field call, override, assign and patch on the published library."""
+
+import dataclasses
+import importlib
+import json
+from unittest.mock import MagicMock
+
+import charmlibs.nginx_k8s
+import ops
+import pytest
+import yaml
+
+import coordinated_workers
+from coordinated_workers import coordinator as module
+from coordinated_workers import helpers, nginx, worker_telemetry
+from coordinated_workers.coordinator import Coordinator
+from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
+from tests.scenario.coordinator import field_coordinator
+from tests.scenario.coordinator.field_cluster import APP, HOST, Cluster, address, store, told, workers
+from tests.scenario.coordinator.field_coordinator import FieldCoordinator
+
+OWN = {"otlp_http": f"http://{HOST}:4318"}
+
+
+class TracingItself(Coordinator):
+    """Names itself as the receiver of its workers' traces, as Tempo's coordinator does."""
+
+    _default_active_message = "serving"
+    destinations: list[str] = []  # noqa: RUF012
+
+    @property
+    def _charm_tracing_receivers_urls(self) -> dict[str, str]:
+        return {**super()._charm_tracing_receivers_urls, **OWN}
+
+    @property
+    def _workload_tracing_receivers_urls(self) -> dict[str, str]:
+        return {**super()._workload_tracing_receivers_urls, **OWN}
+
+    def _setup_charm_tracing(self) -> None:
+        self.destinations.append(f"http://localhost:4318/v1/traces for {self._charm.app.name}")
+
+
+def test_a_subclass_names_the_receivers_of_traces(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(field_coordinator, "Coordinator", TracingItself)
+    relation = workers(units=2)
+    state = cluster.run(relation, store())
+    assert told(state, relation)["charm_tracing_receivers"] == OWN
+    assert told(state, relation)["workload_tracing_receivers"] == OWN
+    assert TracingItself.destinations.pop() == f"http://localhost:4318/v1/traces for {APP}"
+    assert state.unit_status == ops.ActiveStatus("serving")
+
+
+def test_tests_of_charms_take_kubernetes_away(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("lightkube.core.client.GenericSyncClient", MagicMock())
+    patch = module.KubernetesComputeResourcesPatch
+    monkeypatch.setattr(patch, "_namespace", "m")
+    monkeypatch.setattr(patch, "_patch", lambda _: None)
+    monkeypatch.setattr(module, "reconcile_charm_labels", lambda *_, **__: [])
+    monkeypatch.setattr(Coordinator, "_consolidate_alert_rules", lambda _: None)
+    state = cluster.run(workers(units=2), store())
+    assert isinstance(state.unit_status, ops.ActiveStatus)
+    monkeypatch.setattr(patch, "get_status", lambda _: ops.BlockedStatus("juju trust"))
+    assert cluster.run(workers(units=2), store()).unit_status == ops.BlockedStatus("juju trust")
+
+
+def test_tests_of_charms_build_a_coordinator_by_hand(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Coordinator, "__init__", lambda self: None)
+    coordinator = Coordinator()
+    coordinator._override_coherency_checker = None
+    coordinator._override_recommended_checker = None
+    coordinator._roles_config = field_coordinator.ROLES
+    coordinator.cluster = type("Cluster", (), {"gather_roles": lambda _: {"querier": 1, "ingester": 1}})()
+    assert coordinator.is_coherent
+    assert coordinator.is_recommended is False
+
+
+def test_the_container_of_a_charms_test_may_be_left_out(cluster: Cluster):
+    state = cluster.run(workers(units=2), store(), containers=[])
+    assert state.unit_status == ops.WaitingStatus("waiting for container nginx")
+
+
+class OnOnePort(FieldCoordinator):
+    """Has nginx answer on the same port with TLS and without, as Loki's coordinator does."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.coordinator.nginx_exporter._nginx_port = 3300
+        self.coordinator.nginx_exporter._nginx_tls_port = 3300
+
+
+@pytest.mark.parametrize(
+    ("charm", "port"), [(FieldCoordinator, 3200), (OnOnePort, 3200)], ids=["by default", "assigned"]
+)
+def test_the_exporter_asks_a_port_on_which_nginx_listens(
+    cluster: Cluster, charm: type[FieldCoordinator], port: int
+):
+    cluster.charm = charm
+    plan = cluster.run(workers(units=2), store()).get_container("nginx-prometheus-exporter").plan
+    assert f"127.0.0.1:{port}/status" in plan.services["nginx-prometheus-exporter"].command
+
+
+def test_the_exporter_asks_the_port_that_is_assigned(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    cluster.charm = OnOnePort
+    served = NginxConfig(
+        "field", [], {port: [NginxLocationConfig("/")] for port in (3200, 3300)}, enable_status_page=True
+    )
+    monkeypatch.setattr(field_coordinator, "NginxConfig", lambda **_: served)
+    plan = cluster.run(workers(units=2), store()).get_container("nginx-prometheus-exporter").plan
+    assert "127.0.0.1:3300/status" in plan.services["nginx-prometheus-exporter"].command
+
+
+def test_a_charm_may_be_built_on_charmlibs_nginx(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    config = charmlibs.nginx_k8s.NginxConfig(
+        "field",
+        [charmlibs.nginx_k8s.NginxUpstream("querier", 3100, "querier")],
+        {3200: [charmlibs.nginx_k8s.NginxLocationConfig("/", backend="querier")]},
+    )
+    monkeypatch.setattr(field_coordinator, "NginxConfig", lambda **_: config)
+    state = cluster.state(workers(units=2), store())
+    with cluster.context(cluster.context.on.update_status(), state) as manager:
+        served = manager.charm.coordinator.nginx
+        assert isinstance(served, charmlibs.nginx_k8s.Nginx)
+        assert served.are_certificates_on_disk is False
+        monkeypatch.setattr(charmlibs.nginx_k8s.Nginx, "are_certificates_on_disk", True)
+        assert served.are_certificates_on_disk is True
+        manager.run()
+    assert "upstream querier" in (cluster.files / "nginx/nginx/nginx.conf").read_text()
+
+
+@pytest.mark.parametrize("host", ["localhost", "worker-0.test:9095"])
+def test_workers_are_counted_whatever_their_address_but_not_asked_there(cluster: Cluster, host: str):
+    relation = workers(units=2)
+    units = {unit: {**said, "address": json.dumps(host)} for unit, said in relation.remote_units_data.items()}
+    relation = dataclasses.replace(relation, remote_units_data=units)
+    state = cluster.run(relation, store())
+    assert yaml.safe_load(told(state, relation)["worker_config"])["ingesters"] == [host]
+    assert isinstance(state.unit_status, ops.ActiveStatus)
+    assert f"server {host}" not in (cluster.files / "nginx/nginx/nginx.conf").read_text()
+
+
+def test_a_worker_goes_by_the_name_that_juju_gives_it(cluster: Cluster):
+    relation = workers(units=2)
+    liar = {"application": "other", "unit": "other/0", "charm_name": "c"}
+    units = {**relation.remote_units_data}
+    units[0] = {"address": json.dumps(address("worker", 0)), "juju_topology": json.dumps(liar)}
+    relation = dataclasses.replace(relation, remote_units_data=units)
+    with cluster.context(cluster.context.on.update_status(), cluster.state(relation, store())) as manager:
+        topology = manager.charm.coordinator.cluster.gather_topology()
+    assert [unit["unit"] for unit in topology] == ["worker/0", "worker/1"]
+
+
+def test_what_tests_put_into_the_module_of_nginx_counts(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("nameserver 198.18.0.0")
+    for enabled in (True, False):
+        with monkeypatch.context() as patched:
+            patched.setattr(nginx, "is_ipv6_enabled", lambda enabled=enabled: enabled)
+            patched.setattr(nginx, "RESOLV_CONF_PATH", str(resolv_conf))
+            config = NginxConfig("n", [NginxUpstream("a", 1, "r")], {80: [NginxLocationConfig("/", "a")]})
+        text = config.get_config({"r": {"192.0.2.1"}}, False)
+        assert ("listen [::]:80" in text) is enabled
+        assert "resolver 198.18.0.0;" in text
+        assert "server 192.0.2.1:1 resolve;" in text
+
+
+def test_old_and_new_configurations_come_to_the_same():
+    old = NginxConfig("n", [NginxUpstream("a", 1, "r")], {80: [NginxLocationConfig("/", "a")]})
+    new = charmlibs.nginx_k8s.NginxConfig(
+        "n",
+        [charmlibs.nginx_k8s.NginxUpstream("a", 1, "r")],
+        {80: [charmlibs.nginx_k8s.NginxLocationConfig("/", "a")]},
+    )
+    addresses = {"r": {"a.test"}}
+    texts = [NginxConfig.of(config).get_config(addresses, False) for config in (old, new)]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("name", sorted(coordinated_workers._compatibility.LAZY_NAMES))
+def test_the_package_has_its_classes(name: str):
+    lazily = importlib.import_module(
+        f"coordinated_workers.{coordinated_workers._compatibility.LAZY_NAMES[name]}"
+    )
+    assert getattr(coordinated_workers, name) is getattr(lazily, name)
+    with pytest.raises(AttributeError):
+        _ = coordinated_workers.NoSuchName
+
+
+def test_libraries_that_are_missing_are_named():
+    helpers.check_libs_installed("json", "coordinated_workers.nginx")
+    with pytest.raises(RuntimeError, match=r"charmcraft fetch-lib charms\.none\.v0\.none"):
+        helpers.check_libs_installed("json", "charms.none.v0.none")
+
+
+def test_the_functions_of_the_telemetry_proxy_give_its_urls():
+    urls = worker_telemetry.proxy_tracing_receivers_urls("c", 3300, True, "charm-tracing", ["otlp_http"])
+    assert urls == {"otlp_http": "https://c:3300/proxy/charm-tracing/otlp_http/"}
+    backends = [{"url": "http://prometheus-0.prometheus-endpoints.cos:9090/api/v1/write"}]
+    proxied = worker_telemetry.proxy_remote_write_endpoints("c", 3300, False, backends)
+    assert proxied == [{"url": "http://c:3300/proxy/remote-write/prometheus-0/write"}]
