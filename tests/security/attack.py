@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +16,7 @@ from coordinated_workers.workload import FILES
 from istio_policies import AuthorizationPolicy, Gateway
 from k8s_charm import manifest
 from tests.security.databags import Written
-from tests.security.worlds import MALLORY, MODEL, World, signed, with_data
+from tests.security.worlds import ACCOMPLICE, MALLORY, MODEL, World, signed, with_data
 from tests.support.nginx_process import RealNginx
 from tests.support.nginx_text import arguments, find, locations, parsed
 
@@ -38,7 +38,7 @@ class Seen:
 
 @dataclass
 class Attack:
-    """Runs hooks of a charm in which all is sound but what the attacker writes over one endpoint."""
+    """Runs hooks of a charm in which all is sound but what attackers write over one endpoint."""
 
     world: World
     endpoint: str
@@ -67,6 +67,8 @@ class Attack:
         self.mallory = world.relation(endpoint, MALLORY, Written({}, {}))
         # A store that says nothing has the whole cluster wait for it.
         attackers = [] if endpoint == "s3" else [self.mallory]
+        if attackers and not world.is_for_one(endpoint):
+            attackers.append(world.relation(endpoint, ACCOMPLICE, Written({}, {})))
         state = self._settled(self._run(world.state([*others, *attackers])).state)
         relations = {each.id: each for each in (self.mallory, *state.relations)}
         self.base = dataclasses.replace(state, relations=frozenset(relations.values()))
@@ -91,10 +93,16 @@ class Attack:
 
     def hook(self, written: Written, event: str = "relation_changed") -> Seen:
         """Run a hook after the attacker has written this."""
-        mallory = with_data(self.base.get_relation(self.mallory.id), written)
-        others = {each for each in self.base.relations if each.id != mallory.id}
-        state = dataclasses.replace(self.base, relations=frozenset({*others, mallory}))
-        return self._run(state, event, mallory)
+        relations = {
+            with_data(each, written) if self.is_hostile(each) else each for each in self.base.relations
+        }
+        state = dataclasses.replace(self.base, relations=frozenset(relations))
+        return self._run(state, event, state.get_relation(self.mallory.id))
+
+    def is_hostile(self, relation: testing.RelationBase) -> bool:
+        """Whether an attacker is at the other end."""
+        app = getattr(relation, "remote_app_name", None)
+        return relation.id == self.mallory.id or (relation.endpoint == self.endpoint and app == ACCOMPLICE)
 
     def forget(self) -> None:
         """Take away the policies that the attacker has got so far."""
@@ -174,7 +182,7 @@ class Attack:
                 }
         return {
             "applications": applications,
-            "databags": _databags(state, self.mallory.id),
+            "databags": _databags(each for each in state.relations if not self.is_hostile(each)),
             "nginx": _nginx(self.file(state, "nginx", "etc/nginx/nginx.conf")),
             "policies": {
                 each["metadata"]["name"]: each["spec"] for each in policies if not is_on_mallory(each["spec"])
@@ -188,16 +196,16 @@ class Attack:
 def is_on_mallory(spec: Mapping[str, Any]) -> bool:
     """Whether a policy opens a door of the attacker's own, and no other."""
     if references := spec.get("targetRefs"):
-        return [each["name"] for each in references] == [MALLORY]
+        return all(each["name"] in (MALLORY, ACCOMPLICE) for each in references)
     labels: dict[str, str] = spec.get("selector", {}).get("matchLabels", {})
-    return labels.get("app.kubernetes.io/name") == MALLORY
+    return labels.get("app.kubernetes.io/name") in (MALLORY, ACCOMPLICE)
 
 
-def _databags(state: testing.State, but: int) -> dict[str, Any]:
+def _databags(relations: Iterable[testing.RelationBase]) -> dict[str, Any]:
     return {
         f"{relation.endpoint} {relation.id} {side} {key}": _data(value)
-        for relation in state.relations
-        if relation.id != but and relation.endpoint != "certificates"
+        for relation in relations
+        if relation.endpoint != "certificates"
         for side in ("local_app_data", "local_unit_data")
         for key, value in getattr(relation, side, {}).items()
         if key != _TELLS_WHAT_IS_WRONG and not key.endswith("-address")

@@ -56,6 +56,10 @@ _NGINX = (
     "a\r\nX-Evil: 1",
     "\x00",
     "#",
+    "GET\x00",
+    "http://evil.test/\x00",
+    "mallory\x00",
+    "\x1b]0;x\x07",
 )
 _PATHS = (
     "../../etc/passwd",
@@ -80,6 +84,8 @@ _HOSTS = (
     "unix:/var/run/docker.sock",
 )
 _URLS = (
+    "HTTP://evil.test:4318",
+    "http://a..b/",
     f"http://user:{HUSH}@evil.test:80/push",
     f"http://evil.test/push?token={HUSH}",
     f"http://evil.test/push;key={HUSH}",
@@ -169,7 +175,9 @@ long_texts = st.builds(
     # most are just above what something has room for
     st.sampled_from([64, 254, 300, 4097, 9000, 9000, 150_000]),
 )
-scalars = st.one_of(st.none(), st.sampled_from(_NUMBERS), texts, long_texts)
+# Not Unicode: JSON can say it, and UTF-8 can't.
+halves = st.sampled_from(["\ud800", "a\udfff", "http://evil.test/\ud83d", "\udc00/0"])
+scalars = st.one_of(st.none(), st.sampled_from(_NUMBERS), texts, long_texts, halves)
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),

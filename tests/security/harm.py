@@ -60,7 +60,7 @@ def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:
     if not status.isprintable():
         yield f"a status that is not one line: {status[:300]!r}"
     for relation in seen.state.relations:
-        if relation.id == attacked.mallory.id:
+        if attacked.is_hostile(relation):
             continue
         for side in ("local_app_data", "local_unit_data"):
             grown = size(getattr(relation, side, {})) - size(_same(attacked, relation.id, side))
@@ -75,7 +75,7 @@ def _texts(attacked: Attack, seen: Seen) -> Iterator[tuple[str, str]]:
     yield from (("log", line) for line in seen.logs)
     for relation in seen.state.relations:
         for side in ("local_app_data", "local_unit_data"):
-            if relation.id != attacked.mallory.id:
+            if not attacked.is_hostile(relation):
                 for key, value in getattr(relation, side, {}).items():
                     yield f"{relation.endpoint} {key}", value
 

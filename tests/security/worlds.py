@@ -28,6 +28,8 @@ from tests.support.charms import CHARMS, load_charm
 MODEL = testing.Model("shop", uuid="7c9e2a50-0000-4000-8000-000000000001")
 MALLORY = "mallory"
 """The application whose databags are hostile."""
+ACCOMPLICE = "mallory-too"
+"""Another one, which writes the same, wherever there may be two."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class World:
         """Create what Juju creates for the application, and for those of the model that are related to it."""
         client = Client(KubeConfig.from_file(str(kubeconfig)))
         _create(client, "v1", "Namespace", MODEL.name)
-        for app in (self.app, "good", MALLORY, "bystander"):
+        for app in (self.app, "good", MALLORY, ACCOMPLICE, "bystander"):
             labels = {"app.kubernetes.io/name": app}
             containers = [{"name": name, "image": "i"} for name in ("charm", *self.meta["containers"])]
             spec = {
@@ -371,5 +373,6 @@ BORDERS = [(world, endpoint) for world in WORLDS for endpoint in world.written]
 def with_data(relation: testing.RelationBase, written: Written) -> testing.RelationBase:
     """The relation, once its other end has written this."""
     if isinstance(relation, testing.PeerRelation):
-        return dataclasses.replace(relation, peers_data={1: written.unit}, local_app_data=written.app)
+        units = {1: written.unit, 2: written.unit}
+        return dataclasses.replace(relation, peers_data=units, local_app_data=written.app)
     return dataclasses.replace(relation, remote_app_data=written.app, remote_units_data={0: written.unit})
