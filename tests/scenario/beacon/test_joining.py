@@ -1,8 +1,11 @@
 """Who is in the mesh: applications that are related, the beacon's own pod, or the whole model."""
 
 import json
+from typing import Any
 
 import pytest
+from lightkube import Client
+from lightkube.resources.core_v1 import Namespace
 
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
@@ -69,6 +72,23 @@ def test_with_the_whole_model_on_the_mesh_anybody_may_reach_jujus_model_operator
 
 def test_the_model_operator_is_let_through_by_a_policy_that_is_not_counted(beacon: BeaconModel):
     assert beacon.configure(model_on_mesh=True).message == "0 policies for 0 consumers"
+
+
+def test_a_namespace_that_changed_meanwhile_is_not_written(
+    beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
+):
+    get = Client.get
+
+    def get_before_another_write(client: Client, kind: type, *args: Any, **kwargs: Any) -> Any:
+        found = get(client, kind, *args, **kwargs)
+        if kind is Namespace:
+            beacon.label_namespace({"istio.io/use-waypoint": "of-somebody-else"})
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "get", get_before_another_write)
+        beacon.configure(model_on_mesh=True)
+    assert beacon.namespace_labels() == {"istio.io/use-waypoint": "of-somebody-else"}
 
 
 def test_the_model_leaves_the_mesh_and_the_namespace_keeps_the_labels_of_others(beacon: BeaconModel):

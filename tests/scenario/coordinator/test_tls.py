@@ -204,6 +204,16 @@ def test_a_certificate_that_was_revoked_or_is_an_authoritys_is_not_used(secured:
     assert "server_cert" not in told(state, secured.workers)
 
 
+def test_a_certificate_of_another_key_is_not_used(secured: Secured):
+    key = PrivateKey.generate()
+    attributes = CertificateRequestAttributes(common_name="field", sans_dns=[HOST])
+    request = CertificateSigningRequest.generate(attributes, key)
+    ca, ca_key = secured.authority.certificate, secured.authority.key
+    other = str(Certificate.generate(request, ca, ca_key, timedelta(days=30)))
+    state = secured.next(secured.authority.answer(secured.certificates, certificate=other))
+    assert "server_cert" not in told(state, secured.workers)
+
+
 @pytest.mark.skipif(
     not hasattr(TLSCertificatesRequiresV4, "_remove_certificate_secrets_for_relation"),
     reason="this release of the library leaves its secrets behind",

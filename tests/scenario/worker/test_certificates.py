@@ -126,6 +126,23 @@ def test_a_new_revision_of_the_key_is_fetched(store: Store, deeds: Deeds):
     assert store.file(KEY_FILE) == "KEY2"
 
 
+def test_the_reason_for_which_a_key_can_not_be_read_is_not_logged(
+    store: Store,
+    secret: testing.Secret,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise ops.ModelError(f"ERROR no access to {secret.id}, hush-8d1f")
+
+    monkeypatch.setattr(ops.Model, "get_secret", refuse)
+    store.deploy(offer(secret), secrets=[secret])
+    log = "\n".join(line.getMessage() for line in caplog.records if line.name.startswith("coordinated"))
+    assert "can't read the secret with the private key: ModelError" in log
+    assert secret.id not in log
+    assert "hush-8d1f" not in log
+
+
 def test_a_key_that_can_not_be_read_any_more_leaves_all_as_it_was(
     store: Store, deeds: Deeds, secret: testing.Secret
 ):

@@ -206,6 +206,8 @@ def test_a_unit_that_can_not_be_understood_is_left_out_and_named(key: str, text:
     [
         ("remote-1", "b", "b/0"),
         ("remote-1", "a", "b/0"),
+        ("remote-1", "a", "c/0"),
+        ("remote-1", "kv", "kv/0"),
     ],
 )
 def test_a_unit_whose_name_is_not_its_own_is_left_out_and_named(app: str, application: str, name: str):

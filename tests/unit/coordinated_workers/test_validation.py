@@ -1,8 +1,10 @@
 """Which hosts nginx may be sent to by others."""
 
+import pydantic
 import pytest
 
-from coordinated_workers.interfaces.validation import check_of_another_machine
+from coordinated_workers.interfaces.validation import Host, check_of_another_machine
+from coordinated_workers.nginx import NginxValueError, check_host
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,11 @@ def test_so_is_an_address_that_not_all_take_for_one(host: str):
 )
 def test_other_machines_are_not(host: str):
     check_of_another_machine(host)
+
+
+@pytest.mark.parametrize("host", ["fe80::1%eth0", "fd00::1%1", "fd00::1%$(reboot)", "::1%", "a%b", "%61"])
+def test_the_name_of_an_interface_is_part_of_no_host(host: str):
+    with pytest.raises(pydantic.ValidationError, match="neither a DNS name nor an IP address"):
+        pydantic.TypeAdapter(Host).validate_python(host)
+    with pytest.raises(NginxValueError):
+        check_host(host)

@@ -91,6 +91,15 @@ def test_keys_do_not_show_when_a_connection_is_printed():
     assert "AKIA" not in str(info)
 
 
+@pytest.mark.parametrize("secret_id", ["--help", "secret:", f"{'a' * 20}\n", f"secret:{'a' * 20} --all"])
+def test_juju_is_asked_for_no_secret_by_what_is_no_id(act, monkeypatch: pytest.MonkeyPatch, secret_id: str):
+    asked: list[object] = []
+    monkeypatch.setattr(ops.Model, "get_secret", lambda *_, **named: asked.append(named))
+    with pytest.raises(Exception, match="in a secret that can't be read"):
+        act(s3.connection, store({**BUCKET, "secret-extra": secret_id}))
+    assert asked == []
+
+
 def test_a_bucket_is_asked_for_by_the_leader(act):
     relation = store()
     said = act(s3.request, relation).relation(relation).local_app_data

@@ -53,6 +53,17 @@ def test_long_names_are_cut_so_that_people_can_read_them():
     assert name.startswith("mesh.beacon.tttt")
 
 
+def test_long_names_that_begin_alike_are_told_apart():
+    long = "n" * 40
+    several = names(
+        *(policy(source_app_name=f"{long}{end}", source_namespace=long * 2) for end in "ab"),
+        *(policy(source_app_name=long, source_namespace=f"{long * 2}{end}") for end in "ab"),
+        *(policy(source_app_name=long * 3, target_app_name=f"{long}{end}") for end in "ab"),
+    )
+    assert len(set(several)) == 6
+    assert len({name.rpartition(".x")[2] for name in several}) == 6
+
+
 def test_what_kubernetes_refuses_is_replaced_and_still_told_apart():
     several = names(
         *(policy(source_app_name=name) for name in ("Cart", "cart", "ca.rt", "ca_rt", "-", "日本"))

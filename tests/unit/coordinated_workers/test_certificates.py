@@ -1,0 +1,63 @@
+"""What an authority sends is read whole before anybody uses it."""
+
+import functools
+import json
+from typing import Any
+
+import pytest
+from charmlibs.interfaces.tls_certificates import (
+    CertificateRequestAttributes,
+    CertificateSigningRequest,
+    PrivateKey,
+)
+
+from coordinated_workers.interfaces.certificates import unreadable
+from tests.support.broken_certificates import broken_certificate
+from tests.support.certificates import certificate_and_key
+
+GARBAGE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+ALTERNATIVE_NAMES = "2.5.29.17"
+
+
+@functools.cache
+def sound() -> dict[str, Any]:
+    certificate = certificate_and_key()[0].decode()
+    request = CertificateSigningRequest.generate(
+        CertificateRequestAttributes(common_name="kv"), PrivateKey.generate()
+    )
+    return {
+        "ca": certificate,
+        "chain": [certificate, certificate],
+        "certificate_signing_request": str(request),
+        "certificate": certificate,
+    }
+
+
+def reason(**changed: object) -> str | None:
+    return unreadable({"certificates": json.dumps([sound(), {**sound(), **changed}])})
+
+
+def test_what_can_be_read_whole_is_sound():
+    assert reason() is None
+    assert reason(chain=None) is None
+
+
+@pytest.mark.parametrize("field", ["ca", "certificate_signing_request", "certificate"])
+@pytest.mark.parametrize("text", ["", "nonsense", GARBAGE])
+def test_each_part_is_read(field: str, text: str):
+    assert reason(**{field: text}) == "certificates[1]: not PEM of a request and its certificates"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_so_is_each_certificate_of_the_chain(place: int):
+    chain = [sound()["ca"], sound()["ca"]]
+    chain[place] = GARBAGE
+    assert reason(chain=chain) == "certificates[1]: not PEM of a request and its certificates"
+
+
+def test_and_what_is_within_the_certificate():
+    assert reason(certificate=broken_certificate(ALTERNATIVE_NAMES))
+
+
+def test_a_certificate_is_no_request():
+    assert reason(certificate_signing_request=sound()["certificate"])
