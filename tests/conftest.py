@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox.control_plane import NotAvailableError, RealKubernetes, real_kubernetes
+from tests.support import tree
 from tests.support.kubernetes_api import STRANGER
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ def real_server() -> "Iterator[RealServer]":
             yield server
     except NotAvailableError as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_of_the_user() -> Iterator[None]:
+    """No test writes into the repository, such as over the page of a demo."""
+    before = tree.files()
+    yield
+    assert tree.files() == before
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ops
+import pydantic
 
+import relation_data
 from charmlibs.interfaces.service_mesh import (
     AppPolicy,
     Endpoint,
@@ -67,9 +69,9 @@ def is_in_mesh(charm: ops.CharmBase, endpoints: MeshEndpoints) -> bool:
     """
     for relation in charm.model.relations[endpoints.service_mesh]:
         try:
-            if relation.app and relation.data[relation.app].keys() & {"labels", "mesh_type"}:
+            if relation.app and relation_data.read(relation, relation.app).keys() & {"labels", "mesh_type"}:
                 return True
-        except ops.ModelError:
+        except relation_data.DatabagError:
             return True  # of what cannot be read, the last is kept
     return False
 
@@ -212,4 +214,7 @@ def _own_policy(policy: object) -> AppPolicy | UnitPolicy:
     if isinstance(policy, (AppPolicy, UnitPolicy)):
         return policy
     model = AppPolicy if hasattr(policy, "endpoints") else UnitPolicy
+    # By its fields, not its attributes: a field that is set and not known here is an error.
+    if isinstance(policy, pydantic.BaseModel):
+        return model.model_validate(policy.model_dump(mode="json", exclude_none=True))
     return model.model_validate(policy, from_attributes=True)

@@ -46,8 +46,9 @@ def no_other_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def small_story(monkeypatch: pytest.MonkeyPatch, write_charm: WriteCharm) -> None:
-    """A story of one charm in place of the real one."""
+def small_story(monkeypatch: pytest.MonkeyPatch, write_charm: WriteCharm, tmp_path: Path) -> None:
+    """A story of one charm in place of the real one, told in a folder of its own: it writes a page there."""
+    monkeypatch.chdir(tmp_path)
     actions = {"greet": {"params": {"who": {"type": "string"}}}}
     charm = write_charm("web", GREETER, actions=actions, provides={"site": {"interface": "http"}})
 
@@ -77,13 +78,14 @@ def test_relations_become_policies_and_a_difference_is_found(monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("small_story")
-def test_the_demo_tells_its_steps_and_succeeds() -> None:
+def test_the_demo_tells_its_steps_and_succeeds(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "--log", "INFO"])
     assert result.exit_code == 0, result.output
     assert "1. Deploy" in result.output
     assert "2. Scale" in result.output
     assert "INFO unit.web/1.juju-log on install" in result.output
     assert "\x1b[" not in result.output
+    assert "web" in (tmp_path / "build" / "mesh.html").read_text("utf-8")
 
 
 @pytest.mark.usefixtures("small_story")
