@@ -41,6 +41,9 @@ test-thorough: $(TOX) ## faults, security and soak at length: every fault, 10,00
 	@HYPOTHESIS_PROFILE=slow $(RUN) security
 	@SOAK_OPERATIONS=3000 $(RUN) peers,soak
 
+test-mutations: $(TOX) ## whether tests fail when lines on which security rests change (MODULE=part of its path); takes hours
+	@$(RUN) mutation $(if $(MODULE),-- $(MODULE))
+
 test-newest: $(TOX) ## whether the newest published libraries have names that ours lack
 	@$(RUN) peers
 	@$(RUN) published -- newest
@@ -82,4 +85,4 @@ integration: $(TOX) ## the integration tests, on the Juju controller of this mac
 clean: ## remove what was built here
 	rm -rf $(VENV) .tox build dist
 
-.PHONY: help demo demo-real test test-TIER $(TIERS:%=test-%) test-tiers test-thorough lint lint-terraform docs format bench pack pack-check lock integration clean
+.PHONY: help demo demo-real test test-TIER $(TIERS:%=test-%) test-tiers test-thorough test-mutations lint lint-terraform docs format bench pack pack-check lock integration clean
