@@ -14,19 +14,29 @@ from typing import TYPE_CHECKING, Any
 from ._actions import MeshActions
 
 if TYPE_CHECKING:
-    from ._cluster import Cluster, Pod, Policy, Service, UnreadableClusterError, read_cluster
+    from ._cluster import Cluster, Pod, Policy, Service, UnreadableClusterError, read_cluster, read_policy
     from ._evaluate import path_matches
     from ._explain import Explanation, Step, Verdict, explain
-    from ._list import Policies, Row, State, list_policies, read_policies
+    from ._exposure import exposed
+    from ._list import Policies, Row, State, list_policies, read_policies, selects_none
     from ._query import NODE, Question, UnclearQuestionError, Workload, read_question
     from ._render import mermaid
     from ._view import CoordinatorInMesh, DeclaredPolicy, RequestedPolicy, View, cluster_view, endpoint_of
 
 _MODULES = {
-    "_cluster": ("Cluster", "Pod", "Policy", "Service", "UnreadableClusterError", "read_cluster"),
+    "_cluster": (
+        "Cluster",
+        "Pod",
+        "Policy",
+        "Service",
+        "UnreadableClusterError",
+        "read_cluster",
+        "read_policy",
+    ),
     "_evaluate": ("path_matches",),
+    "_exposure": ("exposed",),
     "_explain": ("Explanation", "Step", "Verdict", "explain"),
-    "_list": ("Policies", "Row", "State", "list_policies", "read_policies"),
+    "_list": ("Policies", "Row", "State", "list_policies", "read_policies", "selects_none"),
     "_query": ("NODE", "Question", "UnclearQuestionError", "Workload", "read_question"),
     "_render": ("mermaid",),
     "_view": (
@@ -63,12 +73,15 @@ __all__ = [
     "cluster_view",
     "endpoint_of",
     "explain",
+    "exposed",
     "list_policies",
     "mermaid",
     "path_matches",
     "read_cluster",
     "read_policies",
+    "read_policy",
     "read_question",
+    "selects_none",
 ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from istio_policies import APPLICATION_LABEL, DRY_RUN, enforcement, requested_by
+from istio_policies import APPLICATION_LABEL, DRY_RUN, enforcement, requested_by, target_refs
 from k8s_charm import Failure, Json, list_objects, manifest
 
 if TYPE_CHECKING:
@@ -93,6 +93,17 @@ class Policy:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def is_on_pods(self) -> bool:
+        """Whether it is about pods, rather than about what goes through a waypoint."""
+        return not target_refs(self.spec)
+
+    def selects(self, pod: Pod) -> bool:
+        """Tell whether it is about pods, and its labels select this one, whatever its namespace is."""
+        selector: Json = self.spec.get("selector") or {}
+        labels: dict[str, str] = selector.get("matchLabels") or {}
+        return self.is_on_pods and labels.items() <= pod.labels.items()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Policies as rows: who may do what, by which relation, and whether the mesh enforces it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from istio_policies import (
@@ -13,9 +13,10 @@ from istio_policies import (
     target_name,
     target_refs,
 )
-from k8s_charm import reference
+from k8s_charm import manifest, reference
 
-from ._cluster import Policy, read_list, read_policy
+from ._cluster import Pod as MeshPod
+from ._cluster import Policy, read_list, read_pod, read_policy
 from ._view import RequestedPolicy, View
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Policies:
     desired: "tuple[Resource, ...]"
     remarks: "Mapping[ObjectRef, str]"
     """Of live ones that are not as desired, why that is so."""
+    without_pods: "frozenset[ObjectRef]" = frozenset()
+    """Live ones on pods of the owner's model that select none: Istio accepts them, and they do nothing."""
 
     @property
     def all(self) -> "list[Resource]":
@@ -80,18 +83,32 @@ class Policies:
 
 
 def read_policies(client: "Client", view: View) -> Policies:
-    """Read a charm's AuthorizationPolicies, in one request.
+    """Read a charm's AuthorizationPolicies, and the pods of its model.
 
     Raises:
         UnreadableClusterError: if Kubernetes does not return them.
     """
+    from lightkube.resources.core_v1 import Pod
+
     from istio_policies import AuthorizationPolicy
 
     found = read_list(client, AuthorizationPolicy, labels=view.labels)
     live = tuple(each for each in found if view.owner.owns(each))
     retained = view.retained(set[str]().union(*map(requested_by, live)))
     desired = view.resources(live, retained)
-    return Policies(live, tuple(desired), dict(_remarks(live, desired, retained, view)))
+    pods = [read_pod(manifest(pod), {}) for pod in read_list(client, Pod, view.owner.model)] if live else []
+    return Policies(
+        live,
+        tuple(desired),
+        dict(_remarks(live, desired, retained, view)),
+        frozenset(reference(each) for each in live if pods and selects_none(read_policy(each), pods)),
+    )
+
+
+def selects_none(policy: Policy, pods: "Collection[MeshPod]") -> bool:
+    """Tell whether a policy is on pods of a namespace, and selects none of those that there are."""
+    here = [pod for pod in pods if pod.namespace == policy.namespace]
+    return policy.is_on_pods and bool(here) and not any(map(policy.selects, here))
 
 
 def list_policies(policies: Policies, view: View) -> list[Row]:
@@ -106,7 +123,10 @@ def list_policies(policies: Policies, view: View) -> list[Row]:
     for resource in policies.all:
         ref = reference(resource)
         remark = policies.remarks.get(ref, "")
-        rows.append(_row(read_policy(resource), view, is_live=ref in live, remark=remark))
+        policy = read_policy(resource)
+        if ref in policies.without_pods:
+            policy = replace(policy, enforced=False, problem="no pod has the labels that it selects")
+        rows.append(_row(policy, view, is_live=ref in live, remark=remark))
     return [*rows, *_rejected(view)]
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from istio_policies import target_refs
-from k8s_charm import Json
 
 from ._cluster import Cluster, Pod, Policy, Service
 from ._evaluate import Http, Request, ports_of, principal
@@ -121,17 +120,15 @@ def _targets(policy: Policy) -> list[tuple[str, str, str]]:
     ]
 
 
+def ztunnel_policies(cluster: Cluster, pod: Pod) -> list[Policy]:
+    """Return all policies that ztunnel enforces at a pod, istiod's own among them."""
+    return [*pod_policies(cluster, pod), *_policies_for_waypoints(cluster, pod)]
+
+
 def pod_policies(cluster: Cluster, pod: Pod) -> list[Policy]:
-    """Return the policies that ztunnel enforces at a pod."""
+    """Return the policies in Kubernetes that ztunnel enforces at a pod."""
     namespaces = (pod.namespace, cluster.root_namespace)
-    return [policy for policy in cluster.policies if policy.namespace in namespaces and selects(policy, pod)]
-
-
-def selects(policy: Policy, pod: Pod) -> bool:
-    """Tell whether a policy is about pods, and its labels select this one, whatever its namespace is."""
-    selector: Json = policy.spec.get("selector") or {}
-    labels: dict[str, str] = selector.get("matchLabels") or {}
-    return not target_refs(policy.spec) and labels.items() <= pod.labels.items()
+    return [policy for policy in cluster.policies if policy.namespace in namespaces and policy.selects(pod)]
 
 
 def is_for_all_pods(policy: Policy) -> bool:
@@ -148,7 +145,7 @@ def is_for_all_waypoints(policy: Policy) -> bool:
 def _at_pod(cluster: Cluster, pod: Pod, request: Request) -> PathToPod:
     if not pod.in_mesh:
         return ()
-    policies = (*pod_policies(cluster, pod), *_policies_for_waypoints(cluster, pod))
+    policies = tuple(ztunnel_policies(cluster, pod))
     return (EnforcementPoint(f"pod {pod.namespace}/{pod.name}", request, policies),)
 
 

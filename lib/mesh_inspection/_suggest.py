@@ -17,7 +17,7 @@ from istio_policies import (
 from ._cluster import Cluster, Policy, Service
 from ._evaluate import Http, Request, allows, differences
 from ._query import Question, Workload
-from ._request_path import RequestPath, selects
+from ._request_path import RequestPath
 from ._view import DeclaredPolicy, RequestedPolicy, View, meaning
 
 Difference: TypeAlias = Literal[
@@ -165,7 +165,7 @@ def _differences(
         http = Http(question.method, question.path, question.host or service.host)
         request = Request(path.identity, _port_in_front(service, path), http)
     else:
-        if not any(selects(policy, pod) and policy.namespace == pod.namespace for pod in path.pods):
+        if not any(policy.selects(pod) and policy.namespace == pod.namespace for pod in path.pods):
             return None
         if path.passes_waypoint:
             differs.add("place")

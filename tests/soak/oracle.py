@@ -229,9 +229,12 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
     for spec, apps in asked_by.items():
         cluster.policies[Policy(f"{model}.{beacon.name}", model, spec, on_trial, ",".join(sorted(apps)))] += 1
     if beacon.config["model-on-mesh"]:
-        operator = {"selector": {"matchLabels": {"juju-modeloperator": "modeloperator"}}, "rules": [{}]}
-        spec = _plain({**operator, "action": "ALLOW"})
-        cluster.policies[Policy(f"{model}.{beacon.name}", model, spec, False, "")] += 1
+        for labels in (
+            {"operator.juju.is/name": "modeloperator", "operator.juju.is/target": "model"},
+            {"juju-modeloperator": "modeloperator"},
+        ):
+            operator = {"selector": {"matchLabels": labels}, "rules": [{}], "action": "ALLOW"}
+            cluster.policies[Policy(f"{model}.{beacon.name}", model, _plain(operator), False, "")] += 1
 
 
 def _asked_for(app: Application, beacon: Application) -> Iterator[str]:

@@ -10,7 +10,7 @@ from former_consumers import former_consumers
 from k8s_charm import Owner
 from mesh_inspection import DeclaredPolicy, RequestedPolicy, View, endpoint_of
 from model_services import ModelServices, list_services
-from policy_step import SCOPE, model_operator_policy
+from policy_step import SCOPE, model_operator_policies
 from sources import SCRAPERS_MAY, Sources
 from waypoint import Waypoint
 
@@ -64,7 +64,7 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         dry_run=config.mode is PolicyMode.audit,
         enforce_command=f"juju config {owner.app} policy-mode=enforce",
         beacon=owner.app,
-        additional=[model_operator_policy(owner)] if config.model_on_mesh else [],
+        additional=model_operator_policies(owner) if config.model_on_mesh else [],
     )
 
 

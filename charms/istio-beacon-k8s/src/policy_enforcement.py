@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from istio_policies import Enforcement, enforcement, requested_by
 from k8s_charm import ReconcileResult, manifest, one_line
+from mesh_inspection import Pod, read_policy, selects_none
 from problems import Problem, ProblemKind, waiting
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class PolicyEnforcement:
 
     result: ReconcileResult
     on_trial: bool
+    pods: Collection[Pod]
+    """The pods of the model; none if they are not known."""
 
     def summary(self, policies: "Collection[Resource]") -> str:
         """How many of some of the policies are enforced, as far as is known; to follow on their number."""
@@ -39,6 +42,10 @@ class PolicyEnforcement:
         if enforced == len(policies):
             return ", enforced" if enforced == 1 else ", all enforced"
         return f", {enforced} enforced{' so far' if len(known) < len(policies) else ''}"
+
+    def select_any(self, policies: "Collection[Resource]") -> bool:
+        """Tell whether some of the policies select a pod; where the pods are not known, they do."""
+        return not self.pods or not all(selects_none(read_policy(policy), self.pods) for policy in policies)
 
     def problems(self) -> list[Problem]:
         """What an operator should know, one for all policies that are not enforced for the same reason."""
@@ -54,7 +61,11 @@ class PolicyEnforcement:
         is_new = said.ref in self.result.created or said.ref in self.result.updated
         # ztunnel takes none that is on trial, which is told of the mode as a whole.
         left_out = self.on_trial and not manifest(policy).get("spec", {}).get("targetRefs")
-        return Enforcement(said.ref, None, "") if is_new or left_out else said
+        if is_new or left_out:
+            return Enforcement(said.ref, None, "")
+        if said.enforced and selects_none(read_policy(policy), self.pods):
+            return Enforcement(said.ref, None, "")
+        return said
 
 
 def _line(code: str, reason: str, policies: "Collection[Resource]") -> str:

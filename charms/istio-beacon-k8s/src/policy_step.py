@@ -13,6 +13,7 @@ from former_consumers import FormerConsumers, former_consumers
 from istio_policies import PolicyRequestFrom, list_policies, plan_policies, requested_by, requesters
 from k8s_charm import Change, Changes, Deadline, Owner, ReconcileResult, apply
 from kubernetes_problems import problems_of
+from mesh_inspection import Cluster, UnreadableClusterError, exposed, read_cluster
 from model_services import ModelServices, list_services
 from policy_enforcement import PolicyEnforcement
 from steps import StepResult
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
 
+_MOST_EXPOSED = 3
 SCOPE = "istio-authorization-policy"
 """The purpose of the policies, in the labels by which they are found."""
+_MODEL_OPERATORS = {
+    "modeloperator": {"operator.juju.is/name": "modeloperator", "operator.juju.is/target": "model"},
+    "modeloperator-legacy": {"juju-modeloperator": "modeloperator"},
+}
+"""The labels that Juju gives its model operator's pod today, and those that it gave it before."""
 ON_TRIAL = (
     "on trial, they refuse nobody and let in nobody; those on pods Istio leaves out, unless "
     "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on; a hardened mesh refuses all that only they allow"
@@ -58,7 +65,7 @@ class PolicyStep:
             requests,
             retain={consumer.app for consumer in known if consumer.keeps} | former.reasons.keys(),
             # Never audited: it denies nothing, and without it a hardened mesh would block every deployment.
-            also=[model_operator_policy(self.owner)] if self.desired.model_on_mesh else [],
+            also=model_operator_policies(self.owner) if self.desired.model_on_mesh else [],
             dry_run=self.is_audit,
         )
         return PolicyPlan(self, changes, known, former)
@@ -101,24 +108,25 @@ class PolicyPlan:
         """Whether all live objects are known."""
         return not self.writes.failed
 
-    def expect(self, _: "Client") -> StepResult:
+    def expect(self, client: "Client") -> StepResult:
         """Return the result if each write succeeds."""
-        return self._result(self.writes.expected)
+        return self._result(self.writes.expected, client)
 
     def apply(self, client: "Client") -> StepResult:
         """Write the objects, and log the requests that are allowed, and no longer allowed, after that."""
         result = apply(client, self.writes, self.step.deadline)
         if result.changed:
             access_changes.log(access_changes.describe(result.before, result.live))
-        return self._result(result)
+        return self._result(result, client)
 
-    def _result(self, result: ReconcileResult) -> StepResult:
+    def _result(self, result: ReconcileResult, client: "Client") -> StepResult:
         desired, app = self.step.desired, self.step.owner.app
         failed = problems_of(result.failed, app)
         number = _count(len(desired.requests), "consumer")
         if desired.mode is PolicyMode.off:
             return StepResult(failed, f"{number}, policies are not managed")
-        enforcement = PolicyEnforcement(result, self.step.is_audit)
+        cluster = _read_cluster(client, self.step.owner.model)
+        enforcement = PolicyEnforcement(result, self.step.is_audit, cluster.pods if cluster else ())
         requested = [policy for policy in result.live if requested_by(policy) - {app}]
         summary = f"{_count(len(requested), 'policy', 'policies')} for {number}"
         found = list(failed)
@@ -128,28 +136,46 @@ class PolicyPlan:
         found += enforcement.problems()
         if self.step.is_audit:
             return StepResult(found, f"audit: {summary} {ON_TRIAL}")
-        return StepResult(found, summary + enforcement.summary(requested))
+        remarks = [summary + enforcement.summary(requested)]
+        if desired.model_on_mesh and not enforcement.select_any(model_operator_policies(self.step.owner)):
+            remarks.append("no pod of Juju's model operator found")
+        if cluster and (open_to_all := exposed(cluster, self.step.owner.model)):
+            remarks.append(_exposure(open_to_all))
+        return StepResult(found, "; ".join(remarks))
 
 
-def model_operator_policy(owner: Owner) -> "GenericNamespacedResource":
-    """Return the policy that allows all requests to Juju's model operator.
+def model_operator_policies(owner: Owner) -> "list[GenericNamespacedResource]":
+    """Return the policies that allow all requests to Juju's model operator, by the labels of each form of it.
 
     They come from the API server, which has no identity in the mesh: in a hardened mesh, no application of
-    the model could be created or changed without it.
+    the model could be created or changed without them.
     """
     from istio_policies import AuthorizationPolicy
 
-    name = f"{owner.model}.{owner.app}.modeloperator"
-    return AuthorizationPolicy.from_dict(
-        {
-            "metadata": {"name": name, "namespace": owner.model},
-            "spec": {
-                "selector": {"matchLabels": {"juju-modeloperator": "modeloperator"}},
-                "action": "ALLOW",
-                "rules": [{}],
-            },
-        }
-    )
+    return [
+        AuthorizationPolicy.from_dict(
+            {
+                "metadata": {"name": f"{owner.model}.{owner.app}.{name}", "namespace": owner.model},
+                "spec": {"selector": {"matchLabels": labels}, "action": "ALLOW", "rules": [{}]},
+            }
+        )
+        for name, labels in _MODEL_OPERATORS.items()
+    ]
+
+
+def _read_cluster(client: "Client", model: str) -> Cluster | None:
+    """Read what decides on requests in a model; None if Kubernetes does not return all of it."""
+    try:
+        return read_cluster(client, source_namespace=model, target_namespace=model)
+    except UnreadableClusterError:
+        return None
+
+
+def _exposure(open_to_all: Sequence[str]) -> str:
+    """Say what is open because no policy is on it: the first of it, and the number of the rest."""
+    more = len(open_to_all) - _MOST_EXPOSED
+    names = [*open_to_all[:_MOST_EXPOSED], *([f"{more} more"] if more > 0 else [])]
+    return f"open to all: {', '.join(names)}"
 
 
 def _count(number: int, one: str, several: str = "") -> str:

@@ -51,13 +51,16 @@ def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, hist
     beacon.scale(2)
     beacon.configure(model_on_mesh=True)
     beacon.configure(model_on_mesh=False)
-    operator = "units in shop with juju-modeloperator=modeloperator"
+    operators = [
+        "units in shop with juju-modeloperator=modeloperator",
+        "units in shop with operator.juju.is/name=modeloperator,operator.juju.is/target=model",
+    ]
+    open_again = "is open to everybody, unless the mesh is hardened or others guard it"
     assert history() == [
         "waypoint shop-beacon-waypoint is to have 2 replicas",
-        f"{operator} lets in anybody",
+        *(f"{operator} lets in anybody" for operator in operators),
         "namespace shop joins the mesh",
-        f"{operator} is open to everybody, unless the mesh is hardened or others guard it: "
-        "its last policy here was for anybody",
+        *(f"{operator} {open_again}: its last policy here was for anybody" for operator in operators),
         "namespace shop leaves the mesh",
     ]
 

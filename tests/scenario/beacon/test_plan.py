@@ -55,6 +55,7 @@ def test_all_that_differs_at_this_moment_is_told_on_every_unit(beacon: BeaconMod
         "change  HorizontalPodAutoscaler shop/shop-beacon-waypoint",
         "create  AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.ads",
         "create  AuthorizationPolicy shop/shop.beacon.modeloperator",
+        "create  AuthorizationPolicy shop/shop.beacon.modeloperator-legacy",
         f"delete  {POLICY}",
         "change  Namespace shop",
         "change  StatefulSet shop/beacon",

@@ -1,0 +1,34 @@
+"""Services and pods in a mesh that are open to everybody, because no policy is on them."""
+
+from collections.abc import Iterable, Iterator
+
+from ._cluster import Cluster, Policy
+from ._evaluate import allows
+from ._request_path import waypoint_policies, ztunnel_policies
+
+
+def exposed(cluster: Cluster, model: str) -> list[str]:
+    """Return what is open in a model: `Service shop` to the whole mesh, `pod shop-0` to everybody.
+
+    Where the mesh is hardened, its policies in the root namespace are on all Services and pods.
+    """
+    return [*sorted(_services(cluster, model)), *sorted(_pods(cluster, model))]
+
+
+def _services(cluster: Cluster, model: str) -> Iterator[str]:
+    for service in cluster.services:
+        if service.namespace != model or not service.waypoint:
+            continue
+        is_in_mesh = any(pod.in_mesh and service.selects(pod) for pod in cluster.pods)
+        if is_in_mesh and not _closes(waypoint_policies(cluster, service)):
+            yield f"Service {service.name}"
+
+
+def _pods(cluster: Cluster, model: str) -> Iterator[str]:
+    for pod in cluster.pods:
+        if pod.namespace == model and pod.in_mesh and not _closes(ztunnel_policies(cluster, pod)):
+            yield f"pod {pod.name}"
+
+
+def _closes(policies: Iterable[Policy]) -> bool:
+    return any(allows(policy) and not policy.dry_run for policy in policies)

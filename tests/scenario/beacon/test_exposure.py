@@ -1,0 +1,84 @@
+"""The beacon's status names what is open, because no policy is on it."""
+
+import pytest
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Namespace, Pod
+
+from istio_policies import AuthorizationPolicy
+from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
+
+pytestmark = pytest.mark.kubernetes
+
+IN_MESH = {"istio.io/dataplane-mode": "ambient"}
+WAYPOINTS = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
+
+
+def joins(beacon: BeaconModel, app: str) -> None:
+    """Have the pod that Kubernetes made for a consumer join the mesh, as the consumer's charm does."""
+    beacon.client.patch(Pod, f"{app}-0", {"metadata": {"labels": IN_MESH}}, namespace=MODEL)
+
+
+def pod(beacon: BeaconModel, app: str, **labels: str) -> None:
+    own = {"app.kubernetes.io/name": app, **IN_MESH, **labels}
+    spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName=app)
+    beacon.client.create(Pod(metadata=ObjectMeta(name=f"{app}-0", namespace=MODEL, labels=own), spec=spec))
+
+
+def message(beacon: BeaconModel) -> str:
+    status = beacon.hook()
+    assert status.name == "active"
+    return status.message
+
+
+def harden(beacon: BeaconModel, name: str, spec: object) -> None:
+    metadata = ObjectMeta(name=name, namespace="istio-system")
+    beacon.client.create(AuthorizationPolicy(metadata=metadata, spec=spec))
+
+
+def test_services_and_pods_without_a_policy(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    joins(beacon, "catalogue")
+    assert message(beacon) == "1 policy for 1 consumer, enforced"
+    pod(beacon, "shop")
+    assert message(beacon) == "1 policy for 1 consumer, enforced; open to all: pod shop-0"
+    # As a published library has it: its Service leads to the waypoint, though its policy is on its pods.
+    beacon.consumer("orders", policy("web", "orders", target_type="unit"))
+    joins(beacon, "orders")
+    assert message(beacon).endswith("; open to all: Service orders, pod shop-0")
+    for app in ("ads", "till", "kiosk"):
+        pod(beacon, app)
+    assert message(beacon).endswith("; open to all: Service orders, pod ads-0, pod kiosk-0, 2 more")
+
+
+def test_a_hardened_mesh_takes_two_policies(beacon: BeaconModel):
+    """The one for pods leaves Services open, for pods allow the waypoint."""
+    beacon.client.create(Namespace(metadata=ObjectMeta(name="istio-system")))
+    beacon.consumer("orders", policy("web", "orders", target_type="unit"))
+    joins(beacon, "orders")
+    pod(beacon, "shop")
+    harden(beacon, "allow-nothing", {})
+    assert message(beacon).endswith("; open to all: Service orders")
+    harden(beacon, "allow-nothing-at-waypoints", {"targetRefs": [WAYPOINTS]})
+    assert "open to all" not in message(beacon)
+
+
+def test_the_model_operator_is_allowed_by_the_labels_that_it_has(beacon: BeaconModel):
+    beacon.configure(model_on_mesh=True)
+    pod(beacon, "shop")
+    assert "no pod of Juju's model operator found" in message(beacon)
+    labels = {"operator.juju.is/name": "modeloperator", "operator.juju.is/target": "model"}
+    pod(beacon, "modeloperator", **labels)
+    assert "model operator" not in message(beacon)
+    assert "modeloperator-0" not in message(beacon)
+
+
+def test_a_policy_that_selects_no_pod_is_not_called_enforced(beacon: BeaconModel):
+    selector = {"app.kubernetes.io/name": "catalogue", "role": "store"}
+    asked = policy(
+        "web", "catalogue", target_type="unit", target_app_name=None, target_selector_labels=selector
+    )
+    beacon.consumer("catalogue", asked)
+    assert "enforced" not in message(beacon)
+    beacon.client.patch(Pod, "catalogue-0", {"metadata": {"labels": {"role": "store"}}}, namespace=MODEL)
+    assert message(beacon).startswith("1 policy for 1 consumer, enforced")
