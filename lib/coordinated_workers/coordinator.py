@@ -587,7 +587,10 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         if self._mesh:
             workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
             mesh_type = self._mesh.mesh_type()
-            yield lambda: service_mesh.reconcile_cluster_policies(self._kubernetes, mesh_type, workers)
+            domain = self._mesh.trust_domain()
+            yield lambda: service_mesh.reconcile_cluster_policies(
+                self._kubernetes, mesh_type, workers, domain
+            )
         yield self._reconcile_charm_labels
         if self._mesh and is_upgrade:
             yield lambda: take_over_labels(

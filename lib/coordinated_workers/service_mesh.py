@@ -18,7 +18,7 @@ from charmlibs.interfaces.service_mesh import (
     ServiceMeshConsumer,
     UnitPolicy,
 )
-from istio_policies import PolicyResourceManager
+from istio_policies import TRUST_DOMAIN, PolicyResourceManager
 from k8s_charm import Failure, Owner, kubernetes_errors, label_value
 
 from .endpoints import MeshEndpoints
@@ -93,6 +93,8 @@ class ClusterMesh:
     """The coordinator's endpoint for workers, whose relations the policies follow from."""
     declared: list[AppPolicy | UnitPolicy]
     """Who else may reach the coordinator, by its relations."""
+    trust_domain: str
+    """The trust domain of the mesh."""
     beacon: str | None
     """The application that the coordinator is related to for the mesh, if it is."""
 
@@ -111,6 +113,7 @@ def cluster_mesh(
         labels=_labels(charm),
         endpoint=cluster_endpoint,
         declared=mesh.policies if mesh else [],
+        trust_domain=mesh.trust_domain() if mesh else TRUST_DOMAIN,
         beacon=next((relation.app.name for relation in related if relation.app), None),
     )
 
@@ -153,7 +156,7 @@ def cluster_policies(model: str, coordinator: str, workers: Iterable[str]) -> li
 
 
 def reconcile_cluster_policies(
-    access: KubernetesAccess, mesh_type: MeshType | None, workers: Iterable[str]
+    access: KubernetesAccess, mesh_type: MeshType | None, workers: Iterable[str], trust_domain: str
 ) -> list[ops.StatusBase]:
     """Make the policies inside the cluster fit these worker applications; outside of a mesh, have none.
 
@@ -161,6 +164,7 @@ def reconcile_cluster_policies(
         access: the access to Kubernetes of the coordinator's charm.
         mesh_type: the mesh that the cluster is in, if it is in one.
         workers: the names of the worker applications.
+        trust_domain: the trust domain of the mesh.
 
     Returns:
         What stands in the way, if anything does.
@@ -169,7 +173,7 @@ def reconcile_cluster_policies(
         return delete_cluster_policies(access)
     charm = access.charm
     policies = cluster_policies(charm.model.name, charm.app.name, workers)
-    return _attempt(access, lambda: _manager(access).reconcile(policies, mesh_type).failed)
+    return _attempt(access, lambda: _manager(access, trust_domain).reconcile(policies, mesh_type).failed)
 
 
 def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
@@ -181,8 +185,9 @@ def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
     return _attempt(access, lambda: _manager(access).delete().failed)
 
 
-def _manager(access: KubernetesAccess) -> PolicyResourceManager:
-    return PolicyResourceManager(access.charm, access.client, _labels(access.charm), logger, access.deadline)
+def _manager(access: KubernetesAccess, trust_domain: str = TRUST_DOMAIN) -> PolicyResourceManager:
+    charm = access.charm
+    return PolicyResourceManager(charm, access.client, _labels(charm), logger, access.deadline, trust_domain)
 
 
 def _labels(charm: ops.CharmBase) -> dict[str, str]:

@@ -26,7 +26,7 @@ from ._policies import (
     requested_by,
     requesters,
 )
-from ._rules import APPLICATION_LABEL
+from ._rules import APPLICATION_LABEL, TRUST_DOMAIN, check_trust_domain
 
 if TYPE_CHECKING:
     from ._kinds import AuthorizationPolicy, Gateway
@@ -35,12 +35,14 @@ __all__ = [
     "ANYBODY",
     "APPLICATION_LABEL",
     "DRY_RUN",
+    "TRUST_DOMAIN",
     "AuthorizationPolicy",
     "Enforcement",
     "Gateway",
     "PolicyRequestFrom",
     "PolicyResourceManager",
     "authorization_policies",
+    "check_trust_domain",
     "describe_requests",
     "describe_sources",
     "describe_targets",

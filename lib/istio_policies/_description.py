@@ -100,7 +100,7 @@ def _sources(source: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 def _application(principal: str) -> str:
     parts = principal.split("/")
-    if len(parts) == 5 and parts[:2] == ["cluster.local", "ns"] and parts[3] == "sa":
+    if len(parts) == 5 and "*" not in parts[0] and (parts[1], parts[3]) == ("ns", "sa"):
         return f"{quoted(parts[2])}/{quoted(parts[4])}"
     return quoted(principal)
 

@@ -11,6 +11,7 @@ from charmlibs.interfaces.service_mesh import MeshPolicy, MeshType
 from k8s_charm import Deadline, Failure, ObjectRef, Owner, ReconcileResult, apply
 
 from ._policies import PolicyRequestFrom, list_policies, plan_policies
+from ._rules import TRUST_DOMAIN
 
 if TYPE_CHECKING:
     import ops
@@ -29,6 +30,7 @@ class PolicyResourceManager:
         labels: set on each object, to find it again; no other manager may use them.
         logger: the logger for what failed; this library's own if None.
         deadline: the end of the hook's time; 18 seconds from now on if None.
+        trust_domain: the trust domain of the mesh.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class PolicyResourceManager:
         labels: Mapping[str, str],
         logger: logging.Logger | None = None,
         deadline: Deadline | None = None,
+        trust_domain: str = TRUST_DOMAIN,
     ):
         self._owner = Owner(charm.app.name, charm.model.name)
         self._client = lightkube_client
         self._labels = labels
         self._logger = logger or logging.getLogger(__name__)
         self._deadline = deadline
+        self._trust_domain = trust_domain
 
     def reconcile(
         self,
@@ -74,7 +78,7 @@ class PolicyResourceManager:
         unenforceable: list[Failure] = []
         for policy in policies:
             try:
-                requests.append(PolicyRequestFrom(_own_model(policy)))
+                requests.append(PolicyRequestFrom(_own_model(policy), trust_domain=self._trust_domain))
             except pydantic.ValidationError as error:
                 unenforceable.append(_unenforceable(policy, error))
         result = self._reconcile(requests, force=force, ignore_missing=ignore_missing)

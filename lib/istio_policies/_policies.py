@@ -19,7 +19,7 @@ from k8s_charm import (
 )
 
 from ._names import assign_names, first_name, policy_name
-from ._rules import PolicyRule, rule_of_policy, rule_of_spec, spec
+from ._rules import TRUST_DOMAIN, PolicyRule, rule_of_policy, rule_of_spec, spec
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -36,6 +36,8 @@ class PolicyRequestFrom(NamedTuple):
 
     policy: MeshPolicy
     by: Collection[str] = ()
+    trust_domain: str = TRUST_DOMAIN
+    """The trust domain of the mesh."""
 
 
 def list_policies(client: "Client", labels: Mapping[str, str], owner: Owner, deadline: "Deadline") -> Live:
@@ -115,8 +117,8 @@ def authorization_policies(
     from ._kinds import AuthorizationPolicy
 
     requesters: defaultdict[PolicyRule, set[str]] = defaultdict(set)
-    for policy, by in requests:
-        requesters[rule_of_policy(policy)].update(by)
+    for policy, by, trust_domain in requests:
+        requesters[rule_of_policy(policy, trust_domain)].update(by)
     present = {_place(resource): resource for resource in live}
     reusable = {place for place, resource in present.items() if not _may_be_from(resource, retain)}
     desired: list[GenericNamespacedResource] = []

@@ -1,5 +1,6 @@
 """The rule of one policy, in the one form in which equal policies are equal."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -7,7 +8,10 @@ from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
 from k8s_charm import Json
 
 APPLICATION_LABEL = "app.kubernetes.io/name"
-_PRINCIPAL = "cluster.local/ns/{}/sa/{}"
+TRUST_DOMAIN = "cluster.local"
+"""The trust domain of a mesh unless its `meshConfig.trustDomain` is another one."""
+_PRINCIPAL = "{}/ns/{}/sa/{}"
+_TRUST_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?")
 _FIELDS = ("hosts", "methods", "paths", "ports")
 
 Operation = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -33,9 +37,22 @@ class PolicyRule(NamedTuple):
     key: PolicyKey
     operations: tuple[Operation, ...]
     """The requests that are allowed, sorted; all are if there is none."""
+    trust_domain: str = TRUST_DOMAIN
+    """The trust domain of the source's identity."""
 
 
-def rule_of_policy(policy: MeshPolicy) -> PolicyRule:
+def check_trust_domain(text: str) -> str:
+    """Return the text if it is a trust domain; anything else could mean more identities than one.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not _TRUST_DOMAIN.fullmatch(text):
+        raise ValueError("not a trust domain, such as cluster.local")
+    return text
+
+
+def rule_of_policy(policy: MeshPolicy, trust_domain: str = TRUST_DOMAIN) -> PolicyRule:
     """Return the rule of a policy as a charm requests it."""
     service, pods = "", dict[str, str]()
     if policy.target_type is PolicyTargetType.app:
@@ -59,6 +76,7 @@ def rule_of_policy(policy: MeshPolicy) -> PolicyRule:
             )
             for endpoint in policy.endpoints
         ),
+        trust_domain,
     )
 
 
@@ -77,11 +95,9 @@ def _operations(operations: Iterable[Operation]) -> tuple[Operation, ...]:
 
 def spec(rule: PolicyRule) -> Json:
     """Return the specification of the AuthorizationPolicy that allows just this, with its keys sorted."""
-    allowed: Json = {
-        "from": [
-            {"source": {"principals": [_PRINCIPAL.format(rule.key.source_namespace, rule.key.source_app)]}}
-        ]
-    }
+    key = rule.key
+    principal = _PRINCIPAL.format(rule.trust_domain, key.source_namespace, key.source_app)
+    allowed: Json = {"from": [{"source": {"principals": [principal]}}]}
     if rule.operations:
         allowed["to"] = [
             {
@@ -112,7 +128,7 @@ def _read(namespace: str, spec: Mapping[str, Any]) -> PolicyRule:
     (source,) = _only(origin, "source")
     ((principal,),) = _only(source, "principals")
     domain, ns, source_namespace, sa, source_app = principal.split("/")
-    if (domain, ns, sa, action or "ALLOW") != ("cluster.local", "ns", "sa", "ALLOW"):
+    if (ns, sa, action or "ALLOW") != ("ns", "sa", "ALLOW"):
         raise ValueError("not what a charm asks for")
     service, pods = "", dict[str, str]()
     if references and not selector:
@@ -124,7 +140,8 @@ def _read(namespace: str, spec: Mapping[str, Any]) -> PolicyRule:
         (pods,) = _only(selector, "matchLabels")
     key = PolicyKey(namespace, service, tuple(sorted(pods.items())), source_namespace, source_app)
     operations = [_only(target, "operation")[0] for target in targets or ()]
-    return PolicyRule(key, _operations(_operation(*_only(each, *_FIELDS)) for each in operations))
+    allowed = _operations(_operation(*_only(each, *_FIELDS)) for each in operations)
+    return PolicyRule(key, allowed, check_trust_domain(domain))
 
 
 def _only(fields: Mapping[str, Any], *names: str) -> list[Any]:

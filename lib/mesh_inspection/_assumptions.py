@@ -1,14 +1,13 @@
 """What an answer assumes of the mesh, where another mesh would give another one."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from istio_policies import TRUST_DOMAIN
 from k8s_charm import Json
 
 from ._cluster import Cluster, Policy
-from ._evaluate import TRUST_DOMAIN
-from ._request_path import EnforcementPoint, RequestPath, is_for_all_pods, is_for_all_waypoints
+from ._request_path import RequestPath, is_for_all_pods, is_for_all_waypoints
 
 Answer = tuple[object, ...]
 """The verdicts on a request, by which answers are compared."""
@@ -45,8 +44,8 @@ def assumptions(asked: Asked) -> Iterator[str]:
         state = "on" if cluster.allows_waypoints else "off"
         known = "" if cluster.auto_allow is not None else ", as istio-k8s has it: istiod was not found"
         yield f"istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is {state}{known}"
-    if asked.judge(_in_another_domain(asked.path)) != asked.answer:
-        yield f"the mesh's trust domain is {TRUST_DOMAIN}"
+    if asked.differs(replace(cluster, trust_domain=_ANOTHER_DOMAIN)):
+        yield f"the mesh's trust domain is {cluster.trust_domain or TRUST_DOMAIN}"
 
 
 def _hardening_in_words(cluster: Cluster) -> str:
@@ -82,23 +81,3 @@ def _hardened(cluster: Cluster) -> Cluster:
     root = cluster.root_namespace
     closing = (Policy(root, "pods", {}), Policy(root, "waypoints", _WAYPOINTS))
     return replace(cluster, policies=(*cluster.policies, *closing))
-
-
-def _in_another_domain(path: RequestPath) -> RequestPath:
-    """The same path, where identities are of a domain that only istiod's own policies name."""
-    moved = tuple(tuple(_moved(point) for point in to_pod) for to_pod in path.to_pods)
-    return replace(path, to_pods=moved)
-
-
-def _moved(point: EnforcementPoint) -> EnforcementPoint:
-    principal = point.request.principal
-    request = replace(
-        point.request, principal=principal and principal.replace(TRUST_DOMAIN, _ANOTHER_DOMAIN, 1)
-    )
-    return replace(point, request=request, policies=tuple(map(_followed, point.policies)))
-
-
-def _followed(policy: Policy) -> Policy:
-    if not policy.is_istios:
-        return policy
-    return replace(policy, spec=json.loads(json.dumps(policy.spec).replace(TRUST_DOMAIN, _ANOTHER_DOMAIN)))

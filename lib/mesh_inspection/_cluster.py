@@ -2,10 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from istio_policies import APPLICATION_LABEL, DRY_RUN, enforcement, requested_by, target_refs
-from k8s_charm import Failure, Json, list_objects, manifest
+from istio_policies import (
+    APPLICATION_LABEL,
+    DRY_RUN,
+    TRUST_DOMAIN,
+    check_trust_domain,
+    enforcement,
+    requested_by,
+    target_refs,
+)
+from k8s_charm import Failure, Json, kubernetes_errors, list_objects, manifest
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -119,11 +127,17 @@ class Cluster:
     """Where policies are for the whole mesh."""
     auto_allow: bool | None = None
     """Whether istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
+    trust_domain: str = ""
+    """The trust domain that the mesh's configuration names; empty if that is not known."""
 
     @property
     def allows_waypoints(self) -> bool:
         """Whether istiod is taken to allow waypoints at pods, and so to close these to others."""
         return self.auto_allow is not False
+
+    def principal(self, namespace: str, account: str) -> str:
+        """Return the identity of a service account, as policies name it."""
+        return f"{self.trust_domain or TRUST_DOMAIN}/ns/{namespace}/sa/{account}"
 
 
 def read_cluster(client: "Client", *, source_namespace: str, target_namespace: str) -> Cluster:
@@ -160,6 +174,7 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
         policies=tuple(map(read_policy, policies)),
         root_namespace=root,
         auto_allow=_read_auto_allow(client, root),
+        trust_domain=_trust_domain(client, istiods),
     )
 
 
@@ -180,6 +195,24 @@ def _read_auto_allow(client: "Client", root: str) -> bool | None:
 def _containers(deployment: Json) -> list[Json]:
     template = _mapping(_mapping(deployment, "spec"), "template")
     return _mapping(template, "spec").get("containers") or []
+
+
+def _trust_domain(client: "Client", istiods: "Iterable[Resource]") -> str:
+    """Read the trust domain out of Istio's ConfigMap; empty if there is none that this charm may read."""
+    import yaml
+    from lightkube.resources.core_v1 import ConfigMap
+
+    for own in (manifest(each)["metadata"] for each in istiods):
+        # A control plane of a revision has it in the names of both: `istiod-1-29`, `istio-1-29`.
+        name = f"istio{own['name'].removeprefix('istiod')}"
+        try:
+            config_map = manifest(client.get(ConfigMap, name, namespace=own["namespace"]))
+            mesh: object = yaml.safe_load(_mapping(config_map, "data").get("mesh") or "")
+            named = cast("Json", mesh).get("trustDomain") if isinstance(mesh, dict) else None
+            return check_trust_domain(str(named or TRUST_DOMAIN))
+        except (*kubernetes_errors(), yaml.YAMLError, ValueError):
+            continue
+    return ""
 
 
 def read_list(

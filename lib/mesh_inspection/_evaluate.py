@@ -17,8 +17,6 @@ Field: TypeAlias = Literal["source", "port", "method", "path", "host", "http", "
 """Attributes of a request that a rule may restrict; `http` where a rule is about HTTP and only TCP is seen,
 `condition` where only the mesh itself can decide."""
 
-TRUST_DOMAIN = "cluster.local"
-"""That of a mesh whose MeshConfig names none."""
 _HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
 _HTTP_SOURCES = ("requestPrincipals", "notRequestPrincipals", "remoteIpBlocks", "notRemoteIpBlocks")
 _KNOWN_SOURCES = ("principals", "notPrincipals", "namespaces", "notNamespaces")
@@ -63,11 +61,6 @@ class Decision:
     """The policies that allow it, or that deny it."""
     closed_by: tuple[Policy, ...] = ()
     """All ALLOW policies: where there is one, what none of them allows is denied."""
-
-
-def principal(namespace: str, account: str) -> str:
-    """Return the identity of a service account, as policies name it."""
-    return f"{TRUST_DOMAIN}/ns/{namespace}/sa/{account}"
 
 
 def decide(policies: Iterable[Policy], request: Request) -> Decision:

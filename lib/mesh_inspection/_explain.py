@@ -79,6 +79,7 @@ def explain(
     Raises:
         UnclearQuestionError: if a workload in it does not exist, or no port of it is known.
     """
+    cluster = replace(cluster, trust_domain=cluster.trust_domain or view.trust_domain)
     ports = ports_in_question(question, cluster)
     found = [_explain(replace(question, port=port), cluster, view, remarks or {}) for port in ports]
     best, _ = min(found, key=lambda each: _badness(*each))

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from istio_policies import target_refs
 
 from ._cluster import Cluster, Pod, Policy, Service
-from ._evaluate import Http, Request, ports_of, principal
+from ._evaluate import Http, Request, ports_of
 from ._query import NODE, Question, UnclearQuestionError, Workload
 
 
@@ -86,7 +86,7 @@ def find_path(question: Question, cluster: Cluster) -> RequestPath:
     if not senders:
         source = f"application {question.source.application}"
         raise UnclearQuestionError(_not_found(cluster, question.source.model, source))
-    identity = principal(question.source.model, senders[0].account)
+    identity = cluster.principal(question.source.model, senders[0].account)
     in_mesh = any(pod.in_mesh for pod in senders)
     at_waypoint: PathToPod = ()
     arriving = identity if in_mesh else None
@@ -96,7 +96,7 @@ def find_path(question: Question, cluster: Cluster) -> RequestPath:
         name = f"waypoint {'/'.join(service.waypoint)}"
         at_waypoint = (EnforcementPoint(name, request, tuple(waypoint_policies(cluster, service))),)
         # It runs under an account of its own name.
-        arriving = principal(*service.waypoint)
+        arriving = cluster.principal(*service.waypoint)
     to_pods = tuple(
         (*at_waypoint, *_at_pod(cluster, pod, Request(arriving, each, None)))
         for pod, each in zip(pods, ports, strict=True)
@@ -161,7 +161,7 @@ def _policies_for_waypoints(cluster: Cluster, pod: Pod) -> list[Policy]:
         Policy(
             namespace,
             f"istio_allow_waypoint_{namespace}_{name}",
-            {"rules": [{"from": [{"source": {"principals": [principal(namespace, name)]}}]}]},
+            {"rules": [{"from": [{"source": {"principals": [cluster.principal(namespace, name)]}}]}]},
             is_istios=True,
         )
         for namespace, name in sorted(filter(None, waypoints))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, UnitPolicy, mesh_policy
-from istio_policies import PolicyRequestFrom, authorization_policies, describe_sources
+from istio_policies import TRUST_DOMAIN, PolicyRequestFrom, authorization_policies, describe_sources
 from k8s_charm import Owner
 
 from ._cluster import Policy, read_policy
@@ -86,6 +86,8 @@ class View:
     """The command that has them enforced."""
     internal: bool = False
     """Whether the policies are between parts of one service, so that no relation of others grants them."""
+    trust_domain: str = TRUST_DOMAIN
+    """The trust domain of the identities in its policies."""
     beacon: str = ""
     """The application in the owner's model with which a charm is to be related to be in the mesh."""
     additional: "Sequence[Resource]" = ()
@@ -109,7 +111,10 @@ class View:
 
         Besides these, what there is of the retained applications stays.
         """
-        requests = [PolicyRequestFrom(requested.policy, [requested.by]) for requested in self.accepted]
+        requests = [
+            PolicyRequestFrom(requested.policy, [requested.by], self.trust_domain)
+            for requested in self.accepted
+        ]
         made = authorization_policies(requests, live, owner=self.owner, retain=retained, dry_run=self.dry_run)
         return [*made, *self.additional]
 
@@ -140,9 +145,8 @@ class View:
 
     def as_policy(self, requested: RequestedPolicy) -> Policy:
         """Return the policy of the mesh that a requested one would be."""
-        (made,) = authorization_policies(
-            [PolicyRequestFrom(requested.policy, [requested.by])], owner=self.owner
-        )
+        request = PolicyRequestFrom(requested.policy, [requested.by], self.trust_domain)
+        (made,) = authorization_policies([request], owner=self.owner)
         return read_policy(made)
 
 
@@ -165,6 +169,8 @@ class _ClusterMesh(Protocol):
     @property
     def declared(self) -> Sequence[AppPolicy | UnitPolicy]: ...
     @property
+    def trust_domain(self) -> str: ...
+    @property
     def beacon(self) -> str | None: ...
 
 
@@ -180,6 +186,7 @@ def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
         write_command="" if known.beacon else f"juju integrate {owner.app}:service-mesh BEACON",
         details_command=f"juju status {owner.app}",
         internal=True,
+        trust_domain=known.trust_domain,
         beacon=known.beacon or "",
     )
 

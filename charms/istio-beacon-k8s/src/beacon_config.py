@@ -2,10 +2,12 @@
 
 import enum
 import json
+from typing import Annotated
 
 import ops
 import pydantic
 
+from istio_policies import check_trust_domain
 from problems import Problem, blocked
 
 
@@ -30,6 +32,7 @@ class BeaconConfig(pydantic.BaseModel):
     model_on_mesh: bool
     policy_mode: PolicyMode = pydantic.Field(strict=False)
     restrict_consumers: bool
+    trust_domain: Annotated[str, pydantic.AfterValidator(check_trust_domain)]
 
     @property
     def mode(self) -> PolicyMode:
@@ -64,5 +67,5 @@ def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Prob
 
 def _invalid(charm: ops.CharmBase, field: str, reason: str, used: object) -> Problem:
     option = field.replace("_", "-")
-    wrong = reason.replace("Input should be", "must be")
+    wrong = reason.removeprefix("Value error, ").replace("Input should be", "must be")
     return blocked(f"config {option}: {wrong}; using {used}: juju config {charm.app.name} {option}=…")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from beacon_config import PolicyMode
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest
+from istio_policies import TRUST_DOMAIN
 
 
 @dataclass(frozen=True)
@@ -21,5 +22,7 @@ class DesiredState:
     """Whether policies are enforced, audited or not written."""
     restrict_consumers: bool = True
     """Whether a consumer may request policies on itself only."""
+    trust_domain: str = TRUST_DOMAIN
+    """The trust domain of the identities that policies name."""
     model_on_mesh: bool = False
     """Whether the whole namespace is in the mesh, rather than single pods."""

@@ -63,6 +63,7 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         details_command=f"juju run {owner.app}/leader plan",
         dry_run=config.mode is PolicyMode.audit,
         enforce_command=f"juju config {owner.app} policy-mode=enforce",
+        trust_domain=config.trust_domain,
         beacon=owner.app,
         additional=model_operator_policies(owner) if config.model_on_mesh else [],
     )

@@ -16,6 +16,7 @@ from kubernetes_problems import problems_of
 from mesh_inspection import Cluster, UnreadableClusterError, exposed, read_cluster
 from model_services import ModelServices, list_services
 from policy_enforcement import PolicyEnforcement
+from problems import blocked
 from steps import StepResult
 
 if TYPE_CHECKING:
@@ -57,9 +58,11 @@ class PolicyStep:
         restricting = services if self.desired.restrict_consumers else None
         known = consumers.load(self.desired.requests, owner=self.owner, services=restricting)
         former = former_consumers(gone, services, self.waypoint, self.owner.app)
-        requests = [PolicyRequestFrom(policy, [self.owner.app]) for policy in self.desired.own_policies]
+        domain = self.desired.trust_domain
+        own = self.desired.own_policies
+        requests = [PolicyRequestFrom(policy, [self.owner.app], domain) for policy in own]
         for consumer in known:
-            requests += (PolicyRequestFrom(policy, [consumer.app]) for policy in consumer.granted)
+            requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in consumer.granted)
         changes = plan_policies(
             live,
             requests,
@@ -134,6 +137,9 @@ class PolicyPlan:
             found += consumers.problems(consumer, app)
         found += self.former.problems if self.former else ()
         found += enforcement.problems()
+        if cluster and cluster.trust_domain not in ("", desired.trust_domain):
+            command = f"juju config {app} trust-domain={cluster.trust_domain}"
+            found.append(blocked(f"the mesh has another trust domain: {command}"))
         if self.step.is_audit:
             return StepResult(found, f"audit: {summary} {ON_TRIAL}")
         remarks = [summary + enforcement.summary(requested)]

@@ -1,17 +1,25 @@
 """The beacon's status names what is open, because no policy is on it."""
 
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, Pod
 
 from istio_policies import AuthorizationPolicy
+from k8s_charm import manifest
+from sandbox.enforcement import harden
 from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
 
 pytestmark = pytest.mark.kubernetes
 
 IN_MESH = {"istio.io/dataplane-mode": "ambient"}
-WAYPOINTS = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
+GUIDE = Path(__file__).parents[3] / "docs/how-to/harden.md"
+ROOT = "istio-system"
 
 
 def joins(beacon: BeaconModel, app: str) -> None:
@@ -31,9 +39,11 @@ def message(beacon: BeaconModel) -> str:
     return status.message
 
 
-def harden(beacon: BeaconModel, name: str, spec: object) -> None:
-    metadata = ObjectMeta(name=name, namespace="istio-system")
-    beacon.client.create(AuthorizationPolicy(metadata=metadata, spec=spec))
+def guide() -> list[Any]:
+    """The policies that the guide has its readers apply."""
+    text = GUIDE.read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [AuthorizationPolicy.from_dict(each) for each in yaml.safe_load_all(block)]
 
 
 def test_services_and_pods_without_a_policy(beacon: BeaconModel):
@@ -57,10 +67,19 @@ def test_a_hardened_mesh_takes_two_policies(beacon: BeaconModel):
     beacon.consumer("orders", policy("web", "orders", target_type="unit"))
     joins(beacon, "orders")
     pod(beacon, "shop")
-    harden(beacon, "allow-nothing", {})
+    pods, waypoints = guide()
+    beacon.client.create(pods)
     assert message(beacon).endswith("; open to all: Service orders")
-    harden(beacon, "allow-nothing-at-waypoints", {"targetRefs": [WAYPOINTS]})
+    beacon.client.create(waypoints)
     assert "open to all" not in message(beacon)
+
+
+def test_the_guide_hardens_as_the_sandbox_does(beacon: BeaconModel):
+    """There it is measured what that denies."""
+    harden(beacon.client)
+    for each in guide():
+        live = beacon.client.get(AuthorizationPolicy, manifest(each)["metadata"]["name"], namespace=ROOT)
+        assert (manifest(live).get("spec") or {}) == manifest(each)["spec"]
 
 
 def test_the_model_operator_is_allowed_by_the_labels_that_it_has(beacon: BeaconModel):

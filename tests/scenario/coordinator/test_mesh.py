@@ -355,3 +355,23 @@ def test_a_mesh_that_was_never_understood_is_joined_by_nobody(cluster: Cluster):
     state = cluster.run(mesh(labels="not json"), relation, store())
     assert policies(cluster) == []
     assert told(state, relation)["worker_labels"] == PART_OF
+
+
+def test_policies_inside_have_the_trust_domain_that_the_beacon_publishes(cluster: Cluster):
+    """A pattern in its place would stand for more identities: all stays as it is."""
+    beacon = mesh()
+    state = cluster.run(workers(), store(), beacon)
+    for said, expected in (
+        ('"mesh.example"', "mesh.example/ns/m/sa/"),
+        ('"*"', "mesh.example/ns/m/sa/"),
+        ("", "cluster.local/ns/m/sa/"),
+    ):
+        data = {**beacon.remote_app_data, "trust_domain": said}
+        others = {one for one in state.relations if one.id != beacon.id}
+        changed = dataclasses.replace(beacon, remote_app_data=data)
+        state = cluster.run(state=again(state, relations={*others, changed}))
+        written = policies(cluster)
+        assert written
+        for spec in written:
+            (principal,) = spec["rules"][0]["from"][0]["source"]["principals"]
+            assert principal.startswith(expected)

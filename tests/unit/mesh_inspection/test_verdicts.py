@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mesh_inspection import Policy, UnclearQuestionError
 from tests.unit.mesh_inspection.making import (
     MODEL,
+    VIEW,
     allow,
     ask,
     cluster,
@@ -333,3 +334,12 @@ def test_a_node_reaches_its_pods_past_all_policies(target):
     assert ask(source="node", port=7777).verdict == "unreachable"
     with pytest.raises(UnclearQuestionError, match="no application m/node"):
         ask(source="m/node")
+
+
+def test_identities_have_the_trust_domain_of_the_mesh():
+    """Whatever the policies say: these are in the mesh as they are written."""
+    policy = allow("shop")
+    assert ask(within=cluster(policy, trust_domain="mesh.example")).verdict == "denied"
+    view = dataclasses.replace(VIEW, trust_domain="mesh.example")
+    assert ask(policy, view=view).verdict == "denied"
+    assert ask(within=cluster(policy, trust_domain="cluster.local"), view=view).verdict == "allowed"

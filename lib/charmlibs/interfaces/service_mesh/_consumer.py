@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import ops
 import pydantic
@@ -25,7 +25,7 @@ from ._cross_model import CMR_DATA_KEY
 from ._identities import CrossModelIdentities
 from ._models import AppPolicy, CMRData, Labels, MeshPolicy, MeshType, PolicyTargetType, UnitPolicy
 from ._parsing import parse
-from ._provider import DECLARED_KEY, POLICIES_KEY
+from ._provider import DECLARED_KEY, DEFAULT_TRUST_DOMAIN, POLICIES_KEY, TRUST_DOMAIN_KEY
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 
 _LABELS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(Labels)
 _MESH_TYPE = pydantic.TypeAdapter(MeshType)
+_TRUST_DOMAIN: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
+    # A pattern of Istio's, such as `*`, would stand for more identities than one.
+    Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$")]
+)
 
 WAYPOINT_LABELS = ("istio.io/use-waypoint", "istio.io/use-waypoint-namespace")
 """The labels by which a Service leads to the waypoint."""
@@ -130,6 +134,14 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             logger.warning("the type of the mesh can't be read: %s", error)
             return None
 
+    def trust_domain(self) -> str:
+        """Return the trust domain of the mesh, for a charm that writes policies of its own."""
+        try:
+            return self._published_trust_domain()
+        except ValueError as error:
+            logger.warning("the trust domain of the mesh cannot be parsed: %s", error)
+            return DEFAULT_TRUST_DOMAIN
+
     @property
     def unreadable(self) -> str | None:
         """Why what the mesh says can't be read, in one line; None if it can, or if it says nothing.
@@ -137,7 +149,11 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         A charm that follows `labels()` and `mesh_type()` itself should leave all as it is meanwhile: these
         are then as if there were no mesh.
         """
-        for key, read in (("labels", self._published_labels), ("mesh_type", self._published_mesh_type)):
+        for key, read in (
+            ("labels", self._published_labels),
+            ("mesh_type", self._published_mesh_type),
+            (TRUST_DOMAIN_KEY, self._published_trust_domain),
+        ):
             try:
                 read()
             except ValueError as error:
@@ -319,6 +335,10 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     def _published_mesh_type(self) -> MeshType | None:
         text = self._published("mesh_type")
         return parse(_MESH_TYPE, text) if text else None
+
+    def _published_trust_domain(self) -> str:
+        text = self._published(TRUST_DOMAIN_KEY)
+        return parse(_TRUST_DOMAIN, text) if text else DEFAULT_TRUST_DOMAIN
 
 
 def _is_on_service(policy: MeshPolicy, app: str) -> bool:

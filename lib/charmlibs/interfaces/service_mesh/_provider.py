@@ -12,6 +12,8 @@ from ._models import AppPolicy, MeshPolicy, MeshType, ServiceMeshProviderAppData
 from ._parsing import parse_declared, parse_policies
 
 POLICIES_KEY = "policies"
+TRUST_DOMAIN_KEY = "trust_domain"
+DEFAULT_TRUST_DOMAIN = "cluster.local"
 DECLARED_KEY = "declared_policies"
 
 
@@ -36,6 +38,7 @@ class ServiceMeshProvider(ops.Object):
             published stays.
         mesh_type: which mesh that is.
         mesh_relation_name: the endpoint of interface `service_mesh` in charmcraft.yaml.
+        trust_domain: the trust domain of the mesh, for consumers that write policies themselves.
     """
 
     def __init__(
@@ -44,12 +47,15 @@ class ServiceMeshProvider(ops.Object):
         labels: Mapping[str, str] | None,
         mesh_type: MeshType = MeshType.istio,
         mesh_relation_name: str = "service-mesh",
+        *,
+        trust_domain: str = DEFAULT_TRUST_DOMAIN,
     ):
         super().__init__(charm, mesh_relation_name)
         self._charm = charm
         self._mesh_type = mesh_type
         self._data = None if labels is None else self._data_with(labels)
         self._relation_name = mesh_relation_name
+        self._trust_domain = trust_domain
         for event in (
             charm.on[mesh_relation_name].relation_created,
             charm.on.leader_elected,
@@ -71,6 +77,8 @@ class ServiceMeshProvider(ops.Object):
         if not self._data or not self._charm.unit.is_leader():
             return
         published = {key: json.dumps(value) for key, value in self._data.model_dump(mode="json").items()}
+        is_default = self._trust_domain == DEFAULT_TRUST_DOMAIN
+        published[TRUST_DOMAIN_KEY] = "" if is_default else json.dumps(self._trust_domain)
         for relation in self._relations():
             relation_data.write(relation, self._charm.app, published)
 
