@@ -23,7 +23,6 @@ class Asked:
     """A request, as it is answered in one cluster and in others."""
 
     cluster: Cluster
-    path: RequestPath
     answer: Answer
     find: Callable[[Cluster], RequestPath]
     """Follows the request through another cluster."""

@@ -108,7 +108,7 @@ def _explain(
     if not (enforced.is_open and audited.is_open):
         denying = audited if enforced.is_open else enforced
         match = None if denying.is_denied_by_policy else closest_match(question, path, cluster, view)
-    asked = Asked(cluster, path, _judge(path), find=lambda other: find_path(question, other), judge=_judge)
+    asked = Asked(cluster, _judge(path), find=lambda other: find_path(question, other), judge=_judge)
     explanation = Explanation(
         question,
         enforced.verdict,

@@ -75,4 +75,4 @@ def test_no_policy_is_read_by_itself(beacon: BeaconModel):
     # Those of the beacon, and for what is open those of the model and of the whole mesh.
     assert beacon.lists_of("authorizationpolicies") == 3
     assert not any("shop.beacon.catalogue" in request.path for request in beacon.kubernetes.requests)
-    assert len(beacon.kubernetes.requests) <= 14
+    assert len(beacon.kubernetes.requests) <= 16

@@ -21,7 +21,7 @@ def test_a_hook_with_any_number_of_unchanged_policies_asks_little_and_writes_not
     assert beacon.state.unit_status.message.startswith(f"{number} policies for 10 consumers")
     beacon.kubernetes.requests.clear()
     beacon.hook()
-    assert len(beacon.kubernetes.requests) <= 15
+    assert len(beacon.kubernetes.requests) <= 16
     assert beacon.writes() == []
 
 
