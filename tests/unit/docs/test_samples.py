@@ -22,7 +22,7 @@ from tests.support.pages import (
 
 TOOLS = {
     *(".venv/bin/tox", "cd", "curl", "echo", "git", "juju", "kubectl", "make", "pre-commit", "python3"),
-    *("source", "sudo"),
+    *("source", "sudo", "uv"),
 }
 
 
