@@ -48,7 +48,6 @@ class World:
         service = f"{self.app}-endpoints"
         spec = {"selector": {"matchLabels": labels}, "serviceName": service, "template": template}
         _create(client, "apps/v1", "StatefulSet", self.app, spec)
-        _create(client, "v1", "Pod", f"{self.app}-0", {"containers": containers}, labels)
         _create(client, "v1", "Service", self.app, {"selector": labels, "ports": [{"port": 65535}]})
         for service, app in (("catalogue", "catalogue"), ("shelves", "catalogue"), ("orders", "orders")):
             front = {"selector": {"app.kubernetes.io/name": app}, "ports": [{"port": 80}]}
