@@ -88,13 +88,11 @@ def list_owned(
     prepare_for_answers(by_name.values())
     everywhere: list[str | None] = [None]
     places = everywhere if namespaces is None else sorted(set(namespaces))
-    listed, failed = Requester(deadline).send(
-        [
-            _list_request(client, kind, namespace, labels)
-            for kind in by_name.values()
-            for namespace in (places if is_namespaced(kind) else everywhere)
-        ]
-    )
+    requests: list[Request[list[Resource]]] = []
+    for kind in by_name.values():
+        namespaces_of_kind = places if is_namespaced(kind) else everywhere
+        requests += [_list_request(client, kind, each, labels) for each in namespaces_of_kind]
+    listed, failed = Requester(deadline).send(requests)
     unlisted = {failure.ref.kind for failure in failed}
     objects: dict[ObjectRef, Resource] = {}
     for request, resources in listed.items():

@@ -1,4 +1,4 @@
-"""What related applications ask of the mesh, and what of it they get."""
+"""The policies that related applications request, and those that they are granted."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NOT_LISTED = ModelServices(LookupError("not listed"))
 
 
 class Denied(NamedTuple):
-    """A policy that an application does not get."""
+    """A policy that is not granted."""
 
     policy: MeshPolicy
     reason: str
@@ -27,25 +27,25 @@ class Consumer:
 
     app: str
     relation: str
-    """Its name and id, as Juju shows them."""
+    """The name and id of the relation, as Juju shows them."""
     granted: tuple[MeshPolicy, ...]
-    """The policies that it may have."""
+    """The policies that the application may have."""
     refused: tuple[Denied, ...]
-    """Those that it may not have."""
-    unreadable: tuple[str, ...]
-    """Why what it asks for is not known in full."""
+    """The policies that it may not have."""
+    errors: tuple[str, ...]
+    """The errors in its databag."""
     undecided: tuple[Denied, ...]
-    """Those of which it can't be told now whether it may have them."""
+    """The policies that cannot be checked now."""
 
     @property
     def shown(self) -> str:
-        """How problems call it."""
+        """The name of the consumer in problems."""
         return f"{self.relation} with {self.app}"
 
     @property
-    def keeps(self) -> bool:
-        """Whether what it may have is not known in full, so that what it had stays."""
-        return bool(self.unreadable or self.undecided)
+    def keeps_policies(self) -> bool:
+        """Whether its requests are not known in full, so that it keeps the policies that it has."""
+        return bool(self.errors or self.undecided)
 
 
 def load(
@@ -77,13 +77,13 @@ def depend_on_services(requests: Iterable[PolicyRequest], model: str) -> bool:
 
 
 def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
-    """What an operator should know of policies that a consumer does not get, or that do not help it."""
+    """Yield what an operator should know of policies that are not granted, or not effective yet."""
     may = f"if it may have that, juju config {beacon} restrict-consumers=false"
-    for message in _not_read(consumer):
+    for message in _invalid(consumer):
         yield blocked(message, ProblemKind.refused_policies)
     for denied in consumer.refused:
         yield blocked(f"{consumer.shown} is refused {denied.reason}: {may}", ProblemKind.refused_policies)
-    for message in _not_decided(consumer):
+    for message in _unchecked(consumer):
         yield blocked(message)
     for name in sorted({policy.source_app_name for policy in consumer.granted}):
         if is_of_another_model(name):
@@ -94,17 +94,17 @@ def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
             )
 
 
-def why_kept(consumer: Consumer) -> str:
-    """Why it keeps what it had; empty if it does not."""
-    return "; ".join([*_not_read(consumer), *_not_decided(consumer)])
+def why_retained(consumer: Consumer) -> str:
+    """Return why a consumer keeps the policies that it has; empty if it does not."""
+    return "; ".join([*_invalid(consumer), *_unchecked(consumer)])
 
 
-def _not_read(consumer: Consumer) -> Iterator[str]:
-    for reason in consumer.unreadable:
+def _invalid(consumer: Consumer) -> Iterator[str]:
+    for reason in consumer.errors:
         yield f"{consumer.shown} can't be read, its policies stay till its charm is mended: {reason}"
 
 
-def _not_decided(consumer: Consumer) -> Iterator[str]:
+def _unchecked(consumer: Consumer) -> Iterator[str]:
     for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
         yield f"{consumer.shown} keeps the policies that it has: {reason}"
 
@@ -135,10 +135,10 @@ def _consumer(request: PolicyRequest, owner: Owner, services: ModelServices | No
 
 
 def _reason_to_refuse(policy: MeshPolicy, app: str, model: str, services: ModelServices) -> str | None:
-    """Why the policy is not one on the application itself.
+    """Return why a policy is not one on the application itself; None if it is.
 
     Raises:
-        ServicesUnknownError: if it takes a look at the Services to tell.
+        ServicesUnknownError: if that depends on Services that are not known.
     """
     if policy.target_namespace != model:
         return f"a policy on namespace {_quoted(policy.target_namespace)}"
@@ -154,5 +154,5 @@ def _reason_to_refuse(policy: MeshPolicy, app: str, model: str, services: ModelS
 
 
 def _quoted(text: str) -> str:
-    """A text out of a relation, fit for a status: short and on one line."""
+    """Return a text from a relation in quotes, short and on one line."""
     return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…")

@@ -41,7 +41,11 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         listed = list_services(client, owner.model) if gone else services
         former = former_consumers(gone, listed, Waypoint(owner).name, owner.app)
         return {
-            **{consumer.app: consumers.why_kept(consumer) for consumer in known if consumer.keeps},
+            **{
+                consumer.app: consumers.why_retained(consumer)
+                for consumer in known
+                if consumer.keeps_policies
+            },
             **former.reasons,
         }
 

@@ -1,4 +1,4 @@
-"""The container beside the charm that shows the metrics of all of the waypoint's pods on one port."""
+"""The container that publishes the metrics of all of the waypoint's pods on one port."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,10 @@ _SERVICE = "metrics-proxy"
 
 
 def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[Problem]:
-    """Have the proxy run, and gather from pods with `pod_labels`; restarted only when these changed.
+    """Run the proxy for pods with `pod_labels`; restart it only if these changed.
 
     Returns:
-        What an operator should know; nothing if all is well.
+        What an operator should know.
     """
     layer = _layer(pod_labels)
     try:
@@ -29,7 +29,7 @@ def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[P
 
 
 def problems(container: ops.Container) -> list[Problem]:
-    """What an operator should know of the proxy as it is now; nothing is changed."""
+    """Return what an operator should know of the proxy; nothing is changed."""
     try:
         if _runs(container):
             return []

@@ -1,4 +1,4 @@
-"""What the beacon lets Prometheus watch and Grafana show: the waypoint, and the beacon itself."""
+"""Metrics, alert rules, dashboards and traces of the waypoint and the beacon."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -21,11 +21,11 @@ _JOB = prometheus_scrape.ScrapeJob(targets=(f"*:{metrics_proxy.PORT}",))
 
 
 def publish(charm: ops.CharmBase, problems: Collection[Problem]) -> None:
-    """Tell scrapers and Grafana what there is; the leader also tells what stands in the beacon's way.
+    """Publish scrape jobs and dashboards; the leader also publishes the problems, as alert rules.
 
     Args:
         charm: the beacon.
-        problems: all that is in the way.
+        problems: all problems of the beacon.
     """
     if charm.model.relations[METRICS]:
         rules = _rules(charm, problems) if charm.unit.is_leader() else None
@@ -42,7 +42,7 @@ def rejected_rules(charm: ops.CharmBase) -> list[str]:
 
 
 def trace(charm: ops.CharmBase) -> None:
-    """Send traces of what the charm does to whoever takes them; the leader asks for it."""
+    """Send traces of the charm to the related application; the leader requests the endpoint."""
     if ops.tracing is None:
         return
     tracing.request(charm, ["otlp_http"], relation_name=TRACES)

@@ -66,7 +66,7 @@ class PolicyStep:
         changes = plan_policies(
             live,
             requests,
-            retain={consumer.app for consumer in known if consumer.keeps} | former.reasons.keys(),
+            retain={consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys(),
             # Never audited: it denies nothing, and without it a hardened mesh would block every deployment.
             also=model_operator_policies(self.owner) if self.desired.model_on_mesh else [],
             dry_run=self.is_audit,
