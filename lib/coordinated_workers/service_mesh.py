@@ -1,7 +1,7 @@
 """The cluster in a service mesh: who may reach it from outside, and who may reach whom inside of it."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import ops
@@ -19,7 +19,7 @@ from charmlibs.interfaces.service_mesh import (
     UnitPolicy,
 )
 from istio_policies import TRUST_DOMAIN, PolicyResourceManager
-from k8s_charm import Failure, Owner, kubernetes_errors, label_value
+from k8s_charm import Owner, kubernetes_errors, label_value
 
 from .endpoints import MeshEndpoints
 from .kubernetes.access import KubernetesAccess
@@ -173,7 +173,8 @@ def reconcile_cluster_policies(
         return delete_cluster_policies(access)
     charm = access.charm
     policies = cluster_policies(charm.model.name, charm.app.name, workers)
-    return _attempt(access, lambda: _manager(access, trust_domain).reconcile(policies, mesh_type).failed)
+    manager = _manager(access, trust_domain)
+    return _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type))
 
 
 def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
@@ -182,7 +183,8 @@ def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
     Returns:
         What stands in the way, if anything does.
     """
-    return _attempt(access, lambda: _manager(access).delete().failed)
+    manager = _manager(access)
+    return _attempt(access, manager, manager.delete)
 
 
 def _manager(access: KubernetesAccess, trust_domain: str = TRUST_DOMAIN) -> PolicyResourceManager:
@@ -195,12 +197,15 @@ def _labels(charm: ops.CharmBase) -> dict[str, str]:
     return Owner(app, model).labels(f"{app}-{model}-cluster-internal")
 
 
-def _attempt(access: KubernetesAccess, write: Callable[[], Sequence[Failure]]) -> list[ops.StatusBase]:
+def _attempt(
+    access: KubernetesAccess, manager: PolicyResourceManager, write: Callable[[], object]
+) -> list[ops.StatusBase]:
     try:
-        failures = write()
+        write()
     except kubernetes_errors() as error:
-        return [access.status(error, "write to Kubernetes")]
-    return [access.status(failures[0], "write the mesh policies")] if failures else []
+        if not manager.failed:
+            return [access.status(error, "write to Kubernetes")]
+    return [access.status(failure, "write the mesh policies") for failure in manager.failed[:1]]
 
 
 def _scraper_policies(

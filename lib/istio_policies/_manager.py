@@ -1,14 +1,24 @@
 """Policies that a charm writes itself, with or without a beacon."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pydantic
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, MeshType
-from k8s_charm import Deadline, Failure, ObjectRef, Owner, ReconcileResult, apply
+from k8s_charm import (
+    Deadline,
+    Failure,
+    Json,
+    ObjectRef,
+    Owner,
+    ReconcileResult,
+    apply,
+    kubernetes_errors,
+    manifest,
+)
 
 from ._policies import PolicyRequestFrom, list_policies, plan_policies
 from ._rules import TRUST_DOMAIN
@@ -16,6 +26,11 @@ from ._rules import TRUST_DOMAIN
 if TYPE_CHECKING:
     import ops
     from lightkube import Client
+    from lightkube.generic_resource import GenericNamespacedResource
+
+    from k8s_charm import Resource
+
+_AUTHORIZATION_POLICY = "security.istio.io/AuthorizationPolicy"
 
 
 class PolicyResourceManager:
@@ -27,7 +42,8 @@ class PolicyResourceManager:
     Args:
         charm: the charm that owns the policies.
         lightkube_client: with a `field_manager`, for server-side apply.
-        labels: set on each object, to find it again; no other manager may use them.
+        labels: set on each object, to find it again; no other manager may use them. By default those of the
+            only manager of a charm.
         logger: the logger for what failed; this library's own if None.
         deadline: the end of the hook's time; 18 seconds from now on if None.
         trust_domain: the trust domain of the mesh.
@@ -37,40 +53,48 @@ class PolicyResourceManager:
         self,
         charm: "ops.CharmBase",
         lightkube_client: "Client",
-        labels: Mapping[str, str],
+        labels: Mapping[str, str] | None = None,
         logger: logging.Logger | None = None,
         deadline: Deadline | None = None,
         trust_domain: str = TRUST_DOMAIN,
     ):
         self._owner = Owner(charm.app.name, charm.model.name)
         self._client = lightkube_client
-        self._labels = labels
+        self._labels = labels or self._owner.labels("policy-resource-manager")
         self._logger = logger or logging.getLogger(__name__)
         self._deadline = deadline
         self._trust_domain = trust_domain
+        self.failed: tuple[Failure, ...] = ()
+        """What failed when policies were last reconciled or deleted, also where an error was raised."""
 
     def reconcile(
         self,
         policies: Iterable[MeshPolicy],
         mesh_type: MeshType,
+        raw_policies: "Sequence[Resource] | None" = None,
         force: bool = True,
         ignore_missing: bool = True,
     ) -> ReconcileResult:
         """Make these the policies in Kubernetes; write only what differs.
 
-        Nothing is raised for a request that fails, or for a policy that no mesh can enforce: each is in the
-        result, with a warning in the log, and the rest is done.
+        A request that fails does not stop the others; then its error is raised. A policy that no mesh can
+        enforce, or whose name another application's object has, is in the result, with a warning in the log.
 
         Args:
             policies: all policies; also of an equal class of another library.
-            mesh_type: the mesh that enforces them.
+            mesh_type: the mesh that enforces them; not looked at without policies.
+            raw_policies: ready-made AuthorizationPolicies, owned and written like the others.
             force: set fields of this manager's objects also where another field manager has set them since.
             ignore_missing: count an object that is gone already, or whose kind is not installed, as deleted.
 
         Raises:
+            TypeError: if a raw policy is no AuthorizationPolicy.
             ValueError: if this library does not support the mesh.
+            lightkube.ApiError: if Kubernetes rejected a request; it is the first of these errors.
         """
-        if getattr(mesh_type, "value", mesh_type) != MeshType.istio.value:
+        policies, raw_policies = list(policies), raw_policies or []
+        self._validate_raw_policies(raw_policies)
+        if policies and getattr(mesh_type, "value", mesh_type) != MeshType.istio.value:
             raise ValueError(
                 f"no policies can be written for a mesh of the type {mesh_type!r}, only for istio"
             )
@@ -81,25 +105,66 @@ class PolicyResourceManager:
                 requests.append(PolicyRequestFrom(_own_model(policy), trust_domain=self._trust_domain))
             except pydantic.ValidationError as error:
                 unenforceable.append(_unenforceable(policy, error))
-        result = self._reconcile(requests, force=force, ignore_missing=ignore_missing)
-        return self._logged(replace(result, failed=(*unenforceable, *result.failed)))
+        result = self._reconcile(requests, raw_policies, force=force, ignore_missing=ignore_missing)
+        return self._checked(replace(result, failed=(*unenforceable, *result.failed)))
 
     def delete(self, ignore_missing: bool = True) -> ReconcileResult:
-        """Delete all policies of this manager; a failure is in the result, and in the log."""
-        return self._logged(self._reconcile([], force=True, ignore_missing=ignore_missing))
+        """Delete all policies of this manager.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes rejected a request; the others were made all the same.
+        """
+        return self._checked(self._reconcile([], [], force=True, ignore_missing=ignore_missing))
+
+    def _validate_raw_policies(self, raw_policies: "Sequence[Resource]") -> None:
+        """Raise a TypeError for anything but an AuthorizationPolicy; tests of charms call this."""
+        for policy in raw_policies:
+            if (kind := _kind_of(policy)) != _AUTHORIZATION_POLICY:
+                raise TypeError(f"a raw policy is an AuthorizationPolicy of Istio, not {kind}")
 
     def _reconcile(
-        self, requests: Iterable[PolicyRequestFrom], *, force: bool, ignore_missing: bool
+        self,
+        requests: Iterable[PolicyRequestFrom],
+        raw_policies: "Sequence[Resource]",
+        *,
+        force: bool,
+        ignore_missing: bool,
     ) -> ReconcileResult:
         deadline = self._deadline or Deadline()
         live = list_policies(self._client, self._labels, self._owner, deadline)
-        changes = plan_policies(live, requests, ignore_missing=ignore_missing)
+        also = [_own_kind(policy, self._client.namespace) for policy in raw_policies]
+        changes = plan_policies(live, requests, also=also, ignore_missing=ignore_missing)
         return apply(self._client, changes, deadline, force=force)
 
-    def _logged(self, result: ReconcileResult) -> ReconcileResult:
+    def _checked(self, result: ReconcileResult) -> ReconcileResult:
+        self.failed = result.failed
         for failure in result.failed:
             self._logger.warning("mesh policies: %s", failure)
+        for failure in result.failed:
+            if isinstance(failure.error, kubernetes_errors()):
+                raise failure.error
         return result
+
+
+def _kind_of(policy: "Resource") -> str:
+    from lightkube.core.resource import api_info
+
+    try:
+        info = api_info(type(policy)).resource
+    except (AttributeError, TypeError):
+        return type(policy).__name__
+    return f"{info.group}/{info.kind}"
+
+
+def _own_kind(policy: "Resource", namespace: str) -> "GenericNamespacedResource":
+    from ._kinds import AuthorizationPolicy
+
+    plain = manifest(policy)
+    own: Json = plain.get("metadata") or {}
+    marks: Json = {key: own[key] for key in ("name", "namespace", "labels", "annotations") if own.get(key)}
+    return AuthorizationPolicy.from_dict(
+        {"metadata": {"namespace": namespace, **marks}, "spec": plain.get("spec") or {}}
+    )
 
 
 def _own_model(policy: pydantic.BaseModel) -> MeshPolicy:

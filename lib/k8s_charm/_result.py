@@ -1,6 +1,6 @@
 """The result of writing to Kubernetes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ._objects import ObjectRef, Resource
 
@@ -16,6 +16,8 @@ class Failure:
     """The HTTP status; None if there was no answer, or no request."""
     reason: str
     """The cause in words, without the object's name."""
+    error: Exception | None = field(default=None, compare=False, repr=False)
+    """The exception of the client, if it made the request."""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.ref}: {self.reason}"

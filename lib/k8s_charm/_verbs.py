@@ -134,9 +134,10 @@ def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
         return Failure(ref, verb, 409, _taken_by(message))
     if code is None:
         if isinstance(error, _MALFORMED):
-            return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})")
-        return Failure(ref, verb, None, f"no answer from Kubernetes ({_short(message) or _name(error)})")
-    return Failure(ref, verb, code, _meaning(code, ref, verb, message))
+            return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})", error)
+        reason = f"no answer from Kubernetes ({_short(message) or _name(error)})"
+        return Failure(ref, verb, None, reason, error)
+    return Failure(ref, verb, code, _meaning(code, ref, verb, message), error)
 
 
 def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:

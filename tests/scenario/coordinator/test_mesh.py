@@ -142,8 +142,8 @@ class TestOutside:
 
     def test_an_application_of_another_model_is_known_by_its_own_name(self, cluster: Cluster):
         said = {"cmr_data": json.dumps({"app_name": "client", "juju_model_name": "far"})}
-        there = testing.Relation("provide-cmr-mesh", remote_app_name="remote-1", remote_app_data=said)
-        client = testing.Relation("field-api", remote_app_name="remote-1")
+        there = testing.Relation("provide-cmr-mesh", remote_app_name=f"remote-{1:032x}", remote_app_data=said)
+        client = testing.Relation("field-api", remote_app_name=f"remote-{1:032x}")
         beacon = mesh()
         found = asked(cluster.run(beacon, there, client), beacon)
         assert {(one["source_namespace"], one["source_app_name"]) for one in found} == {("far", "client")}

@@ -3,15 +3,19 @@
 import enum
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import ops
 import pydantic
 import pytest
-from lightkube import Client
+from lightkube import ApiError, Client
+from lightkube.generic_resource import create_namespaced_resource
+from lightkube.resources.core_v1 import ConfigMap
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import MeshType
-from istio_policies import PolicyResourceManager
+from istio_policies import AuthorizationPolicy, PolicyResourceManager
+from k8s_charm import kubernetes_errors
 from sandbox.kubernetes import KubernetesServer
 from tests.support.policies import LABELS, policy
 
@@ -26,7 +30,7 @@ def manage(client: Client) -> Iterator[Callable[..., PolicyResourceManager]]:
     state = testing.State(model=testing.Model("m"))
     with context(context.on.update_status(), state) as manager:
         yield lambda **options: PolicyResourceManager(
-            charm=manager.charm, lightkube_client=client, labels=LABELS, **options
+            charm=manager.charm, lightkube_client=client, **{"labels": LABELS, **options}
         )
         manager.run()
 
@@ -115,15 +119,15 @@ def test_a_mesh_that_is_not_known_is_an_error(
     assert not kubernetes.requests
 
 
-def test_what_fails_is_told_in_the_result_and_in_the_callers_log(
+def test_what_fails_is_raised_and_in_the_callers_log(
     manage: Callable[..., PolicyResourceManager],
     kubernetes: KubernetesServer,
     caplog: pytest.LogCaptureFixture,
 ):
     kubernetes.access.deny(verbs=["patch"])
-    with caplog.at_level(logging.WARNING):
-        result = manage(logger=logging.getLogger("the.charm")).reconcile([policy(80)], MeshType.istio)
-    assert len(result.failed) == 1
+    with caplog.at_level(logging.WARNING), pytest.raises(ApiError) as refused:
+        manage(logger=logging.getLogger("the.charm")).reconcile([policy(80)], MeshType.istio)
+    assert refused.value.status.code == 403
     (record,) = [each for each in caplog.records if each.name == "the.charm"]
     assert "m.coordinator.shop.app.from.s.cart: not allowed to create" in record.getMessage()
 
@@ -133,4 +137,67 @@ def test_where_istio_is_gone_there_is_nothing_to_delete(
 ):
     kubernetes.store.uninstall_custom_resources()
     assert not manager.delete().failed
-    assert manager.delete(ignore_missing=False).failed[0].code == 404
+    with pytest.raises(kubernetes_errors()):
+        manager.delete(ignore_missing=False)
+    assert manager.failed[0].code == 404
+
+
+def test_a_request_that_fails_stops_no_other(manager: PolicyResourceManager, kubernetes: KubernetesServer):
+    kubernetes.access.deny(verbs=["patch"], namespaces=["m"])
+    with pytest.raises(ApiError):
+        manager.reconcile([policy(80), policy(80, target_namespace="n")], MeshType.istio)
+    assert len(names(kubernetes)) == 1
+
+
+class TestRawPolicies:
+    ALLOW_ALL: ClassVar[dict[str, Any]] = {"rules": [{}], "selector": {"matchLabels": {"app": "web"}}}
+
+    def raw(self, name: str = "allow-all", kind: Any = AuthorizationPolicy) -> Any:
+        return kind.from_dict({"metadata": {"name": name}, "spec": self.ALLOW_ALL})
+
+    def test_are_the_third_argument_and_written_in_the_charms_namespace(
+        self, manager: PolicyResourceManager, kubernetes: KubernetesServer
+    ):
+        manager.reconcile([], MeshType.istio, [self.raw()])
+        (written,) = kubernetes.store.objects("AuthorizationPolicy")
+        assert (written["metadata"]["namespace"], written["metadata"]["name"]) == ("m", "allow-all")
+        assert written["spec"] == self.ALLOW_ALL
+        assert written["metadata"]["labels"].items() >= LABELS.items()
+
+    def test_need_no_mesh_type(self, manager: PolicyResourceManager, kubernetes: KubernetesServer):
+        manager.reconcile(policies=[], mesh_type=manager.delete, raw_policies=[self.raw()])  # type: ignore[arg-type]
+        assert names(kubernetes) == ["allow-all"]
+
+    def test_stand_beside_the_others_and_go_with_them(
+        self, manager: PolicyResourceManager, kubernetes: KubernetesServer
+    ):
+        manager.reconcile([policy(80)], MeshType.istio, raw_policies=[self.raw()])
+        assert len(names(kubernetes)) == 2
+        kubernetes.requests.clear()
+        manager.reconcile([policy(80)], MeshType.istio, raw_policies=[self.raw()])
+        assert [each.method for each in kubernetes.requests] == ["GET"]
+        manager.reconcile([policy(80)], MeshType.istio)
+        assert "allow-all" not in names(kubernetes)
+
+    def test_of_another_class_for_the_same_kind_are_taken(
+        self, manager: PolicyResourceManager, kubernetes: KubernetesServer
+    ):
+        theirs = create_namespaced_resource(
+            "security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies"
+        )
+        manager.reconcile([], MeshType.istio, [self.raw(kind=theirs)])
+        assert names(kubernetes) == ["allow-all"]
+
+    @pytest.mark.parametrize("other", [ConfigMap(), {"kind": "AuthorizationPolicy"}])
+    def test_are_nothing_else(
+        self, manager: PolicyResourceManager, kubernetes: KubernetesServer, other: object
+    ):
+        with pytest.raises(TypeError, match="AuthorizationPolicy"):
+            manager.reconcile([], MeshType.istio, [self.raw(), other])  # type: ignore[list-item]
+        assert not kubernetes.requests
+
+
+def test_labels_are_optional(manage: Callable[..., PolicyResourceManager], kubernetes: KubernetesServer):
+    manager = manage(labels=None)
+    manager.reconcile([policy(80)], MeshType.istio)
+    assert len(manager.delete().deleted) == 1
