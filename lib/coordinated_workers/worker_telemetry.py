@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import ops
 
+import relation_data
+
 from .interfaces.databags import RemoteWriteEndpoint
 from .telemetry.locations import UPSTREAM_PREFIX
 from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
@@ -48,8 +50,15 @@ def proxy_loki_endpoints_by_unit(
     path = PROXY_WORKER_TELEMETRY_PATHS["logging"]
     names: list[str] = []
     for relation in logging_relations:
-        names += [unit.name for unit in relation.units if "endpoint" in relation.data[unit]]
+        names += [unit.name for unit in relation.units if _takes_logs(relation, unit)]
     return {name: origin + path.format(unit=name.replace("/", "-")) for name in names}
+
+
+def _takes_logs(relation: ops.Relation, unit: ops.Unit) -> bool:
+    try:
+        return "endpoint" in relation_data.read(relation, unit)
+    except relation_data.DatabagError:
+        return False
 
 
 def proxy_remote_write_endpoints(

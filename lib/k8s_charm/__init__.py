@@ -3,6 +3,8 @@
 Importing this does not import lightkube; the first request does.
 """
 
+from relation_data import one_line, quoted, shown_name
+
 from ._apply import apply
 from ._client import is_transient_code, kubernetes_client, kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
@@ -22,7 +24,6 @@ from ._pod_template import PodTemplate, TemplateChange
 from ._result import Failure, ReconcileResult
 from ._scale_down import ScaleDown
 from ._services import ModelNamespace, find_application
-from ._text import one_line, quoted, shown_name
 from ._verbs import is_transient, kubernetes_problem
 
 __all__ = [

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from relation_data import one_line
+
 from ._client import is_transient_code, kubernetes_code, kubernetes_errors
 from ._objects import ObjectRef, from_manifest, manifest, metadata
 from ._owner import have_one_owner
 from ._result import Failure
-from ._text import one_line
 
 if TYPE_CHECKING:
     from lightkube import Client

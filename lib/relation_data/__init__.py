@@ -12,6 +12,6 @@ relation may be gone for Juju and not yet for the charm, and then commands on it
 
 from ._databag import DatabagError, read, write
 from ._reason import reason
-from ._text import check_text, one_line, shown_name
+from ._text import check_text, one_line, quoted, shown_name
 
-__all__ = ["DatabagError", "check_text", "one_line", "read", "reason", "shown_name", "write"]
+__all__ = ["DatabagError", "check_text", "one_line", "quoted", "read", "reason", "shown_name", "write"]

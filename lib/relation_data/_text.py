@@ -1,7 +1,10 @@
 """Text that others wrote: checked where it comes in, and made fit for a status or a line of a log."""
 
+import json
 import re
 
+# Without blanks, quotes, and what separates columns of a table.
+_PLAIN = re.compile(r"[!#-&(-\[\]-_a-{}~]+")
 _NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
 # Control characters, half of a character that takes two in UTF-16, and what ends a line in YAML or is nothing
 # there. A program takes no NUL in an argument, and UTF-8 has no half characters.
@@ -28,3 +31,13 @@ def one_line(text: str, *, longest: int) -> str:
     """Return the text in printable characters on one line, cut after `longest` of them by an ellipsis."""
     shown = f"{text[:longest]}…" if len(text) > longest else text
     return "".join(each if each.isprintable() else " " for each in shown)
+
+
+def quoted(text: str) -> str:
+    """Return the text as it is if it is one plain word of ASCII, or else in quotes, with all else escaped.
+
+    So no text of others makes a line, a column or a direction of writing in what an operator reads.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    return json.dumps(text).replace("|", r"\u007c").replace("\x7f", r"\u007f")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ops
 import pydantic
 
+import relation_data
+
 from . import config_secrets, databags, worker_config
 from .databags import (
     ClusterRequirerAppData,
@@ -141,7 +143,7 @@ class ClusterRequirer(ops.Object):
             if role:
                 databags.save(relation, self._charm.app, ClusterRequirerAppData(role=role))
             else:
-                relation.data[self._charm.app].pop("role", None)
+                relation_data.write(relation, self._charm.app, {"role": ""})
 
     def is_published(self) -> bool:
         """Whether this unit has told the coordinator all that it has to; the leader, the roles too."""
