@@ -584,18 +584,20 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         if self._mesh_problem:
             yield self._reconcile_resources
             return
-        if self._mesh:
-            workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
-            mesh_type = self._mesh.mesh_type()
-            domain = self._mesh.trust_domain()
-            yield lambda: service_mesh.reconcile_cluster_policies(
-                self._kubernetes, mesh_type, workers, domain
-            )
+        yield self._reconcile_cluster_internal_mesh_policies
         yield self._reconcile_charm_labels
         if self._mesh and is_upgrade:
             yield lambda: take_over_labels(
                 self._kubernetes, self._pod_labels, not_on_service=self._not_on_service
             )
+
+    def _reconcile_cluster_internal_mesh_policies(self) -> list[ops.StatusBase]:
+        if not self._mesh:
+            return []
+        workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
+        return service_mesh.reconcile_cluster_policies(
+            self._kubernetes, self._mesh.mesh_type(), workers, self._mesh.trust_domain()
+        )
 
     def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         return reconcile_charm_labels(

@@ -52,6 +52,7 @@ OVERRIDDEN = (
     "coordinator.Coordinator._workload_tracing_receivers_urls",
     "coordinator.Coordinator._setup_charm_tracing",
     "coordinator.Coordinator._reconcile_charm_labels",
+    "coordinator.Coordinator._reconcile_cluster_internal_mesh_policies",
     "coordinator.Coordinator._consolidate_alert_rules",
     "coordinator.Coordinator._default_active_message",
     "coordinator.Coordinator._s3_config",

@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import json
-from unittest.mock import MagicMock
 
 import charmlibs.nginx_k8s
 import ops
@@ -51,7 +50,8 @@ def test_a_subclass_names_the_receivers_of_traces(cluster: Cluster, monkeypatch:
 
 
 def test_tests_of_charms_take_kubernetes_away(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lightkube.core.client.GenericSyncClient", MagicMock())
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    monkeypatch.setattr(Coordinator, "_reconcile_cluster_internal_mesh_policies", lambda _: [])
     patch = module.KubernetesComputeResourcesPatch
     monkeypatch.setattr(patch, "_namespace", "m")
     monkeypatch.setattr(patch, "_patch", lambda _: None)
