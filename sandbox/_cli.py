@@ -20,7 +20,7 @@ from rich.text import Text
 from . import _show, demo, everything, matrix, page
 from ._results import results_text
 from .control_plane import ControlPlaneError
-from .juju import OPERATIONS, JujuError, LogLine, Model
+from .juju import OPERATIONS, DebugLogLine, JujuError, Model
 from .matrix import Cell
 from .mesh import EnvoyError, NoAddressesError
 from .story import play
@@ -283,7 +283,7 @@ def _world(
     )
     with progress, contextlib.ExitStack() as stack:
 
-        def on_log(line: LogLine) -> None:
+        def on_log(line: DebugLogLine) -> None:
             if log and _is_from(line, log):
                 _console.print(Text(str(line), style="dim"))
             if line.module == OPERATIONS:
@@ -328,7 +328,7 @@ def _later(until: str | None) -> str:
     return f"; later steps may bring it: --until {' or '.join(steps)}" if steps else ""
 
 
-def _is_from(line: LogLine, level: Level) -> bool:
+def _is_from(line: DebugLogLine, level: Level) -> bool:
     return _LEVELS.index(line.level) >= _LEVELS.index(level.value)
 
 

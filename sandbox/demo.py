@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from . import _show, samples, telemetry
 from .juju import Bag
 from .samples import BEACON, COORDINATOR, WORKER
-from .story import Step
+from .story import StoryStep
 from .world import World
 
 SHOP, OFFICE = "shop", "office"
@@ -166,48 +166,48 @@ def _remove(world: World) -> None:
     world.model(SHOP).remove_application(BEACON)
 
 
-STORY: tuple[Step, ...] = (
-    Step(
+STORY: tuple[StoryStep, ...] = (
+    StoryStep(
         "deploy",
         "Deploy",
         "A beacon and a few applications. Nobody is related to anybody: only the beacon is in the mesh, "
         "and no policy lets anything through.",
         _deploy,
     ),
-    Step(
+    StoryStep(
         "join",
         "Join the mesh",
         "Related over service-mesh, the applications learn the mesh's labels and put them on their pods, "
         "which Kubernetes then replaces. Being in the mesh lets nobody in.",
         _join,
     ),
-    Step(
+    StoryStep(
         "relate",
         "Relate the shop to what it needs",
         "The relation is the permission: the catalogue lets the shop GET its items, and nothing else.",
         _relate,
     ),
-    Step(
+    StoryStep(
         "observe",
         "Relate a scraper",
         "Metrics are scraped from each pod, past the Service: the scraper gets in there, on that port alone.",
         _observe,
     ),
-    Step(
+    StoryStep(
         "cross-models",
         "Relate an application of another model",
         "The catalogue's model knows the kiosk by a made-up name. Over cross_model_mesh the kiosk says who "
         "it is, and the policy names it as Kubernetes does.",
         _cross_models,
     ),
-    Step(
+    StoryStep(
         "scale",
         "Scale",
         "A second unit of the beacon stands by, a second catalogue is let be reached like the first. "
         "Permissions are between applications: not one policy changes.",
         _scale,
     ),
-    Step(
+    StoryStep(
         "cluster",
         "Deploy a coordinator and its workers",
         "The coordinator learns the workers' roles, and publishes the configuration that follows. Every pod "
@@ -215,7 +215,7 @@ STORY: tuple[Step, ...] = (
         _cluster,
         _show_cluster,
     ),
-    Step(
+    StoryStep(
         "cluster-joins",
         "Let the cluster join the mesh",
         "Only the coordinator is related to the beacon. It hands the mesh's labels on to its workers, writes "
@@ -224,7 +224,7 @@ STORY: tuple[Step, ...] = (
         _cluster_joins,
         _show_keys,
     ),
-    Step(
+    StoryStep(
         "workers",
         "Add workers",
         "Another unit of an application changes no policy. Another application may reach its cluster, and "
@@ -232,7 +232,7 @@ STORY: tuple[Step, ...] = (
         _workers,
         _show_cluster,
     ),
-    Step(
+    StoryStep(
         "telemetry",
         "Relate the cluster to a place for its telemetry",
         "Only the coordinator is related to the observatory, and nobody else is let in. The workers' "
@@ -241,34 +241,34 @@ STORY: tuple[Step, ...] = (
         _show_telemetry,
         _check_telemetry,
     ),
-    Step(
+    StoryStep(
         "fewer-workers",
         "Remove a worker application",
         "Its policies go with it.",
         _fewer_workers,
         _show_cluster,
     ),
-    Step(
+    StoryStep(
         "break",
         "Break what the catalogue tells the beacon",
         "Half of its policies' text is lost. The beacon says so, leaves what the catalogue last had, and "
         "nobody else is harmed.",
         _break,
     ),
-    Step(
+    StoryStep(
         "revoke",
         "Remove the relation between shop and catalogue",
         "The catalogue's text is whole again with its next event. The permission goes with the relation; the "
         "kiosk keeps its own.",
         _revoke,
     ),
-    Step(
+    StoryStep(
         "leave",
         "Take the shop and the cluster out of the mesh",
         "Their labels and their policies go, the workers' too. Their pods still say that they are a cluster.",
         _leave,
     ),
-    Step(
+    StoryStep(
         "remove",
         "Remove the beacon",
         "Everything that it has written goes with it.",

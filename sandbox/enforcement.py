@@ -24,7 +24,7 @@ _TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
-class Enforcement:
+class DataPlane:
     """The processes of all units, and the mesh between them."""
 
     mesh: Mesh
@@ -74,7 +74,7 @@ class Enforcement:
 @contextlib.contextmanager
 def enforce(
     client: "Client", directory: Path, *, hardened: bool, auto_allow: bool = True
-) -> Generator[Enforcement]:
+) -> Generator[DataPlane]:
     """Run and enforce for as long as the context lasts.
 
     Args:
@@ -101,7 +101,7 @@ def enforce(
         mesh.on_change = processes.name_everything
         stack.callback(processes.close)
         stack.enter_context(mesh)
-        yield Enforcement(mesh, processes)
+        yield DataPlane(mesh, processes)
 
 
 def harden(client: "Client") -> None:

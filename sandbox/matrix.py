@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from .enforcement import Enforcement
+from .enforcement import DataPlane
 from .flows import Permission, beacon_of, permissions
 from .juju import Application, Model
-from .mesh import Account, Mesh, Pod, Service
+from .mesh import Account, Mesh, PodState, ServiceState
 from .samples import GRANTS
 from .world import World
 
@@ -26,7 +26,7 @@ _NOBODY_THERE = b"upstream connect error"
 
 
 @dataclass(frozen=True, order=True)
-class Request:
+class MeasuredRequest:
     """A request of an application, for a Service or a pod."""
 
     source: str
@@ -45,7 +45,7 @@ class Request:
 class Cell:
     """A request, whether the relations ask for it, and whether it was let through."""
 
-    request: Request
+    request: MeasuredRequest
     asked: bool
     let_through: bool
 
@@ -89,13 +89,13 @@ class _Measurement:
 
     applications: Mapping[str, Application]
     mesh: Mesh
-    services: Mapping[str, Service]
-    pods: Mapping[str, Pod]
+    services: Mapping[str, ServiceState]
+    pods: Mapping[str, PodState]
     permissions: Collection[Permission]
     hardened: bool
 
     @classmethod
-    def of(cls, models: Iterable[Model], enforcement: Enforcement) -> "_Measurement":
+    def of(cls, models: Iterable[Model], enforcement: DataPlane) -> "_Measurement":
         models = list(models)
         applications = {
             f"{model.name}/{app.name}": app for model in models for app in model.applications.values()
@@ -113,19 +113,19 @@ class _Measurement:
         }
         return cls(applications, enforcement.mesh, services, pods, permissions(models), enforcement.hardened)
 
-    def requests(self) -> Iterator[Request]:
+    def requests(self) -> Iterator[MeasuredRequest]:
         for source in (*sorted(self.applications), NODE):
             for name, service in self.services.items():
                 application = self.applications[f"{service.namespace}/{service.name}"]
                 for port in sorted({*service.ports, UNNAMED_PORT}):
                     for method, path in _interesting(application):
-                        yield Request(source, name, port, method, path)
+                        yield MeasuredRequest(source, name, port, method, path)
             for name, pod in self.pods.items():
                 granted = _ports_on_pods(self.applications[f"{pod.account.namespace}/{pod.account.name}"])
                 for port in sorted({*self.mesh.ports(pod), *granted, UNNAMED_PORT}):
-                    yield Request(source, name, port, "GET", "/")
+                    yield MeasuredRequest(source, name, port, "GET", "/")
 
-    def is_let_through(self, request: Request) -> bool:
+    def is_let_through(self, request: MeasuredRequest) -> bool:
         destination = self.services.get(request.target) or self.pods[request.target]
         pods, port = self._behind(request)
         if request.source == NODE and not pods:
@@ -145,7 +145,7 @@ class _Measurement:
         finally:
             connection.close()
 
-    def is_asked_for(self, request: Request) -> bool:
+    def is_asked_for(self, request: MeasuredRequest) -> bool:
         pods, port = self._behind(request)
         if not any(port in self.mesh.ports(pod) for pod in pods):
             return False
@@ -163,7 +163,7 @@ class _Measurement:
             return True
         return source_is_known and any(_covers(permission, request, port) for permission in at_pod)
 
-    def _behind(self, request: Request) -> tuple[Sequence[Pod], int]:
+    def _behind(self, request: MeasuredRequest) -> tuple[Sequence[PodState], int]:
         """The pods that a request is for, and the port that it comes to there; none if to no port."""
         if pod := self.pods.get(request.target):
             return [pod], request.port
@@ -194,15 +194,15 @@ def _example(path: str) -> str:
     return re.sub(r"\{\*\*?\}", "example", path)
 
 
-def _is_on_service(permission: Permission, pod: Pod) -> bool:
+def _is_on_service(permission: Permission, pod: PodState) -> bool:
     return (permission.namespace, permission.service) == (pod.namespace, pod.account.name)
 
 
-def _selects(permission: Permission, pod: Pod) -> bool:
+def _selects(permission: Permission, pod: PodState) -> bool:
     return permission.namespace == pod.namespace and set(permission.pod_labels) <= pod.labels.items()
 
 
-def _covers(permission: Permission, request: Request, port: int) -> bool:
+def _covers(permission: Permission, request: MeasuredRequest, port: int) -> bool:
     return (
         permission.source == request.source
         and (not permission.ports or port in permission.ports)

@@ -14,8 +14,7 @@ from ._layout import Arrow, Picture, lay_out
 
 if TYPE_CHECKING:
     from .matrix import Cell
-    from .mesh import Policy as MeshPolicy
-    from .mesh import State
+    from .mesh import PolicyState, State
 
 Verdict: TypeAlias = Literal["refused", "unguarded", "open", "wrong"]
 """Nothing was let through; everybody is, outside the mesh; something was; something went not as asked."""
@@ -43,7 +42,7 @@ class Allowance:
 
 
 @dataclass(frozen=True)
-class Policy:
+class ShownPolicy:
     """An AuthorizationPolicy, to be shown."""
 
     name: str
@@ -56,7 +55,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Row:
+class ShownRow:
     """Requests of which the same are let through at each of the targets, on each of the ports."""
 
     targets: tuple[str, ...]
@@ -73,7 +72,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Application:
+class ShownApplication:
     """One that was asked, or that asked."""
 
     number: int
@@ -99,14 +98,14 @@ class Application:
 
 
 @dataclass(frozen=True)
-class Flow:
+class ShownFlow:
     """All that one application asked of another, or of itself."""
 
     number: int
-    source: Application
-    target: Application
-    rows: tuple[Row, ...]
-    policies: tuple[tuple[Policy, tuple[str, ...]], ...]
+    source: ShownApplication
+    target: ShownApplication
+    rows: tuple[ShownRow, ...]
+    policies: tuple[tuple[ShownPolicy, tuple[str, ...]], ...]
     """Each policy that lets the source reach the target, and what it lets through."""
 
     @property
@@ -135,7 +134,7 @@ class Flow:
 
 
 def write(
-    page: Path, cells: "Sequence[Cell]", policies: Sequence[Policy], *, outside: Collection[str] = ()
+    page: Path, cells: "Sequence[Cell]", policies: Sequence[ShownPolicy], *, outside: Collection[str] = ()
 ) -> None:
     """Write the page, and the directories that it is in.
 
@@ -157,7 +156,7 @@ def write_for(page: Path, cells: "Sequence[Cell]", state: "State") -> None:
 
 
 def render(
-    cells: "Sequence[Cell]", policies: Sequence[Policy], *, outside: Collection[str] = (), when: datetime
+    cells: "Sequence[Cell]", policies: Sequence[ShownPolicy], *, outside: Collection[str] = (), when: datetime
 ) -> str:
     """Return the page; the arguments are those of `write`, and the time to show."""
     import jinja2
@@ -165,7 +164,7 @@ def render(
 
     flows = list(_flows(cells, policies, outside))
     applications = sorted({flow.source for flow in flows} | {flow.target for flow in flows}, key=str)
-    shown = set[Policy]()
+    shown = set[ShownPolicy]()
     for flow in flows:
         shown.update(policy for policy, _ in flow.policies)
     script, style = (_TEMPLATES.joinpath(f"mesh.{kind}").read_text("utf-8") for kind in ("js", "css"))
@@ -194,12 +193,12 @@ def render(
     )
 
 
-def policies_to_show(state: "State") -> list[Policy]:
+def policies_to_show(state: "State") -> list[ShownPolicy]:
     """The policies in Kubernetes, as of the mesh's last look, and what each of them lets through."""
     return [_policy_to_show(policy, state) for policy in sorted(state.policies, key=_name_of)]
 
 
-def _policy_to_show(policy: "MeshPolicy", state: "State") -> Policy:
+def _policy_to_show(policy: "PolicyState", state: "State") -> ShownPolicy:
     import yaml
 
     from .flows import flows_of_policy
@@ -207,16 +206,16 @@ def _policy_to_show(policy: "MeshPolicy", state: "State") -> Policy:
     metadata = {"name": policy.name, "namespace": policy.namespace}
     plain = {"metadata": metadata, "spec": policy.spec}
     allowances = dict.fromkeys(Allowance(flow.source, flow.requests) for flow in flows_of_policy(plain))
-    return Policy(
+    return ShownPolicy(
         _name_of(policy), tuple(allowances), frozenset(_targets(policy, state)), yaml.safe_dump(plain)
     )
 
 
-def _name_of(policy: "MeshPolicy") -> str:
+def _name_of(policy: "PolicyState") -> str:
     return f"{policy.namespace}/{policy.name}"
 
 
-def _targets(policy: "MeshPolicy", state: "State") -> Iterator[str]:
+def _targets(policy: "PolicyState", state: "State") -> Iterator[str]:
     refs: list[dict[str, str]] = policy.spec.get("targetRefs") or []
     for ref in refs:
         if ref["kind"] == "Service":
@@ -228,14 +227,16 @@ def _targets(policy: "MeshPolicy", state: "State") -> Iterator[str]:
                 yield f"pod {pod.namespace}/{pod.name}"
 
 
-def _flows(cells: "Iterable[Cell]", policies: Sequence[Policy], outside: Collection[str]) -> Iterator[Flow]:
+def _flows(
+    cells: "Iterable[Cell]", policies: Sequence[ShownPolicy], outside: Collection[str]
+) -> Iterator[ShownFlow]:
     asked: defaultdict[Arrow, list[Cell]] = defaultdict(list)
     for cell in cells:
         asked[cell.request.source, _application_of(cell.request.target)].append(cell)
     applications = _applications(set(itertools.chain.from_iterable(asked)), outside)
     for number, (source, target) in enumerate(sorted(asked), 1):
         between = asked[source, target]
-        yield Flow(
+        yield ShownFlow(
             number,
             applications[source],
             applications[target],
@@ -244,11 +245,11 @@ def _flows(cells: "Iterable[Cell]", policies: Sequence[Policy], outside: Collect
         )
 
 
-def _applications(names: Collection[str], outside: Collection[str]) -> dict[str, Application]:
+def _applications(names: Collection[str], outside: Collection[str]) -> dict[str, ShownApplication]:
     parts = {name: name.rpartition("/") for name in sorted(names)}
     models = sorted({model for model, _, _ in parts.values()})
     return {
-        name: Application(number, model, app, _HUES[models.index(model) % len(_HUES)], name in outside)
+        name: ShownApplication(number, model, app, _HUES[models.index(model) % len(_HUES)], name in outside)
         for number, (name, (model, _, app)) in enumerate(parts.items(), 1)
     }
 
@@ -265,22 +266,22 @@ def _shortened(name: str) -> str:
     return f"{name[:half]}…{name[-half:]}"
 
 
-def _rows(cells: "Iterable[Cell]") -> Iterator[Row]:
+def _rows(cells: "Iterable[Cell]") -> Iterator[ShownRow]:
     places: defaultdict[tuple[str, int], list[Cell]] = defaultdict(list)
     for cell in sorted(cells):
         places[cell.request.target, cell.request.port].append(cell)
-    targets: defaultdict[Row, list[str]] = defaultdict(list)
+    targets: defaultdict[ShownRow, list[str]] = defaultdict(list)
     for (target, port), group in places.items():
         targets[_row(port, group)].append(target)
-    ports: defaultdict[Row, list[int]] = defaultdict(list)
+    ports: defaultdict[ShownRow, list[int]] = defaultdict(list)
     for row, names in targets.items():
         ports[replace(row, targets=tuple(names), ports=())].extend(row.ports)
     for row, numbers in ports.items():
         yield replace(row, ports=tuple(sorted(numbers)))
 
 
-def _row(port: int, cells: "Collection[Cell]") -> Row:
-    return Row(
+def _row(port: int, cells: "Collection[Cell]") -> ShownRow:
+    return ShownRow(
         targets=(),
         ports=(port,),
         let_through=tuple(_in_words(cell) for cell in cells if cell.let_through),
@@ -294,15 +295,15 @@ def _in_words(cell: "Cell") -> str:
 
 
 def _behind(
-    policies: Iterable[Policy], source: str, targets: Collection[str]
-) -> Iterator[tuple[Policy, tuple[str, ...]]]:
+    policies: Iterable[ShownPolicy], source: str, targets: Collection[str]
+) -> Iterator[tuple[ShownPolicy, tuple[str, ...]]]:
     for policy in policies:
         requests = tuple(each.requests for each in policy.allowances if each.source in (source, _ANYBODY))
         if requests and not policy.targets.isdisjoint(targets):
             yield policy, requests
 
 
-def _picture(flows: Sequence[Flow], **measures: float) -> Picture:
+def _picture(flows: Sequence[ShownFlow], **measures: float) -> Picture:
     prominent = ("open", "wrong")
     return lay_out(
         set(itertools.chain.from_iterable(flow.arrow for flow in flows)),

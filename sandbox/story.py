@@ -10,7 +10,7 @@ from .world import World
 
 
 @dataclass(frozen=True)
-class Step:
+class StoryStep:
     """One step: what is done, and why it is worth seeing."""
 
     name: str
@@ -29,7 +29,7 @@ class Step:
 class FinishedStep:
     """A step that was done."""
 
-    step: Step
+    step: StoryStep
     problems: list[str]
     """What then was not as the relations ask for it, in words."""
 
@@ -42,7 +42,7 @@ def restarts(world: World) -> dict[Unit, int]:
     return found
 
 
-def play(world: World, story: Sequence[Step], until: str | None = None) -> Iterator[FinishedStep]:
+def play(world: World, story: Sequence[StoryStep], until: str | None = None) -> Iterator[FinishedStep]:
     """Do the steps of a story, each when it is asked for, up to the one of that name or to the end.
 
     No step may restart what runs already; a unit that it deploys may restart for its own CPU and memory.

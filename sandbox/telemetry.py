@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .enforcement import Enforcement
+from .enforcement import DataPlane
 from .juju import Application, Model, Side, Unit
 from .mesh import Account
 from .samples import CLUSTERS
@@ -211,7 +211,7 @@ def _backends(world: World) -> Collection[Application]:
     return found
 
 
-def _enforcement(world: World) -> Enforcement:
+def _enforcement(world: World) -> DataPlane:
     if world.enforcement is None:
         raise ValueError("nothing runs in this world")
     return world.enforcement

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .control_plane import named_kubeconfig, started_control_plane
-from .enforcement import Enforcement, enforce
+from .enforcement import DataPlane, enforce
 from .flows import Flow, actual_flows, actual_pods, expected_flows, expected_pods
-from .juju import Controller, LogLine, Model
+from .juju import Controller, DebugLogLine, Model
 from .kubernetes import KubernetesServer
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class World:
     """What is let through, as of the last look."""
     pods: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
     """The waypoint of each pod, as of the last look."""
-    enforcement: Enforcement | None = None
+    enforcement: DataPlane | None = None
     """Runs the units' processes behind real proxies; None: nothing runs, and nothing is enforced."""
 
     @property
@@ -106,7 +106,7 @@ class World:
 
 @contextlib.contextmanager
 def open_world(
-    on_log: Callable[[LogLine], None] | None = None,
+    on_log: Callable[[DebugLogLine], None] | None = None,
     *,
     enforcing: bool = False,
     hardened: bool = True,

@@ -1,6 +1,6 @@
 """The real Kubernetes API server and the real istiod, built from source once and started on this machine."""
 
-from ._connection import Answer, Connection
+from ._connection import ApiAnswer, Connection
 from ._controller_manager import GARBAGE, STATEFUL_SETS, ControllerManager
 from ._errors import ControlPlaneError, NotAvailableError
 from ._istiod import Istiod
@@ -36,7 +36,7 @@ __all__ = [
     "PILOT_AGENT",
     "POLICY_COMPILER",
     "STATEFUL_SETS",
-    "Answer",
+    "ApiAnswer",
     "Connection",
     "ControlPlaneError",
     "ControllerManager",

@@ -19,7 +19,7 @@ from ._errors import ControlPlaneError
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     """What a server answered."""
 
     code: int
@@ -122,7 +122,7 @@ class Connection:
 
     def send(
         self, method: str, path: str, body: object = None, *, content_type: str = "application/json"
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Send a request; a refusal is an answer as well.
 
         Args:
@@ -142,12 +142,12 @@ class Connection:
         context = _context(self.authority, self.certificate)
         try:
             with urllib.request.urlopen(request, context=context) as response:  # noqa: S310 - our own server
-                return Answer(
+                return ApiAnswer(
                     response.status, response.headers.get("Content-Type", ""), response.read().decode()
                 )
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.headers.get("Content-Type", ""), error.read().decode())
+                return ApiAnswer(error.code, error.headers.get("Content-Type", ""), error.read().decode())
 
     def must(self, method: str, path: str, body: object = None, **options: str) -> Any:
         """Send a request that has to succeed, and return the JSON of its answer.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sandbox.enforcement import Enforcement
+from sandbox.enforcement import DataPlane
 from sandbox.juju import Application
 from sandbox.world import World
 
@@ -16,7 +16,7 @@ def file_of(worker: Application, path: str) -> str:
     return file.read_text() if file.exists() else ""
 
 
-def running(world: World) -> Enforcement:
+def running(world: World) -> DataPlane:
     """Return what runs in a world.
 
     Raises:

@@ -3,7 +3,7 @@
 from sandbox import samples, telemetry
 from sandbox.juju import Model
 from sandbox.samples import BEACON, CLUSTERS, COORDINATOR, WORKER
-from sandbox.story import Step
+from sandbox.story import StoryStep
 from sandbox.world import World
 
 from ._arrivals import arrivals, arrivals_table, missing
@@ -11,7 +11,7 @@ from ._models import ANNEX, HALL, VAULT
 from ._rotation import Rotation, not_smooth, rotate, summary
 
 
-def story() -> tuple[Step, ...]:
+def story() -> tuple[StoryStep, ...]:
     """The steps, to be told once."""
     rotation = Rotation()
 
@@ -20,26 +20,26 @@ def story() -> tuple[Step, ...]:
             rotate(world, rotation)
 
     return (
-        Step(
+        StoryStep(
             "deploy",
             "Deploy a coordinator and its workers into the mesh",
             "The shop may get and put keys, and nobody may anything else.",
             _deploy,
         ),
-        Step(
+        StoryStep(
             "relate",
             "Relate it to all that a coordinator can have in its model",
             "Telemetry of each kind, dashboards, a datasource and its exchange, a catalogue, a bucket.",
             _relate,
         ),
-        Step(
+        StoryStep(
             "relate-models",
             "Relate it to another model, both ways",
             "It sends what its charms do to a watchtower there, which lets it in by the name that it has at "
             "home; and it lets a kiosk of that model get keys.",
             _relate_to_another_model,
         ),
-        Step(
+        StoryStep(
             "secure",
             "Deploy a second cluster, with a certificate",
             "It is outside of the mesh, for what a waypoint is to look into can't be TLS of its own. nginx "
@@ -49,7 +49,7 @@ def story() -> tuple[Step, ...]:
             missing,
             is_measured=False,
         ),
-        Step(
+        StoryStep(
             "rotate",
             "Sign all certificates anew, while clients ask without a pause",
             "nginx loads the new certificate while it serves, the workers take it with their next "

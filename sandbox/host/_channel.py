@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .messages import Answer, Question
+from .messages import ContainerReply, ContainerRequest
 
 
 class Channel:
@@ -36,7 +36,7 @@ class Channel:
         while line:
             line = line[os.write(self._descriptor, line) :]
 
-    def ask(self, question: Question) -> Answer:
+    def ask(self, question: ContainerRequest) -> ContainerReply:
         """Send a question and wait for the answer."""
         self.write({"question": question})
         return self.read()

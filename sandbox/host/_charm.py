@@ -12,10 +12,10 @@ from ops import testing
 
 from . import _pod, _state, _tracing
 from ._channel import Channel
-from .messages import Delivery, Failure, Outcome, Reply
+from .messages import Delivery, HookFailure, HookOutcome, Reply
 
 
-class Charm:
+class HostedCharm:
     """A charm's class and metadata, read from the charm's directory."""
 
     def __init__(self, directory: Path):
@@ -71,7 +71,7 @@ class Charm:
         finally:
             _state.keep_files(context, before["containers"])
         _tracing.send(traces, context.trace_data)
-        outcome: Outcome = {
+        outcome: HookOutcome = {
             "state": _state.from_scenario(before, out),
             "logs": _logs(context),
             "consumed": [_secret_id(out, secret) for secret in secrets.consumed],
@@ -97,7 +97,7 @@ class Charm:
             app_trusted=True,
         )
 
-    def _failure(self, error: BaseException, logs: list[tuple[str, str]]) -> Failure:
+    def _failure(self, error: BaseException, logs: list[tuple[str, str]]) -> HookFailure:
         """What to tell of an exception: from the charm's own code on, where it has come that far."""
         frames = error.__traceback__
         while frames and not frames.tb_frame.f_code.co_filename.startswith(str(self.directory)):
@@ -118,6 +118,6 @@ def _logs(context: testing.Context[Any]) -> list[tuple[str, str]]:
     return [(line.level, line.message) for line in context.juju_log]
 
 
-def failure(error: BaseException, logs: list[tuple[str, str]]) -> Failure:
+def failure(error: BaseException, logs: list[tuple[str, str]]) -> HookFailure:
     """What to tell of an exception."""
     return {"traceback": "".join(traceback.format_exception(error)).rstrip(), "logs": logs}

@@ -16,9 +16,9 @@ from typing import Any
 import ops
 from ops import jujucontext, pebble
 
-from .messages import Answer, Question
+from .messages import ContainerReply, ContainerRequest
 
-Ask = Callable[[Question], Answer]
+Ask = Callable[[ContainerRequest], ContainerReply]
 
 
 @dataclass
@@ -138,7 +138,7 @@ def connect_workload(ask: Ask) -> None:
 class ExecProcess:
     """A command that has run in a container; stands in for `ops.pebble.ExecProcess`."""
 
-    def __init__(self, command: list[str], answer: Answer, options: Mapping[str, Any]):
+    def __init__(self, command: list[str], answer: ContainerReply, options: Mapping[str, Any]):
         self._command = command
         self._code = answer["code"]
         self._encoding: str | None = options.get("encoding", "utf-8")
@@ -185,8 +185,8 @@ def _asking(method: Callable[..., None], verb: str, ask: Ask) -> Callable[..., N
     return asking
 
 
-def _question(container: ops.Container, verb: str, **details: Any) -> Question:
-    question: Question = {
+def _question(container: ops.Container, verb: str, **details: Any) -> ContainerRequest:
+    question: ContainerRequest = {
         "container": container.name,
         "verb": verb,
         "services": [],
@@ -213,7 +213,7 @@ def _input_of(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _fail_on(answer: Answer, verb: str) -> None:
+def _fail_on(answer: ContainerReply, verb: str) -> None:
     if answer["error"]:
         now = "2000-01-01T00:00:00Z"
         change = {"id": "1", "kind": verb, "summary": verb, "status": "Error", "ready": True}

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NoReturn, cast
 
 from ._channel import Channel
-from ._charm import Charm, failure
-from .messages import Delivery, Failure, Start
+from ._charm import HostedCharm, failure
+from .messages import Delivery, HookFailure, Start
 
 
 def serve(channel: Channel) -> None:
@@ -28,12 +28,12 @@ def serve(channel: Channel) -> None:
     channel.write({"pid": os.getpid()})
     charm, broken = None, None
     try:
-        charm = Charm(Path(start["directory"]))
+        charm = HostedCharm(Path(start["directory"]))
     except Exception as error:
         broken = failure(error, [])
     while delivery := channel.read():
         if charm is None:
-            channel.write({"failure": cast("Failure", broken)})
+            channel.write({"failure": cast("HookFailure", broken)})
         else:
             _run_in_fork(charm, delivery, start["app"], channel)
 
@@ -52,7 +52,7 @@ def _settle_in(start: Start) -> None:
     sys.path[:0] = start["path"]
 
 
-def _run_in_fork(charm: Charm, delivery: Delivery, app: str, channel: Channel) -> None:
+def _run_in_fork(charm: HostedCharm, delivery: Delivery, app: str, channel: Channel) -> None:
     gc.freeze()  # or the fork's garbage collector would touch, and so copy, all that there is
     modules_from, modules_to = os.pipe()
     scratch = tempfile.mkdtemp()
@@ -76,7 +76,9 @@ def _run_in_fork(charm: Charm, delivery: Delivery, app: str, channel: Channel) -
             importlib.import_module(module)
 
 
-def _run_and_exit(charm: Charm, delivery: Delivery, app: str, channel: Channel, modules_to: int) -> NoReturn:
+def _run_and_exit(
+    charm: HostedCharm, delivery: Delivery, app: str, channel: Channel, modules_to: int
+) -> NoReturn:
     loaded = set(sys.modules)
     code = 1
     try:

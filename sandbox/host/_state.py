@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 import ops
 from ops import pebble, testing
 
-from .messages import CheckState, ContainerState, Event, RelationState, SecretState, UnitState
+from .messages import CheckState, ContainerState, HookEvent, RelationState, SecretState, UnitState
 
 _Protocol = Literal["tcp", "udp"]
 
@@ -59,7 +59,7 @@ def from_scenario(before: UnitState, out: testing.State) -> UnitState:
     }
 
 
-def to_scenario_event(context: testing.Context[Any], event: Event, state: testing.State) -> Any:
+def to_scenario_event(context: testing.Context[Any], event: HookEvent, state: testing.State) -> Any:
     """The event, about the objects that are in `state`."""
     subjects: list[Any] = []
     if "relation" in event:

@@ -133,7 +133,7 @@ class Subject(TypedDict, total=False):
     params: dict[str, Any]
 
 
-class Event(Subject):
+class HookEvent(Subject):
     """An event."""
 
     kind: str
@@ -148,11 +148,11 @@ class Delivery(TypedDict):
     unit: int
     fqdn: str
     address: str
-    event: Event
+    event: HookEvent
     state: UnitState
 
 
-class Outcome(TypedDict):
+class HookOutcome(TypedDict):
     """What came of an event."""
 
     state: UnitState
@@ -169,14 +169,14 @@ class Outcome(TypedDict):
     failure: str | None
 
 
-class Failure(TypedDict):
+class HookFailure(TypedDict):
     """The charm raised, or its process ended."""
 
     traceback: str
     logs: list[tuple[str, str]]
 
 
-class Question(TypedDict):
+class ContainerRequest(TypedDict):
     """What the charm wants of a container's processes."""
 
     container: str
@@ -193,7 +193,7 @@ class Question(TypedDict):
     timeout: float | None
 
 
-class Answer(TypedDict):
+class ContainerReply(TypedDict):
     """What came of it; all but `error` is about "exec"."""
 
     error: str
@@ -206,6 +206,6 @@ class Answer(TypedDict):
 class Reply(TypedDict, total=False):
     """A line from the charm's process: one of these."""
 
-    question: Question
-    outcome: Outcome
-    failure: Failure
+    question: ContainerRequest
+    outcome: HookOutcome
+    failure: HookFailure

@@ -5,11 +5,11 @@ from ._controller import Controller
 from ._databag import Bag
 from ._errors import JujuError, NotSettledError
 from ._hook import Hook
-from ._log import OPERATIONS, LogLine
+from ._log import OPERATIONS, DebugLogLine
 from ._model import ActionResult, Model
 from ._objects import LIBRARIES, Application, CharmSource, Relation, Side, Unit
 from ._secrets import Secret
-from ._workload import Command, CommandResult, NoWorkload, Workload, WorkloadError
+from ._workload import Command, CommandResult, ContainerRuntime, NoWorkload, WorkloadError
 
 __all__ = [
     "LIBRARIES",
@@ -21,10 +21,11 @@ __all__ = [
     "Command",
     "CommandResult",
     "Container",
+    "ContainerRuntime",
     "Controller",
+    "DebugLogLine",
     "Hook",
     "JujuError",
-    "LogLine",
     "Model",
     "NoWorkload",
     "NotSettledError",
@@ -32,6 +33,5 @@ __all__ = [
     "Secret",
     "Side",
     "Unit",
-    "Workload",
     "WorkloadError",
 ]

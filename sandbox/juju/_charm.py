@@ -27,7 +27,7 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class CharmEndpoint:
     """One end that a relation can have."""
 
     name: str
@@ -38,11 +38,11 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Charm:
+class CharmMetadata:
     """A charm's metadata."""
 
     name: str
-    endpoints: Mapping[str, Endpoint]
+    endpoints: Mapping[str, CharmEndpoint]
     containers: Mapping[str, Mapping[str, str]]
     """The storages mounted in each container, by location."""
     storages: tuple[str, ...]
@@ -50,7 +50,7 @@ class Charm:
     actions: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def load(cls, directory: Path) -> "Charm":
+    def load(cls, directory: Path) -> "CharmMetadata":
         """Read a charm's directory.
 
         Raises:
@@ -108,10 +108,10 @@ class Charm:
         return params
 
 
-def _endpoints(meta: Mapping[str, Any]) -> Iterator[Endpoint]:
+def _endpoints(meta: Mapping[str, Any]) -> Iterator[CharmEndpoint]:
     for role in _ROLES:
         for name, endpoint in _map(meta, role).items():
-            yield Endpoint(name, role, endpoint["interface"], endpoint.get("limit"))
+            yield CharmEndpoint(name, role, endpoint["interface"], endpoint.get("limit"))
 
 
 def _typed(what: str, type_name: str, value: object) -> Any:

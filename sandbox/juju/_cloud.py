@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._cluster import Cluster
+from ._cluster import KubernetesBroker
 from ._objects import Application, ModelContents
-from ._workload import NoWorkload, Workload
+from ._workload import ContainerRuntime, NoWorkload
 
 if TYPE_CHECKING:
     from sandbox.kubernetes import Denial, KubernetesServer
@@ -21,14 +21,14 @@ class Cloud:
     def __init__(
         self,
         kubernetes: "KubernetesServer | Path | None",
-        workload: Workload | None,
+        workload: ContainerRuntime | None,
         addresses: Callable[[str], str] | None,
         hosts: Callable[[str, str], Path] | None,
     ):
         self.directory = Path(tempfile.mkdtemp(prefix="sandbox-"))
         """The files of all units."""
-        self.workload: Workload = workload or NoWorkload()
-        self.cluster: Cluster | None = None
+        self.workload: ContainerRuntime = workload or NoWorkload()
+        self.cluster: KubernetesBroker | None = None
         self._kubernetes = kubernetes
         self._denials: dict[Application, Denial] = {}
         self._addresses = addresses
@@ -93,13 +93,13 @@ class Cloud:
                         stack.callback(self.cluster.remove_application, application)
             stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
 
-    def _connect(self) -> Cluster | None:
+    def _connect(self) -> KubernetesBroker | None:
         if self._kubernetes is None:
             return None
         if isinstance(self._kubernetes, Path):
-            return Cluster(self._kubernetes, is_own=False)
+            return KubernetesBroker(self._kubernetes, is_own=False)
         kubeconfig = self._kubernetes.write_kubeconfig(self.directory / "juju.kubeconfig", user="juju")
-        return Cluster(kubeconfig, is_own=True)
+        return KubernetesBroker(kubeconfig, is_own=True)
 
 
 def _user(model_name: str, application_name: str) -> str:

@@ -21,7 +21,7 @@ _SECONDS_FOR_PODS = 20.0
 _PAUSE = 0.05
 
 
-class Cluster:
+class KubernetesBroker:
     """Juju's part in a Kubernetes cluster, and the part of its kubelets if it has none.
 
     Args:

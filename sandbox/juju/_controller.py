@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from ._cloud import Cloud
 from ._errors import JujuError
 from ._lifecycle import Lifecycle
-from ._log import DebugLog, LogLine
+from ._log import DebugLog, DebugLogLine
 from ._model import Model
 from ._scheduler import Scheduler
 from ._secrets import Secret
-from ._workload import Workload
+from ._workload import ContainerRuntime
 
 if TYPE_CHECKING:
     from sandbox.kubernetes import KubernetesServer
@@ -48,9 +48,9 @@ class Controller:
         self,
         kubernetes: "KubernetesServer | Path | None" = None,
         *,
-        workload: Workload | None = None,
+        workload: ContainerRuntime | None = None,
         addresses: Callable[[str], str] | None = None,
-        on_log: Callable[[LogLine], None] | None = None,
+        on_log: Callable[[DebugLogLine], None] | None = None,
         hosts: Callable[[str, str], Path] | None = None,
         juju: int = 3,
     ):
@@ -78,7 +78,7 @@ class Controller:
         return self._cloud.directory
 
     @property
-    def log(self) -> list[LogLine]:
+    def log(self) -> list[DebugLogLine]:
         """The lines of the log so far."""
         return self._log.lines
 

@@ -8,14 +8,14 @@ from typing import cast
 
 from ops import pebble
 
-from sandbox.host.messages import Answer, Delivery, Failure, Outcome, Question
+from sandbox.host.messages import ContainerReply, ContainerRequest, Delivery, HookFailure, HookOutcome
 
 from . import _view
 from ._hook import Hook
 from ._hooks import tell
 from ._objects import Unit
 from ._secrets import Secret
-from ._workload import Command, CommandResult, Workload, WorkloadError
+from ._workload import Command, CommandResult, ContainerRuntime, WorkloadError
 
 
 class Dispatcher:
@@ -25,12 +25,14 @@ class Dispatcher:
         workload: runs what charms put into containers; it is asked for one thing at a time.
     """
 
-    def __init__(self, workload: Workload):
+    def __init__(self, workload: ContainerRuntime):
         self._workload = workload
         self._asking = threading.Lock()
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hook")
 
-    def deliver(self, hooks: Sequence[tuple[Unit, Hook]], secrets: list[Secret]) -> list[Outcome | Failure]:
+    def deliver(
+        self, hooks: Sequence[tuple[Unit, Hook]], secrets: list[Secret]
+    ) -> list[HookOutcome | HookFailure]:
         """Give units of different applications an event each, all at once.
 
         What one of them does, no other sees before all have come to their end.
@@ -54,10 +56,10 @@ class Dispatcher:
         """Wait for what is being done, which is nothing unless `deliver` was interrupted."""
         self._threads.shutdown()
 
-    def _run(self, unit: Unit, delivery: Delivery) -> Outcome | Failure:
+    def _run(self, unit: Unit, delivery: Delivery) -> HookOutcome | HookFailure:
         return unit.process.run(delivery, lambda question: self._answer(unit, question))
 
-    def _answer(self, unit: Unit, question: Question) -> Answer:
+    def _answer(self, unit: Unit, question: ContainerRequest) -> ContainerReply:
         result, error = CommandResult(), ""
         try:
             with self._asking:
@@ -66,7 +68,7 @@ class Dispatcher:
             error = str(refusal)
         return {"error": error, "code": result.code, "stdout": result.stdout, "stderr": result.stderr}
 
-    def _do(self, unit: Unit, question: Question) -> CommandResult:
+    def _do(self, unit: Unit, question: ContainerRequest) -> CommandResult:
         container, verb, services = (
             unit.container(question["container"]),
             question["verb"],

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sandbox.host.messages import Event
+from sandbox.host.messages import HookEvent
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Hook:
         remote = self._remote_unit_name or self.relation.remote_application
         return f"{self.name} ({self.relation.id}, {remote})"
 
-    def event(self) -> Event:
+    def event(self) -> HookEvent:
         """Return the event as the charm's process is given it."""
         subjects: dict[str, object] = {
             "kind": self.kind,
@@ -65,7 +65,7 @@ class Hook:
             "params": self.params,
             "environment": self._environment(),
         }
-        return cast("Event", {key: value for key, value in subjects.items() if value is not None})
+        return cast("HookEvent", {key: value for key, value in subjects.items() if value is not None})
 
     @property
     def _remote_unit_name(self) -> str:

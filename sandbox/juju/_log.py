@@ -11,7 +11,7 @@ OPERATIONS = "juju.worker.uniter.operation"
 
 
 @dataclass(frozen=True)
-class LogLine:
+class DebugLogLine:
     """A line of the log."""
 
     model: str
@@ -33,13 +33,13 @@ class DebugLog:
         on_line: called with each line.
     """
 
-    def __init__(self, on_line: Callable[[LogLine], None] | None):
-        self.lines: list[LogLine] = []
+    def __init__(self, on_line: Callable[[DebugLogLine], None] | None):
+        self.lines: list[DebugLogLine] = []
         self._on_line = on_line
 
     def record(self, unit: Unit, level: str, module: str, message: str) -> None:
         """Add a line."""
-        line = LogLine(unit.application.model.name, unit.name, level, module, message)
+        line = DebugLogLine(unit.application.model.name, unit.name, level, module, message)
         self.lines.append(line)
         if self._on_line:
             self._on_line(line)

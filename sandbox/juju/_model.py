@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _offers, _wiring
-from ._charm import Charm
+from ._charm import CharmMetadata
 from ._cloud import Cloud
 from ._errors import JujuError
 from ._hook import Hook
@@ -74,7 +74,7 @@ class Model(ModelContents):
             JujuError: if there is no charm, the name is taken, or it has no such options.
         """
         source = charm if isinstance(charm, CharmSource) else CharmSource(charm)
-        meta = Charm.load(source.directory)
+        meta = CharmMetadata.load(source.directory)
         name = app or meta.name
         if name in self.applications or name in self.consumed:
             raise JujuError(f"there is an application {name!r} in {self.name} already")
@@ -100,7 +100,7 @@ class Model(ModelContents):
         application = self.application(app)
         if charm:
             application.source = replace(application.source, directory=charm)
-        application.charm = Charm.load(application.source.directory)
+        application.charm = CharmMetadata.load(application.source.directory)
         application.revision += 1
         application.process = self._lifecycle.start_charm(self, app, application.source, application.revision)
         _wiring.relate_peers(application)

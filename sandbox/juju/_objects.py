@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sandbox.host.messages import Status
 
-from ._charm import Charm, Endpoint, Value
+from ._charm import CharmEndpoint, CharmMetadata, Value
 from ._container import Container
 from ._databag import Bag, Seen
 from ._errors import JujuError
@@ -27,7 +27,7 @@ class Side:
     """One application's side of a relation."""
 
     application: "Application"
-    endpoint: Endpoint
+    endpoint: CharmEndpoint
     id: int
     """The relation's id in the application's model."""
     relation: "Relation" = field(init=False)
@@ -197,7 +197,7 @@ class Application:
 
     model: "ModelContents"
     name: str
-    charm: Charm
+    charm: CharmMetadata
     source: CharmSource
     process: CharmProcess
     """Of the charm's latest revision."""
@@ -254,7 +254,7 @@ class Application:
         """Protocol and number of the ports that its Service has open."""
         return sorted(set(itertools.chain.from_iterable(unit.opened_ports for unit in self.units)))
 
-    def endpoint(self, name: str) -> Endpoint:
+    def endpoint(self, name: str) -> CharmEndpoint:
         """The endpoint of that name."""
         try:
             return self.charm.endpoints[name]
@@ -267,7 +267,7 @@ class Offer:
     """Endpoints of an application that other models may relate to."""
 
     application: Application
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[CharmEndpoint, ...]
 
 
 @dataclass(eq=False, repr=False)

@@ -13,7 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from sandbox.host.messages import Answer, Delivery, Failure, Outcome, Question, Reply, Start, Started
+from sandbox.host.messages import (
+    ContainerReply,
+    ContainerRequest,
+    Delivery,
+    HookFailure,
+    HookOutcome,
+    Reply,
+    Start,
+    Started,
+)
 
 from ._errors import JujuError
 
@@ -68,7 +77,9 @@ class CharmProcess:
         }
         self._connection = self._connect()
 
-    def run(self, delivery: Delivery, answer: Callable[[Question], Answer]) -> Outcome | Failure:
+    def run(
+        self, delivery: Delivery, answer: Callable[[ContainerRequest], ContainerReply]
+    ) -> HookOutcome | HookFailure:
         """Run an event.
 
         Args:
@@ -91,9 +102,9 @@ class CharmProcess:
             overdue.cancel()
         if reply is None:
             return self._begin_again()
-        return reply.get("outcome") or cast("Failure", reply.get("failure"))
+        return reply.get("outcome") or cast("HookFailure", reply.get("failure"))
 
-    def _say(self, message: Delivery | Answer) -> Reply | None:
+    def _say(self, message: Delivery | ContainerReply) -> Reply | None:
         """What the process says to that; None if it has ended."""
         try:
             self._connection.write(message)
@@ -101,7 +112,7 @@ class CharmProcess:
         except OSError:
             return None
 
-    def _begin_again(self) -> Failure:
+    def _begin_again(self) -> HookFailure:
         self._connection.close()
         self._connection = self._connect()
         errors = Path(self._start["errors"])
@@ -116,11 +127,11 @@ class CharmProcess:
         """End the process, whatever it does, and those that it has started."""
         self._connection.close()
 
-    def _connect(self) -> "_Connection":
-        return _Connection(_launcher(self._python), self._start)
+    def _connect(self) -> "_CharmConnection":
+        return _CharmConnection(_launcher(self._python), self._start)
 
 
-class _Connection:
+class _CharmConnection:
     """A process that has been started, and what is said to it and by it."""
 
     def __init__(self, launcher: "_Launcher", start: Start):
@@ -136,7 +147,7 @@ class _Connection:
         line = self._lines.readline()
         return cast("Started", json.loads(line))["pid"] if line else 0
 
-    def write(self, message: Delivery | Answer) -> None:
+    def write(self, message: Delivery | ContainerReply) -> None:
         """Send a message.
 
         Raises:
@@ -174,7 +185,7 @@ class _Connection:
         self._lines.close()
         self._socket.close()
 
-    def _send(self, message: Start | Delivery | Answer) -> None:
+    def _send(self, message: Start | Delivery | ContainerReply) -> None:
         self._socket.sendall(json.dumps(message).encode() + b"\n")
 
 

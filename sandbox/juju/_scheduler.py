@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from sandbox.host.messages import Failure, Outcome
+from sandbox.host.messages import HookFailure, HookOutcome
 
 from . import _view
 from ._cloud import Cloud
@@ -60,7 +60,7 @@ class Scheduler:
                 if given[unit] > limit:
                     raise NotSettledError(_never_at_rest(unit))
 
-    def run(self, unit: Unit, hook: Hook) -> Outcome | Failure:
+    def run(self, unit: Unit, hook: Hook) -> HookOutcome | HookFailure:
         """Run a hook now, whatever else the unit is to have."""
         (reply,) = self._dispatcher.deliver([(unit, hook)], self.secrets)
         self._finish(unit, hook, reply)
@@ -115,7 +115,7 @@ class Scheduler:
             unit.restarting = not application.dying
         return replaced
 
-    def _finish(self, unit: Unit, hook: Hook, reply: Outcome | Failure) -> None:
+    def _finish(self, unit: Unit, hook: Hook, reply: HookOutcome | HookFailure) -> None:
         juju_log = f"unit.{unit.name}.juju-log"
         for level, message in reply["logs"]:
             self._log.record(unit, level, juju_log, message)
@@ -126,7 +126,7 @@ class Scheduler:
             self._log.record(unit, "ERROR", juju_log, f"Uncaught exception:\n{reply['traceback']}")
             self._log.record(unit, "ERROR", OPERATIONS, f'hook "{hook.name}" failed')
 
-    def _commit(self, unit: Unit, outcome: Outcome) -> None:
+    def _commit(self, unit: Unit, outcome: HookOutcome) -> None:
         ports = unit.application.ports
         self.secrets = _view.commit(unit, outcome, self.secrets)
         if self._cluster and unit.application.ports != ports:

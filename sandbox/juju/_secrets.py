@@ -7,7 +7,7 @@ from ._objects import Application, Side, Unit
 
 
 @dataclass
-class Consumer:
+class SecretConsumer:
     """A unit that has read a secret."""
 
     revision: int
@@ -29,7 +29,7 @@ class Secret:
     rotate: str | None = None
     grants: dict[Side, set[str]] = field(default_factory=dict[Side, set[str]])
     """By the owner's side of a relation: applications and units, as the owner's model names them."""
-    consumers: dict[Unit, Consumer] = field(default_factory=dict[Unit, Consumer])
+    consumers: dict[Unit, SecretConsumer] = field(default_factory=dict[Unit, SecretConsumer])
     obsolete_told: set[int] = field(default_factory=set[int])
     rotation_due: bool = False
 

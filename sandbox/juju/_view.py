@@ -1,11 +1,11 @@
 """What a unit's charm may see of a model, and what of its doing becomes part of the model."""
 
-from sandbox.host.messages import ContainerState, Delivery, Outcome, RelationState, SecretState, UnitState
+from sandbox.host.messages import ContainerState, Delivery, HookOutcome, RelationState, SecretState, UnitState
 
 from ._container import Container
 from ._hook import Hook
 from ._objects import UNKNOWN, Side, Unit
-from ._secrets import Consumer, Secret
+from ._secrets import Secret, SecretConsumer
 
 
 def delivery(unit: Unit, hook: Hook, secrets: list[Secret]) -> Delivery:
@@ -19,7 +19,7 @@ def delivery(unit: Unit, hook: Hook, secrets: list[Secret]) -> Delivery:
     }
 
 
-def commit(unit: Unit, outcome: Outcome, secrets: list[Secret]) -> list[Secret]:
+def commit(unit: Unit, outcome: HookOutcome, secrets: list[Secret]) -> list[Secret]:
     """Make what the charm has done part of the model.
 
     Returns:
@@ -127,7 +127,7 @@ def _secret(unit: Unit, secret: Secret) -> SecretState:
     }
 
 
-def _commit_secrets(unit: Unit, outcome: Outcome, secrets: list[Secret]) -> list[Secret]:
+def _commit_secrets(unit: Unit, outcome: HookOutcome, secrets: list[Secret]) -> list[Secret]:
     states = {state["id"]: state for state in outcome["state"]["secrets"]}
     known = {secret.id: secret for secret in secrets}
     for id_, state in states.items():
@@ -136,7 +136,7 @@ def _commit_secrets(unit: Unit, outcome: Outcome, secrets: list[Secret]) -> list
             _commit_managed(unit, secret, state)
     for id_ in outcome["consumed"]:
         if secret := known.get(id_):
-            consumer = secret.consumers.setdefault(unit, Consumer(secret.latest))
+            consumer = secret.consumers.setdefault(unit, SecretConsumer(secret.latest))
             consumer.label = states[id_]["label"] if id_ in states else consumer.label
     for id_ in outcome["refreshed"]:
         if secret := known.get(id_):

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 from uuid import uuid4
 
-from ._charm import Endpoint
+from ._charm import CharmEndpoint
 from ._errors import JujuError
 from ._objects import Application, ModelContents, Relation, Side
 
@@ -16,7 +16,7 @@ class End:
     name: str
     """The application, as the model names it in which the relation is asked for."""
     application: Application
-    endpoint: Endpoint
+    endpoint: CharmEndpoint
 
     def __str__(self) -> str:
         return f"{self.name}:{self.endpoint.name}"

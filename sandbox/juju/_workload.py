@@ -35,7 +35,7 @@ class WorkloadError(Exception):
     """What Pebble would say of a command that can't run or a service that does not start."""
 
 
-class Workload(Protocol):
+class ContainerRuntime(Protocol):
     """Runs what charms put into containers.
 
     It finds a container's files below `Container.root`. When a process ends or a check fails by

@@ -2,23 +2,23 @@
 
 from ._access import Access, Denial
 from ._api import LoggedRequest
-from ._controllers import Controller, Controllers
+from ._controllers import Controllers, KubernetesController
 from ._kinds import KINDS, Kind
 from ._ownership import Writer
-from ._records import Change
+from ._records import ObjectChange
 from ._server import KubernetesServer
-from ._store import Store
+from ._store import ObjectStore
 
 __all__ = [
     "KINDS",
     "Access",
-    "Change",
-    "Controller",
     "Controllers",
     "Denial",
     "Kind",
+    "KubernetesController",
     "KubernetesServer",
     "LoggedRequest",
-    "Store",
+    "ObjectChange",
+    "ObjectStore",
     "Writer",
 ]

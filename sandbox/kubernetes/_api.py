@@ -18,7 +18,7 @@ from ._json import Object, Value, is_list, is_object, mapping
 from ._kinds import Kind
 from ._ownership import Writer
 from ._patches import json_patch, merge_patch, strategic_patch
-from ._records import Page
+from ._records import ListPage
 from ._refusals import not_found
 from ._status import (
     ApiError,
@@ -29,7 +29,7 @@ from ._status import (
     required,
     unknown_resource,
 )
-from ._store import Store
+from ._store import ObjectStore
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _JSON_PATCH = "application/json-patch+json"
@@ -139,7 +139,7 @@ class _Call:
 class Api:
     """The API as a Starlette application."""
 
-    def __init__(self, store: Store, access: Access):
+    def __init__(self, store: ObjectStore, access: Access):
         self.latency = 0.0
         self.requests: list[LoggedRequest] = []
         self._store = store
@@ -360,7 +360,7 @@ def _encoded(obj: Object) -> bytes:
     return json.dumps(obj, separators=(",", ":")).encode()
 
 
-def _list_body(page: Page) -> bytes:
+def _list_body(page: ListPage) -> bytes:
     metadata: Object = {"resourceVersion": page.resource_version}
     if page.continue_token or page.kind.custom:
         metadata["continue"] = page.continue_token

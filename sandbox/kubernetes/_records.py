@@ -21,7 +21,7 @@ Key: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Change:
+class ObjectChange:
     """An object that came (no `old`), changed, or went (no `new`)."""
 
     kind: Kind
@@ -36,11 +36,11 @@ class Change:
         return obj
 
 
-Observer: TypeAlias = Callable[[Change], None]
+Observer: TypeAlias = Callable[[ObjectChange], None]
 
 
 @dataclass(frozen=True)
-class Page:
+class ListPage:
     """One answer to a list request."""
 
     kind: Kind
@@ -73,7 +73,7 @@ class Records:
         self._kept: dict[str, dict[Key, _Record]] = {kind.name: {} for kind in kinds}
         self._version = 0
         self._observers: list[Observer] = []
-        self._changes: deque[Change] = deque()
+        self._changes: deque[ObjectChange] = deque()
         self._telling = False
 
     def clear(self) -> None:
@@ -108,7 +108,7 @@ class Records:
         fields: str = "",
         limit: int = 0,
         after: str = "",
-    ) -> Page:
+    ) -> ListPage:
         """One answer to a list request: at most `limit` objects, if that is not 0, `after` a token.
 
         Raises:
@@ -122,7 +122,7 @@ class Records:
         rest = max(0, len(found) - limit) if limit else 0
         if rest:
             found = found[:limit]
-        return Page(
+        return ListPage(
             kind,
             tuple(_with_kind(kind, record.body) if kind.custom else record.body for _, record in found),
             version,
@@ -148,14 +148,14 @@ class Records:
         metadata["resourceVersion"] = self._next_version()
         kept = deepcopy(new)
         self._kept[kind.name][metadata.get("namespace", ""), metadata["name"]] = _Record.of(kept)
-        self._tell(Change(kind, old, kept))
+        self._tell(ObjectChange(kind, old, kept))
 
     def drop(self, kind: Kind, obj: Object) -> None:
         """Keep an object no longer."""
         metadata = obj["metadata"]
         del self._kept[kind.name][metadata.get("namespace", ""), metadata["name"]]
         last = obj | {"metadata": metadata | {"resourceVersion": self._next_version()}}
-        self._tell(Change(kind, last, None))
+        self._tell(ObjectChange(kind, last, None))
 
     def _next_version(self) -> str:
         self._version += 1
@@ -169,7 +169,7 @@ class Records:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: ObjectChange) -> None:
         self._changes.append(change)
         if self._telling:
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from ._access import Access
 from ._api import Api, LoggedRequest
 from ._controllers import Controllers
-from ._store import Store
+from ._store import ObjectStore
 
 _IDLE_SECONDS = 90
 """How long connections stay open that nothing comes over, as at kube-apiserver."""
@@ -53,7 +53,7 @@ class KubernetesServer:
     """
 
     def __init__(self, *, latency: float = 0, custom_resources: bool = True):
-        self.store = Store(custom_resources=custom_resources)
+        self.store = ObjectStore(custom_resources=custom_resources)
         """The objects."""
         self.access = Access()
         """Who may not do what."""

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from datetime import datetime, timezone
 
-from . import _ownership
 from ._defaults import Allocator, imply, keep
 from ._json import Object, mapping
 from ._kinds import CRD, KINDS, NAMESPACE, Kind
-from ._ownership import Ownership, Writer
-from ._records import Observer, Page, Records
+from ._ownership import Ownership, Writer, own_update, record
+from ._ownership import apply as merge_applied
+from ._records import ListPage, Observer, Records
 from ._refusals import (
     already_exists,
     check_preconditions,
@@ -34,7 +34,7 @@ _SERVERS_OWN = (
 )
 
 
-class Store:
+class ObjectStore:
     """The objects of a cluster. What is given out is a copy; what is done is done at once, and by any thread.
 
     Args:
@@ -139,7 +139,7 @@ class Store:
         fields: str = "",
         limit: int = 0,
         after: str = "",
-    ) -> Page:
+    ) -> ListPage:
         """One answer to a list request: at most `limit` objects, if that is not 0, `after` a token.
 
         Raises:
@@ -179,7 +179,7 @@ class Store:
                 metadata["name"] = f"{metadata['generateName']}{uuid.uuid4().hex[:5]}"
             check_types(kind, new)
             _normalise(kind, new)
-            ownership = _ownership.own_update(None, new, kind.schema, writer, _now())
+            ownership = own_update(None, new, kind.schema, writer, _now())
             return self._add(kind, namespace, new, ownership, dry_run)
 
     def replace(
@@ -254,7 +254,7 @@ class Store:
             if old is None and writer.subresource:
                 raise not_found(kind, name)
             check_applied(kind, namespace, name, config)
-            merged, ownership = _ownership.apply(old, config, kind.schema, writer, _now(), force=force)
+            merged, ownership = merge_applied(old, config, kind.schema, writer, _now(), force=force)
             if old is not None:
                 check_version(kind, name, config["metadata"].get("resourceVersion"), old)
             if old is None:
@@ -337,7 +337,7 @@ class Store:
         new = _within(kind, old, new, subresource)
         _normalise(kind, new)
         keep(kind, old, new)
-        ownership = _ownership.own_update(old, new, kind.schema, writer, _now())
+        ownership = own_update(old, new, kind.schema, writer, _now())
         return self._keep(kind, old, new, subresource, ownership, dry_run)
 
     def _keep(
@@ -410,7 +410,7 @@ def _within(kind: Kind, old: Object, new: Object, subresource: str) -> Object:
 
 def _record_owners(obj: Object, ownership: Sequence[Ownership]) -> None:
     obj["metadata"].pop("managedFields", None)
-    if entries := _ownership.record(ownership):
+    if entries := record(ownership):
         obj["metadata"]["managedFields"] = entries
 
 

@@ -3,26 +3,26 @@
 from ._addresses import Addresses, NoAddressesError, listening
 from ._authorization import at_pod, at_waypoint, http_rbac, tcp_rbac
 from ._envoy import Envoy, EnvoyError, envoy_program
-from ._identity import Authority, Identity
-from ._mesh import Mesh, Trial
+from ._identity import CertificateAuthority, Identity
+from ._mesh import DryRunCount, Mesh
 from ._proxies import tls_client
-from ._state import Account, Pod, Policy, Service, State, Waypoint
+from ._state import Account, PodState, PolicyState, ServiceState, State, WaypointState
 
 __all__ = [
     "Account",
     "Addresses",
-    "Authority",
+    "CertificateAuthority",
+    "DryRunCount",
     "Envoy",
     "EnvoyError",
     "Identity",
     "Mesh",
     "NoAddressesError",
-    "Pod",
-    "Policy",
-    "Service",
+    "PodState",
+    "PolicyState",
+    "ServiceState",
     "State",
-    "Trial",
-    "Waypoint",
+    "WaypointState",
     "at_pod",
     "at_waypoint",
     "envoy_program",

@@ -8,7 +8,16 @@ https://istio.io/latest/docs/reference/config/security/authorization-policy/
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from ._state import ROOT_NAMESPACE, TRUST_DOMAIN, Account, Json, Pod, Policy, Service, Waypoint
+from ._state import (
+    ROOT_NAMESPACE,
+    TRUST_DOMAIN,
+    Account,
+    Json,
+    PodState,
+    PolicyState,
+    ServiceState,
+    WaypointState,
+)
 
 _ANY: Json = {"any": True}
 _HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
@@ -16,7 +25,7 @@ _HTTP_SOURCES = ("remoteIpBlocks", "notRemoteIpBlocks", "requestPrincipals", "no
 _UNKNOWN_TO_US = ("ipBlocks", "notIpBlocks", *_HTTP_SOURCES)
 
 
-def at_pod(policies: Iterable[Policy], pod: Pod) -> list[Policy]:
+def at_pod(policies: Iterable[PolicyState], pod: PodState) -> list[PolicyState]:
     """The policies that ztunnel enforces at a pod; of those on trial, istiod tells it nothing."""
     return [
         policy
@@ -28,7 +37,9 @@ def at_pod(policies: Iterable[Policy], pod: Pod) -> list[Policy]:
     ]
 
 
-def at_waypoint(policies: Iterable[Policy], service: Service, waypoint: Waypoint) -> list[Policy]:
+def at_waypoint(
+    policies: Iterable[PolicyState], service: ServiceState, waypoint: WaypointState
+) -> list[PolicyState]:
     """The policies that a waypoint holds traffic for a Service against, enforced or on trial."""
     wanted = (
         ("Service", service.namespace, service.name),
@@ -43,7 +54,9 @@ def at_waypoint(policies: Iterable[Policy], service: Service, waypoint: Waypoint
     ]
 
 
-def tcp_rbac(policies: Sequence[Policy], port: int, waypoint_accounts: Iterable[Account] = ()) -> list[Json]:
+def tcp_rbac(
+    policies: Sequence[PolicyState], port: int, waypoint_accounts: Iterable[Account] = ()
+) -> list[Json]:
     """Envoy's RBAC configurations for connections to a port of a pod; none if the pod is open.
 
     Args:
@@ -67,12 +80,12 @@ def tcp_rbac(policies: Sequence[Policy], port: int, waypoint_accounts: Iterable[
     return found
 
 
-def http_rbac(policies: Sequence[Policy], port: int) -> list[Json]:
+def http_rbac(policies: Sequence[PolicyState], port: int) -> list[Json]:
     """Envoy's RBAC configurations for requests to a port of a Service; none if the Service is open."""
     return _rbac(policies, port, http=True)
 
 
-def _rbac(policies: Sequence[Policy], port: int, *, http: bool) -> list[Json]:
+def _rbac(policies: Sequence[PolicyState], port: int, *, http: bool) -> list[Json]:
     """What denies comes first; if anything allows, then what nothing allows is refused."""
     found: list[Json] = []
     for action in ("DENY", "ALLOW"):
@@ -192,11 +205,11 @@ def _string(pattern: str, *, ignore_case: bool = False) -> Json:
     return {"exact": pattern, **case}
 
 
-def _match_labels(policy: Policy) -> Mapping[str, str]:
+def _match_labels(policy: PolicyState) -> Mapping[str, str]:
     return _section(_section(policy.spec, "selector"), "matchLabels")
 
 
-def _target_refs(policy: Policy) -> Sequence[Json]:
+def _target_refs(policy: PolicyState) -> Sequence[Json]:
     return [*_sections(policy.spec, "targetRefs"), *filter(None, [_section(policy.spec, "targetRef")])]
 
 

@@ -24,7 +24,7 @@ class Identity:
     authority: Path
 
 
-class Authority:
+class CertificateAuthority:
     """Issues certificates for as long as the sandbox runs; keys are readable by their owner alone.
 
     Args:

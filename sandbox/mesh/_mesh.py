@@ -11,15 +11,15 @@ from typing_extensions import Self
 
 from ._addresses import Addresses, NoAddressesError, listening, listening_everywhere
 from ._envoy import Envoy
-from ._identity import Authority, Identity
+from ._identity import CertificateAuthority, Identity
 from ._proxies import Destination, Places, node_proxy, waypoint_proxy
-from ._state import Account, Pod, Service, State, Waypoint, read
+from ._state import Account, PodState, ServiceState, State, WaypointState, read
 
 _LOOKS_EVERY = 0.2
 _DOMAIN = "svc.cluster.local"
 
 
-class Trial(NamedTuple):
+class DryRunCount(NamedTuple):
     """How many requests policies would have let through, and refused, if they were not on trial."""
 
     let_through: int
@@ -48,7 +48,7 @@ class Mesh:
         self._listening: Mapping[str, frozenset[int]] = {}
         authority = directory / "identities"
         authority.mkdir()
-        self._authority = Authority(authority)
+        self._authority = CertificateAuthority(authority)
         self._places = Places(
             of_pod=self.address_of_pod,
             inside=lambda pod: self.inside(pod.namespace, pod.name),
@@ -57,7 +57,7 @@ class Mesh:
             ports=self.ports,
             identity=self._authority.identity,
         )
-        self._proxies: dict[Waypoint | None, Envoy] = {}
+        self._proxies: dict[WaypointState | None, Envoy] = {}
         self._proxies_so_far = 0
         self._state = State((), (), (), ())
         self._lock = threading.Lock()
@@ -109,7 +109,7 @@ class Mesh:
                 self._error = error
                 raise
 
-    def ports(self, pod: Pod) -> frozenset[int]:
+    def ports(self, pod: PodState) -> frozenset[int]:
         """The ports on which the processes of a pod listened when the mesh was synced last."""
         return self._listening.get(self.inside(pod.namespace, pod.name), frozenset())
 
@@ -125,7 +125,7 @@ class Mesh:
         """The address at which an account's processes ask for names."""
         return self._addresses.of(("resolver", account))
 
-    def address_of_pod(self, pod: Pod) -> str:
+    def address_of_pod(self, pod: PodState) -> str:
         """The address at which a pod is found from outside the mesh."""
         return self._addresses.of(("pod", pod.namespace, pod.name))
 
@@ -144,7 +144,7 @@ class Mesh:
 
     def address(self, account: Account, destination: Destination) -> str:
         """The address at which an account's processes find a pod or a Service."""
-        kind = "service" if isinstance(destination, Service) else "pod"
+        kind = "service" if isinstance(destination, ServiceState) else "pod"
         return self._addresses.of((account, kind, destination.namespace, destination.name))
 
     def answered(self, account: Account) -> Mapping[str, int]:
@@ -161,24 +161,24 @@ class Mesh:
                 found[f"{destination}:{port}"] = number
         return found
 
-    def sockets(self) -> Mapping[Waypoint, Path]:
+    def sockets(self) -> Mapping[WaypointState, Path]:
         """Where on this machine the proxy of each waypoint shows what it counts."""
         return {waypoint: proxy.admin for waypoint, proxy in self._proxies.items() if waypoint}
 
-    def recorded(self, waypoint: Waypoint) -> Trial:
+    def recorded(self, waypoint: WaypointState) -> DryRunCount:
         """What a waypoint would have done about the requests so far by the policies that are on trial.
 
         Each request counts once for those that allow, and once for those that deny.
         """
         proxy = self._proxies[waypoint]
         counts = [sum(proxy.counters(f"shadow_{verdict}").values()) for verdict in ("allowed", "denied")]
-        return Trial(*counts)
+        return DryRunCount(*counts)
 
     def _follow(self, state: State) -> None:
         before, self._state = self._state, state
         self._listening = listening()
         _check_ports(state)
-        waypoints: list[Waypoint | None] = [*state.waypoints]
+        waypoints: list[WaypointState | None] = [*state.waypoints]
         for waypoint in [None, *waypoints]:
             self._tell(waypoint, state)
         for gone in self._proxies.keys() - {None, *waypoints}:
@@ -186,7 +186,7 @@ class Mesh:
         if (state.pods, state.services) != (before.pods, before.services):
             self.on_change()
 
-    def _tell(self, waypoint: Waypoint | None, state: State) -> None:
+    def _tell(self, waypoint: WaypointState | None, state: State) -> None:
         """Let one proxy have its configuration; None is the node proxy."""
         proxy = self._proxies.get(waypoint)
         if proxy is None:

@@ -19,28 +19,28 @@ from typing import TypeAlias
 
 from ._authorization import at_pod, at_waypoint, http_rbac, tcp_rbac
 from ._identity import Identity
-from ._state import Account, Json, Pod, Service, State, Waypoint
+from ._state import Account, Json, PodState, ServiceState, State, WaypointState
 
 MESH_PORT = 15008
 
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 _CONNECT_TIMEOUT = "30s"
 
-Destination: TypeAlias = Pod | Service
+Destination: TypeAlias = PodState | ServiceState
 
 
 @dataclass(frozen=True)
 class Places:
     """Where everything is on this machine."""
 
-    of_pod: Callable[[Pod], str]
+    of_pod: Callable[[PodState], str]
     """The address at which others find a pod."""
-    inside: Callable[[Pod], str]
+    inside: Callable[[PodState], str]
     """The address at which the processes of a pod listen."""
-    of_waypoint: Callable[[Waypoint], str]
+    of_waypoint: Callable[[WaypointState], str]
     captured: Callable[[Account, Destination], str]
     """The address at which processes of an account find a destination."""
-    ports: Callable[[Pod], Collection[int]]
+    ports: Callable[[PodState], Collection[int]]
     """The ports on which the processes of a pod listen."""
     identity: Callable[[Account], Identity]
 
@@ -79,7 +79,7 @@ def node_proxy(state: State, places: Places, *, auto_allow: bool = True) -> Conf
     return Configuration(listeners, list(clusters.values()))
 
 
-def waypoint_proxy(state: State, waypoint: Waypoint, places: Places) -> Configuration:
+def waypoint_proxy(state: State, waypoint: WaypointState, places: Places) -> Configuration:
     """What the proxy of a waypoint is told."""
     clusters: dict[str, Json] = {}
     chains: list[Json] = []
@@ -108,7 +108,7 @@ def waypoint_proxy(state: State, waypoint: Waypoint, places: Places) -> Configur
 
 def _pod_listeners(
     state: State,
-    pod: Pod,
+    pod: PodState,
     waypoint_accounts: Iterable[Account],
     places: Places,
     cluster: Callable[[Json], str],
@@ -142,17 +142,17 @@ def _capture_listeners(
     cluster: Callable[[Json], str],
 ) -> Iterator[Json]:
     ports: Mapping[int, int] = {}
-    if isinstance(destination, Pod):
+    if isinstance(destination, PodState):
         ports = {port: port for port in places.ports(destination)}
     elif not destination.headless:
         ports = destination.ports
-    kind = "pod" if isinstance(destination, Pod) else "service"
+    kind = "pod" if isinstance(destination, PodState) else "service"
     for port, target in sorted(ports.items()):
         where = (
             f"{account.namespace}/{account.name} to {kind} {destination.namespace}/{destination.name}:{port}"
         )
         identity = account if in_mesh else None
-        if isinstance(destination, Pod):
+        if isinstance(destination, PodState):
             config = _to_pods(where, [destination], target, identity, places)
         elif in_mesh and destination.waypoint:
             config = _to_waypoint(where, destination, port, account, places)
@@ -164,7 +164,7 @@ def _capture_listeners(
 
 def _to_pods(
     name: str,
-    pods: Iterable[Pod],
+    pods: Iterable[PodState],
     port: int,
     account: Account | None,
     places: Places,
@@ -195,7 +195,7 @@ def _to_pods(
     return config
 
 
-def _to_waypoint(name: str, service: Service, port: int, account: Account, places: Places) -> Json:
+def _to_waypoint(name: str, service: ServiceState, port: int, account: Account, places: Places) -> Json:
     waypoint = service.waypoint
     assert waypoint  # noqa: S101  # the caller has asked
     tls = tls_client(places.identity(account), waypoint.account, _server_name(port, service))
@@ -203,14 +203,14 @@ def _to_waypoint(name: str, service: Service, port: int, account: Account, place
     return {**config, "transport_socket": tls}
 
 
-def _server_name(port: int, service: Service | None = None) -> str:
+def _server_name(port: int, service: ServiceState | None = None) -> str:
     if service is None:
         return f"port-{port}.pod.sandbox"
     return f"port-{port}.{service.name}.{service.namespace}.sandbox"
 
 
-def _waypoints_of_pods(services: Iterable[Service]) -> Mapping[Pod, Collection[Account]]:
-    found: dict[Pod, set[Account]] = {}
+def _waypoints_of_pods(services: Iterable[ServiceState]) -> Mapping[PodState, Collection[Account]]:
+    found: dict[PodState, set[Account]] = {}
     for service in services:
         for pod in service.pods if service.waypoint else ():
             assert service.waypoint  # noqa: S101  # asked in the line above
@@ -218,8 +218,8 @@ def _waypoints_of_pods(services: Iterable[Service]) -> Mapping[Pod, Collection[A
     return found
 
 
-def _members_by_account(pods: Iterable[Pod]) -> Mapping[Account, list[Pod]]:
-    found: dict[Account, list[Pod]] = {}
+def _members_by_account(pods: Iterable[PodState]) -> Mapping[Account, list[PodState]]:
+    found: dict[Account, list[PodState]] = {}
     for pod in pods:
         found.setdefault(pod.account, []).append(pod)
     return found
@@ -273,7 +273,9 @@ def _tcp_proxy(cluster: str, rbac: Iterable[Json]) -> list[Json]:
     return filters
 
 
-def _http_proxy(cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json], service: Service) -> Json:
+def _http_proxy(
+    cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json], service: ServiceState
+) -> Json:
     rbac: list[Json] = [
         *({"rules": rules} for rules in enforced),
         *(
@@ -311,7 +313,7 @@ def _http_proxy(cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json]
     }
 
 
-def _counts(service: Service) -> Json:
+def _counts(service: ServiceState) -> Json:
     """What a waypoint counts of the requests for a Service, under the names that Istio gives it."""
     labels = {
         "reporter": "waypoint",

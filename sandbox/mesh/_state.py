@@ -45,7 +45,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Pod:
+class PodState:
     """A pod."""
 
     namespace: str
@@ -56,7 +56,7 @@ class Pod:
 
 
 @dataclass(frozen=True)
-class Waypoint:
+class WaypointState:
     """A Gateway of the class for waypoints, which runs under an account of its own name."""
 
     namespace: str
@@ -69,20 +69,20 @@ class Waypoint:
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceState:
     """A Service, and the waypoint that its traffic goes through."""
 
     namespace: str
     name: str
     ports: Mapping[int, int]
     """Port → port of the pods."""
-    pods: tuple[Pod, ...]
-    waypoint: Waypoint | None
+    pods: tuple[PodState, ...]
+    waypoint: WaypointState | None
     headless: bool
 
 
 @dataclass(frozen=True)
-class Policy:
+class PolicyState:
     """An AuthorizationPolicy."""
 
     namespace: str
@@ -96,12 +96,12 @@ class Policy:
 class State:
     """All of it at one moment."""
 
-    pods: tuple[Pod, ...]
-    services: tuple[Service, ...]
-    waypoints: tuple[Waypoint, ...]
-    policies: tuple[Policy, ...]
-    pod_labels: Mapping[Waypoint, Mapping[str, str]] = field(
-        default_factory=dict[Waypoint, Mapping[str, str]]
+    pods: tuple[PodState, ...]
+    services: tuple[ServiceState, ...]
+    waypoints: tuple[WaypointState, ...]
+    policies: tuple[PolicyState, ...]
+    pod_labels: Mapping[WaypointState, Mapping[str, str]] = field(
+        default_factory=dict[WaypointState, Mapping[str, str]]
     )
     """What the pods of each waypoint are to be labelled with, besides Istio's own labels."""
 
@@ -114,7 +114,7 @@ def read(client: Client) -> State:
     """
     namespaces = {item["metadata"]["name"]: _labels(item) for item in _list(client, NamespaceResource)}
     pod_labels = {
-        Waypoint(item["metadata"]["namespace"], item["metadata"]["name"]): _labels_of_pods(item)
+        WaypointState(item["metadata"]["namespace"], item["metadata"]["name"]): _labels_of_pods(item)
         for item in _list(client, Gateway)
         if item["spec"].get("gatewayClassName") == _WAYPOINT_CLASS
     }
@@ -122,7 +122,7 @@ def read(client: Client) -> State:
     pods = tuple(_pod(item, namespaces) for item in _list(client, PodResource))
     services = tuple(_service(item, namespaces, pods, waypoints) for item in _list(client, ServiceResource))
     policies = tuple(
-        Policy(item["metadata"]["namespace"], item["metadata"]["name"], _spec(item), _is_on_trial(item))
+        PolicyState(item["metadata"]["namespace"], item["metadata"]["name"], _spec(item), _is_on_trial(item))
         for item in _list(client, AuthorizationPolicy)
     )
     return State(pods, services, waypoints, policies, pod_labels)
@@ -156,11 +156,11 @@ def _is_on_trial(policy: Json) -> bool:
     return annotations.get(_DRY_RUN) in _TRUE
 
 
-def _pod(item: Json, namespaces: Mapping[str, Mapping[str, str]]) -> Pod:
+def _pod(item: Json, namespaces: Mapping[str, Mapping[str, str]]) -> PodState:
     namespace, labels = item["metadata"]["namespace"], _labels(item)
     mode = labels.get(_DATAPLANE_MODE) or namespaces.get(namespace, {}).get(_DATAPLANE_MODE)
     account: str = _spec(item).get("serviceAccountName") or "default"
-    return Pod(
+    return PodState(
         namespace=namespace,
         name=item["metadata"]["name"],
         account=Account(namespace, account),
@@ -172,18 +172,18 @@ def _pod(item: Json, namespaces: Mapping[str, Mapping[str, str]]) -> Pod:
 def _service(
     item: Json,
     namespaces: Mapping[str, Mapping[str, str]],
-    pods: Iterable[Pod],
-    waypoints: Iterable[Waypoint],
-) -> Service:
+    pods: Iterable[PodState],
+    waypoints: Iterable[WaypointState],
+) -> ServiceState:
     namespace, spec = item["metadata"]["namespace"], _spec(item)
     selector: Mapping[str, str] = spec.get("selector") or {}
     ports: list[Json] = spec.get("ports") or []
     labels = _labels(item)
     if _USE_WAYPOINT not in labels:
         labels = namespaces.get(namespace, {})
-    bound = Waypoint(labels.get(_USE_WAYPOINT_NAMESPACE) or namespace, labels.get(_USE_WAYPOINT, ""))
+    bound = WaypointState(labels.get(_USE_WAYPOINT_NAMESPACE) or namespace, labels.get(_USE_WAYPOINT, ""))
     headless = bool(spec.get("clusterIP") == "None")
-    return Service(
+    return ServiceState(
         namespace=namespace,
         name=item["metadata"]["name"],
         ports={port["port"]: _target(port) for port in ports},

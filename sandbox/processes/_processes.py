@@ -30,7 +30,7 @@ _DONE_BY_THE_IMAGE = ("update-ca-certificates",)
 
 
 @dataclass
-class _Service:
+class _RunningService:
     """A process, and the plan that it was started by."""
 
     planned: pebble.ServiceDict
@@ -59,7 +59,7 @@ class Processes:
         self._mesh = mesh
         self._names = names
         self._directory = directory
-        self._services: dict[tuple[str, str, str, str], _Service] = {}
+        self._services: dict[tuple[str, str, str, str], _RunningService] = {}
         self.missing: set[Missing] = set()
 
     def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
@@ -178,7 +178,7 @@ class Processes:
                 )
             except OSError as error:
                 raise WorkloadError(f"cannot start {words[0]}: {error}") from None
-        self._services[self._key(unit, container, service.name)] = _Service(service.to_dict(), process)
+        self._services[self._key(unit, container, service.name)] = _RunningService(service.to_dict(), process)
         self._wait_until_up(process, place, log)
 
     def _wait_until_up(self, process: subprocess.Popen[bytes], place: Place, log: Path) -> None:
@@ -211,7 +211,7 @@ class Processes:
             return planned.startup == "enabled"
         return running.planned != planned.to_dict()
 
-    def _running(self) -> dict[tuple[str, str, str, str], _Service]:
+    def _running(self) -> dict[tuple[str, str, str, str], _RunningService]:
         return {key: each for key, each in self._services.items() if each.process.poll() is None}
 
     def _arguments(self, place: Place, words: Sequence[str]) -> list[str] | None:

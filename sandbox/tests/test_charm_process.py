@@ -10,13 +10,13 @@ import pytest
 
 from sandbox.juju import (
     CharmSource,
+    ContainerRuntime,
     Controller,
     JujuError,
     Model,
     NotSettledError,
     NoWorkload,
     Unit,
-    Workload,
 )
 from sandbox.tests.small_charms import WriteCharm, events, words
 
@@ -275,7 +275,9 @@ class BrokenWorkload(NoWorkload):
 
 
 @pytest.mark.parametrize("workload", [NoWorkload(), BrokenWorkload()])
-def test_nothing_is_left_when_the_controller_has_closed(write_charm: WriteCharm, workload: Workload) -> None:
+def test_nothing_is_left_when_the_controller_has_closed(
+    write_charm: WriteCharm, workload: ContainerRuntime
+) -> None:
     source = """
         import os
 

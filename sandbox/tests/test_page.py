@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.matrix import Cell, Request
-from sandbox.mesh import Account, Pod, State
-from sandbox.mesh import Policy as MeshPolicy
-from sandbox.page import Allowance, Policy, policies_to_show, render, write
+from sandbox.matrix import Cell, MeasuredRequest
+from sandbox.mesh import Account, PodState, PolicyState, State
+from sandbox.page import Allowance, ShownPolicy, policies_to_show, render, write
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 HOSTILE = "</title><script>alert('1')</script><img src=x onerror=\"alert(2)\">{{ 7 * 7 }}&amp;'"
@@ -28,16 +27,18 @@ def cell(
     through: bool | None = None,
 ) -> Cell:
     method, path = request.split(" ", 1)
-    return Cell(Request(source, target, port, method, path), asked, asked if through is None else through)
+    return Cell(
+        MeasuredRequest(source, target, port, method, path), asked, asked if through is None else through
+    )
 
 
-SHOP_READS = Policy(
+SHOP_READS = ShownPolicy(
     "shop/shop-reads-catalogue",
     (Allowance("shop/shop", "GET /items on 8080"),),
     frozenset({"Service shop/catalogue"}),
     "spec: that of shop-reads-catalogue\n",
 )
-NOTHING = Policy("istio-system/allow-nothing", (), frozenset(), "spec: {}\n")
+NOTHING = ShownPolicy("istio-system/allow-nothing", (), frozenset(), "spec: {}\n")
 
 
 class Page(HTMLParser):
@@ -85,7 +86,7 @@ class Page(HTMLParser):
         return (each for each in self.elements if class_ in each[1].get("class", "").split())
 
 
-def page(*cells: Cell, policies: list[Policy] | None = None, outside: set[str] | None = None) -> Page:
+def page(*cells: Cell, policies: list[ShownPolicy] | None = None, outside: set[str] | None = None) -> Page:
     return Page(render(cells, policies or [], outside=outside or set(), when=NOON))
 
 
@@ -183,13 +184,13 @@ def test_every_link_leads_to_somewhere_on_the_page_and_nothing_leads_away() -> N
 
 
 def test_nothing_in_a_name_becomes_part_of_the_page() -> None:
-    policy = Policy(
+    policy = ShownPolicy(
         HOSTILE, (Allowance(f"{HOSTILE}/{HOSTILE}", HOSTILE),), frozenset({"Service a/b"}), HOSTILE
     )
     found = page(
         cell(f"{HOSTILE}/{HOSTILE}", "Service a/b", f"GET {HOSTILE}"),
         cell(f"{HOSTILE}/{HOSTILE}", f"pod {HOSTILE}/{HOSTILE}-0", asked=False, through=True),
-        policies=[policy, Policy(HOSTILE, (), frozenset(), HOSTILE)],
+        policies=[policy, ShownPolicy(HOSTILE, (), frozenset(), HOSTILE)],
         outside={f"{HOSTILE}/{HOSTILE}"},
     )
     harmless = page(cell(), cell("shop/x", "pod shop/x-0"))
@@ -245,8 +246,8 @@ def test_the_page_is_written_into_a_directory_made_for_it_and_replaces_the_one_b
 
 
 def test_policies_are_shown_with_what_they_let_through_and_the_pods_that_they_are_about() -> None:
-    def pod(name: str, app: str) -> Pod:
-        return Pod("shop", name, Account("shop", app), {"app.kubernetes.io/name": app}, True)
+    def pod(name: str, app: str) -> PodState:
+        return PodState("shop", name, Account("shop", app), {"app.kubernetes.io/name": app}, True)
 
     scraper = {"from": [{"source": {"principals": ["cluster.local/ns/shop/sa/prometheus"]}}]}
     of_pods = {
@@ -262,9 +263,9 @@ def test_policies_are_shown_with_what_they_let_through_and_the_pods_that_they_ar
         services=(),
         waypoints=(),
         policies=(
-            MeshPolicy("shop", "scrape", of_pods),
-            MeshPolicy("istio-system", "allow-nothing", {}),
-            MeshPolicy("shop", "read", of_service),
+            PolicyState("shop", "scrape", of_pods),
+            PolicyState("istio-system", "allow-nothing", {}),
+            PolicyState("shop", "read", of_service),
         ),
     )
     nothing, read, scrape = policies_to_show(state)

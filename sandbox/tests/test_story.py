@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from sandbox import demo, flows
 from sandbox._cli import app
 from sandbox.samples import Grant
-from sandbox.story import Step, play
+from sandbox.story import StoryStep, play
 from sandbox.tests.small_charms import WriteCharm
 from sandbox.world import World, open_world
 
@@ -58,7 +58,7 @@ def small_story(monkeypatch: pytest.MonkeyPatch, write_charm: WriteCharm, tmp_pa
     def scale(world: World) -> None:
         world.model("shop").add_unit("web")
 
-    story = (Step("deploy", "Deploy", "One.", deploy), Step("scale", "Scale", "Two.", scale))
+    story = (StoryStep("deploy", "Deploy", "One.", deploy), StoryStep("scale", "Scale", "Two.", scale))
     monkeypatch.setattr(demo, "STORY", story)
     monkeypatch.setattr(demo, "STEPS", ("deploy", "scale"))
 
@@ -91,7 +91,7 @@ def test_the_demo_tells_its_steps_and_succeeds(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_story")
 def test_the_demo_fails_if_what_ran_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     deploy, _ = demo.STORY
-    refresh = Step("scale", "Refresh", "Two.", lambda world: world.model("shop").refresh("web"))
+    refresh = StoryStep("scale", "Refresh", "Two.", lambda world: world.model("shop").refresh("web"))
     monkeypatch.setattr(demo, "STORY", (deploy, refresh))
     result = CliRunner().invoke(app, ["demo"])
     assert result.exit_code == 1, result.output

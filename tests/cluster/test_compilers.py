@@ -20,13 +20,13 @@ from sandbox.control_plane import POLICY_COMPILER, NotAvailableError
 from sandbox.mesh import (
     Account,
     Addresses,
-    Authority,
+    CertificateAuthority,
     Envoy,
     Identity,
-    Pod,
-    Policy,
-    Service,
-    Waypoint,
+    PodState,
+    PolicyState,
+    ServiceState,
+    WaypointState,
     at_pod,
     at_waypoint,
     http_rbac,
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.fidelity
 
 EXAMPLES = int(os.environ.get("POLICY_EXAMPLES", "250"))
 REQUESTS = 16
-WAYPOINT = Waypoint(MODEL, "waypoint")
+WAYPOINT = WaypointState(MODEL, "waypoint")
 ISTIO, SANDBOX = "istio", "sandbox"
 
 Json = dict[str, Any]
@@ -79,13 +79,13 @@ class Case:
         """What the sandbox's compiler makes of it."""
         app = self.example.app
         policies = [
-            Policy(each["metadata"]["namespace"], each["metadata"]["name"], each["spec"])
+            PolicyState(each["metadata"]["namespace"], each["metadata"]["name"], each["spec"])
             for each in self.policies
         ]
-        pod = Pod(MODEL, f"{app}-0", Account(MODEL, app), pod_labels(app), in_mesh=True)
+        pod = PodState(MODEL, f"{app}-0", Account(MODEL, app), pod_labels(app), in_mesh=True)
         if not self.is_at_service:
             return {port: tcp_rbac(at_pod(policies, pod), port) for port in PORTS}
-        service = Service(MODEL, app, {port: port for port in PORTS}, (pod,), WAYPOINT, headless=False)
+        service = ServiceState(MODEL, app, {port: port for port in PORTS}, (pod,), WAYPOINT, headless=False)
         return {port: http_rbac(at_waypoint(policies, service, WAYPOINT), port) for port in PORTS}
 
 
@@ -124,7 +124,7 @@ class Judge:
     def __init__(self, directory: Path, rules: Mapping[str, Rbac]):
         self._addresses = Addresses()
         (directory / "identities").mkdir()
-        self._authority = Authority(directory / "identities")
+        self._authority = CertificateAuthority(directory / "identities")
         self._envoy = Envoy("judge", directory)
         self._connections: dict[tuple[tuple[str, str], int], http.client.HTTPSConnection] = {}
         server = self._authority.identity(Account(MODEL, "judge"))

@@ -28,7 +28,7 @@ from sandbox.control_plane import (
 )
 from sandbox.enforcement import enforce, harden, soften
 from sandbox.juju import Controller
-from sandbox.matrix import Cell, Request, measure, reaches_application
+from sandbox.matrix import Cell, MeasuredRequest, measure, reaches_application
 from sandbox.mesh import Account
 from sandbox.real_mesh import RealMesh
 from sandbox.samples import BEACON
@@ -84,7 +84,7 @@ class RealWorld:
             real = [replace(cell, let_through=answer) for cell, answer in zip(sandbox, answers, strict=True)]
         return Compared(sandbox, real, disagreements(self.world, real))
 
-    def lets_through(self, request: Request) -> bool:
+    def lets_through(self, request: MeasuredRequest) -> bool:
         source = Account(*request.source.split("/"))
         kind, target = request.target.split(" ")
         if kind == "pod":

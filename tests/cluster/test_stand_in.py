@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.control_plane import Answer, Connection, NotAvailableError, StartedKubernetes
+from sandbox.control_plane import ApiAnswer, Connection, NotAvailableError, StartedKubernetes
 from sandbox.kubernetes import KubernetesServer
 from tests.support.kubernetes_api import APPLY, MERGE, STRATEGIC, Namespace, an
 
@@ -175,7 +175,7 @@ class Side:
             answer = self._connection.send("PATCH", path, content, content_type=content_type)
         return self._comparable(answer)
 
-    def _comparable(self, answer: Answer) -> Any:
+    def _comparable(self, answer: ApiAnswer) -> Any:
         body = answer.json
         version = body["metadata"].get("resourceVersion")
         if version:

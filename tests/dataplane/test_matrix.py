@@ -13,7 +13,7 @@ from lightkube.resources.core_v1 import Pod
 from istio_policies import AuthorizationPolicy
 from sandbox import demo
 from sandbox.enforcement import harden, soften
-from sandbox.matrix import NODE, Cell, Request, measure
+from sandbox.matrix import NODE, Cell, MeasuredRequest, measure
 from sandbox.mesh import Account
 from sandbox.samples import BEACON
 from sandbox.story import play
@@ -176,7 +176,7 @@ def test_a_door_opened_by_hand_is_measured_as_wrong_and_shut_again(world: World)
     }
     with by_hand(world, door=door):
         wrong = [cell.request for cell in measure(world) if not cell.is_right]
-    assert wrong == [Request("office/stranger", CATALOGUE, 8080, "GET", "/elsewhere")]
+    assert wrong == [MeasuredRequest("office/stranger", CATALOGUE, 8080, "GET", "/elsewhere")]
     assert all(cell.is_right for cell in measure(world))
 
 
@@ -194,8 +194,8 @@ def test_without_its_label_a_pod_is_outside_the_mesh(world: World):
 def test_explain_agrees_where_policies_are_on_trial(world: World, mode: str):
     assert world.enforcement
     mesh = world.enforcement.mesh
-    asked = Request("shop/shop", CATALOGUE, 8080, "GET", "/items")
-    not_asked = Request("shop/shop", CATALOGUE, 8080, "DELETE", "/items")
+    asked = MeasuredRequest("shop/shop", CATALOGUE, 8080, "GET", "/items")
+    not_asked = MeasuredRequest("shop/shop", CATALOGUE, 8080, "DELETE", "/items")
     with in_mode(world, mode):
         world.model("shop").config(BEACON, {"policy-mode": "audit"})
         world.controller.settle()

@@ -7,7 +7,7 @@ import pytest
 from k8s_charm import Owner
 from mesh_inspection import UnclearQuestionError, View, explain, question, read_cluster
 from sandbox import samples
-from sandbox.juju import OPERATIONS, LogLine, Model
+from sandbox.juju import OPERATIONS, DebugLogLine, Model
 from sandbox.samples import BEACON
 from sandbox.world import World, open_world
 
@@ -23,7 +23,7 @@ class Watch:
         self.shut: list[str] = []
         self.answers: list[str] = []
 
-    def __call__(self, line: LogLine) -> None:
+    def __call__(self, line: DebugLogLine) -> None:
         if self.world and line.module == OPERATIONS:
             verdict, answer = self._look(self.world)
             self.answers.append(answer)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sandbox.matrix import Cell, Request
-from sandbox.page import Allowance, Policy, write
+from sandbox.matrix import Cell, MeasuredRequest
+from sandbox.page import Allowance, ShownPolicy, write
 from tests.dataplane.browser import Browser, browser
 
 ENTER = "\ue007"
@@ -22,18 +22,18 @@ def cells() -> Iterator[Cell]:
             for path in ("/items", HOSTILE):
                 right = (source, target) in asked and path == "/items"
                 wrong = (source, target, path) == ("prometheus", "store", "/items")
-                request = Request(f"shop/{source}", f"Service shop/{target}", 8080, "GET", path)
+                request = MeasuredRequest(f"shop/{source}", f"Service shop/{target}", 8080, "GET", path)
                 yield Cell(request, right, right or wrong)
 
 
 POLICIES = [
-    Policy(
+    ShownPolicy(
         "shop/the-shop-reads",
         (Allowance("shop/shop", "GET /items"),),
         frozenset({"Service shop/catalogue"}),
         "spec: of the-shop-reads\n",
     ),
-    Policy(f"shop/{HOSTILE}", (), frozenset(), HOSTILE),
+    ShownPolicy(f"shop/{HOSTILE}", (), frozenset(), HOSTILE),
 ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.kubernetes import Change, KubernetesServer
+from sandbox.kubernetes import KubernetesServer, ObjectChange
 
 Fact = tuple[Any, ...]
 
@@ -80,6 +80,6 @@ class Watcher:
         self._kubernetes = kubernetes
         self.stop = kubernetes.store.observe(self._look)
 
-    def _look(self, _: Change) -> None:
+    def _look(self, _: ObjectChange) -> None:
         if self.must_stay:
             self.missed |= self.must_stay - facts(self._kubernetes)

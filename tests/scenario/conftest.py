@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import pytest
 
-from sandbox.kubernetes import Change, KubernetesServer
+from sandbox.kubernetes import KubernetesServer, ObjectChange
 
-Observe: TypeAlias = Callable[[Callable[[Change], None]], None]
+Observe: TypeAlias = Callable[[Callable[[ObjectChange], None]], None]
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def observe(kubernetes: KubernetesServer) -> Iterator[Observe]:
     """Has a test told of each change in the cluster, until it is over: the next one has the same server."""
     with ExitStack() as stack:
 
-        def observe(observer: Callable[[Change], None]) -> None:
+        def observe(observer: Callable[[ObjectChange], None]) -> None:
             stack.callback(kubernetes.store.observe(observer))
 
         yield observe

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from sandbox.juju import Model
-from sandbox.kubernetes import Store
+from sandbox.kubernetes import ObjectStore
 from sandbox.samples import BEACON, COORDINATOR, WORKER
 
 from .oracle import POLICY, Json, Policy, read_policy
@@ -17,7 +17,7 @@ _WAYPOINT, _SCALER = "Gateway", "HorizontalPodAutoscaler"
 _LOOKED_AFTER = (BEACON, COORDINATOR, WORKER)
 
 
-def edits(store: Store, models: Iterable[Model]) -> Iterator[str]:
+def edits(store: ObjectStore, models: Iterable[Model]) -> Iterator[str]:
     """What charms put right when they next look: the model, the object, and what becomes of it."""
     for model in models:
         for kind in (POLICY, _WAYPOINT, _SCALER):
@@ -34,7 +34,7 @@ def edits(store: Store, models: Iterable[Model]) -> Iterator[str]:
                 )
 
 
-def edit(store: Store, model: str, target: str, becomes: str) -> None:
+def edit(store: ObjectStore, model: str, target: str, becomes: str) -> None:
     """Change an object."""
     kind, _, name = target.partition("/")
     place = "" if kind == "Namespace" else model
@@ -55,7 +55,7 @@ def edit(store: Store, model: str, target: str, becomes: str) -> None:
     store.patch(kind, place, name, changed)
 
 
-def harden(store: Store) -> list[Policy]:
+def harden(store: ObjectStore) -> list[Policy]:
     """Let nothing through that no policy allows; return the policies that do it, which are nobody's."""
     if not store.find("Namespace", "", _ROOT):
         store.create("Namespace", {"metadata": {"name": _ROOT}})
@@ -65,7 +65,7 @@ def harden(store: Store) -> list[Policy]:
     ]
 
 
-def soften(store: Store) -> None:
+def soften(store: ObjectStore) -> None:
     """Undo that."""
     for name in _HARDENING:
         store.delete(POLICY, _ROOT, name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from sandbox.juju import Application, Model, Side
-from sandbox.kubernetes import KINDS, Store
+from sandbox.kubernetes import KINDS, ObjectStore
 from sandbox.samples import BEACON, CLUSTERS, COORDINATOR, GRANTS, WORKER, Grant
 
 BY_HAND, BY_LIBRARY = "by-hand", "by-library"
@@ -77,7 +77,7 @@ class Cluster:
         ]
 
 
-def found(store: Store) -> Cluster:
+def found(store: ObjectStore) -> Cluster:
     """What is there."""
     cluster = Cluster()
     for kind in KINDS:
@@ -140,7 +140,7 @@ def _name_of(kind: str, one: Json) -> str:
     return f"{kind} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}"
 
 
-def expected(models: Iterable[Model], store: Store) -> Cluster:
+def expected(models: Iterable[Model], store: ObjectStore) -> Cluster:
     """What should be there; the store only tells which of several beacons was first to take a namespace."""
     models = list(models)
     cluster = Cluster()

@@ -1,6 +1,6 @@
 """Looks on while charms work: what was so and is to stay so may not go away in between."""
 
-from sandbox.kubernetes import Change, Store
+from sandbox.kubernetes import ObjectChange, ObjectStore
 
 from .oracle import POLICY, Cluster, Labels, Policy, read_labels, read_policy
 
@@ -8,7 +8,7 @@ from .oracle import POLICY, Cluster, Labels, Policy, read_labels, read_policy
 class Watch:
     """Notes what is missing, if only for a moment."""
 
-    def __init__(self, store: Store):
+    def __init__(self, store: ObjectStore):
         self._live: dict[str, Policy] = {}
         self._labels: dict[str, Labels] = {}
         self._staying: set[Policy] = set()
@@ -29,7 +29,7 @@ class Watch:
         """What went away, in words."""
         return self._gaps
 
-    def _see(self, change: Change) -> None:
+    def _see(self, change: ObjectChange) -> None:
         kind, now = change.kind.name, change.new
         if kind == POLICY:
             name = change.object["metadata"]["name"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from k8s_charm import Owner
 from mesh_inspection import NODE as NODE_SOURCE
 from mesh_inspection import Cluster, Question, View, Workload, explain, read_cluster
-from sandbox.matrix import NODE, Cell, Request
+from sandbox.matrix import NODE, Cell, MeasuredRequest
 from sandbox.mesh import State
 from sandbox.world import World
 
@@ -37,7 +37,7 @@ def disagreements(world: World, cells: Iterable[Cell]) -> list[str]:
     return found
 
 
-def question_of(request: Request) -> Question:
+def question_of(request: MeasuredRequest) -> Question:
     """A measured request as a question."""
     model, name = request.source.split("/")
     source = NODE_SOURCE if request.source == NODE else Workload(model, name)
@@ -50,7 +50,7 @@ def question_of(request: Request) -> Question:
     return Question(source, workload, request.port, request.method, request.path)
 
 
-def _behind(request: Request, state: State) -> Iterator[tuple[str, int]]:
+def _behind(request: MeasuredRequest, state: State) -> Iterator[tuple[str, int]]:
     """The pods that a request may end at, and the port there."""
     if request.target.startswith("pod "):
         yield request.target, request.port

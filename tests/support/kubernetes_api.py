@@ -11,7 +11,7 @@ from typing import Any
 from lightkube import Client, KubeConfig
 from lightkube.generic_resource import create_namespaced_resource
 
-from sandbox.control_plane import Answer, Connection
+from sandbox.control_plane import ApiAnswer, Connection
 
 STRANGER = "stranger"
 APPLY = "application/apply-patch+yaml"
@@ -77,7 +77,7 @@ class Namespace:
         config = KubeConfig.from_file(self.api.kubeconfig(user=user, namespace=self.name))
         return Client(config, field_manager=manager)  # type: ignore[arg-type]
 
-    def create(self, obj: dict[str, Any], manager: str = "creator") -> Answer:
+    def create(self, obj: dict[str, Any], manager: str = "creator") -> ApiAnswer:
         return self.connection.send("POST", self.path(obj["kind"], query=f"?fieldManager={manager}"), obj)
 
     def created(self, obj: dict[str, Any], manager: str = "creator") -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Namespace:
         assert answer.code == 201, answer.text
         return answer.json
 
-    def apply(self, obj: dict[str, Any], manager: str = "alice", *, force: bool = False) -> Answer:
+    def apply(self, obj: dict[str, Any], manager: str = "alice", *, force: bool = False) -> ApiAnswer:
         query = f"?fieldManager={manager}{'&force=true' if force else ''}"
         path = self.path(obj["kind"], obj["metadata"]["name"], query)
         return self.connection.send("PATCH", path, obj, content_type=APPLY)
@@ -99,7 +99,7 @@ class Namespace:
 
     def patch(
         self, kind: str, name: str, patch: Any, how: str = MERGE, *, manager: str = "patcher", sub: str = ""
-    ) -> Answer:
+    ) -> ApiAnswer:
         path = self.path(kind, name, f"{sub}?fieldManager={manager}")
         return self.connection.send("PATCH", path, patch, content_type=how)
 
@@ -160,6 +160,6 @@ def owned(obj: dict[str, Any], manager: str, operation: str = "Apply", sub: str 
     return None
 
 
-def causes(answer: Answer) -> list[tuple[str, str]]:
+def causes(answer: ApiAnswer) -> list[tuple[str, str]]:
     """The fields and reasons of a refusal."""
     return [(cause["field"], cause["reason"]) for cause in answer.json["details"]["causes"]]

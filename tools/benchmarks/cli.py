@@ -71,7 +71,7 @@ class Extent:
         """How often hooks with so many policies are run."""
         return 1 if size >= self.very_many else self.rounds
 
-    def groups(self, size: int, all_sides: list[sides.Side]) -> list[list[sides.Side]]:
+    def groups(self, size: int, all_sides: list[sides.LibrarySet]) -> list[list[sides.LibrarySet]]:
         """The sides that take turns; very many policies of both would be too many for one server."""
         return [[side] for side in all_sides] if size >= self.very_many else [all_sides]
 

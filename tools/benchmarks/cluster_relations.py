@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from .juju_unit import Relation
+from .juju_unit import SampleRelation
 
 _APPS = 10
 _BUCKET = {"endpoint": "http://minio:9000", "bucket": "bench", "access-key": "key", "secret-key": "hush"}
@@ -13,19 +13,19 @@ _MESH = {
 }
 
 
-def cluster(workers: int, model: str, *, apps: int = _APPS) -> Iterator[Relation]:
+def cluster(workers: int, model: str, *, apps: int = _APPS) -> Iterator[SampleRelation]:
     """Workers in so many applications, and whom else a coordinator is related to."""
-    yield Relation(1, "s3", "minio", _BUCKET)
-    yield Relation(2, "service-mesh", "beacon", _MESH)
-    yield Relation(3, "logging", "loki", units={f"loki/{unit}": _loki(unit) for unit in range(3)})
-    yield Relation(4, "metrics-endpoint", "prometheus")
+    yield SampleRelation(1, "s3", "minio", _BUCKET)
+    yield SampleRelation(2, "service-mesh", "beacon", _MESH)
+    yield SampleRelation(3, "logging", "loki", units={f"loki/{unit}": _loki(unit) for unit in range(3)})
+    yield SampleRelation(4, "metrics-endpoint", "prometheus")
     for app in range(min(apps, workers)):
         name = f"worker-{app}"
         units = {
             f"{name}/{unit}": _worker(name, unit, model) for unit in range(len(range(app, workers, apps)))
         }
         role = "writer" if app % 2 else "reader"
-        yield Relation(10 + app, "cluster", name, {"role": json.dumps(role)}, units)
+        yield SampleRelation(10 + app, "cluster", name, {"role": json.dumps(role)}, units)
 
 
 def _worker(app: str, unit: int, model: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from .cluster_relations import cluster
 from .findings import CPU, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
 from .kubernetes_apis import KubernetesApi
-from .sides import HERE, Side
+from .sides import HERE, LibrarySet
 
 TOPIC = "coordinator"
 
@@ -60,7 +60,7 @@ class _Coordinator:
 
 
 @contextmanager
-def _started(api: KubernetesApi, side: Side, workers: int) -> Generator[_Coordinator]:
+def _started(api: KubernetesApi, side: LibrarySet, workers: int) -> Generator[_Coordinator]:
     model = f"bench-{side.name}-{workers}-workers"
     api.make_model(model, _APP)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +87,7 @@ def _started(api: KubernetesApi, side: Side, workers: int) -> Generator[_Coordin
 
 
 def measure(
-    findings: Findings, api: KubernetesApi, sides: list[Side], *, size: int, rounds: int, tell: Tell
+    findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, rounds: int, tell: Tell
 ) -> None:
     """Measure hooks of a coordinator of `size` workers, the sides in turns."""
     case = Case(TOPIC, "nothing to do", size, api.name)

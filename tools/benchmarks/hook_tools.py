@@ -12,9 +12,9 @@ from pathlib import Path
 from . import policies
 from .cluster_relations import cluster
 from .findings import Case, Findings, Quantity
-from .juju_unit import Relation, Unit
+from .juju_unit import SampleRelation, SampleUnit
 from .kubernetes_apis import KubernetesApi
-from .sides import HERE, Side
+from .sides import HERE, LibrarySet
 
 TOPIC = "hook tools"
 CALLS = Quantity("calls")
@@ -66,7 +66,9 @@ def _seconds_of_a_call(pause: str) -> float:
     return statistics.median(taken)
 
 
-def measure(findings: Findings, api: KubernetesApi, sides: list[Side], *, size: int, tell: Tell) -> None:
+def measure(
+    findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, tell: Tell
+) -> None:
     """Count the calls of hooks with nothing to do, of charms that have `size` relations of one kind."""
     for charm, hook in CHARMS.items():
         for side in sides:
@@ -76,7 +78,7 @@ def measure(findings: Findings, api: KubernetesApi, sides: list[Side], *, size: 
             with tempfile.TemporaryDirectory() as folder:
                 environment = {"KUBECONFIG": str(api.kubeconfig)}
                 source = HERE / "charms" / charm
-                unit = Unit(source, side, Path(folder), app=charm, model=model, environment=environment)
+                unit = SampleUnit(source, side, Path(folder), app=charm, model=model, environment=environment)
                 for relation in _relations(charm, size, model):
                     unit.relate(relation)
                 relation = unit.relations[size] if charm == "consumer" else None
@@ -89,12 +91,12 @@ def measure(findings: Findings, api: KubernetesApi, sides: list[Side], *, size: 
             api.delete_policies(model)
 
 
-def _relations(charm: str, size: int, model: str) -> Iterator[Relation]:
+def _relations(charm: str, size: int, model: str) -> Iterator[SampleRelation]:
     if charm == "beacon":
         yield from policies.consumers(size, model, number=size)
     elif charm == "consumer":
-        yield Relation(size + 1, "service-mesh", "beacon", _MESH)
+        yield SampleRelation(size + 1, "service-mesh", "beacon", _MESH)
         for number in range(size):
-            yield Relation(number + 1, "data", f"user-{number}", units={f"user-{number}/0": {}})
+            yield SampleRelation(number + 1, "data", f"user-{number}", units={f"user-{number}/0": {}})
     else:
         yield from cluster(size, model, apps=size)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .findings import Case, Findings, Quantity
-from .juju_unit import Relation, Unit
+from .juju_unit import SampleRelation, SampleUnit
 from .kubernetes_apis import KubernetesApi
-from .sides import HERE, Side
+from .sides import HERE, LibrarySet
 
 TOPIC = "joining"
 APPLICATIONS = 10
@@ -32,7 +32,9 @@ _AFTER_A_RESTART = ("upgrade-charm", "config-changed", "start")
 Tell = Callable[[str], None]
 
 
-def measure(findings: Findings, api: KubernetesApi, sides: list[Side], *, size: int, tell: Tell) -> None:
+def measure(
+    findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, tell: Tell
+) -> None:
     """Integrate `size` applications with a beacon at once, with each side's libraries."""
     case = Case(TOPIC, "applications that join at once", size)
     for side in sides:
@@ -55,7 +57,7 @@ class _Event:
 
 
 class _Model:
-    def __init__(self, api: KubernetesApi, side: Side, folder: Path, size: int):
+    def __init__(self, api: KubernetesApi, side: LibrarySet, folder: Path, size: int):
         self._api = api
         self._name = f"joining-{side.name}-{size}"
         self._apps = [f"app-{number}" for number in range(size)]
@@ -70,7 +72,7 @@ class _Model:
         charms = HERE / "charms"
         environment = {"KUBECONFIG": str(api.kubeconfig)}
         self._units = {
-            app: Unit(
+            app: SampleUnit(
                 charms / (_BEACON if app == _BEACON else "member"),
                 side,
                 folder / app,
@@ -90,9 +92,9 @@ class _Model:
         for number, app in enumerate(self._apps):
             user = self._apps[(number + 1) % len(self._apps)]
             member, beacon = self._units[app], self._units[_BEACON]
-            member.relate(Relation(_MESH, "service-mesh", _BEACON, units={f"{_BEACON}/0": {}}))
-            member.relate(Relation(_DATA, "data", user, units={f"{user}/0": {}}))
-            beacon.relate(Relation(number + 1, "service-mesh", app, units={f"{app}/0": {}}))
+            member.relate(SampleRelation(_MESH, "service-mesh", _BEACON, units={f"{_BEACON}/0": {}}))
+            member.relate(SampleRelation(_DATA, "data", user, units={f"{user}/0": {}}))
+            beacon.relate(SampleRelation(number + 1, "service-mesh", app, units={f"{app}/0": {}}))
             self._schedule(0, app, "service-mesh-relation-created", _MESH)
             self._schedule(0, _BEACON, "service-mesh-relation-created", number + 1)
         while self._events:
@@ -150,5 +152,5 @@ class _Model:
             app, id_ = _BEACON, self._apps.index(event.app) + 1
         unit = self._units[app]
         there = unit.relations[id_]
-        unit.relate(Relation(id_, "service-mesh", there.app, data, there.units))
+        unit.relate(SampleRelation(id_, "service-mesh", there.app, data, there.units))
         self._schedule(event.time, app, "service-mesh-relation-changed", id_)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from .sides import HERE, Side
+from .sides import HERE, LibrarySet
 
 _TOOLS = (
     *("application-version-set", "config-get", "goal-state", "is-leader", "juju-log", "network-get"),
@@ -47,7 +47,7 @@ class HookRun:
 
 
 @dataclass
-class Relation:
+class SampleRelation:
     """A relation as the unit sees it; whoever has no data says nothing."""
 
     id: int
@@ -62,7 +62,7 @@ class Relation:
     own_unit: dict[str, str] = field(default_factory=dict[str, str])
 
 
-class Unit:
+class SampleUnit:
     """The leader of an application of one unit.
 
     Args:
@@ -75,7 +75,7 @@ class Unit:
     def __init__(
         self,
         charm: Path,
-        side: Side,
+        side: LibrarySet,
         folder: Path,
         *,
         app: str,
@@ -87,12 +87,12 @@ class Unit:
         self._model = model
         self._charm, self._juju, self._bin = (folder / name for name in ("charm", "juju", "bin"))
         self._environment = dict(environment or {})
-        self.relations: dict[int, Relation] = {}
+        self.relations: dict[int, SampleRelation] = {}
         shutil.copytree(charm, self._charm)
         self._write_metadata()
         self._make_tools()
 
-    def relate(self, relation: Relation) -> None:
+    def relate(self, relation: SampleRelation) -> None:
         """Have a relation that was not there, or that says something else now."""
         known = self.relations.get(relation.id)
         if known:
@@ -106,7 +106,7 @@ class Unit:
         shutil.rmtree(self._juju / "relations" / str(relation_id))
         self._write_endpoint(endpoint)
 
-    def hook(self, name: str = "update-status", relation: Relation | None = None) -> HookRun:
+    def hook(self, name: str = "update-status", relation: SampleRelation | None = None) -> HookRun:
         """Run a hook to its end.
 
         Raises:
@@ -136,7 +136,7 @@ class Unit:
             (self._juju / "status").read_text().strip(),
         )
 
-    def _variables(self, hook: str, relation: Relation | None) -> dict[str, str]:
+    def _variables(self, hook: str, relation: SampleRelation | None) -> dict[str, str]:
         variables = self._side.environment(
             **self._environment,
             HOOK_TOOLS=str(self._juju),
@@ -182,7 +182,7 @@ class Unit:
         for tool in _TOOLS:
             (self._bin / tool).symlink_to(HERE / "hook-tool")
 
-    def _write(self, relation: Relation) -> None:
+    def _write(self, relation: SampleRelation) -> None:
         folder = self._juju / "relations" / str(relation.id)
         databags = {
             f"{relation.app}/app": relation.data,

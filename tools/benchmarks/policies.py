@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .findings import CPU, MEMORY, REQUESTS, SECONDS, SERVER_CPU, WRITES, Case, Findings, Quantity
-from .juju_unit import HookRun, Relation, Unit
+from .juju_unit import HookRun, SampleRelation, SampleUnit
 from .kubernetes_apis import KubernetesApi, Used
-from .sides import HERE, ROOT, Side
+from .sides import HERE, ROOT, LibrarySet
 
 TOPIC = "policies"
 FIRST, IDLE, CHANGED, GONE = "first apply", "nothing to do", "one policy changed", "one consumer gone"
@@ -25,7 +25,7 @@ _MOST_HOOKS = 20
 Tell = Callable[[str], None]
 
 
-def consumers(policies: int, model: str, number: int | None = None) -> Iterator[Relation]:
+def consumers(policies: int, model: str, number: int | None = None) -> Iterator[SampleRelation]:
     """Consumers that ask for so many policies in all; by default there are as many as each asks for."""
     number = number or max(2, math.isqrt(policies))
     for consumer in range(number):
@@ -33,9 +33,11 @@ def consumers(policies: int, model: str, number: int | None = None) -> Iterator[
         yield _consumer(consumer, [_policy(f"client-{source}", consumer, model) for source in asked])
 
 
-def _consumer(number: int, policies: list[dict[str, Any]]) -> Relation:
+def _consumer(number: int, policies: list[dict[str, Any]]) -> SampleRelation:
     app = f"app-{number}"
-    return Relation(number + 1, "service-mesh", app, {"policies": json.dumps(policies)}, {f"{app}/0": {}})
+    return SampleRelation(
+        number + 1, "service-mesh", app, {"policies": json.dumps(policies)}, {f"{app}/0": {}}
+    )
 
 
 def _policy(source: str, consumer: int, model: str, port: int = 80) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class _Beacon:
     """A unit in a model of its own."""
 
     api: KubernetesApi
-    unit: Unit
+    unit: SampleUnit
     model: str
 
     def run(self) -> dict[Quantity, float]:
@@ -90,7 +92,7 @@ class _Beacon:
 def measure(
     findings: Findings,
     api: KubernetesApi,
-    sides: list[Side],
+    sides: list[LibrarySet],
     *,
     size: int,
     rounds: int,
@@ -132,7 +134,7 @@ def measure(
 
 
 def measure_whole_charm(
-    findings: Findings, api: KubernetesApi, side: Side, *, size: int, rounds: int, tell: Tell
+    findings: Findings, api: KubernetesApi, side: LibrarySet, *, size: int, rounds: int, tell: Tell
 ) -> None:
     """Measure the hook with nothing to do of the charm itself, which looks after more than policies."""
     case = Case(TOPIC, WHOLE_IDLE, size, api.name)
@@ -146,23 +148,23 @@ def measure_whole_charm(
             findings.add(case, side.name, beacon.run_once())
 
 
-def _start(api: KubernetesApi, side: Side, folder: Path, size: int, *, charm: Path = _CHARM) -> _Beacon:
+def _start(api: KubernetesApi, side: LibrarySet, folder: Path, size: int, *, charm: Path = _CHARM) -> _Beacon:
     model = f"bench-{folder.name}-{size}"
     api.make_model(model, _APP)
     folder.mkdir()
     environment = {"KUBECONFIG": str(api.kubeconfig)}
-    unit = Unit(charm, side, folder, app=_APP, model=model, environment=environment)
+    unit = SampleUnit(charm, side, folder, app=_APP, model=model, environment=environment)
     for relation in consumers(size, model):
         unit.relate(relation)
     return _Beacon(api, unit, model)
 
 
-def _change_one(unit: Unit, model: str) -> None:
+def _change_one(unit: SampleUnit, model: str) -> None:
     first = unit.relations[1]
     policies = json.loads(first.data["policies"])
     policies[0] = _policy(policies[0]["source_app_name"], 0, model, port=8080)
     unit.relate(_consumer(0, policies))
 
 
-def _take_one_away(unit: Unit, _: str) -> None:
+def _take_one_away(unit: SampleUnit, _: str) -> None:
     unit.unrelate(2)

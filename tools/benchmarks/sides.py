@@ -23,7 +23,7 @@ PACKAGES = (
 
 
 @dataclass(frozen=True)
-class Side:
+class LibrarySet:
     """An interpreter that has one of the two sets of libraries."""
 
     name: str
@@ -48,12 +48,14 @@ class Side:
         return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def ours() -> Side:
+def ours() -> LibrarySet:
     """This repository's libraries, in the environment that this runs in."""
-    return Side(OURS, sys.executable, (HERE / "sides" / "ours", ROOT / "lib"))
+    return LibrarySet(OURS, sys.executable, (HERE / "sides" / "ours", ROOT / "lib"))
 
 
-def peers() -> Side | None:
+def peers() -> LibrarySet | None:
     """The published libraries, in the environment of $PEER_PYTHON; None if there is none."""
     python = os.environ.get("PEER_PYTHON", "")
-    return Side(PEERS, python, (HERE / "sides" / "peers",)) if python and Path(python).exists() else None
+    return (
+        LibrarySet(PEERS, python, (HERE / "sides" / "peers",)) if python and Path(python).exists() else None
+    )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .findings import CPU, OURS, SECONDS, Case, Findings, Quantity
-from .sides import HERE, ROOT, Side
+from .sides import HERE, ROOT, LibrarySet
 
 TOPIC = "start-up"
 PACKAGES = "start-up, by package"
@@ -24,7 +24,7 @@ _LINE = re.compile(r"import time: +(\d+) \| +\d+ \| +(\S+)")
 Tell = Callable[[str], None]
 
 
-def measure(findings: Findings, sides: list[Side], *, rounds: int, tell: Tell) -> None:
+def measure(findings: Findings, sides: list[LibrarySet], *, rounds: int, tell: Tell) -> None:
     """Measure processes that import a charm and end: the same on both sides, and this repository's own."""
     for number in range(rounds + 1):
         for charm, source, side in _charms(sides, backwards=bool(number % 2)):
@@ -38,7 +38,9 @@ def measure(findings: Findings, sides: list[Side], *, rounds: int, tell: Tell) -
             findings.add(Case(PACKAGES, f"{charm}: {package}"), side.name, {IMPORT_TIME: seconds * 1000})
 
 
-def _charms(sides: list[Side], *, backwards: bool = False) -> Iterator[tuple[str, Path | None, Side]]:
+def _charms(
+    sides: list[LibrarySet], *, backwards: bool = False
+) -> Iterator[tuple[str, Path | None, LibrarySet]]:
     for side in reversed(sides) if backwards else sides:
         yield _OPS, None, side
     for charm in _SAME_CHARMS:
@@ -50,14 +52,14 @@ def _charms(sides: list[Side], *, backwards: bool = False) -> Iterator[tuple[str
                 yield folder.name, folder / "src", side
 
 
-def _command(source: Path | None, side: Side) -> list[str]:
+def _command(source: Path | None, side: LibrarySet) -> list[str]:
     program = (
         "import ops" if source is None else f"import sys; sys.path.insert(0, {str(source)!r}); import charm"
     )
     return [side.python, "-c", program]
 
 
-def _import(source: Path | None, side: Side) -> dict[Quantity, float]:
+def _import(source: Path | None, side: LibrarySet) -> dict[Quantity, float]:
     start = time.perf_counter()
     process = subprocess.Popen(_command(source, side), env=side.environment())
     _, code, used = os.wait4(process.pid, 0)
@@ -68,7 +70,7 @@ def _import(source: Path | None, side: Side) -> dict[Quantity, float]:
     return {SECONDS: seconds, CPU: used.ru_utime + used.ru_stime}
 
 
-def _by_package(source: Path | None, side: Side) -> "Counter[str]":
+def _by_package(source: Path | None, side: LibrarySet) -> "Counter[str]":
     """Package to the microseconds that its own modules took, in seconds."""
     python, *rest = _command(source, side)
     done = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .findings import Case, Findings, Quantity
 from .nginx_process import NginxProcess, NginxProgram
-from .sides import HERE, Side
+from .sides import HERE, LibrarySet
 
 TOPIC = "telemetry"
 DIRECT = "direct"
@@ -70,7 +70,9 @@ class _Renderer:
 
 
 @contextmanager
-def _renderer(side: Side, folder: Path, workers: int, **asked: object) -> Generator[tuple[_Renderer, str]]:
+def _renderer(
+    side: LibrarySet, folder: Path, workers: int, **asked: object
+) -> Generator[tuple[_Renderer, str]]:
     folder.mkdir()
     (folder / "mime.types").write_text("types { text/html html; }")
     addresses = {f"worker/{number}": f"127.0.{number // 250}.{number % 250 + 1}" for number in range(workers)}
@@ -92,7 +94,7 @@ def _renderer(side: Side, folder: Path, workers: int, **asked: object) -> Genera
 
 
 def measure_configuration(
-    findings: Findings, program: NginxProgram, sides: list[Side], *, size: int, rounds: int, tell: Tell
+    findings: Findings, program: NginxProgram, sides: list[LibrarySet], *, size: int, rounds: int, tell: Tell
 ) -> None:
     """Measure what it takes to render the routes of `size` workers, and to load them."""
     case = Case(TOPIC, f"configuration, {program.name}", size)
@@ -127,7 +129,7 @@ def measure_configuration(
 def measure_requests(
     findings: Findings,
     program: NginxProgram,
-    sides: list[Side],
+    sides: list[LibrarySet],
     *,
     rounds: int,
     seconds: float,

@@ -7,7 +7,7 @@ from ._checks import notes, problems
 from ._errors import CannotPackError
 from ._imports import Imports, follow
 from ._stage import stage
-from ._trial import Call, Event, Outcome, RelationData, Trial, World
+from ._trial import Call, RelationData, Trial, TrialEvent, TrialOutcome, TrialWorld
 
 __all__ = [
     "BASES",
@@ -15,12 +15,12 @@ __all__ = [
     "Call",
     "CannotPackError",
     "CharmFile",
-    "Event",
     "Imports",
-    "Outcome",
     "RelationData",
     "Trial",
-    "World",
+    "TrialEvent",
+    "TrialOutcome",
+    "TrialWorld",
     "follow",
     "notes",
     "pack",

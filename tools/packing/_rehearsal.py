@@ -11,7 +11,7 @@ from ._charm_file import CharmFile
 from ._errors import CannotPackError
 from ._interpreter import find_python
 from ._scenes import MODEL, SCENES, Scene
-from ._trial import Trial, World
+from ._trial import Trial, TrialWorld
 
 
 def rehearse(charm: CharmFile) -> Iterator[str]:
@@ -33,7 +33,7 @@ def rehearse(charm: CharmFile) -> Iterator[str]:
         unpacked = Path(folder, "charm")
         charm.unpack(unpacked)
         kubeconfig = kubernetes.write_kubeconfig(Path(folder, "kubeconfig"), namespace=MODEL)
-        world = World(config={**_defaults(charm), **scene.config}, relations=scene.relations(app))
+        world = TrialWorld(config={**_defaults(charm), **scene.config}, relations=scene.relations(app))
         trial = Trial(unpacked, python, app, world, {"KUBECONFIG": str(kubeconfig)})
         yield from _play(scene, trial)
         for kind in sorted(scene.creates):

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from ._trial import Event, RelationData
+from ._trial import RelationData, TrialEvent
 
 MODEL = "trial"
 
@@ -28,13 +28,13 @@ class Scene:
         return [*peers, self.relation]
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[TrialEvent]:
         """What happens, in this order."""
         endpoint = self.relation.endpoint
         return [
-            Event("install"),
-            Event("config-changed"),
-            *(Event(f"{endpoint}-relation-{what}", self.relation) for what in ("created", "changed")),
+            TrialEvent("install"),
+            TrialEvent("config-changed"),
+            *(TrialEvent(f"{endpoint}-relation-{what}", self.relation) for what in ("created", "changed")),
         ]
 
 

@@ -53,7 +53,7 @@ class RelationData:
 
 
 @dataclass(frozen=True)
-class World:
+class TrialWorld:
     """What Juju knows."""
 
     config: dict[str, str | int | float | bool] = field(default_factory=dict[str, str | int | float | bool])
@@ -63,7 +63,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Event:
+class TrialEvent:
     """Something that Juju tells a charm of."""
 
     name: str
@@ -93,7 +93,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """What came of an event."""
 
     calls: list[Call]
@@ -132,7 +132,9 @@ class Trial:
         environment: what the charm is to find in its environment besides what Juju puts there.
     """
 
-    def __init__(self, charm: Path, python: Path, app: str, world: World, environment: Mapping[str, str]):
+    def __init__(
+        self, charm: Path, python: Path, app: str, world: TrialWorld, environment: Mapping[str, str]
+    ):
         self._charm = charm
         self._outside = charm.parent / f"{charm.name}-outside"
         self._outside.mkdir()
@@ -170,18 +172,20 @@ class Trial:
         found = self._run([str(python), "-c", _FIND_MODULES], environment, told=json.dumps(foreign))
         return json.loads(found.stdout)
 
-    def run(self, event: Event) -> Outcome:
+    def run(self, event: TrialEvent) -> TrialOutcome:
         """Have the charm handle an event."""
         self._calls.write_text("")
         try:
             ended = self._run([str(self._charm / "dispatch")], event.environment)
         except subprocess.TimeoutExpired:
-            return Outcome([], f"does not come to an end in {_SECONDS} seconds")
+            return TrialOutcome([], f"does not come to an end in {_SECONDS} seconds")
         calls = [Call(**json.loads(line)) for line in self._calls.read_text().splitlines()]
         if not ended.returncode:
-            return Outcome(calls, "")
+            return TrialOutcome(calls, "")
         errors = [call.args[-1] for call in calls if call.tool == "juju-log" and "ERROR" in call.args]
-        return Outcome(calls, "\n".join([*errors, ended.stderr.strip()]) or f"ended with {ended.returncode}")
+        return TrialOutcome(
+            calls, "\n".join([*errors, ended.stderr.strip()]) or f"ended with {ended.returncode}"
+        )
 
     def _run(
         self, command: Iterable[str], environment: Mapping[str, str], *, told: str = ""

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 NAME, PORTS = sys.argv[1], [int(port) for port in sys.argv[2:]]
 
 
-class Handler(BaseHTTPRequestHandler):
+class WebHandler(BaseHTTPRequestHandler):
     """Answers every request."""
 
     def __getattr__(self, name: str) -> object:
@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    servers = [ThreadingHTTPServer(("", port), Handler) for port in PORTS]
+    servers = [ThreadingHTTPServer(("", port), WebHandler) for port in PORTS]
     for server in servers[1:]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     servers[0].serve_forever()

@@ -1,7 +1,7 @@
 """Those who answer to the objects of a cluster: what Kubernetes' own controllers and istiod would do."""
 
-from .._store import Store
-from ._base import Controller
+from .._store import ObjectStore
+from ._base import KubernetesController
 from ._cluster import DeploymentController, GarbageCollector, NamespaceController
 from ._policies import PolicyStatusController
 from ._stateful_sets import StatefulSetController
@@ -11,7 +11,7 @@ from ._waypoints import WaypointController
 class Controllers:
     """The controllers of a cluster, all running at first. `stop()` one to see what happens without it."""
 
-    def __init__(self, store: Store):
+    def __init__(self, store: ObjectStore):
         self.namespaces = NamespaceController(store)
         """Empties namespaces that are deleted."""
         self.garbage = GarbageCollector(store)
@@ -32,10 +32,10 @@ class Controllers:
 
 
 __all__ = [
-    "Controller",
     "Controllers",
     "DeploymentController",
     "GarbageCollector",
+    "KubernetesController",
     "NamespaceController",
     "PolicyStatusController",
     "StatefulSetController",

@@ -5,14 +5,14 @@ from abc import ABC, abstractmethod
 from .._json import Object
 from .._kinds import Kind
 from .._ownership import Writer
-from .._records import Change
-from .._store import Store
+from .._records import ObjectChange
+from .._store import ObjectStore
 
 
-class Controller(ABC):
+class KubernetesController(ABC):
     """Somebody who answers to changes of objects with changes of others."""
 
-    def __init__(self, store: Store):
+    def __init__(self, store: ObjectStore):
         self.store = store
         self._running = True
         store.observe(self._observe)
@@ -26,12 +26,12 @@ class Controller(ABC):
         self._running = True
         self.catch_up()
 
-    def _observe(self, change: Change) -> None:
+    def _observe(self, change: ObjectChange) -> None:
         if self._running:
             self.handle(change)
 
     @abstractmethod
-    def handle(self, change: Change) -> None:
+    def handle(self, change: ObjectChange) -> None:
         """Do what a change asks for."""
 
     @abstractmethod

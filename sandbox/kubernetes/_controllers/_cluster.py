@@ -4,15 +4,15 @@ from collections import defaultdict
 
 from .._json import Object, mapping, sequence
 from .._kinds import AUTOSCALER, DEPLOYMENT, KINDS, NAMESPACE, Kind
-from .._records import Change
-from .._store import Store
-from ._base import Controller
+from .._records import ObjectChange
+from .._store import ObjectStore
+from ._base import KubernetesController
 
 
-class NamespaceController(Controller):
+class NamespaceController(KubernetesController):
     """Deletes what is in a namespace that was deleted."""
 
-    def handle(self, change: Change) -> None:
+    def handle(self, change: ObjectChange) -> None:
         if change.kind is NAMESPACE and change.new is None:
             self._empty(change.object["metadata"]["name"])
 
@@ -31,15 +31,15 @@ class NamespaceController(Controller):
                 self.store.delete_collection(kind, namespace)
 
 
-class GarbageCollector(Controller):
+class GarbageCollector(KubernetesController):
     """Deletes the objects whose owners were all deleted."""
 
-    def __init__(self, store: Store):
+    def __init__(self, store: ObjectStore):
         self._there: set[str] = set()
         self._owned: dict[str, set[tuple[Kind, str, str]]] = defaultdict(set)
         super().__init__(store)
 
-    def handle(self, change: Change) -> None:
+    def handle(self, change: ObjectChange) -> None:
         metadata = change.object["metadata"]
         if change.new is None:
             self._there.discard(metadata["uid"])
@@ -74,10 +74,10 @@ def _owners(obj: Object) -> set[str]:
     return {owner["uid"] for owner in sequence(obj["metadata"].get("ownerReferences"))}
 
 
-class DeploymentController(Controller):
+class DeploymentController(KubernetesController):
     """Says of a Deployment that as many pods are ready as it, or its autoscaler, wants; it makes none."""
 
-    def handle(self, change: Change) -> None:
+    def handle(self, change: ObjectChange) -> None:
         if change.new is None:
             return
         if change.kind is DEPLOYMENT:

@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 
 from .._json import Object, labels_of, mapping, sequence
 from .._kinds import AUTHORIZATION_POLICY, GATEWAY, NAMESPACE, SERVICE
-from .._records import Change
-from .._store import Store
-from ._base import Controller
+from .._records import ObjectChange
+from .._store import ObjectStore
+from ._base import KubernetesController
 from ._waypoints import is_waypoint
 
 _ROOT_NAMESPACE = "istio-system"
@@ -32,14 +32,14 @@ class _Verdict:
     message: str
 
 
-class PolicyStatusController(Controller):
+class PolicyStatusController(KubernetesController):
     """Writes on each policy the condition `WaypointAccepted` or `ZtunnelAccepted`."""
 
-    def __init__(self, store: Store):
+    def __init__(self, store: ObjectStore):
         self._in_namespace: dict[str, set[str]] = defaultdict(set)
         super().__init__(store)
 
-    def handle(self, change: Change) -> None:
+    def handle(self, change: ObjectChange) -> None:
         metadata = change.object["metadata"]
         if change.kind is AUTHORIZATION_POLICY:
             names = self._in_namespace[metadata["namespace"]]
@@ -145,7 +145,7 @@ def _asks(policy: Object) -> tuple[Object, Object]:
     return mapping(policy.get("spec")), mapping(policy["metadata"].get("annotations"))
 
 
-def _came_or_changed_labels(change: Change) -> bool:
+def _came_or_changed_labels(change: ObjectChange) -> bool:
     if change.old is None or change.new is None:
         return True
     return labels_of(change.old) != labels_of(change.new)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from .._json import Object, Value, labels_of, mapping, sequence
 from .._kinds import CONTROLLER_REVISION, POD, STATEFUL_SET, Kind
 from .._ownership import Writer
-from .._records import Change
-from ._base import Controller
+from .._records import ObjectChange
+from ._base import KubernetesController
 
 REVISION = "controller-revision-hash"
 _MANAGER = "kube-controller-manager"
@@ -49,13 +49,13 @@ class _Rollout:
         return mapping(strategy.get("rollingUpdate")).get("partition", 0)
 
 
-class StatefulSetController(Controller):
+class StatefulSetController(KubernetesController):
     """Does for StatefulSets what Kubernetes' own does: at once, one step after another.
 
     Nobody makes its pods run: who plays the kubelet writes into their status that they are Ready.
     """
 
-    def handle(self, change: Change) -> None:
+    def handle(self, change: ObjectChange) -> None:
         metadata = change.object["metadata"]
         if change.kind is STATEFUL_SET and change.new is not None:
             self._sync(metadata["namespace"], metadata["name"])

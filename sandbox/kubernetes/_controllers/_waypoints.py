@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from .._json import Object, labels_of, mapping
 from .._kinds import DEPLOYMENT, GATEWAY, SERVICE, SERVICE_ACCOUNT, Kind
 from .._ownership import Writer
-from .._records import Change
-from ._base import Controller
+from .._records import ObjectChange
+from ._base import KubernetesController
 
 WAYPOINT_CLASS = "istio-waypoint"
 
@@ -16,7 +16,7 @@ def is_waypoint(gateway: Object) -> bool:
     return gateway["spec"]["gatewayClassName"] == WAYPOINT_CLASS
 
 
-class WaypointController(Controller):
+class WaypointController(KubernetesController):
     """Deploys the waypoint that a Gateway asks for, and says so in the Gateway's status.
 
     The objects that it makes belong to the Gateway and go with it.
@@ -25,7 +25,7 @@ class WaypointController(Controller):
     pods_start = True
     """Whether the pods of waypoints come up. A change is noticed at `start()`, or with a Gateway's next."""
 
-    def handle(self, change: Change) -> None:
+    def handle(self, change: ObjectChange) -> None:
         if change.kind is GATEWAY and change.new is not None and is_waypoint(change.new):
             self._deploy(change.new)
 

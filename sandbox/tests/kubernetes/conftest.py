@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from lightkube import Client, KubeConfig
 
-from sandbox.kubernetes import KubernetesServer, Store
+from sandbox.kubernetes import KubernetesServer, ObjectStore
 
 Connect = Callable[..., Client]
 
@@ -28,7 +28,7 @@ def kubernetes(server: KubernetesServer) -> Iterator[KubernetesServer]:
 
 
 @pytest.fixture
-def store(kubernetes: KubernetesServer) -> Store:
+def store(kubernetes: KubernetesServer) -> ObjectStore:
     return kubernetes.store
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.kubernetes import KubernetesServer, Store, Writer
+from sandbox.kubernetes import KubernetesServer, ObjectStore, Writer
 
 WAYPOINT = {
     "metadata": {"name": "w", "labels": {"istio.io/waypoint-for": "service"}},
@@ -21,17 +21,17 @@ WAYPOINT = {
 TO_W = {"istio.io/use-waypoint": "w"}
 
 
-def programmed(store: Store) -> str:
+def programmed(store: ObjectStore) -> str:
     conditions = store.get("Gateway", "m", "w")["status"]["conditions"]
     return next(one["status"] for one in conditions if one["type"] == "Programmed")
 
 
-def verdict(store: Store, namespace: str = "m", name: str = "p") -> tuple[str, str, str]:
+def verdict(store: ObjectStore, namespace: str = "m", name: str = "p") -> tuple[str, str, str]:
     condition = store.get("AuthorizationPolicy", namespace, name)["status"]["conditions"][0]
     return condition["type"], condition["status"], condition["reason"]
 
 
-def create_service(store: Store, namespace: str = "m", **labels: str) -> None:
+def create_service(store: ObjectStore, namespace: str = "m", **labels: str) -> None:
     store.create(
         "Service",
         {"metadata": {"name": "app", "labels": labels}, "spec": {"ports": [{"port": 80}]}},
@@ -39,12 +39,12 @@ def create_service(store: Store, namespace: str = "m", **labels: str) -> None:
     )
 
 
-def create_policy(store: Store, namespace: str = "m", **spec: object) -> None:
+def create_policy(store: ObjectStore, namespace: str = "m", **spec: object) -> None:
     wanted = spec or {"targetRefs": [{"group": "", "kind": "Service", "name": "app"}], "rules": [{}]}
     store.create("AuthorizationPolicy", {"metadata": {"name": "p"}, "spec": wanted}, namespace=namespace)
 
 
-def create_stateful_set(store: Store) -> None:
+def create_stateful_set(store: ObjectStore) -> None:
     labels = {"app": "a"}
     template = {"metadata": {"labels": dict(labels)}, "spec": {"containers": [{"name": "c", "image": "x:1"}]}}
     spec = {
@@ -58,7 +58,7 @@ def create_stateful_set(store: Store) -> None:
     run_pods(store)
 
 
-def run_pods(store: Store) -> None:
+def run_pods(store: ObjectStore) -> None:
     """Do what a kubelet does, until no new pod comes."""
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
     while waiting := [pod for pod in store.objects("Pod", "m") if "conditions" not in pod["status"]]:
@@ -68,11 +68,11 @@ def run_pods(store: Store) -> None:
             store.patch("Pod", "m", name, lambda obj: obj | {"status": ready}, writer=writer)
 
 
-def uids(store: Store) -> list[str]:
+def uids(store: ObjectStore) -> list[str]:
     return [pod["metadata"]["uid"] for pod in store.objects("Pod", "m")]
 
 
-def label_template(store: Store, label: str | None) -> None:
+def label_template(store: ObjectStore, label: str | None) -> None:
     def change(obj):
         labels = obj["spec"]["template"]["metadata"]["labels"]
         labels.pop("mesh", None)
@@ -83,7 +83,7 @@ def label_template(store: Store, label: str | None) -> None:
     store.patch("StatefulSet", "m", "a", change)
 
 
-def test_a_waypoint_is_deployed_and_says_so(store: Store):
+def test_a_waypoint_is_deployed_and_says_so(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     assert programmed(store) == "True"
     for kind in ("Deployment", "Service", "ServiceAccount"):
@@ -92,14 +92,14 @@ def test_a_waypoint_is_deployed_and_says_so(store: Store):
     assert 15008 in ports
 
 
-def test_a_waypoint_goes_with_its_gateway(store: Store):
+def test_a_waypoint_goes_with_its_gateway(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     store.delete("Gateway", "m", "w")
     for kind in ("Deployment", "Service", "ServiceAccount"):
         assert store.find(kind, "m", "w") is None
 
 
-def test_a_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesServer, store: Store):
+def test_a_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesServer, store: ObjectStore):
     kubernetes.controllers.waypoints.stop()
     store.create("Gateway", WAYPOINT, namespace="m")
     assert programmed(store) == "Unknown"
@@ -110,7 +110,7 @@ def test_a_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesSer
 
 
 def test_a_waypoint_whose_pods_do_not_start_is_accepted_but_not_programmed(
-    kubernetes: KubernetesServer, store: Store
+    kubernetes: KubernetesServer, store: ObjectStore
 ):
     kubernetes.controllers.waypoints.pods_start = False
     try:
@@ -126,12 +126,12 @@ def test_a_waypoint_whose_pods_do_not_start_is_accepted_but_not_programmed(
     assert verdict(store) == ("WaypointAccepted", "True", "Accepted")
 
 
-def ready(store: Store) -> int:
+def ready(store: ObjectStore) -> int:
     return store.get("Deployment", "m", "w")["status"]["readyReplicas"]
 
 
 def test_as_many_pods_of_a_waypoint_are_ready_as_its_autoscaler_wants(
-    kubernetes: KubernetesServer, store: Store
+    kubernetes: KubernetesServer, store: ObjectStore
 ):
     store.create("Gateway", WAYPOINT, namespace="m")
     assert ready(store) == 1
@@ -147,13 +147,13 @@ def test_as_many_pods_of_a_waypoint_are_ready_as_its_autoscaler_wants(
     assert ready(store) == 3
 
 
-def test_a_gateway_of_another_class_is_left_alone(store: Store):
+def test_a_gateway_of_another_class_is_left_alone(store: ObjectStore):
     other = {**WAYPOINT, "spec": {**WAYPOINT["spec"], "gatewayClassName": "istio"}}
     store.create("Gateway", other, namespace="m")
     assert programmed(store) == "Unknown"
 
 
-def test_a_policy_for_a_service_waits_for_service_and_waypoint(store: Store):
+def test_a_policy_for_a_service_waits_for_service_and_waypoint(store: ObjectStore):
     create_policy(store)
     assert verdict(store) == ("WaypointAccepted", "False", "TargetNotFound")
     create_service(store)
@@ -168,7 +168,7 @@ def test_a_policy_for_a_service_waits_for_service_and_waypoint(store: Store):
     assert verdict(store) == ("WaypointAccepted", "False", "AncestorNotBound")
 
 
-def test_a_namespace_can_name_the_waypoint_of_its_services(store: Store):
+def test_a_namespace_can_name_the_waypoint_of_its_services(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     store.create("Namespace", {"metadata": {"name": "n"}})
     create_service(store, "n")
@@ -179,7 +179,7 @@ def test_a_namespace_can_name_the_waypoint_of_its_services(store: Store):
     assert verdict(store, "n") == ("WaypointAccepted", "True", "Accepted")
 
 
-def test_a_waypoint_may_keep_to_its_own_namespace(store: Store):
+def test_a_waypoint_may_keep_to_its_own_namespace(store: ObjectStore):
     listeners = [{"name": "mesh", "port": 15008, "protocol": "HBONE"}]
     store.create("Gateway", {**WAYPOINT, "spec": {**WAYPOINT["spec"], "listeners": listeners}}, namespace="m")
     store.create("Namespace", {"metadata": {"name": "n"}})
@@ -201,12 +201,12 @@ def test_a_waypoint_may_keep_to_its_own_namespace(store: Store):
         ({"action": "AUDIT"}, ("False", "UnsupportedValue")),
     ],
 )
-def test_a_policy_for_pods_is_ztunnels(store: Store, spec: dict, said: tuple[str, str]):
+def test_a_policy_for_pods_is_ztunnels(store: ObjectStore, spec: dict, said: tuple[str, str]):
     create_policy(store, **spec)
     assert verdict(store) == ("ZtunnelAccepted", *said)
 
 
-def test_a_policy_for_several_services_says_which_are_not_bound(store: Store):
+def test_a_policy_for_several_services_says_which_are_not_bound(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     create_service(store, **TO_W)
     targets = [{"group": "", "kind": "Service", "name": name} for name in ("app", "nobody")]
@@ -216,20 +216,20 @@ def test_a_policy_for_several_services_says_which_are_not_bound(store: Store):
     assert message == "Invalid targetRefs: Service.core:m/nobody"
 
 
-def test_verdicts_are_told_of_the_generation_they_are_on(store: Store):
+def test_verdicts_are_told_of_the_generation_they_are_on(store: ObjectStore):
     create_policy(store)
     store.patch("AuthorizationPolicy", "m", "p", lambda obj: obj | {"spec": obj["spec"] | {"action": "DENY"}})
     condition = store.get("AuthorizationPolicy", "m", "p")["status"]["conditions"][0]
     assert condition["observedGeneration"] == "2"
 
 
-def test_a_policy_on_trial_is_not_enforced_at_pods(store: Store):
+def test_a_policy_on_trial_is_not_enforced_at_pods(store: ObjectStore):
     policy = {"metadata": {"name": "p", "annotations": {"istio.io/dry-run": "true"}}, "spec": {}}
     store.create("AuthorizationPolicy", policy, namespace="m")
     assert verdict(store) == ("ZtunnelAccepted", "False", "UnsupportedValue")
 
 
-def test_nobody_judges_while_istiod_is_away(kubernetes: KubernetesServer, store: Store):
+def test_nobody_judges_while_istiod_is_away(kubernetes: KubernetesServer, store: ObjectStore):
     kubernetes.controllers.policies.stop()
     create_policy(store)
     assert "status" not in store.get("AuthorizationPolicy", "m", "p")
@@ -237,7 +237,7 @@ def test_nobody_judges_while_istiod_is_away(kubernetes: KubernetesServer, store:
     assert verdict(store)[0] == "WaypointAccepted"
 
 
-def test_new_labels_of_a_template_restart_the_pods_one_by_one(store: Store):
+def test_new_labels_of_a_template_restart_the_pods_one_by_one(store: ObjectStore):
     create_stateful_set(store)
     before = uids(store)
     label_template(store, "on")
@@ -253,7 +253,7 @@ def test_new_labels_of_a_template_restart_the_pods_one_by_one(store: Store):
     assert all("mesh" not in pod["metadata"]["labels"] for pod in store.objects("Pod", "m"))
 
 
-def test_a_template_as_it_was_before_is_the_revision_that_it_was(store: Store):
+def test_a_template_as_it_was_before_is_the_revision_that_it_was(store: ObjectStore):
     create_stateful_set(store)
     first = store.get("StatefulSet", "m", "a")["status"]["updateRevision"]
     label_template(store, "on")
@@ -264,7 +264,7 @@ def test_a_template_as_it_was_before_is_the_revision_that_it_was(store: Store):
     assert max(numbers, key=numbers.__getitem__) == first
 
 
-def test_pods_of_others_are_left_alone(store: Store):
+def test_pods_of_others_are_left_alone(store: ObjectStore):
     create_stateful_set(store)
     other = {
         "metadata": {"name": "b-0", "labels": {"app": "a"}},
@@ -276,7 +276,7 @@ def test_pods_of_others_are_left_alone(store: Store):
     assert store.get("Pod", "m", "b-0")["metadata"]["uid"] == uid
 
 
-def test_scaling_restarts_nothing(store: Store):
+def test_scaling_restarts_nothing(store: ObjectStore):
     create_stateful_set(store)
     before = uids(store)
     store.patch("StatefulSet", "m", "a", lambda obj: obj | {"spec": obj["spec"] | {"replicas": 3}})
@@ -285,7 +285,7 @@ def test_scaling_restarts_nothing(store: Store):
     assert uids(store) == before[:1]
 
 
-def test_pods_restart_when_their_controller_is_back(kubernetes: KubernetesServer, store: Store):
+def test_pods_restart_when_their_controller_is_back(kubernetes: KubernetesServer, store: ObjectStore):
     create_stateful_set(store)
     kubernetes.controllers.stateful_sets.stop()
     label_template(store, "on")
@@ -296,7 +296,7 @@ def test_pods_restart_when_their_controller_is_back(kubernetes: KubernetesServer
     assert all(pod["metadata"]["labels"]["mesh"] == "on" for pod in store.objects("Pod", "m"))
 
 
-def test_a_namespace_takes_all_that_is_in_it_along(store: Store):
+def test_a_namespace_takes_all_that_is_in_it_along(store: ObjectStore):
     create_stateful_set(store)
     create_service(store)
     store.create("ConfigMap", {"metadata": {"name": "other"}}, namespace="default")
@@ -306,7 +306,9 @@ def test_a_namespace_takes_all_that_is_in_it_along(store: Store):
     assert len(store.objects("ConfigMap")) == 1
 
 
-def test_without_its_controller_a_namespace_leaves_things_behind(kubernetes: KubernetesServer, store: Store):
+def test_without_its_controller_a_namespace_leaves_things_behind(
+    kubernetes: KubernetesServer, store: ObjectStore
+):
     create_service(store)
     kubernetes.controllers.namespaces.stop()
     store.delete("Namespace", "", "m")
@@ -315,7 +317,7 @@ def test_without_its_controller_a_namespace_leaves_things_behind(kubernetes: Kub
     assert store.objects("Service") == []
 
 
-def test_what_has_no_owner_left_is_collected(kubernetes: KubernetesServer, store: Store):
+def test_what_has_no_owner_left_is_collected(kubernetes: KubernetesServer, store: ObjectStore):
     owners = [store.create("ConfigMap", {"metadata": {"name": name}}, namespace="m") for name in ("a", "b")]
     references = [
         {

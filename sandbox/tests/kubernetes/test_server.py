@@ -14,7 +14,7 @@ from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
-from sandbox.kubernetes import KubernetesServer, Store
+from sandbox.kubernetes import KubernetesServer, ObjectStore
 
 AuthorizationPolicy = create_namespaced_resource(
     "security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies"
@@ -124,7 +124,7 @@ def test_a_namespace_can_be_denied_alone(kubernetes: KubernetesServer, client: C
     assert list(client.list(ConfigMap)) == []
 
 
-def test_a_missing_definition_takes_its_objects_with_it(store: Store, client: Client):
+def test_a_missing_definition_takes_its_objects_with_it(store: ObjectStore, client: Client):
     client.create(AuthorizationPolicy(metadata={"name": "a"}))
     store.uninstall_custom_resources("security.istio.io")
     with pytest.raises(Exception, match="404") as error:
@@ -135,14 +135,14 @@ def test_a_missing_definition_takes_its_objects_with_it(store: Store, client: Cl
 
 
 def test_a_server_can_start_without_definitions():
-    store = Store(custom_resources=False)
+    store = ObjectStore(custom_resources=False)
     assert store.objects("CustomResourceDefinition") == []
     store.install_custom_resources("gateway.networking.k8s.io")
     groups = {each["spec"]["group"] for each in store.objects("CustomResourceDefinition")}
     assert groups == {"gateway.networking.k8s.io"}
 
 
-def test_a_reset_forgets_objects_but_never_uses_a_version_twice(store: Store):
+def test_a_reset_forgets_objects_but_never_uses_a_version_twice(store: ObjectStore):
     before = store.create("ConfigMap", {"metadata": {"name": "a"}}, namespace="m")
     store.reset()
     assert store.objects("ConfigMap") == []
@@ -151,14 +151,14 @@ def test_a_reset_forgets_objects_but_never_uses_a_version_twice(store: Store):
     assert int(after["metadata"]["resourceVersion"]) > int(before["metadata"]["resourceVersion"])
 
 
-def test_what_the_store_hands_out_is_not_its_own(store: Store):
+def test_what_the_store_hands_out_is_not_its_own(store: ObjectStore):
     store.create("ConfigMap", {"metadata": {"name": "a"}, "data": {"x": "1"}}, namespace="m")
     store.get("ConfigMap", "m", "a")["data"]["x"] = "2"
     store.objects("ConfigMap")[0]["data"]["x"] = "2"
     assert store.get("ConfigMap", "m", "a")["data"] == {"x": "1"}
 
 
-def test_changes_can_be_observed(store: Store):
+def test_changes_can_be_observed(store: ObjectStore):
     seen: list[tuple[bool, bool]] = []
     stop = store.observe(lambda change: seen.append((change.old is not None, change.new is not None)))
     store.create("ConfigMap", {"metadata": {"name": "a"}}, namespace="m")
@@ -170,7 +170,7 @@ def test_changes_can_be_observed(store: Store):
     assert seen == [(False, True), (True, True), (True, False)]
 
 
-def test_a_thousand_policies_are_listed_fast(store: Store):
+def test_a_thousand_policies_are_listed_fast(store: ObjectStore):
     for number in range(1000):
         policy = {
             "metadata": {"name": f"p{number}", "labels": {"app": "beacon"}},

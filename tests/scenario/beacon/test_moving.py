@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.kubernetes import Change, KubernetesServer
+from sandbox.kubernetes import KubernetesServer, ObjectChange
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 from tests.scenario.conftest import Observe
 
@@ -23,7 +23,7 @@ def shut(kubernetes: KubernetesServer, observe: Observe) -> list[str]:
     """Gathers the writes after which `catalogue` is led through a waypoint and has lost a policy."""
     found: list[str] = []
 
-    def watch(change: Change) -> None:
+    def watch(change: ObjectChange) -> None:
         service = kubernetes.store.find("Service", "shop", "catalogue")
         if service and "istio.io/use-waypoint" in (service["metadata"].get("labels") or {}):
             specs = str([each["spec"] for each in kubernetes.store.objects("AuthorizationPolicy", "shop")])

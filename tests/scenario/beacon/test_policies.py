@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.kubernetes import Change, KubernetesServer
+from sandbox.kubernetes import KubernetesServer, ObjectChange
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 from tests.scenario.conftest import Observe
 
@@ -70,9 +70,9 @@ def test_a_changed_policy_is_one_write(beacon: BeaconModel):
 def test_what_is_still_asked_for_is_never_missing_on_the_way(beacon: BeaconModel, observe: Observe):
     wanted = policy("web", "catalogue", endpoints=[{"ports": [80]}])
     relation = beacon.consumer("catalogue", wanted, policy("ads", "catalogue"))
-    missing: list[Change] = []
+    missing: list[ObjectChange] = []
 
-    def watch(change: Change) -> None:
+    def watch(change: ObjectChange) -> None:
         objects = beacon.kubernetes.store.objects("AuthorizationPolicy")
         if not any(
             "cluster.local/ns/shop/sa/web" in str(each) and "80" in str(each["spec"]) for each in objects

@@ -11,7 +11,7 @@ from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
 
 from istio_policies import AuthorizationPolicy, Gateway
-from sandbox.kubernetes import Change, KubernetesServer
+from sandbox.kubernetes import KubernetesServer, ObjectChange
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 from tests.scenario.conftest import Observe
 
@@ -107,9 +107,9 @@ def test_the_waypoint_stays_and_is_one(refreshed: BeaconModel):
 
 
 def test_a_door_that_was_open_never_closes(refreshed: BeaconModel, observe: Observe):
-    closed: list[Change] = []
+    closed: list[ObjectChange] = []
 
-    def watch(change: Change) -> None:
+    def watch(change: ObjectChange) -> None:
         if not refreshed.kubernetes.store.objects("AuthorizationPolicy"):
             closed.append(change)
 

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from sandbox.control_plane import Answer, StartedKubernetes
-from sandbox.kubernetes import KINDS, Change, Kind, Store
+from sandbox.control_plane import ApiAnswer, StartedKubernetes
+from sandbox.kubernetes import KINDS, Kind, ObjectChange, ObjectStore
 from tests.support.real_server.upstream import Upstream
 
 Object: TypeAlias = dict[str, Any]
@@ -25,15 +25,15 @@ class RealStore:
     def __init__(self, kubernetes: StartedKubernetes, upstream: Upstream):
         self._kubernetes = kubernetes
         self._upstream = upstream
-        self._kinds = Store()
+        self._kinds = ObjectStore()
         self._known: dict[_Place, Object] = {}
-        self._observers: list[Callable[[Change], None]] = []
+        self._observers: list[Callable[[ObjectChange], None]] = []
         self._uninstalled = False
         self._lock = threading.RLock()
 
     # What passes
 
-    def write(self, method: str, path: str, send: Callable[[], Answer]) -> Answer:
+    def write(self, method: str, path: str, send: Callable[[], ApiAnswer]) -> ApiAnswer:
         """Send a request that may change something, and tell those who watch."""
         with self._lock:
             answer = send()
@@ -41,7 +41,7 @@ class RealStore:
                 self._notice(method, path, answer)
             return answer
 
-    def _notice(self, method: str, path: str, answer: Answer) -> None:
+    def _notice(self, method: str, path: str, answer: ApiAnswer) -> None:
         kind, namespace, name = self._read_path(path)
         if kind is None:
             return
@@ -85,15 +85,15 @@ class RealStore:
         if new is not None:
             self._known[place] = new
         if old != new:
-            self._tell(Change(kind, old, new))
+            self._tell(ObjectChange(kind, old, new))
 
     def _forget(self, is_gone: Callable[[_Place], bool]) -> None:
         # All at once: nobody who is told of one may take another for there.
         gone = {place: self._known.pop(place) for place in list(self._known) if is_gone(place)}
         for (kind, _, _), old in gone.items():
-            self._tell(Change(kind, old, None))
+            self._tell(ObjectChange(kind, old, None))
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: ObjectChange) -> None:
         for observer in self._observers:
             observer(change)
 
@@ -102,7 +102,7 @@ class RealStore:
     def kind(self, name: str) -> Kind:
         return self._kinds.kind(name)
 
-    def observe(self, observer: Callable[[Change], None]) -> Callable[[], None]:
+    def observe(self, observer: Callable[[ObjectChange], None]) -> Callable[[], None]:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 

@@ -5,7 +5,7 @@ import ssl
 from collections import deque
 from urllib.parse import urlsplit
 
-from sandbox.control_plane import Answer, Connection
+from sandbox.control_plane import ApiAnswer, Connection
 
 
 class Upstream:
@@ -24,7 +24,7 @@ class Upstream:
         *,
         content_type: str = "application/json",
         speaking_for: tuple[str, str] | None = None,
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Send a request in the name of the administrator, or of a user in a group."""
         headers = {
             "Authorization": f"Bearer {self._admin.token}",
@@ -38,7 +38,7 @@ class Upstream:
         answer = connection.getresponse()
         text = answer.read().decode()
         self._idle.append(connection)
-        return Answer(answer.status, answer.getheader("Content-Type", ""), text)
+        return ApiAnswer(answer.status, answer.getheader("Content-Type", ""), text)
 
     def _connection(self) -> http.client.HTTPSConnection:
         try:

@@ -14,7 +14,7 @@ from lightkube.types import PatchType
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, Method, PolicyTargetType
 from istio_policies import AuthorizationPolicy, PolicyRequestFrom
 from k8s_charm import ReconcileResult
-from sandbox.kubernetes import Change, KubernetesServer
+from sandbox.kubernetes import KubernetesServer, ObjectChange
 from tests.support.policies import LABELS, OWNER
 from tests.support.reconciling import reconcile_policies
 
@@ -88,7 +88,7 @@ class Watcher:
         self.shut: list[tuple[Any, ...]] = []
         server.store.observe(self._look)
 
-    def _look(self, change: Change) -> None:
+    def _look(self, change: ObjectChange) -> None:
         if self.must_be_open and change.kind.name == "AuthorizationPolicy":
             self.shut += self.must_be_open - allowed(self.doors())
 

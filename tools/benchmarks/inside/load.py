@@ -12,7 +12,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _READ = 1 << 18
 
 
-class _Connection:
+class _LoadConnection:
     """One request at a time."""
 
     def __init__(self, port: int, request: bytes):
@@ -58,7 +58,7 @@ def main(port: int, path: str, body: int, connections: int, seconds: float) -> N
     selector = selectors.DefaultSelector()
 
     def open_one() -> None:
-        connection = _Connection(port, request)
+        connection = _LoadConnection(port, request)
         selector.register(connection.socket, selectors.EVENT_READ, connection)
         connection.send()
 

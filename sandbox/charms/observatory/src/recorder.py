@@ -161,11 +161,11 @@ _TAKEN: Mapping[str, tuple[str, Callable[[bytes], Found]]] = {
 }
 
 
-class Handler(BaseHTTPRequestHandler):
+class RecorderHandler(BaseHTTPRequestHandler):
     """Takes telemetry, and shows what was taken."""
 
     protocol_version = "HTTP/1.1"
-    server: "Server"  # pyright: ignore[reportIncompatibleVariableOverride]  # no other server makes these
+    server: "RecorderServer"  # pyright: ignore[reportIncompatibleVariableOverride]  # no other server makes these
 
     def do_POST(self) -> None:
         """Take telemetry of the kind that the path says."""
@@ -206,14 +206,14 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-class Server(ThreadingHTTPServer):
+class RecorderServer(ThreadingHTTPServer):
     """Listens on one port."""
 
     daemon_threads = True
 
     def __init__(self, port: int, recordings: Recordings):
         self.recordings = recordings
-        super().__init__(("", port), Handler)
+        super().__init__(("", port), RecorderHandler)
 
 
 # --- What it asks for itself ---
@@ -240,7 +240,7 @@ def scrape_for_ever(targets: Path, recordings: Recordings) -> None:
 def main() -> None:
     """Serve until the process is ended."""
     recordings = Recordings()
-    servers = [Server(port, recordings) for port in PORTS]
+    servers = [RecorderServer(port, recordings) for port in PORTS]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     scrape_for_ever(Path(sys.argv[1]), recordings)

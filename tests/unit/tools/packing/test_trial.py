@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tools.packing import Event, RelationData, Trial, World
+from tools.packing import RelationData, Trial, TrialEvent, TrialWorld
 
 DISPATCH = Path(__file__).parents[4] / "tools/packing/dispatch"
 DATABASE = RelationData(3, "database", "db", ["db/0"], {"db": {"url": "there"}})
-WORLD = World(config={"colour": "red"}, relations=[DATABASE])
+WORLD = TrialWorld(config={"colour": "red"}, relations=[DATABASE])
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ url = subprocess.run(["relation-get", "-r", "3", "--app", "url", "db"], capture_
 subprocess.run(["relation-set", "-r", "3", "--file", "-"], input='{"seen": %s}' % url.stdout, text=True)
 subprocess.run(["status-set", "--application=False", "active", "--", "all is well"])
 """
-    outcome = trial(charm, program).run(Event("start"))
+    outcome = trial(charm, program).run(TrialEvent("start"))
     assert outcome.error == ""
     assert outcome.status == "active: all is well"
     assert outcome.written == {"seen": "there"}
@@ -45,7 +45,7 @@ def test_a_charm_knows_which_event_of_which_relation_it_is(charm):
     program = (
         'subprocess.run(["juju-log", " ".join(f"{k}={v}" for k, v in os.environ.items() if "JUJU" in k)])'
     )
-    (call,) = trial(charm, program).run(Event("database-relation-changed", DATABASE)).calls
+    (call,) = trial(charm, program).run(TrialEvent("database-relation-changed", DATABASE)).calls
     assert set(call.args[0].split()) >= {
         "JUJU_DISPATCH_PATH=hooks/database-relation-changed",
         "JUJU_RELATION=database",
@@ -63,8 +63,8 @@ ports = subprocess.run(["opened-ports"], capture_output=True, text=True).stdout
 subprocess.run(["juju-log", ports])
 """
     on_trial = trial(charm, program)
-    on_trial.run(Event("first"))
-    assert json.loads(on_trial.run(Event("second")).calls[-1].args[0]) == ["first", "second"]
+    on_trial.run(TrialEvent("first"))
+    assert json.loads(on_trial.run(TrialEvent("second")).calls[-1].args[0]) == ["first", "second"]
 
 
 def test_a_charm_that_fails_says_why(charm):
@@ -72,18 +72,18 @@ def test_a_charm_that_fails_says_why(charm):
 subprocess.run(["juju-log", "--log-level", "ERROR", "--", "it went wrong"])
 sys.exit("at the end")
 """
-    error = trial(charm, program).run(Event("start")).error
+    error = trial(charm, program).run(TrialEvent("start")).error
     assert error == "it went wrong\nat the end"
 
 
 def test_a_charm_that_fails_without_a_word_failed_all_the_same(charm):
-    assert trial(charm, "sys.exit(3)").run(Event("start")).error == "ended with 3"
+    assert trial(charm, "sys.exit(3)").run(TrialEvent("start")).error == "ended with 3"
 
 
 def test_nothing_of_this_environment_is_there_for_the_charm(charm, monkeypatch):
     monkeypatch.setenv("OF_THE_TEST", "1")
     program = 'subprocess.run(["juju-log", repr(sorted(os.environ))])'
-    (call,) = trial(charm, program, GIVEN="1").run(Event("start")).calls
+    (call,) = trial(charm, program, GIVEN="1").run(TrialEvent("start")).calls
     assert "OF_THE_TEST" not in call.args[0]
     assert "GIVEN" in call.args[0]
 
@@ -98,7 +98,7 @@ except PermissionError:
     sys.exit(0)
 sys.exit(0 if os.geteuid() == {Path("/proc/self").stat().st_uid} else 1)
 """
-    assert trial(charm, program).run(Event("start")).error == ""
+    assert trial(charm, program).run(TrialEvent("start")).error == ""
     assert (charm / "own").exists()
 
 

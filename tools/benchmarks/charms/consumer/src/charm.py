@@ -4,7 +4,7 @@ import ops
 from library import AppPolicy, Endpoint, Method, ServiceMeshConsumer, UnitPolicy
 
 
-class Consumer(ops.CharmBase):
+class MeasuredConsumer(ops.CharmBase):
     """All it does is what the library does for it."""
 
     def __init__(self, framework: ops.Framework):
@@ -21,4 +21,4 @@ class Consumer(ops.CharmBase):
 
 
 if __name__ == "__main__":
-    ops.main(Consumer)
+    ops.main(MeasuredConsumer)
