@@ -25,6 +25,8 @@ extensions = [
 ]
 exclude_patterns = ["_extensions"]
 nitpicky = True
+# The mixins of names that only charms of the field use.
+nitpick_ignore_regex = [("py:class", r".*\._compatibility\.Published\w+")]
 # Names that only type checkers import, and that are no names of ours.
 nitpick_ignore = [
     ("py:class", name)
