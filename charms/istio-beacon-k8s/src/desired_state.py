@@ -22,6 +22,8 @@ class DesiredState:
     """Whether policies are enforced, audited or not written."""
     restrict_consumers: bool = True
     """Whether a consumer may request policies on itself only."""
+    close_unprotected: bool = False
+    """Whether a consumer without policies is closed."""
     trust_domain: str = TRUST_DOMAIN
     """The trust domain of the identities that policies name."""
     model_on_mesh: bool = False

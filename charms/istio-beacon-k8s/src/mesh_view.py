@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import consumers
 from beacon_config import BeaconConfig, PolicyMode
 from charmlibs.interfaces.service_mesh import PolicyRequest
+from closing_policies import closing_policies
 from former_consumers import former_consumers
 from k8s_charm import Owner
 from mesh_inspection import DeclaredPolicy, RequestedPolicy, View, endpoint_of
@@ -56,6 +57,9 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
     for request, consumer in zip(requests, known, strict=True):
         requested += _requested(request, consumer, declared, owner.app)
     is_off = config.mode is PolicyMode.off
+    additional = model_operator_policies(owner) if config.model_on_mesh else []
+    if config.close_unprotected and config.mode_if_on is PolicyMode.enforce:
+        additional += closing_policies(owner, known)
     return View(
         owner,
         owner.labels(SCOPE),
@@ -69,7 +73,7 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         enforce_command=f"juju config {owner.app} policy-mode=enforce",
         trust_domain=config.trust_domain,
         beacon=owner.app,
-        additional=model_operator_policies(owner) if config.model_on_mesh else [],
+        additional=additional,
     )
 
 

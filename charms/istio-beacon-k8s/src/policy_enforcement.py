@@ -51,7 +51,9 @@ class PolicyEnforcement:
         alike: defaultdict[tuple[str, str], list[Resource]] = defaultdict(list)
         for policy in self.result.live:
             report = self._report(policy)
-            if report.enforced is False:
+            # A policy that allows nothing is for a Service only if that leads to a waypoint.
+            closes = not manifest(policy).get("spec", {}).get("rules")
+            if report.enforced is False and not closes:
                 alike[report.code, report.reason].append(policy)
         return [waiting(_line(*why, found), ProblemKind.enforcement) for why, found in alike.items()]
 

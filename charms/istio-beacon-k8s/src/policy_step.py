@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import access_changes
 import consumers
 from beacon_config import PolicyMode
+from closing_policies import closing_policies
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers, former_consumers
@@ -63,12 +64,16 @@ class PolicyStep:
         requests = [PolicyRequestFrom(policy, [self.owner.app], domain) for policy in own]
         for consumer in known:
             requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in consumer.granted)
+        # Neither is ever audited. The first deny nothing, and without them a hardened mesh would block every
+        # deployment; the others are there to deny, or not at all.
+        also = model_operator_policies(self.owner) if self.desired.model_on_mesh else []
+        if self.desired.close_unprotected and not self.is_audit:
+            also += closing_policies(self.owner, known)
         changes = plan_policies(
             live,
             requests,
             retain={consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys(),
-            # Never audited: it denies nothing, and without it a hardened mesh would block every deployment.
-            also=model_operator_policies(self.owner) if self.desired.model_on_mesh else [],
+            also=also,
             dry_run=self.is_audit,
         )
         return PolicyPlan(self, changes, known, former)

@@ -13,7 +13,7 @@ from lightkube.resources.core_v1 import Namespace, Pod
 from istio_policies import AuthorizationPolicy
 from k8s_charm import manifest
 from sandbox.enforcement import harden
-from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
+from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, databag, policy
 
 pytestmark = pytest.mark.kubernetes
 
@@ -101,3 +101,25 @@ def test_a_policy_that_selects_no_pod_is_not_called_enforced(beacon: BeaconModel
     assert "enforced" not in message(beacon)
     beacon.client.patch(Pod, "catalogue-0", {"metadata": {"labels": {"role": "store"}}}, namespace=MODEL)
     assert message(beacon).startswith("1 policy for 1 consumer, enforced")
+
+
+def test_a_consumer_without_policies_is_closed_by_an_option(beacon: BeaconModel):
+    orders = beacon.consumer("orders")
+    beacon.consumer("catalogue", policy("web", "catalogue", target_type="unit"))
+    for app in ("orders", "catalogue"):
+        joins(beacon, app)
+    before = beacon.policies()
+    assert message(beacon).endswith("; open to all: Service catalogue, Service orders")
+    assert beacon.configure(close_unprotected=True).name == "active"
+    closed = {name: spec for name, spec in beacon.policies().items() if name not in before}
+    assert set(closed) == {
+        "shop/shop.beacon.orders.closed-pods",
+        "shop/shop.beacon.orders.closed-service",
+        "shop/shop.beacon.catalogue.closed-service",
+    }
+    assert not any(spec.get("rules") for spec in closed.values())
+    assert "open to all" not in message(beacon)
+    beacon.says(orders, databag(policy("web", "orders")))
+    assert not any("orders.closed" in name for name in beacon.policies())
+    beacon.configure(close_unprotected=False)
+    assert set(beacon.policies()) == {*before, "shop/shop.beacon.orders.app.from.shop.web"}
