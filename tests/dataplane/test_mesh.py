@@ -18,7 +18,7 @@ from lightkube.resources.core_v1 import Namespace, Pod, Service
 
 from istio_policies import AuthorizationPolicy, Gateway
 from k8s_charm import Owner
-from mesh_inspection import Policy, UnclearQuestionError, View, explain, question, read_cluster
+from mesh_inspection import Policy, UnclearQuestionError, View, explain, read_cluster, read_question
 from sandbox.kubernetes import KubernetesServer
 from sandbox.mesh import Account, Addresses, Mesh, NoAddressesError
 
@@ -200,7 +200,7 @@ def test_explain_reads_paths_as_a_waypoint_does(mesh: Mesh, client: Client):
     for raw in RAW_PATHS:
         seen = forwarded_path(address, raw)
         try:
-            asked = question(source="shop", target="web", model=MODEL, port=PORT, path=raw)
+            asked = read_question(source="shop", target="web", model=MODEL, port=PORT, path=raw)
         except UnclearQuestionError:
             assert seen is None, raw
             continue

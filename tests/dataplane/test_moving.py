@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from k8s_charm import Owner
-from mesh_inspection import UnclearQuestionError, View, explain, question, read_cluster
+from mesh_inspection import UnclearQuestionError, View, explain, read_cluster, read_question
 from sandbox import samples
 from sandbox.juju import OPERATIONS, DebugLogLine, Model
 from sandbox.samples import BEACON
@@ -34,7 +34,7 @@ class Watch:
     def _look(world: World) -> tuple[str, str]:
         assert world.enforcement
         world.enforcement.mesh.sync()
-        asked = question(
+        asked = read_question(
             source="shop", target="catalogue", model="shop", port=8080, method="GET", path="/items"
         )
         cluster = read_cluster(world.client, source_namespace="shop", target_namespace="shop")
