@@ -5,7 +5,7 @@ from collections.abc import Callable
 import ops
 from ops import testing
 
-from sandbox.kubernetes import KubernetesServer
+from sandbox.kubernetes import KubernetesServer, Writer
 from tests.faults.cluster import Fact, Watcher, doors, facts
 from tests.faults.roles import role
 from tests.faults.worlds import WISHES, Wish, World
@@ -61,6 +61,7 @@ class Swing:
         return self._under(plan, self.world.end)
 
     def _under(self, plan: Plan, run: Callable[[], testing.State]) -> testing.State:
+        self._run_pods()
         self.faulty.seen.clear()
         self.faulty.plan = plan
         try:
@@ -69,6 +70,13 @@ class Swing:
             self.faulty.plan = lambda *_: None
         assert state.deferred == []
         return state
+
+    def _run_pods(self) -> None:
+        """Do what a kubelet does: pods that a hook finds are Ready."""
+        store, ready = self.kubernetes.store, {"conditions": [{"type": "Ready", "status": "True"}]}
+        for pod in store.objects("Pod", "m"):
+            name, kubelet = pod["metadata"]["name"], Writer("kubelet", "Update", "v1", "status")
+            store.patch("Pod", "m", name, lambda obj: obj | {"status": ready}, writer=kubelet)
 
     def hook_with(self, fault: int | str, position: int) -> testing.State:
         """Run a hook in which this happens to the request of this number, from 0, and if it is made again."""

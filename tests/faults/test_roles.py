@@ -3,6 +3,17 @@
 from tests.faults.roles import ROLES, role
 from tests.faults.swing import Swing
 from tests.faults.worlds import WORLDS
+from tests.support.faulty_server import Permission
+
+# A coordinator deletes the ConfigMap of a revision that recorded the labels of the mesh apart. Here it labels
+# its pods only together with their CPU and memory, for which they restart.
+NOT_USED_HERE = {
+    "coordinator": {
+        Permission("", "configmaps", "delete"),
+        Permission("", "pods", "patch"),
+        Permission("apps", "controllerrevisions", "get"),
+    }
+}
 
 
 def test_a_charm_uses_just_what_its_role_grants(swing: Swing):
@@ -13,7 +24,9 @@ def test_a_charm_uses_just_what_its_role_grants(swing: Swing):
     swing.hook()
     swing.world.act(swing.wish)
     swing.end()
-    assert swing.faulty.permissions == role(swing.world.role)
+    granted = role(swing.world.role)
+    assert swing.faulty.permissions <= granted
+    assert granted - swing.faulty.permissions <= NOT_USED_HERE.get(swing.world.role, set())
 
 
 def test_a_charm_that_may_not_do_a_thing_says_how_to_let_it(swing: Swing):
