@@ -57,7 +57,7 @@ def _as_text(plan: Plan) -> Results:
     shown = [f"{problem.status.name}: {problem.message}" for problem in plan.problems]
     sections = {
         "changes": _cut(changes or ["none"]),
-        "doors": _cut(plan.access_changes),
+        "access-changes": _cut(plan.access_changes),
         "problems": _cut(shown, most=_MOST_PROBLEMS, longest=_LONGEST_PROBLEM),
     }
     return {title: "\n".join(lines) for title, lines in sections.items() if lines}
@@ -78,7 +78,7 @@ def _as_data(plan: Plan) -> Results:
         {"status": problem.status.name, "message": one_line(problem.message, longest=_LONGEST_PROBLEM)}
         for problem in plan.problems[:_MOST_PROBLEMS]
     ]
-    lists = {"changes": changes[:_MOST_LINES], "doors": _cut(plan.access_changes), "problems": shown}
+    lists = {"changes": changes[:_MOST_LINES], "access-changes": _cut(plan.access_changes), "problems": shown}
     return {title: _numbered(items) for title, items in lists.items() if items}
 
 

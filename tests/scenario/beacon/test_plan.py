@@ -26,14 +26,14 @@ def test_a_beacon_that_is_off_tells_what_it_would_do_if_it_were_on(beacon: Beaco
     assert beacon.writes() == []
     assert told["policy-mode"] == "enforce"
     assert told["changes"] == f"create  {POLICY}"
-    assert told["doors"] == "shop/catalogue would let in shop/web"
+    assert told["access-changes"] == "shop/catalogue would let in shop/web"
 
 
 def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     told = beacon.plan_action(policy_mode="audit")
     assert told["changes"] == f"change  {POLICY}"
-    assert told["doors"] == "1 policy would only be on trial from then on, and hold no more"
+    assert told["access-changes"] == "1 policy would only be on trial from then on, and hold no more"
     assert "a hardened mesh refuses all that only they allow" in told["warning"]
     told = beacon.plan_action(policy_mode="off")
     assert told["changes"] == f"delete  {POLICY}"
@@ -90,7 +90,7 @@ def test_for_programs_each_change_door_and_problem_has_a_key(beacon: BeaconModel
             "name": "shop.beacon.catalogue.app.from.shop.web",
         }
     }
-    assert told["doors"] == {"1": "shop/catalogue would let in shop/web"}
+    assert told["access-changes"] == {"1": "shop/catalogue would let in shop/web"}
     assert told["problems"]["1"]["status"] == "blocked"
     assert "is refused a policy on 'orders'" in told["problems"]["1"]["message"]
 
