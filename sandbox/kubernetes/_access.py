@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ._kinds import NAMESPACE, Kind
-from ._status import ApiError, Subject
+from ._status import ApiError, ErrorSubject
 
 ANONYMOUS = "system:anonymous"
 """Who sends a request without a token."""
@@ -79,5 +79,5 @@ class Access:
             403,
             "Forbidden",
             f"{what} is forbidden: {why}",
-            Subject(kind.plural, kind.group, name),
+            ErrorSubject(kind.plural, kind.group, name),
         )

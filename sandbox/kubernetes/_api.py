@@ -22,7 +22,7 @@ from ._records import ListPage
 from ._refusals import not_found
 from ._status import (
     ApiError,
-    Subject,
+    ErrorSubject,
     UnknownPathError,
     bad_request,
     internal_error,
@@ -247,7 +247,9 @@ class Api:
         if not call.query.get("fieldManager"):
             cause = required("fieldManager", "is required for apply patch")
             message = f'PatchOptions.meta.k8s.io "" is invalid: {cause.field}: {cause.message}'
-            raise ApiError(422, "Invalid", message, Subject("PatchOptions", "meta.k8s.io"), causes=[cause])
+            raise ApiError(
+                422, "Invalid", message, ErrorSubject("PatchOptions", "meta.k8s.io"), causes=[cause]
+            )
         if config["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
         applied, created = self._store.apply(

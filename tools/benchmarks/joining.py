@@ -44,7 +44,7 @@ def measure(
 
 
 @dataclass(frozen=True, order=True)
-class _Event:
+class _Scheduled:
     """Something that happens at a time of the clock."""
 
     time: float
@@ -61,7 +61,7 @@ class _Model:
         self._api = api
         self._name = f"joining-{side.name}-{size}"
         self._apps = [f"app-{number}" for number in range(size)]
-        self._events: list[_Event] = []
+        self._events: list[_Scheduled] = []
         self._numbers = itertools.count()
         self._free_at = dict.fromkeys((_BEACON, *self._apps), 0.0)
         self._done_at = self._restarts = self._hooks = 0.0
@@ -113,9 +113,9 @@ class _Model:
         return {ENFORCED: self._done_at, RESTARTS: self._restarts, HOOKS: self._hooks}
 
     def _schedule(self, time: float, app: str, hook: str, relation: int = 0) -> None:
-        heapq.heappush(self._events, _Event(time, next(self._numbers), app, hook, relation))
+        heapq.heappush(self._events, _Scheduled(time, next(self._numbers), app, hook, relation))
 
-    def _run(self, event: _Event) -> None:
+    def _run(self, event: _Scheduled) -> None:
         unit = self._units[event.app]
         before = {id_: dict(each.own) for id_, each in unit.relations.items()}
         run = unit.hook(event.hook, unit.relations.get(event.relation))
@@ -143,7 +143,7 @@ class _Model:
         self._pods = pods
         self._api.make_ready(self._name)
 
-    def _deliver(self, event: _Event) -> None:
+    def _deliver(self, event: _Scheduled) -> None:
         """Have the other end of a relation read what was written, and have an event."""
         data = dict(self._units[event.app].relations[event.relation].own)
         if event.app == _BEACON:
