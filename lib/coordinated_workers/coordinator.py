@@ -66,12 +66,14 @@ from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .models import TLSConfig
 from .nginx import NginxConfig, NginxMappingOverrides, NginxPrometheusExporter, nginx_class
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
+from .startup import Startup
 from .telemetry import publishing
 from .telemetry.log_forwarding import forward_logs
 from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
 from .telemetry.routes import TelemetryBackends, WorkerTelemetryProxyConfig
 from .telemetry.scrape_jobs import WorkerUnit
 from .telemetry.tracing import TracingRequirer
+from .text import fitted
 from .tls import Certificates
 
 if TYPE_CHECKING:
@@ -181,6 +183,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         self._deadline = Deadline()
         self._kubernetes = KubernetesAccess(charm, self._deadline)
         self._departure = ScaleDown(charm, "coordinator-departure")
+        self._startup = Startup(charm, "coordinator-startup")
 
         self.cluster = ClusterProvider(
             charm,
@@ -636,7 +639,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         # What Kubernetes and nginx answered is not known after an action, which changes nothing about it.
         for status in (self._charm.unit.status,) if self._keeps_status else self._statuses():
             if status.name not in _NOT_FOR_CHARMS:
-                event.add_status(status)
+                event.add_status(fitted(status))
 
     def _statuses(self) -> Iterator[ops.StatusBase]:
         has_no_store = self._endpoints.s3 and isinstance(self._s3, S3NotFoundError)
@@ -660,7 +663,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         )
         is_degraded = self.is_recommended is False
         message = self._default_degraded_message if is_degraded else self._default_active_message
-        return coordinator_statuses(found, default_message=message)
+        return coordinator_statuses(found, self._startup, default_message=message)
 
     def _remarks(self) -> Iterator[str]:
         if self._is_related(self._endpoints.certificates):

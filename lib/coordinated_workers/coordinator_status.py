@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import ops
 
+from .startup import Startup
 from .text import in_short
 
 
@@ -30,21 +31,23 @@ class CoordinatorFindings:
     """What is no problem of the coordinator's own, and is shown where there is none."""
 
 
-def coordinator_statuses(found: CoordinatorFindings, *, default_message: str) -> Iterator[ops.StatusBase]:
+def coordinator_statuses(
+    found: CoordinatorFindings, startup: Startup, *, default_message: str
+) -> Iterator[ops.StatusBase]:
     """Return a status for each finding, and an active one with the remarks or the default message."""
     if not found.has_workers:
-        yield ops.BlockedStatus(f"no workers: integrate a worker over {found.cluster_endpoint!r}")
+        yield startup.status(f"no workers: integrate a worker over {found.cluster_endpoint!r}")
     elif not found.is_coherent:
         missing = ", ".join(sorted(found.missing_roles))
-        yield ops.BlockedStatus(
+        yield startup.status(
             f"no worker has the role {missing}" if missing else "the cluster is not coherent"
         )
     if found.store_problem:
-        yield ops.BlockedStatus(f"s3: {found.store_problem}")
+        yield startup.status(f"s3: {found.store_problem}")
     if found.certificate_problem:
         yield ops.BlockedStatus(found.certificate_problem)
     if found.mesh_problem:
-        yield ops.BlockedStatus(f"the mesh can't be understood: {found.mesh_problem}")
+        yield ops.BlockedStatus(f"invalid data from the mesh: {found.mesh_problem}")
     if not isinstance(found.resources, ops.ActiveStatus):
         yield found.resources
     yield from found.problems

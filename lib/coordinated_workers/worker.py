@@ -40,7 +40,9 @@ from .kubernetes.access import KubernetesAccess
 from .kubernetes.pod_labels import reconcile_charm_labels
 from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .readiness import Readiness, ServiceEndpointStatus, probe
+from .startup import Startup
 from .telemetry.log_forwarding import forward_logs
+from .text import fitted
 from .worker_layer import complete_layer
 from .worker_publishing import publish_worker
 from .worker_status import WorkerFindings, missing_statuses, running_status
@@ -164,6 +166,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         self._deadline = Deadline()
         self._kubernetes = KubernetesAccess(charm, self._deadline)
         self._departure = ScaleDown(charm, "worker-departure")
+        self._startup = Startup(charm, "worker-startup")
         self._workload = Workload(self._container, self._deadline)
         self._problems: list[ops.StatusBase] = []
         if not self._role_options:
@@ -464,7 +467,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         if self.resources_patch and (status := self.resources_patch.get_status()).name != "active":
             statuses.insert(0, status)
         for status in statuses or [running_status(self._readiness(), self.roles, self.cluster.refused())]:
-            event.add_status(status)
+            event.add_status(fitted(status))
 
     def _missing(self) -> Iterator[ops.StatusBase]:
         found = WorkerFindings(
@@ -478,7 +481,7 @@ class Worker(PublishedWorkerNames, ops.Object):
             invalid=self._not_understood,
             has_config=self._has_config,
         )
-        return missing_statuses(found)
+        return missing_statuses(found, self._startup)
 
 
 def _in_one_line(error: ops.pebble.Error) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import ops
 
 from .readiness import Readiness, ServiceEndpointStatus
+from .startup import Startup
 from .text import in_short
 
 
@@ -28,19 +29,18 @@ class WorkerFindings:
     has_config: bool
 
 
-def missing_statuses(found: WorkerFindings) -> Iterator[ops.StatusBase]:
+def missing_statuses(found: WorkerFindings, startup: Startup) -> Iterator[ops.StatusBase]:
     """Return a status for each thing that the worker is without, and can't run without."""
     if found.coordinators == 0:
-        yield ops.BlockedStatus(f"no coordinator: relate {found.app}:{found.endpoint} to one")
+        yield startup.status(f"no coordinator: relate {found.app}:{found.endpoint} to one")
     elif found.coordinators > 1:
         yield ops.BlockedStatus(f"{found.coordinators} coordinators over {found.endpoint}: keep only one")
     if not found.roles:
-        example = f"juju config {found.app} {found.role_option}=true"
-        yield ops.BlockedStatus(f"no role: give this worker one, as in {example}")
+        yield ops.BlockedStatus(f"no role set: juju config {found.app} {found.role_option}=true")
     if not found.is_reachable:
         yield ops.WaitingStatus(f"waiting for container {found.container}")
     if found.coordinators and found.invalid:
-        yield ops.BlockedStatus(f"the coordinator can't be understood: {found.invalid}")
+        yield ops.BlockedStatus(f"invalid data from the coordinator: {found.invalid}")
     elif found.coordinators and not found.has_config:
         yield ops.WaitingStatus("waiting for the coordinator's configuration")
 
@@ -56,5 +56,9 @@ def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence
     if readiness.status is not ServiceEndpointStatus.up:
         return ops.WaitingStatus(f"{readiness.status.value}: {readiness.reason}")
     shown = "(all roles)" if list(roles) == ["all"] else ",".join(roles)
-    left_out = f" (left out of what the coordinator says: {in_short(refused)})" if refused else ""
-    return ops.ActiveStatus(f"{shown} ready.{left_out}")
+    if not refused:
+        return ops.ActiveStatus(f"{shown} ready.")
+    # of several there is room for the keys alone; the reasons are in the log
+    entries = refused if len(refused) == 1 else list(map(_key, refused))
+    beginning = f"{shown} ready. (ignored: "
+    return ops.ActiveStatus(f"{beginning}{in_short(entries, longest=LONGEST_STATUS - len(beginning) - 1)})")

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from k8s_charm import Failure
 
 
+_LONGEST_MESSAGE = 100
+
+
 class KubernetesAccess:
     """A client for the namespace of the charm's model, and statuses for the requests that fail.
 
@@ -48,5 +51,8 @@ class KubernetesAccess:
         """
         from k8s_charm import is_transient, kubernetes_problem
 
-        message = f"can't {task}: {kubernetes_problem(problem, app=self.charm.app.name)}"
+        cause = kubernetes_problem(problem, app=self.charm.app.name)
+        message = f"can't {task}: {cause}"
+        if len(message) > _LONGEST_MESSAGE:
+            message = cause  # in it is the remedy
         return ops.WaitingStatus(message) if is_transient(problem) else ops.BlockedStatus(message)

@@ -167,3 +167,18 @@ def test_rules_that_a_backend_rejects_are_remarked_on(cluster: Cluster, endpoint
     assert status == testing.ActiveStatus("prom rejected alert rules: group kv: parse error")
     log = [line.message for line in cluster.context.juju_log]
     assert log.count("prom rejected alert rules of field: group kv: parse error") == 1
+
+
+def test_in_its_first_hooks_it_waits_for_relations(cluster: Cluster):
+    state = cluster.state()
+    for event in ("install", "leader_elected", "config_changed"):
+        state = cluster.run(state=state, event=event)
+        assert isinstance(state.unit_status, testing.WaitingStatus), event
+    assert isinstance(cluster.run(state=state, event="start").unit_status, testing.BlockedStatus)
+
+
+def test_its_status_fits_into_a_line(cluster: Cluster):
+    liars = dataclasses.replace(workers(units=9), remote_app_name="somebody-with-a-long-name" * 2)
+    message = cluster.run(*COMPLETE, liars).unit_status.message
+    assert len(message) <= 100
+    assert message.endswith("more")

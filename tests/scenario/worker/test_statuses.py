@@ -1,5 +1,6 @@
 """What a worker's status says, and so what its operator is to do."""
 
+import dataclasses
 import http.server
 import threading
 from collections.abc import Iterator
@@ -294,3 +295,20 @@ def test_requests_need_a_container_to_be_for():
     with pytest.raises(testing.errors.UncaughtCharmError) as raised:
         ctx.run(ctx.on.install(), testing.State())
     assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_in_its_first_hooks_it_waits_for_a_coordinator(store: Store):
+    on = store.ctx.on
+    for event in (on.install(), on.leader_elected(), on.config_changed()):
+        store.state = store.ctx.run(event, dataclasses.replace(store.state, config={"role-api": True}))
+        assert isinstance(store.status, ops.WaitingStatus)
+        assert "store:store-cluster" in store.status.message
+    store.state = store.ctx.run(on.start(), store.state)
+    assert isinstance(store.status, ops.BlockedStatus)
+
+
+def test_its_status_fits_into_a_line(store: Store):
+    labels = {f"not ok {number}": "no" for number in range(20)}
+    store.deploy(cluster(worker_config="a: 1", worker_labels=labels))
+    assert len(store.status.message) <= 100
+    assert "more)" in store.status.message

@@ -1,0 +1,44 @@
+"""The first hooks of a unit, in which Juju may not show it all of its relations yet."""
+
+import ops
+
+_FIRST = (
+    ops.InstallEvent,
+    ops.StorageEvent,
+    ops.LeaderElectedEvent,
+    ops.ConfigChangedEvent,
+    ops.RelationCreatedEvent,
+    ops.PebbleReadyEvent,
+    ops.SecretEvent,
+)
+
+
+class Startup(ops.Object):
+    """The time from a unit's installation to its start; a relation that is not there may not be visible yet.
+
+    Args:
+        charm: the unit's charm.
+        key: the name of this object among those of the charm.
+    """
+
+    _stored = ops.StoredState()
+
+    def __init__(self, charm: ops.CharmBase, key: str):
+        super().__init__(charm, key)
+        self._stored.set_default(under_way=False)
+        self.framework.observe(charm.on.install, self._on_install)
+        for event in charm.on.events().values():
+            is_hook = issubclass(event.event_type, ops.HookEvent | ops.ActionEvent)
+            if is_hook and not issubclass(event.event_type, _FIRST):
+                self.framework.observe(event, self._on_later_event)
+
+    def status(self, message: str) -> ops.StatusBase:
+        """Return the status of a unit that lacks a relation: blocked, or waiting until it has started."""
+        return ops.WaitingStatus(message) if self._stored.under_way else ops.BlockedStatus(message)
+
+    def _on_install(self, _: ops.InstallEvent) -> None:
+        self._stored.under_way = True
+
+    def _on_later_event(self, _: ops.EventBase) -> None:
+        if self._stored.under_way:
+            self._stored.under_way = False
