@@ -43,6 +43,7 @@ import ops
 from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, AppPolicy, UnitPolicy
 from cos_interfaces import catalogue, loki_push_api, prometheus_scrape, s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
+from istio_policies import ClusterMesh
 from k8s_charm import Deadline, ScaleDown
 from relation_data import shown_name
 
@@ -338,7 +339,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         )
 
     @property
-    def cluster_mesh(self) -> service_mesh.ClusterMesh:
+    def cluster_mesh(self) -> ClusterMesh:
         """What is known of the cluster in the mesh, for those who explain it."""
         return service_mesh.cluster_mesh(
             self._charm,
@@ -666,12 +667,12 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         return coordinator_statuses(found, self._startup, default_message=message)
 
     def _remarks(self) -> Iterator[str]:
-        if self._is_related(self._endpoints.certificates):
-            yield from self._certificate_remarks()
         for name, reason in self.cluster.refused().items():
             yield f"{name} is left out ({reason})"
         for refusal in self._telemetry.proxy.refused if self._telemetry.proxy else ():
             yield str(refusal)
+        if self._is_related(self._endpoints.certificates):
+            yield from self._certificate_remarks()
         for name, error in self._rejected_rules.items():
             yield f"{name} rejected alert rules: {error}"
 

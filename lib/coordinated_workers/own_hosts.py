@@ -7,6 +7,8 @@ from functools import cached_property
 
 import ops
 
+from .interfaces.validation import embedded_ipv4
+
 logger = logging.getLogger(__name__)
 
 _NAME_OF_AN_ADDRESS = re.compile(r"([0-9]+(?:-[0-9]+){3})\.[^.]+\.pod(?:\..+)?")
@@ -37,7 +39,7 @@ class OwnHosts:
             address = ipaddress.ip_address(name)
         except ValueError:
             return self._names.fullmatch(name) is not None
-        return str(getattr(address, "ipv4_mapped", None) or address) in self._addresses
+        return any(str(each) in self._addresses for each in (address, *embedded_ipv4(address)))
 
     @cached_property
     def _addresses(self) -> set[str]:

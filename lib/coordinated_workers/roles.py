@@ -27,7 +27,7 @@ class ClusterRolesConfig:
 
     def __post_init__(self) -> None:
         named = {
-            "meta_roles": [*self.meta_roles, *(role for roles in self.meta_roles.values() for role in roles)],
+            "meta_roles": set(self.meta_roles).union(*self.meta_roles.values()),
             "minimal_deployment": self.minimal_deployment,
             "recommended_deployment": self.recommended_deployment,
         }

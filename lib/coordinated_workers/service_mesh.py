@@ -1,8 +1,7 @@
 """The cluster in a service mesh: who may reach it from outside, and who may reach whom inside of it."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 import ops
 import pydantic
@@ -18,7 +17,7 @@ from charmlibs.interfaces.service_mesh import (
     ServiceMeshConsumer,
     UnitPolicy,
 )
-from istio_policies import TRUST_DOMAIN, PolicyResourceManager
+from istio_policies import TRUST_DOMAIN, ClusterMesh, PolicyResourceManager
 from k8s_charm import Owner, kubernetes_errors, label_value
 
 from .endpoints import MeshEndpoints
@@ -79,24 +78,6 @@ def is_in_mesh(charm: ops.CharmBase, endpoints: MeshEndpoints) -> bool:
 def solution_labels(coordinator: str) -> dict[str, str]:
     """What marks a pod as one of the coordinator's cluster."""
     return {PART_OF: label_value(coordinator)}
-
-
-@dataclass(frozen=True)
-class ClusterMesh:
-    """What a coordinator knows of its cluster in the mesh."""
-
-    policies: list[MeshPolicy]
-    """Who may reach whom inside of the cluster, if it is in a mesh."""
-    labels: Mapping[str, str]
-    """By which these policies are found in Kubernetes."""
-    endpoint: str
-    """The coordinator's endpoint for workers, whose relations the policies follow from."""
-    declared: list[AppPolicy | UnitPolicy]
-    """Who else may reach the coordinator, by its relations."""
-    trust_domain: str
-    """The trust domain of the mesh."""
-    beacon: str | None
-    """The application that the coordinator is related to for the mesh, if it is."""
 
 
 def cluster_mesh(

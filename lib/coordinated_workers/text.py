@@ -6,17 +6,18 @@ import ops
 
 from relation_data import one_line
 
-_LONGEST_STATUS = 100
+LONGEST_STATUS = 100
 _ROOM_FOR_MORE = len("; and 999 more")
 
 
-def in_short(remarks: Sequence[str]) -> str:
+def in_short(remarks: Sequence[str], *, longest: int = LONGEST_STATUS) -> str:
     """Return the remarks that fit into a status, the first of them in any case, and the number of others."""
-    shown = [one_line(remark, longest=_LONGEST_STATUS - _ROOM_FOR_MORE) for remark in remarks[:1]]
+    room = longest - (_ROOM_FOR_MORE if len(remarks) > 1 else 1)
+    shown = [one_line(remark, longest=room) for remark in remarks[:1]]
     for remark in remarks[1:]:
-        if len("; ".join([*shown, remark])) > _LONGEST_STATUS - _ROOM_FOR_MORE:
+        if len("; ".join([*shown, remark])) > room:
             break
-        shown.append(one_line(remark, longest=_LONGEST_STATUS))
+        shown.append(one_line(remark, longest=room))
     if len(remarks) > len(shown):
         shown.append(f"and {len(remarks) - len(shown)} more")
     return "; ".join(shown)
@@ -24,4 +25,4 @@ def in_short(remarks: Sequence[str]) -> str:
 
 def fitted(status: ops.StatusBase) -> ops.StatusBase:
     """Return the status with no more text than is shown."""
-    return ops.StatusBase.from_name(status.name, one_line(status.message, longest=_LONGEST_STATUS - 1))
+    return ops.StatusBase.from_name(status.name, one_line(status.message, longest=LONGEST_STATUS - 1))

@@ -53,7 +53,7 @@ from .workload import (
     KEY_FILE,
     ROOT_CA_CERT,
     S3_TLS_CA_CHAIN_FILE,
-    Workload,
+    WorkloadContainer,
 )
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         self._kubernetes = KubernetesAccess(charm, self._deadline)
         self._departure = ScaleDown(charm, "worker-departure")
         self._startup = Startup(charm, "worker-startup")
-        self._workload = Workload(self._container, self._deadline)
+        self._workload = WorkloadContainer(self._container, self._deadline)
         self._problems: list[ops.StatusBase] = []
         if not self._role_options:
             raise WorkerError("charmcraft.yaml needs a boolean config option role-NAME for each role")

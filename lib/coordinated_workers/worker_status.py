@@ -7,7 +7,7 @@ import ops
 
 from .readiness import Readiness, ServiceEndpointStatus
 from .startup import Startup
-from .text import in_short
+from .text import LONGEST_STATUS, in_short
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,9 @@ def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence
     entries = refused if len(refused) == 1 else list(map(_key, refused))
     beginning = f"{shown} ready. (ignored: "
     return ops.ActiveStatus(f"{beginning}{in_short(entries, longest=LONGEST_STATUS - len(beginning) - 1)})")
+
+
+def _key(refused: str) -> str:
+    """Return the key of an invalid entry, which is `FIELD[KEY]: REASON`."""
+    entry = refused.partition(": ")[0]
+    return entry.partition("[")[2].removesuffix("]") or entry

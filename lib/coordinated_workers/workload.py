@@ -24,7 +24,7 @@ FILES = (CONFIG_FILE, CERT_FILE, KEY_FILE, CLIENT_CA_FILE, S3_TLS_CA_CHAIN_FILE,
 _UPDATE_CA_TIMEOUT = 10.0
 
 
-class Workload:
+class WorkloadContainer:
     """The container that a worker runs its services in.
 
     Every method raises `ops.pebble.Error` for what Pebble refuses, and if the container can't be reached.

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 
 import pydantic
 
+from ._hosts import is_host_name
+
 _NOT_IN_A_URL = re.compile(r"[^!-~]|[\"'<>\\^`{|}]")
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
-# A resolver raises for an empty label and for one of more than 63 characters.
-_HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 
 
 def check_url(url: str) -> str:
@@ -44,7 +43,7 @@ def _check_authority(authority: str) -> None:
     host, port = authority, None
     if match := re.fullmatch(r"(.*):(\d*)", authority):
         host, port = match.groups()
-    if not (_HOST_NAME.fullmatch(host) or _is_ipv6(host)):
+    if not (is_host_name(host) or _is_ipv6(host)):
         raise ValueError("there is no host in it")
     if port is not None and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
         raise ValueError("its port is none")

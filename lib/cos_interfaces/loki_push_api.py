@@ -21,11 +21,11 @@ from ._topology import topology
 from ._urls import Url
 
 
-class _Endpoint(pydantic.BaseModel):
+class _PushEndpoint(pydantic.BaseModel):
     url: Url
 
 
-_ENDPOINT = pydantic.TypeAdapter(_Endpoint)
+_ENDPOINT = pydantic.TypeAdapter(_PushEndpoint)
 _RULES: pydantic.TypeAdapter[dict[str, object]] = pydantic.TypeAdapter(dict[str, object])
 
 
@@ -59,12 +59,12 @@ def rejections(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[
 
 def push_urls(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, str]:
     """Where logs can be pushed to, by the name of the Loki unit that takes them."""
-    return {
-        unit.name: endpoint.url
-        for relation in relations(charm, relation_name)
-        for unit in units(relation)
-        if (endpoint := read(relation, unit, "endpoint", _ENDPOINT))
-    }
+    found: dict[str, str] = {}
+    for relation in relations(charm, relation_name):
+        for unit in units(relation):
+            if endpoint := read(relation, unit, "endpoint", _ENDPOINT):
+                found[unit.name] = endpoint.url
+    return found
 
 
 def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "logging") -> None:

@@ -25,13 +25,12 @@ _REMOTE_WRITE = pydantic.TypeAdapter(_RemoteWrite)
 
 def push_urls(charm: ops.CharmBase, *, relation_name: str = "send-remote-write") -> list[str]:
     """Where metrics can be pushed to: one URL a unit of each related backend, each URL once."""
-    urls = (
-        data.url
-        for relation in relations(charm, relation_name)
-        for unit in units(relation)
-        if (data := read(relation, unit, "remote_write", _REMOTE_WRITE))
-    )
-    return list(dict.fromkeys(urls))
+    urls: dict[str, None] = {}
+    for relation in relations(charm, relation_name):
+        for unit in units(relation):
+            if data := read(relation, unit, "remote_write", _REMOTE_WRITE):
+                urls[data.url] = None
+    return list(urls)
 
 
 def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "receive-remote-write") -> None:

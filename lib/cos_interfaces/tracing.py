@@ -58,11 +58,10 @@ def receivers(charm: ops.CharmBase, *, relation_name: str = "tracing") -> dict[s
 
 def requested(charm: ops.CharmBase, *, relation_name: str = "tracing") -> set[str]:
     """As a backend: the protocols that anybody has asked for."""
-    return {
-        protocol
-        for relation in relations(charm, relation_name)
-        for protocol in read(relation, relation.app, "receivers", _PROTOCOLS) or []
-    }
+    found: set[str] = set()
+    for relation in relations(charm, relation_name):
+        found |= set(read(relation, relation.app, "receivers", _PROTOCOLS) or ())
+    return found
 
 
 def offer(charm: ops.CharmBase, urls: Mapping[str, str], *, relation_name: str = "tracing") -> None:

@@ -5,6 +5,7 @@ Importing this does not import lightkube; the first request does.
 
 from typing import TYPE_CHECKING, Any
 
+from ._cluster_mesh import ClusterMesh
 from ._description import (
     ANYBODY,
     describe_requests,
@@ -37,6 +38,7 @@ __all__ = [
     "DRY_RUN",
     "TRUST_DOMAIN",
     "AuthorizationPolicy",
+    "ClusterMesh",
     "Enforcement",
     "Gateway",
     "PolicyRequestFrom",

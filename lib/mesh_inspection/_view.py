@@ -7,7 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, UnitPolicy, mesh_policy
-from istio_policies import TRUST_DOMAIN, PolicyRequestFrom, authorization_policies, describe_sources
+from istio_policies import (
+    TRUST_DOMAIN,
+    ClusterMesh,
+    PolicyRequestFrom,
+    authorization_policies,
+    describe_sources,
+)
 from k8s_charm import Owner
 
 from ._cluster import Policy, read_policy
@@ -154,24 +160,9 @@ class CoordinatorInMesh(Protocol):
     """A coordinator that knows its cluster in the mesh; `coordinated_workers` has such ones."""
 
     @property
-    def cluster_mesh(self) -> "_ClusterMesh":
+    def cluster_mesh(self) -> ClusterMesh:
         """The knowledge of it."""
         ...
-
-
-class _ClusterMesh(Protocol):
-    @property
-    def policies(self) -> Sequence[MeshPolicy]: ...
-    @property
-    def labels(self) -> Mapping[str, str]: ...
-    @property
-    def endpoint(self) -> str: ...
-    @property
-    def declared(self) -> Sequence[AppPolicy | UnitPolicy]: ...
-    @property
-    def trust_domain(self) -> str: ...
-    @property
-    def beacon(self) -> str | None: ...
 
 
 def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:

@@ -1,5 +1,7 @@
 """The service as a datasource of Grafana, whose plugin for JSON over HTTP can show what is under a key."""
 
+import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import ops
@@ -10,7 +12,11 @@ from cos_interfaces.grafana_datasource import GrafanaSource
 from kv_nginx import API_PORT
 
 if TYPE_CHECKING:
+    from cosl.interfaces.datasource_exchange import DatasourceDict
+
     from coordinated_workers.coordinator import Coordinator
+
+logger = logging.getLogger(__name__)
 
 RELATION = "grafana-source"
 
@@ -27,8 +33,14 @@ def publish(charm: ops.CharmBase, coordinator: "Coordinator", url: str) -> None:
     grafana_datasource.publish(charm, GrafanaSource(type=_TYPE, url=url), relation_name=RELATION)
     exchanges = [*charm.model.relations["send-datasource"], *charm.model.relations["receive-datasource"]]
     if charm.unit.is_leader() and exchanges:
-        coordinator.datasource_exchange.publish(
-            {"type": _TYPE, "uid": uid, "grafana_uid": grafana}
-            for grafana, uids in grafana_datasource.datasource_uids(charm, relation_name=RELATION).items()
-            for uid in uids.values()
-        )
+        try:
+            coordinator.datasource_exchange.publish(_datasources(charm))
+        except ops.ModelError as error:  # the relation is gone for Juju, and not yet for the charm
+            logger.warning("datasources not published: %s", error)
+
+
+def _datasources(charm: ops.CharmBase) -> "Iterator[DatasourceDict]":
+    """Return the datasource of each unit in each related Grafana."""
+    for grafana, uids in grafana_datasource.datasource_uids(charm, relation_name=RELATION).items():
+        for uid in uids.values():
+            yield {"type": _TYPE, "uid": uid, "grafana_uid": grafana}

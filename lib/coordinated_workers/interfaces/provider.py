@@ -271,7 +271,7 @@ class ClusterProvider(ops.Object):
     def _ports_of(self, role: str) -> list[int] | None:
         if self._worker_ports is None:
             return None
-        return sorted({port for name in role.split(",") for port in self._worker_ports(name)})
+        return sorted(set[int]().union(*map(self._worker_ports, role.split(","))))
 
     @property
     def has_workers(self) -> bool:
@@ -312,21 +312,20 @@ class ClusterProvider(ops.Object):
 
     def gather_topology(self) -> list[dict[str, str]]:
         """`address`, `application`, `unit` and `charm_name` of each unit that published them, sorted."""
-        return [
-            {"address": unit.data.address, **unit.data.juju_topology.model_dump()}
-            for worker in self._applications
-            for unit in worker.units
-            if unit.data
-        ]
+        found: list[dict[str, str]] = []
+        for worker in self._applications:
+            published = [unit.data for unit in worker.units if unit.data]
+            found += [{"address": each.address, **each.juju_topology.model_dump()} for each in published]
+        return found
 
     def gather_roles_by_unit(self) -> dict[str, str]:
         """Unit, by the name that it published → its roles as published, comma-joined; none without a role."""
-        return {
-            unit.data.juju_topology.unit: worker.role
-            for worker in self._applications
-            for unit in worker.units
-            if unit.data and worker.role
-        }
+        found: dict[str, str] = {}
+        for worker in self._applications:
+            if worker.role:
+                units = [unit.data.juju_topology.unit for unit in worker.units if unit.data]
+                found |= dict.fromkeys(units, worker.role)
+        return found
 
     @property
     def unroutable_addresses(self) -> frozenset[str]:

@@ -229,6 +229,8 @@ class ClusterRequirer(ops.Object):
             return None, None
         try:
             offer = databags.load(relation, relation.app, CoordinatorOffer)
+            for refused in offer.refused if offer else ():
+                logger.warning("ignored of %s over %s: %s", relation.app.name, self._endpoint, refused)
             return self._with_secrets(offer) if offer else None, None
         except ValueError as error:
             logger.warning("what %s says over %s is left out: %s", relation.app.name, self._endpoint, error)

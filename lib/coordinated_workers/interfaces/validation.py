@@ -1,17 +1,14 @@
 """What may come in over the cluster relation: checked here, before a file or Kubernetes gets it."""
 
 import ipaddress
-import re
 import socket
 from typing import Annotated
 
 import pydantic
 
 from charmlibs.interfaces.service_mesh import check_label
-from cos_interfaces import check_authority_or_url, check_secret_id, check_url
+from cos_interfaces import check_authority_or_url, check_secret_id, check_url, is_host_name
 
-_DNS_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
-_HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_DNS_LABEL}(?:\.{_DNS_LABEL})*")
 _LONGEST_NAME = 200
 _NAMES_OF_THE_MACHINE = frozenset(
     {
@@ -53,7 +50,7 @@ def _check_worker_address(address: str) -> str:
 
 
 def _check_host(host: str) -> str:
-    if _HOST_NAME.fullmatch(host):
+    if is_host_name(host):
         return host
     try:
         # Nobody else can do anything with the name of a worker's network interface.
@@ -82,7 +79,7 @@ def check_of_another_machine(host: str) -> None:
 
 def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Check whether an address, or one that it leads to, is none of an ordinary machine."""
-    embedded = _embedded(address)
+    embedded = embedded_ipv4(address)
     return (
         address.is_loopback
         or address.is_link_local
@@ -94,7 +91,7 @@ def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     )
 
 
-def _embedded(
+def embedded_ipv4(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> list[ipaddress.IPv4Address]:
     """Return the IPv4 addresses that an IPv6 address leads to, by whatever way of writing them."""

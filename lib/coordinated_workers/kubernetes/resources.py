@@ -142,13 +142,12 @@ class KubernetesComputeResourcesPatch:
     def _is_so(self, stateful_set: "StatefulSet", container: "Container", wanted: Requirements) -> bool:
         """Whether the container has what is wanted, and nothing of what was wanted before."""
         live = cast("Requirements", container.resources.to_dict() if container.resources else {})
+        fields = _fields(wanted)
         has_all = all(
-            _same(live.get(section, {}).get(resource), quantity)
-            for section, quantities in wanted.items()
-            for resource, quantity in quantities.items()
+            _same(live.get(section, {}).get(resource), wanted[section][resource])
+            for section, resource in fields
         )
-        wanted_fields = {(section, resource) for section in wanted for resource in wanted[section]}
-        return has_all and self._set_before(stateful_set) <= wanted_fields
+        return has_all and self._set_before(stateful_set) <= fields
 
     def _set_before(self, stateful_set: "StatefulSet") -> set[tuple[str, str]]:
         path = (
@@ -165,13 +164,18 @@ class KubernetesComputeResourcesPatch:
         for entry in (stateful_set.metadata and stateful_set.metadata.managedFields) or []:
             if entry.manager in managers:
                 resources = functools.reduce(_field, path, cast("dict[str, Any]", entry.fieldsV1 or {}))
-                fields |= {
-                    (section.removeprefix("f:"), resource.removeprefix("f:"))
-                    for section, owned in resources.items()
-                    for resource in owned
-                    if resource.startswith("f:")
-                }
+                for section, owned in resources.items():
+                    names = [name.removeprefix("f:") for name in owned if name.startswith("f:")]
+                    fields |= {(section.removeprefix("f:"), name) for name in names}
         return fields
+
+
+def _fields(wanted: Requirements) -> set[tuple[str, str]]:
+    """Return each section and resource that has a quantity."""
+    fields: set[tuple[str, str]] = set()
+    for section, quantities in wanted.items():
+        fields |= {(section, resource) for resource in quantities}
+    return fields
 
 
 def _field(fields: dict[str, Any], name: str) -> dict[str, Any]:
@@ -179,15 +183,15 @@ def _field(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return fields.get(name if name.startswith("k:") else f"f:{name}", {})
 
 
+def _listed(quantities: Mapping[str, str]) -> str:
+    shown = [
+        f"{quantities[resource]} {name}" for resource, name in _RESOURCES.items() if resource in quantities
+    ]
+    return ", ".join(shown)
+
+
 def _words(wanted: Requirements) -> str:
-    requests, limits = (
-        ", ".join(
-            f"{wanted[section][resource]} {name}"
-            for resource, name in _RESOURCES.items()
-            if resource in wanted[section]
-        )
-        for section in ("requests", "limits")
-    )
+    requests, limits = _listed(wanted["requests"]), _listed(wanted["limits"])
     return f"asks for {requests or 'nothing'}, and has {limits or 'no limit'}{' at most' if limits else ''}"
 
 

@@ -1,6 +1,5 @@
 """What a worker's status says, and so what its operator is to do."""
 
-import dataclasses
 import http.server
 import threading
 from collections.abc import Iterator
@@ -299,11 +298,12 @@ def test_requests_need_a_container_to_be_for():
 
 def test_in_its_first_hooks_it_waits_for_a_coordinator(store: Store):
     on = store.ctx.on
-    for event in (on.install(), on.leader_elected(), on.config_changed()):
-        store.state = store.ctx.run(event, dataclasses.replace(store.state, config={"role-api": True}))
+    store.deploy(event=on.install(), relations=[])
+    for event in (on.leader_elected(), on.config_changed()):
+        store.run(event, stored_states=store.state.stored_states)
         assert isinstance(store.status, ops.WaitingStatus)
         assert "store:store-cluster" in store.status.message
-    store.state = store.ctx.run(on.start(), store.state)
+    store.run(on.start(), stored_states=store.state.stored_states)
     assert isinstance(store.status, ops.BlockedStatus)
 
 
