@@ -139,8 +139,7 @@ class ClusterRequirer(ops.Object):
         if not self._charm.unit.is_leader():
             raise DatabagAccessPermissionError("only the leader publishes the application's roles")
         if relation := self.relation:
-            role = ",".join(roles)
-            if role:
+            if role := ",".join(roles):
                 databags.save(relation, self._charm.app, ClusterRequirerAppData(role=role))
             else:
                 relation_data.write(relation, self._charm.app, {"role": ""})

@@ -324,6 +324,22 @@ def test_the_private_key_is_granted_to_every_application_and_its_id_returned():
     assert {relation.id for relation in relations} == set(grants)
 
 
+def test_a_relation_that_is_gone_costs_no_other_the_private_key(monkeypatch: pytest.MonkeyPatch):
+    gone, other = workers("gone", "api"), workers("other", "api")
+    granted: list[int] = []
+
+    def grant(_: ops.Secret, relation: ops.Relation) -> None:
+        if relation.id == gone.id:
+            raise ops.ModelError("ERROR relation not found")
+        granted.append(relation.id)
+
+    monkeypatch.setattr(ops.Secret, "grant", grant)
+    secret = testing.Secret({"private-key": "KEY"}, label="key", owner="unit")
+    secret_id, _ = ask(lambda cluster: cluster.grant_privkey("key"), gone, other, secrets=[secret])
+    assert secret_id
+    assert granted == [other.id]
+
+
 def test_the_private_key_is_not_granted_again(monkeypatch: pytest.MonkeyPatch):
     granted: list[int] = []
     monkeypatch.setattr(ops.Secret, "grant", lambda self, relation: granted.append(relation.id))
