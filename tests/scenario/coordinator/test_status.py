@@ -178,7 +178,8 @@ def test_in_its_first_hooks_it_waits_for_relations(cluster: Cluster):
 
 
 def test_its_status_fits_into_a_line(cluster: Cluster):
-    liars = dataclasses.replace(workers(units=9), remote_app_name="somebody-with-a-long-name" * 2)
+    invalid = {unit: {**data, "address": "5"} for unit, data in workers(units=9).remote_units_data.items()}
+    liars = dataclasses.replace(workers("liar"), remote_units_data=invalid)
     message = cluster.run(*COMPLETE, liars).unit_status.message
     assert len(message) <= 100
     assert message.endswith("more")
