@@ -32,6 +32,7 @@ class BeaconConfig(pydantic.BaseModel):
     manage_authorization_policies: bool
     model_on_mesh: bool
     policy_mode: PolicyMode = pydantic.Field(strict=False)
+    ready_timeout: Annotated[int, pydantic.Field(ge=0)]
     restrict_consumers: bool
     trust_domain: Annotated[str, pydantic.AfterValidator(check_trust_domain)]
 

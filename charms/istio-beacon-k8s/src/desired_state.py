@@ -14,6 +14,8 @@ class DesiredState:
 
     replicas: int = 0
     """The number of pods of the waypoint."""
+    ready_timeout: int = 0
+    """The seconds that the waypoint may take to become ready."""
     requests: Sequence[PolicyRequest] = ()
     """The policies that consumers request."""
     own_policies: Sequence[MeshPolicy] = ()

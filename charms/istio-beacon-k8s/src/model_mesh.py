@@ -75,7 +75,7 @@ class ModelMesh:
 
     def _steps(self, run: "_Run") -> Iterator[Step]:
         desired, deadline = self.desired, self.deadline
-        waypoint = WaypointStep(self.waypoint, desired.replicas, deadline)
+        waypoint = WaypointStep(self.waypoint, desired.replicas, desired.ready_timeout, deadline)
         policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline)
         namespace = NamespaceStep(
             self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels, desired.model_on_mesh

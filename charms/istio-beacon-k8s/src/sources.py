@@ -45,6 +45,7 @@ class Sources:
         """Return what the beacon should have in Kubernetes, with policies in a mode."""
         return DesiredState(
             replicas=self.charm.app.planned_units(),
+            ready_timeout=self.config.ready_timeout,
             requests=self.mesh.requests(),
             own_policies=self.own_policies(),
             mode=mode,

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from k8s_charm import (
@@ -20,7 +21,7 @@ from k8s_charm import (
     plan,
 )
 from kubernetes_problems import problems_of
-from problems import ProblemKind, waiting
+from problems import Problem, ProblemKind, blocked, waiting
 from steps import StepResult
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ class WaypointStep:
     waypoint: Waypoint
     replicas: int
     """The number of its pods; with 0, it is removed."""
+    ready_timeout: int
+    """The seconds after which a waypoint that is not ready takes an operator."""
     deadline: Deadline
 
     def plan(self, client: "Client") -> "WaypointPlan":
@@ -173,24 +176,39 @@ class WaypointPlan:
         if result.failed or not replicas:
             failed = problems_of(result.failed, waypoint.owner.app)
             return StepResult([replace(problem, kind=ProblemKind.work_on_waypoint) for problem in failed])
-        problem = _problem(client, waypoint, result, replicas)
-        return StepResult([waiting(problem, ProblemKind.waypoint)] if problem else [])
+        return StepResult(_problems(client, self.step, result))
 
 
-def _problem(client: "Client", waypoint: Waypoint, result: ReconcileResult, replicas: int) -> str:
-    """Return why requests do not go through all of the waypoint's pods; empty if they do.
+def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> list[Problem]:
+    """Return why requests do not go through all of the waypoint's pods.
 
     Istio reports on the Gateway whether there is any pod. How many there are takes another request, which
     is made only if there should be several.
     """
     from istio_policies import Gateway
 
+    waypoint, replicas = step.waypoint, step.replicas
     for gateway in result.live:
-        if isinstance(gateway, Gateway):
-            if reason := _not_programmed(manifest(gateway)):
-                return f"waypoint {waypoint.name} is not ready: {reason}"
-            return _shortage(client, waypoint, replicas) if replicas > 1 else ""
-    return f"there is no {ObjectRef('Gateway', waypoint.owner.model, waypoint.name)}"
+        if not isinstance(gateway, Gateway):
+            continue
+        if reason := _not_programmed(manifest(gateway)):
+            problem = blocked if _is_overdue(manifest(gateway), step.ready_timeout) else waiting
+            return [problem(f"waypoint {waypoint.name} is not ready: {reason}", ProblemKind.waypoint)]
+        shortage = _shortage(client, waypoint, replicas) if replicas > 1 else ""
+        return [waiting(shortage, ProblemKind.waypoint)] if shortage else []
+    missing = ObjectRef("Gateway", waypoint.owner.model, waypoint.name)
+    return [waiting(f"there is no {missing}", ProblemKind.waypoint)]
+
+
+def _is_overdue(gateway: Json, seconds: int) -> bool:
+    """Tell whether a Gateway was created, and last changed its state, longer ago than that."""
+    conditions: list[Json] = gateway.get("status", {}).get("conditions") or []
+    times = (
+        gateway["metadata"].get("creationTimestamp"),
+        *(each.get("lastTransitionTime") for each in conditions),
+    )
+    known = [datetime.fromisoformat(str(time).replace("Z", "+00:00")) for time in times if time]
+    return bool(known) and datetime.now(timezone.utc) - max(known) > timedelta(seconds=seconds)
 
 
 def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> str:

@@ -99,6 +99,14 @@ def test_a_waypoint_that_istio_refuses_is_waited_for_with_istios_reason(beacon: 
     assert status.message == "waypoint shop-beacon-waypoint is not ready: no such GatewayClass"
 
 
+def test_a_waypoint_that_takes_longer_than_ready_timeout_blocks(beacon: BeaconModel):
+    beacon.set_gateway_status({"status": {"conditions": []}})
+    beacon.configure(ready_timeout=0)
+    status = beacon.hook()
+    assert status.name == "blocked"
+    assert "is not ready" in status.message
+
+
 def test_what_istio_said_of_an_older_gateway_does_not_count(beacon: BeaconModel):
     beacon.set_gateway_status(conditions("True", "", generation=0))
     assert beacon.hook().name == "waiting"

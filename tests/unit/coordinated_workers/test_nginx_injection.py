@@ -104,7 +104,7 @@ def test_a_workers_address_is_one_or_is_left_out(addresses, role):
 
     [upstream] = find(directives, "upstream")
     assert ("a.test:80", "resolve") in arguments(upstream[2], "server")
-    assert {name for name, _, _ in upstream[2]} == {"zone", "server"}
+    assert {name for name, _, _ in upstream[2]} == {"zone", "server", "resolver"}
 
 
 hosts = st.one_of(texts, st.just("a.test"))
@@ -125,7 +125,7 @@ backends = st.builds(
 )
 IN_A_LOCATION = {
     *("limit_except", "rewrite", "client_max_body_size", "client_body_buffer_size"),
-    *("proxy_buffer_size", "proxy_buffers"),
+    *("proxy_buffer_size", "proxy_buffers", "error_log"),
 } | {
     f"{module}_{directive}"
     for module in ("proxy", "grpc")

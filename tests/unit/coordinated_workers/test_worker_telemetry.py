@@ -125,7 +125,10 @@ class TestRoutesLead:
             "http://w0.test:8080/metrics",
             ("resolve",),
         )
-        assert target(directives, "/proxy/worker/other-3/metrics") == ("http://10.1.2.3:8080/metrics", ())
+        assert target(directives, "/proxy/worker/other-3/metrics") == (
+            "http://10.1.2.3:8080/metrics",
+            ("resolve",),
+        )
 
     def test_to_metrics_in_larger_pieces_than_pages_of_memory_and_to_nothing_else(self):
         directives = rendered(proxy({"worker/0": "w0.test"}, loki={"loki/0": "http://loki.test/push"}))

@@ -112,4 +112,5 @@ def test_what_is_integrated_fits(page: Page):
 def test_endpoints_are_of_interfaces_that_exist(page: Page):
     known = {interface for charm in charms().values() for interface in endpoints(charm).values()}
     for block in page.of("yaml"):
-        assert set(endpoints(yaml.safe_load(block.text)).values()) <= known
+        for document in yaml.safe_load_all(block.text):
+            assert set(endpoints(document).values()) <= known

@@ -50,7 +50,7 @@ def test_python_runs_and_its_tests_pass(page: Page):
 @pytest.mark.parametrize("page", pages_with("yaml"), ids=str)
 def test_yaml_can_be_read(page: Page):
     for block in page.of("yaml"):
-        assert isinstance(yaml.safe_load(block.text), dict)
+        assert all(isinstance(document, dict) for document in yaml.safe_load_all(block.text))
 
 
 @pytest.mark.parametrize("page", pages_with("hcl"), ids=str)

@@ -127,6 +127,7 @@ def test_the_beacon_takes_nothing_of_coordinators_along(tmp_path):
         "charmlibs",
         "cos_interfaces",
         "mesh_inspection",
+        "relation_data",
         "istio_policies",
         "k8s_charm",
     }
