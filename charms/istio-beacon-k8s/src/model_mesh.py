@@ -10,7 +10,7 @@ from k8s_charm import Change, Deadline, Owner, kubernetes_client, kubernetes_err
 from kubernetes_problems import KubernetesUnavailableError, problem_of
 from mesh_namespace import NamespaceStep, NamespaceTakenError
 from mesh_plan import Plan
-from own_labels import OwnLabelsStep
+from own_labels import OwnLabelsStep, OwnRecordStep
 from policy_step import PolicyStep
 from problems import Problem, ProblemKind, blocked, waiting
 from steps import Step, StepResult
@@ -83,7 +83,7 @@ class ModelMesh:
         if not desired.replicas:
             # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are
             # left alone: Juju takes back no pod that is replaced while its application is removed.
-            yield from (namespace, policies, waypoint)
+            yield from (namespace, policies, waypoint, OwnRecordStep(self.owner))
             return
         yield from (waypoint, policies, namespace)
         # Last, because they may restart the pod that this runs in. It never leaves the mesh: its own labels

@@ -10,6 +10,7 @@ from k8s_charm import (
     Deadline,
     LabelChanges,
     LabelRecord,
+    ObjectRef,
     Owner,
     apply_charm_labels,
     plan_charm_labels,
@@ -42,6 +43,54 @@ class OwnLabelsStep:
         # All of its own policies are on pods.
         changes = plan_charm_labels(live, self.labels, not_on_service=WAYPOINT_LABELS)
         return OwnLabelsPlan(changes, self.deadline)
+
+
+@dataclass(frozen=True)
+class OwnRecordStep:
+    """Removes the record of the beacon's own labels, which an older revision did not leave to Kubernetes."""
+
+    owner: Owner
+
+    def plan(self, client: "Client") -> "OwnRecordPlan":
+        """Look for the record.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses.
+        """
+        record = LabelRecord.read(client, f"juju-service-mesh-{self.owner.app}-labels", self.owner.model)
+        return OwnRecordPlan(record)
+
+
+@dataclass(frozen=True)
+class OwnRecordPlan:
+    """The record to delete."""
+
+    record: LabelRecord
+    access_changes: tuple[str, ...] = ()
+    is_complete: bool = True
+
+    @property
+    def changes(self) -> list[Change]:
+        """The objects to write."""
+        ref = ObjectRef("ConfigMap", self.record.namespace, self.record.name)
+        # One with an owner goes with the application, and stays where it is scaled to nothing for a while.
+        return [Change("delete", ref)] if self.record.exists and not self.record.owners else []
+
+    def expect(self, _: "Client") -> StepResult:
+        """Return the result if each write succeeds."""
+        return StepResult()
+
+    def apply(self, client: "Client") -> StepResult:
+        """Delete the record.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes refuses.
+        """
+        from lightkube.resources.core_v1 import ConfigMap
+
+        for change in self.changes:
+            client.delete(ConfigMap, change.ref.name, namespace=change.ref.namespace)
+        return StepResult()
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,11 @@ EDITS: dict[str, tuple[Callable[[], type[NamespacedResource]], str, Json]] = {
         "beacon",
         {"spec": {"template": {"metadata": {"labels": NO_MESH}}}},
     ),
-    "Service out of the mesh": (lambda: Service, "beacon", {"metadata": {"labels": NO_MESH}}),
+    "Service out of the mesh": (
+        lambda: Service,
+        "beacon",
+        {"metadata": {"labels": {"istio.io/dataplane-mode": None}}},
+    ),
     "note": (lambda: ConfigMap, "juju-service-mesh-beacon-labels", {"data": {"labels": "{}"}}),
 }
 

@@ -145,7 +145,7 @@ def test_a_policy_edited_by_hand_is_put_right(beacon: BeaconModel):
 
 
 @pytest.mark.parametrize("model", ["m" * 63, "shop"])
-@pytest.mark.parametrize("app", ["a" * 53, "orders"])
+@pytest.mark.parametrize("app", ["a" * 52, "orders"])
 def test_names_of_any_length_are_valid_in_kubernetes(kubernetes: KubernetesServer, model: str, app: str):
     beacon = BeaconModel(kubernetes, app="b" * 50, model=model)
     beacon.consumer(

@@ -75,7 +75,7 @@ def test_what_a_slow_kubernetes_leaves_no_time_for_is_done_at_the_next_event(
         hurried.setattr("k8s_charm._deadline._SECONDS", 0.0)
         slow = status(cluster)
     assert isinstance(slow, testing.WaitingStatus)
-    assert "time for this hook" in slow.message
+    assert "Kubernetes is slow" in slow.message
     assert status(cluster) == testing.ActiveStatus()
     metadata = pod_template(cluster.client, "m", "field").metadata
     assert metadata

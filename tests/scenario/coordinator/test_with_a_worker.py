@@ -39,6 +39,8 @@ class Both:
     worker: testing.Context[ops.CharmBase]
     files: Path
     monkeypatch: pytest.MonkeyPatch
+    secrets: list[testing.Secret] = dataclasses.field(default_factory=list[testing.Secret])
+    """Those that the coordinator has granted the worker."""
     said_by_worker: testing.Relation = dataclasses.field(
         default_factory=lambda: testing.Relation("field-cluster", remote_app_name=APP)
     )
@@ -66,7 +68,10 @@ class Both:
             remote_app_data=dict(said.local_app_data),
             remote_units_data={0: dict(said.local_unit_data)},
         )
-        return dict(local(self.cluster.run(relation, *relations), relation).local_app_data)
+        state = self.cluster.run(relation, *relations)
+        granted = [secret for secret in state.secrets if relation.id in secret.remote_grants]
+        self.secrets = [testing.Secret(secret.tracked_content, id=secret.id) for secret in granted]
+        return dict(local(state, relation).local_app_data)
 
     def _state(self, *relations: testing.Relation) -> testing.State:
         mounts: dict[str, Any] = {}
@@ -74,7 +79,9 @@ class Both:
             (self.files / place).mkdir(parents=True, exist_ok=True)
             mounts[place] = testing.Mount(location=f"/{place}", source=self.files / place)
         up = container("field", mounts=mounts)
-        return testing.State(relations=relations, containers={up}, leader=True, model=MODEL)
+        return testing.State(
+            relations=relations, containers={up}, leader=True, model=MODEL, secrets=self.secrets
+        )
 
 
 @pytest.fixture

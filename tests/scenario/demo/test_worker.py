@@ -48,9 +48,9 @@ def service(state: testing.State) -> pebble.Service:
 
 
 def test_a_worker_with_a_role_and_a_configuration_is_active():
-    assert run(published()).unit_status == testing.ActiveStatus("ready: all roles")
+    assert run(published()).unit_status == testing.ActiveStatus("(all roles) ready.")
     both = run(published(), config={"role-api": True, "role-store": True})
-    assert both.unit_status == testing.ActiveStatus("ready: api, store")
+    assert both.unit_status == testing.ActiveStatus("api,store ready.")
 
 
 def test_the_status_says_what_the_worker_lacks():
@@ -171,7 +171,7 @@ def test_without_its_coordinator_the_program_stops():
 def test_units_that_do_not_lead_run_too_and_leave_the_roles_to_the_leader():
     cluster = published()
     state = run(cluster, leader=False)
-    assert state.unit_status == testing.ActiveStatus("ready: all roles")
+    assert state.unit_status == testing.ActiveStatus("(all roles) ready.")
     assert app_data(state, cluster) == {}
 
 

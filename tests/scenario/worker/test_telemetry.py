@@ -34,6 +34,7 @@ def test_logs_go_to_every_loki_with_the_units_topology(store: Store):
         "services": ["all"],
         "labels": {
             "product": "Juju",
+            "job": f"juju_m_{MODEL.uuid[:8]}_store",
             "charm": "store-worker-k8s",
             "juju_charm": "store-worker-k8s",
             "juju_model": "m",
