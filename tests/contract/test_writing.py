@@ -106,9 +106,8 @@ def test_custom_resources_are_replaced_by_version_only(client: Client, namespace
     assert client.replace(known)["spec"]["action"] == "DENY"
 
 
-@pytest.mark.parametrize(
-    "obj", [an("ConfigMap", "app", data={"x": "1"}), service(), stateful_set(), policy()]
-)
+# Of a StatefulSet there are new versions meanwhile: its controller reports.
+@pytest.mark.parametrize("obj", [an("ConfigMap", "app", data={"x": "1"}), service(), policy()])
 def test_a_write_that_changes_nothing_makes_no_version(namespace: Namespace, obj: dict):
     first = namespace.created(obj)
     kind, name = obj["kind"], obj["metadata"]["name"]
