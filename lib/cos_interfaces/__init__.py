@@ -1,4 +1,4 @@
-"""What charms tell observability charms and hear from them, one module an interface."""
+"""The data exchanged with observability charms, one module an interface."""
 
 from ._hosts import is_host_name
 from ._secrets import check_secret_id

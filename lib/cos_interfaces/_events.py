@@ -1,4 +1,4 @@
-"""What Prometheus and Loki answer about the alert rules that they were sent."""
+"""The answers of Prometheus and Loki about the alert rules that they were sent."""
 
 import logging
 

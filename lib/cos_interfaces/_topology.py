@@ -1,4 +1,4 @@
-"""Who a charm is, in the words of the observability charms."""
+"""The identity of a charm, in the terms of the observability charms."""
 
 import ops
 

@@ -1,4 +1,4 @@
-"""The addresses that come over relations, checked and normalised before anybody builds on them."""
+"""Addresses from relations, checked and normalised before use."""
 
 import ipaddress
 import re

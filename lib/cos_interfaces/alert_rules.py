@@ -1,8 +1,8 @@
-"""What Prometheus and Loki are to watch a charm for: rules out of files, made to speak of one application.
+"""Alert rules for Prometheus and Loki: read from files, and made specific to one application.
 
 A file has rules in the form of Prometheus (`groups: …`), or one rule alone. In it, `%%juju_topology%%`
 becomes the label matchers of the application, `%%juju_model%%` and `%%juju_application%%` its names, and
-`%%NAME%%` the value of that name: so a charm tells what it alone knows, for `vector(%%refused%%) > 0` is a
+`%%NAME%%` the value of that name: so a charm adds what it alone knows, for `vector(%%refused%%) > 0` is a
 rule on a number that no series has. Where the charm has the program `cos-tool`, every selector gets the
 matchers.
 """
@@ -88,7 +88,7 @@ def charm_folder(charm: ops.CharmBase) -> Path:
 
 
 def _hush_cosl() -> None:
-    """Have it not say of every rule that there is no cos-tool, for each line is a call of a hook tool."""
+    """Silence its warning of a missing cos-tool for every rule: each line is a call of a hook tool."""
     logger = logging.getLogger("cosl.cos_tool")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)

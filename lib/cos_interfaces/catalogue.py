@@ -17,7 +17,7 @@ from ._urls import Url
 
 
 class Item(Protocol):
-    """What `publish` needs to know of an application; other libraries' items have the same attributes.
+    """The attributes of an application that `publish` needs; other libraries' items have the same.
 
     `api_docs` and `api_endpoints` are published if the item has them.
     """
@@ -44,13 +44,13 @@ class CatalogueItem(pydantic.BaseModel, frozen=True):
     """The name of a Material Design icon."""
     description: str = ""
     api_docs: str | None = None
-    """Where the application's API is described."""
+    """The URL of the application's API description."""
     api_endpoints: pydantic.Json[dict[str, str]] | dict[str, str] | None = None
-    """What can be called, by what it is called."""
+    """The name of each API endpoint → its URL."""
 
 
 def publish(charm: ops.CharmBase, item: Item, *, relation_name: str = "catalogue") -> None:
-    """Be listed as `item` in each related catalogue; leader only, if it differs."""
+    """Publish `item` to each related catalogue; leader only, if it differs."""
     endpoints: Mapping[str, str] | None = getattr(item, "api_endpoints", None)
     write_app(
         charm,
@@ -67,7 +67,7 @@ def publish(charm: ops.CharmBase, item: Item, *, relation_name: str = "catalogue
 
 
 def items(charm: ops.CharmBase, *, relation_name: str = "catalogue") -> list[CatalogueItem]:
-    """As a catalogue: what is to be listed."""
+    """Return the items to list, for a catalogue."""
     return [
         item
         for relation in relations(charm, relation_name)

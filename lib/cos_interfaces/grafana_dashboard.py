@@ -46,7 +46,7 @@ def read_folder(folder: Path) -> dict[str, str]:
 def publish(
     charm: ops.CharmBase, dashboards: Mapping[str, str], *, relation_name: str = "grafana-dashboard"
 ) -> None:
-    """Give each related Grafana the dashboards, JSON by file name; leader only, if they differ."""
+    """Publish the dashboards to each related Grafana, JSON by file name; leader only, if they differ."""
     if not charm.unit.is_leader():
         return
     for relation in relations(charm, relation_name):
@@ -60,7 +60,7 @@ def publish(
 
 
 def dashboards(charm: ops.CharmBase, *, relation_name: str = "grafana-dashboard") -> dict[str, str]:
-    """As Grafana: the JSON of each dashboard, by application and id (`APP/ID`)."""
+    """Return the JSON of each dashboard, by application and id (`APP/ID`), for Grafana."""
     found: dict[str, str] = {}
     for relation in relations(charm, relation_name):
         data = read(relation, relation.app, "dashboards", _DASHBOARDS)

@@ -25,9 +25,9 @@ class GrafanaSource:
     """Something that Grafana queries."""
 
     type: str
-    """What Grafana calls this kind of datasource: `loki`, `prometheus`, `tempo`."""
+    """Grafana's name for this kind of datasource: `loki`, `prometheus`, `tempo`."""
     url: str
-    """Where Grafana reaches this unit."""
+    """The URL at which Grafana reaches this unit."""
     extra_fields: Mapping[str, object] = field(default_factory=dict[str, object])
     """The `jsonData` of the datasource in Grafana's own configuration."""
 
@@ -48,7 +48,7 @@ _UIDS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(
 
 
 def publish(charm: ops.CharmBase, source: GrafanaSource, *, relation_name: str = "grafana-source") -> None:
-    """Be a datasource of each related Grafana; each unit says where it is, the leader what it is."""
+    """Publish a datasource to each related Grafana: each unit its URL, the leader its type."""
     data = {**topology(charm), "type": source.type, "extra_fields": dict(source.extra_fields)}
     write_app(charm, relation_name, {"grafana_source_data": json.dumps(data)})
     for relation in relations(charm, relation_name):
@@ -58,17 +58,17 @@ def publish(charm: ops.CharmBase, source: GrafanaSource, *, relation_name: str =
 def datasource_uids(
     charm: ops.CharmBase, *, relation_name: str = "grafana-source"
 ) -> dict[str, dict[str, str]]:
-    """What each related Grafana calls this charm's units: Grafana's uid → unit name → datasource uid."""
+    """Return the uids of this charm's units in each related Grafana: its uid → unit name → datasource uid."""
     found: dict[str, dict[str, str]] = {}
     for relation in relations(charm, relation_name):
         if grafana_uid := read_text(relation, relation.app, "grafana_uid", _UID):
-            # of two that say the same, the one that was related first is believed
+            # of two with the same uid, the one that was related first counts
             found.setdefault(grafana_uid, read(relation, relation.app, "datasource_uids", _UIDS) or {})
     return found
 
 
 def sources(charm: ops.CharmBase, *, relation_name: str = "grafana-source") -> dict[str, GrafanaSource]:
-    """As Grafana: what can be queried, by the name of the unit."""
+    """Return the datasources that can be queried, by the name of the unit, for Grafana."""
     found: dict[str, GrafanaSource] = {}
     for relation in relations(charm, relation_name):
         data = read(relation, relation.app, "grafana_source_data", _SOURCE_DATA)
@@ -81,7 +81,7 @@ def sources(charm: ops.CharmBase, *, relation_name: str = "grafana-source") -> d
 
 
 def answer(charm: ops.CharmBase, grafana_uid: str, *, relation_name: str = "grafana-source") -> None:
-    """As Grafana: tell each related charm which Grafana this is, and what it calls its units; leader only."""
+    """Publish this Grafana's uid and its uids of the units to each related charm; leader only."""
     if not charm.unit.is_leader():
         return
     for relation in relations(charm, relation_name):

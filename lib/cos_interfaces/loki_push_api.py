@@ -35,7 +35,7 @@ def publish(
     *,
     relation_name: str = "logging",
 ) -> None:
-    """Tell each related Loki whose logs it gets and what to watch them for; leader only, if it differs.
+    """Publish the charm's topology and alert rules to each related Loki; leader only, if they differ.
 
     Args:
         charm: The charm that has the logs.
@@ -58,7 +58,7 @@ def rejections(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[
 
 
 def push_urls(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, str]:
-    """Where logs can be pushed to, by the name of the Loki unit that takes them."""
+    """Return the URLs that logs can be pushed to, by the name of the Loki unit."""
     found: dict[str, str] = {}
     for relation in relations(charm, relation_name):
         for unit in units(relation):
@@ -68,13 +68,13 @@ def push_urls(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[s
 
 
 def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "logging") -> None:
-    """As Loki: tell each related charm that this unit takes logs at `url`."""
+    """Publish to each related charm that this unit takes logs at `url`, for Loki."""
     for relation in relations(charm, relation_name):
         relation_data.write(relation, charm.unit, {"endpoint": json.dumps({"url": url})})
 
 
 def alert_rules(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, dict[str, object]]:
-    """As Loki: the rules that related applications want watched, by the application's name."""
+    """Return the alert rules of related applications, by the application's name, for Loki."""
     return {
         relation.app.name: rules
         for relation in relations(charm, relation_name)

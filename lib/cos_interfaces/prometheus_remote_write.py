@@ -24,7 +24,7 @@ _REMOTE_WRITE = pydantic.TypeAdapter(_RemoteWrite)
 
 
 def push_urls(charm: ops.CharmBase, *, relation_name: str = "send-remote-write") -> list[str]:
-    """Where metrics can be pushed to: one URL a unit of each related backend, each URL once."""
+    """Return the URLs that metrics can be pushed to: one a unit of each related backend, each URL once."""
     urls: dict[str, None] = {}
     for relation in relations(charm, relation_name):
         for unit in units(relation):
@@ -34,6 +34,6 @@ def push_urls(charm: ops.CharmBase, *, relation_name: str = "send-remote-write")
 
 
 def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "receive-remote-write") -> None:
-    """As a backend: tell each related charm that this unit takes metrics at `url`."""
+    """Publish to each related charm that this unit takes metrics at `url`, for a backend."""
     for relation in relations(charm, relation_name):
         relation_data.write(relation, charm.unit, {"remote_write": json.dumps({"url": url})})

@@ -28,7 +28,7 @@ class ScrapeJob:
     path: str = "/metrics"
     scheme: Literal["http", "https"] = "http"
     name: str | None = None
-    """What Prometheus calls the job, beside the application's name; the scraper numbers jobs without one."""
+    """The job's name in Prometheus, beside the application's; the scraper numbers jobs without one."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     """Labels of every series, in place of those that the scraper would give it."""
 
@@ -58,13 +58,13 @@ def publish(
     relation_name: str = "metrics-endpoint",
     address: str | None = None,
 ) -> None:
-    """Tell each related scraper what to scrape; writes only what differs.
+    """Publish scrape jobs to each related scraper; writes only changes.
 
-    Every unit says where it is; the leader also says what there is to scrape.
+    Every unit publishes its address; the leader also publishes the jobs and rules.
 
     Args:
         charm: The charm that is scraped.
-        jobs: What there is to scrape, in the order in which the scraper is to see it.
+        jobs: The jobs, in the order in which the scraper gets them.
         alert_rules: `{"groups": [...]}` as in a file of Prometheus rules, labelled with the charm's topology.
         relation_name: The relation's name in charmcraft.yaml.
         address: The host that `*` stands for on this unit; its fully qualified domain name if None.

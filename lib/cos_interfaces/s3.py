@@ -6,7 +6,7 @@ In the reconcile of a charm that stores objects::
     try:
         store = s3.connection(self)
     except S3NotFoundError as missing:
-        ...  # str(missing) says what there is to wait for, or to repair
+        ...  # str(missing) names what to wait for, or to repair
 """
 
 import json
@@ -32,7 +32,7 @@ _Text = Annotated[str, pydantic.AfterValidator(relation_data.check_text)]
 
 
 class S3NotFoundError(Exception):
-    """There is no object store, or none that can be used; the message says why."""
+    """There is no object store, or none that can be used; the message has the reason."""
 
 
 def _parse_list(value: object) -> object:
@@ -51,10 +51,10 @@ def _check_certificates(chain: list[str] | None) -> list[str] | None:
 
 
 class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
-    """How to reach a bucket."""
+    """The connection details of a bucket."""
 
     endpoint: Address
-    """Where the store is, with or without `http://` or `https://`."""
+    """The address of the store, with or without `http://` or `https://`."""
     bucket: _Text = pydantic.Field(min_length=1)
     access_key: _Text = pydantic.Field(alias="access-key", min_length=1, repr=False)
     secret_key: _Text = pydantic.Field(alias="secret-key", min_length=1, repr=False)
@@ -85,10 +85,10 @@ def request(charm: ops.CharmBase, bucket: str | None = None, *, relation_name: s
 
 
 def connection(charm: ops.CharmBase, *, relation_name: str = "s3") -> S3ConnectionInfo:
-    """How to reach the bucket that is there for the charm; of several, the one that was related first.
+    """Return the connection details of the charm's bucket; of several, the one that was related first.
 
     Raises:
-        S3NotFoundError: if there is none yet, or what is said of it can't be right.
+        S3NotFoundError: if there is none yet, or its details are invalid.
     """
     problem = "no object store is related"
     for relation in relations(charm, relation_name):
@@ -102,7 +102,7 @@ def connection(charm: ops.CharmBase, *, relation_name: str = "s3") -> S3Connecti
 def offer(
     charm: ops.CharmBase, info: S3ConnectionInfo, *, relation_name: str = "s3", in_secret: bool = False
 ) -> None:
-    """As a store: tell each related charm how to reach the bucket; leader only.
+    """Publish the bucket's connection details to each related charm, for a store; leader only.
 
     The keys go in plain text, as older charms want them, or in a Juju secret.
     """

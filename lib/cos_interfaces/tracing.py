@@ -45,7 +45,7 @@ def request(charm: ops.CharmBase, protocols: Iterable[str], *, relation_name: st
 
 
 def receivers(charm: ops.CharmBase, *, relation_name: str = "tracing") -> dict[str, str]:
-    """Where traces can be sent to, by protocol; of several backends, the one that was related first.
+    """Return the receivers of traces, by protocol; of several backends, the one that was related first.
 
     An http receiver has a URL, without the protocol's own path; a gRPC one may be `host:port`.
     """
@@ -57,7 +57,7 @@ def receivers(charm: ops.CharmBase, *, relation_name: str = "tracing") -> dict[s
 
 
 def requested(charm: ops.CharmBase, *, relation_name: str = "tracing") -> set[str]:
-    """As a backend: the protocols that anybody has asked for."""
+    """Return the protocols that any related charm requested, for a backend."""
     found: set[str] = set()
     for relation in relations(charm, relation_name):
         found |= set(read(relation, relation.app, "receivers", _PROTOCOLS) or ())
@@ -65,7 +65,7 @@ def requested(charm: ops.CharmBase, *, relation_name: str = "tracing") -> set[st
 
 
 def offer(charm: ops.CharmBase, urls: Mapping[str, str], *, relation_name: str = "tracing") -> None:
-    """As a backend: tell each related charm where to send what, by protocol; leader only."""
+    """Publish the receivers by protocol to each related charm, for a backend; leader only."""
     offered = [
         {"protocol": {"name": name, "type": "grpc" if name.endswith("grpc") else "http"}, "url": url}
         for name, url in sorted(urls.items())

@@ -1,8 +1,8 @@
 """Databags, read and written so that nothing in one of them costs the others theirs.
 
 A databag is invalid if what it holds cannot be parsed, and just as much if Juju does not give it out: a
-relation may be gone for Juju and not yet for the charm, and then commands on it fail. So nobody reads
-`relation.data` but this package::
+relation may be gone for Juju and not yet for the charm, and then commands on it fail. So only this
+package reads `relation.data`::
 
     try:
         databag = relation_data.read(relation, relation.app)
