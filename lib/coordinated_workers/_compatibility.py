@@ -16,7 +16,7 @@ _Model = TypeVar("_Model", bound="PublishedDatabagMethods")
 
 CONSOLIDATED_METRICS_ALERT_RULES_PATH = Path("src/prometheus_alert_rules/consolidated_rules")
 CONSOLIDATED_LOGS_ALERT_RULES_PATH = Path("src/loki_alert_rules/consolidated_rules")
-"""Where the published coordinator writes rules; here they are read where they are."""
+"""Folder to which the published coordinator writes rules; this one reads them from their own folders."""
 
 PEER_RELATION_DEFAULT_NAME = "peers"
 
@@ -38,7 +38,7 @@ LAZY_NAMES = {
 def can_connect(container: ops.Container) -> bool:
     """Return whether Pebble answers in a container.
 
-    The tests of Tempo's charm leave containers out, of which ops.testing makes a RuntimeError.
+    The tests of Tempo's charm omit containers, for which ops.testing raises a RuntimeError.
     """
     try:
         return container.can_connect()
@@ -51,7 +51,7 @@ class PublishedDatabagMethods(pydantic.BaseModel):
 
     @classmethod
     def load(cls: type[_Model], databag: MutableMapping[str, str]) -> _Model:
-        """Return what a databag says.
+        """Return the contents of a databag.
 
         Raises:
             cosl.interfaces.utils.DataValidationError: if it is invalid.
@@ -68,7 +68,7 @@ class PublishedDatabagMethods(pydantic.BaseModel):
     def dump(
         self, databag: MutableMapping[str, str] | None = None, clear: bool = True
     ) -> MutableMapping[str, str]:
-        """Write what is not the default into a databag.
+        """Write the values that are not defaults into a databag.
 
         Args:
             databag: the databag to write to; a new one if None.

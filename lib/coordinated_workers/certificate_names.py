@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class WorkerNames:
     """The addresses of workers, by whether a certificate may be for them.
 
-    All workers have the key of the certificate. A name that is not certainly a worker's own would let them be
-    somebody else to all who trust the authority.
+    All workers have the key of the certificate. A name that is not certainly a worker's own would allow
+    them to pose as another host to all who trust the authority.
     """
 
     own: frozenset[str]
@@ -27,7 +27,7 @@ class WorkerNames:
 
 
 def worker_names(model: ops.Model, domain: str, units: "Iterable[UnitAddress]") -> WorkerNames:
-    """Tell the workers' own names from other addresses.
+    """Separate the workers' own names from other addresses.
 
     Args:
         model: the coordinator's model.

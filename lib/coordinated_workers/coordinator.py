@@ -1,4 +1,4 @@
-"""The coordinator of a cluster: what ties its workers together and speaks for them to everybody else.
+"""The coordinator of a cluster: it connects its workers and represents them to other charms.
 
 For example::
 
@@ -94,7 +94,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# In these the unit is on its way out, or has no say: there is nothing to make right.
+# In these the unit is being removed, or decides nothing: there is nothing to reconcile.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 
 # Only Juju gives a unit these.
@@ -102,11 +102,11 @@ _NOT_FOR_CHARMS = ("error", "unknown")
 
 
 class Coordinator(PublishedCoordinatorNames, ops.Object):
-    """Does for a cluster what is the same for every cluster.
+    """The part of a coordinator charm that is the same for every cluster.
 
-    Every event ends in one reconcile, which reads all relations and makes true whatever follows from them:
-    nginx's configuration, what workers and observability charms are told, labels and policies in Kubernetes.
-    The unit's status says what is missing. The charm itself opens ports and follows its own relations.
+    Every event ends in one reconcile, which reads all relations and applies the desired state: nginx's
+    configuration, data for workers and observability charms, labels and policies in Kubernetes.
+    The unit's status reports what is missing. The charm itself opens ports and follows its own relations.
 
     Args:
         charm: the coordinator's charm.
@@ -129,7 +129,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         workload_tracing_protocols: the protocols in which workers send traces.
         catalogue_item: what the catalogue shows of this application.
         worker_telemetry_proxy_config: the port at which the coordinator proxies its workers' telemetry;
-            None: the workers are told of the backends themselves.
+            None: the workers get the addresses of the backends themselves.
         charm_mesh_policies: who else may reach the coordinator: `AppPolicy` and `UnitPolicy`, also those of
             another library.
         peer_relation: the name of the peer relation; a charm of one unit may be without.
@@ -220,14 +220,14 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @property
     def is_coherent(self) -> bool:
-        """Whether the cluster has all that it can't do without."""
+        """Return whether the cluster has every role that it needs."""
         if self._override_coherency_checker:
             return self._override_coherency_checker(self.cluster, self._roles_config)
         return self._roles_config.is_coherent_with(self.cluster.gather_roles())
 
     @property
     def is_recommended(self) -> bool | None:
-        """Whether the cluster has all that is advised in production; None if nothing is advised."""
+        """Return whether the cluster has all that production should have; None if nothing is recommended."""
         if self._override_recommended_checker:
             return self._override_recommended_checker(self.cluster, self._roles_config)
         advised = self._roles_config.recommended_deployment
@@ -243,13 +243,13 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @property
     def can_handle_events(self) -> bool:
-        """Whether the cluster can work: it is coherent, and has its object store if it uses one."""
+        """Return whether the cluster can work: it is coherent, and has its object store if it uses one."""
         has_store = self.s3_ready or not self._endpoints.s3
         return self.cluster.has_workers and self.is_coherent and has_store
 
     @property
     def is_leaving(self) -> bool:
-        """Whether this unit goes and others stay: what it sees of relations says nothing then."""
+        """Return whether this unit is being removed while others stay: its relations are unreliable then."""
         return self._departure.is_under_way
 
     @functools.cached_property
@@ -278,15 +278,15 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @property
     def tls_available(self) -> bool:
-        """Whether the cluster speaks TLS."""
+        """Return whether the cluster uses TLS."""
         return self.tls_config is not None
 
     @property
     def s3_connection_info(self) -> S3ConnectionInfo:
-        """How to reach the bucket.
+        """Return the connection details of the bucket.
 
         Raises:
-            S3NotFoundError: if there is none that can be used; the message says why.
+            S3NotFoundError: if there is none that can be used; the message has the reason.
         """
         if isinstance(self._s3, S3NotFoundError):
             raise self._s3
@@ -294,38 +294,38 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @property
     def s3_ready(self) -> bool:
-        """Whether there is a bucket that can be used."""
+        """Return whether there is a bucket that can be used."""
         return isinstance(self._s3, S3ConnectionInfo)
 
     @property
     def _s3_config(self) -> dict[str, Any]:
-        """How to reach the bucket, in the terms of the workloads' configuration.
+        """Return the connection details of the bucket, with the keys of the workloads' configuration.
 
         Raises:
-            S3NotFoundError: if there is none that can be used; the message says why.
+            S3NotFoundError: if there is none that can be used; the message has the reason.
         """
         return object_store.workload_config(self.s3_connection_info)
 
     @property
     def loki_endpoints_by_unit(self) -> dict[str, str]:
-        """Where workers push logs, by the name of the Loki unit that gets them."""
+        """Return the URLs that workers push logs to, by the name of the Loki unit."""
         return dict(self._telemetry.backends_for_workers.loki)
 
     @property
     def remote_write_endpoints(self) -> list[RemoteWriteEndpoint] | None:
-        """Where workers push metrics; None if the charm has no such backends."""
+        """Return the backends that workers push metrics to; None if the charm has no such backends."""
         if self._remote_write_endpoints is None:
             return None
         return [{"url": url} for url in self._telemetry.backends_for_workers.remote_write]
 
     @property
     def workload_tracing_receivers(self) -> dict[str, str]:
-        """Where workers send the traces of what they do for users, by protocol."""
+        """Return the receivers of the workloads' own traces, by protocol."""
         return dict(self._telemetry.backends_for_workers.workload_tracing)
 
     @functools.cached_property
     def datasource_exchange(self) -> "DatasourceExchange":
-        """What this application and others tell each other of their datasources in Grafana.
+        """Return the exchange of Grafana datasources between this application and others.
 
         Raises:
             cosl.interfaces.datasource_exchange.EndpointValidationError: if the charm has no relation for it.
@@ -340,7 +340,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @property
     def cluster_mesh(self) -> ClusterMesh:
-        """What is known of the cluster in the mesh, for those who explain it."""
+        """Return the known facts about the cluster in the mesh, for diagnostics."""
         return service_mesh.cluster_mesh(
             self._charm,
             mesh=self._mesh,
@@ -352,12 +352,12 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @property
     def _charm_tracing_receivers_urls(self) -> dict[str, str]:
-        """Where workers send the traces of their charms, by protocol; Tempo's coordinator names itself."""
+        """Return the receivers of workers' charm traces, by protocol; Tempo's coordinator names itself."""
         return dict(self._telemetry.backends_for_workers.charm_tracing)
 
     @property
     def _workload_tracing_receivers_urls(self) -> dict[str, str]:
-        """Where workers send the traces of their workloads, by protocol; Tempo's coordinator names itself."""
+        """Return the receivers of workload traces, by protocol; Tempo's coordinator names itself."""
         return dict(self._telemetry.backends_for_workers.workload_tracing)
 
     # What is read
@@ -388,7 +388,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @functools.cached_property
     def _backends(self) -> TelemetryBackends:
-        """Where telemetry ends up."""
+        """Return the backends of the cluster's telemetry."""
         logging_endpoint = self._endpoints.logging
         remote_write = self._remote_write_endpoints() if self._remote_write_endpoints else ()
         return TelemetryBackends(
@@ -442,7 +442,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @property
     def _mesh_problem(self) -> str | None:
-        """Why the mesh can't be followed; None if it can, or if there is none."""
+        """Return the reason why the mesh is unusable; None if it is usable, or if there is none."""
         return self._mesh.unreadable if self._mesh else None
 
     @property
@@ -582,7 +582,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         return PublishedTLS(tls.ca_cert, tls.server_cert, key_id) if key_id else None
 
     def _writes_to_kubernetes(self, *, is_upgrade: bool) -> Iterator[Callable[[], list[ops.StatusBase]]]:
-        """What the leader does about policies and labels, each giving back what stands in the way."""
+        """Yield the leader's steps for policies and labels; each returns its problems."""
         if not self._charm.unit.is_leader():
             return
         if self._mesh_problem:
@@ -634,7 +634,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
     def _on_action(self, _: ops.ActionEvent) -> None:
         self._keeps_status = True
 
-    # What is said of it
+    # Problems and remarks
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
         # What Kubernetes and nginx answered is not known after an action, which changes nothing about it.

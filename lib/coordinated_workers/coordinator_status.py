@@ -11,14 +11,14 @@ from .text import in_short
 
 @dataclass(frozen=True)
 class CoordinatorFindings:
-    """What a coordinator found in a hook that its status depends on."""
+    """The findings of a hook that a coordinator's status depends on."""
 
     cluster_endpoint: str
     has_workers: bool
     is_coherent: bool
     missing_roles: Iterable[str]
     store_problem: str | None
-    """Why there is no object store; None if there is one, or the charm uses none."""
+    """The reason why there is no object store; None if there is one, or the charm uses none."""
     certificate_problem: str | None
     mesh_problem: str | None
     resources: ops.StatusBase
@@ -28,7 +28,7 @@ class CoordinatorFindings:
     """Container → whether it can be reached."""
     nginx_problems: Iterable[str]
     remarks: Iterable[str]
-    """What is no problem of the coordinator's own, and is shown where there is none."""
+    """Remarks that are not the coordinator's own problems, shown when there are no problems."""
 
 
 def coordinator_statuses(

@@ -1,4 +1,4 @@
-"""What a coordinator has relations for."""
+"""The relations of a coordinator, by purpose."""
 
 import logging
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import ops
 logger = logging.getLogger(__name__)
 
 EndpointMapping = Mapping[str, str | None]
-"""What a relation is for → its name in charmcraft.yaml; what is None or left out is off.
+"""Purpose of a relation → its name in charmcraft.yaml; None or a missing key turns it off.
 
 The keys: cluster, certificates, grafana-dashboards, logging, metrics, charm-tracing, workload-tracing, s3,
 send-datasource, receive-datasource, catalogue, service-mesh, service-mesh-provide-cmr-mesh,

@@ -12,7 +12,7 @@ def check_libs_installed(*path: str) -> None:
     """Check that each charm library can be imported.
 
     Raises:
-        RuntimeError: if one cannot; the message says how to fetch it.
+        RuntimeError: if one cannot; the message has the command that fetches it.
     """
     missing = [name for name in path if not _is_importable(name)]
     if missing:

@@ -1,11 +1,11 @@
-"""What several parts of a coordinator share."""
+"""Models that several parts of a coordinator share."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class TLSConfig:
-    """What a server needs to speak TLS, as PEM text."""
+    """A server's TLS certificate, key and CA, as PEM text."""
 
     server_cert: str
     ca_cert: str

@@ -15,9 +15,9 @@ _NAME_OF_AN_ADDRESS = re.compile(r"([0-9]+(?:-[0-9]+){3})\.[^.]+\.pod(?:\..+)?")
 
 
 class OwnHosts:
-    """Tells whether a host is this application's: `"shop-0.shop-endpoints" in OwnHosts(charm, "cluster")`.
+    """The hosts of this application: `"shop-0.shop-endpoints" in OwnHosts(charm, "cluster")`.
 
-    A name of another kind, an ingress's say, may lead there as well: that it does not is more than this says.
+    A name of another kind, such as an ingress's, may lead there as well: this does not detect it.
 
     Args:
         charm: one of the application's units.

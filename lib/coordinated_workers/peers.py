@@ -1,4 +1,4 @@
-"""What the units of a coordinator tell each other."""
+"""The addresses that the units of a coordinator publish to each other."""
 
 import logging
 
@@ -16,13 +16,13 @@ _HOST: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Host)
 
 
 def publish_hostname(charm: ops.CharmBase, relation_name: str, hostname: str) -> None:
-    """Tell the other units where this one is, if they don't know yet."""
+    """Publish this unit's address to the other units, if it differs."""
     for relation in _relations(charm, relation_name):
         relation_data.write(relation, charm.unit, {_HOSTNAME: hostname})
 
 
 def hostnames(charm: ops.CharmBase, relation_name: str, own: str) -> dict[str, str]:
-    """Where each unit of the coordinator is, by its name; this one is at `own`."""
+    """Return the host name of each unit of the coordinator, by the unit's name; this one is at `own`."""
     known = {charm.unit.name: own}
     for relation in _relations(charm, relation_name):
         for unit in relation.units:

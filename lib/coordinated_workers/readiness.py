@@ -1,4 +1,4 @@
-"""Whether a workload is ready, from what it answers."""
+"""The readiness of a workload, from its endpoint's answer."""
 
 import enum
 import http.client
@@ -11,7 +11,7 @@ _LONGEST_ANSWER = 1000
 
 
 class ServiceEndpointStatus(enum.Enum):
-    """How far a worker's services are."""
+    """The readiness of a worker's services."""
 
     starting = "starting"
     up = "up"
@@ -20,7 +20,7 @@ class ServiceEndpointStatus(enum.Enum):
 
 @dataclass(frozen=True)
 class Readiness:
-    """How far a workload is, and why it is no further."""
+    """The readiness of a workload, with the reason if it is not ready."""
 
     status: ServiceEndpointStatus
     reason: str = ""

@@ -1,4 +1,4 @@
-"""Which roles the workers of a cluster can take on, and which of them it can't do without."""
+"""The roles that the workers of a cluster can have, and those that the cluster needs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,5 +36,5 @@ class ClusterRolesConfig:
                 raise ClusterRolesConfigError(f"{where} names {', '.join(sorted(unknown))}: not in roles")
 
     def is_coherent_with(self, cluster_roles: Iterable[str]) -> bool:
-        """Whether `cluster_roles` has every role of the minimal deployment."""
+        """Return whether `cluster_roles` has every role of the minimal deployment."""
         return set(self.minimal_deployment) <= set(cluster_roles)

@@ -44,7 +44,7 @@ def join(
     Args:
         charm: the coordinator's charm.
         endpoints: the endpoints of the mesh.
-        metrics_endpoint: the endpoint over which Prometheus is told what to scrape, if there is one.
+        metrics_endpoint: the endpoint over which scrape jobs are published, if there is one.
         exporter_port: the port at which nginx's own metrics are.
         proxy_port: the port at which workers' metrics are, if the coordinator proxies them.
         charm_policies: `AppPolicy` and `UnitPolicy`, also those of another library.
@@ -61,7 +61,7 @@ def join(
 
 
 def is_in_mesh(charm: ops.CharmBase, endpoints: MeshEndpoints) -> bool:
-    """Tell whether a beacon has taken the coordinator into its mesh.
+    """Return whether a beacon has taken the coordinator into its mesh.
 
     There ztunnel encrypts, and TLS of the application's own would be in the way: a waypoint that sees no
     requests closes connections where policies name methods or paths.
@@ -76,7 +76,7 @@ def is_in_mesh(charm: ops.CharmBase, endpoints: MeshEndpoints) -> bool:
 
 
 def solution_labels(coordinator: str) -> dict[str, str]:
-    """What marks a pod as one of the coordinator's cluster."""
+    """Return the labels that mark a pod as one of the coordinator's cluster."""
     return {PART_OF: label_value(coordinator)}
 
 
@@ -100,12 +100,12 @@ def cluster_mesh(
 
 
 def worker_apps(charm: ops.CharmBase, cluster_endpoint: str) -> set[str]:
-    """The names of the worker applications, whatever they have said."""
+    """The names of the worker applications, whatever they have published."""
     return {relation.app.name for relation in charm.model.relations[cluster_endpoint] if relation.app}
 
 
 def cluster_policies(model: str, coordinator: str, workers: Iterable[str]) -> list[MeshPolicy]:
-    """Who may reach whom inside a cluster: all of it every pod, and the workers the coordinator's Service.
+    """Return the policies inside a cluster: each pod reaches all pods, workers the coordinator's Service.
 
     Args:
         model: the model that all of them are in.
@@ -201,7 +201,7 @@ def _scraper_policies(
 
 
 def _own_policy(policy: object) -> AppPolicy | UnitPolicy:
-    """Take a policy for what it says: a charm may bring a library of its own, whose classes are others."""
+    """Convert a policy by its attributes: a charm may bring a library of its own with other classes."""
     if isinstance(policy, (AppPolicy, UnitPolicy)):
         return policy
     model = AppPolicy if hasattr(policy, "endpoints") else UnitPolicy

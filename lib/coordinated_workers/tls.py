@@ -97,7 +97,7 @@ class Certificates:
 
     @cached_property
     def refusal(self) -> str | None:
-        """Why the authority refuses the certificate that is requested; None if it does not."""
+        """Return the reason why the authority refuses the requested certificate; None if it does not."""
         if not self._requirer:
             return None
         requests = [
@@ -108,7 +108,7 @@ class Certificates:
 
     @property
     def lifetime(self) -> Lifetime | None:
-        """How long the certificate is good; None while there is none."""
+        """Return the lifetime of the certificate; None while there is none."""
         if not self._chosen:
             return None
         certificate = self._chosen[0].certificate
@@ -116,7 +116,7 @@ class Certificates:
 
     @cached_property
     def _chosen(self) -> "tuple[ProviderCertificate, PrivateKey] | None":
-        """What of all that was given is used."""
+        """Return the certificate in use, out of all that were issued."""
         key = self._requirer.private_key if self._requirer else None
         if not (self._requirer and key):
             return None
@@ -152,7 +152,7 @@ class Certificates:
 
     @property
     def problem(self) -> str | None:
-        """Why there can't be a certificate, in words; None if nothing is in the way of one."""
+        """Return the reason why there can't be a certificate, in words; None if there can."""
         if self._relation_name and len(self._charm.model.relations[self._relation_name]) > 1:
             return f"related to several applications over {self._relation_name!r}: remove all but one"
         if self.unreadable:
@@ -163,9 +163,9 @@ class Certificates:
 
     @cached_property
     def unreadable(self) -> str | None:
-        """Why nothing that is said of certificates can be used; None if it can, or if nothing is said.
+        """Return the reason why the published certificates are unusable; None if usable, or if none.
 
-        What there was before is to stay meanwhile: `config` is as if there were no certificate.
+        The previous certificate is kept meanwhile: `config` is as if there were no certificate.
         """
         if not self._relation:
             return None

@@ -21,7 +21,7 @@ class ServedCertificate:
 def served_certificate(leaf: str, ca: str, chain: Iterable[str]) -> ServedCertificate:
     """Order what an authority sent for one request: chains come in any order, with or without the leaf.
 
-    Certificates that did not issue another of the chain are left out.
+    Certificates that did not issue another of the chain are ignored.
 
     Args:
         leaf: PEM text of the certificate.

@@ -77,7 +77,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# In these the unit is on its way out, or has no say: there is nothing to make right.
+# In these the unit is being removed, or decides nothing: there is nothing to reconcile.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 _ROLE_OPTION = "role-"
 _PROBE_SECONDS = 3.0
@@ -102,7 +102,7 @@ class WorkerError(Exception):
 
 
 class NoReadinessCheckEndpointConfiguredError(Exception):
-    """There is no way to tell whether the workload is ready: no endpoint was given."""
+    """The readiness of the workload is unknown: no endpoint was given."""
 
 
 class _NotYetError(Exception):
@@ -191,7 +191,7 @@ class Worker(PublishedWorkerNames, ops.Object):
 
     @functools.cached_property
     def topology(self) -> "JujuTopology":
-        """Who this unit is, for labels on telemetry."""
+        """Return the Juju topology of this unit, for labels on telemetry."""
         from cosl import JujuTopology
 
         return JujuTopology.from_charm(self._charm)
@@ -221,11 +221,11 @@ class Worker(PublishedWorkerNames, ops.Object):
 
     @property
     def status(self) -> ServiceEndpointStatus:
-        """How far the services are, by Pebble and by the readiness endpoint."""
+        """Return the state of the services, by Pebble and by the readiness endpoint."""
         return self._readiness().status
 
     def check_readiness(self) -> ServiceEndpointStatus:
-        """How far the workload is, by its readiness endpoint.
+        """Return the readiness of the workload, by its readiness endpoint.
 
         Raises:
             NoReadinessCheckEndpointConfiguredError: if there is none.
@@ -233,7 +233,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         return self._probe().status
 
     def is_ready(self) -> bool:
-        """Whether there is all that it takes to run: container, role and configuration."""
+        """Return whether the worker has all that it needs to run: container, role and configuration."""
         return self._container.can_connect() and bool(self.roles) and self._has_config
 
     def restart(self) -> bool:
@@ -263,7 +263,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         self._workload.stop()
 
     def running_version(self) -> str | None:
-        """The workload's version, as `/bin/NAME -version` says it; None if it does not."""
+        """The workload's version, as `/bin/NAME -version` prints it; None if it does not."""
         try:
             command = [f"/bin/{self._name}", "-version"]
             output = pebble.run(self._container, command, self._deadline, at_most=_VERSION_SECONDS)
@@ -274,7 +274,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         return match[1] if match else None
 
     def charm_tracing_config(self) -> tuple[str | None, str | None]:
-        """Where this charm's traces go, by OTLP over HTTP, and the path of the CA to trust there.
+        """Return the endpoint of this charm's traces, OTLP over HTTP, and the path of the CA to trust there.
 
         There is no CA for plain HTTP, and for HTTPS no endpoint without a CA.
         """
@@ -287,12 +287,12 @@ class Worker(PublishedWorkerNames, ops.Object):
 
     @property
     def _worker_config(self) -> dict[str, Any]:
-        """The configuration to write; a subclass may change what the coordinator says."""
+        """The configuration to write; a subclass may change the coordinator's."""
         return self.cluster.get_worker_config()
 
     @property
     def _changes_config(self) -> bool:
-        """Whether a subclass has a say in the configuration."""
+        """Return whether a subclass changes the configuration."""
         return type(self)._worker_config is not Worker._worker_config
 
     @property
@@ -301,7 +301,7 @@ class Worker(PublishedWorkerNames, ops.Object):
 
     @property
     def _not_understood(self) -> str | None:
-        """Why nothing can be made of what the coordinator says; None if something can, or it says nothing."""
+        """Return the reason why the coordinator's databag is unusable; None if it is usable, or empty."""
         return self.cluster.unreadable or (
             self.cluster.config_problem
             if self._changes_config and not self.cluster.get_worker_config()
@@ -309,7 +309,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         )
 
     def _config_text(self) -> str:
-        """The text to write: the coordinator's own, unless a subclass has a say in it."""
+        """The text to write: the coordinator's own, unless a subclass changes it."""
         if self._changes_config:
             return yaml.safe_dump(self._worker_config)
         return self.cluster.get_worker_config_text() or ""
@@ -319,7 +319,7 @@ class Worker(PublishedWorkerNames, ops.Object):
             self._charm.unit.set_workload_version(version)
 
     def _on_hook(self, _: ops.EventBase) -> None:
-        # What it sees of its coordinator then says nothing; it serves until it is gone.
+        # Its view of the coordinator is not reliable then; it serves until it is removed.
         if self._departure.is_under_way:
             return
         publish_worker(self._charm, self.cluster, socket.getfqdn(), self.roles)
@@ -451,7 +451,7 @@ class Worker(PublishedWorkerNames, ops.Object):
             return None
 
     def _services_down(self) -> str:
-        """Which of what must be there before the workload can answer is not; empty if it all is."""
+        """Return the reason why the workload can't answer yet; empty if there is none."""
         if not self._container.can_connect():
             return f"container {self._name} is not up yet"
         if self._running_worker_config() is None:

@@ -29,7 +29,7 @@ class WorkerKey:
             secret.set_info(description=f"{_HOLDERS} {numbers}")
 
     def retire(self, secret_id: str, relations: Collection[int]) -> bool:
-        """Take the key out of use if somebody who is related no more has it.
+        """Take the key out of use if a former relation still has it.
 
         It goes under another label, so that a new one is made. Until the certificate for that is there, the
         workers go on with the old one.

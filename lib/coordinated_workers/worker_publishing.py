@@ -1,4 +1,4 @@
-"""What a worker publishes to its coordinator."""
+"""Publishing of a worker's data to its coordinator."""
 
 import logging
 from collections.abc import Sequence

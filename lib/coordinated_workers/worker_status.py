@@ -12,7 +12,7 @@ from .text import LONGEST_STATUS, in_short
 
 @dataclass(frozen=True)
 class WorkerFindings:
-    """What a worker found in a hook that its status depends on, but for the readiness of its services."""
+    """The findings of a hook that a worker's status depends on, except the readiness of its services."""
 
     app: str
     endpoint: str
@@ -23,9 +23,9 @@ class WorkerFindings:
     """One of the config options by which the worker is given a role."""
     container: str
     is_reachable: bool
-    """Whether the container can be reached."""
+    """True if the container can be reached."""
     invalid: str | None
-    """Why the coordinator's databag can't be used; None if it can, or if nothing is in it."""
+    """The reason why the coordinator's databag is unusable; None if it is usable, or empty."""
     has_config: bool
 
 

@@ -45,7 +45,7 @@ class WorkloadContainer:
         *,
         taken_by_itself: Collection[str] = (),
     ) -> bool:
-        """Make the files and the layer as given, and say whether the services need a restart to run on them.
+        """Write the files and the layer, and return whether the services need a restart to run on them.
 
         Services are stopped before a file of theirs changes: where this is cut short, the next call finds
         them stopped, never running on what is not there any more.
@@ -86,7 +86,7 @@ class WorkloadContainer:
         return [name for name in layer.services if name in services and not services[name].is_running()]
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
+        """Return whether the file exists."""
         return self._container.exists(path)
 
     def _stop(self, names: Iterable[str]) -> None:
@@ -139,7 +139,7 @@ class WorkloadContainer:
 
 
 def _says_all_of(plan: ops.pebble.Plan, layer: ops.pebble.Layer) -> bool:
-    """Whether the services are the same, and the checks but for what Pebble added by default."""
+    """Return whether the services are the same, and the checks except for Pebble's defaults."""
     services = all(plan.services.get(name) == service for name, service in layer.services.items())
     return services and all(
         name in plan.checks and check.to_dict().items() <= plan.checks[name].to_dict().items()
@@ -148,6 +148,6 @@ def _says_all_of(plan: ops.pebble.Plan, layer: ops.pebble.Layer) -> bool:
 
 
 def _user(layer: ops.pebble.Layer) -> str | None:
-    """Who runs the services, and so has to read the private key; None if they are not of one mind."""
+    """Return the user of the services, who has to read the private key; None if they differ in it."""
     users = {service.user for service in layer.services.values()}
     return (users.pop() or None) if len(users) == 1 else None

@@ -1,4 +1,4 @@
-"""What may come in over the certificates relation: checked here, before the library for it reads it.
+"""Validation of the certificates relation's data, before the library for it reads them.
 
 The library takes for granted that a text in the place of a certificate is one, and logs what it can't read.
 """
@@ -56,7 +56,7 @@ class _Provided(pydantic.BaseModel):
 
 
 def unreadable(databag: Mapping[str, str]) -> str | None:
-    """Why nothing of what an authority wrote can be used; None if it can, or if there is nothing.
+    """Return the reason why all that an authority wrote is unusable; None if it is usable, or absent.
 
     Importing what reads certificates takes a while, so it is done only if there are some.
     """

@@ -1,6 +1,6 @@
 """The relation between a coordinator (`ClusterProvider`) and its workers (`ClusterRequirer`).
 
-No side raises because of what the other one wrote: what can't be read is left out, and `refused()` names it.
+No side raises because of what the other one wrote: invalid data are ignored, and `refused()` names them.
 """
 
 from .databags import (

@@ -1,4 +1,4 @@
-"""What is in the databags of the cluster relation: each field is a key, its value JSON."""
+"""The databags of the cluster relation: each field is a key, its value JSON."""
 
 import itertools
 import json
@@ -43,7 +43,7 @@ class _Databag(PublishedDatabagMethods):
 
     @pydantic.model_serializer(mode="wrap")
     def _in_order(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What is offered, with mappings in an order that is always the same."""
+        """Return the offered values, with mappings in an order that is always the same."""
         return {
             key: dict(sorted(value.items())) if isinstance(getattr(self, key), dict) else value
             for key, value in handler(self).items()
@@ -57,7 +57,7 @@ class RemoteWriteEndpoint(typing_extensions.TypedDict):
 
 
 class WorkerTopology(pydantic.BaseModel):
-    """Who a worker unit is."""
+    """The Juju topology of a worker unit."""
 
     application: ApplicationName
     unit: UnitName
@@ -65,24 +65,24 @@ class WorkerTopology(pydantic.BaseModel):
 
 
 class ClusterRequirerAppData(_Databag):
-    """What a worker application tells the coordinator."""
+    """The data that a worker application publishes to the coordinator."""
 
     role: str
     """Roles, comma-joined."""
 
 
 class ClusterRequirerUnitData(_Databag):
-    """What a worker unit tells the coordinator."""
+    """The data that a worker unit publishes to the coordinator."""
 
     juju_topology: WorkerTopology
     address: WorkerAddress
     """The unit's FQDN."""
     takes_config_secrets: bool | None = None
-    """Whether the unit fills in secrets of its configuration; older releases do not."""
+    """True if the unit fills in secrets of its configuration; older releases do not."""
 
 
 class ClusterProviderAppData(_Databag):
-    """What the coordinator tells a worker application; None is not offered."""
+    """The data that the coordinator publishes to a worker application; None is not published."""
 
     worker_config: str
     """The workload's whole configuration; YAML, usually."""
@@ -110,13 +110,13 @@ class ClusterProviderAppData(_Databag):
 
 
 class CoordinatorOffer(ClusterProviderAppData):
-    """What the coordinator tells a worker application, without the entries that no worker can use."""
+    """The data that the coordinator published to a worker application, without invalid entries."""
 
     privkey_secret_id: SecretId | None = None
     worker_config_secret_id: SecretId | None = None
 
     refused: tuple[str, ...] = ()
-    """The entries that were left out, and why."""
+    """The ignored entries, with reasons."""
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -151,7 +151,7 @@ _ENTRIES: dict[str, pydantic.TypeAdapter[Any]] = {
 def _usable(
     field: str, entry: pydantic.TypeAdapter[Any], items: Collection[object], refused: list[str]
 ) -> list[Any]:
-    """The entries that can be used, of as many as anybody needs: each port takes a process to open."""
+    """Return the valid entries, up to a limit: each port takes a process to open."""
     usable: list[Any] = []
     for number, item in enumerate(itertools.islice(items, _MOST_ENTRIES)):
         try:
@@ -166,10 +166,10 @@ def _usable(
 
 
 def load(relation: ops.Relation, author: ops.Application | ops.Unit, model: type[_Model]) -> _Model | None:
-    """What `author` says over `relation`; None if it has not said all that is needed yet.
+    """Return the data that `author` published over `relation`; None until it is complete.
 
     Raises:
-        ValueError: if it says something that can't be read; the message is one line, without the text.
+        ValueError: if the data are invalid; the message is one line, without the text.
     """
     databag = relation_data.read(relation, author)
     needed = {name for name, field in model.model_fields.items() if field.is_required()}
@@ -183,7 +183,7 @@ def load(relation: ops.Relation, author: ops.Application | ops.Unit, model: type
 
 
 def save(relation: ops.Relation, author: ops.Application | ops.Unit, data: pydantic.BaseModel) -> None:
-    """Make `author`'s databag say `data`: what differs is written, what is not offered taken out."""
+    """Write `data` to `author`'s databag: changed keys are written, those not offered removed."""
     texts = {
         key: "" if value is None else json.dumps(value) for key, value in data.model_dump(mode="json").items()
     }

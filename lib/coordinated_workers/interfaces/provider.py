@@ -32,7 +32,7 @@ DEFAULT_ENDPOINT_NAME = "-cluster"
 _LONGEST_NAMES = 100
 _LOCALHOST = "localhost"
 _OF_ANOTHER_MODEL = "remote-"
-"""What Juju's name for such an application begins with, in the model that offers."""
+"""The prefix of Juju's name for a cross-model application, in the model that offers."""
 
 
 class ClusterChangedEvent(ops.EventBase):
@@ -68,9 +68,9 @@ class UnitAddress:
 class _Unit:
     name: str
     data: ClusterRequirerUnitData | None
-    """What the unit has published, if it has; under the name that Juju gives it."""
+    """The data that the unit published, under the name that Juju gives it; None if there are none."""
     is_routable: bool = True
-    """Whether requests can be sent to its address."""
+    """True if requests can be sent to its address."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class ClusterProvider(ops.Object):
 
     @functools.cached_property
     def juju_topology(self) -> "JujuTopology":
-        """Who this unit is, for labels on telemetry."""
+        """Return the Juju topology of this unit, for labels on telemetry."""
         from cosl import JujuTopology
 
         return JujuTopology.from_charm(self._charm)
@@ -156,7 +156,7 @@ class ClusterProvider(ops.Object):
         return secret_id
 
     def _has_been_granted(self, relation: ops.Relation, secret_id: str) -> bool:
-        """Whether the id has been published to the workers: it is only after a grant."""
+        """Return whether the id has been published to the workers: it is only after a grant."""
         published = self._published(relation)
         return published is not None and published.privkey_secret_id == secret_id
 
@@ -166,7 +166,7 @@ class ClusterProvider(ops.Object):
         return frozenset(relation.id for relation in self._relations)
 
     def published_labels(self) -> dict[str, str]:
-        """The labels that workers were last told of; none on a unit that is not the leader."""
+        """The labels last published to workers; none on a unit that is not the leader."""
         if not self._charm.unit.is_leader():
             return {}
         for relation in self._relations:
@@ -184,7 +184,7 @@ class ClusterProvider(ops.Object):
         return None
 
     def _published(self, relation: ops.Relation) -> ClusterProviderAppData | None:
-        """What this application has told a worker application, if it has."""
+        """Return the data that this application published to a worker application, if any."""
         try:
             return databags.load(relation, self._charm.app, ClusterProviderAppData)
         except ValueError:
@@ -256,7 +256,7 @@ class ClusterProvider(ops.Object):
         return True
 
     def publish_labels(self, worker_labels: dict[str, str]) -> None:
-        """Tell these labels to the worker applications that know of the cluster, whether or not it can work.
+        """Publish these labels to the worker applications that know of the cluster, even if it can't work.
 
         Like `publish_data` in what it does not write.
         """
@@ -275,11 +275,11 @@ class ClusterProvider(ops.Object):
 
     @property
     def has_workers(self) -> bool:
-        """Whether any worker application is related, ready or not."""
+        """Return whether any worker application is related, ready or not."""
         return bool(self._relations)
 
     def gather_addresses_by_role(self) -> dict[str, set[str]]:
-        """Role → the addresses of the units that have it. A role that nobody has gives an empty set."""
+        """Role → the addresses of the units that have it. A role that no unit has gives an empty set."""
         addresses: dict[str, set[str]] = collections.defaultdict(set)
         for worker in self._applications:
             for role in worker.roles:
@@ -342,7 +342,7 @@ class ClusterProvider(ops.Object):
         return min(self.gather_addresses_by_role()[role], default=None)
 
     def refused(self) -> dict[str, str]:
-        """Unit or application → what in its databag can't be read, and is left out everywhere else."""
+        """Return unit or application → the invalid part of its databag, which is ignored everywhere else."""
         _ = self._applications
         return dict(self._refused)
 
@@ -394,11 +394,11 @@ class ClusterProvider(ops.Object):
     def _own_topology(self, unit: ops.Unit, said: WorkerTopology) -> WorkerTopology:
         """Return who a unit is, for its telemetry gets that name: what Juju calls it.
 
-        An application of another model is called otherwise here than at home. What it says is believed as
-        long as nobody here is called that.
+        An application of another model is called otherwise here than at home. Its own name is accepted as
+        long as no application here has it.
 
         Raises:
-            ValueError: if the name is somebody else's.
+            ValueError: if the name is that of another application.
         """
         if unit.app.name.startswith(_OF_ANOTHER_MODEL):
             application = said.unit.rpartition("/")[0]

@@ -39,7 +39,7 @@ class DatabagAccessPermissionError(ClusterError):
 
 
 class TLSData(NamedTuple):
-    """What the coordinator says about TLS; each is PEM text, but for the secret's id."""
+    """The TLS material that the coordinator publishes; each is PEM text, except the secret's id."""
 
     ca_cert: str | None
     server_cert: str | None
@@ -60,7 +60,7 @@ class ConfigReceivedEvent(ops.EventBase):
         return _parse(self._text)[0]
 
     def snapshot(self) -> dict[str, Any]:
-        """What the framework stores of this event."""
+        """Return the data of this event that the framework stores."""
         return {"text": self._text}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ class ClusterRequirer(ops.Object):
 
     @functools.cached_property
     def juju_topology(self) -> "JujuTopology":
-        """Who this unit is, for labels on telemetry."""
+        """Return the Juju topology of this unit, for labels on telemetry."""
         from cosl import JujuTopology
 
         return JujuTopology.from_charm(self._charm)
@@ -114,7 +114,7 @@ class ClusterRequirer(ops.Object):
         return min(relations, key=lambda relation: relation.id, default=None)
 
     def publish_unit_address(self, url: str) -> None:
-        """Tell the coordinator where this unit is, and who.
+        """Publish this unit's address and topology to the coordinator.
 
         Args:
             url: the unit's FQDN or IP address.
@@ -131,7 +131,7 @@ class ClusterRequirer(ops.Object):
             databags.save(relation, self._charm.unit, data)
 
     def publish_app_roles(self, roles: Iterable[str]) -> None:
-        """Tell the coordinator the roles of this application; none takes them back.
+        """Publish the roles of this application to the coordinator; no roles remove the published ones.
 
         Raises:
             DatabagAccessPermissionError: if this unit is not the leader.
@@ -145,7 +145,7 @@ class ClusterRequirer(ops.Object):
                 relation_data.write(relation, self._charm.app, {"role": ""})
 
     def is_published(self) -> bool:
-        """Whether this unit has told the coordinator all that it has to; the leader, the roles too."""
+        """Return whether this unit has published all that it has to; the leader, the roles too."""
         relation = self.relation
         if relation is None:
             return False
@@ -164,7 +164,7 @@ class ClusterRequirer(ops.Object):
 
     @property
     def config_problem(self) -> str | None:
-        """Why `get_worker_config` gives nothing of the configuration that there is; None if it does."""
+        """Return the reason why `get_worker_config` ignores what is published; None if it does not."""
         return self._config[1]
 
     def get_worker_config_text(self) -> str | None:
@@ -172,7 +172,7 @@ class ClusterRequirer(ops.Object):
         return self._offer.worker_config if self._offer else None
 
     def get_worker_ports(self) -> tuple[int, ...] | None:
-        """The ports that the worker is to open; None if the coordinator does not say."""
+        """The ports that the worker is to open; None if the coordinator published none."""
         return tuple(self._offer.worker_ports) if self._offer and self._offer.worker_ports else None
 
     def get_loki_endpoints(self) -> dict[str, str]:
@@ -209,11 +209,11 @@ class ClusterRequirer(ops.Object):
 
     @property
     def unreadable(self) -> str | None:
-        """Why nothing of what the coordinator wrote can be used; None if it can, or if there is nothing."""
+        """Return the reason why the coordinator's data are unusable; None if they are usable, or absent."""
         return self._received[1]
 
     def refused(self) -> list[str]:
-        """What the coordinator wrote that can't be used, and why; empty when all is well."""
+        """Return the ignored entries of the coordinator's databag, with reasons; empty if all are valid."""
         if self.unreadable:
             return [self.unreadable]
         return list(self._offer.refused) if self._offer else []

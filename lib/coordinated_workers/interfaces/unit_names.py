@@ -12,7 +12,7 @@ def service_domain(hostname: str) -> str:
 
 
 def unit_hostname(unit: str, model: str, domain: str) -> str:
-    """Return the name of a unit's pod, which its application's headless Service gives to nobody else.
+    """Return the name of a unit's pod, which its application's headless Service gives to no other.
 
     Args:
         unit: the unit, as Juju calls it in its own model.

@@ -1,4 +1,4 @@
-"""What may come in over the cluster relation: checked here, before a file or Kubernetes gets it."""
+"""Validation of the cluster relation's data, before a file or Kubernetes gets them."""
 
 import ipaddress
 import socket
@@ -17,7 +17,7 @@ _NAMES_OF_THE_MACHINE = frozenset(
         *("localhost4", "localhost6", "localhost.localdomain"),
         *("localhost4.localdomain4", "localhost6.localdomain6"),
         *("ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-allnodes", "ip6-allrouters"),
-        # where clouds tell a machine what is for it alone: Google, AWS, Tencent
+        # metadata servers of clouds: Google, AWS, Tencent
         *("metadata", "metadata.goog", "metadata.google.internal"),
         *("instance-data", "instance-data.ec2.internal", "metadata.tencentyun.com"),
     }
@@ -53,7 +53,7 @@ def _check_host(host: str) -> str:
     if is_host_name(host):
         return host
     try:
-        # Nobody else can do anything with the name of a worker's network interface.
+        # The name of a worker's network interface means nothing to other hosts.
         ipaddress.ip_address("" if "%" in host else host)
     except ValueError:
         raise ValueError("neither a DNS name nor an IP address") from None
@@ -104,7 +104,7 @@ def embedded_ipv4(
 
 
 def _is_ip_to_resolvers(name: str) -> bool:
-    """Whether it is an address in a form of old, such as one number, which only some take for a name."""
+    """Return whether it is an IP address in an old form, such as one number: some take that for a name."""
     try:
         socket.inet_aton(name)
     except OSError:

@@ -1,4 +1,4 @@
-"""Reading a workload's configuration, which somebody else wrote in YAML."""
+"""Reading of a workload's configuration, YAML that another charm wrote."""
 
 from typing import Any, cast
 
@@ -10,11 +10,11 @@ _LONGEST_NUMBER = 1_000
 
 
 class _TooMuchError(Exception):
-    """More than anybody needs; the message says of what."""
+    """A limit was exceeded; the message names it."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads no more than anybody needs.
+    """A YAML loader with limits.
 
     PyYAML's fast parser is not for text of others: what is nested deep makes it crash.
     """
@@ -52,7 +52,7 @@ def read(text: str) -> dict[str, Any]:
     """The mapping that a text is; empty if the text is.
 
     Raises:
-        ValueError: if it is none, or more than anybody needs; the message has nothing of the text.
+        ValueError: if it is invalid, or exceeds a limit; the message has nothing of the text.
     """
     if not text:
         return {}
@@ -62,7 +62,7 @@ def read(text: str) -> dict[str, Any]:
         config: object = _Loader(text).get_single_data()
     except _TooMuchError as error:
         raise ValueError(str(error)) from None
-    except Exception:  # of any kind: PyYAML passes on what comes of turning texts into numbers and dates
+    except Exception:  # of any kind: PyYAML passes on errors of turning texts into numbers and dates
         raise ValueError("not YAML") from None
     if not isinstance(config, dict):
         raise ValueError("not a mapping in YAML")

@@ -17,7 +17,7 @@ _SUFFIXES = {
 
 
 def parse_quantity(text: str) -> Decimal:
-    """How much `text` is, in cores or bytes.
+    """Return the amount that `text` stands for, in cores or bytes.
 
     Raises:
         ValueError: if it is no quantity, or nothing at all.

@@ -26,7 +26,7 @@ _RESOURCES = {"cpu": "CPU", "memory": "memory"}
 class KubernetesComputeResourcesPatch:
     """Keeps the CPU and memory of one container as they are requested and limited.
 
-    The charm's code says how much is requested, config options say the limits; a limit below what is
+    The charm's code sets the requests, config options set the limits; a limit below what is
     requested is raised to it. The leader writes, and only what differs; pods restart with what was written.
 
     Args:
@@ -51,13 +51,13 @@ class KubernetesComputeResourcesPatch:
         self._problem: ops.StatusBase | None = None
 
     def reconcile(self) -> None:
-        """Make the StatefulSet say what is requested and configured; what goes wrong is in the status."""
+        """Apply requests and limits to the StatefulSet; the status has any problem."""
         if not self._charm.unit.is_leader() or self._charm.app.planned_units() == 0:
             return
         try:
             _ = self._wanted
         except ValueError:
-            return  # which the status says
+            return  # the status reports it
         try:
             self._patch()
         except kubernetes_errors() as error:
@@ -86,7 +86,7 @@ class KubernetesComputeResourcesPatch:
         try:
             wanted = self._wanted
         except ValueError:
-            return None  # which the status says
+            return None  # the status reports it
         container = self._container_in(stateful_set)
         if container is None:
             self._problem = ops.BlockedStatus(
@@ -102,7 +102,7 @@ class KubernetesComputeResourcesPatch:
         return {"spec": {"containers": [{"name": self._container_name, "resources": resources}]}}
 
     def get_status(self) -> ops.StatusBase:
-        """What stands in the way, or an active status."""
+        """Return a status with the problem, or an active status."""
         try:
             _ = self._wanted
         except ValueError as error:
@@ -110,7 +110,7 @@ class KubernetesComputeResourcesPatch:
         return self._problem or ops.ActiveStatus()
 
     def is_ready(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Return whether there is no problem."""
         return isinstance(self.get_status(), ops.ActiveStatus)
 
     @property
@@ -140,7 +140,7 @@ class KubernetesComputeResourcesPatch:
         return next((container for container in containers if container.name == self._container_name), None)
 
     def _is_so(self, stateful_set: "StatefulSet", container: "Container", wanted: Requirements) -> bool:
-        """Whether the container has what is wanted, and nothing of what was wanted before."""
+        """Check that the container has the desired values, and none of the previous ones."""
         live = cast("Requirements", container.resources.to_dict() if container.resources else {})
         fields = _fields(wanted)
         has_all = all(
@@ -196,7 +196,7 @@ def _words(wanted: Requirements) -> str:
 
 
 def _same(live: str | None, wanted: str) -> bool:
-    """Whether two quantities are equal: Kubernetes writes `500m` for `0.5`."""
+    """Return whether two quantities are equal: Kubernetes writes `500m` for `0.5`."""
     try:
         return live is not None and parse_quantity(live) == parse_quantity(wanted)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A coordinator's nginx: what it is to do, the configuration that says so, and the container it runs in."""
+"""A coordinator's nginx: its settings, its configuration file, and the container it runs in."""
 
 from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port, is_ip
 from ._compatibility import nginx_class

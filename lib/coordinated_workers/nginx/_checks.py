@@ -1,4 +1,4 @@
-"""What text must be to stand at its place in nginx.conf.
+"""Checks of text, by its place in nginx.conf.
 
 The template quotes all that it shows, so that no text can add a directive. What is checked here is
 that a text means what its place needs: a host is a host, and a URL leads to one.
@@ -22,7 +22,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class NginxValueError(ValueError):
-    """A text is not what nginx.conf needs at its place; the message says which text, and what was needed."""
+    """A text is invalid at its place in nginx.conf; the message names the text, and what was needed."""
 
     def __init__(self, needed: str, text: object):
         shown = str(text)
@@ -33,7 +33,7 @@ class NginxValueError(ValueError):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Something that was left out of nginx.conf, and why; `str()` is a line for people."""
+    """An entry that is ignored in nginx.conf, with the reason; `str()` is a line for people."""
 
     what: str
     reason: str
@@ -53,7 +53,7 @@ class BackendURL:
 
     @property
     def origin(self) -> str:
-        """As much of it as people may be shown: what is in a path may be a secret."""
+        """Return the part of it that may be shown to people: a path may hold a secret."""
         return f"{'https' if self.tls else 'http'}://{self.authority}"
 
     @property
@@ -115,7 +115,7 @@ def _without_secrets(url: str) -> str:
 
 
 def is_ip(host: str) -> bool:
-    """Whether the host is an address, which needs no resolving."""
+    """Return whether the host is an address, which needs no resolving."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -124,7 +124,7 @@ def is_ip(host: str) -> bool:
 
 
 def is_ipv6(host: str) -> bool:
-    """Whether the host is an address that is written in brackets before a port."""
+    """Return whether the host is an address that is written in brackets before a port."""
     return ":" in host and is_ip(host)
 
 
@@ -136,7 +136,7 @@ def check_host(text: object) -> str:
 
 
 def is_host(text: str) -> bool:
-    """Whether it is a host name or an IP address."""
+    """Return whether it is a host name or an IP address."""
     return "%" not in text and (_HOST_NAME.fullmatch(text) is not None or is_ip(text))
 
 

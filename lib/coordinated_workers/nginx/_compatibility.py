@@ -1,4 +1,4 @@
-"""What charms written for the published libraries reach for on nginx."""
+"""Names on nginx that charms written for the published libraries use."""
 
 import sys
 from typing import Any
@@ -20,7 +20,7 @@ def nginx_class(config: object) -> type[Nginx]:
     """Return the class of the nginx of a charm that passes this configuration.
 
     A charm that is built on charmlibs-nginx-k8s takes its nginx for one of that library's: Loki's and Tempo's
-    read, and their tests patch, what that class says of certificates.
+    read, and their tests patch, that class's facts about certificates.
     """
     if not type(config).__module__.startswith(_CHARMLIB):
         return Nginx

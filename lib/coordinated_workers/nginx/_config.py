@@ -35,23 +35,23 @@ class NginxConfig:
     worker_processes: int = 5
     worker_connections: int = 4096
     proxy_read_timeout: int = 300
-    """How many seconds a backend may be silent."""
+    """The number of seconds for which a backend may send nothing."""
     proxy_connect_timeout: str = "5s"
     client_max_body_size: str = "100m"
     """The largest body of a request, unless a location has another: about what Loki and Mimir take."""
     own_name: str = ""
-    """Who serves, such as `shop.model.UUID`: a request that comes back to the port that it was passed on from
+    """The name of the server, such as `shop.model.UUID`: a request that returns to the port that passed it on
     is answered with 508 (Loop Detected), however many others it has come by. Empty: it goes round until no
     connection is left."""
 
     platform: ClassVar[NginxPlatform | None] = None
-    """What configurations are rendered for; None: the nginx of this pod."""
+    """The nginx that configurations are rendered for; None: the nginx of this pod."""
 
     _here: NginxPlatform = field(default_factory=NginxPlatform.here, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, config: object) -> "NginxConfig":
-        """Take a configuration, or parts of it, made of another library's classes for what it says.
+        """Return a configuration, or parts of it, converted from another library's classes.
 
         Known are this package's classes and those of charmlibs-nginx-k8s.
         """
@@ -79,7 +79,7 @@ class NginxConfig:
     ) -> str:
         """The text of nginx.conf.
 
-        The same arguments give the same text. An upstream without addresses is left out, and with it
+        The same arguments give the same text. An upstream without addresses is skipped, and with it
         the locations that need it; so is an address that is none (see `refusals`).
 
         Args:
@@ -138,7 +138,7 @@ class NginxConfig:
 
     @staticmethod
     def refusals(upstreams_to_addresses: Mapping[str, Collection[str]]) -> list[Refusal]:
-        """The addresses that `get_config` leaves out, as nginx can't look them up."""
+        """The addresses that `get_config` ignores, as nginx can't look them up."""
         refused: list[Refusal] = []
         for role, addresses in sorted(upstreams_to_addresses.items()):
             for address in sorted(addresses):

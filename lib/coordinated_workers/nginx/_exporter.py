@@ -29,24 +29,24 @@ class NginxPrometheusExporter:
         self._nginx_tls_port = self.options["nginx_tls_port"]
         self._listened_ports: Collection[int] = ()
         self.problem: str | None = None
-        """Why the exporter does not do what the last `reconcile` wanted, in words; None if it does."""
+        """The reason why the exporter is not in the state of the last `reconcile`; None if it is."""
         self._container = charm.unit.get_container(self.container_name)
 
     @property
     def port(self) -> int:
-        """Where the exporter serves /metrics."""
+        """Return the port at which the exporter serves /metrics."""
         return self.options["nginx_exporter_port"]
 
     @property
     def are_certificates_on_disk(self) -> bool:
-        """Whether the exporter has what it needs to speak TLS."""
+        """Return whether the exporter has the files that TLS needs."""
         return self._container.can_connect() and all(
             self._container.exists(path) for path in (PROM_EXPORTER_CERT_PATH, PROM_EXPORTER_KEY_PATH)
         )
 
     @property
     def layer(self) -> ops.pebble.Layer:
-        """What Pebble is to run."""
+        """Return the Pebble layer."""
         tls = self.are_certificates_on_disk
         return self._layer(
             tls, pebble.digest(pebble.read(self._container, PROM_EXPORTER_CERT_PATH) if tls else None)

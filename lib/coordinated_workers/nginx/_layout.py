@@ -134,7 +134,7 @@ def server(port: int, locations: Iterable[NginxLocationConfig], serving: Serving
 
 
 def _mark(own_name: str, port: int) -> Mark:
-    """What a server marks requests with: its own header, which others pass on and none of them overwrites."""
+    """Return a server's mark on requests: its own header, which others pass on and do not overwrite."""
     server = check_line(f"{own_name}:{port}", "a name")
     return Mark(f"X-Proxied-By-{hashlib.sha256(server.encode()).hexdigest()[:8]}", server)
 

@@ -20,7 +20,7 @@ UPDATE_CA_TIMEOUT = 10.0
 
 
 class NotLoadedError(ops.pebble.Error):
-    """nginx was told to reload, and goes on with the configuration that it had."""
+    """A reload that nginx rejected: it goes on with its previous configuration."""
 
 
 class Nginx:
@@ -48,7 +48,7 @@ class Nginx:
         """
         self.options: NginxOptions = {**DEFAULT_OPTIONS, **(options or {})}
         self.problem: str | None = None
-        """Why nginx does not do what the last `reconcile` wanted, in words; None if it does."""
+        """The reason why nginx is not in the state of the last `reconcile`; None if it is."""
         self._container = charm.unit.get_container(container_name)
         self._service = container_name
         self._deadline = deadline or Deadline()
@@ -56,7 +56,7 @@ class Nginx:
 
     @property
     def are_certificates_on_disk(self) -> bool:
-        """Whether nginx has what it needs to speak TLS."""
+        """Return whether nginx has the files that TLS needs."""
         return self._container.can_connect() and all(
             self._container.exists(path) for path in (CERT_PATH, KEY_PATH, CA_CERT_PATH)
         )
@@ -76,7 +76,7 @@ class Nginx:
 
     @property
     def layer(self) -> ops.pebble.Layer:
-        """What Pebble is to run."""
+        """Return the Pebble layer."""
         return self._layer(self.are_certificates_on_disk)
 
     def reconcile(self, nginx_config: str, tls_config: TLSConfig | None = None) -> None:
@@ -84,7 +84,7 @@ class Nginx:
 
         What is as it should be is not touched. nginx is reloaded, not restarted, if the text or a
         certificate differs from what it last loaded. If it does not take them it goes on with what
-        it has, `problem` says why, and the next call tries again.
+        it has, `problem` has the reason, and the next call tries again.
 
         Args:
             nginx_config: The text of nginx.conf.

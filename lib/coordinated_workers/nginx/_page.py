@@ -48,14 +48,14 @@ class Location:
 
 @dataclass(frozen=True)
 class Mark:
-    """What a server adds to the requests that it passes on, and refuses if it comes back."""
+    """The header that a server adds to requests that it passes on, and rejects if it comes back."""
 
     header: str
     value: str
 
     @property
     def variable(self) -> str:
-        """What nginx calls the header of a request."""
+        """Return nginx's variable for the header of a request."""
         return f"$http_{self.header.lower().replace('-', '_')}"
 
 
@@ -79,7 +79,7 @@ class Map:
 
 @dataclass(frozen=True)
 class Tracing:
-    """Where nginx sends spans of its own, and as whom."""
+    """The receiver of nginx's own spans, and the service name in them."""
 
     module: str
     endpoint: str
@@ -89,7 +89,7 @@ class Tracing:
 
 @dataclass(frozen=True)
 class TLS:
-    """How nginx proves who it is, and what it speaks."""
+    """The certificate and protocols of nginx's TLS."""
 
     certificate: str
     private_key: str
@@ -110,7 +110,7 @@ class Page:
     maps: tuple[Map, ...]
     resolvers: tuple[str, ...]
     ipv4_only: bool
-    """Whether the names of backends are looked up for their IPv4 addresses alone."""
+    """True if the names of backends are looked up for their IPv4 addresses alone."""
     connect_timeout: str
     read_timeout: str
     client_max_body_size: str

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 NginxLocationModifier = Literal["", "=", "~", "~*", "^~"]
-"""How a location's path is compared: as a prefix, exactly, as a regular expression with or without regard to
-case, or as a prefix that goes before regular expressions."""
+"""The comparison of a location's path: as a prefix, exactly, as a regular expression with or without regard
+to case, or as a prefix that goes before regular expressions."""
 
 
 @dataclass(frozen=True)
 class NginxLocationConfig:
-    """What happens to the requests for one path."""
+    """The handling of the requests for one path."""
 
     path: str
     backend: str | None = None
-    """The name of the upstream that gets the requests; None: nginx answers them itself, from files say."""
+    """The name of the upstream that gets the requests; None: nginx answers them itself, as from files."""
     backend_url: str = ""
     """The path that is asked for at the backend, in place of the whole path of the request."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -23,13 +23,13 @@ class NginxLocationConfig:
     modifier: NginxLocationModifier = ""
     is_grpc: bool = False
     upstream_tls: bool | None = None
-    """Whether the backend speaks TLS; None: if nginx itself does."""
+    """True if the backend uses TLS; None: if nginx itself does."""
     rewrite: Sequence[str] | None = None
     """The arguments of a `rewrite` directive, such as `["^/auth(/.*)$", "$1", "break"]`."""
     extra_directives: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """More directives of the location: name to arguments."""
     methods: Sequence[str] = ()
-    """The only HTTP methods that are let through; none: all are. GET lets HEAD through too."""
+    """The allowed HTTP methods; none: all are. GET allows HEAD too."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class NginxUpstream:
     name: str
     port: int
     worker_role: str
-    """Whose addresses the servers have, as a key of `upstreams_to_addresses`."""
+    """The role whose addresses the servers have, a key of `upstreams_to_addresses`."""
     ignore_worker_role: bool = False
     """Take the addresses of all roles."""
     addresses: Sequence[str] = ()
@@ -61,7 +61,7 @@ class NginxMapConfig:
 
 @dataclass(frozen=True)
 class NginxTracingConfig:
-    """Where nginx sends spans of its own, if its image has the OpenTelemetry module."""
+    """The receiver of nginx's own spans, if its image has the OpenTelemetry module."""
 
     endpoint: str
     """An OTLP/gRPC receiver: `host:port`, or a URL."""

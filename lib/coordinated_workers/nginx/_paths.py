@@ -1,4 +1,4 @@
-"""Where things are in nginx's container."""
+"""The paths of files in nginx's container."""
 
 NGINX_DIR = "/etc/nginx"
 NGINX_CONFIG = f"{NGINX_DIR}/nginx.conf"

@@ -13,7 +13,7 @@ RESOLV_CONF_PATH = "/etc/resolv.conf"
 IPV6_ADDRESSES = Path("/proc/net/if_inet6")
 POD_NAME = re.compile(r"(?P<app>[a-z0-9-]+)-\d+\.(?P=app)-endpoints\.[a-z0-9-]+\.svc\.[a-z0-9.-]+")
 """The name of a unit of a Juju application, which Kubernetes resolves to its pod alone."""
-LOCAL_RESOLVER = "127.0.0.1"  # what a resolv.conf without servers means to everybody who reads one
+LOCAL_RESOLVER = "127.0.0.1"  # the meaning of a resolv.conf without servers
 
 
 @dataclass(frozen=True)
@@ -28,24 +28,24 @@ class NginxPlatform:
     resolvers: tuple[str, ...]
     """The DNS servers that know the backends' names: IP addresses, with a port if it is not 53."""
     ipv6: bool
-    """Whether there are IPv6 addresses to listen on, and to look up."""
+    """True if there are IPv6 addresses to listen on, and to look up."""
     listen_address: str | None = None
     """The only address that nginx listens on; None: all of them."""
     directory: str = "/tmp"  # noqa: S108 - the one folder that nginx may write to in every image
-    """Where nginx keeps its pid and what does not fit in memory."""
+    """The directory for nginx's pid and for data that do not fit in memory."""
     mime_types: str = "/etc/nginx/mime.types"
     certificate: str = CERT_PATH
     private_key: str = KEY_PATH
     access_log: str = "/dev/stderr"
     stub_status: bool = True
-    """Whether nginx is built with the status page that the exporter reads; it is left out if not."""
+    """True if nginx is built with the status page that the exporter reads; if not, it is skipped."""
     search: tuple[str, ...] = ()
     """The domains that complete a short name, in the order of resolv.conf."""
     resolve: bool = True
-    """Whether nginx looks names up while it runs (open source: since 1.27.3); an older one refuses to start
+    """True if nginx looks names up while it runs (open source: since 1.27.3); an older one does not start
     with a name that it can't resolve."""
     http2_directive: bool = True
-    """Whether HTTP/2 has a directive (since 1.25.1); before, it is a word of `listen`."""
+    """True if HTTP/2 has a directive (since 1.25.1); before, it is a word of `listen`."""
 
     @classmethod
     def here(cls, resolv_conf: Path | None = None) -> "NginxPlatform":
@@ -59,7 +59,7 @@ class NginxPlatform:
 
 
 def is_ipv6_enabled(addresses: Path = IPV6_ADDRESSES) -> bool:
-    """Whether any network interface has an IPv6 address; `addresses` is where Linux lists them."""
+    """Return whether any network interface has an IPv6 address; `addresses` is Linux's list of them."""
     try:
         return bool(addresses.read_text().strip())
     except OSError:

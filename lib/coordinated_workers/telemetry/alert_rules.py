@@ -1,4 +1,4 @@
-"""What Prometheus and Loki are to watch a cluster for: this library's rules and the charm's."""
+"""The alert rules of a cluster, for Prometheus and Loki: this library's and the charm's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def metrics_rules(
     certificate: Lifetime | None,
     proxied: bool,
 ) -> dict[str, object]:
-    """What Prometheus is to watch the coordinator and each worker application for.
+    """Return the Prometheus rules for the coordinator and each worker application.
 
     Args:
         charm: the coordinator.
@@ -59,7 +59,7 @@ def metrics_rules(
 def logs_rules(
     charm: ops.CharmBase, workers: Iterable[WatchedApp], *, proxied: bool = False
 ) -> dict[str, object]:
-    """What Loki is to watch the logs of the coordinator and of each worker application for."""
+    """Return the Loki rules for the logs of the coordinator and of each worker application."""
     this, own = WatchedApp.of(charm), charm_folder(charm) / CHARM_LOGS_RULES
     groups = read_folders(charm, this, [DEFAULT_RULES / "logs"], language="logql") if proxied else []
     for app in (this, *workers):

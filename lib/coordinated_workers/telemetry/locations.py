@@ -55,7 +55,7 @@ def locations(route: TelemetryRoute) -> Iterator[NginxLocationConfig]:
 
 
 def _headers(route: TelemetryRoute) -> dict[str, str]:
-    """Backends may be told apart by host, and have tenants of their own."""
+    """Backends may be distinguished by host, and have tenants of their own."""
     tenant = {"X-Scope-OrgID": "$http_x_scope_orgid"}
     return tenant if route.is_grpc else {"Host": route.backend.authority, **tenant}
 

@@ -1,4 +1,4 @@
-"""What the services in a unit's containers print goes to Loki, by Pebble."""
+"""Forwarding of the output of a unit's services to Loki, by Pebble."""
 
 import logging
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _NO_SERVICE = "-all"
 def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
     """Have all services of this unit log to these endpoints, and to none that an earlier call named.
 
-    Pebble is told only what differs. A container that can't be reached is left for a later call.
+    Pebble gets only the changes. A container that can't be reached is left for a later call.
 
     Args:
         charm: the charm whose containers these are.

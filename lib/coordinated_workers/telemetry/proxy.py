@@ -1,4 +1,4 @@
-"""The workers' telemetry on its way through the coordinator's nginx, so that nobody else needs a way out.
+"""The workers' telemetry through the coordinator's nginx, so that no other pod needs egress.
 
 For example::
 
@@ -9,12 +9,12 @@ For example::
         server=ProxyServer("coordinator.model.svc.cluster.local", port=3300, tls=False),
     )
     proxy.added_to(nginx_config)        # what nginx serves
-    proxy.backends.loki                 # what the workers are told: {"loki/0": "http://coordinator.…/push"}
+    proxy.backends.loki                 # the workers' URLs: {"loki/0": "http://coordinator.…/push"}
     proxy.metrics_paths["worker/0"]     # what Prometheus scrapes at nginx
-    proxy.refused                       # what is left out, and why
+    proxy.refused                       # the ignored entries, with reasons
 
-Each route leads from one path to one fixed URL; no part of a request has a say in which host gets it. Its
-tenant, `X-Scope-OrgID`, it says itself.
+Each route leads from one path to one fixed URL; no part of a request decides which host gets it. The
+client sets its tenant, `X-Scope-OrgID`, itself.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ class ProxyServer:
     hostname: str
     port: int
     tls: bool
-    """Whether nginx speaks TLS."""
+    """True if nginx uses TLS."""
 
     def __post_init__(self) -> None:
         check_host(self.hostname)
@@ -64,14 +64,14 @@ class WorkerTelemetryProxy:
     hostname: str
     port: int
     tls: bool
-    """Whether nginx speaks TLS."""
+    """True if nginx uses TLS."""
     routes: tuple[TelemetryRoute, ...]
     refused: tuple[Refusal, ...]
-    """What has no route, as it is not what it should be."""
+    """The entries without a route, as they are invalid."""
 
     @property
     def backends(self) -> TelemetryBackends:
-        """What the workers are told in place of the backends that have a route."""
+        """Return the endpoints that workers get in place of the backends that have a route."""
         return TelemetryBackends(
             loki={route.name: self._url(route) for route in self._of_kind("logging")},
             remote_write=tuple(self._url(route) for route in self._of_kind("remote-write")),
@@ -183,15 +183,15 @@ def _worker_url(host: str, port: int, tls: bool) -> BackendURL:
 
 
 def _speaks_tls(receivers: Mapping[str, str], tls: bool) -> bool:
-    """Whether a receiver whose URL has no scheme speaks TLS: as its siblings do, or else as we do."""
+    """Return whether a receiver whose URL has no scheme uses TLS: as its siblings do, or else as we do."""
     schemes = {url.partition("://")[0] for url in receivers.values()}
     return "https" in schemes or (tls and "http" not in schemes)
 
 
 def _remote_write_names(urls: Iterable[str]) -> list[tuple[str, str]]:
-    """What stands for the unit in the path: the first label of the host, which is the unit's in Kubernetes.
+    """Return each unit's name in the path: the first label of the host, which is the unit's in Kubernetes.
 
-    Several URLs of one such name, behind an ingress say, are told apart by a hash.
+    Several URLs of one such name, such as behind an ingress, are distinguished by a hash.
     """
     names = {url: _first_label(url) for url in urls}
     shared = Counter(names.values())

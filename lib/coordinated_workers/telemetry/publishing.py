@@ -1,4 +1,4 @@
-"""What a coordinator publishes to the charms that observe its cluster."""
+"""The data that a coordinator publishes to the charms that observe its cluster."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class CoordinatorMetrics:
     exporter_port: int
     scheme: Literal["http", "https"]
     problems: int
-    """How many problems the coordinator has."""
+    """The number of problems that the coordinator has."""
     certificate: Lifetime | None
 
 

@@ -15,7 +15,7 @@ PROXY_WORKER_TELEMETRY_PATHS: dict[TelemetryKind, str] = {
     "charm-tracing": "/proxy/charm-tracing/{protocol}/",
     "workload-tracing": "/proxy/workload-tracing/{protocol}/",
 }
-"""Where nginx serves what; in a unit's name `-` stands for `/`."""
+"""The path of each kind of telemetry at nginx; in a unit's name `-` stands for `/`."""
 
 HTTP_PROTOCOLS = ("otlp_http", "jaeger_thrift_http", "zipkin")
 GRPC_METHODS = {
@@ -33,13 +33,13 @@ class WorkerTelemetryProxyConfig:
     """The port if nginx speaks TLS; may be the same."""
 
     def port(self, tls: bool) -> int:
-        """The one of the two that is in use."""
+        """Return the one of the two ports that is in use."""
         return self.https_port if tls else self.http_port
 
 
 @dataclass(frozen=True)
 class TelemetryBackends:
-    """Where a cluster's telemetry goes."""
+    """The destinations of a cluster's telemetry."""
 
     loki: Mapping[str, str] = field(default_factory=dict[str, str])
     """Loki unit to push URL."""
@@ -61,17 +61,17 @@ class TelemetryRoute:
 
     @property
     def is_grpc(self) -> bool:
-        """Whether requests are gRPC calls."""
+        """Return whether requests are gRPC calls."""
         return self.is_tracing and self.name in GRPC_METHODS
 
     @property
     def is_tracing(self) -> bool:
-        """Whether it takes traces, of the protocol of its name."""
+        """Return whether it takes traces, of the protocol of its name."""
         return self.kind in ("charm-tracing", "workload-tracing")
 
     @property
     def path(self) -> str:
-        """Where nginx serves it."""
+        """Return the path at which nginx serves it."""
         name = self.name.replace("/", "-")
         return PROXY_WORKER_TELEMETRY_PATHS[self.kind].format(unit=name, protocol=name)
 

@@ -1,4 +1,4 @@
-"""What Prometheus is to scrape of a cluster: the workers, and the nginx of each coordinator unit."""
+"""The scrape jobs of a cluster: the workers, and the nginx of each coordinator unit."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cos_interfaces.prometheus_scrape import ScrapeJob
 from .proxy import WorkerTelemetryProxy
 
 ROLES_LABEL = "worker_roles"
-"""Of each series of a worker, for no series of a workload's own tells the roles of a cluster."""
+"""Labels of each series of a worker, for a workload's own series lack the roles of a cluster."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class WorkerUnit:
     charm_name: str
     address: str
     roles: str
-    """As published, comma-joined; empty if there are none."""
+    """The roles as published, comma-joined; empty if there are none."""
     is_routable: bool = True
-    """Whether requests can be sent to its address."""
+    """True if requests can be sent to its address."""
 
 
 def worker_jobs(
@@ -38,7 +38,7 @@ def worker_jobs(
 ) -> list[ScrapeJob]:
     """One job a worker: the series are the worker's, whoever is asked for them.
 
-    Behind a proxy, workers that it does not know have no job: nobody could reach them.
+    Behind a proxy, workers that it does not know have no job: no scraper could reach them.
     """
     paths = proxy.metrics_paths if proxy else {}
     return [

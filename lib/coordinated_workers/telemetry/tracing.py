@@ -1,4 +1,4 @@
-"""Where a coordinator's traces go."""
+"""The destination of a coordinator's traces."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -35,9 +35,9 @@ class TracingRequirer:
         return tracing.receivers(self._charm, relation_name=self._relation_name)
 
     def is_ready(self) -> bool:
-        """Whether there is anywhere to send traces to."""
+        """Return whether there is a receiver of traces."""
         return bool(self.receivers)
 
     def get_endpoint(self, protocol: str) -> str | None:
-        """Where to send traces in this protocol; None if nobody takes them."""
+        """Return the receiver's URL in this protocol; None if there is none."""
         return self.receivers.get(protocol)
