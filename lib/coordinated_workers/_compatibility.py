@@ -93,7 +93,7 @@ class PublishedCoordinatorNames:
 
 
 class PublishedWorkerNames:
-    """Names of the published `Worker` that charms set, and to which nothing listens: no hook waits."""
+    """Names of the published `Worker` that charms set, and that have no effect: no hook waits."""
 
     readiness_check_name = "ready"
     """The name of Pebble's check of the workload."""

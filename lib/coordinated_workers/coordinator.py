@@ -259,7 +259,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @staticmethod
     def app_hostname(hostname: str, app_name: str, model_name: str) -> str:
-        """The address of an application's Service, behind which are all of its units.
+        """Return the address of an application's Service, behind which are all of its units.
 
         Args:
             hostname: the name of one of the units; comes back as it is if it is not a name of Kubernetes'.

@@ -35,5 +35,5 @@ def hostnames(charm: ops.CharmBase, relation_name: str, own: str) -> dict[str, s
 
 
 def _relations(charm: ops.CharmBase, relation_name: str) -> list[ops.Relation]:
-    """The peer relation, which a charm may be without."""
+    """Return the peer relation, which a charm may be without."""
     return charm.model.relations[relation_name] if relation_name in charm.meta.peers else []

@@ -100,7 +100,7 @@ def cluster_mesh(
 
 
 def worker_apps(charm: ops.CharmBase, cluster_endpoint: str) -> set[str]:
-    """The names of the worker applications, whatever they have published."""
+    """Return the names of the worker applications, whatever they have published."""
     return {relation.app.name for relation in charm.model.relations[cluster_endpoint] if relation.app}
 
 
@@ -148,7 +148,7 @@ def reconcile_cluster_policies(
         trust_domain: the trust domain of the mesh.
 
     Returns:
-        What stands in the way, if anything does.
+        The problems, if there are any.
     """
     if mesh_type is None:
         return delete_cluster_policies(access)
@@ -162,7 +162,7 @@ def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
     """Delete the policies inside the cluster.
 
     Returns:
-        What stands in the way, if anything does.
+        The problems, if there are any.
     """
     manager = _manager(access)
     return _attempt(access, manager, manager.delete)

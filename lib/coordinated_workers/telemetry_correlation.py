@@ -42,7 +42,7 @@ class TelemetryCorrelation:
         correlation_feature: str,
         endpoint_relations: Sequence[ops.Relation] | None = None,
     ) -> "GrafanaDatasource | None":
-        """The datasource to link to; None if there is none, and then the log names what is missing.
+        """Return the datasource to link to; None if there is none, and then the log names what is missing.
 
         It has the type, and is in a Grafana that this charm's own datasource is in too. If several are,
         they are taken to be equally good.

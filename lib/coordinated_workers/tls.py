@@ -129,7 +129,7 @@ class Certificates:
         ]
         if not usable:
             return None
-        # A worker that comes or goes changes the names that the certificate is for. Until the new one is
+        # Adding or removing a worker changes the names that the certificate is for. Until the new one is
         # there, the whole cluster keeps speaking TLS with the old one.
         assigned, _ = self._requirer.get_assigned_certificate(self._request)
         return (assigned if assigned in usable else usable[0]), key

@@ -114,7 +114,7 @@ class _NotYetError(Exception):
 
 
 class Worker(PublishedWorkerNames, ops.Object):
-    """Runs a charm's services in a cluster.
+    """The part of a worker charm that runs its services in a cluster.
 
     At the end of each hook everything is made as the coordinator and the operator want it; what stands in
     the way is in the unit's status, and is tried again at the next event.
@@ -215,7 +215,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         """The charm's layer for the services; None if the charm fails to give one, which is logged."""
         try:
             return self._pebble_layer(self)
-        except Exception:  # whatever goes wrong in the charm's code, the rest is to work
+        except Exception:  # an error in the charm's code must not stop the rest
             logger.exception("the charm fails to give the Pebble layer")
             return None
 
@@ -263,7 +263,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         self._workload.stop()
 
     def running_version(self) -> str | None:
-        """The workload's version, as `/bin/NAME -version` prints it; None if it does not."""
+        """Return the workload's version, as `/bin/NAME -version` prints it; None if it does not."""
         try:
             command = [f"/bin/{self._name}", "-version"]
             output = pebble.run(self._container, command, self._deadline, at_most=_VERSION_SECONDS)
@@ -309,7 +309,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         )
 
     def _config_text(self) -> str:
-        """The text to write: the coordinator's own, unless a subclass changes it."""
+        """Return the text to write: the coordinator's own, unless a subclass changes it."""
         if self._changes_config:
             return yaml.safe_dump(self._worker_config)
         return self.cluster.get_worker_config_text() or ""
@@ -337,7 +337,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         ops.tracing.set_destination(url=url, ca=ca_cert)
 
     def _charm_tracing(self) -> tuple[str | None, str | None]:
-        """The endpoint, and the CA that is to be trusted there as PEM text."""
+        """Return the endpoint, and the CA that is to be trusted there as PEM text."""
         endpoint = self.cluster.get_charm_tracing_receivers().get("otlp_http", "")
         if endpoint.startswith("http://"):
             return endpoint, None
@@ -351,7 +351,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         return tls.ca_cert if tls else None
 
     def _reconcile_workload(self) -> list[ops.StatusBase]:
-        """Make the container as it is to be; what stands in the way comes back."""
+        """Apply the desired state to the container, and return the problems."""
         if not self._container.can_connect() or self._not_understood:
             return []
         try:
@@ -378,7 +378,7 @@ class Worker(PublishedWorkerNames, ops.Object):
             self.restart()
 
     def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
-        """Set labels, CPU and memory of the pods, and return what stands in the way of labels."""
+        """Set labels, CPU and memory of the pods, and return the problems with labels."""
         if not self.cluster.unreadable:
             labels = self.cluster.get_worker_labels()
             return reconcile_charm_labels(self._kubernetes, labels, resources=self.resources_patch)
@@ -410,7 +410,7 @@ class Worker(PublishedWorkerNames, ops.Object):
             raise _NotYetError(status) from error
 
     def _whole_layer(self) -> ops.pebble.Layer:
-        """The charm's layer, with the readiness check and the model's proxies."""
+        """Return the charm's layer, with the readiness check and the model's proxies."""
         charm_layer = self.pebble_layer
         if charm_layer is None:
             raise _NotYetError(ops.BlockedStatus("the charm fails to say what to run: see juju debug-log"))
@@ -485,6 +485,6 @@ class Worker(PublishedWorkerNames, ops.Object):
 
 
 def _in_one_line(error: ops.pebble.Error) -> str:
-    # The text of a ChangeError goes on with what the services printed, which is theirs to keep.
+    # The text of a ChangeError goes on with what the services printed, which may be private.
     text = error.err if isinstance(error, ops.pebble.ChangeError) else str(error)
     return text.strip().rpartition("\n")[2].removeprefix("- ")[:150]

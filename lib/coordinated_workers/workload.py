@@ -81,7 +81,7 @@ class WorkloadContainer:
         self._stop(self._container.get_plan().services)
 
     def services_down(self, layer: ops.pebble.Layer) -> list[str]:
-        """The services of the layer that are in the plan and do not run."""
+        """Return the services of the layer that are in the plan and do not run."""
         services = self._container.get_services()
         return [name for name in layer.services if name in services and not services[name].is_running()]
 
@@ -133,7 +133,7 @@ class WorkloadContainer:
         if _says_all_of(before, layer):
             return False
         self._container.add_layer(self._container.name, layer, combine=True)
-        # Pebble may write what it was given in another way, which is no change.
+        # Pebble may write the same values in another form, which is no change.
         after = self._container.get_plan()
         return any(before.services.get(name) != after.services.get(name) for name in layer.services)
 

@@ -6,7 +6,7 @@ _SECRET_ID = re.compile(r"(secret:(//[0-9a-f-]{36}/)?)?[a-z0-9]{20}")
 
 
 def check_secret_id(secret_id: str) -> str:
-    """The id, if it is one: it goes to a tool of Juju, and into that tool's messages.
+    """Return a valid secret id: it goes to a tool of Juju, and into that tool's messages.
 
     Raises:
         ValueError: if it is none, without the text, in which there may be anything.

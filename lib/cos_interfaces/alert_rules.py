@@ -34,7 +34,7 @@ class WatchedApp:
 
     @classmethod
     def of(cls, charm: ops.CharmBase) -> "WatchedApp":
-        """The charm's own application."""
+        """Return the charm's own application."""
         return cls(charm.app.name, charm.meta.name)
 
 
@@ -83,7 +83,7 @@ def read_folders(
 
 
 def charm_folder(charm: ops.CharmBase) -> Path:
-    """The folder that has the charm's `src`; Juju runs charms in it, tests may have it elsewhere."""
+    """Return the folder that has the charm's `src`; Juju runs charms in it, tests may have it elsewhere."""
     return charm.charm_dir if (charm.charm_dir / "src").is_dir() else Path.cwd()
 
 
@@ -95,7 +95,7 @@ def _hush_cosl() -> None:
 
 
 def _filled(content: object, texts: Mapping[str, str]) -> object:
-    """The rules with their placeholders filled in; also in other text, such as the annotations."""
+    """Return the rules with their placeholders filled in; also in other text, such as the annotations."""
     if isinstance(content, str):
         for name, text in texts.items():
             content = content.replace(f"%%{name}%%", text)
@@ -108,7 +108,7 @@ def _filled(content: object, texts: Mapping[str, str]) -> object:
 
 
 def _matchers(topology: "JujuTopology") -> str:
-    """The label matchers of an application's series, as they stand between braces."""
+    """Return the label matchers of an application's series, as they stand between braces."""
     labels = {
         key: value.replace("\\", "\\\\").replace('"', '\\"')
         for key, value in topology.alert_expression_dict.items()

@@ -86,7 +86,7 @@ def _template(charm: ops.CharmBase, name: str, content: str, packed: Mapping[str
 
 
 def _packed(published: str) -> dict[str, str]:
-    """The packed form of each dashboard that is published already.
+    """Return the packed form of each dashboard that is published already.
 
     Packing takes some twenty times as long as unpacking, and another release of the packer may pack
     otherwise: a dashboard that is the same stays as it was packed.

@@ -22,7 +22,7 @@ from ._urls import Url
 
 @dataclass(frozen=True)
 class GrafanaSource:
-    """Something that Grafana queries."""
+    """A datasource that Grafana queries."""
 
     type: str
     """Grafana's name for this kind of datasource: `loki`, `prometheus`, `tempo`."""

@@ -33,7 +33,7 @@ class ScrapeJob:
     """Labels of every series, in place of those that the scraper would give it."""
 
     def as_scrape_config(self) -> dict[str, object]:
-        """The job in the terms of Prometheus' own configuration."""
+        """Return the job in the terms of Prometheus' own configuration."""
         config: dict[str, object] = {
             "metrics_path": self.path,
             "scheme": self.scheme,

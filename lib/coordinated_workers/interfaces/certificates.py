@@ -102,7 +102,7 @@ def signed(databag: Mapping[str, str], request: str) -> Signed | None:
 
 
 def refusal(databag: Mapping[str, str], requests: Collection[str]) -> str | None:
-    """Return why an authority refused one of these requests; None if it did not.
+    """Return the reason why an authority refused one of these requests; None if it did not.
 
     Args:
         databag: of the authority, and not unreadable.

@@ -36,7 +36,7 @@ _OF_ANOTHER_MODEL = "remote-"
 
 
 class ClusterChangedEvent(ops.EventBase):
-    """Something about the workers may have changed."""
+    """An event emitted when the workers may have changed."""
 
 
 class ClusterProviderEvents(ops.ObjectEvents):
@@ -75,7 +75,7 @@ class _Unit:
 
 @dataclass(frozen=True)
 class _Application:
-    """A worker application and its units, without those whose databags can't be read."""
+    """A worker application and its units, without those whose databags are invalid."""
 
     relation: ops.Relation
     role: str | None
@@ -166,7 +166,7 @@ class ClusterProvider(ops.Object):
         return frozenset(relation.id for relation in self._relations)
 
     def published_labels(self) -> dict[str, str]:
-        """The labels last published to workers; none on a unit that is not the leader."""
+        """Return the labels last published to workers; none on a unit that is not the leader."""
         if not self._charm.unit.is_leader():
             return {}
         for relation in self._relations:
@@ -287,7 +287,7 @@ class ClusterProvider(ops.Object):
         return addresses
 
     def gather_addresses(self) -> tuple[str, ...]:
-        """The addresses of all units that have a role, sorted."""
+        """Return the addresses of all units that have a role, sorted."""
         return tuple(sorted(set[str]().union(*self.gather_addresses_by_role().values())))
 
     def gather_unit_addresses(self) -> list[UnitAddress]:
@@ -311,7 +311,7 @@ class ClusterProvider(ops.Object):
         return {role: number for role, number in roles.items() if number}
 
     def gather_topology(self) -> list[dict[str, str]]:
-        """`address`, `application`, `unit` and `charm_name` of each unit that published them, sorted."""
+        """Return address, application, unit and charm name of each unit that published them, sorted."""
         found: list[dict[str, str]] = []
         for worker in self._applications:
             published = [unit.data for unit in worker.units if unit.data]
@@ -338,7 +338,7 @@ class ClusterProvider(ops.Object):
         )
 
     def get_address_from_role(self, role: str) -> str | None:
-        """The address of one unit that has this role, the same one as long as it has."""
+        """Return the address of one unit that has this role, the same one as long as it has."""
         return min(self.gather_addresses_by_role()[role], default=None)
 
     def refused(self) -> dict[str, str]:

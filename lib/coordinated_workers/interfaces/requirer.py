@@ -159,7 +159,7 @@ class ClusterRequirer(ops.Object):
         return bool(app_data and app_data.role)
 
     def get_worker_config(self) -> dict[str, Any]:
-        """The workload's configuration; empty if there is none, or if it is not a mapping in YAML."""
+        """Return the workload's configuration; empty if there is none, or if it is not a mapping in YAML."""
         return copy.deepcopy(self._config[0])
 
     @property
@@ -168,11 +168,11 @@ class ClusterRequirer(ops.Object):
         return self._config[1]
 
     def get_worker_config_text(self) -> str | None:
-        """The workload's configuration as the coordinator wrote it."""
+        """Return the workload's configuration as the coordinator wrote it."""
         return self._offer.worker_config if self._offer else None
 
     def get_worker_ports(self) -> tuple[int, ...] | None:
-        """The ports that the worker is to open; None if the coordinator published none."""
+        """Return the ports that the worker is to open; None if the coordinator published none."""
         return tuple(self._offer.worker_ports) if self._offer and self._offer.worker_ports else None
 
     def get_loki_endpoints(self) -> dict[str, str]:
@@ -200,11 +200,11 @@ class ClusterRequirer(ops.Object):
         return dict(self._offer.workload_tracing_receivers or {}) if self._offer else {}
 
     def get_remote_write_endpoints(self) -> list[RemoteWriteEndpoint]:
-        """The backends that take the workload's metrics."""
+        """Return the backends that take the workload's metrics."""
         return list(self._offer.remote_write_endpoints or []) if self._offer else []
 
     def get_worker_labels(self) -> dict[str, str]:
-        """The labels that the worker is to put on its pods."""
+        """Return the labels that the worker is to put on its pods."""
         return dict(self._offer.worker_labels or {}) if self._offer else {}
 
     @property
@@ -264,7 +264,7 @@ class ClusterRequirer(ops.Object):
 
 
 def _parse(text: str) -> tuple[dict[str, Any], str | None]:
-    """The configuration, and why there is none in a text that there is."""
+    """Return the configuration, and the reason if the text is invalid."""
     try:
         return worker_config.read(text), None
     except ValueError as error:

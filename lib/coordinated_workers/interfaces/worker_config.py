@@ -49,7 +49,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def read(text: str) -> dict[str, Any]:
-    """The mapping that a text is; empty if the text is.
+    """Parse a text as a mapping; empty if the text is.
 
     Raises:
         ValueError: if it is invalid, or exceeds a limit; the message has nothing of the text.

@@ -29,7 +29,7 @@ def reconcile_charm_labels(
 
     Args:
         access: the access to Kubernetes of the application's charm.
-        labels: all labels that are to be there.
+        labels: the desired labels.
         not_on_service: keys of labels that only the pods have; those that lead to the waypoint, unless there
             is a policy on the Service.
         resources: CPU and memory that are set in the same patch, so that pods restart once for both.

@@ -24,7 +24,7 @@ _RESOURCES = {"cpu": "CPU", "memory": "memory"}
 
 
 class KubernetesComputeResourcesPatch:
-    """Keeps the CPU and memory of one container as they are requested and limited.
+    """The CPU and memory requests and limits of one container, kept as configured.
 
     The charm's code sets the requests, config options set the limits; a limit below what is
     requested is raised to it. The leader writes, and only what differs; pods restart with what was written.
@@ -80,7 +80,7 @@ class KubernetesComputeResourcesPatch:
     def change(self, stateful_set: "StatefulSet") -> Json | None:
         """Return the strategic merge patch of the pod template that sets CPU and memory; None if they are so.
 
-        What stands in the way is in the status.
+        The status reports any problem.
         """
         self._problem = None
         try:

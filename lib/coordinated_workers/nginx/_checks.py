@@ -107,7 +107,7 @@ class BackendURL:
 
 
 def _without_secrets(url: str) -> str:
-    """Its scheme, host and port, as far as it has them, and dots for the rest."""
+    """Return its scheme, host and port, as far as it has them, and dots for the rest."""
     shown = _CREDENTIALS.sub(r"\1", url, count=1)
     match = _ORIGIN.match(shown)
     origin = match[0] if match and "@" not in shown else ""
@@ -129,7 +129,7 @@ def is_ipv6(host: str) -> bool:
 
 
 def check_host(text: object) -> str:
-    """`text`, if it is a host name or an IP address."""
+    """Return `text`, if it is a host name or an IP address."""
     if isinstance(text, str) and is_host(text):
         return text
     raise NginxValueError("a host name or an IP address", text)
@@ -141,28 +141,28 @@ def is_host(text: str) -> bool:
 
 
 def check_port(number: object) -> int:
-    """`number`, if it is the number of a TCP port."""
+    """Return `number`, if it is the number of a TCP port."""
     if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 65536:
         return number
     raise NginxValueError("a port", number)
 
 
 def check_word(text: str, needed: str) -> str:
-    """`text`, if it is letters, digits, dots, dashes and underscores."""
+    """Return `text`, if it is letters, digits, dots, dashes and underscores."""
     if _WORD.fullmatch(text):
         return text
     raise NginxValueError(needed, text)
 
 
 def check_line(text: str, needed: str) -> str:
-    """`text`, if it has no control characters, such as the end of a line."""
+    """Return `text`, if it has no control characters, such as the end of a line."""
     if _CONTROL.search(text):
         raise NginxValueError(needed, text)
     return text
 
 
 def check_path(text: str, needed: str) -> str:
-    """`text`, if it is one line that starts with a slash."""
+    """Return `text`, if it is one line that starts with a slash."""
     if text.startswith("/"):
         return check_line(text, needed)
     raise NginxValueError(needed, text)

@@ -77,7 +77,7 @@ class NginxConfig:
         root_path: str | None = None,
         tracing_config: NginxTracingConfig | None = None,
     ) -> str:
-        """The text of nginx.conf.
+        """Return the text of nginx.conf.
 
         The same arguments give the same text. An upstream without addresses is skipped, and with it
         the locations that need it; so is an address that is none (see `refusals`).
@@ -138,7 +138,7 @@ class NginxConfig:
 
     @staticmethod
     def refusals(upstreams_to_addresses: Mapping[str, Collection[str]]) -> list[Refusal]:
-        """The addresses that `get_config` ignores, as nginx can't look them up."""
+        """Return the addresses that `get_config` ignores, as nginx can't look them up."""
         refused: list[Refusal] = []
         for role, addresses in sorted(upstreams_to_addresses.items()):
             for address in sorted(addresses):

@@ -12,7 +12,7 @@ class NginxOptions(TypedDict):
 
 
 class NginxMappingOverrides(TypedDict, total=False):
-    """Those of the ports that are not the usual ones."""
+    """The ports that differ from the usual ones."""
 
     nginx_port: int
     nginx_tls_port: int

@@ -99,7 +99,7 @@ class TLS:
 
 @dataclass(frozen=True)
 class Page:
-    """nginx.conf, before it is text."""
+    """The contents of nginx.conf, before they are text."""
 
     tracing: Tracing | None
     worker_processes: int

@@ -18,7 +18,7 @@ LOCAL_RESOLVER = "127.0.0.1"  # the meaning of a resolv.conf without servers
 
 @dataclass(frozen=True)
 class NginxPlatform:
-    """All that a configuration depends on besides what it is to do.
+    """The environment that a configuration depends on.
 
     A charm needs none of this: the containers of a pod share its network, so that the charm's own
     machine is as good as nginx's. A test or a sandbox, which may have another nginx, sets
@@ -49,7 +49,7 @@ class NginxPlatform:
 
     @classmethod
     def here(cls, resolv_conf: Path | None = None) -> "NginxPlatform":
-        """The nginx of the field's images, in a container of this pod."""
+        """Return the nginx of the field's images, in a container of this pod."""
         lines = _lines(resolv_conf or Path(published("RESOLV_CONF_PATH")))
         return cls(
             resolvers=tuple(_name_servers(lines)) or (LOCAL_RESOLVER,),

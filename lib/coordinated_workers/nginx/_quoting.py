@@ -7,7 +7,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:$=~^*+@%,|()?!&\[\]-]+")
 
 
 def quoted(value: object) -> str:
-    """`value` so that nginx reads exactly it, as one word; a tuple as a word each.
+    """Quote `value` so that nginx reads exactly it, as one word; a tuple as a word each.
 
     Variables (`$name`) in it stay variables.
     """

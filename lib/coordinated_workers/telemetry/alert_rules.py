@@ -19,7 +19,7 @@ _REST_TO_WORRY_ABOUT = 0.05
 
 @dataclass(frozen=True)
 class Lifetime:
-    """From when to when a certificate is good."""
+    """The validity period of a certificate."""
 
     start: datetime
     end: datetime

@@ -55,7 +55,7 @@ def locations(route: TelemetryRoute) -> Iterator[NginxLocationConfig]:
 
 
 def _headers(route: TelemetryRoute) -> dict[str, str]:
-    """Backends may be distinguished by host, and have tenants of their own."""
+    """Return the headers of a request to the backend: its own host, and the request's tenant."""
     tenant = {"X-Scope-OrgID": "$http_x_scope_orgid"}
     return tenant if route.is_grpc else {"Host": route.backend.authority, **tenant}
 
@@ -73,7 +73,7 @@ def _limits(route: TelemetryRoute) -> dict[str, Sequence[str]]:
         # what has thousands of lines would be read, and passed on, a page of memory at a time
         directives |= {"proxy_buffer_size": ["16k"], "proxy_buffers": ["8", "16k"]}
     if route.backend.path.strip("/") and route.kind != "metrics":
-        # of what goes wrong nginx logs the URL of the backend, and a token may be in its path
+        # nginx logs the URL of a failing backend, and a token may be in its path
         directives["error_log"] = ["/dev/null"]
     if route.backend.tls and not is_ip(route.backend.host):
         directives |= {f"{module}_ssl_server_name": ["on"], f"{module}_ssl_name": [route.backend.host]}

@@ -63,7 +63,7 @@ def _target(name: str, url: str, labels: Mapping[str, str]) -> ops.pebble.LogTar
 
 
 def _disabled(target: ops.pebble.LogTarget) -> ops.pebble.LogTarget:
-    """The target with no services: Pebble can't be made to forget it."""
+    """Return the target with no services: Pebble can't remove a target."""
     return ops.pebble.LogTarget(
         target.name,
         {"override": "replace", "type": "loki", "location": target.location, "services": [_NO_SERVICE]},

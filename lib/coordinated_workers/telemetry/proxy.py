@@ -85,7 +85,7 @@ class WorkerTelemetryProxy:
         return {route.name: route.path for route in self._of_kind("metrics")}
 
     def added_to(self, nginx_config: NginxConfig) -> NginxConfig:
-        """A charm's own configuration and the routes; what the charm serves itself stays as it is."""
+        """Add the routes to a charm's own configuration, which is otherwise unchanged."""
         if not self.routes:
             return nginx_config
         own = nginx_config.server_ports_to_locations.get(self.port, ())

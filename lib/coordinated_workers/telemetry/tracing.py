@@ -9,7 +9,7 @@ from cos_interfaces import tracing
 
 
 class TracingRequirer:
-    """One tracing relation, and the protocols that are wanted of it.
+    """A tracing relation, and the protocols that are requested over it.
 
     Args:
         charm: the charm that has the relation.
