@@ -613,7 +613,10 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @functools.cached_property
     def _is_in_mesh(self) -> bool:
-        return bool(self._endpoints.mesh and service_mesh.is_in_mesh(self._charm, self._endpoints.mesh))
+        if not self._endpoints.mesh:
+            return False
+        relations = self._charm.model.relations[self._endpoints.mesh.service_mesh]
+        return service_mesh.is_in_mesh(relations, self.cluster.published_labels())
 
     @property
     def _not_on_service(self) -> Container[str]:

@@ -1,12 +1,11 @@
 """The cluster in a service mesh: who may reach it from outside, and who may reach whom inside of it."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import ops
 import pydantic
 
-import relation_data
 from charmlibs.interfaces.service_mesh import (
     AppPolicy,
     Endpoint,
@@ -16,6 +15,7 @@ from charmlibs.interfaces.service_mesh import (
     PolicyTargetType,
     ServiceMeshConsumer,
     UnitPolicy,
+    is_mesh_published,
 )
 from istio_policies import TRUST_DOMAIN, ClusterMesh, PolicyResourceManager
 from k8s_charm import Owner, kubernetes_errors, label_value
@@ -60,19 +60,21 @@ def join(
     )
 
 
-def is_in_mesh(charm: ops.CharmBase, endpoints: MeshEndpoints) -> bool:
+def is_in_mesh(relations: Iterable[ops.Relation], worker_labels: Mapping[str, str]) -> bool:
     """Return whether a beacon has taken the coordinator into its mesh.
 
     There ztunnel encrypts, and TLS of the application's own would be in the way: a waypoint that sees no
     requests closes connections where policies name methods or paths.
+
+    Args:
+        relations: the relations with a beacon.
+        worker_labels: the labels that workers were last sent. They decide while the data of the beacon is
+            invalid: who sends nonsense must not switch TLS off.
     """
-    for relation in charm.model.relations[endpoints.service_mesh]:
-        try:
-            if relation.app and relation_data.read(relation, relation.app).keys() & {"labels", "mesh_type"}:
-                return True
-        except relation_data.DatabagError:
-            return True  # of what cannot be read, the last is kept
-    return False
+    try:
+        return is_mesh_published(relations)
+    except ValueError:
+        return bool(worker_labels.keys() - {PART_OF})
 
 
 def solution_labels(coordinator: str) -> dict[str, str]:

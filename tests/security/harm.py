@@ -22,6 +22,9 @@ def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:
     if attacked.endpoint == "s3":
         # without its store the cluster takes no users
         before = {**before, "databags": {}}
+    if attacked.endpoint == "service-mesh" and attacked.world.app == "kv":
+        # a mesh, which encrypts, has nothing speak TLS
+        before = {**before, "databags": {}, "nginx": {}}
     if attacked.endpoint == "self-workload-tracing":
         # gRPC clients send no path by which the two kinds of traces could be told apart
         before = _without_grpc(before)

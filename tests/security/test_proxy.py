@@ -303,7 +303,7 @@ def test_a_body_without_a_length_is_cut_off_and_leaves_nothing_on_the_disk(
 
 
 def test_users_have_a_limit_too(ports: dict[str, int], backend: RecordingBackend):
-    request = f"PUT /kv/key HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * MEGABYTE}\r\n\r\n"
+    request = f"PUT /kv/key HTTP/1.1\r\nHost: x\r\nContent-Length: {106 * MEGABYTE}\r\n\r\n"
     assert status(send(ports["users"], request.encode())) == 413
     assert backend.received == []
 
@@ -331,6 +331,7 @@ def grpc_doors(
         "kv.test",
         [NginxUpstream("api", grpc_backend.port, "api")],
         {users: [NginxLocationConfig("/", backend="api", is_grpc=True)]},
+        client_max_body_size="1m",
     )
     with RealNginx(tmp_path, proxy.added_to(own).get_config({"api": {"127.0.0.1"}}, listen_tls=False)):
         yield {"users": users, "workers": workers}

@@ -178,6 +178,14 @@ def test_in_a_mesh_the_cluster_speaks_plain_http(secured: Secured):
     assert "server_cert" in told(secured.cluster.run(state=again(state, relations=left)), secured.workers)
 
 
+@pytest.mark.parametrize("invalid", [{"labels": '{"a b": "c"}'}, {"mesh_type": "nonsense"}], ids=str)
+def test_a_beacon_that_writes_nonsense_switches_no_tls_off(secured: Secured, invalid: dict[str, str]):
+    beacon = testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=invalid)
+    state = secured.next(beacon)
+    assert "server_cert" in told(state, secured.workers)
+    assert " ssl" in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
+
+
 def test_the_old_certificate_serves_until_a_worker_that_joined_is_in_the_new_one(secured: Secured):
     more = dataclasses.replace(secured.workers, remote_units_data=workers(units=2).remote_units_data)
     more = dataclasses.replace(more, local_app_data=local(secured.given, secured.workers).local_app_data)

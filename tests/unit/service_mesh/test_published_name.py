@@ -17,6 +17,7 @@ FOR_OTHER_LIBRARIES = {
         "Identities",
         "WAYPOINT_LABELS",
         "check_label",
+        "is_mesh_published",
         "is_of_another_model",
         "mesh_policy",
         "name_here",

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
 import ops
@@ -323,10 +323,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         return self._charm.model.relations[name]
 
     def _published(self, key: str) -> str | None:
-        for relation in self._relations(self._mesh_relation_name):
-            if relation.app and (text := relation_data.read(relation, relation.app).get(key)):
-                return text
-        return None
+        return _published(self._relations(self._mesh_relation_name), key)
 
     def _published_labels(self) -> dict[str, str]:
         text = self._published("labels")
@@ -339,6 +336,29 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     def _published_trust_domain(self) -> str:
         text = self._published(TRUST_DOMAIN_KEY)
         return parse(_TRUST_DOMAIN, text) if text else DEFAULT_TRUST_DOMAIN
+
+
+def is_mesh_published(relations: Iterable[ops.Relation]) -> bool:
+    """Tell whether a mesh has published what it takes to be in it.
+
+    Args:
+        relations: the relations of a consumer's endpoint of interface `service_mesh`.
+
+    Raises:
+        ValueError: if what it has published is invalid.
+    """
+    relations = list(relations)
+    labels, mesh_type = _published(relations, "labels"), _published(relations, "mesh_type")
+    if mesh_type:
+        parse(_MESH_TYPE, mesh_type)
+    return bool(labels and parse(_LABELS, labels)) or bool(mesh_type)
+
+
+def _published(relations: Iterable[ops.Relation], key: str) -> str | None:
+    for relation in relations:
+        if relation.app and (text := relation_data.read(relation, relation.app).get(key)):
+            return text
+    return None
 
 
 def _is_on_service(policy: MeshPolicy, app: str) -> bool:
