@@ -32,7 +32,7 @@ class PolicyKey(NamedTuple):
 
 
 class PolicyRule(NamedTuple):
-    """What one policy allows."""
+    """Requests that one policy allows."""
 
     key: PolicyKey
     operations: tuple[Operation, ...]

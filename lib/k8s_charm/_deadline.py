@@ -1,4 +1,4 @@
-"""How long a hook may wait for others."""
+"""Deadline of a hook for waiting on others."""
 
 import time
 
@@ -25,5 +25,5 @@ class Deadline:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is no time left."""
+        """Return whether there is no time left."""
         return time.monotonic() >= self._end

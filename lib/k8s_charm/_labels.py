@@ -92,7 +92,7 @@ class CharmLabels:
 
 @dataclass(frozen=True)
 class LabelChanges:
-    """What there is to write so that the desired labels are set."""
+    """Changes to write so that the desired labels are set."""
 
     live: CharmLabels
     labels: dict[str, str]
@@ -258,7 +258,7 @@ class LabelRecord:
 
     @property
     def exists(self) -> bool:
-        """Whether there is such a ConfigMap."""
+        """Return whether there is such a ConfigMap."""
         return self.labels is not None
 
     def change(self, present: Mapping[str, str], desired: Mapping[str, str]) -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""What there is to write so that the owned objects become the desired ones."""
+"""Changes to write so that the owned objects become the desired ones."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
@@ -52,11 +52,11 @@ class Changes:
     retained: tuple[ObjectRef, ...]
     """Owned objects that are not desired and stay."""
     unchanged: int
-    """How many objects are as desired already."""
+    """Number of objects that are already as desired."""
     failed: tuple[Failure, ...]
     """The lists that failed, and the desired objects that cannot exist."""
     ignore_missing: bool
-    """Whether an object that is gone already counts as deleted."""
+    """True if an object that is gone already counts as deleted."""
 
     @property
     def shown(self) -> list[Change]:

@@ -79,7 +79,7 @@ class _HeldRollout:
 
 @dataclass(frozen=True)
 class TemplateChange:
-    """What there is to change in a pod template."""
+    """Changes to a pod template."""
 
     labels: LabelChange
     """The patch of its labels; None removes one."""
@@ -227,7 +227,7 @@ class PodTemplate:
 
     @property
     def _rolls(self) -> bool:
-        """Whether there are pods that Kubernetes replaces when the template changes."""
+        """Return whether there are pods that Kubernetes replaces when the template changes."""
         strategy = self.stateful_set.spec and self.stateful_set.spec.updateStrategy
         return self._replicas > 0 and (not strategy or strategy.type in (None, "RollingUpdate"))
 

@@ -25,7 +25,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ReconcileResult:
-    """What was written, kept and failed; each tuple is sorted."""
+    """Objects that were written, kept and failed; each tuple is sorted."""
 
     created: tuple[ObjectRef, ...] = ()
     updated: tuple[ObjectRef, ...] = ()
@@ -33,7 +33,7 @@ class ReconcileResult:
     kept: tuple[ObjectRef, ...] = ()
     """Owned objects that are not as desired and stay for now: retained, or a write of their group failed."""
     unchanged: int = 0
-    """How many objects were as desired already."""
+    """Number of objects that were already as desired."""
     failed: tuple[Failure, ...] = ()
     before: tuple[Resource, ...] = ()
     """The owned objects as they were found."""
@@ -42,5 +42,5 @@ class ReconcileResult:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was written."""
+        """Return whether anything was written."""
         return bool(self.created or self.updated or self.deleted)

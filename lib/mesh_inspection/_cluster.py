@@ -89,22 +89,22 @@ class Policy:
     name: str
     spec: Json = field(hash=False)
     dry_run: bool = False
-    """Whether a waypoint only records what it would do."""
+    """True if a waypoint only records what it would do."""
     asked_by: frozenset[str] = frozenset()
     """The applications that requested it."""
     enforced: bool | None = None
-    """Whether Istio enforces it; None: not yet reconciled."""
+    """True if Istio enforces it; None: not yet reconciled."""
     problem: str = ""
-    """Why it is not enforced, in Istio's words."""
+    """Reason that it is not enforced, in Istio's words."""
     is_istios: bool = False
-    """Whether it is nowhere in Kubernetes, but Istio's own."""
+    """True if it is nowhere in Kubernetes, but Istio's own."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 
     @property
     def is_on_pods(self) -> bool:
-        """Whether it is about pods, rather than about what goes through a waypoint."""
+        """Return whether it is about pods, rather than about what goes through a waypoint."""
         return not target_refs(self.spec)
 
     def selects(self, pod: Pod) -> bool:
@@ -126,13 +126,13 @@ class Cluster:
     root_namespace: str = ISTIO
     """Where policies are for the whole mesh."""
     auto_allow: bool | None = None
-    """Whether istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
+    """True if istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
     trust_domain: str = ""
     """The trust domain that the mesh's configuration names; empty if that is not known."""
 
     @property
     def allows_waypoints(self) -> bool:
-        """Whether istiod is taken to allow waypoints at pods, and so to close these to others."""
+        """Return whether istiod is taken to allow waypoints at pods, and so to close these to others."""
         return self.auto_allow is not False
 
     def principal(self, namespace: str, account: str) -> str:

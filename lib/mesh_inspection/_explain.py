@@ -51,7 +51,7 @@ class Explanation:
     suggestion: tuple[str, ...] = ()
     """The commands that would have it allowed, in order."""
     notes: tuple[str, ...] = ()
-    """What else an operator should know."""
+    """Further notes for an operator."""
     assumptions: tuple[str, ...] = ()
     """What the verdict hangs on, as the mesh is or is taken to be."""
 
@@ -137,7 +137,7 @@ class Evaluation:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is allowed at some pod."""
+        """Return whether it is allowed at some pod."""
         return any(map(_is_open, self.to_pods))
 
     @property
@@ -152,7 +152,7 @@ class Evaluation:
 
     @property
     def is_denied_by_policy(self) -> bool:
-        """Whether a policy denies it, rather than none allowing it."""
+        """Return whether a policy denies it, rather than none allowing it."""
         return not self.is_open and bool(self.shown[-1][1].by)
 
     @property

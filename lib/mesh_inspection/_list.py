@@ -45,7 +45,7 @@ class Row:
     """A policy, in words."""
 
     sources: tuple[str, ...]
-    """Who is allowed: applications as `model/application`."""
+    """Allowed sources: applications as `model/application`."""
     targets: tuple[str, ...]
     """To what: a Service as `model/service`, or units."""
     requests: tuple[str, ...]

@@ -50,12 +50,12 @@ class RequestPath:
 
     @property
     def is_from_node(self) -> bool:
-        """Whether it comes from the pods' own node, past all policies."""
+        """Return whether it comes from the pods' own node, past all policies."""
         return self.identity is None
 
     @property
     def passes_waypoint(self) -> bool:
-        """Whether the request goes through the waypoint of its Service."""
+        """Return whether the request goes through the waypoint of its Service."""
         return bool(self.source_in_mesh and self.service and self.service.waypoint)
 
     @property

@@ -87,11 +87,11 @@ class View:
     details_command: str = ""
     """The command that shows why something that should be in Kubernetes is not."""
     dry_run: bool = False
-    """Whether waypoints only record what the policies would have them do."""
+    """True if waypoints only record what the policies would have them do."""
     enforce_command: str = ""
     """The command that has them enforced."""
     internal: bool = False
-    """Whether the policies are between parts of one service, so that no relation of others grants them."""
+    """True if the policies are between parts of one service, so that no relation of others grants them."""
     trust_domain: str = TRUST_DOMAIN
     """The trust domain of the identities in its policies."""
     beacon: str = ""

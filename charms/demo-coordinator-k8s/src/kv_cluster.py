@@ -6,7 +6,7 @@ from coordinated_workers import worker
 from coordinated_workers.coordinator import ClusterRolesConfig, Coordinator
 
 WORKER_PORT = 8080
-"""Where workers serve everything, their metrics too."""
+"""Port on which workers serve everything, including metrics."""
 
 ROLES = ClusterRolesConfig(
     roles={"all", "api", "store"},

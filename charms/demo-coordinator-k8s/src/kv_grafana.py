@@ -23,7 +23,7 @@ RELATION = "grafana-source"
 POLICY = AppPolicy(
     relation=RELATION, endpoints=[Endpoint(ports=[API_PORT], methods=[Method.get], paths=["/kv/{*}"])]
 )
-"""What Grafana may do through the mesh: read."""
+"""Requests that Grafana may make through the mesh: reads only."""
 
 _TYPE = "yesoreyeram-infinity-datasource"
 

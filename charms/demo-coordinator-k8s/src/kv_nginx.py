@@ -5,7 +5,7 @@ from coordinated_workers.worker_telemetry import WorkerTelemetryProxyConfig
 from kv_cluster import WORKER_PORT
 
 API_PORT = 8080
-"""Where users find the service, with TLS or without."""
+"""Port of the service for users, with TLS or without."""
 
 TELEMETRY = WorkerTelemetryProxyConfig(http_port=3300, https_port=3300)
 """Where workers' telemetry passes through."""

@@ -33,7 +33,7 @@ class _Terms(NamedTuple):
 
     rules: list[Json]
     on_trial: bool
-    """Whether requests are only logged."""
+    """True if requests are only logged."""
 
 
 class _Sentences(NamedTuple):

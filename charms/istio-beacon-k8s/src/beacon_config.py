@@ -12,7 +12,7 @@ from problems import Problem, blocked
 
 
 class PolicyMode(str, enum.Enum):
-    """Whether the policies that consumers request are enforced."""
+    """Mode of the policies that consumers request."""
 
     enforce = "enforce"
     """Policies are enforced."""

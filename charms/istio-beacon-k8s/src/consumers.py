@@ -44,7 +44,7 @@ class Consumer:
 
     @property
     def keeps_policies(self) -> bool:
-        """Whether its requests are not known in full, so that it keeps the policies that it has."""
+        """Return whether its requests are not known in full, so that it keeps the policies that it has."""
         return bool(self.errors or self.undecided)
 
 

@@ -1,4 +1,4 @@
-"""What a beacon should have in Kubernetes."""
+"""Desired state of a beacon in Kubernetes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from istio_policies import TRUST_DOMAIN
 
 @dataclass(frozen=True)
 class DesiredState:
-    """What a beacon should have in Kubernetes; by default nothing, as after its removal."""
+    """Desired state of a beacon in Kubernetes; by default nothing, as after its removal."""
 
     replicas: int = 0
     """The number of pods of the waypoint."""
@@ -21,12 +21,12 @@ class DesiredState:
     own_policies: Sequence[MeshPolicy] = ()
     """The policies of the beacon itself."""
     mode: PolicyMode = PolicyMode.off
-    """Whether policies are enforced, audited or not written."""
+    """Mode of the policies: enforced, audited or not written."""
     restrict_consumers: bool = True
-    """Whether a consumer may request policies on itself only."""
+    """True if a consumer may request policies on itself only."""
     close_unprotected: bool = False
-    """Whether a consumer without policies is closed."""
+    """True if a consumer without policies is closed."""
     trust_domain: str = TRUST_DOMAIN
     """The trust domain of the identities that policies name."""
     model_on_mesh: bool = False
-    """Whether the whole namespace is in the mesh, rather than single pods."""
+    """True if the whole namespace is in the mesh, rather than single pods."""

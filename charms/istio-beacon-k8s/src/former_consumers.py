@@ -18,9 +18,9 @@ class FormerConsumers:
     """
 
     reasons: Mapping[str, str]
-    """Why each of them keeps its policies."""
+    """Reason that each of them keeps its policies."""
     problems: tuple[Problem, ...] = ()
-    """What an operator should know."""
+    """Problems that an operator should know of."""
 
 
 def former_consumers(gone: Set[str], services: ModelServices, waypoint: str, beacon: str) -> FormerConsumers:

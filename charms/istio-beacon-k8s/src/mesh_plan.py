@@ -1,4 +1,4 @@
-"""What the beacon would do in Kubernetes, as text and as data."""
+"""Changes that the beacon would make in Kubernetes, as text and as data."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,9 +29,9 @@ class Plan:
     access_changes: tuple[str, ...] = ()
     """The requests that would be allowed, and no longer allowed, in words."""
     problems: tuple[Problem, ...] = ()
-    """What an operator should know."""
+    """Problems that an operator should know of."""
     is_complete: bool = True
-    """Whether everything is known that it takes to plan."""
+    """True if everything is known that it takes to plan."""
 
 
 def results(

@@ -24,11 +24,11 @@ class Outcome(NamedTuple):
     """The result of all steps."""
 
     problems: list[Problem]
-    """What an operator should know."""
+    """Problems that an operator should know of."""
     summary: str
     """The state in words, where there is no problem."""
     is_model_on_mesh: bool
-    """Whether the namespace is known to have the whole model in the mesh."""
+    """True if the namespace is known to have the whole model in the mesh."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ class _Run:
     failed: list[Step] = field(default_factory=list[Step])
     """The steps that failed."""
     is_complete: bool = True
-    """Whether everything is known that it takes to plan."""
+    """True if everything is known that it takes to plan."""
     is_unavailable: bool = False
-    """Whether Kubernetes gave no answer."""
+    """True if Kubernetes gave no answer."""
 
     def add(self, result: StepResult) -> None:
         """Add the result of a step."""
@@ -139,7 +139,7 @@ class _Run:
 
     @property
     def has_labelled_namespace(self) -> bool:
-        """Whether the labels of the namespace are known to be as desired."""
+        """Return whether the labels of the namespace are known to be as desired."""
         return not self.is_unavailable and not any(isinstance(step, NamespaceStep) for step in self.failed)
 
     @property

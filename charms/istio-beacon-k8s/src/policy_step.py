@@ -80,7 +80,7 @@ class PolicyStep:
 
     @property
     def is_audit(self) -> bool:
-        """Whether policies are logged and not enforced."""
+        """Return whether policies are logged and not enforced."""
         return self.desired.mode is PolicyMode.audit
 
     def _services(self, client: "Client", gone: Set[str]) -> ModelServices:
@@ -113,7 +113,7 @@ class PolicyPlan:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all live objects are known."""
+        """Return whether all live objects are known."""
         return not self.writes.failed
 
     def expect(self, client: "Client") -> StepResult:

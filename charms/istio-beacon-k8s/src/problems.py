@@ -38,7 +38,7 @@ class Problem:
 
     message: str
     passes_by_itself: bool
-    """Whether no operator has to do anything."""
+    """True if no operator has to do anything."""
     kind: ProblemKind = ProblemKind.work
 
     @property

@@ -1,4 +1,4 @@
-"""What the beacon reads from Juju: its configuration and its relations."""
+"""Input that the beacon reads from Juju: its configuration and its relations."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _ENDPOINTS = (
 
 @dataclass(frozen=True)
 class Sources:
-    """What the beacon reads from Juju."""
+    """Input that the beacon reads from Juju."""
 
     charm: ops.CharmBase
     config: BeaconConfig

@@ -14,13 +14,13 @@ class StepResult(NamedTuple):
     """The result of a step."""
 
     problems: Sequence[Problem] = ()
-    """What an operator should know."""
+    """Problems that an operator should know of."""
     summary: str = ""
     """The state in words, where there is no problem."""
 
 
 class StepPlan(Protocol):
-    """What a step is going to write."""
+    """Changes that a step is going to write."""
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -34,7 +34,7 @@ class StepPlan(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything is known that it takes to plan."""
+        """Return whether everything is known that it takes to plan."""
         ...
 
     def expect(self, client: "Client", /) -> StepResult:

@@ -147,7 +147,7 @@ class WaypointPlan:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all live objects are known."""
+        """Return whether all live objects are known."""
         return not self.writes.failed
 
     def expect(self, client: "Client") -> StepResult:

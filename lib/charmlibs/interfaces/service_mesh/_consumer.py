@@ -162,12 +162,12 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     @property
     def policies(self) -> list[AppPolicy | UnitPolicy]:
-        """Who may reach what, by the relations of the charm."""
+        """Return the policies that follow from the relations of the charm."""
         return list(self._policies)
 
     @property
     def needs_waypoint(self) -> bool:
-        """Whether a policy on the application's Service follows from its relations as they are now.
+        """Return whether a policy on the application's Service follows from its relations as they are now.
 
         Only then the Service is to lead to the waypoint: one without a policy there is open to all of a mesh
         that is not hardened, whatever the policies on its pods are, for these allow the waypoint.
@@ -176,7 +176,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     @property
     def enabled(self) -> bool:
-        """Whether the charm is related to a mesh."""
+        """Return whether the charm is related to a mesh."""
         return any(relation.app for relation in self._relations(self._mesh_relation_name))
 
     @property
@@ -232,7 +232,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     @property
     def _speaks(self) -> bool:
-        """Whether this unit acts for its application."""
+        """Return whether this unit acts for its application."""
         return self._charm.unit.is_leader() and not self._departure.is_under_way
 
     def _on_policies_change(self, _: ops.EventBase) -> None:

@@ -21,7 +21,7 @@ _NOBODY = ".of-another-model"
 
 
 def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, CMRData]:
-    """Who each cross-model application is in its own model.
+    """Return the identity of each cross-model application in its own model.
 
     Args:
         cmr_relations: the relations of the endpoint that provides `cross_model_mesh`.
@@ -59,7 +59,7 @@ def read_cmr_data(cmr_relation: ops.Relation) -> CMRData | None:
 
 
 def is_of_another_model(app: str) -> bool:
-    """Whether this name stands for an application whose own is known in another model only.
+    """Return whether this name stands for an application whose own is known in another model only.
 
     Juju makes one up for what consumes an offer; for what is consumed, see `stranger`.
     """

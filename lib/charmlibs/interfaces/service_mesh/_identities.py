@@ -37,7 +37,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Identities:
-    """What is known of applications of other models, by the names that this model shows."""
+    """Known identities of applications of other models, by the names that this model shows."""
 
     known: dict[str, CMRData] = field(default_factory=dict[str, CMRData])
     unknown: frozenset[str] = frozenset()

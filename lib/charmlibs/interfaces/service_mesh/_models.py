@@ -1,4 +1,4 @@
-"""What travels over the `service_mesh` and `cross_model_mesh` relations, as pydantic models."""
+"""Data of the `service_mesh` and `cross_model_mesh` relations, as pydantic models."""
 
 import enum
 import re
@@ -78,7 +78,7 @@ class Method(str, enum.Enum):
 
 
 class PolicyTargetType(str, enum.Enum):
-    """Where a policy is enforced."""
+    """Kind of object that a policy is enforced at."""
 
     app = "app"
     """At the application's Service, on HTTP."""
@@ -187,14 +187,14 @@ class MeshPolicy(_Restricting):
 
 
 class CMRData(pydantic.BaseModel):
-    """Who a cross-model requirer is in its own model."""
+    """Identity of a cross-model requirer in its own model."""
 
     app_name: CrossModelName
     juju_model_name: CrossModelName
 
 
 class ServiceMeshProviderAppData(pydantic.BaseModel):
-    """What the provider of `service_mesh` publishes to each consumer."""
+    """Data that the provider of `service_mesh` publishes to each consumer."""
 
     labels: Labels
     mesh_type: MeshType

@@ -19,7 +19,7 @@ DECLARED_KEY = "declared_policies"
 
 @dataclass(frozen=True)
 class PolicyRequest:
-    """What one related application asks of the mesh."""
+    """Policies that one related application requests."""
 
     relation: ops.Relation
     """The relation over which it asks; its `app` is known."""
