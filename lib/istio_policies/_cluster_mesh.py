@@ -1,4 +1,4 @@
-"""What a coordinator knows of its cluster in the mesh, for those who explain it."""
+"""Knowledge of a coordinator about its cluster in the mesh, for those who explain it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

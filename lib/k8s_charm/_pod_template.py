@@ -43,7 +43,7 @@ _ANOTHER_POD = (404, 409)
 
 @dataclass(frozen=True)
 class _HeldRollout:
-    """What is remembered of a StatefulSet while its partition is changed."""
+    """Saved state of a StatefulSet while its partition is changed."""
 
     partition: int
     """The partition to put back."""
@@ -84,7 +84,7 @@ class TemplateChange:
     labels: LabelChange
     """The patch of its labels; None removes one."""
     rest: "Json | None" = None
-    """What else to change, as a strategic merge patch."""
+    """Further changes, as a strategic merge patch."""
     held: _HeldRollout | None = None
     """What an earlier hook has begun, and has not ended."""
 

@@ -124,7 +124,7 @@ class Cluster:
     services: tuple[Service, ...]
     policies: tuple[Policy, ...]
     root_namespace: str = ISTIO
-    """Where policies are for the whole mesh."""
+    """Namespace whose policies apply to the whole mesh."""
     auto_allow: bool | None = None
     """True if istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
     trust_domain: str = ""

@@ -53,7 +53,7 @@ class Explanation:
     notes: tuple[str, ...] = ()
     """Further notes for an operator."""
     assumptions: tuple[str, ...] = ()
-    """What the verdict hangs on, as the mesh is or is taken to be."""
+    """Conditions that the verdict depends on, as the mesh is or is taken to be."""
 
     @property
     def answer(self) -> str:

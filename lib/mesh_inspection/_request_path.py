@@ -20,7 +20,7 @@ class EnforcementPoint:
     """A point that enforces policies, and the request as it arrives there."""
 
     name: str
-    """As an operator knows it."""
+    """Name that an operator knows."""
     request: Request
     policies: tuple[Policy, ...]
     """Those that are enforced there."""

@@ -69,7 +69,7 @@ class NearMatch:
 
     @property
     def effort(self) -> tuple[int, list[int], str]:
-        """How much it would take; less is closer."""
+        """Return the size of the change; less is closer."""
         return _weight(self.differs), sorted(map(_ORDER.index, self.differs)), str(self.policy)
 
 

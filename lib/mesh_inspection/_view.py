@@ -34,7 +34,7 @@ class RequestedPolicy:
     endpoint: str = ""
     """The endpoint of `by` whose relations have this policy, as far as that is known."""
     rejected: str = ""
-    """Why it does not become a policy of the mesh; empty if it does."""
+    """Reason that it does not become a policy of the mesh; empty if it does."""
     command: str = ""
     """The command that has it accepted, if there is one."""
 
@@ -81,7 +81,7 @@ class View:
     """Returns, of all applications that requested what is in Kubernetes, those whose policies are kept,
     whatever they request now; and why."""
     unwritten: str = ""
-    """Why nothing of it is in Kubernetes; empty if it should be."""
+    """Reason that nothing of it is in Kubernetes; empty if it should be."""
     write_command: str = ""
     """The command that has it written."""
     details_command: str = ""
@@ -106,7 +106,7 @@ class View:
 
     @property
     def why_unwritten(self) -> str:
-        """Why something that is requested is not in Kubernetes, with the command that helps."""
+        """Return why something that is requested is not in Kubernetes, with the command that helps."""
         if self.unwritten:
             return ": ".join(filter(None, [self.unwritten, self.write_command]))
         details = f"see `{self.details_command}`" if self.details_command else ""

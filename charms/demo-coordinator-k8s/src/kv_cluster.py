@@ -16,7 +16,7 @@ ROLES = ClusterRolesConfig(
 
 
 def workers_config(coordinator: Coordinator) -> str:
-    """What all workers run with: JSON, for the workload has no parser for more of YAML."""
+    """Return the configuration of all workers: JSON, for the workload has no parser for more of YAML."""
     tls = coordinator.tls_available
     scheme = "https" if tls else "http"
     stores = sorted(coordinator.cluster.gather_addresses_by_role()["store"])

@@ -53,7 +53,7 @@ def _sources(
 def mesh_policy(
     policy: AppPolicy | UnitPolicy, source: CMRData, target_app_name: str, target_namespace: str
 ) -> MeshPolicy:
-    """What a charm's policy means for one application that is related.
+    """Return the policy that a charm's policy means for one application that is related.
 
     Args:
         policy: the charm's policy.

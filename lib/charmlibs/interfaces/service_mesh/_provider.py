@@ -26,7 +26,7 @@ class PolicyRequest:
     policies: list[MeshPolicy]
     """The policies that could be read."""
     errors: list[str]
-    """Why each of the others could not; empty when all is well."""
+    """Reason that each of the others could not; empty when all is well."""
 
 
 class ServiceMeshProvider(ops.Object):
