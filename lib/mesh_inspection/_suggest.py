@@ -37,7 +37,7 @@ _ORDER: tuple[Difference, ...] = (
 # Less close than another request of one's own.
 _HEAVY: tuple[Difference, ...] = ("source", "condition")
 _MOST = 3
-"""What differs in more is not close."""
+"""Limit of the differences; what differs in more is not close."""
 
 _WORDS: dict[Difference, str] = {
     "identity": "the source is outside the mesh, where it has no identity",

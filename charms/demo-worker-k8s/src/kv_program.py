@@ -59,6 +59,6 @@ def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:
 
 
 def readiness_url(worker: Worker) -> str:
-    """Where the program says that it is ready; by its name, for the certificate is for that."""
+    """Return the URL of the program's readiness check; by its name, for the certificate is for that."""
     scheme = "https" if worker.cluster.get_tls_data() else "http"
     return f"{scheme}://{socket.getfqdn()}:{_PORT}/healthz"

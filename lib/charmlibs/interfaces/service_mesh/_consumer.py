@@ -119,7 +119,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             relation_data.write(relation, self._charm.app, {POLICIES_KEY: asked, DECLARED_KEY: declared})
 
     def labels(self) -> dict[str, str]:
-        """What a pod must be labelled with to be in the mesh; nothing while there is no mesh."""
+        """Return the labels that put a pod in the mesh; nothing while there is no mesh."""
         try:
             return self._published_labels()
         except ValueError as error:
@@ -144,7 +144,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     @property
     def unreadable(self) -> str | None:
-        """Why what the mesh says can't be read, in one line; None if it can, or if it says nothing.
+        """Return why the data of the mesh is invalid, in one line; None if it is valid or absent.
 
         A charm that follows `labels()` and `mesh_type()` itself should leave all as it is meanwhile: these
         are then as if there were no mesh.

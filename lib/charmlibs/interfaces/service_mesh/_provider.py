@@ -97,7 +97,7 @@ class ServiceMeshProvider(ops.Object):
         return [policy for request in self.requests() for policy in request.policies]
 
     def declared(self) -> dict[ops.Relation, list[AppPolicy | UnitPolicy]]:
-        """What each related application would let in over each of its own relations.
+        """Return the policies that each related application declares for each of its own relations.
 
         It is there to explain things by: which relation a policy follows from, or which one would open a
         door. Only what asks by this library, in this version, says so.
