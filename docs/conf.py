@@ -25,8 +25,13 @@ extensions = [
 ]
 exclude_patterns = ["_extensions"]
 nitpicky = True
-# The mixins of names that only charms of the field use.
-nitpick_ignore_regex = [("py:class", r".*\._compatibility\.Published\w+")]
+# The mixins of names that only charms of the field use, types of private modules, and half of a type.
+nitpick_ignore_regex = [
+    ("py:class", r".*\._compatibility\.Published\w+"),
+    ("py:class", r"coordinated_workers\.(interfaces\.provider|kubernetes\.access)\.\w+"),
+    ("py:class", r"k8s_charm\._(labels|plan)\.\w+"),
+    ("py:class", r"dict\[str"),
+]
 # Names that only type checkers import, and that are no names of ours.
 nitpick_ignore = [
     ("py:class", name)
@@ -41,7 +46,10 @@ nitpick_ignore = [
         "JujuTopology",
         "NamespacedResource",
         "NoneType",
+        "OwnerReference",
         "Resource",
+        "RestOfTemplate",
+        "StatefulSet",
     )
 ]
 
@@ -61,6 +69,7 @@ documented_modules = [
     "istio_policies",
     "k8s_charm",
     "mesh_inspection",
+    "relation_data",
 ]
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"

@@ -16,7 +16,7 @@ import pytest
 from tests.faults.swing import Swing
 
 LIMIT = 30.0
-LIBERAL = 40
+LIBERAL = 60
 NEVER = 1000.0
 httpx = lightkube.core.exceptions.httpx  # type: ignore[attr-defined]
 
