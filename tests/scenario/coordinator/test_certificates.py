@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from importlib.metadata import version
 
 import pytest
 from cryptography import x509
@@ -133,6 +134,10 @@ class TestChain:
         handshake(served, certified.key_of(worker), root, address("worker", 0))
 
 
+@pytest.mark.skipif(
+    version("ops-scenario").startswith("7."),
+    reason="ops-scenario 7 does not return the description of a secret, where its holders are; Juju does",
+)
 class TestKey:
     def test_is_new_when_an_application_that_had_it_leaves(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, stays := workers(), leaves := workers("leaver"))
