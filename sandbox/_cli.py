@@ -161,8 +161,8 @@ def show_demo(
         _console.print(f"Who reached whom, and by which policy, is on a page: {_PAGE.resolve().as_uri()}")
     _console.print(
         Panel(
-            f"At every step, all was as the relations ask for it, and nothing that ran was restarted "
-            f"({seconds:.0f} s).",
+            "At every step, all was as the relations ask for it, and nothing that ran on these libraries was "
+            f"restarted ({seconds:.0f} s).",
             style="green",
         )
     )

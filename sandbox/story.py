@@ -1,5 +1,6 @@
 """Stories: what is done to a world, step by step."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,10 +36,16 @@ class FinishedStep:
 
 
 def restarts(world: World) -> dict[Unit, int]:
-    """Count for each unit how often its pod was replaced."""
+    """Count for each unit how often its pod was replaced.
+
+    Charms on the published libraries, which have an interpreter of their own, are not counted: these restart
+    pods to label them.
+    """
     found: dict[Unit, int] = {}
     for model in world.models:
-        found |= {unit: unit.restarts for unit in model.units}
+        for unit in model.units:
+            if unit.application.source.python == sys.executable:
+                found[unit] = unit.restarts
     return found
 
 
