@@ -126,6 +126,10 @@ def _close_port(world: Any, options: Options, _: str) -> object:
     return _NOTHING
 
 
+def _no_secret(_world: Any, options: Options, _: str) -> object:
+    raise SystemExit(f'ERROR secret "{options.word(0, "")}" not found')
+
+
 TOOLS: dict[str, Callable[[Any, Options, str], object] | None] = {
     "application-version-set": None,
     "close-port": _close_port,
@@ -141,6 +145,8 @@ TOOLS: dict[str, Callable[[Any, Options, str], object] | None] = {
     "relation-list": _relation_list,
     "relation-model-get": _relation_model_get,
     "relation-set": _relation_set,
+    "secret-get": _no_secret,
+    "secret-info-get": _no_secret,
     "status-set": None,
 }
 """By the name of the tool; None if it is only recorded. A charm that calls another one does not find it."""

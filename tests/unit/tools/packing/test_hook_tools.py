@@ -107,6 +107,12 @@ def test_a_relation_that_is_not_there_is_an_error_as_in_juju(tools: Tools):
     assert "relation not found" in answer.stderr
 
 
+def test_a_secret_is_not_there(tools: Tools):
+    answer = tools.run("secret-get", "secret:x", "--format=json")
+    assert answer.returncode == 1
+    assert "not found" in answer.stderr
+
+
 def test_each_call_is_recorded_with_what_it_was_told(tools: Tools):
     tools.run("status-set", "--application=False", "waiting", "--", "-1 left")
     tools.run("relation-set", "-r", "7", "--file", "-", told="{}")
