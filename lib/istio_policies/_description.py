@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from charmlibs.interfaces.service_mesh import is_of_another_model
-from k8s_charm import Json, quoted
+from k8s_charm import Json
+from relation_data import quoted
 
 from ._rules import APPLICATION_LABEL
 

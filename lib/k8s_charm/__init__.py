@@ -3,8 +3,6 @@
 Importing this does not import lightkube; the first request does.
 """
 
-from relation_data import one_line, quoted, shown_name
-
 from ._apply import apply
 from ._client import is_transient_code, kubernetes_client, kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
@@ -59,12 +57,9 @@ __all__ = [
     "list_owned",
     "manifest",
     "metadata",
-    "one_line",
     "plan",
     "plan_charm_labels",
-    "quoted",
     "read_charm_labels",
     "reconcile_charm_labels",
     "reference",
-    "shown_name",
 ]

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import ops
 
 from istio_policies import AuthorizationPolicy, target_name
-from k8s_charm import (
-    OWNER,
-    Json,
-    kubernetes_client,
-    kubernetes_errors,
-    kubernetes_problem,
-    manifest,
-    one_line,
-)
+from k8s_charm import OWNER, Json, kubernetes_client, kubernetes_errors, kubernetes_problem, manifest
+from relation_data import one_line
 
 from ._cluster import UnreadableClusterError, read_cluster, read_policy
 from ._explain import explain

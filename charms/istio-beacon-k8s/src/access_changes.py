@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from charmlibs.interfaces.service_mesh import is_of_another_model
 from istio_policies import DRY_RUN, describe_sources, describe_targets, joined
-from k8s_charm import Json, manifest, one_line
+from k8s_charm import Json, manifest
+from relation_data import one_line
 
 if TYPE_CHECKING:
     from k8s_charm import Resource

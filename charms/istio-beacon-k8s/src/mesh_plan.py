@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from beacon_config import PolicyMode
-from k8s_charm import Change, one_line
+from k8s_charm import Change
 from policy_step import ON_TRIAL
 from problems import Problem, in_order
+from relation_data import one_line
 
 Results: TypeAlias = "Mapping[str, str | Results]"
 """The results of an action: texts, by keys of lowercase letters, digits and dashes."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from istio_policies import Enforcement, enforcement, requesters
-from k8s_charm import ReconcileResult, manifest, one_line
+from k8s_charm import ReconcileResult, manifest
 from mesh_inspection import Pod, read_policy, selects_none
 from problems import Problem, ProblemKind, waiting
+from relation_data import one_line
 
 if TYPE_CHECKING:
     from k8s_charm import Resource
