@@ -110,13 +110,14 @@ def test_an_application_of_another_model_says_who_it_is(requirer: Side, consumer
         relations=[related("require-cmr-mesh", "remote-web")],
     )
     databag = sent["published"]["require-cmr-mesh"]
+    consumed = "remote-0123456789abcdef0123456789abcdef"
     asked = consumer(
         "consumer",
         event="service-mesh",
         relations=[
             related("service-mesh", "beacon"),
-            related("metrics", "remote-7"),
-            related("provide-cmr-mesh", "remote-7", remote_app_data=databag),
+            related("metrics", consumed),
+            related("provide-cmr-mesh", consumed, remote_app_data=databag),
         ],
     )
     [policy] = json.loads(asked["published"]["service-mesh"]["policies"])
