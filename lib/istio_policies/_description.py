@@ -52,7 +52,7 @@ def target_refs(spec: Json) -> Sequence[Json]:
 
 
 def has_unresolved_source(spec: Json) -> bool:
-    """Tell whether a policy is only for applications of other models whose identity is not known yet."""
+    """Return whether a policy is only for applications of other models whose identity is not known yet."""
     names = [source.rpartition("/")[2] for source in describe_sources(spec)]
     return bool(names) and all(map(is_of_another_model, names))
 

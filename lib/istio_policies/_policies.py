@@ -158,7 +158,7 @@ def _in_other_mode(policies: "Iterable[Resource]", *, dry_run: bool) -> "Iterato
 
 
 def _may_be_from(policy: "Resource", apps: Collection[str]) -> bool:
-    """Tell whether one of the applications may have requested this; older revisions did not note who did."""
+    """Return whether one of the applications may have requested this; older revisions noted no requester."""
     if not apps:
         return False
     by = requested_by(policy)

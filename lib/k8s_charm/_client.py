@@ -76,7 +76,7 @@ def kubernetes_code(error: BaseException | None) -> int | None:
 
 
 def is_transient_code(code: int | None, message: str = "") -> bool:
-    """Tell whether trying again may help after an answer with this HTTP status, or without any.
+    """Return whether trying again may help after an answer with this HTTP status, or without any.
 
     It does not where an object of somebody else has the name.
     """

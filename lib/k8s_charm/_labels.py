@@ -273,15 +273,15 @@ class LabelRecord:
         return change
 
     def forgets(self, desired: Mapping[str, str]) -> bool:
-        """Tell whether a label that was set is no longer desired."""
+        """Return whether a label that was set is no longer desired."""
         return any(found.keys() - desired.keys() for found in self._found)
 
     def must_begin(self, desired: Mapping[str, str]) -> bool:
-        """Tell whether `begin` writes."""
+        """Return whether `begin` writes."""
         return bool(desired) and desired != self.labels and desired not in self.pending
 
     def must_end(self, desired: Mapping[str, str], owner: "list[OwnerReference]") -> bool:
-        """Tell whether `end` writes."""
+        """Return whether `end` writes."""
         if not desired:
             return self.exists
         return desired != self.labels or bool(self.pending) or not self.owners.issuperset(_uids(owner))

@@ -48,7 +48,7 @@ def merge_patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "
 
 
 def removes(patch: "Json") -> bool:
-    """Tell whether a JSON merge patch removes a field."""
+    """Return whether a JSON merge patch removes a field."""
     return any(
         value is None or (isinstance(value, dict) and removes(cast("Json", value)))
         for value in patch.values()

@@ -60,7 +60,7 @@ def reference(resource: "Resource") -> ObjectRef:
 
 
 def can_exist(ref: ObjectRef) -> bool:
-    """Tell whether Kubernetes allows these names; any other must not become part of a URL."""
+    """Return whether Kubernetes allows these names; any other must not become part of a URL."""
     in_place = ref.namespace is None or _NAMESPACE.fullmatch(ref.namespace)
     return bool(in_place and _NAME.fullmatch(ref.name))
 
@@ -73,7 +73,7 @@ def kind_name(kind: "type[Resource]") -> str:
 
 
 def is_namespaced(kind: "type[Resource]") -> bool:
-    """Tell whether objects of the kind live in namespaces."""
+    """Return whether objects of the kind live in namespaces."""
     from lightkube.core.resource import NamespacedResource
 
     return issubclass(kind, NamespacedResource)

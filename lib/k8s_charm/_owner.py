@@ -68,7 +68,7 @@ class Owner:
         }
 
     def owns(self, resource: "Resource") -> bool:
-        """Tell whether an object that carries the owner's labels belongs to the owner."""
+        """Return whether an object that carries the owner's labels belongs to the owner."""
         mark = annotations(resource).get(OWNER)
         if mark is not None:
             return mark == self.mark
@@ -77,7 +77,7 @@ class Owner:
 
 
 def have_one_owner(there: "Resource", desired: "Resource", owned_by_labels: Mapping[str, str]) -> bool:
-    """Tell whether an object that lacks some of its owner's labels carries another mark of the same owner.
+    """Return whether an object that lacks some of its owner's labels carries another mark of the same owner.
 
     Somebody may have removed some of the labels.
     """

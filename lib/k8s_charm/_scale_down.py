@@ -4,7 +4,7 @@ import ops
 
 
 class ScaleDown(ops.Object):
-    """Tells whether this unit is being removed while other units of its application stay.
+    """The removal of this unit while other units of its application stay.
 
     Juju reports the relations of such a unit as broken, one after the other, though the application keeps
     them, and does not take leadership from it. If such a leader acted on that, it would remove what the whole

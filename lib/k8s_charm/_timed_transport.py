@@ -74,7 +74,7 @@ class TimedTransport(httpx.BaseTransport):
 
 
 def _can_be_repeated(request: httpx.Request) -> bool:
-    """Tell whether a request has the same effect if it was already carried out.
+    """Return whether a request has the same effect if it was already carried out.
 
     A request that creates an object does not: the object that is there by then looks like somebody else's.
     """

@@ -192,7 +192,7 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
 
 
 def is_transient(problem: Failure | Exception) -> bool:
-    """Tell whether trying again may help; if not, an operator has something to do.
+    """Return whether trying again may help; if not, an operator has something to do.
 
     Args:
         problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.

@@ -1,7 +1,7 @@
-"""Answers for operators of a mesh: who may reach whom, what the mesh does about a request, and why.
+"""Answers for operators of a mesh: who may reach whom, and why a request is allowed or denied.
 
-A charm has the four actions with one line, and passes what it knows of its policies; a coordinator knows that
-by itself::
+A charm adds the four actions in one line, and passes its knowledge of its policies; a coordinator has that
+itself::
 
     self.mesh_actions = MeshActions(self, lambda client: View(owner, labels, requested=...))
     self.mesh_actions = MeshActions.of_coordinator(self, self.coordinator)

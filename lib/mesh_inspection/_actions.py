@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 class MeshActions(ops.Object):
     """The actions `list-policies`, `explain`, `export-policies` and `mesh-graph` of a charm, on any unit.
 
-    Those of them that charmcraft.yaml has. Nothing is written, and nothing is imported or read before one
-    of them is run.
+    Only the actions that charmcraft.yaml declares are observed. Nothing is written, and nothing is imported
+    or read before one of them is run.
 
     Args:
         charm: the charm.
-        view: returns what the charm knows of its policies, with a client for what only Kubernetes knows.
+        view: returns the charm's own knowledge of its policies, given a client for what only Kubernetes has.
     """
 
     def __init__(self, charm: ops.CharmBase, view: "Callable[[Client], View]"):

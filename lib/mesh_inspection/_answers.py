@@ -36,7 +36,7 @@ _HEADINGS = ("SOURCE", "TARGET", "REQUESTS", "CONSUMER", "STATE", "POLICY")
 
 @dataclass(frozen=True)
 class ActionRequest:
-    """An action that is run, and what it takes to answer it."""
+    """An action that an operator runs: its parameters, the charm's view, and a client."""
 
     params: Mapping[str, Any]
     view: View
@@ -60,7 +60,7 @@ def give(
     charm: ops.CharmBase,
     view_of: "Callable[[Client], View]",
 ) -> None:
-    """Answer an action; it fails with what prevents that."""
+    """Answer an action, or fail it with the reason that prevents an answer."""
     try:
         client = kubernetes_client(namespace=charm.model.name, field_manager=charm.app.name)
         event.set_results(dict(answer(ActionRequest(event.params, view_of(client), client))))
@@ -73,7 +73,7 @@ def give(
 
 
 def listing(request: ActionRequest) -> Results:
-    """Return who may do what, by which relation, and whether the mesh enforces it."""
+    """Return the policies as a table: who may do what, by which relation, and whether it is enforced."""
     form = request.choice("format", "table", "json")
     rows, hint = _rows(request, read_policies(request.client, request.view))
     rest = {"summary": _summary(rows), **hint}
@@ -83,7 +83,7 @@ def listing(request: ActionRequest) -> Results:
 
 
 def explanation(request: ActionRequest) -> Results:
-    """Return what the mesh does about a request, and why."""
+    """Return the mesh's verdict on a request, and the reasons for it."""
     form = request.choice("format", "table", "json")
     question = read_question(request.params, request.view.owner.model)
     cluster = read_cluster(
@@ -130,14 +130,14 @@ def exported(request: ActionRequest) -> Results:
 
 
 def graph(request: ActionRequest) -> Results:
-    """Return a picture of who may reach whom, as text for Mermaid."""
+    """Return a graph of who may reach whom, as text for Mermaid."""
     rows, hint = _rows(request, read_policies(request.client, request.view))
     drawn = [row for row in rows if row.state != "rejected"]
     return _fit(drawn, lambda some: {"graph": mermaid(some), **hint})
 
 
 def _rows(request: ActionRequest, policies: Policies) -> tuple[list[Row], Results]:
-    """Return the rows that are chosen; and if there are none of these, a hint at what there is."""
+    """Return the chosen rows; if there are none, also a hint at the existing ones."""
     every = list_policies(policies, request.view)
     source, target = request.text("source"), request.text("target")
     rows = matching(every, source, target)
@@ -154,14 +154,14 @@ def _summary(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Sequence[Row], model: str) -> str:
-    """Return the rows for people, who know which model they are in."""
+    """Return the rows as text for people, without the name of the charm's own model."""
     if not rows:
         return "none"
     cells = [
         (
-            [_short(each, model) for each in row.sources] or ["nobody"],
+            [_short(each, model) for each in row.sources] or ["none"],
             [_short(each, model) for each in row.targets],
-            row.requests or ["nothing"],
+            row.requests or ["none"],
             row.origins,
             (row.state,),
             (row.policy.removeprefix(f"{model}/"),),
@@ -173,7 +173,7 @@ def _table(rows: Sequence[Row], model: str) -> str:
 
 
 def _reasons(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield why policies are not enforced; without their names where it is so of all that are in a state."""
+    """Yield the reasons why policies are not enforced; without names if all policies of a state share one."""
     of_state: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         of_state[row.state].add(row.reason)
@@ -203,8 +203,8 @@ def _row_data(row: Row) -> Results:
 def _yaml(policy: "Resource", view: View) -> str:
     """Return a policy of a charm as a YAML document, whether it is in Kubernetes or only desired.
 
-    What Kubernetes adds to it is left out, and so are the marks by which the charm knows its own policies: it
-    would delete what somebody applies with them as soon as nobody requests it.
+    Fields that Kubernetes adds are removed, and so are the marks by which the charm finds its own policies:
+    the charm would delete a policy that an operator applies with them.
     """
     from lightkube import codecs
 
@@ -232,7 +232,7 @@ def _without(given: Json | None, marks: Container[str]) -> Json:
 
 
 def _line(text: str) -> str:
-    """Make a text that others may have written fit for one line of a terminal."""
+    """Return a text that others may have written in one line, fit for a terminal."""
     return one_line(text, longest=_LONGEST_LINE)
 
 
@@ -243,12 +243,12 @@ def _numbered(items: "Sequence[str | Results]") -> Results:
 
 
 def _fit(items: Sequence[Item], render: Callable[[Sequence[Item]], Results]) -> Results:
-    """Show as many of the items as Juju takes; and how many are omitted, if any are."""
+    """Render as many of the items as Juju accepts, and the number of omitted ones, if any."""
     shown = len(items)
     results = render(items)
     while (size := _size(results)) > _MOST_BYTES and shown:
         shown = min(shown - 1, shown * _MOST_BYTES // size)
-        omitted = f"{len(items) - shown} of {len(items)}: ask for less, with source=… or target=…"
+        omitted = f"{len(items) - shown} of {len(items)}: narrow the request with source=… or target=…"
         results = {**render(items[:shown]), "omitted": omitted}
     return results
 

@@ -1,4 +1,4 @@
-"""What an answer assumes of the mesh, where another mesh would give another one."""
+"""Assumptions: properties of the mesh on which an answer depends."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ _ANOTHER_DOMAIN = "another.domain"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request, as it is answered in one cluster and in others."""
+class AnsweredRequest:
+    """A request with its answer in one cluster, to be compared with the answers in others."""
 
     cluster: Cluster
     answer: Answer
@@ -30,20 +30,20 @@ class Asked:
     """Answers it on a path."""
 
     def differs(self, cluster: Cluster) -> bool:
-        """Tell whether the answer is another one in this cluster."""
+        """Return whether the answer is another one in this cluster."""
         return self.judge(self.find(cluster)) != self.answer
 
 
-def assumptions(asked: Asked) -> Iterator[str]:
-    """Yield what the answer hangs on, as the mesh is or is taken to be."""
-    cluster = asked.cluster
-    if asked.differs(_hardened(cluster) if not _hardening(cluster) else _softened(cluster)):
+def assumptions(answered: AnsweredRequest) -> Iterator[str]:
+    """Yield the properties of the mesh, known or assumed, without which the answer would be another."""
+    cluster = answered.cluster
+    if answered.differs(_hardened(cluster) if not _hardening(cluster) else _softened(cluster)):
         yield _hardening_in_words(cluster)
-    if asked.differs(replace(cluster, auto_allow=not cluster.allows_waypoints)):
+    if answered.differs(replace(cluster, auto_allow=not cluster.allows_waypoints)):
         state = "on" if cluster.allows_waypoints else "off"
         known = "" if cluster.auto_allow is not None else ", as istio-k8s has it: istiod was not found"
         yield f"istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is {state}{known}"
-    if asked.differs(replace(cluster, trust_domain=_ANOTHER_DOMAIN)):
+    if answered.differs(replace(cluster, trust_domain=_ANOTHER_DOMAIN)):
         yield f"the mesh's trust domain is {cluster.trust_domain or TRUST_DOMAIN}"
 
 
@@ -60,7 +60,7 @@ def _hardening_in_words(cluster: Cluster) -> str:
 
 
 def _hardening(cluster: Cluster) -> list[Policy]:
-    """The policies that deny everywhere what no policy allows."""
+    """Return the policies that deny everywhere what no policy allows."""
     return [
         policy
         for policy in cluster.policies

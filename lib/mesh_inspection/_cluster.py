@@ -50,7 +50,7 @@ class Pod:
     labels: Mapping[str, str] = field(hash=False)
     in_mesh: bool
     ports: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
-    """Those that have a name."""
+    """Port numbers by port name."""
 
     @property
     def application(self) -> str:
@@ -76,7 +76,7 @@ class Service:
         return f"{self.name}.{self.namespace}.svc.cluster.local"
 
     def selects(self, pod: Pod) -> bool:
-        """Tell whether traffic for the Service may end at the pod."""
+        """Return whether traffic for the Service may end at the pod."""
         here = self.namespace == pod.namespace
         return here and bool(self.selector) and self.selector.items() <= pod.labels.items()
 
@@ -104,11 +104,11 @@ class Policy:
 
     @property
     def is_on_pods(self) -> bool:
-        """Return whether it is about pods, rather than about what goes through a waypoint."""
+        """Return whether it applies at pods, rather than at a waypoint."""
         return not target_refs(self.spec)
 
     def selects(self, pod: Pod) -> bool:
-        """Tell whether it is about pods, and its labels select this one, whatever its namespace is."""
+        """Return whether it applies at pods, and its labels select this one, in whichever namespace."""
         selector: Json = self.spec.get("selector") or {}
         labels: dict[str, str] = selector.get("matchLabels") or {}
         return self.is_on_pods and labels.items() <= pod.labels.items()
@@ -119,7 +119,7 @@ class Cluster:
     """Pods, Services and policies of the namespaces that a question is about."""
 
     namespaces: frozenset[str]
-    """All there are."""
+    """All namespaces of the cluster."""
     pods: tuple[Pod, ...]
     services: tuple[Service, ...]
     policies: tuple[Policy, ...]
@@ -141,7 +141,7 @@ class Cluster:
 
 
 def read_cluster(client: "Client", *, source_namespace: str, target_namespace: str) -> Cluster:
-    """Read what decides on requests from one namespace to another.
+    """Read the objects that decide on requests from one namespace to another.
 
     Raises:
         UnreadableClusterError: if Kubernetes does not return all of it.
@@ -179,7 +179,7 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
 
 
 def _read_auto_allow(client: "Client", root: str) -> bool | None:
-    """Return how istiod is set; None if there is no istiod to be seen."""
+    """Return istiod's setting; None if no istiod is found."""
     from lightkube.resources.apps_v1 import Deployment
 
     found = list_objects(client, Deployment, root, {"app": "istiod"})
@@ -198,7 +198,7 @@ def _containers(deployment: Json) -> list[Json]:
 
 
 def _trust_domain(client: "Client", istiods: "Iterable[Resource]") -> str:
-    """Read the trust domain out of Istio's ConfigMap; empty if there is none that this charm may read."""
+    """Read the trust domain from Istio's ConfigMap; empty if this charm may read none."""
     import yaml
     from lightkube.resources.core_v1 import ConfigMap
 
@@ -237,7 +237,7 @@ def read_list(
 
 
 def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Pod:
-    """Read a pod out of Kubernetes' JSON, given the labels of all namespaces."""
+    """Read a pod from Kubernetes' JSON, given the labels of all namespaces."""
     namespace, spec, labels = pod["metadata"]["namespace"], _mapping(pod, "spec"), _labels(pod)
     mode = labels.get(_MODE) or namespace_labels.get(namespace, {}).get(_MODE)
     containers: list[Json] = spec.get("containers") or []
@@ -259,22 +259,22 @@ def read_policy(policy: "Resource") -> Policy:
     plain = manifest(policy)
     own: Json = plain["metadata"]
     annotations: Mapping[str, str] = own.get("annotations") or {}
-    (said,) = enforcement([policy])
+    (state,) = enforcement([policy])
     return Policy(
         namespace=own["namespace"],
         name=own["name"],
         spec=_mapping(plain, "spec"),
         dry_run=annotations.get(DRY_RUN) in _TRUE,
         asked_by=requested_by(policy),
-        enforced=said.enforced,
-        problem=said.reason,
+        enforced=state.enforced,
+        problem=state.reason,
     )
 
 
 def read_service(
     service: Json, namespace_labels: Mapping[str, Mapping[str, str]], gateways: Iterable[Json]
 ) -> Service:
-    """Read a Service out of Kubernetes' JSON, given the labels of all namespaces, and all Gateways."""
+    """Read a Service from Kubernetes' JSON, given the labels of all namespaces, and all Gateways."""
     own, spec = service["metadata"], _mapping(service, "spec")
     ports: list[Json] = spec.get("ports") or []
     waypoint = None if spec.get("clusterIP") == "None" else _waypoint_of(service, namespace_labels)
@@ -298,7 +298,7 @@ def _waypoint_of(service: Json, namespace_labels: Mapping[str, Mapping[str, str]
 
 
 def _serves(gateway: Json, waypoint: tuple[str, str] | None, namespace: str) -> bool:
-    """Tell whether a Gateway is this waypoint, and Istio runs it for Services of a namespace."""
+    """Return whether a Gateway is this waypoint, and Istio runs it for Services of a namespace."""
     own, spec = gateway["metadata"], _mapping(gateway, "spec")
     if (own["namespace"], own["name"]) != waypoint or spec.get("gatewayClassName") != "istio-waypoint":
         return False

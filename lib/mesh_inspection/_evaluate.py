@@ -21,7 +21,7 @@ _HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notP
 _HTTP_SOURCES = ("requestPrincipals", "notRequestPrincipals", "remoteIpBlocks", "notRemoteIpBlocks")
 _KNOWN_SOURCES = ("principals", "notPrincipals", "namespaces", "notNamespaces")
 
-# Envoy's normalisation of paths, which Istio has on unless a mesh's `pathNormalization` says otherwise.
+# Envoy's normalisation of paths, which Istio has on unless a mesh's `pathNormalization` turns it off.
 # https://istio.io/latest/docs/ops/best-practices/security/#understand-path-normalization-in-authorization-policies
 _PARAMETERS_OF_DOTS = re.compile(r"(?<=/)(\.\.?);[^/]*")
 _NEEDLESS_ESCAPE = re.compile(r"%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE)
@@ -64,7 +64,7 @@ class Decision:
 
 
 def decide(policies: Iterable[Policy], request: Request) -> Decision:
-    """Decide on a request by these policies taken together."""
+    """Return the decision of these policies together on a request."""
     enforced = list(policies)
     denying = [policy for policy in enforced if _action(policy) == "DENY"]
     allowing = [policy for policy in enforced if _action(policy) == "ALLOW"]
@@ -75,7 +75,7 @@ def decide(policies: Iterable[Policy], request: Request) -> Decision:
 
 
 def allows(policy: Policy) -> bool:
-    """Tell whether a policy is one that allows requests."""
+    """Return whether a policy is one that allows requests."""
     return _action(policy) == "ALLOW"
 
 
@@ -89,9 +89,9 @@ def ports_of(policy: Policy) -> set[int]:
 
 
 def differences(policy: Policy, request: Request) -> Iterator[frozenset[Field]]:
-    """Yield, for each thing that a policy is about, in what a request differs from it; nothing if it matches.
+    """Yield the differences between a request and each alternative of a policy's rules; empty for a match.
 
-    What only the mesh can decide counts against the request: it allows nothing, and denies.
+    A condition that only the mesh can evaluate counts against the request: it never allows, always denies.
     """
     opens = allows(policy)
     for rule in _sections(policy.spec, "rules"):
@@ -144,7 +144,7 @@ def _operation_differences(operation: Json, request: Request, *, opens: bool) ->
 
 
 def _fits(section: Json, field: str, is_meant: Callable[[str], bool]) -> bool:
-    """Tell whether a field and its negated form are both satisfied."""
+    """Return whether a field and its negated form are both satisfied."""
     wanted: Sequence[str] = section.get(field) or ()
     unwanted: Sequence[str] = section.get(_negated(field)) or ()
     return (not wanted or any(map(is_meant, wanted))) and not any(map(is_meant, unwanted))
@@ -153,7 +153,7 @@ def _fits(section: Json, field: str, is_meant: Callable[[str], bool]) -> bool:
 def _fits_or_may(
     section: Json, field: str, asked: str | None, is_meant: Callable[[str, str], bool], *, opens: bool
 ) -> bool:
-    """Check a field as `_fits` does; of any request, it is enough that some is allowed, or all are denied."""
+    """Check a field as `_fits` does; an open question fits if some request is allowed, or all are denied."""
     if asked is not None:
         return _fits(section, field, lambda each: is_meant(each, asked))
     return opens or not (section.get(field) or section.get(_negated(field)))

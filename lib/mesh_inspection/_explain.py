@@ -1,4 +1,4 @@
-"""Explanations: what the mesh does about a request, and why."""
+"""Explanations: the mesh's verdict on a request, and the reasons for it."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from istio_policies import describe_requests, joined
 
-from ._assumptions import Asked, assumptions
+from ._assumptions import AnsweredRequest, assumptions
 from ._cluster import Cluster, Policy
 from ._evaluate import Decision, decide
 from ._query import Question
@@ -32,22 +32,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the mesh does about a request, and why. Whether anybody listens is not known to it."""
+    """The mesh's verdict on a request, with its reasons. Whether a server listens there is not checked."""
 
     question: Question
-    """With the port that was meant."""
+    """The question, with the port that the answer is about."""
     verdict: Verdict
     why: str
-    """In one line."""
+    """The reason, in one line."""
     audit: Verdict | None = None
     """The verdict if the policies in audit mode were enforced; None if there are none on the path."""
     steps: tuple[Step, ...] = ()
     policies: tuple[Policy, ...] = ()
     """The policies that allow it, or that deny it."""
     relations: tuple[str, ...] = ()
-    """What these follow from, as far as that is known: `catalogue:catalogue`."""
+    """The relations that these follow from, as far as they are known: `catalogue:catalogue`."""
     closest_match: str = ""
-    """If it is denied: the policy or relation that fits best, and in what it does not."""
+    """If it is denied: the policy or relation that fits best, and how it differs."""
     suggestion: tuple[str, ...] = ()
     """The commands that would have it allowed, in order."""
     notes: tuple[str, ...] = ()
@@ -65,16 +65,16 @@ class Explanation:
 def explain(
     question: Question, cluster: Cluster, view: View, remarks: Mapping[str, str] | None = None
 ) -> Explanation:
-    """Explain what the mesh does about a request.
+    """Explain the mesh's verdict on a request.
 
-    Where the question leaves the method or the path open, it is whether some request is allowed; where it
-    leaves the port open, the port with the best answer is taken.
+    If the question names no method or no path, the verdict is `allowed` if some such request is; if it names
+    no port, the answer is about the port with the best verdict.
 
     Args:
         question: the request.
-        cluster: what is in Kubernetes; see `read_cluster`.
-        view: what a charm knows of its policies.
-        remarks: why some policies, `namespace/name`, are not as they should be.
+        cluster: the objects in Kubernetes; see `read_cluster`.
+        view: the charm's own knowledge of its policies.
+        remarks: reasons why policies, named `namespace/name`, are not as desired.
 
     Raises:
         UnclearQuestionError: if a workload in it does not exist, or no port of it is known.
@@ -86,7 +86,7 @@ def explain(
     if len(ports) == 1:
         return best
     known = joined([str(port) for port in ports])
-    note = f"no port was named: of {known}, this is about {best.question.port}"
+    note = f"no port was named: of {known}, this answer is about {best.question.port}"
     return replace(best, notes=(*best.notes, note))
 
 
@@ -108,7 +108,9 @@ def _explain(
     if not (enforced.is_open and audited.is_open):
         denying = audited if enforced.is_open else enforced
         match = None if denying.is_denied_by_policy else closest_match(question, path, cluster, view)
-    asked = Asked(cluster, _judge(path), find=lambda other: find_path(question, other), judge=_judge)
+    answered = AnsweredRequest(
+        cluster, _judge(path), find=lambda other: find_path(question, other), judge=_judge
+    )
     explanation = Explanation(
         question,
         enforced.verdict,
@@ -120,7 +122,7 @@ def _explain(
         closest_match=describe(match, view) if match else "",
         suggestion=suggest(match, question, path, view) if match else (),
         notes=(*_notes(path, enforced), *_remarked(path, remarks)),
-        assumptions=tuple(assumptions(asked)),
+        assumptions=tuple(assumptions(answered)),
     )
     return explanation, match
 

@@ -1,4 +1,4 @@
-"""Services and pods in a mesh that are open to everybody, because no policy is on them."""
+"""Services and pods in a mesh that are open to all, because no policy is on them."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,7 @@ from ._request_path import waypoint_policies, ztunnel_policies
 
 
 def exposed(cluster: Cluster, model: str) -> list[str]:
-    """Return what is open in a model: `Service shop` to the whole mesh, `pod shop-0` to everybody.
+    """Return the open targets of a model: `Service shop` is open to the whole mesh, `pod shop-0` to all.
 
     Where the mesh is hardened, its policies in the root namespace are on all Services and pods.
     """

@@ -1,4 +1,4 @@
-"""Policies as rows: who may do what, by which relation, and whether the mesh enforces it."""
+"""Policies as rows of a table: who may do what, by which relation, and whether it is enforced."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,23 +42,23 @@ _MOST_NAMES = 20
 
 @dataclass(frozen=True)
 class Row:
-    """A policy, in words."""
+    """A row of the table: one policy in words."""
 
     sources: tuple[str, ...]
     """Allowed sources: applications as `model/application`."""
     targets: tuple[str, ...]
-    """To what: a Service as `model/service`, or units."""
+    """Targets: a Service as `model/service`, or units."""
     requests: tuple[str, ...]
-    """With what: `GET /items on 8080`."""
+    """Allowed requests: `GET /items on 8080`."""
     consumers: tuple[str, ...]
     """The applications that request it."""
     relations: tuple[str, ...]
     """The endpoints whose relations it follows from, as far as that is known."""
     policy: str
-    """The AuthorizationPolicy's namespace and name; empty if there is to be none."""
+    """The AuthorizationPolicy's namespace and name; empty for a rejected request."""
     state: State
     reason: str
-    """Why it is not enforced, allows nothing or is not what is requested; empty if none of that is so."""
+    """Reason that it is not enforced, allows nothing, or differs from the request; empty otherwise."""
     origins: tuple[str, ...] = ()
     """The consumers, each with its endpoint or relation: `catalogue:items`, `catalogue (service-mesh:3)`."""
 
@@ -70,13 +70,13 @@ class Policies:
     live: "tuple[Resource, ...]"
     desired: "tuple[Resource, ...]"
     remarks: "Mapping[ObjectRef, str]"
-    """Of live ones that are not as desired, why that is so."""
+    """The reason for each live policy that is not as desired."""
     without_pods: "frozenset[ObjectRef]" = frozenset()
-    """Live ones on pods of the owner's model that select none: Istio accepts them, and they do nothing."""
+    """Live policies that select no pod of the owner's model: Istio accepts them, and they have no effect."""
 
     @property
     def all(self) -> "list[Resource]":
-        """The live ones, and those that are desired and not live; by namespace and name."""
+        """All live policies, and the desired ones that are not live, by namespace and name."""
         live = {reference(each): each for each in self.live}
         missing = [each for each in self.desired if reference(each) not in live]
         return sorted([*self.live, *missing], key=reference)
@@ -106,7 +106,7 @@ def read_policies(client: "Client", view: View) -> Policies:
 
 
 def selects_none(policy: Policy, pods: "Collection[MeshPod]") -> bool:
-    """Tell whether a policy is on pods of a namespace, and selects none of those that there are."""
+    """Return whether a policy applies at pods, and selects no existing pod of its namespace."""
     here = [pod for pod in pods if pod.namespace == policy.namespace]
     return policy.is_on_pods and bool(here) and not any(map(policy.selects, here))
 
@@ -131,17 +131,17 @@ def list_policies(policies: Policies, view: View) -> list[Row]:
 
 
 def matching(rows: Iterable[Row], source: str | None, target: str | None) -> list[Row]:
-    """Return the rows for an application, `app` or `model/app`, and about another or its Service."""
+    """Return the rows with this source and target, each `app` or `model/app`; None is any."""
     return [row for row in rows if _is_among(source, row.sources) and _is_among(target, row.targets)]
 
 
 def why_none(rows: Iterable[Row], source: str | None, target: str | None) -> str:
-    """Return why no row matches, with what there is; empty if there was no row in the first place.
+    """Return the reason that no row matches, with the known names; empty if there are no rows at all.
 
     Args:
         rows: all policies.
-        source: the source that was chosen, if any.
-        target: the same.
+        source: the chosen source, if any.
+        target: the chosen target, if any.
     """
     every = list(rows)
     sources = set[str]().union(*(row.sources for row in every))
@@ -151,12 +151,12 @@ def why_none(rows: Iterable[Row], source: str | None, target: str | None) -> str
             shown = sorted(names)[:_MOST_NAMES]
             more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
             return f"no policy has {chosen}={wanted}; there is {', '.join(shown)}{more}"
-    either = "though some have the one or the other"
+    either = "although some have one of them"
     return f"no policy has source={source} and target={target}, {either}" if every else ""
 
 
 def concerns(policy: Policy, source: str | None, target: str | None) -> bool:
-    """Tell whether a policy is for an application and about another; None is any."""
+    """Return whether a policy has this source and target; None is any."""
     targets = describe_targets(policy.namespace, policy.spec)
     return _is_among(source, describe_sources(policy.spec)) and _is_among(target, targets)
 
@@ -164,7 +164,7 @@ def concerns(policy: Policy, source: str | None, target: str | None) -> bool:
 def _remarks(
     live: "Iterable[Resource]", desired: "Iterable[Resource]", retained: Mapping[str, str], view: View
 ) -> "Iterator[tuple[ObjectRef, str]]":
-    """Yield why live policies are not as desired, which the charm's next hook resolves if it can."""
+    """Yield the reason for each live policy that is not as desired; the next hook corrects it if it can."""
     desired_by_ref = {} if view.unwritten else {reference(each): each for each in desired}
     if_not = f", or see `{view.details_command}`" if view.details_command else ""
     for resource in live:
@@ -238,7 +238,7 @@ def _rejected(view: View) -> Iterator[Row]:
 
 
 def _is_among(wanted: str | None, names: Sequence[str]) -> bool:
-    """Tell whether one of the names is the wanted one, with its model or without; None is any."""
+    """Return whether a name, with its model or without, is among the names; None is any."""
     return wanted is None or any(wanted in _forms(name) for name in names)
 
 

@@ -13,7 +13,7 @@ _LONGEST_PATH = 8192
 
 
 class UnclearQuestionError(ValueError):
-    """A question that cannot be answered as it was asked; the message says why."""
+    """A question that cannot be answered as asked; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ NODE = Workload("", "node")
 
 @dataclass(frozen=True)
 class Question:
-    """A request whose fate an operator asks for."""
+    """A request about which an operator asks whether it is allowed."""
 
     source: Workload
     target: Workload
@@ -97,7 +97,7 @@ def _workload(params: Mapping[str, object], name: str, model: str) -> Workload:
     """Read `app`, `app/0`, `model/app` or `model/app/0`."""
     text = text_of(params, name)
     if text is None:
-        raise UnclearQuestionError(f"{name}=… is missing: name an application, app or model/app")
+        raise UnclearQuestionError(f"{name}=… is missing: set it to app or model/app")
     if short := _UNIT.fullmatch(text):
         return Workload(model, short[1], int(short[2]))
     if found := _APPLICATION.fullmatch(text):
@@ -113,7 +113,7 @@ def _port(params: Mapping[str, object]) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) < 65536):
-        raise UnclearQuestionError(f"port={text!r} is not a port: it is a number from 1 to 65535")
+        raise UnclearQuestionError(f"port={text!r} is not a port number from 1 to 65535")
     return int(text)
 
 
@@ -125,7 +125,7 @@ def _method(params: Mapping[str, object]) -> str | None:
 
 
 def _path(params: Mapping[str, object]) -> str | None:
-    """Read a path that a request can have; a proxy rejects others before any policy decides."""
+    """Read a path that a client can send; a proxy rejects others before any policy decides."""
     path = text_of(params, "path")
     if path is None:
         return None
@@ -133,7 +133,7 @@ def _path(params: Mapping[str, object]) -> str | None:
         raise UnclearQuestionError(f"path={path[:80]!r} does not begin with /")
     if not _SENDABLE_PATH.fullmatch(path):
         raise UnclearQuestionError(
-            f"path={path[:80]!r} cannot be sent: write blanks, #, and what is not ASCII as %20 and so on"
+            f"path={path[:80]!r} cannot be sent: percent-encode spaces, # and non-ASCII characters"
         )
     if len(path) > _LONGEST_PATH:
         raise UnclearQuestionError(f"path={path[:80]!r}… is longer than {_LONGEST_PATH} characters")

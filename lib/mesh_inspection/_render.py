@@ -1,4 +1,4 @@
-"""Rows of policies as text in columns, and as a picture in the language of Mermaid."""
+"""Rows of policies as a text table, and as a Mermaid flowchart."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ def _lines(row: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 @dataclass(frozen=True)
 class _Graph:
     nodes: Mapping[str, str]
-    """Name → a name for the text, since the name can contain anything."""
+    """Name → identifier in the flowchart, since a name may contain any character."""
     arrows: Mapping[tuple[str, str, bool], Sequence[str]]
     """From, to, whether it is enforced → the requests."""
 
     @property
     def by_model(self) -> dict[str, list[str]]:
-        """The nodes of each model; what is in none is under an empty name."""
+        """The nodes of each model; nodes without a model are under an empty name."""
         models: dict[str, list[str]] = {}
         for name in self.nodes:
             models.setdefault(_model(name), []).append(name)
@@ -44,7 +44,7 @@ class _Graph:
 
 
 def mermaid(rows: Iterable[Row]) -> str:
-    """Return a flowchart of who may reach whom; what is not enforced is dotted."""
+    """Return a flowchart of who may reach whom; policies that are not enforced are dotted."""
     graph = _graph(rows)
     lines = ["flowchart LR"]
     for number, (model, names) in enumerate(graph.by_model.items()):
@@ -95,5 +95,5 @@ def _shortened(requests: Sequence[str]) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Write characters that mean something to Mermaid in its own way."""
+    """Return a text with the characters that have a meaning in Mermaid escaped."""
     return "".join(each if each.isalnum() or each in " -_./:,=*" else f"#{ord(each)};" for each in text)

@@ -12,7 +12,7 @@ from ._query import NODE, Question, UnclearQuestionError, Workload
 
 
 class NoPathError(Exception):
-    """A request ends before any policy could decide; the message says where."""
+    """A request ends before any policy could decide; the message names the place."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class EnforcementPoint:
     """A point that enforces policies, and the request as it arrives there."""
 
     name: str
-    """Name that an operator knows."""
+    """The name shown to operators: `waypoint shop/beacon-waypoint`, `pod shop/catalogue-0`."""
     request: Request
     policies: tuple[Policy, ...]
     """Those that are enforced there."""
@@ -40,7 +40,7 @@ class RequestPath:
     service: Service | None
     """The Service that is addressed; None where a pod is."""
     pods: tuple[Pod, ...]
-    """The pods that may be meant."""
+    """The pods that may receive it."""
     ports: tuple[int, ...]
     """The port of each of them."""
     port: int
@@ -72,7 +72,7 @@ def find_path(question: Question, cluster: Cluster) -> RequestPath:
     """Follow a request through the mesh; the question names a port.
 
     Raises:
-        NoPathError: if it gets nowhere, whatever the policies are.
+        NoPathError: if it reaches no pod, whatever the policies are.
         UnclearQuestionError: if a workload in it does not exist.
     """
     service = None if question.target.pod else _service_of(question, cluster)
@@ -132,12 +132,12 @@ def pod_policies(cluster: Cluster, pod: Pod) -> list[Policy]:
 
 
 def is_for_all_pods(policy: Policy) -> bool:
-    """Tell whether a policy of the root namespace is about all pods of the mesh."""
+    """Return whether a policy of the root namespace is about all pods of the mesh."""
     return not target_refs(policy.spec) and not policy.spec.get("selector")
 
 
 def is_for_all_waypoints(policy: Policy) -> bool:
-    """Tell whether a policy of the root namespace is about all waypoints of the mesh."""
+    """Return whether a policy of the root namespace is about all waypoints of the mesh."""
     kinds = [(kind, name) for kind, _, name in _targets(policy)]
     return ("GatewayClass", "istio-waypoint") in kinds
 
@@ -150,7 +150,7 @@ def _at_pod(cluster: Cluster, pod: Pod, request: Request) -> PathToPod:
 
 
 def _policies_for_waypoints(cluster: Cluster, pod: Pod) -> list[Policy]:
-    """Return the policies that istiod itself makes for a pod: its waypoints are allowed, so nobody else is.
+    """Return the policies that istiod itself makes for a pod: they allow its waypoints, and thus only these.
 
     It does so if `PILOT_AUTO_ALLOW_WAYPOINT_POLICY` is on, as Canonical's istio-k8s has it.
     """
@@ -183,7 +183,7 @@ def _service_of(question: Question, cluster: Cluster) -> Service:
 
 
 def ports_in_question(question: Question, cluster: Cluster) -> list[int]:
-    """Return the ports that may be meant: the one that is named, or else all that are known of the target.
+    """Return the port that the question names, or else all known ports of the target.
 
     Raises:
         UnclearQuestionError: if none is known.
@@ -257,5 +257,5 @@ def _no_unit(cluster: Cluster, wanted: Workload) -> str:
 
 
 def _of_juju(pods: Iterable[Pod]) -> list[Pod]:
-    # Juju labels the pods of an application with its name, and with nothing that tells them from others'.
+    # Juju labels the pods of an application with its name, and with nothing that is Juju's own.
     return [pod for pod in pods if "app.kubernetes.io/name" in pod.labels]

@@ -24,32 +24,32 @@ Difference: TypeAlias = Literal[
     "written", "granted", "audit", "identity", "waypoint", "unnamed", "place", "relation",
     "source", "method", "path", "port", "host", "http", "condition",
 ]  # fmt: skip
-"""A way in which a policy does not fit a request: it is not in Kubernetes, not granted to who requests it, or
-in audit mode; the source has no identity; the Service has no waypoint; it is for an application of another
-model whose identity is not known; it is about the Service rather than the units, or the reverse; there is
-no such relation; or it is about other requests."""
+"""A difference between a policy and a request: the policy is not in Kubernetes, not granted to its requester,
+or in audit mode; the source has no identity; the Service has no waypoint; the policy is for an application of
+another model whose identity is unknown; it is on the Service rather than the units, or the reverse; there is
+no such relation; or it allows other requests."""
 
-# The sooner in this list, the less it takes.
+# In order of effort: what comes first is the easiest to resolve.
 _ORDER: tuple[Difference, ...] = (
     "written", "granted", "audit", "identity", "waypoint", "unnamed", "place", "relation",
     "source", "method", "path", "port", "host", "http", "condition",
 )  # fmt: skip
-# Less close than another request of one's own.
+# These count twice: they are further from a match than another method or path.
 _HEAVY: tuple[Difference, ...] = ("source", "condition")
 _MOST = 3
-"""Limit of the differences; what differs in more is not close."""
+"""The most differences, by weight, that a close match has."""
 
 _WORDS: dict[Difference, str] = {
     "identity": "the source is outside the mesh, where it has no identity",
     "waypoint": "the Service has no waypoint, which would enforce it",
     "unnamed": "its identity is not known: it has not sent it over cross_model_mesh",
     "relation": "there is no such relation",
-    "source": "that is another application",
-    "audit": "it is in audit mode, which only records",
-    "method": "that is another method",
-    "path": "that is another path",
-    "port": "that is another port",
-    "host": "that is another host",
+    "source": "it allows another application",
+    "audit": "it is in audit mode, which only logs",
+    "method": "it allows another method",
+    "path": "it allows another path",
+    "port": "it allows another port",
+    "host": "it allows another host",
     "http": "it names methods, paths or hosts, which ztunnel does not see",
 }
 _REQUESTS: frozenset[Difference] = frozenset({"method", "path", "port", "host"})
@@ -57,10 +57,10 @@ _REQUESTS: frozenset[Difference] = frozenset({"method", "path", "port", "host"})
 
 @dataclass(frozen=True)
 class NearMatch:
-    """A policy that would allow requests, and in what it does not fit this one."""
+    """A policy that allows other requests, and its differences from this one."""
 
     policy: Policy
-    """In Kubernetes, or as it would be."""
+    """The policy in Kubernetes, or one that does not exist yet."""
     differs: frozenset[Difference]
     requested: RequestedPolicy | None = None
     """The requested policy that it follows from, if that is known."""
@@ -69,12 +69,12 @@ class NearMatch:
 
     @property
     def effort(self) -> tuple[int, list[int], str]:
-        """Return the size of the change; less is closer."""
+        """The size of the change that it takes; less is closer."""
         return _weight(self.differs), sorted(map(_ORDER.index, self.differs)), str(self.policy)
 
 
 def effort_of(match: NearMatch | None) -> tuple[int, list[int], str]:
-    """Return how much it would take; nothing takes as much as no match at all."""
+    """Return the effort of a match; no match at all counts as the greatest effort."""
     return match.effort if match else (_MOST + len(_ORDER), [], "")
 
 
@@ -89,7 +89,7 @@ def closest_match(question: Question, path: RequestPath, cluster: Cluster, view:
 
 
 def describe(match: NearMatch, view: View) -> str:
-    """Say what the closest match allows, and in what it does not fit."""
+    """Return a sentence about the closest match: the requests that it allows, and how it differs."""
     requests = joined(describe_requests(match.policy.spec))
     if match.declared:
         what = f"a relation with {match.declared.endpoint} would allow {requests}"
@@ -102,7 +102,7 @@ def describe(match: NearMatch, view: View) -> str:
 
 
 def suggest(match: NearMatch, question: Question, path: RequestPath, view: View) -> tuple[str, ...]:
-    """Return the commands that do away with the differences, in order; what no command does is a sentence."""
+    """Return the commands that resolve the differences, in order; a sentence where no command exists."""
     return tuple(dict.fromkeys(filter(None, _steps(match, question, path, view))))
 
 
@@ -145,14 +145,14 @@ def _declared_policies(
 
 
 def _joined(differs: frozenset[Difference], path: RequestPath) -> frozenset[Difference]:
-    """Skip the waypoint of a Service whose pods are in the mesh: a policy on it has it lead there."""
+    """Ignore a missing waypoint if the pods are in the mesh: a policy on the Service adds the waypoint."""
     return differs - {"waypoint"} if any(pod.in_mesh for pod in path.pods) else differs
 
 
 def _differences(
     policy: Policy, question: Question, path: RequestPath, cluster: Cluster
 ) -> frozenset[Difference] | None:
-    """Return in what a request differs from what a policy allows; None if it is about other targets."""
+    """Return the differences between a request and a policy; None if the policy has other targets."""
     differs: set[Difference] = set() if path.source_in_mesh else {"identity"}
     if target_refs(policy.spec):
         service = _service_meant(policy, path, cluster)
@@ -189,7 +189,7 @@ def _with(differs: frozenset[Difference], one: Difference) -> frozenset[Differen
 
 
 def _service_meant(policy: Policy, path: RequestPath, cluster: Cluster) -> Service | None:
-    """Return the Service that a policy is about, if the request is for that, or for a pod behind it."""
+    """Return the Service that a policy targets, if the request is for it or for a pod behind it."""
     names = {ref.get("name") for ref in target_refs(policy.spec) if ref.get("kind") == "Service"}
     for service in [path.service] if path.service else cluster.services:
         if (
@@ -219,7 +219,7 @@ def _words(match: NearMatch, view: View) -> Iterator[str]:
         if each != "relation" or not match.declared:
             yield _WORDS[each]
     if "place" in match.differs:
-        yield f"that is about {joined(describe_targets(match.policy.namespace, match.policy.spec))}"
+        yield f"it is on {joined(describe_targets(match.policy.namespace, match.policy.spec))}"
 
 
 def _steps(match: NearMatch, question: Question, path: RequestPath, view: View) -> Iterator[str]:
@@ -287,7 +287,7 @@ def _relate_as_others(match: NearMatch, question: Question, view: View) -> Itera
 
 
 def _relate(source: Workload, model: str, endpoint: str, view: View) -> Iterator[str]:
-    """Yield the commands that relate an application of which it is not known which endpoints it has."""
+    """Yield the commands that relate an application whose endpoints are not known."""
     first, *rest = _integrate(source, model, endpoint, view)
     yield f"{first}  # if {source.name} has an endpoint for it"
     yield from rest

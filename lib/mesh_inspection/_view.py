@@ -1,4 +1,4 @@
-"""The knowledge that a charm has of its policies, besides what is in Kubernetes."""
+"""A charm's own knowledge of its policies: requested ones, declared ones, and how they are enforced."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
@@ -30,7 +30,7 @@ class RequestedPolicy:
     by: str
     """The application."""
     relation: str = ""
-    """The relation over which it is requested, if that is one with another application: `service-mesh:3`."""
+    """The relation with another application over which it is requested, if any: `service-mesh:3`."""
     endpoint: str = ""
     """The endpoint of `by` whose relations have this policy, as far as that is known."""
     rejected: str = ""
@@ -68,26 +68,26 @@ def _nothing(_: Set[str]) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class View:
-    """The policies of one charm, as it wants them."""
+    """The desired policies of one charm, and the commands that an operator is shown about them."""
 
     owner: Owner
     labels: Mapping[str, str]
-    """By which its AuthorizationPolicies are found."""
+    """The labels that select its AuthorizationPolicies."""
     requested: Sequence[RequestedPolicy] = ()
     """All requested policies."""
     declared: Sequence[DeclaredPolicy] = ()
-    """The policies of relations that there may not be yet."""
+    """The policies that further relations would have."""
     retained: Callable[[Set[str]], Mapping[str, str]] = _nothing
-    """Returns, of all applications that requested what is in Kubernetes, those whose policies are kept,
-    whatever they request now; and why."""
+    """Returns, of the applications that requested the live policies, those whose policies are retained
+    whatever they request now, each with the reason."""
     unwritten: str = ""
-    """Reason that nothing of it is in Kubernetes; empty if it should be."""
+    """Reason that no policy is written to Kubernetes; empty if they are."""
     write_command: str = ""
-    """The command that has it written."""
+    """The command that has them written."""
     details_command: str = ""
-    """The command that shows why something that should be in Kubernetes is not."""
+    """The command that shows why a desired policy is not in Kubernetes."""
     dry_run: bool = False
-    """True if waypoints only record what the policies would have them do."""
+    """True if waypoints only log the decisions of the policies."""
     enforce_command: str = ""
     """The command that has them enforced."""
     internal: bool = False
@@ -95,9 +95,9 @@ class View:
     trust_domain: str = TRUST_DOMAIN
     """The trust domain of the identities in its policies."""
     beacon: str = ""
-    """The application in the owner's model with which a charm is to be related to be in the mesh."""
+    """The application of the owner's model to which a charm is related to join the mesh."""
     additional: "Sequence[Resource]" = ()
-    """AuthorizationPolicies that are wanted too, which no requested policy can express."""
+    """Further desired AuthorizationPolicies, which no requested policy can express."""
 
     @cached_property
     def accepted(self) -> list[RequestedPolicy]:
@@ -106,16 +106,16 @@ class View:
 
     @property
     def why_unwritten(self) -> str:
-        """Return why something that is requested is not in Kubernetes, with the command that helps."""
+        """The reason that a requested policy is not in Kubernetes, with the suggested command."""
         if self.unwritten:
             return ": ".join(filter(None, [self.unwritten, self.write_command]))
         details = f"see `{self.details_command}`" if self.details_command else ""
         return ": ".join(filter(None, ["not in Kubernetes yet", details]))
 
     def resources(self, live: "Sequence[Resource]" = (), retained: Collection[str] = ()) -> "list[Resource]":
-        """Return the AuthorizationPolicies that there should be, given those that there are.
+        """Return the desired AuthorizationPolicies, given the live ones.
 
-        Besides these, what there is of the retained applications stays.
+        Live policies of retained applications are among them, unchanged.
         """
         requests = [
             PolicyRequestFrom(requested.policy, [requested.by], self.trust_domain)
@@ -125,11 +125,11 @@ class View:
         return [*made, *self.additional]
 
     def requests_behind(self, policy: Policy) -> list[RequestedPolicy]:
-        """Return the requested policies because of which there is a policy."""
+        """Return the requested policies from which a policy follows."""
         return self._requested_by_meaning.get(meaning(policy), [])
 
     def relations_behind(self, policy: Policy) -> list[str]:
-        """Return the endpoints, or else the applications, that a policy follows from, as far as is known."""
+        """Return the endpoints, or else the applications, from which a policy follows, as far as known."""
         if found := self.requests_behind(policy):
             return [f"{each.by}:{each.endpoint}" if each.endpoint else each.by for each in found]
         return list(self._declared_behind(policy))
@@ -150,23 +150,23 @@ class View:
         return found
 
     def as_policy(self, requested: RequestedPolicy) -> Policy:
-        """Return the policy of the mesh that a requested one would be."""
+        """Return a requested policy as the AuthorizationPolicy that it becomes."""
         request = PolicyRequestFrom(requested.policy, [requested.by], self.trust_domain)
         (made,) = authorization_policies([request], owner=self.owner)
         return read_policy(made)
 
 
 class CoordinatorInMesh(Protocol):
-    """A coordinator that knows its cluster in the mesh; `coordinated_workers` has such ones."""
+    """A coordinator of workers in a mesh, such as that of `coordinated_workers`."""
 
     @property
     def cluster_mesh(self) -> ClusterMesh:
-        """The knowledge of it."""
+        """The policies inside the cluster, and the beacon."""
         ...
 
 
 def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
-    """Return what a coordinator knows of the policies inside its cluster."""
+    """Return the view of a coordinator on the policies inside its cluster."""
     known = coordinator.cluster_mesh
     return View(
         owner,
@@ -183,7 +183,7 @@ def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
 
 
 def endpoint_of(policy: MeshPolicy, declared: Sequence[DeclaredPolicy]) -> str:
-    """Return the endpoint whose relations have such a policy; empty if no declared policy is like that."""
+    """Return the endpoint whose relations have such a policy; empty if no declared policy matches."""
     source = (policy.source_namespace, policy.source_app_name)
     names = {each.policy.relation for each in declared if _is_same(each.for_source(*source), policy)}
     return " or ".join(sorted(names))
@@ -194,5 +194,5 @@ def _is_same(one: MeshPolicy, other: MeshPolicy) -> bool:
 
 
 def meaning(policy: Policy) -> str:
-    """Return what is equal of two policies that allow the same."""
+    """Return a key that is equal for policies that allow the same."""
     return f"{policy.namespace} {json.dumps(policy.spec, sort_keys=True)}"

@@ -62,7 +62,7 @@ def load(
 
 
 def depend_on_services(requests: Iterable[PolicyRequest], model: str) -> bool:
-    """Tell whether it takes the Services of the model to check the policies.
+    """Return whether it takes the Services of the model to check the policies.
 
     Nearly every policy is on the Service that is named after its application, which does not.
     """

@@ -59,7 +59,7 @@ class NamespaceStep:
         return {key: None for key, value in ours.items() if key in labels and labels[key] == value}
 
     def _is_ours(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether this beacon, or an older revision of it, labelled the namespace."""
+        """Return whether this beacon, or an older revision of it, labelled the namespace."""
         waypoint = self.mesh_labels[_USE_WAYPOINT]
         return labels.get(MANAGED_BY) == self.beacon or labels.get(_USE_WAYPOINT) == waypoint
 

@@ -44,7 +44,7 @@ class PolicyEnforcement:
         return f", {enforced} enforced{' so far' if len(known) < len(policies) else ''}"
 
     def select_any(self, policies: "Collection[Resource]") -> bool:
-        """Tell whether some of the policies select a pod; where the pods are not known, they do."""
+        """Return whether some of the policies select a pod; where the pods are not known, they do."""
         return not self.pods or not all(selects_none(read_policy(policy), self.pods) for policy in policies)
 
     def problems(self) -> list[Problem]:

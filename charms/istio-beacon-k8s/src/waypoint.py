@@ -201,7 +201,7 @@ def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> 
 
 
 def _is_overdue(gateway: Json, seconds: int) -> bool:
-    """Tell whether a Gateway was created, and last changed its state, longer ago than that."""
+    """Return whether a Gateway was created, and last changed its state, longer ago than that."""
     conditions: list[Json] = gateway.get("status", {}).get("conditions") or []
     times = (
         gateway["metadata"].get("creationTimestamp"),

@@ -111,7 +111,7 @@ def test_a_policy_whose_rules_were_taken_lets_in_nobody_and_is_told_not_to_be_wh
 ):
     shop.edit_policies({"spec": {"rules": []}})
     row, _, reason = run(shop, "list-policies")["policies"].splitlines()[1:]
-    assert row.split()[:3] == ["nobody", "catalogue", "nothing"]
+    assert row.split()[:3] == ["none", "catalogue", "none"]
     assert "differs from what is requested" in reason
     found = run(shop, "explain", source="web", target="catalogue")
     assert found["verdict"] == "denied"

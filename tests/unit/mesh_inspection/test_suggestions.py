@@ -88,14 +88,14 @@ def test_relations_of_units():
 def test_another_method():
     found = ask(allow("shop", to=GET_ITEMS, name="mine"), allow("ads"), method="PUT", path="/items")
     assert found.closest_match == (
-        "policy m/mine allows m/shop: GET /items on 80; but that is another method"
+        "policy m/mine allows m/shop: GET /items on 80; but it allows another method"
     )
     assert found.suggestion == ("allowed requests: GET /items on 80",)
 
 
 def test_two_differences():
     found = ask(allow("shop", to=GET_ITEMS), method="PUT", path="/else")
-    assert "another method and that is another path" in found.closest_match
+    assert "another method and it allows another path" in found.closest_match
 
 
 def test_unit_rather_than_service():
@@ -118,7 +118,7 @@ def test_an_open_path_is_closer_than_a_relation():
 
 def test_another_source():
     found = ask(allow("ads", name="theirs", asked_by=frozenset({"web"})))
-    assert found.closest_match == ("policy m/theirs allows m/ads: anything; but that is another application")
+    assert found.closest_match == "policy m/theirs allows m/ads: anything; but it allows another application"
     assert found.suggestion == ("juju integrate shop web  # over the endpoint that m/ads uses",)
 
 

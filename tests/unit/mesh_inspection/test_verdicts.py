@@ -217,7 +217,7 @@ def test_of_several_ports_that_is_taken_of_which_the_best_can_be_said():
     several = cluster(allow("shop", to=[{"ports": ["9100"]}]), services=(service("web", 80, 9100),))
     found = ask(within=several)
     assert (found.verdict, found.question.port) == ("allowed", 9100)
-    assert "no port was named: of 80 and 9100, this is about 9100" in found.notes
+    assert "no port was named: of 80 and 9100, this answer is about 9100" in found.notes
 
 
 def test_also_of_what_only_records():
@@ -237,7 +237,7 @@ def test_what_only_records_refuses_nobody_but_it_is_told_what_it_would_do():
 def test_nor_does_it_let_anybody_in_where_all_else_is_refused():
     found = ask(allow("shop", dry_run=True), *HARDENED)
     assert (found.verdict, found.audit) == ("denied", "allowed")
-    assert "only records" in found.closest_match
+    assert "only logs" in found.closest_match
 
 
 @pytest.mark.parametrize(

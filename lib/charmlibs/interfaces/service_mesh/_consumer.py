@@ -339,7 +339,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
 
 def is_mesh_published(relations: Iterable[ops.Relation]) -> bool:
-    """Tell whether a mesh has published what it takes to be in it.
+    """Return whether a mesh has published what it takes to be in it.
 
     Args:
         relations: the relations of a consumer's endpoint of interface `service_mesh`.
