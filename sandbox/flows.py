@@ -5,11 +5,13 @@ The two are found on separate ways. What is asked for comes from the relations o
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from charmlibs.interfaces.service_mesh import stranger
+from istio_policies import ANYBODY, describe_requests, describe_sources, describe_targets
+from k8s_charm import Json, manifest
 
 from .juju import Application, Model, Side
 from .samples import BEACON, CLUSTERS, GRANTS, Grant
@@ -32,7 +34,7 @@ class Flow:
     source: str
     """An application, as `model/application`."""
     target: str
-    """A Service or pods."""
+    """A Service, or units of an application."""
     requests: str
 
     def __str__(self) -> str:
@@ -56,12 +58,15 @@ class Permission:
     @property
     def flow(self) -> Flow:
         """The same in words."""
+        fields = {"methods": self.methods, "paths": self.paths, "ports": list(map(str, self.ports))}
+        operation = {field: sorted(values) for field, values in fields.items() if values}
         if self.service:
-            target = _service(self.namespace, self.service)
+            target: Json = {"targetRefs": [{"kind": "Service", "name": self.service}]}
         else:
-            target = _pods(self.namespace, dict(self.pod_labels))
-        ports = [str(port) for port in self.ports]
-        return Flow(self.source, target, _requests(methods=self.methods, paths=self.paths, ports=ports))
+            target = {"selector": {"matchLabels": dict(self.pod_labels)}}
+        (target_in_words,) = describe_targets(self.namespace, target)
+        (requests,) = describe_requests({"rules": [{"to": [{"operation": operation}]}]})
+        return Flow(self.source, target_in_words, requests)
 
 
 def expected_flows(models: Iterable[Model]) -> set[Flow]:
@@ -81,7 +86,6 @@ def permissions(models: Iterable[Model]) -> set[Permission]:
 def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
     """What the AuthorizationPolicies in these namespaces let through."""
     from istio_policies import AuthorizationPolicy
-    from k8s_charm import manifest
 
     found: set[Flow] = set()
     for namespace in namespaces:
@@ -188,61 +192,16 @@ def _tells_its_name(stranger: Application, to: Application) -> bool:
     )
 
 
-def flows_of_policy(policy: Mapping[str, Any]) -> Iterator[Flow]:
-    """What one AuthorizationPolicy, in Kubernetes' JSON, lets through."""
+def flows_of_policy(policy: Json) -> Iterator[Flow]:
+    """Return what one AuthorizationPolicy, in Kubernetes' JSON, allows."""
     namespace, spec = policy["metadata"]["namespace"], policy["spec"]
     if spec.get("action", "ALLOW") != "ALLOW":
-        yield Flow("anybody", policy["metadata"]["name"], spec["action"])
+        yield Flow(ANYBODY, policy["metadata"]["name"], spec["action"])
         return
-    for rule in _list(spec, "rules"):
-        origins = (_sources(origin["source"]) for origin in _list(rule, "from"))
-        sources = list(itertools.chain.from_iterable(origins))
-        operations = [to["operation"] for to in _list(rule, "to")] or [{}]
-        for source in sources or ["anybody"]:
-            for target in _targets(namespace, spec):
-                for operation in operations:
-                    yield Flow(source, target, _requests(**operation))
-
-
-def _list(mapping: Mapping[str, Any], key: str) -> list[Any]:
-    return mapping.get(key) or []
-
-
-def _sources(source: Mapping[str, Any]) -> Iterator[str]:
-    for key, values in source.items():
-        for value in values:
-            parts = value.split("/")
-            known = key == "principals" and len(parts) == 5 and parts[0] == "cluster.local"
-            yield f"{parts[2]}/{parts[4]}" if known else f"{key} {value}"
-
-
-def _targets(namespace: str, spec: Mapping[str, Any]) -> Iterator[str]:
-    for target in _list(spec, "targetRefs"):
-        yield _service(namespace, target["name"])
-    if "selector" in spec:
-        yield _pods(namespace, spec["selector"]["matchLabels"])
-
-
-def _service(namespace: str, name: str) -> str:
-    return f"Service {namespace}/{name}"
-
-
-def _pods(namespace: str, labels: Mapping[str, str]) -> str:
-    if set(labels) == {_NAME}:
-        return f"pods {namespace}/{labels[_NAME]}"
-    return f"pods {namespace}/{','.join(f'{key}={value}' for key, value in sorted(labels.items()))}"
-
-
-def _requests(
-    methods: Sequence[str] = (),
-    paths: Sequence[str] = (),
-    ports: Sequence[str] = (),
-    hosts: Sequence[str] = (),
-    **unknown: object,
-) -> str:
-    what = [" or ".join(sorted(methods)), " or ".join(sorted(paths)) or ("" if methods else "anything")]
-    if ports:
-        what += ["on", " or ".join(sorted(ports))]
-    if hosts:
-        what += ["as", " or ".join(sorted(hosts))]
-    return " ".join([*filter(None, what), *(f"{key}={value}" for key, value in unknown.items())])
+    targets = describe_targets(namespace, spec)
+    for rule in spec.get("rules") or ():
+        requests = describe_requests({"rules": [rule]})
+        for source, target, request in itertools.product(
+            describe_sources({"rules": [rule]}), targets, requests
+        ):
+            yield Flow(source, target, request)

@@ -10,7 +10,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from istio_policies import ANYBODY
+
 from ._layout import Arrow, Picture, lay_out
+from .flows import flows_of_policy
 
 if TYPE_CHECKING:
     from .matrix import Cell
@@ -20,7 +23,6 @@ Verdict: TypeAlias = Literal["refused", "unguarded", "open", "wrong"]
 """Nothing was let through; everybody is, outside the mesh; something was; something went not as asked."""
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_ANYBODY = "anybody"
 _SIZES: Mapping[str, Mapping[str, float]] = {
     "wide": {"width": 700, "box_width": 170, "pitch": 86},
     "narrow": {"width": 400, "box_width": 156, "pitch": 66},
@@ -201,8 +203,6 @@ def policies_to_show(state: "State") -> list[ShownPolicy]:
 def _policy_to_show(policy: "PolicyState", state: "State") -> ShownPolicy:
     import yaml
 
-    from .flows import flows_of_policy
-
     metadata = {"name": policy.name, "namespace": policy.namespace}
     plain = {"metadata": metadata, "spec": policy.spec}
     allowances = dict.fromkeys(Allowance(flow.source, flow.requests) for flow in flows_of_policy(plain))
@@ -298,7 +298,7 @@ def _behind(
     policies: Iterable[ShownPolicy], source: str, targets: Collection[str]
 ) -> Iterator[tuple[ShownPolicy, tuple[str, ...]]]:
     for policy in policies:
-        requests = tuple(each.requests for each in policy.allowances if each.source in (source, _ANYBODY))
+        requests = tuple(each.requests for each in policy.allowances if each.source in (source, ANYBODY))
         if requests and not policy.targets.isdisjoint(targets):
             yield policy, requests
 

@@ -67,14 +67,14 @@ def test_relations_become_policies_and_a_difference_is_found(monkeypatch: pytest
     with open_world(print) as world:
         for told in play(world, demo.STORY, until="relate"):
             assert told.problems == [], told.step.name
-        readers = [flow for flow in world.flows if flow.target == "Service shop/catalogue"]
+        readers = [flow for flow in world.flows if flow.target == "shop/catalogue"]
         assert [flow.source for flow in readers] == ["shop/shop"]
         assert world.pods["shop/shop-0"] == "shop-istio-beacon-k8s-waypoint"
 
         monkeypatch.setitem(flows.GRANTS, "catalogue", [Grant("catalogue", ports=[1])])
         missing, too_much = world.settle()
-        assert missing.endswith("shop/shop → Service shop/catalogue: anything on 1")
-        assert too_much.endswith(f"shop/shop → Service shop/catalogue: {readers[0].requests}")
+        assert missing.endswith("shop/shop → shop/catalogue: anything on 1")
+        assert too_much.endswith(f"shop/shop → shop/catalogue: {readers[0].requests}")
 
 
 @pytest.mark.usefixtures("small_story")
