@@ -64,6 +64,12 @@ def answer_and_close(_: bytes, connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
+def answer_once(head: bytes, connection: socket.socket) -> None:
+    """Close only when nginx closes, or sends another request."""
+    answer_and_close(head, connection)
+    connection.recv(4096)
+
+
 @pytest.fixture
 def serve(tmp_path, monkeypatch) -> Iterator[Callable[..., int]]:
     """Starts nginx before workers of the role `api`, by their hosts; gives the port."""
@@ -139,8 +145,9 @@ def test_the_limit_is_the_charms_to_set(serve):
         assert status_of(port, "POST", "/push", b"x" * 2000) == 413
 
 
-def test_no_request_meets_a_connection_that_its_worker_closes(serve):
-    with RawBackend(answer_and_close) as backend:
+@pytest.mark.parametrize("answer", [answer_and_close, answer_once])
+def test_no_request_meets_a_connection_that_its_worker_closes(serve, answer):
+    with RawBackend(answer) as backend:
         port = serve(backend.port, "127.0.0.1")
         assert {status_of(port, "POST", "/push") for _ in range(12)} == {200}
 

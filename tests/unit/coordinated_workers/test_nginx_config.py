@@ -71,6 +71,7 @@ class TestUpstreams:
         directives = parsed(config(TO_API, upstreams=[kept]).get_config({"api": {"a.test"}}, False))
 
         assert arguments(directives, "keepalive") == [("32",)]
+        assert arguments(directives, "keepalive_requests") == []
         assert arguments(directives, "proxy_http_version") == [("1.1",)]
         assert ("Connection", "") in arguments(directives, "proxy_set_header")
 

@@ -104,7 +104,7 @@ def test_a_workers_address_is_one_or_is_left_out(addresses, role):
 
     [upstream] = find(directives, "upstream")
     assert ("a.test:80", "resolve") in arguments(upstream[2], "server")
-    assert {name for name, _, _ in upstream[2]} == {"zone", "server", "resolver"}
+    assert {name for name, _, _ in upstream[2]} == {"zone", "server", "resolver", "keepalive_requests"}
 
 
 hosts = st.one_of(texts, st.just("a.test"))
