@@ -572,10 +572,10 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     def _tls_for_workers(self) -> PublishedTLS | None:
         """Return the certificate and its key; those that workers have, while there are no others."""
-        if not self.tls_available:
-            return None
-        tls = self._certificates.config
+        tls = self.tls_config
         if not tls:
+            return None
+        if tls == self._kept_tls_config:
             return self.cluster.published_tls()
         label = self._certificates.grantable_key(self.cluster.relation_ids)
         key_id = self.cluster.grant_privkey(label) if label else None

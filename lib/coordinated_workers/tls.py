@@ -84,16 +84,19 @@ class Certificates:
             return True
         if self.config or not self._requirer:
             return False
-        return bool(self.refusal) or not self._is_requested(served)
+        return bool(self.refusal) or self._is_superseded(served)
 
-    def _is_requested(self, served: TLSConfig) -> bool:
-        """Return whether a certificate is for the names and the key that one is requested for now."""
-        from charmlibs.interfaces.tls_certificates import Certificate
+    def _is_superseded(self, served: TLSConfig) -> bool:
+        """Return whether a certificate is for other names, or another key, than one is requested for now."""
+        from charmlibs.interfaces.tls_certificates import Certificate, TLSCertificatesError
 
+        try:
+            certificate = Certificate.from_string(served.server_cert)
+        except TLSCertificatesError:
+            return False  # the container's file was replaced by something else
         key = self._requirer.private_key if self._requirer else None
-        certificate = Certificate.from_string(served.server_cert)
         names = {*(certificate.sans_dns or ()), *(certificate.sans_ip or ())}
-        return names == set(self._hosts) and key is not None and certificate.matches_private_key(key)
+        return names != set(self._hosts) or key is None or not certificate.matches_private_key(key)
 
     @cached_property
     def refusal(self) -> str | None:

@@ -32,20 +32,17 @@ def kubernetes_client(namespace: str, field_manager: str, deadline: Deadline | N
     Raises:
         lightkube.ConfigError: if no cluster is configured.
     """
-    from lightkube import Client, KubeConfig
+    from lightkube import Client
     from lightkube.core import exceptions
+
+    from ._timed_transport import TimedTransport
 
     for logger in map(logging.getLogger, _VERBOSE_LOGGERS):
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.WARNING)
-    config = KubeConfig.from_env().get()
-    transport = None
-    if config:
-        from ._timed_transport import TimedTransport
-
-        transport = TimedTransport(config, deadline or Deadline(math.inf), _SECONDS_TO_ANSWER)
+    transport = TimedTransport(deadline or Deadline(math.inf), _SECONDS_TO_ANSWER)
     timeout = exceptions.httpx.Timeout(_SECONDS_TO_ANSWER)  # pyright: ignore[reportPrivateImportUsage]  # see above
-    return Client(config, namespace, timeout, field_manager=field_manager, transport=transport)
+    return Client(None, namespace, timeout, field_manager=field_manager, transport=transport)
 
 
 @functools.cache

@@ -4,17 +4,17 @@ Importing this module imports lightkube.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lightkube import KubeConfig
 from lightkube.config.client_adapter import verify_cluster
 from lightkube.config.models import User
 
 # In either line of lightkube's releases it is here: `httpx` before 1.0, `httpx2` since.
-from lightkube.core.exceptions import httpx  # pyright: ignore[reportPrivateImportUsage]  # see above
+from lightkube.core.exceptions import ConfigError, httpx  # pyright: ignore[reportPrivateImportUsage]  # see above
 
 if TYPE_CHECKING:
-    from lightkube import SingleConfig
-
     from ._deadline import Deadline
 
 _PHASES = ("connect", "read", "write", "pool")
@@ -29,16 +29,24 @@ class TimedTransport(httpx.BaseTransport):
     removed has no later hook in which to send it.
 
     Args:
-        config: the cluster and its credentials.
         deadline: the time after which no request is sent.
         at_most: the seconds to wait for an answer; four times as many for a list by labels.
     """
 
-    def __init__(self, config: "SingleConfig", deadline: "Deadline", at_most: float):
-        verify = verify_cluster(config.cluster, config.user or User(), config.abs_file)
-        self._transport = httpx.HTTPTransport(verify=verify)
+    def __init__(self, deadline: "Deadline", at_most: float):
         self._deadline = deadline
         self._at_most = at_most
+
+    @cached_property
+    def _transport(self) -> httpx.BaseTransport:
+        """The transport to the configured cluster, made for the first request.
+
+        Charms' tests that replace lightkube's client have no cluster configured.
+        """
+        config = KubeConfig.from_env().get()
+        if config is None:
+            raise ConfigError("no context of Kubernetes is configured")
+        return httpx.HTTPTransport(verify_cluster(config.cluster, config.user or User(), config.abs_file))
 
     def __deepcopy__(self, _: "dict[int, Any]") -> "TimedTransport":
         """Return itself: lightkube 0.19 to 1.0.0 copies what it is given, and TLS has no copy."""
@@ -70,7 +78,8 @@ class TimedTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close all connections."""
-        self._transport.close()
+        if "_transport" in self.__dict__:
+            self._transport.close()
 
 
 def _can_be_repeated(request: httpx.Request) -> bool:

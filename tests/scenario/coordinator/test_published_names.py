@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+from unittest.mock import MagicMock
 
 import charmlibs.nginx_k8s
 import ops
@@ -13,8 +14,10 @@ import coordinated_workers
 from coordinated_workers import coordinator as module
 from coordinated_workers import helpers, nginx, worker_telemetry
 from coordinated_workers.coordinator import Coordinator
+from coordinated_workers.models import TLSConfig
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
 from tests.scenario.coordinator import field_coordinator
+from tests.scenario.coordinator.certified_cluster import CertifiedCluster
 from tests.scenario.coordinator.field_cluster import APP, HOST, Cluster, address, store, told, workers
 from tests.scenario.coordinator.field_coordinator import FieldCoordinator
 
@@ -61,6 +64,25 @@ def test_tests_of_charms_take_kubernetes_away(cluster: Cluster, monkeypatch: pyt
     assert isinstance(state.unit_status, ops.ActiveStatus)
     monkeypatch.setattr(patch, "get_status", lambda _: ops.BlockedStatus("juju trust"))
     assert cluster.run(workers(units=2), store()).unit_status == ops.BlockedStatus("juju trust")
+
+
+def test_tests_of_charms_take_lightkubes_client_away(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    monkeypatch.setattr("lightkube.core.client.GenericSyncClient", MagicMock())
+    monkeypatch.setattr(module.KubernetesComputeResourcesPatch, "get_status", lambda _: ops.ActiveStatus())
+    monkeypatch.setattr(Coordinator, "_reconcile_charm_labels", lambda _: [])
+    state = cluster.run(workers(units=2), store())
+    assert isinstance(state.unit_status, ops.ActiveStatus)
+
+
+def test_tests_of_charms_set_the_certificate(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    worker = workers(units=2)
+    certified = CertifiedCluster.started(cluster, worker)
+    monkeypatch.setattr(Coordinator, "tls_config", TLSConfig("own certificate", "own CA", "own key"))
+    certified.run()
+    assert certified.told(worker)["server_cert"] == "own certificate"
+    assert certified.told(worker)["ca_cert"] == "own CA"
+    assert certified.told(worker)["privkey_secret_id"].startswith("secret:")
 
 
 def test_tests_of_charms_build_a_coordinator_by_hand(monkeypatch: pytest.MonkeyPatch):
