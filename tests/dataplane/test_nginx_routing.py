@@ -126,6 +126,15 @@ def test_directives_of_a_location_replace_the_usual_ones(serve, backend):
     assert get(port, "/")[0] == 200
 
 
+def test_a_redirect_to_the_backend_leads_back_to_nginx(serve, backend):
+    backend.status, backend.headers = 302, {"Location": "http://api/b?c=d"}
+    port = serve(NginxLocationConfig("/", backend="api"), api_port=backend.port)
+
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", "/a")
+        assert connection.getresponse().headers["Location"] == f"http://127.0.0.1:{port}/b?c=d"
+
+
 def test_requests_are_shared_between_the_workers_of_a_role(serve, backend):
     with RecordingBackend("127.0.0.2", backend.port) as other:
         port = serve(

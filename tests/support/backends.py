@@ -16,12 +16,13 @@ class Received:
 
 
 class RecordingBackend:
-    """An HTTP/1.1 server that keeps connections open and answers everything with `status` and `body`."""
+    """An HTTP/1.1 server that keeps connections open and answers everything with `status`, `headers` and `body`."""
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None):
         self.received: list[Received] = []
         self.connections = 0
         self.status = 200
+        self.headers: dict[str, str] = {}
         self.body = b"ok"
         backend = self
 
@@ -39,6 +40,8 @@ class RecordingBackend:
                 backend.received.append(Received(self.command, self.path, headers, body))
                 self.send_response(backend.status)
                 self.send_header("Content-Length", str(len(backend.body)))
+                for name, value in backend.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(backend.body)
 

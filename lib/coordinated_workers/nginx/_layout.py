@@ -157,23 +157,25 @@ def _location(location: NginxLocationConfig, serving: Serving, mark: Mark | None
         ),
         headers=_headers(location, more_headers, mark, serving) if location.backend else (),
         passed_by="grpc" if location.is_grpc else "proxy",
-        passed_to=_passed_to(location, serving.tls),
+        backend=_backend(location, serving.tls),
+        backend_path=_backend_path(location),
     )
 
 
-def _passed_to(location: NginxLocationConfig, listen_tls: bool) -> str:
+def _backend(location: NginxLocationConfig, listen_tls: bool) -> str:
     if not location.backend:
         return ""
     tls = listen_tls if location.upstream_tls is None else location.upstream_tls
-    backend = f"{'grpc' if location.is_grpc else 'http'}{'s' if tls else ''}://{location.backend}"
-    if not location.backend_url:
-        return backend
+    return f"{'grpc' if location.is_grpc else 'http'}{'s' if tls else ''}://{location.backend}"
+
+
+def _backend_path(location: NginxLocationConfig) -> str:
+    if not (location.backend and location.backend_url):
+        return ""
     if location.is_grpc:
         raise NginxValueError("for a gRPC backend, which has no paths to choose from", location.backend_url)
-    # nginx puts a URL with a variable in place of the whole path, and leaves the query to us. One without any
-    # takes less work, but means the whole path only where that is matched exactly.
-    url = check_path(location.backend_url, "the path of a backend")
-    return backend + url + ("" if location.modifier == "=" else "$is_args$args")
+    # nginx puts it in place of the whole path, and leaves the query to us
+    return check_path(location.backend_url, "the path of a backend") + "$is_args$args"
 
 
 def _headers(

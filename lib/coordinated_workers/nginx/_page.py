@@ -42,8 +42,11 @@ class Location:
     headers: tuple[tuple[str, str], ...]
     passed_by: str
     """The module of nginx that talks to the backend: proxy or grpc."""
-    passed_to: str
-    """Empty: nginx answers itself."""
+    backend: str
+    """The scheme and the name of the upstream, which the charms' tests look for in `$backend`; empty: nginx
+    answers itself."""
+    backend_path: str
+    """The path at the backend, in place of that of the request; empty: the same."""
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,8 @@ class TestServers:
         directives = parsed(config(location, upstreams=[API]).get_config({"api": {"a.test"}}, listen_tls))
 
         directive, scheme = ("grpc_pass", scheme.replace("http", "grpc")) if grpc else ("proxy_pass", scheme)
-        assert arguments(directives, directive) == [(f"{scheme}://api",)]
+        assert arguments(directives, "set") == [("$backend", f"{scheme}://api")]
+        assert arguments(directives, directive) == [("$backend",)]
 
     def test_speak_http2_only_where_there_is_grpc(self):
         grpc = NginxLocationConfig("/", backend="api", is_grpc=True)
@@ -305,7 +306,7 @@ class TestTheConfigurationOfAnotherLibrary:
         directives = parsed(text)
         assert arguments(directives, "server_name") == [("loki",)]
         assert [each[1] for each in locations(directives)] == [("=", "/"), ("=", "/a")]
-        assert arguments(directives, "proxy_pass") == [("http://read",)]
+        assert arguments(directives, "set") == [("$backend", "http://read")]
         assert ("X", "y") in arguments(directives, "proxy_set_header")
         assert [args[1] for args in arguments(directives, "map")] == [
             "$ensured_x_scope_orgid",

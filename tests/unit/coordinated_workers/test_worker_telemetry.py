@@ -38,14 +38,15 @@ def rendered(proxy: WorkerTelemetryProxy, own: NginxConfig | None = None) -> lis
 
 
 def target(directives: list, path: str) -> tuple[str, tuple[str, ...]]:
-    """The URL that a path leads to, without the name of the upstream, and that upstream's server."""
+    """The URL that a path leads to, but for the query, with the server in place of its upstream; and that server."""
     [location] = [each for each in find(directives, "location") if each[1][-1] == path]
-    [[url]] = arguments(location[2], "proxy_pass") or arguments(location[2], "grpc_pass")
-    scheme, _, rest = url.partition("://")
-    name, slash, after = rest.partition("/")
+    [(variable, backend)] = arguments(location[2], "set")
+    [[passed_to]] = arguments(location[2], "proxy_pass") or arguments(location[2], "grpc_pass")
+    scheme, _, name = backend.partition("://")
     [upstream] = find(directives, "upstream", name)
     [server] = arguments(upstream[2], "server")
-    return f"{scheme}://{server[0]}{slash}{after}", server[1:]
+    path = passed_to.removeprefix(variable).removesuffix("$is_args$args")
+    return f"{scheme}://{server[0]}{path}", server[1:]
 
 
 def test_the_paths_are_those_that_are_agreed_on():
