@@ -2,8 +2,10 @@
 
 import json
 from typing import Any
+from unittest.mock import MagicMock, patch
 
 import ops
+import pytest
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import MeshType, ServiceMeshConsumer, label_configmap_name_template
@@ -26,6 +28,12 @@ class Web(ops.CharmBase):
         self.data = self.mesh._get_app_data()
 
 
+class Joined(ops.CharmBase):
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.mesh = ServiceMeshConsumer(self)
+
+
 def web(*relations: testing.Relation) -> Web:
     ctx = testing.Context(Web, META)
     state = testing.State(relations=set(relations), leader=True)
@@ -45,6 +53,27 @@ def test_no_relation():
     charm = web()
     assert charm.relation is None
     assert charm.data is None
+
+
+def test_tests_of_charms_set_the_relation():
+    charm = web()
+    with patch.object(charm.mesh, "_relation", "set"):
+        assert charm.mesh._relation == "set"
+    assert charm.mesh._relation is None
+
+
+def test_tests_of_charms_take_the_labels_away(monkeypatch: pytest.MonkeyPatch):
+    reconcile = MagicMock()
+    monkeypatch.setattr("lightkube.Client", MagicMock())
+    monkeypatch.setattr("charmlibs.interfaces.service_mesh._service_mesh.reconcile_charm_labels", reconcile)
+    data = {"labels": json.dumps(LABELS), "mesh_type": json.dumps("istio")}
+    relation = testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=data)
+    ctx = testing.Context(Joined, META)
+    ctx.run(ctx.on.relation_changed(relation), testing.State(relations={relation}, leader=True))
+    assert reconcile.call_args.kwargs["labels"] == LABELS
+    assert reconcile.call_args.kwargs["label_configmap_name"] == "juju-service-mesh-web-labels"
+    ctx.run(ctx.on.relation_broken(relation), testing.State(relations={relation}, leader=True))
+    assert reconcile.call_args.kwargs["labels"] == {}
 
 
 def test_nothing_published():

@@ -72,7 +72,6 @@ from k8s_charm import reconcile_charm_labels
 
 from ._build import build_mesh_policies, mesh_policy
 from ._compatibility import label_configmap_name_template
-from ._consumer import WAYPOINT_LABELS, ServiceMeshConsumer, is_mesh_published
 from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data, stranger
 from ._identities import CrossModelIdentities, Identities
 from ._models import (
@@ -89,6 +88,7 @@ from ._models import (
     check_label,
 )
 from ._provider import PolicyRequest, ServiceMeshProvider
+from ._service_mesh import WAYPOINT_LABELS, ServiceMeshConsumer, is_mesh_published
 
 __all__ = [
     "WAYPOINT_LABELS",

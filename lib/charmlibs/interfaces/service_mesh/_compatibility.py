@@ -1,5 +1,7 @@
 """Names that charms written for the published library use, and nothing here does."""
 
+import functools
+
 import ops
 
 from ._models import MeshType, ServiceMeshProviderAppData
@@ -22,9 +24,9 @@ class PublishedConsumerNames(ops.Object):
         """Return the type of the mesh."""
         raise NotImplementedError
 
-    @property
+    @functools.cached_property
     def _relation(self) -> ops.Relation | None:
-        """The relation to the mesh; the charms of Kubeflow (training, trainer, katib) read it."""
+        """The relation to the mesh; the charms of Kubeflow (training, trainer, katib) read it, their tests set it."""
         relations = self._charm.model.relations[self._mesh_relation_name]
         return relations[0] if relations else None
 
