@@ -16,7 +16,7 @@ class Received:
 
 
 class RecordingBackend:
-    """An HTTP/1.1 server that keeps connections open and answers everything with `status`, `headers` and `body`."""
+    """An HTTP/1.1 server that keeps connections open; each answer has `status`, `headers` and `body`."""
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None):
         self.received: list[Received] = []

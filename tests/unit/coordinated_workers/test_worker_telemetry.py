@@ -38,7 +38,7 @@ def rendered(proxy: WorkerTelemetryProxy, own: NginxConfig | None = None) -> lis
 
 
 def target(directives: list, path: str) -> tuple[str, tuple[str, ...]]:
-    """The URL that a path leads to, but for the query, with the server in place of its upstream; and that server."""
+    """The URL that a path leads to, without its query, with the server in place of its upstream."""
     [location] = [each for each in find(directives, "location") if each[1][-1] == path]
     [(variable, backend)] = arguments(location[2], "set")
     [[passed_to]] = arguments(location[2], "proxy_pass") or arguments(location[2], "grpc_pass")

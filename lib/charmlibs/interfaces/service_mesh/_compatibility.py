@@ -26,7 +26,7 @@ class PublishedConsumerNames(ops.Object):
 
     @functools.cached_property
     def _relation(self) -> ops.Relation | None:
-        """The relation to the mesh; the charms of Kubeflow (training, trainer, katib) read it, their tests set it."""
+        """The relation to the mesh; training, trainer and katib read it, their tests set it."""
         relations = self._charm.model.relations[self._mesh_relation_name]
         return relations[0] if relations else None
 
