@@ -1,6 +1,7 @@
 """Who can reach what, measured: a real request for each case, held against what the relations ask for."""
 
 import http.client
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -97,9 +98,9 @@ class _Measurement:
     @classmethod
     def of(cls, models: Iterable[Model], enforcement: DataPlane) -> "_Measurement":
         models = list(models)
-        applications = {
-            f"{model.name}/{app.name}": app for model in models for app in model.applications.values()
-        }
+        applications: dict[str, Application] = {}
+        for model in models:
+            applications |= {f"{model.name}/{app.name}": app for app in model.applications.values()}
         state = enforcement.mesh.state
         services = {
             f"Service {service.namespace}/{service.name}": service
@@ -175,19 +176,19 @@ class _Measurement:
 def _interesting(application: Application) -> list[tuple[str, str]]:
     """What some relation lets somebody ask of an application, and what is next to it."""
     grants = [grant for grant in GRANTS.get(application.charm.name, ()) if not grant.on_pods]
-    asked = [(method, _example(path)) for grant in grants for method in grant.methods for path in grant.paths]
-    beside = [
-        each
-        for method, path in asked
-        for each in (("DELETE", path), (method, f"{path}/deeper"), (method, "/elsewhere"))
-    ]
+    asked: list[tuple[str, str]] = []
+    for grant in grants:
+        asked += itertools.product(grant.methods, map(_example, grant.paths))
+    beside: list[tuple[str, str]] = []
+    for method, path in asked:
+        beside += [("DELETE", path), (method, f"{path}/deeper"), (method, "/elsewhere")]
     return list(dict.fromkeys([*asked, *beside, ("GET", "/")]))
 
 
 def _ports_on_pods(application: Application) -> set[int]:
     """The ports on which some relation lets somebody reach an application's pods."""
-    grants = GRANTS.get(application.charm.name, ())
-    return {port for grant in grants if grant.on_pods for port in grant.ports}
+    grants = [grant for grant in GRANTS.get(application.charm.name, ()) if grant.on_pods]
+    return set(itertools.chain.from_iterable(grant.ports for grant in grants))
 
 
 def _example(path: str) -> str:

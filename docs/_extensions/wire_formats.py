@@ -18,16 +18,14 @@ def fields(model: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str, str
     """Tell of each field what it is called, what JSON it is, whether it is needed, and what it means."""
     schema = model.model_json_schema()
     definitions = schema.get("$defs", {})
-    said = {
-        name: " ".join(lines)
-        for parent in reversed(model.__mro__)
-        if parent.__module__ != "builtins" and not parent.__module__.startswith(("pydantic", "typing"))
-        for (of, name), lines in ModuleAnalyzer.for_module(parent.__module__).find_attr_docs().items()
-        if of == parent.__name__
-    }
+    described: dict[str, str] = {}
+    for parent in reversed(model.__mro__):
+        if not parent.__module__.startswith(("builtins", "pydantic", "typing")):
+            attributes = ModuleAnalyzer.for_module(parent.__module__).find_attr_docs().items()
+            described |= {name: " ".join(lines) for (of, name), lines in attributes if of == parent.__name__}
     for name, field in schema["properties"].items():
         need = "yes" if name in schema.get("required", ()) else ""
-        yield f"`{name}`", kind(field, definitions), need, said.get(name, "").strip()
+        yield f"`{name}`", kind(field, definitions), need, described.get(name, "").strip()
 
 
 def kind(schema: Schema, definitions: Mapping[str, Schema]) -> str:

@@ -5,7 +5,7 @@ https://istio.io/latest/docs/reference/config/security/authorization-policy/
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -108,8 +108,8 @@ def differences(policy: Policy, request: Request) -> Iterator[frozenset[Field]]:
                 yield frozenset(found)
 
 
-def _has_any(sections: Iterable[Json], fields: Iterable[str]) -> bool:
-    return any(section.get(field) for field in fields for section in sections)
+def _has_any(sections: Iterable[Json], fields: Collection[str]) -> bool:
+    return any(any(map(section.get, fields)) for section in sections)
 
 
 def _action(policy: Policy) -> str:

@@ -6,7 +6,7 @@ https://istio.io/latest/docs/reference/config/security/authorization-policy/
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ._state import (
     ROOT_NAMESPACE,
@@ -41,17 +41,12 @@ def at_waypoint(
     policies: Iterable[PolicyState], service: ServiceState, waypoint: WaypointState
 ) -> list[PolicyState]:
     """The policies that a waypoint holds traffic for a Service against, enforced or on trial."""
-    wanted = (
+    targets = {
         ("Service", service.namespace, service.name),
         ("Gateway", waypoint.namespace, waypoint.name),
         ("GatewayClass", ROOT_NAMESPACE, "istio-waypoint"),
-    )
-    return [
-        policy
-        for policy in policies
-        for ref in _target_refs(policy)
-        if (ref.get("kind"), policy.namespace, ref.get("name")) in wanted
-    ]
+    }
+    return [policy for policy in policies if not targets.isdisjoint(_targets(policy))]
 
 
 def tcp_rbac(
@@ -90,12 +85,11 @@ def _rbac(policies: Sequence[PolicyState], port: int, *, http: bool) -> list[Jso
     found: list[Json] = []
     for action in ("DENY", "ALLOW"):
         chosen = [policy for policy in policies if policy.spec.get("action", "ALLOW") == action]
-        rules = {
-            f"{policy.namespace}/{policy.name}/{number}": compiled
-            for policy in chosen
-            for number, rule in enumerate(_sections(policy.spec, "rules"))
-            if (compiled := _rule(rule, port, http=http, allow=action == "ALLOW"))
-        }
+        rules: dict[str, Json] = {}
+        for policy in chosen:
+            for number, rule in enumerate(_sections(policy.spec, "rules")):
+                if compiled := _rule(rule, port, http=http, allow=action == "ALLOW"):
+                    rules[f"{policy.namespace}/{policy.name}/{number}"] = compiled
         if rules or (chosen and action == "ALLOW"):
             found.append({"action": action, "policies": rules})
     return found
@@ -118,8 +112,8 @@ def _rule(rule: Json, port: int, *, http: bool, allow: bool) -> Json | None:
     return {"permissions": permissions, "principals": principals} if permissions else None
 
 
-def _has(sections: Iterable[Json], fields: Iterable[str]) -> bool:
-    return any(section.get(field) for section in sections for field in fields)
+def _has(sections: Iterable[Json], fields: Collection[str]) -> bool:
+    return any(any(map(section.get, fields)) for section in sections)
 
 
 def _source(source: Json, *, allow: bool) -> Json:
@@ -207,6 +201,11 @@ def _string(pattern: str, *, ignore_case: bool = False) -> Json:
 
 def _match_labels(policy: PolicyState) -> Mapping[str, str]:
     return _section(_section(policy.spec, "selector"), "matchLabels")
+
+
+def _targets(policy: PolicyState) -> Iterator[tuple[str | None, str, str | None]]:
+    for ref in _target_refs(policy):
+        yield ref.get("kind"), policy.namespace, ref.get("name")
 
 
 def _target_refs(policy: PolicyState) -> Sequence[Json]:

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -330,12 +331,8 @@ class ClusterProvider(ops.Object):
     @property
     def unroutable_addresses(self) -> frozenset[str]:
         """The published addresses to which no request is sent: of this machine, or with a port."""
-        return frozenset(
-            unit.data.address
-            for worker in self._applications
-            for unit in worker.units
-            if unit.data and not unit.is_routable
-        )
+        units = itertools.chain.from_iterable(worker.units for worker in self._applications)
+        return frozenset(unit.data.address for unit in units if unit.data and not unit.is_routable)
 
     def get_address_from_role(self, role: str) -> str | None:
         """Return the address of one unit that has this role, the same one as long as it has."""

@@ -29,13 +29,12 @@ def build_mesh_policies(
         consumed: applications of other models that this one has consumed under these names. Who of them
             has not said who it is, gets policies that let in nobody.
     """
-    return [
-        mesh_policy(policy, source, target_app_name, target_namespace)
-        for policy in policies
-        for source in _sources(
-            relation_mapping[policy.relation], target_namespace, cmr_application_data or {}, consumed
-        )
-    ]
+    found: list[MeshPolicy] = []
+    for policy in policies:
+        relations = relation_mapping[policy.relation]
+        sources = _sources(relations, target_namespace, cmr_application_data or {}, consumed)
+        found += [mesh_policy(policy, source, target_app_name, target_namespace) for source in sources]
+    return found
 
 
 def _sources(

@@ -1,5 +1,6 @@
 """The side of `service_mesh` that runs the mesh."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ class ServiceMeshProvider(ops.Object):
 
     def mesh_info(self) -> list[MeshPolicy]:
         """Every policy that a related application asks for and that can be read."""
-        return [policy for request in self.requests() for policy in request.policies]
+        return list(itertools.chain.from_iterable(request.policies for request in self.requests()))
 
     def declared(self) -> dict[ops.Relation, list[AppPolicy | UnitPolicy]]:
         """Return the policies that each related application declares for each of its own relations.
