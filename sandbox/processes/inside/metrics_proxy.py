@@ -53,7 +53,7 @@ def _shown(path: str) -> str:
 def serve(selected: Mapping[str, str]) -> None:
     """Answer until the process is ended."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class MetricsHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             try:
                 status, body = 200, metrics(selected).encode()
@@ -68,7 +68,7 @@ def serve(selected: Mapping[str, str]) -> None:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
             """Nothing."""
 
-    ThreadingHTTPServer(("", PORT), Handler).serve_forever()
+    ThreadingHTTPServer(("", PORT), MetricsHandler).serve_forever()
 
 
 if __name__ == "__main__":

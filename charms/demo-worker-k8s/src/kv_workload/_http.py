@@ -13,12 +13,12 @@ from typing import Any
 
 from ._answer import Answer, problem
 from ._metrics import Metrics
-from ._service import Service
+from ._service import KeyValueService
 from ._tls import Certificate
 from ._version import VERSION
 
 DRAIN_SECONDS = 10
-"""Time that `Server.drain` takes at most."""
+"""Time that `WorkloadServer.drain` takes at most."""
 
 _MAX_VALUE_BYTES = 1024 * 1024
 _MAX_CONNECTIONS = 256
@@ -28,7 +28,7 @@ _IDLE_SECONDS = 75
 logger = logging.getLogger("kv")
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class RequestHandler(http.server.BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     timeout = _IDLE_SECONDS
     disable_nagle_algorithm = True
     wbufsize = -1  # so that an answer goes out in one piece
-    server: "Server"  # pyright: ignore[reportIncompatibleVariableOverride] - no other server makes these
+    server: "WorkloadServer"  # pyright: ignore[reportIncompatibleVariableOverride] - no other server makes these
 
     def handle_any(self) -> None:
         """Answer one request."""
@@ -96,10 +96,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return f"demo-worker/{VERSION}"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Log nothing: `Service` reports every request."""
+        """Log nothing: `KeyValueService` reports every request."""
 
 
-class Server(http.server.ThreadingHTTPServer):
+class WorkloadServer(http.server.ThreadingHTTPServer):
     """A server with one thread a connection, and `_MAX_CONNECTIONS` of them at most."""
 
     daemon_threads = True
@@ -110,7 +110,7 @@ class Server(http.server.ThreadingHTTPServer):
         self,
         address: str,
         port: int,
-        service: Service,
+        service: KeyValueService,
         metrics: Metrics,
         certificate: Certificate | None,
     ):
@@ -124,7 +124,7 @@ class Server(http.server.ThreadingHTTPServer):
         self._dual_stack = not address and socket.has_dualstack_ipv6()
         if self._dual_stack or ":" in address:
             self.address_family = socket.AF_INET6
-        super().__init__((address, port), Handler)
+        super().__init__((address, port), RequestHandler)
 
     def server_bind(self) -> None:
         """Bind to the address; to IPv4 and IPv6 if it is empty."""

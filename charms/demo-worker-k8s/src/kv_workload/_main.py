@@ -7,11 +7,11 @@ import threading
 from pathlib import Path
 
 from ._config import Config, ConfigError
-from ._http import DRAIN_SECONDS, Server
+from ._http import DRAIN_SECONDS, WorkloadServer
 from ._logs import set_up_logging
 from ._metrics import Metrics
 from ._reporter import Reporter
-from ._service import Service
+from ._service import KeyValueService
 from ._shard import Shard
 from ._store import Store
 from ._tls import Certificate, client_context
@@ -48,9 +48,9 @@ def main() -> int:
         metrics = Metrics(store)
         reporter = Reporter(config.telemetry, metrics, context)
         shards = [Shard(url, context) for url in config.stores]
-        service = Service(arguments.roles, store, shards, metrics, reporter)
+        service = KeyValueService(arguments.roles, store, shards, metrics, reporter)
         certificate = Certificate(config.tls) if config.tls else None
-        server = Server(arguments.listen, config.port, service, metrics, certificate)
+        server = WorkloadServer(arguments.listen, config.port, service, metrics, certificate)
     except (ConfigError, OSError) as error:
         logger.error("can't start: %s", error)
         return 1

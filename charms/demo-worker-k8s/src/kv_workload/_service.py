@@ -38,7 +38,7 @@ class _Work:
     start_ns: int
 
 
-class Service:
+class KeyValueService:
     """Answers requests in the roles of this process."""
 
     def __init__(
