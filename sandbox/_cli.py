@@ -1,13 +1,12 @@
-"""The commands of `python -m sandbox`."""
+"""Commands of `python -m sandbox`."""
 
 import contextlib
-import enum
 import json
 import logging
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,11 +16,23 @@ from rich.panel import Panel
 from rich.spinner import Spinner
 from rich.text import Text
 
-from . import _show, demo, everything, matrix, page
+from . import _show, demo, everything, matrix
+from ._options import (
+    DEFAULT_STEP,
+    ControlPlane,
+    Format,
+    Juju,
+    JujuVersion,
+    Level,
+    Permissive,
+    ShownFormat,
+    ShownModel,
+    Until,
+)
+from ._playback import Playback, write_json
 from ._results import results_text
 from .control_plane import ControlPlaneError
 from .juju import OPERATIONS, DebugLogLine, JujuError, Model
-from .matrix import Cell
 from .mesh import EnvoyError, NoAddressesError
 from .story import play
 from .world import World, open_world
@@ -34,57 +45,7 @@ app = typer.Typer(
 )
 
 
-class Format(str, enum.Enum):
-    """How to print."""
-
-    table = "table"
-    json = "json"
-
-
-class ControlPlane(str, enum.Enum):
-    """What Kubernetes and Istio are."""
-
-    stand_in = "stand-in"
-    real = "real"
-
-
-class Juju(str, enum.Enum):
-    """Major versions of Juju."""
-
-    three = "3"
-    four = "4"
-
-
-class Level(str, enum.Enum):
-    """Levels of the log."""
-
-    debug = "DEBUG"
-    info = "INFO"
-    warning = "WARNING"
-    error = "ERROR"
-
-
-def _step(name: str | None) -> str | None:
-    if name is not None and name not in demo.STEPS:
-        raise typer.BadParameter(f"there is no step {name!r}; there is {', '.join(demo.STEPS)}")
-    return name
-
-
-Until = Annotated[
-    str | None,
-    typer.Option(callback=_step, help=f"The last step of the story to do: {', '.join(demo.STEPS)}."),
-]
-ShownModel = Annotated[str | None, typer.Option("--model", "-m", help="The model; all by default.")]
-ShownFormat = Annotated[Format, typer.Option("--format", help="How to print.")]
-Permissive = Annotated[
-    bool, typer.Option("--permissive", help="Let through what nobody restricts; by default nothing is.")
-]
-JujuVersion = Annotated[
-    Juju,
-    typer.Option(help="How applications are called in other models: on 4, differently in each relation."),
-]
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_BEFORE_IT_ENDS = "scale"
 _PAGE = Path("build/mesh.html")
 _console = _show.console()
 _errors = _show.console(stderr=True)
@@ -92,7 +53,7 @@ _errors = _show.console(stderr=True)
 
 @app.callback()
 def prepare() -> None:
-    """What every command begins with."""
+    """Prepare what every command needs."""
     # SIGTERM ends everything as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     for library in ("httpx", "httpx2", "httpcore", "httpcore2"):
@@ -102,88 +63,61 @@ def prepare() -> None:
 @app.command("demo")
 def show_demo(
     until: Until = None,
-    log: Annotated[Level | None, typer.Option(help="Also print the models' log, from this level on.")] = None,
+    log: Annotated[Level | None, typer.Option(help="Also print the models' log from this level on.")] = None,
     permissive: Permissive = False,
     control_plane: Annotated[
-        ControlPlane, typer.Option(help="What keeps the objects, and answers to those of Istio.")
+        ControlPlane, typer.Option(help="Kubernetes and Istio: a stand-in in memory, or real ones.")
     ] = ControlPlane.stand_in,
     all_relations: Annotated[
         bool,
         typer.Option(
-            "--everything",
-            help="Tell another story: of a coordinator with every relation that it can have.",
+            "--everything", help="Run another story: a coordinator with all relations that it can have."
         ),
     ] = False,
     juju: JujuVersion = Juju.three,
 ) -> None:
-    """Tell the story; the exit code is 1 if at any step anything is not as the relations ask for it.
+    """Run the demo step by step; the exit code is 1 if a step does not end as the relations require.
 
-    After each step every application asks for what it should get and for what it should not, through real
-    proxies, and what becomes of that is held against the relations too.
+    After each step every application sends requests to every other one through real proxies: some that the
+    relations allow and some that they do not. Each answer is compared with what the relations require.
     """
     if all_relations and until:
         raise typer.BadParameter("--until names a step of the other story")
     story = everything.story() if all_relations else demo.STORY
-    began, problems, cells, pictured = time.monotonic(), 0, list[Cell](), False
+    began = time.monotonic()
     real = control_plane is ControlPlane.real
     with _world(log, enforcing=True, hardened=not permissive, real=real, juju=juju) as (world, _):
         _console.print(*_show.setting(world), sep="\n")
-        flows, pods = world.flows, world.pods
-        for number, told in enumerate(play(world, story, until), 1):
-            _console.print()
-            _console.rule(Text(f"{number}. {told.step.title}", style="bold"), align="left")
-            _console.print(told.step.text, style="italic")
-            _console.print(_show.changes(flows, world.flows, pods, world.pods))
-            _console.print(*(_show.status_table(model) for model in world.models))
-            if told.step.show:
-                _console.print(told.step.show(world))
-            if world.enforcement and told.step.is_measured:
-                cells = matrix.measure(world)
-                _console.print(_show.measured(cells))
-                if not pictured:
-                    page.write_for(_PAGE, cells, world.enforcement.mesh.state)
-                    _write_json(_PAGE.with_name("matrix.json"), cells)
-                    pictured = told.step.name == demo.PICTURED
-                    if pictured:
-                        _console.print(_show.matrix_table(cells))
-            wrong = [*told.problems, *(_show.wrong(cell) for cell in cells if not cell.is_right)]
-            for problem in wrong:
-                _console.print(Text(f"✗ {problem}", style="bold red"))
-            problems += len(wrong)
-            flows, pods = world.flows, world.pods
+        playback = Playback(world, _console, _PAGE)
+        for number, finished in enumerate(play(world, story, until), 1):
+            playback.print_step(number, finished)
         for missing in sorted(world.enforcement.processes.missing if world.enforcement else (), key=str):
-            _console.print(f"{missing.unit} ran without {missing.program}, which this machine does not have.")
-    seconds = time.monotonic() - began
-    if problems:
-        _console.print(Panel(f"{problems} things are not as the relations ask for them", style="bold red"))
+            _console.print(f"{missing.unit} ran without {missing.program}, which is not on this machine.")
+    if playback.problems:
+        _console.print(Panel(f"{playback.problems} problems, marked with ✗ above", style="bold red"))
         raise typer.Exit(1)
-    if cells:
-        _console.print(f"Who reached whom, and by which policy, is on a page: {_PAGE.resolve().as_uri()}")
-    _console.print(
-        Panel(
-            "At every step, all was as the relations ask for it, and nothing that ran on these libraries was "
-            f"restarted ({seconds:.0f} s).",
-            style="green",
-        )
-    )
+    if playback.has_page:
+        _console.print(f"\nSee who reaches what, and the policies behind it: {_PAGE.resolve().as_uri()}")
+    outcome = "Every step ended as the relations require, and no pod of a charm on these libraries restarted"
+    _console.print(Panel(f"{outcome} ({time.monotonic() - began:.0f} s).", style="green"))
 
 
 @app.command("matrix")
 def show_matrix(
-    until: Until = _BEFORE_IT_ENDS,
+    until: Until = DEFAULT_STEP,
     permissive: Permissive = False,
     form: ShownFormat = Format.table,
     output: Annotated[Path | None, typer.Option(help="Also write it as JSON to this file.")] = None,
     juju: JujuVersion = Juju.three,
 ) -> None:
-    """Measure who can reach what after a step of the story; the exit code is 1 if it is not as asked for."""
+    """Measure who reaches what after a step; the exit code is 1 if it is not as the relations require."""
     with _after(until, enforcing=True, hardened=not permissive, juju=juju) as world:
         try:
             cells = matrix.measure(world)
         except ValueError as error:
-            _give_up(f"{error}: it is measured in the sandbox's own cluster, without KUBECONFIG")
+            _give_up(f"{error}: unset KUBECONFIG to measure in the sandbox's own cluster")
         if output:
-            _write_json(output, cells)
+            write_json(output, cells)
         if form is Format.json:
             _print_json([_show.cell_data(cell) for cell in cells])
         else:
@@ -193,10 +127,8 @@ def show_matrix(
 
 
 @app.command()
-def status(
-    until: Until = _BEFORE_IT_ENDS, model: ShownModel = None, form: ShownFormat = Format.table
-) -> None:
-    """Show the units of the models after a step of the story, as juju status does."""
+def status(until: Until = DEFAULT_STEP, model: ShownModel = None, form: ShownFormat = Format.table) -> None:
+    """Show the units of the models after a step, as juju status does."""
     with _after(until) as world:
         models = _chosen(world, model)
         if form is Format.json:
@@ -206,8 +138,8 @@ def status(
 
 
 @app.command()
-def policies(until: Until = _BEFORE_IT_ENDS, form: ShownFormat = Format.table) -> None:
-    """Show what the AuthorizationPolicies in Kubernetes let through after a step of the story."""
+def policies(until: Until = DEFAULT_STEP, form: ShownFormat = Format.table) -> None:
+    """Show what the AuthorizationPolicies in Kubernetes allow after a step."""
     with _after(until) as world:
         if form is Format.json:
             _print_json([vars(flow) for flow in sorted(world.flows)])
@@ -220,11 +152,11 @@ def run(
     unit: Annotated[str, typer.Argument(help="Such as istio-beacon-k8s/0 or catalogue/leader.")],
     action: Annotated[str, typer.Argument(help="The action's name.")],
     params: Annotated[list[str] | None, typer.Argument(help="Parameters as name=value.")] = None,
-    until: Until = _BEFORE_IT_ENDS,
+    until: Until = DEFAULT_STEP,
     model: Annotated[str, typer.Option("--model", "-m", help="The model.")] = demo.SHOP,
     form: ShownFormat = Format.table,
 ) -> None:
-    """Run an action on a unit after a step of the story, and print its results."""
+    """Run an action on a unit after a step, and print its results."""
     values: dict[str, object] = {}
     for param in params or []:
         name, equals, value = param.partition("=")
@@ -250,11 +182,11 @@ def run(
 
 @app.command("debug-log")
 def debug_log(
-    until: Until = _BEFORE_IT_ENDS,
+    until: Until = DEFAULT_STEP,
     level: Annotated[Level, typer.Option(help="Print lines from this level on.")] = Level.info,
     model: ShownModel = None,
 ) -> None:
-    """Print the log of the models up to a step of the story, as juju debug-log does."""
+    """Print the log of the models up to a step, as juju debug-log does."""
     with _after(until) as world:
         names = {chosen.name for chosen in _chosen(world, model)}
         for line in world.controller.log:
@@ -271,9 +203,9 @@ def _world(
     real: bool = False,
     juju: Juju = Juju.three,
 ) -> Generator[tuple[World, Live]]:
-    """A world, and what shows on a terminal what happens in it; what goes wrong is said in one line."""
+    """Open a world, and show on a terminal what happens in it; an error is printed in one line."""
     spinner = Spinner("dots", "starting", style="green")
-    # On the console that the rest is printed on, which then comes above it; it takes nobody else's output.
+    # On the console of the rest, which is then printed above it; other output is not redirected.
     progress = Live(
         spinner,
         console=_console if _console.is_terminal else _errors,
@@ -298,7 +230,7 @@ def _world(
         except (JujuError, EnvoyError, NoAddressesError, ControlPlaneError) as error:
             _give_up(str(error))
         except BaseException:
-            # A second Ctrl-C is not to keep the first from cleaning up.
+            # A second Ctrl-C must not interrupt the clean-up of the first.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             raise
 
@@ -307,11 +239,11 @@ def _world(
 def _after(
     until: str | None, *, enforcing: bool = False, hardened: bool = True, juju: Juju = Juju.three
 ) -> Generator[World]:
-    """The world as it is after a step of the story."""
+    """Open the world as it is after a step of the story."""
     with _world(enforcing=enforcing, hardened=hardened, juju=juju) as (world, progress):
-        for told in play(world, demo.STORY, until):
-            for problem in told.problems:
-                _errors.print(Text(f"after step {told.step.name}: {problem}", style="red"))
+        for finished in play(world, demo.STORY, until):
+            for problem in finished.problems:
+                _errors.print(Text(f"after step {finished.step.name}: {problem}", style="red"))
         progress.stop()
         yield world
 
@@ -323,18 +255,13 @@ def _chosen(world: World, name: str | None) -> list[Model]:
 
 
 def _later(until: str | None) -> str:
-    """Where else in the story to look for what is not there after a step."""
+    """Return a hint at later steps, after which there may be what is not there now."""
     steps = demo.STEPS[demo.STEPS.index(until) + 1 :] if until else ()
-    return f"; later steps may bring it: --until {' or '.join(steps)}" if steps else ""
+    return f"; later steps may add it: --until {' or '.join(steps)}" if steps else ""
 
 
 def _is_from(line: DebugLogLine, level: Level) -> bool:
     return _LEVELS.index(line.level) >= _LEVELS.index(level.value)
-
-
-def _write_json(file: Path, cells: Iterable[Cell]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([_show.cell_data(cell) for cell in cells], indent=2))
 
 
 def _print_json(data: object) -> None:

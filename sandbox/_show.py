@@ -1,8 +1,8 @@
-"""What people see of the sandbox: tables and lists, in colour on a terminal and plain in a log."""
+"""Tables and lists for the terminal, in colour; plain in a log."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -10,11 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from .flows import Flow
-from .juju import Application, Model
+from .juju import Application, Model, Unit
 from .matrix import Cell
 from .samples import CLUSTERS, PEER_PYTHON, published_libraries
 from .telemetry import KINDS, Arrival, Attempt
 from .world import World
+
+Status: TypeAlias = tuple[str, str]
+"""The name of a status, and its message."""
 
 _COLOURS = {
     "active": "green",
@@ -28,13 +31,13 @@ _LONGEST_SAMPLE = 70
 
 
 def console(*, stderr: bool = False) -> Console:
-    """What everything is printed on: as wide as the terminal, or as a log is wide."""
+    """Return a console to print on: as wide as the terminal, or 120 characters in a log."""
     found = Console(highlight=False, stderr=stderr)
     return found if found.is_terminal else Console(highlight=False, stderr=stderr, width=_WIDTH_OF_A_LOG)
 
 
 def status_table(model: Model) -> RenderableType:
-    """What `juju status` shows of the units of a model."""
+    """Return the units of a model, as `juju status` shows them."""
     table = Table(box=box.SIMPLE_HEAD, title=f"model {model.name}", title_justify="left", pad_edge=False)
     for heading in ("unit", "status", "message", "address", "ports"):
         table.add_column(heading, overflow="fold")
@@ -42,7 +45,7 @@ def status_table(model: Model) -> RenderableType:
         for unit in application.units:
             name, message = unit.workload_status
             table.add_row(
-                f"{unit.name}{'*' if unit.is_leader else ''}",
+                _marked(unit),
                 Text(name, style=_COLOURS.get(name, "")),
                 message,
                 unit.address,
@@ -51,8 +54,34 @@ def status_table(model: Model) -> RenderableType:
     return table
 
 
+def statuses(world: World) -> dict[str, Status]:
+    """Return the status and its message of each unit, by `model/unit`, with a star for a leader."""
+    found: dict[str, Status] = {}
+    for model in world.models:
+        found |= {f"{model.name}/{_marked(unit)}": unit.workload_status for unit in model.units}
+    return found
+
+
+def changed_statuses(old: Mapping[str, Status], new: Mapping[str, Status]) -> RenderableType:
+    """Return the units with another status than before; how many have the same."""
+    changed = {unit: status for unit, status in new.items() if old.get(unit) != status}
+    unchanged = Text(f"  {len(new) - len(changed)} units with the same status as before", style="dim")
+    if not changed:
+        return unchanged
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("unit", "status", "message"):
+        table.add_column(heading, overflow="fold")
+    for unit, (name, message) in changed.items():
+        table.add_row(unit, Text(name, style=_COLOURS.get(name, "")), message)
+    return Group(table, unchanged) if len(changed) < len(new) else table
+
+
+def _marked(unit: Unit) -> str:
+    return f"{unit.name}*" if unit.is_leader else unit.name
+
+
 def status_data(model: Model) -> dict[str, Any]:
-    """The same in the shape of `juju status --format=json`."""
+    """Return the same in the shape of `juju status --format=json`."""
     return {
         "model": {"name": model.name},
         "applications": {
@@ -79,7 +108,7 @@ def status_data(model: Model) -> dict[str, Any]:
 
 
 def flows_table(flows: Iterable[Flow]) -> RenderableType:
-    """Who may reach what."""
+    """Return a table of who may reach what."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("source", "target", "requests"):
         table.add_column(heading, overflow="fold")
@@ -91,7 +120,7 @@ def flows_table(flows: Iterable[Flow]) -> RenderableType:
 def changes(
     old_flows: set[Flow], flows: set[Flow], old_pods: Mapping[str, str | None], pods: Mapping[str, str | None]
 ) -> RenderableType:
-    """What is let through that was not, and the other way round; and who has joined or left the mesh."""
+    """Return what is allowed now or no longer, and which pods joined or left the mesh."""
     joined = sorted(pod for pod, waypoint in pods.items() if waypoint and not old_pods.get(pod))
     left = sorted(pod for pod, waypoint in old_pods.items() if waypoint and not pods.get(pod))
     lines = [
@@ -100,47 +129,43 @@ def changes(
         *(Text(f"+ {flow}", style="green") for flow in sorted(flows - old_flows)),
         *(Text(f"- {flow}", style="red") for flow in sorted(old_flows - flows)),
     ]
-    return Group(*lines) if lines else Text("  no change of policies or labels", style="dim")
+    return Group(*lines) if lines else Text("  no policy or label changed", style="dim")
 
 
 def setting(world: World) -> Iterator[str]:
-    """Where the story is told, and what is left out of it."""
-    yield f"Kubernetes is {world.place}."
+    """Describe where the story runs, and what it skips."""
+    yield f"Kubernetes: {world.place}."
     if world.enforcement is None:
-        yield "Nothing runs in the pods, and nothing is measured."
+        yield "Workloads do not run, and no request is measured."
     elif world.enforcement.hardened:
-        yield "The mesh is hardened: what no policy allows is refused."
+        yield "The mesh is hardened: it denies what no policy allows."
     else:
-        yield "The mesh is permissive: what nobody restricts is let through."
+        yield "The mesh is permissive: it allows what no policy restricts."
     if not published_libraries():
-        yield f"{PEER_PYTHON} names no interpreter: the charm on published libraries is left out."
+        yield f"{PEER_PYTHON} is not set to an interpreter: the charm on the published libraries is skipped."
 
 
 def measured(cells: Sequence[Cell]) -> RenderableType:
-    """How a measurement went, in one line."""
-    let_through, wrong_cells = (
-        sum(cell.let_through for cell in cells),
-        sum(not cell.is_right for cell in cells),
-    )
-    text = f"measured: of {len(cells)} requests {let_through} were let through, the others refused"
-    if wrong_cells:
-        return Text(f"✗ {text}; {wrong_cells} against what the relations ask for", style="bold red")
-    return Text(f"✓ {text}, as the relations ask for", style="green")
+    """Return the result of a measurement in one line."""
+    allowed = sum(cell.allowed for cell in cells)
+    unexpected = sum(not cell.is_right for cell in cells)
+    text = f"measured {len(cells)} requests: {allowed} allowed, {len(cells) - allowed} denied"
+    if unexpected:
+        return Text(f"✗ {text}; {unexpected} not as the relations require", style="bold red")
+    return Text(f"✓ {text}, as the relations require", style="green")
 
 
 def wrong(cell: Cell) -> str:
-    """What is wrong about a cell."""
-    return (
-        f"measured: {'let through' if cell.let_through else 'refused'} against the relations: {cell.request}"
-    )
+    """Describe a cell that is not right."""
+    return f"{'allowed without' if cell.allowed else 'denied despite'} a relation: {cell.request}"
 
 
 def matrix_table(cells: Iterable[Cell]) -> RenderableType:
-    """Every request that somebody got through with, and every one that went wrong, by who asked."""
+    """Return a table of the requests that are allowed for any source, or not right, by source."""
     rows: dict[tuple[str, int, str, str], dict[str, Cell]] = {}
     for cell in cells:
-        asked = cell.request
-        rows.setdefault((asked.target, asked.port, asked.method, asked.path), {})[asked.source] = cell
+        sent = cell.request
+        rows.setdefault((sent.target, sent.port, sent.method, sent.path), {})[sent.source] = cell
     sources = sorted(set[str]().union(*rows.values()))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), collapse_padding=True)
     table.add_column("target", overflow="fold")
@@ -148,26 +173,26 @@ def matrix_table(cells: Iterable[Cell]) -> RenderableType:
     for number, _ in enumerate(sources, 1):
         table.add_column(str(number), justify="center")
     for (target, port, method, path), row in rows.items():
-        if any(cell.let_through or not cell.is_right for cell in row.values()):
+        if any(cell.allowed or not cell.is_right for cell in row.values()):
             marks = [_mark(row[source]) if source in row else Text("") for source in sources]
             table.add_row(target, f"{method} {path} on {port}", *marks)
     legend = ", ".join(f"{number} {source}" for number, source in enumerate(sources, 1))
-    return Group(table, Text(f"{legend}\n✓ let through, · refused, ✗ against what the relations ask for"))
+    return Group(table, Text(f"{legend}\n✓ allowed, · denied, ✗ not as the relations require"))
 
 
 def cell_data(cell: Cell) -> dict[str, Any]:
-    """A cell as data."""
-    return {**vars(cell.request), "asked": cell.asked, "let_through": cell.let_through}
+    """Return a cell as data."""
+    return {**vars(cell.request), "expected": cell.expected, "allowed": cell.allowed}
 
 
 def _mark(cell: Cell) -> Text:
     if not cell.is_right:
         return Text("✗", style="bold red")
-    return Text("✓", style="green") if cell.let_through else Text("·", style="dim")
+    return Text("✓", style="green") if cell.allowed else Text("·", style="dim")
 
 
 def cluster(coordinator: Application) -> RenderableType:
-    """What a coordinator and its workers tell each other."""
+    """Return what a coordinator and its workers publish to each other."""
     endpoint = CLUSTERS[coordinator.charm.name]
     sides = [side for side in coordinator.sides if side.endpoint.name == endpoint]
     workers = Table(box=box.SIMPLE_HEAD, title="workers", title_justify="left", pad_edge=False)
@@ -176,29 +201,33 @@ def cluster(coordinator: Application) -> RenderableType:
     for side in sides:
         roles = json.loads(side.other.data.data.get("role", '""'))
         workers.add_row(side.remote_name, str(len(side.other.present)), roles)
-    told = Table(box=box.SIMPLE_HEAD, title="what they are told", title_justify="left", pad_edge=False)
-    told.add_column("key", no_wrap=True, min_width=26)
-    told.add_column("value", no_wrap=True, overflow="ellipsis")
+    published = Table(
+        box=box.SIMPLE_HEAD, title="published by the coordinator", title_justify="left", pad_edge=False
+    )
+    published.add_column("key", no_wrap=True, min_width=26)
+    published.add_column("value", no_wrap=True, overflow="ellipsis")
     for key, value in sorted(sides[0].data.data.items() if sides else ()):
-        told.add_row(key, value)
-    return Group(workers, told)
+        published.add_row(key, value)
+    return Group(workers, published)
 
 
 def telemetry(arrivals: Iterable[Arrival], worker: str, attempts: Iterable[Attempt]) -> RenderableType:
-    """What has come from the workers, and what became of what one of them sent past the coordinator."""
-    came = Table(box=box.SIMPLE_HEAD, title="what arrived", title_justify="left", pad_edge=False)
-    for heading in ("kind", "from", "number", "the last of it"):
-        came.add_column(heading)
-    for arrival in sorted(arrivals, key=lambda arrival: (KINDS.index(arrival.kind), arrival.unit)):
-        came.add_row(arrival.kind, arrival.unit, str(arrival.count), arrival.latest[-1][:_LONGEST_SAMPLE])
-    refused = Table(
-        box=box.SIMPLE_HEAD, title=f"straight from {worker}", title_justify="left", pad_edge=False
+    """Return what arrived from the workers, and the answers to what one of them sent directly."""
+    arrived = Table(
+        box=box.SIMPLE_HEAD, title="arrived through the coordinator", title_justify="left", pad_edge=False
     )
-    for heading in ("to", "what becomes of it"):
-        refused.add_column(heading, overflow="fold")
+    for heading in ("kind", "from", "number", "latest"):
+        arrived.add_column(heading)
+    for arrival in sorted(arrivals, key=lambda arrival: (KINDS.index(arrival.kind), arrival.unit)):
+        arrived.add_row(arrival.kind, arrival.unit, str(arrival.count), arrival.latest[-1][:_LONGEST_SAMPLE])
+    denied = Table(
+        box=box.SIMPLE_HEAD, title=f"sent directly by {worker}", title_justify="left", pad_edge=False
+    )
+    for heading in ("to", "answer"):
+        denied.add_column(heading, overflow="fold")
     for attempt in attempts:
-        refused.add_row(attempt.url, attempt.refusal or Text("✗ taken", style="bold red"))
-    return Group(came, refused)
+        denied.add_row(attempt.url, attempt.refusal or Text("✗ accepted", style="bold red"))
+    return Group(arrived, denied)
 
 
 def _relations(model: Model, app: str) -> dict[str, list[dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""The story that the sandbox tells, step by step."""
+"""The steps of the demo."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from .story import StoryStep
 from .world import World
 
 SHOP, OFFICE = "shop", "office"
-"""The models."""
+"""Names of the models."""
 
 
 def _deploy(world: World) -> None:
@@ -46,9 +46,9 @@ def _cross_models(world: World) -> None:
     shop, office = world.model(SHOP), world.model(OFFICE)
     samples.deploy(office, BEACON)
     samples.deploy(office, "shop", "kiosk")
-    samples.deploy(office, "shop", "stranger")
+    samples.deploy(office, "shop", "unrelated")
     samples.deploy(office, "shop", "outsider")
-    for app in ("kiosk", "stranger"):
+    for app in ("kiosk", "unrelated"):
         office.integrate(f"{app}:service-mesh", BEACON)
     office.consume(shop.offer("catalogue", "catalogue", "provide-cmr-mesh"))
     office.integrate("kiosk:catalogue", "catalogue:catalogue")
@@ -101,10 +101,14 @@ def _check_telemetry(world: World) -> list[str]:
         trace = telemetry.put_key(world, model.application("shop"))
         missing = telemetry.wait_for(world, model.application(COORDINATOR), trace)
     except OSError as error:
-        return [f"the way of a key's telemetry can't be followed: {error}"]
+        return [f"cannot follow the telemetry of a request: {error}"]
     return [
         *missing,
-        *(f"taken past the coordinator: {each.url}" for each in _go_straight(world) if not each.refusal),
+        *(
+            f"accepted without the coordinator: {each.url}"
+            for each in _go_straight(world)
+            if not each.refusal
+        ),
     ]
 
 
@@ -170,73 +174,74 @@ STORY: tuple[StoryStep, ...] = (
     StoryStep(
         "deploy",
         "Deploy",
-        "A beacon and a few applications. Nobody is related to anybody: only the beacon is in the mesh, "
-        "and no policy lets anything through.",
+        "A beacon and a few applications. Nothing is integrated yet: only the beacon is in the mesh, and no "
+        "policy allows any request.",
         _deploy,
     ),
     StoryStep(
         "join",
         "Join the mesh",
-        "Related over service-mesh, the applications learn the mesh's labels and put them on their pods, "
-        "which Kubernetes then replaces. Being in the mesh lets nobody in.",
+        "Integrated over service-mesh, each application gets the mesh's labels and puts them on its pods, "
+        "which keep running. Being in the mesh allows no request yet.",
         _join,
     ),
     StoryStep(
         "relate",
-        "Relate the shop to what it needs",
-        "The relation is the permission: the catalogue lets the shop GET its items, and nothing else.",
+        "Integrate the shop with what it needs",
+        "The relation is the permission: the shop may GET the catalogue's items, and nothing else.",
         _relate,
     ),
     StoryStep(
         "observe",
-        "Relate a scraper",
-        "Metrics are scraped from each pod, past the Service: the scraper gets in there, on that port alone.",
+        "Integrate a scraper",
+        "Prometheus scrapes each pod directly, not through the Service. It is allowed there, on the metrics "
+        "port only.",
         _observe,
     ),
     StoryStep(
         "cross-models",
-        "Relate an application of another model",
-        "The catalogue's model knows the kiosk by a made-up name. Over cross_model_mesh the kiosk says who "
-        "it is, and the policy names it as Kubernetes does.",
+        "Integrate an application of another model",
+        "The catalogue's model knows the kiosk by a generated name. Over cross_model_mesh the kiosk "
+        "publishes its identity, so the policy names it as Kubernetes does.",
         _cross_models,
     ),
     StoryStep(
         "scale",
         "Scale",
-        "A second unit of the beacon stands by, a second catalogue is let be reached like the first. "
-        "Permissions are between applications: not one policy changes.",
+        "The second unit of the beacon is on standby. The second unit of the catalogue can be reached like "
+        "the first: policies are between applications, so none changes.",
         _scale,
     ),
     StoryStep(
         "cluster",
         "Deploy a coordinator and its workers",
-        "The coordinator learns the workers' roles, and publishes the configuration that follows. Every pod "
-        "of the cluster is labelled as part of it, in a mesh or not.",
+        "The coordinator reads the workers' roles and publishes their configuration. Every pod of the "
+        "cluster is labelled as part of it, in a mesh or not.",
         _cluster,
         _show_cluster,
     ),
     StoryStep(
         "cluster-joins",
-        "Let the cluster join the mesh",
-        "Only the coordinator is related to the beacon. It hands the mesh's labels on to its workers, writes "
-        "the policies inside the cluster itself, and asks the beacon for those of the outside: the shop may "
-        "GET and PUT keys, and the scraper gets the workers' metrics through the coordinator.",
+        "Add the cluster to the mesh",
+        "Only the coordinator is integrated with the beacon. It passes the mesh's labels on to its workers, "
+        "writes the policies inside the cluster itself, and requests the others from the beacon: the shop "
+        "may GET and PUT keys, and Prometheus gets the workers' metrics through the coordinator.",
         _cluster_joins,
         _show_keys,
     ),
     StoryStep(
         "workers",
         "Add workers",
-        "Another unit of an application changes no policy. Another application may reach its cluster, and "
+        "One more unit of an application changes no policy. One more application may reach its cluster; "
         "nothing else changes.",
         _workers,
         _show_cluster,
     ),
     StoryStep(
         "telemetry",
-        "Relate the cluster to a place for its telemetry",
-        "Only the coordinator is related to the observatory, and nobody else is let in. The workers' "
-        "metrics, log lines and spans get there through its nginx; a worker that goes straight is refused.",
+        "Integrate the cluster with a backend for its telemetry",
+        "Only the coordinator is integrated with the observatory, and only it is allowed there. The workers' "
+        "metrics, logs and traces go through its nginx. A worker that sends them directly is denied.",
         _telemetry,
         _show_telemetry,
         _check_telemetry,
@@ -244,40 +249,41 @@ STORY: tuple[StoryStep, ...] = (
     StoryStep(
         "fewer-workers",
         "Remove a worker application",
-        "Its policies go with it.",
+        "Its policies are removed with it.",
         _fewer_workers,
         _show_cluster,
     ),
     StoryStep(
         "break",
-        "Break what the catalogue tells the beacon",
-        "Half of its policies' text is lost. The beacon says so, leaves what the catalogue last had, and "
-        "nobody else is harmed.",
+        "Corrupt the catalogue's policies",
+        "The end of the text in its databag is lost. The beacon reports it and keeps the catalogue's "
+        "previous policies. No other application is affected.",
         _break,
     ),
     StoryStep(
         "revoke",
         "Remove the relation between shop and catalogue",
-        "The catalogue's text is whole again with its next event. The permission goes with the relation; the "
-        "kiosk keeps its own.",
+        "With its next event the catalogue publishes valid policies again. The shop loses its permission "
+        "with the relation; the kiosk keeps its own.",
         _revoke,
     ),
     StoryStep(
         "leave",
         "Take the shop and the cluster out of the mesh",
-        "Their labels and their policies go, the workers' too. Their pods still say that they are a cluster.",
+        "Their labels and policies are removed, and those of the workers. The label that marks the pods as "
+        "one cluster stays.",
         _leave,
     ),
     StoryStep(
         "remove",
         "Remove the beacon",
-        "Everything that it has written goes with it.",
+        "Everything that it wrote is removed with it.",
         _remove,
     ),
 )
 
 PICTURED = "telemetry"
-"""The step with most to see, which a picture of the mesh is of."""
+"""The step that the page shows: the one with most to see."""
 
 STEPS = tuple(step.name for step in STORY)
-"""Their names."""
+"""Names of the steps."""

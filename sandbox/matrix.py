@@ -44,16 +44,16 @@ class MeasuredRequest:
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """A request, whether the relations ask for it, and whether it was let through."""
+    """A request, whether the relations ask for it, and whether it was allowed."""
 
     request: MeasuredRequest
-    asked: bool
-    let_through: bool
+    expected: bool
+    allowed: bool
 
     @property
     def is_right(self) -> bool:
         """Whether the one follows from the other."""
-        return self.asked == self.let_through
+        return self.expected == self.allowed
 
 
 def measure(world: World) -> list[Cell]:
@@ -72,7 +72,7 @@ def measure(world: World) -> list[Cell]:
     measurement = _Measurement.of(world.models, enforcement)
     requests = list(measurement.requests())
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        answers = list(pool.map(measurement.is_let_through, requests))
+        answers = list(pool.map(measurement.is_allowed, requests))
     return sorted(
         Cell(request, measurement.is_asked_for(request), answer)
         for request, answer in zip(requests, answers, strict=True)
@@ -126,7 +126,7 @@ class _Measurement:
                 for port in sorted({*self.mesh.ports(pod), *granted, UNNAMED_PORT}):
                     yield MeasuredRequest(source, name, port, "GET", "/")
 
-    def is_let_through(self, request: MeasuredRequest) -> bool:
+    def is_allowed(self, request: MeasuredRequest) -> bool:
         destination = self.services.get(request.target) or self.pods[request.target]
         pods, port = self._behind(request)
         if request.source == NODE and not pods:

@@ -1,4 +1,4 @@
-"""Stories: what is done to a world, step by step."""
+"""Stories: steps that change a world, with checks after each."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,27 +12,27 @@ from .world import World
 
 @dataclass(frozen=True)
 class StoryStep:
-    """One step: what is done, and why it is worth seeing."""
+    """One step: a change, and what to see of it."""
 
     name: str
     title: str
     text: str
     do: Callable[[World], None]
     show: Callable[[World], RenderableType] | None = None
-    """What to look at afterwards, besides what every step changes."""
+    """Something to show afterwards, besides what changed."""
     check: Callable[[World], list[str]] | None = None
-    """What else has to be so afterwards; returns what is not, in words."""
+    """A check of more than what every step checks; returns the problems, in words."""
     is_measured: bool = True
-    """Whether who reaches whom can be measured afterwards: not where some of it is TLS of its own."""
+    """False if requests cannot be measured afterwards, because an application serves TLS of its own."""
 
 
 @dataclass(frozen=True)
 class FinishedStep:
-    """A step that was done."""
+    """A step that is done."""
 
     step: StoryStep
     problems: list[str]
-    """What then was not as the relations ask for it, in words."""
+    """Differences from what the relations ask for, in words."""
 
 
 def restarts(world: World) -> dict[Unit, int]:
@@ -50,9 +50,9 @@ def restarts(world: World) -> dict[Unit, int]:
 
 
 def play(world: World, story: Sequence[StoryStep], until: str | None = None) -> Iterator[FinishedStep]:
-    """Do the steps of a story, each when it is asked for, up to the one of that name or to the end.
+    """Run the steps of a story one by one, up to the one of that name or to the end.
 
-    No step may restart what runs already; a unit that it deploys may restart for its own CPU and memory.
+    A restart of a unit that ran before the step is a problem; a unit that the step deploys may restart.
     """
     for step in story:
         before = restarts(world)
@@ -60,7 +60,7 @@ def play(world: World, story: Sequence[StoryStep], until: str | None = None) -> 
         problems = world.settle()
         after = restarts(world)
         restarted = [unit for unit, number in before.items() if after.get(unit, number) > number]
-        problems += (f"{unit.name} was restarted, though it ran already" for unit in restarted)
+        problems += (f"{unit.name} was restarted" for unit in restarted)
         yield FinishedStep(step, [*problems, *(step.check(world) if step.check else [])])
         if step.name == until:
             return

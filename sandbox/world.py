@@ -1,4 +1,4 @@
-"""A controller with its Kubernetes: the sandbox's own, a real one, or the one that KUBECONFIG names."""
+"""A Juju controller with its Kubernetes: the sandbox's own, a real one, or that of KUBECONFIG."""
 
 import contextlib
 import itertools
@@ -34,9 +34,9 @@ class World:
     patience: float = 0
     """Seconds that the cluster's own controllers have to catch up."""
     suffix: str = ""
-    """What the names of models end in, for the sake of others in the same cluster."""
+    """Suffix of the names of models, which keeps them apart from others in the same cluster."""
     flows: set[Flow] = field(default_factory=set[Flow])
-    """What is let through, as of the last look."""
+    """Requests that policies allow, as of the last look."""
     pods: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
     """The waypoint of each pod, as of the last look."""
     enforcement: DataPlane | None = None
@@ -58,10 +58,10 @@ class World:
         self.pods = actual_pods(self.client, namespaces)
 
     def settle(self) -> list[str]:
-        """Give all units their events, and see whether all is as the relations ask for it.
+        """Give all units their events, and compare Kubernetes with what the relations require.
 
         Returns:
-            What is not, in words.
+            The differences, in words.
 
         Raises:
             NotSettledError: if a charm does not come to rest.
@@ -79,7 +79,7 @@ class World:
                 model.update_status()
 
     def _look_at_processes(self) -> None:
-        """Tell the charms how their processes are; those that wait for them look again."""
+        """Report the state of their processes to the charms; those that wait for them look again."""
         if not self.enforcement:
             return
         self.enforcement.look(self.models)
@@ -94,8 +94,8 @@ class World:
         units = list(itertools.chain.from_iterable(model.units for model in self.models))
         return [
             *(f"{unit.name} is in error\n{unit.error.traceback}" for unit in units if unit.error),
-            *(f"not let through, though asked for: {flow}" for flow in sorted(wanted_flows - self.flows)),
-            *(f"let through, though not asked for: {flow}" for flow in sorted(self.flows - wanted_flows)),
+            *(f"denied despite a relation: {flow}" for flow in sorted(wanted_flows - self.flows)),
+            *(f"allowed without a relation: {flow}" for flow in sorted(self.flows - wanted_flows)),
             *(
                 f"pod {pod} should be {_place(wanted_pods.get(pod))}, but is {_place(self.pods.get(pod))}"
                 for pod in sorted(wanted_pods.keys() | self.pods.keys())
@@ -113,7 +113,7 @@ def open_world(
     real: bool = False,
     juju: int = 3,
 ) -> Generator[World]:
-    """A world, which ends with the context, whatever happens in it.
+    """Open a world, which ends with the context.
 
     Args:
         on_log: called with each line of the models' log.
@@ -136,11 +136,11 @@ def open_world(
             control_plane = stack.enter_context(started_control_plane())
             kubernetes = kubeconfig = control_plane.write_kubeconfig(directory / "kubeconfig")
         elif theirs:
-            place, patience, suffix = f"that of {theirs}", _PATIENCE, f"-{secrets.token_hex(2)}"
+            place, patience, suffix = f"the cluster of {theirs}", _PATIENCE, f"-{secrets.token_hex(2)}"
             kubernetes = kubeconfig = theirs
             enforcing = False
         else:
-            place, patience, suffix = "in memory on this machine", 0.0, ""
+            place, patience, suffix = "in memory, on this machine", 0.0, ""
             kubernetes = stack.enter_context(KubernetesServer())
             kubeconfig = kubernetes.write_kubeconfig(directory / "kubeconfig")
         client = Client(KubeConfig.from_file(str(kubeconfig)), trust_env=False)

@@ -125,7 +125,7 @@ def _spans_of_charms(world: World, side: Side) -> str:
 
 
 def _shown(what: str) -> _Look:
-    """What the action `show` of the charm at the other end tells."""
+    """Return a look at what the action `show` of the charm at the other end prints."""
 
     def look(world: World, side: Side) -> str:
         model, other = _model(world, side.other), side.other.application
@@ -159,8 +159,8 @@ def _mesh(world: World, side: Side) -> str:
     return f"{len(labels)} labels; in the mesh are {', '.join(cluster)}" if labels and cluster else ""
 
 
-def _doors_in_other_model(world: World, side: Side) -> str:
-    """What is open there for the coordinator, under the name that it has at home."""
+def _flows_in_other_model(world: World, side: Side) -> str:
+    """Return what is allowed there for the coordinator, under its name in its own model."""
     there, here = side.other.application, _name(side.application)
     return ", ".join(str(flow) for flow in world.flows if flow.source == here and _name(there) in flow.target)
 
@@ -182,7 +182,7 @@ _LOOKS: Mapping[str, _Look] = {
     "send-remote-write": _telemetry("pushed metric", *_WORKERS),
     "catalogue": _shown("listed"),
     "service-mesh": _mesh,
-    "require-cmr-mesh": _doors_in_other_model,
+    "require-cmr-mesh": _flows_in_other_model,
 }
 
 

@@ -54,7 +54,10 @@ def rotate(world: World, rotation: Rotation) -> None:
 def not_smooth(rotation: Rotation) -> list[str]:
     """What clients had to notice, in words."""
     return [
-        *(f"a request failed while the certificate changed: {failure}" for failure in rotation.failures),
+        *(
+            f"a request failed while the certificates were renewed: {failure}"
+            for failure in rotation.failures
+        ),
         *(f"{unit} was restarted" for unit in rotation.restarted),
         *(["the certificate did not change once"] if len(rotation.certificates) != 2 else []),
     ]
@@ -113,7 +116,7 @@ def summary(rotation: Rotation) -> RenderableType:
     """Return what clients saw while a certificate was changed."""
     numbers = " → ".join(map(shortened, rotation.certificates))
     failed = len(rotation.failures)
-    text = f"{rotation.answered} requests answered, {failed} failed; certificate number {numbers}"
+    text = f"{rotation.answered} requests answered, {failed} failed; certificate {numbers}"
     return Text(f"✗ {text}", style="bold red") if failed else Text(f"✓ {text}", style="green")
 
 

@@ -12,7 +12,7 @@ from ._rotation import Rotation, not_smooth, rotate, summary
 
 
 def story() -> tuple[StoryStep, ...]:
-    """The steps, to be told once."""
+    """Return the steps; they can be run once."""
     rotation = Rotation()
 
     def rotate_if_anything_runs(world: World) -> None:
@@ -23,27 +23,27 @@ def story() -> tuple[StoryStep, ...]:
         StoryStep(
             "deploy",
             "Deploy a coordinator and its workers into the mesh",
-            "The shop may get and put keys, and nobody may anything else.",
+            "The shop may get and put keys. Nothing else is allowed.",
             _deploy,
         ),
         StoryStep(
             "relate",
-            "Relate it to all that a coordinator can have in its model",
-            "Telemetry of each kind, dashboards, a datasource and its exchange, a catalogue, a bucket.",
+            "Integrate it with everything in its model",
+            "Telemetry of each kind, dashboards, a datasource and its exchange, a catalogue and a bucket.",
             _relate,
         ),
         StoryStep(
             "relate-models",
-            "Relate it to another model, both ways",
-            "It sends what its charms do to a watchtower there, which lets it in by the name that it has at "
-            "home; and it lets a kiosk of that model get keys.",
+            "Integrate it with another model, both ways",
+            "It sends traces of its charms to a watchtower there, which allows it by its name in its own "
+            "model. It allows a kiosk of that model to get keys.",
             _relate_to_another_model,
         ),
         StoryStep(
             "secure",
             "Deploy a second cluster, with a certificate",
-            "It is outside of the mesh, for what a waypoint is to look into can't be TLS of its own. nginx "
-            "and all workers serve with a certificate that the authority has signed.",
+            "It is outside the mesh, because a waypoint cannot look into TLS of an application. nginx and "
+            "all workers serve with certificates that the authority signed.",
             _secure,
             lambda world: arrivals_table(arrivals(world) if world.enforcement else []),
             missing,
@@ -51,9 +51,9 @@ def story() -> tuple[StoryStep, ...]:
         ),
         StoryStep(
             "rotate",
-            "Sign all certificates anew, while clients ask without a pause",
-            "nginx loads the new certificate while it serves, the workers take it with their next "
-            "connection: nobody notices.",
+            "Renew all certificates while clients send requests",
+            "nginx loads the new certificate while it serves, and workers use it from their next connection "
+            "on: no request fails.",
             rotate_if_anything_runs,
             lambda _: summary(rotation),
             lambda world: not_smooth(rotation) if world.enforcement else [],

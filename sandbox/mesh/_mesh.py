@@ -20,10 +20,10 @@ _DOMAIN = "svc.cluster.local"
 
 
 class DryRunCount(NamedTuple):
-    """How many requests policies would have let through, and refused, if they were not on trial."""
+    """The requests that policies in audit mode would have allowed and denied."""
 
-    let_through: int
-    refused: int
+    allowed: int
+    denied: int
 
 
 class Mesh:
@@ -166,7 +166,7 @@ class Mesh:
         return {waypoint: proxy.admin for waypoint, proxy in self._proxies.items() if waypoint}
 
     def recorded(self, waypoint: WaypointState) -> DryRunCount:
-        """What a waypoint would have done about the requests so far by the policies that are on trial.
+        """Count the requests so far that a waypoint would have allowed and denied by policies in audit mode.
 
         Each request counts once for those that allow, and once for those that deny.
         """

@@ -16,7 +16,7 @@ function choose() {
   for (const element of all("[data-flow], [data-app]")) element.classList.toggle("near", Boolean(kind) && near(element));
   if (kind === "flow") light(all("svg .box"), (box) => touched(number).includes(box.dataset.app));
 
-  // An application's own list leaves out what doesn't concern it; a flow is shown among the others.
+  // For an application, only its flows are listed; a flow is shown among the others.
   for (const item of all("#list li[data-flow], #list li[data-app]")) item.hidden = kind === "app" && !near(item);
   for (const section of all("#list .section")) {
     const items = [...section.querySelectorAll("li")];
@@ -30,7 +30,7 @@ function choose() {
 
   const found = kind && document.getElementById(`${kind}-${number}`);
   if (!found) return;
-  if (kind === "app") heading.firstElementChild.textContent = `Only what concerns ${found.querySelector("h3").firstChild.textContent.trim()}.`;
+  if (kind === "app") heading.firstElementChild.textContent = `Only traffic of ${found.querySelector("h3").firstChild.textContent.trim()}.`;
   for (let at = found; at; at = at.parentElement?.closest("details")) if (at.matches("details")) at.open = true;
   if (kind === "flow") for (const each of all(".flow[open]")) each.open = each.contains(found);
   (kind === "flow" ? found.closest("li") : heading).scrollIntoView({ block: "start" });

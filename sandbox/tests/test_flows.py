@@ -131,8 +131,8 @@ def test_what_is_missing_and_what_is_too_much_is_told(world: World, write_charm:
     model.integrate("catalogue:catalogue", "shop:catalogue")
     write_policy(world, "open", selector={"matchLabels": {"app.kubernetes.io/name": "shop"}}, rules=[{}])
     assert world.settle() == [
-        f"not let through, though asked for: shop/shop → shop/catalogue: {READS}",
-        "let through, though not asked for: anybody → units of shop/shop: anything",
+        f"denied despite a relation: shop/shop → shop/catalogue: {READS}",
+        "allowed without a relation: anybody → units of shop/shop: anything",
         "pod shop/catalogue-0 should be in the mesh behind shop-istio-beacon-k8s-waypoint, "
         "but is outside the mesh",
         "pod shop/istio-beacon-k8s-0 should be in the mesh behind shop-istio-beacon-k8s-waypoint, "

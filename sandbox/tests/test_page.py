@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox._page_content import Allowance, ShownPolicy, policies_to_show
 from sandbox.matrix import Cell, MeasuredRequest
 from sandbox.mesh import Account, PodState, PolicyState, State
-from sandbox.page import Allowance, ShownPolicy, policies_to_show, render, write
+from sandbox.page import render, write
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 HOSTILE = "</title><script>alert('1')</script><img src=x onerror=\"alert(2)\">{{ 7 * 7 }}&amp;'"
@@ -23,12 +24,14 @@ def cell(
     request: str = "GET /items",
     port: int = 8080,
     *,
-    asked: bool = True,
+    expected: bool = True,
     through: bool | None = None,
 ) -> Cell:
     method, path = request.split(" ", 1)
     return Cell(
-        MeasuredRequest(source, target, port, method, path), asked, asked if through is None else through
+        MeasuredRequest(source, target, port, method, path),
+        expected,
+        expected if through is None else through,
     )
 
 
@@ -91,44 +94,46 @@ def page(*cells: Cell, policies: list[ShownPolicy] | None = None, outside: set[s
 
 
 def test_the_top_tells_when_how_many_and_how_it_went() -> None:
-    found = page(cell(), cell(request="DELETE /items", asked=False), policies=[SHOP_READS])
+    found = page(cell(), cell(request="DELETE /items", expected=False), policies=[SHOP_READS])
     assert found.texts("time") == ["01 March 2026, 12:00 UTC"]
     counts = dict(zip(found.texts("dt"), found.texts("dd"), strict=True))
-    assert counts == {"applications": "2", "policy": "1", "requests": "2", "let through": "1", "refused": "1"}
-    assert found.texts("p", "verdict open") == ["✓ Every request went as the relations ask for."]
+    assert counts == {"applications": "2", "policy": "1", "requests": "2", "allowed": "1", "denied": "1"}
+    assert found.texts("p", "verdict open") == ["✓ Every request got the answer that the relations require."]
 
 
 def test_an_arrow_is_open_if_anything_was_let_through_and_refused_if_nothing_was() -> None:
     found = page(
         cell(),
-        cell(request="DELETE /items", asked=False),
-        cell("shop/orders", asked=False),
+        cell(request="DELETE /items", expected=False),
+        cell("shop/orders", expected=False),
         policies=[SHOP_READS],
     )
     assert found.arrows() == {
-        "shop/shop → shop/catalogue: 1 of 2 requests let through; policy shop/shop-reads-catalogue": "open",
-        "shop/orders → shop/catalogue: 0 of 1 request let through": "refused",
+        "shop/shop → shop/catalogue: 1 of 2 requests allowed; policy shop/shop-reads-catalogue": "open",
+        "shop/orders → shop/catalogue: 0 of 1 request allowed": "denied",
     }
 
 
-@pytest.mark.parametrize(("asked", "through", "chip"), [(True, False, "refused"), (False, True, "through")])
-def test_what_went_otherwise_than_asked_stands_out(asked: bool, through: bool, chip: str) -> None:
-    found = page(cell(asked=asked, through=through), cell("shop/orders"))
+@pytest.mark.parametrize(("expected", "through", "chip"), [(True, False, "denied"), (False, True, "through")])
+def test_what_went_otherwise_than_asked_stands_out(expected: bool, through: bool, chip: str) -> None:
+    found = page(cell(expected=expected, through=through), cell("shop/orders"))
     assert sorted(found.arrows().values()) == ["open", "wrong"]
-    assert found.texts("p", "verdict wrong") == ["✗ 1 request went otherwise than the relations ask for."]
+    assert found.texts("p", "verdict wrong") == [
+        "✗ 1 request did not get the answer that the relations require."
+    ]
     assert found.texts("code", "wrong") == ["GET /items"]
     assert "GET /items" in found.texts("p", chip)[0]
-    assert [text for text in found.texts("summary") if "not as asked" in text] == [
-        f"shop/shop → shop/catalogue not as asked {int(through)} of 1"
+    assert [text for text in found.texts("summary") if "unexpected" in text] == [
+        f"shop/shop → shop/catalogue unexpected {int(through)} of 1"
     ]
 
 
 def test_the_policy_behind_a_flow_is_shown_with_it_and_the_others_by_themselves() -> None:
-    found = page(cell(), cell("shop/orders", asked=False), policies=[SHOP_READS, NOTHING])
-    shop, orders = found.texts("details", "flow open"), found.texts("details", "flow refused")
-    assert "shop/shop-reads-catalogue lets through GET /items on 8080" in shop[0]
+    found = page(cell(), cell("shop/orders", expected=False), policies=[SHOP_READS, NOTHING])
+    shop, orders = found.texts("details", "flow open"), found.texts("details", "flow denied")
+    assert "shop/shop-reads-catalogue allows GET /items on 8080" in shop[0]
     assert "spec: that of shop-reads-catalogue" in shop[0]
-    assert "No policy lets the one reach the other." in orders[0]
+    assert "No policy allows this source to reach this target." in orders[0]
     assert "shop-reads-catalogue" not in orders[0]
     others = found.texts("details", "others")
     assert "istio-system/allow-nothing spec: {}" in others[0]
@@ -136,14 +141,14 @@ def test_the_policy_behind_a_flow_is_shown_with_it_and_the_others_by_themselves(
 
 
 def test_a_policy_is_shown_also_where_nothing_that_it_lets_through_was_asked() -> None:
-    found = page(cell(request="DELETE /items", asked=False), policies=[SHOP_READS])
-    (refused,) = found.texts("details", "flow refused")
-    assert "shop/shop-reads-catalogue lets through GET /items on 8080" in refused
-    assert "Of what was asked, nothing was let through." in refused
+    found = page(cell(request="DELETE /items", expected=False), policies=[SHOP_READS])
+    (denied,) = found.texts("details", "flow denied")
+    assert "shop/shop-reads-catalogue allows GET /items on 8080" in denied
+    assert "The policies allow other requests, none of those that were measured." in denied
 
 
 def test_what_is_open_without_a_policy_says_so() -> None:
-    assert "nothing restricts these requests" in page(cell()).texts("details", "flow open")[0]
+    assert "these requests are not restricted" in page(cell()).texts("details", "flow open")[0]
 
 
 def test_what_is_let_through_outside_the_mesh_is_told_apart() -> None:
@@ -157,24 +162,24 @@ def test_requests_that_went_alike_are_told_once_for_all_pods_and_ports() -> None
     pods = [
         cell(target=f"pod shop/catalogue-{n}", request="GET /", port=port) for n in (0, 1) for port in (1, 2)
     ]
-    found = page(*pods, cell(target="pod shop/catalogue-1", request="GET /", port=3, asked=False))
+    found = page(*pods, cell(target="pod shop/catalogue-1", request="GET /", port=3, expected=False))
     assert found.texts("div", "row") == [
-        "pod shop/catalogue-0, pod shop/catalogue-1 ports 1, 2 ✓ let through GET /",
-        "pod shop/catalogue-1 port 3 ✗ refused GET /",
+        "pod shop/catalogue-0, pod shop/catalogue-1 ports 1, 2 ✓ allowed GET /",
+        "pod shop/catalogue-1 port 3 ✗ denied GET /",
     ]
-    assert "shop/shop → shop/catalogue: 4 of 5 requests let through" in found.arrows()
+    assert "shop/shop → shop/catalogue: 4 of 5 requests allowed" in found.arrows()
 
 
 def test_a_reader_without_the_graph_finds_who_reaches_whom_and_who_is_outside() -> None:
-    found = page(cell(), cell("elsewhere/stranger", asked=False), outside={"elsewhere/stranger"})
+    found = page(cell(), cell("elsewhere/other", expected=False), outside={"elsewhere/other"})
     (applications,) = found.texts("details", "applications")
-    assert "shop/catalogue reaches nobody reached by shop/shop" in applications
-    assert "shop/shop reaches shop/catalogue reached by nobody" in applications
-    assert "elsewhere/stranger outside the mesh reaches nobody" in applications
+    assert "shop/catalogue reaches nothing reached by shop/shop" in applications
+    assert "shop/shop reaches shop/catalogue reached by nothing" in applications
+    assert "elsewhere/other outside the mesh reaches nothing" in applications
 
 
 def test_every_link_leads_to_somewhere_on_the_page_and_nothing_leads_away() -> None:
-    found = page(cell(), cell("shop/orders", asked=False), policies=[SHOP_READS, NOTHING])
+    found = page(cell(), cell("shop/orders", expected=False), policies=[SHOP_READS, NOTHING])
     ids = [attributes["id"] for _, attributes, _ in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     links = [attributes["href"] for _, attributes, _ in found.elements if "href" in attributes]
@@ -189,7 +194,7 @@ def test_nothing_in_a_name_becomes_part_of_the_page() -> None:
     )
     found = page(
         cell(f"{HOSTILE}/{HOSTILE}", "Service a/b", f"GET {HOSTILE}"),
-        cell(f"{HOSTILE}/{HOSTILE}", f"pod {HOSTILE}/{HOSTILE}-0", asked=False, through=True),
+        cell(f"{HOSTILE}/{HOSTILE}", f"pod {HOSTILE}/{HOSTILE}-0", expected=False, through=True),
         policies=[policy, ShownPolicy(HOSTILE, (), frozenset(), HOSTILE)],
         outside={f"{HOSTILE}/{HOSTILE}"},
     )
@@ -208,7 +213,7 @@ def test_long_names_are_shortened_in_their_boxes_alone() -> None:
 
 
 def test_the_same_measurement_gives_the_same_page_in_whatever_order() -> None:
-    cells = [cell(f"m/{a}", f"Service m/{b}", asked=(a + b) % 3 == 0) for a in range(8) for b in range(8)]
+    cells = [cell(f"m/{a}", f"Service m/{b}", expected=(a + b) % 3 == 0) for a in range(8) for b in range(8)]
     shuffled = random.Random(1).sample(cells, len(cells))
     assert render(cells, [SHOP_READS], when=NOON) == render(shuffled, [SHOP_READS], when=NOON)
 

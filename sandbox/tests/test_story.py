@@ -143,7 +143,7 @@ def test_an_action_is_run_after_the_story() -> None:
         (
             ["run", "web/1", "greet", "--until", "deploy"],
             1,
-            "there is no unit 'web/1' in shop; there is web/0; later steps may bring it: --until scale",
+            "there is no unit 'web/1' in shop; there is web/0; later steps may add it: --until scale",
         ),
         (["run", "web/0", "greet", "you"], 1, "'you' is not name=value"),
         (["run", "web/0", "dance", "--until", "deploy"], 1, "web has no action 'dance'; it has greet"),

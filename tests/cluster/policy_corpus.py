@@ -54,7 +54,7 @@ class Example:
     """Whether the mesh refuses everywhere what nobody asks for."""
     requests: Sequence[Request]
 
-    def lets_through(self, request: Request) -> bool:
+    def allows(self, request: Request) -> bool:
         """Whether the policies mean that it gets through."""
         here = [each for each in self.policies if each.target_type is self.at and self._is_target(each)]
         if not here and not self.closed:

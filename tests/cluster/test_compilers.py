@@ -141,7 +141,7 @@ class Judge:
         self._envoy.stop()
         self._addresses.close()
 
-    def lets_through(self, rules: str, request: Request) -> bool:
+    def allows(self, rules: str, request: Request) -> bool:
         connection = self._connection(request.source, request.port)
         # A path is sent as it is, not as what a client makes of it.
         connection.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
@@ -237,9 +237,9 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[Verdict]:
             Verdict(
                 case,
                 request,
-                case.example.lets_through(request),
-                judge.lets_through(f"{ISTIO}-{number}", request),
-                judge.lets_through(f"{SANDBOX}-{number}", request),
+                case.example.allows(request),
+                judge.allows(f"{ISTIO}-{number}", request),
+                judge.allows(f"{SANDBOX}-{number}", request),
             )
             for number, case in enumerate(cases)
             for request in case.example.requests
@@ -301,8 +301,8 @@ def test_at_a_pod_the_sandbox_makes_of_a_rule_that_is_also_about_http_what_istio
         rules[f"{SANDBOX}-{number}"] = case.of_sandbox()
     with Judge(tmp_path_factory.mktemp("j"), rules) as judge:
         for number, name in enumerate(ALSO_ABOUT_HTTP):
-            by_istio = [judge.lets_through(f"{ISTIO}-{number}", each) for each in requests]
-            by_sandbox = [judge.lets_through(f"{SANDBOX}-{number}", each) for each in requests]
+            by_istio = [judge.allows(f"{ISTIO}-{number}", each) for each in requests]
+            by_sandbox = [judge.allows(f"{SANDBOX}-{number}", each) for each in requests]
             assert by_sandbox == by_istio, name
             if action == "ALLOW":
                 assert by_istio == [each.port == 15090 for each in requests], name

@@ -78,7 +78,7 @@ class Sent:
     def attached(self, pod: str) -> list[str]:
         return self.workloads.get(pod, {}).get("authorizationPolicies", [])
 
-    def lets_through(self, pod: str, request: Request) -> bool:
+    def allows(self, pod: str, request: Request) -> bool:
         """Whether ztunnel lets a connection to a pod through, which some policy is always attached to."""
         return any(_allows(self.policies[name], request) for name in self.attached(pod))
 
@@ -172,8 +172,8 @@ def test_ztunnel_lets_through_what_the_policies_mean(cases: list[Case], istiod: 
     for case in cases:
         if case.example.at is PolicyTargetType.unit:
             for request in case.example.requests:
-                meant = case.example.lets_through(request)
+                meant = case.example.allows(request)
                 pod = f"{case.namespace}/{case.example.app}-0"
-                assert sent.lets_through(pod, request) is meant, f"{request}: {told(case)}"
+                assert sent.allows(pod, request) is meant, f"{request}: {told(case)}"
                 number[meant] += 1
     assert min(number.values()) > EXAMPLES / 4, number

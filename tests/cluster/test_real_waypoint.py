@@ -45,7 +45,7 @@ AT_A_TIME = 8
 
 ASKS_ITEMS = "shop/shop"
 """A policy names the methods and paths that it may ask the catalogue for."""
-ASKS_ANYTHING = "office/stranger"
+ASKS_ANYTHING = "office/unrelated"
 """A policy made by hand names the port alone."""
 BY_PORT: dict[str, object] = {
     "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],
@@ -80,11 +80,11 @@ class RealWorld:
         self.mesh.sync(model.name for model in self.world.models)
         sandbox = measure(self.world)
         with ThreadPoolExecutor(AT_A_TIME) as pool:
-            answers = pool.map(self.lets_through, [cell.request for cell in sandbox])
-            real = [replace(cell, let_through=answer) for cell, answer in zip(sandbox, answers, strict=True)]
+            answers = pool.map(self.allows, [cell.request for cell in sandbox])
+            real = [replace(cell, allowed=answer) for cell, answer in zip(sandbox, answers, strict=True)]
         return Compared(sandbox, real, disagreements(self.world, real))
 
-    def lets_through(self, request: MeasuredRequest) -> bool:
+    def allows(self, request: MeasuredRequest) -> bool:
         source = Account(*request.source.split("/"))
         kind, target = request.target.split(" ")
         if kind == "pod":
@@ -208,7 +208,7 @@ def test_explain(story: Story, moment: str, mode: str):
 
 @in_each_mode
 def test_both_answers(story: Story, mode: str):
-    found = {cell.let_through for moment in STEPS for cell in story.compared[moment, mode].real}
+    found = {cell.allowed for moment in STEPS for cell in story.compared[moment, mode].real}
     assert found == {True, False}
 
 

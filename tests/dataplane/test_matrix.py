@@ -24,7 +24,7 @@ from tests.support.explained import disagreements
 
 CATALOGUE = "Service shop/catalogue"
 KEYS = "Service shop/demo-coordinator-k8s"
-STRANGER = Account("office", "stranger").principal
+UNRELATED = Account("office", "unrelated").principal
 
 Story = Mapping[tuple[str, str], Measured]
 
@@ -43,12 +43,12 @@ def cells(story: Story) -> list[Cell]:
     return story["cluster-joins", "hardened"].cells
 
 
-def let_through(cells: list[Cell], source: str) -> set[tuple[str, int, str, str]]:
+def allowed(cells: list[Cell], source: str) -> set[tuple[str, int, str, str]]:
     """What an application gets through with."""
     return {
         (cell.request.target, cell.request.port, cell.request.method, cell.request.path)
         for cell in cells
-        if cell.request.source == source and cell.let_through
+        if cell.request.source == source and cell.allowed
     }
 
 
@@ -68,18 +68,18 @@ def test_explain_agrees_with_every_cell(story: Story, step: str, mode: str):
 
 @in_each_mode
 def test_some_cells_are_let_through_and_some_are_not(story: Story, mode: str):
-    found = {cell.let_through for step in demo.STEPS for cell in story[step, mode].cells}
+    found = {cell.allowed for step in demo.STEPS for cell in story[step, mode].cells}
     assert found == {True, False}
 
 
 def test_more_is_let_through_where_the_mesh_is_not_hardened(story: Story):
     hardened, permissive = (story["cluster-joins", mode].cells for mode in MODES)
-    assert let_through(hardened, "shop/shop") < let_through(permissive, "shop/shop")
+    assert allowed(hardened, "shop/shop") < allowed(permissive, "shop/shop")
 
 
 def test_an_application_gets_exactly_what_its_relations_mean(cells: list[Cell]):
     outsiders = {"Service office/outsider", "pod office/outsider-0"}
-    got = {request for request in let_through(cells, "shop/shop") if request[0] not in outsiders}
+    got = {request for request in allowed(cells, "shop/shop") if request[0] not in outsiders}
     assert got == {
         (CATALOGUE, 8080, "GET", "/items"),
         (CATALOGUE, 8080, "GET", "/items/example"),
@@ -93,7 +93,7 @@ def test_an_application_gets_exactly_what_its_relations_mean(cells: list[Cell]):
 def test_a_scraper_gets_to_the_metrics_and_to_those_of_workers_only_through_the_coordinator(
     cells: list[Cell],
 ):
-    got = let_through(cells, "shop/prometheus")
+    got = allowed(cells, "shop/prometheus")
     assert (KEYS, 3300, "GET", "/proxy/worker/example/metrics") in got
     assert ("pod shop/catalogue-0", 9100, "GET", "/") in got
     assert not {request for request in got if request[0] in ("pod shop/api-0", "pod shop/store-0")}
@@ -103,9 +103,9 @@ def test_a_scraper_gets_to_the_metrics_and_to_those_of_workers_only_through_the_
 def test_a_node_reaches_its_pods_past_all_policies(story: Story, mode: str):
     from_node = [cell for cell in story["cluster-joins", mode].cells if cell.request.source == NODE]
     assert from_node
-    assert all(cell.let_through for cell in from_node if cell.asked)
+    assert all(cell.allowed for cell in from_node if cell.expected)
     assert {"pod shop/store-0", "pod shop/catalogue-0"} <= {
-        cell.request.target for cell in from_node if cell.let_through
+        cell.request.target for cell in from_node if cell.allowed
     }
 
 
@@ -115,19 +115,19 @@ def test_nobody_else_reaches_a_worker(story: Story, mode: str):
     got = {
         cell.request.source
         for cell in story["cluster-joins", mode].cells
-        if cell.let_through and cell.request.target.split(" ")[1].removesuffix("-0") in workers
+        if cell.allowed and cell.request.target.split(" ")[1].removesuffix("-0") in workers
     }
     assert got == {"shop/demo-coordinator-k8s", *workers, NODE}
 
 
-@pytest.mark.parametrize("source", ["office/stranger", "office/outsider"])
+@pytest.mark.parametrize("source", ["office/unrelated", "office/outsider"])
 def test_who_is_related_to_nobody_gets_nowhere_in_the_mesh(cells: list[Cell], source: str):
-    targets = {target for target, *_ in let_through(cells, source)}
+    targets = {target for target, *_ in allowed(cells, source)}
     assert targets <= {"Service office/outsider", "pod office/outsider-0"}
 
 
 def test_a_neighbour_of_another_model_gets_what_its_own_relation_means(cells: list[Cell]):
-    targets = {target for target, *_ in let_through(cells, "office/kiosk")}
+    targets = {target for target, *_ in allowed(cells, "office/kiosk")}
     assert targets == {CATALOGUE, "Service office/outsider", "pod office/outsider-0"}
 
 
@@ -169,14 +169,14 @@ def test_a_door_opened_by_hand_is_measured_as_wrong_and_shut_again(world: World)
         "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],
         "rules": [
             {
-                "from": [{"source": {"principals": [STRANGER]}}],
+                "from": [{"source": {"principals": [UNRELATED]}}],
                 "to": [{"operation": {"ports": ["8080"], "paths": ["/elsewhere"]}}],
             }
         ],
     }
     with by_hand(world, door=door):
         wrong = [cell.request for cell in measure(world) if not cell.is_right]
-    assert wrong == [MeasuredRequest("office/stranger", CATALOGUE, 8080, "GET", "/elsewhere")]
+    assert wrong == [MeasuredRequest("office/unrelated", CATALOGUE, 8080, "GET", "/elsewhere")]
     assert all(cell.is_right for cell in measure(world))
 
 
@@ -184,8 +184,8 @@ def test_without_its_label_a_pod_is_outside_the_mesh(world: World):
     label = "istio.io/dataplane-mode"
     world.client.patch(Pod, "shop-0", {"metadata": {"labels": {label: None}}}, namespace="shop")
     cells = measure(world)
-    assert let_through(cells, "shop/shop") == let_through(cells, "office/outsider")
-    assert let_through(cells, "office/kiosk") - let_through(cells, "office/outsider")
+    assert allowed(cells, "shop/shop") == allowed(cells, "office/outsider")
+    assert allowed(cells, "office/kiosk") - allowed(cells, "office/outsider")
     world.client.patch(Pod, "shop-0", {"metadata": {"labels": {label: "ambient"}}}, namespace="shop")
     assert all(cell.is_right for cell in measure(world))
 
@@ -204,11 +204,11 @@ def test_explain_agrees_where_policies_are_on_trial(world: World, mode: str):
         before = mesh.recorded(waypoint)
         cells = measure(world)
         assert disagreements(world, cells) == []
-        got = {cell.request: cell.let_through for cell in cells}
+        got = {cell.request: cell.allowed for cell in cells}
         is_open = mode == "permissive"
         assert got[asked] is got[not_asked] is is_open
         after = mesh.recorded(waypoint)
-        assert (after.let_through > before.let_through, after.refused > before.refused) == (is_open, is_open)
+        assert (after.allowed > before.allowed, after.denied > before.denied) == (is_open, is_open)
         world.model("shop").config(BEACON, {"policy-mode": "enforce"})
         world.controller.settle()
 
@@ -231,7 +231,7 @@ def test_explain_agrees_where_policies_are_made_by_hand(world: World, mode: str)
             "targetRefs": [{"group": "", "kind": "Service", "name": "shop"}],
             "rules": [
                 {
-                    "from": [{"source": {"principals": ["*/stranger"], "notPrincipals": [f"{STRANGER}x"]}}],
+                    "from": [{"source": {"principals": ["*/unrelated"], "notPrincipals": [f"{UNRELATED}x"]}}],
                     "to": [{"operation": {"methods": ["G*"], "notPaths": ["*/deeper"]}}],
                 }
             ],

@@ -268,7 +268,7 @@ def test_a_policy_on_trial_refuses_nobody_at_a_waypoint_which_records_whom_it_wo
     before = mesh.recorded(waypoint)
     assert [ask(mesh, source, "web") for source in (SHOP, STRANGER, STRANGER)] == [200, 200, 200]
     after = mesh.recorded(waypoint)
-    assert (after.let_through - before.let_through, after.refused - before.refused) == (1, 2)
+    assert (after.allowed - before.allowed, after.denied - before.denied) == (1, 2)
 
 
 def test_a_policy_on_trial_that_denies_is_recorded_beside_one_that_is_enforced(
@@ -283,7 +283,7 @@ def test_a_policy_on_trial_that_denies_is_recorded_beside_one_that_is_enforced(
     assert [ask(mesh, source, "web") for source in (SHOP, STRANGER, WEB)] == [200, 403, 200]
     after = mesh.recorded(waypoint)
     # What is refused by one that is enforced does not come to those on trial.
-    assert (after.let_through - before.let_through, after.refused - before.refused) == (1, 1)
+    assert (after.allowed - before.allowed, after.denied - before.denied) == (1, 1)
 
 
 def test_a_policy_on_trial_lets_nobody_in_where_the_mesh_is_hardened(mesh: Mesh, policy: Callable[..., str]):

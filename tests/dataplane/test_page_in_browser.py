@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sandbox._page_content import Allowance, ShownPolicy
 from sandbox.matrix import Cell, MeasuredRequest
-from sandbox.page import Allowance, ShownPolicy, write
+from sandbox.page import write
 from tests.dataplane.browser import Browser, browser
 
 ENTER = "\ue007"
@@ -151,7 +152,7 @@ def test_a_click_on_an_arrow_opens_what_is_behind_it_and_marks_it(desktop: Brows
     wait_until(lambda: open_flows(desktop), ["shop/shop → shop/catalogue"])
     text = desktop.run("return document.querySelector('.flow[open]').innerText")
     assert "shop/the-shop-reads" in text
-    assert "lets through GET /items" in text
+    assert "allows GET /items" in text
     assert desktop.run("return [...document.querySelectorAll('svg.wide .arrow.near')].length") == 1
     assert desktop.run("return document.querySelector(arguments[0]).matches('.near')", chosen)
     top, bottom = desktop.run(
@@ -190,11 +191,11 @@ def test_everything_works_with_a_keyboard(desktop: Browser) -> None:
 
 
 def test_refused_flows_are_drawn_when_asked_for(desktop: Browser) -> None:
-    assert (shown_arrows(desktop, "refused"), shown_arrows(desktop, "open")) == (0, 3)
-    desktop.click("#show-refused")
-    assert shown_arrows(desktop, "refused") == len(APPS) ** 2 - 4
-    desktop.click("#show-refused")
-    assert shown_arrows(desktop, "refused") == 0
+    assert (shown_arrows(desktop, "denied"), shown_arrows(desktop, "open")) == (0, 3)
+    desktop.click("#show-denied")
+    assert shown_arrows(desktop, "denied") == len(APPS) ** 2 - 4
+    desktop.click("#show-denied")
+    assert shown_arrows(desktop, "denied") == 0
 
 
 def test_a_click_on_an_application_leaves_what_concerns_it_until_all_is_asked_for(desktop: Browser) -> None:
@@ -206,14 +207,14 @@ def test_a_click_on_an_application_leaves_what_concerns_it_until_all_is_asked_fo
     heading = desktop.run("return document.querySelector('#chosen').innerText")
     assert heading == "Only what concerns shop/catalogue. Show all"
     # Those to and from all others and itself, but for the two that are open.
-    assert shown_arrows(desktop, "refused") == 2 * len(APPS) - 1 - 2
+    assert shown_arrows(desktop, "denied") == 2 * len(APPS) - 1 - 2
     desktop.click("#chosen a")
     wait_until(lambda: shown_flows(desktop), everything)
-    assert shown_arrows(desktop, "refused") == 0
+    assert shown_arrows(desktop, "denied") == 0
 
 
 def test_what_is_not_as_asked_comes_first(desktop: Browser) -> None:
-    assert shown_flows(desktop)[0] == "shop/prometheus → shop/store not as asked"
+    assert shown_flows(desktop)[0] == "shop/prometheus → shop/store unexpected"
     assert shown_arrows(desktop, "wrong") == 1
 
 
@@ -229,7 +230,7 @@ def test_without_scripts_the_arrows_still_lead_to_what_is_behind_them(chromium: 
     try:
         chromium.open(url)
         click_on_line(chromium, arrow("shop", "catalogue"))
-        wait_until(lambda: "lets through GET /items" in chromium.snapshot(), True)
+        wait_until(lambda: "allows GET /items" in chromium.snapshot(), True)
         assert not chromium.run("return document.querySelector('.near')")
         assert "shop/prometheus → shop/catalogue" in chromium.snapshot()
     finally:

@@ -27,7 +27,7 @@ async def test_everything_becomes_active(deployment: Deployment):
 @pytest.mark.abort_on_fail
 async def test_without_a_mesh_everybody_gets_everywhere(deployment: Deployment):
     url = service(SERVER, deployment.name, 8080, "/closed")
-    await deployment.visitor(STRANGER).sees(url, let_through=True)
+    await deployment.visitor(STRANGER).sees(url, allowed=True)
 
 
 @pytest.mark.abort_on_fail
@@ -50,27 +50,27 @@ async def test_a_relation_is_a_policy(cluster: Cluster):
 async def test_who_is_related_gets_what_the_relation_is_for(deployment: Deployment):
     client = deployment.visitor(CLIENT)
     for path in ("/open", "/open/more/"):
-        seen = await client.sees(service(SERVER, deployment.name, 8080, path), let_through=True)
+        seen = await client.sees(service(SERVER, deployment.name, 8080, path), allowed=True)
         assert seen.code == 200
 
 
 async def test_who_is_related_gets_nothing_else(deployment: Deployment):
     client, model = deployment.visitor(CLIENT), deployment.name
-    await client.sees(service(SERVER, model, 8080, "/closed"), let_through=False)
-    await client.sees(service(SERVER, model, 8080, "/open"), method="POST", body="x", let_through=False)
-    await client.sees(service(SERVER, model, 9100, "/open"), let_through=False)
+    await client.sees(service(SERVER, model, 8080, "/closed"), allowed=False)
+    await client.sees(service(SERVER, model, 8080, "/open"), method="POST", body="x", allowed=False)
+    await client.sees(service(SERVER, model, 9100, "/open"), allowed=False)
 
 
 async def test_each_pod_is_open_where_the_relation_is_for_pods(deployment: Deployment):
     url = pod(f"{SERVER}/0", deployment.name, 9100)
-    await deployment.visitor(CLIENT).sees(url, let_through=True)
-    await deployment.visitor(STRANGER).sees(url, let_through=False)
+    await deployment.visitor(CLIENT).sees(url, allowed=True)
+    await deployment.visitor(STRANGER).sees(url, allowed=False)
 
 
 async def test_a_stranger_gets_nowhere(deployment: Deployment):
     stranger, model = deployment.visitor(STRANGER), deployment.name
-    await stranger.sees(service(SERVER, model, 8080, "/open"), let_through=False)
-    await stranger.sees(pod(f"{SERVER}/0", model, 8080, "/open"), let_through=False)
+    await stranger.sees(service(SERVER, model, 8080, "/open"), allowed=False)
+    await stranger.sees(pod(f"{SERVER}/0", model, 8080, "/open"), allowed=False)
 
 
 async def test_a_relation_that_goes_takes_its_policy_along(deployment: Deployment, cluster: Cluster):
@@ -79,22 +79,22 @@ async def test_a_relation_that_goes_takes_its_policy_along(deployment: Deploymen
     assert not cluster.lets_in(CLIENT, SERVER)
     assert cluster.lets_in(REGULAR, SERVER)
     url = service(SERVER, deployment.name, 8080, "/open")
-    await deployment.visitor(CLIENT).sees(url, let_through=False)
+    await deployment.visitor(CLIENT).sees(url, allowed=False)
 
 
 async def test_a_relation_that_comes_back_opens_the_door_again(deployment: Deployment):
     await deployment.integrate((f"{CLIENT}:visits", f"{SERVER}:web"))
     await deployment.settle()
     url = service(SERVER, deployment.name, 8080, "/open")
-    await deployment.visitor(CLIENT).sees(url, let_through=True)
+    await deployment.visitor(CLIENT).sees(url, allowed=True)
 
 
 async def test_new_units_are_behind_the_same_doors(deployment: Deployment):
     await deployment.model.applications[SERVER].scale(2)
     await deployment.settle(SERVER, units=2)
     url = pod(f"{SERVER}/1", deployment.name, 9100)
-    await deployment.visitor(CLIENT).sees(url, let_through=True)
-    await deployment.visitor(STRANGER).sees(url, let_through=False)
+    await deployment.visitor(CLIENT).sees(url, allowed=True)
+    await deployment.visitor(STRANGER).sees(url, allowed=False)
 
 
 async def test_the_waypoint_scales_with_the_beacon(deployment: Deployment, cluster: Cluster, waypoint: str):
@@ -125,4 +125,4 @@ async def test_a_beacon_that_is_removed_leaves_nothing_behind(
         for labels in cluster.pod_labels(app):
             assert "istio.io/use-waypoint" not in labels
     url = service(SERVER, deployment.name, 8080, "/closed")
-    await deployment.visitor(STRANGER).sees(url, let_through=True)
+    await deployment.visitor(STRANGER).sees(url, allowed=True)

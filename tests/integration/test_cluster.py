@@ -40,25 +40,25 @@ async def test_the_whole_cluster_joins_the_mesh_by_its_coordinator(deployment: D
 async def test_who_is_related_stores_and_finds_values(deployment: Deployment):
     client = deployment.visitor(CLIENT)
     url = service(KV, deployment.name, API, "/kv/colour")
-    await client.sees(url, method="PUT", body="red", let_through=True)
-    assert (await client.sees(url, let_through=True)).body == "red"
+    await client.sees(url, method="PUT", body="red", allowed=True)
+    assert (await client.sees(url, allowed=True)).body == "red"
 
 
 async def test_who_is_related_does_not_delete(deployment: Deployment):
     url = service(KV, deployment.name, API, "/kv/colour")
-    await deployment.visitor(CLIENT).sees(url, method="DELETE", let_through=False)
+    await deployment.visitor(CLIENT).sees(url, method="DELETE", allowed=False)
 
 
 async def test_nobody_gets_to_a_worker_past_the_coordinator(deployment: Deployment):
     for app in (CLIENT, STRANGER):
         for unit in (f"{FRONT}/0", f"{BACK}/0"):
             url = pod(unit, deployment.name, API, "/kv/colour")
-            await deployment.visitor(app).sees(url, let_through=False)
+            await deployment.visitor(app).sees(url, allowed=False)
 
 
 async def test_the_telemetry_of_workers_is_not_for_everybody(deployment: Deployment):
     url = service(KV, deployment.name, TELEMETRY, f"/proxy/worker/{FRONT}-0/metrics")
-    await deployment.visitor(STRANGER).sees(url, let_through=False)
+    await deployment.visitor(STRANGER).sees(url, allowed=False)
 
 
 async def test_workers_come_and_go(deployment: Deployment):
@@ -66,10 +66,10 @@ async def test_workers_come_and_go(deployment: Deployment):
     await deployment.settle(FRONT, units=2)
     await deployment.settle(KV, BACK)
     client, url = deployment.visitor(CLIENT), service(KV, deployment.name, API, "/kv/shape")
-    await client.sees(url, method="PUT", body="round", let_through=True)
+    await client.sees(url, method="PUT", body="round", allowed=True)
     await deployment.model.applications[FRONT].scale(1)
     await deployment.settle(FRONT, units=1)
-    assert (await client.sees(url, let_through=True)).code in (200, 404)
+    assert (await client.sees(url, allowed=True)).code in (200, 404)
 
 
 async def test_a_cluster_that_leaves_the_mesh_leaves_no_policy(deployment: Deployment, cluster: Cluster):

@@ -50,5 +50,5 @@ async def test_requests_come_through_from_the_related_application_only(
     deployment: Deployment, elsewhere: Model
 ):
     url = service(SERVER, deployment.name, 8080, "/open")
-    await Visitor(elsewhere.applications[CLIENT].units[0]).sees(url, let_through=True)
-    await Visitor(elsewhere.applications[STRANGER].units[0]).sees(url, let_through=False)
+    await Visitor(elsewhere.applications[CLIENT].units[0]).sees(url, allowed=True)
+    await Visitor(elsewhere.applications[STRANGER].units[0]).sees(url, allowed=False)

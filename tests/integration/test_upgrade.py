@@ -39,8 +39,8 @@ async def test_nobody_is_shut_out_and_nobody_let_in(deployment: Deployment, clus
     assert cluster.lets_in(CLIENT, SERVER)
     assert not cluster.lets_in(STRANGER, SERVER)
     url = service(SERVER, deployment.name, 8080, "/open")
-    await deployment.visitor(CLIENT).sees(url, let_through=True)
-    await deployment.visitor(STRANGER).sees(url, let_through=False)
+    await deployment.visitor(CLIENT).sees(url, allowed=True)
+    await deployment.visitor(STRANGER).sees(url, allowed=False)
 
 
 async def test_applications_stay_behind_the_same_waypoint(cluster: Cluster):

@@ -32,8 +32,8 @@ def disagreements(world: World, cells: Iterable[Cell]) -> list[str]:
             )
         explanation = explain(question, clusters[models], _VIEW)
         listens = any(port in listening[pod] for pod, port in _behind(cell.request, state))
-        if (explanation.verdict == "allowed" and listens) != cell.let_through:
-            found.append(f"{cell.request} was let through: {cell.let_through}, but {explanation.answer}")
+        if (explanation.verdict == "allowed" and listens) != cell.allowed:
+            found.append(f"{cell.request} was let through: {cell.allowed}, but {explanation.answer}")
     return found
 
 

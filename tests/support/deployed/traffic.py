@@ -23,7 +23,7 @@ class Fetched:
     error: str = ""
 
     @property
-    def let_through(self) -> bool:
+    def allowed(self) -> bool:
         """Whether the request reached the server: a waypoint refuses with 403, a pod by silence."""
         return self.code is not None and self.code != _REFUSED
 
@@ -41,14 +41,14 @@ class Visitor:
         code = results.get("code")
         return Fetched(int(code) if code else None, results.get("body", ""), results.get("error", ""))
 
-    async def sees(self, url: str, *, let_through: bool, method: str = "GET", body: str = "") -> Fetched:
+    async def sees(self, url: str, *, allowed: bool, method: str = "GET", body: str = "") -> Fetched:
         """Wait until a request is let through, or refused: a mesh takes some seconds to hear of a change.
 
         Raises:
             TimeoutError: if it never is.
         """
         return await eventually(
-            lambda: self.fetch(url, method, body), lambda fetched: fetched.let_through is let_through
+            lambda: self.fetch(url, method, body), lambda fetched: fetched.allowed is allowed
         )
 
 

@@ -34,7 +34,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fetched", "let_through"),
+    ("fetched", "allowed"),
     [
         (Fetched(200), True),
         (Fetched(404), True),
@@ -43,8 +43,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (Fetched(None, error="connection reset"), False),
     ],
 )
-def test_what_the_server_answered_itself_was_let_through(fetched, let_through):
-    assert fetched.let_through is let_through
+def test_what_the_server_answered_itself_was_let_through(fetched, allowed):
+    assert fetched.allowed is allowed
 
 
 def test_a_request_is_an_action_of_the_tester():
@@ -61,20 +61,20 @@ def test_a_request_without_an_answer_has_an_error():
 
 def test_it_is_asked_again_until_it_is_let_through():
     unit = Unit({"error": "reset"}, {"code": "403"}, {"code": "200"})
-    assert asyncio.run(Visitor(unit).sees("http://kv/", let_through=True)).code == 200
+    assert asyncio.run(Visitor(unit).sees("http://kv/", allowed=True)).code == 200
     assert len(unit.asked) == 3
 
 
 def test_it_is_asked_again_until_it_is_refused():
     unit = Unit({"code": "200"}, {"code": "403"})
-    assert asyncio.run(Visitor(unit).sees("http://kv/", let_through=False)).code == 403
+    assert asyncio.run(Visitor(unit).sees("http://kv/", allowed=False)).code == 403
 
 
 def test_what_never_happens_is_given_up_with_what_was_seen_last():
     async def look() -> Fetched:
         return Fetched(403)
 
-    never: Callable[[Fetched], bool] = lambda fetched: fetched.let_through  # noqa: E731 - has a type so
+    never: Callable[[Fetched], bool] = lambda fetched: fetched.allowed  # noqa: E731 - has a type so
     with pytest.raises(TimeoutError, match="403"):
         asyncio.run(eventually(look, never, within=0.05))
 
