@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._objects import Json, ObjectRef, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
@@ -106,7 +106,7 @@ def list_objects(
     client: "Client",
     kind: "type[Resource]",
     namespace: str | None = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Mapping[str, Any] | None = None,
 ) -> "list[Resource] | Failure":
     """List objects, whoever owns them, in one request; return a request that fails as a failure.
 
@@ -114,14 +114,14 @@ def list_objects(
         client: sends the request.
         kind: the kind of the objects.
         namespace: the namespace of the objects; all if None.
-        labels: select the objects.
+        labels: select the objects; a value can be an operator of lightkube.
     """
     request = _list_request(client, kind, namespace, labels or {})
     return attempt(request.send, request.ref, request.verb)
 
 
 def _list_request(
-    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, str]
+    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, Any]
 ) -> "Request[list[Resource]]":
     ref = ObjectRef(kind_name(kind), namespace, "")
     return Request("list", ref, lambda: list_labelled(client, kind, namespace, labels))

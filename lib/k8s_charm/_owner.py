@@ -60,10 +60,15 @@ class Owner:
                 return reference.get("uid")
         return None
 
+    @property
+    def instance_label(self) -> dict[str, str]:
+        """The label of all objects of the application."""
+        return {"app.kubernetes.io/instance": label_value(f"{self.app}-{self.model}")}
+
     def labels(self, scope: str) -> dict[str, str]:
         """Return the labels by which charms find their objects; `scope` names the purpose of these."""
         return {
-            "app.kubernetes.io/instance": label_value(f"{self.app}-{self.model}"),
+            **self.instance_label,
             "kubernetes-resource-handler-scope": label_value(scope),
         }
 

@@ -51,7 +51,7 @@ def prepare_for_answers(kinds: "Iterable[type[Resource]]") -> None:
 
 
 def list_labelled(
-    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, str]
+    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, Any]
 ) -> "list[Resource]":
     """List the objects of a kind that carry labels, in one namespace, or in all if it is None."""
     from lightkube.core.resource import NamespacedResource

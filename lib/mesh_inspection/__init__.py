@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ._actions import MeshActions
 
 if TYPE_CHECKING:
-    from ._cluster import Cluster, Pod, Policy, Service, UnreadableClusterError, read_cluster, read_policy
+    from ._cluster import Cluster, Pod, Policy, Service, read_cluster, read_model, read_policy
+    from ._control_plane import UnreadableClusterError
     from ._evaluate import path_matches
     from ._explain import Explanation, Step, Verdict, explain
     from ._exposure import exposed
@@ -29,10 +30,11 @@ _MODULES = {
         "Pod",
         "Policy",
         "Service",
-        "UnreadableClusterError",
         "read_cluster",
+        "read_model",
         "read_policy",
     ),
+    "_control_plane": ("UnreadableClusterError",),
     "_evaluate": ("path_matches",),
     "_exposure": ("exposed",),
     "_explain": ("Explanation", "Step", "Verdict", "explain"),
@@ -78,6 +80,7 @@ __all__ = [
     "mermaid",
     "path_matches",
     "read_cluster",
+    "read_model",
     "read_policies",
     "read_policy",
     "read_question",

@@ -11,7 +11,8 @@ from istio_policies import AuthorizationPolicy, target_name
 from k8s_charm import OWNER, Json, kubernetes_client, kubernetes_errors, kubernetes_problem, manifest
 from relation_data import one_line
 
-from ._cluster import UnreadableClusterError, read_cluster, read_policy
+from ._cluster import read_cluster, read_policy
+from ._control_plane import UnreadableClusterError
 from ._explain import explain
 from ._list import Policies, Row, concerns, list_policies, matching, read_policies, why_none
 from ._query import UnclearQuestionError, read_question, text_of

@@ -1,42 +1,31 @@
 """The objects that decide in a mesh, as Kubernetes has them at one moment."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from istio_policies import (
     APPLICATION_LABEL,
     DRY_RUN,
     TRUST_DOMAIN,
-    check_trust_domain,
     enforcement,
     requested_by,
     target_refs,
 )
-from k8s_charm import Failure, Json, kubernetes_errors, list_objects, manifest
+from k8s_charm import Json, manifest
+
+from ._control_plane import ISTIO, TRUE, ControlPlane, mapping, read_control_plane, read_list
 
 if TYPE_CHECKING:
     from lightkube import Client
 
     from k8s_charm import Resource
 
-ISTIO = "istio-system"
-"""The root namespace of a mesh, unless its control plane runs in another one."""
-
 _MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
 _USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
 _WAYPOINT_FOR = "istio.io/waypoint-for"
-_AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
-_TRUE = ("true", "True", "TRUE", "1", "t", "T")
-
-
-class UnreadableClusterError(Exception):
-    """Kubernetes does not return what is read."""
-
-    def __init__(self, failure: Failure):
-        super().__init__(str(failure))
-        self.failure = failure
 
 
 @dataclass(frozen=True)
@@ -146,99 +135,91 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
     Raises:
         UnreadableClusterError: if Kubernetes does not return all of it.
     """
-    from lightkube.resources.core_v1 import Namespace
-    from lightkube.resources.core_v1 import Pod as PodResource
-    from lightkube.resources.core_v1 import Service as ServiceResource
+    from lightkube.resources.core_v1 import Namespace, Pod, Service
 
     from istio_policies import AuthorizationPolicy, Gateway
 
-    namespaces = read_list(client, Namespace)
-    labels = {each["metadata"]["name"]: _labels(each) for each in map(manifest, namespaces)}
-    services = read_list(client, ServiceResource, target_namespace)
+    namespaces = list(map(manifest, read_list(client, Namespace)))
+    services = list(map(manifest, read_list(client, Service, target_namespace)))
     # Without the kind there is no waypoint.
     gateways = list(map(manifest, read_list(client, Gateway, may_be_missing=True)))
-    istiods = read_list(client, ServiceResource, labels={"app": "istiod"})
-    root = next((manifest(each)["metadata"]["namespace"] for each in istiods), ISTIO)
-    places = {root, target_namespace}
+    control_plane = read_control_plane(client)
     policies: list[Resource] = []
-    for place in sorted(places):
+    for place in sorted({control_plane.root_namespace, target_namespace}):
         policies += read_list(client, AuthorizationPolicy, place)
-    places = {source_namespace or target_namespace, target_namespace}
     pods: list[Json] = []
-    for place in sorted(places):
-        pods += map(manifest, read_list(client, PodResource, place))
+    for place in sorted({source_namespace or target_namespace, target_namespace}):
+        pods += map(manifest, read_list(client, Pod, place))
+    return _cluster(control_plane, namespaces, services, gateways, policies, pods)
+
+
+def read_model(
+    client: "Client", model: str, known: "Iterable[Resource]", others: Mapping[str, Any]
+) -> Cluster:
+    """Read what decides on requests inside of a model, but for what the charm has read already.
+
+    Args:
+        client: sends the requests.
+        model: the model.
+        known: its Namespace, the charm's own Gateway and AuthorizationPolicies, and all Services of the model
+            if the charm has listed them.
+        others: selects the AuthorizationPolicies that are not the charm's.
+
+    Raises:
+        UnreadableClusterError: if Kubernetes does not return all of it.
+    """
+    from lightkube.resources.core_v1 import Namespace, Pod, Service
+
+    from istio_policies import AuthorizationPolicy, Gateway
+
+    of_kind: defaultdict[type[Resource], list[Resource]] = defaultdict(list)
+    for each in known:
+        of_kind[type(each)].append(each)
+    namespaces = list(map(manifest, of_kind[Namespace]))
+    services = list(map(manifest, of_kind[Service] or read_list(client, Service, model)))
+    gateways = list(map(manifest, of_kind[Gateway]))
+    labels = _labels_of(namespaces)
+    named = {waypoint for each in services if (waypoint := _waypoint_of(each, labels))}
+    if named - {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in gateways}:
+        gateways = list(map(manifest, read_list(client, Gateway, may_be_missing=True)))
+    control_plane = read_control_plane(client)
+    places = sorted({control_plane.root_namespace, model})
+    policies = [
+        each for each in of_kind[AuthorizationPolicy] if manifest(each)["metadata"]["namespace"] in places
+    ]
+    for place in places:
+        policies += read_list(client, AuthorizationPolicy, place, labels=others)
+    pods = list(map(manifest, read_list(client, Pod, model)))
+    return _cluster(control_plane, namespaces, services, gateways, policies, pods)
+
+
+def _cluster(
+    control_plane: ControlPlane,
+    namespaces: Iterable[Json],
+    services: Iterable[Json],
+    gateways: Collection[Json],
+    policies: "Iterable[Resource]",
+    pods: Iterable[Json],
+) -> Cluster:
+    labels = _labels_of(namespaces)
     return Cluster(
         namespaces=frozenset(labels),
         pods=tuple(read_pod(pod, labels) for pod in pods if _is_running(pod)),
-        services=tuple(read_service(each, labels, gateways) for each in map(manifest, services)),
+        services=tuple(read_service(each, labels, gateways) for each in services),
         policies=tuple(map(read_policy, policies)),
-        root_namespace=root,
-        auto_allow=_read_auto_allow(client, root),
-        trust_domain=_trust_domain(client, istiods),
+        root_namespace=control_plane.root_namespace,
+        auto_allow=control_plane.auto_allow,
+        trust_domain=control_plane.trust_domain,
     )
 
 
-def _read_auto_allow(client: "Client", root: str) -> bool | None:
-    """Return istiod's setting; None if no istiod is found."""
-    from lightkube.resources.apps_v1 import Deployment
-
-    found = list_objects(client, Deployment, root, {"app": "istiod"})
-    if isinstance(found, Failure) or not found:
-        return None
-    for container in _containers(manifest(found[0])):
-        for variable in container.get("env") or ():
-            if variable.get("name") == _AUTO_ALLOW:
-                return variable.get("value") in _TRUE
-    return False
-
-
-def _containers(deployment: Json) -> list[Json]:
-    template = _mapping(_mapping(deployment, "spec"), "template")
-    return _mapping(template, "spec").get("containers") or []
-
-
-def _trust_domain(client: "Client", istiods: "Iterable[Resource]") -> str:
-    """Read the trust domain from Istio's ConfigMap; empty if this charm may read none."""
-    import yaml
-    from lightkube.resources.core_v1 import ConfigMap
-
-    for own in (manifest(each)["metadata"] for each in istiods):
-        # A control plane of a revision has it in the names of both: `istiod-1-29`, `istio-1-29`.
-        name = f"istio{own['name'].removeprefix('istiod')}"
-        try:
-            config_map = manifest(client.get(ConfigMap, name, namespace=own["namespace"]))
-            mesh: object = yaml.safe_load(_mapping(config_map, "data").get("mesh") or "")
-            named = cast("Json", mesh).get("trustDomain") if isinstance(mesh, dict) else None
-            return check_trust_domain(str(named or TRUST_DOMAIN))
-        except (*kubernetes_errors(), yaml.YAMLError, ValueError):
-            continue
-    return ""
-
-
-def read_list(
-    client: "Client",
-    kind: "type[Resource]",
-    namespace: str | None = None,
-    *,
-    labels: Mapping[str, str] | None = None,
-    may_be_missing: bool = False,
-) -> "list[Resource]":
-    """List objects.
-
-    Raises:
-        UnreadableClusterError: if Kubernetes does not return them.
-    """
-    found = list_objects(client, kind, namespace, labels)
-    if not isinstance(found, Failure):
-        return found
-    if found.code == 404 and may_be_missing:
-        return []
-    raise UnreadableClusterError(found)
+def _labels_of(namespaces: Iterable[Json]) -> dict[str, Mapping[str, str]]:
+    return {each["metadata"]["name"]: _labels(each) for each in namespaces}
 
 
 def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Pod:
     """Read a pod from Kubernetes' JSON, given the labels of all namespaces."""
-    namespace, spec, labels = pod["metadata"]["namespace"], _mapping(pod, "spec"), _labels(pod)
+    namespace, spec, labels = pod["metadata"]["namespace"], mapping(pod, "spec"), _labels(pod)
     mode = labels.get(_MODE) or namespace_labels.get(namespace, {}).get(_MODE)
     containers: list[Json] = spec.get("containers") or []
     ports: list[Json] = []
@@ -263,8 +244,8 @@ def read_policy(policy: "Resource") -> Policy:
     return Policy(
         namespace=own["namespace"],
         name=own["name"],
-        spec=_mapping(plain, "spec"),
-        dry_run=annotations.get(DRY_RUN) in _TRUE,
+        spec=mapping(plain, "spec"),
+        dry_run=annotations.get(DRY_RUN) in TRUE,
         asked_by=requested_by(policy),
         enforced=state.enforced,
         problem=state.reason,
@@ -275,14 +256,14 @@ def read_service(
     service: Json, namespace_labels: Mapping[str, Mapping[str, str]], gateways: Iterable[Json]
 ) -> Service:
     """Read a Service from Kubernetes' JSON, given the labels of all namespaces, and all Gateways."""
-    own, spec = service["metadata"], _mapping(service, "spec")
+    own, spec = service["metadata"], mapping(service, "spec")
     ports: list[Json] = spec.get("ports") or []
     waypoint = None if spec.get("clusterIP") == "None" else _waypoint_of(service, namespace_labels)
     return Service(
         namespace=own["namespace"],
         name=own["name"],
         ports={port["port"]: port.get("targetPort") or port["port"] for port in ports},
-        selector=_mapping(spec, "selector"),
+        selector=mapping(spec, "selector"),
         waypoint=next((waypoint for each in gateways if _serves(each, waypoint, own["namespace"])), None),
     )
 
@@ -299,10 +280,10 @@ def _waypoint_of(service: Json, namespace_labels: Mapping[str, Mapping[str, str]
 
 def _serves(gateway: Json, waypoint: tuple[str, str] | None, namespace: str) -> bool:
     """Return whether a Gateway is this waypoint, and Istio runs it for Services of a namespace."""
-    own, spec = gateway["metadata"], _mapping(gateway, "spec")
+    own, spec = gateway["metadata"], mapping(gateway, "spec")
     if (own["namespace"], own["name"]) != waypoint or spec.get("gatewayClassName") != "istio-waypoint":
         return False
-    conditions: list[Json] = _mapping(gateway, "status").get("conditions") or []
+    conditions: list[Json] = mapping(gateway, "status").get("conditions") or []
     listeners: list[Json] = spec.get("listeners") or []
     is_ready = any(each["type"] == "Programmed" and each["status"] == "True" for each in conditions)
     for_services = _labels(gateway).get(_WAYPOINT_FOR, "service") in ("service", "all")
@@ -310,16 +291,12 @@ def _serves(gateway: Json, waypoint: tuple[str, str] | None, namespace: str) -> 
 
 
 def _takes_all(listener: Json) -> bool:
-    return _mapping(_mapping(listener, "allowedRoutes"), "namespaces").get("from") == "All"
+    return mapping(mapping(listener, "allowedRoutes"), "namespaces").get("from") == "All"
 
 
 def _is_running(pod: Json) -> bool:
-    return _mapping(pod, "status").get("phase") not in ("Succeeded", "Failed")
+    return mapping(pod, "status").get("phase") not in ("Succeeded", "Failed")
 
 
 def _labels(resource: Json) -> Mapping[str, str]:
     return resource["metadata"].get("labels") or {}
-
-
-def _mapping(where: Json, field: str) -> Json:
-    return where.get(field) or {}

@@ -16,7 +16,8 @@ from istio_policies import (
 from k8s_charm import manifest, reference
 
 from ._cluster import Pod as MeshPod
-from ._cluster import Policy, read_list, read_pod, read_policy
+from ._cluster import Policy, read_pod, read_policy
+from ._control_plane import read_list
 from ._view import RequestedPolicy, View
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """What Juju's tools do and ops.testing does not: refuse, and take what a program's argument can be."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -99,6 +100,26 @@ def refuse_databags(
             return original(backend, relation_id, *args, **kwargs)
 
         patch.setattr(_Backend, tool, refused)
+
+
+def count_tools(patch: pytest.MonkeyPatch) -> Counter[tuple[str, ...]]:
+    """Return a counter of the calls of tools that read, each with its arguments.
+
+    What ops remembers of a tool's answers is not asked again; of `is-leader`, the backend of ops.testing does
+    not remember it, and Juju's own does.
+    """
+    calls: Counter[tuple[str, ...]] = Counter()
+    for tool in ("relation_get", "relation_ids", "relation_list", "relation_model_get", "planned_units"):
+        original = getattr(_Backend, tool)
+
+        def counted(
+            backend: Any, *args: Any, tool: str = tool, original: Any = original, **kwargs: Any
+        ) -> Any:
+            calls[(tool, *map(str, args), *map(str, kwargs.values()))] += 1
+            return original(backend, *args, **kwargs)
+
+        patch.setattr(_Backend, tool, counted)
+    return calls
 
 
 def _flat(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

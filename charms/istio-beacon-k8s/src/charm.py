@@ -18,6 +18,7 @@ from desired_state import DesiredState
 from k8s_charm import Deadline, Owner, ScaleDown, kubernetes_client
 from mesh_inspection import MeshActions
 from model_mesh import ModelMesh
+from observed_mesh import ObservedMesh, recall
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Whoever leads anew remembers what was so when it last led.
+_READ_MESH = (ops.UpdateStatusEvent, ops.LeaderElectedEvent)
+
 
 class IstioBeaconCharm(ops.CharmBase):
     """Every event ends in one reconcile, which is the same for all of them."""
@@ -35,7 +39,7 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        self._stored.set_default(problems=[], config="")
+        self._stored.set_default(problems=[], config="", mesh="")
         self._deadline = Deadline()
         self._owner = Owner(self.app.name, self.model.name)
         self._waypoint = Waypoint(self._owner)
@@ -58,20 +62,21 @@ class IstioBeaconCharm(ops.CharmBase):
         framework.observe(self.on.collect_unit_status, self._show_status)
         framework.observe(self.on.collect_app_status, self._show_status)
 
-    def _reconcile(self, _: ops.EventBase) -> None:
-        if not self.app.planned_units():
+    def _reconcile(self, event: ops.EventBase) -> None:
+        if not self._sources.planned_units:
             self._remove_everything()
         elif not self._scale_down.is_under_way:
             observability.trace(self)
             self._problems = metrics_proxy.reconcile(self._proxy, self._waypoint.telemetry_labels)
             self._summary = "stands by: the leader writes the policies"
             if self.unit.is_leader():
-                self._lead()
+                self._lead(None if isinstance(event, _READ_MESH) else recall(str(self._stored.mesh)))
             observability.publish(self, self._problems)
 
-    def _lead(self) -> None:
+    def _lead(self, remembered: ObservedMesh | None) -> None:
         self._mesh.update_relations()
-        outcome = self._model_mesh(self._sources.desired_state(self._config.mode)).reconcile()
+        desired = self._sources.desired_state(self._config.mode)
+        outcome = self._model_mesh(desired).reconcile(remembered)
         if outcome.is_model_on_mesh:
             self._mesh.update_relations(labels={})
         self._problems += [*self._bad_options, *outcome.problems, *self._sources.problems()]
@@ -79,6 +84,8 @@ class IstioBeaconCharm(ops.CharmBase):
         logged = list(cast("list[str]", self._stored.problems))
         if (now := problems.log_news(self._problems, logged)) != logged:
             self._stored.problems = now
+        if (mesh := outcome.mesh.model_dump_json() if outcome.mesh else "") != self._stored.mesh:
+            self._stored.mesh = mesh
 
     def _remove_everything(self) -> None:
         """Remove everything from Kubernetes; on each unit, for any may be the last, and none the leader."""

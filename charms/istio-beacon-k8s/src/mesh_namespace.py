@@ -10,6 +10,7 @@ from steps import StepResult
 
 if TYPE_CHECKING:
     from lightkube import Client
+    from lightkube.resources.core_v1 import Namespace
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +42,9 @@ class NamespaceStep:
         """
         from lightkube.resources.core_v1 import Namespace
 
-        metadata = manifest(client.get(Namespace, self.name))["metadata"]
-        labels: dict[str, str] = metadata.get("labels") or {}
-        change = self._join(labels) if self.on_mesh else self._leave(labels)
-        return NamespacePlan(self.name, metadata["resourceVersion"], change)
+        namespace = client.get(Namespace, self.name)
+        labels: dict[str, str] = manifest(namespace)["metadata"].get("labels") or {}
+        return NamespacePlan(namespace, self._join(labels) if self.on_mesh else self._leave(labels))
 
     def _join(self, labels: Mapping[str, str]) -> dict[str, str | None]:
         desired = {**self.mesh_labels, MANAGED_BY: self.beacon}
@@ -73,12 +73,16 @@ class NamespaceStep:
 class NamespacePlan:
     """The labels of a namespace to write; None removes one."""
 
-    name: str
-    version: str
-    """The version of the namespace that was read."""
+    namespace: "Namespace"
+    """The namespace as it was read."""
     labels: Mapping[str, str | None]
     access_changes: tuple[str, ...] = ()
     is_complete: bool = True
+
+    @property
+    def name(self) -> str:
+        """The name of the namespace."""
+        return manifest(self.namespace)["metadata"]["name"]
 
     @property
     def changes(self) -> list[Change]:
@@ -87,7 +91,7 @@ class NamespacePlan:
 
     def expect(self, _: "Client") -> StepResult:
         """Return the result if the write succeeds."""
-        return StepResult()
+        return StepResult(objects=[self.namespace])
 
     def apply(self, client: "Client") -> StepResult:
         """Write the labels.
@@ -97,10 +101,12 @@ class NamespacePlan:
         """
         from lightkube.resources.core_v1 import Namespace
 
-        if self.labels:
-            # With the version that was read, a second beacon that writes at the same time is refused.
-            patch: Json = {"metadata": {"resourceVersion": self.version, "labels": self.labels}}
-            client.patch(Namespace, self.name, patch)
-            joins = any(self.labels.values())
-            logger.info("namespace %s %s the mesh", self.name, "joins" if joins else "leaves")
-        return StepResult()
+        if not self.labels:
+            return StepResult(objects=[self.namespace])
+        # With the version that was read, a second beacon that writes at the same time is refused.
+        version = manifest(self.namespace)["metadata"]["resourceVersion"]
+        patch: Json = {"metadata": {"resourceVersion": version, "labels": self.labels}}
+        patched = client.patch(Namespace, self.name, patch)
+        joins = any(self.labels.values())
+        logger.info("namespace %s %s the mesh", self.name, "joins" if joins else "leaves")
+        return StepResult(changed=True, objects=[patched])

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from beacon_config import PolicyMode
 from k8s_charm import Change
-from policy_step import ON_TRIAL
+from policy_report import ON_TRIAL
 from problems import Problem, in_order
 from relation_data import one_line
 

@@ -10,7 +10,9 @@ from k8s_charm import Change, Deadline, Owner, kubernetes_client, kubernetes_err
 from kubernetes_problems import KubernetesUnavailableError, problem_of
 from mesh_namespace import NamespaceStep, NamespaceTakenError
 from mesh_plan import Plan
+from observed_mesh import NOTHING_KNOWN, ObservedMesh, observe
 from own_labels import OwnLabelsStep, OwnRecordStep
+from policy_report import PolicyReport
 from policy_step import PolicyStep
 from problems import Problem, ProblemKind, blocked, waiting
 from steps import Step, StepResult
@@ -18,6 +20,8 @@ from waypoint import Waypoint, WaypointStep
 
 if TYPE_CHECKING:
     from lightkube import Client
+
+    from k8s_charm import Resource
 
 
 class Outcome(NamedTuple):
@@ -29,6 +33,8 @@ class Outcome(NamedTuple):
     """The state in words, where there is no problem."""
     is_model_on_mesh: bool
     """True if the namespace is known to have the whole model in the mesh."""
+    mesh: ObservedMesh | None
+    """The mesh around the policies, to remember; None if it is not known."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +46,30 @@ class ModelMesh:
     desired: DesiredState
     deadline: Deadline
 
-    def reconcile(self) -> Outcome:
-        """Make Kubernetes match the desired state; a step that fails does not stop the others."""
+    def reconcile(self, remembered: ObservedMesh | None = None) -> Outcome:
+        """Make Kubernetes match the desired state; a step that fails does not stop the others.
+
+        Args:
+            remembered: the mesh around the policies as it was last read; None to read it. It is also read if
+                something was written.
+        """
         run = _Run(self.owner.app, self.deadline)
+        mesh = remembered
         with run.until_unavailable():
             client = self._client()
             for step in self._steps(run):
                 with run.attempt(step):
                     run.add(step.plan(client).apply(client))
+            if run.changed or not remembered:
+                mesh = self._observe(client, run)
         on_mesh = self.desired.model_on_mesh and run.has_labelled_namespace
-        return Outcome(run.shown_problems, run.summary, on_mesh)
+        problems, summary = run.shown(mesh)
+        return Outcome(problems, summary, on_mesh, mesh)
 
     def plan(self) -> Plan:
         """Return what `reconcile` would do; nothing is written."""
         run = _Run(self.owner.app, self.deadline)
+        mesh: ObservedMesh | None = None
         changes: list[Change] = []
         access_changes: list[str] = []
         with run.until_unavailable():
@@ -65,7 +81,13 @@ class ModelMesh:
                     access_changes += planned.access_changes
                     run.is_complete &= planned.is_complete
                     run.add(planned.expect(client))
-        return Plan(tuple(changes), tuple(access_changes), tuple(run.shown_problems), run.is_complete)
+            mesh = self._observe(client, run)
+        problems, _ = run.shown(mesh)
+        return Plan(tuple(changes), tuple(access_changes), tuple(problems), run.is_complete)
+
+    def _observe(self, client: "Client", run: "_Run") -> ObservedMesh | None:
+        is_read = run.policies and run.policies.depends_on_mesh and not self.deadline.is_over
+        return observe(client, self.owner, run.objects) if is_read else None
 
     def _client(self) -> "Client":
         try:
@@ -100,7 +122,12 @@ class _Run:
     app: str
     deadline: Deadline
     problems: list[Problem] = field(default_factory=list[Problem])
-    summary: str = ""
+    changed: bool = False
+    """True if something was written."""
+    objects: "list[Resource]" = field(default_factory=list["Resource"])
+    """The objects that the steps know."""
+    policies: PolicyReport | None = None
+    """The result of writing the policies."""
     failed: list[Step] = field(default_factory=list[Step])
     """The steps that failed."""
     is_complete: bool = True
@@ -111,7 +138,9 @@ class _Run:
     def add(self, result: StepResult) -> None:
         """Add the result of a step."""
         self.problems += result.problems
-        self.summary = result.summary or self.summary
+        self.changed |= result.changed
+        self.objects += result.objects
+        self.policies = result.policies or self.policies
 
     @contextmanager
     def until_unavailable(self) -> Generator[None]:
@@ -142,10 +171,13 @@ class _Run:
         """Return whether the labels of the namespace are known to be as desired."""
         return not self.is_unavailable and not any(isinstance(step, NamespaceStep) for step in self.failed)
 
-    @property
-    def shown_problems(self) -> list[Problem]:
-        """All problems but those that follow from a problem of the waypoint."""
-        kinds = {problem.kind for problem in self.problems}
-        if kinds.isdisjoint((ProblemKind.waypoint, ProblemKind.work_on_waypoint)):
-            return self.problems
-        return [problem for problem in self.problems if problem.kind is not ProblemKind.enforcement]
+    def shown(self, mesh: ObservedMesh | None) -> tuple[list[Problem], str]:
+        """Return all problems but those that follow from a problem of the waypoint, and the summary."""
+        problems, summary = list(self.problems), ""
+        if self.policies:
+            problems += self.policies.problems(mesh or NOTHING_KNOWN)
+            summary = self.policies.summary(mesh or NOTHING_KNOWN)
+        kinds = {problem.kind for problem in problems}
+        if not kinds.isdisjoint((ProblemKind.waypoint, ProblemKind.work_on_waypoint)):
+            problems = [problem for problem in problems if problem.kind is not ProblemKind.enforcement]
+        return problems, summary

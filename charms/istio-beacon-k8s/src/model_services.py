@@ -1,6 +1,6 @@
 """The Services of the model: the application of each, and whether it uses a waypoint."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +9,8 @@ from k8s_charm import kubernetes_errors, manifest
 
 if TYPE_CHECKING:
     from lightkube import Client
+
+    from k8s_charm import Resource
 
 USE_WAYPOINT = "istio.io/use-waypoint"
 
@@ -32,6 +34,8 @@ class ModelServices:
     """The Services of a model, or the error of listing them."""
 
     services: Mapping[str, _Service] | Exception
+    listed: "Sequence[Resource]" = ()
+    """The Services as Kubernetes has them."""
 
     def owner(self, service: str) -> str | None:
         """Return the application whose pods a Service selects; None if there is none.
@@ -66,8 +70,9 @@ def list_services(client: "Client", model: str) -> ModelServices:
     from lightkube.resources.core_v1 import Service
 
     try:
-        services = [manifest(each) for each in client.list(Service, namespace=model)]
-        return ModelServices({each["metadata"]["name"]: _service(each) for each in services})
+        listed = list(client.list(Service, namespace=model))
+        plain = map(manifest, listed)
+        return ModelServices({each["metadata"]["name"]: _service(each) for each in plain}, listed)
     except kubernetes_errors() as error:
         return ModelServices(error)
 

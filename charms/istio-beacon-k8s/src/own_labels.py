@@ -118,4 +118,4 @@ class OwnLabelsPlan:
             lightkube.ApiError: if Kubernetes refuses.
         """
         apply_charm_labels(client, self.labels, self.deadline)
-        return StepResult()
+        return StepResult(changed=bool(self.changes))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from istio_policies import Enforcement, enforcement, requesters
 from k8s_charm import ReconcileResult, manifest
-from mesh_inspection import Pod, read_policy, selects_none
 from problems import Problem, ProblemKind, waiting
 from relation_data import one_line
 
@@ -30,8 +29,8 @@ class PolicyEnforcement:
 
     result: ReconcileResult
     is_audit: bool
-    pods: Collection[Pod]
-    """The pods of the model; none if they are not known."""
+    without_pods: Collection[str]
+    """The policies that are on pods and are known to select none."""
 
     def summary(self, policies: "Collection[Resource]") -> str:
         """Return how many of some policies are enforced, as far as is known; it follows their number."""
@@ -44,8 +43,8 @@ class PolicyEnforcement:
         return f", {enforced} enforced{' so far' if len(known) < len(policies) else ''}"
 
     def select_any(self, policies: "Collection[Resource]") -> bool:
-        """Return whether some of the policies select a pod; where the pods are not known, they do."""
-        return not self.pods or not all(selects_none(read_policy(policy), self.pods) for policy in policies)
+        """Return whether some of the policies select a pod; where that is not known, they do."""
+        return not all(self._selects_none(policy) for policy in policies)
 
     def problems(self) -> list[Problem]:
         """Return what an operator should know, one problem for all policies with the same reason."""
@@ -65,9 +64,13 @@ class PolicyEnforcement:
         left_out = self.is_audit and not manifest(policy).get("spec", {}).get("targetRefs")
         if is_new or left_out:
             return Enforcement(report.ref, None, "")
-        if report.enforced and selects_none(read_policy(policy), self.pods):
+        if report.enforced and self._selects_none(policy):
             return Enforcement(report.ref, None, "")
         return report
+
+    def _selects_none(self, policy: "Resource") -> bool:
+        own = manifest(policy)["metadata"]
+        return f"{own['namespace']}/{own['name']}" in self.without_pods
 
 
 def _line(code: str, reason: str, policies: "Collection[Resource]") -> str:

@@ -11,20 +11,19 @@ from closing_policies import closing_policies
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers, former_consumers
-from istio_policies import PolicyRequestFrom, list_policies, plan_policies, requested_by, requesters
+from istio_policies import PolicyRequestFrom, list_policies, plan_policies, requesters
 from k8s_charm import Change, Changes, Deadline, Owner, ReconcileResult, apply
 from kubernetes_problems import problems_of
-from mesh_inspection import Cluster, UnreadableClusterError, exposed, read_cluster
 from model_services import ModelServices, list_services
-from policy_enforcement import PolicyEnforcement
-from problems import blocked
+from policy_report import PolicyReport
 from steps import StepResult
 
 if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
 
-_MOST_EXPOSED = 3
+    from k8s_charm import Resource
+
 SCOPE = "istio-authorization-policy"
 """The purpose of the policies, in the labels by which they are found."""
 _MODEL_OPERATORS = {
@@ -32,10 +31,6 @@ _MODEL_OPERATORS = {
     "modeloperator-legacy": {"juju-modeloperator": "modeloperator"},
 }
 """The labels that Juju gives its model operator's pod today, and those that it gave it before."""
-ON_TRIAL = (
-    "on trial, they refuse nobody and let in nobody; those on pods Istio leaves out, unless "
-    "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on; a hardened mesh refuses all that only they allow"
-)
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ class PolicyStep:
             also=also,
             dry_run=self.is_audit,
         )
-        return PolicyPlan(self, changes, known, former)
+        return PolicyPlan(self, changes, known, former, services.listed)
 
     @property
     def is_audit(self) -> bool:
@@ -99,6 +94,8 @@ class PolicyPlan:
     writes: Changes
     consumers: Sequence[Consumer] = ()
     former: FormerConsumers | None = None
+    services: "Sequence[Resource]" = ()
+    """The Services of the model, if anything depended on them."""
 
     @property
     def changes(self) -> list[Change]:
@@ -116,43 +113,26 @@ class PolicyPlan:
         """Return whether all live objects are known."""
         return not self.writes.failed
 
-    def expect(self, client: "Client") -> StepResult:
+    def expect(self, _: "Client") -> StepResult:
         """Return the result if each write succeeds."""
-        return self._result(self.writes.expected, client)
+        return self._result(self.writes.expected)
 
     def apply(self, client: "Client") -> StepResult:
         """Write the objects, and log the requests that are allowed, and no longer allowed, after that."""
         result = apply(client, self.writes, self.step.deadline)
         if result.changed:
             access_changes.log(access_changes.describe(result.before, result.live))
-        return self._result(result, client)
+        return self._result(result)
 
-    def _result(self, result: ReconcileResult, client: "Client") -> StepResult:
-        desired, app = self.step.desired, self.step.owner.app
-        failed = problems_of(result.failed, app)
-        number = _count(len(desired.requests), "consumer")
-        if desired.mode is PolicyMode.off:
-            return StepResult(failed, f"{number}, policies are not managed")
-        cluster = _read_cluster(client, self.step.owner.model)
-        enforcement = PolicyEnforcement(result, self.step.is_audit, cluster.pods if cluster else ())
-        requested = [policy for policy in result.live if requested_by(policy) - {app}]
-        summary = f"{_count(len(requested), 'policy', 'policies')} for {number}"
-        found = list(failed)
-        for consumer in self.consumers:
-            found += consumers.problems(consumer, app)
-        found += self.former.problems if self.former else ()
-        found += enforcement.problems()
-        if cluster and cluster.trust_domain not in ("", desired.trust_domain):
-            command = f"juju config {app} trust-domain={cluster.trust_domain}"
-            found.append(blocked(f"the mesh has another trust domain: {command}"))
-        if self.step.is_audit:
-            return StepResult(found, f"audit: {summary} {ON_TRIAL}")
-        remarks = [summary + enforcement.summary(requested)]
-        if desired.model_on_mesh and not enforcement.select_any(model_operator_policies(self.step.owner)):
-            remarks.append("no pod of Juju's model operator found")
-        if cluster and (open_to_all := exposed(cluster, self.step.owner.model)):
-            remarks.append(_exposure(open_to_all))
-        return StepResult(found, "; ".join(remarks))
+    def _result(self, result: ReconcileResult) -> StepResult:
+        owner, desired = self.step.owner, self.step.desired
+        operator = model_operator_policies(owner) if desired.model_on_mesh else ()
+        return StepResult(
+            problems_of(result.failed, owner.app),
+            result.changed,
+            (*result.live, *self.services),
+            PolicyReport(owner.app, desired, result, self.consumers, self.former, operator),
+        )
 
 
 def model_operator_policies(owner: Owner) -> "list[GenericNamespacedResource]":
@@ -172,22 +152,3 @@ def model_operator_policies(owner: Owner) -> "list[GenericNamespacedResource]":
         )
         for name, labels in _MODEL_OPERATORS.items()
     ]
-
-
-def _read_cluster(client: "Client", model: str) -> Cluster | None:
-    """Read what decides on requests in a model; None if Kubernetes does not return all of it."""
-    try:
-        return read_cluster(client, source_namespace=model, target_namespace=model)
-    except UnreadableClusterError:
-        return None
-
-
-def _exposure(open_to_all: Sequence[str]) -> str:
-    """Say what is open because no policy is on it: the first of it, and the number of the rest."""
-    more = len(open_to_all) - _MOST_EXPOSED
-    names = [*open_to_all[:_MOST_EXPOSED], *([f"{more} more"] if more > 0 else [])]
-    return f"open to all: {', '.join(names)}"
-
-
-def _count(number: int, one: str, several: str = "") -> str:
-    return f"{number} {one if number == 1 else several or f'{one}s'}"

@@ -44,7 +44,7 @@ class Sources:
     def desired_state(self, mode: PolicyMode) -> DesiredState:
         """Return what the beacon should have in Kubernetes, with policies in a mode."""
         return DesiredState(
-            replicas=self.charm.app.planned_units(),
+            replicas=self.planned_units,
             ready_timeout=self.config.ready_timeout,
             requests=self.mesh.requests(),
             own_policies=self.own_policies(),
@@ -54,6 +54,11 @@ class Sources:
             trust_domain=self.config.trust_domain,
             model_on_mesh=self.config.model_on_mesh,
         )
+
+    @cached_property
+    def planned_units(self) -> int:
+        """The number of units that the beacon should have."""
+        return self.charm.app.planned_units()
 
     def own_policies(self) -> list[MeshPolicy]:
         """Return the policies of the beacon itself."""

@@ -9,14 +9,21 @@ from problems import Problem
 if TYPE_CHECKING:
     from lightkube import Client
 
+    from k8s_charm import Resource
+    from policy_report import PolicyReport
+
 
 class StepResult(NamedTuple):
     """The result of a step."""
 
     problems: Sequence[Problem] = ()
     """Problems that an operator should know of."""
-    summary: str = ""
-    """The state in words, where there is no problem."""
+    changed: bool = False
+    """True if something was written."""
+    objects: "Sequence[Resource]" = ()
+    """Objects that are known by now."""
+    policies: "PolicyReport | None" = None
+    """The result of writing the policies."""
 
 
 class StepPlan(Protocol):

@@ -175,8 +175,9 @@ class WaypointPlan:
         waypoint, replicas = self.step.waypoint, self.step.replicas
         if result.failed or not replicas:
             failed = problems_of(result.failed, waypoint.owner.app)
-            return StepResult([replace(problem, kind=ProblemKind.work_on_waypoint) for problem in failed])
-        return StepResult(_problems(client, self.step, result))
+            problems = [replace(problem, kind=ProblemKind.work_on_waypoint) for problem in failed]
+            return StepResult(problems, result.changed, result.live)
+        return StepResult(_problems(client, self.step, result), result.changed, result.live)
 
 
 def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> list[Problem]:

@@ -26,9 +26,6 @@ from tests.support.charms import load_charm
 MODEL = "shop"
 BEACON = "beacon"
 
-FOR_STATUS = 2
-"""The lists of Services in each hook of the leader: the model's, and where istiod is."""
-
 
 def policy(source: str, target: str, **fields: object) -> MeshPolicy:
     """`source` may reach `target`; both are of this model unless `fields` say otherwise."""

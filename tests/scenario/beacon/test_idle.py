@@ -1,10 +1,12 @@
 """Read once, write the difference."""
 
 import logging
+import re
 
 import pytest
 
-from tests.scenario.beacon.beacon_model import BeaconModel, policy
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+from tests.support.juju_tools import count_tools
 
 pytestmark = pytest.mark.kubernetes
 
@@ -20,9 +22,74 @@ def test_a_hook_with_any_number_of_unchanged_policies_asks_little_and_writes_not
     beacon.hooks_until_active()
     assert beacon.state.unit_status.message.startswith(f"{number} policies for 10 consumers")
     beacon.kubernetes.requests.clear()
-    beacon.hook()
-    assert len(beacon.kubernetes.requests) <= 16
+    beacon.hook("config_changed")
+    assert len(beacon.kubernetes.requests) <= 7
     assert beacon.writes() == []
+
+
+WAYPOINT = ["namespaces/shop/gateways", "namespaces/shop/horizontalpodautoscalers"]
+POLICIES = ["authorizationpolicies"]
+NAMESPACE = ["namespaces/shop"]
+OWN_LABELS = [
+    "namespaces/shop/configmaps/juju-service-mesh-beacon-labels",
+    "namespaces/shop/statefulsets/beacon",
+    "namespaces/shop/services/beacon",
+]
+AROUND = [
+    "namespaces/istio-system/authorizationpolicies",
+    "namespaces/istio-system/deployments",
+    "namespaces/shop/authorizationpolicies",
+    "namespaces/shop/pods",
+    "namespaces/shop/services",
+    "services",
+]
+
+
+def reads(beacon: BeaconModel) -> list[str]:
+    return sorted(re.sub(r"^/apis?/(.*/)?v[0-9]/", "", each.path) for each in beacon.kubernetes.requests)
+
+
+def test_reads_of_a_hook(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.hook()
+    idle = [*WAYPOINT, *POLICIES, *NAMESPACE, *OWN_LABELS]
+    for hook in ("config_changed", "start", "upgrade_charm"):
+        beacon.kubernetes.requests.clear()
+        beacon.hook(hook)
+        assert reads(beacon) == sorted(idle), hook
+    beacon.kubernetes.requests.clear()
+    beacon.hook("update_status")
+    assert reads(beacon) == sorted([*idle, *AROUND])
+    beacon.kubernetes.requests.clear()
+    beacon.says(relation, databag(policy("ads", "catalogue"), policy("web", "catalogue")))
+    assert set(reads(beacon)) > set(AROUND)
+
+
+def test_an_idle_hook_reads_no_more_services_than_were_listed(beacon: BeaconModel):
+    beacon.create_service("other", selects="catalogue")
+    beacon.consumer("catalogue", policy("web", "catalogue", target_service="other"))
+    beacon.kubernetes.requests.clear()
+    beacon.hook()
+    assert reads(beacon).count("namespaces/shop/services") == 1
+
+
+def test_a_new_leader_reads_the_mesh(beacon: BeaconModel):
+    beacon.kubernetes.requests.clear()
+    beacon.hook("leader_elected")
+    assert set(reads(beacon)) > set(AROUND)
+
+
+def test_juju_is_asked_once(beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch):
+    for app in ("catalogue", "orders"):
+        beacon.consumer(app, policy("web", app))
+    beacon.relate("metrics-endpoint", "prometheus")
+    beacon.relate("provide-cmr-mesh", "remote-0123456789abcdef0123456789abcdef")
+    for hook in ("update_status", "config_changed"):
+        beacon.hook(hook)
+        with monkeypatch.context() as patch:
+            calls = count_tools(patch)
+            beacon.hook(hook)
+        assert {call: times for call, times in calls.items() if times > 1} == {}, hook
 
 
 def test_an_idle_hook_says_nothing_in_the_log(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):

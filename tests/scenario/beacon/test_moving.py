@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.kubernetes import KubernetesServer, ObjectChange
-from tests.scenario.beacon.beacon_model import FOR_STATUS, BeaconModel, policy
+from tests.scenario.beacon.beacon_model import BeaconModel, policy
 from tests.scenario.conftest import Observe
 
 pytestmark = pytest.mark.kubernetes
@@ -79,10 +79,10 @@ def test_where_services_can_not_be_listed_policies_stay(beacon: BeaconModel):
 def test_only_a_consumer_that_left_costs_a_look_at_services(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", *ASKED)
     beacon.kubernetes.requests.clear()
-    beacon.hook()
-    assert beacon.lists_of("services") == FOR_STATUS
+    beacon.hook("config_changed")
+    assert beacon.lists_of("services") == 0
     beacon.leave(relation)
-    assert beacon.lists_of("services") == 2 * FOR_STATUS + 1
+    assert beacon.lists_of("services") == 1
 
 
 def test_two_beacons_of_a_model_have_nothing_in_common(beacon: BeaconModel, second: BeaconModel):

@@ -3,7 +3,7 @@
 import pytest
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from tests.scenario.beacon.beacon_model import FOR_STATUS, BeaconModel, databag, policy
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
 pytestmark = pytest.mark.kubernetes
 
@@ -103,13 +103,13 @@ def test_a_refused_name_can_not_flood_the_status(beacon: BeaconModel):
 def test_only_a_policy_on_a_service_of_another_name_needs_a_look_at_services(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.kubernetes.requests.clear()
-    beacon.hook()
-    assert beacon.lists_of("services") == FOR_STATUS
+    beacon.hook("config_changed")
+    assert beacon.lists_of("services") == 0
     services = [policy("web", "orders", target_service=f"orders-{number}") for number in range(10)]
     beacon.consumer("orders", *services)
     beacon.kubernetes.requests.clear()
-    beacon.hook()
-    assert beacon.lists_of("services") == FOR_STATUS + 1
+    beacon.hook("config_changed")
+    assert beacon.lists_of("services") == 1
 
 
 def test_services_that_can_not_be_listed_keep_only_those_waiting_that_need_it(beacon: BeaconModel):

@@ -131,8 +131,7 @@ def test_policies_are_written_also_while_the_waypoint_is_not_ready(beacon: Beaco
 def test_readiness_costs_no_further_request(beacon: BeaconModel):
     beacon.kubernetes.requests.clear()
     beacon.hook()
-    # One for the waypoint, and one for what is open in the mesh.
-    assert beacon.lists_of("gateways") == 2
+    assert beacon.lists_of("gateways") == 1
     assert not any(request.path.endswith("/shop-beacon-waypoint") for request in beacon.kubernetes.requests)
 
 

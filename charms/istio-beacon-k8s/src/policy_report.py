@@ -1,0 +1,92 @@
+"""What an operator should know of the beacon's policies: the problems, and a summary."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import consumers
+from beacon_config import PolicyMode
+from consumers import Consumer
+from desired_state import DesiredState
+from former_consumers import FormerConsumers
+from istio_policies import requested_by
+from k8s_charm import ReconcileResult
+from observed_mesh import ObservedMesh
+from policy_enforcement import PolicyEnforcement
+from problems import Problem, blocked
+
+if TYPE_CHECKING:
+    from lightkube.generic_resource import GenericNamespacedResource
+
+_MOST_EXPOSED = 3
+ON_TRIAL = (
+    "on trial, they refuse nobody and let in nobody; those on pods Istio leaves out, unless "
+    "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on; a hardened mesh refuses all that only they allow"
+)
+
+
+@dataclass(frozen=True)
+class PolicyReport:
+    """The result of writing the policies, which takes the mesh around them to be judged."""
+
+    app: str
+    """The beacon's application."""
+    desired: DesiredState
+    result: ReconcileResult
+    consumers: Sequence[Consumer] = ()
+    former: FormerConsumers | None = None
+    for_model_operator: "Sequence[GenericNamespacedResource]" = ()
+    """The policies that allow all requests to Juju's model operator."""
+
+    @property
+    def depends_on_mesh(self) -> bool:
+        """Return whether the mesh around the policies decides on what is reported."""
+        are_listed = not any(failure.verb == "list" for failure in self.result.failed)
+        return are_listed and self.desired.mode is not PolicyMode.off
+
+    def problems(self, mesh: ObservedMesh) -> list[Problem]:
+        """Return what an operator should know."""
+        desired, app = self.desired, self.app
+        found: list[Problem] = []
+        for consumer in self.consumers:
+            found += consumers.problems(consumer, app)
+        found += self.former.problems if self.former else ()
+        if desired.mode is PolicyMode.off:
+            return found
+        found += self._enforcement(mesh).problems()
+        if mesh.trust_domain not in ("", desired.trust_domain):
+            command = f"juju config {app} trust-domain={mesh.trust_domain}"
+            found.append(blocked(f"the mesh has another trust domain: {command}"))
+        return found
+
+    def summary(self, mesh: ObservedMesh) -> str:
+        """Return the state in words, for where there is no problem."""
+        desired = self.desired
+        number = _count(len(desired.requests), "consumer")
+        if desired.mode is PolicyMode.off:
+            return f"{number}, policies are not managed"
+        requested = [policy for policy in self.result.live if requested_by(policy) - {self.app}]
+        summary = f"{_count(len(requested), 'policy', 'policies')} for {number}"
+        if desired.mode is PolicyMode.audit:
+            return f"audit: {summary} {ON_TRIAL}"
+        enforcement = self._enforcement(mesh)
+        remarks = [summary + enforcement.summary(requested)]
+        if desired.model_on_mesh and not enforcement.select_any(self.for_model_operator):
+            remarks.append("no pod of Juju's model operator found")
+        if mesh.open_to_all:
+            remarks.append(_exposure(mesh.open_to_all))
+        return "; ".join(remarks)
+
+    def _enforcement(self, mesh: ObservedMesh) -> PolicyEnforcement:
+        return PolicyEnforcement(self.result, self.desired.mode is PolicyMode.audit, mesh.without_pods)
+
+
+def _exposure(open_to_all: Sequence[str]) -> str:
+    """Say what is open because no policy is on it: the first of it, and the number of the rest."""
+    more = len(open_to_all) - _MOST_EXPOSED
+    names = [*open_to_all[:_MOST_EXPOSED], *([f"{more} more"] if more > 0 else [])]
+    return f"open to all: {', '.join(names)}"
+
+
+def _count(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
