@@ -58,6 +58,7 @@ from ._compatibility import (
 from .certificate_names import WorkerNames, worker_names
 from .coordinator_status import CoordinatorFindings, coordinator_statuses
 from .endpoints import EndpointMapping, Endpoints
+from .events import actions, reconciled_hooks
 from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
 from .interfaces.provider import PublishedTLS
 from .interfaces.unit_names import service_domain
@@ -72,7 +73,7 @@ from .telemetry import publishing
 from .telemetry.log_forwarding import forward_logs
 from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
 from .telemetry.routes import TelemetryBackends, WorkerTelemetryProxyConfig
-from .telemetry.scrape_jobs import WorkerUnit
+from .telemetry.scrape_jobs import NginxExporter, WorkerUnit
 from .telemetry.tracing import TracingRequirer
 from .text import fitted
 from .tls import Certificates
@@ -93,9 +94,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-# In these the unit is being removed, or decides nothing: there is nothing to reconcile.
-_NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 
 # Only Juju gives a unit these.
 _NOT_FOR_CHARMS = ("error", "unknown")
@@ -278,8 +276,17 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @property
     def tls_available(self) -> bool:
-        """Return whether the cluster uses TLS."""
+        """Return whether the cluster uses TLS, as far as it can: see `serves_tls`."""
         return self.tls_config is not None
+
+    @property
+    def serves_tls(self) -> bool:
+        """Return whether nginx uses TLS now, so that a published URL begins with `https`.
+
+        It may have rejected the configuration for it; before it has one, this is as it is to be.
+        """
+        served = self.nginx.serves_tls
+        return self.tls_available if served is None else served
 
     @property
     def s3_connection_info(self) -> S3ConnectionInfo:
@@ -402,24 +409,28 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
 
     @functools.cached_property
     def _telemetry(self) -> publishing.ClusterTelemetry:
-        workers = self._workers
-        return publishing.ClusterTelemetry(
-            workers, self._worker_metrics_port, self._backends, self._telemetry_proxy(workers)
-        )
+        """Return the workers' telemetry as it is to be published; read only after nginx got its routes."""
+        proxy = self._telemetry_proxy
+        if proxy and self._proxy_config:
+            tls = self.serves_tls
+            proxy = dataclasses.replace(proxy, port=self._proxy_config.port(tls), tls=tls)
+        return publishing.ClusterTelemetry(self._workers, self._worker_metrics_port, self._backends, proxy)
 
-    def _telemetry_proxy(self, workers: list[WorkerUnit]) -> WorkerTelemetryProxy | None:
+    @functools.cached_property
+    def _telemetry_proxy(self) -> WorkerTelemetryProxy | None:
+        """Return the routes that nginx is to have."""
         if self._proxy_config is None:
             return None
         tls = self.tls_available
         return proxy_telemetry(
-            {worker.name: worker.address for worker in workers if worker.is_routable},
+            {worker.name: worker.address for worker in self._workers if worker.is_routable},
             self._backends,
             worker_metrics_port=self._worker_metrics_port,
             server=ProxyServer(self._app_hostname, self._proxy_config.port(tls), tls),
             own_hosts=self.cluster.own_hosts,
         )
 
-    @property
+    @functools.cached_property
     def _workers(self) -> list[WorkerUnit]:
         roles = self.cluster.gather_roles_by_unit()
         return [
@@ -439,6 +450,10 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         unroutable = self.cluster.unroutable_addresses
         by_role = self.cluster.gather_addresses_by_role()
         return {role: addresses - unroutable for role, addresses in by_role.items()}
+
+    @property
+    def _own_exporter(self) -> NginxExporter:
+        return NginxExporter(self.hostname, "https" if self.tls_available else "http")
 
     @property
     def _mesh_problem(self) -> str | None:
@@ -471,13 +486,10 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         )
 
     def _follow_events(self) -> None:
-        for event in self._charm.on.events().values():
-            if issubclass(event.event_type, ops.ActionEvent):
-                self.framework.observe(event, self._on_action)
-            elif issubclass(event.event_type, ops.HookEvent) and not issubclass(
-                event.event_type, _NOT_RECONCILED
-            ):
-                self.framework.observe(event, self._on_hook)
+        for action in actions(self._charm):
+            self.framework.observe(action, self._on_action)
+        for hook in reconciled_hooks(self._charm):
+            self.framework.observe(hook, self._on_hook)
         self.framework.observe(self._charm.on.remove, self._on_remove)
         self.framework.observe(self._charm.on.collect_unit_status, self._on_collect_unit_status)
 
@@ -487,7 +499,8 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         self._certificates.sync(self.cluster.relation_ids)
         self._setup_charm_tracing()
         self._run_containers()
-        peers.publish_hostname(self._charm, self._peer_relation, self.hostname)
+        self.__dict__.pop("_telemetry", None)
+        peers.publish(self._charm, self._peer_relation, self._own_exporter)
         self._publish_to_backends()
         if self.can_handle_events:
             self._publish_to_workers()
@@ -517,13 +530,13 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
             model = self._charm.model
             own_name = f"{self._charm.app.name}.{model.name}.{model.uuid}"
             config = dataclasses.replace(NginxConfig.of(self._nginx_config), own_name=own_name)
-            if proxy := self._telemetry.proxy:
-                config = proxy.added_to(config)
+            if self._telemetry_proxy:
+                config = self._telemetry_proxy.added_to(config)
             text = config.get_config(self._routable_addresses_by_role, listen_tls=self.tls_available)
             self.nginx.reconcile(text, self.tls_config)
         if self._is_reachable(self.nginx_exporter.container_name):
             listened_ports = NginxConfig.of(self._nginx_config).server_ports_to_locations
-            self.nginx_exporter.reconcile(self.tls_config, listened_ports)
+            self.nginx_exporter.reconcile(self.tls_config, listened_ports, nginx_tls=self.serves_tls)
         if self._endpoints.logging:
             forward_logs(self._charm, self._backends.loki)
 
@@ -544,9 +557,9 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         if not self._is_related(name := self._endpoints.metrics):
             return
         own = publishing.CoordinatorMetrics(
-            hosts=peers.hostnames(self._charm, self._peer_relation, self.hostname),
+            exporters=peers.exporters(self._charm, self._peer_relation, self._own_exporter),
             exporter_port=self.nginx_exporter.port,
-            scheme="https" if self.tls_available else "http",
+            worker_scheme="https" if self.cluster.published_tls() else "http",
             problems=sum(not isinstance(status, ops.ActiveStatus) for status in self._statuses()),
             certificate=self._certificates.lifetime,
         )
@@ -672,7 +685,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
     def _remarks(self) -> Iterator[str]:
         for name, reason in self.cluster.refused().items():
             yield f"{name} is left out ({reason})"
-        for refusal in self._telemetry.proxy.refused if self._telemetry.proxy else ():
+        for refusal in self._telemetry_proxy.refused if self._telemetry_proxy else ():
             yield str(refusal)
         if self._is_related(self._endpoints.certificates):
             yield from self._certificate_remarks()

@@ -1,4 +1,4 @@
-"""The addresses that the units of a coordinator publish to each other."""
+"""The data that the units of a coordinator publish to each other."""
 
 import logging
 
@@ -8,29 +8,34 @@ import pydantic
 import relation_data
 
 from .interfaces.validation import Host
+from .telemetry.scrape_jobs import NginxExporter, Scheme
 
 logger = logging.getLogger(__name__)
 
-_HOSTNAME = "hostname"
-_HOST: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Host)
+
+class _Published(pydantic.BaseModel):
+    hostname: Host
+    scheme: Scheme | None = None
+    """The scheme of the exporter; None from units of older revisions."""
 
 
-def publish_hostname(charm: ops.CharmBase, relation_name: str, hostname: str) -> None:
-    """Publish this unit's address to the other units, if it differs."""
+def publish(charm: ops.CharmBase, relation_name: str, own: NginxExporter) -> None:
+    """Publish this unit's exporter to the other units, if it differs."""
     for relation in _relations(charm, relation_name):
-        relation_data.write(relation, charm.unit, {_HOSTNAME: hostname})
+        relation_data.write(relation, charm.unit, {"hostname": own.host, "scheme": own.scheme})
 
 
-def hostnames(charm: ops.CharmBase, relation_name: str, own: str) -> dict[str, str]:
-    """Return the host name of each unit of the coordinator, by the unit's name; this one is at `own`."""
+def exporters(charm: ops.CharmBase, relation_name: str, own: NginxExporter) -> dict[str, NginxExporter]:
+    """Return the exporter of each unit of the coordinator, by the unit's name; this one has its own."""
     known = {charm.unit.name: own}
     for relation in _relations(charm, relation_name):
         for unit in relation.units:
             try:
-                if hostname := relation_data.read(relation, unit).get(_HOSTNAME):
-                    known[unit.name] = _HOST.validate_python(hostname)
+                published = _Published.model_validate(relation_data.read(relation, unit))
             except (relation_data.DatabagError, pydantic.ValidationError):
-                logger.warning("%s says no host name for itself: it is left out", unit.name)
+                logger.warning("no address of %s: its exporter is not scraped", unit.name)
+                continue
+            known[unit.name] = NginxExporter(published.hostname, published.scheme or own.scheme)
     return dict(sorted(known.items()))
 
 

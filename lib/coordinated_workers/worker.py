@@ -35,6 +35,7 @@ from k8s_charm import Deadline, ScaleDown
 
 from . import pebble
 from ._compatibility import BASE_DIR, PublishedWorkerNames
+from .events import actions, reconciled_hooks
 from .interfaces.cluster import ClusterRequirer
 from .kubernetes.access import KubernetesAccess
 from .kubernetes.pod_labels import reconcile_charm_labels
@@ -77,8 +78,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# In these the unit is being removed, or decides nothing: there is nothing to reconcile.
-_NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 _ROLE_OPTION = "role-"
 _PROBE_SECONDS = 3.0
 _VERSION_SECONDS = 10.0
@@ -182,10 +181,8 @@ class Worker(PublishedWorkerNames, ops.Object):
         )
         """CPU and memory of the container; None if the charm requests none."""
 
-        for event in charm.on.events().values():
-            is_hook = issubclass(event.event_type, ops.HookEvent | ops.ActionEvent)
-            if is_hook and not issubclass(event.event_type, _NOT_RECONCILED):
-                self.framework.observe(event, self._on_hook)
+        for event in (*reconciled_hooks(charm), *actions(charm)):
+            self.framework.observe(event, self._on_hook)
         self.framework.observe(charm.on[name].pebble_ready, self._on_pebble_ready)
         self.framework.observe(charm.on.collect_unit_status, self._on_collect_status)
 

@@ -2,7 +2,6 @@
 """The coordinator of a small key-value service."""
 
 import socket
-from collections.abc import Iterator
 
 import ops
 
@@ -11,10 +10,26 @@ import kv_cluster
 import kv_grafana
 import kv_nginx
 from coordinated_workers.coordinator import Coordinator
+from coordinated_workers.events import reconciled_hooks
 from coordinated_workers.interfaces.cluster import RemoteWriteEndpoint
 from cos_interfaces import prometheus_remote_write
-from cos_interfaces.catalogue import CatalogueItem
 from mesh_inspection import MeshActions
+
+
+class _ServiceItem:
+    """The service as the catalogue shows it; its URL is read when it is published."""
+
+    name = "Key-value service"
+    icon = "key-variant"
+    description = "Stores values by key, over HTTP."
+
+    def __init__(self, charm: "DemoCoordinatorCharm"):
+        self._charm = charm
+
+    @property
+    def url(self) -> str:
+        """The URL of the service."""
+        return self._charm.url
 
 
 class DemoCoordinatorCharm(ops.CharmBase):
@@ -23,12 +38,11 @@ class DemoCoordinatorCharm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         self._hostname = Coordinator.app_hostname(socket.getfqdn(), self.app.name, self.model.name)
-        # Before there is a coordinator, nobody knows whether the certificate has come yet.
-        external_url = self._url(tls=self._is_related("certificates"))
         self.coordinator = Coordinator(
             self,
             roles_config=kv_cluster.ROLES,
-            external_url=external_url,
+            # Nothing reads it here: what is published is `url`, which follows nginx.
+            external_url=f"http://{self._hostname}:{kv_nginx.API_PORT}",
             worker_metrics_port=kv_cluster.WORKER_PORT,
             endpoints={
                 "cluster": "demo-cluster",
@@ -56,43 +70,29 @@ class DemoCoordinatorCharm(ops.CharmBase):
             container_name="nginx",
             remote_write_endpoints=self._remote_write_endpoints,
             workload_tracing_protocols=["otlp_http"],
-            catalogue_item=CatalogueItem(
-                name="Key-value service",
-                url=external_url,
-                icon="key-variant",
-                description="Stores values by key, over HTTP.",
-            ),
+            catalogue_item=_ServiceItem(self),
             worker_telemetry_proxy_config=kv_nginx.TELEMETRY,
             charm_mesh_policies=[kv_api.POLICY, kv_grafana.POLICY],
         )
         self._actions = MeshActions.of_coordinator(self, self.coordinator)
-        for event in self._events():
+        for event in reconciled_hooks(self):
             framework.observe(event, self._reconcile)
 
-    def _events(self) -> Iterator[ops.BoundEvent]:
-        on = self.on
-        yield from (on.start, on.upgrade_charm, on.update_status, on.leader_elected)
-        yield on[kv_api.RELATION].relation_created
-        for relation in ("send-datasource", "receive-datasource"):
-            yield on[relation].relation_created
-        for relation in ("demo-cluster", "certificates", "s3", kv_grafana.RELATION):
-            yield from (on[relation].relation_changed, on[relation].relation_departed)
-            yield on[relation].relation_broken
+    @property
+    def url(self) -> str:
+        """The URL of the service, as nginx serves it now."""
+        scheme = "https" if self.coordinator.serves_tls else "http"
+        return f"{scheme}://{self._hostname}:{kv_nginx.API_PORT}"
 
     def _reconcile(self, _: ops.EventBase) -> None:
         if self.coordinator.is_leaving:
             return
-        tls = self.coordinator.tls_available
-        self.unit.set_ports(kv_nginx.API_PORT, kv_nginx.TELEMETRY.port(tls))
-        url = self._url(tls=tls)
-        kv_api.publish(self, url if self.coordinator.can_handle_events else None)
-        kv_grafana.publish(self, self.coordinator, url)
+        self.unit.set_ports(kv_nginx.API_PORT, kv_nginx.TELEMETRY.port(self.coordinator.serves_tls))
+        kv_api.publish(self, self.url if self.coordinator.can_handle_events else None)
+        kv_grafana.publish(self, self.coordinator, self.url)
 
     def _is_related(self, endpoint: str) -> bool:
         return any(relation.active for relation in self.model.relations[endpoint])
-
-    def _url(self, *, tls: bool) -> str:
-        return f"{'https' if tls else 'http'}://{self._hostname}:{kv_nginx.API_PORT}"
 
     def _remote_write_endpoints(self) -> list[RemoteWriteEndpoint]:
         urls = prometheus_remote_write.push_urls(self, relation_name="send-remote-write")

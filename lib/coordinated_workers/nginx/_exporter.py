@@ -28,6 +28,7 @@ class NginxPrometheusExporter:
         self._nginx_port = self.options["nginx_port"]
         self._nginx_tls_port = self.options["nginx_tls_port"]
         self._listened_ports: Collection[int] = ()
+        self._nginx_tls: bool | None = None
         self.problem: str | None = None
         """The reason why the exporter is not in the state of the last `reconcile`; None if it is."""
         self._container = charm.unit.get_container(self.container_name)
@@ -52,17 +53,23 @@ class NginxPrometheusExporter:
             tls, pebble.digest(pebble.read(self._container, PROM_EXPORTER_CERT_PATH) if tls else None)
         )
 
-    def reconcile(self, tls_config: TLSConfig | None = None, listened_ports: Collection[int] = ()) -> None:
+    def reconcile(
+        self,
+        tls_config: TLSConfig | None = None,
+        listened_ports: Collection[int] = (),
+        nginx_tls: bool | None = None,
+    ) -> None:
         """Have the exporter run; does nothing as long as the container can't be reached.
 
         What is as it should be is not touched. The exporter is restarted if its certificate differs.
 
         Args:
-            tls_config: The certificate that nginx and the exporter speak TLS with; None: neither does.
+            tls_config: The certificate that the exporter uses TLS with; None: it does not.
             listened_ports: The ports on which nginx listens: it is asked on one of these.
+            nginx_tls: Whether nginx uses TLS; None: as the exporter does.
         """
         self.problem = None
-        self._listened_ports = listened_ports
+        self._listened_ports, self._nginx_tls = listened_ports, nginx_tls
         if not self._container.can_connect():
             return
         try:
@@ -83,13 +90,14 @@ class NginxPrometheusExporter:
             pebble.remove(self._container, PROM_EXPORTER_CERT_PATH)
 
     def _layer(self, tls: bool, digest: str) -> ops.pebble.Layer:
-        nginx_port = self._nginx_tls_port if tls else self._nginx_port
+        nginx_tls = tls if self._nginx_tls is None else self._nginx_tls
+        nginx_port = self._nginx_tls_port if nginx_tls else self._nginx_port
         if self._listened_ports and nginx_port not in self._listened_ports:
             nginx_port = min(self._listened_ports)
         command = (
             "nginx-prometheus-exporter",
             f"--web.listen-address=:{self.port}",
-            f"--nginx.scrape-uri={'https' if tls else 'http'}://127.0.0.1:{nginx_port}/status",
+            f"--nginx.scrape-uri={'https' if nginx_tls else 'http'}://127.0.0.1:{nginx_port}/status",
             # the certificate is for the name of the unit, not for the loopback address
             "--no-nginx.ssl-verify",
             f"--web.config.file={PROM_EXPORTER_WEB_CONFIG}",

@@ -8,6 +8,7 @@ import ops
 from k8s_charm import Deadline
 
 from .. import pebble
+from .._compatibility import can_connect
 from ..models import TLSConfig
 from ._options import DEFAULT_OPTIONS, NginxMappingOverrides, NginxOptions
 from ._paths import CA_CERT_PATH, CERT_PATH, KEY_PATH, NGINX_CONFIG, NGINX_LOADED
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 RELOAD_TIMEOUT = 10.0  # seconds
 UPDATE_CA_TIMEOUT = 10.0
+
+_TLS, _PLAIN = "TLS", "plain"
 
 
 class NotLoadedError(ops.pebble.Error):
@@ -75,6 +78,20 @@ class Nginx:
         return TLSConfig(server_cert, ca_cert, key) if server_cert and ca_cert and key else None
 
     @property
+    def serves_tls(self) -> bool | None:
+        """Return whether nginx uses TLS, in the configuration that it last took; None if it took none yet.
+
+        That is not always the one of the last `reconcile`, which nginx may have rejected.
+        """
+        if not can_connect(self._container):
+            return None
+        try:
+            loaded = pebble.read(self._container, NGINX_LOADED) or ""
+        except ops.pebble.Error:
+            return None
+        return {_TLS: True, _PLAIN: False}.get(loaded.rpartition(" ")[2])
+
+    @property
     def layer(self) -> ops.pebble.Layer:
         """Return the Pebble layer."""
         return self._layer(self.are_certificates_on_disk)
@@ -118,7 +135,7 @@ class Nginx:
         was_running = pebble.is_running(self._container, self._service)
         pebble.apply(self._container, self._service, self._layer(bool(tls_config)))
         certificates = (tls_config.server_cert, tls_config.ca_cert) if tls_config else ()
-        loaded = pebble.digest(nginx_config, *certificates)
+        loaded = f"{pebble.digest(nginx_config, *certificates)} {_TLS if tls_config else _PLAIN}"
         if pebble.read(self._container, NGINX_LOADED) == loaded:
             return
         if was_running:

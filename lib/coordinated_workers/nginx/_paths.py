@@ -8,7 +8,7 @@ CA_CERT_PATH = "/usr/local/share/ca-certificates/ca.crt"
 OTEL_MODULE_PATH = "/etc/nginx/modules/ngx_otel_module.so"
 
 NGINX_LOADED = "/etc/nginx/nginx.conf.loaded"
-"""A digest of the configuration and certificate that nginx last took."""
+"""A digest of the configuration and certificate that nginx last took, and whether it speaks TLS with them."""
 
 REVISION_PATH = "/.well-known/nginx-revision"
 """The URL path at which each server answers with the revision of the configuration that is loaded."""

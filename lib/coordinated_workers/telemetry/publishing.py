@@ -14,7 +14,7 @@ from . import alert_rules, scrape_jobs
 from .alert_rules import Lifetime
 from .proxy import WorkerTelemetryProxy
 from .routes import TelemetryBackends
-from .scrape_jobs import WorkerUnit
+from .scrape_jobs import NginxExporter, WorkerUnit
 
 _DASHBOARDS = Path("src/grafana_dashboards")
 _DEFAULT_DASHBOARDS = Path(__file__).with_name("default_dashboards")
@@ -49,10 +49,11 @@ class ClusterTelemetry:
 class CoordinatorMetrics:
     """The coordinator's own metrics, and what the rules of Prometheus know of it."""
 
-    hosts: Mapping[str, str]
-    """Unit of the coordinator → its host."""
+    exporters: Mapping[str, NginxExporter]
+    """Unit of the coordinator → the exporter next to its nginx."""
     exporter_port: int
-    scheme: Literal["http", "https"]
+    worker_scheme: Literal["http", "https"]
+    """The scheme of the workers' own metrics."""
     problems: int
     """The number of problems that the coordinator has."""
     certificate: Lifetime | None
@@ -84,7 +85,7 @@ def publish_metrics(
         _jobs(charm, telemetry, own),
         _metrics_rules(charm, telemetry, own),
         relation_name=relation_name,
-        address=own.hosts[charm.unit.name],
+        address=own.exporters[charm.unit.name].host,
     )
 
 
@@ -95,10 +96,10 @@ def _jobs(
         charm,
         telemetry.workers,
         metrics_port=telemetry.worker_metrics_port,
-        scheme=own.scheme,
+        scheme=own.worker_scheme,
         proxy=telemetry.proxy,
     )
-    of_nginx = scrape_jobs.nginx_jobs(charm, own.hosts, exporter_port=own.exporter_port, scheme=own.scheme)
+    of_nginx = scrape_jobs.nginx_jobs(charm, own.exporters, exporter_port=own.exporter_port)
     return [*of_workers, *of_nginx]
 
 

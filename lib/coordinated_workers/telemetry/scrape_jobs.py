@@ -14,6 +14,17 @@ ROLES_LABEL = "worker_roles"
 """Labels of each series of a worker, for a workload's own series lack the roles of a cluster."""
 
 
+Scheme = Literal["http", "https"]
+
+
+@dataclass(frozen=True)
+class NginxExporter:
+    """The exporter of nginx's metrics of a unit of the coordinator."""
+
+    host: str
+    scheme: Scheme
+
+
 @dataclass(frozen=True)
 class WorkerUnit:
     """A unit of a worker application."""
@@ -33,14 +44,17 @@ def worker_jobs(
     workers: Iterable[WorkerUnit],
     *,
     metrics_port: int,
-    scheme: Literal["http", "https"],
+    scheme: Scheme,
     proxy: WorkerTelemetryProxy | None,
 ) -> list[ScrapeJob]:
     """One job a worker: the series are the worker's, whoever is asked for them.
 
-    Behind a proxy, workers that it does not know have no job: no scraper could reach them.
+    Behind a proxy, whose scheme counts then, workers that it does not know have no job: no scraper could
+    reach them.
     """
     paths = proxy.metrics_paths if proxy else {}
+    if proxy:
+        scheme = "https" if proxy.tls else "http"
     return [
         ScrapeJob(
             targets=(f"{proxy.hostname}:{proxy.port}" if proxy else f"{worker.address}:{metrics_port}",),
@@ -58,19 +72,18 @@ def worker_jobs(
 
 def nginx_jobs(
     charm: ops.CharmBase,
-    hosts: Mapping[str, str],
+    exporters: Mapping[str, NginxExporter],
     *,
     exporter_port: int,
-    scheme: Literal["http", "https"],
 ) -> list[ScrapeJob]:
-    """One job a unit of the coordinator, by its name in `hosts`: what the exporter next to nginx shows."""
+    """One job a unit of the coordinator, by its name in `exporters`."""
     return [
         ScrapeJob(
-            targets=(f"{host}:{exporter_port}",),
-            scheme=scheme,
+            targets=(f"{exporter.host}:{exporter_port}",),
+            scheme=exporter.scheme,
             labels=_labels(charm, charm.app.name, unit, charm.meta.name),
         )
-        for unit, host in hosts.items()
+        for unit, exporter in exporters.items()
     ]
 
 
