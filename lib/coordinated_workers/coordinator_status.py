@@ -34,7 +34,7 @@ class CoordinatorFindings:
 def coordinator_statuses(
     found: CoordinatorFindings, startup: Startup, *, default_message: str
 ) -> Iterator[ops.StatusBase]:
-    """Return a status for each finding, and an active one with the remarks or the default message."""
+    """Return a status for each finding, and an active one with the default message and the remarks."""
     if not found.has_workers:
         yield startup.status(f"no workers: integrate a worker over {found.cluster_endpoint!r}")
     elif not found.is_coherent:
@@ -56,4 +56,4 @@ def coordinator_statuses(
             yield ops.WaitingStatus(f"waiting for container {container}")
     for problem in found.nginx_problems:
         yield ops.BlockedStatus(f"nginx: {problem}")
-    yield ops.ActiveStatus(in_short(list(found.remarks)) or default_message)
+    yield ops.ActiveStatus(in_short([text for text in (default_message, *found.remarks) if text]))
