@@ -41,7 +41,7 @@ test-thorough: $(TOX) ## faults, security and soak at length: every fault, 10,00
 	@HYPOTHESIS_PROFILE=slow $(RUN) security
 	@SOAK_OPERATIONS=3000 $(RUN) peers,soak
 
-test-mutations: $(TOX) ## whether tests fail when lines on which security rests change (MODULE=part of its path); takes hours
+test-mutations: $(TOX) ## whether tests fail when lines on which security rests change (MODULE=part of its path); takes some 40 minutes
 	@$(RUN) mutation $(if $(MODULE),-- $(MODULE))
 
 test-newest: $(TOX) ## whether the newest published libraries have names that ours lack

@@ -29,6 +29,11 @@ class CertificateAuthority:
         key = ec.generate_private_key(ec.SECP256R1())
         return CertificateAuthority(key, self._signed(name, key.public_key(), is_ca=True))
 
+    def certified_by(self, other: "CertificateAuthority") -> str:
+        """Return another certificate of this authority, which another one has issued."""
+        name = self.certificate.subject.rfc4514_string().removeprefix("CN=")
+        return pem(other._signed(name, self.key.public_key(), is_ca=True))
+
     def sign(self, request: str) -> str:
         """Sign a request as it is."""
         asked = x509.load_pem_x509_csr(request.encode())

@@ -1,71 +1,88 @@
-"""Change every line of the modules in modules.yaml, and name the changes after which no test fails.
+"""Change lines of the modules in modules.yaml, one at a time, and name the changes after which no test fails.
 
-    python -m tools.mutation [PART OF A MODULE'S PATH]
+    python -m tools.mutation [PART OF A MODULE'S PATH]…
 
-It works on a copy of the repository. The exit code is 1 if a change survives that is not accepted.
+It works on a copy of the repository. The exit code is 1 if a change survives that is not accepted, or if one
+that is accepted does not survive.
 """
 
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ._changes import Change, changes_of
+from ._forked_tests import ForkedTests
+
 REPOSITORY = Path(__file__).parents[2]
 COPIED = ("charms", "lib", "sandbox", "tests", "tools", "pyproject.toml")
-SECONDS = 300
-_CONFIG = """[cosmic-ray]
-module-path = "{module}"
-timeout = {seconds}.0
-excluded-modules = []
-test-command = "{command}"
-
-[cosmic-ray.distributor]
-name = "local"
-"""
 
 
-def main(part: str = "") -> int:
-    """Run the tests of each module whose path has this part."""
+def main(*parts: str) -> int:
+    """Run the tests of each module whose path has one of these parts; of all if there is none."""
     settings: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("modules.yaml").read_text())
-    survivors = 0
+    limits = Limits(settings["changes"], settings["minutes"])
+    failures = 0
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copy = Path(folder, "repository")
         _copy_to(copy)
+        os.chdir(copy)
+        sys.path[:0] = [str(copy / "lib"), str(copy)]
+        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
         for module, tests in settings["modules"].items():
-            if part not in module:
+            if not parts or any(part in module for part in parts):
+                accepted = settings["accepted"].get(module, {})
+                failures += _try_module(Path(module), tests, limits, accepted)
+    return int(failures > 0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a module may take."""
+
+    changes: int
+    minutes: float
+
+
+def _try_module(module: Path, tests: Sequence[str], limits: Limits, accepted: Mapping[str, str]) -> int:
+    """Change a module, and print what survives; return how much of it is not accepted."""
+    began = time.monotonic()
+    changes = changes_of(module.read_text())
+    tried, found = 0, 0
+    survived: set[str] = set()
+    with tempfile.TemporaryDirectory(prefix="mutation-tests-") as work:
+        forked = ForkedTests(tests, Path(work))
+        print(
+            f"{module}: {len(changes)} changes are possible, the tests take {forked.seconds:.0f} s",
+            flush=True,
+        )
+        for change in changes[: limits.changes]:
+            if (time.monotonic() - began) / 60 > limits.minutes:
+                break
+            tried += 1
+            if not forked.pass_with(module, change.text):
                 continue
-            accepted = settings["accepted"].get(module, {})
-            found = [line for line in survivors_of(f"lib/{module}", tests, copy) if line not in accepted]
-            survivors += len(found)
-            print(f"{module}: {len(found)} survived", *found, sep="\n    ", flush=True)
-    return int(survivors > 0)
+            survived.add(_description(change))
+            if _description(change) not in accepted:
+                found += 1
+                print(f"    line {change.line}: {_description(change)}", flush=True)
+    print(f"    {tried} were tried, {found} survived", flush=True)
+    if tried == min(len(changes), limits.changes):
+        for description in sorted(accepted.keys() - survived):
+            print(f"    a test notices, or it is not there any more: {description}", flush=True)
+            found += 1
+    return found
 
 
-def survivors_of(module: str, tests: Sequence[str], copy: Path) -> Iterator[str]:
-    """Return the changed lines of a module after which the tests still pass."""
-    # Beside the copy, for tests fail when a file of theirs changes.
-    config, session = copy.with_name("mutation.toml"), copy.with_name("mutation.sqlite")
-    session.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    config.write_text(_CONFIG.format(module=module, seconds=SECONDS, command=" ".join(command)))
-    _run(command, copy)
-    for step in ("init", "exec"):
-        _cosmic_ray(copy, step, str(config), str(session))
-    for line in _cosmic_ray(copy, "dump", str(session)).splitlines():
-        _, result = json.loads(line)
-        if result and result["test_outcome"] == "survived":
-            yield from (each[1:].strip() for each in result["diff"].splitlines() if _is_added(each))
-
-
-def _is_added(line: str) -> bool:
-    return line.startswith("+") and not line.startswith("+++")
+def _description(change: Change) -> str:
+    return f"{change.before} -> {change.after}"
 
 
 def _copy_to(folder: Path) -> None:
@@ -78,17 +95,5 @@ def _copy_to(folder: Path) -> None:
             shutil.copy2(source, folder / name)
 
 
-def _cosmic_ray(folder: Path, *words: str) -> str:
-    return _run([str(Path(sys.executable).with_name("cosmic-ray")), *words], folder)
-
-
-def _run(command: Sequence[str], folder: Path) -> str:
-    environment = {**os.environ, "PYTHONPATH": f"{folder / 'lib'}:{folder}", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return done.stdout
-
-
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(*sys.argv[1:]))

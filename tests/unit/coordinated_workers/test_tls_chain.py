@@ -62,3 +62,11 @@ def test_a_chain_of_somebody_else():
     other = CertificateAuthority.root("other")
     served = served_certificate(LEAF, other.pem, [other.pem])
     assert (served.server_cert, served.ca_cert) == (LEAF, other.pem)
+
+
+def test_authorities_that_certify_each_other():
+    first, second = CertificateAuthority.root("first"), CertificateAuthority.root("second")
+    leaf, _ = first.issue(HOST)
+    ca, other = first.certified_by(second), second.certified_by(first)
+    served = served_certificate(leaf, ca, [other])
+    assert (served.server_cert, served.ca_cert) == ("\n".join([leaf, ca, other]), other)

@@ -33,6 +33,7 @@ INVALID = {
     "a date that is none": b"alert: a\nexpr: up\nannotations: {since: 2024-99-01}\n",
     "no number": b"alert: a\nexpr: up\nlabels: {a: .nan}\n",
     "half a character": b'alert: a\nexpr: "\\ud800"\n',
+    "half a character in a label": b'alert: a\nexpr: up\nlabels: {a: "\\ud800"}\n',
     "a circle": b"alert: a\nexpr: up\nlabels: &a {a: *a}\n",
     "an object": b"alert: !!python/object:os.system x\nexpr: up\n",
     "deep nesting": b"[" * 10_000,
@@ -55,6 +56,26 @@ def test_invalid_rules_are_named_and_the_others_sent(act, tmp_path: Path, conten
     names = [next(iter(group["rules"])).keys() & {"alert", "record"} for group in outcome.result]
     assert names == [{"alert"}, {"record"}]
     json.dumps(outcome.result)
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("a rule without an expression", "ignored invalid file broken.rules: expr: Field required"),
+        ("no number", "ignored invalid file broken.rules: Out of range float values are not JSON compliant"),
+    ],
+)
+def test_the_reason_is_named(act, tmp_path: Path, kind: str, line: str):
+    (tmp_path / "broken.rules").write_bytes(INVALID[kind])
+    outcome = act(lambda charm: read_folders(charm, WatchedApp.of(charm), [tmp_path]))
+    assert [each[: len(line)] for each in outcome.log] == [line]
+
+
+def test_other_files_of_the_folder_are_not_read(act, tmp_path: Path):
+    (tmp_path / "a.rules").write_text(RULE)
+    (tmp_path / "README.md").write_bytes(b"\xff")
+    outcome = act(lambda charm: read_folders(charm, WatchedApp.of(charm), [tmp_path]))
+    assert (len(outcome.result), outcome.log) == (1, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"a": "\xff"}', b"null", b"[" * 10_000])

@@ -1,9 +1,11 @@
 import json
 
 import ops
+import pydantic
 import pytest
 from ops import testing
 
+import relation_data
 from cos_interfaces import s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from tests.support.certificates import certificate_and_key
@@ -12,6 +14,9 @@ CERTIFICATE = certificate_and_key()[0].decode()
 OF_NOTHING = "-----BEGIN CERTIFICATE-----\nhush\n-----END CERTIFICATE-----"
 KEYS = {"access-key": "AKIA", "secret-key": "hush"}
 BUCKET = {"bucket": "b", "endpoint": "https://s3.example:9000"}
+
+
+INFO = S3ConnectionInfo.model_validate({**BUCKET, **KEYS})
 
 
 def store(said: dict[str, str] | None = None, **kwargs) -> testing.Relation:
@@ -130,3 +135,61 @@ def test_what_a_store_offers_is_what_its_client_reads(act, in_secret):
     again = act(offer, once.relation(relation), secrets=once.state.secrets)
     assert again.written == []
     assert len(again.state.secrets) == (1 if in_secret else 0)
+
+
+def test_keys_are_in_plain_text_unless_asked_otherwise(act):
+    relation = store()
+    said = act(lambda charm: s3.offer(charm, INFO), relation).relation(relation).local_app_data
+    assert KEYS.items() <= said.items()
+
+
+def test_new_keys_are_a_new_revision_of_the_secret(act):
+    relation = store()
+    once = act(lambda charm: s3.offer(charm, INFO, in_secret=True), relation)
+    [secret] = once.state.secrets
+    assert list(secret.remote_grants) == [relation.id]
+    new = INFO.model_copy(update={"secret_key": "new"})
+    again = act(
+        lambda charm: s3.offer(charm, new, in_secret=True),
+        once.relation(relation),
+        secrets=once.state.secrets,
+    )
+    [changed] = again.state.secrets
+    assert (changed.id, changed.latest_content) == (secret.id, {**KEYS, "secret-key": "new"})
+
+
+def test_a_secret_that_juju_does_not_grant_is_not_published(act, monkeypatch: pytest.MonkeyPatch):
+    def grant(*_: object) -> None:
+        raise ops.ModelError("relation not found")
+
+    monkeypatch.setattr(ops.Secret, "grant", grant)
+    relation = store()
+    outcome = act(lambda charm: s3.offer(charm, INFO, in_secret=True), relation)
+    assert "secret-extra" not in outcome.relation(relation).local_app_data
+    assert outcome.log == [f"s3:{relation.id}: secret not shared: relation not found"]
+
+
+@pytest.mark.parametrize("deed", [s3.request, lambda charm: s3.offer(charm, INFO)])
+def test_only_the_leader_writes(act, deed):
+    outcome = act(deed, store(), leader=False)
+    assert (outcome.written, outcome.log) == ([], [])
+
+
+def test_a_store_that_works_is_used_though_another_was_related_first(act):
+    broken, working = store(), store({**BUCKET, **KEYS}, id=1000)
+    assert act(connect, broken, working).result == INFO
+
+
+def test_a_databag_that_juju_does_not_give_out(act, monkeypatch: pytest.MonkeyPatch):
+    def read(*_: object) -> dict[str, str]:
+        raise relation_data.DatabagError("Juju does not give out its databag")
+
+    monkeypatch.setattr(relation_data, "read", read)
+    assert act(connect, store()).result == "minio: Juju does not give out its databag"
+
+
+def test_connection_details_are_made_by_names_of_python_and_do_not_change():
+    info = S3ConnectionInfo.model_validate({**BUCKET, "access_key": "AKIA", "secret_key": "hush"})
+    assert info == INFO
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        info.bucket = "other"  # type: ignore[misc]  # that is the test

@@ -40,6 +40,30 @@ def test_what_somebody_could_not_use_is_none(url: str):
         check_authority_or_url(url)
 
 
+@pytest.mark.parametrize(
+    ("authority", "reason"),
+    [
+        ("[::::]:80", "no host"),
+        ("[]:80", "no host"),
+        ("tempo:80x", "no host"),
+        ("tempo:0", "port"),
+        ("tempo:65536", "port"),
+        ("tempo:", "port"),
+    ],
+)
+def test_the_authority_is_a_host_and_a_port(authority: str, reason: str):
+    for address in (authority, f"http://{authority}/"):
+        with pytest.raises(ValueError):
+            check_authority_or_url(address)
+    with pytest.raises(ValueError, match=reason):
+        check_authority_or_url(authority)
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_a_port_is_taken_up_to_its_limits(port: int):
+    assert check_authority_or_url(f"tempo:{port}") == f"tempo:{port}"
+
+
 @given(st.text("aZ0.-_[]:", min_size=1, max_size=70))
 def test_a_host_that_is_taken_can_be_looked_up(host: str):
     url = f"http://{host}/"
