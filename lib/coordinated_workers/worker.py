@@ -45,6 +45,7 @@ from .startup import Startup
 from .telemetry.log_forwarding import forward_logs
 from .text import fitted
 from .worker_layer import complete_layer
+from .worker_ports import WorkerPorts
 from .worker_publishing import publish_worker
 from .worker_status import WorkerFindings, missing_statuses, running_status
 from .workload import (
@@ -166,6 +167,7 @@ class Worker(PublishedWorkerNames, ops.Object):
         self._kubernetes = KubernetesAccess(charm, self._deadline)
         self._departure = ScaleDown(charm, "worker-departure")
         self._startup = Startup(charm, "worker-startup")
+        self._ports = WorkerPorts(charm, "worker-ports")
         self._workload = WorkloadContainer(self._container, self._deadline)
         self._problems: list[ops.StatusBase] = []
         if not self._role_options:
@@ -231,7 +233,7 @@ class Worker(PublishedWorkerNames, ops.Object):
 
     def is_ready(self) -> bool:
         """Return whether the worker has all that it needs to run: container, role and configuration."""
-        return self._container.can_connect() and bool(self.roles) and self._has_config
+        return self._container.can_connect() and self._has_purpose
 
     def restart(self) -> bool:
         """Restart the services of the layer, or start those that do not run.
@@ -293,6 +295,11 @@ class Worker(PublishedWorkerNames, ops.Object):
         return type(self)._worker_config is not Worker._worker_config
 
     @property
+    def _has_purpose(self) -> bool:
+        """Return whether there is something to run: a role and a configuration for it."""
+        return bool(self.roles) and self._has_config
+
+    @property
     def _has_config(self) -> bool:
         return bool(self._worker_config if self._changes_config else self.cluster.get_worker_config_text())
 
@@ -322,6 +329,8 @@ class Worker(PublishedWorkerNames, ops.Object):
         publish_worker(self._charm, self.cluster, socket.getfqdn(), self.roles)
         self._setup_charm_tracing()
         forward_logs(self._charm, self.cluster.get_loki_endpoints())
+        if not self._not_understood:
+            self._ports.reconcile(self.cluster.get_worker_ports() or () if self._has_purpose else ())
         self._problems = []
         self._problems += self._reconcile_workload()
         self._problems += self._reconcile_charm_labels()
@@ -369,8 +378,6 @@ class Worker(PublishedWorkerNames, ops.Object):
 
     def _run_workload(self) -> None:
         files, layer = self._files(), self._whole_layer()
-        if ports := self.cluster.get_worker_ports():
-            self._charm.unit.set_ports(*ports)
         if self._workload.reconcile(files, layer, taken_by_itself=self._taken_by_itself):
             self.restart()
 

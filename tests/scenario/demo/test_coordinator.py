@@ -147,6 +147,11 @@ def test_ports_for_users_and_for_telemetry_are_open():
     assert run_coordinator().opened_ports == {testing.TCPPort(8080), testing.TCPPort(3300)}
 
 
+def test_ports_of_an_older_revision_are_closed():
+    state = run_coordinator(opened_ports={testing.TCPPort(8080), testing.TCPPort(4300)})
+    assert state.opened_ports == {testing.TCPPort(8080), testing.TCPPort(3300)}
+
+
 def test_related_applications_are_told_where_the_service_is():
     relation = kv_api()
     assert app_data(run_coordinator(workers(), relation), relation) == {"url": f"http://{SERVICE}:8080"}

@@ -185,6 +185,44 @@ def test_ports_are_opened_as_the_coordinator_says(store: Store):
     assert {port.port for port in store.state.opened_ports} == {8080}
 
 
+@pytest.mark.parametrize("remembers", [True, False], ids=["same pod", "new pod"])
+@pytest.mark.parametrize("gone", ["relation", "roles", "configuration", "ports"])
+def test_ports_are_closed_when_the_coordinator_names_them_no_more(store: Store, gone: str, remembers: bool):
+    state = store.deploy(cluster(worker_config="a: 1", worker_ports=[8080, 9095]))
+    known = {"stored_states": state.stored_states} if remembers else {}
+    if gone == "relation":
+        store.run(store.ctx.on.relation_broken(store.relation), **known)
+    elif gone == "roles":
+        store.run(config={}, **known)
+    else:
+        offer = {"configuration": "worker_config", "ports": "worker_ports"}[gone]
+        store.run(relations=[changed(store.relation, **{offer: None})], **known)
+    assert store.state.opened_ports == set()
+
+
+def test_ports_stay_open_while_the_coordinator_writes_nonsense(store: Store):
+    store.deploy(cluster(worker_config="a: 1", worker_ports=[8080]))
+    store.run(relations=[changed(store.relation, worker_labels=7)])
+    assert {port.port for port in store.state.opened_ports} == {8080}
+
+
+def test_ports_that_the_charm_opens_itself_are_left_alone(store: Store):
+    """As charms do that also know coordinators of releases which named none."""
+    state = store.deploy()
+    own = {testing.TCPPort(3100)}
+    state = store.run(opened_ports=own, stored_states=state.stored_states)
+    assert state.opened_ports == own
+    named = [changed(store.relation, worker_ports=[3100, 8080])]
+    state = store.run(relations=named, stored_states=state.stored_states)
+    assert {port.port for port in state.opened_ports} == {3100, 8080}
+
+
+def test_a_container_that_is_not_up_closes_no_port(store: Store):
+    store.deploy(cluster(worker_config="a: 1", worker_ports=[8080]))
+    store.run(containers=[store.workload(can_connect=False)])
+    assert {port.port for port in store.state.opened_ports} == {8080}
+
+
 @pytest.mark.parametrize("gone", ["relation", "roles", "configuration"])
 def test_without_what_it_needs_a_worker_stops_and_forgets(
     store: Store, client: Client, deeds: Deeds, gone: str

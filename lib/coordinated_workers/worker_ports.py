@@ -1,0 +1,36 @@
+"""The ports of a worker's unit: open while the coordinator names them, and closed when it does not."""
+
+from collections.abc import Collection
+from typing import cast
+
+import ops
+
+
+class WorkerPorts(ops.Object):
+    """The ports that were opened for the coordinator.
+
+    A charm may open others itself where the coordinator names none: these are closed once, by a unit that
+    does not know yet which ones are the coordinator's, and are left alone from then on.
+
+    Args:
+        charm: the worker's charm.
+        key: the name of this object among those of the charm.
+    """
+
+    _stored = ops.StoredState()
+
+    def __init__(self, charm: ops.CharmBase, key: str):
+        super().__init__(charm, key)
+        self._unit = charm.unit
+        self._stored.set_default(opened=None)
+
+    def reconcile(self, named: Collection[int]) -> None:
+        """Open the ports that the coordinator names, and no others; close them if it names none any more."""
+        opened = cast("list[int] | None", self._stored.opened)
+        if named or opened is None:
+            self._unit.set_ports(*named)
+        else:
+            for port in opened:
+                self._unit.close_port("tcp", port)
+        if opened is None or sorted(opened) != sorted(named):
+            self._stored.opened = sorted(named)
