@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import ops
 
 import relation_data
+from cos_interfaces import authority
 
 from .interfaces.databags import RemoteWriteEndpoint
 from .telemetry.locations import UPSTREAM_PREFIX
@@ -91,4 +92,4 @@ def proxy_tracing_receivers_urls(
 
 
 def _origin(hostname: str, port: int, tls: bool) -> str:
-    return f"{'https' if tls else 'http'}://{hostname}:{port}"
+    return f"{'https' if tls else 'http'}://{authority(hostname, port)}"

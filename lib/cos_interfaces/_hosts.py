@@ -1,5 +1,6 @@
-"""The names of hosts, as a resolver takes them."""
+"""The names and addresses of hosts, as resolvers and URLs take them."""
 
+import ipaddress
 import re
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
@@ -10,3 +11,13 @@ _HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 def is_host_name(text: str) -> bool:
     """Return whether a text is the name of a host; one of digits and dots may be an address, too."""
     return _HOST_NAME.fullmatch(text) is not None
+
+
+def authority(host: str, port: int | None = None) -> str:
+    """Return a host and its port as URLs have them: an IPv6 address is in brackets."""
+    try:
+        is_ipv6 = ipaddress.ip_address(host).version == 6
+    except ValueError:
+        is_ipv6 = False
+    shown = f"[{host}]" if is_ipv6 else host
+    return shown if port is None else f"{shown}:{port}"

@@ -16,6 +16,7 @@ import ops
 import relation_data
 
 from ._events import rejections as _rejections
+from ._hosts import authority
 from ._topology import topology
 
 
@@ -74,7 +75,7 @@ def publish(
             relation,
             charm.unit,
             {
-                "prometheus_scrape_unit_address": address or socket.getfqdn(),
+                "prometheus_scrape_unit_address": authority(address or socket.getfqdn()),
                 "prometheus_scrape_unit_name": charm.unit.name,
                 "prometheus_scrape_unit_path": "",
             },

@@ -12,7 +12,7 @@ import kv_nginx
 from coordinated_workers.coordinator import Coordinator
 from coordinated_workers.events import reconciled_hooks
 from coordinated_workers.interfaces.cluster import RemoteWriteEndpoint
-from cos_interfaces import prometheus_remote_write
+from cos_interfaces import authority, prometheus_remote_write
 from mesh_inspection import MeshActions
 
 
@@ -42,7 +42,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
             self,
             roles_config=kv_cluster.ROLES,
             # Nothing reads it here: what is published is `url`, which follows nginx.
-            external_url=f"http://{self._hostname}:{kv_nginx.API_PORT}",
+            external_url=f"http://{authority(self._hostname, kv_nginx.API_PORT)}",
             worker_metrics_port=kv_cluster.WORKER_PORT,
             endpoints={
                 "cluster": "demo-cluster",
@@ -82,7 +82,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
     def url(self) -> str:
         """The URL of the service, as nginx serves it now."""
         scheme = "https" if self.coordinator.serves_tls else "http"
-        return f"{scheme}://{self._hostname}:{kv_nginx.API_PORT}"
+        return f"{scheme}://{authority(self._hostname, kv_nginx.API_PORT)}"
 
     def _reconcile(self, _: ops.EventBase) -> None:
         if self.coordinator.is_leaving:

@@ -4,6 +4,7 @@ import json
 
 from coordinated_workers import worker
 from coordinated_workers.coordinator import ClusterRolesConfig, Coordinator
+from cos_interfaces import authority
 
 WORKER_PORT = 8080
 """Port on which workers serve everything, including metrics."""
@@ -19,10 +20,11 @@ def workers_config(coordinator: Coordinator) -> str:
     """Return the configuration of all workers: JSON, for the workload has no parser for more of YAML."""
     tls = coordinator.tls_available
     scheme = "https" if tls else "http"
-    stores = sorted(coordinator.cluster.gather_addresses_by_role()["store"])
+    cluster = coordinator.cluster
+    stores = sorted(cluster.gather_addresses_by_role()["store"] - cluster.unroutable_addresses)
     config = {
         "port": WORKER_PORT,
-        "stores": [f"{scheme}://{store}:{WORKER_PORT}" for store in stores],
+        "stores": [f"{scheme}://{authority(store, WORKER_PORT)}" for store in stores],
         "tls": {"cert": worker.CERT_FILE, "key": worker.KEY_FILE, "ca": worker.CLIENT_CA_FILE}
         if tls
         else None,

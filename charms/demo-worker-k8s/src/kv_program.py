@@ -9,6 +9,7 @@ import ops
 import kv_workload
 import kv_zipapp
 from coordinated_workers.worker import CONFIG_FILE, Worker
+from cos_interfaces import authority
 
 logger = logging.getLogger(__name__)
 
@@ -61,4 +62,4 @@ def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:
 def readiness_url(worker: Worker) -> str:
     """Return the URL of the program's readiness check; by its name, for the certificate is for that."""
     scheme = "https" if worker.cluster.get_tls_data() else "http"
-    return f"{scheme}://{socket.getfqdn()}:{_PORT}/healthz"
+    return f"{scheme}://{authority(socket.getfqdn(), _PORT)}/healthz"

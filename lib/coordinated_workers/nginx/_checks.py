@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cos_interfaces import authority
+
 _SHOWN = 60
 _LONGEST_URL = 2000  # nginx reads no word of more than 4096 characters
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -59,8 +61,7 @@ class BackendURL:
     @property
     def authority(self) -> str:
         """The host as an HTTP client names it; the port only if it is not the scheme's own."""
-        host = f"[{self.host}]" if is_ipv6(self.host) else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+        return authority(self.host, None if self.port == (443 if self.tls else 80) else self.port)
 
     @classmethod
     def parse(cls, url: str, tls: bool = False) -> "BackendURL":

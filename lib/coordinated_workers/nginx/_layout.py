@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cos_interfaces import authority
+
 from ._checks import (
     BackendURL,
     NginxValueError,
@@ -16,7 +18,6 @@ from ._checks import (
     check_word,
     is_host,
     is_ip,
-    is_ipv6,
 )
 from ._page import TLS, Location, Map, Mark, Server, Tracing, Upstream
 from ._parts import NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream
@@ -96,7 +97,7 @@ def _upstream(
 def _upstream_servers(host: str, port: int, platform: NginxPlatform) -> list[tuple[str, ...]]:
     """Return the servers of a host: of a short name, first the one that the search domains make of it."""
     if is_ip(host) or not platform.resolve:
-        address = f"[{host}]:{port}" if is_ipv6(host) else f"{host}:{port}"
+        address = authority(host, port)
         return [(address, "resolve") if platform.resolve else (address,)]
     first, *others = complete_names(host, platform.search)
     return [(f"{first}:{port}", "resolve"), *((f"{other}:{port}", "resolve", "backup") for other in others)]
@@ -122,7 +123,7 @@ def server(port: int, locations: Iterable[NginxLocationConfig], serving: Serving
     mark = _mark(serving.own_name, port) if serving.own_name else None
     platform = serving.platform
     if platform.listen_address:
-        listens = [f"{platform.listen_address}:{port}"]
+        listens = [authority(platform.listen_address, port)]
     else:
         listens = [str(port), f"[::]:{port}"] if platform.ipv6 else [str(port)]
     return Server(

@@ -26,6 +26,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from cos_interfaces import authority
+
 from ..interfaces.validation import check_of_another_machine
 from ..nginx import (
     BackendURL,
@@ -104,7 +106,7 @@ class WorkerTelemetryProxy:
         return (route for route in self.routes if route.kind == kind)
 
     def _url(self, route: TelemetryRoute) -> str:
-        address = f"{self.hostname}:{self.port}"
+        address = authority(self.hostname, self.port)
         if route.is_grpc:
             return address
         return f"{'https' if self.tls else 'http'}://{address}{route.path}"

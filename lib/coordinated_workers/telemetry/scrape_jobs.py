@@ -6,6 +6,7 @@ from typing import Literal
 
 import ops
 
+from cos_interfaces import authority
 from cos_interfaces.prometheus_scrape import ScrapeJob
 
 from .proxy import WorkerTelemetryProxy
@@ -57,7 +58,9 @@ def worker_jobs(
         scheme = "https" if proxy.tls else "http"
     return [
         ScrapeJob(
-            targets=(f"{proxy.hostname}:{proxy.port}" if proxy else f"{worker.address}:{metrics_port}",),
+            targets=(
+                authority(proxy.hostname, proxy.port) if proxy else authority(worker.address, metrics_port),
+            ),
             path=paths[worker.name] if proxy else "/metrics",
             scheme=scheme,
             labels={
@@ -79,7 +82,7 @@ def nginx_jobs(
     """One job a unit of the coordinator, by its name in `exporters`."""
     return [
         ScrapeJob(
-            targets=(f"{exporter.host}:{exporter_port}",),
+            targets=(authority(exporter.host, exporter_port),),
             scheme=exporter.scheme,
             labels=_labels(charm, charm.app.name, unit, charm.meta.name),
         )

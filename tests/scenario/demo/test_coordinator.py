@@ -143,6 +143,44 @@ def test_nginx_keeps_from_users_what_is_not_for_them(location):
     assert "return 404;" in conf.partition(location)[2].partition("}")[0]
 
 
+def at(address: str, role: str = "all", app: str = "worker") -> testing.Relation:
+    """A worker application whose one unit is at this address."""
+    relation = workers(role, app)
+    relation.remote_units_data[0]["address"] = json.dumps(address)
+    return relation
+
+
+@pytest.mark.parametrize("address", ["fd00::1", "FD00:0:0::1", "2001:db8::10.1.2.3"])
+def test_a_worker_may_have_an_ipv6_address(address: str):
+    relation, metrics = at(address), testing.Relation("metrics-endpoint", remote_app_name="prometheus")
+    state = run_coordinator(relation, metrics)
+    assert config_of(state, relation)["stores"] == [f"http://[{address}]:8080"]
+    assert state.unit_status == testing.ActiveStatus()
+    assert f"server [{address}]:8080" in nginx_conf(at(address))
+
+
+@pytest.mark.parametrize("address", ["localhost", "worker-0.test:9095"])
+def test_an_address_to_which_nothing_is_sent_is_no_store(address: str):
+    odd, other = at(address), workers("store", "back")
+    state = run_coordinator(odd, other)
+    assert config_of(state, odd)["stores"] == [f"http://{fqdn('back')}:8080"]
+
+
+def test_a_coordinator_may_be_known_by_an_ipv6_address(on_host):
+    on_host("fd00::5")
+    relation, api, metrics = workers(), kv_api(), testing.Relation("metrics-endpoint")
+    catalogue, logging = testing.Relation("catalogue"), loki()
+    state = run_coordinator(relation, api, metrics, catalogue, logging)
+    assert app_data(state, api) == {"url": "http://[fd00::5]:8080"}
+    assert app_data(state, catalogue)["url"] == "http://[fd00::5]:8080"
+    assert config_of(state, relation)["telemetry"]["loki"] == ["http://[fd00::5]:3300/proxy/loki/loki-0/push"]
+    jobs = json.loads(app_data(state, metrics)["scrape_jobs"])
+    targets = {job["static_configs"][0]["targets"][0] for job in jobs}
+    assert targets == {"[fd00::5]:3300", "[fd00::5]:9113"}
+    unit = state.get_relation(metrics.id).local_unit_data
+    assert unit["prometheus_scrape_unit_address"] == "[fd00::5]"
+
+
 def test_ports_for_users_and_for_telemetry_are_open():
     assert run_coordinator().opened_ports == {testing.TCPPort(8080), testing.TCPPort(3300)}
 

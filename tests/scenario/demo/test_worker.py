@@ -135,6 +135,12 @@ def test_pebble_checks_that_the_program_answers():
     assert check.http == {"url": f"http://{fqdn(WORKER)}:8080/healthz"}
 
 
+def test_a_worker_may_be_known_by_an_ipv6_address(on_host):
+    on_host("fd00::1")
+    check = run(published()).get_container("worker").plan.checks["ready"]
+    assert check.http == {"url": "http://[fd00::1]:8080/healthz"}
+
+
 def test_with_certificates_readiness_is_asked_over_tls():
     key = testing.Secret({"private-key": "KEY"}, owner=None)
     pems = {name: json.dumps("PEM") for name in ("ca_cert", "server_cert")}

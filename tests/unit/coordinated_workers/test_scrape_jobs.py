@@ -2,7 +2,7 @@ import ops
 import pytest
 from ops import testing
 
-from coordinated_workers.telemetry.scrape_jobs import WorkerUnit, worker_jobs
+from coordinated_workers.telemetry.scrape_jobs import NginxExporter, WorkerUnit, nginx_jobs, worker_jobs
 from coordinated_workers.worker_telemetry import (
     ProxyServer,
     TelemetryBackends,
@@ -28,3 +28,12 @@ def test_a_worker_that_the_proxy_does_not_know_has_no_job(proxied: bool, names: 
         )
     assert [job.labels["juju_unit"] for job in jobs] == names
     assert {job.name for job in jobs} == {None}
+
+
+def test_an_ipv6_address_is_a_target_that_can_be_parsed():
+    worker = WorkerUnit("a/0", "a", "charm", "fd00::1", "api")
+    context = testing.Context(ops.CharmBase, meta={"name": "here"})
+    with context(context.on.start(), testing.State()) as manager:
+        [job] = worker_jobs(manager.charm, [worker], metrics_port=80, scheme="http", proxy=None)
+        [own] = nginx_jobs(manager.charm, {"here/0": NginxExporter("fd00::2", "http")}, exporter_port=9113)
+    assert (job.targets, own.targets) == (("[fd00::1]:80",), ("[fd00::2]:9113",))

@@ -224,6 +224,9 @@ def test_by_default_it_listens_on_every_address(tmp_path):
         ("{}", "KeyError: 'port'"),
         ('{"port": 70000, "stores": []}', "70000 is not a port"),
         ('{"port": 1, "stores": ["store-0"]}', "'store-0' is not an HTTP URL"),
+        ('{"port": 1, "stores": ["http://fd00::1:8080"]}', "'http://fd00::1:8080' is not an HTTP URL"),
+        ('{"port": 1, "stores": ["http://s-0:9095:8080"]}', "is not an HTTP URL"),
+        ('{"port": 1, "stores": ["http://"]}', "is not an HTTP URL"),
         ('{"port": 1, "stores": [], "telemetry": {"loki": ["file:///etc/passwd"]}}', "is not an HTTP URL"),
         (
             '{"port": 1, "stores": [], "tls": {"cert": "/none", "key": "/none", "ca": "/none"}}',

@@ -67,7 +67,7 @@ class Config:
         if not 0 < config.port < 65536:
             raise ConfigError(f"{path}: {config.port} is not a port")
         for url in config.urls():
-            if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+            if not _is_http_url(url):
                 raise ConfigError(f"{path}: {url!r} is not an HTTP URL")
         return config
 
@@ -78,6 +78,14 @@ class Config:
         yield from self.telemetry.remote_write
         if self.telemetry.otlp_http:
             yield self.telemetry.otlp_http
+
+
+def _is_http_url(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its port or address is none
+        return False
 
 
 def _known(model: type[Tls] | type[Telemetry], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,8 +25,8 @@ class Shard:
         parts = urllib.parse.urlsplit(url)
         self.name = parts.netloc
         self._host = parts.hostname or ""
-        self._port = parts.port
         self._secure = parts.scheme == "https"
+        self._port = parts.port or (443 if self._secure else 80)
         self._context = context
         self._idle: collections.deque[http.client.HTTPConnection] = collections.deque(maxlen=16)
 
