@@ -22,6 +22,7 @@ from .databags import (
     WorkerTopology,
 )
 from .validation import check_of_another_machine, host_of
+from .worker_identity import NameTakenError, WorkerIdentities, juju_topology
 
 if TYPE_CHECKING:
     from cosl import JujuTopology
@@ -32,8 +33,6 @@ DEFAULT_ENDPOINT_NAME = "-cluster"
 
 _LONGEST_NAMES = 100
 _LOCALHOST = "localhost"
-_OF_ANOTHER_MODEL = "remote-"
-"""The prefix of Juju's name for a cross-model application, in the model that offers."""
 
 
 class ClusterChangedEvent(ops.EventBase):
@@ -371,7 +370,7 @@ class ClusterProvider(ops.Object):
         data = databags.load(relation, unit, ClusterRequirerUnitData)
         if data is None:
             return _Unit(unit.name, None)
-        topology = self._own_topology(unit, data.juju_topology)
+        topology = self._topology(relation, unit, data.juju_topology)
         host = host_of(data.address)
         if host != _LOCALHOST:
             self._check_address(host)
@@ -388,26 +387,16 @@ class ClusterProvider(ops.Object):
         if address in self.own_hosts:
             raise ValueError(f"address: that of {self._charm.app.name} itself")
 
-    def _own_topology(self, unit: ops.Unit, said: WorkerTopology) -> WorkerTopology:
-        """Return who a unit is, for its telemetry gets that name: what Juju calls it.
+    def _topology(self, relation: ops.Relation, unit: ops.Unit, published: WorkerTopology) -> WorkerTopology:
+        try:
+            return self._identities.topology(relation, unit, published)
+        except NameTakenError as error:
+            self._refuse(unit.name, str(error))
+            return juju_topology(unit, published)
 
-        An application of another model is called otherwise here than at home. Its own name is accepted as
-        long as no application here has it.
-
-        Raises:
-            ValueError: if the name is that of another application.
-        """
-        if unit.app.name.startswith(_OF_ANOTHER_MODEL):
-            application = said.unit.rpartition("/")[0]
-            others = {relation.app.name for relation in self._relations} | {self._charm.app.name}
-            if said.application != application or application in others - {unit.app.name}:
-                raise ValueError(f"juju_topology: a name that is not {unit.name}'s own")
-            return said
-        if (said.application, said.unit) != (unit.app.name, unit.name):
-            logger.warning(
-                "%s calls itself %s: its telemetry is that of %s", unit.name, shown_name(said.unit), unit.name
-            )
-        return said.model_copy(update={"application": unit.app.name, "unit": unit.name})
+    @functools.cached_property
+    def _identities(self) -> WorkerIdentities:
+        return WorkerIdentities({self._charm.app.name, *(relation.app.name for relation in self._relations)})
 
     def _read_role(self, relation: ops.Relation) -> str | None:
         try:

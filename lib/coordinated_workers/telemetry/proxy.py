@@ -21,7 +21,6 @@ import dataclasses
 import hashlib
 import re
 import reprlib
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +41,7 @@ from ..nginx import (
 from .locations import locations, upstream
 from .routes import GRPC_METHODS, HTTP_PROTOCOLS, TelemetryBackends, TelemetryKind, TelemetryRoute
 
+_DIGEST_LENGTH = 32  # of hexadecimal digits: too many for anybody to find another URL with them
 _UNIT_NAME = re.compile(r"(?=.{1,200}$)[a-z][a-z0-9-]*/[0-9]+")
 
 
@@ -193,14 +193,15 @@ def _speaks_tls(receivers: Mapping[str, str], tls: bool) -> bool:
 def _remote_write_names(urls: Iterable[str]) -> list[tuple[str, str]]:
     """Return each unit's name in the path: the first label of the host, which is the unit's in Kubernetes.
 
-    Several URLs of one such name, such as behind an ingress, are distinguished by a hash.
+    Of several URLs with the same label, such as behind an ingress, the first has it alone, and the others
+    have a hash of the URL after a dot, which is in no label: so no URL can take the name of an earlier one.
     """
-    names = {url: _first_label(url) for url in urls}
-    shared = Counter(names.values())
-    return [
-        (name if shared[name] == 1 else f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}", url)
-        for url, name in names.items()
-    ]
+    names: dict[str, str] = {}
+    for url in dict.fromkeys(urls):
+        label = _first_label(url)
+        digest = hashlib.sha256(url.encode()).hexdigest()[:_DIGEST_LENGTH]
+        names[f"{label}.{digest}" if label in names else label] = url
+    return list(names.items())
 
 
 def _first_label(url: str) -> str:

@@ -1,5 +1,6 @@
 """The coordinator's side of the cluster relation."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -67,7 +68,12 @@ def unit(app: str, number: int, **changed: str) -> dict[str, str]:
     }
 
 
-def workers(app: str, role: str | None, *units: dict[str, str], **local: Any) -> testing.Relation:
+def workers(
+    app: str,
+    role: str | None,
+    *units: dict[str, str],
+    **local: Any,
+) -> testing.Relation:
     return testing.Relation(
         "kv-cluster",
         remote_app_name=app,
@@ -75,6 +81,11 @@ def workers(app: str, role: str | None, *units: dict[str, str], **local: Any) ->
         remote_units_data=dict(enumerate(units or [unit(app, 0)])),
         local_app_data={key: json.dumps(value) for key, value in local.items()},
     )
+
+
+def remote(number: int) -> str:
+    """A name as Juju gives it to an application of another model."""
+    return f"remote-{number:032x}"
 
 
 def ask(
@@ -204,10 +215,10 @@ def test_a_unit_that_can_not_be_understood_is_left_out_and_named(key: str, text:
 @pytest.mark.parametrize(
     ("app", "application", "name"),
     [
-        ("remote-1", "b", "b/0"),
-        ("remote-1", "a", "b/0"),
-        ("remote-1", "a", "c/0"),
-        ("remote-1", "kv", "kv/0"),
+        (remote(1), "b", "b/0"),
+        (remote(1), "a", "b/0"),
+        (remote(1), "a", "c/0"),
+        (remote(1), "kv", "kv/0"),
     ],
 )
 def test_a_unit_whose_name_is_not_its_own_is_left_out_and_named(app: str, application: str, name: str):
@@ -235,8 +246,39 @@ def test_an_address_to_which_nothing_is_sent_is_counted(address: str):
 
 def test_a_unit_of_another_model_says_what_it_is_called_there():
     topology = {"application": "a", "unit": "a/7", "charm_name": "kv-worker"}
-    relation = workers("remote-1", "api", unit("a", 0, juju_topology=json.dumps(topology)))
+    relation = workers(remote(1), "api", unit("a", 0, juju_topology=json.dumps(topology)))
     assert [one["unit"] for one in answer(ClusterProvider.gather_topology, relation)] == ["a/7"]
+
+
+def called(name: str, app: str, number: int = 0) -> dict[str, str]:
+    """A unit with an address of its own that calls itself so."""
+    topology = {"application": name.partition("/")[0], "unit": name, "charm_name": "kv-worker"}
+    return unit(app, number, juju_topology=json.dumps(topology))
+
+
+@pytest.mark.parametrize("name", ["a/7", "a/8"], ids=["unit", "application"])
+def test_a_later_one_takes_no_name_of_an_earlier_one(name: str):
+    earlier = dataclasses.replace(workers(remote(2), "api", called("a/7", "first")), id=7)
+    later = dataclasses.replace(workers(remote(1), "api", called(name, "second")), id=8)
+    topology = answer(ClusterProvider.gather_topology, later, earlier)
+    units = {each["unit"]: each["address"].partition(".")[0] for each in topology}
+    assert units == {"a/7": "first-0", f"{remote(1)}/0": "second-0"}
+    assert answer(ClusterProvider.gather_roles, later, earlier) == {"api": 2}
+    refused = answer(ClusterProvider.refused, later, earlier)
+    assert refused == {f"{remote(1)}/0": f"juju_topology: {name} is another unit's name"}
+
+
+def test_two_units_of_one_application_have_a_name_each():
+    relation = workers(remote(1), "api", called("a/7", "x"), called("a/7", "x", 1))
+    units = [one["unit"] for one in answer(ClusterProvider.gather_topology, relation)]
+    assert units == ["a/7", f"{remote(1)}/1"]
+
+
+@pytest.mark.parametrize("app", ["remote-cache", "remote-1", f"remote-{'0' * 31}x", f"x-{remote(1)}"])
+def test_an_application_of_this_model_that_is_called_like_a_remote_one(app: str):
+    relation = workers(app, "api", called("prometheus/0", "x"))
+    [found] = answer(ClusterProvider.gather_topology, relation)
+    assert (found["application"], found["unit"]) == (app, f"{app}/0")
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "fd00::1", "a-0", "A.example.com", "a_b.c"])

@@ -184,6 +184,27 @@ class TestRoutesLead:
         [*_, last] = proxy(remote_write=urls).backends.remote_write
         assert proxy(remote_write=urls[1:]).backends.remote_write[-1] == last
 
+    def test_by_a_name_that_no_other_remote_can_take(self):
+        urls = ["http://prometheus.a/w", "http://prometheus.b/w", "http://prometheus.c/w"]
+        known = proxy(remote_write=urls).backends.remote_write
+        names = [url.removeprefix("http://coordinator.model.svc:3300").split("/")[3] for url in known]
+        assert names[0] == "prometheus"
+        # whoever knows the names has hosts of such names, before and after
+        posing = [f"http://{name.replace('.', dot)}.evil/w" for name in names for dot in (".", "-")]
+        for remotes in ([*posing, *urls], [*urls, *posing]):
+            routes = proxy(remote_write=remotes)
+            assert routes.refused == ()
+            directives = rendered(routes)
+            paths = [
+                url.removeprefix("http://coordinator.model.svc:3300") for url in routes.backends.remote_write
+            ]
+            assert len(set(paths)) == len(set(remotes))
+            for path, url in zip(paths, dict.fromkeys(remotes), strict=True):
+                host = url.removeprefix("http://").partition("/")[0]
+                assert target(directives, path)[0] == f"http://{host}:80/w"
+        assert proxy(remote_write=[*urls, *posing]).backends.remote_write[:3] == known
+        assert set(known[1:]) <= set(proxy(remote_write=[*posing, *urls]).backends.remote_write)
+
     def test_workers_and_backends_of_one_name_each_to_itself(self):
         directives = rendered(
             proxy(

@@ -1,0 +1,60 @@
+"""The names of worker units, by which their telemetry is known: each is one unit's, and cannot be taken."""
+
+import logging
+from collections.abc import Iterable
+
+import ops
+
+from charmlibs.interfaces.service_mesh import is_of_another_model
+from relation_data import shown_name
+
+from .databags import WorkerTopology
+
+logger = logging.getLogger(__name__)
+
+
+class NameTakenError(ValueError):
+    """A name that a unit of an earlier relation has: this one goes by the name that Juju gives it."""
+
+
+class WorkerIdentities:
+    """The names that units have been given, to be asked for in the order of the relations' ids.
+
+    An application of this model has the name that Juju gives it. One of another model is called otherwise
+    here than at home: it has the name that it published, unless an earlier one has it.
+
+    Args:
+        local: the names that applications have in this model.
+    """
+
+    def __init__(self, local: Iterable[str]):
+        self._local = frozenset(local)
+        self._relations: dict[str, int] = {}
+        """Application → the relation whose units go by its name."""
+        self._units: set[str] = set()
+
+    def topology(self, relation: ops.Relation, unit: ops.Unit, published: WorkerTopology) -> WorkerTopology:
+        """Return the names of a unit, which published some itself.
+
+        Raises:
+            NameTakenError: if an earlier one has the published names.
+            ValueError: if they are those of another application.
+        """
+        if not is_of_another_model(unit.app.name):
+            if (published.application, published.unit) != (unit.app.name, unit.name):
+                shown = shown_name(published.unit)
+                logger.warning("%s calls itself %s: its telemetry is that of %s", unit.name, shown, unit.name)
+            return juju_topology(unit, published)
+        application = published.unit.rpartition("/")[0]
+        if published.application != application or application in self._local - {unit.app.name}:
+            raise ValueError(f"juju_topology: a name that is not {unit.name}'s own")
+        is_taken = self._relations.setdefault(application, relation.id) != relation.id
+        if is_taken or published.unit in self._units:
+            raise NameTakenError(f"juju_topology: {shown_name(published.unit)} is another unit's name")
+        self._units.add(published.unit)
+        return published
+
+
+def juju_topology(unit: ops.Unit, published: WorkerTopology) -> WorkerTopology:
+    """Return the topology of a unit with the names that Juju gives it."""
+    return published.model_copy(update={"application": unit.app.name, "unit": unit.name})
