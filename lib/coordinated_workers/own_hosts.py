@@ -1,17 +1,14 @@
 """The hosts at which an application itself is, by all names that lead there."""
 
-import ipaddress
 import logging
 import re
 from functools import cached_property
 
 import ops
 
-from .interfaces.validation import embedded_ipv4
+from .interfaces.validation import embedded_ipv4, ip_address
 
 logger = logging.getLogger(__name__)
-
-_NAME_OF_AN_ADDRESS = re.compile(r"([0-9]+(?:-[0-9]+){3})\.[^.]+\.pod(?:\..+)?")
 
 
 class OwnHosts:
@@ -33,11 +30,8 @@ class OwnHosts:
 
     def __contains__(self, host: object) -> bool:
         name = str(host).lower()
-        if named := _NAME_OF_AN_ADDRESS.fullmatch(name):
-            name = named[1].replace("-", ".")
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
+        address = ip_address(name)
+        if address is None:
             return self._names.fullmatch(name) is not None
         return any(str(each) in self._addresses for each in (address, *embedded_ipv4(address)))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import socket
 import time
 
 import grpc
@@ -257,3 +258,21 @@ def test_clients_are_not_told_the_version(serve):
     port = serve(enable_health_check=True)
 
     assert b"nginx/" not in get(port, "/no-such-page")[1]
+
+
+def test_a_client_that_reads_nothing_fills_no_disk(serve):
+    """Of what a backend sends, nginx holds as much as fits into its memory and into those of the sockets."""
+    size, sent = 64 * 1024 * 1024, 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = serve(NginxLocationConfig("/", backend="api"), api_port=listener.getsockname()[1])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())
+                connection.settimeout(1)
+                with contextlib.suppress(TimeoutError):
+                    while sent < size:
+                        sent += connection.send(bytes(65536))
+    assert sent < size // 2

@@ -1,6 +1,7 @@
 """Validation of the cluster relation's data, before a file or Kubernetes gets them."""
 
 import ipaddress
+import re
 import socket
 from typing import Annotated
 
@@ -10,18 +11,13 @@ from charmlibs.interfaces.service_mesh import check_label
 from cos_interfaces import check_authority_or_url, check_secret_id, check_url, is_host_name
 
 _LONGEST_NAME = 200
-_NAMES_OF_THE_MACHINE = frozenset(
-    {
-        "localhost",
-        # as files of hosts call it
-        *("localhost4", "localhost6", "localhost.localdomain"),
-        *("localhost4.localdomain4", "localhost6.localdomain6"),
-        *("ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-allnodes", "ip6-allrouters"),
-        # metadata servers of clouds: Google, AWS, Tencent
-        *("metadata", "metadata.goog", "metadata.google.internal"),
-        *("instance-data", "instance-data.ec2.internal", "metadata.tencentyun.com"),
-    }
+# As files of hosts call it, and the metadata servers of clouds: Google, AWS, Azure, Tencent.
+_NAME_OF_THE_MACHINE = re.compile(
+    r"localhost[46]?(\.localdomain[46]?)?|.+\.localhost|ip6-(localhost|loopback|localnet|allnodes|allrouters)"
+    r"|(metadata|instance-data)(\..+\.internal)?|metadata\.goog|metadata\.tencentyun\.com"
 )
+# Kubernetes resolves it to the address in its first label, whatever that is.
+_NAME_OF_A_POD = re.compile(r"([0-9a-f-]+)\.[^.]+\.pod(?:\..+)?")
 # What the standard library does not classify: this network and protocol assignments (RFC 6890), and services
 # of clouds for a machine alone: AWS, Google and Scaleway over IPv6, Azure, Alibaba.
 _SPECIAL_NETWORKS = tuple(
@@ -66,15 +62,24 @@ def check_of_another_machine(host: str) -> None:
     Raises:
         ValueError: if it is such a host, or is written so that some take it for another address than others.
     """
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        name = host.lower()
-        is_own = name.endswith(".localhost") or name in _NAMES_OF_THE_MACHINE or _is_ip_to_resolvers(name)
-    else:
+    name = host.lower()
+    if address := ip_address(name):
         is_own = _is_special(address)
+    else:
+        is_own = bool(_NAME_OF_THE_MACHINE.fullmatch(name)) or _is_ip_to_resolvers(name)
     if is_own:
         raise ValueError("none of another machine")
+
+
+def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is, or that is in its name in Kubernetes; None if there is none."""
+    text = host.lower()
+    if pod := _NAME_OF_A_POD.fullmatch(text):
+        text = pod[1].replace("-", "." if re.fullmatch(r"[0-9]+(-[0-9]+){3}", pod[1]) else ":")
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -11,7 +11,9 @@ from ._paths import CERT_PATH, KEY_PATH
 
 RESOLV_CONF_PATH = "/etc/resolv.conf"
 IPV6_ADDRESSES = Path("/proc/net/if_inet6")
-POD_NAME = re.compile(r"(?P<app>[a-z0-9-]+)-\d+\.(?P=app)-endpoints\.[a-z0-9-]+\.svc\.[a-z0-9.-]+")
+POD_NAME = re.compile(
+    r"(?P<app>[a-z0-9-]+)-\d+\.(?P=app)-endpoints\.[a-z0-9-]+\.svc\.[a-z0-9.-]+", re.IGNORECASE
+)
 """The name of a unit of a Juju application, which Kubernetes resolves to its pod alone."""
 LOCAL_RESOLVER = "127.0.0.1"  # the meaning of a resolv.conf without servers
 
@@ -70,14 +72,15 @@ def complete_names(host: str, search: Sequence[str]) -> list[str]:
     """Return the full names that a short name of Kubernetes may stand for, the likeliest first.
 
     nginx looks up names as they are, where programs try the search domains of resolv.conf. A name of one
-    label is a Service of this namespace, one that ends in `.svc` or names a pod lacks the cluster's domain,
+    label or of a pod is one of this namespace, one that ends in `.svc` lacks the cluster's domain alone,
     and one of two labels is a Service of another namespace or else a domain.
     """
     cluster = _cluster_domain(search)
-    labels = host.split(".")
-    if not cluster or host.endswith(f".{cluster}"):
+    name = host.lower()
+    labels = name.split(".")
+    if not cluster or name.endswith(f".{cluster}"):
         return [host]
-    if len(labels) == 1:
+    if len(labels) == 1 or POD_NAME.fullmatch(f"{host}.{search[0]}"):
         return [f"{host}.{search[0]}"]
     if labels[-1] == "svc":
         return [f"{host}.{cluster}"]

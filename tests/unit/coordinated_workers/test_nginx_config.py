@@ -82,6 +82,10 @@ class TestUpstreams:
             ("tempo.cos.svc", [("tempo.cos.svc.cluster.local:8080", "resolve")]),
             ("tempo.cos.svc.cluster.local", [("tempo.cos.svc.cluster.local:8080", "resolve")]),
             ("t-0.t-endpoints.cos", [("t-0.t-endpoints.cos.svc.cluster.local:8080", "resolve")]),
+            ("t-0.t-endpoints", [("t-0.t-endpoints.shop.svc.cluster.local:8080", "resolve")]),
+            ("Tempo.Cos.SVC", [("Tempo.Cos.SVC.cluster.local:8080", "resolve")]),
+            ("T-0.T-Endpoints.Cos", [("T-0.T-Endpoints.Cos.svc.cluster.local:8080", "resolve")]),
+            ("tempo.cos.svc.Cluster.Local", [("tempo.cos.svc.Cluster.Local:8080", "resolve")]),
             ("tempo.example.com", [("tempo.example.com:8080", "resolve")]),
             (
                 "tempo.cos",

@@ -60,7 +60,7 @@ NETWORK = testing.Network(
     "host",
     [
         *("10.1.2.3", "fd00::3", "fd00:0:0::3", "::ffff:10.1.2.3", "10.152.183.9"),
-        *("10-1-2-3.shop.pod.cluster.local", "10-1-2-3.shop.pod"),
+        *("10-1-2-3.shop.pod.cluster.local", "10-1-2-3.shop.pod", "fd00--3.shop.pod.cluster.local"),
     ],
 )
 def test_its_addresses_are_its_own_in_all_spellings(host: str):

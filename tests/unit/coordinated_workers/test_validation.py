@@ -58,6 +58,20 @@ def test_so_is_what_a_platform_tells_its_own_machines(host: str):
 @pytest.mark.parametrize(
     "host",
     [
+        *("127-0-0-1.default.pod.cluster.local", "169-254-169-254.shop.pod", "0--1.shop.pod.cluster.local"),
+        *("fd00-ec2--254.shop.pod", "0--ffff-7f00-1.shop.pod", "64-ff9b--a9fe-a9fe.shop.pod.cluster.local"),
+        *("localhost.localdomain6", "LOCALHOST6", "a.LocalHost", "metadata.azure.internal"),
+        "instance-data.us-west-2.compute.internal",
+    ],
+)
+def test_so_is_a_name_that_leads_to_one(host: str):
+    with pytest.raises(ValueError, match="none of another machine"):
+        check_of_another_machine(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
         "2852039166",
         "0xa9fea9fe",
         "0XA9FEA9FE",
@@ -87,6 +101,7 @@ def test_so_is_an_address_that_not_all_take_for_one(host: str):
             "loki-0.loki-endpoints.cos.svc",
         ),
         *("metadata.shop.svc.cluster.local", "localhost.example", "0x1.example", "10.1.example", "ff", "1-2"),
+        *("10-1-2-3.shop.pod.cluster.local", "fd00--7.shop.pod", "127-0-0-1.shop.svc", "instance-data.shop"),
     ],
 )
 def test_other_machines_are_not(host: str):
