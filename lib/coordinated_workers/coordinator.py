@@ -689,8 +689,15 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
             yield str(refusal)
         if self._is_related(self._endpoints.certificates):
             yield from self._certificate_remarks()
+        yield from self._invalid_files()
         for name, error in self._rejected_rules.items():
             yield f"{name} rejected alert rules: {error}"
+
+    def _invalid_files(self) -> Iterator[str]:
+        endpoints = (self._endpoints.metrics, self._endpoints.logging, self._endpoints.grafana_dashboards)
+        if self._charm.unit.is_leader() and any(map(self._is_related, endpoints)):
+            for name, reason in publishing.invalid_files(self._charm).items():
+                yield f"invalid file {name} is not sent: {reason}"
 
     @functools.cached_property
     def _rejected_rules(self) -> dict[str, str]:

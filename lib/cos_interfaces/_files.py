@@ -1,8 +1,10 @@
 """Static files of a charm, read one by one: an invalid one is named in the log, and the others are used."""
 
+import functools
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
@@ -16,6 +18,11 @@ logger = logging.getLogger(__name__)
 _LONGEST_REASON = 200
 _Content = TypeVar("_Content")
 _Text = Annotated[str, pydantic.Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class _InvalidFile:
+    reason: str
 
 
 class _Rule(pydantic.BaseModel):
@@ -51,11 +58,20 @@ def contents(
         suffixes: of the files' names.
         parse: raises ValueError for an invalid text.
     """
-    for path in _files(folder, suffixes):
-        try:
-            yield path, parse(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            logger.warning("ignored invalid file %s: %s", path.name, _shown(error))
+    for path, found in _read_all(folder, suffixes, parse):
+        if isinstance(found, _InvalidFile):
+            logger.warning("ignored invalid file %s: %s", path.name, found.reason)
+        else:
+            yield path, found
+
+
+def invalid_files(
+    folder: Path, suffixes: tuple[str, ...], parse: Callable[[str], object]
+) -> Iterator[tuple[str, str]]:
+    """Return the name of each file that `contents` ignores, and the reason."""
+    for path, found in _read_all(folder, suffixes, parse):
+        if isinstance(found, _InvalidFile):
+            yield path.name, found.reason
 
 
 def rules(text: str) -> dict[str, object]:
@@ -84,6 +100,30 @@ def dashboard(text: str) -> str:
         raise ValueError("not a JSON object")
     text.encode()
     return text
+
+
+def _read_all(
+    folder: Path, suffixes: tuple[str, ...], parse: Callable[[str], _Content]
+) -> "Iterator[tuple[Path, _Content | _InvalidFile]]":
+    for path in _files(folder, suffixes):
+        try:
+            state = path.stat()
+        except OSError as error:
+            yield path, _InvalidFile(_shown(error))
+        else:
+            yield (
+                path,
+                cast("_Content | _InvalidFile", _read(path, parse, (state.st_mtime_ns, state.st_size))),
+            )
+
+
+@functools.cache
+def _read(path: Path, parse: Callable[[str], object], _: tuple[int, int]) -> object:
+    """Parse a file, or return why it is invalid; read anew if its time or size is another one."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        return _InvalidFile(_shown(error))
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterable[Path]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import ops
 
-from ._files import contents
+from . import _files
 from ._files import rules as parse
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def read_folders(
         language: that of the rules' expressions.
         values: what stands for the other placeholders; one without a value is left as it is.
     """
-    files = list(itertools.chain.from_iterable(contents(folder, _SUFFIXES, parse) for folder in folders))
+    files = list(
+        itertools.chain.from_iterable(_files.contents(folder, _SUFFIXES, parse) for folder in folders)
+    )
     if not files:
         return []
     from cosl import AlertRules, JujuTopology
@@ -80,6 +82,14 @@ def read_folders(
             group_name_prefix=topology.identifier,
         )
     return list(rules.groups)
+
+
+def invalid_files(folders: Iterable[Path]) -> dict[str, str]:
+    """Return the reason for each file that `read_folders` ignores, by the file's name."""
+    found: dict[str, str] = {}
+    for folder in folders:
+        found |= _files.invalid_files(folder, _SUFFIXES, parse)
+    return found
 
 
 def charm_folder(charm: ops.CharmBase) -> Path:

@@ -15,8 +15,8 @@ import pydantic
 
 import relation_data
 
+from . import _files
 from ._databag import read, read_all, relations
-from ._files import contents, dashboard
 from ._topology import topology
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,12 @@ def read_folder(folder: Path) -> dict[str, str]:
 
     A file that is invalid is named in the log, and the others are read.
     """
-    return {path.name: text for path, text in contents(folder, _SUFFIXES, dashboard)}
+    return {path.name: text for path, text in _files.contents(folder, _SUFFIXES, _files.dashboard)}
+
+
+def invalid_files(folder: Path) -> dict[str, str]:
+    """Return the reason for each file that `read_folder` ignores, by the file's name."""
+    return dict(_files.invalid_files(folder, _SUFFIXES, _files.dashboard))
 
 
 def publish(

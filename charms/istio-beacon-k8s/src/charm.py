@@ -113,7 +113,7 @@ class IstioBeaconCharm(ops.CharmBase):
         if self._problems:
             event.add_status(problems.status(self._problems, self.unit.name))
         elif self._summary:
-            remarks = observability.rejected_rules(self)
+            remarks = observability.remarks(self)
             event.add_status(ops.ActiveStatus("; ".join([self._summary, *remarks])))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import ops
 
 import metrics_proxy
-from cos_interfaces import grafana_dashboard, prometheus_scrape, tracing
+from cos_interfaces import alert_rules, grafana_dashboard, prometheus_scrape, tracing
 from cos_interfaces.alert_rules import WatchedApp, charm_folder, read_folders
 from problems import Problem, ProblemKind
 
@@ -35,10 +35,18 @@ def publish(charm: ops.CharmBase, problems: Collection[Problem]) -> None:
         grafana_dashboard.publish(charm, dashboards, relation_name=DASHBOARDS)
 
 
-def rejected_rules(charm: ops.CharmBase) -> list[str]:
-    """Return a remark on each scraper that rejected the beacon's alert rules."""
+def remarks(charm: ops.CharmBase) -> list[str]:
+    """Return a remark on each invalid file of rules or dashboards, and each scraper that rejected rules."""
+    invalid: dict[str, str] = {}
+    if charm.unit.is_leader() and charm.model.relations[METRICS]:
+        invalid |= alert_rules.invalid_files([charm_folder(charm) / _RULES])
+    if charm.unit.is_leader() and charm.model.relations[DASHBOARDS]:
+        invalid |= grafana_dashboard.invalid_files(charm_folder(charm) / _DASHBOARDS)
     rejections = prometheus_scrape.rejections(charm, relation_name=METRICS)
-    return [f"{app} rejected alert rules: {error}" for app, error in rejections.items()]
+    return [
+        *(f"invalid file {name} is not sent: {reason}" for name, reason in invalid.items()),
+        *(f"{app} rejected alert rules: {error}" for app, error in rejections.items()),
+    ]
 
 
 def trace(charm: ops.CharmBase) -> None:

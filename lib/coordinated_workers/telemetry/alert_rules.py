@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ops
 
+from cos_interfaces import alert_rules
 from cos_interfaces.alert_rules import WatchedApp, charm_folder, read_folders
 
 DEFAULT_RULES = Path(__file__).with_name("default_alert_rules")
@@ -65,3 +66,10 @@ def logs_rules(
     for app in (this, *workers):
         groups += read_folders(charm, app, [own], language="logql")
     return {"groups": groups} if groups else {}
+
+
+def invalid_files(charm: ops.CharmBase) -> dict[str, str]:
+    """Return the reason for each of the charm's files that is not sent, by the file's name."""
+    folder = charm_folder(charm)
+    metrics = folder / CHARM_METRICS_RULES
+    return alert_rules.invalid_files((metrics / "nginx", metrics / "workers", folder / CHARM_LOGS_RULES))

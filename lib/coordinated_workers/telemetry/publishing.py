@@ -45,6 +45,12 @@ class ClusterTelemetry:
         return [apps[name] for name in sorted(apps)]
 
 
+def invalid_files(charm: ops.CharmBase) -> dict[str, str]:
+    """Return the reason for each file of rules or dashboards that is not sent, by the file's name."""
+    dashboards = grafana_dashboard.invalid_files(charm_folder(charm) / _DASHBOARDS)
+    return {**alert_rules.invalid_files(charm), **dashboards}
+
+
 @dataclass(frozen=True)
 class CoordinatorMetrics:
     """The coordinator's own metrics, and what the rules of Prometheus know of it."""

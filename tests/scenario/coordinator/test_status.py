@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import ops
 import pytest
@@ -167,6 +168,31 @@ def test_rules_that_a_backend_rejects_are_remarked_on(cluster: Cluster, endpoint
     assert status == testing.ActiveStatus("prom rejected alert rules: group kv: parse error")
     log = [line.message for line in cluster.context.juju_log]
     assert log.count("prom rejected alert rules of field: group kv: parse error") == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "file"),
+    [
+        ("metrics-endpoint", "prometheus_alert_rules/workers/broken.rules"),
+        ("metrics-endpoint", "prometheus_alert_rules/nginx/broken.yaml"),
+        ("logging", "loki_alert_rules/broken.rule"),
+        ("grafana-dashboard", "grafana_dashboards/broken.json"),
+    ],
+)
+def test_an_invalid_file_of_the_charm_is_remarked_on(
+    cluster: Cluster, endpoint: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "src" / file
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    related = (store(), workers(units=2), testing.Relation(endpoint, remote_app_name="cos"))
+    status = cluster.run(*related).unit_status
+    assert status.name == "active"
+    assert status.message.startswith(f"invalid file {path.name} is not sent: ")
+    assert cluster.run(*related, leader=False).unit_status == testing.ActiveStatus()
+    path.write_text('{"alert": "Down", "expr": "up < 1"}')
+    assert cluster.run(*related).unit_status == testing.ActiveStatus()
 
 
 def test_in_its_first_hooks_it_waits_for_relations(cluster: Cluster):
