@@ -10,8 +10,18 @@ package reads `relation.data`::
         ...  # str(error) is one line for a status
 """
 
-from ._databag import DatabagError, read, write
+from ._databag import DatabagError, read, read_remote, write
 from ._reason import reason
 from ._text import check_text, one_line, quoted, shown_name
 
-__all__ = ["DatabagError", "check_text", "one_line", "quoted", "read", "reason", "shown_name", "write"]
+__all__ = [
+    "DatabagError",
+    "check_text",
+    "one_line",
+    "quoted",
+    "read",
+    "read_remote",
+    "reason",
+    "shown_name",
+    "write",
+]

@@ -10,6 +10,7 @@ from ._text import one_line
 logger = logging.getLogger(__name__)
 
 _LONGEST_REASON = 120
+_NOT_GIVEN_OUT = "Juju does not give out its databag"
 
 
 class DatabagError(ValueError):
@@ -23,9 +24,24 @@ def read(relation: ops.Relation, author: ops.Application | ops.Unit) -> dict[str
         DatabagError: if Juju does not give it out, or gives out what is not text.
     """
     try:
-        return dict(relation.data[author])
+        databag = dict(relation.data[author])
     except (ops.ModelError, ValueError) as error:
-        raise DatabagError(f"Juju does not give out its databag: {_shown(error)}") from error
+        raise DatabagError(f"{_NOT_GIVEN_OUT}: {_shown(error)}") from error
+    if not databag and not relation.active:
+        # of a relation that is gone for Juju, and not yet for the charm; ops has it as empty
+        raise DatabagError(f"{_NOT_GIVEN_OUT}: relation not found")
+    return databag
+
+
+def read_remote(relation: ops.Relation) -> dict[str, str]:
+    """Return everything that the remote application wrote over `relation`.
+
+    Raises:
+        DatabagError: as `read` does, and if it is not known which application that is.
+    """
+    if not relation.app:
+        raise DatabagError(f"{_NOT_GIVEN_OUT}: relation not found")
+    return read(relation, relation.app)
 
 
 def write(relation: ops.Relation, author: ops.Application | ops.Unit, values: Mapping[str, str]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from tests.security.attack import Attack
 from tests.security.harm import harm_of
 from tests.security.worlds import BEACON, BORDERS, World
-from tests.support.juju_tools import refuse_databags
+from tests.support.juju_tools import lose_relations, refuse_databags
 
 
 @pytest.mark.parametrize(("world", "endpoint"), BORDERS, ids=str)
@@ -37,3 +37,29 @@ def test_a_consumer_that_is_refused_keeps_its_policies_and_is_named(
     assert after.policies == before.policies
     assert f"service-mesh:{attacked.mallory.id}" in after.state.unit_status.message
     assert "permission denied" in after.state.unit_status.message
+
+
+def test_a_consumer_whose_relation_is_gone_for_juju_keeps_its_policies(
+    attack: Callable[[World, str], Attack], monkeypatch: pytest.MonkeyPatch
+):
+    attacked = attack(BEACON, "service-mesh")
+    before = attacked.hook(attacked.valid)
+    lose_relations(monkeypatch, attacked.mallory.id)
+    after = attacked.hook(attacked.valid, "update_status")
+    assert after.policies == before.policies
+    assert f"service-mesh:{attacked.mallory.id}" in after.state.unit_status.message
+
+
+@pytest.mark.parametrize("knows_app", [True, False], ids=["of its own", "of another"])
+@pytest.mark.parametrize(("world", "endpoint"), BORDERS, ids=str)
+def test_no_hook_fails_when_a_relation_is_gone_for_juju(
+    world: World,
+    endpoint: str,
+    knows_app: bool,
+    attack: Callable[[World, str], Attack],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    attacked = attack(world, endpoint)
+    attacked.hook(attacked.valid)
+    lose_relations(monkeypatch, attacked.mallory.id, knows_app=knows_app)
+    attacked.hook(attacked.valid, "update_status")

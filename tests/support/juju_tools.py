@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
-from ops import ModelError
+from ops import ModelError, RelationNotFoundError
 from scenario import mocking
 
 _Backend = mocking._MockModelBackend
@@ -120,6 +120,33 @@ def count_tools(patch: pytest.MonkeyPatch) -> Counter[tuple[str, ...]]:
 
         patch.setattr(_Backend, tool, counted)
     return calls
+
+
+def lose_relations(patch: pytest.MonkeyPatch, *relation_ids: int, knows_app: bool = True) -> None:
+    """Have Juju know nothing of these relations but their ids, as of one that goes during a hook.
+
+    Args:
+        patch: takes it back.
+        relation_ids: the ids.
+        knows_app: whether the hook is one of the relation's own, in which the remote application is known.
+    """
+    tools = ["relation_get", "relation_set", "relation_list"]
+    for tool in tools:
+        original = getattr(_Backend, tool)
+
+        def lost(backend: Any, relation_id: int, *args: Any, original: Any = original, **kwargs: Any) -> Any:
+            if relation_id in relation_ids:
+                raise RelationNotFoundError
+            return original(backend, relation_id, *args, **kwargs)
+
+        patch.setattr(_Backend, tool, lost)
+    if not knows_app:
+        known = _Backend.relation_remote_app_name
+
+        def unknown(backend: Any, relation_id: int, *args: Any, **kwargs: Any) -> Any:
+            return None if relation_id in relation_ids else known(backend, relation_id, *args, **kwargs)
+
+        patch.setattr(_Backend, "relation_remote_app_name", unknown)
 
 
 def _flat(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

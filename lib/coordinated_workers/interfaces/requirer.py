@@ -225,7 +225,7 @@ class ClusterRequirer(ops.Object):
     @functools.cached_property
     def _received(self) -> tuple[CoordinatorOffer | None, str | None]:
         if (relation := self.relation) is None:
-            return None, None
+            return None, self._unknown
         try:
             offer = databags.load(relation, relation.app, CoordinatorOffer)
             for refused in offer.refused if offer else ():
@@ -234,6 +234,16 @@ class ClusterRequirer(ops.Object):
         except ValueError as error:
             logger.warning("what %s says over %s is left out: %s", relation.app.name, self._endpoint, error)
             return None, str(error)
+
+    @property
+    def _unknown(self) -> str | None:
+        """Return the reason why it is not known whether there is a coordinator; None if there is none."""
+        try:
+            for relation in self.model.relations[self._endpoint]:
+                relation_data.read_remote(relation)
+        except relation_data.DatabagError as error:
+            return str(error)
+        return None
 
     def _with_secrets(self, offer: CoordinatorOffer) -> CoordinatorOffer:
         """Return the offer with the secrets of the configuration filled in.

@@ -14,6 +14,7 @@ from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.conftest import FQDN, Deeds, Store, changed, cluster
 from tests.scenario.worker.store_charm import StoreCharm
 from tests.support.juju_application import pod_template
+from tests.support.juju_tools import lose_relations
 
 CONFIG_FILE = "/etc/worker/config.yaml"
 
@@ -247,6 +248,23 @@ def test_without_what_it_needs_a_worker_stops_and_forgets(
     deeds.calls.clear()
     store.run(relations=[] if gone == "relation" else store.state.relations)
     assert deeds() == []
+
+
+@pytest.mark.parametrize("knows_app", [True, False], ids=["of its own", "of another"])
+def test_a_coordinator_that_is_gone_for_juju_only_stops_nothing(
+    store: Store, client: Client, deeds: Deeds, knows_app: bool, monkeypatch: pytest.MonkeyPatch
+):
+    store.deploy(cluster(worker_config="a: 1", worker_labels={"a": "b"}, worker_ports=[8080]))
+    deeds.calls.clear()
+    lose_relations(monkeypatch, store.relation.id, knows_app=knows_app)
+    store.run()
+    assert deeds() == []
+    assert store.services == {"store": "active"}
+    assert {port.port for port in store.state.opened_ports} == {8080}
+    metadata = pod_template(client, "m", "store").metadata
+    assert metadata
+    assert "a" in (metadata.labels or {})
+    assert "relation not found" in store.status.message
 
 
 class OneUnit(Worker):

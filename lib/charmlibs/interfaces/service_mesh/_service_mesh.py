@@ -356,7 +356,7 @@ def is_mesh_published(relations: Iterable[ops.Relation]) -> bool:
 
 def _published(relations: Iterable[ops.Relation], key: str) -> str | None:
     for relation in relations:
-        if relation.app and (text := relation_data.read(relation, relation.app).get(key)):
+        if text := relation_data.read_remote(relation).get(key):
             return text
     return None
 
