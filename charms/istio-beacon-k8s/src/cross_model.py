@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import ops
 
-from charmlibs.interfaces.service_mesh import Identities, read_cmr_data
+from charmlibs.interfaces.service_mesh import Identities
 from problems import Problem, ProblemKind, blocked, waiting
 
 ENDPOINT = "provide-cmr-mesh"
@@ -20,13 +20,15 @@ def problems(
         scrapers: the relations over which applications want to reach the beacon itself.
         identities: the identities of those of other models.
     """
-    claimants: set[str] = set()
-    for relation in charm.model.relations[ENDPOINT]:
-        if relation.app:
-            claimants.add(relation.app.name)
-            yield from _problem_of(relation, relation.app.name, identities)
+    for app, error in identities.invalid.items():
+        message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {error}"
+        yield blocked(message, ProblemKind.pending_policies)
+    for app in sorted(identities.silent - identities.known.keys()):
+        message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
+        yield waiting(message, ProblemKind.pending_policies)
     for line in identities.contradictions:
         yield blocked(line, ProblemKind.pending_policies)
+    claimants = {relation.app.name for relation in charm.model.relations[ENDPOINT] if relation.app}
     for relation in scrapers:
         if relation.app and relation.app.name in identities.unknown - claimants:
             yield blocked(
@@ -34,15 +36,3 @@ def problems(
                 f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in",
                 ProblemKind.pending_policies,
             )
-
-
-def _problem_of(relation: ops.Relation, app: str, identities: Identities) -> Iterator[Problem]:
-    try:
-        data = read_cmr_data(relation)
-    except ValueError as error:
-        message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {error}"
-        yield blocked(message, ProblemKind.pending_policies)
-        return
-    if data is None and app not in identities.known:
-        message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
-        yield waiting(message, ProblemKind.pending_policies)

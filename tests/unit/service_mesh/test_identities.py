@@ -97,6 +97,27 @@ def test_it_is_looked_up_once(cluster):
     assert not [request for request in cluster.requests if "namespaces?" in str(request)]
 
 
+def lookups(cluster: KubernetesServer) -> list[str]:
+    return [each.path for each in cluster.requests if each.path == "/api/v1/namespaces"]
+
+
+def test_an_unknown_application_is_looked_up_once_a_hook(cluster):
+    """Policies and labels both depend on it."""
+    labels = json.dumps({"istio.io/dataplane-mode": "ambient"})
+    mesh = testing.Relation("service-mesh", remote_app_data={"labels": labels, "mesh_type": '"istio"'})
+    unknown = [remote("data", in_relation(1), address="192.0.2.1"), remote("data", "x", address="192.0.2.1")]
+    model = testing.Model("m", uuid=MODEL)
+    state = testing.State(leader=True, relations={mesh, *unknown}, model=model)
+    after(state=state)
+    assert len(lookups(cluster)) == 1
+
+
+def test_one_lookup_that_fails_is_all(cluster):
+    cluster.access.deny(verbs=["list"], resources=["namespaces"])
+    after(*(remote("data", in_relation(number), address=f"192.0.2.{number}") for number in range(1, 4)))
+    assert len(lookups(cluster)) == 1
+
+
 def test_an_application_that_was_consumed_is_looked_up_too(cluster):
     assert sources(after(remote("data", "kiosk-of-the-office"))) == ["office/kiosk"]
 

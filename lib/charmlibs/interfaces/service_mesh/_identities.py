@@ -1,8 +1,8 @@
 """The identities of applications of other models: their own name, and the namespace of their model."""
 
 import logging
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import ops
@@ -44,6 +44,10 @@ class Identities:
     """Applications that no policy can name yet."""
     contradictions: Sequence[str] = ()
     """Claims that Kubernetes contradicts, a line each."""
+    silent: frozenset[str] = frozenset()
+    """Applications that are related over `cross_model_mesh` and have sent nothing over it."""
+    invalid: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Applications that have sent invalid data over it, and the reason."""
 
 
 def identify(
@@ -120,15 +124,19 @@ class CrossModelIdentities(ops.Object):
         self._client = client
         self._claims_endpoint = claims_endpoint
         self._stored.set_default(models={}, places={})
+        # What this hook has learned, also that there is nothing, is not asked again in it.
+        self._asked: dict[str, ModelNamespace | None] = {}
+        self._is_unavailable = False
 
     def identify(self, relations: Iterable[ops.Relation]) -> Identities:
         """Return the identities of those applications behind relations that are of another model."""
-        claims = self._claims()
+        claims, silent, invalid = self._claims()
         claimants = {author.name for author, _ in claims}
         remotes = [
             self._remote(relation) for relation in relations if self._is_cross_model(relation, claimants)
         ]
-        return identify(remotes, claims, self._found)
+        found = identify(remotes, claims, self._found)
+        return replace(found, silent=frozenset(silent), invalid=invalid)
 
     def _is_cross_model(self, relation: ops.Relation, claimants: Container[str]) -> bool:
         if not relation.app or relation.app is self._charm.app:
@@ -139,19 +147,26 @@ class CrossModelIdentities(ops.Object):
             return uuid != self._charm.model.uuid
         return relation.app.name in claimants
 
-    def _claims(self) -> "list[tuple[Remote, CMRData]]":
-        if self._claims_endpoint not in self._charm.meta.relations:
-            return []
+    def _claims(self) -> "tuple[list[tuple[Remote, CMRData]], list[str], dict[str, str]]":
+        """Return what applications send about themselves, who sends nothing, and who sends invalid data."""
         claims: list[tuple[Remote, CMRData]] = []
-        for relation in self._charm.model.relations[self._claims_endpoint]:
+        silent: list[str] = []
+        invalid: dict[str, str] = {}
+        is_declared = self._claims_endpoint in self._charm.meta.relations
+        for relation in self._charm.model.relations[self._claims_endpoint] if is_declared else ():
+            if not relation.app:
+                continue
             try:
                 data = read_cmr_data(relation)
             except ValueError as error:
                 logger.warning("%s:%d: invalid identity: %s", relation.name, relation.id, error)
+                invalid[relation.app.name] = str(error)
                 continue
             if data:
                 claims.append((self._remote(relation), data))
-        return claims
+            else:
+                silent.append(relation.app.name)
+        return claims, silent, invalid
 
     def _remote(self, relation: ops.Relation) -> Remote:
         return Remote(relation.app.name, self._model_uuid(relation), self._address(relation))
@@ -178,14 +193,22 @@ class CrossModelIdentities(ops.Object):
             return None
         places = cast("MutableMapping[str, list[str | None]]", self._stored.places)
         key = f"{remote.model_uuid} {remote.address}"
-        if key not in places:
-            try:
-                place = find_application(self._client(), remote.model_uuid, remote.address)
-            except kubernetes_errors() as error:
-                logger.debug("the identity of %s was not looked up: %s", remote.name, error)
-                return None
-            if not (place and place.app):
-                return place
+        if key in places:
+            name, app = places[key]
+            return ModelNamespace(str(name), app)
+        if key not in self._asked:
+            self._asked[key] = self._ask(remote)
+        place = self._asked[key]
+        if place and place.app:
             places[key] = [place.name, place.app]
-        name, app = places[key]
-        return ModelNamespace(str(name), app)
+        return place
+
+    def _ask(self, remote: Remote) -> ModelNamespace | None:
+        if self._is_unavailable:
+            return None
+        try:
+            return find_application(self._client(), remote.model_uuid, remote.address)
+        except kubernetes_errors() as error:
+            self._is_unavailable = True
+            logger.debug("the identity of %s was not looked up: %s", remote.name, error)
+            return None

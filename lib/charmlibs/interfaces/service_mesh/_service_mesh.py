@@ -92,15 +92,16 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             charm, lambda: self.lightkube_client, cross_model_mesh_provides_name
         )
         self._departure = ScaleDown(charm, f"{mesh_relation_name}-departure")
-        for event in self._events_that_change_policies():
-            self.framework.observe(event, self._on_policies_change)
+        self._auto_join = auto_join
+        for event in self._events_of_relations():
+            self.framework.observe(event, self._on_relations_change)
+        on = charm.on
+        for event in (on.leader_elected, on.upgrade_charm, on.config_changed, on.update_status):
+            self.framework.observe(event, self._on_application_event)
         if auto_join:
-            for event in self._events_that_change_labels():
-                self.framework.observe(event, self._on_labels_change)
-            self.framework.observe(charm.on[mesh_relation_name].relation_broken, self._on_mesh_broken)
-            self.framework.observe(charm.on.leader_elected, self._on_leader_elected)
-            self.framework.observe(charm.on.update_status, self._on_update_status)
-            self.framework.observe(charm.on.collect_unit_status, self._on_collect_unit_status)
+            self.framework.observe(on[mesh_relation_name].relation_changed, self._on_labels_change)
+            self.framework.observe(on[mesh_relation_name].relation_broken, self._on_mesh_broken)
+            self.framework.observe(on.collect_unit_status, self._on_collect_unit_status)
 
     def update_service_mesh(self) -> None:
         """Publish the policies that follow from the charm's relations as they are now.
@@ -108,15 +109,14 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         Does nothing on a unit that is not the leader or is being scaled away, and writes nothing if nothing
         changed.
         """
-        if not self._speaks:
-            return
-        relations = self._charm.model.relations[self._mesh_relation_name]
-        if not relations:
-            return
-        asked = json.dumps([policy.model_dump(mode="json") for policy in self._mesh_policies()])
+        if self._speaks and self._mesh_relations:
+            self._publish(self._mesh_policies())
+
+    def _publish(self, policies: Iterable[MeshPolicy]) -> None:
+        requested = json.dumps([policy.model_dump(mode="json") for policy in policies])
         declared = json.dumps([policy.model_dump(mode="json") for policy in self._policies])
-        for relation in relations:
-            relation_data.write(relation, self._charm.app, {POLICIES_KEY: asked, DECLARED_KEY: declared})
+        for relation in self._mesh_relations:
+            relation_data.write(relation, self._charm.app, {POLICIES_KEY: requested, DECLARED_KEY: declared})
 
     def labels(self) -> dict[str, str]:
         """Return the labels that put a pod in the mesh; nothing while there is no mesh."""
@@ -172,12 +172,12 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         Only then the Service is to lead to the waypoint: one without a policy there is open to all of a mesh
         that is not hardened, whatever the policies on its pods are, for these allow the waypoint.
         """
-        return any(_is_on_service(policy, self._charm.app.name) for policy in self._mesh_policies())
+        return self._leads_to_waypoint(self._mesh_policies())
 
     @property
     def enabled(self) -> bool:
         """Return whether the charm is related to a mesh."""
-        return any(relation.app for relation in self._relations(self._mesh_relation_name))
+        return any(relation.app for relation in self._mesh_relations)
 
     @property
     def lightkube_client(self) -> "Client":
@@ -188,7 +188,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             )
         return self._lightkube_client
 
-    def _events_that_change_policies(self) -> Iterator[ops.BoundEvent]:
+    def _events_of_relations(self) -> Iterator[ops.BoundEvent]:
         followed = {policy.relation for policy in self._policies}
         for name in followed - self._charm.meta.relations.keys():
             raise ValueError(f"a policy names relation {name!r}, which charmcraft.yaml does not have")
@@ -198,15 +198,13 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             yield from (on.relation_created, on.relation_changed)
             yield from (on.relation_departed, on.relation_broken)
         yield self._charm.on[self._mesh_relation_name].relation_created
-        yield from self._events_of_the_application()
 
-    def _events_that_change_labels(self) -> Iterator[ops.BoundEvent]:
-        yield self._charm.on[self._mesh_relation_name].relation_changed
-        yield from self._events_of_the_application()
+    @property
+    def _mesh_relations(self) -> list[ops.Relation]:
+        return self._relations(self._mesh_relation_name)
 
-    def _events_of_the_application(self) -> Iterator[ops.BoundEvent]:
-        on = self._charm.on
-        yield from (on.leader_elected, on.upgrade_charm, on.config_changed, on.update_status)
+    def _leads_to_waypoint(self, policies: Iterable[MeshPolicy]) -> bool:
+        return any(_is_on_service(policy, self._charm.app.name) for policy in policies)
 
     def _mesh_policies(self) -> list[MeshPolicy]:
         relations = self._charm.model.relations
@@ -235,16 +233,31 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         """Return whether this unit acts for its application."""
         return self._charm.unit.is_leader() and not self._departure.is_under_way
 
-    def _on_policies_change(self, _: ops.EventBase) -> None:
-        self._send_cmr_data()
-        self.update_service_mesh()
-        # Without auto_join, nothing is remembered.
-        if self._stored.on_waypoint is not None and self._stored.on_waypoint != self.needs_waypoint:
-            self._join()
-
-    def _send_cmr_data(self) -> None:
+    def _on_relations_change(self, _: ops.EventBase) -> None:
         if not self._speaks:
             return
+        self._send_cmr_data()
+        # Without auto_join, nothing is remembered.
+        on_waypoint = self._stored.on_waypoint
+        if self._mesh_relations or on_waypoint is not None:
+            policies = self._mesh_policies()
+            self._publish(policies)
+            if on_waypoint is not None and on_waypoint != self._leads_to_waypoint(policies):
+                self._join(policies)
+
+    def _on_application_event(self, _: ops.EventBase) -> None:
+        if not self._speaks:
+            return
+        self._send_cmr_data()
+        # What an earlier hook or leader did not remove is removed now.
+        is_unfinished = bool(self._stored.left or self._stored.join_problem)
+        if self._mesh_relations or is_unfinished:
+            policies = self._mesh_policies()
+            self._publish(policies)
+            if self._auto_join and (self.enabled or is_unfinished):
+                self._join(policies)
+
+    def _send_cmr_data(self) -> None:
         for relation in self._relations(self._cmr_requires_name):
             me = CMRData(app_name=self._charm.app.name, juju_model_name=self._charm.model.name)
             relation_data.write(relation, self._charm.app, {CMR_DATA_KEY: json.dumps(me.model_dump())})
@@ -258,15 +271,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         self._stored.left = True
         self._join()
 
-    def _on_leader_elected(self, _: ops.EventBase) -> None:
-        if self._stored.left and not self.enabled:
-            self._join()
-
-    def _on_update_status(self, _: ops.EventBase) -> None:
-        if self._stored.join_problem and not self.enabled:
-            self._join()
-
-    def _join(self) -> None:
+    def _join(self, policies: Iterable[MeshPolicy] | None = None) -> None:
         """Label the pods with what the mesh wants now, which is nothing if it is gone."""
         # Juju does not take back a pod that is replaced while its application is removed.
         if not self._speaks or self._charm.app.planned_units() == 0:
@@ -276,7 +281,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         except ValueError as error:
             self._remember(ops.BlockedStatus(f"labels of the mesh can't be read: {error}"))
             return
-        needs_waypoint = self.needs_waypoint
+        needs_waypoint = self._leads_to_waypoint(self._mesh_policies() if policies is None else policies)
         try:
             reconcile_charm_labels(
                 client=self.lightkube_client,
@@ -323,7 +328,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         return self._charm.model.relations[name]
 
     def _published(self, key: str) -> str | None:
-        return _published(self._relations(self._mesh_relation_name), key)
+        return _published(self._mesh_relations, key)
 
     def _published_labels(self) -> dict[str, str]:
         text = self._published("labels")
