@@ -612,9 +612,7 @@ class Coordinator(PublishedCoordinatorNames, ops.Object):
         if not self._mesh:
             return []
         workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
-        return service_mesh.reconcile_cluster_policies(
-            self._kubernetes, self._mesh.mesh_type(), workers, self._mesh.trust_domain()
-        )
+        return service_mesh.reconcile_cluster_policies(self._kubernetes, self._mesh, workers)
 
     def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         return reconcile_charm_labels(

@@ -10,7 +10,6 @@ from charmlibs.interfaces.service_mesh import (
     AppPolicy,
     Endpoint,
     MeshPolicy,
-    MeshType,
     Method,
     PolicyTargetType,
     ServiceMeshConsumer,
@@ -97,6 +96,7 @@ def cluster_mesh(
         endpoint=cluster_endpoint,
         declared=mesh.policies if mesh else [],
         trust_domain=mesh.trust_domain() if mesh else TRUST_DOMAIN,
+        is_audit=bool(mesh and mesh.is_audit),
         beacon=next((relation.app.name for relation in related if relation.app), None),
     )
 
@@ -139,25 +139,25 @@ def cluster_policies(model: str, coordinator: str, workers: Iterable[str]) -> li
 
 
 def reconcile_cluster_policies(
-    access: KubernetesAccess, mesh_type: MeshType | None, workers: Iterable[str], trust_domain: str
+    access: KubernetesAccess, mesh: ServiceMeshConsumer, workers: Iterable[str]
 ) -> list[ops.StatusBase]:
     """Make the policies inside the cluster fit these worker applications; outside of a mesh, have none.
 
     Args:
         access: the access to Kubernetes of the coordinator's charm.
-        mesh_type: the mesh that the cluster is in, if it is in one.
+        mesh: the coordinator's side of the relation with the mesh.
         workers: the names of the worker applications.
-        trust_domain: the trust domain of the mesh.
 
     Returns:
         The problems, if there are any.
     """
+    mesh_type = mesh.mesh_type()
     if mesh_type is None:
         return delete_cluster_policies(access)
     charm = access.charm
     policies = cluster_policies(charm.model.name, charm.app.name, workers)
-    manager = _manager(access, trust_domain)
-    return _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type))
+    manager = _manager(access, mesh.trust_domain())
+    return _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type, audit=mesh.is_audit))
 
 
 def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:

@@ -5,6 +5,7 @@ Importing this does not import lightkube; the first request does.
 
 from typing import TYPE_CHECKING, Any
 
+from ._audit import PURPOSE, audit_policies, is_for_audit
 from ._cluster_mesh import ClusterMesh
 from ._description import (
     ANYBODY,
@@ -36,6 +37,7 @@ __all__ = [
     "ANYBODY",
     "APPLICATION_LABEL",
     "DRY_RUN",
+    "PURPOSE",
     "TRUST_DOMAIN",
     "AuthorizationPolicy",
     "ClusterMesh",
@@ -43,6 +45,7 @@ __all__ = [
     "Gateway",
     "PolicyRequestFrom",
     "PolicyResourceManager",
+    "audit_policies",
     "authorization_policies",
     "check_trust_domain",
     "describe_requests",
@@ -50,6 +53,7 @@ __all__ = [
     "describe_targets",
     "enforcement",
     "has_unresolved_source",
+    "is_for_audit",
     "joined",
     "list_policies",
     "plan_policies",

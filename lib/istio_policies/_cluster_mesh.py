@@ -20,5 +20,7 @@ class ClusterMesh:
     """The coordinator's own policies, by its relations."""
     trust_domain: str
     """The trust domain of the mesh."""
+    is_audit: bool
+    """True if the policies are logged and not enforced."""
     beacon: str | None
     """The application that the coordinator is related to for the mesh, if it is."""

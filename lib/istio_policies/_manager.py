@@ -74,6 +74,8 @@ class PolicyResourceManager:
         raw_policies: "Sequence[Resource] | None" = None,
         force: bool = True,
         ignore_missing: bool = True,
+        *,
+        audit: bool = False,
     ) -> ReconcileResult:
         """Make these the policies in Kubernetes; write only what differs.
 
@@ -86,6 +88,7 @@ class PolicyResourceManager:
             raw_policies: ready-made AuthorizationPolicies, owned and written like the others.
             force: set fields of this manager's objects also where another field manager has set them since.
             ignore_missing: count an object that is gone already, or whose kind is not installed, as deleted.
+            audit: have waypoints record what `policies` would deny, and allow everything on their targets.
 
         Raises:
             TypeError: if a raw policy is no AuthorizationPolicy.
@@ -105,7 +108,11 @@ class PolicyResourceManager:
                 requests.append(PolicyRequestFrom(_own_model(policy), trust_domain=self._trust_domain))
             except pydantic.ValidationError as error:
                 unenforceable.append(_unenforceable(policy, error))
-        result = self._reconcile(requests, raw_policies, force=force, ignore_missing=ignore_missing)
+        also = [_own_kind(policy, self._client.namespace) for policy in raw_policies]
+        deadline = self._deadline or Deadline()
+        live = list_policies(self._client, self._labels, self._owner, deadline)
+        changes = plan_policies(live, requests, also=also, dry_run=audit, ignore_missing=ignore_missing)
+        result = apply(self._client, changes, deadline, force=force)
         return self._checked(replace(result, failed=(*unenforceable, *result.failed)))
 
     def delete(self, ignore_missing: bool = True) -> ReconcileResult:
@@ -114,27 +121,16 @@ class PolicyResourceManager:
         Raises:
             lightkube.ApiError: if Kubernetes rejected a request; the others were made all the same.
         """
-        return self._checked(self._reconcile([], [], force=True, ignore_missing=ignore_missing))
+        deadline = self._deadline or Deadline()
+        live = list_policies(self._client, self._labels, self._owner, deadline)
+        changes = plan_policies(live, [], ignore_missing=ignore_missing)
+        return self._checked(apply(self._client, changes, deadline))
 
     def _validate_raw_policies(self, raw_policies: "Sequence[Resource]") -> None:
         """Raise a TypeError for anything but an AuthorizationPolicy; tests of charms call this."""
         for policy in raw_policies:
             if (kind := _kind_of(policy)) != _AUTHORIZATION_POLICY:
                 raise TypeError(f"a raw policy is an AuthorizationPolicy of Istio, not {kind}")
-
-    def _reconcile(
-        self,
-        requests: Iterable[PolicyRequestFrom],
-        raw_policies: "Sequence[Resource]",
-        *,
-        force: bool,
-        ignore_missing: bool,
-    ) -> ReconcileResult:
-        deadline = self._deadline or Deadline()
-        live = list_policies(self._client, self._labels, self._owner, deadline)
-        also = [_own_kind(policy, self._client.namespace) for policy in raw_policies]
-        changes = plan_policies(live, requests, also=also, ignore_missing=ignore_missing)
-        return apply(self._client, changes, deadline, force=force)
 
     def _checked(self, result: ReconcileResult) -> ReconcileResult:
         self.failed = result.failed

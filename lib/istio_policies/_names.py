@@ -30,12 +30,21 @@ def policy_name(owner: Owner, key: PolicyKey) -> str:
     A part that Kubernetes does not allow, or that makes the name too long, is cut, and the name then ends
     with a hash of all parts, so that no two names are equal.
     """
+    return _name(owner, key, "from", key.source_namespace, key.source_app)
+
+
+def audit_name(owner: Owner, key: PolicyKey) -> str:
+    """Return the name of the AuthorizationPolicy that allows everything on the target of a key."""
+    return _name(owner, key, "audit")
+
+
+def _name(owner: Owner, key: PolicyKey, *ends: str) -> str:
     target, target_type, exact = key.service, "app", True
     if not key.service:
         values = dict(key.pods)
         target, target_type = values.get(APPLICATION_LABEL, "-".join(values.values())), "unit"
         exact = values.keys() == {APPLICATION_LABEL}
-    parts = [owner.model, owner.app, target, target_type, "from", key.source_namespace, key.source_app]
+    parts = [owner.model, owner.app, target, target_type, *ends]
     name = ".".join(parts)
     if exact and len(name) <= _LONGEST_NAME and all(_PART.fullmatch(part) for part in parts):
         return name

@@ -18,6 +18,7 @@ from k8s_charm import (
     reference,
 )
 
+from ._audit import PURPOSE, allow_everything_on
 from ._names import assign_names, first_name, policy_name
 from ._rules import TRUST_DOMAIN, PolicyRule, rule_of_policy, rule_of_spec, spec
 
@@ -74,7 +75,7 @@ def plan_policies(
         requests: all policies, with the applications that request them.
         retain: applications whose requests are not known in full: their policies stay.
         also: other AuthorizationPolicies to write, which no mesh policy can express.
-        dry_run: have waypoints record what they would deny, and deny nothing.
+        dry_run: have waypoints record what they would deny, and allow everything on these targets.
         ignore_missing: see `plan`.
     """
     extra = {reference(policy): policy for policy in also}
@@ -112,7 +113,8 @@ def authorization_policies(
         live: the owner's objects as they are.
         owner: the application that owns the objects; names start with it.
         retain: applications whose requests are not known in full: their policies are not overwritten.
-        dry_run: mark the objects so that waypoints record what they would deny, and deny nothing.
+        dry_run: mark the objects so that waypoints record what they would deny, and add those that allow
+            everything on the same targets.
     """
     from ._kinds import AuthorizationPolicy
 
@@ -131,6 +133,9 @@ def authorization_policies(
             marks[DRY_RUN] = "true"
         own: Json = {"name": name, "namespace": rule.key.namespace, "annotations": marks}
         desired.append(AuthorizationPolicy.from_dict({"metadata": own, "spec": spec(rule)}))
+    if dry_run:
+        retained = [resource for resource in present.values() if _may_be_from(resource, retain)]
+        desired += allow_everything_on(owner, [*desired, *retained])
     return sorted(desired, key=_place)
 
 
@@ -159,7 +164,7 @@ def _in_other_mode(policies: "Iterable[Resource]", *, dry_run: bool) -> "Iterato
 
 def _may_be_from(policy: "Resource", apps: Collection[str]) -> bool:
     """Return whether one of the applications may have requested this; older revisions noted no requester."""
-    if not apps:
+    if not apps or PURPOSE in annotations(policy):
         return False
     by = requested_by(policy)
     return not by or not by.isdisjoint(apps)

@@ -107,11 +107,14 @@ def spec(rule: PolicyRule) -> Json:
             }
             for operation in rule.operations
         ]
-    if rule.key.service:
-        target = {"targetRefs": [{"group": "", "kind": "Service", "name": rule.key.service}]}
-    else:
-        target = {"selector": {"matchLabels": dict(rule.key.pods)}}
-    return {"action": "ALLOW", "rules": [allowed], **target}
+    return {"action": "ALLOW", "rules": [allowed], **target(rule.key)}
+
+
+def target(key: PolicyKey) -> Json:
+    """Return the part of an AuthorizationPolicy's specification that names the target of a key."""
+    if key.service:
+        return {"targetRefs": [{"group": "", "kind": "Service", "name": key.service}]}
+    return {"selector": {"matchLabels": dict(key.pods)}}
 
 
 def rule_of_spec(namespace: str, spec: Mapping[str, Any]) -> PolicyRule | None:

@@ -10,6 +10,7 @@ from istio_policies import (
     DRY_RUN,
     TRUST_DOMAIN,
     enforcement,
+    is_for_audit,
     requested_by,
     target_refs,
 )
@@ -85,6 +86,8 @@ class Policy:
     """True if Istio enforces it; None: not yet reconciled."""
     problem: str = ""
     """Reason that it is not enforced, in Istio's words."""
+    is_for_audit: bool = False
+    """True if it allows everything as long as others are in audit mode."""
     is_istios: bool = False
     """True if it is nowhere in Kubernetes, but Istio's own."""
 
@@ -247,6 +250,7 @@ def read_policy(policy: "Resource") -> Policy:
         spec=mapping(plain, "spec"),
         dry_run=annotations.get(DRY_RUN) in TRUE,
         asked_by=requested_by(policy),
+        is_for_audit=is_for_audit(policy),
         enforced=state.enforced,
         problem=state.reason,
     )

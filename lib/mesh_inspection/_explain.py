@@ -176,11 +176,16 @@ def _evaluate(path: RequestPath, *, audit: bool) -> Evaluation:
 
 def _follow(to_pod: PathToPod, *, audit: bool) -> Iterator[_Decided]:
     for point in to_pod:
-        policies = [policy for policy in point.policies if audit or not policy.dry_run]
+        policies = [policy for policy in point.policies if not _is_left_out(policy, audit=audit)]
         decision = decide(policies, point.request)
         yield point, decision
         if not decision.allowed:
             return
+
+
+def _is_left_out(policy: Policy, *, audit: bool) -> bool:
+    """Tell whether a policy has no effect as things are, or would have none if those in audit mode had."""
+    return policy.is_for_audit if audit else policy.dry_run
 
 
 def _is_open(to_pod: Sequence[_Decided]) -> bool:

@@ -31,4 +31,4 @@ def _pods(cluster: Cluster, model: str) -> Iterator[str]:
 
 
 def _closes(policies: Iterable[Policy]) -> bool:
-    return any(allows(policy) and not policy.dry_run for policy in policies)
+    return any(allows(policy) and not (policy.dry_run or policy.is_for_audit) for policy in policies)

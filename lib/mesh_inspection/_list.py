@@ -9,6 +9,7 @@ from istio_policies import (
     describe_sources,
     describe_targets,
     has_unresolved_source,
+    is_for_audit,
     requested_by,
     target_name,
     target_refs,
@@ -77,10 +78,14 @@ class Policies:
 
     @property
     def all(self) -> "list[Resource]":
-        """All live policies, and the desired ones that are not live, by namespace and name."""
+        """All live policies, and the desired ones that are not live, by namespace and name.
+
+        Those that allow everything as long as others are in audit mode are left out: the others say so.
+        """
         live = {reference(each): each for each in self.live}
         missing = [each for each in self.desired if reference(each) not in live]
-        return sorted([*self.live, *missing], key=reference)
+        found = [each for each in (*self.live, *missing) if not is_for_audit(each)]
+        return sorted(found, key=reference)
 
 
 def read_policies(client: "Client", view: View) -> Policies:

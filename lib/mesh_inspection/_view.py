@@ -14,7 +14,7 @@ from istio_policies import (
     authorization_policies,
     describe_sources,
 )
-from k8s_charm import Owner
+from k8s_charm import Owner, reference
 
 from ._cluster import Policy, read_policy
 
@@ -122,7 +122,7 @@ class View:
             for requested in self.accepted
         ]
         made = authorization_policies(requests, live, owner=self.owner, retain=retained, dry_run=self.dry_run)
-        return [*made, *self.additional]
+        return list({reference(each): each for each in (*made, *self.additional)}.values())
 
     def requests_behind(self, policy: Policy) -> list[RequestedPolicy]:
         """Return the requested policies from which a policy follows."""
@@ -176,6 +176,8 @@ def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
         unwritten="" if known.beacon else "the cluster is not in a mesh",
         write_command="" if known.beacon else f"juju integrate {owner.app}:service-mesh BEACON",
         details_command=f"juju status {owner.app}",
+        dry_run=known.is_audit,
+        enforce_command=f"juju config {known.beacon} policy-mode=enforce" if known.beacon else "",
         internal=True,
         trust_domain=known.trust_domain,
         beacon=known.beacon or "",

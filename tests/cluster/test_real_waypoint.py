@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -210,6 +211,15 @@ def test_explain(story: Story, moment: str, mode: str):
 def test_both_answers(story: Story, mode: str):
     found = {cell.allowed for moment in STEPS for cell in story.compared[moment, mode].real}
     assert found == {True, False}
+
+
+@in_each_mode
+def test_audit_denies_nobody(story: Story, mode: str):
+    """Whether a request gets through hangs on its target and port, and not on who sends what."""
+    answers: defaultdict[tuple[str, int], set[bool]] = defaultdict(set)
+    for cell in story.compared[AUDIT, mode].real:
+        answers[cell.request.target, cell.request.port].add(cell.allowed)
+    assert [place for place, found in answers.items() if len(found) > 1] == []
 
 
 def test_tls_inside(story: Story):

@@ -183,10 +183,14 @@ def _add_application(cluster: Cluster, app: Application) -> None:
     if app.charm.name == COORDINATOR and _beacon_of(app) and app.living_units:
         workers = [side.other.application.name for side in _sides(app, CLUSTERS[COORDINATOR])]
         pods = {"selector": {"matchLabels": {_PART_OF: app.name}}}
+        on_trial = _is_audit(_beacon_of(app))
         for member in (app.name, *workers):
-            cluster.policies[_policy(app, pods, f"{app.model.name}/{member}")] += 1
+            cluster.policies[_policy(app, pods, f"{app.model.name}/{member}", on_trial)] += 1
         for worker in workers:
-            cluster.policies[_policy(app, _service(app.name), f"{app.model.name}/{worker}")] += 1
+            cluster.policies[_policy(app, _service(app.name), f"{app.model.name}/{worker}", on_trial)] += 1
+        targets = [pods, *([_service(app.name)] if workers else [])]
+        for policy in _allowing_all(app, targets if on_trial else []):
+            cluster.policies[policy] += 1
 
 
 def _leads_to_waypoint(app: Application) -> bool:
@@ -221,13 +225,21 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
     )
     if beacon.config["policy-mode"] == "off" or not beacon.config["manage-authorization-policies"]:
         return
-    on_trial = beacon.config["policy-mode"] == "audit"
+    on_trial = _is_audit(beacon)
     asked_by: defaultdict[str, set[str]] = defaultdict(set)
     for app in (beacon, *(side.other.application for side in _sides(beacon, "service-mesh"))):
         for spec in _asked_for(app, beacon):
             asked_by[spec].add(app.name)
     for spec, apps in asked_by.items():
         cluster.policies[Policy(f"{model}.{beacon.name}", model, spec, on_trial, ",".join(sorted(apps)))] += 1
+    if on_trial:
+        targets = [_target_of(spec) for spec in asked_by]
+        apps = {side.other.application.name for side in _sides(beacon, "service-mesh")}
+        apps |= {target["targetRefs"][0]["name"] for target in targets if "targetRefs" in target}
+        for app in apps:
+            targets += [_service(app), {"selector": {"matchLabels": {_NAME: app}}}]
+        for policy in _allowing_all(beacon, targets):
+            cluster.policies[policy] += 1
     if beacon.config["model-on-mesh"]:
         for labels in (
             {"operator.juju.is/name": "modeloperator", "operator.juju.is/target": "model"},
@@ -235,6 +247,22 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
         ):
             operator = {"selector": {"matchLabels": labels}, "rules": [{}], "action": "ALLOW"}
             cluster.policies[Policy(f"{model}.{beacon.name}", model, _plain(operator), False, "")] += 1
+
+
+def _is_audit(beacon: Application | None) -> bool:
+    if beacon is None or not beacon.config["manage-authorization-policies"]:
+        return False
+    return beacon.config["policy-mode"] == "audit"
+
+
+def _allowing_all(owner: Application, targets: Iterable[Json]) -> Iterator[Policy]:
+    """The policies that keep those in audit mode from denying anything at these targets."""
+    for spec in {_plain({**target, "rules": [{}], "action": "ALLOW"}) for target in targets}:
+        yield Policy(f"{owner.model.name}.{owner.name}", owner.model.name, spec, on_trial=False, asked_by="")
+
+
+def _target_of(spec: str) -> Json:
+    return {key: value for key, value in json.loads(spec).items() if key in ("selector", "targetRefs")}
 
 
 def _asked_for(app: Application, beacon: Application) -> Iterator[str]:
@@ -247,12 +275,12 @@ def _asked_for(app: Application, beacon: Application) -> Iterator[str]:
                 yield _spec(_service(str(other)), _source(side), grant)
 
 
-def _policy(owner: Application, target: Json, source: str) -> Policy:
+def _policy(owner: Application, target: Json, source: str, on_trial: bool) -> Policy:
     return Policy(
         f"{owner.model.name}.{owner.name}",
         owner.model.name,
         _spec(target, source, Grant("", ports=[])),
-        on_trial=False,
+        on_trial=on_trial,
         asked_by="",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from charmlibs.interfaces.service_mesh import is_of_another_model
-from istio_policies import DRY_RUN, describe_sources, describe_targets, joined
+from istio_policies import DRY_RUN, describe_sources, describe_targets, is_for_audit, joined
 from k8s_charm import Json, manifest
 from relation_data import one_line
 
@@ -93,6 +93,10 @@ def describe(
         done: whether the change has been made, rather than planned.
     """
     sentences = _IT_DOES if done else _IT_WOULD
+    # What goes with audit mode is in the line about the mode.
+    before, after = (
+        [policy for policy in policies if not is_for_audit(policy)] for policies in (before, after)
+    )
     old, new = _grants(before), _grants(after)
     guarded = {grant.target for grant in new}
     gone = {grant: terms for grant, terms in old.items() if grant not in new}

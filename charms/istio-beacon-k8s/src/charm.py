@@ -50,7 +50,12 @@ class IstioBeaconCharm(ops.CharmBase):
         self._scale_down = ScaleDown(self)
         # With the whole model on the mesh there are none, once the namespace has them.
         labels = None if self._config.model_on_mesh else self._waypoint.mesh_labels
-        self._mesh = ServiceMeshProvider(self, labels, trust_domain=self._config.trust_domain)
+        self._mesh = ServiceMeshProvider(
+            self,
+            labels,
+            trust_domain=self._config.trust_domain,
+            audit=self._config.mode is beacon_config.PolicyMode.audit,
+        )
         identities = CrossModelIdentities(self, self._client, cross_model.ENDPOINT)
         self._sources = sources.Sources(self, self._config, self._mesh, identities)
         self._actions = MeshActions(self, self._view)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from beacon_config import PolicyMode
 from k8s_charm import Change
-from policy_report import ON_TRIAL
+from policy_report import LOGGED
 from problems import Problem, in_order
 from relation_data import one_line
 
@@ -47,7 +47,7 @@ def results(
         form: `json` for programs; for people otherwise.
     """
     whole = replace(plan, problems=tuple(in_order([*others, *plan.problems])))
-    warning = {"warning": f"policies are {ON_TRIAL}"} if mode is PolicyMode.audit else {}
+    warning = {"warning": f"policies are {LOGGED}"} if mode is PolicyMode.audit else {}
     shown = _as_data(whole) if form == "json" else _as_text(whole)
     return {"policy-mode": mode.value, "summary": _summary(whole), **warning, **shown}
 

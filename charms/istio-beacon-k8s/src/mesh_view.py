@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import consumers
+from additional_policies import additional_policies
 from beacon_config import BeaconConfig, PolicyMode
 from charmlibs.interfaces.service_mesh import PolicyRequest
-from closing_policies import closing_policies
 from former_consumers import former_consumers
 from k8s_charm import Owner
 from mesh_inspection import DeclaredPolicy, RequestedPolicy, View, endpoint_of
 from model_services import ModelServices, list_services
-from policy_step import SCOPE, model_operator_policies
+from policy_step import SCOPE
 from sources import SCRAPERS_MAY, Sources
 from waypoint import Waypoint
 
@@ -57,9 +57,6 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
     for request, consumer in zip(requests, known, strict=True):
         requested += _requested(request, consumer, declared, owner.app)
     is_off = config.mode is PolicyMode.off
-    additional = model_operator_policies(owner) if config.model_on_mesh else []
-    if config.close_unprotected and config.mode_if_on is PolicyMode.enforce:
-        additional += closing_policies(owner, known)
     return View(
         owner,
         owner.labels(SCOPE),
@@ -73,7 +70,13 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         enforce_command=f"juju config {owner.app} policy-mode=enforce",
         trust_domain=config.trust_domain,
         beacon=owner.app,
-        additional=additional,
+        additional=additional_policies(
+            owner,
+            known,
+            is_audit=config.mode is PolicyMode.audit,
+            model_on_mesh=config.model_on_mesh,
+            close_unprotected=config.close_unprotected,
+        ),
     )
 
 

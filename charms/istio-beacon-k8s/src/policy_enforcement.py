@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from istio_policies import Enforcement, enforcement, requesters
+from istio_policies import Enforcement, enforcement, requested_by, requesters
 from k8s_charm import ReconcileResult, manifest
 from problems import Problem, ProblemKind, waiting
 from relation_data import one_line
@@ -51,9 +51,8 @@ class PolicyEnforcement:
         alike: defaultdict[tuple[str, str], list[Resource]] = defaultdict(list)
         for policy in self.result.live:
             report = self._report(policy)
-            # A policy that allows nothing is for a Service only if that leads to a waypoint.
-            closes = not manifest(policy).get("spec", {}).get("rules")
-            if report.enforced is False and not closes:
+            # Of what nobody requests, a policy is for a Service only if that leads to a waypoint.
+            if report.enforced is False and requested_by(policy):
                 alike[report.code, report.reason].append(policy)
         return [waiting(_line(*why, found), ProblemKind.enforcement) for why, found in alike.items()]
 

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from lightkube.generic_resource import GenericNamespacedResource
 
 _MOST_EXPOSED = 3
-ON_TRIAL = (
-    "on trial, they refuse nobody and let in nobody; those on pods Istio leaves out, unless "
-    "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY is on; a hardened mesh refuses all that only they allow"
-)
+LOGGED = "logged, not enforced"
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class PolicyReport:
         requested = [policy for policy in self.result.live if requested_by(policy) - {self.app}]
         summary = f"{_count(len(requested), 'policy', 'policies')} for {number}"
         if desired.mode is PolicyMode.audit:
-            return f"audit: {summary} {ON_TRIAL}"
+            return f"audit mode: {summary}, {LOGGED}"
         enforcement = self._enforcement(mesh)
         remarks = [summary + enforcement.summary(requested)]
         if desired.model_on_mesh and not enforcement.select_any(self.for_model_operator):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import access_changes
 import consumers
+from additional_policies import additional_policies, model_operator_policies
 from beacon_config import PolicyMode
-from closing_policies import closing_policies
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers, former_consumers
@@ -20,17 +20,11 @@ from steps import StepResult
 
 if TYPE_CHECKING:
     from lightkube import Client
-    from lightkube.generic_resource import GenericNamespacedResource
 
     from k8s_charm import Resource
 
 SCOPE = "istio-authorization-policy"
 """The purpose of the policies, in the labels by which they are found."""
-_MODEL_OPERATORS = {
-    "modeloperator": {"operator.juju.is/name": "modeloperator", "operator.juju.is/target": "model"},
-    "modeloperator-legacy": {"juju-modeloperator": "modeloperator"},
-}
-"""The labels that Juju gives its model operator's pod today, and those that it gave it before."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +53,13 @@ class PolicyStep:
         requests = [PolicyRequestFrom(policy, [self.owner.app], domain) for policy in own]
         for consumer in known:
             requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in consumer.granted)
-        # Neither is ever audited. The first deny nothing, and without them a hardened mesh would block every
-        # deployment; the others are there to deny, or not at all.
-        also = model_operator_policies(self.owner) if self.desired.model_on_mesh else []
-        if self.desired.close_unprotected and not self.is_audit:
-            also += closing_policies(self.owner, known)
+        also = additional_policies(
+            self.owner,
+            known,
+            is_audit=self.is_audit,
+            model_on_mesh=self.desired.model_on_mesh,
+            close_unprotected=self.desired.close_unprotected,
+        )
         changes = plan_policies(
             live,
             requests,
@@ -133,22 +129,3 @@ class PolicyPlan:
             (*result.live, *self.services),
             PolicyReport(owner.app, desired, result, self.consumers, self.former, operator),
         )
-
-
-def model_operator_policies(owner: Owner) -> "list[GenericNamespacedResource]":
-    """Return the policies that allow all requests to Juju's model operator, by the labels of each form of it.
-
-    They come from the API server, which has no identity in the mesh: in a hardened mesh, no application of
-    the model could be created or changed without them.
-    """
-    from istio_policies import AuthorizationPolicy
-
-    return [
-        AuthorizationPolicy.from_dict(
-            {
-                "metadata": {"name": f"{owner.model}.{owner.app}.{name}", "namespace": owner.model},
-                "spec": {"selector": {"matchLabels": labels}, "action": "ALLOW", "rules": [{}]},
-            }
-        )
-        for name, labels in _MODEL_OPERATORS.items()
-    ]

@@ -18,7 +18,7 @@ from lightkube.types import PatchType
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from istio_policies import AuthorizationPolicy, Gateway
+from istio_policies import PURPOSE, AuthorizationPolicy, Gateway
 from k8s_charm import Json, manifest
 from sandbox.kubernetes import KubernetesServer, LoggedRequest
 from tests.support.charms import load_charm
@@ -273,10 +273,11 @@ class BeaconModel:
     # What is in Kubernetes
 
     def policies(self) -> dict[str, Json]:
-        """The specifications of all AuthorizationPolicies, by namespace and name."""
+        """The specifications of all AuthorizationPolicies that are requested, by namespace and name."""
         return {
             f"{each['metadata']['namespace']}/{each['metadata']['name']}": each["spec"]
             for each in map(manifest, self.client.list(AuthorizationPolicy, namespace="*"))
+            if PURPOSE not in (each["metadata"].get("annotations") or {})
         }
 
     def doors(self) -> set[tuple[str, str]]:

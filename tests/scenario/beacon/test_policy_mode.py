@@ -2,6 +2,7 @@
 
 import pytest
 
+from istio_policies import PURPOSE
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
@@ -17,18 +18,34 @@ def beacon(beacon: BeaconModel) -> BeaconModel:
 
 
 def on_trial(beacon: BeaconModel) -> dict[str, bool]:
-    """The names of all policies, and whether each is on trial."""
-    return {
-        each["metadata"]["name"]: each["metadata"].get("annotations", {}).get("istio.io/dry-run") == "true"
+    """The names of all policies that are requested, and whether each is on trial."""
+    marks = {
+        each["metadata"]["name"]: each["metadata"].get("annotations", {})
         for each in beacon.kubernetes.store.objects("AuthorizationPolicy")
+    }
+    return {
+        name: each.get("istio.io/dry-run") == "true" for name, each in marks.items() if PURPOSE not in each
     }
 
 
+def allowing_all(beacon: BeaconModel) -> list[object]:
+    """The targets where everything is allowed for the sake of audit mode."""
+    found = [
+        each["spec"]
+        for each in beacon.kubernetes.store.objects("AuthorizationPolicy")
+        if each["metadata"].get("annotations", {}).get(PURPOSE) == "audit"
+    ]
+    assert all(spec["rules"] == [{}] for spec in found)
+    return [spec.get("selector") or spec["targetRefs"] for spec in found]
+
+
 def test_each_switch_of_the_mode_writes_each_policy_once_and_an_idle_hook_none(beacon: BeaconModel):
+    # In audit mode, a policy at each of the two places allows everything.
     for mode, trial in (("audit", True), ("enforce", False), ("audit", True)):
         beacon.kubernetes.requests.clear()
         beacon.configure(policy_mode=mode)
-        assert [request.method for request in beacon.writes()] == ["PATCH", "PATCH"]
+        written = ["PATCH"] * 4 if trial else ["PATCH", "PATCH", "DELETE", "DELETE"]
+        assert [request.method for request in beacon.writes()] == written
         assert set(on_trial(beacon).values()) == {trial}
         assert beacon.doors() == DOORS
         beacon.kubernetes.requests.clear()
@@ -43,13 +60,32 @@ def test_what_is_asked_for_during_an_audit_is_on_trial_too(beacon: BeaconModel):
     assert all(on_trial(beacon).values())
 
 
-def test_an_audit_says_plainly_what_it_does_not_do(beacon: BeaconModel):
+def test_audit_status(beacon: BeaconModel):
     beacon.configure(policy_mode="audit")
     status = beacon.hook()
     assert status.name == "active"
-    assert status.message.startswith("audit: 2 policies for 1 consumer on trial, they refuse nobody")
-    assert "those on pods Istio leaves out" in status.message
-    assert "a hardened mesh refuses" in status.message
+    assert status.message == "audit mode: 2 policies for 1 consumer, logged, not enforced"
+
+
+def test_audit_allows_everything(beacon: BeaconModel):
+    beacon.configure(policy_mode="audit")
+    on_pods = {"matchLabels": {"app.kubernetes.io/name": "catalogue"}}
+    on_service = [{"group": "", "kind": "Service", "name": "catalogue"}]
+    assert allowing_all(beacon) == [on_service, on_pods]
+
+
+@pytest.mark.parametrize("mode", ["enforce", "off"])
+def test_nothing_is_left_of_audit(beacon: BeaconModel, mode: str):
+    beacon.configure(policy_mode="audit")
+    beacon.configure(policy_mode=mode)
+    assert allowing_all(beacon) == []
+
+
+def test_consumers_are_told_of_audit(beacon: BeaconModel):
+    relation = beacon.consumer("orders", policy("web", "orders"))
+    for mode, told in (("audit", '"audit"'), ("enforce", None), ("off", None)):
+        beacon.configure(policy_mode=mode)
+        assert beacon.relation(relation).local_app_data.get("policy_mode") == told
 
 
 def test_a_hook_after_an_audit_does_not_take_what_istio_said_of_it_for_a_problem(beacon: BeaconModel):
@@ -115,6 +151,7 @@ def test_a_consumer_that_can_not_be_read_goes_on_trial_with_the_rest(kubernetes:
     beacon.says(relation, {"policies": "nonsense"})
     beacon.configure(policy_mode="audit")
     assert list(on_trial(beacon).values()) == [True]
+    assert len(allowing_all(beacon)) == 2
 
 
 @pytest.mark.parametrize("mode", ["enforce", "audit"])

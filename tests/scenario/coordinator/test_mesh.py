@@ -375,3 +375,34 @@ def test_policies_inside_have_the_trust_domain_that_the_beacon_publishes(cluster
         for spec in written:
             (principal,) = spec["rules"][0]["from"][0]["source"]["principals"]
             assert principal.startswith(expected)
+
+
+class TestAudit:
+    def marks(self, cluster: Cluster) -> list[tuple[bool, bool]]:
+        """Whether each policy is in audit mode, and whether it allows everything."""
+        return [
+            (
+                one["metadata"].get("annotations", {}).get("istio.io/dry-run") == "true",
+                one["spec"]["rules"] == [{}],
+            )
+            for one in cluster.server.store.objects("AuthorizationPolicy")
+        ]
+
+    def test_nothing_is_denied(self, cluster: Cluster):
+        cluster.run(mesh(policy_mode='"audit"'), workers(), store())
+        # Two sources reach the pods, and the worker the Service; both targets allow everything meanwhile.
+        assert sorted(self.marks(cluster)) == [(False, True)] * 2 + [(True, False)] * 3
+
+    def test_policies_are_enforced_again(self, cluster: Cluster):
+        state = cluster.run(mesh(policy_mode='"audit"'), workers(), store())
+        (beacon,) = state.get_relations("service-mesh")
+        data = {key: value for key, value in beacon.remote_app_data.items() if key != "policy_mode"}
+        others = {one for one in state.relations if one.id != beacon.id}
+        now = dataclasses.replace(beacon, remote_app_data=data)
+        cluster.run(state=again(state, relations={*others, now}))
+        assert self.marks(cluster) == [(False, False)] * 3
+
+    @pytest.mark.parametrize("mode", ["audit", '"enforce"', "[]", '"Audit"'])
+    def test_an_unknown_mode_is_enforced(self, cluster: Cluster, mode: str):
+        cluster.run(mesh(policy_mode=mode), workers(), store())
+        assert self.marks(cluster) == [(False, False)] * 3

@@ -113,5 +113,8 @@ def test_who_asked_is_noted_once_each_and_sorted():
 
 
 def test_a_rehearsal_is_marked_so_that_waypoints_only_record_their_verdict():
-    assert objects(policy(), dry_run=True)[0]["metadata"]["annotations"]["istio.io/dry-run"] == "true"
+    allows_all, recorded = objects(policy(), dry_run=True)
+    assert recorded["metadata"]["annotations"]["istio.io/dry-run"] == "true"
+    assert "istio.io/dry-run" not in allows_all["metadata"]["annotations"]
+    assert allows_all["spec"] == {**recorded["spec"], "rules": [{}]}
     assert "istio.io/dry-run" not in objects(policy())[0]["metadata"]["annotations"]

@@ -15,6 +15,7 @@ from tests.support.reconciling import reconcile_policies
 
 Reconcile = Callable[..., ReconcileResult]
 FIRST = "m.beacon.shop.app.from.s.cart"
+AUDIT = "m.beacon.shop.app.audit"
 
 
 @pytest.fixture
@@ -126,7 +127,18 @@ def test_a_rehearsal_begins_and_ends_with_one_write_for_each_policy(
     assert live(kubernetes)[FIRST]["metadata"]["annotations"]["istio.io/dry-run"] == "true"
     reconcile(policy(80))
     assert "istio.io/dry-run" not in live(kubernetes)[FIRST]["metadata"]["annotations"]
-    assert writes(kubernetes) == [f"PATCH {FIRST}"] * 2
+    # Meanwhile, another one allows everything.
+    assert writes(kubernetes) == [f"PATCH {AUDIT}", f"PATCH {FIRST}", f"PATCH {FIRST}", f"DELETE {AUDIT}"]
+
+
+def test_a_rehearsal_that_ends_leaves_nothing_open(reconcile: Reconcile, kubernetes: KubernetesServer):
+    """Not even where requests are not known in full, so that policies stay."""
+    reconcile(policy(80))
+    reconcile(retain={"shop"}, dry_run=True)
+    assert live(kubernetes).keys() == {FIRST, AUDIT}
+    reconcile(retain={"shop"})
+    assert live(kubernetes).keys() == {FIRST}
+    assert "istio.io/dry-run" not in live(kubernetes)[FIRST]["metadata"]["annotations"]
 
 
 def test_a_plan_writes_nothing_and_comes_true(

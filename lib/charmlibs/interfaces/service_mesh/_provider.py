@@ -16,6 +16,8 @@ POLICIES_KEY = "policies"
 TRUST_DOMAIN_KEY = "trust_domain"
 DEFAULT_TRUST_DOMAIN = "cluster.local"
 DECLARED_KEY = "declared_policies"
+POLICY_MODE_KEY = "policy_mode"
+AUDIT = "audit"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class ServiceMeshProvider(ops.Object):
         mesh_type: which mesh that is.
         mesh_relation_name: the endpoint of interface `service_mesh` in charmcraft.yaml.
         trust_domain: the trust domain of the mesh, for consumers that write policies themselves.
+        audit: True if policies are logged and not enforced; consumers that write policies follow it.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class ServiceMeshProvider(ops.Object):
         mesh_relation_name: str = "service-mesh",
         *,
         trust_domain: str = DEFAULT_TRUST_DOMAIN,
+        audit: bool = False,
     ):
         super().__init__(charm, mesh_relation_name)
         self._charm = charm
@@ -57,6 +61,7 @@ class ServiceMeshProvider(ops.Object):
         self._data = None if labels is None else self._data_with(labels)
         self._relation_name = mesh_relation_name
         self._trust_domain = trust_domain
+        self._policy_mode = json.dumps(AUDIT) if audit else ""
         for event in (
             charm.on[mesh_relation_name].relation_created,
             charm.on.leader_elected,
@@ -80,6 +85,7 @@ class ServiceMeshProvider(ops.Object):
         published = {key: json.dumps(value) for key, value in self._data.model_dump(mode="json").items()}
         is_default = self._trust_domain == DEFAULT_TRUST_DOMAIN
         published[TRUST_DOMAIN_KEY] = "" if is_default else json.dumps(self._trust_domain)
+        published[POLICY_MODE_KEY] = self._policy_mode
         for relation in self._relations():
             relation_data.write(relation, self._charm.app, published)
 

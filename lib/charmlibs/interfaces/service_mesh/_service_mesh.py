@@ -25,7 +25,14 @@ from ._cross_model import CMR_DATA_KEY
 from ._identities import CrossModelIdentities
 from ._models import AppPolicy, CMRData, Labels, MeshPolicy, MeshType, PolicyTargetType, UnitPolicy
 from ._parsing import parse
-from ._provider import DECLARED_KEY, DEFAULT_TRUST_DOMAIN, POLICIES_KEY, TRUST_DOMAIN_KEY
+from ._provider import (
+    AUDIT,
+    DECLARED_KEY,
+    DEFAULT_TRUST_DOMAIN,
+    POLICIES_KEY,
+    POLICY_MODE_KEY,
+    TRUST_DOMAIN_KEY,
+)
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -141,6 +148,11 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         except ValueError as error:
             logger.warning("the trust domain of the mesh cannot be parsed: %s", error)
             return DEFAULT_TRUST_DOMAIN
+
+    @property
+    def is_audit(self) -> bool:
+        """Return whether the mesh logs policies and does not enforce them; a mode not known is enforced."""
+        return self._published(POLICY_MODE_KEY) == json.dumps(AUDIT)
 
     @property
     def unreadable(self) -> str | None:

@@ -1,0 +1,96 @@
+"""AuthorizationPolicies of the beacon that no consumer requests."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from charmlibs.interfaces.service_mesh import PolicyTargetType
+from consumers import Consumer
+from istio_policies import APPLICATION_LABEL, audit_policies
+from k8s_charm import Json, Owner
+
+if TYPE_CHECKING:
+    from lightkube.generic_resource import GenericNamespacedResource
+
+_MODEL_OPERATORS = {
+    "modeloperator": {"operator.juju.is/name": "modeloperator", "operator.juju.is/target": "model"},
+    "modeloperator-legacy": {"juju-modeloperator": "modeloperator"},
+}
+"""The labels that Juju gives its model operator's pod today, and those that it gave it before."""
+
+
+def additional_policies(
+    owner: Owner,
+    consumers: Sequence[Consumer],
+    *,
+    is_audit: bool,
+    model_on_mesh: bool,
+    close_unprotected: bool,
+) -> "list[GenericNamespacedResource]":
+    """Return the policies that no consumer requests; none of them is in audit mode.
+
+    Args:
+        owner: the beacon.
+        consumers: the consumers, with the policies that they are granted.
+        is_audit: True if policies are logged and not enforced, so that everything is allowed.
+        model_on_mesh: True if the whole namespace is in the mesh, Juju's model operator too.
+        close_unprotected: True if consumers without policies are closed, where policies are enforced.
+    """
+    made = model_operator_policies(owner) if model_on_mesh else []
+    if is_audit:
+        made += audit_policies(owner, _applications(owner, consumers))
+    elif close_unprotected:
+        made += _closing_policies(owner, consumers)
+    return made
+
+
+def _applications(owner: Owner, consumers: Sequence[Consumer]) -> set[tuple[str, str]]:
+    """Return namespace and name of all applications that are in audit mode."""
+    found = {(owner.model, consumer.app) for consumer in consumers}
+    for consumer in consumers:
+        for policy in consumer.granted:
+            if policy.target_app_name:
+                found.add((policy.target_namespace, policy.target_app_name))
+    return found
+
+
+def model_operator_policies(owner: Owner) -> "list[GenericNamespacedResource]":
+    """Return the policies that allow all requests to Juju's model operator, by the labels of each form of it.
+
+    They come from the API server, which has no identity in the mesh: in a hardened mesh, no application of
+    the model could be created or changed without them.
+    """
+    from istio_policies import AuthorizationPolicy
+
+    return [
+        AuthorizationPolicy.from_dict(
+            {
+                "metadata": {"name": f"{owner.model}.{owner.app}.{name}", "namespace": owner.model},
+                "spec": {"selector": {"matchLabels": labels}, "action": "ALLOW", "rules": [{}]},
+            }
+        )
+        for name, labels in _MODEL_OPERATORS.items()
+    ]
+
+
+def _closing_policies(owner: Owner, consumers: Sequence[Consumer]) -> "list[GenericNamespacedResource]":
+    """Return policies that allow nothing, for the pods and Services of consumers on which there is none.
+
+    A consumer whose requests are not known in full keeps what it has, and is not closed.
+    """
+    from istio_policies import AuthorizationPolicy
+
+    policies: list[GenericNamespacedResource] = []
+    for consumer in consumers:
+        for name, target in () if consumer.keeps_policies else _open_targets(consumer):
+            own = {"name": f"{owner.model}.{owner.app}.{consumer.app}.{name}", "namespace": owner.model}
+            spec = {"action": "ALLOW", **target}
+            policies.append(AuthorizationPolicy.from_dict({"metadata": own, "spec": spec}))
+    return policies
+
+
+def _open_targets(consumer: Consumer) -> Iterator[tuple[str, Json]]:
+    targets = {policy.target_type for policy in consumer.granted}
+    if not targets:
+        yield "closed-pods", {"selector": {"matchLabels": {APPLICATION_LABEL: consumer.app}}}
+    if PolicyTargetType.app not in targets:
+        yield "closed-service", {"targetRefs": [{"group": "", "kind": "Service", "name": consumer.app}]}

@@ -1,0 +1,88 @@
+"""AuthorizationPolicies of audit mode, beside those that are only recorded: they allow everything."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from k8s_charm import Json, Owner, annotations, manifest, metadata
+
+from ._description import target_refs
+from ._names import audit_name
+from ._rules import APPLICATION_LABEL, PolicyKey, target
+
+if TYPE_CHECKING:
+    from lightkube.generic_resource import GenericNamespacedResource
+
+    from k8s_charm import Resource
+
+PURPOSE = "charms.canonical.com/mesh.purpose"
+"""The annotation of policies that no application requests; its value is what they are for."""
+_AUDIT = "audit"
+
+
+def allow_everything_on(owner: Owner, policies: "Iterable[Resource]") -> "list[GenericNamespacedResource]":
+    """Return the policies that allow everything wherever these policies are.
+
+    Where only policies in audit mode are, a hardened mesh denies everything, and so do other policies on the
+    same target. One that allows everything there outweighs them, unless they deny by name.
+    """
+    keys: set[PolicyKey] = set()
+    for policy in policies:
+        keys.update(_targets(metadata(policy)["namespace"], manifest(policy).get("spec") or {}))
+    return _allow_everything(owner, keys)
+
+
+def audit_policies(owner: Owner, apps: Iterable[tuple[str, str]]) -> "list[GenericNamespacedResource]":
+    """Return the policies that allow everything on the Services and pods of applications.
+
+    Pods behind a waypoint are closed to everybody else, so that a policy on the Service alone opens nothing
+    to those who do not come through it.
+
+    Args:
+        owner: the application that owns the objects.
+        apps: namespace and name of each application.
+    """
+    keys: set[PolicyKey] = set()
+    for namespace, app in apps:
+        keys |= {_on_service(namespace, app), _on_pods(namespace, {APPLICATION_LABEL: app})}
+    return _allow_everything(owner, keys)
+
+
+def is_for_audit(policy: "Resource") -> bool:
+    """Tell whether a policy allows everything as long as others are in audit mode."""
+    return annotations(policy).get(PURPOSE) == _AUDIT
+
+
+def _allow_everything(owner: Owner, keys: Iterable[PolicyKey]) -> "list[GenericNamespacedResource]":
+    from ._kinds import AuthorizationPolicy
+
+    return [
+        AuthorizationPolicy.from_dict(
+            {
+                "metadata": {
+                    "name": audit_name(owner, key),
+                    "namespace": key.namespace,
+                    "annotations": {PURPOSE: _AUDIT},
+                },
+                "spec": {"action": "ALLOW", "rules": [{}], **target(key)},
+            }
+        )
+        for key in sorted(keys)
+    ]
+
+
+def _targets(namespace: str, spec: Json) -> Iterator[PolicyKey]:
+    refs = target_refs(spec)
+    for ref in refs:
+        if ref.get("kind") == "Service":
+            yield _on_service(namespace, str(ref.get("name")))
+    selector: Json = spec.get("selector") or {}
+    if not refs and (labels := selector.get("matchLabels")):
+        yield _on_pods(namespace, labels)
+
+
+def _on_service(namespace: str, name: str) -> PolicyKey:
+    return PolicyKey(namespace, name, (), "", "")
+
+
+def _on_pods(namespace: str, labels: dict[str, str]) -> PolicyKey:
+    return PolicyKey(namespace, "", tuple(sorted(labels.items())), "", "")
