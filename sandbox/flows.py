@@ -79,7 +79,8 @@ def permissions(models: Iterable[Model]) -> set[Permission]:
     found: set[Permission] = set()
     for model in models:
         for application in model.applications.values():
-            found.update(_permissions_of(application))
+            requested = set(_permissions_of(application))
+            found |= {*requested, *_permissions_of_waypoint(application, requested)}
     return found
 
 
@@ -146,6 +147,16 @@ def _permissions_of(application: Application) -> Iterator[Permission]:
                 yield _permission(application, grant, _source(side))
     if application.charm.name in CLUSTERS:
         yield from _permissions_in_cluster(application)
+
+
+def _permissions_of_waypoint(
+    application: Application, requested: Iterable[Permission]
+) -> Iterator[Permission]:
+    """Yield that the waypoint reaches the pods behind a Service that somebody may reach."""
+    beacon = beacon_of(application)
+    if beacon and any(permission.service for permission in requested):
+        source = f"{beacon.model.name}/{_waypoint_of(application)}"
+        yield Permission(source, application.model.name, None, ((_NAME, application.name),))
 
 
 def _permission(application: Application, grant: Grant, source: str) -> Permission:

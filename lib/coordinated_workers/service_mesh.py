@@ -7,6 +7,7 @@ import ops
 import pydantic
 
 from charmlibs.interfaces.service_mesh import (
+    WAYPOINT_LABELS,
     AppPolicy,
     Endpoint,
     MeshPolicy,
@@ -91,14 +92,24 @@ def cluster_mesh(
     """Gather what there is to know of a cluster in the mesh; nothing is asked of Kubernetes."""
     related = charm.model.relations[mesh_endpoint] if mesh_endpoint else []
     return ClusterMesh(
-        policies=cluster_policies(charm.model.name, charm.app.name, worker_apps(charm, cluster_endpoint)),
+        policies=cluster_policies(
+            charm.model.name, charm.app.name, worker_apps(charm, cluster_endpoint), waypoint_of(mesh)
+        ),
         labels=_labels(charm),
         endpoint=cluster_endpoint,
         declared=mesh.policies if mesh else [],
         trust_domain=mesh.trust_domain() if mesh else TRUST_DOMAIN,
         is_audit=bool(mesh and mesh.is_audit),
+        waypoint="/".join(waypoint_of(mesh) or ()),
         beacon=next((relation.app.name for relation in related if relation.app), None),
     )
+
+
+def waypoint_of(mesh: ServiceMeshConsumer | None) -> tuple[str, str] | None:
+    """Return namespace and name of the waypoint that the mesh's labels name; None if they name none."""
+    labels = mesh.labels() if mesh else {}
+    by_name, by_namespace = (labels.get(key) for key in WAYPOINT_LABELS)
+    return (by_namespace, by_name) if by_name and by_namespace else None
 
 
 def worker_apps(charm: ops.CharmBase, cluster_endpoint: str) -> set[str]:
@@ -106,13 +117,16 @@ def worker_apps(charm: ops.CharmBase, cluster_endpoint: str) -> set[str]:
     return {relation.app.name for relation in charm.model.relations[cluster_endpoint] if relation.app}
 
 
-def cluster_policies(model: str, coordinator: str, workers: Iterable[str]) -> list[MeshPolicy]:
+def cluster_policies(
+    model: str, coordinator: str, workers: Iterable[str], waypoint: tuple[str, str] | None = None
+) -> list[MeshPolicy]:
     """Return the policies inside a cluster: each pod reaches all pods, workers the coordinator's Service.
 
     Args:
         model: the model that all of them are in.
         coordinator: the coordinator's name.
         workers: the names of the worker applications, in any order and any number of times.
+        waypoint: namespace and name of the coordinator's waypoint, which passes on what workers send.
     """
     workers = sorted(set(workers))
     to_pods = [
@@ -135,7 +149,17 @@ def cluster_policies(model: str, coordinator: str, workers: Iterable[str]) -> li
         )
         for source in workers
     ]
-    return [*to_pods, *to_service]
+    if not (waypoint and workers):
+        return [*to_pods, *to_service]
+    # istiod allows a waypoint at pods only if it is set to do so.
+    to_own_pods = MeshPolicy(
+        source_namespace=waypoint[0],
+        source_app_name=waypoint[1],
+        target_namespace=model,
+        target_app_name=coordinator,
+        target_type=PolicyTargetType.unit,
+    )
+    return [*to_pods, *to_service, to_own_pods]
 
 
 def reconcile_cluster_policies(
@@ -155,7 +179,7 @@ def reconcile_cluster_policies(
     if mesh_type is None:
         return delete_cluster_policies(access)
     charm = access.charm
-    policies = cluster_policies(charm.model.name, charm.app.name, workers)
+    policies = cluster_policies(charm.model.name, charm.app.name, workers, waypoint_of(mesh))
     manager = _manager(access, mesh.trust_domain())
     return _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type, audit=mesh.is_audit))
 

@@ -22,5 +22,7 @@ class ClusterMesh:
     """The trust domain of the mesh."""
     is_audit: bool
     """True if the policies are logged and not enforced."""
+    waypoint: str
+    """The waypoint of the coordinator, as `namespace/name`; empty if there is none."""
     beacon: str | None
     """The application that the coordinator is related to for the mesh, if it is."""

@@ -9,6 +9,7 @@ from istio_policies import (
     APPLICATION_LABEL,
     DRY_RUN,
     TRUST_DOMAIN,
+    describe_sources,
     enforcement,
     is_for_audit,
     requested_by,
@@ -88,8 +89,8 @@ class Policy:
     """Reason that it is not enforced, in Istio's words."""
     is_for_audit: bool = False
     """True if it allows everything as long as others are in audit mode."""
-    is_istios: bool = False
-    """True if it is nowhere in Kubernetes, but Istio's own."""
+    is_for_waypoint: bool = False
+    """True if it only allows a waypoint at pods: one of a charm, or of istiod, which is not in Kubernetes."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -205,11 +206,12 @@ def _cluster(
     pods: Iterable[Json],
 ) -> Cluster:
     labels = _labels_of(namespaces)
+    waypoints = [f"{own['namespace']}/{own['name']}" for own in (each["metadata"] for each in gateways)]
     return Cluster(
         namespaces=frozenset(labels),
         pods=tuple(read_pod(pod, labels) for pod in pods if _is_running(pod)),
         services=tuple(read_service(each, labels, gateways) for each in services),
-        policies=tuple(map(read_policy, policies)),
+        policies=tuple(read_policy(each, waypoints) for each in policies),
         root_namespace=control_plane.root_namespace,
         auto_allow=control_plane.auto_allow,
         trust_domain=control_plane.trust_domain,
@@ -238,19 +240,21 @@ def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Po
     )
 
 
-def read_policy(policy: "Resource") -> Policy:
-    """Read an AuthorizationPolicy."""
+def read_policy(policy: "Resource", waypoints: Collection[str] = ()) -> Policy:
+    """Read an AuthorizationPolicy, given the `namespace/name` of waypoints."""
     plain = manifest(policy)
     own: Json = plain["metadata"]
     annotations: Mapping[str, str] = own.get("annotations") or {}
+    spec = mapping(plain, "spec")
     (state,) = enforcement([policy])
     return Policy(
         namespace=own["namespace"],
         name=own["name"],
-        spec=mapping(plain, "spec"),
+        spec=spec,
         dry_run=annotations.get(DRY_RUN) in TRUE,
         asked_by=requested_by(policy),
         is_for_audit=is_for_audit(policy),
+        is_for_waypoint=any(describe_sources(spec) == [each] for each in waypoints) and not target_refs(spec),
         enforced=state.enforced,
         problem=state.reason,
     )

@@ -162,7 +162,7 @@ class Evaluation:
         """The policies that decided."""
         found: dict[Policy, None] = {}
         for _, decision in self.shown if self.is_open else self.shown[-1:]:
-            found.update((policy, None) for policy in decision.by if not policy.is_istios)
+            found.update((policy, None) for policy in decision.by if not policy.is_for_waypoint)
         return tuple(found)
 
 
@@ -199,7 +199,7 @@ def _why(evaluation: Evaluation, path: RequestPath, question: Question) -> str:
     if decision.by:
         return f"{_names(decision.by)} {_plural('denies', 'deny', decision.by)} it at {point.name}"
     outside = "" if path.source_in_mesh else ", and the source is outside the mesh, where it has no identity"
-    closed_by = [policy for policy in decision.closed_by if not policy.is_istios]
+    closed_by = [policy for policy in decision.closed_by if not policy.is_for_waypoint]
     if not closed_by:
         return f"no policy allows it at {point.name}, which is open only to its waypoint{outside}"
     closing = [policy for policy in closed_by if not policy.spec.get("rules")]
@@ -231,7 +231,7 @@ def _why_allowed(policies: Sequence[Policy], path: RequestPath, question: Questi
 def _steps(evaluation: Evaluation) -> Iterator[Step]:
     for point, decision in evaluation.shown:
         if decision.by and decision.allowed:
-            by_name = [policy for policy in decision.by if not policy.is_istios]
+            by_name = [policy for policy in decision.by if not policy.is_for_waypoint]
             allowed = f"{_names(by_name)} {_plural('allows', 'allow', by_name)} it" if by_name else ""
             yield Step(point.name, allowed or "open to its waypoint")
         elif decision.by:

@@ -118,7 +118,7 @@ def selects_none(policy: Policy, pods: "Collection[MeshPod]") -> bool:
 
 
 def list_policies(policies: Policies, view: View) -> list[Row]:
-    """Return a row for each policy, with its state.
+    """Return a row for each policy, with its state; what goes with policies on Services has none.
 
     Args:
         policies: the live and the desired ones.
@@ -132,6 +132,8 @@ def list_policies(policies: Policies, view: View) -> list[Row]:
         policy = read_policy(resource)
         if ref in policies.without_pods:
             policy = replace(policy, enforced=False, problem="no pod has the labels that it selects")
+        if view.allows_waypoint(policy):
+            continue
         rows.append(_row(policy, view, is_live=ref in live, remark=remark))
     return [*rows, *_rejected(view)]
 

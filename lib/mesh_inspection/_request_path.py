@@ -162,7 +162,7 @@ def _policies_for_waypoints(cluster: Cluster, pod: Pod) -> list[Policy]:
             namespace,
             f"istio_allow_waypoint_{namespace}_{name}",
             {"rules": [{"from": [{"source": {"principals": [cluster.principal(namespace, name)]}}]}]},
-            is_istios=True,
+            is_for_waypoint=True,
         )
         for namespace, name in sorted(filter(None, waypoints))
     ]

@@ -85,6 +85,7 @@ def closest_match(question: Question, path: RequestPath, cluster: Cluster, view:
         *_requested_policies(question, path, cluster, view),
         *_declared_policies(question, path, cluster, view),
     ]
+    found = [match for match in found if not view.allows_waypoint(match.policy)]
     return min(filter(_is_close, found), key=lambda match: match.effort, default=None)
 
 

@@ -96,6 +96,8 @@ class View:
     """The trust domain of the identities in its policies."""
     beacon: str = ""
     """The application of the owner's model to which a charm is related to join the mesh."""
+    waypoint: str = ""
+    """The waypoint, as `namespace/name`: policies that allow it at pods go with those on Services."""
     additional: "Sequence[Resource]" = ()
     """Further desired AuthorizationPolicies, which no requested policy can express."""
 
@@ -123,6 +125,10 @@ class View:
         ]
         made = authorization_policies(requests, live, owner=self.owner, retain=retained, dry_run=self.dry_run)
         return list({reference(each): each for each in (*made, *self.additional)}.values())
+
+    def allows_waypoint(self, policy: Policy) -> bool:
+        """Return whether a policy is one that allows the waypoint at pods, and nothing else."""
+        return bool(self.waypoint) and describe_sources(policy.spec) == [self.waypoint]
 
     def requests_behind(self, policy: Policy) -> list[RequestedPolicy]:
         """Return the requested policies from which a policy follows."""
@@ -176,6 +182,7 @@ def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
         unwritten="" if known.beacon else "the cluster is not in a mesh",
         write_command="" if known.beacon else f"juju integrate {owner.app}:service-mesh BEACON",
         details_command=f"juju status {owner.app}",
+        waypoint=known.waypoint,
         dry_run=known.is_audit,
         enforce_command=f"juju config {known.beacon} policy-mode=enforce" if known.beacon else "",
         internal=True,

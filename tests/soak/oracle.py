@@ -186,9 +186,15 @@ def _add_application(cluster: Cluster, app: Application) -> None:
         on_trial = _is_audit(_beacon_of(app))
         for member in (app.name, *workers):
             cluster.policies[_policy(app, pods, f"{app.model.name}/{member}", on_trial)] += 1
+        own_pods = {"selector": {"matchLabels": {_NAME: app.name}}}
+        passes_waypoint = bool(workers) and not _beacon_of(app).config["model-on-mesh"]
+        if passes_waypoint:
+            waypoint = f"{_beacon_of(app).model.name}/{_waypoint(_beacon_of(app))}"
+            cluster.policies[_policy(app, own_pods, waypoint, on_trial)] += 1
         for worker in workers:
             cluster.policies[_policy(app, _service(app.name), f"{app.model.name}/{worker}", on_trial)] += 1
         targets = [pods, *([_service(app.name)] if workers else [])]
+        targets += [own_pods] if passes_waypoint else []
         for policy in _allowing_all(app, targets if on_trial else []):
             cluster.policies[policy] += 1
 
@@ -230,6 +236,9 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
     for app in (beacon, *(side.other.application for side in _sides(beacon, "service-mesh"))):
         for spec in _asked_for(app, beacon):
             asked_by[spec].add(app.name)
+            for ref in json.loads(spec).get("targetRefs", ()):
+                own_pods = {"selector": {"matchLabels": {_NAME: ref["name"]}}}
+                asked_by[_spec(own_pods, waypoint, Grant("", ports=[]))].add(app.name)
     for spec, apps in asked_by.items():
         cluster.policies[Policy(f"{model}.{beacon.name}", model, spec, on_trial, ",".join(sorted(apps)))] += 1
     if on_trial:

@@ -14,6 +14,7 @@ from model_services import ModelServices, list_services
 from policy_step import SCOPE
 from sources import SCRAPERS_MAY, Sources
 from waypoint import Waypoint
+from waypoint_access import waypoint_access
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -55,7 +56,7 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         for policy in sources.own_policies()
     ]
     for request, consumer in zip(requests, known, strict=True):
-        requested += _requested(request, consumer, declared, owner.app)
+        requested += _requested(request, consumer, declared, owner)
     is_off = config.mode is PolicyMode.off
     return View(
         owner,
@@ -70,6 +71,7 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         enforce_command=f"juju config {owner.app} policy-mode=enforce",
         trust_domain=config.trust_domain,
         beacon=owner.app,
+        waypoint=f"{owner.model}/{Waypoint(owner).name}",
         additional=additional_policies(
             owner,
             known,
@@ -89,7 +91,7 @@ def _switch_on(config: BeaconConfig, owner: Owner) -> str:
 
 
 def _requested(
-    request: PolicyRequest, consumer: consumers.Consumer, declared: Sequence[DeclaredPolicy], beacon: str
+    request: PolicyRequest, consumer: consumers.Consumer, declared: Sequence[DeclaredPolicy], owner: Owner
 ) -> Iterator[RequestedPolicy]:
     own_declared = [each for each in declared if each.app == consumer.app]
     refused = {id(policy): reason for policy, reason in consumer.refused}
@@ -101,5 +103,7 @@ def _requested(
             relation=consumer.relation,
             endpoint=endpoint_of(policy, own_declared),
             rejected=refused.get(id(policy)) or undecided.get(id(policy), ""),
-            command=f"juju config {beacon} restrict-consumers=false" if id(policy) in refused else "",
+            command=f"juju config {owner.app} restrict-consumers=false" if id(policy) in refused else "",
         )
+    for policy in waypoint_access(owner, Waypoint(owner).name, consumer):
+        yield RequestedPolicy(policy, consumer.app, relation=consumer.relation)

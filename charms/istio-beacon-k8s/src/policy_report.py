@@ -9,7 +9,6 @@ from beacon_config import PolicyMode
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers
-from istio_policies import requested_by
 from k8s_charm import ReconcileResult
 from observed_mesh import ObservedMesh
 from policy_enforcement import PolicyEnforcement
@@ -17,6 +16,8 @@ from problems import Problem, blocked
 
 if TYPE_CHECKING:
     from lightkube.generic_resource import GenericNamespacedResource
+
+    from k8s_charm import Resource
 
 _MOST_EXPOSED = 3
 LOGGED = "logged, not enforced"
@@ -30,6 +31,8 @@ class PolicyReport:
     """The beacon's application."""
     desired: DesiredState
     result: ReconcileResult
+    requested: "Sequence[Resource]" = ()
+    """The live policies that consumers request."""
     consumers: Sequence[Consumer] = ()
     former: FormerConsumers | None = None
     for_model_operator: "Sequence[GenericNamespacedResource]" = ()
@@ -62,12 +65,11 @@ class PolicyReport:
         number = _count(len(desired.requests), "consumer")
         if desired.mode is PolicyMode.off:
             return f"{number}, policies are not managed"
-        requested = [policy for policy in self.result.live if requested_by(policy) - {self.app}]
-        summary = f"{_count(len(requested), 'policy', 'policies')} for {number}"
+        summary = f"{_count(len(self.requested), 'policy', 'policies')} for {number}"
         if desired.mode is PolicyMode.audit:
             return f"audit mode: {summary}, {LOGGED}"
         enforcement = self._enforcement(mesh)
-        remarks = [summary + enforcement.summary(requested)]
+        remarks = [summary + enforcement.summary(self.requested)]
         if desired.model_on_mesh and not enforcement.select_any(self.for_model_operator):
             remarks.append("no pod of Juju's model operator found")
         if mesh.open_to_all:

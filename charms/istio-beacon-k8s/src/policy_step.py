@@ -1,6 +1,6 @@
 """The AuthorizationPolicies of a beacon."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,13 @@ from beacon_config import PolicyMode
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers, former_consumers
-from istio_policies import PolicyRequestFrom, list_policies, plan_policies, requesters
+from istio_policies import PolicyRequestFrom, list_policies, plan_policies, requested_by, requesters
 from k8s_charm import Change, Changes, Deadline, Owner, ReconcileResult, apply
 from kubernetes_problems import problems_of
 from model_services import ModelServices, list_services
 from policy_report import PolicyReport
 from steps import StepResult
+from waypoint_access import is_waypoint_access, waypoint_access
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -52,7 +53,8 @@ class PolicyStep:
         own = self.desired.own_policies
         requests = [PolicyRequestFrom(policy, [self.owner.app], domain) for policy in own]
         for consumer in known:
-            requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in consumer.granted)
+            policies = [*consumer.granted, *waypoint_access(self.owner, self.waypoint, consumer)]
+            requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in policies)
         also = additional_policies(
             self.owner,
             known,
@@ -102,7 +104,8 @@ class PolicyPlan:
     def access_changes(self) -> list[str]:
         """The requests that would be allowed, and no longer allowed, in words."""
         expected = self.writes.expected
-        return access_changes.describe(expected.before, expected.live, done=False) if expected.changed else []
+        before, after = self._granted(expected.before), self._granted(expected.live)
+        return access_changes.describe(before, after, done=False) if expected.changed else []
 
     @property
     def is_complete(self) -> bool:
@@ -117,15 +120,22 @@ class PolicyPlan:
         """Write the objects, and log the requests that are allowed, and no longer allowed, after that."""
         result = apply(client, self.writes, self.step.deadline)
         if result.changed:
-            access_changes.log(access_changes.describe(result.before, result.live))
+            before, after = self._granted(result.before), self._granted(result.live)
+            access_changes.log(access_changes.describe(before, after))
         return self._result(result)
+
+    def _granted(self, policies: "Iterable[Resource]") -> "list[Resource]":
+        """Leave out the policies that allow the waypoint, which go with those on Services."""
+        waypoint = self.step.waypoint
+        return [each for each in policies if not is_waypoint_access(each, self.step.owner, waypoint)]
 
     def _result(self, result: ReconcileResult) -> StepResult:
         owner, desired = self.step.owner, self.step.desired
         operator = model_operator_policies(owner) if desired.model_on_mesh else ()
+        requested = [each for each in self._granted(result.live) if requested_by(each) - {owner.app}]
         return StepResult(
             problems_of(result.failed, owner.app),
             result.changed,
             (*result.live, *self.services),
-            PolicyReport(owner.app, desired, result, self.consumers, self.former, operator),
+            PolicyReport(owner.app, desired, result, requested, self.consumers, self.former, operator),
         )

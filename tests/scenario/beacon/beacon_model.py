@@ -278,7 +278,20 @@ class BeaconModel:
             f"{each['metadata']['namespace']}/{each['metadata']['name']}": each["spec"]
             for each in map(manifest, self.client.list(AuthorizationPolicy, namespace="*"))
             if PURPOSE not in (each["metadata"].get("annotations") or {})
+            and self._waypoint not in _sources(each["spec"])
         }
+
+    def waypoint_access(self) -> set[str]:
+        """Return the targets at which AuthorizationPolicies allow the waypoint and nobody else."""
+        found: set[str] = set()
+        for each in map(manifest, self.client.list(AuthorizationPolicy, namespace="*")):
+            if list(_sources(each["spec"])) == [self._waypoint]:
+                found.update(_targets(each["spec"]))
+        return found
+
+    @property
+    def _waypoint(self) -> str:
+        return f"{self.model}/{self.model}-{self.app}-waypoint"
 
     def doors(self) -> set[tuple[str, str]]:
         """Each (source, target) that some AuthorizationPolicy lets through; both as `namespace/name`."""
@@ -376,7 +389,7 @@ def _targets(spec: Json) -> list[str]:
 def _sources(spec: Json) -> list[str]:
     return [
         principal.removeprefix("cluster.local/ns/").replace("/sa/", "/")
-        for rule in spec["rules"]
+        for rule in spec.get("rules", [])
         for origin in rule.get("from", [{"source": {"principals": ["anybody"]}}])
         for principal in origin["source"]["principals"]
     ]

@@ -1,0 +1,58 @@
+"""The waypoint is allowed at the pods behind it, and nobody goes past it."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from sandbox.kubernetes import KubernetesServer
+from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
+
+pytestmark = pytest.mark.kubernetes
+
+PODS = "app.kubernetes.io/name=catalogue"
+
+
+def action(beacon: BeaconModel, name: str) -> Mapping[str, str]:
+    beacon.state = beacon.context.run(beacon.context.on.action(name), beacon.state)
+    return beacon.context.action_results or {}
+
+
+def test_goes_with_a_policy_on_the_service(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
+    assert beacon.waypoint_access() == {PODS}
+    assert beacon.hook().message == "2 policies for 1 consumer, all enforced"
+    beacon.says(relation, databag(policy("ads", "catalogue", target_type="unit")))
+    assert beacon.waypoint_access() == set()
+
+
+def test_none_where_no_policy_is_on_the_service(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("ads", "catalogue", target_type="unit"))
+    beacon.consumer("orders")
+    assert beacon.waypoint_access() == set()
+
+
+def test_none_at_pods_that_the_consumer_may_not_set_policy_on(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "orders"), policy("web", "catalogue", target_namespace="b"))
+    assert beacon.waypoint_access() == set()
+
+
+def test_at_the_pods_behind_a_service_of_another_name(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes)
+    beacon.create_service("catalogue-api", selects="catalogue")
+    beacon.consumer("catalogue", policy("web", None, target_service="catalogue-api"))
+    assert beacon.waypoint_access() == {PODS}
+
+
+def test_stays_as_long_as_a_former_consumer_leads_to_the_waypoint(beacon: BeaconModel):
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    beacon.leave(relation)
+    assert beacon.waypoint_access() == {PODS}
+    beacon.drop_labels("catalogue")
+    beacon.hook()
+    assert beacon.waypoint_access() == set()
+
+
+def test_is_not_a_row_of_its_own_and_is_exported(beacon: BeaconModel):
+    beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert action(beacon, "list-policies")["summary"].startswith("1 policy")
+    assert action(beacon, "export-policies")["count"] == "2"
