@@ -10,7 +10,8 @@ from ._request_path import waypoint_policies, ztunnel_policies
 def exposed(cluster: Cluster, model: str) -> list[str]:
     """Return the open targets of a model: `Service shop` is open to the whole mesh, `pod shop-0` to all.
 
-    Where the mesh is hardened, its policies in the root namespace are on all Services and pods.
+    Where the mesh is hardened, its policies in the root namespace are on all Services and pods. In audit mode
+    all is open.
     """
     return [*sorted(_services(cluster, model)), *sorted(_pods(cluster, model))]
 
@@ -31,4 +32,6 @@ def _pods(cluster: Cluster, model: str) -> Iterator[str]:
 
 
 def _closes(policies: Iterable[Policy]) -> bool:
-    return any(allows(policy) and not (policy.dry_run or policy.is_for_audit) for policy in policies)
+    policies = list(policies)
+    is_open = any(policy.is_for_audit for policy in policies)
+    return not is_open and any(allows(policy) and not policy.dry_run for policy in policies)

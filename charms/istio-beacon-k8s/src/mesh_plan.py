@@ -29,6 +29,8 @@ class Plan:
     """The objects that it would write."""
     access_changes: tuple[str, ...] = ()
     """The requests that would be allowed, and no longer allowed, in words."""
+    open_to_all: tuple[str, ...] = ()
+    """The Services and pods in the mesh that would be open, because no policy would be on them."""
     problems: tuple[Problem, ...] = ()
     """Problems that an operator should know of."""
     is_complete: bool = True
@@ -59,6 +61,7 @@ def _as_text(plan: Plan) -> Results:
     sections = {
         "changes": _cut(changes or ["none"]),
         "access-changes": _cut(plan.access_changes),
+        "open-to-all": _cut(plan.open_to_all),
         "problems": _cut(shown, most=_MOST_PROBLEMS, longest=_LONGEST_PROBLEM),
     }
     return {title: "\n".join(lines) for title, lines in sections.items() if lines}
@@ -79,7 +82,12 @@ def _as_data(plan: Plan) -> Results:
         {"status": problem.status.name, "message": one_line(problem.message, longest=_LONGEST_PROBLEM)}
         for problem in plan.problems[:_MOST_PROBLEMS]
     ]
-    lists = {"changes": changes[:_MOST_LINES], "access-changes": _cut(plan.access_changes), "problems": shown}
+    lists = {
+        "changes": changes[:_MOST_LINES],
+        "access-changes": _cut(plan.access_changes),
+        "open-to-all": _cut(plan.open_to_all),
+        "problems": shown,
+    }
     return {title: _numbered(items) for title, items in lists.items() if items}
 
 

@@ -83,7 +83,13 @@ class ModelMesh:
                     run.add(planned.expect(client))
             mesh = self._observe(client, run)
         problems, _ = run.shown(mesh)
-        return Plan(tuple(changes), tuple(access_changes), tuple(problems), run.is_complete)
+        return Plan(
+            tuple(changes),
+            tuple(access_changes),
+            mesh.open_to_all if mesh else (),
+            tuple(problems),
+            run.is_complete,
+        )
 
     def _observe(self, client: "Client", run: "_Run") -> ObservedMesh | None:
         is_read = run.policies and run.policies.depends_on_mesh and not self.deadline.is_over

@@ -123,3 +123,22 @@ def test_a_consumer_without_policies_is_closed_by_an_option(beacon: BeaconModel)
     assert not any("orders.closed" in name for name in beacon.policies())
     beacon.configure(close_unprotected=False)
     assert set(beacon.policies()) == {*before, "shop/shop.beacon.orders.app.from.shop.web"}
+
+
+def test_a_plan_lists_all_that_would_be_open(beacon: BeaconModel):
+    for app in ("ads", "kiosk", "orders", "shop", "till"):
+        pod(beacon, app)
+    relation = beacon.consumer("catalogue")
+    joins(beacon, "catalogue")
+    assert beacon.plan_action()["open-to-all"].splitlines() == [
+        "Service catalogue",
+        *(f"pod {app}-0" for app in ("ads", "kiosk", "orders", "shop", "till")),
+    ]
+    beacon.lead(False)
+    beacon.says(relation, databag(policy("web", "catalogue")))
+    beacon.lead(True)
+    listed = beacon.plan_action(format="json")["open-to-all"].values()
+    assert "Service catalogue" not in listed
+    harden(beacon.client)
+    assert "open-to-all" not in beacon.plan_action()
+    assert "Service catalogue" in beacon.plan_action(policy_mode="audit")["open-to-all"].splitlines()
