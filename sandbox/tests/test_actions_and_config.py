@@ -50,18 +50,18 @@ def greeter(model: Model, write_charm: WriteCharm) -> Model:
     return model
 
 
-def test_an_action_gives_its_results_and_what_it_has_logged(greeter: Model) -> None:
+def test_action_gives_its_results_and_what_it_has_logged(greeter: Model) -> None:
     result = greeter.run("web/leader", "greet", {"who": "42", "times": "2", "loud": "true"})
     assert (result.results, result.messages, result.failure) == ({"greeting": "4242"}, ["about to"], None)
     assert greeter.unit("web/0").status == ("active", "greeted")
 
 
-def test_an_action_that_fails_says_why(greeter: Model) -> None:
+def test_action_that_fails_gives_reason(greeter: Model) -> None:
     result = greeter.run("web/0", "fail")
     assert (result.results, result.failure) == ({"so": "far"}, "not today")
 
 
-def test_an_action_that_raises_leaves_its_unit_well(greeter: Model) -> None:
+def test_action_that_raises_leaves_its_unit_well(greeter: Model) -> None:
     result = greeter.run("web/0", "crash")
     assert result.failure
     assert "RuntimeError: oh" in result.failure
@@ -94,7 +94,7 @@ def test_what_cannot_be_run_is_refused(
     ("kind", "text", "value"),
     [("int", "3", 3), ("boolean", "false", False), ("float", "1", 1), ("string", "007", "007")],
 )
-def test_text_is_taken_for_what_the_options_type_makes_of_it(
+def test_text_is_taken_for_what_options_type_makes_of_it(
     model: Model, write_charm: WriteCharm, kind: str, text: str, value: object
 ) -> None:
     charm = write_charm("web", config={"options": {"it": {"type": kind}}})
@@ -111,7 +111,7 @@ def test_options_that_there_are_not_are_refused(model: Model, write_charm: Write
         model.config("web", {"size": "big"})
 
 
-def test_a_directory_without_a_charm_is_refused(model: Model, write_charm: WriteCharm) -> None:
+def test_directory_without_charm_is_refused(model: Model, write_charm: WriteCharm) -> None:
     charm = write_charm("web")
     (charm / "charmcraft.yaml").unlink()
     with pytest.raises(JujuError, match="no charm in"):

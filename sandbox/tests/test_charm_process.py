@@ -21,9 +21,7 @@ from sandbox.juju import (
 from sandbox.tests.small_charms import WriteCharm, events, words
 
 
-def test_stored_state_and_deferred_events_last_and_module_state_does_not(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_stored_state_and_deferred_events_persist(model: Model, write_charm: WriteCharm) -> None:
     source = """
         seen = []
 
@@ -61,9 +59,7 @@ def test_two_charms_have_modules_of_their_own(model: Model, write_charm: WriteCh
     assert [model.unit(name).status[1] for name in ("one/0", "two/0")] == ["one", "two"]
 
 
-def test_a_charms_own_copy_of_a_library_comes_before_the_given_ones(
-    model: Model, write_charm: WriteCharm, tmp_path: Path
-) -> None:
+def test_own_copy_of_a_library_comes_first(model: Model, write_charm: WriteCharm, tmp_path: Path) -> None:
     (tmp_path / "given").mkdir()
     (tmp_path / "given/library.py").write_text("NAME = 'given'")
     source = """
@@ -82,7 +78,7 @@ def test_a_charms_own_copy_of_a_library_comes_before_the_given_ones(
     assert [model.unit(name).status[1] for name in ("plain/0", "own/0")] == ["given", "own"]
 
 
-def test_nothing_of_the_sandbox_is_on_a_charms_path(model: Model, write_charm: WriteCharm) -> None:
+def test_nothing_of_sandbox_is_on_charms_path(model: Model, write_charm: WriteCharm) -> None:
     source = """
         import importlib.util, os, socket, sys
 
@@ -97,9 +93,7 @@ def test_nothing_of_the_sandbox_is_on_a_charms_path(model: Model, write_charm: W
     assert words(model.unit("web/0")) == ["[]", "web-0.web-endpoints.shop.svc.cluster.local", "web-0"]
 
 
-def test_a_charm_that_raises_puts_its_unit_in_error_and_the_rest_goes_on(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_exception_in_a_charm_is_an_error_of_its_unit(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -136,7 +130,7 @@ def test_a_charm_that_raises_puts_its_unit_in_error_and_the_rest_goes_on(
         model.resolve("web/0")
 
 
-def test_what_a_failed_hook_has_written_is_not_kept(model: Model, write_charm: WriteCharm) -> None:
+def test_what_failed_hook_has_written_is_not_kept(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -159,7 +153,7 @@ def test_what_a_failed_hook_has_written_is_not_kept(model: Model, write_charm: W
         ("import os; os.kill(os.getpid(), 9)", "ended its process by signal 9"),
     ],
 )
-def test_a_charm_that_ends_its_process_ends_only_that_event(
+def test_charm_that_ends_its_process_ends_only_that_event(
     model: Model, write_charm: WriteCharm, ending: str, words_of_it: str
 ) -> None:
     source = f"""
@@ -178,7 +172,7 @@ def test_a_charm_that_ends_its_process_ends_only_that_event(
     assert events(unit)[-1] == "start"
 
 
-def test_a_charm_that_cannot_be_imported_fails_its_hooks(model: Model, write_charm: WriteCharm) -> None:
+def test_charm_that_cannot_be_imported_fails_its_hooks(model: Model, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web", "import no_such_module"))
     model.settle()
     error = model.unit("web/0").error
@@ -186,7 +180,7 @@ def test_a_charm_that_cannot_be_imported_fails_its_hooks(model: Model, write_cha
     assert "No module named 'no_such_module'" in error.traceback
 
 
-def test_a_charm_that_takes_too_long_is_stopped(
+def test_charm_that_takes_too_long_is_stopped(
     model: Model, write_charm: WriteCharm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = """
@@ -210,7 +204,7 @@ def test_a_charm_that_takes_too_long_is_stopped(
     assert events(unit)[-1] == "start"
 
 
-def test_charms_that_never_come_to_rest_are_named_with_their_last_events(
+def test_endless_events_are_an_error_that_names_them(
     model: Model, juju: Controller, write_charm: WriteCharm
 ) -> None:
     source = """
@@ -246,7 +240,7 @@ def test_logs_come_with_level_and_unit(model: Model, juju: Controller, write_cha
     assert not [line for line in juju.log if "not for the log" in line.message]
 
 
-def test_another_interpreter_runs_a_charm(model: Model, write_charm: WriteCharm, tmp_path: Path) -> None:
+def test_another_interpreter_runs_charm(model: Model, write_charm: WriteCharm, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nANOTHER=yes exec {sys.executable} "$@"\n')
     python.chmod(0o755)
@@ -263,7 +257,7 @@ def test_another_interpreter_runs_a_charm(model: Model, write_charm: WriteCharm,
     assert model.unit("web/0").status == ("active", "True")
 
 
-def test_an_interpreter_that_cannot_run_charms_is_named(model: Model, write_charm: WriteCharm) -> None:
+def test_interpreter_that_cannot_run_charms_is_named(model: Model, write_charm: WriteCharm) -> None:
     with pytest.raises(JujuError, match="/bin/false can't run charms: has it ops and ops-scenario"):
         model.deploy(CharmSource(write_charm("web"), python="/bin/false"))
         model.settle()
@@ -275,7 +269,7 @@ class BrokenWorkload(NoWorkload):
 
 
 @pytest.mark.parametrize("workload", [NoWorkload(), BrokenWorkload()])
-def test_nothing_is_left_when_the_controller_has_closed(
+def test_nothing_is_left_when_controller_has_closed(
     write_charm: WriteCharm, workload: ContainerRuntime
 ) -> None:
     source = """

@@ -35,7 +35,7 @@ def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproce
         process.kill()
 
 
-def test_a_folder_is_there_until_its_owner_is_killed_and_someone_makes_another(holder: subprocess.Popen[str]):
+def test_folder_of_a_killed_owner_is_removed(holder: subprocess.Popen[str]):
     assert holder.stdout
     folder = Path(holder.stdout.readline().split()[0])
     with own_folder("test") as other:
@@ -55,7 +55,7 @@ def runs(process: int) -> bool:
         return False
 
 
-def test_a_child_is_killed_with_its_parent(holder: subprocess.Popen[str]):
+def test_child_is_killed_with_its_parent(holder: subprocess.Popen[str]):
     assert holder.stdout
     child = int(holder.stdout.readline().split()[1])
     assert runs(child)

@@ -49,7 +49,7 @@ def test_a_model_is_a_namespace(model: Model, client: lightkube.Client) -> None:
     assert labels["app.kubernetes.io/managed-by"] == "juju"
 
 
-def test_relations_show_the_address_of_the_service(
+def test_relations_show_address_of_service(
     model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:
     model.deploy(write_charm("web", provides={"site": {"interface": "http"}}))
@@ -60,7 +60,7 @@ def test_relations_show_the_address_of_the_service(
     assert side.unit_data[0].data["ingress-address"] == client.get(Service, "web").spec.clusterIP
 
 
-def test_an_application_has_its_objects_and_a_pod_a_unit(
+def test_application_has_its_objects_and_pod_unit(
     model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:
     model.deploy(write_charm("web"), units=2)
@@ -85,7 +85,7 @@ def test_pods_come_and_go_with_units(model: Model, client: lightkube.Client, wri
     assert client.get(StatefulSet, "web").spec.replicas == 1
 
 
-def test_nothing_is_left_of_a_removed_application(
+def test_nothing_is_left_of_removed_application(
     model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:
     charm = write_charm("web")
@@ -99,7 +99,7 @@ def test_nothing_is_left_of_a_removed_application(
     assert names(client, Service) == ["other", "other-endpoints"]
 
 
-def test_the_service_has_the_ports_that_the_charm_opens(
+def test_service_has_ports_that_charm_opens(
     model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:
     source = """
@@ -120,7 +120,7 @@ def test_the_service_has_the_ports_that_the_charm_opens(
     assert ports() == [(65535, "TCP")]
 
 
-def test_a_changed_pod_template_replaces_the_pods_and_the_charms_start_again(
+def test_changed_pod_template_replaces_pods(
     model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:
     model.deploy(write_charm("web", containers={"nginx": {}}), units=2)
@@ -142,7 +142,7 @@ def test_a_changed_pod_template_replaces_the_pods_and_the_charms_start_again(
     assert len(model.unit("web/1").history) == before
 
 
-def test_a_pod_that_is_replaced_while_its_application_is_removed_does_not_come_back(
+def test_replaced_pod_of_a_removed_application_is_gone(
     model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:
     source = """
@@ -178,7 +178,7 @@ def test_pods_that_only_get_labels_are_not_replaced(
     assert [unit.restarts for unit in model.application("web").units] == [1, 1]
 
 
-def test_a_refresh_replaces_the_pods(model: Model, client: lightkube.Client, write_charm: WriteCharm) -> None:
+def test_refresh_replaces_pods(model: Model, client: lightkube.Client, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web"))
     model.settle()
     uid = client.get(Pod, "web-0").metadata.uid
@@ -188,7 +188,7 @@ def test_a_refresh_replaces_the_pods(model: Model, client: lightkube.Client, wri
     assert events(model.unit("web/0"))[-4:] == ["stop", "upgrade-charm", "config-changed", "start"]
 
 
-def test_a_charm_does_in_kubernetes_what_it_is_trusted_with(model: Model, write_charm: WriteCharm) -> None:
+def test_charm_does_in_kubernetes_what_it_is_trusted_with(model: Model, write_charm: WriteCharm) -> None:
     source = """
         import lightkube
         from lightkube.resources.core_v1 import Service
@@ -216,7 +216,7 @@ def test_a_charm_does_in_kubernetes_what_it_is_trusted_with(model: Model, write_
     assert model.unit("web/0").status == ("blocked", "403")
 
 
-def test_an_application_of_the_same_name_begins_with_a_trust_of_its_own(
+def test_trust_is_not_inherited_by_name(
     model: Model, kubernetes: KubernetesServer, write_charm: WriteCharm, tmp_path: Path
 ) -> None:
     charm = write_charm("web")
@@ -244,7 +244,7 @@ def test_another_cluster_is_left_as_it_was(
     assert sorted(namespace.metadata.name for namespace in client.list(Namespace)) == before
 
 
-def test_a_charm_without_kubernetes_does_not_find_somebody_elses(write_charm: WriteCharm) -> None:
+def test_charm_without_kubernetes_finds_no_other(write_charm: WriteCharm) -> None:
     source = """
         import lightkube
 

@@ -41,7 +41,7 @@ def shop_and_office(juju: Controller, write_charm: WriteCharm) -> tuple[Model, M
     return shop, office
 
 
-def test_a_relation_asks_for_what_its_charm_declares(model: Model, write_charm: WriteCharm) -> None:
+def test_relation_asks_for_what_its_charm_declares(model: Model, write_charm: WriteCharm) -> None:
     deploy(model, write_charm, "istio-beacon-k8s", "catalogue", "shop", "prometheus")
     model.integrate("catalogue:catalogue", "shop:catalogue")
     model.integrate("catalogue:metrics-endpoint", "prometheus")
@@ -63,7 +63,7 @@ def test_a_relation_asks_for_what_its_charm_declares(model: Model, write_charm: 
     }
 
 
-def test_a_stranger_is_known_by_its_own_name_once_it_has_told_it(
+def test_cross_model_application_is_unresolved_until_it_publishes_its_identity(
     juju: Controller, write_charm: WriteCharm
 ) -> None:
     shop, office = shop_and_office(juju, write_charm)
@@ -75,7 +75,7 @@ def test_a_stranger_is_known_by_its_own_name_once_it_has_told_it(
     assert expected_flows([shop, office]) == {Flow("office/shop", "shop/catalogue", READS)}
 
 
-def test_what_was_consumed_is_nobody_here_until_it_has_told_its_name(
+def test_consumed_application_is_unresolved_until_it_publishes_its_identity(
     juju: Controller, write_charm: WriteCharm
 ) -> None:
     shop, office = shop_and_office(juju, write_charm)
@@ -101,7 +101,7 @@ def write_policy(world: World, name: str, **spec: Any) -> None:
     world.client.create(AuthorizationPolicy.from_dict(policy))
 
 
-def test_policies_are_read_as_what_they_let_through(world: World) -> None:
+def test_policies_are_read_as_what_they_allowed(world: World) -> None:
     principals = ["cluster.local/ns/shop/sa/shop", "cluster.local/ns/office/sa/kiosk"]
     write_policy(
         world,
@@ -124,7 +124,7 @@ def test_policies_are_read_as_what_they_let_through(world: World) -> None:
     }
 
 
-def test_what_is_missing_and_what_is_too_much_is_told(world: World, write_charm: WriteCharm) -> None:
+def test_what_is_missing_and_what_is_too_much_is_reported(world: World, write_charm: WriteCharm) -> None:
     model = world.model("shop")
     deploy(model, write_charm, "istio-beacon-k8s", "catalogue", "shop")
     model.integrate("catalogue:service-mesh", "istio-beacon-k8s")
@@ -140,7 +140,7 @@ def test_what_is_missing_and_what_is_too_much_is_told(world: World, write_charm:
     ]
 
 
-def test_a_unit_in_error_is_told_with_its_traceback(world: World, write_charm: WriteCharm) -> None:
+def test_unit_in_error_is_reported_with_its_traceback(world: World, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):

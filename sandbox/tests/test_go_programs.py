@@ -60,7 +60,7 @@ def test_the_first_go_that_is_new_enough_builds_it(
 
 
 @pytest.mark.parametrize("version", ["go99.0rc1", "go98.1.7", "go9.99.99"])
-def test_a_go_that_is_too_old_is_named_with_what_is_needed(
+def test_go_that_is_too_old_is_named_with_what_is_needed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str
 ):
     (place,) = install(monkeypatch, tmp_path, version)
@@ -70,7 +70,7 @@ def test_a_go_that_is_too_old_is_named_with_what_is_needed(
         program(tmp_path, "99.0.0").build()
 
 
-def test_without_go_a_line_says_of_each_program_what_it_needs(
+def test_without_go_line_says_of_each_program_what_it_needs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("PATH", str(tmp_path))

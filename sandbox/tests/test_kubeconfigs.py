@@ -19,7 +19,7 @@ def write(path: Path, user: object, context: str = "there") -> Path:
     return path
 
 
-def test_a_token_is_sent_to_the_server(tmp_path: Path):
+def test_token_is_sent_to_server(tmp_path: Path):
     connection = Connection.of(write(tmp_path / "config", {"token": "known"}))
     assert connection == Connection("http://127.0.0.1:1", "known")
 
@@ -32,7 +32,7 @@ def test_a_token_is_sent_to_the_server(tmp_path: Path):
         ("password, username", {"username": "someone", "password": "secret"}),
     ],
 )
-def test_who_authenticates_by_other_means_is_not_taken_for_nobody(tmp_path: Path, how: str, user: object):
+def test_other_authentication_is_not_anonymous(tmp_path: Path, how: str, user: object):
     with pytest.raises(ControlPlaneError) as raised:
         Connection.of(write(tmp_path / "config", user))
     assert f"the user someone of {tmp_path / 'config'} has {how}, but neither" in str(raised.value)
@@ -40,11 +40,11 @@ def test_who_authenticates_by_other_means_is_not_taken_for_nobody(tmp_path: Path
     assert "secret" not in str(raised.value)
 
 
-def test_a_kubeconfig_that_is_missing_is_named(tmp_path: Path):
+def test_missing_kubeconfig_is_named(tmp_path: Path):
     with pytest.raises(ControlPlaneError, match=f"KUBECONFIG should name: .*{tmp_path / 'missing'}"):
         Connection.of(tmp_path / "missing")
 
 
-def test_a_context_that_is_missing_is_told_with_what_to_do(tmp_path: Path):
+def test_missing_context_is_reported_with_what_to_do(tmp_path: Path):
     with pytest.raises(ControlPlaneError, match="kubectl config use-context"):
         Connection.of(write(tmp_path / "config", {"token": "known"}, context="nowhere"))

@@ -12,7 +12,7 @@ class Charm(Recorder):
 """
 
 
-def test_a_new_leader_is_told_and_speaks_for_the_application(model: Model, write_charm: WriteCharm) -> None:
+def test_a_new_leader_is_reported_and_speaks_for_application(model: Model, write_charm: WriteCharm) -> None:
     application = model.deploy(write_charm("web", STATUS), units=2)
     model.settle()
     assert application.status == ("active", "led by web/0")
@@ -25,7 +25,7 @@ def test_a_new_leader_is_told_and_speaks_for_the_application(model: Model, write
     assert events(model.unit("web/0")).count("leader-elected") == 2
 
 
-def test_a_killed_leader_comes_back_as_one_of_the_others(model: Model, write_charm: WriteCharm) -> None:
+def test_killed_leader_comes_back_as_one_of_the_others(model: Model, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web", STATUS), units=2)
     model.settle()
     before = len(events(model.unit("web/0")))
@@ -36,9 +36,7 @@ def test_a_killed_leader_comes_back_as_one_of_the_others(model: Model, write_cha
     assert events(model.unit("web/1"))[-1] == "leader-elected"
 
 
-def test_without_a_word_of_its_own_the_application_is_as_well_as_its_worst_unit(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_application_status_defaults_to_its_worst_unit(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -50,7 +48,7 @@ def test_without_a_word_of_its_own_the_application_is_as_well_as_its_worst_unit(
     assert application.status == ("blocked", "no disk")
 
 
-def test_planned_units_follow_the_scale(model: Model, write_charm: WriteCharm) -> None:
+def test_planned_units_follow_scale(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):

@@ -6,7 +6,7 @@ from sandbox.juju import JujuError, Model
 from sandbox.tests.small_charms import WriteCharm, events, words
 
 
-def test_a_unit_is_set_up_in_jujus_order(model: Model, write_charm: WriteCharm) -> None:
+def test_unit_is_set_up_in_jujus_order(model: Model, write_charm: WriteCharm) -> None:
     charm = write_charm("web", peers={"peers": {"interface": "p"}}, containers={"nginx": {}, "exporter": {}})
     model.deploy(charm)
     model.settle()
@@ -21,14 +21,14 @@ def test_a_unit_is_set_up_in_jujus_order(model: Model, write_charm: WriteCharm) 
     ]
 
 
-def test_a_unit_that_does_not_lead_is_not_told_that_it_does(model: Model, write_charm: WriteCharm) -> None:
+def test_unit_that_does_not_lead_is_not_told_that_it_does(model: Model, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web"), units=2)
     model.settle()
     assert "leader-elected" in events(model.unit("web/0"))
     assert "leader-elected" not in events(model.unit("web/1"))
 
 
-def test_a_container_can_be_reached_from_its_pebble_ready_on(model: Model, write_charm: WriteCharm) -> None:
+def test_container_can_be_reached_from_its_pebble_ready_on(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -52,14 +52,14 @@ def test_changing_config_tells_every_unit_once(model: Model, write_charm: WriteC
     assert events(model.unit("web/1")).count("config-changed") == 2
 
 
-def test_a_reset_option_has_its_default_again(model: Model, write_charm: WriteCharm) -> None:
+def test_reset_option_has_its_default_again(model: Model, write_charm: WriteCharm) -> None:
     options = {"size": {"type": "int", "default": 1}}
     application = model.deploy(write_charm("web", config={"options": options}), config={"size": 5})
     model.config("web", reset=["size"])
     assert application.config == {"size": 1}
 
 
-def test_removing_an_application_ends_its_units_in_jujus_order(model: Model, write_charm: WriteCharm) -> None:
+def test_removing_application_ends_its_units_in_jujus_order(model: Model, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web", provides={"site": {"interface": "http"}}))
     model.deploy(write_charm("client", requires={"site": {"interface": "http"}}))
     model.integrate("web", "client")
@@ -73,9 +73,7 @@ def test_removing_an_application_ends_its_units_in_jujus_order(model: Model, wri
     assert model.relations == []
 
 
-def test_scaling_down_removes_the_last_unit_and_keeps_the_leader(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_scaling_down_removes_the_last_unit_and_keeps_leader(model: Model, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web", peers={"peers": {"interface": "p"}}), units=3)
     model.settle()
     last = model.unit("web/2")
@@ -87,7 +85,7 @@ def test_scaling_down_removes_the_last_unit_and_keeps_the_leader(
     assert model.unit("web/leader").name == "web/0"
 
 
-def test_an_application_that_is_being_removed_is_not_scaled(model: Model, write_charm: WriteCharm) -> None:
+def test_application_that_is_being_removed_is_not_scaled(model: Model, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web"))
     model.settle()
     model.remove_application("web")
@@ -95,7 +93,7 @@ def test_an_application_that_is_being_removed_is_not_scaled(model: Model, write_
         model.scale("web", 2)
 
 
-def test_a_replaced_pod_starts_from_nothing_but_its_storage(model: Model, write_charm: WriteCharm) -> None:
+def test_replaced_pod_starts_from_nothing_but_its_storage(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -133,9 +131,7 @@ def test_a_replaced_pod_starts_from_nothing_but_its_storage(model: Model, write_
     assert (container.root / "etc/nginx.conf").exists()
 
 
-def test_storage_is_attached_before_install_and_detached_before_stop(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_storage_attaches_before_install_detaches_before_stop(model: Model, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web", storage={"data": {"type": "filesystem"}}))
     model.settle()
     unit = model.unit("web/0")
@@ -146,9 +142,7 @@ def test_storage_is_attached_before_install_and_detached_before_stop(
     assert names[-3:] == ["data-storage-detaching", "stop", "remove"]
 
 
-def test_refreshing_stops_the_old_revision_and_upgrades_to_the_new(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_refresh_stops_the_old_revision_and_upgrades(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):

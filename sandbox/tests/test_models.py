@@ -17,9 +17,7 @@ class Charm(Recorder):
 """
 
 
-def test_each_model_names_the_other_sides_application_in_its_own_way(
-    juju: Controller, write_charm: WriteCharm
-) -> None:
+def test_remote_names_differ_between_models(juju: Controller, write_charm: WriteCharm) -> None:
     shop, office = juju.add_model("shop"), juju.add_model("office")
     http, ssh = {"interface": "http"}, {"interface": "ssh"}
     shop.deploy(write_charm("web", NOTES_REMOTE, provides={"site": http, "admin": ssh}))
@@ -35,7 +33,7 @@ def test_each_model_names_the_other_sides_application_in_its_own_way(
     assert set(words(shop.unit("web/0"))) == {f"{stranger}/client/0"}
 
 
-def test_on_juju_4_an_application_has_another_name_in_each_relation(write_charm: WriteCharm) -> None:
+def test_remote_names_differ_between_relations_on_juju_4(write_charm: WriteCharm) -> None:
     http, ssh = {"interface": "http"}, {"interface": "ssh"}
     with Controller(on_log=print, juju=4) as juju:
         shop, office = juju.add_model("shop"), juju.add_model("office")
@@ -51,7 +49,7 @@ def test_on_juju_4_an_application_has_another_name_in_each_relation(write_charm:
     assert all(re.fullmatch("remote-[0-9a-f]{32}/client/0", name) for name in names)
 
 
-def test_the_relation_has_an_id_of_its_own_in_each_model(juju: Controller, write_charm: WriteCharm) -> None:
+def test_relation_has_id_of_its_own_in_each_model(juju: Controller, write_charm: WriteCharm) -> None:
     shop, office = juju.add_model("shop"), juju.add_model("office")
     peers = {"peers": {"interface": "p"}}
     shop.deploy(write_charm("web", provides={"site": {"interface": "http"}}))
@@ -75,7 +73,7 @@ def test_removing_it_in_one_model_breaks_it_in_both(juju: Controller, write_char
     assert shop.relations == office.relations == []
 
 
-def test_an_offered_application_is_not_removed(juju: Controller, write_charm: WriteCharm) -> None:
+def test_offered_application_is_not_removed(juju: Controller, write_charm: WriteCharm) -> None:
     shop = juju.add_model("shop")
     shop.deploy(write_charm("web", provides={"site": {"interface": "http"}}))
     shop.offer("web", "site")
@@ -87,7 +85,7 @@ def test_an_offered_application_is_not_removed(juju: Controller, write_charm: Wr
     assert shop.applications == {}
 
 
-def test_an_offer_is_withdrawn_once_nobody_consumes_it(juju: Controller, write_charm: WriteCharm) -> None:
+def test_offer_is_withdrawn_once_nobody_consumes_it(juju: Controller, write_charm: WriteCharm) -> None:
     shop, office = juju.add_model("shop"), juju.add_model("office")
     shop.deploy(write_charm("web", provides={"site": {"interface": "http"}}))
     office.deploy(write_charm("client", requires={"site": {"interface": "http"}}))

@@ -93,7 +93,7 @@ def page(*cells: Cell, policies: list[ShownPolicy] | None = None, outside: set[s
     return Page(render(cells, policies or [], outside=outside or set(), when=NOON))
 
 
-def test_the_top_tells_when_how_many_and_how_it_went() -> None:
+def test_top_tells_when_how_many_and_how_it_went() -> None:
     found = page(cell(), cell(request="DELETE /items", expected=False), policies=[SHOP_READS])
     assert found.texts("time") == ["01 March 2026, 12:00 UTC"]
     counts = dict(zip(found.texts("dt"), found.texts("dd"), strict=True))
@@ -101,7 +101,7 @@ def test_the_top_tells_when_how_many_and_how_it_went() -> None:
     assert found.texts("p", "verdict open") == ["✓ Every request got the answer that the relations require."]
 
 
-def test_an_arrow_is_open_if_anything_was_let_through_and_refused_if_nothing_was() -> None:
+def test_arrow_is_open_if_any_request_is_allowed() -> None:
     found = page(
         cell(),
         cell(request="DELETE /items", expected=False),
@@ -128,7 +128,7 @@ def test_what_went_otherwise_than_asked_stands_out(expected: bool, through: bool
     ]
 
 
-def test_the_policy_behind_a_flow_is_shown_with_it_and_the_others_by_themselves() -> None:
+def test_flow_shows_its_policies() -> None:
     found = page(cell(), cell("shop/orders", expected=False), policies=[SHOP_READS, NOTHING])
     shop, orders = found.texts("details", "flow open"), found.texts("details", "flow denied")
     assert "shop/shop-reads-catalogue allows GET /items on 8080" in shop[0]
@@ -140,25 +140,25 @@ def test_the_policy_behind_a_flow_is_shown_with_it_and_the_others_by_themselves(
     assert "shop-reads-catalogue" not in others[0]
 
 
-def test_a_policy_is_shown_also_where_nothing_that_it_lets_through_was_asked() -> None:
+def test_policy_is_shown_if_no_request_of_it_was_measured() -> None:
     found = page(cell(request="DELETE /items", expected=False), policies=[SHOP_READS])
     (denied,) = found.texts("details", "flow denied")
     assert "shop/shop-reads-catalogue allows GET /items on 8080" in denied
     assert "The policies allow other requests, none of those that were measured." in denied
 
 
-def test_what_is_open_without_a_policy_says_so() -> None:
+def test_what_is_open_without_policy_is_reported() -> None:
     assert "these requests are not restricted" in page(cell()).texts("details", "flow open")[0]
 
 
-def test_what_is_let_through_outside_the_mesh_is_told_apart() -> None:
+def test_what_is_allowed_outside_mesh_is_told_apart() -> None:
     found = page(cell(), cell("shop/orders", "Service shop/store"), outside={"shop/store", "shop/shop"})
     assert sorted(found.arrows().values()) == ["open", "unguarded"]
     assert "no policy is enforced there" in found.texts("details", "flow unguarded")[0]
     assert "shop/orders reaches shop/store" in found.texts("details", "applications")[0]
 
 
-def test_requests_that_went_alike_are_told_once_for_all_pods_and_ports() -> None:
+def test_equal_answers_of_pods_and_ports_are_one_row() -> None:
     pods = [
         cell(target=f"pod shop/catalogue-{n}", request="GET /", port=port) for n in (0, 1) for port in (1, 2)
     ]
@@ -170,7 +170,7 @@ def test_requests_that_went_alike_are_told_once_for_all_pods_and_ports() -> None
     assert "shop/shop → shop/catalogue: 4 of 5 requests allowed" in found.arrows()
 
 
-def test_a_reader_without_the_graph_finds_who_reaches_whom_and_who_is_outside() -> None:
+def test_applications_are_listed_with_what_they_reach() -> None:
     found = page(cell(), cell("elsewhere/other", expected=False), outside={"elsewhere/other"})
     (applications,) = found.texts("details", "applications")
     assert "shop/catalogue reaches nothing reached by shop/shop" in applications
@@ -178,7 +178,7 @@ def test_a_reader_without_the_graph_finds_who_reaches_whom_and_who_is_outside() 
     assert "elsewhere/other outside the mesh reaches nothing" in applications
 
 
-def test_every_link_leads_to_somewhere_on_the_page_and_nothing_leads_away() -> None:
+def test_links_stay_on_the_page() -> None:
     found = page(cell(), cell("shop/orders", expected=False), policies=[SHOP_READS, NOTHING])
     ids = [attributes["id"] for _, attributes, _ in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -188,7 +188,7 @@ def test_every_link_leads_to_somewhere_on_the_page_and_nothing_leads_away() -> N
     assert not [element for element in found.elements if element[0] in ("link", "img") or "src" in element[1]]
 
 
-def test_nothing_in_a_name_becomes_part_of_the_page() -> None:
+def test_nothing_in_name_becomes_part_of_page() -> None:
     policy = ShownPolicy(
         HOSTILE, (Allowance(f"{HOSTILE}/{HOSTILE}", HOSTILE),), frozenset({"Service a/b"}), HOSTILE
     )
@@ -212,19 +212,19 @@ def test_long_names_are_shortened_in_their_boxes_alone() -> None:
     assert any(name in text for text in found.texts("summary"))
 
 
-def test_the_same_measurement_gives_the_same_page_in_whatever_order() -> None:
+def test_page_does_not_depend_on_the_order_of_cells() -> None:
     cells = [cell(f"m/{a}", f"Service m/{b}", expected=(a + b) % 3 == 0) for a in range(8) for b in range(8)]
     shuffled = random.Random(1).sample(cells, len(cells))
     assert render(cells, [SHOP_READS], when=NOON) == render(shuffled, [SHOP_READS], when=NOON)
 
 
-def test_a_page_of_no_measurement_says_so() -> None:
+def test_page_of_no_measurement_is_reported() -> None:
     assert page().texts("p", "verdict") == ["Nothing was measured."]
 
 
 @pytest.mark.parametrize("size", ["wide", "narrow"])
 @pytest.mark.parametrize("count", [1, 2, 3, 12, 25])
-def test_boxes_stay_apart_and_inside_the_picture(count: int, size: str) -> None:
+def test_boxes_stay_apart_and_inside_picture(count: int, size: str) -> None:
     found = page(*(cell(f"m/{n}", f"Service m/{(n + 1) % count}") for n in range(count)))
     (start,) = [i for i, (tag, a, _) in enumerate(found.elements) if tag == "svg" and a.get("class") == size]
     after = found.elements[start:]
@@ -240,7 +240,7 @@ def test_boxes_stay_apart_and_inside_the_picture(count: int, size: str) -> None:
     assert all(abs(x - u) > box or abs(y - v) > 40 for (x, y), (u, v) in combinations(places, 2))
 
 
-def test_the_page_is_written_into_a_directory_made_for_it_and_replaces_the_one_before(tmp_path: Path) -> None:
+def test_write_creates_directories_and_replaces(tmp_path: Path) -> None:
     path = tmp_path / "build" / "mesh.html"
     write(path, [cell("shop/before")], [])
     write(path, [cell("shop/after")], [])
@@ -250,7 +250,7 @@ def test_the_page_is_written_into_a_directory_made_for_it_and_replaces_the_one_b
     assert "shop/before" not in text
 
 
-def test_policies_are_shown_with_what_they_let_through_and_the_pods_that_they_are_about() -> None:
+def test_policies_to_show_have_allowances_and_targets() -> None:
     def pod(name: str, app: str) -> PodState:
         return PodState("shop", name, Account("shop", app), {"app.kubernetes.io/name": app}, True)
 

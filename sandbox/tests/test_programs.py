@@ -23,12 +23,12 @@ def install(folder: Path, name: str, options: str) -> str:
     return str(file)
 
 
-def test_an_exporter_is_also_found_by_the_name_that_debian_gives_it(folder: Path):
+def test_exporter_is_found_by_debians_name(folder: Path):
     assert program(NAME) is None
     file = install(folder, "prometheus-nginx-exporter", "--web.config.file --nginx.scrape-uri")
     assert program(NAME) == file
 
 
-def test_an_exporter_that_would_not_start_with_what_charms_tell_it_is_none(folder: Path):
+def test_exporter_without_the_needed_option_is_none(folder: Path):
     install(folder, "prometheus-nginx-exporter", "-web.telemetry-path -nginx.scrape-uri")
     assert program(NAME) is None

@@ -32,7 +32,7 @@ def written(count: int) -> bytes:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3000])
-def test_pushed_metrics_are_read_as_the_worker_packs_them_and_as_snappy_does(count: int) -> None:
+def test_pushed_metrics_are_read_in_both_packings(count: int) -> None:
     expected = [("store/0", f"kv_keys {number:g}") for number in range(count)]
     literal = written(count)
     compressed = bytes(snappy.compress_raw(snappy.decompress_raw(literal)))
@@ -46,6 +46,6 @@ def test_pushed_metrics_are_read_as_the_worker_packs_them_and_as_snappy_does(cou
     [b"", b"\x05\x00a", b"\x04\x01\x00", b"\xff\xff\xff\xff\x7f", snappy.compress_raw(b"\x08\x01")],
     ids=["nothing", "too short", "copy of nothing", "too large", "not a remote-write"],
 )
-def test_what_is_no_remote_write_is_an_error(broken: bytes) -> None:
+def test_what_is_no_remote_write_is_error(broken: bytes) -> None:
     with pytest.raises((ValueError, LookupError, struct.error)):
         list(recorder.series(bytes(broken)))

@@ -16,9 +16,7 @@ def relate(model: Model, write_charm: WriteCharm, web: str = "", client: str = "
     model.integrate("web", "client")
 
 
-def test_relations_that_are_there_at_installation_are_created_before_leadership(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_relation_created_precedes_leader_elected(model: Model, write_charm: WriteCharm) -> None:
     relate(model, write_charm)
     model.settle()
     assert events(model.unit("client/0")) == [
@@ -32,7 +30,7 @@ def test_relations_that_are_there_at_installation_are_created_before_leadership(
     ]
 
 
-def test_each_remote_unit_joins_and_is_followed_by_a_change(model: Model, write_charm: WriteCharm) -> None:
+def test_each_remote_unit_joins_and_is_followed_by_change(model: Model, write_charm: WriteCharm) -> None:
     relate(model, write_charm, units=2)
     model.settle()
     told = [str(hook) for hook in model.unit("client/0").history if hook.relation]
@@ -45,9 +43,7 @@ def test_each_remote_unit_joins_and_is_followed_by_a_change(model: Model, write_
     ]
 
 
-def test_a_unit_is_told_of_a_change_only_when_the_other_sides_data_changed(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_relation_changed_follows_changed_data_only(model: Model, write_charm: WriteCharm) -> None:
     web = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -68,7 +64,7 @@ def test_a_unit_is_told_of_a_change_only_when_the_other_sides_data_changed(
     assert events(model.unit("client/0")) == [*before, "site-relation-changed"]
 
 
-def test_a_change_of_the_remote_application_names_no_unit(model: Model, write_charm: WriteCharm) -> None:
+def test_change_of_remote_application_names_no_unit(model: Model, write_charm: WriteCharm) -> None:
     web = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -88,9 +84,7 @@ def test_a_change_of_the_remote_application_names_no_unit(model: Model, write_ch
     assert words(model.unit("client/0")) == ["None:http://web", "web/0:http://web"]
 
 
-def test_only_the_leader_reads_and_writes_its_own_applications_data(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_own_application_data_is_the_leaders(model: Model, write_charm: WriteCharm) -> None:
     web = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -111,9 +105,7 @@ def test_only_the_leader_reads_and_writes_its_own_applications_data(
     assert words(model.unit("web/1")) == ["no-read", "no-write"]
 
 
-def test_peers_read_their_applications_data_and_the_leader_is_not_told_of_its_own(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_peers_read_application_data(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -142,9 +134,7 @@ def test_units_carry_their_address_where_there_is_no_service(model: Model, write
     assert words(model.unit("client/0")) == [model.unit("web/0").address, model.unit("client/0").address]
 
 
-def test_a_removed_relation_departs_unit_by_unit_and_then_breaks(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_removed_relation_departs_then_breaks(model: Model, write_charm: WriteCharm) -> None:
     client = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -165,7 +155,7 @@ def test_a_removed_relation_departs_unit_by_unit_and_then_breaks(
     assert events(model.unit("client/0"))[-1] == "site-relation-changed"
 
 
-def test_a_unit_that_leaves_knows_that_it_is_the_one(
+def test_unit_that_leaves_knows_that_it_is_the_one(
     model: Model, juju: Controller, write_charm: WriteCharm
 ) -> None:
     web = """
@@ -181,7 +171,7 @@ def test_a_unit_that_leaves_knows_that_it_is_the_one(
     assert [line.message for line in juju.log if line.level == "WARNING"] == ["departing: web/1"]
 
 
-def test_an_ambiguous_relation_is_refused_with_the_choice(model: Model, write_charm: WriteCharm) -> None:
+def test_ambiguous_relation_is_refused_with_choice(model: Model, write_charm: WriteCharm) -> None:
     two = {"one": {"interface": "http"}, "two": {"interface": "http"}}
     model.deploy(write_charm("web", provides=two))
     model.deploy(write_charm("client", requires=SITE))
@@ -204,7 +194,7 @@ def test_endpoints_that_do_not_fit_are_refused(
         model.integrate(one, other)
 
 
-def test_an_endpoint_takes_no_more_relations_than_its_limit(model: Model, write_charm: WriteCharm) -> None:
+def test_endpoint_takes_no_more_relations_than_its_limit(model: Model, write_charm: WriteCharm) -> None:
     web = write_charm("web", provides=SITE)
     model.deploy(web)
     model.deploy(web, "web-two")

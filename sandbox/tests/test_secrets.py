@@ -60,7 +60,7 @@ def test_a_granted_secret_is_read(related: Model) -> None:
     assert words(related.unit("reader/0")) == ["one"]
 
 
-def test_a_new_revision_is_told_and_read_once_refreshed(related: Model) -> None:
+def test_a_new_revision_is_reported_and_read_once_refreshed(related: Model) -> None:
     related.config("owner", {"password": "two"})
     related.settle()
     assert words(related.unit("reader/0")) == ["one", "theirs:one-two-two"]
@@ -68,9 +68,7 @@ def test_a_new_revision_is_told_and_read_once_refreshed(related: Model) -> None:
     assert "secret-changed" not in events(related.unit("owner/0"))
 
 
-def test_a_revision_that_nobody_tracks_any_more_is_told_to_its_owner(
-    related: Model, juju: Controller
-) -> None:
+def test_untracked_revision_is_reported_to_the_owner(related: Model, juju: Controller) -> None:
     related.config("owner", {"password": "two"})
     related.settle()
     assert words(related.unit("owner/0")) == ["removed-1"]
@@ -78,7 +76,7 @@ def test_a_revision_that_nobody_tracks_any_more_is_told_to_its_owner(
     assert secret.revisions == {2: {"password": "two"}}
 
 
-def test_a_secret_is_there_until_its_owner_removes_it(related: Model, juju: Controller) -> None:
+def test_secret_is_there_until_its_owner_removes_it(related: Model, juju: Controller) -> None:
     related.update_status("reader")
     related.settle()
     related.update_status("owner")
@@ -89,7 +87,7 @@ def test_a_secret_is_there_until_its_owner_removes_it(related: Model, juju: Cont
     assert juju.secrets == []
 
 
-def test_a_grant_ends_with_its_relation(related: Model, juju: Controller) -> None:
+def test_grant_ends_with_its_relation(related: Model, juju: Controller) -> None:
     related.remove_relation("owner", "reader")
     related.settle()
     related.update_status("reader")
@@ -98,26 +96,26 @@ def test_a_grant_ends_with_its_relation(related: Model, juju: Controller) -> Non
     assert len(juju.secrets) == 1
 
 
-def test_secrets_go_with_the_application_that_owns_them(related: Model, juju: Controller) -> None:
+def test_secrets_go_with_application_that_owns_them(related: Model, juju: Controller) -> None:
     related.remove_application("owner")
     related.settle()
     assert juju.secrets == []
 
 
-def test_secrets_stay_with_an_application_that_is_scaled_to_nothing(related: Model, juju: Controller) -> None:
+def test_secrets_survive_scaling_to_zero(related: Model, juju: Controller) -> None:
     related.scale("owner", 0)
     related.settle()
     assert len(juju.secrets) == 1
 
 
-def test_the_owner_is_told_when_it_is_time_to_rotate(related: Model, juju: Controller) -> None:
+def test_owner_is_told_when_it_is_time_to_rotate(related: Model, juju: Controller) -> None:
     (secret,) = juju.secrets
     related.rotate_secret(secret.id)
     related.settle()
     assert words(related.unit("owner/0")) == ["rotate-1"]
 
 
-def test_nobody_else_reads_a_secret(related: Model, juju: Controller, write_charm: WriteCharm) -> None:
+def test_nobody_else_reads_secret(related: Model, juju: Controller, write_charm: WriteCharm) -> None:
     (secret,) = juju.secrets
     stranger = """
         class Charm(Recorder):
@@ -134,9 +132,7 @@ def test_nobody_else_reads_a_secret(related: Model, juju: Controller, write_char
     assert set(words(related.unit("stranger/0"))) == {"none"}
 
 
-def test_the_units_of_the_owner_read_it_and_only_the_leader_changes_it(
-    model: Model, write_charm: WriteCharm
-) -> None:
+def test_owner_units_read_leader_writes(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):

@@ -63,7 +63,7 @@ def small_story(monkeypatch: pytest.MonkeyPatch, write_charm: WriteCharm, tmp_pa
     monkeypatch.setattr(demo, "STEPS", ("deploy", "scale"))
 
 
-def test_relations_become_policies_and_a_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relations_become_policies_and_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_world(print) as world:
         for told in play(world, demo.STORY, until="relate"):
             assert told.problems == [], told.step.name
@@ -78,7 +78,7 @@ def test_relations_become_policies_and_a_difference_is_found(monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("small_story")
-def test_the_demo_tells_its_steps_and_succeeds(tmp_path: Path) -> None:
+def test_demo_tells_its_steps_and_succeeds(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "--log", "INFO"])
     assert result.exit_code == 0, result.output
     assert "1. Deploy" in result.output
@@ -89,7 +89,7 @@ def test_the_demo_tells_its_steps_and_succeeds(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_story")
-def test_the_demo_fails_if_what_ran_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_fails_if_what_ran_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     deploy, _ = demo.STORY
     refresh = StoryStep("scale", "Refresh", "Two.", lambda world: world.model("shop").refresh("web"))
     monkeypatch.setattr(demo, "STORY", (deploy, refresh))
@@ -99,7 +99,7 @@ def test_the_demo_fails_if_what_ran_is_restarted(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("small_story")
-def test_the_demo_fails_if_anything_is_not_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_fails_if_anything_is_not_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.world.expected_pods", lambda models: {"shop/other-0": "some-waypoint"})
     result = CliRunner().invoke(app, ["demo", "--until", "deploy"])
     assert result.exit_code == 1
@@ -107,7 +107,7 @@ def test_the_demo_fails_if_anything_is_not_as_asked_for(monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("small_story")
-def test_the_status_is_there_for_programs_too() -> None:
+def test_status_is_there_for_programs_too() -> None:
     result = CliRunner().invoke(app, ["status", "--format", "json"])
     units = json.loads(result.stdout)["shop"]["applications"]["web"]["units"]
     assert units["web/0"]["leader"] is True
@@ -116,7 +116,7 @@ def test_the_status_is_there_for_programs_too() -> None:
 
 
 @pytest.mark.usefixtures("small_story")
-def test_the_log_is_printed_from_a_level_on() -> None:
+def test_log_is_printed_from_level_on() -> None:
     result = CliRunner().invoke(app, ["debug-log", "--until", "deploy", "--level", "INFO"])
     assert "unit-web-0" in result.stdout
     assert "INFO unit.web/0.juju-log on start" in result.stdout
@@ -124,7 +124,7 @@ def test_the_log_is_printed_from_a_level_on() -> None:
 
 
 @pytest.mark.usefixtures("small_story")
-def test_an_action_is_run_after_the_story() -> None:
+def test_action_is_run_after_story() -> None:
     result = CliRunner().invoke(app, ["run", "web/1", "greet", "who=you", "--format", "json"])
     assert json.loads(result.stdout) == {"said": "you"}
     assert "greeting" in result.stderr
@@ -151,7 +151,7 @@ def test_an_action_is_run_after_the_story() -> None:
         (["status", "--until", "dawn"], 2, "there is no step 'dawn'"),
     ],
 )
-def test_what_can_not_be_done_is_said_in_one_line(arguments: list[str], code: int, why: str) -> None:
+def test_what_cannot_be_done_is_said_in_one_line(arguments: list[str], code: int, why: str) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == code
     assert why in result.stderr

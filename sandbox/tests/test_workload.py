@@ -85,7 +85,7 @@ def test_each_unit_has_files_of_its_own(juju: Controller, write_charm: WriteChar
         assert (model.unit(name).container("web").root / "etc/me").read_text() == name
 
 
-def test_a_failing_check_is_told_and_so_is_its_recovery(juju: Controller, write_charm: WriteCharm) -> None:
+def test_failing_check_is_reported_and_so_is_its_recovery(juju: Controller, write_charm: WriteCharm) -> None:
     model = juju.add_model("shop")
     model.deploy(write_charm("web", SERVICES, containers={"web": {}}))
     model.settle()
@@ -98,7 +98,7 @@ def test_a_failing_check_is_told_and_so_is_its_recovery(juju: Controller, write_
     assert words(model.unit("web/0")) == ["up:down:2", "up:up:0"]
 
 
-def test_a_service_that_has_ended_is_seen_as_such(juju: Controller, write_charm: WriteCharm) -> None:
+def test_service_that_has_ended_is_seen_as_such(juju: Controller, write_charm: WriteCharm) -> None:
     model = juju.add_model("shop")
     model.deploy(write_charm("web", SERVICES, containers={"web": {}}))
     model.settle()
@@ -108,7 +108,7 @@ def test_a_service_that_has_ended_is_seen_as_such(juju: Controller, write_charm:
     assert words(model.unit("web/0")) == ["['hello','kept']-False-up"]
 
 
-def test_a_notice_of_the_workload_is_told_once(juju: Controller, write_charm: WriteCharm) -> None:
+def test_notice_of_workload_is_reported_once(juju: Controller, write_charm: WriteCharm) -> None:
     model = juju.add_model("shop")
     model.deploy(write_charm("web", SERVICES, containers={"web": {}}))
     model.settle()
@@ -118,7 +118,7 @@ def test_a_notice_of_the_workload_is_told_once(juju: Controller, write_charm: Wr
     assert words(model.unit("web/0")) == ["example.com/done:7"]
 
 
-def test_what_a_charm_wants_of_processes_is_asked_for_while_it_waits(write_charm: WriteCharm) -> None:
+def test_requests_to_processes_are_answered_during_a_hook(write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -160,7 +160,7 @@ def test_what_a_charm_wants_of_processes_is_asked_for_while_it_waits(write_charm
     ]
 
 
-def test_a_fault_of_the_machine_is_told_as_such_and_not_as_one_of_the_charm(write_charm: WriteCharm) -> None:
+def test_fault_of_the_machine_is_not_the_charms(write_charm: WriteCharm) -> None:
     class FullDisk(NoWorkload):
         def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
             raise OSError("no space left")
@@ -179,7 +179,7 @@ def test_a_fault_of_the_machine_is_told_as_such_and_not_as_one_of_the_charm(writ
 
 
 @pytest.mark.parametrize("way", ["kill", "scale", "remove"])
-def test_the_processes_of_a_pod_end_with_it(write_charm: WriteCharm, way: str) -> None:
+def test_processes_of_pod_end_with_it(write_charm: WriteCharm, way: str) -> None:
     workload = RecordingWorkload()
     with Controller(workload=workload) as juju:
         model = juju.add_model("shop")
@@ -195,7 +195,7 @@ def test_the_processes_of_a_pod_end_with_it(write_charm: WriteCharm, way: str) -
         assert workload.asked == ["web/0 end"]
 
 
-def test_the_plan_is_what_the_layers_add_up_to(juju: Controller, write_charm: WriteCharm) -> None:
+def test_plan_is_what_layers_add_up_to(juju: Controller, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):

@@ -265,12 +265,12 @@ def test_there_are_enough_verdicts_of_every_sort(verdicts: list[Verdict]):
     assert min(number.values()) >= 100, number
 
 
-def test_istio_lets_through_what_the_policies_mean(verdicts: list[Verdict]):
+def test_istio_allows_what_policies_mean(verdicts: list[Verdict]):
     wrong = [verdict for verdict in verdicts if verdict.istio is not verdict.meant]
     assert not wrong, "\n".join(told(wrong))
 
 
-def test_the_sandbox_lets_through_what_istio_does(verdicts: list[Verdict]):
+def test_sandbox_allows_what_istio_does(verdicts: list[Verdict]):
     wrong = [verdict for verdict in verdicts if verdict.sandbox is not verdict.istio]
     assert not wrong, "\n".join(told(wrong))
 
@@ -284,9 +284,7 @@ ALSO_ABOUT_HTTP = {
 
 
 @pytest.mark.parametrize("action", ["ALLOW", "DENY"])
-def test_at_a_pod_the_sandbox_makes_of_a_rule_that_is_also_about_http_what_istio_does(
-    action: str, tmp_path_factory: pytest.TempPathFactory
-):
+def test_http_rules_at_pods_compile_as_istios(action: str, tmp_path_factory: pytest.TempPathFactory):
     """Istio leaves all of it out, if it allows, also what is about TCP alone."""
     requests = [Request(("shop", app), port) for app in ("cart", "ca") for port in PORTS]
     example = Example((), "catalogue", PolicyTargetType.unit, closed=False, requests=requests)

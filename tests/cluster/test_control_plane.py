@@ -62,7 +62,7 @@ def runs(process: int) -> bool:
     return state != "Z"
 
 
-def test_an_api_server_is_empty_and_knows_its_users(disposable: StartedKubernetes, tmp_path: Path):
+def test_api_server_is_empty_and_knows_its_users(disposable: StartedKubernetes, tmp_path: Path):
     listed = disposable.admin.must("GET", "/api/v1/namespaces")
     assert "default" in [one["metadata"]["name"] for one in listed["items"]]
     assert disposable.admin.send("GET", "/api/v1/pods").json["items"] == []
@@ -80,7 +80,7 @@ def test_definitions_come_and_go(disposable: StartedKubernetes):
     assert disposable.admin.send("GET", path).code == 404
 
 
-def test_nothing_runs_on_after_the_end(disposable: StartedKubernetes):
+def test_nothing_runs_on_after_end(disposable: StartedKubernetes):
     before = children(os.getpid())
     with StartedKubernetes() as kubernetes:
         started = children(os.getpid()) - before
@@ -89,7 +89,7 @@ def test_nothing_runs_on_after_the_end(disposable: StartedKubernetes):
     assert not any(runs(one) for one in started)
 
 
-def test_nothing_runs_on_when_the_start_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_nothing_runs_on_when_start_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     build(ETCD)
     broken = tmp_path / "kube-apiserver"
     broken.write_text("#!/bin/sh\necho it is broken\nexit 1\n")
@@ -184,7 +184,7 @@ def test_nothing_is_left_when_who_started_it_is_ended(hold: Callable[..., Holder
     )
 
 
-def test_nothing_is_left_when_the_start_is_interrupted(hold: Callable[..., Holder]):
+def test_nothing_is_left_when_start_is_interrupted(hold: Callable[..., Holder]):
     holder = hold("-c", textwrap.dedent(HELD_BY_THE_TEST))
     (etcd,) = holder.wait_for_children(1)
     holder.signal(signal.SIGINT)
@@ -220,7 +220,7 @@ def autoscaler(replicas: int) -> dict[str, Any]:
     return {"metadata": {"name": "taken"}, "spec": spec}
 
 
-def test_istiod_deploys_a_waypoint_which_comes_and_goes(kubernetes: RealKubernetes, istiod: Istiod):
+def test_istiod_deploys_waypoint_which_comes_and_goes(kubernetes: RealKubernetes, istiod: Istiod):
     admin = kubernetes.admin
     listener = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
     spec = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}

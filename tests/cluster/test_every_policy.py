@@ -155,7 +155,7 @@ def test_what_may_be_asked_for_is_taken_as_it_was_meant(
     ],
     ids=["Service", "pods"],
 )
-def test_a_name_that_is_too_long_for_what_it_names_is_told(client: Client, said: dict[str, Any]):
+def test_name_that_is_too_long_for_what_it_names_is_reported(client: Client, said: dict[str, Any]):
     source = {"source_namespace": "shop", "source_app_name": "web"}
     policy = policy_of({**source, **said}, client.namespace)
     assert policy
@@ -191,9 +191,7 @@ def stand_in(client: Client, tmp_path: Path) -> Iterator[Client]:
         "no-such",
     ],
 )
-def test_a_namespace_that_is_none_is_told_and_the_rest_is_done(
-    client: Client, stand_in: Client, namespace: str
-):
+def test_invalid_namespace_does_not_stop_the_others(client: Client, stand_in: Client, namespace: str):
     said = {"source_namespace": "shop", "source_app_name": "web", "target_app_name": "app"}
     odd, good = policy_of(said, namespace), policy_of(said, client.namespace)
     assert odd

@@ -62,9 +62,7 @@ def test_its_objects_stay_and_those_made_for_tests_go(
     assert objects(disposable.admin) == before
 
 
-def test_istiod_leaves_it_without_the_namespace_that_it_did_not_have(
-    disposable: StartedKubernetes, existing: ExistingKubernetes
-):
+def test_istiod_adds_no_namespace(disposable: StartedKubernetes, existing: ExistingKubernetes):
     with existing, Istiod(existing) as istiod:
         assert istiod.debug("ambientz") is not None
     namespace = disposable.admin.must("GET", "/api/v1/namespaces/istio-system")
@@ -73,7 +71,7 @@ def test_istiod_leaves_it_without_the_namespace_that_it_did_not_have(
     assert disposable.admin.send("GET", "/apis/gateway.networking.k8s.io/v1/gateways").code == 404
 
 
-def test_where_an_istiod_runs_there_is_no_second_one(
+def test_where_istiod_runs_there_is_no_second_one(
     disposable: StartedKubernetes, existing: ExistingKubernetes
 ):
     labels = {"app": "istiod"}

@@ -54,7 +54,7 @@ def test_istio_has_each_series_that_is_asked_for(istio: Path, queries: str):
             assert name in (istio / said_by[name]).read_text()
 
 
-def test_a_waypoint_has_each_label_that_is_looked_at(istio: Path, queries: str):
+def test_waypoint_has_each_label_that_is_looked_at(istio: Path, queries: str):
     query_of_waypoints = (istio / "tests/integration/ambient/baseline_test.go").read_text()
     labels = set(re.findall(r'"(\w+)": +', query_of_waypoints))
     assert re.search(r'"reporter": +"waypoint"', query_of_waypoints)

@@ -156,7 +156,7 @@ def create_gateway(real: World, stand_in: World, routes_from: str = "All") -> No
         world.create(world.home, gateway(routes_from))
 
 
-def test_from_nothing_to_a_waypoint_and_back(worlds: tuple[World, World, KubernetesServer]):
+def test_from_nothing_to_waypoint_and_back(worlds: tuple[World, World, KubernetesServer]):
     real, stand_in, server = worlds
     agree(real, stand_in)
 
@@ -188,7 +188,7 @@ def test_from_nothing_to_a_waypoint_and_back(worlds: tuple[World, World, Kuberne
 
 
 @pytest.mark.parametrize("routes_from", ["All", "Same"])
-def test_a_waypoint_for_another_namespace(worlds: tuple[World, World, KubernetesServer], routes_from: str):
+def test_waypoint_for_another_namespace(worlds: tuple[World, World, KubernetesServer], routes_from: str):
     real, stand_in, _ = worlds
     create_gateway(real, stand_in, routes_from)
     for world in (real, stand_in):
@@ -204,7 +204,7 @@ def test_a_waypoint_for_another_namespace(worlds: tuple[World, World, Kubernetes
     agree(real, stand_in)
 
 
-def test_a_changed_policy_is_judged_anew(worlds: tuple[World, World, KubernetesServer]):
+def test_changed_policy_is_judged_anew(worlds: tuple[World, World, KubernetesServer]):
     real, stand_in, _ = worlds
     agree(real, stand_in)
     for world in (real, stand_in):
@@ -251,7 +251,7 @@ def essence(obj: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("infrastructure", [{}, {"labels": {"x": "y"}}])
-def test_a_gateway_is_deployed_alike(
+def test_gateway_is_deployed_alike(
     worlds: tuple[World, World, KubernetesServer], infrastructure: dict[str, Any]
 ):
     real, stand_in, _ = worlds

@@ -158,7 +158,7 @@ def test_istiod_enforces_every_policy(cases: list[Case], kubernetes: RealKuberne
     assert number > EXAMPLES
 
 
-def test_ztunnel_is_sent_the_policies_on_pods_and_no_others(cases: list[Case], istiod: Istiod):
+def test_ztunnel_is_sent_policies_on_pods_and_no_others(cases: list[Case], istiod: Istiod):
     sent = Sent(istiod)
     for case in cases:
         on_pods = {policy["metadata"]["name"] for policy in case.policies if "selector" in policy["spec"]}
@@ -166,7 +166,7 @@ def test_ztunnel_is_sent_the_policies_on_pods_and_no_others(cases: list[Case], i
         assert here == on_pods, told(case)
 
 
-def test_ztunnel_lets_through_what_the_policies_mean(cases: list[Case], istiod: Istiod):
+def test_ztunnel_allows_what_policies_mean(cases: list[Case], istiod: Istiod):
     sent = Sent(istiod)
     number = {True: 0, False: 0}
     for case in cases:

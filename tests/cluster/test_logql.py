@@ -87,7 +87,7 @@ def test_loki_takes_each_query_and_rule(loki: Loki, name: str):
 
 
 @pytest.mark.parametrize("name", sorted(ASKED))
-def test_loki_finds_what_the_tests_reader_finds(loki: Loki, name: str, nginx_log: list[str]):
+def test_loki_finds_what_tests_reader_finds(loki: Loki, name: str, nginx_log: list[str]):
     query = ASKED[name]
     for stream, lines in (
         (LABELS, nginx_log),
@@ -117,7 +117,7 @@ def test_loki_takes_each_query_also_for_one_of_several(loki: Loki, name: str):
         "sum(rate({} [5m]))",
     ],
 )
-def test_what_loki_refuses_the_tests_reader_refuses(loki: Loki, query: str):
+def test_what_loki_refuses_tests_reader_refuses(loki: Loki, query: str):
     assert loki.ask(Question(query)).error != ""
     with pytest.raises(logql.LogQLError):
         logql.parse(query)

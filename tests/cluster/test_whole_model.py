@@ -85,7 +85,7 @@ def test_all_is_well_once_they_are_deployed(shop: Model):
     assert found[BEACON][0] == found[COORDINATOR][0] == "active"
 
 
-def test_a_hook_with_nothing_to_do_changes_no_object_at_all(shop: Model, real_server: RealServer):
+def test_hook_with_nothing_to_do_changes_no_object_at_all(shop: Model, real_server: RealServer):
     before = every_object(real_server.upstream)
     assert any("authorizationpolicies shop/" in path for path in before)
     look_again(shop)
@@ -93,9 +93,7 @@ def test_a_hook_with_nothing_to_do_changes_no_object_at_all(shop: Model, real_se
 
 
 @pytest.mark.parametrize("app", [BEACON, COORDINATOR, WORKER])
-def test_trust_that_is_taken_away_is_told_and_missed_no_more_once_it_is_back(
-    shop: Model, real_server: RealServer, app: str
-):
+def test_lost_trust_is_reported_until_it_is_back(shop: Model, real_server: RealServer, app: str):
     before = every_object(real_server.upstream)
     shop.trust(app, remove=True)
     look_again(shop)
@@ -114,7 +112,7 @@ def test_trust_that_is_taken_away_is_told_and_missed_no_more_once_it_is_back(
         ("gateway.networking.k8s.io", "Gateway", {BEACON}),
     ],
 )
-def test_definitions_that_are_taken_away_are_named_and_all_is_back_once_they_are(
+def test_missing_crds_are_reported_until_they_are_back(
     shop: Model, real_server: RealServer, group: str, kind: str, told_by: set[str]
 ):
     before = of_the_charms(real_server)
@@ -128,9 +126,7 @@ def test_definitions_that_are_taken_away_are_named_and_all_is_back_once_they_are
     assert of_the_charms(real_server) == before
 
 
-def test_the_longest_names_that_juju_allows_are_taken_and_nothing_is_left_of_them(
-    juju: Controller, real_server: RealServer
-):
+def test_longest_names_work_and_are_cleaned_up(juju: Controller, real_server: RealServer):
     model = juju.add_model("m" * LONGEST_MODEL)
     before = every_object(real_server.upstream).keys()
     beacon, coordinator, worker = (f"{letter * (LONGEST_APP - 1)}x" for letter in "bcw")

@@ -145,7 +145,7 @@ def test_refused(namespace: Namespace, obj: dict, wrong: list[tuple[str, str]]):
     assert causes(answer) == wrong
 
 
-def test_a_refusal_names_what_is_supported(namespace: Namespace):
+def test_refusal_names_what_is_supported(namespace: Namespace):
     answer = namespace.create(policy(action="STRANGE"))
     assert answer.json["message"] == (
         'AuthorizationPolicy.security.istio.io "policy" is invalid: [spec.action: Unsupported value: '
@@ -155,7 +155,7 @@ def test_a_refusal_names_what_is_supported(namespace: Namespace):
     )
 
 
-def test_a_broken_rule_is_said_in_words(namespace: Namespace):
+def test_broken_rule_is_said_in_words(namespace: Namespace):
     answer = namespace.create(policy(selector={"matchLabels": {"a": "b"}}))
     assert answer.json["message"] == (
         'AuthorizationPolicy.security.istio.io "policy" is invalid: '
@@ -178,12 +178,12 @@ def test_an_empty_list_stays_one(namespace: Namespace):
     assert namespace.applied(policy("other", rules=[]))["spec"]["rules"] == []
 
 
-def test_a_listener_is_open_to_routes_of_its_namespace(namespace: Namespace):
+def test_listener_is_open_to_routes_of_its_namespace(namespace: Namespace):
     listener = namespace.applied(gateway())["spec"]["listeners"][0]
     assert listener["allowedRoutes"] == {"namespaces": {"from": "Same"}}
 
 
-def test_a_gateway_waits_for_its_controller(namespace: Namespace):
+def test_gateway_waits_for_its_controller(namespace: Namespace):
     conditions = namespace.applied(gateway())["status"]["conditions"]
     assert [(one["type"], one["status"], one["reason"]) for one in conditions] == [
         ("Accepted", "Unknown", "Pending"),
@@ -191,7 +191,7 @@ def test_a_gateway_waits_for_its_controller(namespace: Namespace):
     ]
 
 
-def test_a_route_says_in_full_what_it_means(namespace: Namespace):
+def test_route_says_in_full_what_it_means(namespace: Namespace):
     wanted = route(parentRefs=[{"name": "w"}], rules=[{"backendRefs": [{"name": "app", "port": 80}]}])
     assert namespace.applied(wanted)["spec"] == {
         "parentRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "w"}],
@@ -210,7 +210,7 @@ def test_names_of_listeners_are_unique(namespace: Namespace):
 
 
 @pytest.mark.parametrize("path", ["/scale", "/a/b"])
-def test_a_custom_resource_has_no_other_subresources(namespace: Namespace, path: str):
+def test_custom_resource_has_no_other_subresources(namespace: Namespace, path: str):
     namespace.created(policy())
     answer = namespace.connection.send("GET", namespace.path("AuthorizationPolicy", "policy", path))
     assert (answer.code, answer.json["reason"]) == (404, "NotFound")

@@ -5,7 +5,7 @@ import pytest
 from tests.support.kubernetes_api import Namespace, an, service, stateful_set
 
 
-def test_a_service_gets_an_address(namespace: Namespace):
+def test_service_gets_address(namespace: Namespace):
     spec = namespace.created(service())["spec"]
     assert spec["clusterIP"] == spec["clusterIPs"][0]
     assert spec["ports"] == [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}]
@@ -22,19 +22,19 @@ def test_a_service_gets_an_address(namespace: Namespace):
     assert other["clusterIP"] != spec["clusterIP"]
 
 
-def test_a_service_keeps_its_address(namespace: Namespace):
+def test_service_keeps_its_address(namespace: Namespace):
     before = namespace.created(service())["spec"]["clusterIP"]
     after = namespace.connection.must("PUT", namespace.path("Service", "app"), service())
     assert after["spec"]["clusterIP"] == before
 
 
-def test_a_headless_service_has_no_address(namespace: Namespace):
+def test_headless_service_has_no_address(namespace: Namespace):
     spec = namespace.created(service(clusterIP="None", ports=[]))["spec"]
     assert (spec["clusterIP"], spec["clusterIPs"]) == ("None", ["None"])
     assert "ports" not in spec
 
 
-def test_a_stateful_set_is_completed(namespace: Namespace):
+def test_stateful_set_is_completed(namespace: Namespace):
     created = namespace.created(stateful_set())
     spec = created["spec"]
     assert spec["replicas"] == 1
@@ -65,7 +65,7 @@ def test_a_stateful_set_is_completed(namespace: Namespace):
     assert created["status"] == {"availableReplicas": 0, "replicas": 0}
 
 
-def test_an_image_without_a_tag_is_always_pulled(namespace: Namespace):
+def test_image_without_tag_is_always_pulled(namespace: Namespace):
     containers = [
         {"name": "a", "image": "localhost:5000/x"},
         {"name": "b", "image": "x:latest"},
@@ -81,7 +81,7 @@ def test_a_new_pod_is_pending(namespace: Namespace):
     assert pod["status"]["phase"] == "Pending"
 
 
-def test_an_autoscaler_scales_by_cpu(namespace: Namespace):
+def test_autoscaler_scales_by_cpu(namespace: Namespace):
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}
     spec = {"scaleTargetRef": target, "maxReplicas": 2}
     created = namespace.created(an("HorizontalPodAutoscaler", "a", spec=spec))
@@ -98,7 +98,7 @@ def test_an_autoscaler_scales_by_cpu(namespace: Namespace):
     }
 
 
-def test_a_namespace_is_labelled_with_its_name(namespace: Namespace):
+def test_namespace_is_labelled_with_its_name(namespace: Namespace):
     obj = namespace.connection.must("GET", f"/api/v1/namespaces/{namespace.name}")
     assert obj["metadata"]["labels"] == {"kubernetes.io/metadata.name": namespace.name}
     assert (obj["spec"], obj["status"]) == ({"finalizers": ["kubernetes"]}, {"phase": "Active"})
@@ -118,12 +118,12 @@ def test_plain_secrets_are_encoded(namespace: Namespace):
     assert "stringData" not in created
 
 
-def test_a_binding_is_to_a_role_of_rbac(namespace: Namespace):
+def test_binding_is_to_role_of_rbac(namespace: Namespace):
     created = namespace.created(an("RoleBinding", "a", roleRef={"kind": "Role", "name": "x"}))
     assert created["roleRef"]["apiGroup"] == "rbac.authorization.k8s.io"
 
 
-def test_ports_of_an_endpoint_slice_are_tcp(namespace: Namespace):
+def test_ports_of_endpoint_slice_are_tcp(namespace: Namespace):
     obj = an("EndpointSlice", "a", addressType="IPv4", endpoints=[], ports=[{"name": "http", "port": 80}])
     assert namespace.created(obj)["ports"] == [{"name": "http", "port": 80, "protocol": "TCP"}]
 
@@ -141,7 +141,7 @@ def test_ports_of_an_endpoint_slice_are_tcp(namespace: Namespace):
         ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed"),
     ],
 )
-def test_a_pod_is_as_sure_of_its_resources_as_it_says(namespace: Namespace, resources: dict, quality: str):
+def test_pod_is_as_sure_of_its_resources_as_it_says(namespace: Namespace, resources: dict, quality: str):
     container = {"name": "a", "image": "x", "resources": resources}
     pod = namespace.created(an("Pod", "p", spec={"containers": [container]}))
     assert pod["status"]["qosClass"] == quality

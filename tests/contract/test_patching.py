@@ -29,7 +29,7 @@ def labels_patch(**labels: str | None) -> dict:
 
 
 @pytest.mark.parametrize("how", [PatchType.STRATEGIC, PatchType.MERGE])
-def test_labels_of_a_pod_template_come_and_go_by_themselves(
+def test_labels_of_pod_template_come_and_go_by_themselves(
     namespace: Namespace, client: Client, how: PatchType
 ):
     namespace.created(stateful_set())
@@ -49,13 +49,13 @@ def test_the_last_label_leaves_no_labels(namespace: Namespace, client: Client, h
     assert patched.metadata.labels is None
 
 
-def test_a_merge_patch_replaces_lists(namespace: Namespace):
+def test_merge_patch_replaces_lists(namespace: Namespace):
     namespace.created(service())
     new = namespace.patched("Service", "app", {"spec": {"ports": [{"name": "other", "port": 81}]}}, MERGE)
     assert [port["port"] for port in new["spec"]["ports"]] == [81]
 
 
-def test_a_strategic_patch_merges_ports_by_number(namespace: Namespace):
+def test_strategic_patch_merges_ports_by_number(namespace: Namespace):
     namespace.created(service())
     more = namespace.patched(
         "Service", "app", {"spec": {"ports": [{"name": "other", "port": 81}]}}, STRATEGIC
@@ -69,7 +69,7 @@ def test_a_strategic_patch_merges_ports_by_number(namespace: Namespace):
     assert [port["port"] for port in fewer["spec"]["ports"]] == [80]
 
 
-def test_a_strategic_patch_that_names_a_port_twice_means_one(namespace: Namespace):
+def test_strategic_patch_that_names_port_twice_means_one(namespace: Namespace):
     namespace.created(service())
     twice = [{"name": "y", "port": 81}, {"port": 81, "targetPort": 8081}]
     more = namespace.patched("Service", "app", {"spec": {"ports": twice}}, STRATEGIC)
@@ -79,7 +79,7 @@ def test_a_strategic_patch_that_names_a_port_twice_means_one(namespace: Namespac
     ]
 
 
-def test_a_strategic_patch_gives_its_order_to_what_it_names(namespace: Namespace):
+def test_strategic_patch_gives_its_order_to_what_it_names(namespace: Namespace):
     ports = [{"name": f"p{number}", "port": number} for number in (80, 81, 82, 83)]
     namespace.created(an("Service", "app", spec={"ports": ports}))
     change = [{"name": "new", "port": 90}, {"name": "last", "port": 83}, {"name": "first", "port": 81}]
@@ -87,7 +87,7 @@ def test_a_strategic_patch_gives_its_order_to_what_it_names(namespace: Namespace
     assert [port["port"] for port in merged["spec"]["ports"]] == [90, 80, 82, 83, 81]
 
 
-def test_a_strategic_patch_merges_containers_and_their_variables_by_name(namespace: Namespace):
+def test_strategic_patch_merges_containers_by_name(namespace: Namespace):
     namespace.created(stateful_set())
     variable = {"name": "charm", "env": [{"name": "A", "value": "1"}]}
     workload = {"name": "workload", "image": "nginx:1.27", "ports": [{"containerPort": 80}]}
@@ -99,7 +99,7 @@ def test_a_strategic_patch_merges_containers_and_their_variables_by_name(namespa
     assert merged["workload"]["ports"] == [{"containerPort": 80, "protocol": "TCP"}]
 
 
-def test_a_strategic_patch_needs_the_key_of_an_item(namespace: Namespace):
+def test_strategic_patch_needs_key_of_item(namespace: Namespace):
     namespace.created(stateful_set())
     nameless = {"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}}
     answer = namespace.patch("StatefulSet", "app", nameless, STRATEGIC)
@@ -107,7 +107,7 @@ def test_a_strategic_patch_needs_the_key_of_an_item(namespace: Namespace):
     assert answer.json["message"] == "map: map[image:x] does not contain declared merge key: name"
 
 
-def test_a_strategic_patch_can_replace_a_map(namespace: Namespace):
+def test_strategic_patch_can_replace_map(namespace: Namespace):
     namespace.created(an("ConfigMap", "a", data={"x": "1"}))
     new = namespace.patched("ConfigMap", "a", {"data": {"$patch": "replace", "y": "2"}}, STRATEGIC)
     assert new["data"] == {"y": "2"}
@@ -136,7 +136,7 @@ def test_custom_resources_are_merged(namespace: Namespace, client: Client):
     }
 
 
-def test_a_json_patch_names_places(namespace: Namespace):
+def test_json_patch_names_places(namespace: Namespace):
     namespace.created(an("ConfigMap", "a", labels={"a/b": "1"}, data={"x": "1"}))
     operations = [
         {"op": "test", "path": "/data/x", "value": "1"},
@@ -160,7 +160,7 @@ def test_a_json_patch_names_places(namespace: Namespace):
         {"op": "invent", "path": "/data/x"},
     ],
 )
-def test_a_json_patch_that_does_not_fit_is_refused_as_a_whole(namespace: Namespace, operation: dict):
+def test_json_patch_that_does_not_fit_is_refused_as_a_whole(namespace: Namespace, operation: dict):
     namespace.created(an("ConfigMap", "a", data={"x": "1"}))
     good = {"op": "add", "path": "/data/y", "value": "2"}
     answer = namespace.patch("ConfigMap", "a", [good, operation], JSON_PATCH)
@@ -168,13 +168,13 @@ def test_a_json_patch_that_does_not_fit_is_refused_as_a_whole(namespace: Namespa
     assert namespace.get("ConfigMap", "a")["data"] == {"x": "1"}
 
 
-def test_a_json_patch_that_is_no_list_is_refused(namespace: Namespace):
+def test_json_patch_that_is_no_list_is_refused(namespace: Namespace):
     namespace.created(an("ConfigMap", "a"))
     answer = namespace.patch("ConfigMap", "a", {"op": "remove", "path": "/data"}, JSON_PATCH)
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
 
 
-def test_a_json_patch_replaces_what_is_not_there(namespace: Namespace):
+def test_json_patch_replaces_what_is_not_there(namespace: Namespace):
     namespace.created(an("ConfigMap", "a", data={"x": "1"}))
     operation = {"op": "replace", "path": "/data/y", "value": "2"}
     assert namespace.patched("ConfigMap", "a", [operation], JSON_PATCH)["data"] == {"x": "1", "y": "2"}
@@ -186,7 +186,7 @@ def test_what_is_not_there_cannot_be_patched(client: Client):
     assert refusal.value.status.message == 'configmaps "nobody" not found'
 
 
-def test_a_patch_of_an_old_version_is_a_conflict(namespace: Namespace, client: Client):
+def test_patch_of_an_old_version_is_conflict(namespace: Namespace, client: Client):
     namespace.created(an("ConfigMap", "a"))
     with pytest.raises(ApiError) as refusal:
         client.patch(ConfigMap, "a", {"metadata": {"resourceVersion": "1"}, "data": {"x": "1"}})
@@ -201,27 +201,27 @@ def test_a_patch_cannot_rename(namespace: Namespace):
 
 
 @pytest.mark.parametrize("how", [MERGE, STRATEGIC])
-def test_a_patch_to_another_type_is_refused(namespace: Namespace, how: str):
+def test_patch_to_another_type_is_refused(namespace: Namespace, how: str):
     namespace.created(an("ConfigMap", "a"))
     answer = namespace.patch("ConfigMap", "a", {"data": {"x": 1}}, how)
     assert (answer.code, answer.json["reason"]) == (422, "Invalid")
     assert causes(answer) == [("patch", "FieldValueInvalid")]
 
 
-def test_an_unknown_kind_of_patch_is_refused(namespace: Namespace):
+def test_unknown_kind_of_patch_is_refused(namespace: Namespace):
     namespace.created(an("ConfigMap", "a"))
     answer = namespace.patch("ConfigMap", "a", {}, "application/strange")
     assert (answer.code, answer.json["reason"]) == (415, "UnsupportedMediaType")
 
 
 @pytest.mark.parametrize("body", [b"{", b""])
-def test_a_patch_that_is_no_json_is_refused(namespace: Namespace, body: bytes):
+def test_patch_that_is_no_json_is_refused(namespace: Namespace, body: bytes):
     namespace.created(an("ConfigMap", "a"))
     answer = namespace.patch("ConfigMap", "a", body, MERGE)
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
 
 
-def test_most_of_a_stateful_set_stays_as_it_was_made(namespace: Namespace):
+def test_most_of_stateful_set_stays_as_it_was_made(namespace: Namespace):
     namespace.created(stateful_set())
     answer = namespace.patch("StatefulSet", "app", {"spec": {"serviceName": "other"}})
     assert (answer.code, answer.json["reason"]) == (422, "Invalid")
@@ -229,7 +229,7 @@ def test_most_of_a_stateful_set_stays_as_it_was_made(namespace: Namespace):
     assert "updates to statefulset spec for fields other than 'replicas'" in answer.json["message"]
 
 
-def test_the_status_is_written_apart_from_the_rest(namespace: Namespace):
+def test_status_is_written_apart_from_the_rest(namespace: Namespace):
     namespace.created(policy())
     name = ("AuthorizationPolicy", "policy")
     told = namespace.patched(*name, {"status": {"note": "x"}, "spec": {"action": "DENY"}}, sub="/status")
@@ -245,13 +245,13 @@ def test_a_new_object_has_no_status_of_its_makers(namespace: Namespace):
     assert namespace.created({**stateful_set(), "status": {"replicas": 7}})["status"]["replicas"] == 0
 
 
-def test_the_status_can_be_read_alone(namespace: Namespace):
+def test_status_can_be_read_alone(namespace: Namespace):
     namespace.created(stateful_set())
     read = namespace.connection.must("GET", namespace.path("StatefulSet", "app", "/status"))
     assert read == namespace.get("StatefulSet", "app")
 
 
-def test_a_kind_without_a_status_has_no_such_path(namespace: Namespace):
+def test_kind_without_status_has_no_such_path(namespace: Namespace):
     namespace.created(an("ConfigMap", "a"))
     answer = namespace.connection.send("GET", namespace.path("ConfigMap", "a", "/status"))
     assert (answer.code, answer.json["reason"]) == (404, "NotFound")

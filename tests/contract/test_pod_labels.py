@@ -177,7 +177,7 @@ def test_joining_and_leaving_replace_no_pod(app: Application):
     settled(app, {}, uids)
 
 
-def test_a_pod_that_comes_back_has_the_labels(app: Application):
+def test_pod_that_comes_back_has_labels(app: Application):
     label(app, MESH)
     app.settle()
     app.namespace.connection.must("DELETE", app.namespace.path("Pod", "app-0"))
@@ -185,7 +185,7 @@ def test_a_pod_that_comes_back_has_the_labels(app: Application):
     assert app.labels() == [{**JUJU, **MESH}] * 2
 
 
-def test_another_change_of_the_template_replaces_each_pod_once(app: Application):
+def test_another_change_of_template_replaces_each_pod_once(app: Application):
     uids = app.uids()
     client, resources = client_of(app), {"requests": {"cpu": "50m"}}
     rest = {"spec": {"containers": [{"name": "charm", "resources": resources}]}}
@@ -262,14 +262,14 @@ def test_the_next_leader_ends_what_one_has_begun(
         settled(app, then, uids)
 
 
-def test_a_change_of_mind_after_a_death_replaces_no_pod(api: Api):
+def test_change_of_mind_after_death_replaces_no_pod(api: Api):
     for app, uids in each_request(api, {}, MESH, lambda _: die()):
         label(app, {"a": "b"})
         settled(app, {"a": "b"}, uids)
 
 
 @pytest.mark.parametrize(("first", "then"), [({}, MESH), (MESH, {})])
-def test_a_refresh_meanwhile_reaches_every_pod(api: Api, first: dict[str, str], then: dict[str, str]):
+def test_refresh_meanwhile_reaches_every_pod(api: Api, first: dict[str, str], then: dict[str, str]):
     for app, uids in each_request(api, first, then, Application.refresh):
         app.settle()
         assert app.revisions() == {"1"}
@@ -323,7 +323,7 @@ def test_without_permission_pods_are_replaced(
 
 
 @pytest.mark.parametrize("pod", ["app-0", "app-1"])
-def test_only_a_pod_that_is_not_ready_is_replaced(app: Application, pod: str):
+def test_only_pod_that_is_not_ready_is_replaced(app: Application, pod: str):
     app.broken.add(pod)
     not_ready = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
     app.namespace.patched("Pod", pod, not_ready, STRATEGIC, sub="/status")
@@ -346,7 +346,7 @@ def test_pods_of_another_revision_are_left_to_be_replaced(app: Application):
     assert not set(uids.values()) & set(app.uids().values())
 
 
-def test_a_partition_of_somebody_else_stays(app: Application):
+def test_partition_of_another_owner_stays(app: Application):
     app.patch({"updateStrategy": {"rollingUpdate": {"partition": 1}}})
     uids = app.uids()
     label(app, MESH)
@@ -356,7 +356,7 @@ def test_a_partition_of_somebody_else_stays(app: Application):
     assert app.partition() == 1
 
 
-def test_what_remembers_the_labels_goes_with_the_application(app: Application):
+def test_what_remembers_labels_goes_with_application(app: Application):
     label(app, MESH)
     app.namespace.connection.must("DELETE", app.namespace.path("Service", NAME))
     until = time.monotonic() + 20

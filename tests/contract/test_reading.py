@@ -22,7 +22,7 @@ def names(objects) -> list[str]:
     return [obj.metadata.name for obj in objects]
 
 
-def test_an_object_is_read_as_it_was_written(client: Client):
+def test_object_is_read_as_it_was_written(client: Client):
     written = client.create(ConfigMap(metadata=ObjectMeta(name="a", labels={"k": "v"}), data={"x": "1"}))
     read = client.get(ConfigMap, "a")
     assert read == written
@@ -30,7 +30,7 @@ def test_an_object_is_read_as_it_was_written(client: Client):
     assert read.metadata.labels == {"k": "v"}
 
 
-def test_an_object_that_is_not_there_is_named(client: Client):
+def test_object_that_is_not_there_is_named(client: Client):
     with pytest.raises(ApiError) as refusal:
         client.get(ConfigMap, "nobody")
     status = refusal.value.status
@@ -39,7 +39,7 @@ def test_an_object_that_is_not_there_is_named(client: Client):
     assert (status.details.name, status.details.kind) == ("nobody", "configmaps")
 
 
-def test_a_list_is_in_the_order_of_names(letters: Namespace, client: Client):
+def test_list_is_in_order_of_names(letters: Namespace, client: Client):
     assert names(client.list(ConfigMap)) == ["a", "b", "c"]
 
 
@@ -71,14 +71,14 @@ def test_labels_select(letters: Namespace, client: Client, labels, found: list[s
         ("", ["a", "b", "c"]),
     ],
 )
-def test_a_written_selector_selects(letters: Namespace, selector: str, found: list[str]):
+def test_written_selector_selects(letters: Namespace, selector: str, found: list[str]):
     query = "?labelSelector=" + selector.replace(" ", "%20").replace("=", "%3D")
     listed = letters.connection.must("GET", letters.path("ConfigMap", query=query))
     assert [item["metadata"]["name"] for item in listed["items"]] == found
 
 
 @pytest.mark.parametrize("selector", ["%3D%3D", "a%20in%20(", "a%3D-bad-", "a%20b", "a%20zin%20(b)"])
-def test_a_selector_that_cannot_be_read_is_refused(namespace: Namespace, selector: str):
+def test_selector_that_cannot_be_read_is_refused(namespace: Namespace, selector: str):
     path = namespace.path("ConfigMap", query=f"?labelSelector={selector}")
     answer = namespace.connection.send("GET", path)
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
@@ -99,25 +99,25 @@ def test_other_fields_do_not_select(namespace: Namespace):
     assert '"data.x" is not a known field selector' in answer.json["message"]
 
 
-def test_the_address_of_a_service_selects(namespace: Namespace, client: Client):
+def test_address_of_service_selects(namespace: Namespace, client: Client):
     address = namespace.created(service())["spec"]["clusterIP"]
     found = client.list(Service, namespace="*", fields={"spec.clusterIP": address})
     assert names(found) == ["app"]
     assert names(client.list(Service, namespace="*", fields={"spec.clusterIP": "10.152.250.250"})) == []
 
 
-def test_a_list_across_namespaces_has_those_of_each(letters: Namespace, client: Client):
+def test_list_across_namespaces_has_those_of_each(letters: Namespace, client: Client):
     found = client.list(ConfigMap, namespace="*", labels={"size": ["small", "large"]})
     assert [obj.metadata.name for obj in found if obj.metadata.namespace == letters.name] == ["a", "b", "c"]
 
 
-def test_a_list_in_chunks_has_every_object_once(letters: Namespace, client: Client):
+def test_list_in_chunks_has_every_object_once(letters: Namespace, client: Client):
     assert names(client.list(ConfigMap, chunk_size=1)) == ["a", "b", "c"]
     assert names(client.list(ConfigMap, chunk_size=2)) == ["a", "b", "c"]
     assert names(client.list(ConfigMap, chunk_size=2, labels={"size": "small"})) == ["a", "b"]
 
 
-def test_a_chunk_says_how_it_goes_on(letters: Namespace):
+def test_chunk_says_how_it_goes_on(letters: Namespace):
     first = letters.connection.must("GET", letters.path("ConfigMap", query="?limit=2"))
     assert first["metadata"]["remainingItemCount"] == 1
     token = first["metadata"]["continue"]
@@ -128,23 +128,23 @@ def test_a_chunk_says_how_it_goes_on(letters: Namespace):
     assert rest["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
 
 
-def test_how_much_is_left_of_a_selection_is_not_counted(letters: Namespace):
+def test_how_much_is_left_of_selection_is_not_counted(letters: Namespace):
     first = letters.connection.must("GET", letters.path("ConfigMap", query="?limit=1&labelSelector=size"))
     assert "remainingItemCount" not in first["metadata"]
 
 
-def test_a_token_that_cannot_be_read_is_refused(namespace: Namespace):
+def test_token_that_cannot_be_read_is_refused(namespace: Namespace):
     answer = namespace.connection.send("GET", namespace.path("ConfigMap", query="?limit=1&continue=zzz"))
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
 
 
-def test_a_list_has_the_version_of_the_last_change(letters: Namespace):
+def test_list_has_version_of_the_last_change(letters: Namespace):
     last = letters.patched("ConfigMap", "a", {"data": {"x": "1"}})
     listed = letters.connection.must("GET", letters.path("ConfigMap"))
     assert int(listed["metadata"]["resourceVersion"]) >= int(last["metadata"]["resourceVersion"])
 
 
-def test_only_custom_resources_say_in_a_list_what_they_are(namespace: Namespace):
+def test_only_custom_resources_say_in_list_what_they_are(namespace: Namespace):
     namespace.created(an("ConfigMap", "a"))
     namespace.created(policy())
     listed = namespace.connection.must("GET", namespace.path("ConfigMap"))
@@ -160,6 +160,6 @@ def test_an_empty_list_is_a_list(client: Client, namespace: Namespace):
     assert names(client.list(ConfigMap, namespace="nowhere-at-all")) == []
 
 
-def test_a_namespace_is_found_by_its_name_label(client: Client, namespace: Namespace):
+def test_namespace_is_found_by_its_name_label(client: Client, namespace: Namespace):
     labels = {"kubernetes.io/metadata.name": namespace.name}
     assert names(client.list(KubernetesNamespace, labels=labels)) == [namespace.name]

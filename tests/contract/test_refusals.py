@@ -16,7 +16,7 @@ def stranger(namespace: Namespace) -> Client:
     return namespace.client(user=STRANGER)
 
 
-def test_a_kind_of_no_known_group_is_no_api_error(namespace: Namespace, client: Client):
+def test_kind_of_no_known_group_is_no_api_error(namespace: Namespace, client: Client):
     """A missing CRD is answered in plain text, out of which lightkube makes an error of its HTTP library."""
     answer = namespace.connection.send("GET", "/apis/nowhere.example.com/v1/things")
     assert (answer.code, answer.content_type) == (404, "text/plain; charset=utf-8")
@@ -34,7 +34,7 @@ def test_a_kind_of_no_known_group_is_no_api_error(namespace: Namespace, client: 
 
 
 @pytest.mark.parametrize("path", ["/api/v1/things", "/apis/apps/v1/things", "/apis/apps/v9/statefulsets"])
-def test_an_unknown_kind_of_a_known_group_is_told(namespace: Namespace, path: str):
+def test_unknown_kind_of_known_group_is_reported(namespace: Namespace, path: str):
     answer = namespace.connection.send("GET", path)
     assert answer.code == 404
     assert answer.json == {
@@ -102,7 +102,7 @@ def test_who_may_not_is_told_what(api: Api, namespace: Namespace, stranger: Clie
     assert details == ("x", "security.istio.io", "authorizationpolicies")
 
 
-def test_who_may_not_create_is_not_told_a_name(api: Api, namespace: Namespace, stranger: Client):
+def test_who_may_not_create_is_not_told_name(api: Api, namespace: Namespace, stranger: Client):
     with pytest.raises(ApiError) as refusal:
         stranger.create(ConfigMap(metadata=ObjectMeta(name="x")))
     assert refusal.value.status.message == (
@@ -111,14 +111,14 @@ def test_who_may_not_create_is_not_told_a_name(api: Api, namespace: Namespace, s
     )
 
 
-def test_a_subresource_is_named_in_a_refusal(namespace: Namespace):
+def test_subresource_is_named_in_refusal(namespace: Namespace):
     connection = namespace.api.connection(user=STRANGER)
     path = namespace.path("StatefulSet", "x", "/status")
     answer = connection.send("PATCH", path, {}, content_type=MERGE)
     assert 'cannot patch resource "statefulsets/status" in API group "apps"' in answer.json["message"]
 
 
-def test_a_namespace_is_taken_to_be_in_itself(api: Api, namespace: Namespace):
+def test_namespace_is_taken_to_be_in_itself(api: Api, namespace: Namespace):
     connection = api.connection(user=STRANGER)
     answer = connection.send("GET", f"/api/v1/namespaces/{namespace.name}")
     assert answer.json["message"].endswith(f'in the namespace "{namespace.name}"')
@@ -132,7 +132,7 @@ def test_who_does_not_say_who_they_are_may_do_nothing(namespace: Namespace):
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[]", b'"text"'])
-def test_a_body_that_is_no_object_is_refused(namespace: Namespace, body: bytes):
+def test_body_that_is_no_object_is_refused(namespace: Namespace, body: bytes):
     answer = namespace.connection.send("POST", namespace.path("ConfigMap"), body)
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
     assert answer.json["message"].startswith(
@@ -141,7 +141,7 @@ def test_a_body_that_is_no_object_is_refused(namespace: Namespace, body: bytes):
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b""])
-def test_an_apply_that_is_no_object_is_refused(namespace: Namespace, body: bytes):
+def test_apply_that_is_no_object_is_refused(namespace: Namespace, body: bytes):
     path = namespace.path("ConfigMap", "a", "?fieldManager=alice")
     answer = namespace.connection.send("PATCH", path, body, content_type=APPLY)
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
@@ -166,7 +166,7 @@ def test_an_apply_that_is_no_object_is_refused(namespace: Namespace, body: bytes
         ),
     ],
 )
-def test_another_object_than_the_path_says_is_refused(namespace: Namespace, change: dict, message: str):
+def test_another_object_than_path_says_is_refused(namespace: Namespace, change: dict, message: str):
     answer = namespace.create({**an("ConfigMap", "a"), "kind": "ConfigMap"} | {"metadata": {"name": "a"}})
     assert answer.code == 201
     path = namespace.path("ConfigMap")
@@ -175,13 +175,13 @@ def test_another_object_than_the_path_says_is_refused(namespace: Namespace, chan
     assert answer.json["message"].startswith(message)
 
 
-def test_another_name_than_the_path_says_is_refused(namespace: Namespace):
+def test_another_name_than_path_says_is_refused(namespace: Namespace):
     namespace.created(an("ConfigMap", "a"))
     answer = namespace.connection.send("PUT", namespace.path("ConfigMap", "a"), an("ConfigMap", "b"))
     assert answer.code == 400
     assert answer.json["message"] == "the name of the object (b) does not match the name on the URL (a)"
 
 
-def test_what_is_in_a_namespace_is_created_in_one(namespace: Namespace):
+def test_what_is_in_namespace_is_created_in_one(namespace: Namespace):
     answer = namespace.connection.send("POST", "/api/v1/configmaps", an("ConfigMap", "a"))
     assert (answer.code, answer.json["reason"]) == (405, "MethodNotAllowed")

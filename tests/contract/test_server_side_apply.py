@@ -46,7 +46,7 @@ def test_two_managers_keep_out_of_each_others_way(namespace: Namespace):
     assert owned(both, "bob") == {"f:data": {"f:y": {}}}
 
 
-def test_a_field_of_another_manager_is_a_conflict(namespace: Namespace, client: Client):
+def test_field_of_another_manager_is_conflict(namespace: Namespace, client: Client):
     namespace.applied(config(x="1"), "alice")
     bob = namespace.client("bob")
     with pytest.raises(ApiError) as refusal:
@@ -84,7 +84,7 @@ def test_force_takes_a_field_over(namespace: Namespace):
     assert namespace.apply(config(x="1", y="1"), "alice").code == 409
 
 
-def test_the_same_value_is_shared_and_stays_while_one_wants_it(namespace: Namespace):
+def test_equal_value_stays_while_one_owner_applies_it(namespace: Namespace):
     namespace.applied(config(x="1"), "alice")
     shared = namespace.applied(config(x="1"), "bob")
     assert owned(shared, "alice") == owned(shared, "bob") == {"f:data": {"f:x": {}}}
@@ -92,20 +92,20 @@ def test_the_same_value_is_shared_and_stays_while_one_wants_it(namespace: Namesp
     assert "data" not in namespace.applied(config(), "bob")
 
 
-def test_a_field_that_is_left_out_goes(namespace: Namespace):
+def test_field_that_is_left_out_goes(namespace: Namespace):
     namespace.applied(an("ConfigMap", "a", labels={"k": "v"}, data={"x": "1", "y": "2"}))
     fewer = namespace.applied(config(x="1"))
     assert fewer["data"] == {"x": "1"}
     assert "labels" not in fewer["metadata"]
 
 
-def test_a_field_that_somebody_else_wrote_since_stays(namespace: Namespace):
+def test_field_that_somebody_else_wrote_since_stays(namespace: Namespace):
     namespace.applied(config(x="1", y="2"))
     namespace.patched("ConfigMap", "a", {"data": {"y": "3"}}, MERGE)
     assert namespace.applied(config(x="1"))["data"] == {"x": "1", "y": "3"}
 
 
-def test_a_manager_without_fields_is_forgotten(namespace: Namespace):
+def test_manager_without_fields_is_forgotten(namespace: Namespace):
     namespace.applied(config(x="1"), "alice")
     namespace.applied(config(y="1"), "bob")
     assert owned(namespace.applied(an("ConfigMap", "a"), "bob"), "bob") is None
@@ -118,7 +118,7 @@ def test_applying_and_updating_are_two_ways_of_one_manager(namespace: Namespace)
     assert owned(patched, "alice", "Update") == {"f:data": {"f:y": {}}}
 
 
-def test_a_patch_takes_a_field_from_who_applied_it(namespace: Namespace):
+def test_patch_takes_field_from_who_applied_it(namespace: Namespace):
     namespace.applied(config(x="1", y="1"), "alice")
     patched = namespace.patched("ConfigMap", "a", {"data": {"x": "2"}})
     assert owned(patched, "alice") == {"f:data": {"f:y": {}}}
@@ -168,7 +168,7 @@ def test_listeners_are_told_apart_by_name(namespace: Namespace):
     assert [one["name"] for one in both["spec"]["listeners"]] == ["mesh", "web"]
 
 
-def test_rules_of_a_policy_are_one_field(namespace: Namespace):
+def test_rules_of_policy_are_one_field(namespace: Namespace):
     namespace.applied(policy(), "alice")
     answer = namespace.apply(an("AuthorizationPolicy", "policy", spec={"rules": []}), "bob")
     assert causes(answer) == [(".spec.rules", "FieldManagerConflict")]
@@ -177,13 +177,13 @@ def test_rules_of_a_policy_are_one_field(namespace: Namespace):
     }
 
 
-def test_a_services_selector_is_one_field(namespace: Namespace):
+def test_services_selector_is_one_field(namespace: Namespace):
     namespace.applied(service(), "alice")
     answer = namespace.apply(an("Service", "app", spec={"selector": {"more": "x"}}), "bob")
     assert causes(answer) == [(".spec.selector", "FieldManagerConflict")]
 
 
-def test_what_the_server_filled_in_belongs_to_nobody(namespace: Namespace):
+def test_what_server_filled_in_belongs_to_nobody(namespace: Namespace):
     namespace.applied(service(), "alice")
     changed = namespace.applied(an("Service", "app", spec={"sessionAffinity": "ClientIP"}), "bob")
     assert changed["spec"]["sessionAffinity"] == "ClientIP"
@@ -194,7 +194,7 @@ def test_who_creates_owns_what_was_filled_in(namespace: Namespace):
     assert owned(created, "maker", "Update")["f:spec"].keys() >= {"f:sessionAffinity", "f:type", "f:ports"}
 
 
-def test_the_status_has_owners_of_its_own(namespace: Namespace):
+def test_status_has_owners_of_its_own(namespace: Namespace):
     namespace.applied(policy(), "alice")
     told = namespace.patched(
         "AuthorizationPolicy", "policy", {"status": {"note": "x"}}, manager="istiod", sub="/status"
@@ -205,13 +205,13 @@ def test_the_status_has_owners_of_its_own(namespace: Namespace):
     assert again["metadata"]["resourceVersion"] == told["metadata"]["resourceVersion"]
 
 
-def test_a_status_in_what_is_applied_means_nothing(namespace: Namespace):
+def test_status_in_what_is_applied_means_nothing(namespace: Namespace):
     applied = namespace.applied({**policy(), "status": {"note": "x"}})
     assert "status" not in applied
     assert owned(applied, "alice").keys() == {"f:spec"}
 
 
-def test_a_strategic_patch_after_an_apply_shares_nothing(namespace: Namespace):
+def test_strategic_patch_after_apply_shares_nothing(namespace: Namespace):
     namespace.applied(stateful_set(), "juju")
     patched = namespace.patched(
         "StatefulSet", "app", {"spec": {"template": {"metadata": {"labels": {"mesh": "on"}}}}}, STRATEGIC
@@ -223,7 +223,7 @@ def test_a_strategic_patch_after_an_apply_shares_nothing(namespace: Namespace):
     assert kept["spec"]["template"]["metadata"]["labels"] == {"app": "app", "mesh": "on"}
 
 
-def test_a_conditional_apply_is_for_one_version(namespace: Namespace):
+def test_conditional_apply_is_for_one_version(namespace: Namespace):
     old = namespace.applied(config(x="1"))["metadata"]["resourceVersion"]
     namespace.applied(config(x="2"))
     conditional = config(x="3")
@@ -233,12 +233,12 @@ def test_a_conditional_apply_is_for_one_version(namespace: Namespace):
 
 
 @pytest.mark.parametrize("obj", [config(x="1"), policy()])
-def test_an_apply_to_no_version_creates(namespace: Namespace, obj: dict):
+def test_apply_to_no_version_creates(namespace: Namespace, obj: dict):
     new = {**obj, "metadata": {**obj["metadata"], "resourceVersion": "0"}}
     assert namespace.apply(new).code == 201
 
 
-def test_an_apply_to_no_version_does_not_change_a_custom_resource(namespace: Namespace):
+def test_apply_without_version_keeps_a_custom_resource(namespace: Namespace):
     there = namespace.applied(an("AuthorizationPolicy", "policy", spec={}), "alice")
     new = policy()
     new["metadata"]["resourceVersion"] = "0"
@@ -251,14 +251,14 @@ def test_an_apply_to_no_version_does_not_change_a_custom_resource(namespace: Nam
     assert namespace.get("AuthorizationPolicy", "policy") == there
 
 
-def test_an_apply_to_no_version_tells_of_a_conflict_first(namespace: Namespace):
+def test_apply_to_no_version_tells_of_conflict_first(namespace: Namespace):
     namespace.applied(an("AuthorizationPolicy", "policy", spec={"rules": []}), "alice")
     new = policy()
     new["metadata"]["resourceVersion"] = "0"
     assert namespace.apply(new, "bob").code == 409
 
 
-def test_an_apply_to_no_version_changes_objects_of_kubernetes_own_kinds(namespace: Namespace):
+def test_apply_without_version_changes_built_in_kinds(namespace: Namespace):
     namespace.applied(config(x="1"))
     new = config(x="2")
     new["metadata"]["resourceVersion"] = "0"
@@ -275,7 +275,7 @@ def test_an_apply_needs_a_manager(namespace: Namespace):
     )
 
 
-def test_an_apply_must_not_bring_managed_fields(namespace: Namespace):
+def test_apply_must_not_bring_managed_fields(namespace: Namespace):
     obj = config(x="1")
     obj["metadata"]["managedFields"] = [{"manager": "x", "operation": "Apply"}]
     answer = namespace.apply(obj)
@@ -303,7 +303,7 @@ def test_what_no_schema_knows_is_not_applied(namespace: Namespace, obj: dict, wh
     assert why in answer.json["message"]
 
 
-def test_an_apply_says_what_it_applies(namespace: Namespace):
+def test_apply_says_what_it_applies(namespace: Namespace):
     path = namespace.path("ConfigMap", "a", "?fieldManager=alice")
     other = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}
     answer = namespace.connection.send("PATCH", path, other, content_type=APPLY)
@@ -319,7 +319,7 @@ def test_yaml_can_be_applied(namespace: Namespace):
     assert (answer.code, answer.json["data"]) == (201, {"x": "one"})
 
 
-def test_an_apply_must_be_to_the_name_of_the_path(namespace: Namespace):
+def test_apply_must_be_to_name_of_path(namespace: Namespace):
     path = namespace.path("ConfigMap", "b", "?fieldManager=alice")
     answer = namespace.connection.send("PATCH", path, config(x="1"), content_type=APPLY)
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")

@@ -118,7 +118,7 @@ def test_a_name_is_required(namespace: Namespace):
     )
 
 
-def test_a_refusal_says_how_a_name_should_be(namespace: Namespace):
+def test_refusal_says_how_name_should_be(namespace: Namespace):
     answer = namespace.create(an("ConfigMap", "Capital"))
     assert answer.json["message"] == (
         'ConfigMap "Capital" is invalid: metadata.name: Invalid value: "Capital": a lowercase RFC 1123 '
@@ -135,12 +135,12 @@ def test_several_things_that_are_wrong_are_listed(namespace: Namespace):
     assert message.endswith("spec.replicas: Invalid value: -1: must be greater than or equal to 0]")
 
 
-def test_what_is_invalid_is_refused_before_a_taken_name(namespace: Namespace):
+def test_what_is_invalid_is_refused_before_taken_name(namespace: Namespace):
     namespace.created(policy())
     assert namespace.create(policy(action="STRANGE")).code == 422
 
 
-def test_an_invalid_change_changes_nothing(namespace: Namespace):
+def test_invalid_change_changes_nothing(namespace: Namespace):
     before = namespace.created(stateful_set())
     labels = {"spec": {"template": {"metadata": {"labels": {"mesh": "not good"}}}}}
     answer = namespace.patch("StatefulSet", "app", labels)
@@ -154,7 +154,7 @@ def test_roles_once_bound_stay_bound(namespace: Namespace):
     assert causes(answer) == [("roleRef", "FieldValueInvalid")]
 
 
-def test_an_address_once_given_stays(namespace: Namespace):
+def test_address_once_given_stays(namespace: Namespace):
     namespace.created(service())
     answer = namespace.patch("Service", "app", {"spec": {"clusterIP": "10.0.255.1"}})
     assert causes(answer) == [("spec.clusterIPs[0]", "FieldValueInvalid")]

@@ -16,7 +16,7 @@ from tests.support.kubernetes_api import (
 )
 
 
-def test_the_server_says_what_only_it_knows(namespace: Namespace):
+def test_server_says_what_only_it_knows(namespace: Namespace):
     metadata = namespace.created(an("ConfigMap", "a"))["metadata"]
     assert metadata["namespace"] == namespace.name
     assert metadata.keys() >= {"uid", "resourceVersion", "creationTimestamp"}
@@ -25,7 +25,7 @@ def test_the_server_says_what_only_it_knows(namespace: Namespace):
     assert int(again["resourceVersion"]) > int(metadata["resourceVersion"])
 
 
-def test_a_name_is_made_up_from_its_beginning(namespace: Namespace):
+def test_name_is_made_up_from_its_beginning(namespace: Namespace):
     answer = namespace.connection.must(
         "POST", namespace.path("ConfigMap"), {"metadata": {"generateName": "made-"}}
     )
@@ -43,7 +43,7 @@ def test_a_name_can_be_taken_once(client: Client):
     assert (status.details.name, status.details.kind) == ("a", "configmaps")
 
 
-def test_nothing_is_created_in_a_namespace_that_is_not_there(client: Client):
+def test_nothing_is_created_in_namespace_that_is_not_there(client: Client):
     with pytest.raises(ApiError) as refusal:
         client.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="nowhere-at-all")))
     status = refusal.value.status
@@ -52,7 +52,7 @@ def test_nothing_is_created_in_a_namespace_that_is_not_there(client: Client):
     assert (status.details.name, status.details.kind) == ("nowhere-at-all", "namespaces")
 
 
-def test_a_version_is_none_of_a_new_objects_business(namespace: Namespace):
+def test_version_is_none_of_a_new_objects_business(namespace: Namespace):
     obj = an("ConfigMap", "a")
     obj["metadata"]["resourceVersion"] = "1"
     answer = namespace.create(obj)
@@ -67,7 +67,7 @@ def test_replacing_leaves_nothing_of_the_old_content(client: Client):
     assert not new.metadata.labels
 
 
-def test_replacing_an_old_version_is_a_conflict(client: Client):
+def test_replacing_an_old_version_is_conflict(client: Client):
     old = client.create(ConfigMap(metadata=ObjectMeta(name="a"), data={"x": "1"}))
     client.patch(ConfigMap, "a", {"data": {"x": "2"}})
     old.data = {"x": "3"}
@@ -82,7 +82,7 @@ def test_replacing_an_old_version_is_a_conflict(client: Client):
     assert client.get(ConfigMap, "a").data == {"x": "2"}
 
 
-def test_replacing_another_object_of_the_name_is_a_conflict(namespace: Namespace):
+def test_replacing_another_object_of_name_is_conflict(namespace: Namespace):
     namespace.created(an("ConfigMap", "a"))
     other = an("ConfigMap", "a")
     other["metadata"]["uid"] = "0f0e0d0c-0000-0000-0000-000000000000"
@@ -108,7 +108,7 @@ def test_custom_resources_are_replaced_by_version_only(client: Client, namespace
 
 # Of a StatefulSet there are new versions meanwhile: its controller reports.
 @pytest.mark.parametrize("obj", [an("ConfigMap", "app", data={"x": "1"}), service(), policy()])
-def test_a_write_that_changes_nothing_makes_no_version(namespace: Namespace, obj: dict):
+def test_write_that_changes_nothing_makes_no_version(namespace: Namespace, obj: dict):
     first = namespace.created(obj)
     kind, name = obj["kind"], obj["metadata"]["name"]
     same = namespace.connection.must("PUT", namespace.path(kind, name, "?fieldManager=creator"), first)
@@ -125,7 +125,7 @@ def test_a_write_that_changes_nothing_makes_no_version(namespace: Namespace, obj
         (gateway("app"), {"spec": {"listeners": [{"name": "a", "port": 1, "protocol": "TCP"}]}}),
     ],
 )
-def test_a_generation_counts_what_is_asked_for_and_no_more(namespace: Namespace, obj: dict, change: dict):
+def test_generation_counts_what_is_asked_for_and_no_longer(namespace: Namespace, obj: dict, change: dict):
     kind = obj["kind"]
     assert namespace.created(obj)["metadata"]["generation"] == 1
     labelled = namespace.patched(kind, "app", {"metadata": {"labels": {"k": "v"}}})
@@ -160,7 +160,7 @@ def test_what_is_deleted_is_gone(client: Client):
     assert (status.code, status.message) == (404, 'configmaps "a" not found')
 
 
-def test_a_deletion_names_what_it_deleted(namespace: Namespace):
+def test_deletion_names_what_it_deleted(namespace: Namespace):
     uid = namespace.created(policy())["metadata"]["uid"]
     answer = namespace.connection.must("DELETE", namespace.path("AuthorizationPolicy", "policy"))
     assert answer["status"] == "Success"
@@ -182,7 +182,7 @@ def test_another_object_than_the_one_meant_is_not_deleted(namespace: Namespace, 
     assert namespace.connection.send("DELETE", path, meant).code == 200
 
 
-def test_a_finalizer_holds_what_is_deleted(namespace: Namespace):
+def test_finalizer_holds_what_is_deleted(namespace: Namespace):
     obj = an("ConfigMap", "a")
     obj["metadata"]["finalizers"] = ["example.com/hold"]
     namespace.created(obj)
@@ -192,7 +192,7 @@ def test_a_finalizer_holds_what_is_deleted(namespace: Namespace):
     assert namespace.connection.send("GET", namespace.path("ConfigMap", "a")).code == 404
 
 
-def test_a_selection_is_deleted_at_once(namespace: Namespace, client: Client):
+def test_selection_is_deleted_at_once(namespace: Namespace, client: Client):
     for name, label in (("a", "x"), ("b", "x"), ("c", "y")):
         namespace.created(an("ConfigMap", name, labels={"k": label}))
     namespace.connection.must("DELETE", namespace.path("ConfigMap", query="?labelSelector=k%3Dx"))

@@ -40,7 +40,7 @@ def test_the_mesh_is_watched_too(world: World, arrived: dict[str, str]):
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
-def test_something_arrives_over_each_relation_of_the_coordinator(arrived: dict[str, str], relation: str):
+def test_something_arrives_over_each_relation_of_coordinator(arrived: dict[str, str], relation: str):
     assert arrived[relation]
 
 
@@ -59,11 +59,11 @@ def test_something_arrives_over_each_relation_of_the_coordinator(arrived: dict[s
         ("service-mesh", "hall/store-0"),
     ],
 )
-def test_what_arrives_is_what_the_relation_is_for(arrived: dict[str, str], relation: str, words: str):
+def test_what_arrives_is_what_relation_is_for(arrived: dict[str, str], relation: str, words: str):
     assert words in arrived[relation]
 
 
-def test_no_request_is_dropped_and_no_worker_restarted_while_the_certificate_changes(world: World):
+def test_rotation_drops_no_request_and_restarts_no_worker(world: World):
     seen = Rotation()
     everything.rotate(world, seen)
     assert everything.not_smooth(seen) == []

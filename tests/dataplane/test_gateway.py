@@ -132,28 +132,28 @@ def test_no_other_protocol_is(serve, protocol):
     assert "upgrade" not in request.headers
 
 
-def test_a_large_body_and_a_long_query_are_passed_on(serve):
+def test_large_body_and_long_query_are_passed_on(serve):
     with RecordingBackend() as backend:
         port = serve(backend.port, "127.0.0.1")
         assert status_of(port, "POST", "/push", b"x" * 20_000_000) == 200
         assert status_of(port, "GET", f"/query?q={'x' * 30_000}") == 200
 
 
-def test_the_limit_is_the_charms_to_set(serve):
+def test_limit_is_charms_to_set(serve):
     with RecordingBackend() as backend:
         port = serve(backend.port, "127.0.0.1", client_max_body_size="1k")
         assert status_of(port, "POST", "/push", b"x" * 2000) == 413
 
 
 @pytest.mark.parametrize("answer", [answer_and_close, answer_once])
-def test_no_request_meets_a_connection_that_its_worker_closes(serve, answer):
+def test_no_request_meets_connection_that_its_worker_closes(serve, answer):
     with RawBackend(answer) as backend:
         port = serve(backend.port, "127.0.0.1")
         assert {status_of(port, "POST", "/push") for _ in range(12)} == {200}
 
 
 @pytest.mark.parametrize("addresses", [80, 200])
-def test_a_worker_with_many_addresses_takes_no_memory_of_the_others(serve, tmp_path, addresses):
+def test_many_addresses_cost_others_no_memory(serve, tmp_path, addresses):
     many = " ".join(f"127.1.{number // 200}.{number % 200 + 1}" for number in range(addresses))
     good = "a-0.a-endpoints.shop.svc.cluster.local"
     with RecordingBackend() as backend, TestDNS(**{"many.example.com": many, good: "127.0.0.1"}) as dns:
@@ -164,7 +164,7 @@ def test_a_worker_with_many_addresses_takes_no_memory_of_the_others(serve, tmp_p
     assert "memory" not in (tmp_path / "stderr").read_text()
 
 
-def test_a_short_name_leads_to_the_service_that_programs_find(serve):
+def test_short_name_leads_to_service_that_programs_find(serve):
     with RecordingBackend() as backend, TestDNS(**{"api.cos.svc.cluster.local": "127.0.0.1"}) as dns:
         port = serve(backend.port, "api.cos", resolver=dns.address)
         wait_for(lambda: status_of(port) == 200)
@@ -178,13 +178,13 @@ class TestRejected:
     def texts(self, *ports: int) -> list[str]:
         return [config(port, 1).get_config({"api": {"127.0.0.1"}}, listen_tls=False) for port in ports]
 
-    def test_a_configuration_that_is_loaded_is_not(self, platform, tmp_path):
+    def test_configuration_that_is_loaded_is_not(self, platform, tmp_path):
         before, after = self.texts(free_port(), free_port())
         with RealNginx(tmp_path, before) as nginx:
             nginx.ask_to_reload(after)
             assert not is_rejected(after, Deadline())
 
-    def test_a_port_of_another_program_is_noticed(self, platform, tmp_path):
+    def test_port_of_another_program_is_noticed(self, platform, tmp_path):
         with RecordingBackend() as other:
             before, after = self.texts(free_port(), other.port)
             with RealNginx(tmp_path, before) as nginx:

@@ -93,7 +93,7 @@ def test_nginx_takes_what_charms_ask_for(config, addresses, tls, ipv6, tmp_path,
 
 @pytest.mark.parametrize("tls", [False, True], ids=["HTTP", "HTTPS"])
 @pytest.mark.parametrize("workers", [{}, HUNDRED_WORKERS], ids=["no workers", "100 workers"])
-def test_nginx_takes_the_routes_of_telemetry_beside_them(workers, tls, tmp_path, monkeypatch):
+def test_nginx_takes_routes_of_telemetry_beside_them(workers, tls, tmp_path, monkeypatch):
     monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
     write_certificate(tmp_path)
     proxy = proxy_telemetry(
@@ -142,7 +142,7 @@ def test_tls_is_as_today_recommended(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not with_status_page(), reason="no nginx here has the page: apt-get install nginx")
-def test_the_status_page_tells_what_the_exporter_reads(tmp_path, monkeypatch):
+def test_status_page_tells_what_exporter_reads(tmp_path, monkeypatch):
     binary = with_status_page()
     monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path, binary=binary))
     port = free_port()

@@ -87,13 +87,13 @@ def test_todays_versions_are_spoken(config: str, version: ssl.TLSVersion):
         "ECDHE-ECDSA-AES128-CCM8",
     ],
 )
-def test_ciphers_without_authenticated_encryption_are_refused(config: str, cipher: str):
+def test_ciphers_without_aead_are_refused(config: str, cipher: str):
     with pytest.raises(ssl.SSLError) as refusal:
         connect(config, TLS_1_2, f"{cipher}:@SECLEVEL=0")
     assert refusal.value.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE"
 
 
-def test_keys_are_agreed_on_by_no_other_curve_than_is_recommended(config: str):
+def test_only_recommended_curves_are_negotiated(config: str):
     context = client(TLS_1_3)
     context.set_ecdh_curve("secp521r1")
     with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
@@ -101,7 +101,7 @@ def test_keys_are_agreed_on_by_no_other_curve_than_is_recommended(config: str):
 
 
 @pytest.mark.parametrize("group", ["X25519", "prime256v1", "secp384r1"])
-def test_keys_are_agreed_on_by_each_curve_that_is_recommended(config: str, group: str):
+def test_recommended_curves_are_negotiated(config: str, group: str):
     context = client(TLS_1_3)
     context.set_ecdh_curve(group)
     with connect(config, TLS_1_3, context=context) as connection:
@@ -112,21 +112,21 @@ def test_keys_are_agreed_on_by_each_curve_that_is_recommended(config: str, group
     "first",
     ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"],
 )
-def test_the_client_knows_best_what_is_fast_on_its_machine(config: str, first: str):
+def test_client_knows_best_what_is_fast_on_its_machine(config: str, first: str):
     with connect(config, TLS_1_2, f"{first}:ECDHE+AESGCM:ECDHE+CHACHA20") as connection:
         cipher = connection.cipher()
     assert cipher
     assert cipher[0] == first
 
 
-def test_every_cipher_has_forward_secrecy_and_authenticated_encryption(config: str):
+def test_ciphers_have_forward_secrecy_and_aead(config: str):
     [[ciphers]] = arguments(parsed(config), "ssl_ciphers")
     for cipher in ciphers.split(":"):
         assert cipher.startswith("ECDHE-")
         assert cipher.endswith(("GCM-SHA256", "GCM-SHA384", "CHACHA20-POLY1305"))
 
 
-def test_there_are_no_tickets_whose_key_would_open_old_recordings(config: str):
+def test_session_tickets_are_off(config: str):
     context = client(TLS_1_2)
     with connect(config, TLS_1_2, context=context) as connection:
         session = connection.session
@@ -138,14 +138,14 @@ def test_there_are_no_tickets_whose_key_would_open_old_recordings(config: str):
             assert again.session_reused
 
 
-def test_sessions_are_forgotten_after_a_day(config: str):
+def test_sessions_are_forgotten_after_day(config: str):
     directives = parsed(config)
     assert arguments(directives, "ssl_session_timeout") == [("1d",)]
     assert arguments(directives, "ssl_session_tickets") == [("off",)]
     assert arguments(directives, "ssl_session_cache") == [("shared:tls:10m",)]
 
 
-def test_the_certificate_is_the_one_that_was_given(config: str):
+def test_certificate_is_the_one_that_was_given(config: str):
     context = ssl.create_default_context(cadata=certificate_and_key()[0].decode())
     [[listen, *_]] = arguments(parsed(config), "listen")
     with (

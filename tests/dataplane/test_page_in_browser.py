@@ -122,9 +122,7 @@ def shown_arrows(page: Browser, kind: str) -> int:
     )
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_the_browser_has_no_complaint(
-    chromium: Browser, url: str
-) -> None:
+def test_page_loads_nothing_and_logs_no_error(chromium: Browser, url: str) -> None:
     chromium.complaints()
     chromium.open(url)
     assert chromium.run("return performance.getEntriesByType('resource').length") == 0
@@ -137,7 +135,7 @@ def test_names_that_are_markup_stay_names(desktop: Browser) -> None:
     assert HOSTILE in desktop.run("return document.body.textContent")
 
 
-def test_a_script_that_got_into_the_page_would_not_run(desktop: Browser) -> None:
+def test_script_that_got_into_page_would_not_run(desktop: Browser) -> None:
     desktop.run(
         "const script = document.createElement('script');"
         "script.textContent = 'document.title = \"taken\"'; document.body.append(script)"
@@ -146,7 +144,7 @@ def test_a_script_that_got_into_the_page_would_not_run(desktop: Browser) -> None
     assert "Content Security Policy" in desktop.complaints()[0]
 
 
-def test_a_click_on_an_arrow_opens_what_is_behind_it_and_marks_it(desktop: Browser) -> None:
+def test_click_on_an_arrow_opens_and_marks_its_flow(desktop: Browser) -> None:
     chosen = arrow("shop", "catalogue")
     click_on_line(desktop, chosen)
     wait_until(lambda: open_flows(desktop), ["shop/shop → shop/catalogue"])
@@ -164,7 +162,7 @@ def test_a_click_on_an_arrow_opens_what_is_behind_it_and_marks_it(desktop: Brows
     wait_until(lambda: open_flows(desktop), ["shop/shop → shop/orders"])
 
 
-def test_the_policy_itself_is_one_click_further(desktop: Browser) -> None:
+def test_policy_itself_is_one_click_further(desktop: Browser) -> None:
     click_on_line(desktop, arrow("shop", "catalogue"))
     policy = "document.querySelector('.flow[open] .policy pre')"
     assert not desktop.run(f"return {policy}.checkVisibility()")
@@ -173,7 +171,7 @@ def test_the_policy_itself_is_one_click_further(desktop: Browser) -> None:
     assert desktop.run(f"return {policy}.innerText.trim()") == "spec: of the-shop-reads"
 
 
-def test_pointing_at_an_arrow_marks_its_line_in_the_list(desktop: Browser) -> None:
+def test_pointing_at_arrow_marks_its_line_in_list(desktop: Browser) -> None:
     desktop.point_at(*middle_of_line(desktop, arrow("shop", "catalogue")))
     pointed = "return document.querySelector('li.pointed .names')?.innerText"
     wait_until(lambda: desktop.run(pointed), "shop/shop → shop/catalogue")
@@ -181,7 +179,7 @@ def test_pointing_at_an_arrow_marks_its_line_in_the_list(desktop: Browser) -> No
     assert "policy shop/the-shop-reads" in title
 
 
-def test_everything_works_with_a_keyboard(desktop: Browser) -> None:
+def test_everything_works_with_keyboard(desktop: Browser) -> None:
     desktop.run("document.querySelector(arguments[0]).focus()", arrow("shop", "catalogue"))
     desktop.press(ENTER)
     wait_until(lambda: open_flows(desktop), ["shop/shop → shop/catalogue"])
@@ -198,7 +196,7 @@ def test_refused_flows_are_drawn_when_asked_for(desktop: Browser) -> None:
     assert shown_arrows(desktop, "denied") == 0
 
 
-def test_a_click_on_an_application_leaves_what_concerns_it_until_all_is_asked_for(desktop: Browser) -> None:
+def test_click_on_an_application_filters_its_traffic(desktop: Browser) -> None:
     everything = shown_flows(desktop)
     desktop.click(box("catalogue"))
     wait_until(
@@ -218,13 +216,13 @@ def test_what_is_not_as_asked_comes_first(desktop: Browser) -> None:
     assert shown_arrows(desktop, "wrong") == 1
 
 
-def test_a_link_to_a_flow_opens_it(desktop: Browser, url: str) -> None:
+def test_link_to_flow_opens_it(desktop: Browser, url: str) -> None:
     number = desktop.run("return document.querySelector(arguments[0]).dataset.flow", arrow("api", "spare"))
     desktop.open(f"{url}#flow-{number}")
     wait_until(lambda: open_flows(desktop), ["shop/api → shop/spare"])
 
 
-def test_without_scripts_the_arrows_still_lead_to_what_is_behind_them(chromium: Browser, url: str) -> None:
+def test_arrows_link_to_flows_without_scripts(chromium: Browser, url: str) -> None:
     chromium.resize(1280, 900)
     chromium.emulate("Emulation.setScriptExecutionDisabled", value=True)
     try:
@@ -237,7 +235,7 @@ def test_without_scripts_the_arrows_still_lead_to_what_is_behind_them(chromium: 
         chromium.emulate("Emulation.setScriptExecutionDisabled", value=False)
 
 
-def test_on_a_phone_nothing_is_cut_off_and_everything_can_be_read(phone: Browser) -> None:
+def test_phone_layout_is_readable(phone: Browser) -> None:
     assert phone.run("return document.documentElement.scrollWidth") == 390
     assert phone.run(
         "return [...document.querySelectorAll('figure svg')].map(each => each.checkVisibility())"
@@ -257,7 +255,7 @@ def test_on_a_phone_nothing_is_cut_off_and_everything_can_be_read(phone: Browser
     assert phone.run("return document.documentElement.scrollWidth") == 390
 
 
-def test_on_a_phone_the_graph_is_one_tap_away_from_the_list(phone: Browser) -> None:
+def test_on_phone_graph_is_one_tap_away_from_list(phone: Browser) -> None:
     click_on_line(phone, arrow("shop", "catalogue").replace("wide", "narrow"))
     wait_until(lambda: open_flows(phone), ["shop/shop → shop/catalogue"])
     assert phone.run("return scrollY") > 300

@@ -63,7 +63,7 @@ def observed() -> Iterator[Observed]:
             yield Observed(world, problems, trace, missing)
 
 
-def test_all_is_let_through_that_is_asked_for_and_nothing_else(observed: Observed) -> None:
+def test_all_is_allowed_that_is_asked_for_and_nothing_else(observed: Observed) -> None:
     assert observed.problems == []
 
 
@@ -71,7 +71,7 @@ def test_telemetry_of_every_kind_arrives(observed: Observed) -> None:
     assert observed.missing == []
 
 
-def test_every_workers_metrics_are_scraped_through_the_coordinator(observed: Observed) -> None:
+def test_worker_metrics_are_scraped_through_the_coordinator(observed: Observed) -> None:
     assert {"api/0", "store/0"} <= observed.units("scraped metric")
     assert any(text.startswith("kv_keys") for text in observed.texts("scraped metric", "store/0"))
     assert f"service m/{COORDINATOR}:3300" in observed.answered(telemetry.BACKEND)
@@ -84,33 +84,33 @@ def test_every_workers_metrics_are_pushed(observed: Observed) -> None:
 
 
 @pytest.mark.parametrize("kind", ["log line", "span"])
-def test_a_request_is_followed_from_the_api_to_the_store(observed: Observed, kind: str) -> None:
+def test_request_is_followed_from_api_to_store(observed: Observed, kind: str) -> None:
     for unit in ("api/0", "store/0"):
         assert any(observed.trace in text for text in observed.texts(kind, unit)), unit
 
 
-def test_what_arrives_comes_with_the_coordinators_identity(observed: Observed) -> None:
+def test_what_arrives_comes_with_coordinators_identity(observed: Observed) -> None:
     places = {f"{BACKEND_POD}:3100", f"{BACKEND_POD}:9090", "service m/observatory:4318"}
     assert places <= observed.answered(COORDINATOR)
     assert places.isdisjoint(observed.answered("api") | observed.answered("store"))
 
 
 @pytest.mark.parametrize("worker", ["api", "store"])
-def test_a_worker_that_goes_straight_to_the_backend_is_refused(observed: Observed, worker: str) -> None:
+def test_worker_that_goes_straight_to_backend_is_refused(observed: Observed, worker: str) -> None:
     attempts = telemetry.straight(observed.world, observed.app(worker), observed.app(telemetry.BACKEND))
     assert len(attempts) == 3
     assert [attempt.url for attempt in attempts if not attempt.refusal] == []
     assert f"{worker} itself" not in observed.units("log line") | observed.units("span")
 
 
-def test_the_same_requests_of_the_coordinator_are_let_through(observed: Observed) -> None:
+def test_the_same_requests_of_coordinator_are_allowed(observed: Observed) -> None:
     coordinator, backend = observed.app(COORDINATOR), observed.app(telemetry.BACKEND)
     attempts = telemetry.straight(observed.world, coordinator, backend)
     assert [attempt.refusal for attempt in attempts] == ["", "", ""]
     assert f"{COORDINATOR} itself" in observed.units("log line") & observed.units("span")
 
 
-def test_the_backend_is_open_for_the_coordinator_alone(observed: Observed) -> None:
+def test_backend_is_open_for_coordinator_alone(observed: Observed) -> None:
     into_backend = {flow for flow in observed.world.flows if "observatory" in flow.target}
     assert {flow.source for flow in into_backend} == {f"m/{COORDINATOR}"}
     assert {flow.requests for flow in into_backend} == {

@@ -141,7 +141,7 @@ def send_raw(port: int, request: bytes) -> bytes:
 # What gets through, and how
 
 
-def test_a_worker_is_scraped_by_way_of_the_coordinator(proxying, backend):
+def test_worker_is_scraped_by_way_of_coordinator(proxying, backend):
     backend.body = b"up 1\n" * 100_000
     proxy = proxying({"worker/0": "127.0.0.1"}, worker_metrics_port=backend.port)
 
@@ -172,7 +172,7 @@ def test_logs_reach_loki(proxying, backend):
     assert request.headers["content-type"] == "application/json"
 
 
-def test_metrics_are_written_to_a_remote(proxying, backend):
+def test_metrics_are_written_to_remote(proxying, backend):
     backend.status, backend.body = 400, b"out of order sample"
     proxy = proxying(remote_write=[f"http://127.0.0.1:{backend.port}/model-mimir/api/v1/push"])
     snappy = bytes(range(256)) * 5_000
@@ -187,7 +187,7 @@ def test_metrics_are_written_to_a_remote(proxying, backend):
 
 
 @pytest.mark.parametrize("kind", ["charm_tracing", "workload_tracing"])
-def test_traces_reach_the_receiver_of_their_protocol(kind, proxying, backend):
+def test_traces_reach_receiver_of_their_protocol(kind, proxying, backend):
     url = f"http://127.0.0.1:{backend.port}/base"
     proxy = proxying(**{kind: {"otlp_http": url}})
     proxied = getattr(proxy.backends, kind)["otlp_http"]
@@ -218,7 +218,7 @@ def test_traces_go_by_grpc(protocol, method, proxying):
         assert backend.received == [(method, b"span" * 100_000)]
 
 
-def test_grpc_clients_that_keep_the_path_of_a_url_are_served_too(proxying):
+def test_grpc_clients_that_keep_path_of_url_are_served_too(proxying):
     with RecordingGrpcBackend() as backend:
         proxy = proxying(charm_tracing={"otlp_grpc": f"127.0.0.1:{backend.port}"})
 
@@ -258,7 +258,7 @@ def test_http_goes_by_tls_at_both_ends(proxying, tmp_path):
         assert [request.path for request in backend.received] == ["/metrics", "/push"]
 
 
-def test_a_backend_with_tls_hears_its_name(proxying, tmp_path, dns):
+def test_backend_with_tls_hears_its_name(proxying, tmp_path, dns):
     """Behind an ingress it is the name that decides who answers."""
     names: list[str | None] = []
     write_certificate(tmp_path)
@@ -274,7 +274,7 @@ def test_a_backend_with_tls_hears_its_name(proxying, tmp_path, dns):
         assert backend.received[0].headers["host"] == f"loki.test:{backend.port}"
 
 
-def test_a_backend_may_have_an_ipv6_address(proxying):
+def test_backend_may_have_ipv6_address(proxying):
     with RecordingBackend("::1") as backend:
         proxy = proxying(loki={"loki/0": f"http://[::1]:{backend.port}/push"})
 
@@ -299,7 +299,7 @@ def test_connections_to_backends_are_kept(proxying, backend):
     assert backend.connections == 3
 
 
-def test_what_a_backend_dropped_with_its_connection_is_sent_again(proxying, dns):
+def test_request_on_a_dropped_connection_is_repeated(proxying, dns):
     """Backends close idle connections, and one may be closing as the next push comes."""
     backend = DropsConnections()
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
@@ -312,7 +312,7 @@ def test_what_a_backend_dropped_with_its_connection_is_sent_again(proxying, dns)
 # What does not get through
 
 
-def test_a_backend_costs_only_its_own_route(proxying, backend):
+def test_backend_costs_only_its_own_route(proxying, backend):
     down = free_port()
     proxy = proxying(
         {"worker/0": "127.0.0.1", "worker/1": "gone.test"},
@@ -335,7 +335,7 @@ def test_a_backend_costs_only_its_own_route(proxying, backend):
     assert ask(proxy.port, "POST", "/proxy/workload-tracing/otlp_http/v1/traces", b"spans").status == 200
 
 
-def test_a_backend_that_moves_is_followed(proxying, backend, dns):
+def test_backend_that_moves_is_followed(proxying, backend, dns):
     dns.hosts["loki.test"] = "127.0.0.1"
     with RecordingBackend("127.0.0.2", backend.port) as other:
         proxy = proxying(loki={"loki/0": f"http://loki.test:{backend.port}/push"})
@@ -347,7 +347,7 @@ def test_a_backend_that_moves_is_followed(proxying, backend, dns):
         push_until(proxy.port, lambda: other.received)
 
 
-def test_a_name_that_did_not_resolve_is_tried_again(proxying, backend, dns):
+def test_name_that_did_not_resolve_is_tried_again(proxying, backend, dns):
     proxy = proxying(loki={"loki/0": f"http://new.test:{backend.port}/push"})
     assert ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 502
 
@@ -358,7 +358,7 @@ def test_a_name_that_did_not_resolve_is_tried_again(proxying, backend, dns):
 
 
 @pytest.mark.parametrize("is_up", [True, False], ids=["hangs up", "down"])
-def test_a_token_in_the_path_of_a_backend_is_not_logged(is_up, proxying, tmp_path):
+def test_token_in_path_of_backend_is_not_logged(is_up, proxying, tmp_path):
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as backend:
         port = backend.getsockname()[1]
         if not is_up:
@@ -392,7 +392,7 @@ def hang_up(server: socket.socket) -> None:
                 connection.recv(1 << 16)
 
 
-def test_a_reload_forgets_no_address(tmp_path, platform, backend, dns):
+def test_reload_forgets_no_address(tmp_path, platform, backend, dns):
     """The name server may be away just then."""
     dns.hosts["loki.test"] = "127.0.0.1"
     dns.ttl = 60  # no reload takes so long
@@ -427,7 +427,7 @@ def test_a_reload_forgets_no_address(tmp_path, platform, backend, dns):
         ("GET", "/proxy/charm-tracing/otlp_http/v1/traces"),
     ],
 )
-def test_only_the_method_of_the_protocol_is_let_through(method, path, proxying, backend):
+def test_only_method_of_protocol_is_allowed(method, path, proxying, backend):
     proxy = proxying(
         {"worker/0": "127.0.0.1"},
         worker_metrics_port=backend.port,
@@ -493,7 +493,7 @@ def test_a_tunnel_is_refused(proxying, backend):
         ("@loki.test/", "/base/@loki.test/"),
     ],
 )
-def test_the_rest_of_a_path_stays_below_the_receivers_own(suffix, arrives, proxying, backend):
+def test_the_rest_of_path_stays_below_receivers_own(suffix, arrives, proxying, backend):
     proxy = proxying(charm_tracing={"otlp_http": f"http://127.0.0.1:{backend.port}/base"})
 
     target = f"/proxy/charm-tracing/otlp_http/{suffix}"
@@ -520,7 +520,7 @@ SMUGGLED = b"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"
         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
     ],
 )
-def test_a_request_can_not_carry_another_one(framing, proxying, backend):
+def test_request_cannot_carry_another_one(framing, proxying, backend):
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
 
     send_raw(
@@ -559,7 +559,7 @@ def test_nor_can_one_that_comes_by_http2(headers, proxying, backend):
         assert [request.body for request in backend.received] == [b"logs"]
 
 
-def test_the_clients_headers_do_not_rule_the_connection_to_the_backend(proxying, backend):
+def test_client_headers_do_not_reach_the_backend_connection(proxying, backend):
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
 
     ask(
@@ -578,7 +578,7 @@ def test_the_clients_headers_do_not_rule_the_connection_to_the_backend(proxying,
     assert request.headers["x-scope-orgid"] == "tenant"
 
 
-def test_a_body_that_no_backend_would_take_is_refused(proxying, backend):
+def test_body_that_no_backend_would_take_is_refused(proxying, backend):
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
 
     request = b"POST /proxy/loki/loki-0/push HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
@@ -587,7 +587,7 @@ def test_a_body_that_no_backend_would_take_is_refused(proxying, backend):
     assert backend.received == []
 
 
-def test_a_backend_that_is_slow_holds_up_nobody_else(proxying, backend):
+def test_backend_that_is_slow_holds_up_nobody_else(proxying, backend):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         proxy = proxying(
             loki={

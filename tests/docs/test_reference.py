@@ -31,20 +31,20 @@ def public_modules() -> list[str]:
 
 
 @pytest.mark.parametrize("name", public_modules())
-def test_what_is_public_is_in_the_reference(name: str):
+def test_what_is_public_is_in_reference(name: str):
     # What several modules give out is explained in one of them.
     explained = {each.rpartition(".")[2] for each in documented() if "._" not in each}
     assert set(importlib.import_module(name).__all__) <= explained
 
 
-def test_each_interface_of_observability_is_in_the_reference():
+def test_each_interface_of_observability_is_in_reference():
     package = importlib.import_module("cos_interfaces")
     for module in pkgutil.iter_modules(package.__path__, "cos_interfaces."):
         if not module.name.rpartition(".")[2].startswith("_"):
             assert module.name in documented()
 
 
-def test_each_page_is_drawn_without_the_network():
+def test_each_page_is_drawn_without_network():
     pages = list(BUILT.rglob("*.html"))
     assert len(pages) > 20
     for page in pages:

@@ -21,7 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("shift", range(len(FAULTS) if thorough else 1))
 
 
-def test_a_fault_at_any_request_is_told_and_healed_and_takes_nothing_away(swing: Swing, shift: int):
+def test_fault_at_any_request_is_reported_and_recovered(swing: Swing, shift: int):
     faults = itertools.islice(itertools.cycle(FAULTS), shift, None)
     for position in range(LIBERAL):
         requests = 0
@@ -38,14 +38,14 @@ def test_a_fault_at_any_request_is_told_and_healed_and_takes_nothing_away(swing:
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=str, indirect=True)
-def test_a_hook_that_nothing_goes_wrong_in_turns_the_charm(swing: Swing):
+def test_hook_that_nothing_goes_wrong_in_turns_charm(swing: Swing):
     swing.turn()
     assert swing.hook().unit_status.name == swing.well[swing.wish].name
     assert swing.is_right
 
 
 @pytest.mark.parametrize("fault", ["hang up", "hang up after"])
-def test_a_last_hook_that_loses_one_connection_leaves_nothing(swing: Swing, fault: str):
+def test_last_hook_survives_a_lost_connection(swing: Swing, fault: str):
     """There is no next one."""
     swing.must_stay_no_more()
     swing.turn_to("other")

@@ -38,7 +38,7 @@ def dies_after(writes: int) -> Callable[[str, str], str | None]:
     return plan
 
 
-def test_a_leader_that_dies_between_any_two_writes_is_succeeded_by_one_that_finishes(swing: Swing):
+def test_new_leader_finishes_after_a_dead_one(swing: Swing):
     for writes in range(LIBERAL):
         made = 0
         for _ in WISHES:
@@ -69,7 +69,7 @@ def elsewhere() -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.mark.parametrize("world", [BEACON, COORDINATOR], ids=str)
-def test_two_leaders_at_once_take_nothing_from_each_other_that_both_want(
+def test_two_leaders_do_not_conflict(
     start: Callable[[World], Swing], world: World, elsewhere: ProcessPoolExecutor, tmp_path: Path
 ):
     """The one that is new is stopped at each of its requests until the old one is through with its hook."""
@@ -149,9 +149,7 @@ EDITS: tuple[Edit, ...] = (
 )
 
 
-def test_what_somebody_edits_in_the_middle_of_a_hook_is_put_right_by_the_next(
-    swing: Swing, kubernetes: KubernetesServer, shift: int
-):
+def test_edit_during_a_hook_is_corrected_by_the_next(swing: Swing, kubernetes: KubernetesServer, shift: int):
     for position in range(LIBERAL):
         edit = EDITS[(position + shift) % len(EDITS)]
         swing.turn()

@@ -16,7 +16,7 @@ NOT_USED_HERE = {
 }
 
 
-def test_a_charm_uses_just_what_its_role_grants(swing: Swing):
+def test_charm_uses_just_what_its_role_grants(swing: Swing):
     for _ in range(3):
         swing.turn()
         swing.check_healed()
@@ -29,7 +29,7 @@ def test_a_charm_uses_just_what_its_role_grants(swing: Swing):
     assert granted - swing.faulty.permissions <= NOT_USED_HERE.get(swing.world.role, set())
 
 
-def test_a_charm_that_may_not_do_a_thing_says_how_to_let_it(swing: Swing):
+def test_charm_that_may_not_do_thing_says_how_to_let_it(swing: Swing):
     everything = role(swing.world.role)
     for missing in sorted(everything):
         swing.turn()
@@ -42,5 +42,5 @@ def test_a_charm_that_may_not_do_a_thing_says_how_to_let_it(swing: Swing):
         swing.check_healed()
 
 
-def test_each_role_is_of_a_charm_that_is_tested():
+def test_each_role_is_of_charm_that_is_tested():
     assert {file.stem for file in ROLES.glob("*.yaml")} == {world.role for world in WORLDS}

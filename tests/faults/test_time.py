@@ -95,14 +95,12 @@ def seconds(swing: Swing, clock: Clock, answers: Takes, commands: float = 0.0) -
 
 @pytest.mark.parametrize("commands", [0.0, NEVER])
 @pytest.mark.parametrize("answer", [0.5, 1.5, 2.9, NEVER])
-def test_a_hook_in_which_every_answer_is_late_ends(
-    swing: Swing, clock: Clock, answer: float, commands: float
-):
+def test_hook_in_which_every_answer_is_late_ends(swing: Swing, clock: Clock, answer: float, commands: float):
     assert 0 < seconds(swing, clock, lambda _: answer, commands) < LIMIT
 
 
 @pytest.mark.parametrize("others", [0.0, 2.9])
-def test_a_hook_in_which_one_request_hangs_ends_whichever_it_is(swing: Swing, clock: Clock, others: float):
+def test_hanging_request_does_not_hang_the_hook(swing: Swing, clock: Clock, others: float):
     for position in range(LIBERAL):
         taken = seconds(
             swing, clock, lambda number, position=position: NEVER if number == position else others, NEVER
@@ -113,7 +111,7 @@ def test_a_hook_in_which_one_request_hangs_ends_whichever_it_is(swing: Swing, cl
     raise AssertionError(f"more than {LIBERAL} requests")
 
 
-def test_a_real_hook_that_gets_no_answer_ends_with_its_time(swing: Swing, monkeypatch: pytest.MonkeyPatch):
+def test_real_hook_that_gets_no_answer_ends_with_its_time(swing: Swing, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("k8s_charm._deadline._SECONDS", 0.5)
     swing.turn()
     started = time.monotonic()

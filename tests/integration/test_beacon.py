@@ -25,13 +25,13 @@ async def test_everything_becomes_active(deployment: Deployment):
 
 
 @pytest.mark.abort_on_fail
-async def test_without_a_mesh_everybody_gets_everywhere(deployment: Deployment):
+async def test_without_mesh_everybody_gets_everywhere(deployment: Deployment):
     url = service(SERVER, deployment.name, 8080, "/closed")
     await deployment.visitor(STRANGER).sees(url, allowed=True)
 
 
 @pytest.mark.abort_on_fail
-async def test_applications_join_the_mesh(deployment: Deployment, cluster: Cluster, waypoint: str):
+async def test_applications_join_mesh(deployment: Deployment, cluster: Cluster, waypoint: str):
     await deployment.integrate(*((f"{app}:service-mesh", f"{BEACON}:service-mesh") for app in TESTERS))
     await deployment.integrate(*((f"{app}:visits", f"{SERVER}:web") for app in (CLIENT, REGULAR)))
     await deployment.settle()
@@ -47,7 +47,7 @@ async def test_a_relation_is_a_policy(cluster: Cluster):
     assert not cluster.lets_in(SERVER, CLIENT)
 
 
-async def test_who_is_related_gets_what_the_relation_is_for(deployment: Deployment):
+async def test_who_is_related_gets_what_relation_is_for(deployment: Deployment):
     client = deployment.visitor(CLIENT)
     for path in ("/open", "/open/more/"):
         seen = await client.sees(service(SERVER, deployment.name, 8080, path), allowed=True)
@@ -61,7 +61,7 @@ async def test_who_is_related_gets_nothing_else(deployment: Deployment):
     await client.sees(service(SERVER, model, 9100, "/open"), allowed=False)
 
 
-async def test_each_pod_is_open_where_the_relation_is_for_pods(deployment: Deployment):
+async def test_each_pod_is_open_where_relation_is_for_pods(deployment: Deployment):
     url = pod(f"{SERVER}/0", deployment.name, 9100)
     await deployment.visitor(CLIENT).sees(url, allowed=True)
     await deployment.visitor(STRANGER).sees(url, allowed=False)
@@ -73,7 +73,7 @@ async def test_a_stranger_gets_nowhere(deployment: Deployment):
     await stranger.sees(pod(f"{SERVER}/0", model, 8080, "/open"), allowed=False)
 
 
-async def test_a_relation_that_goes_takes_its_policy_along(deployment: Deployment, cluster: Cluster):
+async def test_relation_that_goes_takes_its_policy_along(deployment: Deployment, cluster: Cluster):
     await deployment.model.applications[SERVER].remove_relation("web", f"{CLIENT}:visits")
     await deployment.settle()
     assert not cluster.lets_in(CLIENT, SERVER)
@@ -82,7 +82,7 @@ async def test_a_relation_that_goes_takes_its_policy_along(deployment: Deploymen
     await deployment.visitor(CLIENT).sees(url, allowed=False)
 
 
-async def test_a_relation_that_comes_back_opens_the_door_again(deployment: Deployment):
+async def test_relation_that_comes_back_opens_door_again(deployment: Deployment):
     await deployment.integrate((f"{CLIENT}:visits", f"{SERVER}:web"))
     await deployment.settle()
     url = service(SERVER, deployment.name, 8080, "/open")
@@ -97,7 +97,7 @@ async def test_new_units_are_behind_the_same_doors(deployment: Deployment):
     await deployment.visitor(STRANGER).sees(url, allowed=False)
 
 
-async def test_the_waypoint_scales_with_the_beacon(deployment: Deployment, cluster: Cluster, waypoint: str):
+async def test_waypoint_scales_with_beacon(deployment: Deployment, cluster: Cluster, waypoint: str):
     assert cluster.waypoint_replicas(waypoint) == 1
     await deployment.model.applications[BEACON].scale(2)
     await deployment.settle(BEACON, units=2)
@@ -114,9 +114,7 @@ async def test_policies_that_are_not_managed_go(deployment: Deployment, cluster:
     assert cluster.lets_in(CLIENT, SERVER)
 
 
-async def test_a_beacon_that_is_removed_leaves_nothing_behind(
-    deployment: Deployment, cluster: Cluster, waypoint: str
-):
+async def test_removed_beacon_leaves_nothing_behind(deployment: Deployment, cluster: Cluster, waypoint: str):
     await deployment.model.remove_application(BEACON, block_until_done=True, timeout=900)
     await deployment.settle(*TESTERS)
     assert cluster.policies() == []

@@ -26,7 +26,7 @@ async def test_everything_becomes_active(deployment: Deployment):
 
 
 @pytest.mark.abort_on_fail
-async def test_the_whole_cluster_joins_the_mesh_by_its_coordinator(deployment: Deployment, cluster: Cluster):
+async def test_the_whole_cluster_joins_mesh_by_its_coordinator(deployment: Deployment, cluster: Cluster):
     await deployment.integrate(
         *((f"{app}:service-mesh", f"{BEACON}:service-mesh") for app in (KV, CLIENT, STRANGER))
     )
@@ -49,14 +49,14 @@ async def test_who_is_related_does_not_delete(deployment: Deployment):
     await deployment.visitor(CLIENT).sees(url, method="DELETE", allowed=False)
 
 
-async def test_nobody_gets_to_a_worker_past_the_coordinator(deployment: Deployment):
+async def test_nobody_gets_to_worker_past_coordinator(deployment: Deployment):
     for app in (CLIENT, STRANGER):
         for unit in (f"{FRONT}/0", f"{BACK}/0"):
             url = pod(unit, deployment.name, API, "/kv/colour")
             await deployment.visitor(app).sees(url, allowed=False)
 
 
-async def test_the_telemetry_of_workers_is_not_for_everybody(deployment: Deployment):
+async def test_telemetry_of_workers_is_not_for_everybody(deployment: Deployment):
     url = service(KV, deployment.name, TELEMETRY, f"/proxy/worker/{FRONT}-0/metrics")
     await deployment.visitor(STRANGER).sees(url, allowed=False)
 
@@ -72,7 +72,7 @@ async def test_workers_come_and_go(deployment: Deployment):
     assert (await client.sees(url, allowed=True)).code in (200, 404)
 
 
-async def test_a_cluster_that_leaves_the_mesh_leaves_no_policy(deployment: Deployment, cluster: Cluster):
+async def test_cluster_that_leaves_mesh_leaves_no_policy(deployment: Deployment, cluster: Cluster):
     await deployment.model.applications[KV].remove_relation("service-mesh", f"{BEACON}:service-mesh")
     await deployment.settle()
     assert not cluster.lets_in(FRONT, KV)

@@ -35,7 +35,7 @@ async def test_both_models_have_a_mesh(deployment: Deployment, elsewhere: Model)
 
 
 @pytest.mark.abort_on_fail
-async def test_an_offer_lets_the_other_model_in(deployment: Deployment, elsewhere: Model, cluster: Cluster):
+async def test_offer_lets_the_other_model_in(deployment: Deployment, elsewhere: Model, cluster: Cluster):
     for endpoint in ("web", "provide-cmr-mesh"):
         await deployment.model.create_offer(f"{SERVER}:{endpoint}", offer_name=f"{SERVER}-{endpoint}")
         await elsewhere.consume(f"admin/{deployment.name}.{SERVER}-{endpoint}")
@@ -46,9 +46,7 @@ async def test_an_offer_lets_the_other_model_in(deployment: Deployment, elsewher
     assert cluster.lets_in(CLIENT, SERVER, source_model=elsewhere.name)
 
 
-async def test_requests_come_through_from_the_related_application_only(
-    deployment: Deployment, elsewhere: Model
-):
+async def test_requests_come_through_from_related_application_only(deployment: Deployment, elsewhere: Model):
     url = service(SERVER, deployment.name, 8080, "/open")
     await Visitor(elsewhere.applications[CLIENT].units[0]).sees(url, allowed=True)
     await Visitor(elsewhere.applications[STRANGER].units[0]).sees(url, allowed=False)

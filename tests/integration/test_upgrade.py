@@ -16,7 +16,7 @@ PUBLISHED_CHANNEL = os.environ.get("BEACON_CHANNEL", "2/stable")
 
 
 @pytest.mark.abort_on_fail
-async def test_the_published_beacon_works(deployment: Deployment, cluster: Cluster):
+async def test_published_beacon_works(deployment: Deployment, cluster: Cluster):
     await deployment.model.deploy(
         "istio-beacon-k8s", application_name=BEACON, channel=PUBLISHED_CHANNEL, trust=True
     )
@@ -49,7 +49,7 @@ async def test_applications_stay_behind_the_same_waypoint(cluster: Cluster):
             assert labels["istio.io/use-waypoint"] == f"{cluster.model}-{BEACON}-waypoint"
 
 
-async def test_a_relation_that_goes_takes_along_what_the_published_beacon_wrote(
+async def test_removed_relation_removes_policies_of_the_published_beacon(
     deployment: Deployment, cluster: Cluster
 ):
     await deployment.model.applications[SERVER].remove_relation("web", f"{CLIENT}:visits")

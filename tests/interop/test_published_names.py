@@ -151,7 +151,7 @@ def _difference_of_parameters(theirs: list[dict[str, Any]], own: list[dict[str, 
 
 
 @pytest.mark.parametrize("folder", installed("coordinated-workers"), ids=lambda folder: folder.name)
-def test_all_that_is_published_is_here_but_for_a_reason(folder: Path):
+def test_all_that_is_published_is_here_but_for_reason(folder: Path):
     found = differences(theirs("coordinated_workers", folder), ours())
     assert {name: what for name, what in found.items() if name not in REASONS} == {}
 

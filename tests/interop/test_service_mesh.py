@@ -50,7 +50,7 @@ def related(endpoint: str, remote_app: str, **data: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("consumer", "provider"), PAIRS)
-def test_policies_and_labels_cross_the_relation(consumer: Side, provider: Side):
+def test_policies_and_labels_cross_relation(consumer: Side, provider: Side):
     others = [related("data", "shop"), related("metrics", "prometheus")]
     asked = consumer("consumer", event="service-mesh", relations=[related("service-mesh", "beacon"), *others])
     databag = asked["published"]["service-mesh"]
@@ -101,7 +101,7 @@ def test_policies_and_labels_cross_the_relation(consumer: Side, provider: Side):
 @pytest.mark.parametrize(
     ("requirer", "consumer"), PAIRS, ids=["ours-asks-theirs", "theirs-asks-ours", "ours-asks-ours"]
 )
-def test_an_application_of_another_model_says_who_it_is(requirer: Side, consumer: Side):
+def test_application_of_another_model_says_who_it_is(requirer: Side, consumer: Side):
     sent = requirer(
         "consumer",
         model="cos",
@@ -124,7 +124,7 @@ def test_an_application_of_another_model_says_who_it_is(requirer: Side, consumer
     assert (policy["source_app_name"], policy["source_namespace"]) == ("prometheus", "cos")
 
 
-def test_a_refresh_from_the_published_library_writes_nothing_again():
+def test_refresh_from_the_published_library_writes_nothing():
     relations = [related("service-mesh", "beacon"), related("data", "shop"), related("metrics", "prom")]
     before = theirs("consumer", event="service-mesh", relations=relations)["published"]
     after = ours("consumer", event="service-mesh", relations=relations)["published"]

@@ -21,7 +21,7 @@ EVENTS = (
 )
 
 
-def test_no_relation_is_left_out():
+def test_no_relation_is_ignored():
     for world in WORLDS:
         assert set(world.endpoints) == set(world.written)
 

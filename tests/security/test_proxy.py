@@ -90,9 +90,7 @@ def test_users_do_not_get_to_what_is_for_workers(
 @pytest.mark.parametrize(
     "target", ["/store", "/metrics/", "/%2573tore/key", "/x#/../store/key", "/..;/store/key"]
 )
-def test_what_gets_through_is_not_what_workers_take_for_theirs(
-    target: str, ports: dict[str, int], backend: RecordingBackend
-):
+def test_passed_telemetry_is_not_the_workers(target: str, ports: dict[str, int], backend: RecordingBackend):
     request = f"GET {target} HTTP/1.1\r\nHost: kv.test\r\nConnection: close\r\n\r\n"
     send(ports["users"], request.encode())
     for received in backend.received:
@@ -171,7 +169,7 @@ def db(tmp_path: Path) -> Coordinator:
     return Coordinator("db", tmp_path)
 
 
-def test_telemetry_that_leads_back_here_is_refused_when_it_comes_back(kv: Coordinator):
+def test_telemetry_loop_is_refused(kv: Coordinator):
     with kv.serving(logs_to=f"http://127.0.0.1:{kv.telemetry}{TELEMETRY}"):
         assert push(kv.telemetry) == LOOPS
     assert kv.refused == 2
@@ -196,15 +194,13 @@ def test_so_are_calls_by_grpc(kv: Coordinator):
     assert kv.refused == 2
 
 
-def test_so_is_what_a_worker_that_says_the_coordinators_address_would_get(kv: Coordinator):
+def test_worker_with_the_coordinators_address_gets_nothing(kv: Coordinator):
     with kv.serving(worker_port=kv.users):
         assert push(kv.users, "/kv/key") == LOOPS
     assert kv.refused == 2
 
 
-def test_what_comes_by_another_coordinator_and_goes_on_is_not_refused(
-    kv: Coordinator, db: Coordinator, backend: RecordingBackend
-):
+def test_telemetry_of_another_coordinator_passes(kv: Coordinator, db: Coordinator, backend: RecordingBackend):
     with (
         kv.serving(logs_to=f"http://127.0.0.1:{db.telemetry}{TELEMETRY}"),
         db.serving(logs_to=f"http://127.0.0.1:{backend.port}/push"),
@@ -217,7 +213,7 @@ def test_what_comes_by_another_coordinator_and_goes_on_is_not_refused(
     }
 
 
-def test_a_cluster_may_store_its_own_telemetry(kv: Coordinator, backend: RecordingBackend):
+def test_cluster_may_store_its_own_telemetry(kv: Coordinator, backend: RecordingBackend):
     with kv.serving(logs_to=f"http://127.0.0.1:{kv.users}/push", worker_port=backend.port):
         assert push(kv.telemetry) == 200
     assert [request.path for request in backend.received] == ["/push"]
@@ -268,13 +264,13 @@ def test_no_request_carries_another_one_past_nginx(
 @pytest.mark.parametrize(
     "size", ["4\r\nlogs\r\nFFFFFFFFFFFFFFFFF\r\n", "-4\r\nlogs\r\n", "4;x\nlogs\r\n0\r\n", "4 \r\nlogs0\r\n"]
 )
-def test_chunks_that_are_none_end_the_connection(size: str, ports: dict[str, int], backend: RecordingBackend):
+def test_chunks_that_are_none_end_connection(size: str, ports: dict[str, int], backend: RecordingBackend):
     start = f"POST {TELEMETRY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     send(ports["telemetry"], (start + size + "\r\n").encode() + SMUGGLED)
     assert "/store/key" not in [request.path for request in backend.received]
 
 
-def test_an_endless_header_is_refused(ports: dict[str, int], backend: RecordingBackend):
+def test_endless_header_is_refused(ports: dict[str, int], backend: RecordingBackend):
     for head in (f"GET /{'a' * MEGABYTE} HTTP/1.1\r\n", f"GET / HTTP/1.1\r\nX: {'a' * MEGABYTE}\r\n"):
         assert status(send(ports["users"], f"{head}Host: x\r\n\r\n".encode())) in (400, 414, 431)
     assert backend.received == []
@@ -283,9 +279,7 @@ def test_an_endless_header_is_refused(ports: dict[str, int], backend: RecordingB
 # How much
 
 
-def test_a_body_without_a_length_is_cut_off_and_leaves_nothing_on_the_disk(
-    ports: dict[str, int], backend: RecordingBackend, tmp_path: Path
-):
+def test_body_without_length_is_cut_off(ports: dict[str, int], backend: RecordingBackend, tmp_path: Path):
     """Chunks tell no length beforehand."""
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
     with watched_disk(tmp_path) as sizes:
@@ -339,7 +333,7 @@ def grpc_doors(
 
 @pytest.mark.parametrize("messages", [1, 40], ids=["at once", "in pieces"])
 @pytest.mark.parametrize(("door", "too_much", "enough"), GRPC_DOORS)
-def test_a_call_by_grpc_has_a_limit_too(
+def test_call_by_grpc_has_limit_too(
     door: str,
     too_much: int,
     enough: int,

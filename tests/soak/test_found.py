@@ -11,7 +11,7 @@ relate hall/goods:service-mesh hall/mesh:service-mesh
 """
 
 
-def test_a_leader_that_is_scaled_away_leaves_the_labels_of_its_application(story: Story):
+def test_scaled_down_leader_keeps_labels(story: Story):
     story.replay(BEGINNING)
     story.replay("""
         scale hall/goods 2
@@ -20,7 +20,7 @@ def test_a_leader_that_is_scaled_away_leaves_the_labels_of_its_application(story
     """)
 
 
-def test_a_beacon_that_is_scaled_away_leaves_the_doors_to_itself(story: Story):
+def test_beacon_that_is_scaled_away_leaves_doors_to_itself(story: Story):
     story.replay("""
         deploy hall/mesh
         deploy annex/scraper
@@ -33,7 +33,7 @@ def test_a_beacon_that_is_scaled_away_leaves_the_doors_to_itself(story: Story):
 
 
 @pytest.mark.parametrize("app", ["kv", "api"])
-def test_a_unit_of_a_cluster_that_is_scaled_away_leaves_labels_and_policies(story: Story, app: str):
+def test_scaled_down_unit_keeps_labels_and_policies(story: Story, app: str):
     story.replay(f"""
         deploy hall/mesh
         deploy hall/kv
@@ -47,7 +47,7 @@ def test_a_unit_of_a_cluster_that_is_scaled_away_leaves_labels_and_policies(stor
     """)
 
 
-def test_workers_leave_the_mesh_with_a_cluster_that_is_not_complete(story: Story):
+def test_incomplete_cluster_leaves_the_mesh(story: Story):
     story.replay("""
         deploy hall/mesh
         deploy hall/kv

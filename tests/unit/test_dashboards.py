@@ -17,7 +17,7 @@ def dashboard(request: pytest.FixtureRequest) -> Dashboard:
     return dashboards.read(file)
 
 
-def test_there_are_dashboards_of_the_waypoint_of_nginx_and_of_the_workers():
+def test_dashboards_of_waypoint_nginx_and_workers():
     titles = {dashboards.read(file).title for file in dashboards.FILES}
     assert titles == {"Waypoint", "Coordinator's nginx", "Workers", "Key-value service"}
 
@@ -34,7 +34,7 @@ def test_no_panel_covers_another_or_sticks_out(dashboard: Dashboard):
     assert len({panel.id for panel in dashboard.panels}) == len(dashboard.panels)
 
 
-def test_each_query_goes_to_a_source_that_can_be_chosen(dashboard: Dashboard):
+def test_each_query_goes_to_source_that_can_be_chosen(dashboard: Dashboard):
     kinds = {
         f"${{{variable.name}}}": variable.query
         for variable in dashboard.templating.list
@@ -46,7 +46,7 @@ def test_each_query_goes_to_a_source_that_can_be_chosen(dashboard: Dashboard):
             assert kinds[query.datasource.uid] == query.datasource.type
 
 
-def test_each_query_is_about_the_models_that_were_chosen_and_knows_all_its_variables(dashboard: Dashboard):
+def test_queries_use_the_chosen_models_and_known_variables(dashboard: Dashboard):
     chosen = [v.name for v in dashboard.templating.list if isinstance(v, QueryVariable)]
     assert chosen == ["juju_model", "juju_application"]
     for panel in dashboard.panels:
@@ -56,7 +56,7 @@ def test_each_query_is_about_the_models_that_were_chosen_and_knows_all_its_varia
             assert names <= {*chosen, "__rate_interval", "__interval"}, panel.title
 
 
-def test_a_legend_names_only_labels_that_the_query_leaves(dashboard: Dashboard):
+def test_legend_names_only_labels_that_query_leaves(dashboard: Dashboard):
     for panel in dashboard.panels:
         for query in panel.targets:
             if grouped := re.search(r"^sum by \(([^)]*)\)|by \((\w+)\)$", query.expr):

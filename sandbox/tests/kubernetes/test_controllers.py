@@ -83,7 +83,7 @@ def label_template(store: ObjectStore, label: str | None) -> None:
     store.patch("StatefulSet", "m", "a", change)
 
 
-def test_a_waypoint_is_deployed_and_says_so(store: ObjectStore):
+def test_waypoint_is_deployed_and_is_reported(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     assert programmed(store) == "True"
     for kind in ("Deployment", "Service", "ServiceAccount"):
@@ -92,14 +92,14 @@ def test_a_waypoint_is_deployed_and_says_so(store: ObjectStore):
     assert 15008 in ports
 
 
-def test_a_waypoint_goes_with_its_gateway(store: ObjectStore):
+def test_waypoint_goes_with_its_gateway(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     store.delete("Gateway", "m", "w")
     for kind in ("Deployment", "Service", "ServiceAccount"):
         assert store.find(kind, "m", "w") is None
 
 
-def test_a_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesServer, store: ObjectStore):
+def test_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesServer, store: ObjectStore):
     kubernetes.controllers.waypoints.stop()
     store.create("Gateway", WAYPOINT, namespace="m")
     assert programmed(store) == "Unknown"
@@ -109,7 +109,7 @@ def test_a_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesSer
     assert store.find("Deployment", "m", "w") is not None
 
 
-def test_a_waypoint_whose_pods_do_not_start_is_accepted_but_not_programmed(
+def test_waypoint_with_failing_pods_is_accepted_not_programmed(
     kubernetes: KubernetesServer, store: ObjectStore
 ):
     kubernetes.controllers.waypoints.pods_start = False
@@ -130,7 +130,7 @@ def ready(store: ObjectStore) -> int:
     return store.get("Deployment", "m", "w")["status"]["readyReplicas"]
 
 
-def test_as_many_pods_of_a_waypoint_are_ready_as_its_autoscaler_wants(
+def test_waypoint_has_as_many_ready_pods_as_its_autoscaler_wants(
     kubernetes: KubernetesServer, store: ObjectStore
 ):
     store.create("Gateway", WAYPOINT, namespace="m")
@@ -147,13 +147,13 @@ def test_as_many_pods_of_a_waypoint_are_ready_as_its_autoscaler_wants(
     assert ready(store) == 3
 
 
-def test_a_gateway_of_another_class_is_left_alone(store: ObjectStore):
+def test_gateway_of_another_class_is_left_alone(store: ObjectStore):
     other = {**WAYPOINT, "spec": {**WAYPOINT["spec"], "gatewayClassName": "istio"}}
     store.create("Gateway", other, namespace="m")
     assert programmed(store) == "Unknown"
 
 
-def test_a_policy_for_a_service_waits_for_service_and_waypoint(store: ObjectStore):
+def test_policy_for_service_waits_for_service_and_waypoint(store: ObjectStore):
     create_policy(store)
     assert verdict(store) == ("WaypointAccepted", "False", "TargetNotFound")
     create_service(store)
@@ -168,7 +168,7 @@ def test_a_policy_for_a_service_waits_for_service_and_waypoint(store: ObjectStor
     assert verdict(store) == ("WaypointAccepted", "False", "AncestorNotBound")
 
 
-def test_a_namespace_can_name_the_waypoint_of_its_services(store: ObjectStore):
+def test_namespace_can_name_waypoint_of_its_services(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     store.create("Namespace", {"metadata": {"name": "n"}})
     create_service(store, "n")
@@ -179,7 +179,7 @@ def test_a_namespace_can_name_the_waypoint_of_its_services(store: ObjectStore):
     assert verdict(store, "n") == ("WaypointAccepted", "True", "Accepted")
 
 
-def test_a_waypoint_may_keep_to_its_own_namespace(store: ObjectStore):
+def test_waypoint_may_keep_to_its_own_namespace(store: ObjectStore):
     listeners = [{"name": "mesh", "port": 15008, "protocol": "HBONE"}]
     store.create("Gateway", {**WAYPOINT, "spec": {**WAYPOINT["spec"], "listeners": listeners}}, namespace="m")
     store.create("Namespace", {"metadata": {"name": "n"}})
@@ -201,12 +201,12 @@ def test_a_waypoint_may_keep_to_its_own_namespace(store: ObjectStore):
         ({"action": "AUDIT"}, ("False", "UnsupportedValue")),
     ],
 )
-def test_a_policy_for_pods_is_ztunnels(store: ObjectStore, spec: dict, said: tuple[str, str]):
+def test_policy_for_pods_is_ztunnels(store: ObjectStore, spec: dict, said: tuple[str, str]):
     create_policy(store, **spec)
     assert verdict(store) == ("ZtunnelAccepted", *said)
 
 
-def test_a_policy_for_several_services_says_which_are_not_bound(store: ObjectStore):
+def test_policy_names_the_services_that_are_not_bound(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     create_service(store, **TO_W)
     targets = [{"group": "", "kind": "Service", "name": name} for name in ("app", "nobody")]
@@ -216,14 +216,14 @@ def test_a_policy_for_several_services_says_which_are_not_bound(store: ObjectSto
     assert message == "Invalid targetRefs: Service.core:m/nobody"
 
 
-def test_verdicts_are_told_of_the_generation_they_are_on(store: ObjectStore):
+def test_verdicts_are_reported_generation_they_are_on(store: ObjectStore):
     create_policy(store)
     store.patch("AuthorizationPolicy", "m", "p", lambda obj: obj | {"spec": obj["spec"] | {"action": "DENY"}})
     condition = store.get("AuthorizationPolicy", "m", "p")["status"]["conditions"][0]
     assert condition["observedGeneration"] == "2"
 
 
-def test_a_policy_on_trial_is_not_enforced_at_pods(store: ObjectStore):
+def test_policy_in_audit_is_not_enforced_at_pods(store: ObjectStore):
     policy = {"metadata": {"name": "p", "annotations": {"istio.io/dry-run": "true"}}, "spec": {}}
     store.create("AuthorizationPolicy", policy, namespace="m")
     assert verdict(store) == ("ZtunnelAccepted", "False", "UnsupportedValue")
@@ -237,7 +237,7 @@ def test_nobody_judges_while_istiod_is_away(kubernetes: KubernetesServer, store:
     assert verdict(store)[0] == "WaypointAccepted"
 
 
-def test_new_labels_of_a_template_restart_the_pods_one_by_one(store: ObjectStore):
+def test_new_labels_of_template_restart_pods_one_by_one(store: ObjectStore):
     create_stateful_set(store)
     before = uids(store)
     label_template(store, "on")
@@ -253,7 +253,7 @@ def test_new_labels_of_a_template_restart_the_pods_one_by_one(store: ObjectStore
     assert all("mesh" not in pod["metadata"]["labels"] for pod in store.objects("Pod", "m"))
 
 
-def test_a_template_as_it_was_before_is_the_revision_that_it_was(store: ObjectStore):
+def test_template_as_it_was_before_is_revision_that_it_was(store: ObjectStore):
     create_stateful_set(store)
     first = store.get("StatefulSet", "m", "a")["status"]["updateRevision"]
     label_template(store, "on")
@@ -296,7 +296,7 @@ def test_pods_restart_when_their_controller_is_back(kubernetes: KubernetesServer
     assert all(pod["metadata"]["labels"]["mesh"] == "on" for pod in store.objects("Pod", "m"))
 
 
-def test_a_namespace_takes_all_that_is_in_it_along(store: ObjectStore):
+def test_namespace_takes_all_that_is_in_it_along(store: ObjectStore):
     create_stateful_set(store)
     create_service(store)
     store.create("ConfigMap", {"metadata": {"name": "other"}}, namespace="default")
@@ -306,9 +306,7 @@ def test_a_namespace_takes_all_that_is_in_it_along(store: ObjectStore):
     assert len(store.objects("ConfigMap")) == 1
 
 
-def test_without_its_controller_a_namespace_leaves_things_behind(
-    kubernetes: KubernetesServer, store: ObjectStore
-):
+def test_namespace_needs_its_controller_to_be_emptied(kubernetes: KubernetesServer, store: ObjectStore):
     create_service(store)
     kubernetes.controllers.namespaces.stop()
     store.delete("Namespace", "", "m")

@@ -61,7 +61,7 @@ def test_requests_are_logged(kubernetes: KubernetesServer, client: Client):
     assert [request.method for request in kubernetes.requests] == ["GET"]
 
 
-def test_a_refused_request_is_logged_as_well(kubernetes: KubernetesServer, client: Client):
+def test_refused_request_is_logged_as_well(kubernetes: KubernetesServer, client: Client):
     with pytest.raises(ApiError):
         client.get(ConfigMap, "nobody")
     assert len(kubernetes.requests) == 1
@@ -97,9 +97,7 @@ def test_tokens_name_users_and_users_can_be_denied(kubernetes: KubernetesServer,
 
 
 @pytest.mark.parametrize("asked", ["true", "1", "TRUE", ""])
-def test_to_watch_is_refused_in_words_rather_than_answered_with_a_list(
-    kubernetes: KubernetesServer, asked: str
-):
+def test_watch_is_refused(kubernetes: KubernetesServer, asked: str):
     path = "/api/v1/namespaces/m/configmaps"
     answer = send(kubernetes, f"{path}?watch={asked}")
     assert answer["code"] == 501
@@ -110,12 +108,12 @@ def test_to_watch_is_refused_in_words_rather_than_answered_with_a_list(
     assert send(kubernetes, path)["kind"] == "ConfigMapList"
 
 
-def test_a_client_that_watches_is_told_at_once(client: Client):
+def test_client_that_watches_is_told_at_once(client: Client):
     with pytest.raises(Exception, match="501"):
         next(iter(client.watch(ConfigMap)))
 
 
-def test_a_namespace_can_be_denied_alone(kubernetes: KubernetesServer, client: Client):
+def test_namespace_can_be_denied_alone(kubernetes: KubernetesServer, client: Client):
     kubernetes.access.deny(namespaces=["m"])
     with pytest.raises(ApiError):
         client.get(ConfigMap, "a")
@@ -124,7 +122,7 @@ def test_a_namespace_can_be_denied_alone(kubernetes: KubernetesServer, client: C
     assert list(client.list(ConfigMap)) == []
 
 
-def test_a_missing_definition_takes_its_objects_with_it(store: ObjectStore, client: Client):
+def test_missing_definition_takes_its_objects_with_it(store: ObjectStore, client: Client):
     client.create(AuthorizationPolicy(metadata={"name": "a"}))
     store.uninstall_custom_resources("security.istio.io")
     with pytest.raises(Exception, match="404") as error:
@@ -134,7 +132,7 @@ def test_a_missing_definition_takes_its_objects_with_it(store: ObjectStore, clie
     assert list(client.list(AuthorizationPolicy)) == []
 
 
-def test_a_server_can_start_without_definitions():
+def test_server_can_start_without_definitions():
     store = ObjectStore(custom_resources=False)
     assert store.objects("CustomResourceDefinition") == []
     store.install_custom_resources("gateway.networking.k8s.io")
@@ -142,7 +140,7 @@ def test_a_server_can_start_without_definitions():
     assert groups == {"gateway.networking.k8s.io"}
 
 
-def test_a_reset_forgets_objects_but_never_uses_a_version_twice(store: ObjectStore):
+def test_reset_forgets_objects_but_never_uses_version_twice(store: ObjectStore):
     before = store.create("ConfigMap", {"metadata": {"name": "a"}}, namespace="m")
     store.reset()
     assert store.objects("ConfigMap") == []
@@ -151,7 +149,7 @@ def test_a_reset_forgets_objects_but_never_uses_a_version_twice(store: ObjectSto
     assert int(after["metadata"]["resourceVersion"]) > int(before["metadata"]["resourceVersion"])
 
 
-def test_what_the_store_hands_out_is_not_its_own(store: ObjectStore):
+def test_what_store_hands_out_is_not_its_own(store: ObjectStore):
     store.create("ConfigMap", {"metadata": {"name": "a"}, "data": {"x": "1"}}, namespace="m")
     store.get("ConfigMap", "m", "a")["data"]["x"] = "2"
     store.objects("ConfigMap")[0]["data"]["x"] = "2"
@@ -170,7 +168,7 @@ def test_changes_can_be_observed(store: ObjectStore):
     assert seen == [(False, True), (True, True), (True, False)]
 
 
-def test_a_thousand_policies_are_listed_fast(store: ObjectStore):
+def test_thousand_policies_are_listed_fast(store: ObjectStore):
     for number in range(1000):
         policy = {
             "metadata": {"name": f"p{number}", "labels": {"app": "beacon"}},

@@ -57,7 +57,7 @@ def essence(found: Any) -> Json:
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_is_put_right_by_the_next_hook(beacon: BeaconModel, edit: str):
+def test_is_corrected_by_the_next_hook(beacon: BeaconModel, edit: str):
     kind_of, name, patch = EDITS[edit]
     kind = kind_of()
     beacon.consumer("catalogue", policy("web", "catalogue"))

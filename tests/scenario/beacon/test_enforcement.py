@@ -18,7 +18,7 @@ def silent_istio(kubernetes: KubernetesServer) -> Iterator[None]:
     kubernetes.controllers.policies.start()
 
 
-def test_a_policy_that_was_just_written_is_no_problem(beacon: BeaconModel):
+def test_policy_that_was_just_written_is_no_problem(beacon: BeaconModel):
     beacon.juju_deploys("catalogue")
     beacon.relate("service-mesh", "catalogue")
     (relation,) = beacon.state.get_relations("service-mesh")
@@ -27,12 +27,12 @@ def test_a_policy_that_was_just_written_is_no_problem(beacon: BeaconModel):
 
 
 @pytest.mark.usefixtures("silent_istio")
-def test_on_a_mesh_that_says_nothing_the_status_does_not_change(beacon: BeaconModel):
+def test_on_mesh_that_says_nothing_status_does_not_change(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert {beacon.hook().message for _ in range(3)} == {"1 policy for 1 consumer"}
 
 
-def test_a_label_that_is_missing_is_told_with_the_remedy(beacon: BeaconModel):
+def test_missing_label_is_reported_with_remedy(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     beacon.drop_labels("catalogue")
     status = beacon.hook()
@@ -43,7 +43,7 @@ def test_a_label_that_is_missing_is_told_with_the_remedy(beacon: BeaconModel):
     )
 
 
-def test_a_service_that_is_missing_is_told(beacon: BeaconModel):
+def test_missing_service_is_reported(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", policy("web", "catalogue", target_service="nothing"))
     assert beacon.hook().message == (
@@ -59,7 +59,7 @@ def test_it_is_counted_how_many_are_enforced(beacon: BeaconModel):
     assert beacon.hook().message == "2 policies for 2 consumers, all enforced"
 
 
-def test_while_the_waypoint_is_not_ready_that_alone_is_told(beacon: BeaconModel):
+def test_while_waypoint_is_not_ready_that_alone_is_reported(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.drop_labels("catalogue")
     beacon.set_gateway_status({"status": {"conditions": []}})

@@ -46,7 +46,7 @@ def guide() -> list[Any]:
     return [AuthorizationPolicy.from_dict(each) for each in yaml.safe_load_all(block)]
 
 
-def test_services_and_pods_without_a_policy(beacon: BeaconModel):
+def test_services_and_pods_without_policy(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     joins(beacon, "catalogue")
     assert message(beacon) == "1 policy for 1 consumer, enforced"
@@ -61,7 +61,7 @@ def test_services_and_pods_without_a_policy(beacon: BeaconModel):
     assert message(beacon).endswith("; open to all: Service orders, pod ads-0, pod kiosk-0, 2 more")
 
 
-def test_a_hardened_mesh_takes_two_policies(beacon: BeaconModel):
+def test_hardened_mesh_takes_two_policies(beacon: BeaconModel):
     """The one for pods leaves Services open, for pods allow the waypoint."""
     beacon.client.create(Namespace(metadata=ObjectMeta(name="istio-system")))
     beacon.consumer("orders", policy("web", "orders", target_type="unit"))
@@ -74,7 +74,7 @@ def test_a_hardened_mesh_takes_two_policies(beacon: BeaconModel):
     assert "open to all" not in message(beacon)
 
 
-def test_the_guide_hardens_as_the_sandbox_does(beacon: BeaconModel):
+def test_guide_hardens_as_sandbox_does(beacon: BeaconModel):
     """There it is measured what that denies."""
     harden(beacon.client)
     for each in guide():
@@ -82,7 +82,7 @@ def test_the_guide_hardens_as_the_sandbox_does(beacon: BeaconModel):
         assert (manifest(live).get("spec") or {}) == manifest(each)["spec"]
 
 
-def test_the_model_operator_is_allowed_by_the_labels_that_it_has(beacon: BeaconModel):
+def test_model_operator_is_allowed_by_labels_that_it_has(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
     pod(beacon, "shop")
     assert "no pod of Juju's model operator found" in message(beacon)
@@ -92,7 +92,7 @@ def test_the_model_operator_is_allowed_by_the_labels_that_it_has(beacon: BeaconM
     assert "modeloperator-0" not in message(beacon)
 
 
-def test_a_policy_that_selects_no_pod_is_not_called_enforced(beacon: BeaconModel):
+def test_policy_that_selects_no_pod_is_not_called_enforced(beacon: BeaconModel):
     selector = {"app.kubernetes.io/name": "catalogue", "role": "store"}
     asked = policy(
         "web", "catalogue", target_type="unit", target_app_name=None, target_selector_labels=selector
@@ -103,7 +103,7 @@ def test_a_policy_that_selects_no_pod_is_not_called_enforced(beacon: BeaconModel
     assert message(beacon).startswith("1 policy for 1 consumer, enforced")
 
 
-def test_a_consumer_without_policies_is_closed_by_an_option(beacon: BeaconModel):
+def test_consumer_without_policies_is_closed_by_option(beacon: BeaconModel):
     orders = beacon.consumer("orders")
     beacon.consumer("catalogue", policy("web", "catalogue", target_type="unit"))
     for app in ("orders", "catalogue"):

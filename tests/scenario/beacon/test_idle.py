@@ -12,9 +12,7 @@ pytestmark = pytest.mark.kubernetes
 
 
 @pytest.mark.parametrize(("number", "model_on_mesh"), [(1000, False), (10, True)])
-def test_a_hook_with_any_number_of_unchanged_policies_asks_little_and_writes_nothing(
-    beacon: BeaconModel, number: int, model_on_mesh: bool
-):
+def test_idle_hook_reads_little_and_writes_nothing(beacon: BeaconModel, number: int, model_on_mesh: bool):
     beacon.configure(model_on_mesh=model_on_mesh)
     for app in (f"app-{consumer}" for consumer in range(10)):
         asked = [policy(f"web-{source}", app) for source in range(number // 10)]
@@ -65,7 +63,7 @@ def test_reads_of_a_hook(beacon: BeaconModel):
     assert set(reads(beacon)) > set(AROUND)
 
 
-def test_an_idle_hook_reads_no_more_services_than_were_listed(beacon: BeaconModel):
+def test_idle_hook_reads_no_more_services_than_were_listed(beacon: BeaconModel):
     beacon.create_service("other", selects="catalogue")
     beacon.consumer("catalogue", policy("web", "catalogue", target_service="other"))
     beacon.kubernetes.requests.clear()
@@ -73,7 +71,7 @@ def test_an_idle_hook_reads_no_more_services_than_were_listed(beacon: BeaconMode
     assert reads(beacon).count("namespaces/shop/services") == 1
 
 
-def test_a_new_leader_reads_the_mesh(beacon: BeaconModel):
+def test_a_new_leader_reads_mesh(beacon: BeaconModel):
     beacon.kubernetes.requests.clear()
     beacon.hook("leader_elected")
     assert set(reads(beacon)) > set(AROUND)
@@ -92,7 +90,7 @@ def test_juju_is_asked_once(beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
         assert {call: times for call, times in calls.items() if times > 1} == {}, hook
 
 
-def test_an_idle_hook_says_nothing_in_the_log(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
+def test_idle_hook_says_nothing_in_log(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.hook()
     caplog.clear()
@@ -101,7 +99,7 @@ def test_an_idle_hook_says_nothing_in_the_log(beacon: BeaconModel, caplog: pytes
     assert [record.getMessage() for record in own if record.levelno > logging.DEBUG] == []
 
 
-def test_requests_to_kubernetes_do_not_flood_the_log(beacon: BeaconModel):
+def test_requests_to_kubernetes_do_not_flood_log(beacon: BeaconModel):
     beacon.context.juju_log.clear()
     beacon.hook()
     assert not any("HTTP" in line.message or "request" in line.message for line in beacon.context.juju_log)

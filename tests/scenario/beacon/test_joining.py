@@ -25,13 +25,13 @@ OPERATORS = {
 }
 
 
-def test_a_consumer_is_handed_the_labels_of_the_mesh(beacon: BeaconModel):
+def test_consumer_is_handed_labels_of_mesh(beacon: BeaconModel):
     relation = beacon.consumer("catalogue")
     assert json.loads(relation.local_app_data["labels"]) == MESH_LABELS
     assert json.loads(relation.local_app_data["mesh_type"]) == "istio"
 
 
-def test_the_beacons_own_pod_and_service_join(beacon: BeaconModel):
+def test_beacons_own_pod_and_service_join(beacon: BeaconModel):
     """Its policies are on pods: a Service that led to the waypoint would be open there."""
     assert beacon.pod_labels() == MESH_LABELS
     assert beacon.service_labels() == {"istio.io/dataplane-mode": "ambient"}
@@ -40,7 +40,7 @@ def test_the_beacons_own_pod_and_service_join(beacon: BeaconModel):
     assert json.loads(remembered["data"]["labels"]) == MESH_LABELS
 
 
-def test_single_applications_on_the_mesh_leave_the_namespace_alone(beacon: BeaconModel):
+def test_namespace_is_unlabelled_without_model_on_mesh(beacon: BeaconModel):
     assert beacon.namespace_labels() == {}
 
 
@@ -53,7 +53,7 @@ def test_the_whole_model_joins_by_its_namespace(beacon: BeaconModel):
     assert beacon.service_labels() == {}
 
 
-def test_nobody_takes_its_labels_off_before_the_whole_model_is_on_the_mesh(beacon: BeaconModel):
+def test_labels_stay_until_the_model_is_on_the_mesh(beacon: BeaconModel):
     relation = beacon.consumer("catalogue")
     beacon.hook()
     beacon.kubernetes.access.deny(verbs=["patch"], resources=["namespaces"])
@@ -66,18 +66,18 @@ def test_nobody_takes_its_labels_off_before_the_whole_model_is_on_the_mesh(beaco
     assert beacon.pod_labels() == {}
 
 
-def test_with_the_whole_model_on_the_mesh_anybody_may_reach_jujus_model_operator(beacon: BeaconModel):
+def test_model_operator_is_open_with_model_on_mesh(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
     assert beacon.doors() >= OPERATORS
     beacon.configure(model_on_mesh=False)
     assert not beacon.doors() & OPERATORS
 
 
-def test_the_model_operator_is_let_through_by_a_policy_that_is_not_counted(beacon: BeaconModel):
+def test_policy_of_the_model_operator_is_not_counted(beacon: BeaconModel):
     assert beacon.configure(model_on_mesh=True).message.startswith("0 policies for 0 consumers; no pod of")
 
 
-def test_a_namespace_that_changed_meanwhile_is_not_written(
+def test_namespace_that_changed_meanwhile_is_not_written(
     beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
 ):
     get = Client.get
@@ -94,7 +94,7 @@ def test_a_namespace_that_changed_meanwhile_is_not_written(
     assert beacon.namespace_labels() == {"istio.io/use-waypoint": "of-somebody-else"}
 
 
-def test_the_model_leaves_the_mesh_and_the_namespace_keeps_the_labels_of_others(beacon: BeaconModel):
+def test_leaving_the_mesh_keeps_labels_of_others(beacon: BeaconModel):
     beacon.label_namespace({"team": "shop", "pod-security.kubernetes.io/enforce": "baseline"})
     relation = beacon.consumer("catalogue")
     beacon.configure(model_on_mesh=True)
@@ -104,7 +104,7 @@ def test_the_model_leaves_the_mesh_and_the_namespace_keeps_the_labels_of_others(
     assert beacon.pod_labels() == MESH_LABELS
 
 
-def test_a_label_that_somebody_changed_since_stays(beacon: BeaconModel):
+def test_label_that_somebody_changed_since_stays(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
     beacon.label_namespace({"istio.io/dataplane-mode": "none"})
     beacon.kubernetes.access.deny(verbs=["patch"], resources=["namespaces"])
@@ -114,7 +114,7 @@ def test_a_label_that_somebody_changed_since_stays(beacon: BeaconModel):
     assert beacon.namespace_labels() == {"istio.io/dataplane-mode": "none"}
 
 
-def test_a_namespace_label_that_was_lost_comes_back(beacon: BeaconModel):
+def test_namespace_label_that_was_lost_comes_back(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
     beacon.label_namespace({"istio.io/use-waypoint": None})
     beacon.hook()
@@ -130,7 +130,7 @@ def second(beacon: BeaconModel) -> BeaconModel:
     return second
 
 
-def test_a_second_beacon_does_not_fight_over_the_namespace(second: BeaconModel):
+def test_second_beacon_does_not_fight_over_namespace(second: BeaconModel):
     relation = second.consumer("catalogue")
     status = second.configure(model_on_mesh=True)
     assert json.loads(second.relation(relation).local_app_data["labels"]) == {
@@ -145,14 +145,14 @@ def test_a_second_beacon_does_not_fight_over_the_namespace(second: BeaconModel):
     )
 
 
-def test_a_second_beacon_that_gives_up_leaves_the_namespace_as_it_is(second: BeaconModel):
+def test_second_beacon_does_not_touch_the_namespace(second: BeaconModel):
     second.configure(model_on_mesh=True)
     assert second.configure(model_on_mesh=False).name == "active"
     second.remove()
     assert second.namespace_labels() == NAMESPACE_LABELS
 
 
-def test_a_second_beacon_takes_over_once_the_first_lets_go(beacon: BeaconModel, second: BeaconModel):
+def test_second_beacon_takes_over_once_the_first_lets_go(beacon: BeaconModel, second: BeaconModel):
     second.configure(model_on_mesh=True)
     beacon.configure(model_on_mesh=False)
     assert second.hook().name == "active"
@@ -187,7 +187,7 @@ def test_beacons_whose_labels_read_alike_keep_to_their_own(kubernetes: Kubernete
     assert first.doors() == {("shop/web", "c/x")}
 
 
-def test_a_namespace_that_somebody_labelled_by_hand_is_left_alone(beacon: BeaconModel):
+def test_manual_namespace_labels_stay(beacon: BeaconModel):
     beacon.label_namespace({"istio.io/dataplane-mode": "ambient"})
     status = beacon.configure(model_on_mesh=True)
     assert status.name == "blocked"
@@ -197,7 +197,7 @@ def test_a_namespace_that_somebody_labelled_by_hand_is_left_alone(beacon: Beacon
     assert beacon.namespace_labels() == {"istio.io/dataplane-mode": "ambient"}
 
 
-def test_labels_fit_whatever_the_names(kubernetes: KubernetesServer):
+def test_labels_fit_whatever_names(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes, app="b" * 50, model="m" * 63)
     beacon.configure(model_on_mesh=True)
     assert beacon.hook().message.startswith("0 policies for 0 consumers; ")

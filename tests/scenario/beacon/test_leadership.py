@@ -11,7 +11,7 @@ def follower(kubernetes: KubernetesServer) -> BeaconModel:
     return BeaconModel(kubernetes, leader=False)
 
 
-def test_a_unit_that_does_not_lead_asks_nothing_of_kubernetes(follower: BeaconModel):
+def test_unit_that_does_not_lead_asks_nothing_of_kubernetes(follower: BeaconModel):
     follower.kubernetes.requests.clear()
     relation = follower.relate("service-mesh", "catalogue", databag(policy("web", "catalogue")))
     follower.configure(model_on_mesh=True)
@@ -20,20 +20,20 @@ def test_a_unit_that_does_not_lead_asks_nothing_of_kubernetes(follower: BeaconMo
     assert follower.relation(relation).local_app_data == {}
 
 
-def test_a_unit_that_does_not_lead_says_that_it_stands_by(follower: BeaconModel):
+def test_unit_that_does_not_lead_says_that_it_stands_by(follower: BeaconModel):
     status = follower.hook()
     assert status.name == "active"
     assert status.message == "stands by: the leader writes the policies"
 
 
-def test_a_unit_that_becomes_leader_does_what_was_left_undone(follower: BeaconModel):
+def test_unit_that_becomes_leader_does_what_was_left_undone(follower: BeaconModel):
     follower.consumer("catalogue", policy("web", "catalogue"))
     follower.lead(True)
     follower.hook("leader_elected")
     assert follower.doors() == {("shop/web", "shop/catalogue")}
 
 
-def test_a_new_leader_has_nothing_to_write_where_the_old_one_was_done(beacon: BeaconModel):
+def test_new_leader_writes_nothing_after_a_finished_one(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     new = BeaconModel(beacon.kubernetes, unit=1)
     new.state = beacon.state
@@ -42,7 +42,7 @@ def test_a_new_leader_has_nothing_to_write_where_the_old_one_was_done(beacon: Be
     assert new.writes() == []
 
 
-def test_a_leader_that_no_longer_is_writes_no_more(beacon: BeaconModel):
+def test_leader_that_no_longer_is_writes_no_longer(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.lead(False)
     beacon.says(relation, databag(policy("ads", "catalogue")))

@@ -7,7 +7,7 @@ from tests.scenario.conftest import Observe
 pytestmark = pytest.mark.kubernetes
 
 
-def test_the_union_of_what_consumers_ask_for_becomes_policies(beacon: BeaconModel):
+def test_union_of_what_consumers_ask_for_becomes_policies(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     beacon.consumer("orders", policy("web", "orders"))
     assert beacon.doors() == {
@@ -17,7 +17,7 @@ def test_the_union_of_what_consumers_ask_for_becomes_policies(beacon: BeaconMode
     }
 
 
-def test_a_policy_says_what_the_consumer_said(beacon: BeaconModel):
+def test_policy_says_what_consumer_said(beacon: BeaconModel):
     endpoint = {"hosts": ["catalogue"], "ports": [80], "methods": ["GET"], "paths": ["/items/*"]}
     beacon.consumer("catalogue", policy("web", "catalogue", endpoints=[endpoint]))
     (spec,) = beacon.policies().values()
@@ -42,7 +42,7 @@ def test_a_policy_says_what_the_consumer_said(beacon: BeaconModel):
     }
 
 
-def test_policies_can_be_found_by_the_labels_of_every_revision(beacon: BeaconModel):
+def test_policies_can_be_found_by_labels_of_every_revision(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     (found,) = beacon.kubernetes.store.objects("AuthorizationPolicy")
     assert found["metadata"]["labels"] == {
@@ -51,14 +51,14 @@ def test_policies_can_be_found_by_the_labels_of_every_revision(beacon: BeaconMod
     }
 
 
-def test_a_consumer_that_leaves_takes_its_policies_and_no_others(beacon: BeaconModel):
+def test_leaving_consumer_takes_its_policies_only(beacon: BeaconModel):
     catalogue = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.consumer("orders", policy("web", "orders"))
     beacon.unrelate(catalogue)
     assert beacon.doors() == {("shop/web", "shop/orders")}
 
 
-def test_a_changed_policy_is_one_write(beacon: BeaconModel):
+def test_changed_policy_is_one_write(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", *(policy(f"web-{number}", "catalogue") for number in range(10)))
     beacon.kubernetes.requests.clear()
     changed = policy("web-0", "catalogue", endpoints=[{"ports": [80]}])
@@ -86,7 +86,7 @@ def test_what_is_still_asked_for_is_never_missing_on_the_way(beacon: BeaconModel
     assert beacon.doors() == {("shop/web", "shop/catalogue")}
 
 
-def test_managed_mode_off_takes_all_policies_away_and_on_brings_them_back(beacon: BeaconModel):
+def test_managed_mode_switches_policies(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.relate("metrics-endpoint", "prometheus")
     status = beacon.configure(manage_authorization_policies=False)
@@ -96,14 +96,14 @@ def test_managed_mode_off_takes_all_policies_away_and_on_brings_them_back(beacon
     assert ("shop/web", "shop/catalogue") in beacon.doors()
 
 
-def test_a_scraper_may_reach_the_beacons_own_metrics(beacon: BeaconModel):
+def test_scraper_may_reach_beacons_own_metrics(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", "prometheus")
     (spec,) = beacon.policies().values()
     assert beacon.doors() == {("shop/prometheus", "shop/app.kubernetes.io/name=beacon")}
     assert spec["rules"][0]["to"] == [{"operation": {"ports": ["15090"]}}]
 
 
-def test_a_scraper_of_another_model_is_let_in_under_its_own_name(beacon: BeaconModel):
+def test_cross_model_scraper_is_allowed_by_its_own_name(beacon: BeaconModel):
     name = f"remote-{'f' * 32}"
     scraper = beacon.relate("metrics-endpoint", name)
     identity = '{"app_name": "prometheus", "juju_model_name": "cos"}'
@@ -113,14 +113,14 @@ def test_a_scraper_of_another_model_is_let_in_under_its_own_name(beacon: BeaconM
     assert beacon.doors() == set()
 
 
-def test_an_application_of_this_model_has_no_other_name(beacon: BeaconModel):
+def test_application_of_this_model_has_no_other_name(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", "remote-cache")
     identity = '{"app_name": "prometheus", "juju_model_name": "cos"}'
     beacon.relate("provide-cmr-mesh", "remote-cache", {"cmr_data": identity})
     assert beacon.doors() == {("shop/remote-cache", "shop/app.kubernetes.io/name=beacon")}
 
 
-def test_the_active_status_counts_policies_and_consumers(beacon: BeaconModel):
+def test_active_status_counts_policies_and_consumers(beacon: BeaconModel):
     assert beacon.hook().message == "0 policies for 0 consumers"
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     beacon.consumer("orders", policy("web", "orders"))
@@ -135,7 +135,7 @@ def test_equal_policies_of_one_consumer_are_one(beacon: BeaconModel):
     assert len(beacon.policies()) == 1
 
 
-def test_a_policy_edited_by_hand_is_put_right(beacon: BeaconModel):
+def test_policy_edited_by_hand_is_corrected(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     before = beacon.policies()
     beacon.edit_policies({"spec": {"rules": [{}]}})

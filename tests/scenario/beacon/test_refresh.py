@@ -98,7 +98,7 @@ def refreshed(kubernetes: KubernetesServer) -> BeaconModel:
 WANTED = policy("web", "catalogue", endpoints=[{"ports": [80]}])
 
 
-def test_the_waypoint_stays_and_is_one(refreshed: BeaconModel):
+def test_waypoint_stays_and_is_one(refreshed: BeaconModel):
     (before,) = refreshed.gateways()
     refreshed.hook("upgrade_charm")
     (after,) = refreshed.gateways()
@@ -106,7 +106,7 @@ def test_the_waypoint_stays_and_is_one(refreshed: BeaconModel):
     assert len(refreshed.autoscalers()) == 1
 
 
-def test_a_door_that_was_open_never_closes(refreshed: BeaconModel, observe: Observe):
+def test_door_that_was_open_never_closes(refreshed: BeaconModel, observe: Observe):
     closed: list[ObjectChange] = []
 
     def watch(change: ObjectChange) -> None:
@@ -129,7 +129,7 @@ def test_what_nobody_asks_for_any_more_goes(refreshed: BeaconModel):
     assert refreshed.doors() == {("shop/web", "shop/catalogue")}
 
 
-def test_what_an_unreadable_consumer_had_of_the_published_beacon_stays(refreshed: BeaconModel):
+def test_invalid_consumer_keeps_policies_of_the_published_beacon(refreshed: BeaconModel):
     refreshed.relation_that_was_there_before("catalogue", {"policies": "nonsense"})
     assert refreshed.hook("upgrade_charm").name == "blocked"
     assert refreshed.doors() == {("shop/web", "shop/catalogue")}
@@ -150,12 +150,12 @@ def test_after_it_nothing_is_written_any_more(refreshed: BeaconModel):
     assert refreshed.writes() == []
 
 
-def test_removal_takes_also_what_the_published_beacon_wrote(refreshed: BeaconModel):
+def test_removal_takes_also_what_published_beacon_wrote(refreshed: BeaconModel):
     refreshed.remove()
     assert refreshed.left_behind() == []
 
 
-def test_a_namespace_that_the_published_beacon_put_on_the_mesh_is_known_again(kubernetes: KubernetesServer):
+def test_namespace_labels_of_the_published_beacon_are_adopted(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes)
     labels = {
         "istio.io/dataplane-mode": "ambient",

@@ -30,7 +30,7 @@ def test_removal_leaves_nothing_of_policies_in_other_models(busy: BeaconModel):
 
 
 @pytest.mark.parametrize("event", ["config_changed", "leader_elected", "update_status", "stop", "remove"])
-def test_an_application_that_is_removed_leaves_its_own_pods_and_service_alone(busy: BeaconModel, event: str):
+def test_removal_leaves_own_pods_and_service_alone(busy: BeaconModel, event: str):
     """Juju would not take back a pod that is replaced for them."""
     own = busy.pod_labels(), busy.service_labels()
     busy.plan(0)
@@ -41,7 +41,7 @@ def test_an_application_that_is_removed_leaves_its_own_pods_and_service_alone(bu
     assert written == []
 
 
-def test_a_unit_that_stops_while_others_stay_takes_nothing_with_it(busy: BeaconModel):
+def test_stopping_unit_removes_nothing(busy: BeaconModel):
     before = busy.left_behind()
     busy.plan(1)
     busy.lead(False)
@@ -60,7 +60,7 @@ def test_nothing_is_written_again_on_the_way_out(busy: BeaconModel):
     assert busy.left_behind() == []
 
 
-def test_an_application_scaled_to_nothing_and_back_is_as_before(busy: BeaconModel):
+def test_application_scaled_to_nothing_and_back_is_as_before(busy: BeaconModel):
     before = busy.left_behind()
     busy.scale(0)
     own = ["ConfigMap juju-service-mesh-beacon-labels", *busy.pod_labels(), *busy.service_labels()]
@@ -69,7 +69,7 @@ def test_an_application_scaled_to_nothing_and_back_is_as_before(busy: BeaconMode
     assert busy.left_behind() == before
 
 
-def test_removal_goes_through_when_jujus_own_objects_are_gone_already(busy: BeaconModel):
+def test_removal_succeeds_without_jujus_objects(busy: BeaconModel):
     store = busy.kubernetes.store
     store.delete(store.kind("StatefulSet"), "shop", "beacon")
     store.delete(store.kind("Service"), "shop", "beacon")
@@ -87,8 +87,6 @@ def test_removal_goes_through_without(busy: BeaconModel, missing: str):
     busy.remove()
 
 
-def test_removal_goes_through_when_kubernetes_does_not_answer(
-    busy: BeaconModel, request: pytest.FixtureRequest
-):
+def test_removal_succeeds_without_kubernetes(busy: BeaconModel, request: pytest.FixtureRequest):
     request.getfixturevalue("nobody_listens")
     busy.remove()

@@ -4,7 +4,7 @@ import sys
 from tests.support.charms import CHARMS
 
 
-def test_a_hook_that_needs_no_kubernetes_does_not_pay_for_its_client():
+def test_hook_without_kubernetes_imports_no_client():
     imported = subprocess.run(
         [sys.executable, "-c", "import charm, sys; print(*sys.modules)"],
         cwd=CHARMS / "istio-beacon-k8s" / "src",

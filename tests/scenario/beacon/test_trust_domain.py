@@ -26,7 +26,7 @@ def istio_says(beacon: BeaconModel, mesh: str, revision: str = "") -> None:
     beacon.client.create(ConfigMap(metadata=own, data={"mesh": mesh}))
 
 
-def test_policies_and_coordinators_follow_the_option(beacon: BeaconModel):
+def test_policies_and_coordinators_follow_option(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     assert sources(beacon) == {"cluster.local/ns/shop/sa/web"}
     assert "trust_domain" not in beacon.relation(relation).local_app_data
@@ -41,7 +41,7 @@ def test_policies_and_coordinators_follow_the_option(beacon: BeaconModel):
 
 
 @pytest.mark.parametrize("revision", ["", "-1-29"])
-def test_another_one_in_the_mesh_is_named_with_the_command(beacon: BeaconModel, revision: str):
+def test_another_one_in_mesh_is_named_with_command(beacon: BeaconModel, revision: str):
     istio_says(beacon, "trustDomain: mesh.example\n", revision)
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert beacon.hook() == ops.BlockedStatus(
@@ -52,13 +52,13 @@ def test_another_one_in_the_mesh_is_named_with_the_command(beacon: BeaconModel, 
 
 
 @pytest.mark.parametrize("mesh", ["rootNamespace: istio-system", "trustDomain: '*; reboot'", ": no yaml", ""])
-def test_nothing_is_said_of_what_the_mesh_does_not_say(beacon: BeaconModel, mesh: str):
+def test_nothing_is_said_of_what_mesh_does_not_say(beacon: BeaconModel, mesh: str):
     istio_says(beacon, mesh)
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert beacon.hook().name == "active"
 
 
-def test_a_pattern_is_no_trust_domain(beacon: BeaconModel):
+def test_pattern_is_no_trust_domain(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert "trust-domain" in beacon.configure(trust_domain="*").message
     assert sources(beacon) == {"cluster.local/ns/shop/sa/web"}

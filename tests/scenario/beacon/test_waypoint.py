@@ -19,7 +19,7 @@ def conditions(status: str, message: str, generation: int = 1) -> Json:
     }
 
 
-def test_the_gateway_asks_istio_for_a_waypoint(beacon: BeaconModel):
+def test_gateway_asks_istio_for_waypoint(beacon: BeaconModel):
     (gateway,) = beacon.gateways()
     assert gateway["metadata"]["name"] == "shop-beacon-waypoint"
     assert gateway["metadata"]["labels"]["istio.io/waypoint-for"] == "service"
@@ -34,7 +34,7 @@ def test_the_gateway_asks_istio_for_a_waypoint(beacon: BeaconModel):
     ]
 
 
-def test_gateway_and_autoscaler_can_be_found_by_the_labels_of_every_revision(beacon: BeaconModel):
+def test_labels_of_all_revisions_find_gateway_and_autoscaler(beacon: BeaconModel):
     (gateway,), (autoscaler,) = beacon.gateways(), beacon.autoscalers()
     assert autoscaler.metadata and autoscaler.metadata.labels
     for labels in (gateway["metadata"]["labels"], autoscaler.metadata.labels):
@@ -42,7 +42,7 @@ def test_gateway_and_autoscaler_can_be_found_by_the_labels_of_every_revision(bea
         assert labels["kubernetes-resource-handler-scope"] == "istio-waypoint"
 
 
-def test_the_waypoint_has_as_many_replicas_as_the_beacon_has_units(beacon: BeaconModel):
+def test_waypoint_scales_with_units(beacon: BeaconModel):
     for units in (3, 1):
         beacon.scale(units)
         (autoscaler,) = beacon.autoscalers()
@@ -52,7 +52,7 @@ def test_the_waypoint_has_as_many_replicas_as_the_beacon_has_units(beacon: Beaco
         assert autoscaler.spec.scaleTargetRef.name == "shop-beacon-waypoint"
 
 
-def test_a_unit_that_comes_or_goes_scales_the_waypoint(beacon: BeaconModel):
+def test_unit_that_comes_or_goes_scales_waypoint(beacon: BeaconModel):
     beacon.plan(2)
     beacon.peer_hook("changed")
     assert [each.spec.minReplicas for each in beacon.autoscalers() if each.spec] == [2]
@@ -73,7 +73,7 @@ def test_long_names_are_cut_and_do_not_meet(kubernetes: KubernetesServer):
     assert all(len(name) <= 63 for name in names)
 
 
-def test_the_metrics_proxy_finds_the_pods_of_the_waypoint(beacon: BeaconModel):
+def test_metrics_proxy_finds_pods_of_waypoint(beacon: BeaconModel):
     proxy = beacon.metrics_plan().services["metrics-proxy"]
     selector = "charms.canonical.com/shop.beacon.telemetry=aggregated"
     assert proxy.command == f"metrics-proxy --labels {selector}"
@@ -82,7 +82,7 @@ def test_the_metrics_proxy_finds_the_pods_of_the_waypoint(beacon: BeaconModel):
     assert selector in [f"{key}={value}" for key, value in labels.items()]
 
 
-def test_a_waypoint_that_istio_has_not_looked_at_is_waited_for(beacon: BeaconModel):
+def test_waypoint_that_istio_has_not_looked_at_is_waited_for(beacon: BeaconModel):
     beacon.set_gateway_status({"status": {"conditions": []}})
     status = beacon.hook()
     assert status.name == "waiting"
@@ -92,14 +92,14 @@ def test_a_waypoint_that_istio_has_not_looked_at_is_waited_for(beacon: BeaconMod
 
 
 @pytest.mark.parametrize("said", ["False", "Unknown"])
-def test_a_waypoint_that_istio_refuses_is_waited_for_with_istios_reason(beacon: BeaconModel, said: str):
+def test_rejected_waypoint_waits_with_istios_reason(beacon: BeaconModel, said: str):
     beacon.set_gateway_status(conditions(said, "no such GatewayClass"))
     status = beacon.hook()
     assert status.name == "waiting"
     assert status.message == "waypoint shop-beacon-waypoint is not ready: no such GatewayClass"
 
 
-def test_a_waypoint_that_takes_longer_than_ready_timeout_blocks(beacon: BeaconModel):
+def test_waypoint_slower_than_ready_timeout_blocks(beacon: BeaconModel):
     beacon.set_gateway_status({"status": {"conditions": []}})
     beacon.configure(ready_timeout=0)
     status = beacon.hook()
@@ -107,12 +107,12 @@ def test_a_waypoint_that_takes_longer_than_ready_timeout_blocks(beacon: BeaconMo
     assert "is not ready" in status.message
 
 
-def test_what_istio_said_of_an_older_gateway_does_not_count(beacon: BeaconModel):
+def test_what_istio_said_of_older_gateway_does_not_count(beacon: BeaconModel):
     beacon.set_gateway_status(conditions("True", "", generation=0))
     assert beacon.hook().name == "waiting"
 
 
-def test_a_waypoint_becomes_ready_by_itself(kubernetes: KubernetesServer):
+def test_waypoint_becomes_ready_by_itself(kubernetes: KubernetesServer):
     kubernetes.controllers.waypoints.stop()
     beacon = BeaconModel(kubernetes)
     beacon.hook()
@@ -121,7 +121,7 @@ def test_a_waypoint_becomes_ready_by_itself(kubernetes: KubernetesServer):
     assert beacon.hook().name == "active"
 
 
-def test_policies_are_written_also_while_the_waypoint_is_not_ready(beacon: BeaconModel):
+def test_policies_are_written_before_the_waypoint_is_ready(beacon: BeaconModel):
     beacon.set_gateway_status(conditions("False", "no"))
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert beacon.hook().name == "waiting"
@@ -135,7 +135,7 @@ def test_readiness_costs_no_further_request(beacon: BeaconModel):
     assert not any(request.path.endswith("/shop-beacon-waypoint") for request in beacon.kubernetes.requests)
 
 
-def test_a_waypoint_that_is_short_of_replicas_is_told(beacon: BeaconModel):
+def test_waypoint_that_is_short_of_replicas_is_reported(beacon: BeaconModel):
     beacon.kubernetes.controllers.deployments.stop()
     try:
         beacon.scale(3)

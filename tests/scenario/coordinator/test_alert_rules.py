@@ -39,15 +39,15 @@ def test_nothing_fires_while_all_is_well(rules: dict):
     assert surprise(rules, FINE) == ""
 
 
-def test_an_nginx_that_is_down_is_told(rules: dict):
+def test_nginx_that_is_down_is_reported(rules: dict):
     assert surprise(rules, {**FINE, NGINX: "0+0x30"}, CoordinatorNginxDown=1) == ""
 
 
-def test_one_worker_of_two_that_is_down_is_told_and_the_proxy_is_not_blamed(rules: dict):
+def test_one_worker_down_does_not_alert_for_the_proxy(rules: dict):
     assert surprise(rules, {**FINE, WORKERS[0]: "0+0x30"}, WorkerDown=1) == ""
 
 
-def test_a_proxy_through_which_nothing_comes_from_any_worker_is_told(rules: dict):
+def test_proxy_without_traffic_alerts(rules: dict):
     silent = dict.fromkeys(WORKERS, "0+0x30")
     assert surprise(rules, {**FINE, **silent}, WorkerDown=2, WorkerTelemetryProxyFailing=1) == ""
 
@@ -56,14 +56,14 @@ def test_workers_that_nobody_scrapes_are_missed(rules: dict):
     assert surprise(rules, {NGINX: "1+0x30", EXPORTER: "1+0x30"}, WorkersMissing=1) == ""
 
 
-def test_what_is_in_the_coordinators_way_for_long_is_told(cluster: Cluster):
+def test_what_is_in_coordinators_way_for_long_is_reported(cluster: Cluster):
     # There is no object store, without which the cluster can't work.
     rules = told(cluster.run(METRICS, workers(units=2)), METRICS)["alert_rules"]
     assert surprise(rules, FINE, minutes=14) == ""
     assert surprise(rules, FINE, CoordinatorReconcileFailing=1) == ""
 
 
-def test_workers_that_are_scraped_themselves_have_no_proxy_that_could_fail(cluster: Cluster):
+def test_directly_scraped_workers_have_no_proxy_alert(cluster: Cluster):
     from tests.scenario.coordinator.field_coordinator import DirectCoordinator
 
     cluster.charm = DirectCoordinator

@@ -37,7 +37,7 @@ def test_by_secret(cluster: Cluster):
 
 
 @pytest.mark.parametrize("units", [(), (0,)], ids=["no unit", "one of two units"])
-def test_in_plain_text_where_a_unit_can_not_take_it(units: tuple[int, ...], cluster: Cluster):
+def test_in_plain_text_where_unit_cannot_take_it(units: tuple[int, ...], cluster: Cluster):
     worker, other = taking(workers(units=2), *units), taking(workers("other"), 0)
     state = cluster.run(worker, other, store(secret_key=KEY))
     assert KEY in told(state, worker)["worker_config"]

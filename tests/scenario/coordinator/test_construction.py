@@ -60,7 +60,7 @@ def build(endpoints: dict[str, str | None], *relations: testing.Relation, **kwar
         raise error.__cause__ or error from None
 
 
-def test_all_but_the_cluster_may_be_off():
+def test_all_but_cluster_may_be_off():
     status = build({**ALL_OFF, "cluster": "field-cluster"}).unit_status
     assert isinstance(status, testing.BlockedStatus)
     assert "field-cluster" in status.message
@@ -73,41 +73,41 @@ def test_what_is_left_out_is_off():
     )
 
 
-def test_a_cluster_that_stores_nothing_needs_no_object_store(cluster: Cluster):
+def test_cluster_that_stores_nothing_needs_no_object_store(cluster: Cluster):
     relation = workers(units=2)
     state = build({**ALL_OFF, "cluster": "field-cluster"}, relation)
     assert told(state, relation)["worker_config"] == "configured"
 
 
 @pytest.mark.parametrize("endpoints", [{}, {"cluster": None}, {"cluster": ""}])
-def test_the_cluster_can_not_be_off(endpoints):
+def test_cluster_cannot_be_off(endpoints):
     with pytest.raises(ValueError, match="cluster"):
         build({**ALL_OFF, **endpoints})
 
 
-def test_a_relation_that_charmcraft_yaml_does_not_have_is_named():
+def test_unknown_relation_is_named():
     with pytest.raises(ValueError, match="s3-parameters"):
         build({"cluster": "field-cluster", "s3": "s3-parameters"})
 
 
 @pytest.mark.parametrize("missing", MESH)
-def test_the_endpoints_of_the_mesh_come_together_or_not_at_all(missing: str):
+def test_endpoints_of_mesh_come_together_or_not_at_all(missing: str):
     with pytest.raises(ValueError, match=missing):
         build({"cluster": "field-cluster", **MESH, missing: None})
 
 
-def test_requests_are_for_a_container():
+def test_requests_are_for_container():
     with pytest.raises(ValueError, match="container_name"):
         build({"cluster": "field-cluster"}, resources_requests=lambda _: {"cpu": "1"})
 
 
-def test_roles_are_checked_where_the_package_is_imported_by_its_documents():
+def test_roles_import_without_lightkube():
     with pytest.raises(ClusterRolesConfigError):
         ClusterRolesConfig(roles={"a"}, meta_roles={}, minimal_deployment={"b"})
 
 
 @pytest.mark.parametrize("module", ["coordinator", "service_mesh", "telemetry_correlation", "tls"])
-def test_what_a_hook_may_not_need_is_not_imported(module: str):
+def test_what_hook_may_not_need_is_not_imported(module: str):
     code = f"""
 import sys, ops, pydantic, yaml
 before = set(sys.modules)

@@ -59,7 +59,7 @@ def edit(cluster: Cluster, what: str) -> None:
     "what",
     ["who may", "policies' labels", "pods' labels", "Service's labels", "a container's memory", "note"],
 )
-def test_is_put_right_by_the_next_hook(cluster: Cluster, what: str):
+def test_is_corrected_by_the_next_hook(cluster: Cluster, what: str):
     relations = mesh(), workers(), store()
     cluster.run(*relations)
     before = everything(cluster)
@@ -69,7 +69,7 @@ def test_is_put_right_by_the_next_hook(cluster: Cluster, what: str):
     assert everything(cluster) == before
 
 
-def test_a_note_of_somebody_else_under_our_name_is_neither_written_nor_deleted(cluster: Cluster):
+def test_foreign_configmap_of_our_name_stays(cluster: Cluster):
     theirs = ConfigMap(metadata=ObjectMeta(name=NOTE, namespace=MODEL.name), data={"theirs": "yes"})
     cluster.client.create(theirs)
     relations = mesh(), workers(units=2), store()
@@ -80,7 +80,7 @@ def test_a_note_of_somebody_else_under_our_name_is_neither_written_nor_deleted(c
     assert cluster.client.get(ConfigMap, NOTE, namespace=MODEL.name).data == {"theirs": "yes"}
 
 
-def test_a_policy_of_somebody_else_under_our_name_is_neither_written_nor_deleted(cluster: Cluster):
+def test_foreign_policy_of_our_name_stays(cluster: Cluster):
     relations = mesh(), workers(units=2), store()
     cluster.run(*relations)
     (one, *_) = cluster.server.store.objects("AuthorizationPolicy")

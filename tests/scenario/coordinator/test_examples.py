@@ -22,7 +22,7 @@ def example(module: types.ModuleType) -> type[ops.CharmBase]:
     return known[name]
 
 
-def test_the_coordinator_of_the_documentation_configures_its_workers():
+def test_documented_coordinator_configures_workers():
     metadata = {
         "name": "shop",
         "containers": {name: {} for name in CONTAINERS},
@@ -40,7 +40,7 @@ def test_the_coordinator_of_the_documentation_configures_its_workers():
     assert config == {"stores": ["worker-0.worker-endpoints.m.svc.cluster.local"], "bucket": "field"}
 
 
-def test_the_worker_of_the_documentation_says_what_to_run():
+def test_worker_of_documentation_says_what_to_run():
     metadata = {
         "name": "store",
         "containers": {"store": {}},

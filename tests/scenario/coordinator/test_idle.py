@@ -34,7 +34,7 @@ def everything(units: int) -> list[testing.RelationBase]:
 
 
 @pytest.mark.parametrize("units", [2, 100])
-def test_kubernetes_is_asked_the_same_few_things_whatever_the_number_of_workers(cluster: Cluster, units: int):
+def test_requests_do_not_grow_with_workers(cluster: Cluster, units: int):
     before = cluster.run(*everything(units))
     cluster.server.requests.clear()
     cluster.run(state=before)
@@ -69,7 +69,7 @@ def test_no_key_is_written_but_the_one_that_changed(cluster: Cluster, request: p
     assert written == ["loki_endpoints"] * 2
 
 
-def test_nothing_is_pushed_to_a_container_and_nothing_started(
+def test_nothing_is_pushed_to_container_and_nothing_started(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ):
     before = cluster.run(*everything(100))
@@ -80,13 +80,13 @@ def test_nothing_is_pushed_to_a_container_and_nothing_started(
     assert done == []
 
 
-def test_a_unit_that_does_not_lead_asks_kubernetes_nothing(cluster: Cluster):
+def test_unit_that_does_not_lead_asks_kubernetes_nothing(cluster: Cluster):
     cluster.run(*everything(2), leader=False)
     assert cluster.requests() == []
 
 
 @pytest.mark.parametrize("module", ["cosl", "lightkube", "charmlibs.interfaces.tls_certificates"])
-def test_a_hook_does_not_pay_for_what_it_does_not_need(
+def test_hook_does_not_pay_for_what_it_does_not_need(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str
 ):
     monkeypatch.setitem(sys.modules, module, None)  # importing it raises

@@ -71,20 +71,20 @@ class TestMetrics:
     def labels(self, job: dict) -> dict[str, str]:
         return {one["target_label"]: one["replacement"] for one in job["relabel_configs"]}
 
-    def test_each_worker_is_scraped_through_the_proxy(self, cluster: Cluster):
+    def test_each_worker_is_scraped_through_proxy(self, cluster: Cluster):
         jobs = self.jobs(cluster, store(), workers(units=2))
         assert set(jobs) == {"worker-0", "worker-1", "nginx-field-0"}
         assert jobs["worker-1"]["static_configs"] == [{"targets": [f"{SERVICE}:3300"]}]
         assert jobs["worker-1"]["metrics_path"] == "/proxy/worker/worker-1/metrics"
         assert jobs["worker-1"]["scheme"] == "http"
 
-    def test_without_a_proxy_each_worker_is_scraped_itself(self, cluster: Cluster):
+    def test_without_proxy_each_worker_is_scraped_itself(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         job = self.jobs(cluster, store(), workers())["worker-0"]
         assert job["static_configs"] == [{"targets": [f"{address('worker', 0)}:3100"]}]
         assert job["metrics_path"] == "/metrics"
 
-    def test_a_series_is_the_workers_whoever_is_asked(self, cluster: Cluster):
+    def test_series_is_workers_whoever_is_asked(self, cluster: Cluster):
         assert self.labels(self.jobs(cluster, workers())["worker-0"]) == {
             "juju_model": "m",
             "juju_model_uuid": MODEL.uuid,
@@ -108,7 +108,7 @@ class TestMetrics:
         assert said.local_unit_data["prometheus_scrape_unit_address"] == HOST
         assert said.local_app_data == {}
 
-    def test_rules_of_this_library_watch_nginx_and_the_workers(self, cluster: Cluster, source: Path):
+    def test_rules_of_this_library_watch_nginx_and_workers(self, cluster: Cluster, source: Path):
         state = cluster.run(self.relation, workers("w"), workers("v"))
         found = alerts(told(state, self.relation)["alert_rules"])
         assert [(alert, app) for alert, app, _ in found] == [
@@ -124,7 +124,7 @@ class TestMetrics:
         matchers = f'juju_model="m", juju_model_uuid="{MODEL.uuid}", juju_application="v"'
         assert ("WorkerDown", "v", f"up{{{matchers}}} == 0") in found
 
-    def test_rules_of_the_charm_are_added(self, cluster: Cluster, source: Path):
+    def test_rules_of_charm_are_added(self, cluster: Cluster, source: Path):
         rule(source / "prometheus_alert_rules/nginx/slow.rule", "Slow", "slow{%%juju_topology%%} > 1")
         rule(
             source / "prometheus_alert_rules/workers/full.yaml", "Full", 'full{%%juju_topology%%, a="b"} > 1'
@@ -139,7 +139,7 @@ class TestMetrics:
 
 
 class TestLogging:
-    def test_loki_hears_of_the_rules_for_all_applications(self, cluster: Cluster, source: Path):
+    def test_loki_hears_of_rules_for_all_applications(self, cluster: Cluster, source: Path):
         relation = loki()
         rule(source / "loki_alert_rules/panic.rule", "Panic", 'rate({%%juju_topology%%} |= "panic" [5m]) > 0')
         said = told(cluster.run(relation, workers("w")), relation)
@@ -150,14 +150,14 @@ class TestLogging:
         ]
         assert said["metadata"]["application"] == "field"
 
-    def test_the_coordinators_own_containers_log_to_loki_itself(self, cluster: Cluster):
+    def test_coordinators_own_containers_log_to_loki_itself(self, cluster: Cluster):
         state = cluster.run(loki(), workers(), store())
         for one in state.containers:
             (target,) = one.plan.log_targets.values()
             assert target.location == "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"
             assert target.labels["juju_unit"] == "field/0"
 
-    def test_workers_log_through_the_proxy(self, cluster: Cluster):
+    def test_workers_log_through_proxy(self, cluster: Cluster):
         relation = workers()
         said = told(cluster.run(loki(2), relation, store()), relation)
         assert said["loki_endpoints"] == {
@@ -165,13 +165,13 @@ class TestLogging:
             "loki/1": f"{PROXY}/loki/loki-1/push",
         }
 
-    def test_without_a_proxy_workers_log_to_loki_itself(self, cluster: Cluster):
+    def test_without_proxy_workers_log_to_loki_itself(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         relation = workers()
         said = told(cluster.run(loki(), relation, store()), relation)
         assert said["loki_endpoints"] == {"loki/0": "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"}
 
-    def test_a_loki_that_says_nonsense_costs_only_itself(self, cluster: Cluster):
+    def test_loki_that_says_nonsense_costs_only_itself(self, cluster: Cluster):
         garbled = testing.Relation(
             "logging",
             remote_app_name="odd",
@@ -189,7 +189,7 @@ class TestTracing:
         assert told(state, charm) == {"receivers": ["otlp_http"]}
         assert told(state, workload) == {"receivers": ["otlp_grpc", "otlp_http"]}
 
-    def test_workers_send_traces_through_the_proxy(self, cluster: Cluster):
+    def test_workers_send_traces_through_proxy(self, cluster: Cluster):
         relation = workers()
         both = tracing("self-charm-tracing"), tracing("self-workload-tracing")
         said = told(cluster.run(*both, relation, store()), relation)
@@ -197,7 +197,7 @@ class TestTracing:
         assert said["workload_tracing_receivers"]["otlp_http"] == f"{PROXY}/workload-tracing/otlp_http/"
         assert f"{SERVICE}:3300" in said["workload_tracing_receivers"]["otlp_grpc"]
 
-    def test_without_a_proxy_workers_send_traces_to_the_backend_itself(self, cluster: Cluster):
+    def test_traces_go_directly_without_a_proxy(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         relation = workers()
         said = told(cluster.run(tracing("self-workload-tracing"), relation, store()), relation)
@@ -212,17 +212,15 @@ class TestTracing:
         monkeypatch.setattr(ops.tracing, "set_destination", lambda url, ca: seen.append((url, ca)))
         return seen
 
-    def test_the_charms_own_traces_go_to_the_backend_itself(self, cluster: Cluster, destinations: list):
+    def test_charms_own_traces_go_to_backend_itself(self, cluster: Cluster, destinations: list):
         cluster.run(tracing("self-charm-tracing"))
         assert destinations == [("http://tempo.cos:4318/v1/traces", None)]
 
-    def test_the_charms_own_traces_go_nowhere_once_the_backend_is_gone(
-        self, cluster: Cluster, destinations: list
-    ):
+    def test_charm_tracing_ends_with_its_backend(self, cluster: Cluster, destinations: list):
         cluster.run()
         assert destinations == [(None, None)]
 
-    def test_a_charm_asks_whether_traces_can_be_sent(self, cluster: Cluster):
+    def test_charm_asks_whether_traces_can_be_sent(self, cluster: Cluster):
         context = cluster.context
         with context(context.on.update_status(), cluster.state(tracing("self-charm-tracing"))) as manager:
             coordinator = manager.charm.coordinator  # pyright: ignore[reportAttributeAccessIssue]
@@ -233,12 +231,12 @@ class TestTracing:
 
 
 class TestRemoteWrite:
-    def test_workers_push_metrics_through_the_proxy(self, cluster: Cluster):
+    def test_workers_push_metrics_through_proxy(self, cluster: Cluster):
         relation = workers()
         (endpoint,) = told(cluster.run(relation, store()), relation)["remote_write_endpoints"]
         assert endpoint == {"url": f"{PROXY}/remote-write/prometheus-0/write"}
 
-    def test_without_a_proxy_workers_push_metrics_to_the_backend_itself(self, cluster: Cluster):
+    def test_metrics_go_directly_without_a_proxy(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         relation = workers()
         said = told(cluster.run(relation, store()), relation)
@@ -246,14 +244,14 @@ class TestRemoteWrite:
 
 
 class TestDashboards:
-    def test_the_charms_dashboards_go_to_grafana(self, cluster: Cluster, source: Path):
+    def test_charms_dashboards_go_to_grafana(self, cluster: Cluster, source: Path):
         (source / "grafana_dashboards").mkdir()
         (source / "grafana_dashboards/field.json").write_text('{"title": "Field"}')
         relation = testing.Relation("grafana-dashboard")
         templates = told(cluster.run(relation), relation)["dashboards"]["templates"]
         assert LZMABase64.decompress(templates["file:field"]["content"]) == '{"title": "Field"}'
 
-    def test_so_do_this_librarys_of_nginx_and_of_the_workers(self, cluster: Cluster, source: Path):
+    def test_so_do_this_librarys_of_nginx_and_of_workers(self, cluster: Cluster, source: Path):
         relation = testing.Relation("grafana-dashboard")
         templates = told(cluster.run(relation), relation)["dashboards"]["templates"].values()
         titles = {json.loads(LZMABase64.decompress(template["content"]))["title"] for template in templates}
@@ -261,7 +259,7 @@ class TestDashboards:
 
 
 class TestCatalogue:
-    def test_the_application_is_listed(self, cluster: Cluster):
+    def test_application_is_listed(self, cluster: Cluster):
         relation = testing.Relation("catalogue")
         said = local(cluster.run(relation), relation).local_app_data
         assert said["name"] == "Field"
@@ -287,7 +285,7 @@ class TestObjectStore:
             ({"tls_ca_chain": json.dumps([CERTIFICATE])}, "minio:9000", False),
         ],
     )
-    def test_workers_are_configured_for_the_bucket(self, cluster: Cluster, said, endpoint, insecure):
+    def test_workers_are_configured_for_bucket(self, cluster: Cluster, said, endpoint, insecure):
         relation = workers()
         config = yaml.safe_load(told(cluster.run(relation, store(**said)), relation)["worker_config"])
         assert config["storage"] == {
@@ -300,7 +298,7 @@ class TestObjectStore:
             "tls_ca_path": "/etc/worker/s3_ca.crt" if "tls_ca_chain" in said else None,
         }
 
-    def test_workers_get_the_chain_that_vouches_for_the_store(self, cluster: Cluster):
+    def test_workers_get_chain_that_vouches_for_store(self, cluster: Cluster):
         relation = workers()
         chain = [CERTIFICATE, CERTIFICATE]
         said = told(cluster.run(relation, store(tls_ca_chain=json.dumps(chain))), relation)
@@ -343,7 +341,7 @@ class TestPeers:
 
 
 class TestNginx:
-    def test_nginx_serves_what_the_charm_and_the_proxy_want(self, cluster: Cluster):
+    def test_nginx_serves_what_charm_and_proxy_want(self, cluster: Cluster):
         state = cluster.run(workers(units=2), store(), loki())
         text = (cluster.files / "nginx/nginx/nginx.conf").read_text()
         for part in (address("worker", 1), "/proxy/worker/worker-1/metrics", "/proxy/loki/loki-0/push"):

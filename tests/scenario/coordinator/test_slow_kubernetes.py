@@ -44,7 +44,7 @@ def test_what_does_not_pass_blocks(cluster: Cluster, faulty: FaultyServer, resou
     assert isinstance(status(cluster), testing.BlockedStatus)
 
 
-def test_a_hook_makes_one_connection_for_all(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_hook_makes_one_connection_for_all(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     made: list[object] = []
     build = lightkube.Client.__init__
 
@@ -57,7 +57,7 @@ def test_a_hook_makes_one_connection_for_all(cluster: Cluster, monkeypatch: pyte
     assert len(made) == 1
 
 
-def test_a_silent_kubernetes_does_not_hold_the_hook_up(
+def test_silent_kubernetes_does_not_hold_hook_up(
     cluster: Cluster, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("k8s_charm._client._SECONDS_TO_ANSWER", 0.3)
@@ -68,9 +68,7 @@ def test_a_silent_kubernetes_does_not_hold_the_hook_up(
     assert time.monotonic() - started < 20
 
 
-def test_what_a_slow_kubernetes_leaves_no_time_for_is_done_at_the_next_event(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-):
+def test_slow_kubernetes_delays_to_the_next_event(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as hurried:
         hurried.setattr("k8s_charm._deadline._SECONDS", 0.0)
         slow = status(cluster)

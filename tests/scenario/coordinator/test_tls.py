@@ -106,7 +106,7 @@ def certified(state: testing.State, secured: Secured) -> set[str]:
     return set(certificate.sans_dns or ())
 
 
-def test_the_certificate_is_asked_for_all_of_the_cluster(secured: Secured):
+def test_certificate_is_asked_for_all_of_cluster(secured: Secured):
     (request,) = json.loads(
         local(secured.asked, secured.certificates).local_unit_data["certificate_signing_requests"]
     )
@@ -114,7 +114,7 @@ def test_the_certificate_is_asked_for_all_of_the_cluster(secured: Secured):
     assert names == {HOST, SERVICE, address("worker", 0)}
 
 
-def test_a_published_address_is_not_certified(cluster: Cluster, key_secret: testing.Secret):
+def test_published_address_is_not_certified(cluster: Cluster, key_secret: testing.Secret):
     worker, certificates = workers(), testing.Relation("certificates")
     worker.remote_units_data[0]["address"] = json.dumps("10.1.2.3")
     state = cluster.run(certificates, worker, secrets=[key_secret])
@@ -124,14 +124,14 @@ def test_a_published_address_is_not_certified(cluster: Cluster, key_secret: test
     assert request.sans_dns == {HOST, SERVICE}
 
 
-def test_without_a_certificate_the_cluster_speaks_plain_http(secured: Secured):
+def test_without_certificate_cluster_speaks_plain_http(secured: Secured):
     said = told(secured.asked, secured.workers)
     assert "server_cert" not in said
     assert "privkey_secret_id" not in said
     assert said["loki_endpoints"]["loki/0"].startswith("http://")
 
 
-def test_workers_get_the_certificate_and_may_read_its_key(secured: Secured):
+def test_workers_get_certificate_and_may_read_its_key(secured: Secured):
     said = told(secured.given, secured.workers)
     assert said["ca_cert"] == str(secured.authority.certificate)
     assert HOST in certified(secured.given, secured)
@@ -141,7 +141,7 @@ def test_workers_get_the_certificate_and_may_read_its_key(secured: Secured):
     assert key.remote_grants[secured.workers.id] == {"worker"}
 
 
-def test_the_key_itself_is_in_no_databag(secured: Secured):
+def test_key_itself_is_in_no_databag(secured: Secured):
     (key,) = [one for one in secured.given.secrets if "private-key" in one.tracked_content]
     body = key.tracked_content["private-key"].splitlines()[1]
     for relation in secured.given.relations:
@@ -149,7 +149,7 @@ def test_the_key_itself_is_in_no_databag(secured: Secured):
         assert body not in json.dumps(getattr(relation, "local_app_data", {}))
 
 
-def test_the_proxy_speaks_tls_once_there_is_a_certificate(secured: Secured):
+def test_proxy_speaks_tls_once_there_is_certificate(secured: Secured):
     assert told(secured.given, secured.workers)["loki_endpoints"]["loki/0"].startswith(
         f"https://{SERVICE}:3300/"
     )
@@ -159,13 +159,13 @@ def test_the_proxy_speaks_tls_once_there_is_a_certificate(secured: Secured):
     assert {job["scheme"] for job in jobs} == {"https"}
 
 
-def test_nginx_speaks_tls_once_there_is_a_certificate(secured: Secured):
+def test_nginx_speaks_tls_once_there_is_certificate(secured: Secured):
     folder = secured.cluster.files / "nginx/nginx"
     assert "ssl" in (folder / "nginx.conf").read_text()
     assert (folder / "certs/server.key").exists()
 
 
-def test_in_a_mesh_the_cluster_speaks_plain_http(secured: Secured):
+def test_in_mesh_cluster_speaks_plain_http(secured: Secured):
     """ztunnel encrypts there, and a waypoint closes TLS where a policy names methods or paths."""
     scraper, beacon = testing.Relation("metrics-endpoint"), mesh()
     state = secured.next(scraper, beacon)
@@ -179,14 +179,14 @@ def test_in_a_mesh_the_cluster_speaks_plain_http(secured: Secured):
 
 
 @pytest.mark.parametrize("invalid", [{"labels": '{"a b": "c"}'}, {"mesh_type": "nonsense"}], ids=str)
-def test_a_beacon_that_writes_nonsense_switches_no_tls_off(secured: Secured, invalid: dict[str, str]):
+def test_beacon_that_writes_nonsense_switches_no_tls_off(secured: Secured, invalid: dict[str, str]):
     beacon = testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=invalid)
     state = secured.next(beacon)
     assert "server_cert" in told(state, secured.workers)
     assert " ssl" in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
 
 
-def test_the_old_certificate_serves_until_a_worker_that_joined_is_in_the_new_one(secured: Secured):
+def test_old_certificate_serves_until_the_new_one_has_all_workers(secured: Secured):
     more = dataclasses.replace(secured.workers, remote_units_data=workers(units=2).remote_units_data)
     more = dataclasses.replace(more, local_app_data=local(secured.given, secured.workers).local_app_data)
     waiting = secured.next(more)
@@ -200,19 +200,19 @@ def test_the_old_certificate_serves_until_a_worker_that_joined_is_in_the_new_one
     assert certified(renewed, secured) == {HOST, SERVICE, address("worker", 0), address("worker", 1)}
 
 
-def test_a_certificate_that_was_taken_back_is_used_no_more(secured: Secured):
+def test_certificate_that_was_taken_back_is_used_no_longer(secured: Secured):
     state = secured.next(dataclasses.replace(secured.certificates, remote_app_data={}))
     assert "server_cert" not in told(state, secured.workers)
     assert "privkey_secret_id" not in told(state, secured.workers)
 
 
 @pytest.mark.parametrize("how", [{"revoked": True}, {"is_ca": True}])
-def test_a_certificate_that_was_revoked_or_is_an_authoritys_is_not_used(secured: Secured, how: dict):
+def test_revoked_and_ca_certificates_are_not_used(secured: Secured, how: dict):
     state = secured.next(secured.authority.answer(secured.certificates, **how))
     assert "server_cert" not in told(state, secured.workers)
 
 
-def test_a_certificate_of_another_key_is_not_used(secured: Secured):
+def test_certificate_of_another_key_is_not_used(secured: Secured):
     key = PrivateKey.generate()
     attributes = CertificateRequestAttributes(common_name="field", sans_dns=[HOST])
     request = CertificateSigningRequest.generate(attributes, key)
@@ -226,13 +226,13 @@ def test_a_certificate_of_another_key_is_not_used(secured: Secured):
     not hasattr(TLSCertificatesRequiresV4, "_remove_certificate_secrets_for_relation"),
     reason="this release of the library leaves its secrets behind",
 )
-def test_the_key_goes_with_the_relation(secured: Secured):
+def test_key_goes_with_relation(secured: Secured):
     context = secured.cluster.context
     state = context.run(context.on.relation_broken(local(secured.given, secured.certificates)), secured.given)
     assert not [one for one in state.secrets if "private-key" in one.tracked_content]
 
 
-def test_without_the_relation_the_cluster_speaks_plain_http_again(secured: Secured):
+def test_removed_certificates_relation_means_plain_http(secured: Secured):
     context = secured.cluster.context
     certificates = local(secured.given, secured.certificates)
     state = context.run(context.on.relation_broken(certificates), secured.given)
@@ -240,7 +240,7 @@ def test_without_the_relation_the_cluster_speaks_plain_http_again(secured: Secur
     assert "privkey_secret_id" not in told(state, secured.workers)
 
 
-def test_a_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
+def test_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
     for leader in (True, False):
         again_given = secured.next(leader=leader)
         assert {one.id: one.local_app_data for one in again_given.relations} == {
@@ -249,9 +249,7 @@ def test_a_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
 
 
 @pytest.mark.parametrize("days", [-2, 29, 31])
-def test_a_clock_that_jumps_takes_no_certificate_from_the_cluster(
-    days: int, secured: Secured, monkeypatch: pytest.MonkeyPatch
-):
+def test_clock_jump_keeps_the_certificate(days: int, secured: Secured, monkeypatch: pytest.MonkeyPatch):
     """Before it is good, when it is to be renewed, and after its end: an old one is better than none."""
 
     class Jumped(datetime):
@@ -276,7 +274,7 @@ def certificate_rules(state: testing.State, scraper: testing.Relation) -> dict:
 
 
 @promtool.needed
-def test_a_certificate_that_is_not_renewed_is_told_of_before_it_ends(secured: Secured):
+def test_expiring_certificate_is_reported(secured: Secured):
     scraper = testing.Relation("metrics-endpoint")
     rules = certificate_rules(secured.next(scraper), scraper)
     assert promtool.complaint(rules) == ""
@@ -290,7 +288,7 @@ def test_a_certificate_that_is_not_renewed_is_told_of_before_it_ends(secured: Se
     assert promtool.surprise(rules, {}, minutes=last_look, fires=fires, step=half_a_day) == ""
 
 
-def test_without_a_certificate_there_is_none_to_watch(cluster: Cluster):
+def test_without_certificate_there_is_none_to_watch(cluster: Cluster):
     scraper = testing.Relation("metrics-endpoint")
     assert certificate_rules(cluster.run(scraper, store()), scraper) == {"groups": []}
 
@@ -298,7 +296,7 @@ def test_without_a_certificate_there_is_none_to_watch(cluster: Cluster):
 @pytest.mark.parametrize(
     "nonsense", ["{", "[" * 100_000, '[{"certificate": "x"}]', "none", '{"certificates": []}'], ids=range(5)
 )
-def test_an_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, secured: Secured):
+def test_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, secured: Secured):
     related = local(secured.given, secured.certificates)
     state = secured.next(dataclasses.replace(related, remote_app_data={"certificates": nonsense}))
     assert told(state, secured.workers) == told(secured.given, secured.workers)
@@ -308,7 +306,7 @@ def test_an_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, s
 
 
 @pytest.mark.parametrize("extension", ["2.5.29.19", "2.5.29.17"], ids=["constraints", "names"])
-def test_nor_does_one_whose_certificate_can_not_be_read_within(extension: str, secured: Secured):
+def test_nor_does_one_without_a_readable_certificate(extension: str, secured: Secured):
     related = local(secured.given, secured.certificates)
     (answer,) = json.loads(related.remote_app_data["certificates"])
     said = {"certificates": json.dumps([{**answer, "certificate": broken_certificate(extension)}])}
@@ -317,7 +315,7 @@ def test_nor_does_one_whose_certificate_can_not_be_read_within(extension: str, s
     assert "certificates[0]" in state.unit_status.message
 
 
-def test_an_authority_that_has_come_to_its_senses_is_heard(secured: Secured):
+def test_authority_that_has_come_to_its_senses_is_heard(secured: Secured):
     related = local(secured.given, secured.certificates)
     broken = secured.next(dataclasses.replace(related, remote_app_data={"certificates": "{"}))
     mended = dataclasses.replace(local(broken, related), remote_app_data=related.remote_app_data)

@@ -114,7 +114,7 @@ def labels(both: Both) -> dict[str, str]:
     return {key: value for key, value in metadata.labels.items() if key != "app.kubernetes.io/name"}
 
 
-def test_the_worker_runs_with_what_the_coordinator_has_configured(both: Both):
+def test_worker_runs_the_published_configuration(both: Both):
     both.run_worker()
     state = both.run_worker(**both.run_coordinator(store()))
     config = yaml.safe_load((both.files / "etc/worker/config.yaml").read_text())
@@ -122,7 +122,7 @@ def test_the_worker_runs_with_what_the_coordinator_has_configured(both: Both):
     assert state.unit_status.name == "active"
 
 
-def test_the_worker_joins_the_mesh_with_the_coordinator_and_leaves_it_with_it(both: Both):
+def test_worker_follows_the_coordinator_into_the_mesh(both: Both):
     both.run_worker()
     both.run_worker(**both.run_coordinator(store(), mesh()))
     assert labels(both) == {"app.kubernetes.io/part-of": APP, **MESH_LABELS}
@@ -130,7 +130,7 @@ def test_the_worker_joins_the_mesh_with_the_coordinator_and_leaves_it_with_it(bo
     assert labels(both) == {"app.kubernetes.io/part-of": APP}
 
 
-def test_both_install_form_a_cluster_and_join_the_mesh(both: Both):
+def test_both_install_form_cluster_and_join_mesh(both: Both):
     both.install()
     both.run_worker()
     both.run_worker(**both.run_coordinator(store()))

@@ -19,7 +19,7 @@ from tests.scenario.coordinator.field_cluster import (
 )
 
 
-def test_workers_get_the_configuration(cluster: Cluster):
+def test_workers_get_configuration(cluster: Cluster):
     relation = workers(units=2)
     config = yaml.safe_load(told(cluster.run(relation, store()), relation)["worker_config"])
     assert config["app"] == "field"
@@ -27,7 +27,7 @@ def test_workers_get_the_configuration(cluster: Cluster):
     assert config["ingesters"] == [address("worker", 0), address("worker", 1)]
 
 
-def test_each_worker_application_opens_the_ports_of_its_roles(cluster: Cluster):
+def test_each_worker_application_opens_ports_of_its_roles(cluster: Cluster):
     querier, ingester = workers("q", "querier"), workers("i", "ingester")
     state = cluster.run(querier, ingester, store())
     assert told(state, querier)["worker_ports"] == [3100]
@@ -40,19 +40,19 @@ def test_what_is_not_offered_is_not_said(cluster: Cluster):
     assert not {"ca_cert", "server_cert", "privkey_secret_id", "s3_tls_ca_chain"} & said.keys()
 
 
-def test_pods_are_part_of_the_cluster_without_a_mesh_too(cluster: Cluster):
+def test_pods_are_part_of_cluster_without_mesh_too(cluster: Cluster):
     relation = workers()
     said = told(cluster.run(relation, store()), relation)
     assert said["worker_labels"] == {"app.kubernetes.io/part-of": "field"}
 
 
-def test_pods_get_the_labels_of_the_mesh(cluster: Cluster):
+def test_pods_get_labels_of_mesh(cluster: Cluster):
     relation = workers()
     said = told(cluster.run(relation, store(), mesh()), relation)
     assert said["worker_labels"] == {"app.kubernetes.io/part-of": "field", **MESH_LABELS}
 
 
-def test_a_name_too_long_for_a_label_is_cut():
+def test_name_too_long_for_label_is_cut():
     (one,) = solution_labels("a" * 80 + "1").values()
     (other,) = solution_labels("a" * 80 + "2").values()
     assert len(one) == 63
@@ -60,7 +60,7 @@ def test_a_name_too_long_for_a_label_is_cut():
     assert one != other
 
 
-def test_a_beacon_can_not_take_a_pod_out_of_its_cluster(cluster: Cluster):
+def test_beacon_cannot_take_pod_out_of_its_cluster(cluster: Cluster):
     relation = workers()
     beacon = mesh(labels=json.dumps({"app.kubernetes.io/part-of": "elsewhere"}))
     said = told(cluster.run(relation, store(), beacon), relation)
@@ -68,13 +68,13 @@ def test_a_beacon_can_not_take_a_pod_out_of_its_cluster(cluster: Cluster):
 
 
 @pytest.mark.parametrize("missing", ["role", "store"])
-def test_a_cluster_that_is_not_complete_gets_no_configuration(cluster: Cluster, missing: str):
+def test_cluster_that_is_not_complete_gets_no_configuration(cluster: Cluster, missing: str):
     relation = workers(role="querier") if missing == "role" else workers()
     state = cluster.run(relation, *([] if missing == "store" else [store()]))
     assert local(state, relation).local_app_data == {}
 
 
-def test_workers_keep_the_configuration_they_have_while_the_store_is_away(cluster: Cluster):
+def test_configuration_stays_while_the_store_is_gone(cluster: Cluster):
     relation = workers()
     before = told(cluster.run(relation, store()), relation)
     after = cluster.run(
@@ -88,7 +88,7 @@ def test_only_the_leader_speaks(cluster: Cluster):
     assert local(cluster.run(relation, store(), leader=False), relation).local_app_data == {}
 
 
-def test_a_charm_asks_for_its_cluster(cluster: Cluster):
+def test_charm_asks_for_its_cluster(cluster: Cluster):
     context = cluster.context
     state = cluster.state(workers("q", "querier"), workers("i", "ingester", units=3), store())
     with context(context.on.update_status(), state) as manager:
@@ -116,5 +116,5 @@ def test_a_charm_asks_for_its_cluster(cluster: Cluster):
         ("svc.example", "svc.example"),
     ],
 )
-def test_the_address_of_a_service_follows_from_that_of_a_unit(hostname: str, service: str):
+def test_address_of_service_follows_from_that_of_unit(hostname: str, service: str):
     assert Coordinator.app_hostname(hostname, "app", "model") == service

@@ -74,7 +74,7 @@ def test_every_unit_answers_the_same(operator: Operator):
         assert operator.run(action, leader=False, **asked) == by_leader
 
 
-def test_policies_are_listed_as_a_table_and_for_programs(operator: Operator):
+def test_policies_are_listed_as_table_and_for_programs(operator: Operator):
     found = operator.run("list-policies", source=WORKER, format="json")
     rows = found["policies"].values()
     assert {(row["source"], row["target"], row["state"]) for row in rows} == {
@@ -90,7 +90,7 @@ def test_policies_are_listed_as_a_table_and_for_programs(operator: Operator):
     assert [line.split()[0] for line in table[1:3]] == [WORKER, WORKER]
 
 
-def test_a_request_inside_the_cluster_is_explained(operator: Operator):
+def test_request_inside_cluster_is_explained(operator: Operator):
     found = operator.run("explain", format="json", **INSIDE)
     assert found["verdict"] == "allowed"
     assert found["relations"] == {"1": f"{COORDINATOR}:demo-cluster"}
@@ -98,7 +98,7 @@ def test_a_request_inside_the_cluster_is_explained(operator: Operator):
     assert set(found["path"]["1"]) == {"point", "decision"}
 
 
-def test_the_export_is_what_kubernetes_takes(operator: Operator):
+def test_export_is_what_kubernetes_takes(operator: Operator):
     documents = list(yaml.safe_load_all(operator.run("export-policies")["policies"]))
     assert {document["kind"] for document in documents} == {"AuthorizationPolicy"}
 
@@ -107,7 +107,7 @@ def test_the_cluster_is_drawn(operator: Operator):
     assert operator.run("mesh-graph")["graph"].startswith("flowchart LR")
 
 
-def test_outside_a_mesh_it_is_told_what_would_be_written_and_how_to_have_it(kubernetes: KubernetesServer):
+def test_plan_outside_a_mesh(kubernetes: KubernetesServer):
     operator = Operator(kubernetes, in_mesh=False)
     rows = operator.run("list-policies", format="json")["policies"].values()
     assert {row["state"] for row in rows} == {"not written"}
@@ -133,7 +133,7 @@ def test_outside_a_mesh_it_is_told_what_would_be_written_and_how_to_have_it(kube
         ("explain", {**INSIDE, "target": "no such"}, "target='no such' is not an application"),
     ],
 )
-def test_what_can_not_be_answered_is_told_in_one_line(
+def test_what_cannot_be_answered_is_told_in_one_line(
     operator: Operator, action: str, params: dict[str, Any], why: str
 ):
     message = operator.failure_of(action, **params)

@@ -35,7 +35,7 @@ from tests.scenario.demo.key_value_model import (
 from tests.support.workload_process import HOST, free_port
 
 
-def test_the_program_runs_as_the_two_charms_would_have_it(on_host, tmp_path: Path):
+def test_program_runs_as_the_two_charms_would_have_it(on_host, tmp_path: Path):
     """From the worker's databag to a key that is put and got, with one thing mapped: where it listens."""
     # The worker introduces itself.
     on_host(fqdn(WORKER))
@@ -120,7 +120,7 @@ def certified() -> testing.State:
     return context.run(context.on.relation_changed(answered), dataclasses.replace(state, relations=relations))
 
 
-def test_with_a_certificate_everything_speaks_tls(certified: testing.State):
+def test_with_certificate_everything_speaks_tls(certified: testing.State):
     (cluster,) = certified.get_relations("demo-cluster")
     data = app_data(certified, cluster)
     config = json.loads(json.loads(data["worker_config"]))

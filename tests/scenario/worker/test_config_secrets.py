@@ -31,7 +31,7 @@ def test_that_change_are_written(store: Store):
     assert store.file(CONFIG_FILE) == "a: 1\nkey: 'new'\n"
 
 
-def test_that_can_not_be_read_change_nothing(store: Store):
+def test_that_cannot_be_read_change_nothing(store: Store):
     relation, secret = offered(store)
     store.deploy(relation, secrets=[secret])
     other = changed(

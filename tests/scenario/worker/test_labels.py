@@ -26,26 +26,26 @@ def pod_labels(client: Client) -> dict[str, str]:
     return (metadata and metadata.labels) or {}
 
 
-def test_the_leader_labels_the_pods_and_remembers_it(store: Store, client: Client):
+def test_leader_labels_pods_and_remembers_it(store: Store, client: Client):
     store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
     assert pod_labels(client) == {**JUJU, **PART_OF, **MESH}
     assert client.get(ConfigMap, NOTE)
 
 
-def test_a_unit_that_is_not_the_leader_leaves_it_to_the_leader(
+def test_unit_that_is_not_leader_leaves_it_to_leader(
     store: Store, client: Client, kubernetes: KubernetesServer
 ):
     store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF), leader=False)
     assert kubernetes.requests == []
 
 
-def test_a_label_that_is_not_wanted_any_more_goes(store: Store, client: Client):
+def test_label_that_is_not_wanted_any_more_goes(store: Store, client: Client):
     store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
     store.run(relations=[changed(store.relation, worker_labels=PART_OF)])
     assert pod_labels(client) == {**JUJU, **PART_OF}
 
 
-def test_all_labels_go_with_the_coordinator(store: Store, client: Client):
+def test_all_labels_go_with_coordinator(store: Store, client: Client):
     store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
     store.run(store.ctx.on.relation_broken(store.relation))
     assert pod_labels(client) == JUJU
@@ -53,7 +53,7 @@ def test_all_labels_go_with_the_coordinator(store: Store, client: Client):
         client.get(ConfigMap, NOTE)
 
 
-def test_an_application_that_is_removed_leaves_its_pods_alone(
+def test_removed_application_leaves_its_pods_alone(
     store: Store, client: Client, kubernetes: KubernetesServer
 ):
     """Juju would not take back a pod that is replaced then."""
@@ -69,13 +69,13 @@ def test_labels_and_resources_are_one_revision(store: Store, client: Client, kub
     assert len(kubernetes.store.objects("ControllerRevision", "m")) == 2
 
 
-def test_labels_stay_while_the_coordinator_can_not_be_understood(store: Store, client: Client):
+def test_labels_stay_while_coordinator_cannot_be_understood(store: Store, client: Client):
     store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF))
     store.run(relations=[changed(store.relation, worker_labels="none")])
     assert pod_labels(client) == {**JUJU, **PART_OF}
 
 
-def test_a_label_that_kubernetes_does_not_take_keeps_no_other_off(store: Store, client: Client):
+def test_invalid_label_does_not_stop_the_others(store: Store, client: Client):
     labels = {**PART_OF, "bad key": "x", "bad": "a value", "app.kubernetes.io/name": "other"}
     store.deploy(cluster(worker_config="a: 1", worker_labels=labels))
     assert pod_labels(client) == {**JUJU, **PART_OF}
@@ -83,14 +83,14 @@ def test_a_label_that_kubernetes_does_not_take_keeps_no_other_off(store: Store, 
         assert repr(key) in store.status.message
 
 
-def test_labels_are_set_even_before_there_is_a_container(store: Store, client: Client):
+def test_labels_are_set_even_before_there_is_container(store: Store, client: Client):
     store.deploy(
         cluster(worker_config="a: 1", worker_labels=PART_OF), containers=[store.workload(can_connect=False)]
     )
     assert pod_labels(client) == {**JUJU, **PART_OF}
 
 
-def test_a_refusal_by_kubernetes_is_gone_once_it_takes_them(
+def test_refusal_by_kubernetes_is_gone_once_it_takes_them(
     store: Store, client: Client, kubernetes: KubernetesServer
 ):
     kubernetes.access.deny(users=["store"], resources=["configmaps"])
@@ -104,7 +104,7 @@ def test_a_refusal_by_kubernetes_is_gone_once_it_takes_them(
 
 
 @pytest.mark.parametrize("what", ["a label taken away", "a label changed", "note emptied", "note deleted"])
-def test_what_was_edited_by_hand_is_put_right_by_the_next_hook(store: Store, client: Client, what: str):
+def test_manual_edit_is_corrected_by_the_next_hook(store: Store, client: Client, what: str):
     def labels_and_note() -> tuple[dict[str, str], dict[str, str] | None]:
         notes = [each for each in client.list(ConfigMap) if each.metadata and each.metadata.name == NOTE]
         return pod_labels(client), notes[0].data if notes else None
@@ -130,7 +130,7 @@ def test_what_was_edited_by_hand_is_put_right_by_the_next_hook(store: Store, cli
     assert isinstance(store.status, ops.ActiveStatus)
 
 
-def test_a_note_of_somebody_else_under_our_name_is_neither_written_nor_deleted(store: Store, client: Client):
+def test_foreign_configmap_of_our_name_stays(store: Store, client: Client):
     client.create(ConfigMap(metadata=ObjectMeta(name=NOTE), data={"theirs": "yes"}))
     store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF))
     assert isinstance(store.status, ops.BlockedStatus)

@@ -44,7 +44,7 @@ class LastWordCharm(StoreCharm):
         self.worker.set_status(event)
 
 
-def test_a_charm_may_collect_the_statuses_itself(tmp_path: Path):
+def test_charm_may_collect_statuses_itself(tmp_path: Path):
     store = Store(tmp_path, LastWordCharm)
     store.deploy(cluster(worker_config="a: 1", remote_write_endpoints=[{"url": "http://prometheus:9090"}]))
     assert store.status == ops.ActiveStatus("mine")
@@ -52,7 +52,7 @@ def test_a_charm_may_collect_the_statuses_itself(tmp_path: Path):
     assert isinstance(store.status, ops.BlockedStatus)
 
 
-def test_a_subclass_decides_whether_services_start(tmp_path: Path):
+def test_subclass_decides_whether_services_start(tmp_path: Path):
     store = Store(tmp_path, LastWordCharm)
     store.deploy()
     assert "active" not in store.services.values()
@@ -60,7 +60,7 @@ def test_a_subclass_decides_whether_services_start(tmp_path: Path):
     assert store.services == {"store": "active"}
 
 
-def test_pebble_checks_under_the_name_that_a_subclass_gives(tmp_path: Path):
+def test_pebble_checks_under_name_that_subclass_gives(tmp_path: Path):
     class Alive(Worker):
         readiness_check_name = "alive"
 
@@ -73,7 +73,7 @@ def test_pebble_checks_under_the_name_that_a_subclass_gives(tmp_path: Path):
     assert store.container.plan.checks["alive"].level is ops.pebble.CheckLevel.READY
 
 
-def test_a_configuration_that_is_no_mapping_is_written_as_it_is(store: Store):
+def test_configuration_that_is_no_mapping_is_written_verbatim(store: Store):
     store.deploy(cluster(worker_config="beef"))
     assert store.file("/etc/worker/config.yaml") == "beef"
     assert isinstance(store.status, ops.ActiveStatus)
@@ -102,7 +102,7 @@ def test_tests_of_charms_take_kubernetes_away(
     assert store.status == waiting
 
 
-def test_tests_of_charms_put_the_configuration_there(
+def test_tests_of_charms_put_configuration_there(
     tmp_path: Path, without_kubernetes: None, monkeypatch: pytest.MonkeyPatch, deeds: Deeds
 ):
     class Checked(StoreCharm):
@@ -127,7 +127,7 @@ def test_databags_are_loaded_and_dumped():
 
 
 @pytest.mark.parametrize("databag", [{}, {"role": "not JSON"}, {"role": "[1]"}])
-def test_an_invalid_databag_is_cosls_error(databag: dict[str, str]):
+def test_invalid_databag_is_cosls_error(databag: dict[str, str]):
     from cosl.interfaces.utils import DataValidationError
 
     with pytest.raises(DataValidationError):

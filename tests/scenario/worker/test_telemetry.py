@@ -24,7 +24,7 @@ def targets(store: Store) -> dict[str, Any]:
     return {name: target.to_dict() for name, target in store.container.plan.log_targets.items()}
 
 
-def test_logs_go_to_every_loki_with_the_units_topology(store: Store):
+def test_logs_go_to_every_loki_with_units_topology(store: Store):
     store.deploy(cluster(worker_config="a: 1", loki_endpoints=LOKI))
     assert targets(store).keys() == LOKI.keys()
     assert targets(store)["loki/1"] == {
@@ -45,7 +45,7 @@ def test_logs_go_to_every_loki_with_the_units_topology(store: Store):
     }
 
 
-def test_logs_go_no_more_to_a_loki_that_went(store: Store, deeds: Deeds):
+def test_logs_go_no_more_to_loki_that_went(store: Store, deeds: Deeds):
     store.deploy(cluster(worker_config="a: 1", loki_endpoints=LOKI))
     store.run(relations=[changed(store.relation, loki_endpoints={"loki/0": LOKI["loki/0"]})])
     assert targets(store)["loki/0"]["services"] == ["all"]
@@ -57,39 +57,39 @@ def test_logs_go_no_more_to_a_loki_that_went(store: Store, deeds: Deeds):
     assert targets(store)["loki/1"]["services"] == ["all"]
 
 
-def test_logs_go_nowhere_when_the_coordinator_went(store: Store):
+def test_logs_go_nowhere_when_coordinator_went(store: Store):
     store.deploy(cluster(worker_config="a: 1", loki_endpoints=LOKI))
     store.run(store.ctx.on.relation_broken(store.relation))
     assert [target["services"] for target in targets(store).values()] == [["-all"], ["-all"]]
 
 
-def test_a_loki_that_moved_is_followed(store: Store):
+def test_loki_that_moved_is_followed(store: Store):
     store.deploy(cluster(worker_config="a: 1", loki_endpoints=LOKI))
     store.run(relations=[changed(store.relation, loki_endpoints={"loki/0": "http://elsewhere/push"})])
     assert targets(store)["loki/0"]["location"] == "http://elsewhere/push"
 
 
-def test_what_the_image_logs_to_by_itself_is_left_alone(store: Store):
+def test_what_image_logs_to_by_itself_is_left_alone(store: Store):
     own: Any = {"log-targets": {"own": {"override": "replace", "type": "loki", "location": "http://own"}}}
     store.deploy(containers=[store.workload(layers={"image": ops.pebble.Layer(own)})])
     assert targets(store) == own["log-targets"]
 
 
-def test_logs_are_not_forwarded_by_a_juju_that_can_not(store: Store, tmp_path: Path):
+def test_logs_are_not_forwarded_by_juju_that_cannot(store: Store, tmp_path: Path):
     store.ctx.juju_version = "3.3.0"
     store.deploy(cluster(worker_config="a: 1", loki_endpoints=LOKI))
     assert targets(store) == {}
     assert isinstance(store.status, ops.ActiveStatus)
 
 
-def test_charm_traces_go_where_the_coordinator_says(store: Store, destinations: list[dict[str, Any]]):
+def test_charm_traces_go_where_coordinator_says(store: Store, destinations: list[dict[str, Any]]):
     store.deploy(
         cluster(worker_config="a: 1", charm_tracing_receivers={"otlp_http": "http://kv:3300/traces/"})
     )
     assert destinations[-1] == {"url": "http://kv:3300/traces/v1/traces", "ca": None}
 
 
-def test_charm_traces_go_over_https_with_the_ca(store: Store, destinations: list[dict[str, Any]]):
+def test_charm_traces_go_over_https_with_ca(store: Store, destinations: list[dict[str, Any]]):
     receivers = {"otlp_http": "https://kv:3300"}
     store.deploy(cluster(worker_config="a: 1", charm_tracing_receivers=receivers, ca_cert="CA"))
     assert destinations[-1] == {"url": "https://kv:3300/v1/traces", "ca": "CA"}
@@ -97,7 +97,7 @@ def test_charm_traces_go_over_https_with_the_ca(store: Store, destinations: list
     assert destinations[-1] == {"url": None, "ca": None}
 
 
-def test_charm_traces_go_nowhere_when_the_coordinator_went(store: Store, destinations: list[dict[str, Any]]):
+def test_charm_traces_go_nowhere_when_coordinator_went(store: Store, destinations: list[dict[str, Any]]):
     store.deploy(cluster(worker_config="a: 1", charm_tracing_receivers={"otlp_http": "http://kv:3300"}))
     store.run(store.ctx.on.relation_broken(store.relation))
     assert destinations[-1] == {"url": None, "ca": None}
@@ -113,7 +113,7 @@ def test_what_is_no_http_is_no_place_for_charm_traces(
     assert isinstance(store.status, ops.ActiveStatus)
 
 
-def test_a_charm_with_tracing_of_its_own_learns_endpoint_and_ca(store: Store):
+def test_charm_with_own_tracing_gets_endpoint_and_ca(store: Store):
     receivers = {"otlp_http": "https://kv:3300"}
     store.deploy(cluster(worker_config="a: 1", charm_tracing_receivers=receivers, ca_cert="CA"))
     with store.ctx(store.ctx.on.update_status(), store.state) as manager:
@@ -134,7 +134,7 @@ def test_a_charm_with_tracing_of_its_own_learns_endpoint_and_ca(store: Store):
         ({}, (None, None)),
     ],
 )
-def test_a_ca_is_for_https_and_https_is_not_without(
+def test_ca_is_for_https_and_https_is_not_without(
     store: Store, offer: dict[str, Any], config: tuple[str | None, str | None]
 ):
     store.deploy(cluster(worker_config="a: 1", **offer))
@@ -142,7 +142,7 @@ def test_a_ca_is_for_https_and_https_is_not_without(
         assert manager.charm.worker.charm_tracing_config() == config
 
 
-def test_the_workload_is_told_where_its_traces_go(store: Store):
+def test_workload_is_told_where_its_traces_go(store: Store):
     store.deploy(cluster(worker_config="a: 1", workload_tracing_receivers={"otlp_http": "http://kv:3300"}))
     environment = store.container.plan.services["store"].environment
     assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://kv:3300"

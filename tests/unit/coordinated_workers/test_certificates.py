@@ -49,15 +49,15 @@ def test_each_part_is_read(field: str, text: str):
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_so_is_each_certificate_of_the_chain(place: int):
+def test_so_is_each_certificate_of_chain(place: int):
     chain = [sound()["ca"], sound()["ca"]]
     chain[place] = GARBAGE
     assert reason(chain=chain) == "certificates[1]: not PEM of a request and its certificates"
 
 
-def test_and_what_is_within_the_certificate():
+def test_and_what_is_within_certificate():
     assert reason(certificate=broken_certificate(ALTERNATIVE_NAMES))
 
 
-def test_a_certificate_is_no_request():
+def test_certificate_is_no_request():
     assert reason(certificate_signing_request=sound()["certificate"])

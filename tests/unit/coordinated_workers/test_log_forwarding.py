@@ -21,7 +21,7 @@ class Charm(ops.CharmBase):
         forward_logs(self, ENDPOINTS)
 
 
-def test_a_container_that_is_not_up_yet_is_left_for_later_without_a_word(caplog: pytest.LogCaptureFixture):
+def test_container_that_is_not_up_is_skipped(caplog: pytest.LogCaptureFixture):
     containers = {testing.Container("early", can_connect=True), testing.Container("late")}
     ctx = testing.Context(Charm, META, juju_version="3.6.0")
     state = ctx.run(ctx.on.update_status(), testing.State(containers=containers))

@@ -79,7 +79,7 @@ def rendered(text: str) -> str:
 @example("\\")
 @example('\\"; evil on; #')
 @example("'")
-def test_a_charms_text_stays_what_it_is_or_is_refused(text):
+def test_charms_text_stays_what_it_is_or_is_refused(text):
     if any(character < " " or character == "\x7f" for character in text):
         with pytest.raises(NginxValueError):
             rendered(text)
@@ -96,7 +96,7 @@ def test_a_charms_text_stays_what_it_is_or_is_refused(text):
 
 @settings(deadline=None)
 @given(st.lists(texts, max_size=3), st.sampled_from(["api", "other"]))
-def test_a_workers_address_is_one_or_is_left_out(addresses, role):
+def test_workers_address_is_one_or_is_ignored(addresses, role):
     config = NginxConfig(
         "x", [NginxUpstream("api", 80, "api")], {80: [NginxLocationConfig("/", backend="api")]}
     )
@@ -135,7 +135,7 @@ IN_A_LOCATION = {
 
 @settings(deadline=None)
 @given(st.dictionaries(names, hosts, max_size=3), backends, st.booleans())
-def test_whatever_relations_say_makes_routes_or_is_refused_by_name(workers, backends, tls):
+def test_any_relation_data_makes_routes_or_an_error(workers, backends, tls):
     good = dataclasses.replace(backends, loki={**backends.loki, "good/0": "http://good.test/push"})
     proxy = proxy_telemetry(
         workers,

@@ -126,7 +126,7 @@ class TestNginx:
         assert world.problem is None
         assert not world.on_disk
 
-    def test_is_reloaded_when_the_text_changed(self):
+    def test_is_reloaded_when_text_changed(self):
         world = World().hook(config_text="old").hook(config_text="new")
 
         assert world.read(NGINX_CONFIG) == "new"
@@ -148,7 +148,7 @@ class TestNginx:
 
         assert world.hook().nginx.service_statuses["nginx"] is ACTIVE
 
-    def test_has_a_file_that_was_changed_by_hand_again(self):
+    def test_has_changed_file_by_hand_again(self):
         world = World().hook(config_text="the text", tls=TLS)
         world.path(NGINX_CONFIG).write_text("by hand")
         world.path(CERT_PATH).write_text("by hand")
@@ -158,7 +158,7 @@ class TestNginx:
         assert world.read(NGINX_CONFIG) == "the text"
         assert world.read(CERT_PATH) == TLS.server_cert
 
-    def test_goes_on_with_what_it_has_if_it_does_not_take_a_text(self):
+    def test_goes_on_with_what_it_has_if_it_does_not_take_text(self):
         world = World().hook(config_text="good")
         world.fails(RELOAD, 'nginx: [emerg] unknown directive "bad"')
 
@@ -206,7 +206,7 @@ class TestCertificates:
         assert not world.on_disk
         assert world.ran == [[*RELOAD], [*TRUST]]
 
-    def test_serve_in_an_image_that_can_not_trust_their_ca(self):
+    def test_serve_in_image_that_cannot_trust_their_ca(self):
         world = World()
         world.fails(TRUST, "not found")
 
@@ -264,7 +264,7 @@ class TestTheExporter:
         assert world.read(files["key_file"]) == TLS.private_key
         assert stat.S_IMODE(world.path(files["key_file"]).stat().st_mode) == 0o600
 
-    def test_takes_the_ports_it_is_given(self):
+    def test_takes_ports_it_is_given(self):
         options = {"nginx_port": 3200, "nginx_tls_port": 3201, "nginx_exporter_port": 9999}
         world = World(options=options)
 
@@ -287,7 +287,7 @@ class TestTheExporter:
         assert yaml.safe_load(world.read(WEB_CONFIG)) == {}
 
 
-def test_the_ports_of_one_charm_are_not_those_of_the_next():
+def test_ports_of_one_charm_are_not_those_of_the_next():
     World().hook(options={"nginx_port": 3200})
 
     assert "http://127.0.0.1:8080/status" in service(World().hook(options=None).exporter)["command"]

@@ -23,7 +23,7 @@ from coordinated_workers.kubernetes.quantities import parse_quantity
         ("12E-1", "1.2"),
     ],
 )
-def test_a_quantity_is_read_as_kubernetes_reads_it(text: str, quantity: str):
+def test_quantity_is_read_as_kubernetes_reads_it(text: str, quantity: str):
     assert parse_quantity(text) == Decimal(quantity)
 
 

@@ -76,19 +76,19 @@ def https(certificate: Path) -> Iterator[str]:
         yield f"https://127.0.0.1:{port}/ready"
 
 
-def test_a_workload_behind_tls_is_asked_with_its_ca(https: str, certificate: Path):
+def test_workload_behind_tls_is_asked_with_its_ca(https: str, certificate: Path):
     ca_cert = certificate.read_text().partition("-----BEGIN PRIVATE")[0]
     assert probe(https, ca_cert).status is ServiceEndpointStatus.up
 
 
 @pytest.mark.parametrize("ca_cert", [None, "no certificate", "-----BEGIN CERTIFICATE-----\nx\n"])
-def test_a_workload_whose_ca_is_not_known_counts_as_down(https: str, ca_cert: str | None):
+def test_workload_whose_ca_is_not_known_counts_as_down(https: str, ca_cert: str | None):
     found = probe(https, ca_cert)
     assert found.status is ServiceEndpointStatus.down
     assert found.reason.startswith(f"no answer from {https}")
 
 
-def test_no_proxy_is_asked_about_a_workload_in_the_same_pod(monkeypatch: pytest.MonkeyPatch):
+def test_no_proxy_is_asked_about_workload_in_the_same_pod(monkeypatch: pytest.MonkeyPatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -97,14 +97,14 @@ def test_no_proxy_is_asked_about_a_workload_in_the_same_pod(monkeypatch: pytest.
         assert probe(f"http://127.0.0.1:{port}/").status is ServiceEndpointStatus.up
 
 
-def test_a_workload_that_does_not_answer_holds_nobody_up():
+def test_workload_that_does_not_answer_holds_nobody_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         found = probe(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.1)
     assert found.status is ServiceEndpointStatus.down
     assert "timed out" in found.reason
 
 
-def test_without_time_a_workload_is_not_asked():
+def test_without_time_workload_is_not_asked():
     with serve() as port:
         found = probe(f"http://127.0.0.1:{port}/", timeout=0)
     assert found.status is ServiceEndpointStatus.starting
@@ -112,5 +112,5 @@ def test_without_time_a_workload_is_not_asked():
 
 
 @pytest.mark.parametrize("url", ["not a url", "http://", "http://[::1", "gopher://127.0.0.1"])
-def test_an_endpoint_that_is_none_counts_as_down(url: str):
+def test_endpoint_that_is_none_counts_as_down(url: str):
     assert probe(url).status is ServiceEndpointStatus.down

@@ -28,12 +28,12 @@ def test_roles_that_hang_together_are_taken():
         {"recommended_deployment": {"cache": 3}},
     ],
 )
-def test_a_role_that_is_none_is_named(wrong: dict[str, Any]):
+def test_role_that_is_none_is_named(wrong: dict[str, Any]):
     with pytest.raises(ClusterRolesConfigError, match=f"{next(iter(wrong))}.*(cache|every)"):
         ClusterRolesConfig(**{**ROLES, **wrong})
 
 
-def test_a_cluster_is_coherent_with_the_whole_minimal_deployment_only():
+def test_coherence_needs_the_minimal_deployment():
     config = ClusterRolesConfig(**ROLES)
     assert config.is_coherent_with({"api": 1, "store": 3}.keys())
     assert config.is_coherent_with(["store", "api", "all"])

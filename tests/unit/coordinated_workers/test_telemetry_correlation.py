@@ -45,7 +45,7 @@ def find(*relations: testing.Relation, type_: str = "loki", narrowed: bool = Fal
     return found[0]
 
 
-def test_the_datasource_in_the_same_grafana_is_found():
+def test_datasource_in_the_same_grafana_is_found():
     elsewhere = {**LOKI, "uid": "x", "grafana_uid": "g-2"}
     assert find(grafana(), exchange(elsewhere, LOKI)) == "l"
 
@@ -56,13 +56,13 @@ def test_of_several_the_one_that_was_related_first_is_taken():
     assert find(grafana(), second, first) == "first"
 
 
-def test_it_may_be_asked_for_only_among_those_related_otherwise():
+def test_only_related_applications_may_be_requested():
     logging_relation = testing.Relation("logging", remote_app_name="b")
     both = exchange({**LOKI, "uid": "a"}, app="a", id=3), exchange({**LOKI, "uid": "b"}, app="b", id=9)
     assert find(grafana(), *both, logging_relation, narrowed=True) == "b"
 
 
-def test_datasources_that_can_not_be_read_are_left_out(caplog: pytest.LogCaptureFixture):
+def test_unreadable_datasources_are_ignored(caplog: pytest.LogCaptureFixture):
     garbled = testing.Relation(
         "receive-datasource", remote_app_name="odd", remote_app_data={"datasources": "not json"}
     )

@@ -21,7 +21,7 @@ def listing(**said: str) -> testing.Relation:
     return testing.Relation("catalogue", remote_app_name="app", remote_app_data=said)
 
 
-def test_an_item_goes_over_key_by_key(act):
+def test_item_goes_over_key_by_key(act):
     relation = listing()
     said = act(lambda charm: catalogue.publish(charm, SHOP), relation).relation(relation).local_app_data
     assert said == {
@@ -34,7 +34,7 @@ def test_an_item_goes_over_key_by_key(act):
     }
 
 
-def test_an_item_of_another_library_is_taken_for_what_it_says(act):
+def test_item_of_another_library_is_taken_for_what_it_says(act):
     @dataclass
     class Foreign:
         name: str = "Shop"
@@ -47,14 +47,14 @@ def test_an_item_of_another_library_is_taken_for_what_it_says(act):
     assert said == {"name": "Shop", "url": "https://shop.example", "icon": "cart"}
 
 
-def test_only_the_leader_writes_and_only_once(act):
+def test_only_leader_writes_and_only_once(act):
     relation = listing()
     assert act(lambda charm: catalogue.publish(charm, SHOP), relation, leader=False).written == []
     once = act(lambda charm: catalogue.publish(charm, SHOP), relation)
     assert act(lambda charm: catalogue.publish(charm, SHOP), once.relation(relation)).written == []
 
 
-def test_a_catalogue_lists_what_was_published(act):
+def test_catalogue_lists_what_was_published(act):
     relation = listing()
     said = act(lambda charm: catalogue.publish(charm, SHOP), relation).relation(relation).local_app_data
     assert act(catalogue.items, listing(**said)).result == [SHOP]
@@ -63,13 +63,13 @@ def test_a_catalogue_lists_what_was_published(act):
 @pytest.mark.parametrize(
     "said", [{"name": "X"}, {"name": "X", "url": "javascript:alert(1)"}, {"url": "http://x"}]
 )
-def test_an_entry_that_is_no_entry_is_left_out_and_named(act, said):
+def test_entry_that_is_no_entry_is_ignored_and_named(act, said):
     outcome = act(catalogue.items, listing(**said), listing(name="Y", url="http://y"))
     assert [item.name for item in outcome.result] == ["Y"]
     assert any("app" in line for line in outcome.log)
 
 
-def test_an_application_that_has_said_nothing_yet_is_not_listed(act):
+def test_application_that_has_said_nothing_yet_is_not_listed(act):
     outcome = act(catalogue.items, listing())
     assert outcome.result == []
     assert outcome.log == []

@@ -18,7 +18,7 @@ def publish(dashboards: dict[str, str]):
     return lambda charm: grafana_dashboard.publish(charm, dashboards)
 
 
-def test_a_dashboard_goes_over_packed_with_who_it_is_from(act):
+def test_dashboard_goes_over_packed_with_who_it_is_from(act):
     relation = grafana()
     said = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
     (template,) = json.loads(said["dashboards"])["templates"].items()
@@ -28,14 +28,14 @@ def test_a_dashboard_goes_over_packed_with_who_it_is_from(act):
     assert LZMABase64.decompress(template[1]["content"]) == OVERVIEW
 
 
-def test_a_dashboard_that_is_there_is_neither_packed_nor_written_again(act, monkeypatch: pytest.MonkeyPatch):
+def test_unchanged_dashboard_is_not_written_again(act, monkeypatch: pytest.MonkeyPatch):
     relation = grafana()
     once = act(publish({"overview.json": OVERVIEW}), relation)
     monkeypatch.setattr(LZMABase64, "compress", lambda _: pytest.fail("packed again"))
     assert act(publish({"overview.json": OVERVIEW}), once.relation(relation)).written == []
 
 
-def test_a_dashboard_that_has_changed_is_written(act):
+def test_dashboard_that_has_changed_is_written(act):
     relation = grafana()
     once = act(publish({"overview.json": OVERVIEW}), relation)
     twice = act(publish({"overview.json": "{}"}), once.relation(relation))
@@ -54,11 +54,11 @@ def test_dashboards_that_are_gone_are_taken_back(act):
     assert act(publish({}), once).relation(relation).local_app_data == {}
 
 
-def test_only_the_leader_publishes(act):
+def test_only_leader_publishes(act):
     assert act(publish({"overview.json": OVERVIEW}), grafana(), leader=False).written == []
 
 
-def test_grafana_unpacks_what_was_published_and_names_what_it_cannot(act):
+def test_published_dashboards_unpack(act):
     relation = grafana()
     said = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
     good = grafana(remote_app_data=dict(said))
@@ -69,7 +69,7 @@ def test_grafana_unpacks_what_was_published_and_names_what_it_cannot(act):
     assert any("file:torn" in line for line in outcome.log)
 
 
-def test_a_folder_gives_its_dashboards_and_a_missing_one_none(tmp_path: Path):
+def test_folder_gives_its_dashboards_and_missing_one_none(tmp_path: Path):
     (tmp_path / "b.json").write_text("{}")
     (tmp_path / "a.json.tmpl").write_text("{{ a }}")
     (tmp_path / "README.md").write_text("not a dashboard")

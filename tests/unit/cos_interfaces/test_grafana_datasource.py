@@ -12,7 +12,7 @@ def relation(**kwargs) -> testing.Relation:
     return testing.Relation("grafana-source", remote_app_name="there", **kwargs)
 
 
-def test_a_datasource_says_what_it_is_and_each_unit_where(act):
+def test_datasource_says_what_it_is_and_each_unit_where(act):
     link = relation()
     said = act(lambda charm: grafana_datasource.publish(charm, TEMPO), link).relation(link)
     data = json.loads(said.local_app_data["grafana_source_data"])
@@ -21,12 +21,12 @@ def test_a_datasource_says_what_it_is_and_each_unit_where(act):
     assert said.local_unit_data["grafana_source_host"] == "http://tempo:3200"
 
 
-def test_a_unit_that_does_not_lead_says_only_where_it_is(act):
+def test_unit_that_does_not_lead_says_only_where_it_is(act):
     outcome = act(lambda charm: grafana_datasource.publish(charm, TEMPO), relation(), leader=False)
     assert outcome.written == ["grafana_source_host"]
 
 
-def test_grafana_reads_what_a_datasource_says(act):
+def test_grafana_reads_what_datasource_says(act):
     link = relation()
     said = act(lambda charm: grafana_datasource.publish(charm, TEMPO), link).relation(link)
     seen = relation(
@@ -38,13 +38,13 @@ def test_grafana_reads_what_a_datasource_says(act):
     assert any("there/2" in line for line in outcome.log)
 
 
-def test_a_datasource_without_a_type_is_left_out_and_named(act):
+def test_datasource_without_type_is_ignored_and_named(act):
     outcome = act(grafana_datasource.sources, relation(remote_app_data={"grafana_source_data": "{}"}))
     assert outcome.result == {}
     assert any("there" in line for line in outcome.log)
 
 
-def test_a_datasource_reads_what_grafana_calls_it(act):
+def test_datasource_reads_what_grafana_calls_it(act):
     link = relation(remote_units_data={0: {}})
     said = act(lambda charm: grafana_datasource.answer(charm, "g-1"), link).relation(link).local_app_data
     answered = relation(remote_app_data=dict(said))

@@ -23,7 +23,7 @@ def test_each_loki_unit_has_its_push_url(act):
     assert list(urls.items()) == [("loki/0", URL), ("loki/2", "http://c/push"), ("loki/10", "https://b/push")]
 
 
-def test_a_unit_that_has_said_nothing_yet_is_left_out_without_a_word(act):
+def test_unpublished_unit_is_skipped(act):
     outcome = act(loki_push_api.push_urls, loki({0: {}, 1: endpoint(URL)}))
     assert outcome.result == {"loki/1": URL}
     assert outcome.log == []
@@ -48,13 +48,13 @@ def test_a_unit_that_has_said_nothing_yet_is_left_out_without_a_word(act):
         endpoint("http://loki/push{}"),
     ],
 )
-def test_a_unit_that_says_nonsense_is_left_out_and_named(act, said):
+def test_unit_that_says_nonsense_is_ignored_and_named(act, said):
     outcome = act(loki_push_api.push_urls, loki({0: said, 1: endpoint(URL)}))
     assert outcome.result == {"loki/1": URL}
     assert any("loki/0" in line for line in outcome.log)
 
 
-def test_the_leader_says_whose_logs_come_and_what_to_watch_them_for(act):
+def test_leader_publishes_metadata_and_alert_rules(act):
     relation = loki()
     data = act(lambda charm: loki_push_api.publish(charm, RULES), relation).relation(relation).local_app_data
     assert json.loads(data["metadata"])["application"] == "ours"
@@ -79,13 +79,13 @@ def test_rules_that_are_gone_are_taken_back(act):
     assert "alert_rules" not in act(loki_push_api.publish, relation).relation(relation).local_app_data
 
 
-def test_what_loki_offers_can_be_read_by_a_requirer(act):
+def test_what_loki_offers_can_be_read_by_requirer(act):
     offered = loki()
     said = act(lambda charm: loki_push_api.offer(charm, URL), offered).relation(offered).local_unit_data
     assert act(loki_push_api.push_urls, loki({0: dict(said)})).result == {"loki/0": URL}
 
 
-def test_loki_reads_the_rules_that_a_requirer_publishes(act):
+def test_loki_reads_rules_that_requirer_publishes(act):
     published = loki()
     said = (
         act(lambda charm: loki_push_api.publish(charm, RULES), published).relation(published).local_app_data

@@ -46,7 +46,7 @@ def publish(
     return state.get_relation(relation.id)
 
 
-def test_a_job_says_where_and_how_to_scrape():
+def test_job_says_where_and_how_to_scrape():
     (job, _) = json.loads(publish(MANY_JOBS).local_app_data["scrape_jobs"])
     assert job == {
         "job_name": "waypoint",
@@ -56,7 +56,7 @@ def test_a_job_says_where_and_how_to_scrape():
     }
 
 
-def test_a_jobs_labels_win_over_those_of_the_scraper():
+def test_jobs_labels_win_over_those_of_scraper():
     (_, job) = json.loads(publish(MANY_JOBS).local_app_data["scrape_jobs"])
     assert job["scheme"] == "https"
     assert job["static_configs"] == [{"targets": ["a:1", "b:2"]}]
@@ -66,7 +66,7 @@ def test_a_jobs_labels_win_over_those_of_the_scraper():
     ]
 
 
-def test_a_scraper_learns_whose_metrics_they_are():
+def test_scraper_learns_whose_metrics_they_are():
     metadata = json.loads(publish(MANY_JOBS).local_app_data["scrape_metadata"])
     assert {key: metadata[key] for key in ("application", "unit", "charm_name")} == {
         "application": "scraped",
@@ -92,7 +92,7 @@ def test_alert_rules_that_are_gone_are_taken_back():
     assert "alert_rules" not in state.get_relation(relation.id).local_app_data
 
 
-def test_each_unit_says_where_it_is_and_only_the_leader_what_there_is():
+def test_units_publish_addresses_leader_publishes_jobs():
     relation = publish(MANY_JOBS, leader=False)
     assert isinstance(relation, testing.Relation)
     assert relation.local_unit_data["prometheus_scrape_unit_address"] == "here.example"
@@ -110,6 +110,6 @@ def test_what_is_already_there_is_not_written_again(monkeypatch: pytest.MonkeyPa
     ctx.run(ctx.on.update_status(), before)
 
 
-def test_a_job_cannot_be_changed_behind_a_scrapers_back():
+def test_job_cannot_be_changed_behind_scrapers_back():
     with pytest.raises(dataclasses.FrozenInstanceError):
         MANY_JOBS[0].path = "/elsewhere"  # type: ignore[misc]

@@ -17,7 +17,7 @@ def answering(endpoint: str, app: str, event: object) -> testing.Relation:
 
 
 @BOTH
-def test_an_error_is_returned_by_application_and_logged(act, module, endpoint: str):
+def test_error_is_returned_by_application_and_logged(act, module, endpoint: str):
     bad = answering(endpoint, "bad", {"valid": False, "errors": "group kv:\nparse error"})
     mute = answering(endpoint, "mute", {"valid": False})
     good = answering(endpoint, "good", {"valid": True, "errors": ""})
@@ -29,7 +29,7 @@ def test_an_error_is_returned_by_application_and_logged(act, module, endpoint: s
 
 @BOTH
 @pytest.mark.parametrize("event", ["x", [], {"errors": ["a"]}, {"valid": "perhaps"}, None])
-def test_an_answer_that_is_none_is_no_rejection(act, module, endpoint: str, event: object):
+def test_answer_that_is_none_is_no_rejection(act, module, endpoint: str, event: object):
     assert act(lambda charm: module.rejections(charm), answering(endpoint, "odd", event)).result == {}
 
 

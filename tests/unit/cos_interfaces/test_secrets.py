@@ -20,7 +20,7 @@ def test_an_id_is_taken(secret_id: str):
         *(f"x\nsecret:{ID}", f"secret:{ID}\n", f"secret://{MODEL}/{ID}/x", f"secret:///{ID}", ID.upper()),
     ],
 )
-def test_what_has_an_id_in_it_is_none(secret_id: str):
+def test_what_has_id_in_it_is_none(secret_id: str):
     with pytest.raises(ValueError) as error:
         check_secret_id(secret_id)
     assert str(error.value) == "not the id of a Juju secret"

@@ -20,7 +20,7 @@ def test_each_protocol_has_its_url(act):
     assert act(tracing.receivers, relation).result == {"otlp_http": "http://t:4318", "otlp_grpc": "t:4317"}
 
 
-def test_the_backend_that_was_related_first_is_the_one(act):
+def test_backend_that_was_related_first_is_the_one(act):
     second = backend([receiver("otlp_http", "http://second:1"), receiver("zipkin", "http://second:2")], id=9)
     first = backend([receiver("otlp_http", "http://first:1")], app="old", id=3)
     assert act(tracing.receivers, second, first).result == {
@@ -41,13 +41,13 @@ def test_the_backend_that_was_related_first_is_the_one(act):
         [{"url": "http://t:1"}],
     ],
 )
-def test_a_backend_that_says_nonsense_is_left_out_and_named(act, said):
+def test_backend_that_says_nonsense_is_ignored_and_named(act, said):
     outcome = act(tracing.receivers, backend(said), backend([receiver("zipkin", "http://z:1")], app="other"))
     assert outcome.result == {"zipkin": "http://z:1"}
     assert any("tempo" in line for line in outcome.log)
 
 
-def test_protocols_are_asked_for_by_the_leader_only(act):
+def test_protocols_are_asked_for_by_leader_only(act):
     relation = backend()
 
     def ask(charm):
@@ -64,7 +64,7 @@ def test_asking_again_writes_nothing(act):
     assert act(lambda charm: tracing.request(charm, ["otlp_http"]), once.relation(relation)).written == []
 
 
-def test_a_backend_reads_what_was_asked_for_and_is_read_in_turn(act):
+def test_requests_and_answers_round_trip(act):
     asked = backend()
     said = act(lambda charm: tracing.request(charm, ["otlp_grpc"]), asked).relation(asked).local_app_data
     client = testing.Relation("tracing", remote_app_name="app", remote_app_data=dict(said))

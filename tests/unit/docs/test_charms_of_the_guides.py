@@ -50,7 +50,7 @@ def asked(state: testing.State, mesh: testing.Relation) -> list[dict[str, Any]]:
     return json.loads(state.get_relation(mesh.id).local_app_data["policies"])
 
 
-def test_the_coordinator_asks_for_its_own_relations_and_for_scrapers(client: Client):
+def test_coordinator_declares_policies_of_its_relations(client: Client):
     charm, meta = guide("add-the-mesh-to-coordinated-workers")
     own = {
         "api": {"interface": "shop_api"},
@@ -80,7 +80,7 @@ def test_the_coordinator_asks_for_its_own_relations_and_for_scrapers(client: Cli
     assert after.opened_ports == {testing.TCPPort(80), testing.TCPPort(3300)}
 
 
-def test_the_kiosk_sends_its_identity_over_its_own_endpoint():
+def test_kiosk_sends_its_identity_over_its_own_endpoint():
     charm, meta = guide("cross-model")
     renamed = {
         "name": "kiosk",
@@ -98,7 +98,7 @@ def test_the_kiosk_sends_its_identity_over_its_own_endpoint():
     assert names == {"app_name": "kiosk", "juju_model_name": "m"}
 
 
-def test_the_gateway_keeps_its_policies_and_takes_them_away(client: Client):
+def test_gateway_keeps_its_policies_and_takes_them_away(client: Client):
     charm, _ = guide("custom-policies")
     context = testing.Context(charm, {"name": "gateway"})
     state = testing.State(leader=True, model=MODEL)
@@ -109,7 +109,7 @@ def test_the_gateway_keeps_its_policies_and_takes_them_away(client: Client):
     assert list(client.list(AuthorizationPolicy, namespace="m")) == []
 
 
-def test_kubernetes_takes_the_policies_that_harden(client: Client, server: KubernetesServer):
+def test_kubernetes_takes_policies_that_harden(client: Client, server: KubernetesServer):
     (block,) = Page(REPOSITORY / "docs/how-to/harden.md").of("yaml")
     server.store.create(server.store.kind("Namespace"), {"metadata": {"name": "istio-system"}})
     for document in yaml.safe_load_all(block.text):

@@ -70,7 +70,7 @@ def test_juju_has_the_command(page: Page):
 
 
 @pytest.mark.parametrize("page", pages_with("shell"), ids=str)
-def test_a_charm_that_is_deployed_has_these_options_and_resources(page: Page):
+def test_deployed_charm_has_options_and_resources(page: Page):
     for argument, *words in [*commands(page, "juju", "deploy"), *commands(page, "juju", "refresh")]:
         if charm := charms().get(charm_of(argument)):
             assert {each.partition("=")[0] for each in values_of(words, "--config")} <= options(charm)

@@ -31,7 +31,7 @@ def test_there_are_samples_of_each_kind():
     assert {"hcl", "python", "shell", "yaml"} <= languages
 
 
-def test_a_sample_keeps_the_lines_that_it_has_on_its_page():
+def test_sample_keeps_lines_that_it_has_on_its_page():
     for page in pages_with("python"):
         lines = page.file.read_text().splitlines()
         for number, line in enumerate(page.program.splitlines()):
@@ -60,7 +60,7 @@ def test_terraform_can_be_read(page: Page):
 
 
 @pytest.mark.parametrize("page", pages_with("shell"), ids=str)
-def test_commands_are_of_tools_that_the_reader_is_told_of(page: Page):
+def test_commands_are_of_tools_that_reader_is_reported(page: Page):
     assert {words[0] for words in commands(page)} <= TOOLS
 
 
@@ -79,7 +79,7 @@ def test_environments_of_tox_exist(page: Page):
 
 
 @pytest.mark.parametrize("page", pages_with("shell"), ids=str)
-def test_the_sandbox_takes_its_commands(page: Page):
+def test_sandbox_takes_its_commands(page: Page):
     known: dict[str, Any] = typer.main.get_command(sandbox_app).commands  # type: ignore[attr-defined]
     for name, *words in commands(page, *SANDBOX):
         if name != "--help":

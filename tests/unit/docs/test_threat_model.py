@@ -23,7 +23,7 @@ def test_every_threat_has_a_test():
 
 
 @pytest.mark.parametrize("named", NAMED)
-def test_a_test_that_is_named_exists(named: str):
+def test_test_that_is_named_exists(named: str):
     file, *names = named.split("::")
     body = ast.parse((REPOSITORY / file).read_text()).body
     for name in names:

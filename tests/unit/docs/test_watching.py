@@ -20,7 +20,7 @@ def tables() -> tuple[str, str]:
     return alerts, boards
 
 
-def test_every_alert_is_in_the_guide(tables: tuple[str, str]):
+def test_every_alert_is_in_guide(tables: tuple[str, str]):
     rules = [
         rule["alert"]
         for folder in FOLDERS
@@ -32,7 +32,7 @@ def test_every_alert_is_in_the_guide(tables: tuple[str, str]):
     assert set(re.findall(r"`(\w+)`", "".join(rows))) == set(rules)
 
 
-def test_every_dashboard_is_in_the_guide(tables: tuple[str, str]):
+def test_every_dashboard_is_in_guide(tables: tuple[str, str]):
     titles = {dashboards.read(file).title for file in dashboards.FILES}
     assert {row.split(" | ")[0].strip("| ") for row in tables[1].splitlines() if row.startswith("| ")} == {
         "dashboard",

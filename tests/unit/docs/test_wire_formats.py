@@ -106,11 +106,11 @@ def documented() -> Written:
     return keys
 
 
-def test_the_keys_of_observability_are_those_that_are_written():
+def test_keys_of_observability_are_those_that_are_written():
     assert documented() == written()
 
 
-def test_the_paths_of_the_telemetry_proxy_are_those_that_nginx_serves():
+def test_documented_proxy_paths_are_nginxs():
     for page in (PAGE, REPOSITORY / "docs/explanation/telemetry-routing.md"):
         shown = re.findall(r"\| `(/proxy/[^`]+)` \|", page.read_text())
         assert shown == list(PROXY_WORKER_TELEMETRY_PATHS.values())

@@ -33,7 +33,7 @@ def allow(server: KubernetesServer, **fields: object) -> None:
         server.store.create("AuthorizationPolicy", dict(manifest(policy)), namespace=MODEL)
 
 
-def test_an_application_is_let_in_by_a_policy_on_the_service(server, cluster):
+def test_application_is_allowed_by_policy_on_service(server, cluster):
     allow(server, target_app_name="db")
     assert cluster.lets_in("web", "db")
     assert not cluster.lets_in("db", "web")
@@ -41,20 +41,20 @@ def test_an_application_is_let_in_by_a_policy_on_the_service(server, cluster):
     assert not cluster.lets_in("web", "db", source_model="other")
 
 
-def test_an_application_is_let_in_by_a_policy_on_pods(server, cluster):
+def test_application_is_allowed_by_policy_on_pods(server, cluster):
     allow(server, target_app_name="db", target_type="unit", source_namespace="other")
     assert cluster.lets_in("web", "db", source_model="other")
     assert not cluster.lets_in("web", "db")
 
 
-def test_nobody_is_let_in_by_a_policy_without_rules(server, cluster):
+def test_nobody_is_allowed_by_policy_without_rules(server, cluster):
     policy = {"metadata": {"name": "allow-nothing"}, "spec": {}}
     server.store.create("AuthorizationPolicy", policy, namespace=MODEL)
     assert not cluster.lets_in("web", "db")
     assert len(cluster.policies()) == 1
 
 
-def test_the_labels_of_an_application_s_pods_are_seen(server, cluster):
+def test_labels_of_application_s_pods_are_seen(server, cluster):
     for app in ("db", "web"):
         labels = {"app.kubernetes.io/name": app, "istio.io/dataplane-mode": "ambient"}
         spec = {"containers": [{"name": "charm", "image": "charm"}]}
@@ -64,7 +64,7 @@ def test_the_labels_of_an_application_s_pods_are_seen(server, cluster):
     assert labels["istio.io/dataplane-mode"] == "ambient"
 
 
-def test_a_waypoint_has_as_many_replicas_as_its_autoscaler_says(server, cluster):
+def test_waypoint_has_its_autoscalers_replicas(server, cluster):
     assert cluster.waypoint_replicas("shop-beacon-waypoint") is None
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-beacon-waypoint"}
     spec = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 2}

@@ -55,30 +55,30 @@ def url(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_tester_lets_in_whom_it_is_related_to(model: Model, cluster: Cluster):
+def test_tester_allows_whom_it_is_related_to(model: Model, cluster: Cluster):
     assert cluster.lets_in("client", "server")
     assert not cluster.lets_in("stranger", "server")
 
 
-def test_a_tester_serves_its_pages_on_both_ports(model: Model):
+def test_tester_serves_its_pages_on_both_ports(model: Model):
     container = model.unit("server/0").containers["web"]
     commands = [service.command for service in container.plan.services.values()]
     assert all("--directory /srv/tester" in command for command in commands)
     assert sorted(command.split()[3] for command in commands) == ["8080", "9100"]
 
 
-def test_a_request_brings_its_answer(model: Model, url: str):
+def test_request_brings_its_answer(model: Model, url: str):
     results = model.run("client/0", "fetch", {"url": f"{url}/open"}).results
     assert results == {"code": "200", "body": "open"}
 
 
-def test_a_request_that_the_server_does_not_want_is_answered_too(model: Model, url: str):
+def test_request_that_server_does_not_want_is_answered_too(model: Model, url: str):
     assert model.run("client/0", "fetch", {"url": f"{url}/closed"}).results["code"] == "404"
     posted = model.run("client/0", "fetch", {"url": f"{url}/open", "method": "POST", "body": "x"})
     assert posted.results["code"] == "501"
 
 
-def test_a_request_to_nobody_has_an_error_and_the_action_succeeds(model: Model):
+def test_failed_request_is_a_result_of_the_action(model: Model):
     result = model.run("client/0", "fetch", {"url": NOBODY})
     assert result.failure is None
     assert result.results.keys() == {"error"}

@@ -3,13 +3,13 @@ import pytest
 from tests.support.deployed.packed import charm_file, images
 
 
-def test_charms_are_taken_from_the_folder_that_the_environment_names(tmp_path, monkeypatch):
+def test_charms_dir_is_used(tmp_path, monkeypatch):
     (tmp_path / "shop_ubuntu@24.04-amd64.charm").touch()
     monkeypatch.setenv("CHARMS_DIR", str(tmp_path))
     assert charm_file("shop") == tmp_path / "shop_ubuntu@24.04-amd64.charm"
 
 
-def test_a_charm_that_is_not_packed_is_said_to_be_missing(tmp_path, monkeypatch):
+def test_charm_that_is_not_packed_is_said_to_be_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("CHARMS_DIR", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="make pack"):
         charm_file("shop")

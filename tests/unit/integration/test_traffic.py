@@ -43,23 +43,23 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (Fetched(None, error="connection reset"), False),
     ],
 )
-def test_what_the_server_answered_itself_was_let_through(fetched, allowed):
+def test_what_server_answered_itself_was_allowed(fetched, allowed):
     assert fetched.allowed is allowed
 
 
-def test_a_request_is_an_action_of_the_tester():
+def test_request_is_action_of_tester():
     unit = Unit({"code": "200", "body": "red"})
     fetched = asyncio.run(Visitor(unit).fetch("http://kv/", "PUT", "red"))
     assert fetched == Fetched(200, "red")
     assert unit.asked == [("fetch", {"url": "http://kv/", "method": "PUT", "body": "red"})]
 
 
-def test_a_request_without_an_answer_has_an_error():
+def test_request_without_answer_has_error():
     fetched = asyncio.run(Visitor(Unit({"error": "timed out"})).fetch("http://kv/"))
     assert fetched == Fetched(None, error="timed out")
 
 
-def test_it_is_asked_again_until_it_is_let_through():
+def test_it_is_asked_again_until_it_is_allowed():
     unit = Unit({"error": "reset"}, {"code": "403"}, {"code": "200"})
     assert asyncio.run(Visitor(unit).sees("http://kv/", allowed=True)).code == 200
     assert len(unit.asked) == 3
@@ -70,7 +70,7 @@ def test_it_is_asked_again_until_it_is_refused():
     assert asyncio.run(Visitor(unit).sees("http://kv/", allowed=False)).code == 403
 
 
-def test_what_never_happens_is_given_up_with_what_was_seen_last():
+def test_timeout_shows_the_last_answer():
     async def look() -> Fetched:
         return Fetched(403)
 

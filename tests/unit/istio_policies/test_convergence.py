@@ -191,7 +191,7 @@ steps = st.tuples(
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(steps, min_size=2, max_size=5))
-def test_after_each_hook_kubernetes_allows_what_is_wanted_and_on_the_way_nothing_wanted_is_shut(
+def test_convergence_never_denies_a_desired_request(
     client: Client, kubernetes: KubernetesServer, watcher: Watcher, steps: list[Any]
 ):
     watcher.must_be_open = set()
@@ -227,7 +227,7 @@ def test_after_each_hook_kubernetes_allows_what_is_wanted_and_on_the_way_nothing
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wishes, wishes)
-def test_a_change_is_one_write_for_each_difference_and_one_that_replaces_another_is_one(
+def test_one_write_for_each_difference(
     client: Client,
     kubernetes: KubernetesServer,
     watcher: Watcher,

@@ -11,13 +11,13 @@ from tests.support.policies import LABELS, OWNER, asked, policy
 from tests.support.reconciling import reconcile_policies
 
 
-def test_whoever_needs_only_the_names_does_not_pay_for_lightkube():
+def test_whoever_needs_only_names_does_not_pay_for_lightkube():
     program = "import istio_policies, sys; sys.exit('lightkube' in sys.modules)"
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
 
 
-def test_a_thousand_unchanged_policies_are_one_request(client: Client, kubernetes: KubernetesServer):
+def test_thousand_unchanged_policies_are_one_request(client: Client, kubernetes: KubernetesServer):
     policies = [policy(80, source_app_name=f"app-{number}") for number in range(1000)]
     assert (
         len(reconcile_policies(client, asked(policies), labels=LABELS, owner=OWNER, seconds=60).created)

@@ -25,11 +25,11 @@ def condition(kind: str, status: str, reason: str, message: str = "", **more: An
 
 
 @pytest.mark.parametrize(("spec", "kind"), [(FOR_SERVICE, "WaypointAccepted"), (FOR_PODS, "ZtunnelAccepted")])
-def test_a_policy_that_was_accepted_is_enforced(spec: dict[str, Any], kind: str):
+def test_policy_that_was_accepted_is_enforced(spec: dict[str, Any], kind: str):
     assert verdict(spec, condition(kind, "True", "Accepted", "fine")) == Enforcement(REF, True, "")
 
 
-def test_one_that_was_not_accepted_is_not_and_istio_says_why():
+def test_rejected_policy_has_istios_reason():
     unbound = condition(
         "WaypointAccepted", "False", "AncestorNotBound", "Service m/shop is not bound to a waypoint"
     )
@@ -45,7 +45,7 @@ def test_one_that_was_accepted_only_in_part_is_not_enforced():
     assert verdict(FOR_PODS, partly).enforced is False
 
 
-def test_a_reason_without_words_is_told_as_it_is():
+def test_reason_without_words_is_told_as_it_is():
     assert (
         verdict(FOR_SERVICE, condition("WaypointAccepted", "False", "TargetNotFound")).reason
         == "TargetNotFound"
@@ -56,22 +56,22 @@ def test_what_istio_has_not_looked_at_is_unknown():
     assert verdict(FOR_SERVICE) == Enforcement(REF, None, "")
 
 
-def test_what_ztunnel_says_of_a_policy_for_a_service_does_not_count():
+def test_condition_of_ztunnel_does_not_count_for_a_service():
     assert verdict(FOR_SERVICE, condition("ZtunnelAccepted", "True", "Accepted")).enforced is None
 
 
-def test_what_was_said_of_an_earlier_content_does_not_count():
+def test_what_was_said_of_earlier_content_does_not_count():
     accepted = condition("WaypointAccepted", "True", "Accepted", observedGeneration=1)
     assert verdict(FOR_SERVICE, accepted, generation=2).enforced is None
     assert verdict(FOR_SERVICE, accepted, generation=1).enforced is True
 
 
 @pytest.mark.parametrize("status", [{"conditions": "fine"}, {"conditions": [None]}, ["fine"]])
-def test_a_status_that_makes_no_sense_says_nothing(status: Any):
+def test_invalid_status_says_nothing(status: Any):
     policy = {"metadata": {"name": "p", "namespace": "m"}, "spec": FOR_SERVICE, "status": status}
     assert enforcement([AuthorizationPolicy.from_dict(policy)]) == [Enforcement(REF, None, "")]
 
 
-def test_a_generation_that_is_no_number_says_nothing():
+def test_generation_that_is_no_number_says_nothing():
     odd = condition("WaypointAccepted", "True", "Accepted", observedGeneration="latest")
     assert verdict(FOR_SERVICE, odd).enforced is None

@@ -20,16 +20,16 @@ def names(*policies: MeshPolicy, owner: Owner = MESH_BEACON) -> list[str]:
     return [manifest(each)["metadata"]["name"] for each in made]
 
 
-def test_a_name_says_whose_it_is_what_is_reached_and_by_whom():
+def test_name_says_whose_it_is_what_is_reached_and_by_whom():
     assert names(policy()) == ["mesh.beacon.shop.app.from.s.cart"]
     assert names(policy(target_type=PolicyTargetType.unit)) == ["mesh.beacon.shop.unit.from.s.cart"]
 
 
-def test_a_name_does_not_hang_on_what_is_allowed():
+def test_name_does_not_hang_on_what_is_allowed():
     assert names(policy(80)) == names(policy())
 
 
-def test_further_policies_of_the_same_target_and_source_are_numbered():
+def test_policies_of_one_target_and_source_are_numbered():
     several = [policy(port) for port in (1, 2, 3)]
     assert names(*several) == [
         "mesh.beacon.shop.app.from.s.cart",
@@ -38,7 +38,7 @@ def test_further_policies_of_the_same_target_and_source_are_numbered():
     ]
 
 
-def test_labels_are_told_in_short_and_by_a_hash():
+def test_labels_are_told_in_short_and_by_hash():
     (name,) = names(
         policy(
             target_type=PolicyTargetType.unit, target_app_name=None, target_selector_labels={"role": "till"}
@@ -64,7 +64,7 @@ def test_long_names_that_begin_alike_are_told_apart():
     assert len({name.rpartition(".x")[2] for name in several}) == 6
 
 
-def test_what_kubernetes_refuses_is_replaced_and_still_told_apart():
+def test_invalid_characters_are_replaced_and_names_differ():
     several = names(
         *(policy(source_app_name=name) for name in ("Cart", "cart", "ca.rt", "ca_rt", "-", "日本"))
     )
@@ -72,7 +72,7 @@ def test_what_kubernetes_refuses_is_replaced_and_still_told_apart():
     assert all(SUBDOMAIN.fullmatch(name) for name in several)
 
 
-def test_owners_that_read_the_same_with_hyphens_have_names_of_their_own():
+def test_owners_with_hyphens_have_different_names():
     assert names(policy(), owner=Owner(app="a-b", model="c")) != names(
         policy(), owner=Owner(app="a", model="b-c")
     )
@@ -105,9 +105,7 @@ any_name = juju_name | identity
     ),
     st.lists(st.builds(Owner, app=any_name, model=any_name), min_size=2, max_size=3, unique=True),
 )
-def test_no_two_policies_meet_under_one_name_and_kubernetes_takes_each(
-    policies: list[MeshPolicy], owners: list[Owner]
-):
+def test_names_are_unique_and_valid(policies: list[MeshPolicy], owners: list[Owner]):
     meanings: defaultdict[str, set[str]] = defaultdict(set)
     for owner in owners:
         for each in authorization_policies(map(PolicyRequestFrom, policies), owner=owner):

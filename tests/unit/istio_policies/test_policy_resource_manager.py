@@ -44,7 +44,7 @@ def names(kubernetes: KubernetesServer) -> list[str]:
     return sorted(each["metadata"]["name"] for each in kubernetes.store.objects("AuthorizationPolicy"))
 
 
-def test_policies_are_written_for_the_charm_that_asks(
+def test_policies_are_written_for_charm_that_asks(
     manager: PolicyResourceManager, kubernetes: KubernetesServer
 ):
     result = manager.reconcile([policy(80)], MeshType.istio)
@@ -52,9 +52,7 @@ def test_policies_are_written_for_the_charm_that_asks(
     assert [ref.name for ref in result.created] == names(kubernetes)
 
 
-def test_the_arguments_have_the_names_that_charms_use(
-    manager: PolicyResourceManager, kubernetes: KubernetesServer
-):
+def test_arguments_have_names_that_charms_use(manager: PolicyResourceManager, kubernetes: KubernetesServer):
     manager.reconcile(policies=[policy(80)], mesh_type=MeshType.istio, force=True, ignore_missing=True)
     manager.delete(ignore_missing=True)
     assert names(kubernetes) == []
@@ -73,7 +71,7 @@ def test_all_are_deleted_after_one_list(manager: PolicyResourceManager, kubernet
     assert [each.method for each in kubernetes.requests] == ["GET", "DELETE", "DELETE"]
 
 
-def test_policies_of_another_library_are_taken_for_what_they_say(
+def test_policies_of_another_library_are_accepted(
     manager: PolicyResourceManager, kubernetes: KubernetesServer
 ):
     class TheirMethod(str, enum.Enum):
@@ -97,7 +95,7 @@ def test_policies_of_another_library_are_taken_for_what_they_say(
     assert written["spec"]["rules"][0]["to"] == [{"operation": {"methods": ["GET"]}}]
 
 
-def test_a_policy_that_no_mesh_can_enforce_is_left_out_and_told(
+def test_unenforceable_policy_is_ignored_and_reported(
     manager: PolicyResourceManager, kubernetes: KubernetesServer
 ):
     class Unenforceable(pydantic.BaseModel):
@@ -111,7 +109,7 @@ def test_a_policy_that_no_mesh_can_enforce_is_left_out_and_told(
 
 
 @pytest.mark.parametrize("mesh_type", ["linkerd", None])
-def test_a_mesh_that_is_not_known_is_an_error(
+def test_mesh_that_is_not_known_is_error(
     manager: PolicyResourceManager, kubernetes: KubernetesServer, mesh_type: object
 ):
     with pytest.raises(ValueError, match="istio"):
@@ -119,7 +117,7 @@ def test_a_mesh_that_is_not_known_is_an_error(
     assert not kubernetes.requests
 
 
-def test_what_fails_is_raised_and_in_the_callers_log(
+def test_what_fails_is_raised_and_in_callers_log(
     manage: Callable[..., PolicyResourceManager],
     kubernetes: KubernetesServer,
     caplog: pytest.LogCaptureFixture,
@@ -142,7 +140,7 @@ def test_where_istio_is_gone_there_is_nothing_to_delete(
     assert manager.failed[0].code == 404
 
 
-def test_a_request_that_fails_stops_no_other(manager: PolicyResourceManager, kubernetes: KubernetesServer):
+def test_request_that_fails_stops_no_other(manager: PolicyResourceManager, kubernetes: KubernetesServer):
     kubernetes.access.deny(verbs=["patch"], namespaces=["m"])
     with pytest.raises(ApiError):
         manager.reconcile([policy(80), policy(80, target_namespace="n")], MeshType.istio)
@@ -155,7 +153,7 @@ class TestRawPolicies:
     def raw(self, name: str = "allow-all", kind: Any = AuthorizationPolicy) -> Any:
         return kind.from_dict({"metadata": {"name": name}, "spec": self.ALLOW_ALL})
 
-    def test_are_the_third_argument_and_written_in_the_charms_namespace(
+    def test_raw_policies_are_the_third_argument(
         self, manager: PolicyResourceManager, kubernetes: KubernetesServer
     ):
         manager.reconcile([], MeshType.istio, [self.raw()])

@@ -104,21 +104,19 @@ def name(client: Client) -> str | None:
 
 
 @pytest.mark.parametrize("form", ["plain", "zipped", "pieces"])
-def test_one_request_after_the_other_goes_over_one_connection(client: Client, server: Server, form: str):
+def test_connection_is_reused(client: Client, server: Server, form: str):
     server.form = form
     assert [name(client) for _ in range(3)] == ["m"] * 3
     assert len(server.connections) == 1
 
 
-def test_an_answer_that_ends_with_its_connection_is_read_and_the_next_request_gets_another(
-    client: Client, server: Server
-):
+def test_closed_connection_is_replaced(client: Client, server: Server):
     server.form = "to the end"
     assert [name(client) for _ in range(2)] == ["m"] * 2
     assert len(server.connections) == 2
 
 
-def test_a_refusal_leaves_the_connection_as_good_as_it_was(client: Client, server: Server):
+def test_refusal_leaves_connection_as_good_as_it_was(client: Client, server: Server):
     server.form = "status"
     with pytest.raises(kubernetes_errors()):
         client.get(Namespace, "m")
@@ -127,7 +125,7 @@ def test_a_refusal_leaves_the_connection_as_good_as_it_was(client: Client, serve
     assert len(server.connections) == 1
 
 
-def test_a_connection_that_has_ended_meanwhile_is_not_used_again(client: Client, server: Server):
+def test_ended_connection_is_not_reused(client: Client, server: Server):
     client.patch(Namespace, "m", {"metadata": {"labels": {"a": "b"}}})
     server.hang_up()
     # Not one that could just be made once more.
@@ -143,7 +141,7 @@ def test_half_an_answer_is_none(client: Client, server: Server):
     assert name(client) == "m"
 
 
-def test_requests_of_several_threads_go_over_a_connection_each(client: Client, server: Server):
+def test_requests_of_several_threads_go_over_connection_each(client: Client, server: Server):
     name(client)
     server.meeting = threading.Barrier(3)
     names: list[str | None] = []
@@ -187,15 +185,13 @@ def secure(client: Client, server: Server, tmp_path: Path) -> Path:
     return trusted
 
 
-def test_a_server_with_the_certificate_of_the_cluster_is_asked_over_one_connection(
-    secure: Path, server: Server
-):
+def test_tls_connection_is_reused(secure: Path, server: Server):
     client = kubernetes_client("m", "web")
     assert [name(client) for _ in range(3)] == ["m"] * 3
     assert len(server.connections) == 1
 
 
-def test_a_server_with_another_certificate_is_asked_nothing(secure: Path, server: Server):
+def test_server_with_another_certificate_is_asked_nothing(secure: Path, server: Server):
     another, _ = certificate_and_key.__wrapped__()
     secure.write_bytes(another)
     with pytest.raises(kubernetes_errors(), match="certificate verify failed"):

@@ -39,12 +39,12 @@ def test_while_there_is_time_requests_are_answered(faulty: FaultyServer):
     assert len(list(client(5).list(Namespace))) > 1
 
 
-def test_an_answer_that_does_not_come_is_waited_for_as_long_as_there_is_time(faulty: FaultyServer):
+def test_missing_answer_ends_at_the_deadline(faulty: FaultyServer):
     faulty.plan = lambda *_: "hang"
     assert 0.2 <= waited(0.2) < 10
 
 
-def test_an_answer_that_comes_byte_by_byte_is_waited_for_as_long_as_there_is_time(faulty: FaultyServer):
+def test_slow_answer_ends_at_the_deadline(faulty: FaultyServer):
     faulty.plan, faulty.slowness = lambda *_: "drip", 0.05
     assert 0.2 <= waited(0.2) < 10
 
@@ -54,13 +54,13 @@ def test_after_its_time_nothing_is_asked_any_more(faulty: FaultyServer):
     assert faulty.seen == []
 
 
-def test_a_request_whose_connection_is_lost_is_made_once_more(faulty: FaultyServer):
+def test_request_whose_connection_is_lost_is_made_once_more(faulty: FaultyServer):
     faulty.plan = lambda *_: "hang up" if len(faulty.seen) == 1 else None
     assert client(5).get(Namespace, "default").metadata
     assert faulty.seen == ["GET"] * 2
 
 
-def test_a_request_whose_connection_is_lost_again_has_failed(faulty: FaultyServer):
+def test_request_whose_connection_is_lost_again_has_failed(faulty: FaultyServer):
     faulty.plan = lambda *_: "hang up"
     with pytest.raises(kubernetes_errors()):
         client(5).patch(Namespace, "default", {"metadata": {"labels": {"a": "b"}}})
@@ -77,7 +77,7 @@ def test_what_creates_is_not_done_twice(
     assert len(faulty.seen) == 1
 
 
-def test_the_time_left_is_shared_by_all_who_wait(monkeypatch: pytest.MonkeyPatch):
+def test_time_left_is_shared_by_all_who_wait(monkeypatch: pytest.MonkeyPatch):
     now = 100.0
     monkeypatch.setattr("k8s_charm._deadline.time.monotonic", lambda: now)
     deadline = Deadline(10)
@@ -90,9 +90,7 @@ def test_the_time_left_is_shared_by_all_who_wait(monkeypatch: pytest.MonkeyPatch
     assert deadline.is_over
 
 
-def test_a_list_which_is_long_in_the_making_is_waited_for_longer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_list_which_is_long_in_making_is_waited_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("k8s_charm._client._SECONDS_TO_ANSWER", 0.2)
     with KubernetesServer(latency=0.4) as slow:
         monkeypatch.setenv("KUBECONFIG", str(slow.write_kubeconfig(tmp_path / "slow")))

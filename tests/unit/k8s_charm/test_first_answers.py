@@ -17,7 +17,7 @@ HOOKS = Path(__file__).with_name("first_answers.py")
 
 
 @pytest.mark.parametrize("what", ["lists", "refusals"])
-def test_a_process_survives_its_first_answers(kubernetes: KubernetesServer, tmp_path: Path, what: str):
+def test_process_survives_its_first_answers(kubernetes: KubernetesServer, tmp_path: Path, what: str):
     kubernetes.access.deny(verbs=["patch"])
     kubeconfig = kubernetes.write_kubeconfig(tmp_path / "config", namespace="m")
     env = {**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -114,7 +114,7 @@ def test_labels_that_are_no_longer_wanted_go(client: Client):
     assert remembered(client) == {"labels": json.dumps(wanted)}
 
 
-def test_with_the_last_label_goes_the_memory(client: Client):
+def test_with_the_last_label_goes_memory(client: Client):
     reconcile(client, MESH)
     reconcile(client, {})
     assert pod_labels(client) == service_labels(client) == JUJU
@@ -133,28 +133,28 @@ def test_labels_of_others_stay(client: Client):
     assert service_labels(client) == {**JUJU, "team": "shop"}
 
 
-def test_a_label_that_somebody_else_has_set_anew_stays(client: Client):
+def test_label_that_somebody_else_has_set_anew_stays(client: Client):
     reconcile(client, MESH)
     client.patch(Service, "web", {"metadata": {"labels": {"istio.io/use-waypoint": "theirs"}}})
     reconcile(client, {})
     assert service_labels(client) == {**JUJU, "istio.io/use-waypoint": "theirs"}
 
 
-def test_a_label_taken_away_by_hand_comes_back(client: Client):
+def test_label_taken_away_by_hand_comes_back(client: Client):
     reconcile(client, MESH)
     client.patch(Service, "web", {"metadata": {"labels": {"istio.io/use-waypoint": None}}})
     reconcile(client, MESH)
     assert service_labels(client) == {**JUJU, **MESH}
 
 
-def test_two_callers_with_two_memories_do_not_touch_each_others_labels(client: Client):
+def test_two_callers_keep_each_others_labels(client: Client):
     reconcile(client, MESH)
     reconcile(client, {"app.kubernetes.io/part-of": "loki"}, memory="web-pod-labels")
     reconcile(client, {})
     assert pod_labels(client) == {**JUJU, "app.kubernetes.io/part-of": "loki"}
 
 
-def test_a_memory_as_the_published_library_leaves_it_is_understood(client: Client):
+def test_record_of_the_published_library_is_read(client: Client):
     reconcile(client, MESH)
     client.patch(ConfigMap, MEMORY, {"data": {"labels": json.dumps(MESH), "other": "x"}})
     reconcile(client, {})
@@ -173,7 +173,7 @@ def test_what_another_call_was_about_to_set_is_understood(client: Client, pendin
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null"])
-def test_an_unreadable_memory_takes_nothing_away_and_is_put_right(client: Client, text: str):
+def test_invalid_record_removes_nothing_and_is_repaired(client: Client, text: str):
     reconcile(client, MESH)
     client.patch(ConfigMap, MEMORY, {"data": {"labels": text}})
     reconcile(client, {"a": "b"})
@@ -216,7 +216,7 @@ class DiesAtWrite(Client):
         (MESH, {"a": "b"}, {"c": "d"}),
     ],
 )
-def test_a_call_that_died_at_any_write_is_made_good_by_the_next(
+def test_interrupted_call_is_completed_by_the_next(
     client: Client, was: dict[str, str], dying: dict[str, str], then: dict[str, str], after: bool
 ):
     deaths = 0
@@ -253,7 +253,7 @@ def through(client: Client, write: int, labels: dict[str, str]) -> bool:
         ({"a": "b"}, {"c": "d"}),
     ],
 )
-def test_a_call_that_turned_back_and_died_too_is_made_good(
+def test_call_that_turned_back_and_died_too_is_made_good(
     client: Client, first: dict[str, str], second: dict[str, str]
 ):
     """What each of them may have set is remembered until all of it is put right."""
@@ -272,14 +272,14 @@ def test_a_call_that_turned_back_and_died_too_is_made_good(
             return
 
 
-def test_an_application_on_its_way_out_needs_no_labels_removed(client: Client):
+def test_application_on_its_way_out_needs_no_labels_removed(client: Client):
     reconcile(client, MESH)
     client.delete(StatefulSet, "web")
     reconcile(client, {})
     assert remembered(client) is None
 
 
-def test_an_application_that_is_not_there_can_not_be_labelled(client: Client):
+def test_application_that_is_not_there_cannot_be_labelled(client: Client):
     client.delete(StatefulSet, "web")
     with pytest.raises(ApiError, match="web"):
         reconcile(client, MESH)

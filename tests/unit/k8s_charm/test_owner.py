@@ -12,14 +12,14 @@ def owned(owner: Owner, namespace: str, mark: str | None = None) -> bool:
     return owner.owns(AuthorizationPolicy.from_dict({"metadata": metadata}))
 
 
-def test_the_labels_are_those_of_the_published_charms():
+def test_labels_are_those_of_published_charms():
     assert Owner(app="beacon", model="m").labels("istio-waypoint") == {
         "app.kubernetes.io/instance": "beacon-m",
         "kubernetes-resource-handler-scope": "istio-waypoint",
     }
 
 
-def test_the_mark_decides_wherever_the_object_is():
+def test_mark_decides_wherever_object_is():
     owner = Owner(app="a-b", model="c")
     assert owned(owner, "b-c", mark="c.a-b")
     assert not owned(owner, "c", mark="b-c.a")
@@ -28,18 +28,16 @@ def test_the_mark_decides_wherever_the_object_is():
 @pytest.mark.parametrize(
     ("namespace", "ours"), [("c", True), ("elsewhere", True), ("b-c", False), ("a-b-c", True), ("x-c", True)]
 )
-def test_without_a_mark_all_is_ours_but_what_is_in_a_model_that_spells_the_same_label(
-    namespace: str, ours: bool
-):
+def test_unmarked_objects_are_ours_by_model(namespace: str, ours: bool):
     assert owned(Owner(app="a-b", model="c"), namespace) is ours
 
 
-def test_a_label_that_is_too_long_is_cut_and_stays_its_own():
+def test_label_that_is_too_long_is_cut_and_stays_its_own():
     one, other = label_value("x" * 70), label_value("x" * 71)
     assert len(one) == len(other) == 63
     assert one != other
     assert label_value("x" * 63) == "x" * 63
 
 
-def test_a_label_is_not_cut_into_something_that_kubernetes_refuses():
+def test_shortened_label_is_valid():
     assert "--" not in label_value("x" * 51 + "-" * 20)

@@ -44,7 +44,7 @@ def referring(kubernetes: KubernetesServer) -> list[str]:
     return sorted(found)
 
 
-def test_objects_go_with_the_service_of_the_application(client: Client, kubernetes: KubernetesServer):
+def test_objects_go_with_service_of_application(client: Client, kubernetes: KubernetesServer):
     write(client, config("a"), config("b"))
     assert referring(kubernetes) == ["a", "b"]
     kubernetes.store.delete("Service", "m", "web")
@@ -56,7 +56,7 @@ def test_objects_of_other_namespaces_refer_to_nothing(client: Client, kubernetes
     assert referring(kubernetes) == ["a"]
 
 
-def test_the_service_is_asked_for_once(client: Client, kubernetes: KubernetesServer):
+def test_service_is_asked_for_once(client: Client, kubernetes: KubernetesServer):
     write(client, config("a"))
     kubernetes.requests.clear()
     write(client, config("a"))
@@ -65,9 +65,7 @@ def test_the_service_is_asked_for_once(client: Client, kubernetes: KubernetesSer
     assert referring(kubernetes) == ["a", "b"]
 
 
-def test_objects_of_an_older_revision_refer_to_it_after_the_next_change(
-    client: Client, kubernetes: KubernetesServer
-):
+def test_older_objects_get_an_owner_with_the_next_change(client: Client, kubernetes: KubernetesServer):
     [service] = kubernetes.store.objects("Service", "m")
     kubernetes.store.delete("Service", "m", "web")
     write(client, config("a"), config("b"))

@@ -37,7 +37,7 @@ def site() -> testing.Relation:
 @pytest.mark.parametrize(
     ("departing", "stay", "is_under_way"), [("web/0", 2, True), ("web/0", 0, False), ("shop/0", 2, False)]
 )
-def test_a_unit_goes_alone_if_it_departs_itself_and_others_stay(
+def test_departing_unit_is_scaled_down(
     context: testing.Context[Web],
     site: testing.Relation,
     monkeypatch: pytest.MonkeyPatch,
@@ -51,7 +51,7 @@ def test_a_unit_goes_alone_if_it_departs_itself_and_others_stay(
         assert manager.charm.departure.is_under_way is is_under_way
 
 
-def test_a_unit_that_is_still_there_at_update_status_stays(
+def test_unit_that_is_still_there_at_update_status_stays(
     context: testing.Context[Web], site: testing.Relation, monkeypatch: pytest.MonkeyPatch
 ):
     going = departed(
@@ -75,7 +75,7 @@ def departed(
     return context.run(context.on.relation_departed(site, remote_unit=0), state)
 
 
-def test_a_leader_that_goes_asks_the_mesh_for_nothing_less(
+def test_leader_that_goes_asks_mesh_for_nothing_less(
     context: testing.Context[Web], site: testing.Relation, monkeypatch: pytest.MonkeyPatch
 ):
     mesh = testing.Relation("service-mesh", remote_app_name="beacon")

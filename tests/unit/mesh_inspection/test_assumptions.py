@@ -35,7 +35,7 @@ def test_hardened(policies: tuple[Policy, ...], where: str):
     assert found.assumptions == (f"the mesh is hardened at {where}",)
 
 
-def test_nothing_where_a_policy_denies_whatever_the_mesh_is():
+def test_nothing_where_policy_denies_whatever_mesh_is():
     denied = allow("ads")
     assert ask(denied, source="old", within=cluster(denied, services=UNBOUND.services)).assumptions == (
         "the mesh is not hardened",
@@ -58,7 +58,7 @@ def test_auto_allow_closes_pods(on: bool | None, verdict: str):
 
 
 @pytest.mark.parametrize(("on", "verdict"), [(True, "allowed"), (False, "denied")])
-def test_auto_allow_lets_the_waypoint_to_its_pods(on: bool, verdict: str):
+def test_auto_allow_lets_waypoint_to_its_pods(on: bool, verdict: str):
     policies = allow("shop"), on_pods("web", "ads", name="pods")
     found = ask(within=auto_allow(*policies, on=on))
     assert found.verdict == verdict

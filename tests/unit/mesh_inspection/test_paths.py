@@ -33,7 +33,7 @@ PARTS = st.lists(st.sampled_from(["{*}", "{**}", "a", "b", "/"]), max_size=6)
 
 
 @given(PARTS, st.text("ab/", max_size=8))
-def test_as_a_regular_expression_would(parts: list[str], rest: str):
+def test_as_regular_expression_would(parts: list[str], rest: str):
     pattern, path = "/" + "".join(parts), f"/{rest}"
     expected = re.fullmatch(pattern.replace("{**}", ".*").replace("{*}", "[^/]+"), path)
     assert path_matches(pattern, path) is bool(expected)

@@ -44,7 +44,7 @@ def test_missing_relation_across_models():
     )
 
 
-def test_source_outside_the_mesh_in_another_model():
+def test_source_outside_mesh_in_another_model():
     model = cluster(CLOSED, pods=(pod("shop", model="n", in_mesh=False), pod("web")))
     found = ask(within=model, view=WITH_DECLARED, source="n/shop", method="GET", path="/items")
     assert found.suggestion[0] == "juju integrate -m n shop:service-mesh BEACON  # that model's beacon"
@@ -64,7 +64,7 @@ def test_unresolved_identity():
         )
 
 
-def test_unresolved_identity_of_a_consumed_application():
+def test_unresolved_identity_of_consumed_application():
     policy = allow("kiosk.of-another-model", to=GET_ITEMS, name="its", asked_by=frozenset({"web"}))
     model = cluster(policy, pods=(pod("shop", model="n"), pod("web")))
     found = ask(within=model, view=WITH_DECLARED, source="n/shop", method="GET", path="/items")
@@ -108,7 +108,7 @@ def test_service_rather_than_unit():
     assert ask(within=several).suggestion == ("send it to the unit (m/web/0), not to the Service",)
 
 
-def test_an_open_path_is_closer_than_a_relation():
+def test_open_path_is_closer_than_relation():
     several = cluster(CLOSED, on_pods("web", "shop", to=[{"ports": ["80"]}]))
     found = ask(within=several, view=WITH_DECLARED, method="GET", path="/items")
     assert found.suggestion == ("send it to the unit (m/web/0), not to the Service",)
@@ -122,19 +122,19 @@ def test_another_source():
     assert found.suggestion == ("juju integrate shop web  # over the endpoint that m/ads uses",)
 
 
-def test_another_source_over_a_known_endpoint():
+def test_another_source_over_known_endpoint():
     view = dataclasses.replace(VIEW, requested=[requested("ads", endpoint="items")])
     found = ask(view.as_policy(view.requested[0]), view=view, method="GET", path="/items")
     assert found.suggestion == (f"juju integrate shop web:items{IF_POSSIBLE}",)
 
 
-def test_policies_inside_a_service_grant_nothing_to_others():
+def test_policies_inside_service_grant_nothing_to_others():
     view = dataclasses.replace(VIEW, requested=[requested("ads", endpoint="cluster")], internal=True)
     found = ask(view.as_policy(view.requested[0]), view=view, method="GET", path="/items")
     assert found.suggestion == ("no known relation grants this",)
 
 
-def test_source_outside_the_mesh_joins_first():
+def test_source_outside_mesh_joins_first():
     found = ask(CLOSED, view=WITH_DECLARED, source="old", method="GET", path="/items")
     assert found.suggestion == (
         "juju integrate old:service-mesh beacon",
@@ -142,7 +142,7 @@ def test_source_outside_the_mesh_joins_first():
     )
 
 
-def test_service_without_a_waypoint():
+def test_service_without_waypoint():
     unbound = cluster(
         allow("shop", to=GET_ITEMS), on_pods("web", "ads"), services=(service("web", behind_waypoint=False),)
     )
@@ -181,13 +181,13 @@ def test_requested_and_not_written_though_policies_are_on():
     assert found.suggestion == ("juju run beacon/0 plan",)
 
 
-def test_a_rejected_relation_is_not_suggested():
+def test_rejected_relation_is_not_suggested():
     view = dataclasses.replace(WITH_DECLARED, requested=[requested(rejected="because")])
     found = ask(CLOSED, view=view, method="GET", path="/else")
     assert not any("juju integrate" in each for each in found.suggestion)
 
 
-def test_rejected_with_the_command_that_accepts_it():
+def test_rejected_with_command_that_accepts_it():
     rejected = requested(rejected="because", command="juju config beacon x=y")
     view = dataclasses.replace(VIEW, requested=[rejected])
     found = ask(CLOSED, view=view, method="GET", path="/items")
@@ -201,7 +201,7 @@ def test_audit_mode():
     assert found.suggestion == ("juju config beacon policy-mode=enforce",)
 
 
-def test_nothing_is_close_where_nothing_is_about_the_target():
+def test_nothing_is_close_where_nothing_is_about_target():
     found = ask(allow("shop", namespace="n"), on_pods("web"), target="web/0", port=80)
     assert found.verdict == "allowed"
     denied = ask(target="web/0", port=80)

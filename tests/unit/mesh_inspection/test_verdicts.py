@@ -31,14 +31,14 @@ HARDENED = (
 )
 
 
-def test_without_any_policy_a_service_is_open():
+def test_without_any_policy_service_is_open():
     found = ask()
     assert found.verdict == "allowed"
     assert found.policies == ()
     assert "no policy restricts" in found.why
 
 
-def test_in_a_hardened_mesh_it_is_closed():
+def test_in_hardened_mesh_it_is_closed():
     found = ask(*HARDENED)
     assert found.verdict == "denied"
     assert "istio-system/allow-nothing-at-waypoints" in found.why
@@ -49,7 +49,7 @@ def test_one_policy_closes_it_to_everybody_else():
     assert ask(allow("ads")).verdict == "denied"
 
 
-def test_the_policy_that_lets_it_in_is_named():
+def test_policy_that_lets_it_in_is_named():
     found = ask(allow("shop", name="good"), allow("ads", name="other"))
     assert [str(policy) for policy in found.policies] == ["m/good"]
 
@@ -93,11 +93,11 @@ def test_what_is_denied_is_refused_whatever_allows_it():
         ({"hosts": ["web"]}, {"host": "else"}, "denied"),
     ],
 )
-def test_a_request_is_let_in_if_it_is_what_a_policy_says(operation, asked, verdict):
+def test_request_is_allowed_if_it_is_what_policy_says(operation, asked, verdict):
     assert ask(allow("shop", to=[operation]), **asked).verdict == verdict
 
 
-def test_a_question_that_leaves_things_open_is_whether_some_request_is_let_in():
+def test_open_question_asks_for_any_request():
     found = ask(allow("shop", to=[{"methods": ["GET"], "paths": ["/a"]}]))
     assert found.verdict == "allowed"
     assert "GET /a" in found.why
@@ -123,48 +123,48 @@ def test_nor_is_anything_denied_by_what_denies_some_of_it():
         ({"principals": ["*"], "namespaces": ["n"]}, "denied"),
     ],
 )
-def test_a_source_is_let_in_if_it_is_whom_a_policy_means(source, verdict):
+def test_source_is_allowed_if_it_is_whom_policy_means(source, verdict):
     assert ask(on_service("web", rules=[{"from": [{"source": source}]}])).verdict == verdict
 
 
-def test_what_only_the_mesh_can_decide_opens_no_door_and_may_shut_one():
+def test_unknown_conditions_never_allow_and_may_deny():
     condition = [{"key": "request.headers[x]", "values": ["y"]}]
     assert ask(on_service("web", rules=[{"when": condition}])).verdict == "denied"
     assert ask(on_service("web", action="DENY", rules=[{"when": condition}])).verdict == "denied"
 
 
-def test_a_policy_on_the_gateway_is_for_all_behind_it():
+def test_policy_on_gateway_is_for_all_behind_it():
     spec = {"targetRefs": [{"kind": "Gateway", "name": "w"}], "rules": []}
     assert ask(Policy(MODEL, "all", spec)).verdict == "denied"
     assert ask(Policy("n", "elsewhere", spec)).verdict == "allowed"
 
 
-def test_a_unit_behind_a_waypoint_is_closed_to_whoever_comes_past_it():
+def test_unit_behind_a_waypoint_denies_direct_requests():
     found = ask(target="web/0", port=80)
     assert found.verdict == "denied"
     assert "open only to its waypoint" in found.why
 
 
-def test_a_unit_that_no_waypoint_is_before_is_open_until_a_policy_closes_it():
+def test_unit_without_waypoint_is_open_until_a_policy():
     alone = cluster(services=(service("web", behind_waypoint=False),))
     assert ask(within=alone, target="web/0", port=80).verdict == "allowed"
     closed = dataclasses.replace(alone, policies=(on_pods("web", "ads"),))
     assert ask(within=closed, target="web/0", port=80).verdict == "denied"
 
 
-def test_at_units_a_policy_that_names_methods_lets_nobody_in():
+def test_at_units_policy_that_names_methods_allows_nothing():
     policy = on_pods("web", "shop", to=[{"methods": ["GET"], "ports": ["80"]}])
     assert ask(policy, target="web/0", port=80, method="GET").verdict == "denied"
     assert ask(on_pods("web", "shop", to=[{"ports": ["80"]}]), target="web/0", port=80).verdict == "allowed"
 
 
-def test_a_rule_that_is_also_about_http_lets_nobody_in_to_a_pod_whatever_else_it_says():
+def test_http_rule_allows_nothing_at_a_pod():
     plain, about_http = {"ports": ["80"]}, {"ports": ["81"], "methods": ["GET"]}
     both = on_pods("web", "shop", to=[plain, about_http])
     assert ask(both, target="web/0", port=80).verdict == "denied"
 
 
-def test_a_waypoint_gets_to_pods_that_are_closed_to_all_others():
+def test_waypoint_gets_to_pods_that_are_closed_to_all_others():
     assert ask(allow("shop"), on_pods("web", "ads"), *HARDENED).verdict == "allowed"
 
 
@@ -173,14 +173,14 @@ def test_but_not_to_those_where_it_is_denied():
     assert ask(allow("shop"), deny).why == "policy m/no denies it at pod m/web-0"
 
 
-def test_who_is_outside_the_mesh_goes_past_the_waypoint_and_is_nobody():
+def test_source_outside_the_mesh_has_no_identity():
     found = ask(allow("old"), source="old")
     assert found.verdict == "denied"
     assert "outside the mesh" in found.why
     assert ask(on_pods("web"), source="old").verdict == "allowed"
 
 
-def test_what_is_outside_the_mesh_is_open():
+def test_what_is_outside_mesh_is_open():
     open_web = cluster(
         *HARDENED,
         pods=(pod("shop"), pod("web", in_mesh=False)),
@@ -191,11 +191,11 @@ def test_what_is_outside_the_mesh_is_open():
     assert "outside the mesh" in found.why
 
 
-def test_a_policy_of_another_namespace_is_not_for_this_one():
+def test_policy_of_another_namespace_is_not_for_this_one():
     assert ask(allow("ads", namespace="n")).verdict == "allowed"
 
 
-def test_pods_that_differ_are_told_of():
+def test_pods_that_differ_are_reported():
     web = (pod("shop"), pod("web", unit=0), pod("web", unit=1, marked="yes"))
     deny = on_service("", selector={"matchLabels": {"marked": "yes"}}, action="DENY", rules=[{}])
     found = ask(within=cluster(deny, pods=web))
@@ -203,17 +203,17 @@ def test_pods_that_differ_are_told_of():
     assert "denied at some of the pods: web-1" in found.notes
 
 
-def test_a_port_that_the_service_does_not_have_leads_nowhere():
+def test_port_that_service_does_not_have_leads_nowhere():
     found = ask(port=7777)
     assert found.verdict == "unreachable"
     assert found.why == "Service m/web has no port 7777; it has 80"
 
 
-def test_a_service_without_pods_leads_nowhere():
+def test_service_without_pods_leads_nowhere():
     assert ask(within=cluster(pods=(pod("shop"),))).verdict == "unreachable"
 
 
-def test_of_several_ports_that_is_taken_of_which_the_best_can_be_said():
+def test_best_of_several_ports_is_answered():
     several = cluster(allow("shop", to=[{"ports": ["9100"]}]), services=(service("web", 80, 9100),))
     found = ask(within=several)
     assert (found.verdict, found.question.port) == ("allowed", 9100)
@@ -227,14 +227,14 @@ def test_also_of_what_only_records():
     assert (found.verdict, found.audit, found.question.port) == ("allowed", "allowed", 9100)
 
 
-def test_what_only_records_refuses_nobody_but_it_is_told_what_it_would_do():
+def test_audited_policy_denies_nothing_and_has_an_outcome():
     found = ask(allow("ads", dry_run=True))
     assert (found.verdict, found.audit) == ("allowed", "denied")
     assert found.answer.startswith("allowed, would be denied (audit): ")
     assert found.closest_match
 
 
-def test_nor_does_it_let_anybody_in_where_all_else_is_refused():
+def test_nor_does_it_allow_anything_in_a_hardened_mesh():
     found = ask(allow("shop", dry_run=True), *HARDENED)
     assert (found.verdict, found.audit) == ("denied", "allowed")
     assert "only logs" in found.closest_match
@@ -258,7 +258,7 @@ def test_nor_does_it_let_anybody_in_where_all_else_is_refused():
         ({"path": "/\u00e9"}, "cannot be sent"),
     ],
 )
-def test_a_question_that_can_not_be_understood_is_refused(asked, why):
+def test_invalid_question_is_refused(asked, why):
     with pytest.raises(UnclearQuestionError, match=re.escape(why)):
         ask(**asked)
 
@@ -292,14 +292,14 @@ REQUESTS = st.fixed_dictionaries(
 
 
 @given(POLICIES, REQUESTS)
-def test_another_policy_that_allows_never_shuts_a_door_that_a_policy_opens(policies, request_):
+def test_further_allow_policy_never_denies(policies, request_):
     before = ask(*policies[:1], **request_)
     if before.policies:
         assert ask(*policies, **request_).verdict == "allowed"
 
 
 @given(POLICIES, REQUESTS)
-def test_whoever_is_let_in_is_named_by_each_policy_that_does_it(policies, request_):
+def test_allowed_request_names_its_policies(policies, request_):
     found = ask(*policies, **request_)
     assert bool(found.policies) == (found.verdict == "allowed")
     assert all(principal(request_["source"]) in str(policy.spec) for policy in found.policies)
@@ -325,7 +325,7 @@ def test_paths_of_others_are_quoted():
 
 
 @pytest.mark.parametrize("target", ["web", "web/0"])
-def test_a_node_reaches_its_pods_past_all_policies(target):
+def test_node_reaches_its_pods_past_all_policies(target):
     """So a source called node is not an application of that name."""
     found = ask(*HARDENED, on_pods("web", action="DENY"), source="node", target=target, port=80)
     assert found.verdict == "allowed"
@@ -336,7 +336,7 @@ def test_a_node_reaches_its_pods_past_all_policies(target):
         ask(source="m/node")
 
 
-def test_identities_have_the_trust_domain_of_the_mesh():
+def test_identities_have_trust_domain_of_mesh():
     """Whatever the policies say: these are in the mesh as they are written."""
     policy = allow("shop")
     assert ask(within=cluster(policy, trust_domain="mesh.example")).verdict == "denied"

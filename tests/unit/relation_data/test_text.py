@@ -17,7 +17,7 @@ from relation_data import check_text, one_line, shown_name
         ("", ""),
     ],
 )
-def test_a_text_is_printable_short_and_on_one_line(text: str, shown: str):
+def test_text_is_printable_short_and_on_one_line(text: str, shown: str):
     assert one_line(text, longest=10) == shown
 
 
@@ -33,7 +33,7 @@ def test_a_text_is_printable_short_and_on_one_line(text: str, shown: str):
         ("", "…"),
     ],
 )
-def test_only_what_looks_like_a_name_is_shown_as_one(text: str, shown: str):
+def test_only_what_looks_like_name_is_shown_as_one(text: str, shown: str):
     assert shown_name(text) == shown
 
 
@@ -46,7 +46,7 @@ def test_text_is_whatever_can_be_printed(text: str):
     "character",
     ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\ud800", "\udfff", "\ufffe", "\uffff"],
 )
-def test_a_character_that_not_everything_takes_is_named(character: str):
+def test_character_that_not_everything_takes_is_named(character: str):
     with pytest.raises(ValueError) as error:
         check_text(f"/a{character}b")
     assert str(error.value) == f"the character {character!a} is not allowed"

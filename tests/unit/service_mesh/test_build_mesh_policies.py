@@ -52,7 +52,7 @@ def cmr(app: str, **data: object) -> testing.Relation:
     )
 
 
-def test_each_related_application_is_let_in_once():
+def test_each_related_application_is_allowed_once():
     policies = build(
         testing.Relation("data", remote_app_name="shop", remote_units_data={0: {}, 1: {}, 2: {}}),
         testing.Relation("data", remote_app_name="blog"),
@@ -72,25 +72,25 @@ def test_each_related_application_is_let_in_once():
     )
 
 
-def test_an_application_related_twice_over_one_endpoint_is_let_in_once():
+def test_twice_related_application_has_one_policy():
     twice = [testing.Relation("data", remote_app_name="shop", id=number) for number in (1, 2)]
     assert len(build(*twice, policies=[DATA])) == 1
 
 
-def test_each_policy_of_a_relation_counts():
+def test_each_policy_of_relation_counts():
     shop = testing.Relation("data", remote_app_name="shop")
     policies = build(shop, policies=[DATA, UnitPolicy(relation="data", ports=[9100])])
     assert [policy.target_type for policy in policies] == [PolicyTargetType.app, PolicyTargetType.unit]
 
 
-def test_the_service_of_a_policy_is_the_target_service():
+def test_service_of_policy_is_target_service():
     policy = AppPolicy(relation="data", endpoints=GET, service="web-api")
     [built] = build(testing.Relation("data", remote_app_name="shop"), policies=[policy])
     assert (built.target_service, built.target_app_name) == ("web-api", "web")
 
 
 @pytest.mark.parametrize(("ports", "endpoints"), [([9100], [Endpoint(ports=[9100])]), (None, []), ([], [])])
-def test_a_unit_policy_names_ports_or_leaves_all_open(ports: list[int] | None, endpoints: list[Endpoint]):
+def test_unit_policy_names_ports_or_leaves_all_open(ports: list[int] | None, endpoints: list[Endpoint]):
     scraper = testing.Relation("metrics", remote_app_name="prometheus")
     [built] = build(scraper, policies=[UnitPolicy(relation="metrics", ports=ports)])
     assert built.endpoints == endpoints
@@ -102,11 +102,11 @@ def test_peers_are_one_application():
     assert (built.source_app_name, built.target_app_name) == ("web", "web")
 
 
-def test_a_policy_without_relations_builds_nothing():
+def test_policy_without_relations_builds_nothing():
     assert build(policies=[DATA]) == []
 
 
-def test_an_application_of_another_model_goes_by_its_names_there():
+def test_cross_model_application_has_its_own_names():
     [built] = build(
         testing.Relation("data", remote_app_name="remote-1"),
         cmr("remote-1", app_name="prometheus", juju_model_name="cos"),
@@ -129,7 +129,7 @@ def test_an_application_of_another_model_goes_by_its_names_there():
         {"cmr_data": "[" * 100_000},
     ],
 )
-def test_without_readable_cross_model_data_the_local_name_counts(data: dict[str, str]):
+def test_without_readable_cross_model_data_local_name_counts(data: dict[str, str]):
     [built] = build(
         testing.Relation("data", remote_app_name="remote-1"),
         testing.Relation("provide-cmr-mesh", remote_app_name="remote-1", remote_app_data=data),
@@ -138,7 +138,7 @@ def test_without_readable_cross_model_data_the_local_name_counts(data: dict[str,
     assert (built.source_app_name, built.source_namespace) == ("remote-1", "shop")
 
 
-def test_malformed_cross_model_data_is_logged_by_the_name_of_the_application(
+def test_malformed_cross_model_data_is_logged(
     caplog: pytest.LogCaptureFixture,
 ):
     with caplog.at_level(logging.WARNING):
@@ -157,7 +157,7 @@ def test_one_malformed_application_does_not_hide_another():
     assert [policy.source_app_name for policy in built] == ["prometheus"]
 
 
-def test_a_relation_without_a_known_application_is_skipped():
+def test_relation_without_known_application_is_skipped():
     class Nobody:
         app = None
 

@@ -55,14 +55,14 @@ def test_no_relation():
     assert charm.data is None
 
 
-def test_tests_of_charms_set_the_relation():
+def test_tests_of_charms_set_relation():
     charm = web()
     with patch.object(charm.mesh, "_relation", "set"):
         assert charm.mesh._relation == "set"
     assert charm.mesh._relation is None
 
 
-def test_tests_of_charms_take_the_labels_away(monkeypatch: pytest.MonkeyPatch):
+def test_tests_of_charms_take_labels_away(monkeypatch: pytest.MonkeyPatch):
     reconcile = MagicMock()
     monkeypatch.setattr("lightkube.Client", MagicMock())
     monkeypatch.setattr("charmlibs.interfaces.service_mesh._service_mesh.reconcile_charm_labels", reconcile)
@@ -80,7 +80,7 @@ def test_nothing_published():
     assert web(testing.Relation("service-mesh", remote_app_name="beacon")).data is None
 
 
-def test_harness_without_a_model_name():
+def test_harness_without_model_name():
     harness = ops.testing.Harness(Web, meta=json.dumps(META))
     harness.set_leader(True)
     harness.begin_with_initial_hooks()

@@ -33,7 +33,7 @@ def charm_of(code: str) -> type[ops.CharmBase]:
     return charm
 
 
-def test_the_consumer_lets_in_who_is_related():
+def test_consumer_allows_who_is_related():
     endpoints = yaml.safe_load(example(".. code-block:: yaml"))
     own = {"catalogue": {"interface": "catalogue"}, "metrics-endpoint": {"interface": "prometheus_scrape"}}
     meta = {"name": "web", **endpoints, "provides": {**endpoints["provides"], **own}}
@@ -54,7 +54,7 @@ def test_the_consumer_lets_in_who_is_related():
     ]
 
 
-def test_the_provider_hands_out_labels_and_learns_policies():
+def test_provider_hands_out_labels_and_learns_policies():
     meta = {"name": "mesh", "provides": {"service-mesh": {"interface": "service_mesh"}}}
     policy = package.MeshPolicy(
         source_namespace="m", source_app_name="shop", target_namespace="m", target_app_name="web"

@@ -31,7 +31,7 @@ APP: dict[str, Any] = {
 UNIT: dict[str, Any] = {**APP, "target_type": "unit"}
 
 
-def test_an_app_target_is_the_default():
+def test_app_target_is_default():
     assert MeshPolicy(**APP).target_type is PolicyTargetType.app
 
 
@@ -52,7 +52,7 @@ def test_every_field_travels_as_json_and_comes_back():
     assert MeshPolicy.model_validate_json(sent) == policy
 
 
-def test_a_policy_of_the_oldest_library_is_for_the_application():
+def test_policy_of_oldest_library_is_for_application():
     policy = MeshPolicy.model_validate({**APP, "target_service": None, "endpoints": []})
     assert policy.target_type is PolicyTargetType.app
     assert policy.target_selector_labels is None
@@ -71,16 +71,16 @@ def test_a_policy_of_the_oldest_library_is_for_the_application():
         (lambda: MeshPolicy.model_validate({**APP, "endpoint": []}), "endpoint"),
     ],
 )
-def test_a_restriction_that_is_unknown_or_misspelt_is_an_error(make: Callable[[], object], field: str):
+def test_unknown_restriction_or_misspelt_is_error(make: Callable[[], object], field: str):
     with pytest.raises(pydantic.ValidationError, match=rf"\b{field}\n"):
         make()
 
 
-def test_a_service_alone_is_a_target():
+def test_service_alone_is_target():
     assert MeshPolicy(**{**APP, "target_app_name": None, "target_service": "web"}).target_service == "web"
 
 
-def test_selector_labels_alone_are_a_unit_target():
+def test_selector_labels_alone_are_unit_target():
     labels = {"app.kubernetes.io/part-of": "web"}
     policy = MeshPolicy(**{**UNIT, "target_app_name": None, "target_selector_labels": labels})
     assert policy.target_selector_labels == labels
@@ -126,7 +126,7 @@ def test_names_are_taken_as_they_come(name: str):
         ({"source_namespace": "cos/sa/any"}, "source_namespace"),
     ],
 )
-def test_what_no_mesh_could_enforce_is_refused_by_the_name_of_the_field(change: dict[str, Any], named: str):
+def test_unenforceable_field_is_an_error(change: dict[str, Any], named: str):
     with pytest.raises(pydantic.ValidationError, match=named):
         MeshPolicy.model_validate({**APP, **change})
 
@@ -146,13 +146,13 @@ def test_what_no_mesh_could_enforce_is_refused_by_the_name_of_the_field(change: 
         {"a\n": "x"},
     ],
 )
-def test_a_label_that_kubernetes_would_not_take_is_refused(labels: dict[str, str]):
+def test_label_that_kubernetes_would_not_take_is_refused(labels: dict[str, str]):
     with pytest.raises(pydantic.ValidationError, match=r"target_selector_labels[\s\S]*Kubernetes"):
         MeshPolicy(**{**UNIT, "target_app_name": None, "target_selector_labels": labels})
 
 
 @pytest.mark.parametrize("labels", [{"a": ""}, {"example.com/A_b.c": "X-1"}, {"a" * 63: "x" * 63}])
-def test_a_label_that_kubernetes_takes_is_taken(labels: dict[str, str]):
+def test_label_that_kubernetes_takes_is_taken(labels: dict[str, str]):
     MeshPolicy(**{**UNIT, "target_app_name": None, "target_selector_labels": labels})
 
 
@@ -162,7 +162,7 @@ def test_every_port_that_exists_is_taken(port: int):
 
 
 @pytest.mark.parametrize("name", ["*", "a*", "cos/sa/x", ""])
-def test_a_cross_model_name_stands_for_one_application(name: str):
+def test_cross_model_name_stands_for_one_application(name: str):
     with pytest.raises(pydantic.ValidationError, match="app_name"):
         CMRData(app_name=name, juju_model_name="m")
 
@@ -174,12 +174,12 @@ def test_policy_is_deprecated_and_works_as_app_policy():
     assert policy.model_dump() == AppPolicy(**policy.model_dump()).model_dump()
 
 
-def test_the_optional_parts_of_policies_have_defaults():
+def test_optional_parts_of_policies_have_defaults():
     assert AppPolicy(relation="data", endpoints=[]).service is None
     assert UnitPolicy(relation="metrics").ports is None
     assert Endpoint() == Endpoint(hosts=None, ports=None, methods=None, paths=None)
 
 
-def test_a_provider_hands_out_only_labels_that_kubernetes_takes():
+def test_provider_publishes_valid_labels_only():
     with pytest.raises(pydantic.ValidationError, match="Kubernetes"):
         ServiceMeshProviderAppData(labels={"a b": "c"}, mesh_type=MeshType.istio)

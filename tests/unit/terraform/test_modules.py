@@ -46,7 +46,7 @@ def charmcraft(name: str) -> dict[str, Any]:
     return yaml.safe_load((REPOSITORY / "charms" / name / "charmcraft.yaml").read_text())
 
 
-def test_there_is_a_module_for_each_charm_and_one_for_the_whole():
+def test_module_for_each_charm_and_the_solution():
     charms = {file.parent.name for file in REPOSITORY.glob("charms/*/charmcraft.yaml")}
     assert set(MODULES) == charms | {SOLUTION}
 
@@ -62,7 +62,7 @@ def test_each_variable_is_described_and_used(name):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_only_the_model_has_to_be_given(name):
+def test_only_model_has_to_be_given(name):
     without_default = {key for key, each in named(name, "variable").items() if "default" not in each}
     assert without_default == {"model_uuid"}
 
@@ -78,7 +78,7 @@ def test_all_ask_for_the_same_provider(name):
 
 
 @pytest.mark.parametrize("name", CHARMS)
-def test_a_charm_s_module_has_the_variables_that_others_have(name):
+def test_charm_s_module_has_variables_that_others_have(name):
     assert set(named(name, "variable")) == {
         *("app_name", "base", "channel", "config", "constraints", "model_uuid", "resources", "revision"),
         "units",
@@ -87,7 +87,7 @@ def test_a_charm_s_module_has_the_variables_that_others_have(name):
 
 
 @pytest.mark.parametrize("name", CHARMS)
-def test_a_charm_s_module_deploys_that_charm_on_its_base_with_trust(name):
+def test_module_deploys_its_charm_with_trust(name):
     (resource,) = module(name)["resource"]
     (application,) = resource["juju_application"].values()
     assert application["charm"][0]["name"] == charmcraft(name)["name"]
@@ -98,26 +98,26 @@ def test_a_charm_s_module_deploys_that_charm_on_its_base_with_trust(name):
 
 @pytest.mark.parametrize("side", ["provides", "requires"])
 @pytest.mark.parametrize("name", CHARMS)
-def test_the_endpoints_are_those_of_charmcraft_yaml(name, side):
+def test_endpoints_are_those_of_charmcraft_yaml(name, side):
     endpoints = {endpoint.replace("-", "_"): endpoint for endpoint in charmcraft(name).get(side, {})}
     assert named(name, "output")[side]["value"] == endpoints
 
 
 @pytest.mark.parametrize("name", CHARMS)
-def test_the_resources_are_those_of_charmcraft_yaml(name):
+def test_resources_are_those_of_charmcraft_yaml(name):
     (validation,) = named(name, "variable")["resources"]["validation"]
     assert re.findall(r'"([\w-]+)"', validation["condition"]) == sorted(charmcraft(name)["resources"])
     for resource in charmcraft(name)["resources"]:
         assert resource in validation["error_message"]
 
 
-def test_the_solution_gives_modules_the_variables_that_they_have():
+def test_solution_gives_modules_variables_that_they_have():
     for block in named(SOLUTION, "module").values():
         given = block.keys() - {"source", "for_each"}
         assert given <= named(Path(block["source"]).name, "variable").keys()
 
 
-def test_the_solution_integrates_endpoints_of_the_same_interface():
+def test_solution_integrates_endpoints_of_the_same_interface():
     charm_of = {label: Path(block["source"]).name for label, block in named(SOLUTION, "module").items()}
     integrations = [
         block for each in module(SOLUTION)["resource"] for block in each.get("juju_integration", {}).values()
@@ -135,12 +135,12 @@ def test_the_solution_integrates_endpoints_of_the_same_interface():
         assert len(interfaces) == 1
 
 
-def test_the_roles_that_a_worker_may_have_are_options_of_its_charm():
+def test_worker_roles_are_options():
     (validation,) = named(SOLUTION, "variable")["workers"]["validation"]
     roles = re.findall(r'"(\w+)"', validation["condition"])
     options = charmcraft("demo-worker-k8s")["config"]["options"]
     assert {f"role-{role}" for role in roles} == {option for option in options if option.startswith("role-")}
 
 
-def test_a_worker_is_deployed_for_every_role_that_is_needed():
+def test_worker_is_deployed_for_every_role_that_is_needed():
     assert set(named(SOLUTION, "variable")["workers"]["default"]) == {"api", "store"}

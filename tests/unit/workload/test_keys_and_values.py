@@ -29,7 +29,7 @@ def test_what_is_put_is_got_until_it_is_deleted(api):
     assert api.delete("colour").status == 404
 
 
-def test_a_value_is_bytes_of_any_kind_and_may_be_empty(api):
+def test_value_is_bytes_of_any_kind_and_may_be_empty(api):
     every_byte = bytes(range(256))
     api.put("bytes", every_byte)
     assert api.get("bytes").body == every_byte
@@ -39,7 +39,7 @@ def test_a_value_is_bytes_of_any_kind_and_may_be_empty(api):
 
 
 @pytest.mark.parametrize("key", ["a b", "größe", "100%", "k?x=1#y", "日本", "...", "a" * 256, "%2F"])
-def test_a_key_is_any_printable_text_that_is_percent_encoded(api, key):
+def test_key_is_any_printable_text_that_is_percent_encoded(api, key):
     assert api.put(key, b"1").status in (201, 204)
     assert api.get(key).body == b"1"
 
@@ -52,7 +52,7 @@ def test_what_is_no_key_is_refused(api, segment):
     assert api.request("PUT", f"/kv/{segment}", b"1").status == 400
 
 
-def test_a_query_is_no_part_of_the_key(api):
+def test_query_is_no_part_of_key(api):
     api.put("asked", b"1")
     assert api.request("GET", "/kv/asked?cache=no").body == b"1"
 
@@ -65,7 +65,7 @@ def test_other_methods_and_paths_are_refused(api):
     assert api.request("BREW", "/kv/a").status == 501
 
 
-def test_the_stores_paths_are_not_those_of_an_api(api, stores):
+def test_stores_paths_are_not_those_of_api(api, stores):
     api.put("mine", b"1")
     assert api.request("GET", "/store/mine").status == 404
     assert stores[0].get("mine").status == 404
@@ -88,7 +88,7 @@ def test_keys_are_spread_over_all_stores(api, stores):
     assert min(gained) >= 5
 
 
-def test_a_store_that_is_added_takes_over_its_own_share_and_no_other_key_moves(start, stores, api):
+def test_added_store_moves_its_share_only(start, stores, api):
     keys = [f"moves-{number}" for number in range(90)]
     two = start("api", stores=[store.url for store in stores[:2]])
     for key in keys:
@@ -99,14 +99,14 @@ def test_a_store_that_is_added_takes_over_its_own_share_and_no_other_key_moves(s
     assert all(two.get(key).status == 200 for key in keys)
 
 
-def test_the_order_of_the_stores_in_the_configuration_does_not_matter(start, stores, api):
+def test_order_of_stores_does_not_matter(start, stores, api):
     turned = start("api", stores=[store.url for store in reversed(stores)])
     for number in range(20):
         api.put(f"order-{number}", b"1")
         assert turned.get(f"order-{number}").status == 200
 
 
-def test_a_store_that_is_down_is_named_and_the_others_go_on(start, stores):
+def test_store_that_is_down_is_named_and_the_others_go_on(start, stores):
     gone = f"{HOST}:{free_port()}"
     api = start("api", stores=[stores[0].url, f"http://{gone}"])
     answers = {f"secret-{number}": api.put(f"secret-{number}", b"hush") for number in range(40)}
@@ -122,7 +122,7 @@ def test_a_store_that_is_down_is_named_and_the_others_go_on(start, stores):
     assert "hush" not in api.output
 
 
-def test_a_store_that_comes_back_is_used_again(start):
+def test_store_that_comes_back_is_used_again(start):
     port = free_port()
     store = start("store", port=port)
     api = start("api", stores=[store.url])
@@ -134,7 +134,7 @@ def test_a_store_that_comes_back_is_used_again(start):
     assert api.put("k", b"v").status == 201
 
 
-def test_a_store_that_was_restarted_between_two_requests_costs_none(start):
+def test_store_restart_loses_no_request(start):
     port = free_port()
     store = start("store", port=port)
     api = start("api", stores=[store.url])
@@ -144,7 +144,7 @@ def test_a_store_that_was_restarted_between_two_requests_costs_none(start):
     assert api.put("k", b"v").status == 201
 
 
-def test_without_a_store_there_is_no_service(start):
+def test_without_store_there_is_no_service(start):
     assert start("api").put("k", b"v").status == 503
 
 
@@ -171,7 +171,7 @@ def test_a_value_has_a_limit(api):
         (f"Content-Length: {'9' * 5000}", 413),
     ],
 )
-def test_a_body_of_doubtful_length_is_refused_and_ends_the_connection(api, header, status):
+def test_ambiguous_length_ends_the_connection(api, header, status):
     with socket.create_connection((HOST, api.port)) as connection:
         connection.sendall(f"PUT /kv/a HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
@@ -179,7 +179,7 @@ def test_a_body_of_doubtful_length_is_refused_and_ends_the_connection(api, heade
     assert answer.count(b"HTTP/1.1") == 1
 
 
-def test_a_full_store_takes_no_more_until_something_is_deleted(start):
+def test_full_store_takes_no_more_until_something_is_deleted(start):
     store = start("store")
     megabyte = b"x" * 1024 * 1024
     statuses = [store.request("PUT", f"/store/{number}", megabyte).status for number in range(64)]
@@ -193,14 +193,14 @@ def test_a_full_store_takes_no_more_until_something_is_deleted(start):
     assert store.metric("kv_keys") == 0
 
 
-def test_several_requests_share_a_connection(api):
+def test_several_requests_share_connection(api):
     with socket.create_connection((HOST, api.port)) as connection:
         for _ in range(2):
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert connection.recv(4096).endswith(b"\r\n\r\nready\n")
 
 
-def test_a_client_that_asks_before_it_sends_a_body_is_told_to_go_on(api):
+def test_expect_continue_is_answered(api):
     with socket.create_connection((HOST, api.port)) as connection:
         connection.sendall(
             b"PUT /kv/asked-first HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
@@ -210,7 +210,7 @@ def test_a_client_that_asks_before_it_sends_a_body_is_told_to_go_on(api):
         assert connection.recv(4096).startswith(b"HTTP/1.1 201 ")
 
 
-def test_the_workload_needs_nothing_but_the_standard_library(tmp_path: Path):
+def test_workload_needs_nothing_but_standard_library(tmp_path: Path):
     copy = tmp_path / "workload.pyz"
     copy.write_bytes(program().read_bytes())
     command = [sys.executable, "-I", "-S", copy, "--version"]

@@ -31,7 +31,7 @@ def test_other_programs_read_what_was_written(workload, samples, labels):
 
 
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 200_000])
-def test_a_body_of_any_size_can_be_read(workload, size):
+def test_body_of_any_size_can_be_read(workload, size):
     sample = workload.Sample("x" * size, {}, 1)
     body = workload.remote_write([workload.Snapshot(5, [sample])], {}).body
     assert series(body) == {(("__name__", "x" * size),): [(1, 5)]}

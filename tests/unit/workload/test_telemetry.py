@@ -37,7 +37,7 @@ def attributes(thing: dict) -> dict[str, str]:
     return {entry["key"]: entry["value"]["stringValue"] for entry in thing["attributes"]}
 
 
-def test_metrics_say_how_many_requests_were_answered_how_and_how_fast(start):
+def test_metrics_count_requests_and_durations(start):
     store = start("store")
     api = start("api", stores=[store.url])
     api.put("a", b"1")
@@ -54,14 +54,14 @@ def test_metrics_say_how_many_requests_were_answered_how_and_how_fast(start):
     assert store.metric("kv_keys") == 1
 
 
-def test_metrics_say_what_the_process_takes_and_since_when_it_is_there(start):
+def test_process_metrics(start):
     before = time.time()
     store = start("store")
     assert store.metric("process_resident_memory_bytes") > 1024 * 1024
     assert before - 1 < store.metric("process_start_time_seconds") < time.time()
 
 
-def test_a_histograms_buckets_count_up(start):
+def test_histograms_buckets_count_up(start):
     store = start("store")
     for number in range(5):
         store.request("PUT", f"/store/{number}", b"1")
@@ -74,7 +74,7 @@ def test_a_histograms_buckets_count_up(start):
     assert buckets[-1] == 5
 
 
-def test_every_request_is_a_line_in_loki(start, backend):
+def test_every_request_is_line_in_loki(start, backend):
     store = start("store", telemetry={**FAST, "loki": [f"{backend.url}/loki/api/v1/push"]})
     store.request("PUT", "/store/colour", b"red")
     (push,) = backend.wait_for(lambda received: len(received) == 1)
@@ -93,7 +93,7 @@ def test_every_request_is_a_line_in_loki(start, backend):
     )
 
 
-def test_a_request_is_told_to_loki_or_on_standard_output_but_not_on_both(start, backend):
+def test_request_is_logged_once(start, backend):
     told_to_loki = start("store", telemetry={**FAST, "loki": [backend.url]})
     told_here = start("store")
     for store in (told_to_loki, told_here):
@@ -121,14 +121,14 @@ def test_metrics_are_written_to_prometheus_again_and_again(start, backend):
     assert all(list(found) == sorted(found) for found in written), "labels are in order"
 
 
-def test_metrics_are_written_from_the_start_on(start, backend):
+def test_metrics_are_written_from_start_on(start, backend):
     start("store", telemetry={"remote_write": [f"{backend.url}/write"], "sample_seconds": 60})
     (write,) = backend.wait_for(lambda received: len(received) == 1)
     (keys,) = [told for labels, told in series(write.body).items() if ("__name__", "kv_keys") in labels]
     assert [value for value, _ in keys] == [0]
 
 
-def test_a_span_goes_on_with_the_callers_trace_through_api_and_store(start, backend):
+def test_span_continues_the_callers_trace(start, backend):
     telemetry = {**FAST, "otlp_http": f"{backend.url}/proxy/workload-tracing/otlp_http/"}
     store = start("store", telemetry=telemetry)
     api = start("api", stores=[store.url], telemetry=telemetry)
@@ -151,7 +151,7 @@ def test_a_span_goes_on_with_the_callers_trace_through_api_and_store(start, back
     assert attributes(resource) == {**LABELS, "service.name": "worker"}
 
 
-def test_a_failed_request_is_a_failed_span(start, backend):
+def test_failed_request_is_failed_span(start, backend):
     api = start("api", stores=[], telemetry={**FAST, "otlp_http": backend.url})
     api.get("k")
     received = backend.wait_for(lambda received: len(spans(received)) == 1)
@@ -161,7 +161,7 @@ def test_a_failed_request_is_a_failed_span(start, backend):
 @pytest.mark.parametrize(
     "header", ["", "nonsense", f"00-{'0' * 32}-{CALLER}-01", f"00-{TRACE_ID}-{'0' * 16}-01"]
 )
-def test_a_trace_that_cannot_be_read_is_begun_anew(start, backend, header):
+def test_trace_that_cannot_be_read_is_begun_anew(start, backend, header):
     store = start("store", telemetry={**FAST, "otlp_http": backend.url})
     store.request("GET", "/store/k", headers={"traceparent": header})
     (span,) = spans(backend.wait_for(lambda received: len(spans(received)) == 1))
@@ -169,7 +169,7 @@ def test_a_trace_that_cannot_be_read_is_begun_anew(start, backend, header):
     assert span["parentSpanId"] == ""
 
 
-def test_a_trace_that_the_caller_does_not_record_is_not_recorded(start, backend):
+def test_trace_that_caller_does_not_record_is_not_recorded(start, backend):
     store = start("store", telemetry={**FAST, "otlp_http": backend.url})
     store.request("GET", "/store/quiet", headers={"traceparent": f"00-{TRACE_ID}-{CALLER}-00"})
     store.request("GET", "/store/told")
@@ -193,7 +193,7 @@ def test_no_key_and_no_value_is_in_any_telemetry(start, backend):
     assert "the-users-own" not in store.output
 
 
-def test_a_backend_that_is_down_costs_no_request_and_gets_everything_later(start):
+def test_backend_that_was_down_gets_everything_later(start):
     port = free_port()
     store = start("store", telemetry={**FAST, "loki": [f"http://{HOST}:{port}/push"]})
     for number in range(20):
@@ -212,7 +212,7 @@ def test_a_backend_that_is_down_costs_no_request_and_gets_everything_later(start
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_a_backend_cannot_take_now_is_sent_again(start, backend, status):
+def test_what_backend_cannot_take_now_is_sent_again(start, backend, status):
     backend.status = status
     store = start("store", telemetry={**FAST, "loki": [backend.url]})
     store.request("PUT", "/store/k", b"v")
@@ -223,7 +223,7 @@ def test_what_a_backend_cannot_take_now_is_sent_again(start, backend, status):
     assert store.metric("kv_telemetry_dropped_total") == 0
 
 
-def test_a_backend_that_stays_overloaded_is_asked_ever_more_seldom(start, backend):
+def test_overloaded_backend_is_retried_less_often(start, backend):
     backend.status = 503
     store = start("store", telemetry={**FAST, "loki": [backend.url]})
     store.request("PUT", "/store/k", b"v")
@@ -234,7 +234,7 @@ def test_a_backend_that_stays_overloaded_is_asked_ever_more_seldom(start, backen
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
-def test_what_a_backend_will_never_take_is_dropped_and_counted(start, backend, status):
+def test_what_backend_will_never_take_is_dropped_and_counted(start, backend, status):
     backend.status = status
     store = start("store", telemetry={**FAST, "loki": [backend.url]})
     store.request("PUT", "/store/k", b"v")
@@ -247,7 +247,7 @@ def test_what_a_backend_will_never_take_is_dropped_and_counted(start, backend, s
     assert store.metric("kv_telemetry_dropped_total", backend="loki", reason="refused") == 1
 
 
-def test_the_buffer_for_a_backend_that_stays_down_has_an_end(start):
+def test_buffer_for_backend_that_stays_down_has_end(start):
     store = start("store", telemetry={**FAST, "otlp_http": f"http://{HOST}:{free_port()}"})
     connection = http.client.HTTPConnection(HOST, store.port)
     for _ in range(4200):

@@ -24,7 +24,7 @@ def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SOURCE, tmp_path / "copy"))
 
 
-def test_another_copy_with_other_times_modes_and_caches_builds_the_same_bytes(copy: Path):
+def test_zipapp_is_reproducible(copy: Path):
     for number, module in enumerate((copy / "kv_workload").glob("*.py")):
         os.utime(module, (10**9 + number, 10**9 + number))
         module.chmod(0o600)
@@ -34,7 +34,7 @@ def test_another_copy_with_other_times_modes_and_caches_builds_the_same_bytes(co
     assert built_from(copy) == program().read_bytes()
 
 
-def test_a_changed_module_changes_the_program(copy: Path):
+def test_changed_module_changes_program(copy: Path):
     with (copy / "kv_workload" / "_store.py").open("a") as module:
         module.write("# changed\n")
     assert built_from(copy) != program().read_bytes()
@@ -46,7 +46,7 @@ def test_it_holds_every_module_once_and_nothing_else():
     assert sorted(names) == sorted({"__main__.py", *modules})
 
 
-def test_it_imports_the_standard_library_only():
+def test_it_imports_standard_library_only():
     packing = pytest.importorskip("tools.packing._imports")
     foreign = packing.follow(SOURCE / "kv_workload" / "__main__.py", [SOURCE]).foreign
     assert {name.partition(".")[0] for name in foreign} <= sys.stdlib_module_names

@@ -20,17 +20,17 @@ def findings(quantity: Quantity, ours: list[float], peers: list[float]) -> Findi
 
 
 @pytest.mark.parametrize(("quantity", "ratio"), [(SECONDS, 3), (RATE, 1 / 3)])
-def test_the_ratio_says_how_many_times_better_ours_is(quantity: Quantity, ratio: float):
+def test_ratio_says_how_many_times_better_ours_is(quantity: Quantity, ratio: float):
     [finding] = findings(quantity, [1, 1], [3, 3])
     assert finding.ratio == pytest.approx(ratio)
 
 
-def test_runs_are_compared_in_pairs_so_that_a_machine_that_slows_down_hurts_nobody():
+def test_runs_are_compared_in_pairs():
     [finding] = findings(SECONDS, [1, 10, 100], [2, 20, 200])
     assert finding.ratio == 2
 
 
-def test_the_runs_that_only_one_side_made_are_in_its_median_and_not_in_the_ratio():
+def test_unpaired_runs_count_in_the_median_only():
     [finding] = findings(SECONDS, [1, 5, 5], [4])
     assert (finding.median(OURS), finding.ratio) == (5, 4)
 
@@ -40,7 +40,7 @@ def test_without_work_on_our_side_there_is_no_ratio():
     assert finding.ratio is None
 
 
-def test_all_values_are_in_the_document():
+def test_all_values_are_in_document():
     document = json.loads(Document({"size": "tiny"}, findings(SECONDS, [1, 2, 6], [8])).to_json())
     assert document["size"] == "tiny"
     [finding] = document["findings"]
@@ -49,7 +49,7 @@ def test_all_values_are_in_the_document():
     assert finding["ratio"] == 8
 
 
-def test_a_document_says_the_same_after_it_was_read_again():
+def test_document_says_the_same_after_it_was_read_again():
     text = Document({"size": "tiny"}, findings(RATE, [1, 2, 6], [8])).to_json()
     again = Document.from_json(text)
     assert again.to_json() == text

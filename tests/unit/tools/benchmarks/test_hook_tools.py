@@ -34,7 +34,7 @@ def calls(api: KubernetesApi) -> dict[int, Counter[str]]:
     ("charm", "lists", "gets"),
     [("beacon", 1, 2), ("consumer", 1, 0), ("coordinator", 1, 3)],
 )
-def test_a_relation_more_costs_an_idle_hook_a_few_reads_and_nothing_else(
+def test_further_relation_costs_a_few_reads(
     calls: dict[int, Counter[str]], charm: str, lists: int, gets: int
 ):
     few, many = calls[2], calls[5]

@@ -35,12 +35,12 @@ def document() -> Document:
     return Document(ABOUT, findings)
 
 
-def test_a_row_has_both_sides_and_how_many_times_better_ours_is(document: Document):
+def test_row_has_both_sides_and_their_ratio(document: Document):
     *_, row = table("policies", document).splitlines()
     assert row.startswith("| stand-in +0 ms · nothing to do | 1,000 | 0.50 / 6 (**12**) |")
 
 
-def test_a_side_that_was_not_measured_is_a_dash(document: Document):
+def test_side_that_was_not_measured_is_dash(document: Document):
     *_, row = table("telemetry", document).splitlines()
     assert "| 20 / - / 40 |" in row
 
@@ -61,7 +61,7 @@ def test_each_goal_has_a_row(document: Document):
     assert "|  | not measured |" in text
 
 
-def test_a_page_gets_its_tables_and_keeps_its_words(document: Document):
+def test_page_gets_its_tables_and_keeps_its_words(document: Document):
     page = (
         "# Page\n\n<!-- table: goals -->\nold\n<!-- end -->\n\nwords\n\n<!-- table: run -->\n<!-- end -->\n"
     )
@@ -71,6 +71,6 @@ def test_a_page_gets_its_tables_and_keeps_its_words(document: Document):
     assert fill(filled, document) == filled
 
 
-def test_a_place_for_a_table_that_there_is_not_is_an_error(document: Document):
+def test_place_for_table_that_there_is_not_is_error(document: Document):
     with pytest.raises(KeyError):
         fill("<!-- table: unknown -->\n<!-- end -->", document)

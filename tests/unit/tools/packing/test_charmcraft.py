@@ -44,13 +44,13 @@ def test_what_charmcraft_packs_is_put_where_it_is_wanted(staged, path, tmp_path)
     assert not list(staged.iterdir())
 
 
-def test_a_charm_that_charmcraft_can_not_pack_is_named(staged, path, tmp_path):
+def test_charm_that_charmcraft_cannot_pack_is_named(staged, path, tmp_path):
     charmcraft(path, "exit 1")
     with pytest.raises(CannotPackError, match="can't pack shop"):
         pack(staged, tmp_path / "dist", BASE)
 
 
-def test_fault_that_charmcraft_finds_is_told(staged, path, tmp_path):
+def test_fault_that_charmcraft_finds_is_reported(staged, path, tmp_path):
     fault = {"check_type": "lint", "name": "naming", "result": "warning", "text": "Snakes in names."}
     well = {"check_type": "lint", "name": "config", "result": "ok", "text": ""}
     attribute = {"check_type": "attribute", "name": "framework", "result": "unknown", "text": ""}
@@ -64,14 +64,14 @@ def test_without_charmcraft_it_is_said_where_it_comes_from(staged, path, tmp_pat
         pack(staged, tmp_path / "dist", BASE)
 
 
-def test_without_the_snap_a_system_that_charmcraft_knows_is_needed(staged, path, tmp_path, monkeypatch):
+def test_known_system_is_needed_without_the_snap(staged, path, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("CHARMCRAFT", str(charmcraft(tmp_path / "elsewhere", PACKS)))
     with pytest.raises(CannotPackError, match="Debian or Ubuntu"):
         pack(staged, tmp_path / "dist", BASE)
 
 
-def test_without_the_snap_root_is_needed(staged, path, tmp_path, monkeypatch):
+def test_without_snap_root_is_needed(staged, path, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("CHARMCRAFT", str(charmcraft(tmp_path / "elsewhere", PACKS)))
     for program in ("apt-get", "unshare"):
@@ -81,7 +81,7 @@ def test_without_the_snap_root_is_needed(staged, path, tmp_path, monkeypatch):
         pack(staged, tmp_path / "dist", BASE)
 
 
-def test_the_base_says_what_it_is_as_an_operating_system_does():
+def test_base_says_what_it_is_as_operating_system_does():
     assert BASE.os_release.splitlines() == [
         "NAME=Ubuntu",
         "ID=ubuntu",

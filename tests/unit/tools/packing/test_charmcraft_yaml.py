@@ -25,25 +25,25 @@ def relations(charm: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {**charm.get("peers", {}), **charm.get("provides", {}), **charm.get("requires", {})}
 
 
-def test_the_name_is_the_one_of_the_folder(folder, charm):
+def test_name_is_the_one_of_folder(folder, charm):
     assert charm["name"] == folder.name
     assert charm["title"] != charm["name"]
     assert len(charm["summary"]) < 79
 
 
-def test_it_needs_kubernetes_and_a_juju_that_lets_charms_run_without_root(charm):
+def test_assumes_kubernetes_and_rootless_juju(charm):
     assert charm["assumes"] == ["k8s-api", "juju >= 3.6"]
     assert charm["charm-user"] == "non-root"
 
 
-def test_it_is_built_for_the_base_of_published_charms_as_well(charm):
+def test_it_is_built_for_base_of_published_charms_as_well(charm):
     assert list(charm["platforms"]) == [
         *("ubuntu@22.04:amd64", "ubuntu@22.04:arm64"),
         *("ubuntu@24.04:amd64", "ubuntu@24.04:arm64"),
     ]
 
 
-def test_people_find_more_on_a_web_page(charm):
+def test_people_find_more_on_web_page(charm):
     assert charm["links"]["website"].startswith("https://")
 
 
@@ -52,13 +52,13 @@ def test_relations_and_options_are_described_in_sentences(charm):
         assert each["description"].strip().endswith("."), name
 
 
-def test_options_have_a_type_and_a_default_if_they_have_any(charm):
+def test_options_have_type_and_default_if_they_have_any(charm):
     for name, option in charm.get("config", {}).get("options", {}).items():
         assert option["type"] in ("boolean", "int", "float", "string", "secret"), name
         assert "default" not in option or option["default"] is not None, name
 
 
-def test_each_container_has_an_image_that_comes_from_somewhere(charm):
+def test_each_container_has_image_that_comes_from_somewhere(charm):
     used = {container["resource"] for container in charm["containers"].values()}
     assert used == charm["resources"].keys()
     for name, resource in charm["resources"].items():
@@ -69,7 +69,7 @@ def test_each_container_has_an_image_that_comes_from_somewhere(charm):
         assert ":" in image, name
 
 
-def test_a_service_mesh_or_a_certificate_is_had_once(charm):
+def test_service_mesh_or_certificate_is_had_once(charm):
     once = ("service_mesh", "tls-certificates", "tracing", "s3", "catalogue")
     for name, relation in charm.get("requires", {}).items():
         if relation["interface"] in once:
@@ -77,12 +77,12 @@ def test_a_service_mesh_or_a_certificate_is_had_once(charm):
             assert relation["optional"] is True, name
 
 
-def test_the_icon_is_drawn_on_a_square_as_charmhub_wants_it(folder):
+def test_icon_is_drawn_on_square_as_charmhub_wants_it(folder):
     icon = ElementTree.parse(folder / "icon.svg").getroot()
     assert (icon.get("width"), icon.get("height"), icon.get("viewBox")) == ("100", "100", "0 0 100 100")
 
 
-def test_the_readme_names_each_option(folder, charm):
+def test_readme_names_each_option(folder, charm):
     readme = (folder / "README.md").read_text()
     for name in charm.get("config", {}).get("options", {}):
         assert name in readme or name.endswith("-limit"), name

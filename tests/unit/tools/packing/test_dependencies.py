@@ -41,7 +41,7 @@ def provider_of(module: str) -> str:
 
 
 @ALL_CHARMS
-def test_a_charm_declares_no_package_that_it_does_not_import(charm):
+def test_charm_declares_no_package_that_it_does_not_import(charm):
     foreign = follow(charm / "src/charm.py", [charm / "src", REPOSITORY / "lib"]).foreign
     imported = {
         provider_of(module) for module in foreign if module.partition(".")[0] not in sys.stdlib_module_names
@@ -50,7 +50,7 @@ def test_a_charm_declares_no_package_that_it_does_not_import(charm):
 
 
 @ALL_CHARMS
-def test_all_that_a_charm_is_packed_with_is_pinned_with_hashes_and_names_no_index(charm):
+def test_requirements_are_pinned_with_hashes(charm):
     text = (charm / "requirements.txt").read_text()
     pinned = re.findall(r"^([a-z0-9-]+)==\S+.*((?:\n    --hash=sha256:[0-9a-f]{64}.*)+)", text, re.MULTILINE)
     assert len(pinned) == len(re.findall(r"^\S", text, re.MULTILINE))
@@ -58,7 +58,7 @@ def test_all_that_a_charm_is_packed_with_is_pinned_with_hashes_and_names_no_inde
     assert "://" not in text
 
 
-def test_the_sandbox_runs_on_what_it_declares():
+def test_sandbox_runs_on_what_it_declares():
     lines = (REPOSITORY / "requirements/sandbox.txt").read_text().splitlines()
     declared_there = toml(REPOSITORY / "sandbox/pyproject.toml")["project"]["dependencies"]
     assert [line for line in lines if not line.startswith("#")] == [

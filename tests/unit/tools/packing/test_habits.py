@@ -17,7 +17,7 @@ def steps() -> list[dict[str, str]]:
     return [step for job in jobs for step in job["steps"]]
 
 
-def test_commits_are_checked_with_the_versions_that_lint_has():
+def test_commits_are_checked_with_versions_that_lint_has():
     lint = set((REPOSITORY / "requirements/lint.txt").read_text().split())
     config = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
@@ -25,7 +25,7 @@ def test_commits_are_checked_with_the_versions_that_lint_has():
     assert tools <= lint
 
 
-def test_an_action_is_the_same_everywhere_and_fixed_to_a_commit():
+def test_action_is_the_same_everywhere_and_fixed_to_commit():
     used = {step["uses"] for step in steps() if "uses" in step}
     assert used
     assert len(used) == len({action.partition("@")[0] for action in used})
@@ -40,7 +40,7 @@ def test_workflows_make_what_can_be_made(target):
     assert target in make_targets()
 
 
-def test_each_story_of_the_integration_tests_is_told_in_ci():
+def test_each_story_of_integration_tests_is_told_in_ci():
     text = "".join(file.read_text() for file in WORKFLOWS)
     (stories,) = re.findall(r"story: \[(.*)\]", text)
     tests = REPOSITORY.glob("tests/integration/test_*.py")

@@ -38,29 +38,29 @@ def test_imports_inside_of_functions_count(root: Path):
     assert imports_of(text, root) == ({"screws"}, set())
 
 
-def test_relative_imports_are_followed_upwards_in_packages_without_a_file_of_their_own(root: Path):
+def test_relative_imports_in_namespace_packages(root: Path):
     assert imports_of("import brand.paint", root)[0] == {"brand.paint", "brand.paint.colours", "brand.glue"}
 
 
-def test_what_is_imported_from_a_package_may_be_a_module_of_it(root: Path):
+def test_what_is_imported_from_package_may_be_module_of_it(root: Path):
     assert imports_of("from brand import glue", root) == ({"brand.glue"}, set())
 
 
-def test_a_module_brings_the_packages_that_it_is_in(root: Path):
+def test_module_brings_packages_that_it_is_in(root: Path):
     assert imports_of("import tools._saw", root)[0] == {"tools", "tools._saw"}
 
 
-def test_part_of_a_shared_namespace_may_be_foreign(root: Path):
+def test_part_of_shared_namespace_may_be_foreign(root: Path):
     assert imports_of("from brand.varnish import Clear", root) == (set(), {"brand.varnish"})
 
 
 @pytest.mark.parametrize("name", ["TYPE_CHECKING", "typing.TYPE_CHECKING"])
-def test_imports_for_the_type_checker_do_not_count_but_their_alternatives_do(root: Path, name: str):
+def test_type_checking_imports_do_not_count(root: Path, name: str):
     assert imports_of(f"if {name}:\n    import steel\nelse:\n    import wood", root)[1] == {"wood"}
 
 
 @pytest.mark.parametrize("error", ["ImportError", "ModuleNotFoundError", "(ImportError, AttributeError)"])
-def test_what_a_program_can_do_without_does_not_count(root: Path, error: str):
+def test_what_program_can_do_without_does_not_count(root: Path, error: str):
     assert imports_of(f"try:\n    import steel\nexcept {error}:\n    steel = None", root)[1] == set()
 
 
@@ -74,7 +74,7 @@ def test_modules_that_import_each_other_are_followed_once(root: Path):
     assert imports_of("import hen", root)[0] == {"hen", "egg"}
 
 
-def test_the_first_root_that_has_a_module_is_taken(root: Path, tmp_path: Path):
+def test_the_first_root_that_has_module_is_taken(root: Path, tmp_path: Path):
     own = tmp_path / "own"
     own.mkdir()
     (own / "screws.py").write_text("import brass")

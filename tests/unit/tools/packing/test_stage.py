@@ -65,7 +65,7 @@ def files_in(folder: Path) -> set[str]:
     return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_a_charm_gets_the_whole_of_each_package_that_it_imports_and_no_other(charm, library, tmp_path):
+def test_charm_gets_whole_imported_packages_only(charm, library, tmp_path):
     stage(charm, tmp_path / "staged", libraries=[library])
     assert files_in(tmp_path / "staged") == {
         *("charmcraft.yaml", "requirements.txt", "README.md", "icon.svg"),
@@ -89,7 +89,7 @@ def test_programs_stay_programs(charm, library, tmp_path):
     assert (tmp_path / "staged/src/charm.py").stat().st_mode & 0o111
 
 
-def test_what_was_in_the_folder_goes_and_the_folder_stays(charm, library, tmp_path):
+def test_what_was_in_folder_goes_and_folder_stays(charm, library, tmp_path):
     staged = tmp_path / "staged"
     write(staged, {"lib/old.py": "", "parts/old": ""})
     (staged / "link").symlink_to(library, target_is_directory=True)
@@ -102,7 +102,7 @@ def test_what_was_in_the_folder_goes_and_the_folder_stays(charm, library, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "icon.svg", "src/charm.py"])
-def test_a_file_that_is_missing_is_named_before_anything_is_done(charm, library, tmp_path, name):
+def test_missing_file_is_named_before_anything_is_done(charm, library, tmp_path, name):
     write(tmp_path, {"staged/before": ""})
     (charm / name).unlink()
     with pytest.raises(CannotPackError, match=name):
@@ -111,7 +111,7 @@ def test_a_file_that_is_missing_is_named_before_anything_is_done(charm, library,
 
 
 @pytest.mark.parametrize("charm", CHARMS, ids=lambda charm: charm.name)
-def test_each_charm_finds_all_of_its_modules_in_its_own_folder(charm, tmp_path):
+def test_charms_find_modules_in_their_own_folder(charm, tmp_path):
     staged = tmp_path / "staged"
     stage(locked(charm, tmp_path), staged, libraries=[REPOSITORY / "lib"])
     here = follow(charm / "src/charm.py", [charm / "src", REPOSITORY / "lib"])
@@ -120,7 +120,7 @@ def test_each_charm_finds_all_of_its_modules_in_its_own_folder(charm, tmp_path):
     assert there.foreign == here.foreign
 
 
-def test_the_beacon_takes_nothing_of_coordinators_along(tmp_path):
+def test_beacon_takes_nothing_of_coordinators_along(tmp_path):
     staged = tmp_path / "staged"
     stage(locked(REPOSITORY / "charms/istio-beacon-k8s", tmp_path), staged, libraries=[REPOSITORY / "lib"])
     assert {each.name for each in (staged / "lib").iterdir()} == {

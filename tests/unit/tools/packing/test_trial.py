@@ -28,7 +28,7 @@ def trial(charm: Path, program: str, **environment: str) -> Trial:
     return Trial(charm, Path(sys.executable).resolve(), "shop", WORLD, environment)
 
 
-def test_a_charm_asks_and_writes_and_all_of_it_is_known(charm):
+def test_charm_asks_and_writes_and_all_of_it_is_known(charm):
     program = """
 url = subprocess.run(["relation-get", "-r", "3", "--app", "url", "db"], capture_output=True, text=True)
 subprocess.run(["relation-set", "-r", "3", "--file", "-"], input='{"seen": %s}' % url.stdout, text=True)
@@ -41,7 +41,7 @@ subprocess.run(["status-set", "--application=False", "active", "--", "all is wel
     assert [call.tool for call in outcome.calls] == ["relation-get", "relation-set", "status-set"]
 
 
-def test_a_charm_knows_which_event_of_which_relation_it_is(charm):
+def test_charm_knows_which_event_of_which_relation_it_is(charm):
     program = (
         'subprocess.run(["juju-log", " ".join(f"{k}={v}" for k, v in os.environ.items() if "JUJU" in k)])'
     )
@@ -67,7 +67,7 @@ subprocess.run(["juju-log", ports])
     assert json.loads(on_trial.run(TrialEvent("second")).calls[-1].args[0]) == ["first", "second"]
 
 
-def test_a_charm_that_fails_says_why(charm):
+def test_charm_that_fails_gives_reason(charm):
     program = """
 subprocess.run(["juju-log", "--log-level", "ERROR", "--", "it went wrong"])
 sys.exit("at the end")
@@ -76,11 +76,11 @@ sys.exit("at the end")
     assert error == "it went wrong\nat the end"
 
 
-def test_a_charm_that_fails_without_a_word_failed_all_the_same(charm):
+def test_charm_that_fails_without_word_failed_all_the_same(charm):
     assert trial(charm, "sys.exit(3)").run(TrialEvent("start")).error == "ended with 3"
 
 
-def test_nothing_of_this_environment_is_there_for_the_charm(charm, monkeypatch):
+def test_nothing_of_this_environment_is_there_for_charm(charm, monkeypatch):
     monkeypatch.setenv("OF_THE_TEST", "1")
     program = 'subprocess.run(["juju-log", repr(sorted(os.environ))])'
     (call,) = trial(charm, program, GIVEN="1").run(TrialEvent("start")).calls
@@ -88,7 +88,7 @@ def test_nothing_of_this_environment_is_there_for_the_charm(charm, monkeypatch):
     assert "GIVEN" in call.args[0]
 
 
-def test_a_charm_may_write_to_its_own_folder_and_not_elsewhere(charm, tmp_path):
+def test_charm_may_write_to_its_own_folder_and_not_elsewhere(charm, tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o755)
     program = f"""
 open("own", "w").close()
@@ -102,7 +102,7 @@ sys.exit(0 if os.geteuid() == {Path("/proc/self").stat().st_uid} else 1)
     assert (charm / "own").exists()
 
 
-def test_modules_that_are_neither_in_the_charm_nor_in_its_environment_are_missing(charm):
+def test_missing_modules_are_found(charm):
     (charm / "lib/ours.py").write_text("def later():\n    import absent.altogether, json")
     on_trial = trial(charm, "import ours")
     (charm / "venv/bin/python").symlink_to(Path(sys.executable).resolve())
