@@ -1,0 +1,198 @@
+"""The facts about a coordinator and its cluster, as relations and containers have them."""
+
+import functools
+import re
+import socket
+from collections.abc import Callable, Container
+from typing import Any, TypeGuard
+
+import ops
+
+from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, ServiceMeshConsumer
+from cos_interfaces import s3
+from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
+from istio_policies import ClusterMesh
+
+from . import object_store, service_mesh
+from ._compatibility import PublishedCoordinatorNames, can_connect
+from .certificate_names import WorkerNames, worker_names
+from .endpoints import Endpoints
+from .interfaces.cluster import ClusterProvider
+from .interfaces.unit_names import service_domain
+from .models import TLSConfig
+from .nginx import Nginx
+from .roles import ClusterRolesConfig
+from .tls import Certificates
+
+
+class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
+    """The part of `Coordinator` that reads, and changes nothing."""
+
+    _charm: ops.CharmBase
+    _roles_config: ClusterRolesConfig
+    _endpoints: Endpoints
+    _override_coherency_checker: Callable[[ClusterProvider, ClusterRolesConfig], bool] | None
+    _override_recommended_checker: Callable[[ClusterProvider, ClusterRolesConfig], bool] | None
+    _certificates: Certificates
+    _mesh: ServiceMeshConsumer | None
+    cluster: ClusterProvider
+    nginx: Nginx
+
+    @property
+    def is_coherent(self) -> bool:
+        """Return whether the cluster has every role that it needs."""
+        if self._override_coherency_checker:
+            return self._override_coherency_checker(self.cluster, self._roles_config)
+        return self._roles_config.is_coherent_with(self.cluster.gather_roles())
+
+    @property
+    def is_recommended(self) -> bool | None:
+        """Return whether the cluster has all that production should have; None if nothing is recommended."""
+        if self._override_recommended_checker:
+            return self._override_recommended_checker(self.cluster, self._roles_config)
+        advised = self._roles_config.recommended_deployment
+        if not advised:
+            return None
+        roles = self.cluster.gather_roles()
+        return all(roles.get(role, 0) >= units for role, units in advised.items())
+
+    @property
+    def missing_roles(self) -> set[str]:
+        """The roles of the minimal deployment that no worker has."""
+        return set(self._roles_config.minimal_deployment) - self.cluster.gather_roles().keys()
+
+    @property
+    def can_handle_events(self) -> bool:
+        """Return whether the cluster can work: it is coherent, and has its object store if it uses one."""
+        has_store = self.s3_ready or not self._endpoints.s3
+        return self.cluster.has_workers and self.is_coherent and has_store
+
+    @functools.cached_property
+    def hostname(self) -> str:
+        """This unit's fully qualified domain name."""
+        return socket.getfqdn()
+
+    @staticmethod
+    def app_hostname(hostname: str, app_name: str, model_name: str) -> str:
+        """Return the address of an application's Service, behind which are all of its units.
+
+        Args:
+            hostname: the name of one of the units; comes back as it is if it is not a name of Kubernetes'.
+            app_name: the application.
+            model_name: the application's model.
+        """
+        domain = re.search(r"\.(svc(?:\..*)?)$", hostname)
+        return f"{app_name}.{model_name}.{domain[1]}" if domain else hostname
+
+    @property
+    def tls_config(self) -> TLSConfig | None:
+        """The certificate and its key, once there is one; in a mesh, which encrypts, there is none to use."""
+        if self._is_in_mesh:
+            return None
+        return self._certificates.config or self._kept_tls_config
+
+    @property
+    def tls_available(self) -> bool:
+        """Return whether the cluster uses TLS, as far as it can: see `serves_tls`."""
+        return self.tls_config is not None
+
+    @property
+    def serves_tls(self) -> bool:
+        """Return whether nginx uses TLS now, so that a published URL begins with `https`.
+
+        It may have rejected the configuration for it; before it has one, this is as it is to be.
+        """
+        served = self.nginx.serves_tls
+        return self.tls_available if served is None else served
+
+    @property
+    def s3_connection_info(self) -> S3ConnectionInfo:
+        """Return the connection details of the bucket.
+
+        Raises:
+            S3NotFoundError: if there is none that can be used; the message has the reason.
+        """
+        if isinstance(self._s3, S3NotFoundError):
+            raise self._s3
+        return self._s3
+
+    @property
+    def s3_ready(self) -> bool:
+        """Return whether there is a bucket that can be used."""
+        return isinstance(self._s3, S3ConnectionInfo)
+
+    @property
+    def _s3_config(self) -> dict[str, Any]:
+        """Return the connection details of the bucket, with the keys of the workloads' configuration.
+
+        Raises:
+            S3NotFoundError: if there is none that can be used; the message has the reason.
+        """
+        return object_store.workload_config(self.s3_connection_info)
+
+    @property
+    def cluster_mesh(self) -> ClusterMesh:
+        """Return the known facts about the cluster in the mesh, for diagnostics."""
+        return service_mesh.cluster_mesh(
+            self._charm,
+            mesh=self._mesh,
+            mesh_endpoint=self._endpoints.mesh.service_mesh if self._endpoints.mesh else None,
+            cluster_endpoint=self._endpoints.cluster,
+        )
+
+    @functools.cached_property
+    def _s3(self) -> S3ConnectionInfo | S3NotFoundError:
+        if not self._endpoints.s3:
+            return S3NotFoundError("the charm has no relation for an object store")
+        try:
+            return s3.connection(self._charm, relation_name=self._endpoints.s3)
+        except S3NotFoundError as error:
+            return error
+
+    @property
+    def _kept_tls_config(self) -> TLSConfig | None:
+        """The certificate that nginx has, where that stays in use without one from the authority."""
+        served = self.nginx.tls_config if self._is_related(self._endpoints.certificates) else None
+        return served if self._certificates.keeps(served) else None
+
+    @functools.cached_property
+    def _worker_names(self) -> WorkerNames:
+        domain = service_domain(self.hostname)
+        return worker_names(self._charm.model, domain, self.cluster.gather_unit_addresses())
+
+    @property
+    def _app_hostname(self) -> str:
+        return self.app_hostname(self.hostname, self._charm.app.name, self._charm.model.name)
+
+    @functools.cached_property
+    def _is_in_mesh(self) -> bool:
+        if not self._endpoints.mesh:
+            return False
+        relations = self._charm.model.relations[self._endpoints.mesh.service_mesh]
+        return service_mesh.is_in_mesh(relations, self.cluster.published_labels())
+
+    @property
+    def _mesh_problem(self) -> str | None:
+        """Return the reason why the mesh is unusable; None if it is usable, or if there is none."""
+        return self._mesh.unreadable if self._mesh else None
+
+    @property
+    def _pod_labels(self) -> dict[str, str]:
+        """The labels of every pod of the cluster; while the mesh can't be followed, as workers know them."""
+        if self._mesh_problem:
+            mesh_labels = self.cluster.published_labels()
+        else:
+            mesh_labels = self._mesh.labels() if self._mesh else {}
+        return {**mesh_labels, **service_mesh.solution_labels(self._charm.app.name)}
+
+    @property
+    def _not_on_service(self) -> Container[str]:
+        """The labels to the waypoint, unless a policy is on the Service: for workers, or by a relation."""
+        is_behind_waypoint = self.cluster.has_workers or bool(self._mesh and self._mesh.needs_waypoint)
+        return () if is_behind_waypoint else WAYPOINT_LABELS
+
+    def _is_reachable(self, container: str) -> bool:
+        return can_connect(self._charm.unit.get_container(container))
+
+    def _is_related(self, endpoint: str | None) -> TypeGuard[str]:
+        return endpoint is not None and bool(self._charm.model.relations[endpoint])

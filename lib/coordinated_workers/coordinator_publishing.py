@@ -1,0 +1,86 @@
+"""The data that a coordinator publishes: to backends of telemetry, scrapers, and its workers."""
+
+from collections.abc import Callable
+
+import ops
+
+from cos_interfaces import catalogue, s3
+
+from . import peers
+from .coordinator_status import CoordinatorProblems
+from .interfaces.provider import PublishedTLS
+from .telemetry import publishing
+from .telemetry.scrape_jobs import NginxExporter
+
+
+class CoordinatorPublishing(CoordinatorProblems):
+    """The part of `Coordinator` that writes databags."""
+
+    _catalogue_item: catalogue.Item | None
+    _peer_relation: str
+    _workers_config_getter: Callable[[], str]
+
+    def _setup_charm_tracing(self) -> None:
+        if not self._endpoints.charm_tracing or ops.tracing is None:
+            return
+        url = self.charm_tracing.get_endpoint("otlp_http")
+        ca_cert = self.tls_config.ca_cert if self.tls_config else None
+        ops.tracing.set_destination(f"{url.rstrip('/')}/v1/traces" if url else None, ca_cert)
+
+    def _publish_to_backends(self) -> None:
+        self.charm_tracing.request()
+        self.workload_tracing.request()
+        if self._is_related(name := self._endpoints.s3):
+            s3.request(self._charm, relation_name=name)
+        if self._is_related(name := self._endpoints.catalogue) and self._catalogue_item:
+            catalogue.publish(self._charm, self._catalogue_item, relation_name=name)
+        if self._is_related(name := self._endpoints.grafana_dashboards):
+            publishing.publish_dashboards(self._charm, name)
+        if self._is_related(name := self._endpoints.logging):
+            publishing.publish_logs_rules(self._charm, self._telemetry, name)
+
+    def _publish_to_scrapers(self) -> None:
+        """Publish scrape jobs and rules, after all else: the rules have the number of problems."""
+        if not self._is_related(name := self._endpoints.metrics):
+            return
+        own = publishing.CoordinatorMetrics(
+            exporters=peers.exporters(self._charm, self._peer_relation, self._own_exporter),
+            exporter_port=self.nginx_exporter.port,
+            worker_scheme="https" if self.cluster.published_tls() else "http",
+            problems=sum(not isinstance(status, ops.ActiveStatus) for status in self._statuses()),
+            certificate=self._certificates.lifetime,
+        )
+        publishing.publish_metrics(self._charm, self._telemetry, own, name)
+
+    def _publish_to_workers(self) -> None:
+        if not self._charm.unit.is_leader():
+            return
+        tls = self._tls_for_workers()
+        self.cluster.publish_data(
+            worker_config=self._workers_config_getter(),
+            secrets={"s3-secret-key": self.s3_connection_info.secret_key} if self.s3_ready else None,
+            ca_cert=tls.ca_cert if tls else None,
+            server_cert=tls.server_cert if tls else None,
+            s3_tls_ca_chain=self.s3_connection_info.ca_cert if self.s3_ready else None,
+            privkey_secret_id=tls.privkey_secret_id if tls else None,
+            loki_endpoints=self.loki_endpoints_by_unit,
+            charm_tracing_receivers=self._charm_tracing_receivers_urls,
+            workload_tracing_receivers=self._workload_tracing_receivers_urls,
+            remote_write_endpoints=self.remote_write_endpoints,
+            worker_labels=self._pod_labels,
+        )
+
+    def _tls_for_workers(self) -> PublishedTLS | None:
+        """Return the certificate and its key; those that workers have, while there are no others."""
+        tls = self.tls_config
+        if not tls:
+            return None
+        if tls == self._kept_tls_config:
+            return self.cluster.published_tls()
+        label = self._certificates.grantable_key(self.cluster.relation_ids)
+        key_id = self.cluster.grant_privkey(label) if label else None
+        return PublishedTLS(tls.ca_cert, tls.server_cert, key_id) if key_id else None
+
+    @property
+    def _own_exporter(self) -> NginxExporter:
+        return NginxExporter(self.hostname, "https" if self.tls_available else "http")

@@ -1,0 +1,129 @@
+"""The telemetry of a coordinator's cluster: where it goes, and by which routes."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cos_interfaces import loki_push_api
+
+from .coordinator_facts import CoordinatorFacts
+from .interfaces.cluster import RemoteWriteEndpoint
+from .telemetry import publishing
+from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
+from .telemetry.routes import TelemetryBackends, WorkerTelemetryProxyConfig
+from .telemetry.scrape_jobs import WorkerUnit
+from .telemetry.tracing import TracingRequirer
+
+if TYPE_CHECKING:
+    from .telemetry.datasource_exchange import DatasourceExchange
+
+
+class CoordinatorTelemetry(CoordinatorFacts):
+    """The part of `Coordinator` that is about metrics, logs and traces."""
+
+    _worker_metrics_port: int
+    _proxy_config: WorkerTelemetryProxyConfig | None
+    _remote_write_endpoints: Callable[[], list[RemoteWriteEndpoint]] | None
+    charm_tracing: TracingRequirer
+    workload_tracing: TracingRequirer
+
+    @property
+    def loki_endpoints_by_unit(self) -> dict[str, str]:
+        """Return the URLs that workers push logs to, by the name of the Loki unit."""
+        return dict(self._telemetry.backends_for_workers.loki)
+
+    @property
+    def remote_write_endpoints(self) -> list[RemoteWriteEndpoint] | None:
+        """Return the backends that workers push metrics to; None if the charm has no such backends."""
+        if self._remote_write_endpoints is None:
+            return None
+        return [{"url": url} for url in self._telemetry.backends_for_workers.remote_write]
+
+    @property
+    def workload_tracing_receivers(self) -> dict[str, str]:
+        """Return the receivers of the workloads' own traces, by protocol."""
+        return dict(self._telemetry.backends_for_workers.workload_tracing)
+
+    @functools.cached_property
+    def datasource_exchange(self) -> "DatasourceExchange":
+        """Return the exchange of Grafana datasources between this application and others.
+
+        Raises:
+            cosl.interfaces.datasource_exchange.EndpointValidationError: if the charm has no relation for it.
+        """
+        from .telemetry.datasource_exchange import DatasourceExchange
+
+        return DatasourceExchange(
+            self._charm,
+            provider_endpoint=self._endpoints.send_datasource,
+            requirer_endpoint=self._endpoints.receive_datasource,
+        )
+
+    @property
+    def _charm_tracing_receivers_urls(self) -> dict[str, str]:
+        """Return the receivers of workers' charm traces, by protocol; Tempo's coordinator names itself."""
+        return dict(self._telemetry.backends_for_workers.charm_tracing)
+
+    @property
+    def _workload_tracing_receivers_urls(self) -> dict[str, str]:
+        """Return the receivers of workload traces, by protocol; Tempo's coordinator names itself."""
+        return dict(self._telemetry.backends_for_workers.workload_tracing)
+
+    @functools.cached_property
+    def _backends(self) -> TelemetryBackends:
+        """Return the backends of the cluster's telemetry."""
+        logging_endpoint = self._endpoints.logging
+        remote_write = self._remote_write_endpoints() if self._remote_write_endpoints else ()
+        return TelemetryBackends(
+            loki=loki_push_api.push_urls(self._charm, relation_name=logging_endpoint)
+            if logging_endpoint
+            else {},
+            remote_write=tuple(endpoint["url"] for endpoint in remote_write),
+            charm_tracing=self.charm_tracing.receivers,
+            workload_tracing=self.workload_tracing.receivers,
+        )
+
+    @functools.cached_property
+    def _telemetry(self) -> publishing.ClusterTelemetry:
+        """Return the workers' telemetry as it is to be published; read only after nginx got its routes."""
+        proxy = self._telemetry_proxy
+        if proxy and self._proxy_config:
+            tls = self.serves_tls
+            proxy = dataclasses.replace(proxy, port=self._proxy_config.port(tls), tls=tls)
+        return publishing.ClusterTelemetry(self._workers, self._worker_metrics_port, self._backends, proxy)
+
+    @functools.cached_property
+    def _telemetry_proxy(self) -> WorkerTelemetryProxy | None:
+        """Return the routes that nginx is to have."""
+        if self._proxy_config is None:
+            return None
+        tls = self.tls_available
+        return proxy_telemetry(
+            {worker.name: worker.address for worker in self._workers if worker.is_routable},
+            self._backends,
+            worker_metrics_port=self._worker_metrics_port,
+            server=ProxyServer(self._app_hostname, self._proxy_config.port(tls), tls),
+            own_hosts=self.cluster.own_hosts,
+        )
+
+    @functools.cached_property
+    def _workers(self) -> list[WorkerUnit]:
+        roles = self.cluster.gather_roles_by_unit()
+        return [
+            WorkerUnit(
+                name=worker["unit"],
+                application=worker["application"],
+                charm_name=worker["charm_name"],
+                address=worker["address"],
+                roles=roles.get(worker["unit"], ""),
+                is_routable=worker["address"] not in self.cluster.unroutable_addresses,
+            )
+            for worker in self.cluster.gather_topology()
+        ]
+
+    @property
+    def _routable_addresses_by_role(self) -> dict[str, set[str]]:
+        unroutable = self.cluster.unroutable_addresses
+        by_role = self.cluster.gather_addresses_by_role()
+        return {role: addresses - unroutable for role, addresses in by_role.items()}

@@ -1,0 +1,161 @@
+"""The workload of a worker: its files and services, as the coordinator and the charm have them."""
+
+import logging
+import re
+from collections.abc import Sequence
+
+import ops
+
+from k8s_charm import Deadline
+
+from . import pebble
+from .worker_facts import WorkerFacts
+from .worker_layer import complete_layer
+from .workload import (
+    CERT_FILE,
+    CLIENT_CA_FILE,
+    CONFIG_FILE,
+    KEY_FILE,
+    ROOT_CA_CERT,
+    S3_TLS_CA_CHAIN_FILE,
+    WorkloadContainer,
+)
+
+logger = logging.getLogger(__name__)
+
+_VERSION_SECONDS = 10.0
+
+
+class _NotYetError(Exception):
+    """The workload can't be brought up to date now; what runs, runs on."""
+
+    def __init__(self, status: ops.StatusBase):
+        super().__init__(status.message)
+        self.status = status
+
+
+class WorkerWorkload(WorkerFacts):
+    """The part of `Worker` that runs its services."""
+
+    _name: str
+    _deadline: Deadline
+    _workload: WorkloadContainer
+    _taken_by_itself: Sequence[str]
+    _problems: list[ops.StatusBase]
+
+    def restart(self) -> bool:
+        """Restart the services of the layer, or start those that do not run.
+
+        Returns:
+            Whether they were started. They may not be ready yet: see `status`.
+        """
+        layer = self.pebble_layer
+        if not layer or not layer.services or not self.roles:
+            return False
+        try:
+            if self._running_worker_config() is None:
+                return False
+            self._container.restart(*layer.services)
+        except ops.pebble.Error as error:
+            self._problems.append(self._container_status(error))
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Stop all services of the container.
+
+        Raises:
+            ops.pebble.Error: if the container can't be reached.
+        """
+        self._workload.stop()
+
+    def running_version(self) -> str | None:
+        """Return the workload's version, as `/bin/NAME -version` prints it; None if it does not."""
+        try:
+            command = [f"/bin/{self._name}", "-version"]
+            output = pebble.run(self._container, command, self._deadline, at_most=_VERSION_SECONDS)
+        except ops.pebble.Error as error:
+            logger.info("can't tell the workload's version: %s", _in_one_line(error))
+            return None
+        match = re.search(r"[Vv]ersion:?\s*(\S+)", output)
+        return match[1] if match else None
+
+    def _reconcile_workload(self) -> list[ops.StatusBase]:
+        """Apply the desired state to the container, and return the problems."""
+        if not self._container.can_connect() or self._not_understood:
+            return []
+        try:
+            if self.is_ready():
+                self._run_workload()
+            else:
+                self._workload.clear()
+        except _NotYetError as error:
+            return [error.status]
+        except ops.pebble.Error as error:
+            return [self._container_status(error)]
+        return []
+
+    def _container_status(self, error: ops.pebble.Error) -> ops.StatusBase:
+        problem = f"container {self._name}: {_in_one_line(error)}"
+        logger.warning(problem)
+        return ops.WaitingStatus(problem)
+
+    def _run_workload(self) -> None:
+        files, layer = self._files(), self._whole_layer()
+        if self._workload.reconcile(files, layer, taken_by_itself=self._taken_by_itself):
+            self.restart()
+
+    def _files(self) -> dict[str, str | None]:
+        """Path → text of each file that the workload may have; None: it is not to be there."""
+        files: dict[str, str | None] = {CONFIG_FILE: self._config_text()}
+        if tls := self.cluster.get_tls_data(allow_none=True):
+            key = self._private_key(tls.privkey_secret_id) if tls.privkey_secret_id else None
+            files |= {
+                CLIENT_CA_FILE: tls.ca_cert,
+                ROOT_CA_CERT: tls.ca_cert,
+                CERT_FILE: tls.server_cert,
+                KEY_FILE: key,
+                S3_TLS_CA_CHAIN_FILE: tls.s3_tls_ca_chain,
+            }
+        return files
+
+    def _private_key(self, secret_id: str) -> str:
+        try:
+            return self.model.get_secret(id=secret_id).get_content(refresh=True)["private-key"]
+        except (ops.ModelError, KeyError) as error:
+            # neither its id nor the error's text, in which it is: it may be any text
+            logger.warning("can't read the secret with the private key: %s", type(error).__name__)
+            status = ops.WaitingStatus("waiting for the coordinator to grant the secret with the private key")
+            raise _NotYetError(status) from error
+
+    def _whole_layer(self) -> ops.pebble.Layer:
+        """Return the charm's layer, with the readiness check and the model's proxies."""
+        charm_layer = self.pebble_layer
+        if charm_layer is None:
+            raise _NotYetError(ops.BlockedStatus("the charm fails to say what to run: see juju debug-log"))
+        return complete_layer(charm_layer, self._readiness_url(), self.readiness_check_name)
+
+    def _running_worker_config(self) -> str | None:
+        """Return the configuration that the workload has, as text; None if it has none."""
+        try:
+            return self._container.pull(CONFIG_FILE).read()
+        except ops.pebble.PathError:
+            return None
+
+    def _services_down(self) -> str:
+        """Return the reason why the workload can't answer yet; empty if there is none."""
+        if not self._container.can_connect():
+            return f"container {self._name} is not up yet"
+        if self._running_worker_config() is None:
+            return "there is no configuration"
+        layer = self.pebble_layer
+        if layer is None:
+            return "the charm fails to say what to run"
+        down = self._workload.services_down(layer)
+        return f"not running: {', '.join(down)}" if down else ""
+
+
+def _in_one_line(error: ops.pebble.Error) -> str:
+    # The text of a ChangeError goes on with what the services printed, which may be private.
+    text = error.err if isinstance(error, ops.pebble.ChangeError) else str(error)
+    return text.strip().rpartition("\n")[2].removeprefix("- ")[:150]
