@@ -228,8 +228,8 @@ def real() -> Iterator[Connection]:
 @pytest.fixture(scope="module")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     with KubernetesServer() as server:
-        server.controllers.waypoints.stop()
-        server.controllers.policies.stop()
+        for controller in vars(server.controllers).values():
+            controller.stop()
         kubeconfig = server.write_kubeconfig(tmp_path_factory.mktemp("stand-in") / "kubeconfig")
         yield Connection.of(kubeconfig)
 

@@ -200,12 +200,12 @@ def test_explain_reads_paths_as_a_waypoint_does(mesh: Mesh, client: Client):
     for raw in RAW_PATHS:
         seen = forwarded_path(address, raw)
         try:
-            asked = read_question(source="shop", target="web", model=MODEL, port=PORT, path=raw)
+            asked = read_question({"source": "shop", "target": "web", "port": PORT, "path": raw}, MODEL)
         except UnclearQuestionError:
             assert seen is None, raw
             continue
         assert seen is not None, raw
-        for path, verdict in ((seen.partition("?")[0], "allowed"), (f"{seen}x", "refused")):
+        for path, verdict in ((seen.partition("?")[0], "allowed"), (f"{seen}x", "denied")):
             spec = allow(SHOP, to=[{"paths": [path]}], **SERVICE)
             closed = replace(cluster, policies=(Policy(MODEL, "p", spec),))
             assert explain(asked, closed, View(Owner("beacon", MODEL), {})).verdict == verdict, (raw, path)

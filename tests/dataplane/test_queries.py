@@ -35,6 +35,8 @@ MODEL = "m"
 NGINX = with_status_page()
 EXPORTER = NGINX and (shutil.which("prometheus-nginx-exporter") or shutil.which("nginx-prometheus-exporter"))
 """It runs where there is something to export: the sandbox's own nginx is built without the status page."""
+EXPORTER_PORT = "9113"
+"""At a coordinator."""
 
 NOT_IN_THE_SANDBOX = {"istio_agent_cert_expiry_seconds"}
 """Of Istio's agent, which there is none of here; tests/cluster holds the name to Istio's source."""
@@ -110,7 +112,7 @@ def jobs_of(side: Side, names: Any, nginx_exporter: str | None) -> Iterator[dict
             host, _, port = target.rpartition(":")
             for unit, address in units.items() if host == "*" else [(topology["unit"], host)]:
                 place = f"{names[address][0]}:{port}"
-                if name.startswith("nginx-"):
+                if port == EXPORTER_PORT:
                     place = nginx_exporter or place
                 configs.append({"targets": [place], "labels": {**labels, "juju_unit": unit}})
         yield {**job, "job_name": f"{topology['application']}_{name}", "static_configs": configs}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from sandbox.control_plane import ApiAnswer, StartedKubernetes
-from sandbox.kubernetes import KINDS, Kind, ObjectChange, ObjectStore
+from sandbox.kubernetes import KINDS, Kind, ObjectChange, ObjectStore, Writer
 from tests.support.real_server.upstream import Upstream
 
 Object: TypeAlias = dict[str, Any]
@@ -109,6 +109,9 @@ class RealStore:
     def find(self, kind: Kind | str, namespace: str, name: str) -> Object | None:
         return self._known.get((self._kind(kind), namespace, name))
 
+    def get(self, kind: Kind | str, namespace: str, name: str) -> Object:
+        return self._upstream.send("GET", _path(self._kind(kind), namespace, name)).json
+
     def objects(self, kind: Kind | str, namespace: str = "") -> list[Object]:
         kind = self._kind(kind)
         answer = self._upstream.send("GET", _path(kind, namespace))
@@ -119,40 +122,34 @@ class RealStore:
             common | obj for obj in answer.json["items"] if obj["metadata"].get("namespace") not in _BUILT_IN
         ]
 
-    def create(self, kind: Kind | str, obj: Object, *, namespace: str = "", writer: object = None) -> Object:
+    def create(
+        self, kind: Kind | str, obj: Object, *, namespace: str = "", writer: Writer | None = None
+    ) -> Object:
         kind = self._kind(kind)
         obj = {"apiVersion": kind.api_version, "kind": kind.name, **obj}
         return self._send("POST", f"{_path(kind, namespace)}?fieldManager={_manager(writer)}", obj)
 
     def apply(
-        self,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        config: Object,
-        *,
-        writer: object,
-        force: bool = False,
-        subresource: str = "",
+        self, kind: Kind, namespace: str, config: Object, *, writer: Writer, force: bool = False
     ) -> None:
-        path = f"{_path(kind, namespace, name)}/{subresource}".rstrip("/")
+        path = _path(kind, namespace, config["metadata"]["name"], writer.subresource)
         query = f"?fieldManager={_manager(writer)}&force={str(force).lower()}"
         obj = {"apiVersion": kind.api_version, "kind": kind.name, **config}
         self._send("PATCH", path + query, obj, content_type=_APPLY)
 
     def patch(
         self,
-        kind: Kind,
+        kind: Kind | str,
         namespace: str,
         name: str,
         transform: Callable[[Object], Object],
         *,
-        subresource: str = "",
-        writer: object = None,
+        writer: Writer | None = None,
     ) -> None:
-        path = _path(kind, namespace, name)
-        obj = transform(self._upstream.send("GET", path).json)
-        self._send("PUT", f"{path}/{subresource}".rstrip("/") + f"?fieldManager={_manager(writer)}", obj)
+        kind = self._kind(kind)
+        obj = transform(self.get(kind, namespace, name))
+        path = _path(kind, namespace, name, writer.subresource if writer else "")
+        self._send("PUT", f"{path}?fieldManager={_manager(writer)}", obj)
 
     def delete(self, kind: Kind | str, namespace: str, name: str) -> None:
         self._send("DELETE", _path(self._kind(kind), namespace, name))
@@ -194,11 +191,11 @@ class RealStore:
         return answer.json
 
 
-def _path(kind: Kind, namespace: str, name: str = "") -> str:
+def _path(kind: Kind, namespace: str, name: str = "", subresource: str = "") -> str:
     base = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"
     home = f"/namespaces/{namespace}" if namespace else ""
-    return f"{base}{home}/{kind.plural}/{name}".rstrip("/")
+    return f"{base}{home}/{kind.plural}/{name}/{subresource}".rstrip("/")
 
 
-def _manager(writer: object) -> str:
-    return getattr(writer, "manager", "test")
+def _manager(writer: Writer | None) -> str:
+    return writer.manager if writer else "test"
