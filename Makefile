@@ -19,8 +19,8 @@ $(TOX):
 		|| { echo "Python's venv module is needed (Debian and Ubuntu: apt install python3-venv)"; exit 1; }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'tox>=4.30' 'tox-uv>=1.20'
 
-demo: $(TOX) ## see the charms at work, and who reaches whom, on this machine
-	@$(RUN) peers,demo
+demo: $(TOX) ## see the charms at work, and who reaches whom, on this machine (DEMO="demo --juju=4")
+	@$(RUN) peers,demo $(if $(DEMO),-- $(DEMO))
 
 demo-real: $(TOX) ## the same on a real kube-apiserver and a real istiod; needs Go
 	@$(RUN) peers,demo-real
