@@ -203,14 +203,23 @@ def apply_charm_labels(client: "Client", changes: LabelChanges, deadline: Deadli
 
 
 def _patch(client: "Client", changes: LabelChanges, deadline: Deadline) -> None:
+    """Write the changes.
+
+    The Service gets labels before the pods and loses them after the pods: a mesh's waypoint reaches pods
+    that are not in the mesh, while pods that are may be closed to all but the waypoint.
+    """
+    added = {key: value for key, value in changes.service.items() if value is not None}
+    _patch_service(client, changes.live, added)
+    if changes.live.stateful_set and changes.template:
+        PodTemplate(client, changes.live.stateful_set, deadline).apply(changes.template)
+    _patch_service(client, changes.live, {key: None for key in changes.service.keys() - added.keys()})
+
+
+def _patch_service(client: "Client", live: CharmLabels, labels: Mapping[str, str | None]) -> None:
     from lightkube.resources.core_v1 import Service
 
-    live = changes.live
-    if live.stateful_set and changes.template:
-        PodTemplate(client, live.stateful_set, deadline).apply(changes.template)
-    if live.service and changes.service:
-        patch = {"metadata": {"labels": changes.service}}
-        client.patch(Service, live.app, patch, namespace=live.record.namespace)
+    if live.service and labels:
+        client.patch(Service, live.app, {"metadata": {"labels": labels}}, namespace=live.record.namespace)
 
 
 @dataclass

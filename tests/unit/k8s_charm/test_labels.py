@@ -98,6 +98,18 @@ def test_labels_for_pods_only(client: Client, server: KubernetesServer):
     assert pod_labels(client) == service_labels(client) == JUJU
 
 
+@pytest.mark.parametrize(("labels", "order"), [(MESH, "services statefulsets"), ({}, "statefulsets services")])
+def test_the_service_joins_first_and_leaves_last(
+    client: Client, server: KubernetesServer, labels: dict[str, str], order: str
+):
+    reconcile(client, {} if labels else MESH)
+    server.requests.clear()
+    reconcile(client, labels)
+    written = [request.path.split("/")[-2] for request in server.requests if request.method == "PATCH"]
+    asked = [kind for kind in written if kind in ("services", "statefulsets")]
+    assert [kind for kind, _ in itertools.groupby(asked)] == order.split()
+
+
 def test_nothing_is_written_when_nothing_differs(client: Client, server: KubernetesServer):
     reconcile(client, MESH)
     server.requests.clear()
