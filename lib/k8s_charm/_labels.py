@@ -212,7 +212,7 @@ def _patch(client: "Client", changes: LabelChanges, deadline: Deadline) -> None:
     _patch_service(client, changes.live, added)
     if changes.live.stateful_set and changes.template:
         PodTemplate(client, changes.live.stateful_set, deadline).apply(changes.template)
-    _patch_service(client, changes.live, {key: None for key in changes.service.keys() - added.keys()})
+    _patch_service(client, changes.live, dict.fromkeys(changes.service.keys() - added.keys()))
 
 
 def _patch_service(client: "Client", live: CharmLabels, labels: Mapping[str, str | None]) -> None:

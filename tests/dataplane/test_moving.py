@@ -88,7 +88,8 @@ def test_a_consumer_that_moves_keeps_its_doors_open(watched: tuple[World, Watch]
     assert listed(model, SECOND) == {f"shop/shop.{SECOND}.catalogue.app.from.shop.shop"}
     messages = [model.application(each).units[0].workload_status[1] for each in (BEACON, SECOND)]
     # Where the mesh is not hardened, a list of what is open follows.
-    assert [message.partition("; open to all: ")[0] for message in messages] == ["0 policies for 0 consumers", "1 policy for 3 consumers, enforced"]
+    shown = [message.partition("; open to all: ")[0] for message in messages]
+    assert shown == ["0 policies for 0 consumers", "1 policy for 3 consumers, enforced"]
 
 
 def ask(world: World, source: str) -> str:

@@ -98,7 +98,9 @@ def test_labels_for_pods_only(client: Client, server: KubernetesServer):
     assert pod_labels(client) == service_labels(client) == JUJU
 
 
-@pytest.mark.parametrize(("labels", "order"), [(MESH, "services statefulsets"), ({}, "statefulsets services")])
+@pytest.mark.parametrize(
+    ("labels", "order"), [(MESH, "services statefulsets"), ({}, "statefulsets services")]
+)
 def test_the_service_joins_first_and_leaves_last(
     client: Client, server: KubernetesServer, labels: dict[str, str], order: str
 ):
