@@ -5,7 +5,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 REPOSITORY = DOCS.parent
-sys.path[:0] = [str(DOCS / "_extensions"), str(REPOSITORY / "lib")]
+sys.path[:0] = [str(DOCS / "_extensions"), str(REPOSITORY / "lib"), str(REPOSITORY)]
 
 project = "Zero-trust traffic for Juju on Kubernetes"
 project_copyright = "the authors"
@@ -18,6 +18,7 @@ extensions = [
     "charm_reference",
     "diagrams",
     "docstrings",
+    "growth",
     "public_names",
     "repository_links",
     "sandbox_reference",

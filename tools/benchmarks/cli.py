@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,21 +18,23 @@ from . import (
     coordinators,
     goals,
     hook_tools,
+    istiod_work,
     joining,
     kubernetes_apis,
     nginx_process,
     policies,
     report,
+    scale,
     sides,
     start_up,
     summary,
     telemetry,
 )
-from .findings import OURS, Document, Findings
+from .extents import EXTENTS, Extent, Size
+from .findings import Case, Document, Findings
 from .kubernetes_apis import KubernetesApi
 
 _DEFAULT_JSON = sides.ROOT / "build" / "benchmarks.json"
-_LATENCY = 0.003
 _HOOK_TOOL_MS = 5.0
 _WIDTH_OF_A_FILE = 160
 
@@ -47,55 +48,12 @@ class Topic(str, enum.Enum):
     coordinator = "coordinator"
     telemetry = "telemetry"
     policies = "policies"
+    scale = "scale"
+    istiod = "istiod"
 
 
-@dataclass(frozen=True)
-class Extent:
-    """How much is measured."""
-
-    rounds: int
-    policies: tuple[int, ...]
-    relations: tuple[int, ...]
-    workers: tuple[int, ...]
-    seconds_of_load: float
-    minutes: float
-    """Once they are over, what was measured once is not measured again."""
-    latencies: tuple[float, ...] = (0, _LATENCY)
-    joining: int = joining.APPLICATIONS
-    many: int = 1_000
-    """With so many policies, the hooks after which the peers write all of them again are run once."""
-    very_many: int = 10_000
-    """With so many there is one round, without latency, and of the peers' hooks only the first two."""
-
-    def rounds_of(self, size: int) -> int:
-        """How often hooks with so many policies are run."""
-        return 1 if size >= self.very_many else self.rounds
-
-    def groups(self, size: int, all_sides: list[sides.LibrarySet]) -> list[list[sides.LibrarySet]]:
-        """The sides that take turns; very many policies of both would be too many for one server."""
-        return [[side] for side in all_sides] if size >= self.very_many else [all_sides]
-
-    def takes_part(self, size: int, side: str, number: int, hook: str) -> bool:
-        """Whether a side's hook is run in a round."""
-        if side == OURS or hook in (policies.FIRST, policies.IDLE):
-            return True
-        return size < self.very_many and (size < self.many or not number)
-
-
-_TINY = Extent(1, (3,), (2,), (2,), 0.2, 1, latencies=(0,), joining=2)
-_QUICK = Extent(2, (10, 100, 1000), (10, 100), (10, 100), 1, 4)
-_FULL = Extent(3, (10, 100, 1000, 10_000), (10, 50, 100), (10, 100, 500), 2, 9)
-
-
-class Size(str, enum.Enum):
-    """How long it may take."""
-
-    tiny = "tiny"
-    quick = "quick"
-    full = "full"
-
-
-_EXTENTS = {Size.tiny: _TINY, Size.quick: _QUICK, Size.full: _FULL}
+_AT_LENGTH = (Topic.scale, Topic.istiod)
+"""What is measured only if it is asked for."""
 
 
 class _Bench:
@@ -122,7 +80,7 @@ class _Bench:
     def apis(self) -> Iterator[Callable[[], AbstractContextManager[KubernetesApi]]]:
         """What starts each Kubernetes API that is measured against: the real one where it is built."""
         start = kubernetes_apis.stand_in
-        if self.extent.policies != _TINY.policies and kubernetes_apis.has_kube_apiserver():
+        if self.extent.real and kubernetes_apis.has_kube_apiserver():
             start = kubernetes_apis.kube_apiserver
         for latency in self.extent.latencies:
             yield partial(start, latency)
@@ -156,7 +114,7 @@ class _Bench:
                                 self.findings,
                                 api,
                                 group,
-                                size=size,
+                                policies.Requested.square(size),
                                 rounds=self.rounds(extent.rounds_of(size)),
                                 takes_part=partial(extent.takes_part, size),
                                 tell=tell,
@@ -196,7 +154,12 @@ class _Bench:
                 with start() as api:
                     for size in extent.workers:
                         coordinators.measure(
-                            self.findings, api, self.sides, size=size, rounds=extent.rounds, tell=tell
+                            self.findings,
+                            api,
+                            self.sides,
+                            coordinators.Workers(size),
+                            rounds=extent.rounds,
+                            tell=tell,
                         )
 
     def measure_start_up(self) -> None:
@@ -208,8 +171,9 @@ class _Bench:
         with self.topic(telemetry.TOPIC) as tell:
             for program in nginx_process.installed():
                 for size in extent.workers:
+                    case = Case(telemetry.TOPIC, telemetry.CONFIGURATION.format(program.name), size)
                     telemetry.measure_configuration(
-                        self.findings, program, self.sides, size=size, rounds=extent.rounds, tell=tell
+                        self.findings, case, program, self.sides, rounds=extent.rounds, tell=tell
                     )
                 telemetry.measure_requests(
                     self.findings,
@@ -220,6 +184,18 @@ class _Bench:
                     tell=tell,
                 )
 
+    def measure_scale(self) -> None:
+        with self.topic(scale.TOPIC) as tell:
+            start = next(self.apis())
+            scale.measure(self.findings, start, self.sides, self.extent.scale, tell=tell)
+
+    def measure_istiod(self) -> None:
+        if not kubernetes_apis.has_istiod():
+            raise RuntimeError("not built yet: make test-cluster builds it")
+        with self.topic(istiod_work.TOPIC) as tell:
+            for size, models in self.extent.istiod:
+                istiod_work.measure(self.findings, size=size, models=models, tell=tell)
+
 
 _MEASURES: dict[Topic, Callable[[_Bench], None]] = {
     Topic.start_up: _Bench.measure_start_up,
@@ -228,12 +204,15 @@ _MEASURES: dict[Topic, Callable[[_Bench], None]] = {
     Topic.coordinator: _Bench.measure_coordinators,
     Topic.telemetry: _Bench.measure_telemetry,
     Topic.policies: _Bench.measure_policies,
+    Topic.scale: _Bench.measure_scale,
+    Topic.istiod: _Bench.measure_istiod,
 }
 
 
 def main(
     topics: Annotated[
-        list[Topic] | None, typer.Argument(help="What to measure; everything if left out.")
+        list[Topic] | None,
+        typer.Argument(help="What to measure; everything but scale and istiod if left out."),
     ] = None,
     size: Annotated[
         Size,
@@ -256,7 +235,7 @@ def main(
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_FILE
-    bench = _Bench(console, _EXTENTS[size], details=details)
+    bench = _Bench(console, EXTENTS[size], details=details)
     if len(bench.sides) == 1:
         console.print("without $PEER_PYTHON there is nothing to compare with")
     about: dict[str, object] = {
@@ -277,7 +256,7 @@ def main(
     document = Document(about, bench.findings)
     failed: list[str] = []
     with hook_tools.taking(hook_tool_ms / 1000):
-        for topic in topics or Topic:
+        for topic in topics or [each for each in Topic if each not in _AT_LENGTH]:
             try:
                 _MEASURES[topic](bench)
             except RuntimeError as error:

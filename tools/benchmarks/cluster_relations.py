@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from .juju_unit import SampleRelation
 
-_APPS = 10
 _BUCKET = {"endpoint": "http://minio:9000", "bucket": "bench", "access-key": "key", "secret-key": "hush"}
 _MESH = {
     "labels": '{"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}',
@@ -13,7 +12,7 @@ _MESH = {
 }
 
 
-def cluster(workers: int, model: str, *, apps: int = _APPS) -> Iterator[SampleRelation]:
+def cluster(workers: int, model: str, *, apps: int) -> Iterator[SampleRelation]:
     """Workers in so many applications, and whom else a coordinator is related to."""
     yield SampleRelation(1, "s3", "minio", _BUCKET)
     yield SampleRelation(2, "service-mesh", "beacon", _MESH)

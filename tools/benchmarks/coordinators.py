@@ -10,17 +10,30 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .cluster_relations import cluster
-from .findings import CPU, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
+from .findings import CPU, MEMORY, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
 from .kubernetes_apis import KubernetesApi
 from .sides import HERE, LibrarySet
 
 TOPIC = "coordinator"
+IDLE = "nothing to do"
+DATABAGS = Quantity("databags written", "kB")
+LARGEST_DATABAG = Quantity("the largest of them", "kB")
+NGINX_CONFIG = Quantity("nginx.conf", "kB")
 
 _CHARM = HERE / "charms" / "coordinator"
 _PROGRAM = HERE / "inside" / "coordinator.py"
 _APP = "coordinator"
 
 Tell = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Workers:
+    """Workers that a coordinator is related to."""
+
+    units: int
+    applications: int = 10
+    topic: str = TOPIC
 
 
 class _Coordinator:
@@ -40,11 +53,18 @@ class _Coordinator:
             CPU: took["cpu"],
             REQUESTS: used.requests,
             WRITES: used.writes,
+            MEMORY: took["memory"],
+            DATABAGS: took["databags"],
+            LARGEST_DATABAG: took["databag"],
+            NGINX_CONFIG: took["config"],
         }
 
-    def settle(self, model: str, workers: int) -> None:
+    def settle(self, model: str, workers: "Workers") -> None:
         """Run the first hooks, after which nothing is left to do."""
-        relations = [dataclasses.asdict(relation) for relation in cluster(workers, model)]
+        relations = [
+            dataclasses.asdict(relation)
+            for relation in cluster(workers.units, model, apps=workers.applications)
+        ]
         status = self._ask(json.dumps({"app": _APP, "model": model, "relations": relations})).strip()
         if status != "active":
             raise RuntimeError(f"the coordinator is {status}")
@@ -60,8 +80,8 @@ class _Coordinator:
 
 
 @contextmanager
-def _started(api: KubernetesApi, side: LibrarySet, workers: int) -> Generator[_Coordinator]:
-    model = f"bench-{side.name}-{workers}-workers"
+def _started(api: KubernetesApi, side: LibrarySet, workers: Workers) -> Generator[_Coordinator]:
+    model = f"bench-{side.name}-{workers.units}-workers-of-{workers.applications}"
     api.make_model(model, _APP)
     with tempfile.TemporaryDirectory() as folder:
         charm = shutil.copytree(_CHARM, Path(folder, "charm"))
@@ -87,16 +107,23 @@ def _started(api: KubernetesApi, side: LibrarySet, workers: int) -> Generator[_C
 
 
 def measure(
-    findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, rounds: int, tell: Tell
+    findings: Findings,
+    api: KubernetesApi,
+    sides: list[LibrarySet],
+    workers: Workers,
+    *,
+    rounds: int,
+    tell: Tell,
 ) -> None:
-    """Measure hooks of a coordinator of `size` workers, the sides in turns."""
-    case = Case(TOPIC, "nothing to do", size, api.name)
+    """Measure hooks of a coordinator of these workers, the sides in turns."""
+    case = Case(workers.topic, IDLE, workers.units, api.name)
+    told = f"{api.name}: {workers.units} workers"
     with ExitStack() as stack:
         coordinators: dict[str, _Coordinator] = {}
         for side in sides:
-            tell(f"{api.name}: {size} workers, first hooks, {side.name}")
-            coordinators[side.name] = stack.enter_context(_started(api, side, size))
+            tell(f"{told}, first hooks, {side.name}")
+            coordinators[side.name] = stack.enter_context(_started(api, side, workers))
         for number in range(rounds):
             for side in reversed(sides) if number % 2 else sides:
-                tell(f"{api.name}: {size} workers, {case.name}, {side.name}, round {number + 1}")
+                tell(f"{told}, {case.name}, {side.name}, round {number + 1}")
                 findings.add(case, side.name, coordinators[side.name].run())

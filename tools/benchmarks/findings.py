@@ -91,11 +91,12 @@ class Finding:
     @property
     def ratio(self) -> float | None:
         """How many times better ours is than the peers: the median over the pairs of runs that took turns."""
-        ours, peers = self.values.get(OURS, ()), self.values.get(PEERS, ())
-        pairs = list(zip(ours, peers, strict=False))
-        if self.quantity.more_is_better:
-            pairs = [(theirs, our) for our, theirs in pairs]
-        ratios = [theirs / our for our, theirs in pairs if our]
+        return self.times(OURS, PEERS) if self.quantity.more_is_better else self.times(PEERS, OURS)
+
+    def times(self, side: str, other: str) -> float | None:
+        """How many times another side's value a side's is: the median over the pairs of runs."""
+        pairs = zip(self.values.get(side, ()), self.values.get(other, ()), strict=False)
+        ratios = [value / others for value, others in pairs if others]
         return statistics.median(ratios) if ratios else None
 
     def plain(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from .findings import (
 
 _NEAR, _FAR = "+0 ms", "+3 ms"
 _MB = 200
+_READERS = 1.6
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def reached(findings: Findings, processors: int) -> list[Goal]:
         _at_most("an idle hook of a beacon makes at most 8 requests", idle, REQUESTS, 8),
         _at_most("an idle hook of a beacon writes nothing", idle, WRITES, 0),
         *(_policies(findings, policies.IDLE, 10, api, processors) for api in (_NEAR, _FAR)),
+        _beside_a_reader(findings),
         _policies(findings, policies.FIRST, 2.5, _NEAR, processors),
         _policies(findings, policies.FIRST, 3.5, _FAR, processors),
         _at_most(
@@ -98,6 +100,14 @@ def _policies(findings: Findings, hook: str, times: float, api: str, processors:
         f"{goal.measured}; the hook and Kubernetes take {work:.1f} s of CPU time together, on {processors}"
         f" processors {least:.1f} s at the least, which would be {bound:.1f} times",
     )
+
+
+def _beside_a_reader(findings: Findings) -> Goal:
+    text = f"istio-beacon-k8s idle, 1,000 policies, {_NEAR}: at most {_READERS:g} times {policies.READER}"
+    found = findings.of(policies.TOPIC, SECONDS.name, name=policies.WHOLE_IDLE, size=1000, api=_NEAR)
+    ratios = [each.times(OURS, policies.READER) for each in found]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return Goal(text, f"{max(known):.2f} times", max(known) <= _READERS) if known else Goal(text, "")
 
 
 def _memory(findings: Findings) -> Goal:

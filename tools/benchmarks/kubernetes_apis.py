@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sandbox.control_plane import (
     ETCD,
+    ISTIOD,
     KUBE_APISERVER,
     Connection,
     ControlPlaneError,
@@ -147,7 +148,7 @@ def kube_apiserver(latency: float) -> Generator[KubernetesApi]:
 
         def used() -> Used:
             verbs = _VERB.findall(audit.read_text())
-            return Used(len(verbs), _writes(verbs), sum(_cpu(os.getpid())))
+            return Used(len(verbs), _writes(verbs), cpu_of(*_SERVERS))
 
         yield KubernetesApi(f"kube-apiserver +{latency * 1000:.0f} ms", kubeconfig, used)
 
@@ -160,17 +161,31 @@ def has_kube_apiserver() -> bool:
         return False
 
 
+def has_istiod() -> bool:
+    """Whether the real one was built on this machine, and an API server for it."""
+    try:
+        return has_kube_apiserver() and ISTIOD.is_built
+    except (ControlPlaneError, NotAvailableError):
+        return False
+
+
 def _writes(verbs: list[str]) -> int:
     return sum(verb not in _READS for verb in verbs)
 
 
-def _cpu(process: int) -> Iterator[float]:
-    """The CPU seconds of each server that a process has started."""
+def descendants(process: int) -> Iterator[tuple[int, str]]:
+    """Return the processes that a process has started, and those that they have, each with its name."""
     for children in Path(f"/proc/{process}/task").glob("*/children"):
         for child in map(int, children.read_text().split()):
-            text = Path(f"/proc/{child}/stat").read_text()
-            name, _, rest = text.partition("(")[2].rpartition(")")
-            if name in _SERVERS:
-                fields = rest.split()
-                yield (int(fields[11]) + int(fields[12])) / _TICKS
-            yield from _cpu(child)
+            yield child, Path(f"/proc/{child}/comm").read_text().strip()
+            yield from descendants(child)
+
+
+def cpu_of(*names: str) -> float:
+    """Return the CPU seconds of the running programs of these names that this process has started."""
+    ticks = 0
+    for process, name in descendants(os.getpid()):
+        if name in names:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS

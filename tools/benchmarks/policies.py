@@ -1,9 +1,10 @@
 """Policies: a beacon's hooks, from what consumers ask for to what is in Kubernetes."""
 
+import dataclasses
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,40 @@ from .sides import HERE, ROOT, LibrarySet
 TOPIC = "policies"
 FIRST, IDLE, CHANGED, GONE = "first apply", "nothing to do", "one policy changed", "one consumer gone"
 WHOLE_IDLE = "istio-beacon-k8s, nothing to do"
+READER = "a charm that reads the same"
+"""Another side of WHOLE_IDLE: it lists the policies once and reads the databags that a beacon reads."""
+DATABAGS = Quantity("consumers' databags", "kB")
+LARGEST_DATABAG = Quantity("the largest of them", "kB")
 
 _CHARM = HERE / "charms" / "beacon"
 _WHOLE_CHARM = ROOT / "charms" / "istio-beacon-k8s"
+_READER = HERE / "charms" / "reader"
 _APP = "beacon"
 _MOST_HOOKS = 20
 
 Tell = Callable[[str], None]
 
 
-def consumers(policies: int, model: str, number: int | None = None) -> Iterator[SampleRelation]:
-    """Consumers that ask for so many policies in all; by default there are as many as each asks for."""
-    number = number or max(2, math.isqrt(policies))
+@dataclass(frozen=True)
+class Requested:
+    """Policies that consumers request of a beacon."""
+
+    policies: int
+    consumers: int
+    topic: str = TOPIC
+
+    @classmethod
+    def square(cls, policies: int) -> "Requested":
+        """Return so many policies of as many consumers as each has policies."""
+        return cls(policies, max(2, math.isqrt(policies)))
+
+    def relations(self, model: str) -> Iterator[SampleRelation]:
+        """Return the consumers' relations."""
+        return consumers(self.policies, model, self.consumers)
+
+
+def consumers(policies: int, model: str, number: int) -> Iterator[SampleRelation]:
+    """Consumers that request so many policies in all."""
     for consumer in range(number):
         asked = range(consumer, policies, number)
         yield _consumer(consumer, [_policy(f"client-{source}", consumer, model) for source in asked])
@@ -88,24 +111,29 @@ class _Beacon:
             MEMORY: max(run.memory for run in runs),
         }
 
+    def databags(self) -> Mapping[Quantity, float]:
+        """Return how large the consumers' databags are."""
+        sizes = [len(json.dumps(dict(each.data))) / 1000 for each in self.unit.relations.values()]
+        return {DATABAGS: sum(sizes), LARGEST_DATABAG: max(sizes)}
+
 
 def measure(
     findings: Findings,
     api: KubernetesApi,
     sides: list[LibrarySet],
+    requested: Requested,
     *,
-    size: int,
     rounds: int,
     takes_part: Callable[[str, int, str], bool],
     tell: Tell,
 ) -> None:
-    """Measure the hooks of a beacon with `size` policies, the sides in turns.
+    """Measure the hooks of a beacon, the sides in turns.
 
     Args:
         findings: where to put what was measured.
         api: the Kubernetes that policies are written to; those of the last round are left there.
         sides: the libraries to measure.
-        size: how many policies are asked for.
+        requested: the policies.
         rounds: how often each hook is run.
         takes_part: whether a side's hook is run, given its name, the number of the round, and the hook.
         tell: told what is done.
@@ -113,7 +141,9 @@ def measure(
     for number in range(rounds):
         taking_part = [side for side in sides if takes_part(side.name, number, FIRST)]
         with tempfile.TemporaryDirectory() as folder:
-            beacons = {side.name: _start(api, side, Path(folder, side.name), size) for side in taking_part}
+            beacons = {
+                side.name: _start(api, side, Path(folder, side.name), requested) for side in taking_part
+            }
             for name, prepare in (
                 (FIRST, None),
                 (IDLE, None),
@@ -123,11 +153,13 @@ def measure(
                 for side in reversed(taking_part) if number % 2 else taking_part:
                     if not takes_part(side.name, number, name):
                         continue
+                    size = requested.policies
                     tell(f"{api.name}: {size:,} policies, {name}, {side.name}, round {number + 1}")
                     beacon = beacons[side.name]
                     if prepare:
                         prepare(beacon.unit, beacon.model)
-                    findings.add(Case(TOPIC, name, size, api.name), side.name, beacon.run())
+                    case = Case(requested.topic, name, size, api.name)
+                    findings.add(case, side.name, {**beacon.run(), **beacon.databags()})
             if number < rounds - 1:
                 for beacon in beacons.values():
                     api.delete_policies(beacon.model)
@@ -136,27 +168,42 @@ def measure(
 def measure_whole_charm(
     findings: Findings, api: KubernetesApi, side: LibrarySet, *, size: int, rounds: int, tell: Tell
 ) -> None:
-    """Measure the hook with nothing to do of the charm itself, which looks after more than policies."""
+    """Measure the hook with nothing to do of the charm itself, and a charm that reads the same, in turns."""
     case = Case(TOPIC, WHOLE_IDLE, size, api.name)
+    requested = Requested.square(size)
     with tempfile.TemporaryDirectory() as folder:
-        beacon = _start(api, side, Path(folder, "charm"), size, charm=_WHOLE_CHARM)
+        beacon = _start(api, side, Path(folder, "charm"), requested, charm=_WHOLE_CHARM)
         tell(f"{api.name}: {size:,} policies, istio-beacon-k8s, first hooks")
         while beacon.run_once()[WRITES]:
             pass
+        Path(folder, "reader").mkdir()
+        reader = _Beacon(
+            api, _unit(api, side, Path(folder, "reader"), beacon.model, charm=_READER), beacon.model
+        )
+        for relation in beacon.unit.relations.values():
+            reader.unit.relate(dataclasses.replace(relation))
         for number in range(rounds):
             tell(f"{api.name}: {size:,} policies, {case.name}, round {number + 1}")
-            findings.add(case, side.name, beacon.run_once())
+            measured = ((side.name, beacon), (READER, reader))
+            for name, each in reversed(measured) if number % 2 else measured:
+                findings.add(case, name, each.run_once())
 
 
-def _start(api: KubernetesApi, side: LibrarySet, folder: Path, size: int, *, charm: Path = _CHARM) -> _Beacon:
-    model = f"bench-{folder.name}-{size}"
+def _start(
+    api: KubernetesApi, side: LibrarySet, folder: Path, requested: Requested, *, charm: Path = _CHARM
+) -> _Beacon:
+    model = f"bench-{folder.name}-{requested.policies}-{requested.consumers}"
     api.make_model(model, _APP)
     folder.mkdir()
-    environment = {"KUBECONFIG": str(api.kubeconfig)}
-    unit = SampleUnit(charm, side, folder, app=_APP, model=model, environment=environment)
-    for relation in consumers(size, model):
+    unit = _unit(api, side, folder, model, charm=charm)
+    for relation in requested.relations(model):
         unit.relate(relation)
     return _Beacon(api, unit, model)
+
+
+def _unit(api: KubernetesApi, side: LibrarySet, folder: Path, model: str, *, charm: Path) -> SampleUnit:
+    environment = {"KUBECONFIG": str(api.kubeconfig)}
+    return SampleUnit(charm, side, folder, app=_APP, model=model, environment=environment)
 
 
 def _change_one(unit: SampleUnit, model: str) -> None:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tables`: what a run has found, as the tables of a page of the documentation."""
+"""`python -m tools.benchmarks.tables`: what a run has found, as the tables of a page of the documentation."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from . import coordinators, goals, hook_tools, joining, policies, start_up, summary, telemetry
+from . import (
+    coordinators,
+    goals,
+    hook_tools,
+    istiod_work,
+    joining,
+    policies,
+    scale,
+    start_up,
+    summary,
+    telemetry,
+)
 from .findings import (
     CPU,
     MEMORY,
@@ -41,6 +52,26 @@ _QUANTITIES: dict[str, tuple[str, tuple[Quantity, ...]]] = {
         telemetry.TOPIC,
         (telemetry.RATE, telemetry.MEDIAN, telemetry.P99, telemetry.NGINX_CPU),
     ),
+    "scale-policies": (
+        scale.POLICIES,
+        (SECONDS, REQUESTS, MEMORY, policies.DATABAGS, policies.LARGEST_DATABAG),
+    ),
+    "scale-workers": (
+        scale.WORKERS,
+        (SECONDS, REQUESTS, MEMORY, coordinators.DATABAGS, coordinators.NGINX_CONFIG),
+    ),
+    "scale-nginx": (scale.NGINX, (telemetry.CONFIG, telemetry.RENDER, telemetry.RELOAD)),
+    "istiod-start": (
+        istiod_work.START,
+        (
+            istiod_work.OBJECTS,
+            istiod_work.LARGEST,
+            istiod_work.STATUSES,
+            CPU,
+            istiod_work.ISTIOD_MEMORY,
+        ),
+    ),
+    "istiod-change": (istiod_work.CHANGE, (SECONDS, istiod_work.SENT, istiod_work.RESOURCES, CPU)),
 }
 
 
@@ -123,7 +154,8 @@ def _cell(finding: Finding | None) -> str:
     """The medians of the sides, and in brackets how many times better ours is."""
     if not finding:
         return ""
-    sides = [OURS, PEERS, *(side for side in finding.values if side not in (OURS, PEERS))]
+    compared = (OURS, PEERS) if OURS in finding.values else ()
+    sides = [*compared, *(side for side in finding.values if side not in compared)]
     medians = " / ".join("-" if (each := finding.median(side)) is None else number(each) for side in sides)
     return f"{medians} (**{number(finding.ratio)}**)" if finding.ratio is not None else medians
 

@@ -15,9 +15,11 @@ from .sides import HERE, LibrarySet
 
 TOPIC = "telemetry"
 DIRECT = "direct"
+CONFIGURATION = "configuration, {}"
 
 RENDER = Quantity("time to render", "ms")
 RELOAD = Quantity("time to reload", "ms")
+CONFIG = Quantity("nginx.conf", "kB")
 RATE = Quantity("requests a second", more_is_better=True)
 MEDIAN = Quantity("median latency", "ms")
 P99 = Quantity("99th percentile of latency", "ms")
@@ -25,11 +27,12 @@ NGINX_CPU = Quantity("nginx's CPU time a request", "µs")
 
 _RENDERER = HERE / "inside" / "nginx_text.py"
 _LOAD = HERE / "inside" / "load.py"
+_APPLICATIONS = 20
 _SIZE = 20_000
 _CONNECTIONS = 16
 _SCRAPE, _PUSH = "scrape of 20 kB", "push of 20 kB"
 _PATHS = {
-    _SCRAPE: ("/proxy/worker/worker-0/metrics", "/metrics", 0),
+    _SCRAPE: ("/proxy/worker/worker-0-0/metrics", "/metrics", 0),
     _PUSH: ("/proxy/loki/loki-0/push", "/push", _SIZE),
 }
 
@@ -75,7 +78,10 @@ def _renderer(
 ) -> Generator[tuple[_Renderer, str]]:
     folder.mkdir()
     (folder / "mime.types").write_text("types { text/html html; }")
-    addresses = {f"worker/{number}": f"127.0.{number // 250}.{number % 250 + 1}" for number in range(workers)}
+    addresses: dict[str, str] = {}
+    for number in range(workers):
+        unit, app = divmod(number, _APPLICATIONS)
+        addresses[f"worker-{app}/{unit}"] = f"127.0.{number // 250}.{number % 250 + 1}"
     said = {"folder": str(folder), "workers": addresses, **asked}
     process = subprocess.Popen(
         [side.python, str(_RENDERER)],
@@ -94,19 +100,20 @@ def _renderer(
 
 
 def measure_configuration(
-    findings: Findings, program: NginxProgram, sides: list[LibrarySet], *, size: int, rounds: int, tell: Tell
+    findings: Findings, case: Case, program: NginxProgram, sides: list[LibrarySet], *, rounds: int, tell: Tell
 ) -> None:
-    """Measure what it takes to render the routes of `size` workers, and to load them."""
-    case = Case(TOPIC, f"configuration, {program.name}", size)
+    """Measure what it takes to render the routes of as many workers as the case says, and to load them."""
+    size = case.size or 0
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         renderers: dict[str, _Renderer] = {}
         running: dict[str, NginxProcess] = {}
+        texts: dict[str, str] = {}
         for side in sides:
             tell(f"{size} workers, rendering, {side.name}")
             own = folder / side.name
             loki = "http://127.0.0.1:9/push"
-            renderers[side.name], text = stack.enter_context(
+            renderers[side.name], texts[side.name] = stack.enter_context(
                 _renderer(
                     side,
                     own,
@@ -117,13 +124,18 @@ def measure_configuration(
                     resolve=program.can_resolve,
                 )
             )
-            running[side.name] = stack.enter_context(NginxProcess(program, own, text))
+            running[side.name] = stack.enter_context(NginxProcess(program, own, texts[side.name]))
         for number in range(rounds):
             for side in reversed(sides) if number % 2 else sides:
                 tell(f"{size} workers, configuration, {side.name}, round {number + 1}")
                 rendered = float(renderers[side.name].ask("render"))
                 reloaded = running[side.name].reload()
-                findings.add(case, side.name, {RENDER: rendered * 1000, RELOAD: reloaded * 1000})
+                took = {
+                    RENDER: rendered * 1000,
+                    RELOAD: reloaded * 1000,
+                    CONFIG: len(texts[side.name]) / 1000,
+                }
+                findings.add(case, side.name, took)
 
 
 def measure_requests(

@@ -1,11 +1,12 @@
 """Runs hooks of a coordinator whose containers are there, which Juju's hook tools alone can't show.
 
 Reads the relations from the first line of standard input, settles, and then runs a hook for each further
-line; answers each line with what the hook took, on standard output. It runs in the working directory, on
-whichever library its interpreter finds.
+line; answers each line with what the hook took, and how much it wrote, on standard output. It runs in the
+working directory, on whichever library its interpreter finds.
 """
 
 import json
+import resource
 import socket
 import sys
 import time
@@ -56,6 +57,21 @@ def _containers() -> Iterator[testing.Container]:
         yield testing.Container(name, can_connect=True, mounts=mounts, execs=execs)
 
 
+def _sizes(state: testing.State) -> dict[str, float]:
+    """Return MB of memory, and kB of what the hooks have written."""
+    databags = [
+        sum(map(len, [*relation.local_app_data.keys(), *relation.local_app_data.values()]))
+        for relation in state.relations
+    ]
+    config = Path.cwd() / "containers" / "nginx" / "nginx" / "nginx.conf"
+    return {
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "databags": sum(databags) / 1000,
+        "databag": max(databags) / 1000,
+        "config": config.stat().st_size / 1000,
+    }
+
+
 def main() -> None:
     """Run a hook a line."""
     asked = json.loads(sys.stdin.readline())
@@ -82,7 +98,7 @@ def main() -> None:
     for _ in sys.stdin:
         state = context.run(context.on.update_status(), state)
         seconds, cpu = took[-1]
-        sys.stdout.write(json.dumps({"seconds": seconds, "cpu": cpu}) + "\n")
+        sys.stdout.write(json.dumps({"seconds": seconds, "cpu": cpu, **_sizes(state)}) + "\n")
         sys.stdout.flush()
 
 

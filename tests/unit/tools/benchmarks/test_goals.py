@@ -109,3 +109,13 @@ def test_calls_of_hook_tools_grow_by_the_same_for_each_relation_and_by_less_than
         for size, our, theirs in zip((0, 10, 20), ours, peers, strict=True)
     ]
     assert goal("beacon: the calls", *values).met is met
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(1.6, True), (1.61, False)])
+def test_an_idle_hook_is_held_against_a_charm_that_reads_the_same(seconds: float, met: bool):
+    case = Case(policies.TOPIC, policies.WHOLE_IDLE, 1000, "kube-apiserver +0 ms")
+    findings = Findings()
+    findings.add(case, OURS, {SECONDS: seconds})
+    findings.add(case, policies.READER, {SECONDS: 1})
+    [found] = [each for each in goals.reached(findings, processors=2) if policies.READER in each.text]
+    assert found.met is met

@@ -13,7 +13,7 @@ LINES_OF_A_SCREEN = 40
 
 def test_a_tiny_run_leaves_a_document_of_what_it_measured(tmp_path: Path):
     path = tmp_path / "folder" / "benchmarks.json"
-    topics = ["joining", "policies", "coordinator"]
+    topics = ["joining", "policies", "coordinator", "scale"]
     options = ["--size", "tiny", "--hook-tool-ms", "0", "--json", str(path)]
     environment = {name: value for name, value in os.environ.items() if name != "PEER_PYTHON"}
     done = subprocess.run(
@@ -22,7 +22,7 @@ def test_a_tiny_run_leaves_a_document_of_what_it_measured(tmp_path: Path):
         env={**environment, "PYTHONPATH": f"{ROOT / 'lib'}{os.pathsep}{ROOT}"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert "one policy changed" in done.stdout
@@ -30,9 +30,11 @@ def test_a_tiny_run_leaves_a_document_of_what_it_measured(tmp_path: Path):
     document = json.loads(path.read_text())
     assert document["versions"]["ours"]["ops"]
     assert "goals" in done.stdout
+    assert {"scale: policies", "scale: workers"} <= {each["case"]["topic"] for each in document["findings"]}
     values = {
         (each["case"]["name"], each["quantity"]["name"]): each["sides"]["ours"]
         for each in document["findings"]
+        if "scale" not in each["case"]["topic"]
     }
     assert values["applications that join at once", "restarts"]["median"] == 0
     assert values["first apply", "of them writes"]["median"] == 3

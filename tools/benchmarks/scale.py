@@ -1,0 +1,45 @@
+"""How everything grows: hooks with policies and with workers, and what is written of them."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from . import coordinators, nginx_process, policies, telemetry
+from .extents import Scale
+from .findings import Case, Findings
+from .kubernetes_apis import KubernetesApi
+from .sides import LibrarySet
+
+TOPIC = "scale"
+POLICIES, WORKERS, NGINX = "scale: policies", "scale: workers", "scale: nginx"
+_ROUNDS = 3
+
+Tell = Callable[[str], None]
+
+
+def measure(
+    findings: Findings,
+    start: Callable[[], AbstractContextManager[KubernetesApi]],
+    sides: list[LibrarySet],
+    scales: Sequence[Scale],
+    *,
+    tell: Tell,
+) -> None:
+    """Measure each size, on a Kubernetes of its own."""
+    for size in scales:
+        for side in sides:
+            with start() as api:
+                requested = policies.Requested(size.policies, size.consumers, POLICIES)
+                policies.measure(
+                    findings, api, [side], requested, rounds=1, takes_part=_takes_part, tell=tell
+                )
+        with start() as api:
+            workers = coordinators.Workers(size.workers, size.applications, WORKERS)
+            coordinators.measure(findings, api, sides, workers, rounds=_ROUNDS, tell=tell)
+        for program in nginx_process.installed()[:1]:
+            case = Case(NGINX, telemetry.CONFIGURATION.format(program.name), size.workers)
+            telemetry.measure_configuration(findings, case, program, sides, rounds=_ROUNDS, tell=tell)
+
+
+def _takes_part(_side: str, _number: int, hook: str) -> bool:
+    """Leave out what follows a change, when the peers do the same as with nothing to do."""
+    return hook in (policies.FIRST, policies.IDLE)
