@@ -60,6 +60,8 @@ class Service:
     selector: Mapping[str, str] = field(hash=False)
     waypoint: tuple[str, str] | None
     """Namespace and name of the Gateway."""
+    unready_waypoint: tuple[str, str] | None = None
+    """The Gateway that its labels name, if Istio does not run it (yet)."""
 
     @property
     def host(self) -> str:
@@ -267,12 +269,14 @@ def read_service(
     own, spec = service["metadata"], mapping(service, "spec")
     ports: list[Json] = spec.get("ports") or []
     waypoint = None if spec.get("clusterIP") == "None" else _waypoint_of(service, namespace_labels)
+    is_ready = any(_serves(each, waypoint, own["namespace"]) for each in gateways)
     return Service(
         namespace=own["namespace"],
         name=own["name"],
         ports={port["port"]: port.get("targetPort") or port["port"] for port in ports},
         selector=mapping(spec, "selector"),
-        waypoint=next((waypoint for each in gateways if _serves(each, waypoint, own["namespace"])), None),
+        waypoint=waypoint if is_ready else None,
+        unready_waypoint=None if is_ready else waypoint,
     )
 
 

@@ -21,17 +21,17 @@ from ._request_path import RequestPath
 from ._view import DeclaredPolicy, RequestedPolicy, View, meaning
 
 Difference: TypeAlias = Literal[
-    "written", "granted", "audit", "identity", "waypoint", "unnamed", "place", "relation",
+    "written", "granted", "audit", "identity", "waypoint", "unready", "unnamed", "place", "relation",
     "source", "method", "path", "port", "host", "http", "condition",
 ]  # fmt: skip
-"""A difference between a policy and a request: the policy is not in Kubernetes, not granted to its requester,
-or in audit mode; the source has no identity; the Service has no waypoint; the policy is for an application of
-another model whose identity is unknown; it is on the Service rather than the units, or the reverse; there is
-no such relation; or it allows other requests."""
+"""A difference between a policy and a request: the policy is not in Kubernetes, not granted to its
+requester, or in audit mode; the source has no identity; the Service has no waypoint, or one that is not
+ready; the policy is for an application of another model whose identity is unknown; it is on the Service
+rather than the units, or the reverse; there is no such relation; or it allows other requests."""
 
 # In order of effort: what comes first is the easiest to resolve.
 _ORDER: tuple[Difference, ...] = (
-    "written", "granted", "audit", "identity", "waypoint", "unnamed", "place", "relation",
+    "written", "granted", "audit", "identity", "waypoint", "unready", "unnamed", "place", "relation",
     "source", "method", "path", "port", "host", "http", "condition",
 )  # fmt: skip
 # These count twice: they are further from a match than another method or path.
@@ -42,6 +42,7 @@ _MOST = 3
 _WORDS: dict[Difference, str] = {
     "identity": "the source is outside the mesh, where it has no identity",
     "waypoint": "the Service has no waypoint, which would enforce it",
+    "unready": "the waypoint of the Service, which would enforce it, is not ready",
     "unnamed": "its identity is not known: it has not sent it over cross_model_mesh",
     "relation": "there is no such relation",
     "source": "it allows another application",
@@ -162,7 +163,7 @@ def _differences(
         if path.service is None:
             differs.add("place")
         elif path.source_in_mesh and not path.service.waypoint:
-            differs.add("waypoint")
+            differs.add("unready" if path.service.unready_waypoint else "waypoint")
         http = Http(question.method, question.path, question.host or service.host)
         request = Request(path.identity, _port_in_front(service, path), http)
     else:
@@ -235,6 +236,9 @@ def _steps(match: NearMatch, question: Question, path: RequestPath, view: View) 
         yield _join(question.source, view)
     if "waypoint" in differs:
         yield _join(question.target, view)
+    if "unready" in differs and path.service and path.service.unready_waypoint:
+        model, name = path.service.unready_waypoint
+        yield f"kubectl describe gateway {name} -n {model}"
     if "unnamed" in differs:
         yield from _introduce(match, question, view)
     if "relation" in differs and match.declared:

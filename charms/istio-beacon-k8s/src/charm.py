@@ -72,7 +72,10 @@ class IstioBeaconCharm(ops.CharmBase):
             self._remove_everything()
         elif not self._scale_down.is_under_way:
             observability.trace(self)
-            self._problems = metrics_proxy.reconcile(self._proxy, self._waypoint.telemetry_labels)
+            # A container of a unit that stops is not waited for: it is gone already, or about to go.
+            is_stopping = isinstance(event, ops.StopEvent)
+            labels = self._waypoint.telemetry_labels
+            self._problems = [] if is_stopping else metrics_proxy.reconcile(self._proxy, labels)
             self._summary = "stands by: the leader writes the policies"
             if self.unit.is_leader():
                 self._lead(None if isinstance(event, _READ_MESH) else recall(str(self._stored.mesh)))

@@ -51,6 +51,11 @@ def test_a_container_that_is_not_up_keeps_nothing_from_being_done(beacon: Beacon
     assert beacon.doors() == {("shop/web", "shop/catalogue")}
 
 
+def test_a_unit_that_stops_waits_for_no_container(beacon: BeaconModel):
+    beacon.set_container(can_connect=False)
+    assert beacon.hook("stop").name == "active"
+
+
 def test_a_proxy_that_does_not_start_keeps_nothing_from_being_done(
     kubernetes: KubernetesServer, monkeypatch: pytest.MonkeyPatch
 ):

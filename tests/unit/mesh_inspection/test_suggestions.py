@@ -33,6 +33,16 @@ def test_suggested_relation_allows_it():
     assert found.relations == ("web:items",)
 
 
+def test_waypoint_that_is_not_ready():
+    unready = dataclasses.replace(service("web", behind_waypoint=False), unready_waypoint=(MODEL, "w"))
+    within = cluster(allow("shop", to=GET_ITEMS), on_pods("web", "ads"), services=(unready,))
+    found = ask(within=within, view=WITH_DECLARED, method="GET", path="/items")
+    assert found.closest_match.endswith(
+        "but the waypoint of the Service, which would enforce it, is not ready"
+    )
+    assert found.suggestion == ("kubectl describe gateway w -n m",)
+
+
 def test_missing_relation_across_models():
     model = cluster(CLOSED, pods=(pod("shop", model="n"), pod("web")))
     found = ask(within=model, view=WITH_DECLARED, source="n/shop", method="GET", path="/items")
