@@ -8,7 +8,7 @@ import pytest
 
 from coordinated_workers.readiness import Readiness, ServiceEndpointStatus
 from sandbox.kubernetes import KubernetesServer
-from tests.faults.swing import Swing
+from tests.faults.changing_charm import Swing
 from tests.faults.worlds import WORLDS, World
 from tests.support.faulty_server import FaultyServer
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.faults.changing_charm import Swing
 from tests.faults.cluster import facts
-from tests.faults.swing import Swing
 from tests.faults.worlds import BEACON, COORDINATOR, WISHES, WORLDS, World
 from tests.support.faulty_server import FAULTS
 

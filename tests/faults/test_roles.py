@@ -1,7 +1,7 @@
 """What the reference says that charms may do in Kubernetes is what they do: no more, and no less."""
 
+from tests.faults.changing_charm import Swing
 from tests.faults.roles import ROLES, role
-from tests.faults.swing import Swing
 from tests.faults.worlds import WORLDS
 from tests.support.faulty_server import Permission
 

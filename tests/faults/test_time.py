@@ -13,7 +13,7 @@ import lightkube.core.exceptions
 import ops
 import pytest
 
-from tests.faults.swing import Swing
+from tests.faults.changing_charm import Swing
 
 LIMIT = 30.0
 LIBERAL = 60

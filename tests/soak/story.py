@@ -10,7 +10,7 @@ from sandbox.juju import LIBRARIES, Application, Controller, Model
 from sandbox.kubernetes import KubernetesServer
 from sandbox.samples import BEACON, COORDINATOR, WORKER
 
-from . import meddling
+from . import manual_edits
 from .oracle import BY_HAND, BY_LIBRARY, Cluster, Policy, expected, found, is_published
 from .watch import Watch
 
@@ -129,7 +129,7 @@ class Story:
             ),
             "kill": lambda: (f"{place}/{unit.number}" for place, app in apps.items() for unit in app.units),
             "look": lambda: iter(self.controller.models),
-            "edit": lambda: meddling.edits(self.kubernetes.store, self.controller.models.values()),
+            "edit": lambda: manual_edits.edits(self.kubernetes.store, self.controller.models.values()),
             "empty": lambda: (place for place, app in apps.items() if calm and not _is_old(app)),
             "fill": lambda: (place for place, app in apps.items() if not app.units and not app.dying),
             "distrust": lambda: (place for place, app in apps.items() if calm and not _is_old(app)),
@@ -319,7 +319,7 @@ class Story:
         self.controller.models[model].update_status()
 
     def _edit(self, model: str, target: str, becomes: str) -> None:
-        meddling.edit(self.kubernetes.store, model, target, becomes)
+        manual_edits.edit(self.kubernetes.store, model, target, becomes)
         self._look(model)
 
     def _empty(self, place: str) -> None:
@@ -340,10 +340,10 @@ class Story:
         model.update_status()
 
     def _harden(self, _: str) -> None:
-        self._hardening = meddling.harden(self.kubernetes.store)
+        self._hardening = manual_edits.harden(self.kubernetes.store)
 
     def _soften(self, _: str) -> None:
-        meddling.soften(self.kubernetes.store)
+        manual_edits.soften(self.kubernetes.store)
         self._hardening = []
 
     def _strain(self) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mesh_inspection import Cluster, Policy
-from tests.unit.mesh_inspection.making import allow, ask, cluster, on_pods, service
+from tests.unit.mesh_inspection.builders import allow, ask, cluster, on_pods, service
 
 AUTO_ALLOW = "istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is"
 DOMAIN = "the mesh's trust domain is cluster.local"

@@ -4,7 +4,7 @@ import dataclasses
 
 from charmlibs.interfaces.service_mesh import AppPolicy, Endpoint, MeshPolicy, Method, UnitPolicy
 from mesh_inspection import DeclaredPolicy, RequestedPolicy, endpoint_of
-from tests.unit.mesh_inspection.making import MODEL, VIEW, allow, ask, cluster, on_pods, pod, service
+from tests.unit.mesh_inspection.builders import MODEL, VIEW, allow, ask, cluster, on_pods, pod, service
 
 ITEMS = Endpoint(ports=[80], methods=[Method.get], paths=["/items"])
 DECLARED = DeclaredPolicy(MODEL, "web", AppPolicy(relation="items", endpoints=[ITEMS]))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh_inspection import Policy, UnclearQuestionError
-from tests.unit.mesh_inspection.making import (
+from tests.unit.mesh_inspection.builders import (
     MODEL,
     VIEW,
     allow,

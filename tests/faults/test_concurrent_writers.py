@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sandbox.kubernetes import KubernetesServer
+from tests.faults.changing_charm import Swing
 from tests.faults.cluster import facts
-from tests.faults.swing import Swing
 from tests.faults.worlds import BEACON, COORDINATOR, WISHES, WORLDS, Wish, World
 
 LIBERAL = 40
