@@ -59,7 +59,7 @@ def test_two_charms_have_modules_of_their_own(model: Model, write_charm: WriteCh
     assert [model.unit(name).status[1] for name in ("one/0", "two/0")] == ["one", "two"]
 
 
-def test_own_copy_of_a_library_comes_first(model: Model, write_charm: WriteCharm, tmp_path: Path) -> None:
+def test_own_copy_of_library_comes_first(model: Model, write_charm: WriteCharm, tmp_path: Path) -> None:
     (tmp_path / "given").mkdir()
     (tmp_path / "given/library.py").write_text("NAME = 'given'")
     source = """
@@ -93,7 +93,7 @@ def test_nothing_of_sandbox_is_on_charms_path(model: Model, write_charm: WriteCh
     assert words(model.unit("web/0")) == ["[]", "web-0.web-endpoints.shop.svc.cluster.local", "web-0"]
 
 
-def test_exception_in_a_charm_is_an_error_of_its_unit(model: Model, write_charm: WriteCharm) -> None:
+def test_exception_in_charm_is_error_of_its_unit(model: Model, write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -204,7 +204,7 @@ def test_charm_that_takes_too_long_is_stopped(
     assert events(unit)[-1] == "start"
 
 
-def test_endless_events_are_an_error_that_names_them(
+def test_endless_events_are_error_that_names_them(
     model: Model, juju: Controller, write_charm: WriteCharm
 ) -> None:
     source = """

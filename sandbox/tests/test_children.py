@@ -35,7 +35,7 @@ def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproce
         process.kill()
 
 
-def test_folder_of_a_killed_owner_is_removed(holder: subprocess.Popen[str]):
+def test_folder_of_killed_owner_is_removed(holder: subprocess.Popen[str]):
     assert holder.stdout
     folder = Path(holder.stdout.readline().split()[0])
     with own_folder("test") as other:

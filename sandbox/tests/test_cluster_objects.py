@@ -142,7 +142,7 @@ def test_changed_pod_template_replaces_pods(
     assert len(model.unit("web/1").history) == before
 
 
-def test_replaced_pod_of_a_removed_application_is_gone(
+def test_replaced_pod_of_removed_application_is_gone(
     model: Model, client: lightkube.Client, write_charm: WriteCharm
 ) -> None:
     source = """

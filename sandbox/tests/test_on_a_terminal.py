@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "sandbox", "status", "--until", "deploy", "--model", "shop", "--format=json"]
 
 
-def test_progress_goes_to_the_terminal_output_to_stdout():
+def test_progress_goes_to_terminal_output_to_stdout():
     ours, theirs = pty.openpty()
     seen: list[bytes] = []
 

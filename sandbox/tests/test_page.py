@@ -212,7 +212,7 @@ def test_long_names_are_shortened_in_their_boxes_alone() -> None:
     assert any(name in text for text in found.texts("summary"))
 
 
-def test_page_does_not_depend_on_the_order_of_cells() -> None:
+def test_page_does_not_depend_on_order_of_cells() -> None:
     cells = [cell(f"m/{a}", f"Service m/{b}", expected=(a + b) % 3 == 0) for a in range(8) for b in range(8)]
     shuffled = random.Random(1).sample(cells, len(cells))
     assert render(cells, [SHOP_READS], when=NOON) == render(shuffled, [SHOP_READS], when=NOON)

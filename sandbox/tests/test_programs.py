@@ -29,6 +29,6 @@ def test_exporter_is_found_by_debians_name(folder: Path):
     assert program(NAME) == file
 
 
-def test_exporter_without_the_needed_option_is_none(folder: Path):
+def test_exporter_without_needed_option_is_none(folder: Path):
     install(folder, "prometheus-nginx-exporter", "-web.telemetry-path -nginx.scrape-uri")
     assert program(NAME) is None

@@ -84,7 +84,7 @@ def test_change_of_remote_application_names_no_unit(model: Model, write_charm: W
     assert words(model.unit("client/0")) == ["None:http://web", "web/0:http://web"]
 
 
-def test_own_application_data_is_the_leaders(model: Model, write_charm: WriteCharm) -> None:
+def test_own_application_data_is_leaders(model: Model, write_charm: WriteCharm) -> None:
     web = """
         class Charm(Recorder):
             def on_event(self, event):

@@ -68,7 +68,7 @@ def test_a_new_revision_is_reported_and_read_once_refreshed(related: Model) -> N
     assert "secret-changed" not in events(related.unit("owner/0"))
 
 
-def test_untracked_revision_is_reported_to_the_owner(related: Model, juju: Controller) -> None:
+def test_untracked_revision_is_reported_to_owner(related: Model, juju: Controller) -> None:
     related.config("owner", {"password": "two"})
     related.settle()
     assert words(related.unit("owner/0")) == ["removed-1"]

@@ -118,7 +118,7 @@ def test_notice_of_workload_is_reported_once(juju: Controller, write_charm: Writ
     assert words(model.unit("web/0")) == ["example.com/done:7"]
 
 
-def test_requests_to_processes_are_answered_during_a_hook(write_charm: WriteCharm) -> None:
+def test_requests_to_processes_are_answered_during_hook(write_charm: WriteCharm) -> None:
     source = """
         class Charm(Recorder):
             def on_event(self, event):
@@ -160,7 +160,7 @@ def test_requests_to_processes_are_answered_during_a_hook(write_charm: WriteChar
     ]
 
 
-def test_fault_of_the_machine_is_not_the_charms(write_charm: WriteCharm) -> None:
+def test_fault_of_machine_is_not_charms(write_charm: WriteCharm) -> None:
     class FullDisk(NoWorkload):
         def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
             raise OSError("no space left")

@@ -238,7 +238,7 @@ def test_apply_to_no_version_creates(namespace: Namespace, obj: dict):
     assert namespace.apply(new).code == 201
 
 
-def test_apply_without_version_keeps_a_custom_resource(namespace: Namespace):
+def test_apply_without_version_keeps_custom_resource(namespace: Namespace):
     there = namespace.applied(an("AuthorizationPolicy", "policy", spec={}), "alice")
     new = policy()
     new["metadata"]["resourceVersion"] = "0"

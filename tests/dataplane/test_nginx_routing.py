@@ -76,7 +76,7 @@ def get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
         (NginxLocationConfig("/with space", backend="api"), "/with%20space/x", "/with%20space/x"),
     ],
 )
-def test_a_location_asks_the_backend_for(location, asked, arrives, serve, backend):
+def test_location_asks_backend_for(location, asked, arrives, serve, backend):
     port = serve(location, api_port=backend.port)
 
     assert get(port, asked) == (200, b"ok")
@@ -92,7 +92,7 @@ def test_who_names_no_tenant_is_anonymous(serve, backend):
     assert [request.headers["x-scope-orgid"] for request in backend.received] == ["anonymous", "me"]
 
 
-def test_a_location_has_the_last_word_on_headers(serve, backend):
+def test_location_has_the_last_word_on_headers(serve, backend):
     port = serve(
         NginxLocationConfig(
             "/headers",
@@ -114,7 +114,7 @@ def test_a_location_has_the_last_word_on_headers(serve, backend):
     assert second.headers["connection"] == "upgrade"
 
 
-def test_directives_of_a_location_replace_the_usual_ones(serve, backend):
+def test_directives_of_location_replace_usual_ones(serve, backend):
     port = serve(
         NginxLocationConfig(
             "/",
@@ -127,7 +127,7 @@ def test_directives_of_a_location_replace_the_usual_ones(serve, backend):
     assert get(port, "/")[0] == 200
 
 
-def test_a_redirect_to_the_backend_leads_back_to_nginx(serve, backend):
+def test_redirect_to_backend_leads_back_to_nginx(serve, backend):
     backend.status, backend.headers = 302, {"Location": "http://api/b?c=d"}
     port = serve(NginxLocationConfig("/", backend="api"), api_port=backend.port)
 
@@ -136,7 +136,7 @@ def test_a_redirect_to_the_backend_leads_back_to_nginx(serve, backend):
         assert connection.getresponse().headers["Location"] == f"http://127.0.0.1:{port}/b?c=d"
 
 
-def test_requests_are_shared_between_the_workers_of_a_role(serve, backend):
+def test_requests_are_shared_between_workers_of_role(serve, backend):
     with RecordingBackend("127.0.0.2", backend.port) as other:
         port = serve(
             NginxLocationConfig("/", backend="api"),
@@ -150,7 +150,7 @@ def test_requests_are_shared_between_the_workers_of_a_role(serve, backend):
         assert (len(backend.received), len(other.received)) == (5, 5)
 
 
-def test_a_role_may_have_a_hundred_workers(tmp_path, monkeypatch):
+def test_role_may_have_hundred_workers(tmp_path, monkeypatch):
     """Each takes some of the memory that nginx's processes share, and without that it does not start."""
     names = {f"worker-{n}.worker-endpoints.{'long-' * 10}model.svc.cluster.local" for n in range(100)}
     with TestDNS() as dns:
@@ -171,13 +171,13 @@ def test_a_role_may_have_a_hundred_workers(tmp_path, monkeypatch):
         assert "no memory" not in nginx.errors
 
 
-def test_a_long_name_is_no_trouble(serve):
+def test_long_name_is_no_trouble(serve):
     port = serve(enable_health_check=True, name=".".join(["a" * 60] * 4))
 
     assert get(port, "/") == (200, b"OK")
 
 
-def test_a_worker_that_is_down_is_passed_over(serve, backend):
+def test_worker_that_is_down_is_passed_over(serve, backend):
     port = serve(
         NginxLocationConfig("/", backend="api"), api_port=backend.port, addresses=("127.0.0.1", "127.0.0.9")
     )
@@ -185,7 +185,7 @@ def test_a_worker_that_is_down_is_passed_over(serve, backend):
     assert [get(port, "/")[0] for _ in range(10)] == [200] * 10
 
 
-def test_http_and_grpc_share_a_port(serve):
+def test_http_and_grpc_share_port(serve):
     with RecordingGrpcBackend() as backend:
         port = serve(
             NginxLocationConfig("/", backend="api", is_grpc=True),
@@ -198,14 +198,14 @@ def test_http_and_grpc_share_a_port(serve):
         assert get(port, "/plain") == (200, b"plain text")
 
 
-def test_the_health_check_answers_whatever_else_there_is(serve):
+def test_health_check_answers_whatever_else_there_is(serve):
     port = serve(NginxLocationConfig("/", backend="gone"), enable_health_check=True)
 
     assert get(port, "/") == (200, b"OK")
     assert get(port, "/else")[0] == 404
 
 
-def test_files_are_served_from_the_root(serve, tmp_path):
+def test_files_are_served_from_root(serve, tmp_path):
     (tmp_path / "index.html").write_text("hello")
     port = serve(
         NginxLocationConfig("/", extra_directives={"try_files": ["$uri", "/index.html"]}),
@@ -254,13 +254,13 @@ def test_only_what_went_wrong_is_logged(serve, backend, tmp_path):
     assert "/right" not in log.read_text()
 
 
-def test_clients_are_not_told_the_version(serve):
+def test_clients_are_not_told_version(serve):
     port = serve(enable_health_check=True)
 
     assert b"nginx/" not in get(port, "/no-such-page")[1]
 
 
-def test_a_client_that_reads_nothing_fills_no_disk(serve):
+def test_client_that_reads_nothing_fills_no_disk(serve):
     """Of what a backend sends, nginx holds as much as fits into its memory and into those of the sockets."""
     size, sent = 64 * 1024 * 1024, 0
     with socket.create_server(("127.0.0.1", 0)) as listener:

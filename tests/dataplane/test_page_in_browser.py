@@ -144,7 +144,7 @@ def test_script_that_got_into_page_would_not_run(desktop: Browser) -> None:
     assert "Content Security Policy" in desktop.complaints()[0]
 
 
-def test_click_on_an_arrow_opens_and_marks_its_flow(desktop: Browser) -> None:
+def test_click_on_arrow_opens_and_marks_its_flow(desktop: Browser) -> None:
     chosen = arrow("shop", "catalogue")
     click_on_line(desktop, chosen)
     wait_until(lambda: open_flows(desktop), ["shop/shop → shop/catalogue"])
@@ -196,7 +196,7 @@ def test_refused_flows_are_drawn_when_asked_for(desktop: Browser) -> None:
     assert shown_arrows(desktop, "denied") == 0
 
 
-def test_click_on_an_application_filters_its_traffic(desktop: Browser) -> None:
+def test_click_on_application_filters_its_traffic(desktop: Browser) -> None:
     everything = shown_flows(desktop)
     desktop.click(box("catalogue"))
     wait_until(

@@ -71,7 +71,7 @@ def test_telemetry_of_every_kind_arrives(observed: Observed) -> None:
     assert observed.missing == []
 
 
-def test_worker_metrics_are_scraped_through_the_coordinator(observed: Observed) -> None:
+def test_worker_metrics_are_scraped_through_coordinator(observed: Observed) -> None:
     assert {"api/0", "store/0"} <= observed.units("scraped metric")
     assert any(text.startswith("kv_keys") for text in observed.texts("scraped metric", "store/0"))
     assert f"service m/{COORDINATOR}:3300" in observed.answered(telemetry.BACKEND)

@@ -299,7 +299,7 @@ def test_connections_to_backends_are_kept(proxying, backend):
     assert backend.connections == 3
 
 
-def test_request_on_a_dropped_connection_is_repeated(proxying, dns):
+def test_request_on_dropped_connection_is_repeated(proxying, dns):
     """Backends close idle connections, and one may be closing as the next push comes."""
     backend = DropsConnections()
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
@@ -559,7 +559,7 @@ def test_nor_can_one_that_comes_by_http2(headers, proxying, backend):
         assert [request.body for request in backend.received] == [b"logs"]
 
 
-def test_client_headers_do_not_reach_the_backend_connection(proxying, backend):
+def test_client_headers_do_not_reach_backend_connection(proxying, backend):
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
 
     ask(

@@ -38,7 +38,7 @@ def dies_after(writes: int) -> Callable[[str, str], str | None]:
     return plan
 
 
-def test_new_leader_finishes_after_a_dead_one(swing: Swing):
+def test_new_leader_finishes_after_dead_one(swing: Swing):
     for writes in range(LIBERAL):
         made = 0
         for _ in WISHES:
@@ -149,7 +149,7 @@ EDITS: tuple[Edit, ...] = (
 )
 
 
-def test_edit_during_a_hook_is_corrected_by_the_next(swing: Swing, kubernetes: KubernetesServer, shift: int):
+def test_edit_during_hook_is_corrected_by_the_next(swing: Swing, kubernetes: KubernetesServer, shift: int):
     for position in range(LIBERAL):
         edit = EDITS[(position + shift) % len(EDITS)]
         swing.turn()

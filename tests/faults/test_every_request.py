@@ -45,7 +45,7 @@ def test_hook_that_nothing_goes_wrong_in_turns_charm(swing: Swing):
 
 
 @pytest.mark.parametrize("fault", ["hang up", "hang up after"])
-def test_last_hook_survives_a_lost_connection(swing: Swing, fault: str):
+def test_last_hook_survives_lost_connection(swing: Swing, fault: str):
     """There is no next one."""
     swing.must_stay_no_more()
     swing.turn_to("other")

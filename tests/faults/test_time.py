@@ -100,7 +100,7 @@ def test_hook_in_which_every_answer_is_late_ends(swing: Swing, clock: Clock, ans
 
 
 @pytest.mark.parametrize("others", [0.0, 2.9])
-def test_hanging_request_does_not_hang_the_hook(swing: Swing, clock: Clock, others: float):
+def test_hanging_request_does_not_hang_hook(swing: Swing, clock: Clock, others: float):
     for position in range(LIBERAL):
         taken = seconds(
             swing, clock, lambda number, position=position: NEVER if number == position else others, NEVER

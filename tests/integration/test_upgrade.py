@@ -49,7 +49,7 @@ async def test_applications_stay_behind_the_same_waypoint(cluster: Cluster):
             assert labels["istio.io/use-waypoint"] == f"{cluster.model}-{BEACON}-waypoint"
 
 
-async def test_removed_relation_removes_policies_of_the_published_beacon(
+async def test_removed_relation_removes_policies_of_published_beacon(
     deployment: Deployment, cluster: Cluster
 ):
     await deployment.model.applications[SERVER].remove_relation("web", f"{CLIENT}:visits")

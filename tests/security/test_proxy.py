@@ -90,7 +90,7 @@ def test_users_do_not_get_to_what_is_for_workers(
 @pytest.mark.parametrize(
     "target", ["/store", "/metrics/", "/%2573tore/key", "/x#/../store/key", "/..;/store/key"]
 )
-def test_passed_telemetry_is_not_the_workers(target: str, ports: dict[str, int], backend: RecordingBackend):
+def test_passed_telemetry_is_not_workers(target: str, ports: dict[str, int], backend: RecordingBackend):
     request = f"GET {target} HTTP/1.1\r\nHost: kv.test\r\nConnection: close\r\n\r\n"
     send(ports["users"], request.encode())
     for received in backend.received:
@@ -194,7 +194,7 @@ def test_so_are_calls_by_grpc(kv: Coordinator):
     assert kv.refused == 2
 
 
-def test_worker_with_the_coordinators_address_gets_nothing(kv: Coordinator):
+def test_worker_with_coordinators_address_gets_nothing(kv: Coordinator):
     with kv.serving(worker_port=kv.users):
         assert push(kv.users, "/kv/key") == LOOPS
     assert kv.refused == 2

@@ -27,7 +27,7 @@ def test_no_hook_fails_and_others_keep_theirs(
             assert not list(harm_of(attacked, seen)), (tools, event)
 
 
-def test_a_consumer_that_is_refused_keeps_its_policies_and_is_named(
+def test_refused_consumer_keeps_its_policies(
     attack: Callable[[World, str], Attack], monkeypatch: pytest.MonkeyPatch
 ):
     attacked = attack(BEACON, "service-mesh")
@@ -39,7 +39,7 @@ def test_a_consumer_that_is_refused_keeps_its_policies_and_is_named(
     assert "permission denied" in after.state.unit_status.message
 
 
-def test_a_consumer_whose_relation_is_gone_for_juju_keeps_its_policies(
+def test_consumer_whose_relation_is_gone_for_juju_keeps_its_policies(
     attack: Callable[[World, str], Attack], monkeypatch: pytest.MonkeyPatch
 ):
     attacked = attack(BEACON, "service-mesh")
@@ -52,7 +52,7 @@ def test_a_consumer_whose_relation_is_gone_for_juju_keeps_its_policies(
 
 @pytest.mark.parametrize("knows_app", [True, False], ids=["of its own", "of another"])
 @pytest.mark.parametrize(("world", "endpoint"), BORDERS, ids=str)
-def test_no_hook_fails_when_a_relation_is_gone_for_juju(
+def test_no_hook_fails_when_relation_is_gone_for_juju(
     world: World,
     endpoint: str,
     knows_app: bool,

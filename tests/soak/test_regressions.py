@@ -47,7 +47,7 @@ def test_scaled_down_unit_keeps_labels_and_policies(story: Story, app: str):
     """)
 
 
-def test_incomplete_cluster_leaves_the_mesh(story: Story):
+def test_incomplete_cluster_leaves_mesh(story: Story):
     story.replay("""
         deploy hall/mesh
         deploy hall/kv

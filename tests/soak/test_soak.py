@@ -32,7 +32,7 @@ def warm(kubernetes: KubernetesServer) -> Holdings:
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + max(1, OPERATIONS // OPERATIONS_A_STORY)))
-def test_kubernetes_matches_the_models_after_each_operation(
+def test_kubernetes_matches_models_after_each_operation(
     kubernetes: KubernetesServer, warm: Holdings, seed: int
 ):
     try:

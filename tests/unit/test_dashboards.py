@@ -46,7 +46,7 @@ def test_each_query_goes_to_source_that_can_be_chosen(dashboard: Dashboard):
             assert kinds[query.datasource.uid] == query.datasource.type
 
 
-def test_queries_use_the_chosen_models_and_known_variables(dashboard: Dashboard):
+def test_queries_use_chosen_models_and_known_variables(dashboard: Dashboard):
     chosen = [v.name for v in dashboard.templating.list if isinstance(v, QueryVariable)]
     assert chosen == ["juju_model", "juju_application"]
     for panel in dashboard.panels:

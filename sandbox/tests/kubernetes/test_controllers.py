@@ -206,7 +206,7 @@ def test_policy_for_pods_is_ztunnels(store: ObjectStore, spec: dict, said: tuple
     assert verdict(store) == ("ZtunnelAccepted", *said)
 
 
-def test_policy_names_the_services_that_are_not_bound(store: ObjectStore):
+def test_policy_names_services_that_are_not_bound(store: ObjectStore):
     store.create("Gateway", WAYPOINT, namespace="m")
     create_service(store, **TO_W)
     targets = [{"group": "", "kind": "Service", "name": name} for name in ("app", "nobody")]

@@ -125,7 +125,7 @@ def test_consumer_without_policies_is_closed_by_option(beacon: BeaconModel):
     assert set(beacon.policies()) == {*before, "shop/shop.beacon.orders.app.from.shop.web"}
 
 
-def test_a_plan_lists_all_that_would_be_open(beacon: BeaconModel):
+def test_plan_lists_all_that_would_be_open(beacon: BeaconModel):
     for app in ("ads", "kiosk", "orders", "shop", "till"):
         pod(beacon, app)
     relation = beacon.consumer("catalogue")

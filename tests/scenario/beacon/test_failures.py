@@ -16,7 +16,7 @@ pytestmark = pytest.mark.kubernetes
 DOOR = ("shop/web", "shop/catalogue")
 
 
-def test_without_trust_the_status_says_how_to_give_it(kubernetes: KubernetesServer):
+def test_without_trust_status_says_how_to_give_it(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes)
     kubernetes.access.deny()
     status = beacon.hook()
@@ -24,7 +24,7 @@ def test_without_trust_the_status_says_how_to_give_it(kubernetes: KubernetesServ
     assert "juju trust beacon --scope=cluster" in status.message
 
 
-def test_trust_taken_away_changes_nothing_and_given_back_heals(beacon: BeaconModel):
+def test_lost_trust_changes_nothing(beacon: BeaconModel):
     beacon.juju_deploys("catalogue")
     before = beacon.left_behind()
     beacon.kubernetes.access.deny()
@@ -38,7 +38,7 @@ def test_trust_taken_away_changes_nothing_and_given_back_heals(beacon: BeaconMod
 
 
 @pytest.mark.parametrize("verb", ["list", "patch", "get"])
-def test_also_one_verb_that_is_not_trusted_is_told(beacon: BeaconModel, verb: str):
+def test_also_one_verb_that_is_not_trusted_is_reported(beacon: BeaconModel, verb: str):
     beacon.juju_deploys("catalogue")
     beacon.kubernetes.access.deny(verbs=[verb])
     beacon.relate("service-mesh", "catalogue", databag(policy("web", "catalogue")))
@@ -55,7 +55,7 @@ def test_also_one_verb_that_is_not_trusted_is_told(beacon: BeaconModel, verb: st
     ("group", "kind"),
     [("gateway.networking.k8s.io", "Gateway"), ("security.istio.io", "AuthorizationPolicy")],
 )
-def test_without_a_kind_of_istios_the_status_says_what_to_deploy(beacon: BeaconModel, group: str, kind: str):
+def test_without_kind_of_istios_status_says_what_to_deploy(beacon: BeaconModel, group: str, kind: str):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.kubernetes.store.uninstall_custom_resources(group)
     status = beacon.hook()
@@ -77,7 +77,7 @@ def test_istio_that_comes_back_heals(beacon: BeaconModel):
     assert beacon.hook().name == "active"
 
 
-def test_without_istios_policies_the_waypoint_is_there_all_the_same(kubernetes: KubernetesServer):
+def test_waypoint_is_written_without_the_policy_crd(kubernetes: KubernetesServer):
     kubernetes.store.uninstall_custom_resources("security.istio.io")
     beacon = BeaconModel(kubernetes)
     beacon.consumer("catalogue", policy("web", "catalogue"))
@@ -85,7 +85,7 @@ def test_without_istios_policies_the_waypoint_is_there_all_the_same(kubernetes: 
     assert beacon.pod_labels() != {}
 
 
-def test_one_policy_that_kubernetes_refuses_does_not_stop_the_others(beacon: BeaconModel):
+def test_rejected_policy_does_not_stop_the_others(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", policy("web", "x", target_namespace="nowhere"), policy("web", "catalogue"))
     status = beacon.hook()
@@ -111,7 +111,7 @@ THEIRS = {
 
 
 @pytest.mark.parametrize("kind", THEIRS)
-def test_an_object_of_somebody_else_under_our_name_is_not_stolen(kubernetes: KubernetesServer, kind: str):
+def test_object_of_another_owner_stays(kubernetes: KubernetesServer, kind: str):
     name, said = THEIRS[kind]
     beacon = BeaconModel(kubernetes)
     kubernetes.store.create(
@@ -135,7 +135,7 @@ def test_an_object_of_somebody_else_under_our_name_is_not_stolen(kubernetes: Kub
 
 
 @pytest.mark.usefixtures("nobody_listens")
-def test_a_kubernetes_that_does_not_answer_is_waited_for_and_costs_little_time(beacon: BeaconModel):
+def test_silent_kubernetes_costs_little_time(beacon: BeaconModel):
     started = time.monotonic()
     status = beacon.hook()
     assert time.monotonic() - started < 20
@@ -150,9 +150,7 @@ def test_several_failures_are_told_as_one_and_how_many_more(beacon: BeaconModel)
     assert beacon.hook().message.endswith("(and 3 more: juju run beacon/0 plan)")
 
 
-def test_an_option_that_makes_no_sense_is_named_and_changes_nothing(
-    beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
-):
+def test_invalid_option_is_named_and_changes_nothing(beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SCENARIO_SKIP_CONSISTENCY_CHECKS", "1")
     beacon.consumer("catalogue", policy("web", "catalogue"))
     before = beacon.left_behind()
@@ -171,7 +169,7 @@ def test_what_blocks_is_shown_before_what_is_waited_for(beacon: BeaconModel):
 
 @pytest.mark.parametrize("fault", ["not json", "no type", "nonsense", 503, "hang up"])
 @pytest.mark.parametrize("place", ["/namespaces/shop", "/configmaps/juju-service-mesh-beacon-labels"])
-def test_whatever_is_answered_to_a_single_question_is_waited_for(
+def test_any_answer_to_a_request_is_handled(
     beacon: BeaconModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | str, place: str
 ):
     with FaultyServer(beacon.kubernetes.url) as faulty:
@@ -191,9 +189,7 @@ def test_labels_that_are_not_answered_in_time_keep_no_hook(
         assert time.monotonic() - started < 20
 
 
-def test_on_a_slow_kubernetes_the_rest_is_left_to_the_next_hook(
-    beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
-):
+def test_slow_kubernetes_delays_to_the_next_hook(beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch:
         patch.setattr("k8s_charm._deadline._SECONDS", 0.5)
         beacon.kubernetes.latency = 0.2

@@ -31,7 +31,7 @@ def catalogue(beacon: BeaconModel) -> testing.Relation:
 
 
 @pytest.mark.parametrize("text", NONSENSE.values(), ids=NONSENSE)
-def test_a_consumer_that_writes_nonsense_keeps_what_it_had_and_harms_nobody(
+def test_invalid_consumer_keeps_its_policies_and_affects_no_other(
     beacon: BeaconModel, catalogue: testing.Relation, text: str
 ):
     before = beacon.policies()
@@ -40,9 +40,7 @@ def test_a_consumer_that_writes_nonsense_keeps_what_it_had_and_harms_nobody(
 
 
 @pytest.mark.parametrize("text", NONSENSE.values(), ids=NONSENSE)
-def test_the_status_names_the_relation_and_what_is_wrong(
-    beacon: BeaconModel, catalogue: testing.Relation, text: str
-):
+def test_status_names_relation_and_what_is_wrong(beacon: BeaconModel, catalogue: testing.Relation, text: str):
     beacon.says(catalogue, {"policies": text})
     status = beacon.hook()
     assert status.name == "blocked"
@@ -51,9 +49,7 @@ def test_the_status_names_the_relation_and_what_is_wrong(
     assert len(status.message) < 400
 
 
-def test_the_status_tells_the_first_error_and_how_many_more_there_are(
-    beacon: BeaconModel, catalogue: testing.Relation
-):
+def test_status_has_the_first_error_and_a_count(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.says(catalogue, {"policies": '[{"source_app_name": 7}, "x", null]'})
     message = beacon.hook().message
     assert "policies[0]: " in message
@@ -80,9 +76,7 @@ def test_what_it_says_once_it_can_be_read_again_is_done(beacon: BeaconModel, cat
     assert beacon.hook().name == "active"
 
 
-def test_of_a_half_readable_consumer_the_readable_half_is_done_and_nothing_taken_away(
-    beacon: BeaconModel, catalogue: testing.Relation
-):
+def test_valid_half_of_a_consumer_is_applied(beacon: BeaconModel, catalogue: testing.Relation):
     half = [policy("ads", "catalogue").model_dump(mode="json"), {"source_app_name": "?"}]
     beacon.says(catalogue, {"policies": json.dumps(half)})
     assert beacon.doors() == {
@@ -93,13 +87,13 @@ def test_of_a_half_readable_consumer_the_readable_half_is_done_and_nothing_taken
     assert beacon.hook().name == "blocked"
 
 
-def test_a_consumer_that_leaves_unreadable_leaves_nothing(beacon: BeaconModel, catalogue: testing.Relation):
+def test_consumer_that_leaves_unreadable_leaves_nothing(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.says(catalogue, {"policies": "nonsense"})
     beacon.unrelate(catalogue)
     assert beacon.doors() == {("shop/web", "shop/orders")}
 
 
-def test_managed_mode_off_takes_away_what_an_unreadable_consumer_had(
+def test_managed_mode_off_removes_policies_of_invalid_consumers(
     beacon: BeaconModel, catalogue: testing.Relation
 ):
     beacon.says(catalogue, {"policies": "nonsense"})
@@ -107,12 +101,12 @@ def test_managed_mode_off_takes_away_what_an_unreadable_consumer_had(
     assert beacon.policies() == {}
 
 
-def test_a_consumer_that_never_could_be_read_has_nothing(beacon: BeaconModel, catalogue: testing.Relation):
+def test_consumer_that_never_could_be_read_has_nothing(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.relate("service-mesh", "reviews", {"policies": "nonsense"})
     assert beacon.doors() == {("shop/web", "shop/catalogue"), ("shop/web", "shop/orders")}
 
 
-def test_a_consumer_that_has_not_written_yet_is_no_trouble(beacon: BeaconModel, catalogue: testing.Relation):
+def test_consumer_that_has_not_written_yet_is_no_trouble(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.relate("service-mesh", "reviews")
     assert beacon.hook().message == "2 policies for 3 consumers, all enforced"
 
@@ -123,21 +117,21 @@ def test_keys_that_nobody_knows_are_ignored(beacon: BeaconModel, catalogue: test
     assert beacon.hook().name == "active"
 
 
-def test_a_restriction_that_nobody_knows_allows_nothing(beacon: BeaconModel, catalogue: testing.Relation):
+def test_restriction_that_nobody_knows_allows_nothing(beacon: BeaconModel, catalogue: testing.Relation):
     said = policy("ads", "catalogue").model_dump(mode="json")
     beacon.says(catalogue, {"policies": json.dumps([{**said, "endpoints": [{"not_paths": ["/admin"]}]}])})
     assert ("shop/ads", "shop/catalogue") not in beacon.doors()
     assert "policies[0]: endpoints.0.not_paths: " in beacon.hook().message
 
 
-def test_the_oldest_consumers_can_be_read(beacon: BeaconModel, catalogue: testing.Relation):
+def test_oldest_consumers_can_be_read(beacon: BeaconModel, catalogue: testing.Relation):
     said = policy("ads", "catalogue").model_dump(mode="json")
     del said["target_type"], said["target_selector_labels"]
     beacon.says(catalogue, {"policies": json.dumps([said])})
     assert ("shop/ads", "shop/catalogue") in beacon.doors()
 
 
-def test_unreadable_cross_model_data_falls_back_on_the_local_name(beacon: BeaconModel):
+def test_invalid_cross_model_data_means_the_local_name(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", "prometheus")
     beacon.relate("provide-cmr-mesh", "prometheus", {"cmr_data": "nonsense"})
     assert ("shop/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.doors()
@@ -146,7 +140,7 @@ def test_unreadable_cross_model_data_falls_back_on_the_local_name(beacon: Beacon
     assert status.message.startswith("provide-cmr-mesh with prometheus can't be read")
 
 
-def test_nothing_of_an_unreadable_databag_is_logged_whole(beacon: BeaconModel, catalogue: testing.Relation):
+def test_nothing_of_unreadable_databag_is_logged_whole(beacon: BeaconModel, catalogue: testing.Relation):
     secret = "hunter2" * 1000
     beacon.says(catalogue, {"policies": json.dumps([{"source_app_name": secret}, secret])})
     assert secret not in "".join(line.message for line in beacon.context.juju_log)

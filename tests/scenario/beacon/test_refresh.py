@@ -129,7 +129,7 @@ def test_what_nobody_asks_for_any_more_goes(refreshed: BeaconModel):
     assert refreshed.doors() == {("shop/web", "shop/catalogue")}
 
 
-def test_invalid_consumer_keeps_policies_of_the_published_beacon(refreshed: BeaconModel):
+def test_invalid_consumer_keeps_policies_of_published_beacon(refreshed: BeaconModel):
     refreshed.relation_that_was_there_before("catalogue", {"policies": "nonsense"})
     assert refreshed.hook("upgrade_charm").name == "blocked"
     assert refreshed.doors() == {("shop/web", "shop/catalogue")}
@@ -155,7 +155,7 @@ def test_removal_takes_also_what_published_beacon_wrote(refreshed: BeaconModel):
     assert refreshed.left_behind() == []
 
 
-def test_namespace_labels_of_the_published_beacon_are_adopted(kubernetes: KubernetesServer):
+def test_namespace_labels_of_published_beacon_are_adopted(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes)
     labels = {
         "istio.io/dataplane-mode": "ambient",

@@ -43,7 +43,7 @@ def test_nginx_that_is_down_is_reported(rules: dict):
     assert surprise(rules, {**FINE, NGINX: "0+0x30"}, CoordinatorNginxDown=1) == ""
 
 
-def test_one_worker_down_does_not_alert_for_the_proxy(rules: dict):
+def test_one_worker_down_does_not_alert_for_proxy(rules: dict):
     assert surprise(rules, {**FINE, WORKERS[0]: "0+0x30"}, WorkerDown=1) == ""
 
 

@@ -197,7 +197,7 @@ class TestTracing:
         assert said["workload_tracing_receivers"]["otlp_http"] == f"{PROXY}/workload-tracing/otlp_http/"
         assert f"{SERVICE}:3300" in said["workload_tracing_receivers"]["otlp_grpc"]
 
-    def test_traces_go_directly_without_a_proxy(self, cluster: Cluster):
+    def test_traces_go_directly_without_proxy(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         relation = workers()
         said = told(cluster.run(tracing("self-workload-tracing"), relation, store()), relation)
@@ -236,7 +236,7 @@ class TestRemoteWrite:
         (endpoint,) = told(cluster.run(relation, store()), relation)["remote_write_endpoints"]
         assert endpoint == {"url": f"{PROXY}/remote-write/prometheus-0/write"}
 
-    def test_metrics_go_directly_without_a_proxy(self, cluster: Cluster):
+    def test_metrics_go_directly_without_proxy(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         relation = workers()
         said = told(cluster.run(relation, store()), relation)

@@ -42,7 +42,7 @@ class TracingItself(Coordinator):
         self.destinations.append(f"http://localhost:4318/v1/traces for {self._charm.app.name}")
 
 
-def test_a_subclass_names_the_receivers_of_traces(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_subclass_names_receivers_of_traces(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(field_coordinator, "Coordinator", TracingItself)
     relation = workers(units=2)
     state = cluster.run(relation, store())
@@ -75,7 +75,7 @@ def test_tests_of_charms_take_lightkubes_client_away(cluster: Cluster, monkeypat
     assert isinstance(state.unit_status, ops.ActiveStatus)
 
 
-def test_tests_of_charms_set_the_certificate(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_tests_of_charms_set_certificate(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     worker = workers(units=2)
     certified = CertifiedCluster.started(cluster, worker)
     monkeypatch.setattr(Coordinator, "tls_config", TLSConfig("own certificate", "own CA", "own key"))
@@ -85,7 +85,7 @@ def test_tests_of_charms_set_the_certificate(cluster: Cluster, monkeypatch: pyte
     assert certified.told(worker)["privkey_secret_id"].startswith("secret:")
 
 
-def test_tests_of_charms_build_a_coordinator_by_hand(monkeypatch: pytest.MonkeyPatch):
+def test_tests_of_charms_build_coordinator_by_hand(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Coordinator, "__init__", lambda self: None)
     coordinator = Coordinator()
     coordinator._override_coherency_checker = None
@@ -96,7 +96,7 @@ def test_tests_of_charms_build_a_coordinator_by_hand(monkeypatch: pytest.MonkeyP
     assert coordinator.is_recommended is False
 
 
-def test_the_container_of_a_charms_test_may_be_left_out(cluster: Cluster):
+def test_container_of_charms_test_may_be_left_out(cluster: Cluster):
     state = cluster.run(workers(units=2), store(), containers=[])
     assert state.unit_status == ops.WaitingStatus("waiting for container nginx")
 
@@ -113,7 +113,7 @@ class OnOnePort(FieldCoordinator):
 @pytest.mark.parametrize(
     ("charm", "port"), [(FieldCoordinator, 3200), (OnOnePort, 3200)], ids=["by default", "assigned"]
 )
-def test_the_exporter_asks_a_port_on_which_nginx_listens(
+def test_exporter_asks_port_on_which_nginx_listens(
     cluster: Cluster, charm: type[FieldCoordinator], port: int
 ):
     cluster.charm = charm
@@ -121,7 +121,7 @@ def test_the_exporter_asks_a_port_on_which_nginx_listens(
     assert f"127.0.0.1:{port}/status" in plan.services["nginx-prometheus-exporter"].command
 
 
-def test_the_exporter_asks_the_port_that_is_assigned(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_exporter_asks_port_that_is_assigned(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     cluster.charm = OnOnePort
     served = NginxConfig(
         "field", [], {port: [NginxLocationConfig("/")] for port in (3200, 3300)}, enable_status_page=True
@@ -131,7 +131,7 @@ def test_the_exporter_asks_the_port_that_is_assigned(cluster: Cluster, monkeypat
     assert "127.0.0.1:3300/status" in plan.services["nginx-prometheus-exporter"].command
 
 
-def test_a_charm_may_be_built_on_charmlibs_nginx(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_charm_may_be_built_on_charmlibs_nginx(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     config = charmlibs.nginx_k8s.NginxConfig(
         "field",
         [charmlibs.nginx_k8s.NginxUpstream("querier", 3100, "querier")],
@@ -150,7 +150,7 @@ def test_a_charm_may_be_built_on_charmlibs_nginx(cluster: Cluster, monkeypatch: 
 
 
 @pytest.mark.parametrize("host", ["localhost", "worker-0.test:9095"])
-def test_workers_are_counted_whatever_their_address_but_not_asked_there(cluster: Cluster, host: str):
+def test_unroutable_workers_count_and_get_no_requests(cluster: Cluster, host: str):
     relation = workers(units=2)
     units = {unit: {**said, "address": json.dumps(host)} for unit, said in relation.remote_units_data.items()}
     relation = dataclasses.replace(relation, remote_units_data=units)
@@ -160,7 +160,7 @@ def test_workers_are_counted_whatever_their_address_but_not_asked_there(cluster:
     assert f"server {host}" not in (cluster.files / "nginx/nginx/nginx.conf").read_text()
 
 
-def test_a_worker_goes_by_the_name_that_juju_gives_it(cluster: Cluster):
+def test_worker_goes_by_name_that_juju_gives_it(cluster: Cluster):
     relation = workers(units=2)
     liar = {"application": "other", "unit": "other/0", "charm_name": "c"}
     units = {**relation.remote_units_data}
@@ -172,7 +172,7 @@ def test_a_worker_goes_by_the_name_that_juju_gives_it(cluster: Cluster):
     assert any("worker/0 calls itself other/0" in log.message for log in cluster.context.juju_log)
 
 
-def test_what_tests_put_into_the_module_of_nginx_counts(monkeypatch: pytest.MonkeyPatch, tmp_path):
+def test_what_tests_put_into_module_of_nginx_counts(monkeypatch: pytest.MonkeyPatch, tmp_path):
     resolv_conf = tmp_path / "resolv.conf"
     resolv_conf.write_text("nameserver 198.18.0.0")
     for enabled in (True, False):
@@ -199,7 +199,7 @@ def test_old_and_new_configurations_come_to_the_same():
 
 
 @pytest.mark.parametrize("name", sorted(coordinated_workers._compatibility.LAZY_NAMES))
-def test_the_package_has_its_classes(name: str):
+def test_package_has_its_classes(name: str):
     lazily = importlib.import_module(
         f"coordinated_workers.{coordinated_workers._compatibility.LAZY_NAMES[name]}"
     )
@@ -208,13 +208,13 @@ def test_the_package_has_its_classes(name: str):
         _ = coordinated_workers.NoSuchName
 
 
-def test_libraries_that_are_missing_are_named():
+def test_missing_libraries_are_named():
     helpers.check_libs_installed("json", "coordinated_workers.nginx")
     with pytest.raises(RuntimeError, match=r"charmcraft fetch-lib charms\.none\.v0\.none"):
         helpers.check_libs_installed("json", "charms.none.v0.none")
 
 
-def test_the_functions_of_the_telemetry_proxy_give_its_urls():
+def test_functions_of_telemetry_proxy_give_its_urls():
     urls = worker_telemetry.proxy_tracing_receivers_urls("c", 3300, True, "charm-tracing", ["otlp_http"])
     assert urls == {"otlp_http": "https://c:3300/proxy/charm-tracing/otlp_http/"}
     backends = [{"url": "http://prometheus-0.prometheus-endpoints.cos:9090/api/v1/write"}]

@@ -20,7 +20,7 @@ from tests.scenario.coordinator.field_cluster import (
 COMPLETE = (workers(units=2), store())
 
 
-def test_a_complete_cluster_is_active(cluster: Cluster):
+def test_complete_cluster_is_active(cluster: Cluster):
     assert cluster.run(*COMPLETE).unit_status == testing.ActiveStatus()
 
 
@@ -30,7 +30,7 @@ def test_without_workers_it_says_which_relation_is_missing(cluster: Cluster):
     assert "field-cluster" in status.message
 
 
-def test_without_a_role_it_says_which(cluster: Cluster):
+def test_without_role_it_says_which(cluster: Cluster):
     status = cluster.run(store(), workers(role="querier")).unit_status
     assert status == testing.BlockedStatus("no worker has the role ingester")
 
@@ -46,13 +46,13 @@ def test_fewer_workers_than_recommended_are_remarked_on(cluster: Cluster):
     assert "recommended" in status.message
 
 
-def test_without_an_object_store_it_is_blocked(cluster: Cluster):
+def test_without_object_store_it_is_blocked(cluster: Cluster):
     assert cluster.run(workers(units=2)).unit_status == testing.BlockedStatus(
         "s3: no object store is related"
     )
 
 
-def test_an_object_store_that_can_not_be_used_is_named(cluster: Cluster):
+def test_object_store_that_cannot_be_used_is_named(cluster: Cluster):
     status = cluster.run(workers(units=2), store(endpoint="not an endpoint")).unit_status
     assert isinstance(status, testing.BlockedStatus)
     assert "minio" in status.message
@@ -64,14 +64,14 @@ def test_what_is_missing_most_is_said_first(cluster: Cluster):
 
 
 @pytest.mark.parametrize("down", CONTAINERS)
-def test_a_container_that_is_not_up_is_waited_for(cluster: Cluster, down: str):
+def test_container_that_is_not_up_is_waited_for(cluster: Cluster, down: str):
     some = [container(name, can_connect=name != down) for name in CONTAINERS]
     status = cluster.run(*COMPLETE, containers=some).unit_status
     assert status == testing.WaitingStatus(f"waiting for container {down}")
 
 
 @pytest.mark.parametrize("nowhere", ["no; address", "a..b", "a" * 70, "-a", "fe80::1%eth0", ""])
-def test_a_worker_without_an_address_is_named_and_the_rest_works(cluster: Cluster, nowhere: str):
+def test_worker_without_address_is_named_and_the_rest_works(cluster: Cluster, nowhere: str):
     good, bad = workers(units=2), workers("odd", "querier")
     bad.remote_units_data[0]["address"] = json.dumps(nowhere)
     state = cluster.run(good, bad, store())
@@ -112,7 +112,7 @@ def test_kubernetes_out_of_reach_is_waited_for(cluster: Cluster, monkeypatch: py
 
 
 @pytest.mark.parametrize("limit", ["lots", "-1", "1 Gi"])
-def test_a_limit_that_is_none_is_refused(cluster: Cluster, limit: str):
+def test_limit_that_is_none_is_refused(cluster: Cluster, limit: str):
     status = cluster.run(*COMPLETE, config={"memory_limit": limit}).unit_status
     assert isinstance(status, testing.BlockedStatus)
     assert "memory_limit" in status.message
@@ -121,14 +121,14 @@ def test_a_limit_that_is_none_is_refused(cluster: Cluster, limit: str):
 @pytest.mark.parametrize(
     "status", [testing.BlockedStatus("what Kubernetes said"), testing.ErrorStatus(), testing.UnknownStatus()]
 )
-def test_an_action_leaves_the_status_as_it_is(cluster: Cluster, status: ops.StatusBase):
+def test_action_leaves_status_as_it_is(cluster: Cluster, status: ops.StatusBase):
     before = cluster.state(*COMPLETE, unit_status=status)
     after = cluster.context.run(cluster.context.on.action("show"), before)
     assert cluster.context.action_results == {"seen": "yes"}
     assert after.unit_status == status
 
 
-def test_nginx_that_does_not_take_its_configuration_is_said_to(cluster: Cluster):
+def test_rejected_nginx_configuration_is_reported(cluster: Cluster):
     state = cluster.run(*COMPLETE)
     refusing = testing.Exec(["nginx", "-s", "reload"], return_code=1, stderr="no such upstream")
     up = {
@@ -140,28 +140,28 @@ def test_nginx_that_does_not_take_its_configuration_is_said_to(cluster: Cluster)
     assert "no such upstream" in status.message
 
 
-def test_a_backend_that_can_not_be_proxied_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_backend_that_cannot_be_proxied_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(field_coordinator, "REMOTE_WRITE", "http://prometheus; root /")
     state = cluster.run(*COMPLETE)
     assert isinstance(state.unit_status, testing.ActiveStatus)
     assert "remote-write" in state.unit_status.message
 
 
-def test_a_second_certificates_provider_is_one_too_many(cluster: Cluster):
+def test_second_certificates_provider_is_one_too_many(cluster: Cluster):
     several = [testing.Relation("certificates", remote_app_name=name) for name in ("one", "two")]
     status = cluster.run(*COMPLETE, *several).unit_status
     assert isinstance(status, testing.BlockedStatus)
     assert "certificates" in status.message
 
 
-def test_the_status_follows_what_is_there(cluster: Cluster):
+def test_status_follows_what_is_there(cluster: Cluster):
     state = cluster.run(*COMPLETE)
     gone = again(state, relations={one for one in state.relations if one.endpoint != "s3"})
     assert isinstance(cluster.run(state=gone).unit_status, testing.BlockedStatus)
 
 
 @pytest.mark.parametrize("endpoint", ["metrics-endpoint", "logging"])
-def test_rules_that_a_backend_rejects_are_remarked_on(cluster: Cluster, endpoint: str):
+def test_rules_that_backend_rejects_are_remarked_on(cluster: Cluster, endpoint: str):
     event = json.dumps({"valid": False, "errors": "group kv: parse error"})
     backend = testing.Relation(endpoint, remote_app_name="prom", remote_app_data={"event": event})
     status = cluster.run(store(), workers(units=2), backend).unit_status
@@ -179,7 +179,7 @@ def test_rules_that_a_backend_rejects_are_remarked_on(cluster: Cluster, endpoint
         ("grafana-dashboard", "grafana_dashboards/broken.json"),
     ],
 )
-def test_an_invalid_file_of_the_charm_is_remarked_on(
+def test_invalid_file_of_charm_is_remarked_on(
     cluster: Cluster, endpoint: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -203,7 +203,7 @@ def test_in_its_first_hooks_it_waits_for_relations(cluster: Cluster):
     assert isinstance(cluster.run(state=state, event="start").unit_status, testing.BlockedStatus)
 
 
-def test_its_status_fits_into_a_line(cluster: Cluster):
+def test_its_status_fits_into_line(cluster: Cluster):
     invalid = {unit: {**data, "address": "5"} for unit, data in workers(units=9).remote_units_data.items()}
     liars = dataclasses.replace(workers("liar"), remote_units_data=invalid)
     message = cluster.run(*COMPLETE, liars).unit_status.message

@@ -249,7 +249,7 @@ def test_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
 
 
 @pytest.mark.parametrize("days", [-2, 29, 31])
-def test_clock_jump_keeps_the_certificate(days: int, secured: Secured, monkeypatch: pytest.MonkeyPatch):
+def test_clock_jump_keeps_certificate(days: int, secured: Secured, monkeypatch: pytest.MonkeyPatch):
     """Before it is good, when it is to be renewed, and after its end: an old one is better than none."""
 
     class Jumped(datetime):
@@ -306,7 +306,7 @@ def test_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, secu
 
 
 @pytest.mark.parametrize("extension", ["2.5.29.19", "2.5.29.17"], ids=["constraints", "names"])
-def test_nor_does_one_without_a_readable_certificate(extension: str, secured: Secured):
+def test_nor_does_one_without_readable_certificate(extension: str, secured: Secured):
     related = local(secured.given, secured.certificates)
     (answer,) = json.loads(related.remote_app_data["certificates"])
     said = {"certificates": json.dumps([{**answer, "certificate": broken_certificate(extension)}])}

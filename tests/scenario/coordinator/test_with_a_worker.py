@@ -114,7 +114,7 @@ def labels(both: Both) -> dict[str, str]:
     return {key: value for key, value in metadata.labels.items() if key != "app.kubernetes.io/name"}
 
 
-def test_worker_runs_the_published_configuration(both: Both):
+def test_worker_runs_published_configuration(both: Both):
     both.run_worker()
     state = both.run_worker(**both.run_coordinator(store()))
     config = yaml.safe_load((both.files / "etc/worker/config.yaml").read_text())
@@ -122,7 +122,7 @@ def test_worker_runs_the_published_configuration(both: Both):
     assert state.unit_status.name == "active"
 
 
-def test_worker_follows_the_coordinator_into_the_mesh(both: Both):
+def test_worker_follows_coordinator_into_mesh(both: Both):
     both.run_worker()
     both.run_worker(**both.run_coordinator(store(), mesh()))
     assert labels(both) == {"app.kubernetes.io/part-of": APP, **MESH_LABELS}

@@ -74,7 +74,7 @@ def test_cluster_that_is_not_complete_gets_no_configuration(cluster: Cluster, mi
     assert local(state, relation).local_app_data == {}
 
 
-def test_configuration_stays_while_the_store_is_gone(cluster: Cluster):
+def test_configuration_stays_while_store_is_gone(cluster: Cluster):
     relation = workers()
     before = told(cluster.run(relation, store()), relation)
     after = cluster.run(

@@ -74,13 +74,13 @@ def nginx_conf(*relations: testing.RelationBase) -> str:
     return (filesystem / "etc/nginx/nginx.conf").read_text()
 
 
-def test_a_cluster_with_all_roles_is_active():
+def test_cluster_with_all_roles_is_active():
     assert run_coordinator(workers()).unit_status == testing.ActiveStatus()
     separate = (workers("api", "front"), workers("store", "back", units=3))
     assert run_coordinator(*separate).unit_status == testing.ActiveStatus()
 
 
-def test_the_status_says_what_the_cluster_lacks():
+def test_status_says_what_cluster_lacks():
     nothing = run_coordinator().unit_status
     assert isinstance(nothing, testing.BlockedStatus)
     assert "demo-cluster" in nothing.message
@@ -89,20 +89,20 @@ def test_the_status_says_what_the_cluster_lacks():
     assert "store" in no_store.message
 
 
-def test_a_bucket_is_not_needed_but_one_that_is_there_must_be_usable():
+def test_bucket_is_optional_but_must_be_valid():
     assert run_coordinator(workers(), bucket()).unit_status == testing.ActiveStatus()
     unusable = run_coordinator(workers(), bucket(endpoint="")).unit_status
     assert isinstance(unusable, testing.BlockedStatus)
     assert unusable.message.startswith("s3")
 
 
-def test_a_bucket_that_is_taken_away_again_is_not_missed():
+def test_bucket_that_is_taken_away_again_is_not_missed():
     context, s3 = coordinator_context(), bucket()
     state = context.run(context.on.relation_broken(s3), coordinator_state(workers(), s3))
     assert state.unit_status == testing.ActiveStatus()
 
 
-def test_workers_are_told_of_every_store():
+def test_workers_are_reported_every_store():
     front, back = workers("api", "front"), workers("store", "back", units=2)
     state = run_coordinator(front, back)
     expected = {
@@ -114,7 +114,7 @@ def test_workers_are_told_of_every_store():
     assert config_of(state, front) == config_of(state, back) == expected
 
 
-def test_workers_send_all_telemetry_through_the_coordinator():
+def test_workers_send_all_telemetry_through_coordinator():
     cluster = workers()
     config = config_of(run_coordinator(cluster, loki(), prometheus(), tempo()), cluster)
     assert config["telemetry"] == {
@@ -124,12 +124,12 @@ def test_workers_send_all_telemetry_through_the_coordinator():
     }
 
 
-def test_an_incomplete_cluster_is_told_nothing():
+def test_incomplete_cluster_is_told_nothing():
     cluster = workers("api")
     assert "worker_config" not in app_data(run_coordinator(cluster), cluster)
 
 
-def test_nginx_shares_requests_among_the_api_workers_only():
+def test_nginx_shares_requests_among_api_workers_only():
     conf = nginx_conf(workers("api", "front", units=2), workers("store", "back"))
     upstream = conf.partition("upstream api {")[2].partition("}")[0]
     assert fqdn("front", 0) in upstream
@@ -151,7 +151,7 @@ def at(address: str, role: str = "all", app: str = "worker") -> testing.Relation
 
 
 @pytest.mark.parametrize("address", ["fd00::1", "FD00:0:0::1", "2001:db8::10.1.2.3"])
-def test_a_worker_may_have_an_ipv6_address(address: str):
+def test_worker_may_have_ipv6_address(address: str):
     relation, metrics = at(address), testing.Relation("metrics-endpoint", remote_app_name="prometheus")
     state = run_coordinator(relation, metrics)
     assert config_of(state, relation)["stores"] == [f"http://[{address}]:8080"]
@@ -160,13 +160,13 @@ def test_a_worker_may_have_an_ipv6_address(address: str):
 
 
 @pytest.mark.parametrize("address", ["localhost", "worker-0.test:9095"])
-def test_an_address_to_which_nothing_is_sent_is_no_store(address: str):
+def test_address_to_which_nothing_is_sent_is_no_store(address: str):
     odd, other = at(address), workers("store", "back")
     state = run_coordinator(odd, other)
     assert config_of(state, odd)["stores"] == [f"http://{fqdn('back')}:8080"]
 
 
-def test_a_coordinator_may_be_known_by_an_ipv6_address(on_host):
+def test_coordinator_may_be_known_by_ipv6_address(on_host):
     on_host("fd00::5")
     relation, api, metrics = workers(), kv_api(), testing.Relation("metrics-endpoint")
     catalogue, logging = testing.Relation("catalogue"), loki()
@@ -185,17 +185,17 @@ def test_ports_for_users_and_for_telemetry_are_open():
     assert run_coordinator().opened_ports == {testing.TCPPort(8080), testing.TCPPort(3300)}
 
 
-def test_ports_of_an_older_revision_are_closed():
+def test_ports_of_older_revision_are_closed():
     state = run_coordinator(opened_ports={testing.TCPPort(8080), testing.TCPPort(4300)})
     assert state.opened_ports == {testing.TCPPort(8080), testing.TCPPort(3300)}
 
 
-def test_related_applications_are_told_where_the_service_is():
+def test_related_applications_are_told_where_service_is():
     relation = kv_api()
     assert app_data(run_coordinator(workers(), relation), relation) == {"url": f"http://{SERVICE}:8080"}
 
 
-def test_an_application_that_is_related_later_is_told_at_once():
+def test_application_that_is_related_later_is_told_at_once():
     context, relation = coordinator_context(), kv_api()
     state = context.run(context.on.relation_created(relation), coordinator_state(workers(), relation))
     assert app_data(state, relation) == {"url": f"http://{SERVICE}:8080"}
@@ -206,7 +206,7 @@ def test_where_there_is_no_service_there_is_no_url():
     assert app_data(run_coordinator(workers("store"), relation), relation) == {}
 
 
-def test_only_the_leader_speaks_for_the_application():
+def test_only_leader_speaks_for_application():
     relation, cluster, mesh = kv_api(), workers(), beacon()
     state = run_coordinator(relation, cluster, mesh, leader=False)
     assert state.unit_status == testing.ActiveStatus()
@@ -214,7 +214,7 @@ def test_only_the_leader_speaks_for_the_application():
         assert app_data(state, one) == {}
 
 
-def test_the_mesh_lets_related_applications_get_and_put_keys_and_do_nothing_else():
+def test_related_applications_may_get_and_put_keys_only():
     mesh = beacon()
     state = run_coordinator(workers(), kv_api("shop"), mesh)
     (policy,) = policies(state, mesh)
@@ -225,7 +225,7 @@ def test_the_mesh_lets_related_applications_get_and_put_keys_and_do_nothing_else
     ]
 
 
-def test_workers_are_in_the_mesh_with_their_coordinator():
+def test_workers_are_in_mesh_with_their_coordinator():
     cluster = workers()
     data = app_data(run_coordinator(cluster, beacon()), cluster)
     assert json.loads(data["worker_labels"]) == {
@@ -234,7 +234,7 @@ def test_workers_are_in_the_mesh_with_their_coordinator():
     }
 
 
-def test_prometheus_is_told_of_every_worker_and_of_the_services_own_alerts():
+def test_scrape_jobs_and_alerts_are_published():
     metrics = testing.Relation("metrics-endpoint", remote_app_name="prometheus")
     data = app_data(run_coordinator(workers(units=2), metrics), metrics)
     paths = {job.get("metrics_path") for job in json.loads(data["scrape_jobs"])}
@@ -243,33 +243,33 @@ def test_prometheus_is_told_of_every_worker_and_of_the_services_own_alerts():
     assert {"KvRequestsFail", "KvStoreUnreachable", "KvNginxDropsConnections", "WorkerDown"} <= alerts
 
 
-def test_loki_is_told_of_the_services_own_alerts():
+def test_loki_is_reported_services_own_alerts():
     logging = loki()
     rules = json.loads(app_data(run_coordinator(workers(), logging), logging)["alert_rules"])
     assert "KvFault" in {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
 
 
-def test_grafana_gets_the_services_dashboard():
+def test_grafana_gets_services_dashboard():
     dashboards = testing.Relation("grafana-dashboard", remote_app_name="grafana")
     data = app_data(run_coordinator(workers(), dashboards), dashboards)
     template = json.loads(data["dashboards"])["templates"]["file:key-value-service"]
     assert template["charm"] == "demo-coordinator-k8s"
 
 
-def test_the_catalogue_lists_the_service():
+def test_catalogue_lists_service():
     catalogue = testing.Relation("catalogue", remote_app_name="catalogue")
     data = app_data(run_coordinator(workers(), catalogue), catalogue)
     assert (data["name"], data["url"]) == ("Key-value service", f"http://{SERVICE}:8080")
 
 
-def test_a_limit_that_does_not_parse_is_named():
+def test_limit_that_does_not_parse_is_named():
     status = run_coordinator(workers(), config={"memory-limit": "much"}).unit_status
     assert isinstance(status, testing.BlockedStatus)
     assert "memory-limit" in status.message
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_any_relation_may_come_and_go_without_saying_anything(endpoint):
+def test_empty_relations_come_and_go(endpoint):
     context = coordinator_context()
     relation = testing.Relation(endpoint, remote_app_name="other")
     state = coordinator_state(workers(), relation)
@@ -278,7 +278,7 @@ def test_any_relation_may_come_and_go_without_saying_anything(endpoint):
     assert state.unit_status == testing.ActiveStatus()
 
 
-def test_a_unit_that_does_not_lead_is_not_troubled_by_relations_that_say_nothing():
+def test_follower_accepts_empty_relations():
     silent = (testing.Relation(each, remote_app_name="other") for each in ENDPOINTS if each != "s3")
     state = run_coordinator(workers(), *silent, leader=False)
     assert state.unit_status == testing.ActiveStatus()
@@ -305,6 +305,6 @@ def test_a_unit_that_does_not_lead_is_not_troubled_by_relations_that_say_nothing
         ("receive-datasource", "grafana_datasource_exchange"),
     ],
 )
-def test_the_charm_has_every_relation_that_a_coordinator_can_have(endpoint, interface):
+def test_charm_has_all_relations_of_a_coordinator(endpoint, interface):
     related = {**CHARMCRAFT["requires"], **CHARMCRAFT["provides"]}[endpoint]
     assert related["interface"] == interface

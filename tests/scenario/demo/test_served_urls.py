@@ -143,7 +143,7 @@ def certified(coordinator: Coordinator) -> Coordinator:
     return coordinator
 
 
-def test_before_the_certificate_has_come(coordinator: Coordinator):
+def test_before_certificate_has_come(coordinator: Coordinator):
     coordinator.run()
     assert coordinator.served == "http"
     assert coordinator.false_urls() == {}
@@ -175,14 +175,14 @@ def test_nginx_that_does_not_load_its_configuration(coordinator: Coordinator, co
     assert coordinator.false_urls() == {}
 
 
-def test_a_certificate_that_is_taken_back(certified: Coordinator):
+def test_certificate_that_is_taken_back(certified: Coordinator):
     certified.change(certified.certificates)
     certified.run()
     assert certified.served == "http"
     assert certified.false_urls() == {}
 
 
-def test_a_mesh_that_is_joined_and_left(certified: Coordinator):
+def test_mesh_that_is_joined_and_left(certified: Coordinator):
     labels = json.dumps({"istio.io/dataplane-mode": "ambient"})
     beacon = testing.Relation(
         "service-mesh", remote_app_name="beacon", remote_app_data={"labels": labels, "mesh_type": '"istio"'}
@@ -197,7 +197,7 @@ def test_a_mesh_that_is_joined_and_left(certified: Coordinator):
     assert certified.false_urls() == {}
 
 
-def test_a_container_that_starts_anew(certified: Coordinator):
+def test_container_that_starts_anew(certified: Coordinator):
     certified.conf.unlink()
     (certified.conf.parent / "nginx.conf.loaded").unlink()
     certified.run(lambda on: on.pebble_ready(certified.state.get_container("nginx")))
@@ -205,7 +205,7 @@ def test_a_container_that_starts_anew(certified: Coordinator):
     assert certified.false_urls() == {}
 
 
-def test_the_exporter_asks_nginx_as_it_serves(coordinator: Coordinator):
+def test_exporter_asks_nginx_as_it_serves(coordinator: Coordinator):
     coordinator.run()
     coordinator.reload_fails(True)
     coordinator.certify()
@@ -214,7 +214,7 @@ def test_the_exporter_asks_nginx_as_it_serves(coordinator: Coordinator):
     assert "--nginx.scrape-uri=http://" in plan.services["nginx-prometheus-exporter"].command
 
 
-def test_each_units_exporter_has_the_scheme_of_its_own(certified: Coordinator):
+def test_each_units_exporter_has_scheme_of_its_own(certified: Coordinator):
     peers = certified.state.get_relations("peers")[0]
     assert peers.local_unit_data["scheme"] == "https"
     told = {

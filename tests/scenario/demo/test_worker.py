@@ -47,13 +47,13 @@ def service(state: testing.State) -> pebble.Service:
     return state.get_container("worker").plan.services["worker"]
 
 
-def test_a_worker_with_a_role_and_a_configuration_is_active():
+def test_worker_with_role_and_configuration_is_active():
     assert run(published()).unit_status == testing.ActiveStatus("(all roles) ready.")
     both = run(published(), config={"role-api": True, "role-store": True})
     assert both.unit_status == testing.ActiveStatus("api,store ready.")
 
 
-def test_the_status_says_what_the_worker_lacks():
+def test_status_says_what_worker_lacks():
     assert "coordinator" in run().unit_status.message
     assert "role" in run(published(), config={}).unit_status.message
     nothing_yet = run(coordinator_of({})).unit_status
@@ -61,7 +61,7 @@ def test_the_status_says_what_the_worker_lacks():
     assert "configuration" in nothing_yet.message
 
 
-def test_a_container_that_is_not_up_is_waited_for():
+def test_container_that_is_not_up_is_waited_for():
     status = run(published(), containers={testing.Container("worker", can_connect=False)}).unit_status
     assert isinstance(status, testing.WaitingStatus)
     assert "container worker" in status.message
@@ -75,14 +75,14 @@ def test_a_container_that_is_not_up_is_waited_for():
         ({"role-api": True, "role-store": True}, "api,store"),
     ],
 )
-def test_the_program_runs_in_the_roles_of_the_configuration(config, role):
+def test_program_runs_in_roles_of_configuration(config, role):
     cluster = published()
     state = run(cluster, config=config)
     assert service(state).command.endswith(f"--config /etc/worker/config.yaml --roles {role}")
     assert json.loads(app_data(state, cluster)["role"]) == role
 
 
-def test_the_program_knows_whose_it_is():
+def test_program_knows_whose_it_is():
     environment = service(run(published())).environment
     assert {name: value for name, value in environment.items() if name.startswith("JUJU_")} == {
         "JUJU_MODEL": MODEL.name,
@@ -93,7 +93,7 @@ def test_the_program_knows_whose_it_is():
     }
 
 
-def test_program_and_configuration_are_in_the_container_as_they_should_be():
+def test_program_and_configuration_are_pushed():
     context = worker_context()
     state = context.run(context.on.update_status(), worker_state(published()))
     filesystem = state.get_container("worker").get_filesystem(context)
@@ -101,7 +101,7 @@ def test_program_and_configuration_are_in_the_container_as_they_should_be():
     assert (filesystem / "etc/worker/config.yaml").read_text() == CONFIG
 
 
-def test_a_program_that_is_there_is_not_pushed_again(tmp_path: Path):
+def test_program_that_is_there_is_not_pushed_again(tmp_path: Path):
     mount = testing.Mount(location="/opt/demo-worker", source=tmp_path)
     container = testing.Container("worker", can_connect=True, mounts={"program": mount})
     first = run(published(), containers={container})
@@ -112,14 +112,14 @@ def test_a_program_that_is_there_is_not_pushed_again(tmp_path: Path):
     assert second.get_container("worker").plan == first.get_container("worker").plan
 
 
-def test_the_program_is_there_before_there_is_anything_to_run():
+def test_program_is_there_before_there_is_anything_to_run():
     context, container = worker_context(), testing.Container("worker", can_connect=True)
     state = context.run(context.on.pebble_ready(container), worker_state(containers={container}))
     assert (state.get_container("worker").get_filesystem(context) / PROGRAM).exists()
     assert not state.get_container("worker").plan.services
 
 
-def test_another_revision_of_the_program_is_run_from_then_on(monkeypatch: pytest.MonkeyPatch):
+def test_another_revision_of_program_is_run_from_then_on(monkeypatch: pytest.MonkeyPatch):
     before = run(published())
     program = sys.modules["kv_program"]
     monkeypatch.setattr(program, "PROGRAM", b"another revision")
@@ -130,12 +130,12 @@ def test_another_revision_of_the_program_is_run_from_then_on(monkeypatch: pytest
     assert service(after).environment["PROGRAM_SHA256"] != service(before).environment["PROGRAM_SHA256"]
 
 
-def test_pebble_checks_that_the_program_answers():
+def test_pebble_checks_that_program_answers():
     check = run(published()).get_container("worker").plan.checks["ready"]
     assert check.http == {"url": f"http://{fqdn(WORKER)}:8080/healthz"}
 
 
-def test_a_worker_may_be_known_by_an_ipv6_address(on_host):
+def test_worker_may_be_known_by_ipv6_address(on_host):
     on_host("fd00::1")
     check = run(published()).get_container("worker").plan.checks["ready"]
     assert check.http == {"url": "http://[fd00::1]:8080/healthz"}
@@ -149,24 +149,24 @@ def test_with_certificates_readiness_is_asked_over_tls():
     assert check.http == {"url": f"https://{fqdn(WORKER)}:8080/healthz"}
 
 
-def test_pebble_gives_the_program_the_time_that_it_needs_to_end():
+def test_pebble_gives_program_time_that_it_needs_to_end():
     workload = sys.modules["kv_workload"]
     delay = service(run(published())).to_dict()["kill-delay"]
     assert int(delay.removesuffix("s")) > workload.DRAIN_SECONDS + workload.FLUSH_SECONDS
 
 
-def test_the_version_is_the_programs():
+def test_version_is_programs():
     container = testing.Container("worker", can_connect=True)
     context = worker_context()
     state = context.run(context.on.pebble_ready(container), worker_state(containers={container}))
     assert state.workload_version == sys.modules["kv_workload"].VERSION
 
 
-def test_the_ports_are_those_that_the_coordinator_says():
+def test_ports_are_those_that_coordinator_says():
     assert run(published()).opened_ports == {testing.TCPPort(8080)}
 
 
-def test_without_its_coordinator_the_program_stops():
+def test_without_its_coordinator_program_stops():
     cluster, context = published(), worker_context()
     before = context.run(context.on.update_status(), worker_state(cluster))
     assert before.get_container("worker").service_statuses["worker"] == pebble.ServiceStatus.ACTIVE
@@ -174,7 +174,7 @@ def test_without_its_coordinator_the_program_stops():
     assert after.get_container("worker").service_statuses["worker"] == pebble.ServiceStatus.INACTIVE
 
 
-def test_units_that_do_not_lead_run_too_and_leave_the_roles_to_the_leader():
+def test_followers_run_and_publish_no_roles():
     cluster = published()
     state = run(cluster, leader=False)
     assert state.unit_status == testing.ActiveStatus("(all roles) ready.")
@@ -182,7 +182,7 @@ def test_units_that_do_not_lead_run_too_and_leave_the_roles_to_the_leader():
 
 
 @pytest.mark.parametrize("option", ["cpu-limit", "memory-limit"])
-def test_a_limit_that_does_not_parse_is_named(option):
+def test_limit_that_does_not_parse_is_named(option):
     status = run(published(), config={"role-all": True, option: "much"}).unit_status
     assert isinstance(status, testing.BlockedStatus)
     assert option in status.message

@@ -25,7 +25,7 @@ def told(store: Store) -> dict[str, Any]:
     return {key: json.loads(data[key]) for key in ("role", "address", "juju_topology") if key in data}
 
 
-def test_the_coordinator_is_told_roles_address_and_topology(store: Store):
+def test_coordinator_is_told_roles_address_and_topology(store: Store):
     store.deploy(config={"role-api": True, "role-disk": True})
     assert told(store) == {
         "role": "api,disk",
@@ -34,7 +34,7 @@ def test_the_coordinator_is_told_roles_address_and_topology(store: Store):
     }
 
 
-def test_a_unit_that_is_not_the_leader_tells_who_it_is(store: Store):
+def test_unit_that_is_not_leader_tells_who_it_is(store: Store):
     store.deploy(leader=False)
     assert told(store).keys() == {"address", "juju_topology"}
 
@@ -45,13 +45,13 @@ def test_roles_that_are_taken_away_are_taken_back(store: Store):
     assert "role" not in told(store)
 
 
-def test_the_configuration_is_written_as_the_coordinator_wrote_it(store: Store):
+def test_configuration_is_written_verbatim(store: Store):
     text = "b: 1  # with a comment\na: 0x10\n"
     store.deploy(cluster(worker_config=text))
     assert store.file(CONFIG_FILE) == text
 
 
-def test_the_services_of_the_layer_run(store: Store):
+def test_services_of_layer_run(store: Store):
     store.deploy()
     assert store.services == {"store": "active"}
     service = store.container.plan.services["store"]
@@ -59,7 +59,7 @@ def test_the_services_of_the_layer_run(store: Store):
     assert service.environment == {"UNIT": "store/0", "HOST": FQDN}
 
 
-def test_without_a_readiness_endpoint_there_is_no_check(store: Store):
+def test_without_readiness_endpoint_there_is_no_check(store: Store):
     store.deploy()
     assert store.container.plan.checks == {}
 
@@ -81,7 +81,7 @@ def test_nothing_is_done_when_nothing_changed(
     assert store.relation == before
 
 
-def test_a_new_configuration_restarts_the_services_after_stopping_them(store: Store, deeds: Deeds):
+def test_new_configuration_stops_and_starts_services(store: Store, deeds: Deeds):
     store.deploy()
     deeds.calls.clear()
     store.run(relations=[changed(store.relation, worker_config="a: 2")])
@@ -89,7 +89,7 @@ def test_a_new_configuration_restarts_the_services_after_stopping_them(store: St
     assert store.file(CONFIG_FILE) == "a: 2"
 
 
-def test_a_new_layer_restarts_the_services(store: Store, deeds: Deeds):
+def test_a_new_layer_restarts_services(store: Store, deeds: Deeds):
     store.deploy()
     deeds.calls.clear()
     store.run(config={"role-disk": True})
@@ -131,7 +131,7 @@ def test_what_pebble_writes_in_another_way_is_no_change(
     assert deeds("restart", "start", "stop") == []
 
 
-def test_a_service_that_is_down_is_started(store: Store, deeds: Deeds):
+def test_service_that_is_down_is_started(store: Store, deeds: Deeds):
     store.deploy()
     deeds.calls.clear()
     down = {"store": ops.pebble.ServiceStatus.ERROR}
@@ -140,9 +140,7 @@ def test_a_service_that_is_down_is_started(store: Store, deeds: Deeds):
     assert deeds() == [("restart", "store")]
 
 
-def test_a_service_that_pebble_would_start_again_does_not_start_on_half_of_the_files(
-    store: Store, deeds: Deeds
-):
+def test_services_do_not_start_with_half_of_the_files(store: Store, deeds: Deeds):
     store.deploy()
     deeds.calls.clear()
     down = {"store": ops.pebble.ServiceStatus.ERROR}
@@ -153,7 +151,7 @@ def test_a_service_that_pebble_would_start_again_does_not_start_on_half_of_the_f
     assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("restart", "store")]
 
 
-def test_services_that_are_not_of_the_layer_are_left_alone(store: Store, deeds: Deeds):
+def test_services_that_are_not_of_layer_are_left_alone(store: Store, deeds: Deeds):
     image = ops.pebble.Layer({"services": {"other": {"command": "x", "startup": "disabled"}}})
     store.deploy(containers=[store.workload(layers={"image": image})])
     assert deeds("start", "stop", "restart") == [("restart", "store")]
@@ -162,7 +160,7 @@ def test_services_that_are_not_of_the_layer_are_left_alone(store: Store, deeds: 
     assert deeds() == []
 
 
-def test_a_restart_that_was_cut_short_is_made_up_for(
+def test_restart_that_was_cut_short_is_made_up_for(
     store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
 ):
     store.deploy()
@@ -179,7 +177,7 @@ def test_a_restart_that_was_cut_short_is_made_up_for(
     assert deeds() == [("restart", "store")]
 
 
-def test_ports_are_opened_as_the_coordinator_says(store: Store):
+def test_ports_are_opened_as_coordinator_says(store: Store):
     store.deploy(cluster(worker_config="a: 1", worker_ports=[8080, 9095]))
     assert {port.port for port in store.state.opened_ports} == {8080, 9095}
     store.run(relations=[changed(store.relation, worker_ports=[8080])])
@@ -188,7 +186,7 @@ def test_ports_are_opened_as_the_coordinator_says(store: Store):
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["same pod", "new pod"])
 @pytest.mark.parametrize("gone", ["relation", "roles", "configuration", "ports"])
-def test_ports_are_closed_when_the_coordinator_names_them_no_more(store: Store, gone: str, remembers: bool):
+def test_ports_are_closed_when_coordinator_names_them_no_longer(store: Store, gone: str, remembers: bool):
     state = store.deploy(cluster(worker_config="a: 1", worker_ports=[8080, 9095]))
     known = {"stored_states": state.stored_states} if remembers else {}
     if gone == "relation":
@@ -201,13 +199,13 @@ def test_ports_are_closed_when_the_coordinator_names_them_no_more(store: Store, 
     assert store.state.opened_ports == set()
 
 
-def test_ports_stay_open_while_the_coordinator_writes_nonsense(store: Store):
+def test_ports_stay_open_while_coordinator_writes_nonsense(store: Store):
     store.deploy(cluster(worker_config="a: 1", worker_ports=[8080]))
     store.run(relations=[changed(store.relation, worker_labels=7)])
     assert {port.port for port in store.state.opened_ports} == {8080}
 
 
-def test_ports_that_the_charm_opens_itself_are_left_alone(store: Store):
+def test_ports_that_charm_opens_itself_are_left_alone(store: Store):
     """As charms do that also know coordinators of releases which named none."""
     state = store.deploy()
     own = {testing.TCPPort(3100)}
@@ -218,14 +216,14 @@ def test_ports_that_the_charm_opens_itself_are_left_alone(store: Store):
     assert {port.port for port in state.opened_ports} == {3100, 8080}
 
 
-def test_a_container_that_is_not_up_closes_no_port(store: Store):
+def test_container_that_is_not_up_closes_no_port(store: Store):
     store.deploy(cluster(worker_config="a: 1", worker_ports=[8080]))
     store.run(containers=[store.workload(can_connect=False)])
     assert {port.port for port in store.state.opened_ports} == {8080}
 
 
 @pytest.mark.parametrize("gone", ["relation", "roles", "configuration"])
-def test_without_what_it_needs_a_worker_stops_and_forgets(
+def test_without_what_it_needs_worker_stops_and_forgets(
     store: Store, client: Client, deeds: Deeds, gone: str
 ):
     offer = {"ca_cert": "CA", "s3_tls_ca_chain": "S3", "worker_labels": {"a": "b"}}
@@ -251,7 +249,7 @@ def test_without_what_it_needs_a_worker_stops_and_forgets(
 
 
 @pytest.mark.parametrize("knows_app", [True, False], ids=["of its own", "of another"])
-def test_a_coordinator_that_is_gone_for_juju_only_stops_nothing(
+def test_coordinator_that_is_gone_for_juju_only_stops_nothing(
     store: Store, client: Client, deeds: Deeds, knows_app: bool, monkeypatch: pytest.MonkeyPatch
 ):
     store.deploy(cluster(worker_config="a: 1", worker_labels={"a": "b"}, worker_ports=[8080]))
@@ -279,7 +277,7 @@ class OneUnitCharm(StoreCharm):
     worker_type = OneUnit
 
 
-def test_a_subclass_can_change_the_configuration(tmp_path: Path, deeds: Deeds):
+def test_subclass_can_change_configuration(tmp_path: Path, deeds: Deeds):
     store = Store(tmp_path, OneUnitCharm)
     store.deploy()
     assert store.file(CONFIG_FILE) == "a: 1\nunit: store/0\n"
@@ -288,7 +286,7 @@ def test_a_subclass_can_change_the_configuration(tmp_path: Path, deeds: Deeds):
     assert deeds() == []
 
 
-def test_what_a_subclass_can_not_change_for_it_is_no_configuration_changes_nothing(tmp_path: Path):
+def test_subclass_keeps_a_configuration_that_is_no_mapping(tmp_path: Path):
     store = Store(tmp_path, OneUnitCharm)
     store.deploy()
     store.run(relations=[changed(store.relation, worker_config="a: !!bool x")])
@@ -298,7 +296,7 @@ def test_what_a_subclass_can_not_change_for_it_is_no_configuration_changes_nothi
     assert store.services == {"store": "active"}
 
 
-def test_a_subclass_can_say_when_it_is_ready(tmp_path: Path):
+def test_subclass_can_say_when_it_is_ready(tmp_path: Path):
     class Patient(Worker):
         def is_ready(self) -> bool:
             return super().is_ready() and "b" in self.cluster.get_worker_config()
@@ -313,7 +311,7 @@ def test_a_subclass_can_say_when_it_is_ready(tmp_path: Path):
     assert store.services == {"store": "active"}
 
 
-def test_services_find_the_models_proxies(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_services_find_models_proxies(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("JUJU_CHARM_HTTP_PROXY", "http://proxy:3128")
     monkeypatch.setenv("JUJU_CHARM_NO_PROXY", "localhost")
     store.deploy()
@@ -323,21 +321,21 @@ def test_services_find_the_models_proxies(store: Store, monkeypatch: pytest.Monk
     assert "https_proxy" not in environment
 
 
-def test_juju_is_told_the_version_of_the_workload(store: Store):
+def test_juju_is_told_version_of_workload(store: Store):
     store.deploy()
     assert store.state.workload_version == ""
     store.run(store.ctx.on.pebble_ready(store.container))
     assert store.state.workload_version == "1.2.3"
 
 
-def test_a_workload_that_does_not_say_its_version_is_none_the_worse(store: Store):
+def test_workload_without_version_runs(store: Store):
     store.deploy(containers=[store.workload(execs=set())])
     store.run(store.ctx.on.pebble_ready(store.container))
     assert store.state.workload_version == ""
     assert isinstance(store.status, ops.ActiveStatus)
 
 
-def test_a_charm_can_restart_and_stop_its_services(store: Store, deeds: Deeds):
+def test_charm_can_restart_and_stop_its_services(store: Store, deeds: Deeds):
     store.deploy()
     with store.ctx(store.ctx.on.update_status(), store.state) as manager:
         worker = manager.charm.worker
@@ -350,9 +348,7 @@ def test_a_charm_can_restart_and_stop_its_services(store: Store, deeds: Deeds):
 
 
 @pytest.mark.parametrize("missing", [{"relation": cluster()}, {"config": {}}])
-def test_services_are_not_restarted_without_configuration_and_role(
-    store: Store, deeds: Deeds, missing: dict[str, Any]
-):
+def test_restart_needs_configuration_and_role(store: Store, deeds: Deeds, missing: dict[str, Any]):
     store.deploy()
     deeds.calls.clear()
     without = testing.State(
@@ -367,7 +363,7 @@ def test_services_are_not_restarted_without_configuration_and_role(
         assert deeds("restart") == []
 
 
-def test_a_layer_that_the_charm_hands_out_again_stays_as_the_charm_made_it(tmp_path: Path):
+def test_layer_of_the_charm_is_not_modified(tmp_path: Path):
     layer = ops.pebble.Layer({"services": {"store": {"override": "replace", "command": "/bin/store"}}})
 
     class Constant(StoreCharm):
@@ -383,7 +379,7 @@ def test_a_layer_that_the_charm_hands_out_again_stays_as_the_charm_made_it(tmp_p
 
 
 @pytest.mark.parametrize("event", ["stop", "remove"])
-def test_a_unit_on_its_way_out_makes_nothing_right_any_more(
+def test_unit_on_its_way_out_makes_nothing_right_any_more(
     store: Store, deeds: Deeds, kubernetes: KubernetesServer, event: str
 ):
     store.deploy()

@@ -122,13 +122,13 @@ def test_addresses_are_gathered_by_role():
     assert addresses["cache"] == set()
 
 
-def test_a_meta_role_counts_as_each_of_its_roles():
+def test_meta_role_counts_as_each_of_its_roles():
     relation = workers("a", "all")
     assert answer(ClusterProvider.gather_roles, relation) == {"api": 1, "store": 1}
     assert set(answer(ClusterProvider.gather_addresses_by_role, relation)) == {"api", "store"}
 
 
-def test_a_meta_role_need_not_be_named_among_the_roles():
+def test_meta_role_need_not_be_named_among_roles():
     class Coordinator(ops.CharmBase):
         def __init__(self, framework: ops.Framework):
             super().__init__(framework)
@@ -153,14 +153,14 @@ def test_units_are_counted_by_role():
     assert roles == {"api": 3, "store": 1}
 
 
-def test_a_unit_that_has_yet_to_publish_has_its_role_but_no_address():
+def test_unpublished_unit_has_a_role_and_no_address():
     relation = workers("a", "api", unit("a", 0), {"egress-subnets": "10.0.0.1/32"})
     assert answer(ClusterProvider.gather_roles, relation) == {"api": 2}
     assert len(answer(ClusterProvider.gather_addresses, relation)) == 1
     assert answer(ClusterProvider.refused, relation) == {}
 
 
-def test_topology_is_gathered_in_the_order_of_units():
+def test_topology_is_gathered_in_order_of_units():
     relation = workers("a", None, *(unit("a", number) for number in range(12)))
     topology = answer(ClusterProvider.gather_topology, relation)
     assert [one["unit"] for one in topology] == [f"a/{number}" for number in range(12)]
@@ -172,13 +172,13 @@ def test_topology_is_gathered_in_the_order_of_units():
     }
 
 
-def test_the_address_of_a_role_stays_the_same():
+def test_address_of_role_stays_the_same():
     relation = workers("a", "api", unit("a", 2), unit("a", 1))
     assert answer(lambda cluster: cluster.get_address_from_role("api"), relation).startswith("a-1.")
     assert answer(lambda cluster: cluster.get_address_from_role("store"), relation) is None
 
 
-def test_there_are_workers_as_soon_as_there_is_a_relation():
+def test_there_are_workers_as_soon_as_there_is_relation():
     assert answer(lambda cluster: cluster.has_workers, workers("a", None)) is True
     assert answer(lambda cluster: cluster.has_workers) is False
 
@@ -200,7 +200,7 @@ def test_there_are_workers_as_soon_as_there_is_a_relation():
         ("juju_topology", '{"application": "a", "unit": "a/0\\n", "charm_name": "c"}'),
     ],
 )
-def test_a_unit_that_can_not_be_understood_is_left_out_and_named(key: str, text: str):
+def test_invalid_unit_is_ignored_and_named(key: str, text: str):
     relation = workers("a", "api", unit("a", 0), unit("a", 1, **{key: text}))
     other = workers("b", "store")
     assert answer(ClusterProvider.gather_roles, relation, other) == {"api": 1, "store": 1}
@@ -221,7 +221,7 @@ def test_a_unit_that_can_not_be_understood_is_left_out_and_named(key: str, text:
         (remote(1), "kv", "kv/0"),
     ],
 )
-def test_a_unit_whose_name_is_not_its_own_is_left_out_and_named(app: str, application: str, name: str):
+def test_unit_whose_name_is_not_its_own_is_ignored_and_named(app: str, application: str, name: str):
     topology = {"application": application, "unit": name, "charm_name": "kv-worker"}
     relation = workers(app, "api", unit(app, 0, juju_topology=json.dumps(topology)))
     other = workers("b", "store")
@@ -230,7 +230,7 @@ def test_a_unit_whose_name_is_not_its_own_is_left_out_and_named(app: str, applic
 
 
 @pytest.mark.parametrize("name", ["prometheus/0", "a/1"])
-def test_a_unit_of_this_model_goes_by_the_name_that_juju_gives_it(name: str):
+def test_local_unit_has_jujus_name(name: str):
     topology = {"application": name[:-2], "unit": name, "charm_name": "kv-worker"}
     relation = workers("a", "api", unit("a", 0, juju_topology=json.dumps(topology)))
     [found] = answer(ClusterProvider.gather_topology, relation)
@@ -238,13 +238,13 @@ def test_a_unit_of_this_model_goes_by_the_name_that_juju_gives_it(name: str):
 
 
 @pytest.mark.parametrize("address", ["localhost", "a-0:9095"])
-def test_an_address_to_which_nothing_is_sent_is_counted(address: str):
+def test_address_to_which_nothing_is_sent_is_counted(address: str):
     relation = workers("a", "api", unit("a", 0, address=json.dumps(address)))
     assert answer(ClusterProvider.gather_addresses, relation) == (address,)
     assert answer(lambda cluster: cluster.unroutable_addresses, relation) == {address}
 
 
-def test_a_unit_of_another_model_says_what_it_is_called_there():
+def test_unit_of_another_model_says_what_it_is_called_there():
     topology = {"application": "a", "unit": "a/7", "charm_name": "kv-worker"}
     relation = workers(remote(1), "api", unit("a", 0, juju_topology=json.dumps(topology)))
     assert [one["unit"] for one in answer(ClusterProvider.gather_topology, relation)] == ["a/7"]
@@ -257,7 +257,7 @@ def called(name: str, app: str, number: int = 0) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["a/7", "a/8"], ids=["unit", "application"])
-def test_a_later_one_takes_no_name_of_an_earlier_one(name: str):
+def test_later_one_takes_no_name_of_earlier_one(name: str):
     earlier = dataclasses.replace(workers(remote(2), "api", called("a/7", "first")), id=7)
     later = dataclasses.replace(workers(remote(1), "api", called(name, "second")), id=8)
     topology = answer(ClusterProvider.gather_topology, later, earlier)
@@ -268,14 +268,14 @@ def test_a_later_one_takes_no_name_of_an_earlier_one(name: str):
     assert refused == {f"{remote(1)}/0": f"juju_topology: {name} is another unit's name"}
 
 
-def test_two_units_of_one_application_have_a_name_each():
+def test_two_units_of_one_application_have_name_each():
     relation = workers(remote(1), "api", called("a/7", "x"), called("a/7", "x", 1))
     units = [one["unit"] for one in answer(ClusterProvider.gather_topology, relation)]
     assert units == ["a/7", f"{remote(1)}/1"]
 
 
 @pytest.mark.parametrize("app", ["remote-cache", "remote-1", f"remote-{'0' * 31}x", f"x-{remote(1)}"])
-def test_an_application_of_this_model_that_is_called_like_a_remote_one(app: str):
+def test_application_of_this_model_that_is_called_like_remote_one(app: str):
     relation = workers(app, "api", called("prometheus/0", "x"))
     [found] = answer(ClusterProvider.gather_topology, relation)
     assert (found["application"], found["unit"]) == (app, f"{app}/0")
@@ -287,7 +287,7 @@ def test_every_kind_of_address_is_taken(address: str):
     assert answer(ClusterProvider.gather_addresses, relation) == (address,)
 
 
-def test_an_application_whose_role_can_not_be_understood_is_left_out_and_named():
+def test_invalid_role_is_ignored_and_named():
     bad = workers("bad", "api")
     bad.remote_app_data["role"] = "api"
     good = workers("good", "store")
@@ -298,28 +298,28 @@ def test_an_application_whose_role_can_not_be_understood_is_left_out_and_named()
     assert published(state, good) == CONFIG
 
 
-def test_a_role_that_the_cluster_does_not_have_is_left_out_and_named():
+def test_unknown_role_is_ignored_and_named():
     relation = workers("a", "api, dance,")
     assert answer(ClusterProvider.gather_roles, relation) == {"api": 1}
     assert "dance" in answer(ClusterProvider.refused, relation)["a"]
 
 
 @pytest.mark.parametrize("role", ["", ","])
-def test_an_application_that_has_taken_its_roles_back_has_none(role: str):
+def test_application_that_has_taken_its_roles_back_has_none(role: str):
     relation = workers("a", role)
     assert answer(ClusterProvider.gather_roles, relation) == {}
     assert answer(ClusterProvider.refused, relation) == {}
     assert len(answer(ClusterProvider.gather_topology, relation)) == 1
 
 
-def test_everything_is_published_to_each_application_that_has_a_role():
+def test_data_is_published_to_each_application_with_a_role():
     first, second, roleless = workers("a", "api"), workers("b", "store"), workers("c", None)
     _, state = ask(lambda cluster: cluster.publish_data(**EVERYTHING), first, second, roleless)
     assert published(state, first) == published(state, second) == EVERYTHING
     assert published(state, roleless) == {}
 
 
-def test_a_url_that_is_none_is_left_for_the_worker_to_refuse():
+def test_url_that_is_none_is_left_for_worker_to_refuse():
     relation = workers("a", "api")
     endpoints = [{"url": "not a url", "name": "prometheus"}]
     _, state = ask(lambda cluster: cluster.publish_data(**CONFIG, remote_write_endpoints=endpoints), relation)
@@ -341,13 +341,13 @@ def test_no_key_is_written_whose_value_did_not_change(written: list[dict[str, st
     assert written == [{"ca_cert": '"CA2"'}] * 2
 
 
-def test_only_the_leader_publishes():
+def test_only_leader_publishes():
     relation = workers("a", "api")
     _, state = ask(lambda cluster: cluster.publish_data(**CONFIG), relation, leader=False)
     assert published(state, relation) == {}
 
 
-def test_each_application_is_told_the_ports_of_its_roles():
+def test_each_application_is_told_ports_of_its_roles():
     class WithPorts(Coordinator):
         worker_ports = staticmethod(lambda role: {"api": [80, 9090], "store": [7070, 9090], "all": [1]}[role])
 
@@ -357,7 +357,7 @@ def test_each_application_is_told_the_ports_of_its_roles():
     assert published(state, meta)["worker_ports"] == [1]
 
 
-def test_the_private_key_is_granted_to_every_application_and_its_id_returned():
+def test_private_key_is_granted_to_each_application():
     secret = testing.Secret({"private-key": "K"}, label="tls", owner="app")
     relations = [workers("a", "api"), workers("b", None)]
     secret_id, state = ask(lambda cluster: cluster.grant_privkey("tls"), *relations, secrets=[secret])
@@ -366,7 +366,7 @@ def test_the_private_key_is_granted_to_every_application_and_its_id_returned():
     assert {relation.id for relation in relations} == set(grants)
 
 
-def test_a_relation_that_is_gone_costs_no_other_the_private_key(monkeypatch: pytest.MonkeyPatch):
+def test_relation_that_is_gone_costs_no_other_private_key(monkeypatch: pytest.MonkeyPatch):
     gone, other = workers("gone", "api"), workers("other", "api")
     granted: list[int] = []
 
@@ -382,7 +382,7 @@ def test_a_relation_that_is_gone_costs_no_other_the_private_key(monkeypatch: pyt
     assert granted == [other.id]
 
 
-def test_the_private_key_is_not_granted_again(monkeypatch: pytest.MonkeyPatch):
+def test_private_key_is_not_granted_again(monkeypatch: pytest.MonkeyPatch):
     granted: list[int] = []
     monkeypatch.setattr(ops.Secret, "grant", lambda self, relation: granted.append(relation.id))
     secret = testing.Secret({"private-key": "K"}, label="tls", owner="app")
@@ -391,7 +391,7 @@ def test_the_private_key_is_not_granted_again(monkeypatch: pytest.MonkeyPatch):
     assert granted == [untold.id]
 
 
-def test_there_is_no_private_key_to_grant_before_it_exists_or_without_being_the_leader():
+def test_no_key_to_grant_without_key_or_leadership():
     relation = workers("a", "api")
     assert ask(lambda cluster: cluster.grant_privkey("tls"), relation)[0] is None
     secret = testing.Secret({"private-key": "K"}, label="tls", owner="app")
@@ -403,7 +403,7 @@ def test_there_is_no_private_key_to_grant_before_it_exists_or_without_being_the_
 
 
 @pytest.mark.parametrize("event", ["created", "joined", "changed", "departed", "broken"])
-def test_every_event_of_the_relation_is_a_change(event: str):
+def test_every_event_of_relation_is_change(event: str):
     ctx = testing.Context(Coordinator, META)
     relation = workers("a", "api")
     with ctx(getattr(ctx.on, f"relation_{event}")(relation), testing.State(relations=[relation])) as manager:
@@ -411,7 +411,7 @@ def test_every_event_of_the_relation_is_a_change(event: str):
         assert manager.charm.changes == 1
 
 
-def test_a_relation_that_is_going_counts_no_more():
+def test_relation_that_is_going_counts_no_longer():
     ctx = testing.Context(Coordinator, META)
     relation = workers("a", "api")
     with ctx(ctx.on.relation_broken(relation), testing.State(relations=[relation])) as manager:

@@ -40,7 +40,7 @@ TO_API = NginxLocationConfig("/", backend="api")
 
 
 class TestUpstreams:
-    def test_have_the_addresses_of_their_role(self):
+    def test_have_addresses_of_their_role(self):
         text = config(TO_API, upstreams=[API]).get_config(
             {"api": {"b.test", "a.test"}, "other": {"c.test"}}, False
         )
@@ -96,7 +96,7 @@ class TestUpstreams:
             ),
         ],
     )
-    def test_complete_short_names_as_programs_in_the_pod_do(self, host, servers, monkeypatch):
+    def test_complete_short_names_as_programs_in_pod_do(self, host, servers, monkeypatch):
         search = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
         monkeypatch.setattr(NginxConfig, "platform", dataclasses.replace(POD, search=search))
         text = config(TO_API, upstreams=[API]).get_config({"api": {host}}, False)
@@ -110,7 +110,7 @@ class TestUpstreams:
         assert find(parsed(text), "upstream") == []
         assert [each[1] for each in locations(parsed(text))] == [("/files",)]
 
-    def test_an_address_that_is_none_costs_only_itself(self, caplog):
+    def test_address_that_is_none_costs_only_itself(self, caplog):
         addresses = {"api": {"a.test", "evil.test; }", ""}}
         with caplog.at_level(logging.WARNING):
             text = config(TO_API, upstreams=[API]).get_config(addresses, False)
@@ -123,7 +123,7 @@ class TestUpstreams:
 
 
 class TestServers:
-    def test_without_locations_are_left_out(self):
+    def test_without_locations_are_ignored(self):
         assert find(parsed(config(TO_API, upstreams=[API]).get_config({}, False)), "listen") == []
 
     def test_that_answer_themselves_are_there_without_locations(self):
@@ -146,7 +146,7 @@ class TestServers:
         [(_, _, upstream)] = find(directives, "upstream")
         assert arguments(upstream, "resolver") == [("10.152.183.10", "ipv6=off")]
 
-    def test_speak_tls_with_the_certificate_that_is_written(self):
+    def test_speak_tls_with_certificate_that_is_written(self):
         directives = parsed(config(enable_health_check=True).get_config({}, True))
 
         assert arguments(directives, "listen") == [("8080", "ssl")]
@@ -159,9 +159,7 @@ class TestServers:
         [(False, None, "http"), (True, None, "https"), (True, False, "http"), (False, True, "https")],
     )
     @pytest.mark.parametrize("grpc", [False, True])
-    def test_speak_tls_to_backends_as_they_do_themselves_unless_told(
-        self, listen_tls, upstream_tls, scheme, grpc
-    ):
+    def test_backends_get_tls_if_nginx_serves_it(self, listen_tls, upstream_tls, scheme, grpc):
         location = NginxLocationConfig("/", backend="api", upstream_tls=upstream_tls, is_grpc=grpc)
         directives = parsed(config(location, upstreams=[API]).get_config({"api": {"a.test"}}, listen_tls))
 
@@ -180,7 +178,7 @@ class TestServers:
         }
         assert by_port == {"4317": [("on",)], "8080": []}
 
-    def test_of_an_older_nginx_say_http2_as_it_does(self, monkeypatch):
+    def test_of_older_nginx_say_http2_as_it_does(self, monkeypatch):
         monkeypatch.setattr(
             NginxConfig, "platform", dataclasses.replace(POD, http2_directive=False, resolve=False)
         )
@@ -224,7 +222,7 @@ def test_without_tracing_no_module_is_needed():
     assert "otel" not in config(enable_health_check=True).get_config({}, False)
 
 
-def test_a_charms_map_takes_the_place_of_ours():
+def test_charms_map_takes_place_of_ours():
     own = NginxMapConfig("$http_x_scope_orgid", "$ensured_x_scope_orgid", {"default": ["fake"]})
     directives = parsed(config(enable_health_check=True, map_configs=[own]).get_config({}, False))
 
@@ -364,7 +362,7 @@ class TestThePlatform:
             ("", ("127.0.0.1",)),
         ],
     )
-    def test_has_the_name_servers_of_the_pod(self, resolv_conf, resolvers, tmp_path):
+    def test_has_name_servers_of_pod(self, resolv_conf, resolvers, tmp_path):
         (tmp_path / "resolv.conf").write_text(resolv_conf)
 
         assert NginxPlatform.here(tmp_path / "resolv.conf").resolvers == resolvers

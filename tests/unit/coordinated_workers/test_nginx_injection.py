@@ -135,7 +135,7 @@ IN_A_LOCATION = {
 
 @settings(deadline=None)
 @given(st.dictionaries(names, hosts, max_size=3), backends, st.booleans())
-def test_any_relation_data_makes_routes_or_an_error(workers, backends, tls):
+def test_any_relation_data_makes_routes_or_error(workers, backends, tls):
     good = dataclasses.replace(backends, loki={**backends.loki, "good/0": "http://good.test/push"})
     proxy = proxy_telemetry(
         workers,

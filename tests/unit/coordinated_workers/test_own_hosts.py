@@ -28,7 +28,7 @@ def is_own(host: str, *networks: testing.Network, endpoint: str = "cluster") -> 
     "suffix", ["", ".shop", ".shop.svc", ".shop.svc.cluster.local", ".shop.svc.my.domain"]
 )
 @pytest.mark.parametrize("service", SERVICES)
-def test_its_services_and_units_are_its_own_however_much_of_the_name_is_said(service: str, suffix: str):
+def test_hosts_of_own_services_and_units(service: str, suffix: str):
     assert is_own(service + suffix)
     assert is_own((service + suffix).upper())
 

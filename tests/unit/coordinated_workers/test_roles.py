@@ -33,7 +33,7 @@ def test_role_that_is_none_is_named(wrong: dict[str, Any]):
         ClusterRolesConfig(**{**ROLES, **wrong})
 
 
-def test_coherence_needs_the_minimal_deployment():
+def test_coherence_needs_minimal_deployment():
     config = ClusterRolesConfig(**ROLES)
     assert config.is_coherent_with({"api": 1, "store": 3}.keys())
     assert config.is_coherent_with(["store", "api", "all"])

@@ -13,7 +13,7 @@ HOSTS = {"a/0": "a-0.example", "b/0": "not; a host"}
 
 
 @pytest.mark.parametrize(("proxied", "names"), [(True, ["a/0"]), (False, ["a/0", "b/0"])])
-def test_a_worker_that_the_proxy_does_not_know_has_no_job(proxied: bool, names: list[str]):
+def test_worker_that_proxy_does_not_know_has_no_job(proxied: bool, names: list[str]):
     proxy = proxy_telemetry(
         HOSTS,
         worker_metrics_port=80,
@@ -30,7 +30,7 @@ def test_a_worker_that_the_proxy_does_not_know_has_no_job(proxied: bool, names: 
     assert {job.name for job in jobs} == {None}
 
 
-def test_an_ipv6_address_is_a_target_that_can_be_parsed():
+def test_ipv6_address_is_target_that_can_be_parsed():
     worker = WorkerUnit("a/0", "a", "charm", "fd00::1", "api")
     context = testing.Context(ops.CharmBase, meta={"name": "here"})
     with context(context.on.start(), testing.State()) as manager:

@@ -39,7 +39,7 @@ def test_any_form(ca: str, chain: list[str]):
     assert (served.server_cert, served.ca_cert) == (ISSUED, ROOT.pem)
 
 
-def test_a_client_that_trusts_the_root():
+def test_client_that_trusts_root():
     served = served_certificate(LEAF, ROOT.pem, [MIDDLE.pem, LAST.pem])
     handshake(served.server_cert, KEY, served.ca_cert, HOST)
     with pytest.raises(ssl.SSLError):
@@ -58,7 +58,7 @@ def test_without_intermediates():
         assert (served.server_cert, served.ca_cert) == (leaf, ROOT.pem)
 
 
-def test_a_chain_of_somebody_else():
+def test_a_chain_of_another_owner():
     other = CertificateAuthority.root("other")
     served = served_certificate(LEAF, other.pem, [other.pem])
     assert (served.server_cert, served.ca_cert) == (LEAF, other.pem)

@@ -24,7 +24,7 @@ from coordinated_workers.nginx import NginxValueError, check_host
         *("224.0.0.1", "ff02::1"),
     ],
 )
-def test_the_machine_itself_is_refused(host: str):
+def test_machine_itself_is_refused(host: str):
     with pytest.raises(ValueError, match="none of another machine"):
         check_of_another_machine(host)
 
@@ -36,7 +36,7 @@ def test_the_machine_itself_is_refused(host: str):
         *("2002:7f00:1::1", "2002:a9fe:a9fe::", "::ffff:0:0"),
     ],
 )
-def test_so_is_an_address_that_leads_to_one(host: str):
+def test_so_is_address_that_leads_to_one(host: str):
     with pytest.raises(ValueError, match="none of another machine"):
         check_of_another_machine(host)
 
@@ -50,7 +50,7 @@ def test_so_is_an_address_that_leads_to_one(host: str):
         *("168.63.129.16", "192.0.0.192", "0.0.0.7"),
     ],
 )
-def test_so_is_what_a_platform_tells_its_own_machines(host: str):
+def test_so_is_what_platform_tells_its_own_machines(host: str):
     with pytest.raises(ValueError, match="none of another machine"):
         check_of_another_machine(host)
 
@@ -64,7 +64,7 @@ def test_so_is_what_a_platform_tells_its_own_machines(host: str):
         "instance-data.us-west-2.compute.internal",
     ],
 )
-def test_so_is_a_name_that_leads_to_one(host: str):
+def test_so_is_name_that_leads_to_one(host: str):
     with pytest.raises(ValueError, match="none of another machine"):
         check_of_another_machine(host)
 
@@ -82,7 +82,7 @@ def test_so_is_a_name_that_leads_to_one(host: str):
         "010.1.2.3",
     ],
 )
-def test_so_is_an_address_that_not_all_take_for_one(host: str):
+def test_so_is_address_that_not_all_take_for_one(host: str):
     with pytest.raises(ValueError, match="none of another machine"):
         check_of_another_machine(host)
 
@@ -109,7 +109,7 @@ def test_other_machines_are_not(host: str):
 
 
 @pytest.mark.parametrize("host", ["fe80::1%eth0", "fd00::1%1", "fd00::1%$(reboot)", "::1%", "a%b", "%61"])
-def test_the_name_of_an_interface_is_part_of_no_host(host: str):
+def test_name_of_interface_is_part_of_no_host(host: str):
     with pytest.raises(pydantic.ValidationError, match="neither a DNS name nor an IP address"):
         pydantic.TypeAdapter(Host).validate_python(host)
     with pytest.raises(NginxValueError):

@@ -71,7 +71,7 @@ def test_the_reason_is_named(act, tmp_path: Path, kind: str, line: str):
     assert [each[: len(line)] for each in outcome.log] == [line]
 
 
-def test_other_files_of_the_folder_are_not_read(act, tmp_path: Path):
+def test_other_files_of_folder_are_not_read(act, tmp_path: Path):
     (tmp_path / "a.rules").write_text(RULE)
     (tmp_path / "README.md").write_bytes(b"\xff")
     outcome = act(lambda charm: read_folders(charm, WatchedApp.of(charm), [tmp_path]))
@@ -79,7 +79,7 @@ def test_other_files_of_the_folder_are_not_read(act, tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"a": "\xff"}', b"null", b"[" * 10_000])
-def test_an_invalid_dashboard_is_named_and_the_others_sent(act, tmp_path: Path, content: bytes):
+def test_invalid_dashboard_is_named_and_the_others_sent(act, tmp_path: Path, content: bytes):
     (tmp_path / "a.json").write_text('{"title": "A"}')
     (tmp_path / "broken.json").write_bytes(content)
     (tmp_path / "z.json.tmpl").write_text("{{ template }}")

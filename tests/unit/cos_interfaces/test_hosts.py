@@ -18,7 +18,7 @@ from cos_interfaces import authority
         "2001:db8:0:0:0:0:0:1",
     ],
 )
-def test_a_parser_finds_host_and_port_again(host: str):
+def test_parser_finds_host_and_port_again(host: str):
     parts = urlsplit(f"http://{authority(host, 8080)}/metrics")
     assert (parts.hostname, parts.port) == (host, 8080)
     assert urlsplit(f"http://{authority(host)}/").hostname == host

@@ -19,7 +19,7 @@ from cos_interfaces import check_authority_or_url, check_url, prometheus_remote_
         ("http://user:pw@tempo_1/", "http://user:pw@tempo_1/"),
     ],
 )
-def test_the_scheme_is_in_lower_case(url: str, normalised: str):
+def test_scheme_is_in_lower_case(url: str, normalised: str):
     assert check_url(url) == normalised
     assert check_authority_or_url(url) == normalised
 
@@ -51,7 +51,7 @@ def test_what_somebody_could_not_use_is_none(url: str):
         ("tempo:", "port"),
     ],
 )
-def test_the_authority_is_a_host_and_a_port(authority: str, reason: str):
+def test_authority_is_host_and_port(authority: str, reason: str):
     for address in (authority, f"http://{authority}/"):
         with pytest.raises(ValueError):
             check_authority_or_url(address)
@@ -60,12 +60,12 @@ def test_the_authority_is_a_host_and_a_port(authority: str, reason: str):
 
 
 @pytest.mark.parametrize("port", [1, 65535])
-def test_a_port_is_taken_up_to_its_limits(port: int):
+def test_port_is_taken_up_to_its_limits(port: int):
     assert check_authority_or_url(f"tempo:{port}") == f"tempo:{port}"
 
 
 @given(st.text("aZ0.-_[]:", min_size=1, max_size=70))
-def test_a_host_that_is_taken_can_be_looked_up(host: str):
+def test_host_that_is_taken_can_be_looked_up(host: str):
     url = f"http://{host}/"
     try:
         check_url(url)
@@ -74,7 +74,7 @@ def test_a_host_that_is_taken_can_be_looked_up(host: str):
     assert (urlsplit(url).hostname or "").encode("idna")
 
 
-def test_a_receiver_and_a_backend_get_the_normalised_url(act):
+def test_receiver_and_backend_get_normalised_url(act):
     receiver = {"protocol": {"name": "otlp_http", "type": "http"}, "url": "HTTP://tempo:4318"}
     tempo = testing.Relation("tracing", remote_app_data={"receivers": f"[{receiver!r}]".replace("'", '"')})
     assert act(tracing.receivers, tempo).result == {"otlp_http": "http://tempo:4318"}

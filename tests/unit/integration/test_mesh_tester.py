@@ -78,7 +78,7 @@ def test_request_that_server_does_not_want_is_answered_too(model: Model, url: st
     assert posted.results["code"] == "501"
 
 
-def test_failed_request_is_a_result_of_the_action(model: Model):
+def test_failed_request_is_result_of_action(model: Model):
     result = model.run("client/0", "fetch", {"url": NOBODY})
     assert result.failure is None
     assert result.results.keys() == {"error"}

@@ -191,7 +191,7 @@ steps = st.tuples(
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(steps, min_size=2, max_size=5))
-def test_convergence_never_denies_a_desired_request(
+def test_convergence_never_denies_desired_request(
     client: Client, kubernetes: KubernetesServer, watcher: Watcher, steps: list[Any]
 ):
     watcher.must_be_open = set()

@@ -56,7 +56,7 @@ def test_what_istio_has_not_looked_at_is_unknown():
     assert verdict(FOR_SERVICE) == Enforcement(REF, None, "")
 
 
-def test_condition_of_ztunnel_does_not_count_for_a_service():
+def test_condition_of_ztunnel_does_not_count_for_service():
     assert verdict(FOR_SERVICE, condition("ZtunnelAccepted", "True", "Accepted")).enforced is None
 
 

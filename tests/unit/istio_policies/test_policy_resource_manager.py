@@ -153,7 +153,7 @@ class TestRawPolicies:
     def raw(self, name: str = "allow-all", kind: Any = AuthorizationPolicy) -> Any:
         return kind.from_dict({"metadata": {"name": name}, "spec": self.ALLOW_ALL})
 
-    def test_raw_policies_are_the_third_argument(
+    def test_raw_policies_are_third_argument(
         self, manager: PolicyResourceManager, kubernetes: KubernetesServer
     ):
         manager.reconcile([], MeshType.istio, [self.raw()])

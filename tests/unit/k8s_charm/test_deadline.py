@@ -39,12 +39,12 @@ def test_while_there_is_time_requests_are_answered(faulty: FaultyServer):
     assert len(list(client(5).list(Namespace))) > 1
 
 
-def test_missing_answer_ends_at_the_deadline(faulty: FaultyServer):
+def test_missing_answer_ends_at_deadline(faulty: FaultyServer):
     faulty.plan = lambda *_: "hang"
     assert 0.2 <= waited(0.2) < 10
 
 
-def test_slow_answer_ends_at_the_deadline(faulty: FaultyServer):
+def test_slow_answer_ends_at_deadline(faulty: FaultyServer):
     faulty.plan, faulty.slowness = lambda *_: "drip", 0.05
     assert 0.2 <= waited(0.2) < 10
 

@@ -65,7 +65,7 @@ def test_service_is_asked_for_once(client: Client, kubernetes: KubernetesServer)
     assert referring(kubernetes) == ["a", "b"]
 
 
-def test_older_objects_get_an_owner_with_the_next_change(client: Client, kubernetes: KubernetesServer):
+def test_older_objects_get_owner_with_the_next_change(client: Client, kubernetes: KubernetesServer):
     [service] = kubernetes.store.objects("Service", "m")
     kubernetes.store.delete("Service", "m", "web")
     write(client, config("a"), config("b"))

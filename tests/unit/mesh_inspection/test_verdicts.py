@@ -139,13 +139,13 @@ def test_policy_on_gateway_is_for_all_behind_it():
     assert ask(Policy("n", "elsewhere", spec)).verdict == "allowed"
 
 
-def test_unit_behind_a_waypoint_denies_direct_requests():
+def test_unit_behind_waypoint_denies_direct_requests():
     found = ask(target="web/0", port=80)
     assert found.verdict == "denied"
     assert "open only to its waypoint" in found.why
 
 
-def test_unit_without_waypoint_is_open_until_a_policy():
+def test_unit_without_waypoint_is_open_until_policy():
     alone = cluster(services=(service("web", behind_waypoint=False),))
     assert ask(within=alone, target="web/0", port=80).verdict == "allowed"
     closed = dataclasses.replace(alone, policies=(on_pods("web", "ads"),))
@@ -158,7 +158,7 @@ def test_at_units_policy_that_names_methods_allows_nothing():
     assert ask(on_pods("web", "shop", to=[{"ports": ["80"]}]), target="web/0", port=80).verdict == "allowed"
 
 
-def test_http_rule_allows_nothing_at_a_pod():
+def test_http_rule_allows_nothing_at_pod():
     plain, about_http = {"ports": ["80"]}, {"ports": ["81"], "methods": ["GET"]}
     both = on_pods("web", "shop", to=[plain, about_http])
     assert ask(both, target="web/0", port=80).verdict == "denied"
@@ -173,7 +173,7 @@ def test_but_not_to_those_where_it_is_denied():
     assert ask(allow("shop"), deny).why == "policy m/no denies it at pod m/web-0"
 
 
-def test_source_outside_the_mesh_has_no_identity():
+def test_source_outside_mesh_has_no_identity():
     found = ask(allow("old"), source="old")
     assert found.verdict == "denied"
     assert "outside the mesh" in found.why
@@ -227,14 +227,14 @@ def test_also_of_what_only_records():
     assert (found.verdict, found.audit, found.question.port) == ("allowed", "allowed", 9100)
 
 
-def test_audited_policy_denies_nothing_and_has_an_outcome():
+def test_audited_policy_denies_nothing_and_has_outcome():
     found = ask(allow("ads", dry_run=True))
     assert (found.verdict, found.audit) == ("allowed", "denied")
     assert found.answer.startswith("allowed, would be denied (audit): ")
     assert found.closest_match
 
 
-def test_nor_does_it_allow_anything_in_a_hardened_mesh():
+def test_nor_does_it_allow_anything_in_hardened_mesh():
     found = ask(allow("shop", dry_run=True), *HARDENED)
     assert (found.verdict, found.audit) == ("denied", "allowed")
     assert "only logs" in found.closest_match

@@ -101,7 +101,7 @@ def lookups(cluster: KubernetesServer) -> list[str]:
     return [each.path for each in cluster.requests if each.path == "/api/v1/namespaces"]
 
 
-def test_an_unknown_application_is_looked_up_once_a_hook(cluster):
+def test_unknown_application_is_looked_up_once_hook(cluster):
     """Policies and labels both depend on it."""
     labels = json.dumps({"istio.io/dataplane-mode": "ambient"})
     mesh = testing.Relation("service-mesh", remote_app_data={"labels": labels, "mesh_type": '"istio"'})
@@ -118,44 +118,44 @@ def test_one_lookup_that_fails_is_all(cluster):
     assert len(lookups(cluster)) == 1
 
 
-def test_an_application_that_was_consumed_is_looked_up_too(cluster):
+def test_application_that_was_consumed_is_looked_up_too(cluster):
     assert sources(after(remote("data", "kiosk-of-the-office"))) == ["office/kiosk"]
 
 
-def test_a_claim_that_kubernetes_contradicts_is_ignored_and_named(cluster, caplog):
+def test_contradicted_claim_is_ignored(cluster, caplog):
     state = after(remote("data", in_relation(1)), claim(in_relation(2), "admin", "office"))
     assert sources(state) == ["office/kiosk"]
     assert "it is not admin of office" in caplog.text
 
 
-def test_a_claim_names_no_other_model_than_juju(cluster):
+def test_claim_names_no_other_model_than_juju(cluster):
     unknown = remote("data", in_relation(1), address="192.0.2.1")
     claimed = claim(in_relation(2), "kiosk", "somewhere", address="192.0.2.1")
     assert sources(after(unknown, claimed)) == [f"m/{in_relation(1)}"]
 
 
-def test_a_claim_decides_where_the_address_is_no_service(cluster):
+def test_claim_decides_where_address_is_no_service(cluster):
     unknown = remote("data", in_relation(1), address="192.0.2.1")
     claimed = claim(in_relation(2), "kiosk", "office", address="192.0.2.1")
     assert sources(after(unknown, claimed)) == ["office/kiosk"]
 
 
-def test_without_permission_a_claim_decides(cluster):
+def test_without_permission_claim_decides(cluster):
     cluster.access.deny(verbs=["list"], resources=["namespaces"])
     relations = [remote("data", in_relation(1)), claim(in_relation(2), "kiosk", "office")]
     assert sources(after(*relations)) == ["office/kiosk"]
 
 
 class TestWithoutKubernetes:
-    def test_on_juju_3_the_name_tells_which_claim_it_is(self, elsewhere):
+    def test_on_juju_3_name_tells_which_claim_it_is(self, elsewhere):
         relations = [remote("data", in_relation(1), address=""), claim(in_relation(1), "kiosk", "office")]
         assert sources(after(*relations)) == ["office/kiosk"]
 
-    def test_on_juju_4_the_model_and_the_address_do(self, elsewhere):
+    def test_on_juju_4_model_and_address_do(self, elsewhere):
         relations = [remote("data", in_relation(1)), claim(in_relation(2), "kiosk", "office")]
         assert sources(after(*relations)) == ["office/kiosk"]
 
-    def test_a_claim_with_another_address_is_another_applications(self, elsewhere):
+    def test_claim_with_another_address_is_another_applications(self, elsewhere):
         other = claim(in_relation(2), "kiosk", "office", address="10.1.1.1")
         assert sources(after(remote("data", in_relation(1)), other)) == [f"m/{in_relation(1)}"]
 
@@ -164,7 +164,7 @@ class TestWithoutKubernetes:
         state = after(remote("data", in_relation(1)), *claims)
         assert sources(state) == [f"m/{in_relation(1)}"]
 
-    def test_a_claim_without_an_address_is_nobodys(self, elsewhere):
+    def test_claim_without_address_is_nobodys(self, elsewhere):
         nobodys = claim(in_relation(2), "kiosk", "office", address="")
         state = after(remote("data", in_relation(1), address=""), nobodys)
         assert sources(state) == [f"m/{in_relation(1)}"]

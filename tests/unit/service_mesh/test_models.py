@@ -126,7 +126,7 @@ def test_names_are_taken_as_they_come(name: str):
         ({"source_namespace": "cos/sa/any"}, "source_namespace"),
     ],
 )
-def test_unenforceable_field_is_an_error(change: dict[str, Any], named: str):
+def test_unenforceable_field_is_error(change: dict[str, Any], named: str):
     with pytest.raises(pydantic.ValidationError, match=named):
         MeshPolicy.model_validate({**APP, **change})
 

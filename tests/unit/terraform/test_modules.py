@@ -46,7 +46,7 @@ def charmcraft(name: str) -> dict[str, Any]:
     return yaml.safe_load((REPOSITORY / "charms" / name / "charmcraft.yaml").read_text())
 
 
-def test_module_for_each_charm_and_the_solution():
+def test_module_for_each_charm_and_solution():
     charms = {file.parent.name for file in REPOSITORY.glob("charms/*/charmcraft.yaml")}
     assert set(MODULES) == charms | {SOLUTION}
 

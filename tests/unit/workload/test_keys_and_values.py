@@ -171,7 +171,7 @@ def test_a_value_has_a_limit(api):
         (f"Content-Length: {'9' * 5000}", 413),
     ],
 )
-def test_ambiguous_length_ends_the_connection(api, header, status):
+def test_ambiguous_length_ends_connection(api, header, status):
     with socket.create_connection((HOST, api.port)) as connection:
         connection.sendall(f"PUT /kv/a HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(4096), b""))

@@ -92,14 +92,14 @@ def test_with_certificates_all_of_it_is_tls(start, tls):
     assert over_tls(api, tls, "GET", "/healthz") == (200, b"ready\n")
 
 
-def test_a_new_certificate_is_served_without_a_restart(start, tls, tmp_path):
+def test_a_new_certificate_is_served_without_restart(start, tls, tmp_path):
     store = start("store", tls=tls)
     assert served(store) == 1
     write_certificate(tmp_path, serial_number=2)
     assert served(store) == 2
 
 
-def test_a_certificate_without_its_key_waits_for_it(start, tls, tmp_path):
+def test_certificate_without_its_key_waits_for_it(start, tls, tmp_path):
     store = start("store", tls=tls)
     (tmp_path / "new").mkdir()
     write_certificate(tmp_path / "new", serial_number=2)
@@ -109,14 +109,14 @@ def test_a_certificate_without_its_key_waits_for_it(start, tls, tmp_path):
     assert served(store) == 2
 
 
-def test_a_store_whose_certificate_is_not_trusted_gets_nothing(start, tls):
+def test_store_whose_certificate_is_not_trusted_gets_nothing(start, tls):
     store = start("store", tls=tls)
     api = start("api", stores=[store.url])
     assert api.put("k", b"v").status == 503
     assert "certificate verify failed" in api.output
 
 
-def test_a_client_that_never_finishes_its_handshake_holds_nobody_up(start, tls):
+def test_unfinished_handshake_blocks_no_other(start, tls):
     store = start("store", tls=tls)
     with socket.create_connection((HOST, store.port)):
         assert over_tls(store, tls, "GET", "/healthz") == (200, b"ready\n")
@@ -131,7 +131,7 @@ def test_sigterm_ends_it_at_once_when_nothing_is_going_on(start):
     assert json.loads(store.output.splitlines()[-1]) == {"level": "info", "message": "stopped"}
 
 
-def test_sigterm_lets_a_request_in_flight_be_answered(start):
+def test_sigterm_lets_request_in_flight_be_answered(start):
     store = start("store")
     with socket.create_connection((HOST, store.port), timeout=10) as connection:
         connection.sendall(b"PUT /store/k HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
@@ -150,7 +150,7 @@ def test_sigterm_lets_a_request_in_flight_be_answered(start):
     assert store.process.wait(timeout=10) == 0
 
 
-def test_what_was_told_last_is_sent_before_the_end(start, backend):
+def test_what_was_told_last_is_sent_before_end(start, backend):
     store = start(
         "store",
         telemetry={
@@ -169,7 +169,7 @@ def test_what_was_told_last_is_sent_before_the_end(start, backend):
     assert keys[-1][0] == 1
 
 
-def test_a_backend_that_is_down_does_not_hold_up_the_end(start):
+def test_backend_that_is_down_does_not_hold_up_end(start):
     store = start("store", telemetry={"loki": [f"http://{HOST}:{free_port()}"], "flush_seconds": 0.05})
     store.request("PUT", "/store/k", b"v")
     begin = time.monotonic()
@@ -177,7 +177,7 @@ def test_a_backend_that_is_down_does_not_hold_up_the_end(start):
     assert time.monotonic() - begin < 5
 
 
-def test_it_listens_where_it_is_told(start):
+def test_it_listens_where_it_is_reported(start):
     port, elsewhere = free_port(), "127.0.0.2"
     both = [start("store", port=port), start("store", port=port, listen=elsewhere, ready=False)]
     deadline = time.monotonic() + 10
@@ -234,7 +234,7 @@ def test_by_default_it_listens_on_every_address(tmp_path):
         ),
     ],
 )
-def test_a_configuration_that_cannot_be_used_ends_it_with_one_line_that_says_why(tmp_path, text, said):
+def test_invalid_configuration_ends_it_with_one_line(tmp_path, text, said):
     config = tmp_path / "config.yaml"
     if text is not None:
         config.write_text(text)
@@ -247,19 +247,19 @@ def test_a_configuration_that_cannot_be_used_ends_it_with_one_line_that_says_why
     assert ended.stderr == ""
 
 
-def test_a_port_that_is_taken_ends_it_with_one_line_that_says_so(start):
+def test_occupied_port_ends_it_with_one_line(start):
     taken = start("store")
     second = start("store", port=taken.port, ready=False)
     assert second.process.wait(timeout=10) == 1
     assert "Address already in use" in second.output
 
 
-def test_keys_of_the_configuration_that_it_does_not_know_do_not_matter(start):
+def test_unknown_configuration_keys_are_ignored(start):
     store = start("store", later="thing", telemetry={"profiles": []})
     assert store.request("GET", "/healthz").status == 200
 
 
-def test_an_unknown_role_is_refused(tmp_path):
+def test_unknown_role_is_refused(tmp_path):
     command = [sys.executable, program(), "--config", tmp_path / "none", "--roles", "api,cache"]
     assert subprocess.run(command, capture_output=True, timeout=10).returncode == 2
 
@@ -283,7 +283,7 @@ def test_too_many_connections_are_closed_and_counted(start):
             time.sleep(0.05)
 
 
-def test_names_of_the_environment_that_are_not_set_are_no_labels(start, backend, monkeypatch):
+def test_names_of_environment_that_are_not_set_are_no_labels(start, backend, monkeypatch):
     for name in list(os.environ):
         if name.startswith("JUJU_"):
             monkeypatch.delenv(name)

@@ -128,7 +128,7 @@ def test_metrics_are_written_from_start_on(start, backend):
     assert [value for value, _ in keys] == [0]
 
 
-def test_span_continues_the_callers_trace(start, backend):
+def test_span_continues_callers_trace(start, backend):
     telemetry = {**FAST, "otlp_http": f"{backend.url}/proxy/workload-tracing/otlp_http/"}
     store = start("store", telemetry=telemetry)
     api = start("api", stores=[store.url], telemetry=telemetry)

@@ -30,7 +30,7 @@ def test_runs_are_compared_in_pairs():
     assert finding.ratio == 2
 
 
-def test_unpaired_runs_count_in_the_median_only():
+def test_unpaired_runs_count_in_median_only():
     [finding] = findings(SECONDS, [1, 5, 5], [4])
     assert (finding.median(OURS), finding.ratio) == (5, 4)
 

@@ -69,7 +69,7 @@ def test_nothing_is_claimed_of_what_was_not_measured():
         ("scrape", SCRAPE, telemetry.RATE, 12, 10, False),
     ],
 )
-def test_a_goal_is_met_up_to_its_limit(
+def test_goal_is_met_up_to_its_limit(
     text: str, case: Case, quantity: Quantity, ours: float, peers: float | None, met: bool
 ):
     found = goal(text, (case, quantity, ours, peers))
@@ -81,7 +81,7 @@ def test_ops_is_nobodys_start_up():
     assert goal("start-up", (OPS, CPU, 2, 1), (IMPORT, CPU, 1, 2)).met
 
 
-def test_a_speed_that_is_missed_comes_with_what_the_processors_allow():
+def test_missed_speed_shows_the_processors():
     found = goal(
         "first apply, 1,000 policies, +3 ms",
         (FIRST, SECONDS, 3, 9),
@@ -101,7 +101,7 @@ def test_a_speed_that_is_missed_comes_with_what_the_processors_allow():
         pytest.param((3, 43, 83), (9, 49, 89), False, id="as many"),
     ],
 )
-def test_calls_of_hook_tools_grow_by_the_same_for_each_relation_and_by_less_than_the_peers(
+def test_hook_tool_calls_grow_linearly_and_slower(
     ours: tuple[float, ...], peers: tuple[float, ...], met: bool
 ):
     values = [
@@ -112,7 +112,7 @@ def test_calls_of_hook_tools_grow_by_the_same_for_each_relation_and_by_less_than
 
 
 @pytest.mark.parametrize(("seconds", "met"), [(1.6, True), (1.61, False)])
-def test_an_idle_hook_is_held_against_a_charm_that_reads_the_same(seconds: float, met: bool):
+def test_idle_hook_is_held_against_charm_that_reads_the_same(seconds: float, met: bool):
     case = Case(policies.TOPIC, policies.WHOLE_IDLE, 1000, "kube-apiserver +0 ms")
     findings = Findings()
     findings.add(case, OURS, {SECONDS: seconds})

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[4]
 LINES_OF_A_SCREEN = 40
 
 
-def test_a_tiny_run_leaves_a_document_of_what_it_measured(tmp_path: Path):
+def test_tiny_run_leaves_document_of_what_it_measured(tmp_path: Path):
     path = tmp_path / "folder" / "benchmarks.json"
     topics = ["joining", "policies", "coordinator", "scale"]
     options = ["--size", "tiny", "--hook-tool-ms", "0", "--json", str(path)]

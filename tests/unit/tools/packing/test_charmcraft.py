@@ -64,7 +64,7 @@ def test_without_charmcraft_it_is_said_where_it_comes_from(staged, path, tmp_pat
         pack(staged, tmp_path / "dist", BASE)
 
 
-def test_known_system_is_needed_without_the_snap(staged, path, tmp_path, monkeypatch):
+def test_known_system_is_needed_without_snap(staged, path, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("CHARMCRAFT", str(charmcraft(tmp_path / "elsewhere", PACKS)))
     with pytest.raises(CannotPackError, match="Debian or Ubuntu"):
