@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from . import _builtin, _custom
+from . import _builtin, _gateway_schemas, _istio_schemas
 from ._schema import Schema
 
 NameRule = Literal["subdomain", "label", "label_1035", "path_segment"]
@@ -110,7 +110,7 @@ AUTHORIZATION_POLICY = Kind(
     custom=True,
     status=True,
     generation=True,
-    schema=_custom.AUTHORIZATION_POLICY,
+    schema=_istio_schemas.AUTHORIZATION_POLICY,
 )
 GATEWAY = Kind(
     name="Gateway",
@@ -119,7 +119,7 @@ GATEWAY = Kind(
     custom=True,
     status=True,
     generation=True,
-    schema=_custom.GATEWAY,
+    schema=_gateway_schemas.GATEWAY,
 )
 
 KINDS = (
@@ -174,7 +174,7 @@ KINDS = (
         custom=True,
         status=True,
         generation=True,
-        schema=_custom.PEER_AUTHENTICATION,
+        schema=_istio_schemas.PEER_AUTHENTICATION,
     ),
     GATEWAY,
     Kind(
@@ -185,7 +185,7 @@ KINDS = (
         custom=True,
         status=True,
         generation=True,
-        schema=_custom.GATEWAY_CLASS,
+        schema=_gateway_schemas.GATEWAY_CLASS,
     ),
     Kind(
         name="HTTPRoute",
@@ -194,6 +194,6 @@ KINDS = (
         custom=True,
         status=True,
         generation=True,
-        schema=_custom.HTTP_ROUTE,
+        schema=_gateway_schemas.HTTP_ROUTE,
     ),
 )

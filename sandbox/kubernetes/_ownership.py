@@ -1,24 +1,26 @@
-"""Who owns which field: server-side apply, and the managedFields that every other write leaves behind.
-
-A field set is a set of paths; a path is the elements that lead to a field, written as in `fieldsV1`:
-`f:NAME`, `k:{KEYS OF A LIST ITEM}`, `v:ITEM OF A SET`, and `.` for a list item or an object itself.
-"""
+"""Ownership of fields: server-side apply, and the managedFields of every other write."""
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
+from ._field_sets import (
+    FieldSet,
+    Path,
+    applied_fields,
+    children,
+    compare,
+    read_fields_v1,
+    to_fields_v1,
+    with_parents,
+)
 from ._json import Object, Value, is_object, sequence
 from ._schema import Schema
 from ._status import ApiError, Cause
-
-Path: TypeAlias = tuple[str, ...]
-FieldSet: TypeAlias = frozenset[Path]
 
 _EMPTY: FieldSet = frozenset()
 _NOBODYS: FieldSet = frozenset(
@@ -79,7 +81,7 @@ def owners(obj: Object) -> list[Ownership]:
     return [
         Ownership(
             Writer(entry["manager"], entry["operation"], entry["apiVersion"], entry.get("subresource", "")),
-            frozenset(_read(entry["fieldsV1"])),
+            frozenset(read_fields_v1(entry["fieldsV1"])),
             entry.get("time"),
         )
         for entry in sequence(obj["metadata"].get("managedFields"))
@@ -96,7 +98,7 @@ def record(ownerships: Iterable[Ownership]) -> list[Object]:
             "operation": writer.operation,
             "apiVersion": writer.api_version,
             "fieldsType": "FieldsV1",
-            "fieldsV1": _written(ownership.fields),
+            "fieldsV1": to_fields_v1(ownership.fields),
         }
         if ownership.time:
             entry["time"] = ownership.time
@@ -117,7 +119,7 @@ def own_update(
     before = owners(old) if old is not None else []
     if old is not None and not before:
         return ()  # who changes what nobody owns owns nothing either, until somebody applies
-    changes = _compare(old, new, schema)
+    changes = compare(old, new, schema)
     changed = _owned(changes.added | changes.modified, writer)
     mine = next((one for one in before if one.writer.identity == writer.identity), None)
     kept = (mine.fields if mine else _EMPTY) - changes.removed
@@ -147,13 +149,13 @@ def apply(
         before = [*own_update(None, live, schema, first, time)]
     mine = next((one for one in before if one.writer.identity == writer.identity), None)
     others = [one for one in before if one is not mine]
-    wanted = _owned(frozenset(_fields(config, schema)), writer)
+    wanted = _owned(frozenset(applied_fields(config, schema)), writer)
     merged = _merge(live or {}, config, schema)
     if mine is not None:
-        still_owned = _with_parents(wanted.union(*(one.fields for one in others)))
-        gone = _with_parents(mine.fields) - still_owned - _NOBODYS
+        still_owned = with_parents(wanted.union(*(one.fields for one in others)))
+        gone = with_parents(mine.fields) - still_owned - _NOBODYS
         merged = _remove(merged, gone, schema)
-    changes = _compare(live, merged, schema)
+    changes = compare(live, merged, schema)
     if live is not None and not force:
         _refuse_conflicts(others, changes.modified | changes.added)
     written = changes.modified | changes.added | changes.removed
@@ -209,69 +211,6 @@ def _owned(fields: FieldSet, writer: Writer) -> FieldSet:
     return frozenset(path for path in fields - _NOBODYS if path[0] not in elsewhere)
 
 
-def _fields(value: Value, schema: Schema, path: Path = ()) -> Iterator[Path]:
-    """The fields that someone who applies `value` has an opinion on."""
-    if schema.is_leaf(value):
-        yield path
-    elif is_object(value):
-        for name, child in value.items():
-            if child == {}:
-                yield (*path, f"f:{name}")
-            yield from _fields(child, schema.of(name), (*path, f"f:{name}"))
-    else:
-        for item in value:
-            element = (*path, schema.item_key(item))
-            yield element
-            if is_object(item):
-                yield from _fields(item, schema.item, element)
-
-
-@dataclass(frozen=True)
-class _Changes:
-    added: FieldSet
-    removed: FieldSet
-    modified: FieldSet
-
-
-def _compare(old: Value, new: Value, schema: Schema) -> _Changes:
-    added: set[Path] = set()
-    removed: set[Path] = set()
-    modified: set[Path] = set()
-
-    def everything(value: Value, at: Schema, path: Path, into: set[Path]) -> None:
-        if at.is_leaf(value) or not at.inherent:
-            into.add(path)
-        if not at.is_leaf(value):
-            for element, child, below in _children(value, at):
-                everything(child, below, (*path, element), into)
-
-    def walk(before: Value, after: Value, at: Schema, path: Path) -> None:
-        if at.is_leaf(after) or at.is_leaf(before) or type(before) is not type(after):
-            if before != after:
-                modified.add(path)
-            return
-        olds = {element: (child, below) for element, child, below in _children(before, at)}
-        for element, child, below in _children(after, at):
-            if element in olds:
-                walk(olds.pop(element)[0], child, below, (*path, element))
-            else:
-                everything(child, below, (*path, element), added)
-        for element, (child, below) in olds.items():
-            everything(child, below, (*path, element), removed)
-
-    walk(old if old is not None else {}, new, schema, ())
-    return _Changes(frozenset(added), frozenset(removed), frozenset(modified))
-
-
-def _children(value: Value, schema: Schema) -> Iterator[tuple[str, Value, Schema]]:
-    if is_object(value):
-        for name, child in value.items():
-            yield f"f:{name}", child, schema.of(name)
-    else:
-        for item in value:
-            yield schema.item_key(item), item, schema.item
-
-
 def _merge(live: Value, config: Value, schema: Schema) -> Value:
     if schema.is_leaf(config) or type(live) is not type(config):
         return deepcopy(config)
@@ -320,7 +259,7 @@ def _remove(value: Value, gone: FieldSet, schema: Schema) -> Value:
     if not gone or schema.is_leaf(value):
         return value
     kept: list[tuple[str, Value]] = []
-    for element, child, below in _children(value, schema):
+    for element, child, below in children(value, schema):
         if (element,) in gone:
             continue
         inside = frozenset(path[1:] for path in gone if path[0] == element)
@@ -328,40 +267,3 @@ def _remove(value: Value, gone: FieldSet, schema: Schema) -> Value:
     if is_object(value):
         return {element.removeprefix("f:"): child for element, child in kept}
     return [child for _, child in kept]
-
-
-def _with_parents(fields: FieldSet) -> FieldSet:
-    """A field set with the objects in which its fields are."""
-    parents = {path for path in _inner(fields) if path[-1].startswith("f:")}
-    return fields | parents
-
-
-def _inner(fields: FieldSet) -> set[Path]:
-    """Return the paths of all that has fields of a set in it."""
-    found: set[Path] = set()
-    for path in fields:
-        found.update(path[:length] for length in range(1, len(path)))
-    return found
-
-
-def _written(fields: FieldSet) -> Object:
-    """A field set as `fieldsV1`."""
-    tree: Object = {}
-    inner = _inner(fields)
-    for path in sorted(fields):
-        node = tree
-        for element in path:
-            node = node.setdefault(element, {})
-        if path in inner:
-            node["."] = {}
-    return tree
-
-
-def _read(tree: Mapping[str, Value], path: Path = ()) -> Iterator[Path]:
-    for element, below in tree.items():
-        if element == ".":
-            yield path
-        elif not below:
-            yield (*path, element)
-        else:
-            yield from _read(below, (*path, element))

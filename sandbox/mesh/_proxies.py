@@ -18,13 +18,22 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ._authorization import at_pod, at_waypoint, http_rbac, tcp_rbac
+from ._envoy_config import (
+    EXTENSIONS,
+    cluster_of,
+    endpoint,
+    http_proxy,
+    inspect_tls,
+    listener,
+    tcp_proxy,
+    tls_client,
+    tls_server,
+)
 from ._identity import Identity
 from ._state import Account, Json, PodState, ServiceState, State, WaypointState
 
 MESH_PORT = 15008
 
-_EXTENSIONS = "type.googleapis.com/envoy.extensions"
-_CONNECT_TIMEOUT = "30s"
 
 Destination: TypeAlias = PodState | ServiceState
 
@@ -95,15 +104,15 @@ def waypoint_proxy(state: State, waypoint: WaypointState, places: Places) -> Con
             chains.append(
                 {
                     "filter_chain_match": {"server_names": [name]},
-                    "transport_socket": _tls_server(places.identity(waypoint.account)),
-                    "filters": [_http_proxy(name, enforced, on_trial, service)],
+                    "transport_socket": tls_server(places.identity(waypoint.account)),
+                    "filters": [http_proxy(name, enforced, on_trial, service)],
                 }
             )
     if not chains:
         return Configuration([], [])
     address = places.of_waypoint(waypoint)
-    listener = _listener(f"waypoint {waypoint.namespace}/{waypoint.name}", address, MESH_PORT, chains)
-    return Configuration([_looks_at_tls(listener)], list(clusters.values()))
+    at_mesh_port = listener(f"waypoint {waypoint.namespace}/{waypoint.name}", address, MESH_PORT, chains)
+    return Configuration([inspect_tls(at_mesh_port)], list(clusters.values()))
 
 
 def _pod_listeners(
@@ -117,21 +126,21 @@ def _pod_listeners(
     chains: list[Json] = []
     for port in sorted(places.ports(pod)):
         name = f"inside {pod.namespace}/{pod.name}:{port}"
-        inside = cluster(_cluster(name, [_endpoint(places.inside(pod), port)]))
+        inside = cluster(cluster_of(name, [endpoint(places.inside(pod), port)]))
         rbac = tcp_rbac(policies, port, waypoint_accounts) if pod.in_mesh else []
-        filters = _tcp_proxy(inside, rbac)
+        filters = tcp_proxy(inside, rbac)
         plain = f"pod {pod.namespace}/{pod.name}:{port}"
-        yield _listener(plain, places.of_pod(pod), port, [{"filters": filters}])
+        yield listener(plain, places.of_pod(pod), port, [{"filters": filters}])
         chains.append(
             {
                 "filter_chain_match": {"server_names": [_server_name(port)]},
-                "transport_socket": _tls_server(places.identity(pod.account)),
+                "transport_socket": tls_server(places.identity(pod.account)),
                 "filters": filters,
             }
         )
     if chains and pod.in_mesh:
         name = f"pod {pod.namespace}/{pod.name}"
-        yield _looks_at_tls(_listener(name, places.of_pod(pod), MESH_PORT, chains))
+        yield inspect_tls(listener(name, places.of_pod(pod), MESH_PORT, chains))
 
 
 def _capture_listeners(
@@ -158,8 +167,8 @@ def _capture_listeners(
             config = _to_waypoint(where, destination, port, account, places)
         else:
             config = _to_pods(where, destination.pods, target, identity, places)
-        filters = _tcp_proxy(cluster(config), [])
-        yield _listener(where, places.captured(account, destination), port, [{"filters": filters}])
+        filters = tcp_proxy(cluster(config), [])
+        yield listener(where, places.captured(account, destination), port, [{"filters": filters}])
 
 
 def _to_pods(
@@ -176,16 +185,16 @@ def _to_pods(
     endpoints: list[Json] = []
     for pod in pods:
         if account and pod.in_mesh:
-            endpoints.append(_endpoint(places.of_pod(pod), MESH_PORT, mesh=True))
+            endpoints.append(endpoint(places.of_pod(pod), MESH_PORT, mesh=True))
             tls = tls_client(places.identity(account), pod.account, _server_name(port))
             matches = [{"name": "mesh", "match": {"mesh": True}, "transport_socket": tls}]
         else:
-            endpoints.append(_endpoint(places.of_pod(pod), port))
-    config = _cluster(name, endpoints)
+            endpoints.append(endpoint(places.of_pod(pod), port))
+    config = cluster_of(name, endpoints)
     if matches:
         config["transport_socket_matches"] = matches
     if http:
-        protocol = f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions"
+        protocol = f"{EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions"
         config["typed_extension_protocol_options"] = {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": protocol,
@@ -199,7 +208,7 @@ def _to_waypoint(name: str, service: ServiceState, port: int, account: Account, 
     waypoint = service.waypoint
     assert waypoint  # noqa: S101  # the caller has asked
     tls = tls_client(places.identity(account), waypoint.account, _server_name(port, service))
-    config = _cluster(name, [_endpoint(places.of_waypoint(waypoint), MESH_PORT)])
+    config = cluster_of(name, [endpoint(places.of_waypoint(waypoint), MESH_PORT)])
     return {**config, "transport_socket": tls}
 
 
@@ -223,157 +232,3 @@ def _members_by_account(pods: Iterable[PodState]) -> Mapping[Account, list[PodSt
     for pod in pods:
         found.setdefault(pod.account, []).append(pod)
     return found
-
-
-def _listener(name: str, address: str, port: int, filter_chains: list[Json]) -> Json:
-    return {
-        "name": name,
-        "address": {"socket_address": {"address": address, "port_value": port}},
-        "filter_chains": filter_chains,
-    }
-
-
-def _looks_at_tls(listener: Json) -> Json:
-    inspector = {"@type": f"{_EXTENSIONS}.filters.listener.tls_inspector.v3.TlsInspector"}
-    return {**listener, "listener_filters": [{"name": "tls_inspector", "typed_config": inspector}]}
-
-
-def _cluster(name: str, endpoints: list[Json]) -> Json:
-    return {
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": _CONNECT_TIMEOUT,
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
-    }
-
-
-def _endpoint(address: str, port: int, *, mesh: bool = False) -> Json:
-    endpoint: Json = {"endpoint": {"address": {"socket_address": {"address": address, "port_value": port}}}}
-    if mesh:
-        endpoint["metadata"] = {"filter_metadata": {"envoy.transport_socket_match": {"mesh": True}}}
-    return endpoint
-
-
-def _tcp_proxy(cluster: str, rbac: Iterable[Json]) -> list[Json]:
-    filters: list[Json] = [
-        {
-            "name": "rbac",
-            "typed_config": {
-                "@type": f"{_EXTENSIONS}.filters.network.rbac.v3.RBAC",
-                "rules": rules,
-                "stat_prefix": "rbac",
-            },
-        }
-        for rules in rbac
-    ]
-    proxy = f"{_EXTENSIONS}.filters.network.tcp_proxy.v3.TcpProxy"
-    filters.append(
-        {"name": "tcp", "typed_config": {"@type": proxy, "stat_prefix": "tcp", "cluster": cluster}}
-    )
-    return filters
-
-
-def _http_proxy(
-    cluster: str, enforced: Iterable[Json], on_trial: Iterable[Json], service: ServiceState
-) -> Json:
-    rbac: list[Json] = [
-        *({"rules": rules} for rules in enforced),
-        *(
-            {
-                "shadow_rules": rules,
-                "shadow_rules_stat_prefix": f"istio_dry_run_{rules['action'].lower()}_",
-            }
-            for rules in on_trial
-        ),
-    ]
-    filters: list[Json] = [
-        {
-            "name": "rbac",
-            "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.rbac.v3.RBAC", **each},
-        }
-        for each in rbac
-    ]
-    router = {"@type": f"{_EXTENSIONS}.filters.http.router.v3.Router"}
-    route = {"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}
-    return {
-        "name": "http",
-        "typed_config": {
-            "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": "http",
-            "access_log": [{"name": "counts", "typed_config": _counts(service)}],
-            "normalize_path": True,
-            "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
-            "route_config": {
-                "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}],
-                # A cluster may come a moment after the listener, from another file.
-                "validate_clusters": False,
-            },
-            "http_filters": [*filters, {"name": "router", "typed_config": router}],
-        },
-    }
-
-
-def _counts(service: ServiceState) -> Json:
-    """What a waypoint counts of the requests for a Service, under the names that Istio gives it."""
-    labels = {
-        "reporter": "waypoint",
-        "source_principal": "%DOWNSTREAM_PEER_URI_SAN%",
-        "destination_service": f"{service.name}.{service.namespace}.svc.cluster.local",
-        "destination_service_name": service.name,
-        "destination_service_namespace": service.namespace,
-        "response_code": "%RESPONSE_CODE%",
-    }
-    tags = [{"name": name, "value_format": value} for name, value in labels.items()]
-    return {
-        "@type": f"{_EXTENSIONS}.access_loggers.stats.v3.Config",
-        "stats_scope": {"prefix": "istio"},
-        "counters": [{"stat": {"name": "requests_total", "tags": tags}, "value_fixed": 1}],
-        "histograms": [
-            {
-                "stat": {"name": "request_duration_milliseconds", "tags": tags},
-                "value_format": "%DURATION%",
-            }
-        ],
-    }
-
-
-def _tls_server(identity: Identity) -> Json:
-    return {
-        "name": "tls",
-        "typed_config": {
-            "@type": f"{_EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext",
-            "require_client_certificate": True,
-            "common_tls_context": {
-                **_proof(identity),
-                "validation_context": {"trusted_ca": {"filename": str(identity.authority)}},
-            },
-        },
-    }
-
-
-def tls_client(identity: Identity, server: Account, server_name: str) -> Json:
-    """Return how Envoy connects with an identity to a server of an account."""
-    expected = {"san_type": "URI", "matcher": {"exact": server.uri}}
-    return {
-        "name": "tls",
-        "typed_config": {
-            "@type": f"{_EXTENSIONS}.transport_sockets.tls.v3.UpstreamTlsContext",
-            "sni": server_name,
-            "common_tls_context": {
-                **_proof(identity),
-                "validation_context": {
-                    "trusted_ca": {"filename": str(identity.authority)},
-                    "match_typed_subject_alt_names": [expected],
-                },
-            },
-        },
-    }
-
-
-def _proof(identity: Identity) -> Json:
-    certificate, key = str(identity.certificate), str(identity.key)
-    return {
-        "tls_certificates": [
-            {"certificate_chain": {"filename": certificate}, "private_key": {"filename": key}}
-        ]
-    }

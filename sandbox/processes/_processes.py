@@ -18,9 +18,10 @@ from ops import pebble
 from sandbox.juju import Command, CommandResult, Container, Unit, WorkloadError
 from sandbox.mesh import Account, Mesh, listening
 
+from ._command_line import command_line
 from ._mapping import Place
 from ._names import DNS_PORT, NameServer
-from ._programs import INSIDE, nginx, program
+from ._programs import INSIDE
 
 _COMES_UP_WITHIN = 5.0
 _ENDS_WITHIN = 3.0
@@ -72,7 +73,7 @@ class Processes:
         if name in _DONE_BY_THE_IMAGE:
             return CommandResult()
         place = self._place(unit, container)
-        arguments = self._arguments(place, command.arguments)
+        arguments = command_line(place, command.arguments)
         if arguments is None:
             raise WorkloadError(f"this machine has no {command.arguments[0]!r}")
         try:
@@ -160,7 +161,7 @@ class Processes:
     def _start(self, unit: Unit, container: Container, service: pebble.Service) -> None:
         place = self._place(unit, container)
         words = shlex.split(service.command)
-        arguments = self._arguments(place, words)
+        arguments = command_line(place, words)
         if arguments is None:
             self.missing.add(Missing(unit.name, service.name, words[0]))
             return
@@ -213,25 +214,6 @@ class Processes:
 
     def _running(self) -> dict[tuple[str, str, str, str], _RunningService]:
         return {key: each for key, each in self._services.items() if each.process.poll() is None}
-
-    def _arguments(self, place: Place, words: Sequence[str]) -> list[str] | None:
-        """A command line for this machine; None if it lacks the program."""
-        name, *others = words
-        if Path(name).name == "nginx":
-            return self._nginx_arguments(place, others)
-        found = program(Path(name).name)
-        return [found, *map(place.word, others)] if found else None
-
-    def _nginx_arguments(self, place: Place, others: Sequence[str]) -> list[str] | None:
-        found = nginx()
-        if found is None:
-            return None
-        place.prepare_nginx()
-        pushed = Path(place.path("/etc/nginx/nginx.conf"))
-        mapped = pushed.with_name("nginx.mapped.conf")
-        if pushed.exists():
-            mapped.write_text(place.nginx_config(pushed.read_text(), status_page=found.has_status_page))
-        return [found.program, "-e", "stderr", "-p", str(place.root), "-c", str(mapped), *others]
 
     def _environment(self, unit: Unit, place: Place, planned: Mapping[str, str]) -> dict[str, str]:
         account = _account(unit)
