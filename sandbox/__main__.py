@@ -1,4 +1,4 @@
-"""`python -m sandbox`; `--help` tells what there is."""
+"""`python -m sandbox`; `--help` lists its commands."""
 
 from ._cli import app
 

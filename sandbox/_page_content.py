@@ -29,7 +29,7 @@ class Allowance:
     """Requests that a policy allows one application."""
 
     source: str
-    """An application, as `model/application`, or `anybody`."""
+    """An application, as `model/application`, or any."""
     requests: str
     """In words."""
 

@@ -37,7 +37,7 @@ def own_folder(name: str) -> Generator[Path]:
     If the process is killed meanwhile, it goes when the next one makes such a folder.
 
     Args:
-        name: tells, in the folder's name, what it is for.
+        name: the purpose, which becomes part of the folder's name.
     """
     _sweep(Path(tempfile.gettempdir()))
     with contextlib.ExitStack() as stack:
@@ -49,7 +49,7 @@ def own_folder(name: str) -> Generator[Path]:
 def _locked(name: str, stack: contextlib.ExitStack) -> Path:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-"))
-        with contextlib.suppress(FileNotFoundError):  # somebody has just swept it away
+        with contextlib.suppress(FileNotFoundError):  # another process has just removed it
             handle = _open(folder)
             stack.callback(os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -60,7 +60,7 @@ def _locked(name: str, stack: contextlib.ExitStack) -> Path:
 def _sweep(place: Path) -> None:
     """Remove the folders of processes that have ended: a lock ends with who held it."""
     for folder in place.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):  # it is in use, somebody else's, or gone
+        with contextlib.suppress(OSError):  # it is in use, of another user, or gone
             handle = _open(folder)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

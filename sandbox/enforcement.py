@@ -37,7 +37,7 @@ class DataPlane:
         return at_root >= _NOTHING.keys()
 
     def look(self, models: Iterable[Model]) -> None:
-        """Bring the mesh up to date, and tell the models how the processes are."""
+        """Bring the mesh up to date, and report the state of the processes to the models."""
         self.mesh.sync()
         for model in models:
             for application in model.applications.values():
@@ -105,7 +105,7 @@ def enforce(
 
 
 def harden(client: "Client") -> None:
-    """Let nothing through, at pods and at waypoints, that no policy allows.
+    """Deny, at pods and at waypoints, what no policy allows.
 
     https://istio.io/latest/docs/ops/best-practices/security/#use-default-deny-patterns
     """

@@ -1,7 +1,7 @@
-"""Who may reach what: as the relations ask for it, and as Kubernetes has it.
+"""Who may reach what: as the relations require, and as Kubernetes has it.
 
-The two are found on separate ways. What is asked for comes from the relations of the models and from
-`samples.GRANTS`; nothing of it comes from what a charm has written.
+The two are found separately. What is required comes from the relations of the models and from
+`samples.GRANTS`; none of it from what a charm has written.
 """
 
 import itertools
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DATAPLANE_MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
-# Only applications have StatefulSets here; their pods have no label that says that they are Juju's.
+# Only applications have StatefulSets here; no label marks their pods as Juju's.
 _OF_STATEFUL_SET = "statefulset.kubernetes.io/pod-name"
 _NAME = "app.kubernetes.io/name"
 _PART_OF = "app.kubernetes.io/part-of"
@@ -29,7 +29,7 @@ _PART_OF = "app.kubernetes.io/part-of"
 
 @dataclass(frozen=True, order=True)
 class Flow:
-    """Requests that are let through."""
+    """Requests that are allowed."""
 
     source: str
     """An application, as `model/application`."""
@@ -43,7 +43,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Permission:
-    """What the relations of an application let another one do; what is empty is not restricted."""
+    """Requests that the relations of an application allow another one; what is empty is not restricted."""
 
     source: str
     """An application, as `model/application`."""
@@ -70,12 +70,12 @@ class Permission:
 
 
 def expected_flows(models: Iterable[Model]) -> set[Flow]:
-    """What the relations of the models ask for."""
+    """Return what the relations of the models require."""
     return {permission.flow for permission in permissions(models)}
 
 
 def permissions(models: Iterable[Model]) -> set[Permission]:
-    """What the relations of the models ask for."""
+    """Return what the relations of the models require."""
     found: set[Permission] = set()
     for model in models:
         for application in model.applications.values():
@@ -85,7 +85,7 @@ def permissions(models: Iterable[Model]) -> set[Permission]:
 
 
 def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
-    """What the AuthorizationPolicies in these namespaces let through."""
+    """Return what the AuthorizationPolicies in these namespaces allow."""
     from istio_policies import AuthorizationPolicy
 
     found: set[Flow] = set()
@@ -96,7 +96,7 @@ def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
 
 
 def expected_pods(models: Iterable[Model]) -> dict[str, str | None]:
-    """Every pod, and the waypoint that its labels should name; None for a pod that is not in the mesh."""
+    """Return each pod, and the waypoint that its labels should name; None outside the mesh."""
     pods: dict[str, str | None] = {}
     for model in models:
         for unit in model.units:
@@ -105,7 +105,7 @@ def expected_pods(models: Iterable[Model]) -> dict[str, str | None]:
 
 
 def actual_pods(client: "Client", namespaces: Iterable[str]) -> dict[str, str | None]:
-    """Every pod of an application, and the waypoint that its labels name."""
+    """Return each pod of an application, and the waypoint that its labels name."""
     from lightkube.resources.core_v1 import Pod
 
     pods: dict[str, str | None] = {}
@@ -119,7 +119,7 @@ def actual_pods(client: "Client", namespaces: Iterable[str]) -> dict[str, str | 
 
 
 def beacon_of(application: Application) -> Application | None:
-    """The beacon whose mesh an application is to be in; None if it is to be outside."""
+    """Return the beacon whose mesh an application should be in; None if it should be outside."""
     if application.charm.name == BEACON:
         return application
     for side in application.sides:
@@ -172,7 +172,7 @@ def _permission(application: Application, grant: Grant, source: str) -> Permissi
 
 
 def _permissions_in_cluster(coordinator: Application) -> Iterator[Permission]:
-    """Everybody reaches every pod of the cluster, and the workers the coordinator's Service too."""
+    """All members reach every pod of the cluster, and the workers the coordinator's Service too."""
     model, cluster = coordinator.model.name, CLUSTERS[coordinator.charm.name]
     workers = [side.other.application for side in coordinator.sides if side.endpoint.name == cluster]
     pods = ((_PART_OF, coordinator.name),)
@@ -183,22 +183,22 @@ def _permissions_in_cluster(coordinator: Application) -> Iterator[Permission]:
 
 
 def _source(side: Side) -> str:
-    """Who is on the other side, as far as this side can know."""
+    """Return the application on the other side, as far as this side can know it."""
     here, there = side.application, side.other.application
     # The address of its Service names it in Kubernetes, where that may be asked.
     asks_kubernetes = here.trust and bool(there.cluster_ip)
-    if there.model is here.model or asks_kubernetes or _tells_its_name(there, here):
+    if there.model is here.model or asks_kubernetes or _publishes_its_name(there, here):
         return f"{there.model.name}/{there.name}"
     # The beacon names those who scrape itself in its status.
     name = side.remote_name if here.charm.name == BEACON else stranger(side.remote_name)
     return f"{here.model.name}/{name}"
 
 
-def _tells_its_name(stranger: Application, to: Application) -> bool:
+def _publishes_its_name(application: Application, to: Application) -> bool:
     return any(
         side.endpoint.interface == "cross_model_mesh"
         and side.endpoint.role == "provides"
-        and side.other.application is stranger
+        and side.other.application is application
         for side in to.sides
     )
 

@@ -57,7 +57,7 @@ class Cell:
 
 
 def measure(world: World) -> list[Cell]:
-    """Make every request that may tell something, and see what becomes of it.
+    """Send every request of interest, and record the answers.
 
     Every application, and the node, asks every Service and every pod: for what some relation lets somebody
     ask there, and for what is next to it: another method, another path, another port.
@@ -132,7 +132,7 @@ class _Measurement:
         if request.source == NODE and not pods:
             return False
         if request.source == NODE:
-            # ztunnel lets it past all policies, for the kubelet's probes come from there.
+            # No policy applies at ztunnel: the kubelet's probes come from there.
             address = self.mesh.inside(pods[0].namespace, pods[0].name)
         else:
             address, port = self.mesh.address(Account(*request.source.split("/")), destination), request.port
@@ -174,7 +174,7 @@ class _Measurement:
 
 
 def _interesting(application: Application) -> list[tuple[str, str]]:
-    """What some relation lets somebody ask of an application, and what is next to it."""
+    """Return requests that some relation allows, and similar ones that none does."""
     grants = [grant for grant in GRANTS.get(application.charm.name, ()) if not grant.on_pods]
     asked: list[tuple[str, str]] = []
     for grant in grants:
@@ -186,7 +186,7 @@ def _interesting(application: Application) -> list[tuple[str, str]]:
 
 
 def _ports_on_pods(application: Application) -> set[int]:
-    """The ports on which some relation lets somebody reach an application's pods."""
+    """Return the ports on which some relation allows access to an application's pods."""
     grants = [grant for grant in GRANTS.get(application.charm.name, ()) if grant.on_pods]
     return set(itertools.chain.from_iterable(grant.ports for grant in grants))
 

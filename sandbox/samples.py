@@ -1,4 +1,4 @@
-"""The charms that the sandbox deploys, and what each of them says others may do."""
+"""The charms that the sandbox deploys, and what each of them allows others."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ PEER_PYTHON = "PEER_PYTHON"
 
 @dataclass(frozen=True)
 class Grant:
-    """What a charm lets applications do that are related over one of its endpoints."""
+    """Requests that a charm allows the applications that are related over one of its endpoints."""
 
     relation: str
     ports: Sequence[int]

@@ -1,4 +1,4 @@
-"""What became of the workers' telemetry: sent through the coordinator, and sent straight to where it goes."""
+"""Telemetry of workers: what arrived through the coordinator, and what was sent directly."""
 
 import http.client
 import itertools
@@ -47,11 +47,11 @@ class Attempt:
 
     url: str
     refusal: str
-    """Empty if it was let through."""
+    """The reason; empty if it was allowed."""
 
 
 def relate(model: Model, coordinator: str) -> None:
-    """Let a coordinator send all its telemetry to the backend of its model."""
+    """Integrate a coordinator with the backend of its model, for all its telemetry."""
     for endpoint, offered in (
         ("logging", "logging"),
         ("send-remote-write", "receive-remote-write"),
@@ -62,9 +62,9 @@ def relate(model: Model, coordinator: str) -> None:
 
 
 def arrived(world: World, backend_name: str | None = None) -> list[Arrival]:
-    """What all backends of the world say that they have got, or the one called so, from whatever unit.
+    """Return what all backends of the world received, or one of them, by unit.
 
-    It is read as from inside of their pods, where no mesh has a say.
+    It is read from inside their pods, where the mesh does not apply.
 
     Args:
         world: where they are.
@@ -154,7 +154,7 @@ def _missing(arrivals: Collection[Arrival], workers: Collection[str], trace: str
 
 
 def _offered(side: Side, unit: str) -> Iterator[tuple[str, bytes]]:
-    """Where a backend says that it takes telemetry, and some that it would take, from a unit of that name."""
+    """Return the URLs at which a backend accepts telemetry, with a body from a unit of that name."""
     units = [bag.data for bag in side.unit_data.values()]
     if side.endpoint.interface == "loki_push_api":
         streams = [{"stream": {"juju_unit": unit}, "values": [["1", "past the coordinator"]]}]

@@ -7,7 +7,7 @@ from ._programs import PROGRAMS
 
 
 def main() -> int:
-    """Build what is not built yet. What needs another Go is left out, which is said."""
+    """Build what is not built yet; print what is skipped because it needs another Go."""
     for program in PROGRAMS:
         try:
             program.build()

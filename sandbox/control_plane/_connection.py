@@ -81,14 +81,14 @@ class Kubeconfig:
         )
 
 
-def _with_data(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _with_data(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A cluster or user of a kubeconfig, with the content of the files that it names."""
     read = {
-        f"{name}-data": encode((folder / said[name]).read_text())
+        f"{name}-data": encode((folder / entry[name]).read_text())
         for name in ("certificate-authority", "client-certificate", "client-key")
-        if name in said
+        if name in entry
     }
-    return {name: value for name, value in said.items() if f"{name}-data" not in read} | read
+    return {name: value for name, value in entry.items() if f"{name}-data" not in read} | read
 
 
 def encode(text: str) -> str:
@@ -117,7 +117,7 @@ class Connection:
         return Kubeconfig.load(kubeconfig).connection()
 
     def anonymous(self) -> Connection:
-        """The same API for somebody who does not say who they are."""
+        """Return the same API for anonymous requests."""
         return Connection(self.url, authority=self.authority)
 
     def send(

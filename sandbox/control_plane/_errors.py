@@ -6,4 +6,4 @@ class ControlPlaneError(Exception):
 
 
 class NotAvailableError(ControlPlaneError):
-    """The control plane cannot run on this machine, or in this cluster; the message says why."""
+    """The control plane cannot run on this machine, or in this cluster; the message has the reason."""

@@ -45,10 +45,10 @@ def find_go(module: Path) -> str:
 
 
 def _version(go: str) -> str:
-    said = subprocess.run(
+    done = subprocess.run(
         [go, "env", "GOVERSION"], env=go_environment(), capture_output=True, text=True, check=False
     )
-    return said.stdout.strip() or "too old to say its version"
+    return done.stdout.strip() or "a version too old to be printed"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

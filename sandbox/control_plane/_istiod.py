@@ -42,7 +42,7 @@ class Istiod:
     """The real istiod on an API server while its context lasts. It installs the CRDs that it needs.
 
     It writes statuses, and makes Deployments and Services of waypoints, as in any cluster. Whether anything
-    comes of a Deployment is not its affair: see `Waypoints`.
+    becomes of a Deployment is not its part: see `Waypoints`.
 
     Args:
         kubernetes: the API server.
@@ -73,7 +73,7 @@ class Istiod:
         self._stack.close()
 
     def debug(self, page: str) -> Any:
-        """What one of its debug pages says, such as `ambientz`: what it sends to ztunnel."""
+        """Return one of its debug pages, such as `ambientz`: what it sends to ztunnel."""
         return self._debug.must("GET", f"/debug/{page}")
 
     def _prepare(self) -> None:
@@ -113,7 +113,7 @@ class Istiod:
 
 
 def _read_chart() -> dict[str, str]:
-    """What Istio's Helm chart tells istiod of waypoints."""
+    """The settings of waypoints that Istio's Helm chart gives istiod."""
     chart = module_folders(_MODULE)[_MODULE] / _CHART
     values = yaml.safe_load(chart.joinpath("values.yaml").read_text())
     config = {"templates": {"waypoint": chart.joinpath("files/waypoint.yaml").read_text()}}

@@ -1,4 +1,4 @@
-"""A real API server: one started here, or one that somebody else runs."""
+"""A real API server: one that is started here, or one that runs already."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RealKubernetes(ABC):
     """A real API server while its context lasts."""
 
     admin: Connection
-    """Requests of somebody who may do everything."""
+    """Requests of an administrator."""
 
     def __init__(self):
         self._provided: list[str] = []
@@ -55,7 +55,7 @@ class RealKubernetes(ABC):
         Args:
             path: the file to write.
             user: whom the requests come from.
-            namespace: where a client is when it does not say.
+            namespace: the default namespace of a client.
         """
         context = {"cluster": "real", "user": user, "namespace": namespace}
         config = {
@@ -133,7 +133,7 @@ class StartedKubernetes(RealKubernetes):
 
     def _user(self, user: str) -> dict[str, Any]:
         if user not in self._users:
-            raise ValueError(f"nobody knows {user}: known are {', '.join(self._users)}")
+            raise ValueError(f"unknown user {user}: known are {', '.join(self._users)}")
         return {"token": _token(user)}
 
     def _start_etcd(self, stack: ExitStack, folder: Path) -> str:

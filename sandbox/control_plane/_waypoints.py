@@ -1,4 +1,4 @@
-"""What becomes of the waypoints that istiod deploys, where neither controllers nor nodes are."""
+"""Stand-in for controllers and nodes, for the waypoints that istiod deploys."""
 
 from __future__ import annotations
 

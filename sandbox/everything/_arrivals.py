@@ -103,7 +103,7 @@ def _ask(world: World, side: Side, method: str, body: bytes | None = None) -> st
 
 
 def _telemetry(kind: str, *senders: str) -> _Look:
-    """What has come of a kind from units, if all these have sent some; others may have, too."""
+    """Return a look at what arrived of a kind, if all these units sent some; others may have, too."""
 
     def look(world: World, side: Side) -> str:
         backend = _name(side.other.application)

@@ -50,5 +50,5 @@ def number_of(connection: ssl.SSLSocket) -> int:
 
 
 def shortened(number: int) -> str:
-    """Return a serial number as short as one can be told from another."""
+    """Return a serial number shortened to its last digits."""
     return f"…{number % 10**6:06}"

@@ -20,7 +20,7 @@ from ._channel import Channel
 
 def main(control: socket.socket) -> None:
     """Start a process for each socket that comes, until no more can come."""
-    # Nobody waits for the charms' processes.
+    # No process waits for the charms' processes.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)

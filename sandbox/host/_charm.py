@@ -98,7 +98,7 @@ class HostedCharm:
         )
 
     def _failure(self, error: BaseException, logs: list[tuple[str, str]]) -> HookFailure:
-        """What to tell of an exception: from the charm's own code on, where it has come that far."""
+        """Return the traceback of an exception, from the charm's own code on if it came that far."""
         frames = error.__traceback__
         while frames and not frames.tb_frame.f_code.co_filename.startswith(str(self.directory)):
             frames = frames.tb_next
@@ -119,5 +119,5 @@ def _logs(context: testing.Context[Any]) -> list[tuple[str, str]]:
 
 
 def failure(error: BaseException, logs: list[tuple[str, str]]) -> HookFailure:
-    """What to tell of an exception."""
+    """Return the traceback of an exception."""
     return {"traceback": "".join(traceback.format_exception(error)).rstrip(), "logs": logs}

@@ -23,7 +23,7 @@ Ask = Callable[[ContainerRequest], ContainerReply]
 
 @dataclass
 class SecretsRead:
-    """What a charm has done with secrets and ops-scenario does not tell."""
+    """What a charm has done with secrets and ops-scenario does not report."""
 
     consumed: list[ops.Secret] = field(default_factory=list[ops.Secret])
     refreshed: list[ops.Secret] = field(default_factory=list[ops.Secret])
@@ -40,7 +40,7 @@ def name_host(fqdn: str) -> None:
 
 
 def _find_names(hosts: Path) -> None:
-    """Let this process find the names of a cluster, in a JSON file of names and their addresses."""
+    """Resolve the names of a cluster in this process, by a JSON file of names and their addresses."""
     real = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> list[Any]:
@@ -54,7 +54,7 @@ def _find_names(hosts: Path) -> None:
 
 
 def set_environment(changes: Mapping[str, str]) -> None:
-    """Let ops read from its environment what Juju says about an event."""
+    """Put what Juju sets for an event into the environment that ops reads."""
     context, name = _reader_of_environment()
     original = getattr(context, name)
 
@@ -109,7 +109,7 @@ def watch_secrets() -> SecretsRead:
 
 
 def connect_workload(ask: Ask) -> None:
-    """Let what a charm does to the processes of a container happen where these are."""
+    """Send what a charm does to the processes of a container to where these are."""
 
     def exec_(container: ops.Container, command: list[str], **options: Any) -> "ExecProcess":
         if not container.can_connect():

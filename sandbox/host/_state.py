@@ -1,4 +1,4 @@
-"""Turns the state of a unit, as the model tells it, into ops-scenario's, and back."""
+"""Conversion of a unit's state, as the model sends it, into ops-scenario's, and back."""
 
 import ast
 import shutil
@@ -92,7 +92,7 @@ def keep_files(context: testing.Context[Any], containers: list[ContainerState]) 
 
 
 def attach_storages(context: testing.Context[Any], storages: dict[str, str]) -> None:
-    """Let the charm find its storages in directories that outlive its process."""
+    """Put the charm's storages into directories that outlive its process."""
     for name, directory in storages.items():
         location = testing.Storage(name, index=0).get_filesystem(context)
         location.rmdir()
@@ -198,7 +198,7 @@ def _secret(secret: SecretState) -> testing.Secret:
         rotate=ops.SecretRotate(secret["rotate"]) if secret["rotate"] else None,
         remote_grants={int(relation): names for relation, names in secret["grants"].items()},
     )
-    # There is no other way to tell ops-scenario that a secret has a past.
+    # ops-scenario has no other way to set the history of a secret.
     object.__setattr__(made, "_tracked_revision", secret["tracked_revision"])
     object.__setattr__(made, "_latest_revision", secret["latest_revision"])
     return made

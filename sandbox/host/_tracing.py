@@ -1,4 +1,4 @@
-"""A charm's own traces, which ops-scenario keeps: they go where the charm has said, when a hook has ended."""
+"""A charm's own traces, which ops-scenario keeps: sent to the charm's endpoint after each hook."""
 
 import contextlib
 import http.client

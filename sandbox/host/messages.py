@@ -1,6 +1,6 @@
-"""What a model and the process of a charm tell each other: one JSON object a line.
+"""Messages between a model and the process of a charm: one JSON object a line.
 
-The model begins with `Start`, and the process says that it is `Started`. For each event, the model
+The model begins with `Start`, and the process answers that it is `Started`. For each event, the model
 sends a `Delivery`; while the charm runs, the process may send a `Question` and wait for the `Answer`,
 any number of times; it ends with an `Outcome` or a `Failure`.
 """
@@ -85,7 +85,7 @@ class SecretState(TypedDict):
 
     id: str
     owner: str | None
-    """"app" or "unit" for one's own, None for somebody else's."""
+    """"app" or "unit" for one's own, None for another application's."""
     label: str | None
     description: str | None
     rotate: str | None

@@ -1,4 +1,4 @@
-"""What a charm says about itself in charmcraft.yaml."""
+"""The contents of charmcraft.yaml."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

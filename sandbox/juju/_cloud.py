@@ -69,7 +69,7 @@ class Cloud:
         return self._addresses_given.setdefault(unit, f"127.100.{number // 256}.{number % 256}")
 
     def set_trust(self, application: Application, trust: bool) -> None:
-        """Let an application do everything in Kubernetes, or nothing.
+        """Allow an application everything in Kubernetes, or nothing.
 
         Only the sandbox's own cluster knows one application from another.
         """

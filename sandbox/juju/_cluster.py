@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lightkube.resources.core_v1 import Pod
 
 IMAGE = "registry.k8s.io/pause:3.10"
-"""What runs in the pods where there is somebody to run it; the charms run in the sandbox."""
+"""The image of pods, where something runs them; the charms run in the sandbox."""
 
 _MANAGED = {"app.kubernetes.io/managed-by": "juju"}
 _CHARM_VERSION = "app.juju.is/charm-modified-version"
@@ -102,16 +102,16 @@ class KubernetesBroker:
         self._delete(ServiceAccount, name, namespace)
 
     def scale(self, application: Application) -> None:
-        """Let as many pods be wanted as there are units."""
+        """Scale the StatefulSet to the number of units."""
         self._patch_stateful_set(application, {"replicas": len(application.units)})
 
     def refresh(self, application: Application) -> None:
-        """Let the pods be replaced, for there is a new revision of the charm."""
+        """Have the pods replaced, because there is a new revision of the charm."""
         annotations = {_CHARM_VERSION: str(application.revision)}
         self._patch_stateful_set(application, {"template": {"metadata": {"annotations": annotations}}})
 
     def open_ports(self, application: Application) -> None:
-        """Let the application's Service have the ports that its charm has opened."""
+        """Give the application's Service the ports that its charm has opened."""
         from lightkube.resources.core_v1 import Service
         from lightkube.types import PatchType
 
@@ -128,7 +128,7 @@ class KubernetesBroker:
         )
 
     def sync_pods(self, application: Application) -> list[Unit]:
-        """Let pods come to rest: as many as there are units, of the StatefulSet's template as it is now.
+        """Bring the pods up to date: as many as there are units, of the StatefulSet's template as it is now.
 
         Returns:
             The units whose pod was replaced.
@@ -207,7 +207,7 @@ class KubernetesBroker:
     def _delete_pod(self, name: str, namespace: str) -> None:
         from lightkube.resources.core_v1 import Pod
 
-        # No kubelet is there to say that the pod has ended.
+        # There is no kubelet to report that the pod has ended.
         self._delete(Pod, name, namespace, grace_period=0 if self._plays_kubelet else None)
 
     def _delete(

@@ -31,9 +31,9 @@ class Container:
     """Each service that was ever started: "active", "inactive" or "error"."""
     checks: list[CheckState] = field(default_factory=list[CheckState])
     notices: list[NoticeState] = field(default_factory=list[NoticeState])
-    ready_told: bool = False
-    down_told: set[str] = field(default_factory=set[str])
-    notices_told: set[str] = field(default_factory=set[str])
+    ready_seen: bool = False
+    down_seen: set[str] = field(default_factory=set[str])
+    notices_seen: set[str] = field(default_factory=set[str])
 
     @property
     def plan(self) -> "pebble.Plan":
@@ -61,7 +61,7 @@ class Container:
         raise JujuError(f"container {self.name!r} has no check {name!r}")
 
     def set_check(self, name: str, *, up: bool) -> None:
-        """Let a Pebble check fail or recover; the charm is told when the model settles."""
+        """Make a Pebble check fail or recover; the charm has the event when the model settles."""
         check = self.check(name)
         check["status"] = "up" if up else "down"
         check["failures"] = 0 if up else check["threshold"]

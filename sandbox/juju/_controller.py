@@ -35,7 +35,7 @@ class Controller:
     Args:
         kubernetes: the sandbox's own cluster, or a kubeconfig of another. Charms that use no
             Kubernetes need none.
-        workload: runs what charms put into containers; nobody does by default.
+        workload: runs what charms put into containers; by default nothing does.
         addresses: gives the address of a unit, by its model, application and number with slashes between
             them; loopback addresses by default, which other sandboxes use as well.
         on_log: called with each line of the log.

@@ -13,7 +13,7 @@ class Bag:
     """Counts the changes."""
 
     def replace(self, data: Mapping[str, str]) -> None:
-        """Let the bag contain `data` and nothing else."""
+        """Replace the contents of the bag by `data`."""
         if self.data != data:
             self.data = dict(data)
             self.version += 1
@@ -21,10 +21,10 @@ class Bag:
 
 @dataclass
 class Seen:
-    """What a unit has been told about a relation."""
+    """What a unit has seen of a relation."""
 
     members: dict[int, int] = field(default_factory=dict[int, int])
-    """The remote units that it was told of, with the version of the data that it was told of."""
+    """The remote units that it has seen, with the version of the data that it has seen."""
     app_version: int = 0
     just_joined: int | None = None
-    """The remote unit whose data it is told of next, for it has just joined."""
+    """The remote unit whose change comes next, because it has just joined."""

@@ -12,14 +12,14 @@ from sandbox.host.messages import ContainerReply, ContainerRequest, Delivery, Ho
 
 from . import _view
 from ._hook import Hook
-from ._hooks import tell
+from ._hooks import begin
 from ._objects import Unit
 from ._secrets import Secret
 from ._workload import Command, CommandResult, ContainerRuntime, WorkloadError
 
 
 class Dispatcher:
-    """Lets charms handle events.
+    """Dispatches events to charms.
 
     Args:
         workload: runs what charms put into containers; it is asked for one thing at a time.
@@ -41,7 +41,7 @@ class Dispatcher:
             What came of each.
         """
         for unit, hook in hooks:
-            tell(unit, hook)
+            begin(unit, hook)
             unit.history.append(hook)
         units = [unit for unit, _ in hooks]
         deliveries = [_view.delivery(unit, hook, secrets) for unit, hook in hooks]

@@ -1,8 +1,8 @@
-"""What can go wrong when a model is told to do something."""
+"""Errors of operations on a model."""
 
 
 class JujuError(Exception):
-    """Something was asked for that the model can't do; the message says why."""
+    """An operation that is not possible; the message has the reason."""
 
 
 class NotSettledError(JujuError):

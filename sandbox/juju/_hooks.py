@@ -1,4 +1,4 @@
-"""Which event a unit is to have next: a comparison of what is with what the unit has been told.
+"""The next event of a unit: a comparison of what is with what the unit has seen.
 
 This is how Juju's own agent decides, so the order of events needs no bookkeeping beyond it.
 """
@@ -19,8 +19,8 @@ def next_hook(unit: Unit, secrets: list[Secret]) -> Hook | None:
     return next(_hooks(unit, secrets), None)
 
 
-def tell(unit: Unit, hook: Hook) -> None:
-    """Note what is true from the moment in which an event begins."""
+def begin(unit: Unit, hook: Hook) -> None:
+    """Record what an event changes as it begins."""
     if hook.relation:
         unit.application.side(hook.relation.id).enter(unit)
         seen = unit.seen.setdefault(hook.relation.id, Seen())
@@ -33,17 +33,17 @@ def tell(unit: Unit, hook: Hook) -> None:
         unit.containers[hook.container].can_connect = True
 
 
-def told(unit: Unit, hook: Hook, secrets: list[Secret]) -> None:
-    """Note that a unit has had an event."""
-    if hook.kind in _TOLD:
-        _TOLD[hook.kind](unit)
+def finish(unit: Unit, hook: Hook, secrets: list[Secret]) -> None:
+    """Record that a unit has had an event."""
+    if hook.kind in _FINISH:
+        _FINISH[hook.kind](unit)
     if hook.relation:
-        _told_of_relation(unit, hook, unit.application.side(hook.relation.id))
+        _finish_relation(unit, hook, unit.application.side(hook.relation.id))
     if hook.container:
-        _told_of_container(hook, unit.containers[hook.container])
+        _finish_container(hook, unit.containers[hook.container])
     for secret in secrets:
         if secret.id == hook.secret:
-            _told_of_secret(unit, hook, secret)
+            _finish_secret(unit, hook, secret)
     if hook.storage:
         unit.storages_attached ^= {hook.storage}
 
@@ -72,11 +72,11 @@ def _hooks_of_setup(unit: Unit) -> Iterator[Hook]:
     for side in unit.application.sides:
         if side.id not in unit.seen and not side.relation.dying:
             yield Hook("relation_created", relation=side.relation_name)
-    if unit.is_leader and not unit.leadership_told:
+    if unit.is_leader and not unit.leadership_seen:
         yield Hook("leader_elected")
     if unit.upgrade_due:
         yield Hook("upgrade_charm")
-    if unit.config_told != unit.application.config:
+    if unit.config_seen != unit.application.config:
         yield Hook("config_changed")
     if not unit.started:
         yield Hook("start")
@@ -136,15 +136,15 @@ def _hook_of_change(side: Side, number: int) -> Hook:
 
 def _hooks_of_workload(unit: Unit) -> Iterator[Hook]:
     for container in unit.containers.values():
-        if not container.ready_told:
+        if not container.ready_seen:
             yield Hook("pebble_ready", container=container.name)
         for check in container.checks:
             is_down = check["status"] == "down"
-            if is_down != (check["name"] in container.down_told):
+            if is_down != (check["name"] in container.down_seen):
                 kind = "pebble_check_failed" if is_down else "pebble_check_recovered"
                 yield Hook(kind, container=container.name, check=check["name"])
         for notice in container.notices:
-            if notice["id"] not in container.notices_told:
+            if notice["id"] not in container.notices_seen:
                 yield Hook("pebble_custom_notice", container=container.name, notice=notice["id"])
 
 
@@ -155,10 +155,10 @@ def _hooks_of_secrets(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:
             if secret.rotation_due:
                 yield Hook("secret_rotate", secret=secret.id)
             for revision in secret.obsolete():
-                if revision not in secret.obsolete_told:
+                if revision not in secret.obsolete_seen:
                     yield Hook("secret_remove", secret=secret.id, revision=revision)
         elif (
-            consumer and max(consumer.revision, consumer.told) < secret.latest and secret.is_readable_by(unit)
+            consumer and max(consumer.revision, consumer.seen) < secret.latest and secret.is_readable_by(unit)
         ):
             yield Hook("secret_changed", secret=secret.id, version=secret.latest)
 
@@ -167,7 +167,7 @@ def _missing_storages(unit: Unit) -> list[str]:
     return sorted(unit.storages.keys() - unit.storages_attached)
 
 
-def _told_of_relation(unit: Unit, hook: Hook, side: Side) -> None:
+def _finish_relation(unit: Unit, hook: Hook, side: Side) -> None:
     if hook.kind == "relation_broken":
         side.present.discard(unit.number)
         del unit.seen[side.id]
@@ -183,66 +183,66 @@ def _told_of_relation(unit: Unit, hook: Hook, side: Side) -> None:
             seen.just_joined = None
 
 
-def _told_of_container(hook: Hook, container: Container) -> None:
+def _finish_container(hook: Hook, container: Container) -> None:
     if hook.kind == "pebble_ready":
-        container.ready_told = True
+        container.ready_seen = True
     if hook.check:
-        container.down_told ^= {hook.check}
+        container.down_seen ^= {hook.check}
     if hook.notice:
-        container.notices_told.add(hook.notice)
+        container.notices_seen.add(hook.notice)
 
 
-def _told_of_secret(unit: Unit, hook: Hook, secret: Secret) -> None:
+def _finish_secret(unit: Unit, hook: Hook, secret: Secret) -> None:
     if hook.kind == "secret_changed":
-        secret.consumers[unit].told = hook.version
+        secret.consumers[unit].seen = hook.version
     if hook.kind == "secret_rotate":
         secret.rotation_due = False
     if hook.kind == "secret_remove" and hook.revision is not None:
-        secret.obsolete_told.add(hook.revision)
+        secret.obsolete_seen.add(hook.revision)
 
 
-def _told_install(unit: Unit) -> None:
+def _finish_install(unit: Unit) -> None:
     unit.installed = True
     if unit.status[0] == "waiting":
         unit.status = ("unknown", "")
 
 
-def _told_leadership(unit: Unit) -> None:
-    unit.leadership_told = True
+def _finish_leadership(unit: Unit) -> None:
+    unit.leadership_seen = True
 
 
-def _told_upgrade(unit: Unit) -> None:
+def _finish_upgrade(unit: Unit) -> None:
     unit.upgrade_due = False
-    unit.config_told = None
+    unit.config_seen = None
 
 
-def _told_config(unit: Unit) -> None:
-    unit.config_told = unit.application.config
+def _finish_config(unit: Unit) -> None:
+    unit.config_seen = unit.application.config
 
 
-def _told_start(unit: Unit) -> None:
+def _finish_start(unit: Unit) -> None:
     unit.started = True
 
 
-def _told_update_status(unit: Unit) -> None:
+def _finish_update_status(unit: Unit) -> None:
     unit.update_status_due = False
 
 
-def _told_stop(unit: Unit) -> None:
+def _finish_stop(unit: Unit) -> None:
     unit.stopped = True
 
 
-def _told_remove(unit: Unit) -> None:
+def _finish_remove(unit: Unit) -> None:
     unit.removed = True
 
 
-_TOLD: dict[str, Callable[[Unit], None]] = {
-    "install": _told_install,
-    "leader_elected": _told_leadership,
-    "upgrade_charm": _told_upgrade,
-    "config_changed": _told_config,
-    "start": _told_start,
-    "update_status": _told_update_status,
-    "stop": _told_stop,
-    "remove": _told_remove,
+_FINISH: dict[str, Callable[[Unit], None]] = {
+    "install": _finish_install,
+    "leader_elected": _finish_leadership,
+    "upgrade_charm": _finish_upgrade,
+    "config_changed": _finish_config,
+    "start": _finish_start,
+    "update_status": _finish_update_status,
+    "stop": _finish_stop,
+    "remove": _finish_remove,
 }

@@ -7,7 +7,7 @@ from datetime import datetime
 from ._objects import Unit
 
 OPERATIONS = "juju.worker.uniter.operation"
-"""The module that says which events there were."""
+"""The module that logs events."""
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Model(ModelContents):
         return application
 
     def refresh(self, app: str, charm: Path | None = None) -> None:
-        """Let an application run another revision of its charm, or the same directory as it is now.
+        """Refresh an application to another revision of its charm, or to the same directory as it is now.
 
         Its pods are replaced; the old revision still handles their `stop`.
         """
@@ -111,7 +111,7 @@ class Model(ModelContents):
                 unit.restarting = True
 
     def trust(self, app: str, *, remove: bool = False) -> None:
-        """Let an application do things in Kubernetes, or no longer."""
+        """Give an application access to Kubernetes, or take it away."""
         self._cloud.set_trust(self.application(app), trust=not remove)
 
     def config(
@@ -124,7 +124,7 @@ class Model(ModelContents):
         application.settings = kept | changed
 
     def scale(self, app: str, units: int) -> None:
-        """Let an application have so many units; the last ones come and go.
+        """Scale an application; the last units come and go.
 
         Raises:
             JujuError: if it is being removed.
@@ -144,7 +144,7 @@ class Model(ModelContents):
             self._cloud.cluster.sync_pods(application)
 
     def add_unit(self, app: str, count: int = 1) -> None:
-        """Let an application have more units."""
+        """Add units to an application."""
         self.scale(app, len(self.application(app).living_units) + count)
 
     def remove_application(self, app: str) -> None:
@@ -195,7 +195,7 @@ class Model(ModelContents):
         return _offers.offer(self, app, endpoints, name or app)
 
     def consume(self, url: str, alias: str | None = None) -> str:
-        """Let applications of this model relate to an offer of another.
+        """Consume an offer of another model, so that applications of this one can relate to it.
 
         Args:
             url: what `offer` has returned: model and offer with a dot between them.
@@ -240,7 +240,7 @@ class Model(ModelContents):
         return ActionResult(failure=reply["traceback"])
 
     def resolve(self, unit: str, *, retry: bool = True) -> None:
-        """Let a unit in error go on, by default with the event that failed."""
+        """Resolve a unit in error, by default with a retry of the event that failed."""
         target = self.unit(unit)
         if target.error is None:
             raise JujuError(f"{unit} is not in error")
@@ -249,14 +249,14 @@ class Model(ModelContents):
             self._scheduler.complete(target, hook)
 
     def set_leader(self, unit: str) -> None:
-        """Let a unit be its application's leader; nobody asks the one that was."""
+        """Make a unit the leader of its application."""
         target = self.unit(unit)
         if old := target.application.leader:
-            old.leadership_told = False
+            old.leadership_seen = False
         target.application.leader = target
 
     def kill(self, unit: str) -> None:
-        """Let a unit's pod die without a word and come back; another unit takes over if it led."""
+        """Kill a unit's pod, which comes back; another unit takes over if it led."""
         target = self.unit(unit)
         others = [other for other in target.application.living_units if other is not target]
         if target.is_leader and others:
@@ -264,18 +264,18 @@ class Model(ModelContents):
         self._lifecycle.replace_pod(target)
 
     def update_status(self, *apps: str) -> None:
-        """Let the time have come for `update-status`, for all applications or some."""
+        """Dispatch `update-status`, to all applications or some."""
         for name in apps or self.applications:
             for unit in self.application(name).units:
                 unit.update_status_due = True
 
     def notify(self, unit: str, container: str, key: str, data: Mapping[str, str] | None = None) -> None:
-        """Let a workload give a Pebble custom notice."""
+        """Send a custom notice of Pebble from a workload."""
         notices = self.unit(unit).container(container).notices
         notices.append({"id": str(len(notices) + 1), "key": key, "data": dict(data or {})})
 
     def rotate_secret(self, secret_id: str) -> None:
-        """Let the time have come for a secret to be rotated by its owner."""
+        """Dispatch `secret-rotate` to the owner of a secret."""
         for secret in self._scheduler.secrets:
             if secret.id == secret_id:
                 secret.rotation_due = True

@@ -59,7 +59,7 @@ class Side:
         return f"{self.remote_name}/{number}"
 
     def enter(self, unit: "Unit") -> None:
-        """Let a unit take part, and others see its address."""
+        """Add a unit to the relation, and publish its address to the others."""
         if unit.number not in self.present:
             bag = self.unit_data.setdefault(unit.number, Bag())
             address = self.application.cluster_ip or unit.address
@@ -104,7 +104,7 @@ class HookError:
 
 @dataclass(eq=False, repr=False)
 class Unit:
-    """A unit, what its charm has said, and what it has been told."""
+    """A unit: what its charm has set, and which events it had."""
 
     application: "Application"
     number: int
@@ -125,9 +125,9 @@ class Unit:
     """By relation id."""
     storages_attached: set[str] = field(default_factory=set[str])
     installed: bool = False
-    leadership_told: bool = False
+    leadership_seen: bool = False
     upgrade_due: bool = False
-    config_told: dict[str, Value] | None = None
+    config_seen: dict[str, Value] | None = None
     started: bool = False
     update_status_due: bool = False
     restarts: int = 0
@@ -246,7 +246,7 @@ class Application:
 
     @property
     def workload_version(self) -> str:
-        """The version that its workload has, as the leader says."""
+        """Return the version of its workload, as the leader set it."""
         return self.leader.workload_version if self.leader else ""
 
     @property

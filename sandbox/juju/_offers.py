@@ -14,7 +14,7 @@ def offer(model: ModelContents, app: str, endpoints: Sequence[str], name: str) -
 
 
 def consume(model: ModelContents, models: Mapping[str, ModelContents], url: str, alias: str | None) -> str:
-    """Let a model's applications relate to an offer; see `Model.consume`."""
+    """Add an offer to a model; see `Model.consume`."""
     model_name, _, offer_name = url.partition(".")
     there = models.get(model_name)
     if there is None or offer_name not in there.offers:

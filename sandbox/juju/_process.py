@@ -105,7 +105,7 @@ class CharmProcess:
         return reply.get("outcome") or cast("HookFailure", reply.get("failure"))
 
     def _say(self, message: Delivery | ContainerReply) -> Reply | None:
-        """What the process says to that; None if it has ended."""
+        """Return the answer of the process; None if it has ended."""
         try:
             self._connection.write(message)
             return cast("Reply", self._connection.read())
@@ -132,18 +132,18 @@ class CharmProcess:
 
 
 class _CharmConnection:
-    """A process that has been started, and what is said to it and by it."""
+    """A process that has been started, and its messages in both directions."""
 
     def __init__(self, launcher: "_Launcher", start: Start):
         self._socket = launcher.launch()
         self._lines = self._socket.makefile("rb")
-        # One that has ended already tells so where its answer is read.
+        # That it has ended shows where its answer is read.
         with contextlib.suppress(BrokenPipeError):
             self._send(start)
 
     @functools.cached_property
     def _pid(self) -> int:
-        """Of the process, once it says so; 0 if it never came to that."""
+        """The number of the process, once it has reported it; 0 if it never did."""
         line = self._lines.readline()
         return cast("Started", json.loads(line))["pid"] if line else 0
 
@@ -175,7 +175,7 @@ class _CharmConnection:
                 os.killpg(self._pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End the process and let go of it; a second time does nothing."""
+        """End the process and free its resources; a second time does nothing."""
         if self._lines.closed:
             return
         self.kill()

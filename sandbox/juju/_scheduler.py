@@ -10,7 +10,7 @@ from ._cloud import Cloud
 from ._dispatch import Dispatcher
 from ._errors import NotSettledError
 from ._hook import Hook
-from ._hooks import next_hook, told
+from ._hooks import finish, next_hook
 from ._lifecycle import Lifecycle
 from ._log import OPERATIONS, DebugLog
 from ._objects import Application, HookError, ModelContents, Unit
@@ -21,7 +21,7 @@ _LAST_EVENTS = 8
 
 
 class Scheduler:
-    """Decides who has which event next, and lets what follows from each be so.
+    """Decides which unit has which event next, and applies the consequences.
 
     Args:
         models: all there are, by name; more may come.
@@ -67,9 +67,9 @@ class Scheduler:
         return reply
 
     def complete(self, unit: Unit, hook: Hook) -> None:
-        """Let a unit have had an event, with all that follows from it."""
+        """Record that a unit had an event, with the consequences."""
         side = unit.application.side(hook.relation.id) if hook.relation else None
-        told(unit, hook, self.secrets)
+        finish(unit, hook, self.secrets)
         if hook.kind == "stop" and not unit.dying:
             self._lifecycle.replace_pod(unit)
         elif hook.kind == "relation_broken" and side:
@@ -99,7 +99,7 @@ class Scheduler:
         return hooks
 
     def _sync_pods(self) -> bool:
-        """Let pods come to rest; whether that brings events."""
+        """Bring pods up to date; return whether that brings events."""
         replaced: list[Unit] = []
         for application in self._applications():
             replaced += self._sync_pods_of(application)

@@ -12,8 +12,8 @@ class SecretConsumer:
 
     revision: int
     label: str | None = None
-    told: int = 0
-    """The latest revision that it was told of."""
+    seen: int = 0
+    """The latest revision that it has had an event for."""
 
 
 @dataclass(eq=False, repr=False)
@@ -30,7 +30,7 @@ class Secret:
     grants: dict[Side, set[str]] = field(default_factory=dict[Side, set[str]])
     """By the owner's side of a relation: applications and units, as the owner's model names them."""
     consumers: dict[Unit, SecretConsumer] = field(default_factory=dict[Unit, SecretConsumer])
-    obsolete_told: set[int] = field(default_factory=set[int])
+    obsolete_seen: set[int] = field(default_factory=set[int])
     rotation_due: bool = False
 
     @property
@@ -52,6 +52,6 @@ class Secret:
         )
 
     def obsolete(self) -> Iterator[int]:
-        """The revisions that nobody needs any more."""
+        """Return the revisions that no unit needs any more."""
         tracked = {consumer.revision for unit, consumer in self.consumers.items() if unit is not self.manager}
         return (revision for revision in sorted(self.revisions) if revision not in tracked | {self.latest})

@@ -44,7 +44,7 @@ def commit(unit: Unit, outcome: HookOutcome, secrets: list[Secret]) -> list[Secr
 
 def _state(unit: Unit, secrets: list[Secret]) -> UnitState:
     application = unit.application
-    # Juju's "waiting: installing agent" is not something that a charm can have said.
+    # A charm cannot have set Juju's "waiting: installing agent".
     status = unit.status if unit.installed else UNKNOWN
     return {
         "leader": unit.is_leader,

@@ -69,7 +69,7 @@ def relate_peers(application: Application) -> None:
 
 
 def prune(relation: Relation) -> None:
-    """Let a dying relation be gone once nobody takes part in it."""
+    """Remove a dying relation once no unit takes part in it."""
     if relation.dying and not any(side.present for side in relation.sides):
         for side in relation.sides:
             relations = side.application.model.relations

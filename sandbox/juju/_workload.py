@@ -32,14 +32,14 @@ class CommandResult:
 
 
 class WorkloadError(Exception):
-    """What Pebble would say of a command that can't run or a service that does not start."""
+    """The error of Pebble for a command that cannot run or a service that does not start."""
 
 
 class ContainerRuntime(Protocol):
     """Runs what charms put into containers.
 
     It finds a container's files below `Container.root`. When a process ends or a check fails by
-    itself, it says so in `Container.services`, or with `Container.set_check`.
+    itself, it reports that in `Container.services`, or with `Container.set_check`.
     """
 
     def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
@@ -77,7 +77,7 @@ class ContainerRuntime(Protocol):
 
 
 class NoWorkload:
-    """Runs nothing, and lets every command succeed without a word."""
+    """Runs nothing; every command succeeds without output."""
 
     def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:  # noqa: ARG002  # the interface
         """Succeed."""

@@ -1,4 +1,4 @@
-"""Who may do what: everything, until something is denied; nothing, who does not say who they are."""
+"""Access: everything is allowed until it is denied; anonymous requests are denied."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ANONYMOUS = "system:anonymous"
 
 @dataclass(frozen=True)
 class Denial:
-    """Requests that are refused. Nothing said of users, verbs, resources or namespaces means all of them."""
+    """Requests that are denied. No users, verbs, resources or namespaces means all of them."""
 
     users: frozenset[str]
     verbs: frozenset[str]
@@ -21,13 +21,13 @@ class Denial:
 
     def covers(self, user: str, verb: str, resource: str, namespace: str) -> bool:
         """Whether it refuses this request."""
-        said = (
+        conditions = (
             (self.users, user),
             (self.verbs, verb),
             (self.resources, resource),
             (self.namespaces, namespace),
         )
-        return all(not named or value in named for named, value in said)
+        return all(not named or value in named for named, value in conditions)
 
 
 class Access:

@@ -36,7 +36,7 @@ METADATA = Schema(
 
 
 def _kind(*, required: Sequence[str] = (), **fields: Schema) -> Schema:
-    """A whole kind: what it says of itself, and the fields of its own."""
+    """Return the schema of a whole kind: apiVersion, kind, metadata and its own fields."""
     own = {"apiVersion": STRING, "kind": STRING, "metadata": METADATA, **fields}
     return struct(own, closed=True, required=required)
 

@@ -76,7 +76,7 @@ class Call:
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing shall come of it."""
+        """Return whether it is a dry run."""
         return self.query.get("dryRun") == "All"
 
     @property
@@ -105,13 +105,13 @@ class Call:
         return obj
 
     def applied(self) -> Object:
-        """The object of an apply patch, which must say what it is."""
+        """Return the object of an apply patch, which must have apiVersion and kind."""
         value = _parsed_yaml(self.body)
-        said = mapping(value)
+        header = mapping(value)
         kind = self.target.kind
-        if (said.get("apiVersion"), said.get("kind")) != (kind.api_version, kind.name):
-            group, _, version = said.get("apiVersion", "").rpartition("/")
-            raise bad_request(f"invalid object type: {group}/{version}, Kind={said.get('kind', '')}")
+        if (header.get("apiVersion"), header.get("kind")) != (kind.api_version, kind.name):
+            group, _, version = header.get("apiVersion", "").rpartition("/")
+            raise bad_request(f"invalid object type: {group}/{version}, Kind={header.get('kind', '')}")
         return _object(self.target, value)
 
 

@@ -1,4 +1,4 @@
-"""What the server fills in beyond what a schema can say: addresses, phases, what other fields imply."""
+"""Values that the server fills in beyond a schema's defaults: addresses, phases, implied fields."""
 
 import base64
 import itertools
@@ -64,7 +64,7 @@ def _quality_of_service(pod: Object) -> str:
 
 
 def keep(kind: Kind, old: Object, new: Object) -> None:
-    """Carry over, in place, what the server once filled in and a request does not say."""
+    """Carry over, in place, what the server once filled in and a request does not have."""
     if kind is SERVICE:
         spec = mapping(new.get("spec"))
         if (spec.get("type") == "ExternalName") == (old["spec"].get("type") == "ExternalName"):

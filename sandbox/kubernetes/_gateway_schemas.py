@@ -15,7 +15,7 @@ _CONDITIONS = keyed(struct({"type": STRING}), "type")
 
 
 def _awaited(*conditions: str, **fields: Schema) -> Schema:
-    """A status that says of each condition, from the start, that a controller has yet to look."""
+    """Return a status whose conditions wait, from the start, for a controller."""
     waiting = [
         {
             "type": kind,

@@ -1,4 +1,4 @@
-"""The syntax of names, labels and keys, and what is said of those that break it."""
+"""The syntax of names, labels and keys, and the messages for those that break it."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -33,7 +33,7 @@ _NOBODYS: FieldSet = frozenset(
         )
     }
 )
-"""The server's own fields: nobody who writes an object owns them."""
+"""The server's own fields: no writer of an object owns them."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class Writer:
 
     @property
     def identity(self) -> str:
-        """What tells two writers apart and puts them in order; who applies is one over API versions."""
-        said = {"manager": self.manager, "operation": self.operation}
+        """Return what identifies a writer and orders it; without the API version if it applies."""
+        entry = {"manager": self.manager, "operation": self.operation}
         if self.operation != "Apply":
-            said["apiVersion"] = self.api_version
+            entry["apiVersion"] = self.api_version
         if self.subresource:
-            said["subresource"] = self.subresource
-        return json.dumps(said)
+            entry["subresource"] = self.subresource
+        return json.dumps(entry)
 
     def describe(self) -> str:
         """The writer as a conflict names it."""
@@ -73,7 +73,7 @@ class Ownership:
     writer: Writer
     fields: FieldSet
     time: str | None
-    """When it last changed something; nobody knows of one whose first apply changed nothing."""
+    """The time of its last change; unknown if its first apply changed nothing."""
 
 
 def owners(obj: Object) -> list[Ownership]:
@@ -118,7 +118,7 @@ def own_update(
     """Who owns what after `writer` has made `old` into `new` by anything but server-side apply."""
     before = owners(old) if old is not None else []
     if old is not None and not before:
-        return ()  # who changes what nobody owns owns nothing either, until somebody applies
+        return ()  # a change of what has no owner makes none, until the first apply
     changes = compare(old, new, schema)
     changed = _owned(changes.added | changes.modified, writer)
     mine = next((one for one in before if one.writer.identity == writer.identity), None)
@@ -141,7 +141,7 @@ def apply(
     """Server-side apply: the object as it becomes, and who owns what of it then.
 
     Raises:
-        ApiError: another writer owns a field that would change, and `force` is not said (409).
+        ApiError: another writer owns a field that would change, and `force` is not set (409).
     """
     before = owners(live) if live is not None else []
     if live is not None and not before:
@@ -177,13 +177,13 @@ def _refuse_conflicts(others: Sequence[Ownership], changed: FieldSet) -> None:
     for owner, fields in conflicts.items():
         causes += (Cause("FieldManagerConflict", f"conflict with {owner}", field) for field in fields)
     if len(causes) == 1:
-        said = f"1 conflict: {causes[0].message}: {causes[0].field}"
+        conflicts = f"1 conflict: {causes[0].message}: {causes[0].field}"
     else:
         lines: list[str] = []
         for owner, fields in conflicts.items():
             lines += (f"conflicts with {owner}:", *(f"- {field}" for field in fields))
-        said = f"{len(causes)} conflicts: " + "\n".join(lines)
-    raise ApiError(409, "Conflict", f"Apply failed with {said}", causes=causes)
+        conflicts = f"{len(causes)} conflicts: " + "\n".join(lines)
+    raise ApiError(409, "Conflict", f"Apply failed with {conflicts}", causes=causes)
 
 
 def _leaves_first(path: Path) -> list[tuple[bool, str]]:

@@ -60,8 +60,8 @@ def _strategic_list(old: list[Value], patch: list[Value], schema: Schema) -> lis
         return [deepcopy(item) for item in patch if item != {"$patch": "replace"}]
     for change in patch:
         if key not in change:
-            said = " ".join(f"{name}:{value}" for name, value in change.items())
-            raise internal_error(f"map: map[{said}] does not contain declared merge key: {key}")
+            shown = " ".join(f"{name}:{value}" for name, value in change.items())
+            raise internal_error(f"map: map[{shown}] does not contain declared merge key: {key}")
     deleted = [change[key] for change in patch if change.get("$patch") == "delete"]
     kept = [item for item in old if item.get(key) not in deleted]
     merged, changed = list(kept), list[Value]()

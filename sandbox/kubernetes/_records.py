@@ -64,7 +64,7 @@ class _Record:
 
 
 class Records:
-    """Keeps objects, counts their versions, and tells observers of changes.
+    """Keeps objects, counts their versions, and reports changes to observers.
 
     Objects are given out as they are kept: who wants to change one makes a copy.
     """
@@ -74,10 +74,10 @@ class Records:
         self._version = 0
         self._observers: list[Observer] = []
         self._changes: deque[ObjectChange] = deque()
-        self._telling = False
+        self._reporting = False
 
     def clear(self) -> None:
-        """Forget all objects, and tell nobody."""
+        """Forget all objects, without a report to observers."""
         for kept in self._kept.values():
             kept.clear()
 
@@ -148,14 +148,14 @@ class Records:
         metadata["resourceVersion"] = self._next_version()
         kept = deepcopy(new)
         self._kept[kind.name][metadata.get("namespace", ""), metadata["name"]] = _Record.of(kept)
-        self._tell(ObjectChange(kind, old, kept))
+        self._report(ObjectChange(kind, old, kept))
 
     def drop(self, kind: Kind, obj: Object) -> None:
         """Keep an object no longer."""
         metadata = obj["metadata"]
         del self._kept[kind.name][metadata.get("namespace", ""), metadata["name"]]
         last = obj | {"metadata": metadata | {"resourceVersion": self._next_version()}}
-        self._tell(ObjectChange(kind, last, None))
+        self._report(ObjectChange(kind, last, None))
 
     def _next_version(self) -> str:
         self._version += 1
@@ -164,23 +164,23 @@ class Records:
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Have a function called after each change. Returns what ends that.
 
-        What the function changes in turn is told after it has returned.
+        What the function changes in turn is reported after it has returned.
         """
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
-    def _tell(self, change: ObjectChange) -> None:
+    def _report(self, change: ObjectChange) -> None:
         self._changes.append(change)
-        if self._telling:
+        if self._reporting:
             return
-        self._telling = True
+        self._reporting = True
         try:
             while self._changes:
                 change = self._changes.popleft()
                 for observer in list(self._observers):
                     observer(change)
         finally:
-            self._telling = False
+            self._reporting = False
 
 
 def _with_kind(kind: Kind, body: bytes) -> bytes:
@@ -193,8 +193,8 @@ def _token(version: str, key: Key) -> str:
 
 def _read_token(token: str) -> tuple[str, Key]:
     try:
-        said = json.loads(base64.urlsafe_b64decode(token))
-        namespace, name = said["start"]
-        return said["rv"], (namespace, name)
+        token_fields = json.loads(base64.urlsafe_b64decode(token))
+        namespace, name = token_fields["start"]
+        return token_fields["rv"], (namespace, name)
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
         raise bad_request(f"continue key is not valid: {error}") from error

@@ -25,8 +25,8 @@ def conflict(kind: Kind, name: str, why: str) -> ApiError:
 
 def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
     """422: the object is not one that its kind allows."""
-    said = [f"{cause.field}: {cause.message}" for cause in causes]
-    text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
+    messages = [f"{cause.field}: {cause.message}" for cause in causes]
+    text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
     return ApiError(
         422,
         "Invalid",
@@ -93,7 +93,7 @@ def _about(kind: Kind, name: str, code: int, reason: str, message: str) -> ApiEr
 
 
 def version_required(kind: Kind, name: str) -> ApiError:
-    """422: who replaces a custom resource must say which version of it."""
+    """422: a replacement of a custom resource must have a resourceVersion."""
     cause = Cause(
         "FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"
     )

@@ -26,7 +26,7 @@ _APPLY_TYPES: Mapping[Type, str] = {"object": "map", "array": "list", "integer":
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold of a value besides its type, as a CRD's validation rule says it."""
+    """A validation rule of a CRD: a condition on a value besides its type."""
 
     message: str
     holds: Callable[[Value], bool]
@@ -34,7 +34,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """What a value may be. Nothing said is nothing required: `ANY` takes everything."""
+    """The values that are valid. Without restrictions, all are: `ANY`."""
 
     type: Type = "any"
     fields: Mapping[str, Schema] = field(default_factory=dict[str, "Schema"])
@@ -48,15 +48,15 @@ class Schema:
     required: Sequence[str] = ()
     default: Value = None
     inherent: bool = False
-    """Whether it is part of every object, be it empty, so that nobody comes to own it as such."""
+    """True if every object has it, even empty; then no writer owns it as such."""
     omit_empty: bool = False
     """Whether an empty map or list is the same as none."""
     atomic: bool = False
     """Whether server-side apply takes an object as one whole; lists without `keys` or `unique` always are."""
     keys: Sequence[str] = ()
-    """The fields that tell the objects of a list apart in server-side apply."""
+    """The fields that identify the objects of a list in server-side apply."""
     merge_key: str = ""
-    """The field that tells the objects of a list apart in a strategic merge patch."""
+    """The field that identifies the objects of a list in a strategic merge patch."""
     unique: bool = False
     """Whether a list is a set of scalars."""
     enum: Sequence[str] = ()
@@ -127,7 +127,7 @@ def struct(
 def keyed(
     items: Schema, *keys: str, merge_key: str = "", inherent: bool = False, omit_empty: bool = False
 ) -> Schema:
-    """A list of objects that are told apart by some of their fields."""
+    """Return the schema of a list of objects that some of their fields identify."""
     return Schema(
         type="array",
         items=items,

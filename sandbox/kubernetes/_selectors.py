@@ -40,19 +40,19 @@ def label_selector(text: str) -> Predicate:
 
 
 def _label_term(match: re.Match[str]) -> Predicate:
-    said = match.groupdict()
-    _check_syntax(said["absent"] or said["present"] or said["set_key"] or said["key"], said["value"])
-    if key := said["absent"]:
+    parts = match.groupdict()
+    _check_syntax(parts["absent"] or parts["present"] or parts["set_key"] or parts["key"], parts["value"])
+    if key := parts["absent"]:
         return lambda labels: key not in labels
-    if key := said["present"]:
+    if key := parts["present"]:
         return lambda labels: key in labels
-    if key := said["set_key"]:
-        values = {value.strip() for value in said["values"].split(",")}
-        if said["set_op"] == "in":
+    if key := parts["set_key"]:
+        values = {value.strip() for value in parts["values"].split(",")}
+        if parts["set_op"] == "in":
             return lambda labels: labels.get(key) in values
         return lambda labels: labels.get(key) not in values
-    key, wanted = said["key"], said["value"]
-    if said["op"] == "!=":
+    key, wanted = parts["key"], parts["value"]
+    if parts["op"] == "!=":
         return lambda labels: labels.get(key) != wanted
     return lambda labels: labels.get(key) == wanted
 

@@ -93,7 +93,7 @@ class KubernetesServer:
         Args:
             path: the file to write.
             user: whom the requests come from, by a bearer token of the same name.
-            namespace: where a client is when it does not say.
+            namespace: the default namespace of a client.
         """
         file = Path(path)
         file.write_text(_KUBECONFIG.format(url=self.url, user=user, namespace=namespace))

@@ -72,13 +72,13 @@ class ApiError(Exception):
         self._reason = reason
         self._details: Object | None = None
         if details:
-            said = {"name": subject.name, "group": subject.group, "kind": subject.resource}
-            self._details = {key: value for key, value in said.items() if value}
+            named = {"name": subject.name, "group": subject.group, "kind": subject.resource}
+            self._details = {key: value for key, value in named.items() if value}
             if causes:
                 self._details["causes"] = [vars(cause) for cause in causes]
 
     def body(self) -> Object:
-        """The Status object that tells the client."""
+        """Return the Status object for the client."""
         status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
         status["message"] = str(self)
         if self._reason:

@@ -226,9 +226,9 @@ class ObjectStore:
             old = self._existing(kind, namespace, name)
             new = transform(deepcopy(old))
             new["metadata"] = mapping(new.get("metadata"))
-            if (said := new["metadata"].get("name", "")) != name:
+            if (other := new["metadata"].get("name", "")) != name:
                 raise bad_request(
-                    f"the name of the object ({said}) does not match the name on the URL ({name})"
+                    f"the name of the object ({other}) does not match the name on the URL ({name})"
                 )
             check_types(kind, new, patched=True)
             return self._change(kind, old, new, writer, dry_run)

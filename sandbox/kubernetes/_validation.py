@@ -83,8 +83,8 @@ def check_applied(kind: Kind, namespace: str, name: str, config: Object) -> None
     wrong = [*untyped(config, kind.schema)]
     if wrong:
         what = f"{namespace}/{name}; {kind.group}/{kind.version}, Kind={kind.name}"
-        said = wrong[0] if len(wrong) == 1 else "errors:" + "".join(f"\n  {one}" for one in wrong)
-        raise internal_error(f"failed to create typed patch object ({what}): {said}")
+        message = wrong[0] if len(wrong) == 1 else "errors:" + "".join(f"\n  {one}" for one in wrong)
+        raise internal_error(f"failed to create typed patch object ({what}): {message}")
 
 
 def _metadata_problems(kind: Kind, obj: Object) -> Iterator[Cause]:

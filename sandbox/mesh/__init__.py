@@ -1,4 +1,4 @@
-"""A mesh on one machine: Envoy in the roles of ztunnel and waypoint, told by Kubernetes alone."""
+"""A mesh on one machine: Envoy in the roles of ztunnel and waypoint, configured by Kubernetes alone."""
 
 from ._addresses import Addresses, NoAddressesError, listening
 from ._authorization import at_pod, at_waypoint, http_rbac, tcp_rbac

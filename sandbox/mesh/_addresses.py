@@ -22,7 +22,7 @@ class Addresses:
     """A network 127.x.0.0/16 that no other sandbox uses, until it is closed.
 
     Raises:
-        NoAddressesError: if there is none; the message says what to do.
+        NoAddressesError: if there is none; the message has the remedy.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Addresses:
         return str(self._network[1])
 
     def close(self) -> None:
-        """Let another sandbox have the network."""
+        """Free the network for another sandbox."""
         self._marker.close()
 
 
@@ -75,7 +75,7 @@ def listening() -> Mapping[str, frozenset[int]]:
 
 
 def listening_everywhere() -> frozenset[int]:
-    """The ports on which processes of this machine listen at all addresses: nobody else can at any."""
+    """Return the ports on which processes of this machine listen at all addresses."""
     ports: set[int] = set()
     for file in (_CONNECTIONS, _CONNECTIONS_OF_IPV6):
         if file.exists():

@@ -26,7 +26,7 @@ _UNKNOWN_TO_US = ("ipBlocks", "notIpBlocks", *_HTTP_SOURCES)
 
 
 def at_pod(policies: Iterable[PolicyState], pod: PodState) -> list[PolicyState]:
-    """The policies that ztunnel enforces at a pod; of those on trial, istiod tells it nothing."""
+    """Return the policies that ztunnel enforces at a pod; istiod does not send it those in audit mode."""
     return [
         policy
         for policy in policies
@@ -40,7 +40,7 @@ def at_pod(policies: Iterable[PolicyState], pod: PodState) -> list[PolicyState]:
 def at_waypoint(
     policies: Iterable[PolicyState], service: ServiceState, waypoint: WaypointState
 ) -> list[PolicyState]:
-    """The policies that a waypoint holds traffic for a Service against, enforced or on trial."""
+    """Return the policies that a waypoint checks traffic for a Service against, enforced or in audit mode."""
     targets = {
         ("Service", service.namespace, service.name),
         ("Gateway", waypoint.namespace, waypoint.name),
@@ -57,7 +57,7 @@ def tcp_rbac(
     Args:
         policies: those that are enforced at the pod.
         port: the port that is connected to.
-        waypoint_accounts: the waypoints of the pod. istiod writes a policy that lets each of them through, as
+        waypoint_accounts: the waypoints of the pod. istiod writes a policy that allows each of them, as
             it does if PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on, and that closes the pod to others.
     """
     by_istiod = {
@@ -102,7 +102,7 @@ def _rule(rule: Json, port: int, *, http: bool, allow: bool) -> Json | None:
     sources = [_section(each, "source") for each in _sections(rule, "from")]
     operations = [_section(each, "operation") for each in _sections(rule, "to")]
     if allow and not http and (_has(operations, _HTTP_OPERATIONS) or _has(sources, _HTTP_SOURCES)):
-        return None  # without HTTP it can't be told to hold, whatever else it says
+        return None  # without HTTP it cannot match, whatever else it has
     principals = [_source(source, allow=allow) for source in sources] or [_ANY]
     permissions = [
         compiled

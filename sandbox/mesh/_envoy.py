@@ -46,7 +46,7 @@ class Envoy:
         return self._process.pid if self._process else None
 
     def configure(self, listeners: Sequence[Json], clusters: Sequence[Json]) -> None:
-        """Let the proxy have these listeners and clusters, and no others.
+        """Send the proxy these listeners and clusters, and no others.
 
         If it runs already, it has taken them when this returns.
 
@@ -56,7 +56,7 @@ class Envoy:
         # Clusters first: a listener must not name one that is not there yet.
         changed = [self._write("cds", clusters), self._write("lds", listeners)]
         if any(changed) and self._process:
-            self._wait_until(self._has_taken_all, "did not take what it was told")
+            self._wait_until(self._has_taken_all, "did not accept its configuration")
 
     def start(self) -> None:
         """Start the process; `configure` comes first.
@@ -83,7 +83,7 @@ class Envoy:
                 preexec_fn=dies_with_parent(),
             )
         self._wait_until(lambda: self._ask("/ready") == "LIVE", "did not start")
-        self._wait_until(self._has_taken_all, "did not take what it was told")
+        self._wait_until(self._has_taken_all, "did not accept its configuration")
 
     def stop(self) -> None:
         """End the process, if there is one."""
@@ -116,7 +116,7 @@ class Envoy:
         while not condition():
             code = self._process.poll() if self._process else None
             if code is not None or time.monotonic() > deadline:
-                why = self._complaint() or ("it did not say why" if code is None else f"it ended with {code}")
+                why = self._complaint() or ("without a reason" if code is None else f"it ended with {code}")
                 self.stop()
                 raise EnvoyError(f"the proxy {self._name} {otherwise}: {why}")
             time.sleep(0.01)
@@ -160,10 +160,10 @@ class Envoy:
         return self._directory / "envoy.log"
 
     def _complaint(self) -> str:
-        """The last line of the log that tells of trouble, without where in Envoy it comes from."""
+        """Return the last error in the log, without its place in Envoy."""
         lines = self._log.read_text(errors="replace").splitlines()
-        told = [line for line in lines if re.search(r"rejected|cannot|error|critical", line)]
-        return re.sub(r"^(\[[^]]*\]\s*)+", "", told[-1]) if told else ""
+        errors = [line for line in lines if re.search(r"rejected|cannot|error|critical", line)]
+        return re.sub(r"^(\[[^]]*\]\s*)+", "", errors[-1]) if errors else ""
 
     def _ask(self, path: str) -> str:
         """The body of an answer of the admin interface; nothing while it does not answer."""

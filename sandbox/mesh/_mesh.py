@@ -27,7 +27,7 @@ class DryRunCount(NamedTuple):
 
 
 class Mesh:
-    """Keeps real proxies at what Kubernetes says of pods, Services, waypoints and policies.
+    """Keeps real proxies up to date with Kubernetes' pods, Services, waypoints and policies.
 
     A context manager: the proxies start with it and end with it.
 
@@ -88,11 +88,11 @@ class Mesh:
 
     @property
     def state(self) -> State:
-        """What Kubernetes said last."""
+        """Return the state of Kubernetes as it was read last."""
         return self._state
 
     def sync(self) -> None:
-        """Read Kubernetes, and tell the proxies what changed; one that did not take it is an error for good.
+        """Read Kubernetes, and send the proxies what changed; one that rejects it is an error for good.
 
         Raises:
             EnvoyError: if a proxy did not start, or does not take its configuration.
@@ -180,14 +180,14 @@ class Mesh:
         _check_ports(state)
         waypoints: list[WaypointState | None] = [*state.waypoints]
         for waypoint in [None, *waypoints]:
-            self._tell(waypoint, state)
+            self._configure(waypoint, state)
         for gone in self._proxies.keys() - {None, *waypoints}:
             self._proxies.pop(gone).stop()
         if (state.pods, state.services) != (before.pods, before.services):
             self.on_change()
 
-    def _tell(self, waypoint: WaypointState | None, state: State) -> None:
-        """Let one proxy have its configuration; None is the node proxy."""
+    def _configure(self, waypoint: WaypointState | None, state: State) -> None:
+        """Send one proxy its configuration; None is the node proxy."""
         proxy = self._proxies.get(waypoint)
         if proxy is None:
             name = f"waypoint {waypoint.namespace}/{waypoint.name}" if waypoint else "node proxy"
@@ -207,7 +207,7 @@ class Mesh:
 
     def _keep_up(self) -> None:
         while not self._end.wait(_LOOKS_EVERY):
-            # What went wrong is told by the next call from outside.
+            # The next call from outside raises what went wrong.
             with contextlib.suppress(Exception):
                 self.sync()
             if self._error:

@@ -10,7 +10,7 @@ Two kinds of proxy do what Istio's ambient mode does on a node:
 - A **waypoint** takes connections for a Service, with an identity, looks at the HTTP in them, holds it
   against the policies, and sends it on to a pod under an identity of its own.
 
-Which port of which Service a connection with an identity is for is told by the server name (SNI).
+The server name (SNI) of a connection with an identity names the Service and the port that it is for.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -56,14 +56,14 @@ class Places:
 
 @dataclass(frozen=True)
 class Configuration:
-    """All that one proxy is told."""
+    """The whole configuration of one proxy."""
 
     listeners: list[Json]
     clusters: list[Json]
 
 
 def node_proxy(state: State, places: Places, *, auto_allow: bool = True) -> Configuration:
-    """What the node proxy is told.
+    """Return the configuration of the node proxy.
 
     Args:
         state: what there is in Kubernetes.
@@ -89,7 +89,7 @@ def node_proxy(state: State, places: Places, *, auto_allow: bool = True) -> Conf
 
 
 def waypoint_proxy(state: State, waypoint: WaypointState, places: Places) -> Configuration:
-    """What the proxy of a waypoint is told."""
+    """Return the configuration of a waypoint's proxy."""
     clusters: dict[str, Json] = {}
     chains: list[Json] = []
     for service in state.services:

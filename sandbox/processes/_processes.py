@@ -126,7 +126,7 @@ class Processes:
             self._stop(key)
 
     def name_everything(self) -> None:
-        """Let all processes find what there is in the cluster now."""
+        """Update the names and addresses that processes find."""
         for account in {pod.account for pod in self._mesh.state.pods}:
             names = self._mesh.names(account)
             self._names.answer(self._mesh.resolver(account), names)
@@ -147,7 +147,7 @@ class Processes:
         return running.process.pid if running else None
 
     def look(self, unit: Unit, container: Container) -> None:
-        """Tell the container which services ended by themselves, and how its HTTP checks are."""
+        """Report to the container which services ended by themselves, and the results of its HTTP checks."""
         for name in container.services:
             service = self._services.get(self._key(unit, container, name))
             if service and service.process.poll() is not None:
@@ -201,7 +201,7 @@ class Processes:
         service.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             service.process.wait(_ENDS_WITHIN)
-        # Also what it has started and left behind.
+        # Also the processes that it has started.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(service.process.pid, signal.SIGKILL)
         service.process.wait()

@@ -45,17 +45,17 @@ def program(name: str) -> str | None:
 def _exporter() -> str | None:
     """The exporter of nginx's metrics, also as Debian calls it; not one of those that know other options."""
     found = (shutil.which(name) for name in (_EXPORTER, "prometheus-nginx-exporter"))
-    return next((path for path in found if path and _NEEDED_OPTION in _told(path, "--help")), None)
+    return next((path for path in found if path and _NEEDED_OPTION in _output(path, "--help")), None)
 
 
 def _is_complete(nginx: str) -> bool:
-    told = _told(nginx, "-V")
-    version = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", told)
+    output = _output(nginx, "-V")
+    version = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", output)
     is_new = bool(version and tuple(map(int, version.groups())) >= _NEEDED_NGINX)
-    return is_new and "http_stub_status_module" in told
+    return is_new and "http_stub_status_module" in output
 
 
-def _told(program: str, option: str) -> str:
+def _output(program: str, option: str) -> str:
     done = subprocess.run([program, option], capture_output=True, text=True)
     return done.stdout + done.stderr
 

@@ -61,11 +61,11 @@ class Ambient:
         return self.workloads.get(pod, {}).get("tunnelProtocol") == "HBONE"
 
     def admits(self, pod: str, principal: str | None, port: int) -> bool:
-        """Return whether ztunnel lets a connection through.
+        """Return whether ztunnel allows a connection.
 
         Args:
             pod: the pod, as namespace and name.
-            principal: who connects; None for somebody outside the mesh.
+            principal: the source; None for one outside the mesh.
             port: the port of the pod.
         """
         if not self.is_in_mesh(pod):

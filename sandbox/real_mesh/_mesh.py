@@ -30,7 +30,7 @@ class RealMesh:
     """Sends requests the way that they go in Istio's ambient mode, while its context lasts.
 
     Requests for a Service behind a waypoint go through a real one, which the real istiod configures. Whether
-    ztunnel lets a connection to a pod through is read from what istiod sends to ztunnel; the processes are
+    ztunnel allows a connection to a pod is read from what istiod sends to ztunnel; the processes are
     those of the sandbox.
 
     Args:
@@ -62,7 +62,7 @@ class RealMesh:
         self._stack.close()
 
     def sync(self, namespaces: Iterable[str]) -> None:
-        """Bring pods and waypoints of these namespaces up, and wait until istiod has told all that there is.
+        """Start pods and waypoints of these namespaces, and wait until istiod has configured them.
 
         Raises:
             ControlPlaneError: it does not, or a waypoint does not start.
@@ -123,7 +123,7 @@ class RealMesh:
         return in_mesh and "waypoint" in self.ambient.services.get(service, {})
 
     def admits(self, source: Account, pod: str, port: int) -> bool:
-        """Return whether ztunnel lets an application's connection to a pod through."""
+        """Return whether ztunnel allows an application's connection to a pod."""
         in_mesh = any(
             self.ambient.is_in_mesh(name)
             for name, workload in self.ambient.workloads.items()
@@ -186,9 +186,9 @@ class RealMesh:
         return self._sandbox.inside(namespace, name), int(port)
 
     def _wait_for_istiod(self) -> None:
-        """Write a policy that concerns nobody, and wait until it has come to everybody."""
+        """Write a policy that matches no request, and wait until every proxy has it."""
         number = next(self._rounds)
-        nobody = {"from": [{"source": {"principals": [f"round-{number}"]}}]}
+        none = {"from": [{"source": {"principals": [f"round-{number}"]}}]}
         target = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
         selector = {"matchLabels": {"round": str(number)}}
         for name, where in (("waypoints", {"targetRefs": [target]}), ("pods", {"selector": selector})):
@@ -196,7 +196,7 @@ class RealMesh:
                 "apiVersion": "security.istio.io/v1",
                 "kind": "AuthorizationPolicy",
                 "metadata": {"name": f"round-{name}-{number}"},
-                "spec": {**where, "action": "DENY", "rules": [nobody]},
+                "spec": {**where, "action": "DENY", "rules": [none]},
             }
             self._admin.must("POST", _POLICIES.format(_ROOT), policy)
             self._stack.callback(
@@ -217,5 +217,5 @@ def _wait_until(condition: Callable[[], bool], whom: str) -> None:
     end = time.monotonic() + _PATIENCE
     while not condition():
         if time.monotonic() > end:
-            raise ControlPlaneError(f"istiod has not told {whom} of the latest policies in {_PATIENCE:.0f} s")
+            raise ControlPlaneError(f"istiod has not sent {whom} the latest policies in {_PATIENCE:.0f} s")
         time.sleep(0.1)

@@ -21,7 +21,7 @@ from ._tunnel import HBONE_PORT, context
 _READ = 65535
 
 Admit = Callable[[str, str], "tuple[str, int] | None"]
-"""Says where on this machine somebody gets to, by principal and by the address and port asked for."""
+"""Returns the address on this machine for a principal and the address and port of its connection."""
 
 
 class Node:

@@ -1,4 +1,4 @@
-"""What becomes of the pods of applications, where neither controllers nor nodes are."""
+"""Stand-in for controllers and nodes, for the pods of applications."""
 
 from __future__ import annotations
 

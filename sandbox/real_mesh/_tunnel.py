@@ -33,7 +33,7 @@ def context(identity: Identity, purpose: ssl.Purpose) -> ssl.SSLContext:
 
 
 class Tunnel:
-    """A stream of bytes to somebody behind the other end."""
+    """A stream of bytes to a server behind the other end."""
 
     def __init__(self, sock: ssl.SSLSocket, authority: str):
         self._sock = sock

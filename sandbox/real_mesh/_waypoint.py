@@ -107,7 +107,7 @@ class WaypointProxy:
         self._stack.close()
 
     def config(self) -> Any:
-        """All that istiod has told it."""
+        """All that istiod has sent it."""
         return self._admin.must("GET", "/config_dump?include_eds")
 
     def counters(self, name: str) -> dict[str, int]:

@@ -63,7 +63,7 @@ def _check(charm: CharmFile) -> tuple[list[str], list[str]]:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     try:
         cli()
     except CannotPackError as error:

@@ -15,7 +15,7 @@ class Base:
 
     @property
     def os_release(self) -> str:
-        """The text by which it says what it is."""
+        """Return the text that identifies it."""
         distribution, _, version = self.name.partition("@")
         return (
             f"NAME={distribution.capitalize()}\nID={distribution}\n"

@@ -49,7 +49,7 @@ class CharmFile:
             return packed.read(name)
 
     def yaml(self, name: str) -> dict[str, Any]:
-        """What a YAML file in it says; nothing if there is no such file."""
+        """Return the contents of a YAML file in it; nothing if there is no such file."""
         return load_yaml(self.read(name).decode()) if name in self.names else {}
 
     def unpack(self, into: Path) -> None:

@@ -24,8 +24,8 @@ def pack(staged: Path, into: Path, base: Base) -> list[Path]:
     """Pack a charm for a base and this machine's architecture.
 
     With charmcraft's snap, that happens as charmcraft is set up to do it: in LXD, unless
-    CRAFT_BUILD_ENVIRONMENT=host says otherwise. Without, charmcraft packs on this machine itself, which
-    then has to be Linux with apt; what comes of it is as good as the real thing only if the machine
+    CRAFT_BUILD_ENVIRONMENT=host is set. Without, charmcraft packs on this machine itself, which
+    then has to be Linux with apt; the result is as good as the real thing only if the machine
     has the Python of the charm's base.
 
     Args:
@@ -43,7 +43,7 @@ def pack(staged: Path, into: Path, base: Base) -> list[Path]:
     into.mkdir(parents=True, exist_ok=True)
     command, environment = _command(staged.parent, base)
     if subprocess.run(command, cwd=staged, env=environment).returncode:
-        raise CannotPackError(f"charmcraft can't pack {staged.name}: see what it says above")
+        raise CannotPackError(f"charmcraft can't pack {staged.name}: see its output above")
     # Charmcraft itself would not put them outside of the folder that it packs.
     packed = [Path(shutil.move(charm, into / charm.name)) for charm in sorted(staged.glob("*.charm"))]
     for charm in packed:
@@ -96,11 +96,11 @@ def _with_python_of(base: Base, programs: Path, folder: Path) -> dict[str, str]:
 
 def _analyse(charm: Path, environment: Mapping[str, str]) -> None:
     command = ["charmcraft", "analyse", "--format=json", str(charm)]
-    said = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     try:
-        results = json.loads(said.stdout)
+        results = json.loads(done.stdout)
     except ValueError:
-        raise CannotPackError(f"charmcraft can't analyse {charm.name}: {said.stderr.strip()}") from None
+        raise CannotPackError(f"charmcraft can't analyse {charm.name}: {done.stderr.strip()}") from None
     for each in results:
         if each["check_type"] == "lint" and each["result"] not in _WELL:
             raise CannotPackError(f"charmcraft analyse {charm.name}: {each['name']}: {each['text'].strip()}")

@@ -66,7 +66,7 @@ def _of_environment(charm: CharmFile) -> Iterator[str]:
 
 
 def _extra(names: Iterable[str]) -> set[str]:
-    """What nobody asked for: folders as a whole, and other files outside of the Python environment."""
+    """Return what should not be there: whole folders, and other files outside of the Python environment."""
     extra: set[str] = set()
     for name in names:
         parts = name.split("/")
@@ -83,10 +83,10 @@ def _of_metadata(charm: CharmFile, staged: Path) -> Iterator[str]:
     metadata = charm.yaml("metadata.yaml")
     for key in _METADATA:
         if metadata.get(key) != source.get(_RENAMED.get(key, key)):
-            yield f"metadata.yaml: {key} is not what charmcraft.yaml says"
+            yield f"metadata.yaml: {key} differs from charmcraft.yaml"
     for key in ("actions", "config"):
         if charm.yaml(f"{key}.yaml") != source.get(key, {}):
-            yield f"{key}.yaml is not what charmcraft.yaml says"
+            yield f"{key}.yaml differs from charmcraft.yaml"
     expected = sorted({platform.rpartition(":")[0] for platform in source["platforms"]})
     if len(charm.bases) != 1 or charm.bases[0] not in expected:
         found = ", ".join(charm.bases) or "missing"

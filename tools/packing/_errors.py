@@ -2,4 +2,4 @@
 
 
 class CannotPackError(Exception):
-    """A charm can't be packed or looked into; says what to do about it, in one line."""
+    """A charm cannot be packed or inspected; the message has the remedy, in one line."""

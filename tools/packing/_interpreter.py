@@ -29,7 +29,7 @@ def _candidates(version: str) -> Iterator[Path]:
     for name in (f"/usr/bin/python{version}", "/usr/bin/python3", f"python{version}", "python3"):
         if found := shutil.which(name):
             yield Path(found)
-    # pyenv shows on PATH only the versions that it is told to.
+    # pyenv shows on PATH only the versions that are selected.
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
     yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))
 

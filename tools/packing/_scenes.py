@@ -1,4 +1,4 @@
-"""What a trial of each charm consists of."""
+"""Scenes of the rehearsal of each charm."""
 
 import json
 from dataclasses import dataclass, field

@@ -16,7 +16,7 @@ from ._interpreter import as_python3
 _MODEL_UUID = "6d6f6465-6c00-4000-8000-000000000001"
 _SECONDS = 60
 _NOBODY = 65534
-# Charms with `charm-user: non-root` may write to few places. Reading is let be, because the
+# Charms with `charm-user: non-root` may write to few places. Reading is not restricted, because the
 # interpreter may be in a home that is root's.
 _AS_NOBODY = (
     "setpriv",
@@ -64,7 +64,7 @@ class TrialWorld:
 
 @dataclass(frozen=True)
 class TrialEvent:
-    """Something that Juju tells a charm of."""
+    """An event that Juju dispatches to a charm."""
 
     name: str
     """Like `config-changed`."""
@@ -72,14 +72,14 @@ class TrialEvent:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which Juju says what it is about."""
-        said = {"JUJU_DISPATCH_PATH": f"hooks/{self.name}", "JUJU_HOOK_NAME": self.name}
+        """Return the variables that Juju sets for it."""
+        variables = {"JUJU_DISPATCH_PATH": f"hooks/{self.name}", "JUJU_HOOK_NAME": self.name}
         if self.relation:
-            said["JUJU_RELATION"] = self.relation.endpoint
-            said["JUJU_RELATION_ID"] = f"{self.relation.endpoint}:{self.relation.id}"
-            said["JUJU_REMOTE_APP"] = self.relation.app
-            said["JUJU_REMOTE_UNIT"] = self.relation.units[0]
-        return said
+            variables["JUJU_RELATION"] = self.relation.endpoint
+            variables["JUJU_RELATION_ID"] = f"{self.relation.endpoint}:{self.relation.id}"
+            variables["JUJU_REMOTE_APP"] = self.relation.app
+            variables["JUJU_REMOTE_UNIT"] = self.relation.units[0]
+        return variables
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Call:
 
     tool: str
     args: list[str]
-    told: str
+    text: str
     """What it was given on standard input."""
 
 
@@ -98,7 +98,7 @@ class TrialOutcome:
 
     calls: list[Call]
     error: str
-    """What the charm said as it failed; empty if it did not."""
+    """The output of the charm as it failed; empty if it did not."""
 
     @property
     def status(self) -> str:
@@ -116,7 +116,7 @@ class TrialOutcome:
         written: dict[str, str] = {}
         for call in self.calls:
             if call.tool == "relation-set":
-                written |= json.loads(call.told)
+                written |= json.loads(call.text)
         return written
 
 
@@ -169,7 +169,7 @@ class Trial:
         foreign = sorted(follow(self._charm / "src/charm.py", roots).foreign)
         environment = {"PYTHONPATH": os.pathsep.join(map(str, roots))}
         python = self._charm / "venv/bin/python"
-        found = self._run([str(python), "-c", _FIND_MODULES], environment, told=json.dumps(foreign))
+        found = self._run([str(python), "-c", _FIND_MODULES], environment, text=json.dumps(foreign))
         return json.loads(found.stdout)
 
     def run(self, event: TrialEvent) -> TrialOutcome:
@@ -188,13 +188,13 @@ class Trial:
         )
 
     def _run(
-        self, command: Iterable[str], environment: Mapping[str, str], *, told: str = ""
+        self, command: Iterable[str], environment: Mapping[str, str], *, text: str = ""
     ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [*self._as_somebody, *command],
             cwd=self._charm,
             env={**self._environment, **environment},
-            input=told,
+            input=text,
             capture_output=True,
             text=True,
             timeout=_SECONDS,

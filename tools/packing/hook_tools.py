@@ -31,7 +31,7 @@ _NOTHING = object()
 
 
 class Options:
-    """What a tool is told on its command line."""
+    """The options on a tool's command line."""
 
     def __init__(self, arguments: list[str]):
         self.words: list[str] = []
@@ -57,8 +57,8 @@ class Options:
 
 def main(tool: str) -> None:
     """Do what the tool of that name is for."""
-    told = sys.stdin.read() if "--file" in sys.argv else ""
-    call = {"tool": tool, "args": sys.argv[1:], "told": told}
+    text = sys.stdin.read() if "--file" in sys.argv else ""
+    call = {"tool": tool, "args": sys.argv[1:], "text": text}
     with open(os.environ["HOOK_CALLS"], "a") as calls:  # noqa: PTH123 - pathlib takes long to import
         calls.write(json.dumps(call) + "\n")
     act = TOOLS[tool]
@@ -66,7 +66,7 @@ def main(tool: str) -> None:
         return
     with open(os.environ["HOOK_WORLD"], "r+") as file:  # noqa: PTH123 - pathlib takes long to import
         world = json.load(file)
-        answer = act(world, Options(sys.argv[1:]), told)
+        answer = act(world, Options(sys.argv[1:]), text)
         if answer is not _NOTHING:
             json.dump(answer, sys.stdout)
             return
@@ -103,9 +103,9 @@ def _relation_get(world: Any, options: Options, _: str) -> object:
     return data if key == "-" else data.get(key)
 
 
-def _relation_set(world: Any, options: Options, told: str) -> object:
+def _relation_set(world: Any, options: Options, text: str) -> object:
     data = _relation(world, options)["data"].setdefault(APP if options.of_app else UNIT, {})
-    data.update(json.loads(told))
+    data.update(json.loads(text))
     for key in [key for key, value in data.items() if not value]:
         del data[key]
     return _NOTHING
@@ -134,12 +134,12 @@ TOOLS: dict[str, Callable[[Any, Options, str], object] | None] = {
     "application-version-set": None,
     "close-port": _close_port,
     "config-get": _config_get,
-    "goal-state": lambda _world, _options, _told: {"units": {UNIT: _STATUS}, "relations": {}},
-    "is-leader": lambda world, _options, _told: world["leader"],
+    "goal-state": lambda _world, _options, _text: {"units": {UNIT: _STATUS}, "relations": {}},
+    "is-leader": lambda world, _options, _text: world["leader"],
     "juju-log": None,
-    "network-get": lambda _world, _options, _told: _NETWORK,
+    "network-get": lambda _world, _options, _text: _NETWORK,
     "open-port": _open_port,
-    "opened-ports": lambda world, _options, _told: world["ports"],
+    "opened-ports": lambda world, _options, _text: world["ports"],
     "relation-get": _relation_get,
     "relation-ids": _relation_ids,
     "relation-list": _relation_list,

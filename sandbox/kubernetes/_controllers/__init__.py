@@ -19,11 +19,11 @@ class Controllers:
         self.stateful_sets = StatefulSetController(store)
         """Makes the pods of StatefulSets, and replaces them when their template changes."""
         self.deployments = DeploymentController(store)
-        """Says that the pods of a Deployment are ready."""
+        """Reports that the pods of a Deployment are ready."""
         self.waypoints = WaypointController(store)
-        """Deploys waypoints and says on their Gateways that they are ready."""
+        """Deploys waypoints, and reports on their Gateways that they are ready."""
         self.policies = PolicyStatusController(store)
-        """Says on each AuthorizationPolicy whether it is enforced."""
+        """Reports on each AuthorizationPolicy whether it is enforced."""
 
     def start(self) -> None:
         """Have all of them run, whoever was stopped."""

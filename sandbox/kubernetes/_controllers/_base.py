@@ -10,7 +10,7 @@ from .._store import ObjectStore
 
 
 class KubernetesController(ABC):
-    """Somebody who answers to changes of objects with changes of others."""
+    """A controller: it answers changes of objects with changes of others."""
 
     def __init__(self, store: ObjectStore):
         self.store = store
@@ -39,7 +39,7 @@ class KubernetesController(ABC):
         """Do what was missed."""
 
     def report(self, kind: Kind, obj: Object, status: Object, *, manager: str) -> None:
-        """Say in an object's status how things are."""
+        """Write a condition into an object's status."""
         metadata = obj["metadata"]
         self.store.apply(
             kind,

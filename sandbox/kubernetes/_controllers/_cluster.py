@@ -75,7 +75,7 @@ def _owners(obj: Object) -> set[str]:
 
 
 class DeploymentController(KubernetesController):
-    """Says of a Deployment that as many pods are ready as it, or its autoscaler, wants; it makes none."""
+    """Reports as many ready pods of a Deployment as it, or its autoscaler, wants; it makes none."""
 
     def handle(self, change: ObjectChange) -> None:
         if change.new is None:

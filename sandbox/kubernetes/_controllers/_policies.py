@@ -1,4 +1,4 @@
-"""What istiod says on an AuthorizationPolicy: whether a waypoint or ztunnel enforces it."""
+"""Conditions that istiod writes on an AuthorizationPolicy: whether a waypoint or ztunnel enforces it."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class PolicyStatusController(KubernetesController):
             "message": verdict.message,
             "observedGeneration": str(metadata["generation"]),
         }
-        said = sequence(mapping(policy.get("status")).get("conditions"))
-        if said and condition.items() <= said[0].items():
+        conditions = sequence(mapping(policy.get("status")).get("conditions"))
+        if conditions and condition.items() <= conditions[0].items():
             return
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         status = {"conditions": [condition | {"lastTransitionTime": now}]}

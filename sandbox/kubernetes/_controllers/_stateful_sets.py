@@ -52,7 +52,7 @@ class _Rollout:
 class StatefulSetController(KubernetesController):
     """Does for StatefulSets what Kubernetes' own does: at once, one step after another.
 
-    Nobody makes its pods run: who plays the kubelet writes into their status that they are Ready.
+    It does not run its pods: whatever stands in for the kubelet writes into their status that they are Ready.
     """
 
     def handle(self, change: ObjectChange) -> None:
@@ -201,7 +201,7 @@ class StatefulSetController(KubernetesController):
 
 
 def is_ready(pod: Object) -> bool:
-    """Whether a pod's status says that it is ready."""
+    """Return whether a pod is ready by its status."""
     conditions = sequence(mapping(pod.get("status")).get("conditions"))
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 

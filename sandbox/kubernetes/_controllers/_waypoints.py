@@ -17,7 +17,7 @@ def is_waypoint(gateway: Object) -> bool:
 
 
 class WaypointController(KubernetesController):
-    """Deploys the waypoint that a Gateway asks for, and says so in the Gateway's status.
+    """Deploys the waypoint of a Gateway, and reports it in the Gateway's status.
 
     The objects that it makes belong to the Gateway and go with it.
     """

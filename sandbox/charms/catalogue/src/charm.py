@@ -1,4 +1,4 @@
-"""Goods to look at: a sample of a charm that says who may reach what of it."""
+"""A catalogue: a sample of a charm that declares who may reach what of it."""
 
 import ops
 import web_workload
@@ -10,7 +10,7 @@ PORT, METRICS_PORT = 8080, 9100
 
 
 class Catalogue(ops.CharmBase):
-    """Lets related applications read the items, and scrapers the metrics."""
+    """Allows related applications to read the items, and scrapers the metrics."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

@@ -13,7 +13,7 @@ _UID = "gallery"
 
 
 class Gallery(ops.CharmBase):
-    """Takes what it is given, and has a datasource of its own to tell of."""
+    """Accepts dashboards and sources, and publishes a datasource of its own."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

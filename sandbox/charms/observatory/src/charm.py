@@ -16,7 +16,7 @@ _PROGRAM, _TARGETS = "/srv/recorder.py", "/etc/observatory/targets.json"
 
 
 class Observatory(ops.CharmBase):
-    """Lets related applications send what their relation is for, each kind on its own port."""
+    """Allows related applications to send what their relation is for, each kind on its own port."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

@@ -150,7 +150,7 @@ def _unsnapped(packed: bytes) -> bytes:
         for _ in range(length):
             unpacked.append(unpacked[-offset])
     if len(unpacked) != size:
-        raise ValueError("not as long as it says")
+        raise ValueError("not as long as its header states")
     return bytes(unpacked)
 
 
@@ -168,7 +168,7 @@ class RecorderHandler(BaseHTTPRequestHandler):
     server: "RecorderServer"  # pyright: ignore[reportIncompatibleVariableOverride]  # no other server makes these
 
     def do_POST(self) -> None:
-        """Take telemetry of the kind that the path says."""
+        """Accept telemetry of the kind in the path."""
         length = int(self.headers.get("Content-Length", 0))
         if length > _LARGEST_BODY:
             self.close_connection = True

@@ -9,7 +9,7 @@ PORT = 8080
 
 
 class Orders(ops.CharmBase):
-    """Lets related applications post orders."""
+    """Allows related applications to post orders."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

@@ -1,4 +1,4 @@
-// Tells what Loki itself makes of LogQL: a question a line comes in as JSON, an answer a line goes out.
+// Evaluates LogQL with Loki's own code: a question a line comes in as JSON, an answer a line goes out.
 package main
 
 import (
@@ -32,11 +32,11 @@ func main() {
 			panic(err)
 		}
 		found, err := ask(asked)
-		told := answer{Found: found}
+		reply := answer{Found: found}
 		if err != nil {
-			told.Error = err.Error()
+			reply.Error = err.Error()
 		}
-		if err := out.Encode(told); err != nil {
+		if err := out.Encode(reply); err != nil {
 			panic(err)
 		}
 	}

@@ -33,7 +33,7 @@ class Tools:
         for name in [*hook_tools.TOOLS, "unheard-of"]:
             (folder / name).symlink_to(Path(hook_tools.__file__))
 
-    def run(self, *command: str, told: str = "") -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: str, text: str = "") -> "subprocess.CompletedProcess[str]":
         environment = {
             "HOOK_WORLD": str(self.folder / "world"),
             "HOOK_CALLS": str(self.folder / "calls"),
@@ -41,7 +41,7 @@ class Tools:
             "JUJU_MODEL_UUID": "some-uuid",
         }
         program = [sys.executable, "-IS", str(self.folder / command[0]), *command[1:]]
-        return subprocess.run(program, env=environment, input=told, capture_output=True, text=True)
+        return subprocess.run(program, env=environment, input=text, capture_output=True, text=True)
 
     def ask(self, *command: str):
         answer = self.run(*command)
@@ -80,14 +80,14 @@ def test_a_question_is_answered_out_of_the_world(tools: Tools, command: str, ans
 def test_what_is_written_is_there_afterwards_until_it_is_emptied(tools: Tools):
     write = ("relation-set", "-r", "database:7", "--app", "--file", "-")
     read = ("relation-get", "--format=json", "-r", "7", "--app", "-", "shop")
-    tools.run(*write, told=json.dumps({"name": "shop", "colour": "red"}))
+    tools.run(*write, text=json.dumps({"name": "shop", "colour": "red"}))
     assert tools.ask(*read) == {"name": "shop", "colour": "red"}
-    tools.run(*write, told=json.dumps({"name": ""}))
+    tools.run(*write, text=json.dumps({"name": ""}))
     assert tools.ask(*read) == {"colour": "red"}
 
 
 def test_a_unit_writes_into_its_own_databag(tools: Tools):
-    tools.run("relation-set", "-r", "7", "--file", "-", told='{"address": "here"}')
+    tools.run("relation-set", "-r", "7", "--file", "-", text='{"address": "here"}')
     assert tools.ask("relation-get", "--format=json", "-r", "7", "-", "shop/0") == {"address": "here"}
     assert tools.ask("relation-get", "--format=json", "-r", "7", "--app", "-", "shop") == {}
 
@@ -115,11 +115,11 @@ def test_a_secret_is_not_there(tools: Tools):
 
 def test_each_call_is_recorded_with_what_it_was_told(tools: Tools):
     tools.run("status-set", "--application=False", "waiting", "--", "-1 left")
-    tools.run("relation-set", "-r", "7", "--file", "-", told="{}")
+    tools.run("relation-set", "-r", "7", "--file", "-", text="{}")
     calls = [json.loads(line) for line in (tools.folder / "calls").read_text().splitlines()]
     assert calls == [
-        {"tool": "status-set", "args": ["--application=False", "waiting", "--", "-1 left"], "told": ""},
-        {"tool": "relation-set", "args": ["-r", "7", "--file", "-"], "told": "{}"},
+        {"tool": "status-set", "args": ["--application=False", "waiting", "--", "-1 left"], "text": ""},
+        {"tool": "relation-set", "args": ["-r", "7", "--file", "-"], "text": "{}"},
     ]
 
 
