@@ -65,7 +65,8 @@ def statuses(world: World) -> dict[str, Status]:
 def changed_statuses(old: Mapping[str, Status], new: Mapping[str, Status]) -> RenderableType:
     """Return the units with another status than before; how many have the same."""
     changed = {unit: status for unit, status in new.items() if old.get(unit) != status}
-    unchanged = Text(f"  {len(new) - len(changed)} units with the same status as before", style="dim")
+    rest = len(new) - len(changed)
+    unchanged = Text(f"  {rest} {'unit has' if rest == 1 else 'units have'} the status of before", style="dim")
     if not changed:
         return unchanged
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -73,7 +74,7 @@ def changed_statuses(old: Mapping[str, Status], new: Mapping[str, Status]) -> Re
         table.add_column(heading, overflow="fold")
     for unit, (name, message) in changed.items():
         table.add_row(unit, Text(name, style=_COLOURS.get(name, "")), message)
-    return Group(table, unchanged) if len(changed) < len(new) else table
+    return Group(table, unchanged) if rest else table
 
 
 def _marked(unit: Unit) -> str:
