@@ -66,7 +66,8 @@ def changed_statuses(old: Mapping[str, Status], new: Mapping[str, Status]) -> Re
     """Return the units with another status than before; how many have the same."""
     changed = {unit: status for unit, status in new.items() if old.get(unit) != status}
     rest = len(new) - len(changed)
-    unchanged = Text(f"  {rest} {'unit has' if rest == 1 else 'units have'} the status of before", style="dim")
+    units = "1 unit has" if rest == 1 else f"{rest} units have"
+    unchanged = Text(f"  {units} the status of before", style="dim")
     if not changed:
         return unchanged
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

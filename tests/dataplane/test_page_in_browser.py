@@ -203,7 +203,7 @@ def test_click_on_application_filters_its_traffic(desktop: Browser) -> None:
         lambda: shown_flows(desktop), ["shop/prometheus → shop/catalogue", "shop/shop → shop/catalogue"]
     )
     heading = desktop.run("return document.querySelector('#chosen').innerText")
-    assert heading == "Only what concerns shop/catalogue. Show all"
+    assert heading == "Only traffic of shop/catalogue. Show all"
     # Those to and from all others and itself, but for the two that are open.
     assert shown_arrows(desktop, "denied") == 2 * len(APPS) - 1 - 2
     desktop.click("#chosen a")
