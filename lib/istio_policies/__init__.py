@@ -9,6 +9,7 @@ from ._audit import PURPOSE, audit_policies, is_for_audit
 from ._cluster_mesh import ClusterMesh
 from ._description import (
     ANYBODY,
+    describe_callers,
     describe_requests,
     describe_sources,
     describe_targets,
@@ -48,6 +49,7 @@ __all__ = [
     "audit_policies",
     "authorization_policies",
     "check_trust_domain",
+    "describe_callers",
     "describe_requests",
     "describe_sources",
     "describe_targets",

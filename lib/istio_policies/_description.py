@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from charmlibs.interfaces.service_mesh import is_of_another_model
+from charmlibs.interfaces.service_mesh import MeshPolicy, is_of_another_model
 from k8s_charm import Json
 from relation_data import quoted
 
-from ._rules import APPLICATION_LABEL
+from ._rules import APPLICATION_LABEL, rule_of_policy, spec
 
 ANYBODY = "anybody"
+ANY_IDENTITY = "anybody in the mesh"
+_SINGULAR = {"namespaces": "namespace"}
 _CLUSTER = "app.kubernetes.io/part-of"
 _KINDS = {APPLICATION_LABEL: "units of ", _CLUSTER: "units of cluster "}
 _FIELDS = ("methods", "paths", "ports", "hosts")
@@ -30,6 +32,11 @@ def describe_sources(spec: Json) -> list[str]:
         for origin in _list(rule, "from") or [Json()]:
             names += _sources(origin.get("source") or {})
     return list(dict.fromkeys(names))
+
+
+def describe_callers(policy: MeshPolicy) -> str:
+    """Return the source of one policy in words."""
+    return joined(describe_sources(spec(rule_of_policy(policy))))
 
 
 def describe_targets(namespace: str, spec: Json) -> list[str]:
@@ -96,10 +103,13 @@ def _sources(source: Mapping[str, Sequence[str]]) -> Iterator[str]:
         yield ANYBODY
     for field, values in source.items():
         for each in values:
-            yield _application(each) if field == "principals" else f"{quoted(field)} {quoted(each)}"
+            shown = _SINGULAR.get(field) or quoted(field)
+            yield _application(each) if field == "principals" else f"{shown} {quoted(each)}"
 
 
 def _application(principal: str) -> str:
+    if principal == "*":
+        return ANY_IDENTITY
     parts = principal.split("/")
     if len(parts) == 5 and "*" not in parts[0] and (parts[1], parts[3]) == ("ns", "sa"):
         return f"{quoted(parts[2])}/{quoted(parts[4])}"

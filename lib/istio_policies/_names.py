@@ -30,6 +30,8 @@ def policy_name(owner: Owner, key: PolicyKey) -> str:
     A part that Kubernetes does not allow, or that makes the name too long, is cut, and the name then ends
     with a hash of all parts, so that no two names are equal.
     """
+    if key.callers:
+        return _name(owner, key, "from", "callers", key.callers.kind.value)
     return _name(owner, key, "from", key.source_namespace, key.source_app)
 
 
@@ -46,6 +48,8 @@ def _name(owner: Owner, key: PolicyKey, *ends: str) -> str:
         exact = values.keys() == {APPLICATION_LABEL}
     parts = [owner.model, owner.app, target, target_type, *ends]
     name = ".".join(parts)
+    # An application could have the names of callers.
+    exact = exact and not key.callers
     if exact and len(name) <= _LONGEST_NAME and all(_PART.fullmatch(part) for part in parts):
         return name
     identity = json.dumps([owner.model, owner.app, key])

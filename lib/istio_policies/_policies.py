@@ -121,7 +121,7 @@ def authorization_policies(
     requesters: defaultdict[PolicyRule, set[str]] = defaultdict(set)
     for policy, by, trust_domain in requests:
         requesters[rule_of_policy(policy, trust_domain)].update(by)
-    present = {_place(resource): resource for resource in live}
+    present = {_place(resource): resource for resource in live if PURPOSE not in annotations(resource)}
     reusable = {place for place, resource in present.items() if not _may_be_from(resource, retain)}
     desired: list[GenericNamespacedResource] = []
     for rule, name in assign_names(requesters.keys(), present, owner, reusable).items():

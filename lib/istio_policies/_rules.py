@@ -1,10 +1,10 @@
 """The rule of one policy, in the one form in which equal policies are equal."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
+from charmlibs.interfaces.service_mesh import CallerKind, Callers, MeshPolicy, PolicyTargetType
 from k8s_charm import Json
 
 APPLICATION_LABEL = "app.kubernetes.io/name"
@@ -12,6 +12,7 @@ TRUST_DOMAIN = "cluster.local"
 """The trust domain of a mesh unless its `meshConfig.trustDomain` is another one."""
 _PRINCIPAL = "{}/ns/{}/sa/{}"
 _TRUST_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?")
+_ANY = "*"
 _FIELDS = ("hosts", "methods", "paths", "ports")
 
 Operation = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -28,7 +29,25 @@ class PolicyKey(NamedTuple):
     pods: tuple[tuple[str, str], ...]
     """The labels of the pods that are the target, sorted; empty if it is a Service."""
     source_namespace: str
+    """The namespace of the source; of callers, what `source_of` makes of them."""
     source_app: str
+    """The application that is the source; `*`, which no application is called, for callers."""
+
+    @property
+    def callers(self) -> Callers | None:
+        """The callers, if the source is no application."""
+        if self.source_app != _ANY:
+            return None
+        if self.source_namespace in ("", _ANY):
+            return Callers(kind=CallerKind.mesh if self.source_namespace else CallerKind.anyone)
+        return Callers(kind=CallerKind.namespaces, namespaces=self.source_namespace.split(","))
+
+
+def source_of(callers: Callers) -> tuple[str, str]:
+    """Return callers as the source of a key: their namespaces, `*` for the whole mesh, nothing for anyone."""
+    if callers.kind is CallerKind.namespaces:
+        return ",".join(sorted(set(callers.namespaces or ()))), _ANY
+    return "" if callers.kind is CallerKind.anyone else _ANY, _ANY
 
 
 class PolicyRule(NamedTuple):
@@ -59,14 +78,12 @@ def rule_of_policy(policy: MeshPolicy, trust_domain: str = TRUST_DOMAIN) -> Poli
         service = policy.target_service or policy.target_app_name or ""
     else:
         pods = policy.target_selector_labels or {APPLICATION_LABEL: policy.target_app_name or ""}
+    if policy.callers:
+        source, trust_domain = source_of(policy.callers), TRUST_DOMAIN
+    else:
+        source = policy.source_namespace, policy.source_app_name
     return PolicyRule(
-        PolicyKey(
-            policy.target_namespace,
-            service,
-            tuple(sorted(pods.items())),
-            policy.source_namespace,
-            policy.source_app_name,
-        ),
+        PolicyKey(policy.target_namespace, service, tuple(sorted(pods.items())), *source),
         _operations(
             _operation(
                 endpoint.hosts,
@@ -95,9 +112,8 @@ def _operations(operations: Iterable[Operation]) -> tuple[Operation, ...]:
 
 def spec(rule: PolicyRule) -> Json:
     """Return the specification of the AuthorizationPolicy that allows just this, with its keys sorted."""
-    key = rule.key
-    principal = _PRINCIPAL.format(rule.trust_domain, key.source_namespace, key.source_app)
-    allowed: Json = {"from": [{"source": {"principals": [principal]}}]}
+    source = _source(rule)
+    allowed: Json = {"from": [{"source": source}]} if source else {}
     if rule.operations:
         allowed["to"] = [
             {
@@ -117,6 +133,16 @@ def target(key: PolicyKey) -> Json:
     return {"selector": {"matchLabels": dict(key.pods)}}
 
 
+def _source(rule: PolicyRule) -> Json:
+    """Return the source as Istio has it; an empty one is anyone, with or without an identity."""
+    key, callers = rule.key, rule.key.callers
+    if callers is None:
+        return {"principals": [_PRINCIPAL.format(rule.trust_domain, key.source_namespace, key.source_app)]}
+    if callers.namespaces:
+        return {"namespaces": list(callers.namespaces)}
+    return {"principals": [_ANY]} if callers.kind is CallerKind.mesh else {}
+
+
 def rule_of_spec(namespace: str, spec: Mapping[str, Any]) -> PolicyRule | None:
     """Return the rule of an AuthorizationPolicy; None if it is not that of any single policy of a charm."""
     try:
@@ -127,12 +153,10 @@ def rule_of_spec(namespace: str, spec: Mapping[str, Any]) -> PolicyRule | None:
 
 def _read(namespace: str, spec: Mapping[str, Any]) -> PolicyRule:
     references, selector, action, (rule,) = _only(spec, "targetRefs", "selector", "action", "rules")
-    (origin,), targets = _only(rule, "from", "to")
-    (source,) = _only(origin, "source")
-    ((principal,),) = _only(source, "principals")
-    domain, ns, source_namespace, sa, source_app = principal.split("/")
-    if (ns, sa, action or "ALLOW") != ("ns", "sa", "ALLOW"):
+    origins, targets = _only(rule, "from", "to")
+    if (action or "ALLOW") != "ALLOW":
         raise ValueError("not what a charm asks for")
+    domain, *origin = _read_source(origins)
     service, pods = "", dict[str, str]()
     if references and not selector:
         (reference,) = references
@@ -141,10 +165,30 @@ def _read(namespace: str, spec: Mapping[str, Any]) -> PolicyRule:
             raise ValueError("not a Service")
     else:
         (pods,) = _only(selector, "matchLabels")
-    key = PolicyKey(namespace, service, tuple(sorted(pods.items())), source_namespace, source_app)
+    key = PolicyKey(namespace, service, tuple(sorted(pods.items())), *origin)
     operations = [_only(target, "operation")[0] for target in targets or ()]
     allowed = _operations(_operation(*_only(each, *_FIELDS)) for each in operations)
     return PolicyRule(key, allowed, check_trust_domain(domain))
+
+
+def _read_source(origins: Sequence[Mapping[str, Any]] | None) -> tuple[str, str, str]:
+    """Return the trust domain, and the source as in a key."""
+    if not origins:
+        return TRUST_DOMAIN, *source_of(Callers(kind=CallerKind.anyone))
+    (origin,) = origins
+    (source,) = _only(origin, "source")
+    principals, namespaces = _only(source, "principals", "namespaces")
+    if namespaces and not principals:
+        return TRUST_DOMAIN, *source_of(Callers(kind=CallerKind.namespaces, namespaces=namespaces))
+    (principal,) = principals
+    if namespaces:
+        raise ValueError("says more than that")
+    if principal == _ANY:
+        return TRUST_DOMAIN, *source_of(Callers(kind=CallerKind.mesh))
+    domain, ns, source_namespace, sa, source_app = principal.split("/")
+    if (ns, sa) != ("ns", "sa") or source_app == _ANY:
+        raise ValueError("not what a charm asks for")
+    return domain, source_namespace, source_app
 
 
 def _only(fields: Mapping[str, Any], *names: str) -> list[Any]:

@@ -280,10 +280,13 @@ def _introduce(match: NearMatch, question: Question, view: View) -> Iterator[str
 
 def _relate_as_others(match: NearMatch, question: Question, view: View) -> Iterator[str]:
     source, model = question.source, question.target.model
-    is_internal = match.requested and view.internal
+    # No relation grants what is for callers without one.
+    is_internal = match.requested and (view.internal or match.requested.policy.callers)
     if match.requested and match.requested.endpoint and not is_internal:
         yield from _relate(source, model, f"{match.requested.by}:{match.requested.endpoint}", view)
-    elif match.policy.asked_by and not is_internal:
+    elif (
+        match.policy.asked_by and not is_internal and not (match.requested and match.requested.policy.callers)
+    ):
         first, *rest = _integrate(source, model, sorted(match.policy.asked_by)[0], view)
         yield f"{first}  # over the endpoint that {_sources(match)} uses"
         yield from rest

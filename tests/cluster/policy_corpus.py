@@ -9,7 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, Method, PolicyTargetType
+from charmlibs.interfaces.service_mesh import (
+    CallerKind,
+    Callers,
+    Endpoint,
+    MeshPolicy,
+    Method,
+    PolicyTargetType,
+)
 
 SEED = int(os.environ.get("POLICY_SEED", "1"))
 
@@ -60,7 +67,7 @@ class Example:
         if not here and not self.closed:
             return True
         return any(
-            (each.source_namespace, each.source_app_name) == request.source
+            _is_from(each, request.source)
             and (not each.endpoints or any(_covers(endpoint, request) for endpoint in each.endpoints))
             for each in here
         )
@@ -95,15 +102,22 @@ class _Maker(random.Random):
         target_type = mostly if self.random() < 0.8 else self.choice(list(PolicyTargetType))
         app = self.choice(APPS)
         whole_cluster = target_type is PolicyTargetType.unit and self.random() < 0.2
+        callers = self._callers() if self.random() < 0.15 else None
         return MeshPolicy(
-            source_namespace=namespace,
-            source_app_name=source,
+            source_namespace="no.namespace" if callers else namespace,
+            source_app_name="callers" if callers else source,
+            callers=callers,
             target_namespace=MODEL,
             target_app_name=None if whole_cluster else app,
             target_selector_labels={"app.kubernetes.io/part-of": MODEL} if whole_cluster else None,
             target_type=target_type,
             endpoints=[self._endpoint(target_type) for _ in range(self.choice([0, 1, 1, 2, 3]))],
         )
+
+    def _callers(self) -> Callers:
+        kind = self.choice(list(CallerKind))
+        names = sorted({namespace for namespace, _ in SOURCES})
+        return Callers(kind=kind, namespaces=self.sample(names, 2) if kind is CallerKind.namespaces else None)
 
     def _endpoint(self, target_type: PolicyTargetType) -> Endpoint:
         if target_type is PolicyTargetType.unit:
@@ -124,7 +138,8 @@ class _Maker(random.Random):
         about = [policy for policy in example.policies if policy.target_app_name == example.app]
         if about and self.random() < 0.9:
             policy = self.choice(about)
-            request = replace(request, source=(policy.source_namespace, policy.source_app_name))
+            if not policy.callers:
+                request = replace(request, source=(policy.source_namespace, policy.source_app_name))
             for endpoint in self.sample(policy.endpoints, min(1, len(policy.endpoints))):
                 request = Request(
                     request.source,
@@ -162,6 +177,13 @@ class _Maker(random.Random):
     def _host(self, pattern: str) -> str:
         host = pattern.replace("*", self.choice(["shop", "catalogue", "x.y"]))
         return self.choice([host, host, host.swapcase(), f"{host}:8080"])
+
+
+def _is_from(policy: MeshPolicy, source: tuple[str, str]) -> bool:
+    """Whether a source, which is in the mesh, is one of those that a policy is for."""
+    if not policy.callers:
+        return (policy.source_namespace, policy.source_app_name) == source
+    return policy.callers.kind is not CallerKind.namespaces or source[0] in (policy.callers.namespaces or ())
 
 
 def _covers(endpoint: Endpoint, request: Request) -> bool:

@@ -136,3 +136,21 @@ def test_refresh_from_the_published_library_writes_nothing():
     before = theirs("provider", event="service-mesh", relations=consumer)["published"]
     after = ours("provider", event="service-mesh", relations=consumer)["published"]
     assert after["service-mesh"] == before["service-mesh"]
+
+
+def test_callers_are_nobody_to_the_published_provider():
+    """It ignores what it does not know, and no namespace has a dot in its name."""
+    policy = {
+        "source_namespace": "no.namespace",
+        "source_app_name": "callers",
+        "target_namespace": "m",
+        "target_app_name": "web",
+        "target_type": "unit",
+        "callers": {"kind": "anyone"},
+    }
+    databag = {"policies": json.dumps([policy])}
+    relations = [related("service-mesh", "web", remote_app_data=databag)]
+    (learned,) = theirs("provider", event="service-mesh", relations=relations)["learned"]["policies"]
+    assert (learned["source_namespace"], learned["source_app_name"]) == ("no.namespace", "callers")
+    (ours_learned,) = ours("provider", event="service-mesh", relations=relations)["learned"]["policies"]
+    assert ours_learned["callers"] == {"kind": "anyone", "namespaces": None}

@@ -28,6 +28,7 @@ class BeaconConfig(pydantic.BaseModel):
     # Not protected: what pydantic 2.8 and 2.9 would not have a field's name start with, `model_`.
     model_config = pydantic.ConfigDict(frozen=True, strict=True, protected_namespaces=())
 
+    allow_unrelated_callers: bool
     close_unprotected: bool
     manage_authorization_policies: bool
     model_on_mesh: bool

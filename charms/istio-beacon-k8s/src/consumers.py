@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_of_another_model, name_here
-from istio_policies import APPLICATION_LABEL
+from istio_policies import APPLICATION_LABEL, describe_callers
 from k8s_charm import Owner, kubernetes_problem
 from model_services import ModelServices, ServicesUnknownError
 from problems import Problem, ProblemKind, blocked, waiting
@@ -19,6 +19,8 @@ class Denied(NamedTuple):
 
     policy: MeshPolicy
     reason: str
+    option: str = "restrict-consumers=false"
+    """The configuration that grants it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,11 @@ class Consumer:
 
 
 def load(
-    requests: Iterable[PolicyRequest], *, owner: Owner, services: ModelServices | None
+    requests: Iterable[PolicyRequest],
+    *,
+    owner: Owner,
+    services: ModelServices | None,
+    allow_callers: bool = False,
 ) -> list[Consumer]:
     """Check the policies that each application requests.
 
@@ -57,8 +63,9 @@ def load(
         requests: the policies that each requests.
         owner: the beacon.
         services: those of the beacon's model; None to grant every application what it requests.
+        allow_callers: grant policies for callers that are no related application.
     """
-    return [_consumer(request, owner, services) for request in requests]
+    return [_consumer(request, owner, services, allow_callers=allow_callers) for request in requests]
 
 
 def depend_on_services(requests: Iterable[PolicyRequest], model: str) -> bool:
@@ -78,11 +85,12 @@ def depend_on_services(requests: Iterable[PolicyRequest], model: str) -> bool:
 
 def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
     """Yield what an operator should know of policies that are not granted, or not effective yet."""
-    may = f"if it may have that, juju config {beacon} restrict-consumers=false"
+    may = f"if it may have that, juju config {beacon} {{}}"
     for message in _invalid(consumer):
         yield blocked(message, ProblemKind.refused_policies)
     for denied in consumer.refused:
-        yield blocked(f"{consumer.shown} is refused {denied.reason}: {may}", ProblemKind.refused_policies)
+        remedy = may.format(denied.option)
+        yield blocked(f"{consumer.shown} is refused {denied.reason}: {remedy}", ProblemKind.refused_policies)
     for message in _unchecked(consumer):
         yield blocked(message)
     for name in sorted({policy.source_app_name for policy in consumer.granted}):
@@ -109,7 +117,19 @@ def _unchecked(consumer: Consumer) -> Iterator[str]:
         yield f"{consumer.shown} keeps the policies that it has: {reason}"
 
 
-def _consumer(request: PolicyRequest, owner: Owner, services: ModelServices | None) -> Consumer:
+def callers(consumers: Iterable[Consumer]) -> list[str]:
+    """Return the applications that callers without a relation may reach, and these callers."""
+    found: set[str] = set()
+    for consumer in consumers:
+        for policy in consumer.granted:
+            if policy.callers:
+                found.add(f"{consumer.app} from {describe_callers(policy)}")
+    return sorted(found)
+
+
+def _consumer(
+    request: PolicyRequest, owner: Owner, services: ModelServices | None, *, allow_callers: bool
+) -> Consumer:
     app = request.relation.app.name
     granted: list[MeshPolicy] = []
     refused: list[Denied] = []
@@ -122,6 +142,9 @@ def _consumer(request: PolicyRequest, owner: Owner, services: ModelServices | No
         else:
             if reason:
                 refused.append(Denied(policy, reason))
+            elif policy.callers and not allow_callers:
+                reason = f"a policy for callers without a relation, {describe_callers(policy)}"
+                refused.append(Denied(policy, reason, "allow-unrelated-callers=true"))
             else:
                 granted.append(policy)
     return Consumer(

@@ -24,6 +24,8 @@ class DesiredState:
     """Mode of the policies: enforced, audited or not written."""
     restrict_consumers: bool = True
     """True if a consumer may request policies on itself only."""
+    allow_callers: bool = False
+    """True if a consumer may request policies for callers that are no related application."""
     close_unprotected: bool = False
     """True if a consumer without policies is closed."""
     trust_domain: str = TRUST_DOMAIN

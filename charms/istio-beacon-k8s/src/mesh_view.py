@@ -36,7 +36,12 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
     services = ModelServices({})
     if config.restrict_consumers and consumers.depend_on_services(requests, owner.model):
         services = list_services(client, owner.model)
-    known = consumers.load(requests, owner=owner, services=services if config.restrict_consumers else None)
+    known = consumers.load(
+        requests,
+        owner=owner,
+        services=services if config.restrict_consumers else None,
+        allow_callers=config.allow_unrelated_callers,
+    )
 
     def retained(askers: Set[str]) -> Mapping[str, str]:
         gone = askers - {consumer.app for consumer in known} - {owner.app}
@@ -94,16 +99,16 @@ def _requested(
     request: PolicyRequest, consumer: consumers.Consumer, declared: Sequence[DeclaredPolicy], owner: Owner
 ) -> Iterator[RequestedPolicy]:
     own_declared = [each for each in declared if each.app == consumer.app]
-    refused = {id(policy): reason for policy, reason in consumer.refused}
-    undecided = {id(policy): reason for policy, reason in consumer.undecided}
+    refused = {id(denied.policy): denied for denied in consumer.refused}
+    rejected = refused | {id(denied.policy): denied for denied in consumer.undecided}
     for policy in request.policies:
         yield RequestedPolicy(
             policy,
             consumer.app,
             relation=consumer.relation,
             endpoint=endpoint_of(policy, own_declared),
-            rejected=refused.get(id(policy)) or undecided.get(id(policy), ""),
-            command=f"juju config {owner.app} restrict-consumers=false" if id(policy) in refused else "",
+            rejected=rejected[id(policy)].reason if id(policy) in rejected else "",
+            command=f"juju config {owner.app} {refused[id(policy)].option}" if id(policy) in refused else "",
         )
     for policy in waypoint_access(owner, Waypoint(owner).name, consumer):
         yield RequestedPolicy(policy, consumer.app, relation=consumer.relation)

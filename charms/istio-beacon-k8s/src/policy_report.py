@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from k8s_charm import Resource
 
-_MOST_EXPOSED = 3
+_MOST_NAMES = 3
 LOGGED = "logged, not enforced"
 
 
@@ -72,19 +72,20 @@ class PolicyReport:
         remarks = [summary + enforcement.summary(self.requested)]
         if desired.model_on_mesh and not enforcement.select_any(self.for_model_operator):
             remarks.append("no pod of Juju's model operator found")
+        if callers := consumers.callers(self.consumers):
+            remarks.append(f"reached without a relation: {_first(callers)}")
         if mesh.open_to_all:
-            remarks.append(_exposure(mesh.open_to_all))
+            remarks.append(f"open to all: {_first(mesh.open_to_all)}")
         return "; ".join(remarks)
 
     def _enforcement(self, mesh: ObservedMesh) -> PolicyEnforcement:
         return PolicyEnforcement(self.result, self.desired.mode is PolicyMode.audit, mesh.without_pods)
 
 
-def _exposure(open_to_all: Sequence[str]) -> str:
-    """Say what is open because no policy is on it: the first of it, and the number of the rest."""
-    more = len(open_to_all) - _MOST_EXPOSED
-    names = [*open_to_all[:_MOST_EXPOSED], *([f"{more} more"] if more > 0 else [])]
-    return f"open to all: {', '.join(names)}"
+def _first(names: Sequence[str]) -> str:
+    """Return the first names, and the number of the others."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join([*names[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
 
 
 def _count(number: int, one: str, several: str = "") -> str:

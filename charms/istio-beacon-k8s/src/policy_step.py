@@ -47,7 +47,12 @@ class PolicyStep:
         gone = requesters(live) - related
         services = self._services(client, gone)
         restricting = services if self.desired.restrict_consumers else None
-        known = consumers.load(self.desired.requests, owner=self.owner, services=restricting)
+        known = consumers.load(
+            self.desired.requests,
+            owner=self.owner,
+            services=restricting,
+            allow_callers=self.desired.allow_callers,
+        )
         former = former_consumers(gone, services, self.waypoint, self.owner.app)
         domain = self.desired.trust_domain
         own = self.desired.own_policies

@@ -50,6 +50,7 @@ class Sources:
             own_policies=self.own_policies(),
             mode=mode,
             restrict_consumers=self.config.restrict_consumers,
+            allow_callers=self.config.allow_unrelated_callers,
             close_unprotected=self.config.close_unprotected,
             trust_domain=self.config.trust_domain,
             model_on_mesh=self.config.model_on_mesh,

@@ -76,6 +76,8 @@ from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_
 from ._identities import CrossModelIdentities, Identities
 from ._models import (
     AppPolicy,
+    CallerKind,
+    Callers,
     CMRData,
     Endpoint,
     MeshPolicy,
@@ -94,6 +96,8 @@ __all__ = [
     "WAYPOINT_LABELS",
     "AppPolicy",
     "CMRData",
+    "CallerKind",
+    "Callers",
     "CrossModelIdentities",
     "Endpoint",
     "Identities",

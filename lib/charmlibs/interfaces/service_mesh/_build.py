@@ -5,7 +5,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import ops
 
 from ._cross_model import stranger
-from ._models import AppPolicy, CMRData, Endpoint, MeshPolicy, PolicyTargetType, UnitPolicy
+from ._models import (
+    NO_APPLICATION,
+    NO_NAMESPACE,
+    AppPolicy,
+    CMRData,
+    Endpoint,
+    MeshPolicy,
+    PolicyTargetType,
+    UnitPolicy,
+)
+
+UNRELATED = CMRData(app_name=NO_APPLICATION, juju_model_name=NO_NAMESPACE)
+"""The source of policies for callers that are no related application."""
 
 
 def build_mesh_policies(
@@ -31,6 +43,9 @@ def build_mesh_policies(
     """
     found: list[MeshPolicy] = []
     for policy in policies:
+        if policy.callers:
+            found.append(mesh_policy(policy, UNRELATED, target_app_name, target_namespace))
+            continue
         relations = relation_mapping[policy.relation]
         sources = _sources(relations, target_namespace, cmr_application_data or {}, consumed)
         found += [mesh_policy(policy, source, target_app_name, target_namespace) for source in sources]
@@ -56,7 +71,7 @@ def mesh_policy(
 
     Args:
         policy: the charm's policy.
-        source: the application that is related, by its own names.
+        source: the application that is related, by its own names; `UNRELATED` for a policy with callers.
         target_app_name: the application whose charm has the policy.
         target_namespace: its model.
     """
@@ -68,6 +83,7 @@ def mesh_policy(
             target_app_name=target_app_name,
             target_type=PolicyTargetType.unit,
             endpoints=[Endpoint(ports=policy.ports)] if policy.ports else [],
+            callers=policy.callers,
         )
     return MeshPolicy(
         source_namespace=source.juju_model_name,
@@ -77,4 +93,5 @@ def mesh_policy(
         target_service=policy.service,
         target_type=PolicyTargetType.app,
         endpoints=policy.endpoints,
+        callers=policy.callers,
     )

@@ -54,6 +54,7 @@ Name = Annotated[Text, pydantic.Field(min_length=1)]
 Identity = Annotated[Name, pydantic.AfterValidator(_check_identity)]
 # It is passed on, and there is nothing in Kubernetes with a longer name
 CrossModelName = Annotated[Identity, pydantic.Field(max_length=253)]
+Namespace = Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Labels = Annotated[dict[str, str], pydantic.AfterValidator(_check_labels)]
 
 
@@ -104,11 +105,66 @@ class Endpoint(_Restricting):
     """Exact, with `*` at one end, or with `{*}` (one segment) and `{**}` (any number of them)."""
 
 
-class AppPolicy(_Restricting):
-    """Lets each application related over `relation` reach this application's Service."""
+class CallerKind(str, enum.Enum):
+    """Kind of callers that are no related application."""
 
-    relation: str
-    """A relation's name in this charm's charmcraft.yaml."""
+    namespaces = "namespaces"
+    """Workloads of the mesh in some namespaces."""
+    mesh = "mesh"
+    """Workloads of the mesh in any namespace."""
+    anyone = "anyone"
+    """Everything that reaches the target, with an identity of the mesh or without one."""
+
+
+class Callers(_Restricting):
+    """Callers that are no related application, such as webhooks of the API server or users' namespaces.
+
+    The operator of the mesh has to allow them.
+    """
+
+    kind: CallerKind
+    namespaces: list[Namespace] | None = None
+    """The namespaces, if the kind is that."""
+
+    @pydantic.model_validator(mode="after")
+    def _check_namespaces(self) -> "Callers":
+        if bool(self.namespaces) is not (self.kind is CallerKind.namespaces):
+            raise ValueError("callers take namespaces if their kind is that, and only then")
+        return self
+
+
+# No namespace has a dot in its name: to a mesh that ignores `callers`, this is an identity that nobody has.
+NO_NAMESPACE = "no.namespace"
+NO_APPLICATION = "callers"
+
+
+class _CallersOrNone(_Restricting):
+    """A model that is written as it was before there were callers, where it has none."""
+
+    callers: Callers | None = None
+
+    @pydantic.model_serializer(mode="wrap")
+    def _without_unset_callers(self, write: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if key != "callers" or value is not None}
+
+
+class _CharmPolicy(_CallersOrNone):
+    """A policy of a charm: for its relations of one endpoint, or for callers that are not related."""
+
+    relation: str = ""
+    """A relation's name in this charm's charmcraft.yaml; empty if there are `callers`."""
+
+    @pydantic.model_validator(mode="after")
+    def _check_callers(self) -> "_CharmPolicy":
+        if bool(self.relation) is (self.callers is not None):
+            raise ValueError("a policy has either a relation or callers")
+        return self
+
+
+class AppPolicy(_CharmPolicy):
+    """Lets each application related over `relation`, or `callers`, reach this application's Service."""
+
     endpoints: list[Endpoint]
     """The requests that are allowed; all are if the list is empty."""
     service: str | None = None
@@ -127,16 +183,14 @@ class Policy(AppPolicy):
         super().__init__(**data)
 
 
-class UnitPolicy(_Restricting):
-    """Lets each application related over `relation` reach each unit of this application."""
+class UnitPolicy(_CharmPolicy):
+    """Lets each application related over `relation`, or `callers`, reach each unit of this application."""
 
-    relation: str
-    """A relation's name in this charm's charmcraft.yaml."""
     ports: list[Port] | None = None
     """The ports that are allowed; all are if there are none."""
 
 
-class MeshPolicy(_Restricting):
+class MeshPolicy(_CallersOrNone):
     """One source that may reach one target: what a consumer asks of the mesh, whatever the mesh is.
 
     Raises:
@@ -145,6 +199,7 @@ class MeshPolicy(_Restricting):
 
     source_namespace: Identity
     source_app_name: Identity
+    """The source; with `callers`, one that does not exist."""
     target_namespace: Name
     target_app_name: Name | None = None
     target_selector_labels: Labels | None = None
@@ -154,6 +209,12 @@ class MeshPolicy(_Restricting):
     target_type: PolicyTargetType = PolicyTargetType.app
     endpoints: list[Endpoint] = pydantic.Field(default_factory=list[Endpoint])
     """The requests that are allowed; all are if the list is empty."""
+
+    @pydantic.model_validator(mode="after")
+    def _check_source(self) -> "MeshPolicy":
+        if self.callers and (self.source_namespace, self.source_app_name) != (NO_NAMESPACE, NO_APPLICATION):
+            raise ValueError(f"with callers, the source is {NO_APPLICATION!r} of {NO_NAMESPACE!r}")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _check_target(self) -> "MeshPolicy":

@@ -121,7 +121,8 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     def _publish(self, policies: Iterable[MeshPolicy]) -> None:
         requested = json.dumps([policy.model_dump(mode="json") for policy in policies])
-        declared = json.dumps([policy.model_dump(mode="json") for policy in self._policies])
+        by_relation = [policy for policy in self._policies if policy.relation]
+        declared = json.dumps([policy.model_dump(mode="json") for policy in by_relation])
         for relation in self._mesh_relations:
             relation_data.write(relation, self._charm.app, {POLICIES_KEY: requested, DECLARED_KEY: declared})
 
@@ -201,7 +202,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         return self._lightkube_client
 
     def _events_of_relations(self) -> Iterator[ops.BoundEvent]:
-        followed = {policy.relation for policy in self._policies}
+        followed = {policy.relation for policy in self._policies if policy.relation}
         for name in followed - self._charm.meta.relations.keys():
             raise ValueError(f"a policy names relation {name!r}, which charmcraft.yaml does not have")
         followed |= {self._cmr_provides_name, self._cmr_requires_name}
@@ -221,7 +222,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     def _mesh_policies(self) -> list[MeshPolicy]:
         relations = self._charm.model.relations
         followed: list[ops.Relation] = []
-        for name in sorted({policy.relation for policy in self._policies}):
+        for name in sorted({policy.relation for policy in self._policies if policy.relation}):
             followed += relations[name]
         identities = self._identities.identify(followed)
         self._remember_contradictions(identities.contradictions)

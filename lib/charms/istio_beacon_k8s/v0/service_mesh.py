@@ -8,6 +8,8 @@ from typing import Any
 
 from charmlibs.interfaces.service_mesh import (
     AppPolicy,
+    CallerKind,
+    Callers,
     CMRData,
     Endpoint,
     MeshPolicy,
@@ -29,12 +31,14 @@ from istio_policies import PolicyResourceManager
 
 LIBID = "3f40cb7e3569454a92ac2541c5ca0a0c"
 LIBAPI = 0
-LIBPATCH = 21
+LIBPATCH = 22
 PYDEPS = ["istio-beacon-libs>=0.1"]
 
 __all__ = [
     "AppPolicy",
     "CMRData",
+    "CallerKind",
+    "Callers",
     "Endpoint",
     "MeshPolicy",
     "MeshType",
