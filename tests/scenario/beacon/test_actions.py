@@ -231,7 +231,8 @@ def ask_more(beacon: BeaconModel, app: str, *asked: Any, **more: str) -> None:
     ("params", "listed", "exported"),
     [
         ({"source": "shop/web"}, 2, 2),
-        ({"target": "catalogue"}, 3, 2),
+        # The one that allows the waypoint at the pods is exported, too.
+        ({"target": "catalogue"}, 3, 3),
         ({"source": "ads", "target": "catalogue"}, 1, 1),
         ({"source": "we"}, 0, 0),
     ],
@@ -268,9 +269,12 @@ def test_the_export_is_what_kubernetes_takes(shop: BeaconModel):
         assert document["apiVersion"] == "security.istio.io/v1"
         assert document["kind"] == "AuthorizationPolicy"
         assert set(document["metadata"]) == {"name", "namespace", "annotations"}
-    assert {
+    exported = {
         f"{each['metadata']['namespace']}/{each['metadata']['name']}": each["spec"] for each in documents
-    } == shop.policies()
+    }
+    of_waypoint = {name for name in exported if name.endswith(".from.shop.shop-beacon-waypoint")}
+    assert {name: spec for name, spec in exported.items() if name not in of_waypoint} == shop.policies()
+    assert {name.split(".")[2] for name in of_waypoint} == {"catalogue", "orders"}
 
 
 def test_a_request_is_explained(shop: BeaconModel):
