@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._merge_patch import patch_for, removes
 from ._objects import ObjectRef
-from ._requests import Request, Requester
+from ._requests import PendingRequest, Requester
 from ._result import Failure, ReconcileResult
 from ._verbs import apply_object, attempt, create_object, delete_object, patch_object
 
@@ -78,15 +78,15 @@ class _Writer:
     service_uid: str | None
     """The uid of the Service of the application that owns the objects, if it is known."""
 
-    def create(self, write: "Write") -> "Request[Resource]":
+    def create(self, write: "Write") -> "PendingRequest[Resource]":
         resource, labels = self._referring(write.desired), self.live.labels
-        return Request(
+        return PendingRequest(
             "create",
             write.ref,
             lambda: create_object(self.client, resource, write.ref, owned_by_labels=labels),
         )
 
-    def update(self, write: "Write") -> "Request[Resource]":
+    def update(self, write: "Write") -> "PendingRequest[Resource]":
         live: Any = write.live
         resource, labels = self._referring(write.desired), self.live.labels
 
@@ -98,10 +98,10 @@ class _Writer:
             left = patch_for(answer, resource, labels) if self.force else None
             return patch_object(self.client, write.kind, write.ref, left) if left else answer
 
-        return Request("update", write.ref, send)
+        return PendingRequest("update", write.ref, send)
 
-    def delete(self, write: "Write") -> Request[None]:
-        return Request(
+    def delete(self, write: "Write") -> PendingRequest[None]:
+        return PendingRequest(
             "delete",
             write.ref,
             lambda: delete_object(self.client, write.kind, write.ref, ignore_missing=self.ignore_missing),

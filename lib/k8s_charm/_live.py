@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._objects import Json, ObjectRef, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
-from ._requests import Request, Requester
+from ._requests import PendingRequest, Requester
 from ._result import Failure
 from ._verbs import attempt, list_labelled, prepare_for_answers
 
@@ -88,7 +88,7 @@ def list_owned(
     prepare_for_answers(by_name.values())
     everywhere: list[str | None] = [None]
     places = everywhere if namespaces is None else sorted(set(namespaces))
-    requests: list[Request[list[Resource]]] = []
+    requests: list[PendingRequest[list[Resource]]] = []
     for kind in by_name.values():
         namespaces_of_kind = places if is_namespaced(kind) else everywhere
         requests += [_list_request(client, kind, each, labels) for each in namespaces_of_kind]
@@ -122,6 +122,6 @@ def list_objects(
 
 def _list_request(
     client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, Any]
-) -> "Request[list[Resource]]":
+) -> "PendingRequest[list[Resource]]":
     ref = ObjectRef(kind_name(kind), namespace, "")
-    return Request("list", ref, lambda: list_labelled(client, kind, namespace, labels))
+    return PendingRequest("list", ref, lambda: list_labelled(client, kind, namespace, labels))

@@ -21,7 +21,7 @@ _GRACE = 5.0
 
 
 @dataclass(frozen=True)
-class Request(Generic[Answer]):
+class PendingRequest(Generic[Answer]):
     """One request that is not sent yet."""
 
     verb: str
@@ -42,7 +42,7 @@ class Requester:
         self._grace = min(_GRACE, deadline.seconds(math.inf) / 4)
 
     def send(
-        self, requests: Sequence[Request[Answer]], *, then: int = 0
+        self, requests: Sequence[PendingRequest[Answer]], *, then: int = 0
     ) -> tuple[dict[ObjectRef, Answer], list[Failure]]:
         """Send requests, up to eight at a time.
 
@@ -68,7 +68,7 @@ class Requester:
 
 
 def _send_all(
-    requests: Sequence[Request[Answer]], start: Deadline, wait: Deadline
+    requests: Sequence[PendingRequest[Answer]], start: Deadline, wait: Deadline
 ) -> "list[Answer | Failure | _Unanswered]":
     """Send requests until `start`, and return what is known of them all at `wait`.
 

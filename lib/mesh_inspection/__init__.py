@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 from ._actions import MeshActions
 
 if TYPE_CHECKING:
-    from ._cluster import Cluster, Pod, Policy, Service, read_cluster, read_model, read_policy
+    from ._cluster import Cluster, LivePolicy, Pod, Service, read_cluster, read_model, read_policy
     from ._control_plane import UnreadableClusterError
     from ._evaluate import path_matches
-    from ._explain import Explanation, Step, Verdict, explain
+    from ._explain import Explanation, PathStep, Verdict, explain
     from ._exposure import exposed
-    from ._list import Policies, Row, State, list_policies, read_policies, selects_none
+    from ._list import Row, State, selects_none
     from ._query import NODE, Question, UnclearQuestionError, Workload, read_question
     from ._render import mermaid
-    from ._view import CoordinatorInMesh, DeclaredPolicy, RequestedPolicy, View, cluster_view, endpoint_of
+    from ._view import DeclaredPolicy, RequestedPolicy, View, endpoint_of
 
 _MODULES = {
     "_cluster": (
         "Cluster",
         "Pod",
-        "Policy",
+        "LivePolicy",
         "Service",
         "read_cluster",
         "read_model",
@@ -37,16 +37,14 @@ _MODULES = {
     "_control_plane": ("UnreadableClusterError",),
     "_evaluate": ("path_matches",),
     "_exposure": ("exposed",),
-    "_explain": ("Explanation", "Step", "Verdict", "explain"),
-    "_list": ("Policies", "Row", "State", "list_policies", "read_policies", "selects_none"),
+    "_explain": ("Explanation", "PathStep", "Verdict", "explain"),
+    "_list": ("Row", "State", "selects_none"),
     "_query": ("NODE", "Question", "UnclearQuestionError", "Workload", "read_question"),
     "_render": ("mermaid",),
     "_view": (
-        "CoordinatorInMesh",
         "DeclaredPolicy",
         "RequestedPolicy",
         "View",
-        "cluster_view",
         "endpoint_of",
     ),
 }
@@ -54,34 +52,29 @@ _MODULES = {
 __all__ = [
     "NODE",
     "Cluster",
-    "CoordinatorInMesh",
     "DeclaredPolicy",
     "Explanation",
+    "LivePolicy",
     "MeshActions",
+    "PathStep",
     "Pod",
-    "Policies",
-    "Policy",
     "Question",
     "RequestedPolicy",
     "Row",
     "Service",
     "State",
-    "Step",
     "UnclearQuestionError",
     "UnreadableClusterError",
     "Verdict",
     "View",
     "Workload",
-    "cluster_view",
     "endpoint_of",
     "explain",
     "exposed",
-    "list_policies",
     "mermaid",
     "path_matches",
     "read_cluster",
     "read_model",
-    "read_policies",
     "read_policy",
     "read_question",
     "selects_none",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from istio_policies import TRUST_DOMAIN
 from k8s_charm import Json
 
-from ._cluster import Cluster, Policy
+from ._cluster import Cluster, LivePolicy
 from ._request_path import RequestPath, is_for_all_pods, is_for_all_waypoints
 
 Answer = tuple[object, ...]
@@ -59,7 +59,7 @@ def _hardening_in_words(cluster: Cluster) -> str:
     return f"the mesh is hardened at {' and '.join(parts)}, by {names}"
 
 
-def _hardening(cluster: Cluster) -> list[Policy]:
+def _hardening(cluster: Cluster) -> list[LivePolicy]:
     """Return the policies that deny everywhere what no policy allows."""
     return [
         policy
@@ -78,5 +78,5 @@ def _softened(cluster: Cluster) -> Cluster:
 
 def _hardened(cluster: Cluster) -> Cluster:
     root = cluster.root_namespace
-    closing = (Policy(root, "pods", {}), Policy(root, "waypoints", _WAYPOINTS))
+    closing = (LivePolicy(root, "pods", {}), LivePolicy(root, "waypoints", _WAYPOINTS))
     return replace(cluster, policies=(*cluster.policies, *closing))

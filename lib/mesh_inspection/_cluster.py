@@ -75,7 +75,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Policy:
+class LivePolicy:
     """An AuthorizationPolicy."""
 
     namespace: str
@@ -117,7 +117,7 @@ class Cluster:
     """All namespaces of the cluster."""
     pods: tuple[Pod, ...]
     services: tuple[Service, ...]
-    policies: tuple[Policy, ...]
+    policies: tuple[LivePolicy, ...]
     root_namespace: str = ISTIO
     """Namespace whose policies apply to the whole mesh."""
     auto_allow: bool | None = None
@@ -242,14 +242,14 @@ def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Po
     )
 
 
-def read_policy(policy: "Resource", waypoints: Collection[str] = ()) -> Policy:
+def read_policy(policy: "Resource", waypoints: Collection[str] = ()) -> LivePolicy:
     """Read an AuthorizationPolicy, given the `namespace/name` of waypoints."""
     plain = manifest(policy)
     own: Json = plain["metadata"]
     annotations: Mapping[str, str] = own.get("annotations") or {}
     spec = mapping(plain, "spec")
     (state,) = enforcement([policy])
-    return Policy(
+    return LivePolicy(
         namespace=own["namespace"],
         name=own["name"],
         spec=spec,

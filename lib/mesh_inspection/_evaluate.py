@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from k8s_charm import Json
 
-from ._cluster import Policy
+from ._cluster import LivePolicy
 
 Field: TypeAlias = Literal["source", "port", "method", "path", "host", "http", "condition"]
 """Attributes of a request that a rule may restrict; `http` where a rule is about HTTP and only TCP is seen,
@@ -57,13 +57,13 @@ class Decision:
     """The outcome of a request at one point."""
 
     allowed: bool
-    by: tuple[Policy, ...] = ()
+    by: tuple[LivePolicy, ...] = ()
     """The policies that allow it, or that deny it."""
-    closed_by: tuple[Policy, ...] = ()
+    closed_by: tuple[LivePolicy, ...] = ()
     """All ALLOW policies: where there is one, what none of them allows is denied."""
 
 
-def decide(policies: Iterable[Policy], request: Request) -> Decision:
+def decide(policies: Iterable[LivePolicy], request: Request) -> Decision:
     """Return the decision of these policies together on a request."""
     enforced = list(policies)
     denying = [policy for policy in enforced if _action(policy) == "DENY"]
@@ -74,12 +74,12 @@ def decide(policies: Iterable[Policy], request: Request) -> Decision:
     return Decision(bool(openers) or not allowing, openers, tuple(allowing))
 
 
-def allows(policy: Policy) -> bool:
+def allows(policy: LivePolicy) -> bool:
     """Return whether a policy is one that allows requests."""
     return _action(policy) == "ALLOW"
 
 
-def ports_of(policy: Policy) -> set[int]:
+def ports_of(policy: LivePolicy) -> set[int]:
     """Return the ports that a policy names."""
     ports: list[str] = []
     for rule in _sections(policy.spec, "rules"):
@@ -88,7 +88,7 @@ def ports_of(policy: Policy) -> set[int]:
     return {int(port) for port in ports if port.isdecimal()}
 
 
-def differences(policy: Policy, request: Request) -> Iterator[frozenset[Field]]:
+def differences(policy: LivePolicy, request: Request) -> Iterator[frozenset[Field]]:
     """Yield the differences between a request and each alternative of a policy's rules; empty for a match.
 
     A condition that only the mesh can evaluate counts against the request: it never allows, always denies.
@@ -112,7 +112,7 @@ def _has_any(sections: Iterable[Json], fields: Collection[str]) -> bool:
     return any(any(map(section.get, fields)) for section in sections)
 
 
-def _action(policy: Policy) -> str:
+def _action(policy: LivePolicy) -> str:
     return policy.spec.get("action") or "ALLOW"
 
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from istio_policies import describe_requests, joined
 
 from ._assumptions import AnsweredRequest, assumptions
-from ._cluster import Cluster, Policy
+from ._cluster import Cluster, LivePolicy
 from ._evaluate import Decision, decide
 from ._query import Question
 from ._request_path import EnforcementPoint, NoPathError, PathToPod, RequestPath, find_path, ports_in_question
@@ -23,7 +23,7 @@ _MOST_NAMES = 5
 
 
 @dataclass(frozen=True)
-class Step:
+class PathStep:
     """The decision on a request at one enforcement point of its path."""
 
     point: str
@@ -41,8 +41,8 @@ class Explanation:
     """The reason, in one line."""
     audit: Verdict | None = None
     """The verdict if the policies in audit mode were enforced; None if there are none on the path."""
-    steps: tuple[Step, ...] = ()
-    policies: tuple[Policy, ...] = ()
+    steps: tuple[PathStep, ...] = ()
+    policies: tuple[LivePolicy, ...] = ()
     """The policies that allow it, or that deny it."""
     relations: tuple[str, ...] = ()
     """The relations that these follow from, as far as they are known: `catalogue:catalogue`."""
@@ -158,9 +158,9 @@ class Evaluation:
         return not self.is_open and bool(self.shown[-1][1].by)
 
     @property
-    def policies(self) -> tuple[Policy, ...]:
+    def policies(self) -> tuple[LivePolicy, ...]:
         """The policies that decided."""
-        found: dict[Policy, None] = {}
+        found: dict[LivePolicy, None] = {}
         for _, decision in self.shown if self.is_open else self.shown[-1:]:
             found.update((policy, None) for policy in decision.by if not policy.is_for_waypoint)
         return tuple(found)
@@ -183,7 +183,7 @@ def _follow(to_pod: PathToPod, *, audit: bool) -> Iterator[_Decided]:
             return
 
 
-def _is_left_out(policy: Policy, *, audit: bool) -> bool:
+def _is_left_out(policy: LivePolicy, *, audit: bool) -> bool:
     """Tell whether a policy has no effect as things are, or would have none if those in audit mode had."""
     return policy.is_for_audit if audit else policy.dry_run
 
@@ -211,7 +211,7 @@ def _why(evaluation: Evaluation, path: RequestPath, question: Question) -> str:
     return f"no policy allows it at {point.name}, where {number} other requests{outside}"
 
 
-def _why_allowed(policies: Sequence[Policy], path: RequestPath, question: Question) -> str:
+def _why_allowed(policies: Sequence[LivePolicy], path: RequestPath, question: Question) -> str:
     if policies:
         what = "it"
         if path.passes_waypoint and None in (question.method, question.path):
@@ -228,16 +228,16 @@ def _why_allowed(policies: Sequence[Policy], path: RequestPath, question: Questi
     return "no policy restricts the target, and the mesh is not hardened"
 
 
-def _steps(evaluation: Evaluation) -> Iterator[Step]:
+def _steps(evaluation: Evaluation) -> Iterator[PathStep]:
     for point, decision in evaluation.shown:
         if decision.by and decision.allowed:
             by_name = [policy for policy in decision.by if not policy.is_for_waypoint]
             allowed = f"{_names(by_name)} {_plural('allows', 'allow', by_name)} it" if by_name else ""
-            yield Step(point.name, allowed or "open to its waypoint")
+            yield PathStep(point.name, allowed or "open to its waypoint")
         elif decision.by:
-            yield Step(point.name, f"{_names(decision.by)} {_plural('denies', 'deny', decision.by)} it")
+            yield PathStep(point.name, f"{_names(decision.by)} {_plural('denies', 'deny', decision.by)} it")
         else:
-            yield Step(point.name, "open" if decision.allowed else "denied: no policy allows it")
+            yield PathStep(point.name, "open" if decision.allowed else "denied: no policy allows it")
 
 
 def _notes(path: RequestPath, evaluation: Evaluation) -> Iterator[str]:
@@ -260,7 +260,7 @@ def _notes(path: RequestPath, evaluation: Evaluation) -> Iterator[str]:
 
 
 def _remarked(path: RequestPath, remarks: Mapping[str, str]) -> Iterator[str]:
-    alike: defaultdict[str, list[Policy]] = defaultdict(list)
+    alike: defaultdict[str, list[LivePolicy]] = defaultdict(list)
     for policy in path.policies:
         if remark := remarks.get(str(policy)):
             alike[remark].append(policy)
@@ -268,14 +268,14 @@ def _remarked(path: RequestPath, remarks: Mapping[str, str]) -> Iterator[str]:
         yield f"{_names(policies)}: {remark}"
 
 
-def _relations(policies: Sequence[Policy], view: View) -> tuple[str, ...]:
+def _relations(policies: Sequence[LivePolicy], view: View) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for policy in policies:
         found.update(dict.fromkeys(view.relations_behind(policy) or sorted(policy.asked_by)))
     return tuple(found)
 
 
-def _names(policies: Sequence[Policy]) -> str:
+def _names(policies: Sequence[LivePolicy]) -> str:
     names = [str(policy) for policy in policies[:_MOST_NAMES]]
     if more := len(policies) - len(names):
         names.append(f"{more} more")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from ._cluster import Cluster, Policy
+from ._cluster import Cluster, LivePolicy
 from ._evaluate import allows
 from ._request_path import waypoint_policies, ztunnel_policies
 
@@ -31,7 +31,7 @@ def _pods(cluster: Cluster, model: str) -> Iterator[str]:
             yield f"pod {pod.name}"
 
 
-def _closes(policies: Iterable[Policy]) -> bool:
+def _closes(policies: Iterable[LivePolicy]) -> bool:
     policies = list(policies)
     is_open = any(policy.is_for_audit for policy in policies)
     return not is_open and any(allows(policy) and not policy.dry_run for policy in policies)

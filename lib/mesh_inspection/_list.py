@@ -16,8 +16,8 @@ from istio_policies import (
 )
 from k8s_charm import manifest, reference
 
+from ._cluster import LivePolicy, read_pod, read_policy
 from ._cluster import Pod as MeshPod
-from ._cluster import Policy, read_pod, read_policy
 from ._control_plane import read_list
 from ._view import RequestedPolicy, View
 
@@ -111,7 +111,7 @@ def read_policies(client: "Client", view: View) -> Policies:
     )
 
 
-def selects_none(policy: Policy, pods: "Collection[MeshPod]") -> bool:
+def selects_none(policy: LivePolicy, pods: "Collection[MeshPod]") -> bool:
     """Return whether a policy applies at pods, and selects no existing pod of its namespace."""
     here = [pod for pod in pods if pod.namespace == policy.namespace]
     return policy.is_on_pods and bool(here) and not any(map(policy.selects, here))
@@ -163,7 +163,7 @@ def why_none(rows: Iterable[Row], source: str | None, target: str | None) -> str
     return f"no policy has source={source} and target={target}, {either}" if every else ""
 
 
-def concerns(policy: Policy, source: str | None, target: str | None) -> bool:
+def concerns(policy: LivePolicy, source: str | None, target: str | None) -> bool:
     """Return whether a policy has this source and target; None is any."""
     targets = describe_targets(policy.namespace, policy.spec)
     return _is_among(source, describe_sources(policy.spec)) and _is_among(target, targets)
@@ -187,11 +187,11 @@ def _remarks(
             yield ref, f"differs from what is requested: corrected at the next hook{if_not}"
 
 
-def _differs(one: Policy, other: Policy) -> bool:
+def _differs(one: LivePolicy, other: LivePolicy) -> bool:
     return (one.spec, one.dry_run) != (other.spec, other.dry_run)
 
 
-def _row(policy: Policy, view: View, *, is_live: bool, remark: str) -> Row:
+def _row(policy: LivePolicy, view: View, *, is_live: bool, remark: str) -> Row:
     requested = view.requests_behind(policy)
     state, reason = _state(policy, view) if is_live else ("not written", view.why_unwritten)
     if not reason and has_unresolved_source(policy.spec):
@@ -217,7 +217,7 @@ def _consumer(requested: RequestedPolicy) -> str:
     return f"{requested.by} ({requested.relation})" if requested.relation else requested.by
 
 
-def _state(policy: Policy, view: View) -> tuple[State, str]:
+def _state(policy: LivePolicy, view: View) -> tuple[State, str]:
     if policy.dry_run:
         if policy.enforced is False and not target_refs(policy.spec):
             return "ignored", _IGNORED

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from istio_policies import target_refs
 
-from ._cluster import Cluster, Pod, Policy, Service
+from ._cluster import Cluster, LivePolicy, Pod, Service
 from ._evaluate import Http, Request, ports_of
 from ._query import NODE, Question, UnclearQuestionError, Workload
 
@@ -22,7 +22,7 @@ class EnforcementPoint:
     name: str
     """The name shown to operators: `waypoint shop/beacon-waypoint`, `pod shop/catalogue-0`."""
     request: Request
-    policies: tuple[Policy, ...]
+    policies: tuple[LivePolicy, ...]
     """Those that are enforced there."""
 
 
@@ -59,9 +59,9 @@ class RequestPath:
         return bool(self.source_in_mesh and self.service and self.service.waypoint)
 
     @property
-    def policies(self) -> tuple[Policy, ...]:
+    def policies(self) -> tuple[LivePolicy, ...]:
         """All policies that are enforced on it, each once."""
-        found: dict[Policy, None] = {}
+        found: dict[LivePolicy, None] = {}
         for path in self.to_pods:
             for point in path:
                 found.update(dict.fromkeys(point.policies))
@@ -104,7 +104,7 @@ def find_path(question: Question, cluster: Cluster) -> RequestPath:
     return RequestPath(identity, in_mesh, service, pods, ports, port, to_pods)
 
 
-def waypoint_policies(cluster: Cluster, service: Service) -> list[Policy]:
+def waypoint_policies(cluster: Cluster, service: Service) -> list[LivePolicy]:
     """Return the policies that a Service's waypoint enforces on traffic for it."""
     targets = {
         ("Service", service.namespace, service.name),
@@ -114,29 +114,29 @@ def waypoint_policies(cluster: Cluster, service: Service) -> list[Policy]:
     return [policy for policy in cluster.policies if not targets.isdisjoint(_targets(policy))]
 
 
-def _targets(policy: Policy) -> list[tuple[str, str, str]]:
+def _targets(policy: LivePolicy) -> list[tuple[str, str, str]]:
     return [
         (str(ref.get("kind")), policy.namespace, str(ref.get("name"))) for ref in target_refs(policy.spec)
     ]
 
 
-def ztunnel_policies(cluster: Cluster, pod: Pod) -> list[Policy]:
+def ztunnel_policies(cluster: Cluster, pod: Pod) -> list[LivePolicy]:
     """Return all policies that ztunnel enforces at a pod, istiod's own among them."""
     return [*pod_policies(cluster, pod), *_policies_for_waypoints(cluster, pod)]
 
 
-def pod_policies(cluster: Cluster, pod: Pod) -> list[Policy]:
+def pod_policies(cluster: Cluster, pod: Pod) -> list[LivePolicy]:
     """Return the policies in Kubernetes that ztunnel enforces at a pod."""
     namespaces = (pod.namespace, cluster.root_namespace)
     return [policy for policy in cluster.policies if policy.namespace in namespaces and policy.selects(pod)]
 
 
-def is_for_all_pods(policy: Policy) -> bool:
+def is_for_all_pods(policy: LivePolicy) -> bool:
     """Return whether a policy of the root namespace is about all pods of the mesh."""
     return not target_refs(policy.spec) and not policy.spec.get("selector")
 
 
-def is_for_all_waypoints(policy: Policy) -> bool:
+def is_for_all_waypoints(policy: LivePolicy) -> bool:
     """Return whether a policy of the root namespace is about all waypoints of the mesh."""
     kinds = [(kind, name) for kind, _, name in _targets(policy)]
     return ("GatewayClass", "istio-waypoint") in kinds
@@ -149,7 +149,7 @@ def _at_pod(cluster: Cluster, pod: Pod, request: Request) -> PathToPod:
     return (EnforcementPoint(f"pod {pod.namespace}/{pod.name}", request, policies),)
 
 
-def _policies_for_waypoints(cluster: Cluster, pod: Pod) -> list[Policy]:
+def _policies_for_waypoints(cluster: Cluster, pod: Pod) -> list[LivePolicy]:
     """Return the policies that istiod itself makes for a pod: they allow its waypoints, and thus only these.
 
     It does so if `PILOT_AUTO_ALLOW_WAYPOINT_POLICY` is on, as Canonical's istio-k8s has it.
@@ -158,7 +158,7 @@ def _policies_for_waypoints(cluster: Cluster, pod: Pod) -> list[Policy]:
         return []
     waypoints = {service.waypoint for service in cluster.services if service.selects(pod)}
     return [
-        Policy(
+        LivePolicy(
             namespace,
             f"istio_allow_waypoint_{namespace}_{name}",
             {"rules": [{"from": [{"source": {"principals": [cluster.principal(namespace, name)]}}]}]},

@@ -14,7 +14,7 @@ from istio_policies import (
     target_refs,
 )
 
-from ._cluster import Cluster, Policy, Service
+from ._cluster import Cluster, LivePolicy, Service
 from ._evaluate import Http, Request, allows, differences
 from ._query import Question, Workload
 from ._request_path import RequestPath
@@ -60,7 +60,7 @@ _REQUESTS: frozenset[Difference] = frozenset({"method", "path", "port", "host"})
 class NearMatch:
     """A policy that allows other requests, and its differences from this one."""
 
-    policy: Policy
+    policy: LivePolicy
     """The policy in Kubernetes, or one that does not exist yet."""
     differs: frozenset[Difference]
     requested: RequestedPolicy | None = None
@@ -152,7 +152,7 @@ def _joined(differs: frozenset[Difference], path: RequestPath) -> frozenset[Diff
 
 
 def _differences(
-    policy: Policy, question: Question, path: RequestPath, cluster: Cluster
+    policy: LivePolicy, question: Question, path: RequestPath, cluster: Cluster
 ) -> frozenset[Difference] | None:
     """Return the differences between a request and a policy; None if the policy has other targets."""
     differs: set[Difference] = set() if path.source_in_mesh else {"identity"}
@@ -190,7 +190,7 @@ def _with(differs: frozenset[Difference], one: Difference) -> frozenset[Differen
     return frozenset((*differs, one))
 
 
-def _service_meant(policy: Policy, path: RequestPath, cluster: Cluster) -> Service | None:
+def _service_meant(policy: LivePolicy, path: RequestPath, cluster: Cluster) -> Service | None:
     """Return the Service that a policy targets, if the request is for it or for a pod behind it."""
     names = {ref.get("name") for ref in target_refs(policy.spec) if ref.get("kind") == "Service"}
     for service in [path.service] if path.service else cluster.services:

@@ -16,7 +16,7 @@ from istio_policies import (
 )
 from k8s_charm import Owner, reference
 
-from ._cluster import Policy, read_policy
+from ._cluster import LivePolicy, read_policy
 
 if TYPE_CHECKING:
     from k8s_charm import Resource
@@ -126,21 +126,21 @@ class View:
         made = authorization_policies(requests, live, owner=self.owner, retain=retained, dry_run=self.dry_run)
         return list({reference(each): each for each in (*made, *self.additional)}.values())
 
-    def allows_waypoint(self, policy: Policy) -> bool:
+    def allows_waypoint(self, policy: LivePolicy) -> bool:
         """Return whether a policy is one that allows the waypoint at pods, and nothing else."""
         return bool(self.waypoint) and describe_sources(policy.spec) == [self.waypoint]
 
-    def requests_behind(self, policy: Policy) -> list[RequestedPolicy]:
+    def requests_behind(self, policy: LivePolicy) -> list[RequestedPolicy]:
         """Return the requested policies from which a policy follows."""
         return self._requested_by_meaning.get(meaning(policy), [])
 
-    def relations_behind(self, policy: Policy) -> list[str]:
+    def relations_behind(self, policy: LivePolicy) -> list[str]:
         """Return the endpoints, or else the applications, from which a policy follows, as far as known."""
         if found := self.requests_behind(policy):
             return [f"{each.by}:{each.endpoint}" if each.endpoint else each.by for each in found]
         return list(self._declared_behind(policy))
 
-    def _declared_behind(self, policy: Policy) -> Iterator[str]:
+    def _declared_behind(self, policy: LivePolicy) -> Iterator[str]:
         sources = [name.split("/") for name in describe_sources(policy.spec) if name.count("/") == 1]
         for declared in self.declared:
             for model, app in sources:
@@ -155,7 +155,7 @@ class View:
             found.setdefault(meaning(self.as_policy(requested)), []).append(requested)
         return found
 
-    def as_policy(self, requested: RequestedPolicy) -> Policy:
+    def as_policy(self, requested: RequestedPolicy) -> LivePolicy:
         """Return a requested policy as the AuthorizationPolicy that it becomes."""
         request = PolicyRequestFrom(requested.policy, [requested.by], self.trust_domain)
         (made,) = authorization_policies([request], owner=self.owner)
@@ -202,6 +202,6 @@ def _is_same(one: MeshPolicy, other: MeshPolicy) -> bool:
     return one.model_dump() == other.model_dump()
 
 
-def meaning(policy: Policy) -> str:
+def meaning(policy: LivePolicy) -> str:
     """Return a key that is equal for policies that allow the same."""
     return f"{policy.namespace} {json.dumps(policy.spec, sort_keys=True)}"

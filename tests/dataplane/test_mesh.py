@@ -18,7 +18,7 @@ from lightkube.resources.core_v1 import Namespace, Pod, Service
 
 from istio_policies import AuthorizationPolicy, Gateway
 from k8s_charm import Owner
-from mesh_inspection import Policy, UnclearQuestionError, View, explain, read_cluster, read_question
+from mesh_inspection import LivePolicy, UnclearQuestionError, View, explain, read_cluster, read_question
 from sandbox.kubernetes import KubernetesServer
 from sandbox.mesh import Account, Addresses, Mesh, NoAddressesError
 
@@ -207,7 +207,7 @@ def test_explain_reads_paths_as_a_waypoint_does(mesh: Mesh, client: Client):
         assert seen is not None, raw
         for path, verdict in ((seen.partition("?")[0], "allowed"), (f"{seen}x", "denied")):
             spec = allow(SHOP, to=[{"paths": [path]}], **SERVICE)
-            closed = replace(cluster, policies=(Policy(MODEL, "p", spec),))
+            closed = replace(cluster, policies=(LivePolicy(MODEL, "p", spec),))
             assert explain(asked, closed, View(Owner("beacon", MODEL), {})).verdict == verdict, (raw, path)
 
 

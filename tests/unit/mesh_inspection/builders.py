@@ -3,7 +3,7 @@
 from typing import Any
 
 from k8s_charm import Owner
-from mesh_inspection import Cluster, Explanation, Pod, Policy, Service, View, explain, read_question
+from mesh_inspection import Cluster, Explanation, LivePolicy, Pod, Service, View, explain, read_question
 
 MODEL = "m"
 WAYPOINT = (MODEL, "w")
@@ -26,7 +26,7 @@ def principal(app: str) -> str:
     return f"cluster.local/ns/{model or MODEL}/sa/{name}"
 
 
-def allow(*apps: str, to: list[dict[str, Any]] | None = None, **more: Any) -> Policy:
+def allow(*apps: str, to: list[dict[str, Any]] | None = None, **more: Any) -> LivePolicy:
     """A policy on Service `web`, or whatever `more` says; for everybody if there are no apps."""
     rule: dict[str, Any] = {}
     if apps:
@@ -36,26 +36,26 @@ def allow(*apps: str, to: list[dict[str, Any]] | None = None, **more: Any) -> Po
     return on_service("web", rules=[rule], **more)
 
 
-def on_service(service_name: str, /, **more: Any) -> Policy:
+def on_service(service_name: str, /, **more: Any) -> LivePolicy:
     fields = {key: more.pop(key) for key in ("namespace", "name", "dry_run", "asked_by") if key in more}
     target = (
         {} if "selector" in more else {"targetRefs": [{"group": "", "kind": "Service", "name": service_name}]}
     )
-    return Policy(**{"namespace": MODEL, "name": "policy", **fields, "spec": {**target, **more}})
+    return LivePolicy(**{"namespace": MODEL, "name": "policy", **fields, "spec": {**target, **more}})
 
 
-def on_pods(app: str, *apps: str, **more: Any) -> Policy:
+def on_pods(app: str, *apps: str, **more: Any) -> LivePolicy:
     return allow(*apps, selector={"matchLabels": {"app.kubernetes.io/name": app}}, **more)
 
 
-def cluster(*policies: Policy, **more: Any) -> Cluster:
+def cluster(*policies: LivePolicy, **more: Any) -> Cluster:
     """`shop` and `ads` in the mesh, `old` outside, and `web` behind a waypoint."""
     pods = (pod("shop"), pod("ads"), pod("old", in_mesh=False), pod("web"))
     known = {"namespaces": frozenset({MODEL, "n"}), "pods": pods, "services": (service("web"),)}
     return Cluster(**{**known, "policies": policies, **more})
 
 
-def ask(*policies: Policy, view: View = VIEW, within: Cluster | None = None, **asked: Any) -> Explanation:
+def ask(*policies: LivePolicy, view: View = VIEW, within: Cluster | None = None, **asked: Any) -> Explanation:
     """Explain a request, which is of `shop` for `web` unless another is named."""
     question = read_question({"source": "shop", "target": "web", **asked}, MODEL)
     return explain(question, within or cluster(*policies), view)

@@ -2,19 +2,19 @@
 
 import pytest
 
-from mesh_inspection import Cluster, Policy
+from mesh_inspection import Cluster, LivePolicy
 from tests.unit.mesh_inspection.builders import allow, ask, cluster, on_pods, service
 
 AUTO_ALLOW = "istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is"
 DOMAIN = "the mesh's trust domain is cluster.local"
-AT_PODS = Policy("istio-system", "pods", {})
-AT_WAYPOINTS = Policy(
+AT_PODS = LivePolicy("istio-system", "pods", {})
+AT_WAYPOINTS = LivePolicy(
     "istio-system", "waypoints", {"targetRefs": [{"kind": "GatewayClass", "name": "istio-waypoint"}]}
 )
 UNBOUND = cluster(services=(service("web", behind_waypoint=False),))
 
 
-def auto_allow(*policies: Policy, on: bool | None) -> Cluster:
+def auto_allow(*policies: LivePolicy, on: bool | None) -> Cluster:
     return cluster(*policies, auto_allow=on)
 
 
@@ -29,7 +29,7 @@ def test_not_hardened():
         ((AT_PODS, AT_WAYPOINTS), "pods and waypoints, by istio-system/pods and istio-system/waypoints"),
     ],
 )
-def test_hardened(policies: tuple[Policy, ...], where: str):
+def test_hardened(policies: tuple[LivePolicy, ...], where: str):
     found = ask(*policies, target="web/0", within=cluster(*policies, services=UNBOUND.services))
     assert found.verdict == "denied"
     assert found.assumptions == (f"the mesh is hardened at {where}",)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh_inspection import Policy, UnclearQuestionError
+from mesh_inspection import LivePolicy, UnclearQuestionError
 from tests.unit.mesh_inspection.builders import (
     MODEL,
     VIEW,
@@ -22,8 +22,8 @@ from tests.unit.mesh_inspection.builders import (
 )
 
 HARDENED = (
-    Policy("istio-system", "allow-nothing", {}),
-    Policy(
+    LivePolicy("istio-system", "allow-nothing", {}),
+    LivePolicy(
         "istio-system",
         "allow-nothing-at-waypoints",
         {"targetRefs": [{"kind": "GatewayClass", "name": "istio-waypoint"}]},
@@ -135,8 +135,8 @@ def test_unknown_conditions_never_allow_and_may_deny():
 
 def test_policy_on_gateway_is_for_all_behind_it():
     spec = {"targetRefs": [{"kind": "Gateway", "name": "w"}], "rules": []}
-    assert ask(Policy(MODEL, "all", spec)).verdict == "denied"
-    assert ask(Policy("n", "elsewhere", spec)).verdict == "allowed"
+    assert ask(LivePolicy(MODEL, "all", spec)).verdict == "denied"
+    assert ask(LivePolicy("n", "elsewhere", spec)).verdict == "allowed"
 
 
 def test_unit_behind_waypoint_denies_direct_requests():
