@@ -181,7 +181,7 @@ class Coordinator(CoordinatorPublishing):
             self._endpoints.mesh,
             metrics_endpoint=self._endpoints.metrics,
             exporter_port=self.nginx_exporter.port,
-            proxy_port=self._proxy_config.port(self.tls_available) if self._proxy_config else None,
+            proxy_ports=sorted({*map(self._proxy_config.port, (True, False))}) if self._proxy_config else (),
             charm_policies=charm_mesh_policies or (),
         )
         self.resources_patch = self._patch_resources(

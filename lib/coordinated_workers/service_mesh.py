@@ -1,7 +1,7 @@
 """The cluster in a service mesh: who may reach it from outside, and who may reach whom inside of it."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import ops
 import pydantic
@@ -36,7 +36,7 @@ def join(
     *,
     metrics_endpoint: str | None,
     exporter_port: int,
-    proxy_port: int | None,
+    proxy_ports: Sequence[int],
     charm_policies: Iterable[object],
 ) -> ServiceMeshConsumer:
     """Make the coordinator a consumer of the mesh, with its own policies and those of the charm.
@@ -46,10 +46,11 @@ def join(
         endpoints: the endpoints of the mesh.
         metrics_endpoint: the endpoint over which scrape jobs are published, if there is one.
         exporter_port: the port at which nginx's own metrics are.
-        proxy_port: the port at which workers' metrics are, if the coordinator proxies them.
+        proxy_ports: the ports at which workers' metrics may be, with TLS or without, if the coordinator
+            proxies them.
         charm_policies: `AppPolicy` and `UnitPolicy`, also those of another library.
     """
-    policies = _scraper_policies(metrics_endpoint, exporter_port, proxy_port) if metrics_endpoint else []
+    policies = _scraper_policies(metrics_endpoint, exporter_port, proxy_ports) if metrics_endpoint else []
     return ServiceMeshConsumer(
         charm,
         mesh_relation_name=endpoints.service_mesh,
@@ -216,13 +217,13 @@ def _attempt(
 
 
 def _scraper_policies(
-    metrics_endpoint: str, exporter_port: int, proxy_port: int | None
+    metrics_endpoint: str, exporter_port: int, proxy_ports: Sequence[int]
 ) -> list[AppPolicy | UnitPolicy]:
     to_exporter = UnitPolicy(relation=metrics_endpoint, ports=[exporter_port])
-    if proxy_port is None:
+    if not proxy_ports:
         return [to_exporter]
     path = PROXY_WORKER_TELEMETRY_PATHS["metrics"].format(unit="{*}")
-    to_workers = Endpoint(ports=[proxy_port], methods=[Method.get], paths=[path])
+    to_workers = Endpoint(ports=list(proxy_ports), methods=[Method.get], paths=[path])
     return [to_exporter, AppPolicy(relation=metrics_endpoint, endpoints=[to_workers])]
 
 

@@ -15,6 +15,8 @@ from ops import testing
 
 from coordinated_workers.coordinator import Coordinator
 from coordinated_workers.service_mesh import cluster_policies
+from coordinated_workers.worker_telemetry import WorkerTelemetryProxyConfig
+from tests.scenario.coordinator import field_coordinator
 from tests.scenario.coordinator.field_cluster import (
     APP,
     MESH_LABELS,
@@ -85,6 +87,15 @@ class TestOutside:
         assert endpoint["ports"] == [3300]
         assert endpoint["methods"] == ["GET"]
         assert endpoint["paths"] == ["/proxy/worker/{*}/metrics"]
+
+    def test_a_scraper_may_reach_the_port_that_nginx_has_with_tls_or_without(
+        self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    ):
+        config = WorkerTelemetryProxyConfig(http_port=3300, https_port=3301)
+        monkeypatch.setattr(field_coordinator.FieldCoordinator, "_proxy_config", lambda _: config)
+        found = [one for one in self.outside(cluster, mesh()) if one["source_app_name"] == "prometheus"]
+        (endpoint,) = next(one for one in found if one["target_type"] == "app")["endpoints"]
+        assert endpoint["ports"] == [3300, 3301]
 
     def test_without_a_proxy_a_scraper_may_reach_exporters_only(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
