@@ -18,6 +18,7 @@ CROSS_PROVIDED = {"provide-cmr-mesh": {"interface": "cross_model_mesh"}}
 CROSS_REQUIRED = {"require-cmr-mesh": {"interface": "cross_model_mesh"}}
 
 READS = "GET /items or /items/{*} on 8080"
+OF_THE_WAYPOINT = Flow("shop/shop-istio-beacon-k8s-waypoint", "units of shop/catalogue", "anything")
 
 
 def deploy(model: Model, write_charm: WriteCharm, *apps: str) -> None:
@@ -53,6 +54,7 @@ def test_relation_asks_for_what_its_charm_declares(model: Model, write_charm: Wr
         of_the_beacon,
         Flow("shop/shop", "shop/catalogue", READS),
         Flow("shop/prometheus", "units of shop/catalogue", "anything on 9100"),
+        OF_THE_WAYPOINT,
     }
     waypoint = "shop-istio-beacon-k8s-waypoint"
     assert expected_pods([model]) == {
@@ -70,9 +72,9 @@ def test_cross_model_application_is_unresolved_until_it_publishes_its_identity(
     office.consume(shop.offer("catalogue", "catalogue", "provide-cmr-mesh"))
     office.integrate("shop:catalogue", "catalogue:catalogue")
     stranger = f"shop/remote-{office.application('shop').uuid}"
-    assert expected_flows([shop, office]) == {Flow(stranger, "shop/catalogue", READS)}
+    assert expected_flows([shop, office]) == {OF_THE_WAYPOINT, Flow(stranger, "shop/catalogue", READS)}
     office.integrate("shop:require-cmr-mesh", "catalogue:provide-cmr-mesh")
-    assert expected_flows([shop, office]) == {Flow("office/shop", "shop/catalogue", READS)}
+    assert expected_flows([shop, office]) == {OF_THE_WAYPOINT, Flow("office/shop", "shop/catalogue", READS)}
 
 
 def test_consumed_application_is_unresolved_until_it_publishes_its_identity(
@@ -82,9 +84,9 @@ def test_consumed_application_is_unresolved_until_it_publishes_its_identity(
     shop.consume(office.offer("shop", "catalogue", "require-cmr-mesh"), "kiosk")
     shop.integrate("catalogue:catalogue", "kiosk:catalogue")
     nobody = Flow("shop/kiosk.of-another-model", "shop/catalogue", READS)
-    assert expected_flows([shop, office]) == {nobody}
+    assert expected_flows([shop, office]) == {OF_THE_WAYPOINT, nobody}
     shop.integrate("catalogue:provide-cmr-mesh", "kiosk:require-cmr-mesh")
-    assert expected_flows([shop, office]) == {Flow("office/shop", "shop/catalogue", READS)}
+    assert expected_flows([shop, office]) == {OF_THE_WAYPOINT, Flow("office/shop", "shop/catalogue", READS)}
 
 
 @pytest.fixture
@@ -132,6 +134,7 @@ def test_what_is_missing_and_what_is_too_much_is_reported(world: World, write_ch
     write_policy(world, "open", selector={"matchLabels": {"app.kubernetes.io/name": "shop"}}, rules=[{}])
     assert world.settle() == [
         f"denied despite a relation: shop/shop → shop/catalogue: {READS}",
+        f"denied despite a relation: {OF_THE_WAYPOINT}",
         "allowed without a relation: anybody → units of shop/shop: anything",
         "pod shop/catalogue-0 should be in the mesh behind shop-istio-beacon-k8s-waypoint, "
         "but is outside the mesh",
