@@ -61,7 +61,7 @@ class PolicyResourceManager:
         self._owner = Owner(charm.app.name, charm.model.name)
         self._client = lightkube_client
         self._labels = labels or self._owner.labels("policy-resource-manager")
-        self._logger = logger or logging.getLogger(__name__)
+        self.log = logger or logging.getLogger(__name__)
         self._deadline = deadline
         self._trust_domain = trust_domain
         self.failed: tuple[Failure, ...] = ()
@@ -135,7 +135,7 @@ class PolicyResourceManager:
     def _checked(self, result: ReconcileResult) -> ReconcileResult:
         self.failed = result.failed
         for failure in result.failed:
-            self._logger.warning("mesh policies: %s", failure)
+            self.log.warning("mesh policies: %s", failure)
         for failure in result.failed:
             if isinstance(failure.error, kubernetes_errors()):
                 raise failure.error

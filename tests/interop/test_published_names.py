@@ -26,7 +26,6 @@ REASONS = {
     "coordinated_workers.coordinator.NON_RECONCILABLE_EVENTS": "imported there by accident; helpers has it",
     "coordinated_workers.worker.NON_RECONCILABLE_EVENTS": "imported there by accident; helpers has it",
     "coordinated_workers.coordinator.ClusterRolesConfig.recommended_deployment": "optional since 3.0",
-    "coordinated_workers.coordinator.ClusterRolesConfig.__init__": "one is optional since 3.0",
     "coordinated_workers.coordinator.Coordinator.__init__": "4.x lacks two parameters of 2.x in the middle; "
     "charms give these by name",
     "coordinated_workers.coordinator.Coordinator.s3_requirer": "of another library; see s3_connection_info",
@@ -108,8 +107,8 @@ def theirs(package: str, folder: Path) -> Facts:
     return described(package, os.environ["PEER_PYTHON"], folder)
 
 
-def ours() -> Facts:
-    return described("coordinated_workers", sys.executable, ROOT / "lib")
+def ours(package: str = "coordinated_workers") -> Facts:
+    return described(package, sys.executable, ROOT / "lib")
 
 
 def differences(published: Facts, own: Facts) -> dict[str, str]:
@@ -141,10 +140,12 @@ def _difference_of_parameters(theirs: list[dict[str, Any]], own: list[dict[str, 
     if own is None:
         return "no function"
     for number, parameter in enumerate(theirs):
-        if (
-            parameter["kind"] not in ("VAR_POSITIONAL", "VAR_KEYWORD")
-            and parameter not in own[number : number + 1]
-        ):
+        if parameter["kind"] in ("VAR_POSITIONAL", "VAR_KEYWORD"):
+            continue
+        here = own[number] if number < len(own) else {}
+        # what is required there may be optional here
+        same = {**here, "required": True, "default": None} if parameter["required"] else here
+        if same != parameter:
             return f"parameter {parameter['name']}"
     more = [parameter["name"] for parameter in own[len(theirs) :] if parameter["required"]]
     return f"more parameters: {more}" if more else None
@@ -175,6 +176,26 @@ def test_what_charms_override_and_patch_is_here(name: str):
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT / "lib")}, capture_output=True
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "folder", installed("charmlibs-interfaces-service-mesh"), ids=lambda folder: folder.name
+)
+def test_all_of_the_mesh_library_is_here(folder: Path):
+    package = "charmlibs.interfaces.service_mesh"
+    assert differences(theirs(package, folder), ours(package)) == {}
+
+
+@pytest.mark.parametrize("folder", installed("canonical-service-mesh"), ids=lambda folder: folder.name)
+def test_the_manager_of_policies_has_all_that_is_published(folder: Path):
+    package, name = "canonical_service_mesh.k8s.resource_manager", "PolicyResourceManager"
+    published = {
+        fact.removeprefix(f"{package}."): value
+        for fact, value in theirs(package, folder).items()
+        if fact.startswith(f"{package}.{name}")
+    }
+    own = {fact.removeprefix("istio_policies."): value for fact, value in ours("istio_policies").items()}
+    assert published and differences(published, own) == {}
 
 
 @pytest.mark.parametrize("folder", installed("charmlibs-nginx-k8s"), ids=lambda folder: folder.name)

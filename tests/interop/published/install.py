@@ -10,8 +10,15 @@ PINNED = (
     "coordinated-workers==3.0.1",
     "coordinated-workers==4.1.4",
     "charmlibs-nginx-k8s==1.0.1",
+    "charmlibs-interfaces-service-mesh==1.0.2",
+    "canonical-service-mesh==0.3.1",
 )
-NEWEST = ("coordinated-workers", "charmlibs-nginx-k8s")
+NEWEST = (
+    "coordinated-workers",
+    "charmlibs-nginx-k8s",
+    "charmlibs-interfaces-service-mesh",
+    "canonical-service-mesh",
+)
 
 
 def install(folder: Path, requirements: tuple[str, ...]) -> None:
