@@ -22,8 +22,10 @@ from ._enforcement import Enforcement, enforcement
 from ._manager import PolicyResourceManager
 from ._policies import (
     DRY_RUN,
+    ROOT_NAMESPACE,
     PolicyRequestFrom,
     authorization_policies,
+    holds_everywhere,
     list_policies,
     plan_policies,
     requested_by,
@@ -39,6 +41,7 @@ __all__ = [
     "APPLICATION_LABEL",
     "DRY_RUN",
     "PURPOSE",
+    "ROOT_NAMESPACE",
     "TRUST_DOMAIN",
     "AuthorizationPolicy",
     "ClusterMesh",
@@ -55,6 +58,7 @@ __all__ = [
     "describe_targets",
     "enforcement",
     "has_unresolved_source",
+    "holds_everywhere",
     "is_for_audit",
     "joined",
     "list_policies",

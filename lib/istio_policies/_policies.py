@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from k8s_charm import (
     Changes,
+    Failure,
     Json,
     Live,
     Owner,
@@ -19,6 +21,7 @@ from k8s_charm import (
 )
 
 from ._audit import PURPOSE, allow_everything_on
+from ._description import target_refs
 from ._names import assign_names, first_name, policy_name
 from ._rules import TRUST_DOMAIN, PolicyRule, rule_of_policy, rule_of_spec, spec
 
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 
 REQUESTED_BY = "charms.canonical.com/mesh.requested-by"
 DRY_RUN = "istio.io/dry-run"
+ROOT_NAMESPACE = "istio-system"
+"""The root namespace of a mesh, unless its control plane runs in another one."""
+_UNPROCESSABLE = 422
+_TOO_WIDE = "in Istio's root namespace a policy on pods holds in all models: use another model"
 
 
 class PolicyRequestFrom(NamedTuple):
@@ -63,6 +70,7 @@ def plan_policies(
     also: "Iterable[GenericNamespacedResource]" = (),
     dry_run: bool = False,
     ignore_missing: bool = True,
+    root_namespaces: Collection[str] = (ROOT_NAMESPACE,),
 ) -> Changes:
     """Plan the changes after which the owner's AuthorizationPolicies allow what is requested, and no more.
 
@@ -77,6 +85,8 @@ def plan_policies(
         also: other AuthorizationPolicies to write, which no mesh policy can express.
         dry_run: have waypoints record what they would deny, and allow everything on these targets.
         ignore_missing: see `plan`.
+        root_namespaces: namespaces whose policies on pods hold in all namespaces. None that is requested is
+            written there: it is in the result's `failed`.
     """
     extra = {reference(policy): policy for policy in also}
     named = [policy for policy in live if reference(policy) not in extra]
@@ -84,14 +94,24 @@ def plan_policies(
     refs = {reference(policy) for policy in desired}
     retained = [policy for policy in named if _may_be_from(policy, retain)]
     not_requested = (policy for policy in retained if reference(policy) not in refs)
-    return plan(
+    everything = [*desired, *_in_other_mode(not_requested, dry_run=dry_run)]
+    too_wide = {reference(each) for each in everything if holds_everywhere(each, root_namespaces)}
+    changes = plan(
         live,
-        [*desired, *extra.values(), *_in_other_mode(not_requested, dry_run=dry_run)],
-        retain={reference(policy) for policy in retained},
+        [*(each for each in everything if reference(each) not in too_wide), *extra.values()],
+        retain={reference(policy) for policy in retained if not holds_everywhere(policy, root_namespaces)},
         group=lambda policy: _group(policy, live.owner),
         fair_by=requested_by,
         ignore_missing=ignore_missing,
     )
+    failures = (Failure(ref, "create", _UNPROCESSABLE, _TOO_WIDE) for ref in sorted(too_wide))
+    return replace(changes, failed=(*changes.failed, *failures))
+
+
+def holds_everywhere(policy: "Resource", root_namespaces: Collection[str] = (ROOT_NAMESPACE,)) -> bool:
+    """Return whether a policy holds for pods of all namespaces."""
+    content: Json = manifest(policy).get("spec") or {}
+    return metadata(policy)["namespace"] in root_namespaces and not target_refs(content)
 
 
 def authorization_policies(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from istio_policies import (
     APPLICATION_LABEL,
     DRY_RUN,
+    ROOT_NAMESPACE,
     TRUST_DOMAIN,
     describe_sources,
     enforcement,
@@ -17,7 +18,7 @@ from istio_policies import (
 )
 from k8s_charm import Json, manifest
 
-from ._control_plane import ISTIO, TRUE, ControlPlane, mapping, read_control_plane, read_list
+from ._control_plane import TRUE, ControlPlane, mapping, read_control_plane, read_list
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -118,7 +119,7 @@ class Cluster:
     pods: tuple[Pod, ...]
     services: tuple[Service, ...]
     policies: tuple[LivePolicy, ...]
-    root_namespace: str = ISTIO
+    root_namespace: str = ROOT_NAMESPACE
     """Namespace whose policies apply to the whole mesh."""
     auto_allow: bool | None = None
     """True if istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""

@@ -4,16 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from istio_policies import TRUST_DOMAIN, check_trust_domain
+from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, check_trust_domain
 from k8s_charm import Failure, Json, kubernetes_errors, list_objects, manifest
 
 if TYPE_CHECKING:
     from lightkube import Client
 
     from k8s_charm import Resource
-
-ISTIO = "istio-system"
-"""The root namespace of a mesh, unless its control plane runs in another one."""
 
 _AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
 TRUE = ("true", "True", "TRUE", "1", "t", "T")
@@ -32,7 +29,7 @@ class UnreadableClusterError(Exception):
 class ControlPlane:
     """Istio's control plane."""
 
-    root_namespace: str = ISTIO
+    root_namespace: str = ROOT_NAMESPACE
     """Namespace whose policies apply to the whole mesh."""
     auto_allow: bool | None = None
     """True if istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
@@ -49,7 +46,7 @@ def read_control_plane(client: "Client") -> ControlPlane:
     from lightkube.resources.core_v1 import Service
 
     istiods = read_list(client, Service, labels={"app": "istiod"})
-    root = next((manifest(each)["metadata"]["namespace"] for each in istiods), ISTIO)
+    root = next((manifest(each)["metadata"]["namespace"] for each in istiods), ROOT_NAMESPACE)
     return ControlPlane(root, _read_auto_allow(client, root), _trust_domain(client, istiods))
 
 

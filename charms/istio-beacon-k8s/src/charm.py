@@ -18,7 +18,7 @@ from desired_state import DesiredState
 from k8s_charm import Deadline, Owner, ScaleDown, kubernetes_client
 from mesh_inspection import MeshActions
 from model_mesh import ModelMesh
-from observed_mesh import ObservedMesh, recall
+from observed_mesh import NOTHING_KNOWN, ObservedMesh, recall
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ class IstioBeaconCharm(ops.CharmBase):
             logger.warning("something is left behind in Kubernetes: %s", problem.message)
 
     def _model_mesh(self, desired: DesiredState) -> ModelMesh:
-        return ModelMesh(self._owner, self._waypoint, desired, self._deadline)
+        known = recall(str(self._stored.mesh)) or NOTHING_KNOWN
+        return ModelMesh(self._owner, self._waypoint, desired, self._deadline, known.root_namespace)
 
     def _client(self) -> "Client":
         return kubernetes_client(self.model.name, self.app.name, self._deadline)

@@ -45,6 +45,8 @@ class ModelMesh:
     waypoint: Waypoint
     desired: DesiredState
     deadline: Deadline
+    root_namespace: str
+    """The namespace whose policies on pods hold in all models, as far as that is known."""
 
     def reconcile(self, remembered: ObservedMesh | None = None) -> Outcome:
         """Make Kubernetes match the desired state; a step that fails does not stop the others.
@@ -104,7 +106,7 @@ class ModelMesh:
     def _steps(self, run: "_Run") -> Iterator[Step]:
         desired, deadline = self.desired, self.deadline
         waypoint = WaypointStep(self.waypoint, desired.replicas, desired.ready_timeout, deadline)
-        policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline)
+        policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline, self.root_namespace)
         namespace = NamespaceStep(
             self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels, desired.model_on_mesh
         )

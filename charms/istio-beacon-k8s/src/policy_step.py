@@ -11,7 +11,15 @@ from beacon_config import PolicyMode
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers, former_consumers
-from istio_policies import PolicyRequestFrom, list_policies, plan_policies, requested_by, requesters
+from istio_policies import (
+    ROOT_NAMESPACE,
+    PolicyRequestFrom,
+    holds_everywhere,
+    list_policies,
+    plan_policies,
+    requested_by,
+    requesters,
+)
 from k8s_charm import Change, Changes, Deadline, Owner, ReconcileResult, apply
 from kubernetes_problems import problems_of
 from model_services import ModelServices, list_services
@@ -37,6 +45,8 @@ class PolicyStep:
     """The name of the beacon's waypoint."""
     desired: DesiredState
     deadline: Deadline
+    root_namespace: str
+    """The namespace whose policies on pods hold in all models."""
 
     def plan(self, client: "Client") -> "PolicyPlan":
         """Plan the AuthorizationPolicies."""
@@ -60,7 +70,8 @@ class PolicyStep:
         for consumer in known:
             policies = [*consumer.granted, *waypoint_access(self.owner, self.waypoint, consumer)]
             requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in policies)
-        also = additional_policies(
+        roots = {ROOT_NAMESPACE, self.root_namespace}
+        additional = additional_policies(
             self.owner,
             known,
             is_audit=self.is_audit,
@@ -71,8 +82,9 @@ class PolicyStep:
             live,
             requests,
             retain={consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys(),
-            also=also,
+            also=[policy for policy in additional if not holds_everywhere(policy, roots)],
             dry_run=self.is_audit,
+            root_namespaces=roots,
         )
         return PolicyPlan(self, changes, known, former, services.listed)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pydantic
 
-from charmlibs.interfaces.service_mesh import check_label
+from charmlibs.interfaces.service_mesh import MESH_LABELS, check_label
 from cos_interfaces import check_authority_or_url, check_secret_id, check_url, is_host_name
 
 _LONGEST_NAME = 200
@@ -31,7 +31,7 @@ _SPECIAL_NETWORKS = tuple(
 )
 # Prefixes by which translators reach an IPv4 address, which is the last 32 bits: RFC 6052 and RFC 8215.
 _TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
-_LABELS_OF_JUJU = ("app.kubernetes.io/managed-by", "app.kubernetes.io/name")
+_LABELS = MESH_LABELS | {"app.kubernetes.io/part-of"}
 
 
 def host_of(address: str) -> str:
@@ -118,12 +118,11 @@ def _is_ip_to_resolvers(name: str) -> bool:
 
 
 def _check_label(label: tuple[str, str]) -> tuple[str, str]:
-    """Hold a label against the rules of Kubernetes, and keep Juju's own labels out of reach."""
+    """Refuse what Kubernetes does not take, and all labels but those that nobody else selects pods by."""
     key, value = label
     check_label(key, value)
-    prefix = key.rpartition("/")[0]
-    if key in _LABELS_OF_JUJU or prefix == "juju.is" or prefix.endswith(".juju.is"):
-        raise ValueError("Juju finds its pods by it")
+    if key not in _LABELS:
+        raise ValueError("others may select pods by it")
     return label
 
 

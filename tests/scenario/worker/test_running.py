@@ -16,6 +16,7 @@ from tests.scenario.worker.store_charm import StoreCharm
 from tests.support.juju_application import pod_template
 from tests.support.juju_tools import lose_relations
 
+PART_OF = {"app.kubernetes.io/part-of": "kv"}
 CONFIG_FILE = "/etc/worker/config.yaml"
 
 
@@ -68,7 +69,12 @@ def test_without_readiness_endpoint_there_is_no_check(store: Store):
 def test_nothing_is_done_when_nothing_changed(
     store: Store, deeds: Deeds, kubernetes: KubernetesServer, leader: bool
 ):
-    offer = {"ca_cert": "CA", "s3_tls_ca_chain": "S3", "worker_labels": {"a": "b"}, "worker_ports": [80]}
+    offer = {
+        "ca_cert": "CA",
+        "s3_tls_ca_chain": "S3",
+        "worker_labels": PART_OF,
+        "worker_ports": [80],
+    }
     loki = {"loki_endpoints": {"loki/0": "http://loki"}}
     store.deploy(cluster(worker_config="a: 1", **offer, **loki), leader=leader)
     before = store.relation
@@ -226,7 +232,7 @@ def test_container_that_is_not_up_closes_no_port(store: Store):
 def test_without_what_it_needs_worker_stops_and_forgets(
     store: Store, client: Client, deeds: Deeds, gone: str
 ):
-    offer = {"ca_cert": "CA", "s3_tls_ca_chain": "S3", "worker_labels": {"a": "b"}}
+    offer = {"ca_cert": "CA", "s3_tls_ca_chain": "S3", "worker_labels": PART_OF}
     store.deploy(cluster(worker_config="a: 1", **offer))
     deeds.calls.clear()
     if gone == "relation":
@@ -252,7 +258,7 @@ def test_without_what_it_needs_worker_stops_and_forgets(
 def test_coordinator_that_is_gone_for_juju_only_stops_nothing(
     store: Store, client: Client, deeds: Deeds, knows_app: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    store.deploy(cluster(worker_config="a: 1", worker_labels={"a": "b"}, worker_ports=[8080]))
+    store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF, worker_ports=[8080]))
     deeds.calls.clear()
     lose_relations(monkeypatch, store.relation.id, knows_app=knows_app)
     store.run()

@@ -246,7 +246,7 @@ def test_a_limit_that_is_none_blocks_but_the_worker_runs(store: Store):
 @pytest.mark.kubernetes
 def test_a_charm_that_is_not_trusted_is_told_so(store: Store, kubernetes: KubernetesServer):
     kubernetes.access.deny(users=["store"])
-    relation = cluster(worker_config="a: 1", worker_labels={"a": "b"})
+    relation = cluster(worker_config="a: 1", worker_labels={"app.kubernetes.io/part-of": "kv"})
     store.deploy(relation)
     assert isinstance(store.status, ops.BlockedStatus)
     assert "juju trust store --scope=cluster" in store.status.message
@@ -256,7 +256,7 @@ def test_a_charm_that_is_not_trusted_is_told_so(store: Store, kubernetes: Kubern
 @pytest.mark.kubernetes
 def test_an_action_does_not_hide_what_is_wrong(store: Store, kubernetes: KubernetesServer):
     kubernetes.access.deny(users=["store"])
-    store.deploy(cluster(worker_config="a: 1", worker_labels={"a": "b"}))
+    store.deploy(cluster(worker_config="a: 1", worker_labels={"app.kubernetes.io/part-of": "kv"}))
     store.run(store.ctx.on.action("flush"))
     assert store.ctx.action_results == {"flushed": "all"}
     assert isinstance(store.status, ops.BlockedStatus)

@@ -30,7 +30,11 @@ OFFER: dict[str, Any] = {
     "workload_tracing_receivers": {"otlp_grpc": "tempo:4317", "jaeger_thrift_http": "http://tempo:14268"},
     "remote_write_endpoints": [{"url": "http://prometheus:9090/api/v1/write"}],
     "worker_ports": [8080, 9095],
-    "worker_labels": {"app.kubernetes.io/part-of": "kv", "istio.io/dataplane-mode": "ambient", "empty": ""},
+    "worker_labels": {
+        "app.kubernetes.io/part-of": "kv",
+        "istio.io/dataplane-mode": "ambient",
+        "istio.io/use-waypoint": "",
+    },
 }
 
 
@@ -199,6 +203,9 @@ def test_a_configuration_that_was_handed_out_can_be_changed_at_will():
         ("worker_labels", {"app.kubernetes.io/name": "other"}, OFFER["worker_labels"]),
         ("worker_labels", {"app.kubernetes.io/managed-by": "me"}, OFFER["worker_labels"]),
         ("worker_labels", {"model.juju.is/name": "other"}, OFFER["worker_labels"]),
+        ("worker_labels", {"gateway.networking.k8s.io/gateway-name": "x"}, OFFER["worker_labels"]),
+        ("worker_labels", {"charms.canonical.com/shop.beacon.telemetry": "x"}, OFFER["worker_labels"]),
+        ("worker_labels", {"app": "x"}, OFFER["worker_labels"]),
     ],
 )
 def test_an_entry_that_can_not_be_used_is_left_out_and_named(field: str, bad: dict[str, Any], good: Any):
@@ -224,7 +231,6 @@ def test_a_port_that_is_none_is_left_out_and_named(port: object):
         ("loki_endpoints", {f"loki/{unit}": "http://loki:3100/push" for unit in range(3000)}),
         ("charm_tracing_receivers", {f"a{number}": "http://tempo:4318" for number in range(3000)}),
         ("workload_tracing_receivers", {f"a{number}": "http://tempo:4318" for number in range(3000)}),
-        ("worker_labels", {f"a{number}": "b" for number in range(3000)}),
     ],
 )
 def test_of_more_entries_than_anybody_needs_the_first_are_taken_and_the_rest_named(field: str, many: Any):

@@ -37,6 +37,18 @@ POLICIES = [
 ]
 
 
+LABELS = {"istio.io/dataplane-mode": "ambient"}
+SELECTED_BY_OTHERS = (
+    "gateway.networking.k8s.io/gateway-name",
+    "istio.io/gateway-name",
+    "charms.canonical.com/shop.beacon.telemetry",
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/part-of",
+    "model.juju.is/name",
+    "app",
+)
+
+
 class Web(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
@@ -169,8 +181,14 @@ def learned(ctx: testing.Context[Web], *relations: testing.Relation) -> tuple[An
 
 
 def test_labels_and_type_come_from_the_mesh(ctx: testing.Context[Web]):
-    provider = mesh(labels={"a": "b"}, mesh_type='"istio"')
-    assert learned(ctx, provider) == ({"a": "b"}, MeshType.istio, True)
+    provider = mesh(labels=LABELS, mesh_type='"istio"')
+    assert learned(ctx, provider) == (LABELS, MeshType.istio, True)
+
+
+@pytest.mark.parametrize("key", SELECTED_BY_OTHERS)
+def test_labels_by_which_others_select_pods_are_ignored(ctx: testing.Context[Web], key: str):
+    provider = mesh(labels={**LABELS, key: "x"}, mesh_type='"istio"')
+    assert learned(ctx, provider)[0] == LABELS
 
 
 def test_without_a_mesh_there_are_neither(ctx: testing.Context[Web]):
@@ -182,12 +200,16 @@ def test_a_mesh_that_has_said_nothing_yet_gives_neither(ctx: testing.Context[Web
 
 
 def test_an_old_provider_gives_labels_without_a_type(ctx: testing.Context[Web]):
-    assert learned(ctx, mesh(labels={"a": "b"})) == ({"a": "b"}, None, True)
+    assert learned(ctx, mesh(labels=LABELS)) == (
+        {"istio.io/dataplane-mode": "ambient"},
+        None,
+        True,
+    )
 
 
 def test_what_else_a_provider_says_is_ignored(ctx: testing.Context[Web]):
-    provider = mesh(labels={"a": "b"}, mesh_type='"istio"', more="not JSON")
-    assert learned(ctx, provider) == ({"a": "b"}, MeshType.istio, True)
+    provider = mesh(labels=LABELS, mesh_type='"istio"', more="not JSON")
+    assert learned(ctx, provider) == (LABELS, MeshType.istio, True)
 
 
 @pytest.mark.parametrize("labels", ["{", "[]", {"a": 1}, {"a b": "c"}, "null"])
@@ -197,7 +219,7 @@ def test_unreadable_labels_are_none(ctx: testing.Context[Web], labels: object):
 
 @pytest.mark.parametrize("mesh_type", ['"linkerd"', "istio", "{", "[]"])
 def test_an_unknown_type_is_none(ctx: testing.Context[Web], mesh_type: str):
-    assert learned(ctx, mesh(labels={"a": "b"}, mesh_type=mesh_type))[1] is None
+    assert learned(ctx, mesh(labels=LABELS, mesh_type=mesh_type))[1] is None
 
 
 def unreadable(ctx: testing.Context[Web], *relations: testing.Relation) -> str | None:
@@ -212,14 +234,14 @@ def unreadable(ctx: testing.Context[Web], *relations: testing.Relation) -> str |
 def test_what_can_not_be_read_is_told_from_what_was_never_said(
     ctx: testing.Context[Web], key: str, text: object
 ):
-    said = {"labels": {"a": "b"}, "mesh_type": '"istio"', key: text}
+    said = {"labels": LABELS, "mesh_type": '"istio"', key: text}
     assert (unreadable(ctx, mesh(**said)) or "").startswith(f"{key}: ")
 
 
 def test_a_mesh_whose_databag_juju_does_not_give_out_is_unreadable(
     ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch
 ):
-    beacon = mesh(labels={"a": "b"})
+    beacon = mesh(labels=LABELS)
     refuse_databags(monkeypatch, beacon.id)
     with ctx(ctx.on.update_status(), testing.State(relations={beacon, SHOP}, leader=True)) as manager:
         consumer = manager.charm.mesh
@@ -237,7 +259,14 @@ def test_a_relation_that_is_gone_for_juju_costs_the_others_nothing(
     assert sources(ctx.run(ctx.on.config_changed(), state)) == ["shop"]
 
 
-@pytest.mark.parametrize("said", [{}, {"labels": {"a": "b"}}, {"labels": {"a": "b"}, "mesh_type": '"istio"'}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"labels": LABELS},
+        {"labels": LABELS, "mesh_type": '"istio"'},
+    ],
+)
 def test_what_was_not_said_is_not_unreadable(ctx: testing.Context[Web], said: dict[str, Any]):
     assert unreadable(ctx, mesh(**said)) is None
     assert unreadable(ctx) is None

@@ -75,6 +75,7 @@ from ._compatibility import label_configmap_name_template
 from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data, stranger
 from ._identities import CrossModelIdentities, Identities
 from ._models import (
+    MESH_LABELS,
     AppPolicy,
     CallerKind,
     Callers,
@@ -93,6 +94,7 @@ from ._provider import PolicyRequest, ServiceMeshProvider
 from ._service_mesh import WAYPOINT_LABELS, ServiceMeshConsumer, is_mesh_published
 
 __all__ = [
+    "MESH_LABELS",
     "WAYPOINT_LABELS",
     "AppPolicy",
     "CMRData",

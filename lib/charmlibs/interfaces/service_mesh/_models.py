@@ -48,6 +48,16 @@ def _check_labels(labels: dict[str, str] | None) -> dict[str, str] | None:
     return labels
 
 
+MESH_LABELS = frozenset(
+    {
+        "istio.io/dataplane-mode",
+        "istio.io/ingress-use-waypoint",
+        "istio.io/use-waypoint",
+        "istio.io/use-waypoint-namespace",
+    }
+)
+"""The labels that pods and Services take from a mesh; by any other, somebody may select pods."""
+
 Port = Annotated[int, pydantic.Field(ge=1, le=65535), pydantic.BeforeValidator(_refuse_bool)]
 Text = Annotated[str, pydantic.AfterValidator(check_text)]
 Name = Annotated[Text, pydantic.Field(min_length=1)]

@@ -23,7 +23,16 @@ from ._build import build_mesh_policies
 from ._compatibility import PublishedConsumerNames, label_configmap_name_template
 from ._cross_model import CMR_DATA_KEY
 from ._identities import CrossModelIdentities
-from ._models import AppPolicy, CMRData, Labels, MeshPolicy, MeshType, PolicyTargetType, UnitPolicy
+from ._models import (
+    MESH_LABELS,
+    AppPolicy,
+    CMRData,
+    Labels,
+    MeshPolicy,
+    MeshType,
+    PolicyTargetType,
+    UnitPolicy,
+)
 from ._parsing import parse
 from ._provider import (
     AUDIT,
@@ -127,7 +136,10 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             relation_data.write(relation, self._charm.app, {POLICIES_KEY: requested, DECLARED_KEY: declared})
 
     def labels(self) -> dict[str, str]:
-        """Return the labels that put a pod in the mesh; nothing while there is no mesh."""
+        """Return the labels that put a pod in the mesh; nothing while there is no mesh.
+
+        Labels that others select pods by are ignored; see `MESH_LABELS`.
+        """
         try:
             return self._published_labels()
         except ValueError as error:
@@ -345,7 +357,8 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     def _published_labels(self) -> dict[str, str]:
         text = self._published("labels")
-        return parse(_LABELS, text) if text else {}
+        labels = parse(_LABELS, text) if text else {}
+        return {key: value for key, value in labels.items() if key in MESH_LABELS}
 
     def _published_mesh_type(self) -> MeshType | None:
         text = self._published("mesh_type")
