@@ -278,20 +278,16 @@ class BeaconModel:
             f"{each['metadata']['namespace']}/{each['metadata']['name']}": each["spec"]
             for each in map(manifest, self.client.list(AuthorizationPolicy, namespace="*"))
             if PURPOSE not in (each["metadata"].get("annotations") or {})
-            and self._waypoint not in _sources(each["spec"])
+            and not all(source.endswith("-waypoint") for source in _sources(each["spec"]) or ["none"])
         }
 
     def waypoint_access(self) -> set[str]:
         """Return the targets at which AuthorizationPolicies allow the waypoint and nobody else."""
         found: set[str] = set()
         for each in map(manifest, self.client.list(AuthorizationPolicy, namespace="*")):
-            if list(_sources(each["spec"])) == [self._waypoint]:
+            if _sources(each["spec"]) == [f"{self.model}/{self.model}-{self.app}-waypoint"]:
                 found.update(_targets(each["spec"]))
         return found
-
-    @property
-    def _waypoint(self) -> str:
-        return f"{self.model}/{self.model}-{self.app}-waypoint"
 
     def doors(self) -> set[tuple[str, str]]:
         """Each (source, target) that some AuthorizationPolicy lets through; both as `namespace/name`."""

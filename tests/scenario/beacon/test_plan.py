@@ -6,6 +6,7 @@ import pytest
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
 POLICY = "AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.web"
+AT_PODS = "AuthorizationPolicy shop/shop.beacon.catalogue.unit.from.shop.shop-beacon-waypoint"
 
 
 def test_a_beacon_that_has_settled_has_nothing_to_do(beacon: BeaconModel):
@@ -25,7 +26,7 @@ def test_a_beacon_that_is_off_tells_what_it_would_do_if_it_were_on(beacon: Beaco
     told = beacon.plan_action()
     assert beacon.writes() == []
     assert told["policy-mode"] == "enforce"
-    assert told["changes"] == f"create  {POLICY}"
+    assert told["changes"].splitlines() == [f"create  {POLICY}", f"create  {AT_PODS}"]
     assert told["access-changes"] == "shop/catalogue would let in shop/web"
 
 
@@ -35,11 +36,11 @@ def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
     allowing_all = [
         f"create  AuthorizationPolicy shop/shop.beacon.catalogue.{kind}.audit" for kind in ("app", "unit")
     ]
-    assert told["changes"].splitlines() == [*allowing_all, f"change  {POLICY}"]
+    assert told["changes"].splitlines() == [*allowing_all, f"change  {POLICY}", f"change  {AT_PODS}"]
     assert told["access-changes"] == "1 policy would only be on trial from then on, and hold no more"
     assert told["warning"] == "policies are logged, not enforced"
     told = beacon.plan_action(policy_mode="off")
-    assert told["changes"] == f"delete  {POLICY}"
+    assert told["changes"].splitlines() == [f"delete  {POLICY}", f"delete  {AT_PODS}"]
     assert beacon.doors() == {("shop/web", "shop/catalogue")}
 
 
@@ -86,12 +87,13 @@ def test_for_programs_each_change_door_and_problem_has_a_key(beacon: BeaconModel
     beacon.says(relation, databag(policy("web", "orders"), policy("web", "catalogue")))
     told = beacon.plan_action(format="json")
     assert told["changes"] == {
-        "1": {
+        number: {
             "action": "create",
             "kind": "AuthorizationPolicy",
             "namespace": "shop",
-            "name": "shop.beacon.catalogue.app.from.shop.web",
+            "name": written.rpartition("/")[2],
         }
+        for number, written in (("1", POLICY), ("2", AT_PODS))
     }
     assert told["access-changes"] == {"1": "shop/catalogue would let in shop/web"}
     assert told["problems"]["1"]["status"] == "blocked"
