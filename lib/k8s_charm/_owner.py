@@ -23,7 +23,8 @@ class Owner:
     The label `app.kubernetes.io/instance: {app}-{model}`, by which charms find their objects, is the same for
     application `a-b` in model `c` and for `a` in `b-c`. Objects therefore also carry an annotation that is
     unambiguous. An object without it was written by an older revision, and counts as the owner's, unless
-    it is in the namespace of another model that gives the same label: there the other application owns it.
+    it is in the namespace of another model that gives the same label, or another application that gives it is
+    the one that wrote it, by the field manager's name: then that application owns it.
     """
 
     app: str
@@ -78,7 +79,17 @@ class Owner:
         if mark is not None:
             return mark == self.mark
         namespace = metadata(resource).get("namespace")
-        return namespace == self.model or not f"{self.app}-{self.model}".endswith(f"-{namespace}")
+        if namespace == self.model:
+            return True
+        in_others_model = f"{self.app}-{self.model}".endswith(f"-{namespace}")
+        return not in_others_model and not self._is_written_by_another(resource)
+
+    def _is_written_by_another(self, resource: "Resource") -> bool:
+        """Return whether another application with the same label wrote an object, and this one did not."""
+        parts = f"{self.app}-{self.model}".split("-")
+        alike = {"-".join(parts[:number]) for number in range(1, len(parts))}
+        managers = {str(entry.get("manager")) for entry in metadata(resource).get("managedFields") or ()}
+        return self.app not in managers and bool(managers & alike)
 
 
 def have_one_owner(there: "Resource", desired: "Resource", owned_by_labels: Mapping[str, str]) -> bool:

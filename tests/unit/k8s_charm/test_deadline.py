@@ -1,5 +1,6 @@
 """However Kubernetes behaves, a hook waits for it no longer than it has time."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,11 @@ def waited(seconds: float) -> float:
 def test_while_there_is_time_requests_are_answered(faulty: FaultyServer):
     assert client(5).get(Namespace, "default").metadata
     assert len(list(client(5).list(Namespace))) > 1
+
+
+def test_hook_writes_no_longer_than_juju_keeps_its_leader():
+    """For 30 seconds after `is-leader` said so, nobody else leads; a charm asks when its time has begun."""
+    assert Deadline().seconds(math.inf) < 30
 
 
 def test_missing_answer_ends_at_deadline(faulty: FaultyServer):

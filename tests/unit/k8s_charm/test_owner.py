@@ -32,6 +32,17 @@ def test_unmarked_objects_are_ours_by_model(namespace: str, ours: bool):
     assert owned(Owner(app="a-b", model="c"), namespace) is ours
 
 
+@pytest.mark.parametrize(
+    ("manager", "owner"), [("a", Owner("a", "b-c")), ("a-b", Owner("a-b", "c")), ("a-b-c", None)]
+)
+def test_unmarked_object_elsewhere_belongs_to_who_wrote_it(manager: str, owner: Owner | None):
+    fields = [{"manager": manager, "operation": "Apply"}, {"manager": "pilot", "subresource": "status"}]
+    own = {"name": "p", "namespace": "elsewhere", "managedFields": fields}
+    policy = AuthorizationPolicy.from_dict({"metadata": own})
+    for candidate in (Owner("a", "b-c"), Owner("a-b", "c")):
+        assert candidate.owns(policy) is (owner in (None, candidate))
+
+
 def test_label_that_is_too_long_is_cut_and_stays_its_own():
     one, other = label_value("x" * 70), label_value("x" * 71)
     assert len(one) == len(other) == 63
