@@ -44,11 +44,13 @@ def test_policy_says_what_consumer_said(beacon: BeaconModel):
 
 def test_policies_can_be_found_by_labels_of_every_revision(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
-    (found,) = beacon.kubernetes.store.objects("AuthorizationPolicy")
-    assert found["metadata"]["labels"] == {
-        "app.kubernetes.io/instance": "beacon-shop",
-        "kubernetes-resource-handler-scope": "istio-authorization-policy",
-    }
+    found = beacon.kubernetes.store.objects("AuthorizationPolicy")
+    assert len(found) == 2
+    for each in found:
+        assert each["metadata"]["labels"] == {
+            "app.kubernetes.io/instance": "beacon-shop",
+            "kubernetes-resource-handler-scope": "istio-authorization-policy",
+        }
 
 
 def test_leaving_consumer_takes_its_policies_only(beacon: BeaconModel):
