@@ -1,8 +1,10 @@
 """A beacon installed from Charmhub finds its own objects once it is refreshed to this one."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
+import yaml
 from lightkube import Client
 from lightkube.models.autoscaling_v2 import CrossVersionObjectReference, HorizontalPodAutoscalerSpec
 from lightkube.models.meta_v1 import ObjectMeta
@@ -16,6 +18,8 @@ from tests.scenario.beacon.beacon_model import BeaconModel, policy
 from tests.scenario.conftest import Observe
 
 pytestmark = pytest.mark.kubernetes
+
+CHARMCRAFT = Path(__file__).parents[3] / "charms/istio-beacon-k8s/charmcraft.yaml"
 
 LABELS = {
     "istio.io/dataplane-mode": "ambient",
@@ -96,6 +100,12 @@ def refreshed(kubernetes: KubernetesServer) -> BeaconModel:
 
 
 WANTED = policy("web", "catalogue", endpoints=[{"ports": [80]}])
+
+
+def test_peer_relation_and_option_are_those_of_published_beacon():
+    declared = yaml.safe_load(CHARMCRAFT.read_text())
+    assert declared["peers"]["peers"]["interface"] == "istio_beacon_k8s_peers"
+    assert declared["config"]["options"]["ready-timeout"]["type"] == "int"
 
 
 def test_waypoint_stays_and_is_one(refreshed: BeaconModel):

@@ -8,7 +8,12 @@ import ops
 import pytest
 from ops import testing
 
-from charmlibs.interfaces.service_mesh import MeshType, ServiceMeshConsumer, label_configmap_name_template
+from charmlibs.interfaces.service_mesh import (
+    MeshType,
+    ServiceMeshConsumer,
+    UnitPolicy,
+    label_configmap_name_template,
+)
 
 META: dict[str, Any] = {
     "name": "web",
@@ -26,6 +31,13 @@ class Web(ops.CharmBase):
         self.mesh = ServiceMeshConsumer(self, auto_join=False)
         self.relation = self.mesh._relation
         self.data = self.mesh._get_app_data()
+
+
+class Replicated(ops.CharmBase):
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        policies = [UnitPolicy(relation="database-peers", ports=[27017])]
+        self.mesh = ServiceMeshConsumer(self, policies=policies, auto_join=False)
 
 
 class Joined(ops.CharmBase):
@@ -74,6 +86,17 @@ def test_tests_of_charms_take_labels_away(monkeypatch: pytest.MonkeyPatch):
     assert reconcile.call_args.kwargs["label_configmap_name"] == "juju-service-mesh-web-labels"
     ctx.run(ctx.on.relation_broken(relation), testing.State(relations={relation}, leader=True))
     assert reconcile.call_args.kwargs["labels"] == {}
+
+
+def test_policy_on_peer_relation_is_for_own_units():
+    relation = testing.Relation("service-mesh", remote_app_name="beacon")
+    peers = testing.PeerRelation("database-peers", peers_data={1: {}})
+    ctx = testing.Context(Replicated, {**META, "peers": {"database-peers": {"interface": "db_peers"}}})
+    state = testing.State(relations={relation, peers}, leader=True, model=testing.Model("m"))
+    state = ctx.run(ctx.on.relation_created(relation), state)
+    [policy] = json.loads(state.get_relation(relation.id).local_app_data["policies"])
+    assert (policy["source_app_name"], policy["target_app_name"]) == ("web", "web")
+    assert [each["ports"] for each in policy["endpoints"]] == [[27017]]
 
 
 def test_nothing_published():
