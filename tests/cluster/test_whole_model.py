@@ -10,8 +10,8 @@ from tests.support.charms import CHARMS
 from tests.support.real_server.server import RealServer
 
 BEACON, COORDINATOR, WORKER, SCRAPER = "beacon", "kv", "worker", "scraper"
-# A namespace is a DNS label, and so is the Service `APP-endpoints`, which Juju makes for an application.
-LONGEST_MODEL, LONGEST_APP = 63, 63 - len("-endpoints")
+# A namespace is a DNS label, and so is the name of a revision, with which a StatefulSet's pods are labelled.
+LONGEST_MODEL, LONGEST_APP = 63, 63 - len("-3092861567")
 
 
 @pytest.fixture(scope="module")

@@ -85,6 +85,8 @@ def found(store: ObjectStore) -> Cluster:
             name = _name_of(kind.name, one)
             if kind.name == "CustomResourceDefinition" or one["metadata"]["name"] in _BUILT_IN:
                 continue
+            if kind.name == "ControllerRevision" and _has_owner(store, one):
+                continue
             if kind.name == POLICY:
                 cluster.policies[read_policy(one)] += 1
                 continue
@@ -94,6 +96,13 @@ def found(store: ObjectStore) -> Cluster:
             if kind.name in _SAID:
                 cluster.said[name] = _plain(_SAID[kind.name](one["spec"]))
     return cluster
+
+
+def _has_owner(store: ObjectStore, one: Json) -> bool:
+    """Whether the StatefulSet is there of which Kubernetes keeps a revision."""
+    metadata = one["metadata"]
+    owners = [each["name"] for each in metadata["ownerReferences"]]
+    return any(store.find("StatefulSet", metadata["namespace"], name) for name in owners)
 
 
 def _autoscaling(spec: Json) -> Json:
