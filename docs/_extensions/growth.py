@@ -2,9 +2,11 @@
 
 import io
 from pathlib import Path
+from typing import ClassVar
 
 import matplotlib as mpl
 from docutils import nodes
+from docutils.parsers.rst import directives
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
@@ -20,23 +22,27 @@ _GREY = "0.5"  # to be read on a light page and on a dark one
 
 
 class Growth(SphinxDirective):
-    """A block of lines `topic | case | quantity`, each of which becomes a diagram over the sizes."""
+    """A block of lines `topic | case | quantity`, each of which becomes a diagram over the sizes.
+
+    With `:api:`, only what was measured on a Kubernetes API whose name ends so.
+    """
 
     required_arguments = 1
     has_content = True
+    option_spec: ClassVar = {"api": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
         """Return the picture."""
         file, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(file)
         document = Document.from_json(Path(path).read_text())
-        panels = [_findings(document, line) for line in self.content]
+        panels = [_findings(document, line, self.options.get("api", "")) for line in self.content]
         return [nodes.container("", nodes.raw("", _draw(panels), format="html"), classes=["diagram"])]
 
 
-def _findings(document: Document, line: str) -> list[Finding]:
+def _findings(document: Document, line: str, api: str) -> list[Finding]:
     topic, name, quantity = map(str.strip, line.split("|"))
-    found = document.findings.of(topic, quantity, name=name)
+    found = document.findings.of(topic, quantity, name=name, api=api)
     if not found:
         raise ValueError(f"nothing was measured of {line}")
     return sorted(found, key=lambda finding: finding.case.size or 0)

@@ -53,12 +53,12 @@ class Limits:
 
 def _try_module(module: Path, tests: Sequence[str], limits: Limits, accepted: Mapping[str, str]) -> int:
     """Change a module, and print what survives; return how much of it is not accepted."""
-    began = time.monotonic()
     changes = changes_of(module.read_text())
     tried, found = 0, 0
     survived: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="mutation-tests-") as work:
         forked = ForkedTests(tests, Path(work))
+        began = time.monotonic()
         print(
             f"{module}: {len(changes)} changes are possible, the tests take {forked.seconds:.0f} s",
             flush=True,

@@ -1,10 +1,15 @@
 """What no beacon can do without: it reads the databags of its relations, and lists the policies once."""
 
+import logging
 from typing import Any, cast
 
 import lightkube
 import ops
 from lightkube import generic_resource
+
+# Else each line that the HTTP library logs of a request is a call of a hook tool.
+for _talkative in ("httpcore", "httpcore2", "httpx", "httpx2"):
+    logging.getLogger(_talkative).setLevel(logging.WARNING)
 
 # lightkube leaves the type of one of its parameters open.
 _POLICIES = cast("Any", generic_resource).create_namespaced_resource(
