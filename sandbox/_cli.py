@@ -19,7 +19,7 @@ from rich.text import Text
 from . import _show, demo, everything, matrix
 from ._options import (
     DEFAULT_STEP,
-    ControlPlane,
+    ControlPlaneKind,
     Format,
     Juju,
     JujuVersion,
@@ -66,8 +66,8 @@ def show_demo(
     log: Annotated[Level | None, typer.Option(help="Also print the models' log from this level on.")] = None,
     permissive: Permissive = False,
     control_plane: Annotated[
-        ControlPlane, typer.Option(help="Kubernetes and Istio: a stand-in in memory, or real ones.")
-    ] = ControlPlane.stand_in,
+        ControlPlaneKind, typer.Option(help="Kubernetes and Istio: a stand-in in memory, or real ones.")
+    ] = ControlPlaneKind.stand_in,
     all_relations: Annotated[
         bool,
         typer.Option(
@@ -85,7 +85,7 @@ def show_demo(
         raise typer.BadParameter("--until names a step of the other story")
     story = everything.story() if all_relations else demo.STORY
     began = time.monotonic()
-    real = control_plane is ControlPlane.real
+    real = control_plane is ControlPlaneKind.real
     with _world(log, enforcing=True, hardened=not permissive, real=real, juju=juju) as (world, _):
         _console.print(*_show.setting(world), sep="\n")
         playback = Playback(world, _console, _PAGE)

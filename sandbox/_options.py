@@ -15,7 +15,7 @@ class Format(str, enum.Enum):
     json = "json"
 
 
-class ControlPlane(str, enum.Enum):
+class ControlPlaneKind(str, enum.Enum):
     """Implementations of Kubernetes and Istio."""
 
     stand_in = "stand-in"

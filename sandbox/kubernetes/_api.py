@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from ._access import Access
-from ._call import APPLY, Call, Target, parsed, transformation
+from ._call import APPLY, ResourceCall, ResourcePath, parsed, transformation
 from ._json import Object, mapping
 from ._records import ListPage
 from ._refusals import not_found
@@ -65,13 +65,13 @@ class Api:
         if request.url.path in ("/healthz", "/livez", "/readyz"):
             return PlainTextResponse("ok")
         target = self._target(request.url.path)
-        call = Call(target, request.method, request.query_params, request.headers, body)
+        call = ResourceCall(target, request.method, request.query_params, request.headers, body)
         verb = call.verb
         self._access.check(call.user, verb, target.kind, target.namespace, target.name, target.subresource)
-        answer: Callable[[Call, Target], Response] = getattr(self, f"_{verb}")
+        answer: Callable[[ResourceCall, ResourcePath], Response] = getattr(self, f"_{verb}")
         return answer(call, target)
 
-    def _target(self, path: str) -> Target:
+    def _target(self, path: str) -> ResourcePath:
         parts = path.strip("/").split("/")
         if parts[0] == "api" and len(parts) > 2:
             group, version, rest = "", parts[1], parts[2:]
@@ -92,12 +92,12 @@ class Api:
             or (subresource and not (subresource == "status" and kind.status))
         ):
             raise unknown_resource()
-        return Target(kind, namespace, name, subresource)
+        return ResourcePath(kind, namespace, name, subresource)
 
-    def _get(self, _call: Call, target: Target) -> Response:
+    def _get(self, _call: ResourceCall, target: ResourcePath) -> Response:
         return _json_response(self._store.encoded(target.kind, target.namespace, target.name))
 
-    def _list(self, call: Call, target: Target) -> Response:
+    def _list(self, call: ResourceCall, target: ResourcePath) -> Response:
         page = self._store.page(
             target.kind,
             target.namespace,
@@ -108,11 +108,11 @@ class Api:
         )
         return _json_response(_list_body(page))
 
-    def _watch(self, _call: Call, target: Target) -> Response:
+    def _watch(self, _call: ResourceCall, target: ResourcePath) -> Response:
         message = f"{target.kind.resource}: the stand-in for Kubernetes does not watch: list them again"
         raise ApiError(501, "", message, details=False)
 
-    def _create(self, call: Call, target: Target) -> Response:
+    def _create(self, call: ResourceCall, target: ResourcePath) -> Response:
         obj = call.object()
         if obj["metadata"].get("resourceVersion"):
             raise internal_error("resourceVersion should not be set on objects to be created")
@@ -121,7 +121,7 @@ class Api:
         )
         return _json_response(_encoded(created), 201)
 
-    def _update(self, call: Call, target: Target) -> Response:
+    def _update(self, call: ResourceCall, target: ResourcePath) -> Response:
         updated = self._store.replace(
             target.kind,
             target.namespace,
@@ -132,7 +132,7 @@ class Api:
         )
         return _json_response(_encoded(updated))
 
-    def _patch(self, call: Call, target: Target) -> Response:
+    def _patch(self, call: ResourceCall, target: ResourcePath) -> Response:
         if call.media_type == APPLY:
             return self._apply(call, target)
         patched = self._store.patch(
@@ -145,7 +145,7 @@ class Api:
         )
         return _json_response(_encoded(patched))
 
-    def _apply(self, call: Call, target: Target) -> Response:
+    def _apply(self, call: ResourceCall, target: ResourcePath) -> Response:
         config = call.applied()
         if not call.query.get("fieldManager"):
             cause = required("fieldManager", "is required for apply patch")
@@ -165,7 +165,7 @@ class Api:
         )
         return _json_response(_encoded(applied), 201 if created else 200)
 
-    def _delete(self, call: Call, target: Target) -> Response:
+    def _delete(self, call: ResourceCall, target: ResourcePath) -> Response:
         options = mapping(parsed(call.body, "DeleteOptions")) if call.body else {}
         wanted = mapping(options.get("preconditions"))
         gone = self._store.delete(
@@ -182,7 +182,7 @@ class Api:
         status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
         return _json_response(_encoded(status | {"details": details}))
 
-    def _deletecollection(self, call: Call, target: Target) -> Response:
+    def _deletecollection(self, call: ResourceCall, target: ResourcePath) -> Response:
         self._store.delete_collection(
             target.kind,
             target.namespace,

@@ -26,7 +26,7 @@ APPLY = "application/apply-patch+yaml"
 
 
 @dataclass(frozen=True)
-class Target:
+class ResourcePath:
     """What the path of a request is about."""
 
     kind: Kind
@@ -36,10 +36,10 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Call:
+class ResourceCall:
     """A request for a resource."""
 
-    target: Target
+    target: ResourcePath
     method: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
@@ -134,7 +134,7 @@ def _parsed_yaml(body: bytes) -> Value:
             raise bad_request(f"error decoding YAML: {error}") from error
 
 
-def _object(target: Target, value: Value) -> Object:
+def _object(target: ResourcePath, value: Value) -> Object:
     """The object of a request's body, checked against the path."""
     if not is_object(value):
         raise bad_request(f"the object provided is unrecognized (must be of type {target.kind.name})")
@@ -161,7 +161,7 @@ def _check_kind(kind: Kind, obj: Object) -> None:
         raise bad_request(f'{obj["kind"]} in version "{version}" cannot be handled as a {kind.name}')
 
 
-def transformation(call: Call) -> Callable[[Object], Object]:
+def transformation(call: ResourceCall) -> Callable[[Object], Object]:
     kind, media_type = call.target.kind, call.media_type
     accepted = [_JSON_PATCH, _MERGE, *([] if kind.custom else [_STRATEGIC]), APPLY]
     if media_type not in accepted:

@@ -36,13 +36,13 @@ def applied_fields(value: Value, schema: Schema, path: Path = ()) -> Iterator[Pa
 
 
 @dataclass(frozen=True)
-class Changes:
+class FieldChanges:
     added: FieldSet
     removed: FieldSet
     modified: FieldSet
 
 
-def compare(old: Value, new: Value, schema: Schema) -> Changes:
+def compare(old: Value, new: Value, schema: Schema) -> FieldChanges:
     added: set[Path] = set()
     removed: set[Path] = set()
     modified: set[Path] = set()
@@ -69,7 +69,7 @@ def compare(old: Value, new: Value, schema: Schema) -> Changes:
             everything(child, below, (*path, element), removed)
 
     walk(old if old is not None else {}, new, schema, ())
-    return Changes(frozenset(added), frozenset(removed), frozenset(modified))
+    return FieldChanges(frozenset(added), frozenset(removed), frozenset(modified))
 
 
 def children(value: Value, schema: Schema) -> Iterator[tuple[str, Value, Schema]]:

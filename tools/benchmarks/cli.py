@@ -31,7 +31,7 @@ from . import (
     telemetry,
 )
 from .extents import EXTENTS, Extent, Size
-from .findings import Case, Document, Findings
+from .findings import Case, Document, Findings, Progress
 from .kubernetes_apis import KubernetesApi
 
 _DEFAULT_JSON = sides.ROOT / "build" / "benchmarks.json"
@@ -86,23 +86,23 @@ class _Bench:
             yield partial(start, latency)
 
     @contextmanager
-    def topic(self, name: str) -> Generator[Callable[[str], None]]:
+    def topic(self, name: str) -> Generator[Progress]:
         """Show what is done, and at the end what it gave."""
         with self._console.status(name) as status:
 
-            def tell(text: str) -> None:
+            def progress(text: str) -> None:
                 line = f"{self.minutes:4.1f} min  {name}: {text}"
                 status.update(line)
                 if not self._console.is_terminal:
                     self._progress.print(line)
 
-            yield tell
+            yield progress
         if self._details:
             report.show(self._console, name, self.findings.of(name))
 
     def measure_policies(self) -> None:
         extent = self.extent
-        with self.topic(policies.TOPIC) as tell:
+        with self.topic(policies.TOPIC) as progress:
             for size in extent.policies:
                 for number, start in enumerate(self.apis()):
                     if number and size >= extent.very_many:
@@ -115,18 +115,19 @@ class _Bench:
                                 api,
                                 group,
                                 policies.Requested.square(size),
-                                rounds=self.rounds(extent.rounds_of(size)),
-                                takes_part=partial(extent.takes_part, size),
-                                tell=tell,
+                                policies.Rounds(
+                                    self.rounds(extent.rounds_of(size)), partial(extent.takes_part, size)
+                                ),
+                                progress,
                             )
                     if not number:
-                        self._measure_whole_charm(start, size, tell)
+                        self._measure_whole_charm(start, size, progress)
 
     def _measure_whole_charm(
         self,
         start: Callable[[], AbstractContextManager[KubernetesApi]],
         size: int,
-        tell: Callable[[str], None],
+        progress: Progress,
     ) -> None:
         with start() as api:
             policies.measure_whole_charm(
@@ -135,21 +136,21 @@ class _Bench:
                 self.sides[0],
                 size=size,
                 rounds=self.rounds(self.extent.rounds_of(size)),
-                tell=tell,
+                progress=progress,
             )
 
     def measure_hook_tools(self) -> None:
-        with self.topic(hook_tools.TOPIC) as tell, kubernetes_apis.stand_in(0) as api:
+        with self.topic(hook_tools.TOPIC) as progress, kubernetes_apis.stand_in(0) as api:
             for size in self.extent.relations:
-                hook_tools.measure(self.findings, api, self.sides, size=size, tell=tell)
+                hook_tools.measure(self.findings, api, self.sides, size=size, progress=progress)
 
     def measure_joining(self) -> None:
-        with self.topic(joining.TOPIC) as tell, kubernetes_apis.stand_in(0) as api:
-            joining.measure(self.findings, api, self.sides, size=self.extent.joining, tell=tell)
+        with self.topic(joining.TOPIC) as progress, kubernetes_apis.stand_in(0) as api:
+            joining.measure(self.findings, api, self.sides, size=self.extent.joining, progress=progress)
 
     def measure_coordinators(self) -> None:
         extent = self.extent
-        with self.topic(coordinators.TOPIC) as tell:
+        with self.topic(coordinators.TOPIC) as progress:
             for start in self.apis():
                 with start() as api:
                     for size in extent.workers:
@@ -159,21 +160,21 @@ class _Bench:
                             self.sides,
                             coordinators.Workers(size),
                             rounds=extent.rounds,
-                            tell=tell,
+                            progress=progress,
                         )
 
     def measure_start_up(self) -> None:
-        with self.topic(start_up.TOPIC) as tell:
-            start_up.measure(self.findings, self.sides, rounds=self.extent.rounds, tell=tell)
+        with self.topic(start_up.TOPIC) as progress:
+            start_up.measure(self.findings, self.sides, rounds=self.extent.rounds, progress=progress)
 
     def measure_telemetry(self) -> None:
         extent = self.extent
-        with self.topic(telemetry.TOPIC) as tell:
+        with self.topic(telemetry.TOPIC) as progress:
             for program in nginx_process.installed():
                 for size in extent.workers:
                     case = Case(telemetry.TOPIC, telemetry.CONFIGURATION.format(program.name), size)
                     telemetry.measure_configuration(
-                        self.findings, case, program, self.sides, rounds=extent.rounds, tell=tell
+                        self.findings, case, program, self.sides, rounds=extent.rounds, progress=progress
                     )
                 telemetry.measure_requests(
                     self.findings,
@@ -181,20 +182,20 @@ class _Bench:
                     self.sides,
                     rounds=extent.rounds,
                     seconds=extent.seconds_of_load,
-                    tell=tell,
+                    progress=progress,
                 )
 
     def measure_scale(self) -> None:
-        with self.topic(scale.TOPIC) as tell:
+        with self.topic(scale.TOPIC) as progress:
             start = next(self.apis())
-            scale.measure(self.findings, start, self.sides, self.extent.scale, tell=tell)
+            scale.measure(self.findings, start, self.sides, self.extent.scale, progress=progress)
 
     def measure_istiod(self) -> None:
         if not kubernetes_apis.has_istiod():
             raise RuntimeError("not built yet: make test-cluster builds it")
-        with self.topic(istiod_work.TOPIC) as tell:
+        with self.topic(istiod_work.TOPIC) as progress:
             for size, models in self.extent.istiod:
-                istiod_work.measure(self.findings, size=size, models=models, tell=tell)
+                istiod_work.measure(self.findings, size=size, models=models, progress=progress)
 
 
 _MEASURES: dict[Topic, Callable[[_Bench], None]] = {

@@ -5,12 +5,12 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .cluster_relations import cluster
-from .findings import CPU, MEMORY, REQUESTS, SECONDS, WRITES, Case, Findings, Quantity
+from .findings import CPU, MEMORY, REQUESTS, SECONDS, WRITES, Case, Findings, Progress, Quantity
 from .kubernetes_apis import KubernetesApi
 from .sides import HERE, LibrarySet
 
@@ -23,8 +23,6 @@ NGINX_CONFIG = Quantity("nginx.conf", "kB")
 _CHARM = HERE / "charms" / "coordinator"
 _PROGRAM = HERE / "inside" / "coordinator.py"
 _APP = "coordinator"
-
-Tell = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,17 +111,17 @@ def measure(
     workers: Workers,
     *,
     rounds: int,
-    tell: Tell,
+    progress: Progress,
 ) -> None:
     """Measure hooks of a coordinator of these workers, the sides in turns."""
     case = Case(workers.topic, IDLE, workers.units, api.name)
-    told = f"{api.name}: {workers.units} workers"
+    shown = f"{api.name}: {workers.units} workers"
     with ExitStack() as stack:
         coordinators: dict[str, _Coordinator] = {}
         for side in sides:
-            tell(f"{told}, first hooks, {side.name}")
+            progress(f"{shown}, first hooks, {side.name}")
             coordinators[side.name] = stack.enter_context(_started(api, side, workers))
         for number in range(rounds):
             for side in reversed(sides) if number % 2 else sides:
-                tell(f"{told}, {case.name}, {side.name}, round {number + 1}")
+                progress(f"{shown}, {case.name}, {side.name}, round {number + 1}")
                 findings.add(case, side.name, coordinators[side.name].run())

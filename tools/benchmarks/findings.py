@@ -2,11 +2,14 @@
 
 import json
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 OURS, PEERS = "ours", "peers"
+
+Progress: TypeAlias = Callable[[str], None]
+"""A function that is called with each thing that is measured next."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from . import policies
 from .cluster_relations import cluster
-from .findings import Case, Findings, Quantity
+from .findings import Case, Findings, Progress, Quantity
 from .juju_unit import SampleRelation, SampleUnit
 from .kubernetes_apis import KubernetesApi
 from .sides import HERE, LibrarySet
@@ -31,8 +31,6 @@ _MESH = {
     "labels": '{"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}',
     "mesh_type": '"istio"',
 }
-
-Tell = Callable[[str], None]
 
 
 _TRIES = 20
@@ -67,12 +65,12 @@ def _seconds_of_a_call(pause: str) -> float:
 
 
 def measure(
-    findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, tell: Tell
+    findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, progress: Progress
 ) -> None:
     """Count the calls of hooks with nothing to do, of charms that have `size` relations of one kind."""
     for charm, hook in CHARMS.items():
         for side in sides:
-            tell(f"{charm}, {size} relations, {side.name}")
+            progress(f"{charm}, {size} relations, {side.name}")
             model = f"tools-{charm}-{side.name}-{size}"
             api.make_model(model, charm)
             with tempfile.TemporaryDirectory() as folder:

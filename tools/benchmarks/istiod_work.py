@@ -7,7 +7,7 @@ which ztunnel does.
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from lightkube.generic_resource import GenericNamespacedResource
 from istio_policies import AuthorizationPolicy
 
 from .ambient_mesh import AmbientMesh, MeshApp, ambient_mesh
-from .findings import CPU, SECONDS, Case, Findings, Quantity
+from .findings import CPU, SECONDS, Case, Findings, Progress, Quantity
 from .xds import XdsClient
 
 TOPIC = "istiod"
@@ -38,7 +38,6 @@ _PATIENCE = 300.0
 _QUIET = 1.0
 
 Json = dict[str, Any]
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,11 @@ class _Target:
         return AuthorizationPolicy.from_dict({"metadata": metadata, "spec": {"rules": rules, **where}})
 
 
-def measure(findings: Findings, *, size: int, models: int, tell: Tell) -> None:
+def measure(findings: Findings, *, size: int, models: int, progress: Progress) -> None:
     """Measure with so many policies in so many models, in each form."""
     spread = f", {models} models" if models > 1 else ""
     for form in FORMS:
-        tell(f"{size:,} policies{spread}, {form}")
+        progress(f"{size:,} policies{spread}, {form}")
         with ambient_mesh(max(models, size // (2 * _SOURCES)), models) as mesh:
             targets = [
                 _Target(app, is_service, {each: each for each in _CLIENTS})
@@ -89,7 +88,7 @@ def measure(findings: Findings, *, size: int, models: int, tell: Tell) -> None:
             findings.add(case, form, _from_nothing(mesh, form, targets))
             for target, proxy in ((targets[0], mesh.waypoint), (targets[1], mesh.ztunnel)):
                 where = "a Service" if target.is_service else "pods"
-                tell(f"{size:,} policies{spread}, {form}, changes on {where}")
+                progress(f"{size:,} policies{spread}, {form}, changes on {where}")
                 for number in range(_ROUNDS):
                     for what, name in (("more", f"more-{number}"), ("changed", _CLIENTS[0])):
                         account = f"{what}-{number}"

@@ -8,11 +8,10 @@ units' hooks run side by side there, as those of pods do. A pod that Kubernetes 
 import heapq
 import itertools
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .findings import Case, Findings, Quantity
+from .findings import Case, Findings, Progress, Quantity
 from .juju_unit import SampleRelation, SampleUnit
 from .kubernetes_apis import KubernetesApi
 from .sides import HERE, LibrarySet
@@ -29,16 +28,14 @@ _MESH, _DATA = 1, 2
 _POLICIES_OF_EACH = 2
 _AFTER_A_RESTART = ("upgrade-charm", "config-changed", "start")
 
-Tell = Callable[[str], None]
-
 
 def measure(
-    findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, tell: Tell
+    findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, progress: Progress
 ) -> None:
     """Integrate `size` applications with a beacon at once, with each side's libraries."""
     case = Case(TOPIC, "applications that join at once", size)
     for side in sides:
-        tell(f"{size} applications, {side.name}")
+        progress(f"{size} applications, {side.name}")
         with tempfile.TemporaryDirectory() as folder:
             findings.add(case, side.name, _Model(api, side, Path(folder), size).integrate())
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .findings import CPU, MEMORY, REQUESTS, SECONDS, SERVER_CPU, WRITES, Case, Findings, Quantity
+from .findings import CPU, MEMORY, REQUESTS, SECONDS, SERVER_CPU, WRITES, Case, Findings, Progress, Quantity
 from .juju_unit import HookRun, SampleRelation, SampleUnit
 from .kubernetes_apis import KubernetesApi, Used
 from .sides import HERE, ROOT, LibrarySet
@@ -27,8 +27,6 @@ _WHOLE_CHARM = ROOT / "charms" / "istio-beacon-k8s"
 _READER = HERE / "charms" / "reader"
 _APP = "beacon"
 _MOST_HOOKS = 20
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -117,15 +115,22 @@ class _Beacon:
         return {DATABAGS: sum(sizes), LARGEST_DATABAG: max(sizes)}
 
 
+@dataclass(frozen=True)
+class Rounds:
+    """How often hooks are run."""
+
+    number: int
+    takes_part: Callable[[str, int, str], bool]
+    """Returns whether a side's hook is run, given its name, the number of the round, and the hook."""
+
+
 def measure(
     findings: Findings,
     api: KubernetesApi,
     sides: list[LibrarySet],
     requested: Requested,
-    *,
-    rounds: int,
-    takes_part: Callable[[str, int, str], bool],
-    tell: Tell,
+    rounds: Rounds,
+    progress: Progress,
 ) -> None:
     """Measure the hooks of a beacon, the sides in turns.
 
@@ -134,12 +139,11 @@ def measure(
         api: the Kubernetes that policies are written to; those of the last round are left there.
         sides: the libraries to measure.
         requested: the policies.
-        rounds: how often each hook is run.
-        takes_part: whether a side's hook is run, given its name, the number of the round, and the hook.
-        tell: told what is done.
+        rounds: how often each hook is run, and on which sides.
+        progress: called with what is done.
     """
-    for number in range(rounds):
-        taking_part = [side for side in sides if takes_part(side.name, number, FIRST)]
+    for number in range(rounds.number):
+        taking_part = [side for side in sides if rounds.takes_part(side.name, number, FIRST)]
         with tempfile.TemporaryDirectory() as folder:
             beacons = {
                 side.name: _start(api, side, Path(folder, side.name), requested) for side in taking_part
@@ -151,29 +155,29 @@ def measure(
                 (GONE, _take_one_away),
             ):
                 for side in reversed(taking_part) if number % 2 else taking_part:
-                    if not takes_part(side.name, number, name):
+                    if not rounds.takes_part(side.name, number, name):
                         continue
                     size = requested.policies
-                    tell(f"{api.name}: {size:,} policies, {name}, {side.name}, round {number + 1}")
+                    progress(f"{api.name}: {size:,} policies, {name}, {side.name}, round {number + 1}")
                     beacon = beacons[side.name]
                     if prepare:
                         prepare(beacon.unit, beacon.model)
                     case = Case(requested.topic, name, size, api.name)
                     findings.add(case, side.name, {**beacon.run(), **beacon.databags()})
-            if number < rounds - 1:
+            if number < rounds.number - 1:
                 for beacon in beacons.values():
                     api.delete_policies(beacon.model)
 
 
 def measure_whole_charm(
-    findings: Findings, api: KubernetesApi, side: LibrarySet, *, size: int, rounds: int, tell: Tell
+    findings: Findings, api: KubernetesApi, side: LibrarySet, *, size: int, rounds: int, progress: Progress
 ) -> None:
     """Measure the hook with nothing to do of the charm itself, and a charm that reads the same, in turns."""
     case = Case(TOPIC, WHOLE_IDLE, size, api.name)
     requested = Requested.square(size)
     with tempfile.TemporaryDirectory() as folder:
         beacon = _start(api, side, Path(folder, "charm"), requested, charm=_WHOLE_CHARM)
-        tell(f"{api.name}: {size:,} policies, istio-beacon-k8s, first hooks")
+        progress(f"{api.name}: {size:,} policies, istio-beacon-k8s, first hooks")
         while beacon.run_once()[WRITES]:
             pass
         Path(folder, "reader").mkdir()
@@ -183,7 +187,7 @@ def measure_whole_charm(
         for relation in beacon.unit.relations.values():
             reader.unit.relate(dataclasses.replace(relation))
         for number in range(rounds):
-            tell(f"{api.name}: {size:,} policies, {case.name}, round {number + 1}")
+            progress(f"{api.name}: {size:,} policies, {case.name}, round {number + 1}")
             measured = ((side.name, beacon), (READER, reader))
             for name, each in reversed(measured) if number % 2 else measured:
                 findings.add(case, name, each.run_once())

@@ -5,10 +5,10 @@ import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from .findings import CPU, OURS, SECONDS, Case, Findings, Quantity
+from .findings import CPU, OURS, SECONDS, Case, Findings, Progress, Quantity
 from .sides import HERE, ROOT, LibrarySet
 
 TOPIC = "start-up"
@@ -21,19 +21,17 @@ OPS_ALONE = f"import of {_OPS}"
 _SAME_CHARMS = ("beacon", "consumer", "coordinator")
 _LINE = re.compile(r"import time: +(\d+) \| +\d+ \| +(\S+)")
 
-Tell = Callable[[str], None]
 
-
-def measure(findings: Findings, sides: list[LibrarySet], *, rounds: int, tell: Tell) -> None:
+def measure(findings: Findings, sides: list[LibrarySet], *, rounds: int, progress: Progress) -> None:
     """Measure processes that import a charm and end: the same on both sides, and this repository's own."""
     for number in range(rounds + 1):
         for charm, source, side in _charms(sides, backwards=bool(number % 2)):
-            tell(f"{charm}, {side.name}, round {number}")
+            progress(f"{charm}, {side.name}, round {number}")
             values = _import(source, side)
             if number:  # the first one compiles
                 findings.add(Case(TOPIC, f"import of {charm}"), side.name, values)
     for charm, source, side in _charms(sides):
-        tell(f"{charm}, {side.name}, by package")
+        progress(f"{charm}, {side.name}, by package")
         for package, seconds in _by_package(source, side).most_common(_PACKAGES_SHOWN):
             findings.add(Case(PACKAGES, f"{charm}: {package}"), side.name, {IMPORT_TIME: seconds * 1000})
 

@@ -32,7 +32,7 @@ _HEADLINES = (
 
 
 def headlines(findings: Findings) -> Iterator[Finding]:
-    """Return the findings that tell most, each with the largest size that both sides were measured with."""
+    """Return the most telling findings, each with the largest size that both sides were measured with."""
     for headline in _HEADLINES:
         found = findings.of(headline.topic, headline.quantity.name, name=headline.case)
         largest: dict[Case, Finding] = {}

@@ -5,11 +5,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from .findings import Case, Findings, Quantity
+from .findings import Case, Findings, Progress, Quantity
 from .nginx_process import NginxProcess, NginxProgram
 from .sides import HERE, LibrarySet
 
@@ -56,8 +56,6 @@ http {{
 }}
 """
 
-Tell = Callable[[str], None]
-
 
 class _Renderer:
     """A process that renders on one side."""
@@ -100,7 +98,13 @@ def _renderer(
 
 
 def measure_configuration(
-    findings: Findings, case: Case, program: NginxProgram, sides: list[LibrarySet], *, rounds: int, tell: Tell
+    findings: Findings,
+    case: Case,
+    program: NginxProgram,
+    sides: list[LibrarySet],
+    *,
+    rounds: int,
+    progress: Progress,
 ) -> None:
     """Measure what it takes to render the routes of as many workers as the case says, and to load them."""
     size = case.size or 0
@@ -110,7 +114,7 @@ def measure_configuration(
         running: dict[str, NginxProcess] = {}
         texts: dict[str, str] = {}
         for side in sides:
-            tell(f"{size} workers, rendering, {side.name}")
+            progress(f"{size} workers, rendering, {side.name}")
             own = folder / side.name
             loki = "http://127.0.0.1:9/push"
             renderers[side.name], texts[side.name] = stack.enter_context(
@@ -127,7 +131,7 @@ def measure_configuration(
             running[side.name] = stack.enter_context(NginxProcess(program, own, texts[side.name]))
         for number in range(rounds):
             for side in reversed(sides) if number % 2 else sides:
-                tell(f"{size} workers, configuration, {side.name}, round {number + 1}")
+                progress(f"{size} workers, configuration, {side.name}, round {number + 1}")
                 rendered = float(renderers[side.name].ask("render"))
                 reloaded = running[side.name].reload()
                 took = {
@@ -145,7 +149,7 @@ def measure_requests(
     *,
     rounds: int,
     seconds: float,
-    tell: Tell,
+    progress: Progress,
 ) -> None:
     """Measure telemetry through nginx and straight to the backend, over connections that clients keep."""
     with ExitStack() as stack:
@@ -176,10 +180,10 @@ def measure_requests(
             for what, (path, behind, body) in _PATHS.items():
                 case = Case(TOPIC, f"{what}, {program.name}")
                 for name in [*reversed(proxies)] if number % 2 else [*proxies]:
-                    tell(f"{case.name}, {name}, round {number + 1}")
+                    progress(f"{case.name}, {name}, round {number + 1}")
                     port, running = proxies[name]
                     findings.add(case, name, _load(port, path, body, seconds, running))
-                tell(f"{case.name}, {DIRECT}, round {number + 1}")
+                progress(f"{case.name}, {DIRECT}, round {number + 1}")
                 findings.add(case, DIRECT, _load(backend_port, behind, body, seconds))
 
 
@@ -188,14 +192,14 @@ def _load(
 ) -> dict[Quantity, float]:
     before = through.cpu() if through else 0
     command = [sys.executable, str(_LOAD), str(port), path, str(body), str(_CONNECTIONS), str(seconds)]
-    told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    answer = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
     values = {
-        RATE: told["requests"] / told["seconds"],
-        MEDIAN: told["median"] * 1000,
-        P99: told["p99"] * 1000,
+        RATE: answer["requests"] / answer["seconds"],
+        MEDIAN: answer["median"] * 1000,
+        P99: answer["p99"] * 1000,
     }
     if through:
-        values[NGINX_CPU] = (through.cpu() - before) / told["requests"] * 1e6
+        values[NGINX_CPU] = (through.cpu() - before) / answer["requests"] * 1e6
     return values
 
 

@@ -33,7 +33,7 @@ class _LoadConnection:
         self.socket.sendall(self._request)
 
     def receive(self) -> bool:
-        """Take what has come, and tell whether it was the last of the answer."""
+        """Take what has come, and return whether it was the last of the answer."""
         data = self.socket.recv(_READ)
         if not data:
             raise ConnectionError("the server hung up")

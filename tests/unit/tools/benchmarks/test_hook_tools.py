@@ -21,7 +21,7 @@ def calls(api: KubernetesApi) -> dict[int, Counter[str]]:
     """Number of relations to the calls of the idle hooks of each charm, by charm and tool."""
     found = Findings()
     for size in (2, 5):
-        hook_tools.measure(found, api, [sides.ours()], size=size, tell=lambda _: None)
+        hook_tools.measure(found, api, [sides.ours()], size=size, progress=lambda _: None)
     counted: dict[int, Counter[str]] = {2: Counter(), 5: Counter()}
     for each in found:
         assert each.case.size
