@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from charmlibs.interfaces.service_mesh import stranger
+from charmlibs.interfaces.service_mesh import unresolved_name
 from istio_policies import ANYBODY, describe_requests, describe_sources, describe_targets
 from k8s_charm import Json, manifest
 
@@ -190,7 +190,7 @@ def _source(side: Side) -> str:
     if there.model is here.model or asks_kubernetes or _publishes_its_name(there, here):
         return f"{there.model.name}/{there.name}"
     # The beacon names those who scrape itself in its status.
-    name = side.remote_name if here.charm.name == BEACON else stranger(side.remote_name)
+    name = side.remote_name if here.charm.name == BEACON else unresolved_name(side.remote_name)
     return f"{here.model.name}/{name}"
 
 

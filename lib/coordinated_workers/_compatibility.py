@@ -80,8 +80,8 @@ class PublishedDatabagMethods(pydantic.BaseModel):
         databag = {} if databag is None else databag
         if clear:
             databag.clear()
-        said = self.model_dump(mode="json", exclude_defaults=True)
-        databag.update({key: json.dumps(value) for key, value in said.items()})
+        sent = self.model_dump(mode="json", exclude_defaults=True)
+        databag.update({key: json.dumps(value) for key, value in sent.items()})
         return databag
 
 

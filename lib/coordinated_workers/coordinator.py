@@ -203,7 +203,7 @@ class Coordinator(CoordinatorPublishing):
         if requests is None:
             return None
         if container_name is None:
-            raise ValueError("resources_requests without a container_name: whose resources?")
+            raise ValueError("resources_requests needs a container_name")
         return KubernetesComputeResourcesPatch(
             self._kubernetes, container_name, functools.partial(requests, self), limit_options
         )
@@ -235,7 +235,7 @@ class Coordinator(CoordinatorPublishing):
         is_upgrade = isinstance(event, ops.UpgradeCharmEvent)
         for write in self._writes_to_kubernetes(is_upgrade=is_upgrade):
             if self._deadline.is_over:
-                slow = "Kubernetes is slow: the rest is done at the next event"
+                slow = "Kubernetes is slow: continuing at the next event"
                 self._problems.append(ops.WaitingStatus(slow))
                 break
             self._problems += write()

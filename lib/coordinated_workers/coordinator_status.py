@@ -103,7 +103,7 @@ class CoordinatorProblems(CoordinatorContainers):
 
     def _remarks(self) -> Iterator[str]:
         for name, reason in self.cluster.refused().items():
-            yield f"{name} is left out ({reason})"
+            yield f"ignored {name}: {reason}"
         for refusal in self._telemetry_proxy.refused if self._telemetry_proxy else ():
             yield str(refusal)
         if self._is_related(self._endpoints.certificates):
@@ -128,7 +128,7 @@ class CoordinatorProblems(CoordinatorContainers):
 
     def _certificate_remarks(self) -> Iterator[str]:
         if self._is_in_mesh:
-            yield "the mesh encrypts, certificates are not used"
+            yield "certificates are not used: the mesh encrypts"
             return
         for name, address in self._worker_names.others.items():
-            yield f"{name} is not in the certificate: {shown_name(address)} is not its own name"
+            yield f"certificate does not include {name}: {shown_name(address)} is not its own name"

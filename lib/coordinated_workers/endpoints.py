@@ -56,13 +56,13 @@ class Endpoints:
         named = {key: name for key, name in mapping.items() if name}
         for key, name in named.items():
             if name not in charm.meta.relations:
-                raise ValueError(f"endpoint {key!r} is {name!r}, which charmcraft.yaml does not have")
+                raise ValueError(f"endpoint {key!r} is {name!r}, which is not in charmcraft.yaml")
         mesh = _mesh_endpoints({key: named.pop(key) for key in _MESH_KEYS if key in named})
         fields = {key.replace("-", "_"): name for key, name in named.items()}
         if "cluster" not in fields:
-            raise ValueError("a coordinator can't do without the endpoint 'cluster'")
+            raise ValueError("a coordinator needs the endpoint 'cluster'")
         for key in fields.keys() - cls.__dataclass_fields__.keys():
-            logger.warning("an endpoint of a coordinator is called %r, which means nothing", key)
+            logger.warning("ignored unknown endpoint %r of a coordinator", key)
             del fields[key]
         return cls(**fields, mesh=mesh)
 
@@ -71,5 +71,5 @@ def _mesh_endpoints(named: Mapping[str, str]) -> MeshEndpoints | None:
     if not named:
         return None
     if missing := [key for key in _MESH_KEYS if key not in named]:
-        raise ValueError(f"the endpoints of the mesh go together: there is no {', '.join(missing)}")
+        raise ValueError(f"the mesh needs all of its endpoints; missing: {', '.join(missing)}")
     return MeshEndpoints(*(named[key] for key in _MESH_KEYS))

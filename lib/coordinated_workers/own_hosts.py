@@ -44,7 +44,7 @@ class OwnHosts:
                 return set()
             network = binding.network
         except ops.ModelError as error:
-            logger.warning("the addresses of this unit are not known: %s", error)
+            logger.warning("cannot read the addresses of this unit: %s", error)
             return set()
         bound = (interface.address for interface in network.interfaces)
         return {str(address) for address in (*bound, *network.ingress_addresses) if address}

@@ -49,7 +49,7 @@ def run(container: ops.Container, command: list[str], deadline: Deadline, at_mos
     """
     seconds = deadline.seconds(at_most)
     if not seconds:
-        raise ops.pebble.TimeoutError(f"this hook has no time left for {command[0]}")
+        raise ops.pebble.TimeoutError(f"no time left in this hook for {command[0]}")
     output, _ = container.exec(command, timeout=seconds).wait_output()
     return output
 

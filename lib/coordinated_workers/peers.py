@@ -33,7 +33,7 @@ def exporters(charm: ops.CharmBase, relation_name: str, own: NginxExporter) -> d
             try:
                 published = _Published.model_validate(relation_data.read(relation, unit))
             except (relation_data.DatabagError, pydantic.ValidationError):
-                logger.warning("no address of %s: its exporter is not scraped", unit.name)
+                logger.warning("no address of %s: not scraping its exporter", unit.name)
                 continue
             known[unit.name] = NginxExporter(published.hostname, published.scheme or own.scheme)
     return dict(sorted(known.items()))

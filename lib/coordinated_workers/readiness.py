@@ -35,7 +35,7 @@ def probe(url: str, ca_cert: str | None = None, *, timeout: float = 3.0) -> Read
         timeout: the seconds to wait for an answer; with 0, nothing is asked.
     """
     if not timeout:
-        return Readiness(ServiceEndpointStatus.starting, "there was no time left to ask it")
+        return Readiness(ServiceEndpointStatus.starting, "no time left in this hook to check it")
     try:
         with _opener(url, ca_cert).open(url, timeout=timeout) as response:
             answer = response.read(_LONGEST_ANSWER).decode(errors="replace").strip()
@@ -43,7 +43,7 @@ def probe(url: str, ca_cert: str | None = None, *, timeout: float = 3.0) -> Read
         answer = _first_line(error.read(_LONGEST_ANSWER).decode(errors="replace"))
         unready = error.code == http.HTTPStatus.SERVICE_UNAVAILABLE
         status = ServiceEndpointStatus.starting if unready else ServiceEndpointStatus.down
-        return Readiness(status, f"it answers {error.code} {answer}".strip())
+        return Readiness(status, f"it answered {error.code} {answer}".strip())
     except (OSError, ValueError, http.client.HTTPException) as error:
         return Readiness(ServiceEndpointStatus.down, f"no answer from {url}: {_first_line(str(error))}")
     if answer == "ready":

@@ -63,15 +63,15 @@ class TelemetryCorrelation:
         if found:
             return found
         if not grafanas:
-            missing = "no related Grafana has said its uid (grafana_datasource)"
+            missing = "no related Grafana has sent its uid (grafana_datasource)"
         elif not exchanges:
             missing = "no application exchanges datasources with it (grafana_datasource_exchange)"
         elif not candidates:
-            missing = "no application exchanges datasources and has the other relation that is asked for"
+            missing = "no application that exchanges datasources has the other required relation"
         elif not of_type:
             missing = f"no exchanged datasource is of type {datasource_type}"
         else:
-            missing = f"no exchanged datasource of type {datasource_type} is in a Grafana that it is in, too"
+            missing = f"no exchanged datasource of type {datasource_type} is in the same Grafana"
         logger.info("%s: %s is off: %s", self._app_name, correlation_feature, missing)
         return None
 
@@ -95,6 +95,4 @@ def datasources(relations: Iterable[ops.Relation]) -> "Iterable[GrafanaDatasourc
             text = relation_data.read(relation, relation.app).get("datasources") or "[]"
             yield from [GrafanaDatasource.model_validate(one) for one in json.loads(text)]
         except (pydantic.ValidationError, ValueError, TypeError, RecursionError):
-            logger.warning(
-                "%s: the datasources of %s are ignored: not as they should be", relation, relation.app.name
-            )
+            logger.warning("%s: ignored invalid datasources of %s", relation, relation.app.name)

@@ -157,11 +157,11 @@ class Certificates:
     def problem(self) -> str | None:
         """Return the reason why there can't be a certificate, in words; None if there can."""
         if self._relation_name and len(self._charm.model.relations[self._relation_name]) > 1:
-            return f"related to several applications over {self._relation_name!r}: remove all but one"
+            return f"several applications over {self._relation_name!r}: remove all but one"
         if self.unreadable:
-            return f"what is said over {self._relation_name!r} can't be used: {self.unreadable}"
+            return f"invalid data over {self._relation_name!r}: {self.unreadable}"
         if self.refusal and self._relation:
-            return f"{self._relation.app.name} refuses the certificate: {self.refusal}"
+            return f"{self._relation.app.name} rejected the certificate request: {self.refusal}"
         return None
 
     @cached_property

@@ -136,7 +136,7 @@ class Worker(WorkerWorkload):
     ):
         super().__init__(charm, key="worker")
         if resources_requests and container_name is None:
-            raise ValueError("resources_requests needs a container_name: whose requests are they?")
+            raise ValueError("resources_requests needs a container_name")
         self._charm = charm
         self._name = name
         self._pebble_layer = functools.partial(pebble_layer, self)

@@ -55,7 +55,7 @@ class WorkerFacts(PublishedWorkerNames, ops.Object):
         try:
             return self._pebble_layer()
         except Exception:  # an error in the charm's code must not stop the rest
-            logger.exception("the charm fails to give the Pebble layer")
+            logger.exception("cannot get the Pebble layer from the charm")
             return None
 
     def charm_tracing_config(self) -> tuple[str | None, str | None]:

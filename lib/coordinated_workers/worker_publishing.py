@@ -20,4 +20,4 @@ def publish_worker(
             cluster.publish_app_roles(roles)
     except (ops.ModelError, ValueError) as error:
         # Before the install hook Juju may not let a unit write yet, nor know its name.
-        logger.warning("can't tell the coordinator about this unit: %s", error)
+        logger.warning("cannot publish this unit to the coordinator: %s", error)

@@ -32,7 +32,7 @@ class WorkerFindings:
 def missing_statuses(found: WorkerFindings, startup: Startup) -> Iterator[ops.StatusBase]:
     """Return a status for each thing that the worker is without, and can't run without."""
     if found.coordinators == 0:
-        yield startup.status(f"no coordinator: relate {found.app}:{found.endpoint} to one")
+        yield startup.status(f"no coordinator: juju integrate {found.app}:{found.endpoint} COORDINATOR")
     elif found.coordinators > 1:
         yield ops.BlockedStatus(f"{found.coordinators} coordinators over {found.endpoint}: keep only one")
     if not found.roles:

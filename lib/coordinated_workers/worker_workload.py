@@ -75,7 +75,7 @@ class WorkerWorkload(WorkerFacts):
             command = [f"/bin/{self._name}", "-version"]
             output = pebble.run(self._container, command, self._deadline, at_most=_VERSION_SECONDS)
         except ops.pebble.Error as error:
-            logger.info("can't tell the workload's version: %s", _in_one_line(error))
+            logger.info("cannot read the workload's version: %s", _in_one_line(error))
             return None
         match = re.search(r"[Vv]ersion:?\s*(\S+)", output)
         return match[1] if match else None
@@ -124,15 +124,15 @@ class WorkerWorkload(WorkerFacts):
             return self.model.get_secret(id=secret_id).get_content(refresh=True)["private-key"]
         except (ops.ModelError, KeyError) as error:
             # neither its id nor the error's text, in which it is: it may be any text
-            logger.warning("can't read the secret with the private key: %s", type(error).__name__)
-            status = ops.WaitingStatus("waiting for the coordinator to grant the secret with the private key")
+            logger.warning("cannot read the secret with the private key: %s", type(error).__name__)
+            status = ops.WaitingStatus("waiting for the secret with the private key from the coordinator")
             raise _NotYetError(status) from error
 
     def _whole_layer(self) -> ops.pebble.Layer:
         """Return the charm's layer, with the readiness check and the model's proxies."""
         charm_layer = self.pebble_layer
         if charm_layer is None:
-            raise _NotYetError(ops.BlockedStatus("the charm fails to say what to run: see juju debug-log"))
+            raise _NotYetError(ops.BlockedStatus("the charm's Pebble layer failed: see juju debug-log"))
         return complete_layer(charm_layer, self._readiness_url(), self.readiness_check_name)
 
     def _running_worker_config(self) -> str | None:
@@ -145,12 +145,12 @@ class WorkerWorkload(WorkerFacts):
     def _services_down(self) -> str:
         """Return the reason why the workload can't answer yet; empty if there is none."""
         if not self._container.can_connect():
-            return f"container {self._name} is not up yet"
+            return f"container {self._name} is not ready"
         if self._running_worker_config() is None:
-            return "there is no configuration"
+            return "no configuration"
         layer = self.pebble_layer
         if layer is None:
-            return "the charm fails to say what to run"
+            return "the charm's Pebble layer failed"
         down = self._workload.services_down(layer)
         return f"not running: {', '.join(down)}" if down else ""
 

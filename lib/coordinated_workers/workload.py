@@ -125,7 +125,7 @@ class WorkloadContainer:
             pebble.run(self._container, command, self._deadline, _UPDATE_CA_TIMEOUT)
         except ops.pebble.Error as error:  # there are images without the command
             first_line = str(error).partition("\n")[0]
-            logger.warning("the workload does not trust the CA system-wide: %s", first_line)
+            logger.warning("cannot add the CA to the workload's container: %s", first_line)
 
     def _apply(self, layer: ops.pebble.Layer) -> bool:
         """Put the layer into the plan; whether that changes its services."""

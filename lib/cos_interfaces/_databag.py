@@ -1,4 +1,4 @@
-"""The databags of the observability relations: written where they differ, read without trusting them."""
+"""Databags of the observability relations: only differences are written, and what is read is validated."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The answers of Prometheus and Loki about the alert rules that they were sent."""
+"""The answers of Prometheus and Loki to the alert rules that they received."""
 
 import logging
 

@@ -84,7 +84,7 @@ def rules(text: str) -> dict[str, object]:
         content = yaml.safe_load(text)
         json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
     except (yaml.YAMLError, TypeError) as error:
-        raise ValueError(f"not YAML of texts, numbers, lists and mappings: {error}") from None
+        raise ValueError(f"not YAML of strings, numbers, lists and mappings: {error}") from None
     model = _RuleFile if isinstance(content, dict) and "groups" in content else _Rule
     model.model_validate(content)
     return cast("dict[str, object]", content)

@@ -13,13 +13,13 @@ _NOT_IN_A_URL = re.compile(r"[^!-~]|[\"'<>\\^`{|}]")
 
 
 def check_url(url: str) -> str:
-    """Return an absolute http or https URL, with its scheme in the lower case in which programs look for it.
+    """Return an absolute http or https URL, with its scheme in lower case.
 
     Raises:
         ValueError: if it is anything else.
     """
     if _NOT_IN_A_URL.search(url):
-        raise ValueError("not a URL: it has characters that no URL has")
+        raise ValueError("not a URL: it has invalid characters")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise ValueError("not an http or https URL")
@@ -44,9 +44,9 @@ def _check_authority(authority: str) -> None:
     if match := re.fullmatch(r"(.*):(\d*)", authority):
         host, port = match.groups()
     if not (is_host_name(host) or _is_ipv6(host)):
-        raise ValueError("there is no host in it")
+        raise ValueError("no host")
     if port is not None and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
-        raise ValueError("its port is none")
+        raise ValueError("invalid port")
 
 
 def _is_ipv6(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Being listed in a catalogue of applications: both sides of `catalogue`.
+"""Publication in a catalogue of applications: both sides of `catalogue`.
 
 In the reconcile of the charm that is listed::
 

@@ -1,4 +1,4 @@
-"""Giving dashboards to Grafana: both sides of `grafana_dashboard`.
+"""Dashboards for Grafana: both sides of `grafana_dashboard`.
 
 In the reconcile of a charm with dashboards::
 
@@ -72,7 +72,7 @@ def dashboards(charm: ops.CharmBase, *, relation_name: str = "grafana-dashboard"
         for name, template in (data.templates if data else {}).items():
             content = _unpack(template.content)
             if content is None:
-                logger.warning("%s: dashboard %r of %s can't be unpacked", relation, name, relation.app.name)
+                logger.warning("%s: invalid dashboard %r of %s", relation, name, relation.app.name)
             else:
                 found[f"{relation.app.name}/{name}"] = content
     return found

@@ -1,4 +1,4 @@
-"""Being a datasource of Grafana: both sides of `grafana_datasource`.
+"""Datasources of Grafana: both sides of `grafana_datasource`.
 
 In the reconcile of a charm that Grafana queries::
 

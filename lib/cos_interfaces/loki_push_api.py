@@ -1,4 +1,4 @@
-"""Sending logs to Loki: both sides of `loki_push_api`.
+"""Logs for Loki: both sides of `loki_push_api`.
 
 In the reconcile of a charm with logs::
 

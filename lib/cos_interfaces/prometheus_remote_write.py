@@ -1,4 +1,4 @@
-"""Pushing metrics: both sides of `prometheus_remote_write`.
+"""Metrics pushed by remote write: both sides of `prometheus_remote_write`.
 
 A charm that has metrics to push::
 

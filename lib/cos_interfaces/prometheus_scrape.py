@@ -1,4 +1,4 @@
-"""Being scraped: the scraped charm's side of `prometheus_scrape`.
+"""Scrape jobs for Prometheus: the scraped charm's side of `prometheus_scrape`.
 
 In the charm's reconcile::
 

@@ -1,4 +1,4 @@
-"""Storing objects: both sides of `s3`.
+"""Buckets of an object store: both sides of `s3`.
 
 In the reconcile of a charm that stores objects::
 
@@ -6,7 +6,7 @@ In the reconcile of a charm that stores objects::
     try:
         store = s3.connection(self)
     except S3NotFoundError as missing:
-        ...  # str(missing) names what to wait for, or to repair
+        ...  # str(missing) is the reason, fit for a status
 """
 
 import json
@@ -73,7 +73,7 @@ class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
 
 
 def request(charm: ops.CharmBase, bucket: str | None = None, *, relation_name: str = "s3") -> None:
-    """Ask for a bucket; leader only, if it differs.
+    """Request a bucket; leader only, if it differs.
 
     Some stores answer nothing before they were asked, so a charm that takes any bucket asks as well:
     for one that is named after the relation, which a store that has a bucket set does not heed.
@@ -104,40 +104,40 @@ def offer(
 ) -> None:
     """Publish the bucket's connection details to each related charm, for a store; leader only.
 
-    The keys go in plain text, as older charms want them, or in a Juju secret.
+    The keys are sent in plain text, for older charms, or in a Juju secret.
     """
     if not charm.unit.is_leader():
         return
     keys = {"access-key": info.access_key, "secret-key": info.secret_key}
     for relation in relations(charm, relation_name):
-        said = {
+        sent = {
             "endpoint": info.endpoint,
             "bucket": info.bucket,
             "region": info.region or "",
             "tls-ca-chain": json.dumps(info.tls_ca_chain) if info.tls_ca_chain else "",
             **({_SECRET: _share(charm, relation, keys) or ""} if in_secret else keys),
         }
-        relation_data.write(relation, charm.app, said)
+        relation_data.write(relation, charm.app, sent)
 
 
 def _read(charm: ops.CharmBase, relation: ops.Relation) -> S3ConnectionInfo:
     try:
-        said = {key: text for key, text in relation_data.read(relation, relation.app).items() if text}
+        sent = {key: text for key, text in relation_data.read(relation, relation.app).items() if text}
     except relation_data.DatabagError as error:
         raise S3NotFoundError(f"{relation.app.name}: {error}") from error
-    if secret_id := said.get(_SECRET):
-        said |= _content(charm, relation, secret_id)
-    if not {"bucket", "endpoint", "access-key", "secret-key"} & said.keys():
-        raise S3NotFoundError(f"{relation.app.name} has not said yet where the bucket is")
+    if secret_id := sent.get(_SECRET):
+        sent |= _content(charm, relation, secret_id)
+    if not {"bucket", "endpoint", "access-key", "secret-key"} & sent.keys():
+        raise S3NotFoundError(f"{relation.app.name} has not sent the bucket's connection details yet")
     try:
-        return S3ConnectionInfo.model_validate(said)
+        return S3ConnectionInfo.model_validate(sent)
     except pydantic.ValidationError as error:
         why = relation_data.reason(error)
-        raise S3NotFoundError(f"what {relation.app.name} says can't be used: {why}") from None
+        raise S3NotFoundError(f"invalid connection details from {relation.app.name}: {why}") from None
 
 
 def _content(charm: ops.CharmBase, relation: ops.Relation, secret_id: str) -> dict[str, str]:
-    problem = f"{relation.app.name} has put the keys in a secret that can't be read"
+    problem = f"cannot read the secret with the keys from {relation.app.name}"
     try:
         return charm.model.get_secret(id=check_secret_id(secret_id)).get_content(refresh=True)
     except (ValueError, ops.SecretNotFoundError, ops.ModelError) as error:

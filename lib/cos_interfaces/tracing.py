@@ -1,4 +1,4 @@
-"""Sending traces: both sides of `tracing`.
+"""Traces for a tracing backend: both sides of `tracing`.
 
 In the reconcile of a charm that has traces to send::
 

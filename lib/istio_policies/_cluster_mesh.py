@@ -1,4 +1,4 @@
-"""Knowledge of a coordinator about its cluster in the mesh, for those who explain it."""
+"""A coordinator's cluster in the mesh, as explanations need it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class ClusterMesh:
     """A cluster of one coordinator and its workers in a mesh."""
 
     policies: list[MeshPolicy]
-    """The policies inside of the cluster, if it is in a mesh."""
+    """The policies inside the cluster, if it is in a mesh."""
     labels: Mapping[str, str]
     """The labels of these policies in Kubernetes."""
     endpoint: str

@@ -1,9 +1,9 @@
-"""AuthorizationPolicies in words, the same in statuses, logs, actions and pictures."""
+"""AuthorizationPolicies in words, the same in statuses, logs, actions and graphs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from charmlibs.interfaces.service_mesh import MeshPolicy, is_of_another_model
+from charmlibs.interfaces.service_mesh import MeshPolicy, is_cross_model_name
 from k8s_charm import Json
 from relation_data import quoted
 
@@ -18,7 +18,7 @@ _FIELDS = ("methods", "paths", "ports", "hosts")
 
 
 def describe_requests(spec: Json) -> list[str]:
-    """Return the requests that a policy is about, one line a kind: `GET or PUT /kv/{*} on 8080`."""
+    """Return the requests that a policy names, a line for each kind: `GET or PUT /kv/{*} on 8080`."""
     lines: list[str] = []
     for rule in _list(spec, "rules"):
         lines += [_request(each.get("operation") or {}) for each in _list(rule, "to") or [Json()]]
@@ -26,7 +26,7 @@ def describe_requests(spec: Json) -> list[str]:
 
 
 def describe_sources(spec: Json) -> list[str]:
-    """Return the sources that a policy is about, applications as `model/application`."""
+    """Return the sources that a policy names, applications as `model/application`."""
     names: list[str] = []
     for rule in _list(spec, "rules"):
         for origin in _list(rule, "from") or [Json()]:
@@ -52,7 +52,7 @@ def describe_targets(namespace: str, spec: Json) -> list[str]:
 
 
 def target_refs(spec: Json) -> Sequence[Json]:
-    """Return what a policy for a waypoint is attached to; nothing if it is about pods."""
+    """Return the objects to which a policy for a waypoint is attached; empty if it is on pods."""
     several: list[Json] = spec.get("targetRefs") or []
     single: Json = spec.get("targetRef") or {}
     return [*several, *([single] if single else [])]
@@ -61,7 +61,7 @@ def target_refs(spec: Json) -> Sequence[Json]:
 def has_unresolved_source(spec: Json) -> bool:
     """Return whether a policy is only for applications of other models whose identity is not known yet."""
     names = [source.rpartition("/")[2] for source in describe_sources(spec)]
-    return bool(names) and all(map(is_of_another_model, names))
+    return bool(names) and all(map(is_cross_model_name, names))
 
 
 def target_name(target: str) -> str:
@@ -70,7 +70,7 @@ def target_name(target: str) -> str:
 
 
 def joined(things: Sequence[str], conjunction: str = "and") -> str:
-    """Join a list the way a sentence has it."""
+    """Return a list as it is written in a sentence: `a, b and c`."""
     *most, last = things
     return f"{', '.join(most)} {conjunction} {last}" if most else last
 

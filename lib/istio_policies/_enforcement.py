@@ -24,7 +24,7 @@ class Enforcement:
 
 
 def enforcement(live: "Iterable[Resource]") -> list[Enforcement]:
-    """Return the enforcement of AuthorizationPolicies as they were listed; no request is made."""
+    """Return the enforcement of listed AuthorizationPolicies; no request is made."""
     return [_enforcement(reference(resource), manifest(resource)) for resource in live]
 
 

@@ -1,4 +1,4 @@
-"""Policies that a charm writes itself, with or without a beacon."""
+"""Policies that a charm applies itself, with or without a beacon."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +19,7 @@ from k8s_charm import (
     kubernetes_errors,
     manifest,
 )
+from relation_data import reason
 
 from ._policies import PolicyRequestFrom, list_policies, plan_policies
 from ._rules import TRUST_DOMAIN
@@ -34,17 +35,17 @@ _AUTHORIZATION_POLICY = "security.istio.io/AuthorizationPolicy"
 
 
 class PolicyResourceManager:
-    """Keeps the policies of one charm in Kubernetes, for any mesh.
+    """The policies that one charm applies in Kubernetes itself.
 
-    For policies that cannot be requested over a relation to a beacon: between applications that are not
-    related to it, or in a mesh whose beacon does not manage policies.
+    Use it for policies that cannot be requested from a beacon: between applications that are not related to
+    it, or in a mesh whose beacon does not manage policies.
 
     Args:
         charm: the charm that owns the policies.
-        lightkube_client: with a `field_manager`, for server-side apply.
-        labels: set on each object, to find it again; no other manager may use them. By default those of the
-            only manager of a charm.
-        logger: the logger for what failed; this library's own if None.
+        lightkube_client: the client, with a `field_manager` for server-side apply.
+        labels: the labels that select this manager's objects; no other manager may use them. The default is
+            for a charm with one manager.
+        logger: the logger for failures; this library's own if None.
         deadline: the end of the hook's time; 18 seconds from now on if None.
         trust_domain: the trust domain of the mesh.
     """
@@ -65,7 +66,7 @@ class PolicyResourceManager:
         self._deadline = deadline
         self._trust_domain = trust_domain
         self.failed: tuple[Failure, ...] = ()
-        """What failed when policies were last reconciled or deleted, also where an error was raised."""
+        """The failures of the last `reconcile` or `delete`, also if it raised an error."""
 
     def reconcile(
         self,
@@ -77,30 +78,28 @@ class PolicyResourceManager:
         *,
         audit: bool = False,
     ) -> ReconcileResult:
-        """Make these the policies in Kubernetes; write only what differs.
+        """Write AuthorizationPolicies so that these policies apply, and no others of this manager.
 
-        A request that fails does not stop the others; then its error is raised. A policy that no mesh can
-        enforce, or whose name another application's object has, is in the result, with a warning in the log.
+        A failed request does not stop the others; its error is raised afterwards. A policy that no mesh can
+        enforce, or whose name another owner's object has, is in the result, with a warning in the log.
 
         Args:
-            policies: all policies; also of an equal class of another library.
-            mesh_type: the mesh that enforces them; not looked at without policies.
+            policies: all policies; an equal class of another library is accepted.
+            mesh_type: the mesh that enforces them; ignored if there are no policies.
             raw_policies: ready-made AuthorizationPolicies, owned and written like the others.
             force: set fields of this manager's objects also where another field manager has set them since.
             ignore_missing: count an object that is gone already, or whose kind is not installed, as deleted.
             audit: have waypoints record what `policies` would deny, and allow everything on their targets.
 
         Raises:
-            TypeError: if a raw policy is no AuthorizationPolicy.
+            TypeError: if a raw policy is not an AuthorizationPolicy.
             ValueError: if this library does not support the mesh.
             lightkube.ApiError: if Kubernetes rejected a request; it is the first of these errors.
         """
         policies, raw_policies = list(policies), raw_policies or []
         self._validate_raw_policies(raw_policies)
         if policies and getattr(mesh_type, "value", mesh_type) != MeshType.istio.value:
-            raise ValueError(
-                f"no policies can be written for a mesh of the type {mesh_type!r}, only for istio"
-            )
+            raise ValueError(f"unsupported mesh type {mesh_type!r}: policies can be applied for istio only")
         requests: list[PolicyRequestFrom] = []
         unenforceable: list[Failure] = []
         for policy in policies:
@@ -130,7 +129,7 @@ class PolicyResourceManager:
         """Raise a TypeError for anything but an AuthorizationPolicy; tests of charms call this."""
         for policy in raw_policies:
             if (kind := _kind_of(policy)) != _AUTHORIZATION_POLICY:
-                raise TypeError(f"a raw policy is an AuthorizationPolicy of Istio, not {kind}")
+                raise TypeError(f"a raw policy must be an AuthorizationPolicy of Istio, not {kind}")
 
     def _checked(self, result: ReconcileResult) -> ReconcileResult:
         self.failed = result.failed
@@ -170,6 +169,8 @@ def _own_model(policy: pydantic.BaseModel) -> MeshPolicy:
 
 
 def _unenforceable(policy: pydantic.BaseModel, error: pydantic.ValidationError) -> Failure:
-    said = policy.model_dump()
-    ref = ObjectRef("MeshPolicy", str(said.get("target_namespace")), f"from {said.get('source_app_name')}")
-    return Failure(ref, "read", None, error.errors(include_url=False)[0]["msg"])
+    fields = policy.model_dump()
+    ref = ObjectRef(
+        "MeshPolicy", str(fields.get("target_namespace")), f"from {fields.get('source_app_name')}"
+    )
+    return Failure(ref, "read", None, reason(error))

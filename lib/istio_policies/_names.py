@@ -84,16 +84,16 @@ def assign_names(
         owner: the application that owns the objects.
         reusable: the objects that may be overwritten.
     """
-    # Nearly all live objects are as they would be written, so that most need not be parsed.
+    # Nearly all live objects are as desired, so that most need not be parsed.
     written = {(rule.key.namespace, repr(spec(rule))): rule for rule in rules}
     allowed: dict[tuple[str, str], PolicyRule | None] = {}
     for place, resource in sorted(live.items(), key=itemgetter(0)):
         content = manifest(resource).get("spec")
         allowed[place] = written.get((place[0], repr(content))) or rule_of_spec(place[0], content or {})
     assigned = _held_names(rules, allowed, owner)
-    homeless = sorted(rules - assigned.keys())
+    unnamed = sorted(rules - assigned.keys())
 
-    own_names = {rule.key: policy_name(owner, rule.key) for rule in homeless}
+    own_names = {rule.key: policy_name(owner, rule.key) for rule in unnamed}
     keys = {(key.namespace, name): key for key, name in own_names.items()}
     used = {(rule.key.namespace, name) for rule, name in assigned.items()}
     spare: defaultdict[PolicyKey, list[str]] = defaultdict(list)
@@ -104,8 +104,8 @@ def assign_names(
             spare[key].append(name)
 
     used |= live.keys()
-    for rule in homeless:
-        # Only one is overwritten, once all others exist: what it allows may be part of what they allow.
+    for rule in unnamed:
+        # Only one is overwritten, once all others exist: they may allow what it has allowed.
         if left := spare.pop(rule.key, None):
             assigned[rule] = left[0]
         else:
@@ -125,7 +125,7 @@ def _held_names(
             holders[rule].append(name)
     held: dict[PolicyRule, str] = {}
     for rule, names in holders.items():
-        # Where several objects allow the same, the one under a name of its own stays.
+        # Of several objects that allow the same, the one with the key's own name is kept.
         if len(names) > 1:
             own = policy_name(owner, rule.key)
             names.sort(key=lambda name: first_name(name) != own)

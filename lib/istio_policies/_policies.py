@@ -40,7 +40,7 @@ _TOO_WIDE = "in Istio's root namespace a policy on pods holds in all models: use
 
 
 class PolicyRequestFrom(NamedTuple):
-    """A policy, and the applications that request it."""
+    """A policy with the applications that request it."""
 
     policy: MeshPolicy
     by: Collection[str] = ()
@@ -52,8 +52,8 @@ def list_policies(client: "Client", labels: Mapping[str, str], owner: Owner, dea
     """List the AuthorizationPolicies of an owner, in all namespaces.
 
     Args:
-        client: sends the request.
-        labels: select the owner's AuthorizationPolicies; see `Owner.labels`.
+        client: the client.
+        labels: the labels that select the owner's AuthorizationPolicies; see `Owner.labels`.
         owner: the application that owns them.
         deadline: the end of the hook's time.
     """
@@ -72,16 +72,16 @@ def plan_policies(
     ignore_missing: bool = True,
     root_namespaces: Collection[str] = (ROOT_NAMESPACE,),
 ) -> Changes:
-    """Plan the changes after which the owner's AuthorizationPolicies allow what is requested, and no more.
+    """Plan the changes so that the owner's AuthorizationPolicies allow the requested traffic, and no more.
 
-    What was allowed and is still requested stays allowed at each moment: a policy that changed is one update,
-    and of several with the same target and source the new ones are created before one that is not requested
-    any more is overwritten or deleted.
+    Traffic that was allowed and is still requested stays allowed throughout: a changed policy is one update,
+    and among several with the same target and source the new ones are created before one that is no longer
+    requested is overwritten or deleted.
 
     Args:
         live: the owner's AuthorizationPolicies.
         requests: all policies, with the applications that request them.
-        retain: applications whose requests are not known in full: their policies stay.
+        retain: applications whose requests are not known in full; their policies are kept.
         also: other AuthorizationPolicies to write, which no mesh policy can express.
         dry_run: have waypoints record what they would deny, and allow everything on these targets.
         ignore_missing: see `plan`.
@@ -122,15 +122,15 @@ def authorization_policies(
     retain: Collection[str] = (),
     dry_run: bool = False,
 ) -> "list[GenericNamespacedResource]":
-    """Return policies as AuthorizationPolicies, one for all that allow the same, sorted by name.
+    """Return policies as AuthorizationPolicies, one for each distinct rule, sorted by name.
 
-    The name of an object does not depend on what it allows. A live object keeps its name as long as what it
-    allows is requested; of the others one for each target and source is overwritten, if there is something
-    new to allow; everything else that is new gets a new name.
+    The name of an object does not depend on its rule. A live object keeps its name as long as its rule is
+    requested. Of the others, one for each target and source is overwritten if there is a new rule; every
+    further new rule gets a new name.
 
     Args:
         requests: the policies, with the applications that request them.
-        live: the owner's objects as they are.
+        live: the owner's live objects.
         owner: the application that owns the objects; names start with it.
         retain: applications whose requests are not known in full: their policies are not overwritten.
         dry_run: mark the objects so that waypoints record what they would deny, and add those that allow
@@ -160,17 +160,17 @@ def authorization_policies(
 
 
 def requested_by(resource: "Resource") -> frozenset[str]:
-    """Return the applications that requested what an AuthorizationPolicy allows."""
+    """Return the applications that requested an AuthorizationPolicy."""
     return frozenset(filter(None, annotations(resource).get(REQUESTED_BY, "").split(",")))
 
 
 def requesters(live: "Iterable[Resource]") -> Set[str]:
-    """Return all applications that requested some of the AuthorizationPolicies."""
+    """Return all applications that requested any of the AuthorizationPolicies."""
     return frozenset[str]().union(*map(requested_by, live))
 
 
 def _in_other_mode(policies: "Iterable[Resource]", *, dry_run: bool) -> "Iterator[GenericNamespacedResource]":
-    """Return the policies that are not in a mode, as they are in that mode."""
+    """Yield the policies that are in the other mode, changed to this one."""
     from ._kinds import AuthorizationPolicy
 
     for policy in policies:

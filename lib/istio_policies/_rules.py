@@ -1,4 +1,4 @@
-"""The rule of one policy, in the one form in which equal policies are equal."""
+"""The rule of a policy in a normal form: policies that allow the same have equal rules."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,14 +9,14 @@ from k8s_charm import Json
 
 APPLICATION_LABEL = "app.kubernetes.io/name"
 TRUST_DOMAIN = "cluster.local"
-"""The trust domain of a mesh unless its `meshConfig.trustDomain` is another one."""
+"""The default trust domain of a mesh, unless its `meshConfig.trustDomain` names another one."""
 _PRINCIPAL = "{}/ns/{}/sa/{}"
 _TRUST_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?")
 _ANY = "*"
 _FIELDS = ("hosts", "methods", "paths", "ports")
 
 Operation = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-"""Hosts, methods, paths and ports, each sorted; an empty one is not restricted."""
+"""Hosts, methods, paths and ports, each sorted; an empty one is no restriction."""
 
 
 class PolicyKey(NamedTuple):
@@ -51,20 +51,20 @@ def source_of(callers: Callers) -> tuple[str, str]:
 
 
 class PolicyRule(NamedTuple):
-    """Requests that one policy allows."""
+    """The requests that one policy allows."""
 
     key: PolicyKey
     operations: tuple[Operation, ...]
-    """The requests that are allowed, sorted; all are if there is none."""
+    """The allowed requests, sorted; all requests are allowed if it is empty."""
     trust_domain: str = TRUST_DOMAIN
     """The trust domain of the source's identity."""
 
 
 def check_trust_domain(text: str) -> str:
-    """Return the text if it is a trust domain; anything else could mean more identities than one.
+    """Return the text if it is a valid trust domain; any other could match more than one identity.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is invalid.
     """
     if not _TRUST_DOMAIN.fullmatch(text):
         raise ValueError("not a trust domain, such as cluster.local")
@@ -72,7 +72,7 @@ def check_trust_domain(text: str) -> str:
 
 
 def rule_of_policy(policy: MeshPolicy, trust_domain: str = TRUST_DOMAIN) -> PolicyRule:
-    """Return the rule of a policy as a charm requests it."""
+    """Return the rule of a requested policy."""
     service, pods = "", dict[str, str]()
     if policy.target_type is PolicyTargetType.app:
         service = policy.target_service or policy.target_app_name or ""
@@ -111,7 +111,7 @@ def _operations(operations: Iterable[Operation]) -> tuple[Operation, ...]:
 
 
 def spec(rule: PolicyRule) -> Json:
-    """Return the specification of the AuthorizationPolicy that allows just this, with its keys sorted."""
+    """Return the `spec` of the AuthorizationPolicy that has this rule."""
     source = _source(rule)
     allowed: Json = {"from": [{"source": source}]} if source else {}
     if rule.operations:
@@ -144,7 +144,7 @@ def _source(rule: PolicyRule) -> Json:
 
 
 def rule_of_spec(namespace: str, spec: Mapping[str, Any]) -> PolicyRule | None:
-    """Return the rule of an AuthorizationPolicy; None if it is not that of any single policy of a charm."""
+    """Return the rule of an AuthorizationPolicy; None if no single policy of a charm has such a rule."""
     try:
         return _read(namespace, spec)
     except (AttributeError, TypeError, ValueError):
@@ -155,7 +155,7 @@ def _read(namespace: str, spec: Mapping[str, Any]) -> PolicyRule:
     references, selector, action, (rule,) = _only(spec, "targetRefs", "selector", "action", "rules")
     origins, targets = _only(rule, "from", "to")
     if (action or "ALLOW") != "ALLOW":
-        raise ValueError("not what a charm asks for")
+        raise ValueError("not the rule of a requested policy")
     domain, *origin = _read_source(origins)
     service, pods = "", dict[str, str]()
     if references and not selector:
@@ -182,16 +182,16 @@ def _read_source(origins: Sequence[Mapping[str, Any]] | None) -> tuple[str, str,
         return TRUST_DOMAIN, *source_of(Callers(kind=CallerKind.namespaces, namespaces=namespaces))
     (principal,) = principals
     if namespaces:
-        raise ValueError("says more than that")
+        raise ValueError("has other fields")
     if principal == _ANY:
         return TRUST_DOMAIN, *source_of(Callers(kind=CallerKind.mesh))
     domain, ns, source_namespace, sa, source_app = principal.split("/")
     if (ns, sa) != ("ns", "sa") or source_app == _ANY:
-        raise ValueError("not what a charm asks for")
+        raise ValueError("not the rule of a requested policy")
     return domain, source_namespace, source_app
 
 
 def _only(fields: Mapping[str, Any], *names: str) -> list[Any]:
     if any(value for name, value in fields.items() if name not in names):
-        raise ValueError("says more than that")
+        raise ValueError("has other fields")
     return [fields.get(name) for name in names]

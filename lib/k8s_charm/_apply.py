@@ -25,17 +25,17 @@ def apply(
 ) -> ReconcileResult:
     """Write changes to Kubernetes.
 
-    What is missing is created, then what differs is updated, and last what is not desired is deleted: by
-    server-side apply, or by a merge patch what an apply cannot remove. Nothing is raised for a request that
-    fails: it is in the result's `failed`, and the rest is done. An object that is not owned, but has the name
-    of a desired one, is a failure, and is not overwritten.
+    Missing objects are created first, then differing ones are updated, and objects that are no longer desired
+    are deleted last. Writes use server-side apply, and a merge patch for fields that an apply cannot remove.
+    A failed request raises nothing: it is in the result's `failed`, and the rest is done. An object that has
+    the name of a desired one and another owner is a failure, and is not overwritten.
 
     Args:
-        client: with a field manager, for server-side apply.
-        changes: what to write.
-        deadline: the end of the hook's time. What is not started in time is in `failed`. Creating leaves
-            some of the time for updates, and these for deletions.
-        force: set fields of owned objects also where another field manager has set them since.
+        client: the client, with a field manager for server-side apply.
+        changes: the changes to write.
+        deadline: the end of the hook's time. Requests that are not started in time are in `failed`. Creations
+            leave some of the time for updates, and these for deletions.
+        force: True to set fields of owned objects also where another field manager has set them since.
     """
     requester = Requester(deadline)
     writer = _Writer(client, changes.live, force, changes.ignore_missing, _service_uid(client, changes))
@@ -69,7 +69,7 @@ def apply(
 
 @dataclass(frozen=True)
 class _Writer:
-    """Makes the requests that write."""
+    """Maker of the requests that write."""
 
     client: "Client"
     live: "Live"
@@ -112,7 +112,7 @@ class _Writer:
 
 
 def _service_uid(client: "Client", changes: "Changes") -> str | None:
-    """Return the uid of the application's Service; ask only to write, and if no object refers to it."""
+    """Return the uid of the application's Service, requested only for a write and if no object has it."""
     from lightkube.resources.core_v1 import Service
 
     live = changes.live

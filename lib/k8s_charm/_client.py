@@ -19,15 +19,15 @@ _VERBOSE_LOGGERS = ("httpcore", "httpcore2", "httpx", "httpx2")
 
 
 def kubernetes_client(namespace: str, field_manager: str, deadline: Deadline | None = None) -> "Client":
-    """Return a client for hooks: it waits 3 seconds for an answer, 12 for a list, and does not flood the log.
+    """Return a client for hooks: it waits 3 seconds for an answer, 12 for a list, and logs only warnings.
 
-    The loggers of the HTTP libraries are set to WARNING, unless the charm has set them to something: each
-    line that a charm logs is a call of a hook tool, and every request would be a dozen of them.
+    The loggers of the HTTP libraries are set to WARNING, unless the charm has set their level: each line that
+    a charm logs is a call of a hook tool, and every request would log a dozen of them.
 
     Args:
         namespace: the namespace of requests that name no other; the model's name.
         field_manager: the name for server-side apply; the application's name.
-        deadline: the time after which each request fails at once; there is none if None.
+        deadline: the time after which each request fails at once; None for no limit.
 
     Raises:
         lightkube.ConfigError: if no cluster is configured.
@@ -60,9 +60,9 @@ def kubernetes_errors() -> tuple[type[Exception], ...]:
 
 
 def kubernetes_code(error: BaseException | None) -> int | None:
-    """Return the HTTP status of an error; None if there was no answer with one.
+    """Return the HTTP status of an error; None if there was no answer.
 
-    Of an answer that is not JSON, it is in the error that lightkube's own error came from.
+    If the answer is not JSON, the status is in the cause of lightkube's own error.
     """
     while error is not None:
         response = getattr(error, "response", None)
@@ -73,9 +73,9 @@ def kubernetes_code(error: BaseException | None) -> int | None:
 
 
 def is_transient_code(code: int | None, message: str = "") -> bool:
-    """Return whether trying again may help after an answer with this HTTP status, or without any.
+    """Return whether a retry may succeed after an answer with this HTTP status, or after none.
 
-    It does not where an object of somebody else has the name.
+    It does not if an object of another owner has the name.
     """
     if code == 409 and message.endswith(_EXISTS):
         return False

@@ -1,4 +1,4 @@
-"""Deadline of a hook for waiting on others."""
+"""The deadline of a hook: the end of the time that it may wait."""
 
 import time
 
@@ -20,7 +20,7 @@ class Deadline:
         self._end = time.monotonic() + (_SECONDS if seconds is None else seconds)
 
     def seconds(self, at_most: float) -> float:
-        """Return how long to wait for an answer: this many seconds, or fewer if fewer are left."""
+        """Return the seconds to wait for an answer: `at_most`, or fewer if fewer are left."""
         return max(0.0, min(at_most, self._end - time.monotonic()))
 
     @property

@@ -35,30 +35,29 @@ def reconcile_charm_labels(
     deadline: Deadline | None = None,
     rest: "RestOfTemplate | None" = None,
 ) -> None:
-    """Make `labels` the ones that this function has set on an application's pods and Service.
+    """Set labels on an application's pods and Service, and remove those that earlier calls have set.
 
-    The labels go into the pod template of the application's StatefulSet, onto its running pods, which are
-    not restarted for them where that is possible, and onto its Service. A ConfigMap records them, so that a
-    later call can remove those that are no longer desired; it goes with the last one, or with the
-    application. A label whose value somebody else has set is not removed. Nothing is written if nothing
-    differs, nor if somebody else owns the ConfigMap.
+    The labels go into the pod template of the application's StatefulSet, onto its running pods, if possible
+    without a restart, and onto its Service. A ConfigMap records them, so that a later call can remove those
+    that are no longer desired; it is deleted with the last label, or with the application. A label whose
+    value another client has changed is not removed. Nothing is written if nothing differs, or if the
+    ConfigMap has another owner.
 
-    Do not call it for an application that is being removed: Juju does not take back a pod that is replaced
-    then.
+    Do not call it for an application that is being removed: Juju does not adopt a pod that is replaced then.
 
     Args:
         client: the Kubernetes client to use.
         app_name: the application, and so the name of its StatefulSet and Service.
         namespace: the namespace of them, which is the model's name.
-        label_configmap_name: the ConfigMap that records the labels; one caller, one name.
-        labels: all labels of this caller; none removes all that it has set.
+        label_configmap_name: the ConfigMap that records the labels; a name of the caller's own.
+        labels: all labels of this caller; an empty mapping removes all that it has set.
         not_on_service: keys of labels that only the pods have.
         deadline: the end of the hook's time for waiting; a new one if None.
-        rest: returns what else to change in the pod template, as a strategic merge patch. It is written
+        rest: returns further changes of the pod template, as a strategic merge patch. They are written
             together with the labels, so that pods restart once.
 
     Raises:
-        lightkube.ApiError: if Kubernetes refuses; a later call continues where this one failed.
+        lightkube.ApiError: if Kubernetes rejects a request; a later call continues where this one failed.
     """
     record = LabelRecord.read(client, label_configmap_name, namespace)
     live = read_charm_labels(client, app_name, record, must_exist=bool(labels or rest))
@@ -69,7 +68,7 @@ def reconcile_charm_labels(
 
 @dataclass(frozen=True)
 class CharmLabels:
-    """An application's labels in Kubernetes as they are now."""
+    """The live labels of an application."""
 
     app: str
     record: "LabelRecord"
@@ -81,7 +80,7 @@ class CharmLabels:
 
     @property
     def owner(self) -> "list[OwnerReference]":
-        """The Service: it lives exactly as long as the application, over refreshes and scaling to 0."""
+        """The Service, which exists exactly as long as the application, also when it is scaled to 0."""
         from lightkube.models.meta_v1 import OwnerReference
 
         metadata = self.service and self.service.metadata
@@ -92,7 +91,7 @@ class CharmLabels:
 
 @dataclass(frozen=True)
 class LabelChanges:
-    """Changes to write so that the desired labels are set."""
+    """The changes that set the desired labels."""
 
     live: CharmLabels
     labels: dict[str, str]
@@ -106,7 +105,7 @@ class LabelChanges:
 
     @property
     def shown(self) -> list[Change]:
-        """All changes, as they are shown to people and programs."""
+        """All changes, as shown to operators."""
         app, record = self.live.app, self.live.record
         if not self.labels and not record.exists:
             return []
@@ -125,16 +124,16 @@ class LabelChanges:
 def read_charm_labels(
     client: "Client", app_name: str, record: "LabelRecord", *, must_exist: bool
 ) -> CharmLabels:
-    """Read an application's labels; where none were set and none are desired, no request is made.
+    """Read an application's labels; no request is made if none were set and none are desired.
 
     Args:
         client: the Kubernetes client to use.
         app_name: the application, and so the name of its StatefulSet and Service.
         record: the labels that earlier calls have set.
-        must_exist: whether there is anything to set; an application that is gone is an error then.
+        must_exist: True if there is anything to set; a missing application is an error then.
 
     Raises:
-        lightkube.ApiError: if Kubernetes refuses.
+        lightkube.ApiError: if Kubernetes rejects a request.
     """
     from lightkube import ApiError
     from lightkube.resources.apps_v1 import StatefulSet
@@ -162,10 +161,10 @@ def plan_charm_labels(
     """Compare the desired labels with the live ones; no request is made.
 
     Args:
-        live: the labels as they are.
+        live: the live labels.
         labels: the desired labels.
         not_on_service: keys of labels that only the pods have.
-        rest: what else to change in the pod template, as a strategic merge patch.
+        rest: further changes of the pod template, as a strategic merge patch.
     """
     on_service = {key: value for key, value in labels.items() if key not in not_on_service}
     on_template = live.record.change(_template_labels(live.stateful_set), labels)
@@ -184,11 +183,11 @@ def apply_charm_labels(client: "Client", changes: LabelChanges, deadline: Deadli
 
     Args:
         client: the Kubernetes client to use.
-        changes: what to write.
+        changes: the changes to write.
         deadline: the end of the hook's time for waiting; a new one if None.
 
     Raises:
-        lightkube.ApiError: if Kubernetes refuses.
+        lightkube.ApiError: if Kubernetes rejects a request.
     """
     live, labels = changes.live, changes.labels
     record, deadline = live.record, deadline or Deadline()
@@ -231,7 +230,7 @@ class LabelRecord:
     labels: dict[str, str] | None
     pending: list[dict[str, str]]
     owners: frozenset[str] = frozenset()
-    """The uids of the objects that the ConfigMap goes with."""
+    """The uids of the objects that own the ConfigMap."""
 
     def __post_init__(self):
         self._found = (self.labels or {}, *self.pending)
@@ -241,7 +240,7 @@ class LabelRecord:
         """Read a ConfigMap; one that is missing or of another form is empty.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses.
+            lightkube.ApiError: if Kubernetes rejects a request.
         """
         from lightkube import ApiError
         from lightkube.resources.core_v1 import ConfigMap
@@ -254,7 +253,7 @@ class LabelRecord:
             return cls(name, namespace, None, [])
         data = cast("dict[str, str]", config_map.data or {})
         if data and data.keys().isdisjoint((LABELS_KEY, PENDING_KEY)):
-            # Somebody else owns it: creating it fails once there is something to record.
+            # It has another owner: creating it fails once there is something to record.
             return cls(name, namespace, None, [])
         owners = (config_map.metadata and config_map.metadata.ownerReferences) or []
         return cls(
@@ -267,7 +266,7 @@ class LabelRecord:
 
     @property
     def exists(self) -> bool:
-        """Return whether there is such a ConfigMap."""
+        """True if the ConfigMap exists."""
         return self.labels is not None
 
     def change(self, present: Mapping[str, str], desired: Mapping[str, str]) -> dict[str, str | None]:
@@ -296,12 +295,12 @@ class LabelRecord:
         return desired != self.labels or bool(self.pending) or not self.owners.issuperset(_uids(owner))
 
     def begin(self, client: "Client", desired: dict[str, str], owner: "list[OwnerReference]") -> None:
-        """Record what is about to be set, in case the hook ends before it is."""
+        """Record the labels that are about to be set, in case the hook ends before they are."""
         if self.must_begin(desired):
             self._write(client, self.labels or {}, [*self.pending, desired], owner)
 
     def end(self, client: "Client", desired: dict[str, str], owner: "list[OwnerReference]") -> None:
-        """Record what is set now; delete the ConfigMap if that is nothing."""
+        """Record the labels that are set now; delete the ConfigMap if there are none."""
         from lightkube import ApiError
         from lightkube.resources.core_v1 import ConfigMap
 
@@ -354,7 +353,7 @@ def _labels_of(metadata: "ObjectMeta | None") -> dict[str, str]:
 
 
 def _read(text: str | None) -> object:
-    """Parse what this module wrote; None if it is malformed."""
+    """Parse JSON that this module wrote; None if it is malformed."""
     try:
         return json.loads(text or "null")
     except ValueError:

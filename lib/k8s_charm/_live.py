@@ -1,4 +1,4 @@
-"""Objects in Kubernetes as they are now."""
+"""Live objects: those that exist in Kubernetes now."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Live:
-    """The objects that an application owns."""
+    """The live objects of an application."""
 
     kinds: "Mapping[str, type[Resource]]"
     """The kinds that were listed, by name."""
@@ -45,7 +45,7 @@ class Live:
         return {failure.ref.kind for failure in self.failed}
 
     def marked(self, resource: "Resource") -> "Resource":
-        """Return a desired object with the labels and the annotation by which it is found again."""
+        """Return a desired object with the labels and the annotation of its owner."""
         plain = manifest(resource)
         own = plain["metadata"]
         marks: Json = {
@@ -67,15 +67,15 @@ def list_owned(
     *,
     namespaces: Iterable[str] | None = None,
 ) -> Live:
-    """List the objects that an application owns, in one request a kind and namespace.
+    """List the objects that an application owns, with one request for each kind and namespace.
 
-    A request that fails raises nothing: it is in the `failed` of the value that is returned.
+    A failed request raises nothing: it is in the `failed` of the returned value.
 
     Args:
-        client: sends the requests.
-        kinds: all kinds to manage, also those of which no object is desired any more.
-        labels: select the objects.
-        owner: the application; labels alone may also be another application's.
+        client: the client.
+        kinds: all managed kinds, also those of which no object is desired any more.
+        labels: the labels that select the objects.
+        owner: the application; objects of others may have the same labels.
         deadline: the end of the hook's time.
         namespaces: the namespaces to list; all if None.
 
@@ -83,7 +83,7 @@ def list_owned(
         ValueError: if there are no labels.
     """
     if not labels:
-        raise ValueError("without labels to own objects by, everybody's objects would be owned")
+        raise ValueError("no labels: without labels, the objects of all owners would be selected")
     by_name = {kind_name(kind): kind for kind in kinds}
     prepare_for_answers(by_name.values())
     everywhere: list[str | None] = [None]
@@ -108,13 +108,13 @@ def list_objects(
     namespace: str | None = None,
     labels: Mapping[str, Any] | None = None,
 ) -> "list[Resource] | Failure":
-    """List objects, whoever owns them, in one request; return a request that fails as a failure.
+    """List objects of all owners in one request, or return the failure of the request.
 
     Args:
-        client: sends the request.
+        client: the client.
         kind: the kind of the objects.
         namespace: the namespace of the objects; all if None.
-        labels: select the objects; a value can be an operator of lightkube.
+        labels: the labels that select the objects; a value can be an operator of lightkube.
     """
     request = _list_request(client, kind, namespace, labels or {})
     return attempt(request.send, request.ref, request.verb)

@@ -1,4 +1,4 @@
-"""The JSON merge patch that makes a live object the desired one."""
+"""The JSON merge patch from a live object to the desired one."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 _NOT_COMPARED = ("apiVersion", "kind", "status")
 
-# In place of a tree of fields: all there are.
+# In place of a tree of fields: all fields.
 _EVERYTHING: "Json" = {"*": {}}
 
-# The server adds nothing to an AuthorizationPolicy: any other field in it was set by somebody, and allows or
+# The server adds nothing to an AuthorizationPolicy: any other field comes from another client, and allows or
 # denies requests.
 _REMOVABLE: "Mapping[str, Json]" = {
     "AuthorizationPolicy": {
@@ -24,11 +24,11 @@ _REMOVABLE: "Mapping[str, Json]" = {
 
 
 def patch_for(live: "Resource", desired: "Resource", labels: "Mapping[str, str]") -> "Json":
-    """Return the JSON merge patch that makes an owned object the desired one; empty if it is.
+    """Return the JSON merge patch from an owned object to the desired one; empty if nothing differs.
 
     Args:
-        live: the object as it is.
-        desired: the object as it should be.
+        live: the live object.
+        desired: the desired object.
         labels: the labels that select the owner's objects.
     """
     there = manifest(live)
@@ -41,7 +41,7 @@ def patch_for(live: "Resource", desired: "Resource", labels: "Mapping[str, str]"
 def merge_patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "Json":
     """Return the JSON merge patch that sets all fields of `desired` in `live`; empty if they are set.
 
-    A field of `live` that is not desired stays, for it is the server's default or was set by somebody else,
+    A field of `live` that is not desired is kept, since it may be the server's default or another client's,
     unless it is named in `removable`: trees of fields in the form of `metadata.managedFields[].fieldsV1`.
     """
     return _patch(live, {key: desired[key] for key in desired if key not in _NOT_COMPARED}, removable)
@@ -58,8 +58,8 @@ def removes(patch: "Json") -> bool:
 def _fields_of_writers(live: "Json", labels: "Mapping[str, str]") -> "list[Json]":
     """Return the fields set by the field managers that set the labels of the owner.
 
-    These are the owner, under its name of today or of an older revision: a field that it has set once and no
-    longer desires is removed.
+    These managers are the owner, under its current name or that of an older revision: a field that it has set
+    and no longer desires is removed.
     """
     entries: list[Json] = live.get("metadata", {}).get("managedFields") or []
     writers = {
@@ -106,7 +106,7 @@ def _below(removable: "Sequence[Json]", key: str) -> "list[Json]":
 
 def _is_so(live: object, desired: object, *, exactly: bool) -> bool:
     if not desired and live is None:
-        return True  # what is empty may be left out
+        return True  # an empty field may be absent
     if exactly or type(live) is not type(desired):
         return live == desired
     if isinstance(desired, dict):

@@ -18,7 +18,7 @@ _NAME = re.compile(rf"(?=.{{1,253}}$){_PART}(?:\.{_PART})*")
 
 @dataclass(frozen=True, order=True, slots=True)
 class ObjectRef:
-    """Names one object in Kubernetes, or all of one kind if the name is empty."""
+    """The name of one object in Kubernetes, or of all of a kind if the name is empty."""
 
     kind: str
     namespace: str | None
@@ -30,7 +30,7 @@ class ObjectRef:
 
 
 def manifest(resource: "Resource") -> Json:
-    """Return the object as Kubernetes' JSON; not a copy where it is that already."""
+    """Return the object as Kubernetes' JSON; the object itself, not a copy, if it is that already."""
     if isinstance(resource, dict):
         plain = cast("Json", resource)
         if isinstance(plain.get("metadata"), dict):
@@ -60,7 +60,7 @@ def reference(resource: "Resource") -> ObjectRef:
 
 
 def can_exist(ref: ObjectRef) -> bool:
-    """Return whether Kubernetes allows these names; any other must not become part of a URL."""
+    """Return whether the names are valid in Kubernetes; an invalid one must not become part of a URL."""
     in_place = ref.namespace is None or _NAMESPACE.fullmatch(ref.namespace)
     return bool(in_place and _NAME.fullmatch(ref.name))
 

@@ -18,7 +18,7 @@ _HASH_LENGTH = 10
 
 @dataclass(frozen=True)
 class Owner:
-    """The application that objects belong to.
+    """The application that owns objects.
 
     The label `app.kubernetes.io/instance: {app}-{model}`, by which charms find their objects, is the same for
     application `a-b` in model `c` and for `a` in `b-c`. Objects therefore also carry an annotation that is
@@ -38,9 +38,9 @@ class Owner:
     def with_reference(self, resource: "Resource", uid: str) -> "Resource":
         """Return an object of the owner's model with a reference to the application's Service.
 
-        Kubernetes deletes it when the Service is gone, also when no hook of the charm can. The Service
-        lives exactly as long as the application: it keeps its uid over refreshes and scaling to 0, and is not
-        created anew, as a StatefulSet is, when the application's storage changes. Objects of other
+        Kubernetes deletes the object when the Service is gone, also if no hook of the charm runs. The Service
+        exists exactly as long as the application: it keeps its uid over refreshes and scaling to 0, and,
+        unlike a StatefulSet, is not recreated when the application's storage changes. Objects of other
         namespaces cannot refer to it.
 
         Args:
@@ -67,7 +67,7 @@ class Owner:
         return {"app.kubernetes.io/instance": label_value(f"{self.app}-{self.model}")}
 
     def labels(self, scope: str) -> dict[str, str]:
-        """Return the labels by which charms find their objects; `scope` names the purpose of these."""
+        """Return the labels by which charms find their objects of a `scope`, which names their purpose."""
         return {
             **self.instance_label,
             "kubernetes-resource-handler-scope": label_value(scope),
@@ -93,9 +93,9 @@ class Owner:
 
 
 def have_one_owner(there: "Resource", desired: "Resource", owned_by_labels: Mapping[str, str]) -> bool:
-    """Return whether an object that lacks some of its owner's labels carries another mark of the same owner.
+    """Return whether an object has a mark of the desired object's owner, if not all of its labels.
 
-    Somebody may have removed some of the labels.
+    Another client may have removed some of the labels.
     """
     mark = annotations(there).get(OWNER)
     if mark is not None:
@@ -105,7 +105,7 @@ def have_one_owner(there: "Resource", desired: "Resource", owned_by_labels: Mapp
 
 
 def label_value(text: str) -> str:
-    """Return a text as the value of a label; one that is too long is cut, and ends with a hash."""
+    """Return a text as the value of a label; a text that is too long is cut, and ends with a hash."""
     if len(text) <= _LABEL_VALUE_LENGTH:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]

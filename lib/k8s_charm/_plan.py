@@ -1,4 +1,4 @@
-"""Changes to write so that the owned objects become the desired ones."""
+"""The plan: the changes from the live objects of an owner to the desired ones."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Change(NamedTuple):
-    """One change of one object, as it is shown."""
+    """One change of one object, as shown to operators."""
 
     action: str
     """`create`, `change` or `delete`."""
@@ -31,9 +31,9 @@ class Write:
     ref: ObjectRef
     kind: "type[Resource]"
     live: "Resource | None"
-    """The object as it is; None to create it."""
+    """The live object; None to create it."""
     desired: "Resource | None"
-    """The object as it should be; None to delete it."""
+    """The desired object; None to delete it."""
     group: Hashable
     """Writes of the same group replace each other."""
     fair_by: Hashable
@@ -42,7 +42,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Changes:
-    """All that there is to write, and what is not written and why."""
+    """All writes that a plan consists of, and the objects that are not written."""
 
     live: "Live"
     """The objects as they were found."""
@@ -50,7 +50,7 @@ class Changes:
     update: tuple[Write, ...]
     delete: tuple[Write, ...]
     retained: tuple[ObjectRef, ...]
-    """Owned objects that are not desired and stay."""
+    """Owned objects that are kept although they are not desired."""
     unchanged: int
     """Number of objects that are already as desired."""
     failed: tuple[Failure, ...]
@@ -60,7 +60,7 @@ class Changes:
 
     @property
     def shown(self) -> list[Change]:
-        """All changes, as they are shown to people and programs."""
+        """All changes, as shown to operators."""
         expected = self.expected
         refs = {"create": expected.created, "change": expected.updated, "delete": expected.deleted}
         shown: list[Change] = []
@@ -70,7 +70,7 @@ class Changes:
 
     @property
     def expected(self) -> ReconcileResult:
-        """The result if each write succeeds."""
+        """The result if every write succeeds."""
         after = dict(self.live.objects)
         for write in (*self.create, *self.update, *self.delete):
             if write.desired is None:
@@ -95,7 +95,7 @@ class Changes:
         return "\n".join(map(str, self.shown)) or "none"
 
 
-def _nobody(_: "Resource") -> Hashable:
+def _no_party(_: "Resource") -> Hashable:
     return None
 
 
@@ -105,24 +105,25 @@ def plan(
     *,
     retain: Collection[ObjectRef] = (),
     group: "Callable[[Resource], Hashable]" = reference,
-    fair_by: "Callable[[Resource], Hashable]" = _nobody,
+    fair_by: "Callable[[Resource], Hashable]" = _no_party,
     ignore_missing: bool = True,
 ) -> Changes:
     """Compare the desired objects with the live ones; no request is made.
 
-    An object differs if some field of the desired one is different, or if a field is still set that its
-    writer no longer desires; what the server added does not count. In an AuthorizationPolicy every field
-    that is not desired counts.
+    An object differs if a field of the desired one differs, or if it still has a field that its writer no
+    longer desires; fields that the server adds do not count. In an AuthorizationPolicy every field that is
+    not desired counts.
 
     Args:
         live: the owned objects.
-        desired: the objects that should be there, with their names.
-        retain: owned objects that stay although they are not desired.
+        desired: the desired objects, with their names.
+        retain: owned objects to keep although they are not desired.
         group: the key of objects that replace each other: while one of them cannot be created, none is
             updated, and while one cannot be updated, none is deleted.
-        fair_by: the key of the party for which an object is written. Writes take turns between parties, so
-            that a party with very many of them delays no other.
-        ignore_missing: count an object that is gone already, or of a kind that is not installed, as deleted.
+        fair_by: the key of the party for which an object is written. Writes alternate between parties, so
+            that a party with very many objects delays no other.
+        ignore_missing: True to count an object that is already gone, or whose kind is not installed, as
+            deleted.
 
     Raises:
         ValueError: if a desired object is of a kind that was not listed.
@@ -140,9 +141,9 @@ def plan(
         kinds.add(ref.kind)
         there = live.objects.get(ref)
         if ref.kind not in live.kinds:
-            raise ValueError(f"{ref} is wanted, and of none of the kinds to look after")
+            raise ValueError(f"{ref} is desired, but its kind is not among the managed kinds")
         if not can_exist(ref):
-            invalid.append(Failure(ref, "create", 422, "Kubernetes takes no such name or namespace"))
+            invalid.append(Failure(ref, "create", 422, "invalid Kubernetes name or namespace"))
         elif ref.kind in unlisted:
             continue
         elif there is None:

@@ -1,9 +1,9 @@
-"""The pod template of an application, changed without restarting its pods where only labels change.
+"""The pod template of an application, changed without a restart of its pods if only labels change.
 
-Kubernetes marks each pod of a StatefulSet with the revision of the template that it was made of, and replaces
-the pods of other revisions. Here the StatefulSet is told to replace none at first (by its `partition`), then
-running pods get the labels and the mark of the new revision, and at last the partition is put back: there is
-nothing left to replace.
+Kubernetes marks each pod of a StatefulSet with the revision of the template that it was created from, and
+replaces the pods of other revisions. This module first holds the rollout (by the StatefulSet's `partition`),
+then gives running pods the labels and the mark of the new revision, and finally restores the partition:
+no pod is left to replace.
 """
 
 import json
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HELD_ROLLOUT = "charms.canonical.com/held-rollout"
-"""The annotation that remembers, while the partition is changed, what it was, and which labels change."""
+"""The annotation that records, while a rollout is held, the original partition and the changing labels."""
 
 LabelChange = Mapping[str, str | None]
-"""Label → its value; None takes it away."""
+"""Label → its value; None removes it."""
 
 _REVISION = "controller-revision-hash"
 _SECONDS_FOR_THE_CONTROLLER = 5.0
 _SECONDS_FOR_PUTTING_BACK = 3.0
 _PAUSE = 0.05
-# A pod that was replaced meanwhile is of the new template, or is left to be replaced.
+# A pod that was replaced meanwhile is of the new template, or will be replaced.
 _ANOTHER_POD = (404, 409)
 
 
 @dataclass(frozen=True)
 class _HeldRollout:
-    """Saved state of a StatefulSet while its partition is changed."""
+    """The saved state of a StatefulSet whose rollout is held."""
 
     partition: int
     """The partition to put back."""
@@ -52,19 +52,19 @@ class _HeldRollout:
 
     @classmethod
     def of(cls, stateful_set: "StatefulSet") -> "_HeldRollout | None":
-        """Read what was remembered, by this hook or by one that did not get to the end."""
+        """Read the saved state, of this hook or of one that was interrupted."""
         text = annotations(stateful_set).get(HELD_ROLLOUT)
         if text is None:
             return None
         try:
             data = json.loads(text)
             return cls(max(0, int(data["partition"])), frozenset(map(str, data["labels"])))
-        except (ValueError, KeyError, TypeError):  # somebody has edited it
+        except (ValueError, KeyError, TypeError):  # another client has edited it
             return cls(0, frozenset())
 
     @classmethod
     def starting(cls, stateful_set: "StatefulSet", labels: Collection[str]) -> "_HeldRollout":
-        """Begin anew, or go on with what did not get to the end."""
+        """Return the state to save, which includes that of an interrupted hook."""
         if before := cls.of(stateful_set):
             return cls(before.partition, before.labels | set(labels))
         return cls(_partition(stateful_set), frozenset(labels))
@@ -86,13 +86,13 @@ class TemplateChange:
     rest: "Json | None" = None
     """Further changes, as a strategic merge patch."""
     held: _HeldRollout | None = None
-    """What an earlier hook has begun, and has not ended."""
+    """The rollout that an interrupted hook holds."""
 
     @classmethod
     def of(
         cls, stateful_set: "StatefulSet | None", labels: LabelChange, rest: "Json | None" = None
     ) -> "TemplateChange":
-        """Return the change of a StatefulSet, with what an earlier hook has left to end."""
+        """Return the change of a StatefulSet, with the rollout that an interrupted hook holds."""
         return cls(labels, rest, _HeldRollout.of(stateful_set) if stateful_set else None)
 
     def __bool__(self) -> bool:
@@ -107,7 +107,7 @@ class TemplateChange:
 
 @dataclass(frozen=True)
 class PodTemplate:
-    """Changes the pod template of one StatefulSet."""
+    """The pod template of one StatefulSet."""
 
     client: "Client"
     stateful_set: "StatefulSet"
@@ -117,11 +117,12 @@ class PodTemplate:
     def apply(self, change: TemplateChange) -> None:
         """Change the template in one patch, and with it the running pods if only labels change.
 
-        Kubernetes restarts pods if `rest` changes something, and those that cannot be changed, are not Ready,
-        or differ from the template in more than these labels. What an earlier hook has begun is ended.
+        Kubernetes restarts all pods if `rest` changes anything, and otherwise those that cannot be changed,
+        are not Ready, or differ from the template in more than these labels. A rollout that an interrupted
+        hook holds is completed.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses; a later call continues where this one failed.
+            lightkube.ApiError: if Kubernetes rejects a request; a later call continues where this one failed.
         """
         if change.rest or not self._rolls:
             if patch := _merged(change.held.put_back() if change.held else {}, change.patch):
@@ -135,16 +136,16 @@ class PodTemplate:
         try:
             self._adopt_pods(held.labels)
         except kubernetes_errors() as error:
-            logger.warning("pods of %s are restarted to change their labels: %s", self._name, error)
+            logger.warning("restarting pods of %s to change their labels: %s", self._name, error)
         self._patch(held.put_back())
 
     def _adopt_pods(self, labels: Collection[str]) -> None:
-        """Make running pods what the template now asks for, and mark them so."""
+        """Give running pods the labels of the template, and the mark of its revision."""
         remaining = self.deadline.seconds(_SECONDS_FOR_THE_CONTROLLER + _SECONDS_FOR_PUTTING_BACK)
         wait = Deadline(remaining - _SECONDS_FOR_PUTTING_BACK)
         status = self._status_when(_has_seen_template, wait)
         if not status or not status.updateRevision:
-            logger.warning("pods of %s are restarted: the new revision is not known in time", self._name)
+            logger.warning("restarting pods of %s: no new revision from Kubernetes in time", self._name)
             return
         newest, number = status.updateRevision, 0
         templates: dict[str, Json] = {}
@@ -155,13 +156,13 @@ class PodTemplate:
             change = _label_change(templates[revision], templates[newest], labels)
             if change is not None and self._adopt(pod, {**change, _REVISION: newest}):
                 number += 1
-        # It would replace a pod, were the partition put back before it has seen what the pod became.
+        # The controller would replace a pod if the partition were restored before it has seen the pod's mark.
         self._status_when(lambda _, status: (status.updatedReplicas or 0) >= number, wait)
 
     def _status_when(
         self, condition: "Callable[[StatefulSet, StatefulSetStatus], bool]", wait: Deadline
     ) -> "StatefulSetStatus | None":
-        """Wait until something is so for the controller of StatefulSets; None if that takes too long."""
+        """Wait until the controller of StatefulSets meets a condition; None if that takes too long."""
         from lightkube.resources.apps_v1 import StatefulSet
 
         while True:
@@ -192,7 +193,7 @@ class PodTemplate:
         return cast("Json", found.to_dict())["data"]["spec"]["template"]
 
     def _adopt(self, pod: "Pod", labels: LabelChange) -> bool:
-        """Label one pod, unless it is so; False if it is not there any more."""
+        """Label one pod if it needs it; False if the pod is gone."""
         from lightkube.resources.core_v1 import Pod as PodKind
 
         if _labels(pod)[_REVISION] == labels[_REVISION]:
@@ -227,7 +228,7 @@ class PodTemplate:
 
     @property
     def _rolls(self) -> bool:
-        """Return whether there are pods that Kubernetes replaces when the template changes."""
+        """True if there are pods that Kubernetes replaces when the template changes."""
         strategy = self.stateful_set.spec and self.stateful_set.spec.updateStrategy
         return self._replicas > 0 and (not strategy or strategy.type in (None, "RollingUpdate"))
 
@@ -270,7 +271,7 @@ def _is_owned(pod: "Pod", uid: str) -> bool:
 
 
 def _label_change(old: "Json", new: "Json", allowed: Collection[str]) -> dict[str, str | None] | None:
-    """Return how the labels of two templates differ; None if the templates differ in anything else."""
+    """Return the difference of two templates' labels; None if the templates differ in anything else."""
     before, after = _labels_of(old), _labels_of(new)
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     if _without_labels(old) != _without_labels(new) or not changed <= set(allowed):

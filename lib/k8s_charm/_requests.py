@@ -1,4 +1,4 @@
-"""Requests as values: sent several at a time, each answered or failed."""
+"""Requests as values, sent several at a time; each has an answer or a failure."""
 
 import math
 import threading
@@ -16,7 +16,7 @@ from ._verbs import attempt
 Answer = TypeVar("Answer")
 
 _AT_A_TIME = 8
-# Kept free at the end, so that a request that was started also gets its answer.
+# Reserved at the end, so that a request that was started also gets its answer.
 _GRACE = 5.0
 
 
@@ -30,12 +30,12 @@ class PendingRequest(Generic[Answer]):
 
 
 class _Unanswered(Enum):
-    NOT_SENT = "not tried: the time for this was over"
+    NOT_SENT = "not sent: the hook's time was over"
     NO_ANSWER = "no answer in time"
 
 
 class Requester:
-    """Sends requests until a deadline."""
+    """Sender of requests until a deadline."""
 
     def __init__(self, deadline: Deadline):
         self._deadline = deadline
@@ -47,8 +47,8 @@ class Requester:
         """Send requests, up to eight at a time.
 
         Args:
-            requests: what to send.
-            then: how many more times requests are sent after these; each gets as much of the time.
+            requests: the requests.
+            then: the number of later calls of `send`; each gets an equal share of the time.
 
         Returns:
             The answers, and a failure for each request without one.
@@ -70,7 +70,7 @@ class Requester:
 def _send_all(
     requests: Sequence[PendingRequest[Answer]], start: Deadline, wait: Deadline
 ) -> "list[Answer | Failure | _Unanswered]":
-    """Send requests until `start`, and return what is known of them all at `wait`.
+    """Send requests until `start`, and return the outcomes that are known at `wait`.
 
     The threads are daemons: a request that hangs must keep neither the hook nor the process waiting.
     """

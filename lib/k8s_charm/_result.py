@@ -31,16 +31,16 @@ class ReconcileResult:
     updated: tuple[ObjectRef, ...] = ()
     deleted: tuple[ObjectRef, ...] = ()
     kept: tuple[ObjectRef, ...] = ()
-    """Owned objects that are not as desired and stay for now: retained, or a write of their group failed."""
+    """Owned objects that are not as desired and kept: retained, or a write of their group failed."""
     unchanged: int = 0
     """Number of objects that were already as desired."""
     failed: tuple[Failure, ...] = ()
     before: tuple[Resource, ...] = ()
     """The owned objects as they were found."""
     live: tuple[Resource, ...] = ()
-    """The owned objects as they are now, from the list and the answers to the writes."""
+    """The owned objects after the writes."""
 
     @property
     def changed(self) -> bool:
-        """Return whether anything was written."""
+        """True if anything was written."""
         return bool(self.created or self.updated or self.deleted)

@@ -30,7 +30,7 @@ class ScaleDown(ops.Object):
 
     @property
     def is_under_way(self) -> bool:
-        """Return whether this unit is being removed and others stay."""
+        """True if this unit is being removed and others stay."""
         return bool(self._stored.departed) and self._charm.app.planned_units() > 0
 
     def _on_departed(self, event: ops.RelationDepartedEvent) -> None:

@@ -1,4 +1,4 @@
-"""Finding a Juju application by the address of its Service, which nobody but Kubernetes gives out."""
+"""Search for a Juju application by the address of its Service, which only Kubernetes assigns."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,12 +23,12 @@ class ModelNamespace:
 
 
 def find_application(client: "Client", model_uuid: str, address: str) -> ModelNamespace | None:
-    """Look up which application of a model has the Service with a cluster address.
+    """Find the application of a model whose Service has a cluster address.
 
     Args:
-        client: may list namespaces, and Services in all of them.
-        model_uuid: the model, as Juju names it; Juju labels the model's namespace with it.
-        address: a ClusterIP; nothing is looked up for an empty one.
+        client: the client; it has to list namespaces, and Services in all of them.
+        model_uuid: the model's uuid, with which Juju labels its namespace.
+        address: the ClusterIP; an empty one is not looked up.
 
     Returns:
         The model's namespace; None if the model is not in this cluster.

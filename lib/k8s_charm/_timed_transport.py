@@ -23,9 +23,9 @@ _TIMES_LONGER_FOR_LISTS = 4
 
 
 class TimedTransport(httpx.BaseTransport):
-    """The HTTP library's transport, with a timeout for each request that never exceeds what is left.
+    """The HTTP library's transport, with timeouts that never exceed the remaining time of the hook.
 
-    A request whose connection is lost is sent once more, at once, if that does no harm: a charm that is being
+    A request whose connection is lost is sent once more, if it can safely be repeated: a charm that is being
     removed has no later hook in which to send it.
 
     Args:
@@ -49,7 +49,7 @@ class TimedTransport(httpx.BaseTransport):
         return httpx.HTTPTransport(verify_cluster(config.cluster, config.user or User(), config.abs_file))
 
     def __deepcopy__(self, _: "dict[int, Any]") -> "TimedTransport":
-        """Return itself: lightkube 0.19 to 1.0.0 copies what it is given, and TLS has no copy."""
+        """Return itself: lightkube 0.19 to 1.0.0 copies its transport, and a TLS context cannot be copied."""
         return self
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -69,7 +69,7 @@ class TimedTransport(httpx.BaseTransport):
         longer = _TIMES_LONGER_FOR_LISTS if "labelSelector" in request.url.params else 1
         seconds = self._deadline.seconds(self._at_most * longer)
         if not seconds:
-            raise httpx.PoolTimeout("not asked: the time for this hook is over", request=request)
+            raise httpx.PoolTimeout("not sent: the hook's time was over", request=request)
         request.extensions["timeout"] = dict.fromkeys(_PHASES, seconds)
         response = self._transport.handle_request(request)
         if isinstance(response.stream, httpx.SyncByteStream):
@@ -85,14 +85,14 @@ class TimedTransport(httpx.BaseTransport):
 def _can_be_repeated(request: httpx.Request) -> bool:
     """Return whether a request has the same effect if it was already carried out.
 
-    A request that creates an object does not: the object that is there by then looks like somebody else's.
+    A request that creates an object has not: the object that exists by then seems to have another owner.
     """
     is_merge = request.headers.get("Content-Type", "").endswith("merge-patch+json")
     return is_merge or request.method in ("GET", "DELETE")
 
 
 class _TimedStream(httpx.SyncByteStream):
-    """The body of an answer, whose parts all have to arrive in time."""
+    """The body of an answer, all of which has to arrive in time."""
 
     def __init__(self, stream: httpx.SyncByteStream, deadline: "Deadline", request: httpx.Request):
         self._stream = stream

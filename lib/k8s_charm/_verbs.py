@@ -1,4 +1,4 @@
-"""The requests to Kubernetes, and what its errors mean, in any version of lightkube."""
+"""The requests to Kubernetes, and its errors in words, in any version of lightkube."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 _MESSAGE_LENGTH = 200
 _CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
 _NOT_ALLOWED = "not allowed"
-_NOT_OURS = "it belongs to"
+_NOT_OURS = "already managed by"
 # In the API server's own answer; a webhook that rejects an object also answers 403.
 _NOT_PERMITTED = re.compile(r"cannot \w+ resource")
 _GOING_NAMESPACE = "because it is being terminated"
@@ -71,7 +71,7 @@ def create_object(
     """Create an object by server-side apply, or change one that still carries a mark of the same owner.
 
     Raises:
-        TakenError: if somebody else owns it.
+        TakenError: if the object has another owner.
     """
     # Kubernetes refuses this version of an object that exists, but only for custom resources.
     if isinstance(resource, dict):
@@ -92,7 +92,7 @@ def create_object(
 def _creator(resource: "Resource") -> str:
     entries: list[Json] = metadata(resource).get("managedFields") or []
     managers = (str(entry["manager"]) for entry in entries if not entry.get("subresource"))
-    return next(managers, "somebody else")
+    return next(managers, "an unknown client")
 
 
 class TakenError(Exception):
@@ -129,13 +129,13 @@ def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answ
 
 
 def failure(error: Exception, ref: ObjectRef, verb: str) -> Failure:
-    """Describe an error of a request in words."""
+    """Return an error of a request as a failure, with the cause in words."""
     code, message = kubernetes_code(error), " ".join(str(error).split())
     if isinstance(error, TakenError):
         return Failure(ref, verb, 409, _taken_by(message))
     if code is None:
         if isinstance(error, _MALFORMED):
-            return Failure(ref, verb, None, f"Kubernetes' answer made no sense ({_name(error)})", error)
+            return Failure(ref, verb, None, f"invalid answer from Kubernetes ({_name(error)})", error)
         reason = f"no answer from Kubernetes ({_short(message) or _name(error)})"
         return Failure(ref, verb, None, reason, error)
     return Failure(ref, verb, code, _meaning(code, ref, verb, message), error)
@@ -151,39 +151,39 @@ def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
     if code == 404 and verb == "list":
         return f"{ref.kind} is not installed"
     if code == 404 and missing_namespace:
-        return f"there is no model or namespace {missing_namespace.group(1)}"
+        return f"model or namespace {missing_namespace.group(1)} does not exist"
     if code == 404:
-        return "it does not exist"
+        return "does not exist"
     if code == 409 and conflict:
         return _taken_by(conflict.group(1))
     if code == 409 and message.endswith("already exists"):
-        return f"{message}, and is somebody else's: it was not taken over"
+        return f"{message}, with another owner"
     if code == 409:
-        return f"somebody else changed it at the same time ({_short(message)})"
+        return f"changed by another client at the same time ({_short(message)})"
     if code == 429:
         return "Kubernetes is overloaded"
     if code in (400, 403, 413, 422):
-        return f"refused ({_short(message.rpartition(' is invalid: ')[2])})"
+        return f"rejected by Kubernetes ({_short(message.rpartition(' is invalid: ')[2])})"
     return f"Kubernetes answered {code} ({_short(message)})"
 
 
 def _taken_by(manager: str) -> str:
-    return f"{_NOT_OURS} {manager}, and was not taken over"
+    return f"{_NOT_OURS} {manager}"
 
 
 def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
-    """Describe in one line a request that failed, and what an operator can do about it.
+    """Return a failed request in one line for an operator: cause, then command.
 
     Args:
-        problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
+        problem: a failure of a reconcile, or one of `kubernetes_errors()`.
         app: the name of the charm's application.
     """
     if isinstance(problem, Exception):
         problem = failure(problem, ObjectRef("", None, ""), "")
     if problem.reason.startswith(_NOT_ALLOWED):
-        return f"Kubernetes refuses this charm: run `juju trust {app} --scope=cluster`"
+        return f"missing permissions: run juju trust {app} --scope=cluster"
     if problem.code == 404 and problem.verb == "list":
-        return f"Kubernetes has no {problem.ref.kind}: deploy istio-k8s"
+        return f"{problem.ref.kind} CRD not installed: deploy istio-k8s"
     if problem.reason.startswith(_NOT_OURS) and problem.verb == "create":
         return f"{problem.ref}: {problem.reason}: remove it, or deploy {app} under another name"
     if problem.ref.name:
@@ -192,14 +192,14 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
 
 
 def is_transient(problem: Failure | Exception) -> bool:
-    """Return whether trying again may help; if not, an operator has something to do.
+    """Return whether a retry may succeed; if not, an operator has to act.
 
     Args:
-        problem: a failure of a reconcile, or an exception out of `kubernetes_errors()`.
+        problem: a failure of a reconcile, or one of `kubernetes_errors()`.
     """
     if isinstance(problem, Exception):
         return is_transient_code(kubernetes_code(problem), str(problem))
-    # A conflict passes; an object of somebody else that has the name stays.
+    # A conflict passes; an object of another owner that has the name stays.
     taken = problem.code == 409 and problem.verb == "create"
     return is_transient_code(problem.code) and not taken
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from charmlibs.interfaces.service_mesh import name_here
+from charmlibs.interfaces.service_mesh import local_name
 from istio_policies import (
     describe_requests,
     describe_sources,
@@ -265,7 +265,7 @@ def _introduce(match: NearMatch, question: Question, view: View) -> Iterator[str
     """Yield the commands by which an application of another model sends its identity."""
     source, app = question.source, question.target.application.rpartition("/")[2]
     (shown, *_) = (each.rpartition("/")[2] for each in describe_sources(match.policy.spec))
-    name = name_here(shown)
+    name = local_name(shown)
     condition = f"  # if {name} is {question.source}"
     if name == shown:
         command = f"juju integrate -m {source.model} {source.name}:require-cmr-mesh {app}:provide-cmr-mesh"

@@ -1,8 +1,8 @@
-"""Databags, read and written so that nothing in one of them costs the others theirs.
+"""Reading and writing of databags such that an invalid one affects no other.
 
-A databag is invalid if what it holds cannot be parsed, and just as much if Juju does not give it out: a
-relation may be gone for Juju and not yet for the charm, and then commands on it fail. So only this
-package reads `relation.data`::
+A databag is invalid if its content cannot be parsed, and also if Juju does not return it: a relation may be
+gone for Juju and not yet for the charm, and then commands on it fail. Only this package therefore reads
+`relation.data`::
 
     try:
         databag = relation_data.read(relation, relation.app)

@@ -1,4 +1,4 @@
-"""Reading and writing a databag, whatever Juju makes of it."""
+"""Reading and writing of one databag, with Juju's errors handled."""
 
 import logging
 from collections.abc import Mapping
@@ -10,47 +10,47 @@ from ._text import one_line
 logger = logging.getLogger(__name__)
 
 _LONGEST_REASON = 120
-_NOT_GIVEN_OUT = "Juju does not give out its databag"
+_UNREADABLE = "cannot read its databag from Juju"
 
 
 class DatabagError(ValueError):
-    """A databag that Juju does not give out; the message is one line."""
+    """A databag that cannot be read from Juju; the message is one line."""
 
 
 def read(relation: ops.Relation, author: ops.Application | ops.Unit) -> dict[str, str]:
-    """Return everything that `author` wrote over `relation`.
+    """Return the whole databag of `author` in `relation`.
 
     Raises:
-        DatabagError: if Juju does not give it out, or gives out what is not text.
+        DatabagError: if Juju does not return it, or returns something other than text.
     """
     try:
         databag = dict(relation.data[author])
     except (ops.ModelError, ValueError) as error:
-        raise DatabagError(f"{_NOT_GIVEN_OUT}: {_shown(error)}") from error
+        raise DatabagError(f"{_UNREADABLE}: {_shown(error)}") from error
     if not databag and not relation.active:
-        # of a relation that is gone for Juju, and not yet for the charm; ops has it as empty
-        raise DatabagError(f"{_NOT_GIVEN_OUT}: relation not found")
+        # The relation is gone for Juju, and not yet for the charm: ops returns an empty databag.
+        raise DatabagError(f"{_UNREADABLE}: relation not found")
     return databag
 
 
 def read_remote(relation: ops.Relation) -> dict[str, str]:
-    """Return everything that the remote application wrote over `relation`.
+    """Return the whole databag of the remote application in `relation`.
 
     Raises:
-        DatabagError: as `read` does, and if it is not known which application that is.
+        DatabagError: as for `read`, and if the remote application is not known.
     """
     if not relation.app:
-        raise DatabagError(f"{_NOT_GIVEN_OUT}: relation not found")
+        raise DatabagError(f"{_UNREADABLE}: relation not found")
     return read(relation, relation.app)
 
 
 def write(relation: ops.Relation, author: ops.Application | ops.Unit, values: Mapping[str, str]) -> bool:
-    """Set `values` where they differ; an empty value removes its key, other keys are left alone.
+    """Set `values` where they differ; an empty value removes its key, other keys are not changed.
 
-    Every key that is set wakes up each unit of the other side.
+    Every key that is set triggers a hook on each unit of the other side.
 
     Returns:
-        Whether the databag holds them now. A relation that is gone takes none, which is logged.
+        True if the databag has these values now; False, with a warning in the log, if the relation is gone.
     """
     databag = relation.data[author]
     try:
@@ -64,6 +64,6 @@ def write(relation: ops.Relation, author: ops.Application | ops.Unit, values: Ma
 
 
 def _shown(error: Exception) -> str:
-    """Return the reason of Juju's tool, or of what parses its answer, without the tool's command line."""
+    """Return the error of Juju's tool without the tool's command line."""
     text = str(error).strip().removeprefix("ERROR ") or type(error).__name__
     return one_line(text, longest=_LONGEST_REASON)

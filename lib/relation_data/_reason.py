@@ -1,4 +1,4 @@
-"""The reason for which a value was rejected, fit for a status."""
+"""The reason for the rejection of a value, short enough for a status."""
 
 import pydantic
 

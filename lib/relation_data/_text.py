@@ -1,4 +1,4 @@
-"""Text that others wrote: checked where it comes in, and made fit for a status or a line of a log."""
+"""Text from other charms: checked on arrival, and made safe for a status or a line of a log."""
 
 import json
 import re
@@ -6,8 +6,8 @@ import re
 # Without blanks, quotes, and what separates columns of a table.
 _PLAIN = re.compile(r"[!#-&(-\[\]-_a-{}~]+")
 _NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
-# Control characters, half of a character that takes two in UTF-16, and what ends a line in YAML or is nothing
-# there. A program takes no NUL in an argument, and UTF-8 has no half characters.
+# Control characters, lone surrogates, and characters that end a line in YAML or are invalid there. A program
+# accepts no NUL in an argument, and UTF-8 has no surrogates.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
@@ -15,7 +15,7 @@ def check_text(text: str) -> str:
     """Return the text if a file, a program's argument, a URL and a Kubernetes object can all hold it.
 
     Raises:
-        ValueError: if it has a control character or half a character; the message names the first of them.
+        ValueError: if it has a control character or a lone surrogate; the message names the first one.
     """
     if found := _NOT_TEXT.search(text):
         raise ValueError(f"the character {found.group()!a} is not allowed")
@@ -34,9 +34,9 @@ def one_line(text: str, *, longest: int) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return the text as it is if it is one plain word of ASCII, or else in quotes, with all else escaped.
+    """Return the text unchanged if it is one plain word of ASCII, or else in quotes, with all else escaped.
 
-    So no text of others makes a line, a column or a direction of writing in what an operator reads.
+    No text of others can thus add a line or a column, or change the direction of writing, in a message.
     """
     if _PLAIN.fullmatch(text):
         return text

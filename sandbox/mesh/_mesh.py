@@ -97,7 +97,7 @@ class Mesh:
         Raises:
             EnvoyError: if a proxy did not start, or does not take its configuration.
             NoAddressesError: if something else on this machine has a port that is needed.
-            lightkube.ApiError: if Kubernetes refuses.
+            lightkube.ApiError: if Kubernetes rejects a request.
         """
         with self._lock:
             if self._error:

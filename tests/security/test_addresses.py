@@ -37,7 +37,7 @@ def test_a_worker_is_not_on_the_coordinators_own_machine(attack: Callable[[World
         said = {**attacked.valid.unit, "address": json.dumps(address)}
         seen = attacked.hook(replace(attacked.valid, unit=said))
         assert not is_asked(address, seen), address
-        assert "mallory/0 is left out (address: " in seen.state.unit_status.message, address
+        assert "ignored mallory/0: address: " in seen.state.unit_status.message, address
 
 
 @pytest.mark.parametrize(

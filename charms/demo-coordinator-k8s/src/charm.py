@@ -17,7 +17,7 @@ from mesh_inspection import MeshActions
 
 
 class _ServiceItem:
-    """The service as the catalogue shows it; its URL is read when it is published."""
+    """The service in a catalogue; its URL is read when it is published."""
 
     name = "Key-value service"
     icon = "key-variant"
@@ -33,7 +33,7 @@ class _ServiceItem:
 
 
 class DemoCoordinatorCharm(ops.CharmBase):
-    """What every coordinator does, `Coordinator` does; here is what is this service's own."""
+    """The charm: `Coordinator` does the work of every coordinator, and this class adds the service's own."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

@@ -12,11 +12,11 @@ POLICY = AppPolicy(
     relation=RELATION,
     endpoints=[Endpoint(ports=[API_PORT], methods=[Method.get, Method.put], paths=["/kv/{*}"])],
 )
-"""What a related application may do through the mesh: not delete, and not list or look around."""
+"""The requests of a related application that the mesh allows: no DELETE, and no listing of keys."""
 
 
 def publish(charm: ops.CharmBase, url: str | None) -> None:
-    """Tell each related application where the service is; None: there is none to be had now."""
+    """Publish the URL of the service to each related application; None while it is unavailable."""
     if not charm.unit.is_leader():
         return
     for relation in charm.model.relations[RELATION]:

@@ -1,4 +1,4 @@
-"""The cluster that serves keys and values: its roles, and what each worker is told."""
+"""The cluster that serves keys and values: its roles, and the configuration of each worker."""
 
 import json
 
@@ -17,7 +17,7 @@ ROLES = ClusterRolesConfig(
 
 
 def workers_config(coordinator: Coordinator) -> str:
-    """Return the configuration of all workers: JSON, for the workload has no parser for more of YAML."""
+    """Return the configuration of all workers as JSON, which the workload parses without a library."""
     tls = coordinator.tls_available
     scheme = "https" if tls else "http"
     cluster = coordinator.cluster

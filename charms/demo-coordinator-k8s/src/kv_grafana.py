@@ -1,4 +1,4 @@
-"""The service as a datasource of Grafana, whose plugin for JSON over HTTP can show what is under a key."""
+"""The service as a datasource of Grafana, whose plugin for JSON over HTTP shows values by key."""
 
 import logging
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _TYPE = "yesoreyeram-infinity-datasource"
 
 
 def publish(charm: ops.CharmBase, coordinator: "Coordinator", url: str) -> None:
-    """Be a datasource of each related Grafana, and tell other databases what it is called there."""
+    """Publish the service as a datasource to each related Grafana, and its uid there to other databases."""
     grafana_datasource.publish(charm, GrafanaSource(type=_TYPE, url=url), relation_name=RELATION)
     exchanges = [*charm.model.relations["send-datasource"], *charm.model.relations["receive-datasource"]]
     if charm.unit.is_leader() and exchanges:

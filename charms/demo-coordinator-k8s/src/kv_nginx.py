@@ -1,4 +1,4 @@
-"""What the coordinator's nginx does for users: it shares their requests among the `api` workers."""
+"""The coordinator's nginx for users of the service: it balances their requests over the `api` workers."""
 
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxMapConfig, NginxUpstream
 from coordinated_workers.worker_telemetry import WorkerTelemetryProxyConfig
@@ -8,7 +8,7 @@ API_PORT = 8080
 """Port of the service for users, with TLS or without."""
 
 TELEMETRY = WorkerTelemetryProxyConfig(http_port=3300, https_port=3300)
-"""Where workers' telemetry passes through."""
+"""Port for the workers' telemetry."""
 
 _LOG = [
     NginxMapConfig("$status $request_uri", "$loggable", {"~ /kv/": ["1"], "~^[23]": ["0"], "default": ["1"]}),
@@ -18,12 +18,12 @@ _LOG = [
         {"~^(?<verb>[A-Z]+) /kv/": ["$verb /kv/{key}"], "default": ["$request"]},
     ),
 ]
-"""All that goes wrong, and every request of a user, so that the dashboard of nginx has their rates and times.
-Keys stay out of it, but for what nginx says of a backend that does not answer."""
+"""The log: failed requests, and every request of a user, so that nginx's dashboard has their rates and times.
+Keys are not logged, except in nginx's own messages about a backend that does not answer."""
 
 
 def config(server_name: str) -> NginxConfig:
-    """Share everything but what the workers have for each other and for the coordinator alone."""
+    """Return the locations for users, without those that only workers and the coordinator use."""
     not_for_users = {"return": ["404"]}
     return NginxConfig(
         server_name=server_name,

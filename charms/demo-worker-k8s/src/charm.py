@@ -9,7 +9,7 @@ from coordinated_workers.worker import Worker
 
 
 class KeyValueWorker(Worker):
-    """A worker that knows its version: the charm brings the program."""
+    """A worker whose version is that of the program, which the charm brings."""
 
     def running_version(self) -> str:
         """The program's version."""
@@ -17,7 +17,7 @@ class KeyValueWorker(Worker):
 
 
 class DemoWorkerCharm(ops.CharmBase):
-    """What every worker does, `Worker` does; here is what this one runs."""
+    """The charm: `Worker` does the work of every worker, and this class adds the program that it runs."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

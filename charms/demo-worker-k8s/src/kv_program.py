@@ -1,4 +1,4 @@
-"""The workload in its container: the program that this charm brings, and how it is run."""
+"""The workload in its container: the program that this charm brings, and its Pebble layer."""
 
 import hashlib
 import logging
@@ -21,7 +21,7 @@ _PORT = 8080
 
 
 def install(container: ops.Container) -> None:
-    """Have the container hold this charm's program, if the container can be reached."""
+    """Push this charm's program into the container, if the container can be reached."""
     if not container.can_connect():
         return
     try:
@@ -32,7 +32,7 @@ def install(container: ops.Container) -> None:
 
 
 def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:
-    """What Pebble runs: the program in these roles, which knows whose it is."""
+    """Return the Pebble layer that runs the program in these roles, with its Juju identity."""
     environment = {
         "JUJU_MODEL": charm.model.name,
         "JUJU_MODEL_UUID": charm.model.uuid,
@@ -60,6 +60,6 @@ def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:
 
 
 def readiness_url(worker: Worker) -> str:
-    """Return the URL of the program's readiness check; by its name, for the certificate is for that."""
+    """Return the URL of the program's readiness check, by the name in its certificate."""
     scheme = "https" if worker.cluster.get_tls_data() else "http"
     return f"{scheme}://{authority(socket.getfqdn(), _PORT)}/healthz"

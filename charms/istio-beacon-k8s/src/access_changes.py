@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from charmlibs.interfaces.service_mesh import is_of_another_model
+from charmlibs.interfaces.service_mesh import is_cross_model_name
 from istio_policies import DRY_RUN, describe_sources, describe_targets, is_for_audit, joined
 from k8s_charm import Json, manifest
 from relation_data import one_line
@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 _MOST_LINES = 20
 _MOST_NAMES = 10
 _LONGEST_LINE = 900
-_ON_TRIAL = "on trial: "
-_UNRESOLVED = "an application of another model, once it says who it is"
+_AUDIT = "audit: "
+_UNRESOLVED = "an application of another model with unknown identity"
 
 
 class AccessGrant(NamedTuple):
@@ -33,51 +33,51 @@ class _Terms(NamedTuple):
     """The requests that are allowed."""
 
     rules: list[Json]
-    on_trial: bool
+    is_audit: bool
     """True if requests are only logged."""
 
 
 class _Sentences(NamedTuple):
     """The sentences for each change; `{0}` is the target, and `{1}` the sources."""
 
-    lets_in: str
-    shuts_out: str
-    is_unguarded: str
-    """No policy is left here that guards the target."""
-    lets_in_otherwise: str
-    goes_on_trial: tuple[str, str]
+    allowed: str
+    revoked: str
+    is_open: str
+    """No policy is left on the target."""
+    changed: str
+    enters_audit: tuple[str, str]
     """For one policy, and for several."""
-    comes_from_trial: tuple[str, str]
+    leaves_audit: tuple[str, str]
 
 
 _IT_DOES = _Sentences(
-    "{0} lets in {1}",
-    "{0} no longer lets in {1}",
-    "{0} is open to everybody, unless the mesh is hardened or others guard it: "
-    "its last policy here was for {1}",
-    "{0} lets in, for other requests than before, {1}",
+    "allowed {1} -> {0}",
+    "no longer allowed {1} -> {0}",
+    "{0} is open to all, unless the mesh is hardened or other policies restrict it: "
+    "the last policy here allowed {1}",
+    "changed allowed requests {1} -> {0}",
     (
-        "1 policy is only on trial from now on, and holds no more",
-        "{0} policies are only on trial from now on, and hold no more",
+        "1 policy is in audit mode now: logged, not enforced",
+        "{0} policies are in audit mode now: logged, not enforced",
     ),
     (
-        "1 policy holds from now on, and is no longer only on trial",
-        "{0} policies hold from now on, and are no longer only on trial",
+        "1 policy is enforced now, no longer in audit mode",
+        "{0} policies are enforced now, no longer in audit mode",
     ),
 )
 _IT_WOULD = _Sentences(
-    "{0} would let in {1}",
-    "{0} would no longer let in {1}",
-    "{0} would be open to everybody, unless the mesh is hardened or others guard it: "
-    "its last policy here is for {1}",
-    "{0} would let in, for other requests than now, {1}",
+    "would allow {1} -> {0}",
+    "would no longer allow {1} -> {0}",
+    "{0} would be open to all, unless the mesh is hardened or other policies restrict it: "
+    "the last policy here allows {1}",
+    "would change allowed requests {1} -> {0}",
     (
-        "1 policy would only be on trial from then on, and hold no more",
-        "{0} policies would only be on trial from then on, and hold no more",
+        "1 policy would be in audit mode: logged, not enforced",
+        "{0} policies would be in audit mode: logged, not enforced",
     ),
     (
-        "1 policy would hold from then on, and no longer be only on trial",
-        "{0} policies would hold from then on, and no longer be only on trial",
+        "1 policy would be enforced, no longer in audit mode",
+        "{0} policies would be enforced, no longer in audit mode",
     ),
 )
 
@@ -85,12 +85,12 @@ _IT_WOULD = _Sentences(
 def describe(
     before: "Collection[Resource]", after: "Collection[Resource]", *, done: bool = True
 ) -> list[str]:
-    """Return the differences between AuthorizationPolicies in words, in a line or two a target.
+    """Return the changes of access between two sets of AuthorizationPolicies, a line or two for each target.
 
     Args:
         before: the policies before the change.
         after: the policies after it.
-        done: whether the change has been made, rather than planned.
+        done: True if the change has been made, False if it is planned.
     """
     sentences = _IT_DOES if done else _IT_WOULD
     # What goes with audit mode is in the line about the mode.
@@ -98,16 +98,16 @@ def describe(
         [policy for policy in policies if not is_for_audit(policy)] for policies in (before, after)
     )
     old, new = _grants(before), _grants(after)
-    guarded = {grant.target for grant in new}
+    targets = {grant.target for grant in new}
     gone = {grant: terms for grant, terms in old.items() if grant not in new}
     return [
         *_switched(sentences, before, after),
-        *_lines(sentences.lets_in, {grant: terms for grant, terms in new.items() if grant not in old}),
+        *_lines(sentences.allowed, {grant: terms for grant, terms in new.items() if grant not in old}),
         # An unresolved source was never allowed; when its identity is known, no access ends.
-        *_lines(sentences.shuts_out, _only(gone, guarded, but=_UNRESOLVED)),
-        *_lines(sentences.is_unguarded, _only(gone, guarded, inside=False)),
+        *_lines(sentences.revoked, _only(gone, targets, but=_UNRESOLVED)),
+        *_lines(sentences.is_open, _only(gone, targets, inside=False)),
         *_lines(
-            sentences.lets_in_otherwise,
+            sentences.changed,
             {
                 grant: terms
                 for grant, terms in new.items()
@@ -118,11 +118,11 @@ def describe(
 
 
 def log(lines: Collection[str]) -> None:
-    """Log changes; of very many, only the first ones."""
+    """Log changes, or the first ones of very many."""
     for line in list(lines)[:_MOST_LINES]:
         logger.info("%s", one_line(line, longest=_LONGEST_LINE))
     if len(lines) > _MOST_LINES:
-        logger.info("… and so on for %d more", len(lines) - _MOST_LINES)
+        logger.info("… and %d more", len(lines) - _MOST_LINES)
 
 
 def _switched(
@@ -130,22 +130,22 @@ def _switched(
 ) -> Iterator[str]:
     """Count the policies that enter or leave audit mode: there may be thousands."""
     was, is_now = (
-        {_name(each): _is_on_trial(each) for each in map(manifest, side)} for side in (before, after)
+        {_name(each): _is_audited(each) for each in map(manifest, side)} for side in (before, after)
     )
     there = was.keys() & is_now.keys()
-    if to_trial := sum(is_now[name] and not was[name] for name in there):
-        yield sentences.goes_on_trial[to_trial > 1].format(to_trial)
-    if from_trial := sum(was[name] and not is_now[name] for name in there):
-        yield sentences.comes_from_trial[from_trial > 1].format(from_trial)
+    if to_audit := sum(is_now[name] and not was[name] for name in there):
+        yield sentences.enters_audit[to_audit > 1].format(to_audit)
+    if from_audit := sum(was[name] and not is_now[name] for name in there):
+        yield sentences.leaves_audit[from_audit > 1].format(from_audit)
 
 
 def _lines(sentence: str, grants: "dict[AccessGrant, _Terms]") -> Iterator[str]:
-    sources: defaultdict[str, list[str]] = defaultdict(list)
+    sources: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for (target, source), terms in sorted(grants.items(), key=lambda each: each[0]):
-        sources[f"{_ON_TRIAL if terms.on_trial else ''}{target}"].append(source)
-    for target, names in sources.items():
+        sources[_AUDIT if terms.is_audit else "", target].append(source)
+    for (mark, target), names in sources.items():
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        yield sentence.format(target, ", ".join(names[:_MOST_NAMES]) + more)
+        yield mark + sentence.format(target, ", ".join(names[:_MOST_NAMES]) + more)
 
 
 def _only(
@@ -160,7 +160,7 @@ def _only(
 
 def _grants(policies: "Iterable[Resource]") -> dict[AccessGrant, _Terms]:
     rules: defaultdict[AccessGrant, list[Json]] = defaultdict(list)
-    on_trial: defaultdict[AccessGrant, bool] = defaultdict(lambda: True)
+    is_audit: defaultdict[AccessGrant, bool] = defaultdict(lambda: True)
     for policy in map(manifest, policies):
         spec: Json = policy.get("spec", {})
         target = joined(describe_targets(policy["metadata"]["namespace"], spec))
@@ -168,18 +168,18 @@ def _grants(policies: "Iterable[Resource]") -> dict[AccessGrant, _Terms]:
             for source in map(_resolved, describe_sources({"rules": [rule]})):
                 grant = AccessGrant(target, source)
                 rules[grant].append({**rule, "from": None})
-                on_trial[grant] &= _is_on_trial(policy)
-    return {grant: _Terms(sorted(found, key=str), on_trial[grant]) for grant, found in rules.items()}
+                is_audit[grant] &= _is_audited(policy)
+    return {grant: _Terms(sorted(found, key=str), is_audit[grant]) for grant, found in rules.items()}
 
 
 def _name(policy: Json) -> tuple[str, str]:
     return policy["metadata"]["namespace"], policy["metadata"]["name"]
 
 
-def _is_on_trial(policy: Json) -> bool:
+def _is_audited(policy: Json) -> bool:
     annotations: dict[str, str] = policy["metadata"].get("annotations") or {}
     return annotations.get(DRY_RUN) == "true"
 
 
 def _resolved(source: str) -> str:
-    return _UNRESOLVED if is_of_another_model(source.rpartition("/")[2]) else source
+    return _UNRESOLVED if is_cross_model_name(source.rpartition("/")[2]) else source

@@ -49,9 +49,9 @@ class BeaconConfig(pydantic.BaseModel):
 
 
 def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Problem]]:
-    """Return the configuration, and what an operator should know of it.
+    """Return the configuration, and a problem for each invalid option.
 
-    An invalid option keeps its last valid value, so that everything else goes on, revocations too.
+    An invalid option keeps its last valid value, so that everything else continues, including revocations.
 
     Args:
         charm: the beacon.

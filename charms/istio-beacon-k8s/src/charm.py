@@ -33,7 +33,7 @@ _READ_MESH = (ops.UpdateStatusEvent, ops.LeaderElectedEvent)
 
 
 class IstioBeaconCharm(ops.CharmBase):
-    """Every event ends in one reconcile, which is the same for all of them."""
+    """The charm; every event ends in the same reconcile."""
 
     _stored = ops.StoredState()
 
@@ -48,7 +48,7 @@ class IstioBeaconCharm(ops.CharmBase):
         if self._stored.config != (config := self._config.model_dump_json()):
             self._stored.config = config
         self._scale_down = ScaleDown(self)
-        # With the whole model on the mesh there are none, once the namespace has them.
+        # With the whole model on the mesh, pods have none once the namespace has them.
         labels = None if self._config.model_on_mesh else self._waypoint.mesh_labels
         self._mesh = ServiceMeshProvider(
             self,
@@ -72,11 +72,11 @@ class IstioBeaconCharm(ops.CharmBase):
             self._remove_everything()
         elif not self._scale_down.is_under_way:
             observability.trace(self)
-            # A container of a unit that stops is not waited for: it is gone already, or about to go.
+            # A stopping unit does not wait for its container, which is gone or about to be.
             is_stopping = isinstance(event, ops.StopEvent)
             labels = self._waypoint.telemetry_labels
             self._problems = [] if is_stopping else metrics_proxy.reconcile(self._proxy, labels)
-            self._summary = "stands by: the leader writes the policies"
+            self._summary = "standby: the leader writes the policies"
             if self.unit.is_leader():
                 self._lead(None if isinstance(event, _READ_MESH) else recall(str(self._stored.mesh)))
             observability.publish(self, self._problems)
@@ -96,9 +96,9 @@ class IstioBeaconCharm(ops.CharmBase):
             self._stored.mesh = mesh
 
     def _remove_everything(self) -> None:
-        """Remove everything from Kubernetes; on each unit, for any may be the last, and none the leader."""
+        """Remove everything from Kubernetes; on each unit, since any may be the last, and none the leader."""
         for problem in self._model_mesh(DesiredState()).reconcile().problems:
-            logger.warning("something is left behind in Kubernetes: %s", problem.message)
+            logger.warning("cleanup incomplete: %s", problem.message)
 
     def _model_mesh(self, desired: DesiredState) -> ModelMesh:
         known = recall(str(self._stored.mesh)) or NOTHING_KNOWN

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_of_another_model, name_here
+from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_cross_model_name, local_name
 from istio_policies import APPLICATION_LABEL, describe_callers
 from k8s_charm import Owner, kubernetes_problem
 from model_services import ModelServices, ServicesUnknownError
@@ -31,9 +31,9 @@ class Consumer:
     relation: str
     """The name and id of the relation, as Juju shows them."""
     granted: tuple[MeshPolicy, ...]
-    """The policies that the application may have."""
+    """The policies that the application may set."""
     refused: tuple[Denied, ...]
-    """The policies that it may not have."""
+    """The policies that it may not set."""
     errors: tuple[str, ...]
     """The errors in its databag."""
     undecided: tuple[Denied, ...]
@@ -42,11 +42,11 @@ class Consumer:
     @property
     def shown(self) -> str:
         """The name of the consumer in problems."""
-        return f"{self.relation} with {self.app}"
+        return f"{self.app} ({self.relation})"
 
     @property
     def keeps_policies(self) -> bool:
-        """Return whether its requests are not known in full, so that it keeps the policies that it has."""
+        """True if its requests are not known in full, so that its previous policies are kept."""
         return bool(self.errors or self.undecided)
 
 
@@ -60,61 +60,60 @@ def load(
     """Check the policies that each application requests.
 
     Args:
-        requests: the policies that each requests.
+        requests: the requests of all applications.
         owner: the beacon.
-        services: those of the beacon's model; None to grant every application what it requests.
-        allow_callers: grant policies for callers that are no related application.
+        services: the Services of the beacon's model; None to grant all requests.
+        allow_callers: True to grant policies for callers without a relation.
     """
     return [_consumer(request, owner, services, allow_callers=allow_callers) for request in requests]
 
 
 def depend_on_services(requests: Iterable[PolicyRequest], model: str) -> bool:
-    """Return whether it takes the Services of the model to check the policies.
+    """Return whether checking the policies needs the Services of the model.
 
-    Nearly every policy is on the Service that is named after its application, which does not.
+    Most policies are on the Service that is named after its application, and need none.
     """
     for request in requests:
         app = request.relation.app.name
         for policy in request.policies:
             try:
-                _reason_to_refuse(policy, app, model, _NOT_LISTED)
+                _rejection(policy, app, model, _NOT_LISTED)
             except ServicesUnknownError:
                 return True
     return False
 
 
 def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
-    """Yield what an operator should know of policies that are not granted, or not effective yet."""
-    may = f"if it may have that, juju config {beacon} {{}}"
+    """Yield the problems of a consumer's policies that are not granted, or not effective yet."""
     for message in _invalid(consumer):
         yield blocked(message, ProblemKind.refused_policies)
     for denied in consumer.refused:
-        remedy = may.format(denied.option)
-        yield blocked(f"{consumer.shown} is refused {denied.reason}: {remedy}", ProblemKind.refused_policies)
+        command = f"juju config {beacon} {denied.option}"
+        yield blocked(f"{consumer.app} {denied.reason}; to allow it: {command}", ProblemKind.refused_policies)
     for message in _unchecked(consumer):
         yield blocked(message)
     for name in sorted({policy.source_app_name for policy in consumer.granted}):
-        if is_of_another_model(name):
+        if is_cross_model_name(name):
             yield waiting(
-                f"{consumer.shown} is to let in {name_here(name)} of another model, which has not said over "
-                f"cross_model_mesh who it is there: relate it to {consumer.app} over that, too",
+                f"waiting for the identity of {local_name(name)}: "
+                f"integrate it with {consumer.app} over cross_model_mesh",
                 ProblemKind.pending_policies,
             )
 
 
 def why_retained(consumer: Consumer) -> str:
-    """Return why a consumer keeps the policies that it has; empty if it does not."""
+    """Return the reason that a consumer's previous policies are kept; empty if they are not."""
     return "; ".join([*_invalid(consumer), *_unchecked(consumer)])
 
 
 def _invalid(consumer: Consumer) -> Iterator[str]:
     for reason in consumer.errors:
-        yield f"{consumer.shown} can't be read, its policies stay till its charm is mended: {reason}"
+        yield f"{consumer.shown} sent invalid policies; keeping its previous ones: {reason}"
 
 
 def _unchecked(consumer: Consumer) -> Iterator[str]:
     for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
-        yield f"{consumer.shown} keeps the policies that it has: {reason}"
+        yield f"policies of {consumer.app} cannot be checked; keeping its previous ones: {reason}"
 
 
 def callers(consumers: Iterable[Consumer]) -> list[str]:
@@ -136,14 +135,14 @@ def _consumer(
     undecided: list[Denied] = []
     for policy in request.policies:
         try:
-            reason = services and _reason_to_refuse(policy, app, owner.model, services)
+            reason = services and _rejection(policy, app, owner.model, services)
         except ServicesUnknownError as unknown:
             undecided.append(Denied(policy, kubernetes_problem(unknown.problem, app=owner.app)))
         else:
             if reason:
                 refused.append(Denied(policy, reason))
             elif policy.callers and not allow_callers:
-                reason = f"a policy for callers without a relation, {describe_callers(policy)}"
+                reason = f"may not set policy for callers without a relation, {describe_callers(policy)}"
                 refused.append(Denied(policy, reason, "allow-unrelated-callers=true"))
             else:
                 granted.append(policy)
@@ -157,25 +156,25 @@ def _consumer(
     )
 
 
-def _reason_to_refuse(policy: MeshPolicy, app: str, model: str, services: ModelServices) -> str | None:
-    """Return why a policy is not one on the application itself; None if it is.
+def _rejection(policy: MeshPolicy, app: str, model: str, services: ModelServices) -> str | None:
+    """Return the reason that an application may not set a policy; None if it is on the application itself.
 
     Raises:
         ServicesUnknownError: if that depends on Services that are not known.
     """
     if policy.target_namespace != model:
-        return f"a policy on namespace {_quoted(policy.target_namespace)}"
+        return f"may not set policy on namespace {_quoted(policy.target_namespace)}"
     if policy.target_app_name not in (None, app):
-        return f"a policy on {_quoted(policy.target_app_name or '')}"
+        return f"may not set policy on {_quoted(policy.target_app_name or '')}"
     pods = policy.target_selector_labels
     if pods is not None and pods.get(APPLICATION_LABEL) != app:
-        return f"a policy on pods that are not selected by {APPLICATION_LABEL}={app}"
+        return f"may not set policy on pods without {APPLICATION_LABEL}={app}"
     service = policy.target_service
     if service and service != app and services.owner(service) != app:
-        return f"a policy on Service {_quoted(service)}, which does not belong to it"
+        return f"may not set policy on Service {_quoted(service)} of another application"
     return None
 
 
 def _quoted(text: str) -> str:
-    """Return a text from a relation in quotes, short and on one line."""
+    """Return a text from a relation in quotes, cut and on one line."""
     return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…")

@@ -1,4 +1,4 @@
-"""Applications of other models that scrape the beacon, and whether their identity is known."""
+"""Identities of the applications of other models that scrape the beacon."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,18 +13,18 @@ ENDPOINT = "provide-cmr-mesh"
 def problems(
     charm: ops.CharmBase, scrapers: Iterable[ops.Relation], identities: Identities
 ) -> Iterator[Problem]:
-    """Yield what an operator should know of applications whose identity is unknown or invalid.
+    """Yield the problems of applications whose identity is unknown or invalid.
 
     Args:
         charm: the beacon.
-        scrapers: the relations over which applications want to reach the beacon itself.
-        identities: the identities of those of other models.
+        scrapers: the relations over which applications reach the beacon itself.
+        identities: the identities of applications of other models.
     """
     for app, error in identities.invalid.items():
-        message = f"{ENDPOINT} with {app} can't be read till its charm is mended: {error}"
+        message = f"{app} sent an invalid identity over {ENDPOINT}: {error}"
         yield blocked(message, ProblemKind.pending_policies)
     for app in sorted(identities.silent - identities.known.keys()):
-        message = f"{ENDPOINT} with {app}: it has not said yet who it is in its own model"
+        message = f"waiting for the identity of {app} over {ENDPOINT}"
         yield waiting(message, ProblemKind.pending_policies)
     for line in identities.contradictions:
         yield blocked(line, ProblemKind.pending_policies)
@@ -32,7 +32,7 @@ def problems(
     for relation in scrapers:
         if relation.app and relation.app.name in identities.unknown - claimants:
             yield blocked(
-                f"{relation.name}:{relation.id} with {relation.app.name} is of another model: relate "
-                f"it to {charm.app.name}:{ENDPOINT}, too, or it can't be let in",
+                f"waiting for the identity of {relation.app.name}: "
+                f"integrate it with {charm.app.name}:{ENDPOINT}",
                 ProblemKind.pending_policies,
             )

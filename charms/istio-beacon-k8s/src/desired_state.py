@@ -15,7 +15,7 @@ class DesiredState:
     replicas: int = 0
     """The number of pods of the waypoint."""
     ready_timeout: int = 0
-    """The seconds that the waypoint may take to become ready."""
+    """The seconds after which a waypoint that is not ready is blocked."""
     requests: Sequence[PolicyRequest] = ()
     """The policies that consumers request."""
     own_policies: Sequence[MeshPolicy] = ()

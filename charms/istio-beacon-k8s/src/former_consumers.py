@@ -12,23 +12,23 @@ from problems import Problem, ProblemKind, blocked, waiting
 class FormerConsumers:
     """Applications that are no longer related, and whose traffic still goes through the waypoint.
 
-    They are about to remove their labels, or to replace them by those of another beacon. Until they have,
-    they keep their policies: without them, a hardened mesh would deny all requests there, and one that is
-    not would allow all.
+    They are about to remove their labels, or to replace them by those of another beacon. Until then,
+    their policies are kept: without these, a hardened mesh would deny all requests there, and one that is
+    not hardened would allow all.
     """
 
     reasons: Mapping[str, str]
-    """Reason that each of them keeps its policies."""
+    """The reason that the policies of each are kept."""
     problems: tuple[Problem, ...] = ()
-    """Problems that an operator should know of."""
+    """The problems to show."""
 
 
 def former_consumers(gone: Set[str], services: ModelServices, waypoint: str, beacon: str) -> FormerConsumers:
-    """Select the applications that keep their policies.
+    """Select the applications whose policies are kept.
 
     Args:
         gone: the applications that requested policies and are no longer related.
-        services: those of the beacon's model.
+        services: the Services of the beacon's model.
         waypoint: the beacon's waypoint.
         beacon: the beacon's application.
     """
@@ -38,11 +38,11 @@ def former_consumers(gone: Set[str], services: ModelServices, waypoint: str, bea
         still_here = gone & services.using(waypoint)
     except ServicesUnknownError as unknown:
         problem = kubernetes_problem(unknown.problem, app=beacon)
-        why = f"{', '.join(sorted(gone))} left, and may keep policies for that: {problem}"
+        why = f"former consumers cannot be checked; keeping policies of {', '.join(sorted(gone))}: {problem}"
         return FormerConsumers(dict.fromkeys(gone, why), (blocked(why),))
     reasons = {
-        app: f"{app} is no longer related, and keeps its policies until its Service has no label "
-        f"{USE_WAYPOINT}={waypoint} any more"
+        app: f"{app} is no longer related; keeping its policies until its Service loses "
+        f"{USE_WAYPOINT}={waypoint}"
         for app in sorted(still_here)
     }
     return FormerConsumers(

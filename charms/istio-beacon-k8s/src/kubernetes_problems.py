@@ -7,7 +7,7 @@ from problems import Problem
 
 
 class KubernetesUnavailableError(Exception):
-    """Kubernetes gave no answer, so that more requests would be a waste of time."""
+    """Kubernetes gave no answer, so that further requests are not sent."""
 
 
 def problem_of(problem: Failure | Exception, app: str) -> Problem:

@@ -19,12 +19,12 @@ _USE_WAYPOINT = "istio.io/use-waypoint"
 
 
 class NamespaceTakenError(Exception):
-    """Somebody else has put the namespace in a mesh."""
+    """The namespace is in a mesh that another owner manages."""
 
 
 @dataclass(frozen=True)
 class NamespaceStep:
-    """Puts a model's namespace in the mesh, or takes it out."""
+    """The labels of the model's namespace, as a step."""
 
     name: str
     beacon: str
@@ -37,8 +37,8 @@ class NamespaceStep:
         """Plan the labels.
 
         Raises:
-            NamespaceTakenError: if the namespace should be in the mesh, and somebody else manages that.
-            lightkube.ApiError: if Kubernetes refuses.
+            NamespaceTakenError: if the namespace should be in the mesh, and has another owner there.
+            lightkube.ApiError: if Kubernetes rejects a request.
         """
         from lightkube.resources.core_v1 import Namespace
 
@@ -66,7 +66,7 @@ class NamespaceStep:
     def _owner(self, labels: Mapping[str, str], taken: list[str]) -> str:
         if owner := labels.get(MANAGED_BY):
             return f"beacon {owner} has this model on the mesh: set model-on-mesh=false here or there"
-        return f"namespace {self.name} has a label {taken[0]} of somebody else: remove that one"
+        return f"namespace {self.name} has a label {taken[0]} of another owner: remove the label"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class NamespacePlan:
         """Write the labels.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses.
+            lightkube.ApiError: if Kubernetes rejects a request.
         """
         from lightkube.resources.core_v1 import Namespace
 

@@ -23,7 +23,7 @@ _LONGEST_PROBLEM = 600
 
 @dataclass(frozen=True)
 class Plan:
-    """What the beacon would do, and what keeps it from more."""
+    """The planned changes, and the problems."""
 
     changes: tuple[Change, ...] = ()
     """The objects that it would write."""
@@ -32,9 +32,9 @@ class Plan:
     open_to_all: tuple[str, ...] = ()
     """The Services and pods in the mesh that would be open, because no policy would be on them."""
     problems: tuple[Problem, ...] = ()
-    """Problems that an operator should know of."""
+    """The problems to show."""
     is_complete: bool = True
-    """True if everything is known that it takes to plan."""
+    """True if the plan is complete: all live objects are known."""
 
 
 def results(
@@ -43,7 +43,7 @@ def results(
     """Return the results of the `plan` action.
 
     Args:
-        plan: what the beacon would do.
+        plan: the planned changes.
         others: problems that are not in the plan.
         mode: the mode of policies that is planned for.
         form: `json` for programs; for people otherwise.
@@ -95,7 +95,7 @@ def _summary(plan: Plan) -> str:
     """Return the number of changes."""
     actions = [change.action for change in plan.changes]
     counts = ", ".join(f"{actions.count(action)} to {action}" for action in ("create", "change", "delete"))
-    return counts if plan.is_complete else f"{counts}, as far as can be told: see problems"
+    return counts if plan.is_complete else f"{counts}, incomplete: see problems"
 
 
 def _cut(lines: Sequence[str], *, most: int = _MOST_LINES, longest: int = _LONGEST_LINE) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def view(sources: Sources, client: "Client", owner: Owner) -> View:
-    """Return what consumers request of the beacon, and what becomes of it.
+    """Return the policies that consumers request of the beacon, and how they are applied.
 
     Args:
         sources: the beacon's configuration and relations.

@@ -16,7 +16,7 @@ def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[P
     """Run the proxy for pods with `pod_labels`; restart it only if these changed.
 
     Returns:
-        What an operator should know.
+        The problem, if the proxy is not running.
     """
     layer = _layer(pod_labels)
     try:
@@ -29,13 +29,13 @@ def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[P
 
 
 def problems(container: ops.Container) -> list[Problem]:
-    """Return what an operator should know of the proxy; nothing is changed."""
+    """Return the problem, if the proxy is not running; nothing is changed."""
     try:
         if _runs(container):
             return []
     except ops.pebble.Error as error:
         return [_problem(error)]
-    return [waiting(f"{CONTAINER} does not run: juju debug-log", ProblemKind.metrics)]
+    return [waiting(f"{CONTAINER} is not running: juju debug-log", ProblemKind.metrics)]
 
 
 def _runs(container: ops.Container) -> bool:
@@ -44,9 +44,9 @@ def _runs(container: ops.Container) -> bool:
 
 def _problem(error: ops.pebble.Error) -> Problem:
     if isinstance(error, ops.pebble.ConnectionError):
-        return waiting(f"container {CONTAINER} is not up yet", ProblemKind.metrics)
+        return waiting(f"container {CONTAINER} is not ready", ProblemKind.metrics)
     first_line = str(error).partition("\n")[0]
-    return waiting(f"{CONTAINER} does not start ({first_line}): juju debug-log", ProblemKind.metrics)
+    return waiting(f"{CONTAINER} failed to start ({first_line}): juju debug-log", ProblemKind.metrics)
 
 
 def _layer(pod_labels: Mapping[str, str]) -> ops.pebble.Layer:
@@ -56,13 +56,13 @@ def _layer(pod_labels: Mapping[str, str]) -> ops.pebble.Layer:
             "services": {
                 _SERVICE: {
                     "override": "replace",
-                    "summary": "gathers the waypoint's metrics",
+                    "summary": "collects the waypoint's metrics",
                     "command": f"metrics-proxy --labels {selector}",
                     "startup": "enabled",
                     "on-check-failure": {_SERVICE: "restart"},
                 }
             },
-            # Whether it listens: asking for the metrics would have it ask every pod of the waypoint.
+            # The check connects to the port only: a request for the metrics would reach every waypoint pod.
             "checks": {_SERVICE: {"override": "replace", "tcp": {"port": PORT}}},
         }
     )

@@ -1,4 +1,4 @@
-"""All that a beacon has in Kubernetes: planned, and applied."""
+"""All objects of a beacon in Kubernetes: planned, and applied."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -28,9 +28,9 @@ class Outcome(NamedTuple):
     """The result of all steps."""
 
     problems: list[Problem]
-    """Problems that an operator should know of."""
+    """The problems to show."""
     summary: str
-    """The state in words, where there is no problem."""
+    """The state in words, for a status without problems."""
     is_model_on_mesh: bool
     """True if the namespace is known to have the whole model in the mesh."""
     mesh: ObservedMesh | None
@@ -69,7 +69,7 @@ class ModelMesh:
         return Outcome(problems, summary, on_mesh, mesh)
 
     def plan(self) -> Plan:
-        """Return what `reconcile` would do; nothing is written."""
+        """Return the plan of `reconcile`; nothing is written."""
         run = _Run(self.owner.app, self.deadline)
         mesh: ObservedMesh | None = None
         changes: list[Change] = []
@@ -101,7 +101,7 @@ class ModelMesh:
         try:
             return kubernetes_client(self.owner.model, self.owner.app, self.deadline)
         except kubernetes_errors() as error:
-            raise KubernetesUnavailableError(f"no way to Kubernetes: {error}") from None
+            raise KubernetesUnavailableError(f"cannot reach Kubernetes: {error}") from None
 
     def _steps(self, run: "_Run") -> Iterator[Step]:
         desired, deadline = self.desired, self.deadline
@@ -139,7 +139,7 @@ class _Run:
     failed: list[Step] = field(default_factory=list[Step])
     """The steps that failed."""
     is_complete: bool = True
-    """True if everything is known that it takes to plan."""
+    """True if the plan is complete: all live objects are known."""
     is_unavailable: bool = False
     """True if Kubernetes gave no answer."""
 
@@ -163,7 +163,7 @@ class _Run:
     def attempt(self, step: Step) -> Generator[None]:
         """Run a step, and turn its errors into problems."""
         if self.deadline.is_over:
-            raise KubernetesUnavailableError("Kubernetes is slow: the rest is done at the next event")
+            raise KubernetesUnavailableError("Kubernetes is slow: continuing at the next event")
         try:
             yield
         except NamespaceTakenError as taken:

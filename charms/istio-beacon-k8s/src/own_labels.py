@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OwnLabelsStep:
-    """Labels the beacon's own pods and Service."""
+    """The labels of the beacon's own pods and Service, as a step."""
 
     owner: Owner
     labels: Mapping[str, str]
@@ -36,7 +36,7 @@ class OwnLabelsStep:
         """Plan the labels.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses.
+            lightkube.ApiError: if Kubernetes rejects a request.
         """
         record = LabelRecord.read(client, f"juju-service-mesh-{self.owner.app}-labels", self.owner.model)
         live = read_charm_labels(client, self.owner.app, record, must_exist=bool(self.labels))
@@ -47,7 +47,7 @@ class OwnLabelsStep:
 
 @dataclass(frozen=True)
 class OwnRecordStep:
-    """Removes the record of the beacon's own labels, which an older revision did not leave to Kubernetes."""
+    """The removal of the record of the beacon's own labels, if it has no owner in Kubernetes."""
 
     owner: Owner
 
@@ -55,7 +55,7 @@ class OwnRecordStep:
         """Look for the record.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses.
+            lightkube.ApiError: if Kubernetes rejects a request.
         """
         record = LabelRecord.read(client, f"juju-service-mesh-{self.owner.app}-labels", self.owner.model)
         return OwnRecordPlan(record)
@@ -84,7 +84,7 @@ class OwnRecordPlan:
         """Delete the record.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses.
+            lightkube.ApiError: if Kubernetes rejects a request.
         """
         from lightkube.resources.core_v1 import ConfigMap
 
@@ -115,7 +115,7 @@ class OwnLabelsPlan:
         """Write the labels.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses.
+            lightkube.ApiError: if Kubernetes rejects a request.
         """
         apply_charm_labels(client, self.labels, self.deadline)
         return StepResult(changed=bool(self.changes))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _LONGEST_REASON = 200
 _REMEDIES = {
-    "AncestorNotBound": "if it stays so, `juju trust {app} --scope=cluster` lets it take its labels",
-    "TargetNotFound": "it holds once there is one",
+    "AncestorNotBound": "if it persists: juju trust {app} --scope=cluster",
+    "TargetNotFound": "enforced once it exists",
 }
 
 
@@ -33,7 +33,7 @@ class PolicyEnforcement:
     """The policies that are on pods and are known to select none."""
 
     def summary(self, policies: "Collection[Resource]") -> str:
-        """Return how many of some policies are enforced, as far as is known; it follows their number."""
+        """Return the number of enforced policies in words, to follow the number of all."""
         known = [report for policy in policies if (report := self._report(policy)).enforced is not None]
         enforced = sum(bool(report.enforced) for report in known)
         if not known:
@@ -43,11 +43,11 @@ class PolicyEnforcement:
         return f", {enforced} enforced{' so far' if len(known) < len(policies) else ''}"
 
     def select_any(self, policies: "Collection[Resource]") -> bool:
-        """Return whether some of the policies select a pod; where that is not known, they do."""
+        """Return whether any of the policies selects a pod; True if that is not known."""
         return not all(self._selects_none(policy) for policy in policies)
 
     def problems(self) -> list[Problem]:
-        """Return what an operator should know, one problem for all policies with the same reason."""
+        """Return the problems, one for all policies with the same reason."""
         alike: defaultdict[tuple[str, str], list[Resource]] = defaultdict(list)
         for policy in self.result.live:
             report = self._report(policy)

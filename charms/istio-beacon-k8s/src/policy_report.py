@@ -1,4 +1,4 @@
-"""What an operator should know of the beacon's policies: the problems, and a summary."""
+"""The report on the beacon's policies: the problems, and a summary for the status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ LOGGED = "logged, not enforced"
 
 @dataclass(frozen=True)
 class PolicyReport:
-    """The result of writing the policies, which takes the mesh around them to be judged."""
+    """The result of writing the policies, to be judged together with the mesh around them."""
 
     app: str
     """The beacon's application."""
@@ -40,12 +40,12 @@ class PolicyReport:
 
     @property
     def depends_on_mesh(self) -> bool:
-        """Return whether the mesh around the policies decides on what is reported."""
+        """True if the report depends on the mesh around the policies."""
         are_listed = not any(failure.verb == "list" for failure in self.result.failed)
         return are_listed and self.desired.mode is not PolicyMode.off
 
     def problems(self, mesh: ObservedMesh) -> list[Problem]:
-        """Return what an operator should know."""
+        """Return the problems."""
         desired, app = self.desired, self.app
         found: list[Problem] = []
         for consumer in self.consumers:
@@ -60,7 +60,7 @@ class PolicyReport:
         return found
 
     def summary(self, mesh: ObservedMesh) -> str:
-        """Return the state in words, for where there is no problem."""
+        """Return the state in words, for a status without problems."""
         desired = self.desired
         number = _count(len(desired.requests), "consumer")
         if desired.mode is PolicyMode.off:

@@ -38,7 +38,7 @@ SCOPE = "istio-authorization-policy"
 
 @dataclass(frozen=True)
 class PolicyStep:
-    """Has Istio allow what consumers request."""
+    """The AuthorizationPolicies of the consumers, as a step."""
 
     owner: Owner
     waypoint: str
@@ -90,7 +90,7 @@ class PolicyStep:
 
     @property
     def is_audit(self) -> bool:
-        """Return whether policies are logged and not enforced."""
+        """True in audit mode: policies are logged and not enforced."""
         return self.desired.mode is PolicyMode.audit
 
     def _services(self, client: "Client", gone: Set[str]) -> ModelServices:
@@ -126,7 +126,7 @@ class PolicyPlan:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether all live objects are known."""
+        """True if all live objects are known."""
         return not self.writes.failed
 
     def expect(self, _: "Client") -> StepResult:

@@ -17,7 +17,7 @@ class ProblemKind(enum.Enum):
     """The kinds of problems; each has an alert of its own."""
 
     refused_policies = enum.auto()
-    """A consumer requests a policy that it may not have, or an invalid one."""
+    """A consumer requests a policy that it may not set, or an invalid one."""
     pending_policies = enum.auto()
     """A policy waits for another application, or for an operator to relate one."""
     enforcement = enum.auto()
@@ -25,20 +25,20 @@ class ProblemKind(enum.Enum):
     waypoint = enum.auto()
     """The waypoint is not ready."""
     work_on_waypoint = enum.auto()
-    """The beacon could not write the waypoint."""
+    """The beacon failed to write the waypoint."""
     work = enum.auto()
-    """The beacon could not do something else."""
+    """The beacon failed to apply another change."""
     metrics = enum.auto()
     """Metrics are not published."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that an operator should know, with the remedy, in one line."""
+    """A problem in one line: the cause, then the command for it."""
 
     message: str
     passes_by_itself: bool
-    """True if no operator has to do anything."""
+    """True if no operator has to act."""
     kind: ProblemKind = ProblemKind.work
 
     @property
@@ -49,7 +49,7 @@ class Problem:
 
 
 def blocked(message: str, kind: ProblemKind = ProblemKind.work) -> Problem:
-    """Return a problem that an operator has to solve."""
+    """Return a problem that an operator has to resolve."""
     return Problem(message, passes_by_itself=False, kind=kind)
 
 
@@ -59,7 +59,7 @@ def waiting(message: str, kind: ProblemKind = ProblemKind.work) -> Problem:
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Return each message once; those first that an operator has to solve."""
+    """Return each message once, first those that an operator has to resolve."""
     seen: dict[str, Problem] = {}
     for problem in sorted(problems, key=lambda problem: problem.passes_by_itself):
         seen.setdefault(problem.message, problem)
@@ -77,7 +77,7 @@ def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:
 
 
 def log_news(problems: Iterable[Problem], logged: Collection[str]) -> list[str]:
-    """Log new problems that an operator has to solve, and those that are resolved.
+    """Log new problems that an operator has to resolve, and those that are resolved.
 
     Problems that pass by themselves are not logged.
 
@@ -86,7 +86,7 @@ def log_news(problems: Iterable[Problem], logged: Collection[str]) -> list[str]:
         logged: the messages that were logged before.
 
     Returns:
-        The messages that are logged by now.
+        The messages that are logged now.
     """
     now = [problem.message for problem in in_order(problems) if not problem.passes_by_itself][:_MOST]
     for message in now:
@@ -94,5 +94,5 @@ def log_news(problems: Iterable[Problem], logged: Collection[str]) -> list[str]:
             logger.warning("%s", message)
     for message in logged:
         if message not in now:
-            logger.info("settled: %s", message)
+            logger.info("resolved: %s", message)
     return now

@@ -42,7 +42,7 @@ class Sources:
     cross_model: CrossModelIdentities
 
     def desired_state(self, mode: PolicyMode) -> DesiredState:
-        """Return what the beacon should have in Kubernetes, with policies in a mode."""
+        """Return the desired state in Kubernetes, with policies in a mode."""
         return DesiredState(
             replicas=self.planned_units,
             ready_timeout=self.config.ready_timeout,
@@ -58,7 +58,7 @@ class Sources:
 
     @cached_property
     def planned_units(self) -> int:
-        """The number of units that the beacon should have."""
+        """The planned number of units."""
         return self.charm.app.planned_units()
 
     def own_policies(self) -> list[MeshPolicy]:
@@ -73,7 +73,7 @@ class Sources:
         )
 
     def problems(self) -> Iterator[Problem]:
-        """Yield what an operator should know of applications in other models."""
+        """Yield the problems with applications of other models."""
         return cross_model.problems(self.charm, self._scrapers, self._identities)
 
     @cached_property
@@ -86,7 +86,7 @@ class Sources:
 
 
 def events(charm: ops.CharmBase) -> Iterator[ops.BoundEvent]:
-    """Yield all events after which something may be different."""
+    """Yield all events after which the desired state may differ."""
     on = charm.on
     yield from (on.install, on.start, on.config_changed, on.upgrade_charm, on.update_status)
     yield from (on.leader_elected, on.stop, on.remove)

@@ -17,7 +17,7 @@ class StepResult(NamedTuple):
     """The result of a step."""
 
     problems: Sequence[Problem] = ()
-    """Problems that an operator should know of."""
+    """The problems to show."""
     changed: bool = False
     """True if something was written."""
     objects: "Sequence[Resource]" = ()
@@ -41,7 +41,7 @@ class StepPlan(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """Return whether everything is known that it takes to plan."""
+        """True if the plan is complete: all live objects are known."""
         ...
 
     def expect(self, client: "Client", /) -> StepResult:
@@ -57,5 +57,5 @@ class Step(Protocol):
     """One part of a beacon in Kubernetes."""
 
     def plan(self, client: "Client", /) -> StepPlan:
-        """Compare what should be there with what is there; nothing is written."""
+        """Compare the desired objects with the live ones; nothing is written."""
         ...

@@ -117,13 +117,13 @@ class Waypoint:
 
 @dataclass(frozen=True)
 class WaypointStep:
-    """Has Istio run the waypoint."""
+    """The waypoint, as a step."""
 
     waypoint: Waypoint
     replicas: int
     """The number of its pods; with 0, it is removed."""
     ready_timeout: int
-    """The seconds after which a waypoint that is not ready takes an operator."""
+    """The seconds after which a waypoint that is not ready is blocked."""
     deadline: Deadline
 
     def plan(self, client: "Client") -> "WaypointPlan":
@@ -147,14 +147,14 @@ class WaypointPlan:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether all live objects are known."""
+        """True if all live objects are known."""
         return not self.writes.failed
 
     def expect(self, client: "Client") -> StepResult:
         """Return the result if each write succeeds.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses a read.
+            lightkube.ApiError: if Kubernetes rejects a read.
         """
         return self._result(client, self.writes.expected)
 
@@ -162,13 +162,13 @@ class WaypointPlan:
         """Write the objects.
 
         Raises:
-            lightkube.ApiError: if Kubernetes refuses a read.
+            lightkube.ApiError: if Kubernetes rejects a read.
         """
         result = apply(client, self.writes, self.step.deadline)
         if result.changed:
             replicas = self.step.replicas
             number = f"{replicas} {'replica' if replicas == 1 else 'replicas'}"
-            logger.info("waypoint %s is to have %s", self.step.waypoint.name, number)
+            logger.info("scaling waypoint %s to %s", self.step.waypoint.name, number)
         return self._result(client, result)
 
     def _result(self, client: "Client", result: ReconcileResult) -> StepResult:
@@ -181,7 +181,7 @@ class WaypointPlan:
 
 
 def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> list[Problem]:
-    """Return why requests do not go through all of the waypoint's pods.
+    """Return the problems with the waypoint and its pods.
 
     Istio reports on the Gateway whether there is any pod. How many there are takes another request, which
     is made only if there should be several.
@@ -198,11 +198,11 @@ def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> 
         shortage = _shortage(client, waypoint, replicas) if replicas > 1 else ""
         return [waiting(shortage, ProblemKind.waypoint)] if shortage else []
     missing = ObjectRef("Gateway", waypoint.owner.model, waypoint.name)
-    return [waiting(f"there is no {missing}", ProblemKind.waypoint)]
+    return [waiting(f"no {missing}", ProblemKind.waypoint)]
 
 
 def _is_overdue(gateway: Json, seconds: int) -> bool:
-    """Return whether a Gateway was created, and last changed its state, longer ago than that."""
+    """Return whether the creation and the last change of state of a Gateway are longer ago than that."""
     conditions: list[Json] = gateway.get("status", {}).get("conditions") or []
     times = (
         gateway["metadata"].get("creationTimestamp"),
@@ -227,7 +227,7 @@ def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> str:
     if ready >= replicas:
         return ""
     command = f"kubectl describe deployment {name} -n {model}"
-    return f"waypoint {name} has {ready} of {replicas} replicas: `{command}` says more"
+    return f"waypoint {name} has {ready} of {replicas} replicas: {command}"
 
 
 def _not_programmed(gateway: Json) -> str:
@@ -238,7 +238,7 @@ def _not_programmed(gateway: Json) -> str:
     for kind in ("Accepted", "Programmed"):
         condition = conditions.get(kind)
         if condition is None or condition.get("observedGeneration", generation) < generation:
-            return "Istio has not looked at it yet (is istio-k8s deployed?)"
+            return "not yet reconciled by Istio: is istio-k8s deployed?"
         if condition["status"] != "True":
             return str(condition.get("message") or condition.get("reason"))
     return ""

@@ -55,7 +55,9 @@ def share(app: ops.Application, model: ops.Model, content: Mapping[str, str]) ->
         if secret.peek_content() != content:
             secret.set_content(dict(content))
     except ops.ModelError as error:
-        logger.warning("secrets of the workers' configuration go in plain text: %s", type(error).__name__)
+        logger.warning(
+            "secrets of the workers' configuration are sent in plain text: %s", type(error).__name__
+        )
         return None
     return secret
 
@@ -64,12 +66,12 @@ def read(model: ops.Model, secret_id: str) -> dict[str, str]:
     """Return the content of the coordinator's secret.
 
     Raises:
-        ValueError: if it can't be read, or not yet; the message is without the id, which may be any text.
+        ValueError: if it cannot be read, or not yet; the message is without the id, which may be any text.
     """
     try:
         return model.get_secret(id=secret_id).get_content(refresh=True)
     except (ops.SecretNotFoundError, ops.ModelError) as error:
-        raise ValueError("worker_config: the secret for it can't be read") from error
+        raise ValueError("worker_config: cannot read its secret") from error
 
 
 def _placeholder(key: str) -> str:

@@ -161,7 +161,7 @@ def _usable(
             refused.append(f"{field}[{shown_name(name)!r}]: {reason(error)}")
     if len(items) > _MOST_ENTRIES:
         too_many = len(items) - _MOST_ENTRIES
-        refused.append(f"{field}: {too_many} entries too many, for {_MOST_ENTRIES} are taken")
+        refused.append(f"{field}: {too_many} entries too many, the limit is {_MOST_ENTRIES}")
     return usable
 
 

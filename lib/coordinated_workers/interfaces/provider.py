@@ -376,7 +376,7 @@ class ClusterProvider(ops.Object):
             self._check_address(host)
         is_routable = host == data.address != _LOCALHOST
         if not is_routable:
-            logger.warning("no request is sent to %s: its address is localhost, or has a port", unit.name)
+            logger.warning("sending no requests to %s: its address is localhost, or has a port", unit.name)
         return _Unit(unit.name, data.model_copy(update={"juju_topology": topology}), is_routable)
 
     def _check_address(self, address: str) -> None:
@@ -408,7 +408,7 @@ class ClusterProvider(ops.Object):
         known = [name for name in names if name in self._roles or name in self._meta_roles]
         if unknown := sorted(set(names) - set(known)):
             shown = ", ".join(map(shown_name, unknown))
-            self._refuse(relation.app.name, f"role: this cluster has no {shown[:_LONGEST_NAMES]}")
+            self._refuse(relation.app.name, f"role: not in this cluster: {shown[:_LONGEST_NAMES]}")
         return ",".join(known) or None
 
     def _expand(self, role: str | None) -> frozenset[str]:
@@ -416,5 +416,5 @@ class ClusterProvider(ops.Object):
         return frozenset[str]().union(*(self._meta_roles.get(name, (name,)) for name in names))
 
     def _refuse(self, name: str, why: str) -> None:
-        logger.warning("what %s says over %s is left out: %s", name, self._endpoint, why)
+        logger.warning("ignored data of %s over %s: %s", name, self._endpoint, why)
         self._refused[name] = why

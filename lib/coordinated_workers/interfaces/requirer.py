@@ -229,10 +229,10 @@ class ClusterRequirer(ops.Object):
         try:
             offer = databags.load(relation, relation.app, CoordinatorOffer)
             for refused in offer.refused if offer else ():
-                logger.warning("ignored of %s over %s: %s", relation.app.name, self._endpoint, refused)
+                logger.warning("ignored data of %s over %s: %s", relation.app.name, self._endpoint, refused)
             return self._with_secrets(offer) if offer else None, None
         except ValueError as error:
-            logger.warning("what %s says over %s is left out: %s", relation.app.name, self._endpoint, error)
+            logger.warning("ignored databag of %s over %s: %s", relation.app.name, self._endpoint, error)
             return None, str(error)
 
     @property
@@ -249,7 +249,7 @@ class ClusterRequirer(ops.Object):
         """Return the offer with the secrets of the configuration filled in.
 
         Raises:
-            ValueError: if they can't be read.
+            ValueError: if they cannot be read.
         """
         if not offer.worker_config_secret_id:
             return offer

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import ops
 
-from charmlibs.interfaces.service_mesh import is_of_another_model
+from charmlibs.interfaces.service_mesh import is_cross_model_name
 from relation_data import shown_name
 
 from .databags import WorkerTopology
@@ -40,10 +40,12 @@ class WorkerIdentities:
             NameTakenError: if an earlier one has the published names.
             ValueError: if they are those of another application.
         """
-        if not is_of_another_model(unit.app.name):
+        if not is_cross_model_name(unit.app.name):
             if (published.application, published.unit) != (unit.app.name, unit.name):
                 shown = shown_name(published.unit)
-                logger.warning("%s calls itself %s: its telemetry is that of %s", unit.name, shown, unit.name)
+                logger.warning(
+                    "%s sent the name %s: its telemetry is labelled as %s", unit.name, shown, unit.name
+                )
             return juju_topology(unit, published)
         application = published.unit.rpartition("/")[0]
         if published.application != application or application in self._local - {unit.app.name}:

@@ -47,12 +47,12 @@ class KubernetesAccess:
 
         Args:
             problem: the failure or exception.
-            task: what was not done, as in "can't {task}".
+            task: what was not done, as in "cannot {task}".
         """
         from k8s_charm import is_transient, kubernetes_problem
 
         cause = kubernetes_problem(problem, app=self.charm.app.name)
-        message = f"can't {task}: {cause}"
+        message = f"cannot {task}: {cause}"
         if len(message) > _LONGEST_MESSAGE:
             message = cause  # in it is the remedy
         return ops.WaitingStatus(message) if is_transient(problem) else ops.BlockedStatus(message)

@@ -52,7 +52,7 @@ def reconcile_charm_labels(
             rest=resources.change if resources else None,
         )
     except kubernetes_errors() as error:
-        logger.warning("can't label the pods of %s: %s", charm.app.name, error)
+        logger.warning("cannot label the pods of %s: %s", charm.app.name, error)
         return [access.status(error, "label the pods")]
     return []
 

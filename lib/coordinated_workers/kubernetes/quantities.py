@@ -28,5 +28,5 @@ def parse_quantity(text: str) -> Decimal:
     factor = _SUFFIXES[match["suffix"]] if match["suffix"] else Decimal(10) ** int(match["exponent"] or 0)
     quantity = Decimal(match["number"]) * factor
     if not quantity:
-        raise ValueError(f"{text[:40]!r} is no quantity to run with")
+        raise ValueError(f"{text[:40]!r} is not a positive quantity")
     return quantity

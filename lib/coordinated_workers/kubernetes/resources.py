@@ -61,7 +61,7 @@ class KubernetesComputeResourcesPatch:
         try:
             self._patch()
         except kubernetes_errors() as error:
-            logger.warning("can't set the resources of %s: %s", self._container_name, error)
+            logger.warning("cannot set the resources of %s: %s", self._container_name, error)
             self._problem = self._access.status(error, "set CPU and memory")
 
     @property
@@ -90,7 +90,7 @@ class KubernetesComputeResourcesPatch:
         container = self._container_in(stateful_set)
         if container is None:
             self._problem = ops.BlockedStatus(
-                f"can't set CPU and memory: no container {self._container_name} in the pods"
+                f"cannot set CPU and memory: no container {self._container_name} in the pods"
             )
             return None
         if self._is_so(stateful_set, container, wanted):
@@ -192,7 +192,7 @@ def _listed(quantities: Mapping[str, str]) -> str:
 
 def _words(wanted: Requirements) -> str:
     requests, limits = _listed(wanted["requests"]), _listed(wanted["limits"])
-    return f"asks for {requests or 'nothing'}, and has {limits or 'no limit'}{' at most' if limits else ''}"
+    return f"requests {requests or 'nothing'}, limits {limits or 'none'}"
 
 
 def _same(live: str | None, wanted: str) -> bool:

@@ -92,7 +92,7 @@ class NginxConfig:
             NginxValueError: if the charm's own part of it is not something that can stand in nginx.conf.
         """
         for refusal in self.refusals(upstreams_to_addresses):
-            logger.warning("left out of nginx.conf: %s", refusal)
+            logger.warning("ignored in nginx.conf: %s", refusal)
         return self._page(upstreams_to_addresses, listen_tls, root_path, tracing_config).render()
 
     def _page(

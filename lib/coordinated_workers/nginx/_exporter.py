@@ -76,7 +76,7 @@ class NginxPrometheusExporter:
             self._load(tls_config)
         except ops.pebble.Error as error:
             self.problem = pebble.reason(error)
-            logger.error("the exporter of nginx's metrics does not run as it should: %s", self.problem)
+            logger.error("the exporter of nginx's metrics failed to start: %s", self.problem)
 
     def _load(self, tls_config: TLSConfig | None) -> None:
         if tls_config:

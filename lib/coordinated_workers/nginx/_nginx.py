@@ -114,7 +114,7 @@ class Nginx:
             self._load(nginx_config, tls_config)
         except ops.pebble.Error as error:
             self.problem = pebble.reason(error)
-            logger.error("nginx does not take its new configuration: %s", self.problem)
+            logger.error("nginx rejected the new configuration: %s", self.problem)
 
     def _load(self, nginx_config: str, tls_config: TLSConfig | None) -> None:
         before = pebble.read(self._container, NGINX_CONFIG)
@@ -141,7 +141,9 @@ class Nginx:
         if was_running:
             pebble.run(self._container, ["nginx", "-s", "reload"], self._deadline, RELOAD_TIMEOUT)
             if is_rejected(nginx_config, self._deadline):
-                raise NotLoadedError("the old configuration still runs: is a port taken? see nginx's log")
+                raise NotLoadedError(
+                    "still on the previous configuration: check nginx's log for a port in use"
+                )
         pebble.write(self._container, NGINX_LOADED, loaded)
 
     def _write_certificates(self, tls_config: TLSConfig) -> None:
@@ -162,9 +164,7 @@ class Nginx:
             pebble.run(self._container, command, self._deadline, UPDATE_CA_TIMEOUT)
         except ops.pebble.Error as error:
             # nginx serves with its certificate all the same
-            logger.warning(
-                "the CA is not among those that nginx's container trusts: %s", pebble.reason(error)
-            )
+            logger.warning("cannot add the CA to nginx's container: %s", pebble.reason(error))
 
     def _layer(self, tls: bool) -> ops.pebble.Layer:
         service: ops.pebble.ServiceDict = {

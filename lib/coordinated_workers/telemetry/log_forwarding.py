@@ -22,7 +22,7 @@ def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
         endpoints: name → URL that takes logs; the name of the Loki unit, usually.
     """
     if not charm.model.juju_version.supports_pebble_log_forwarding:
-        logger.warning("logs are not forwarded: Juju %s can't do it", charm.model.juju_version)
+        logger.warning("logs are not forwarded: Juju %s does not support it", charm.model.juju_version)
         return
     labels = _labels(charm)
     for container in filter(can_connect, charm.unit.containers.values()):
@@ -46,7 +46,7 @@ def _forward_logs_of(
             layer = ops.pebble.Layer({"log-targets": targets})
             container.add_layer(f"{container.name}-log-forwarding", layer, combine=True)
     except ops.pebble.Error as error:
-        logger.debug("can't tell Pebble in %s where logs go: %s", container.name, error)
+        logger.debug("cannot configure log forwarding in %s: %s", container.name, error)
 
 
 def _target(name: str, url: str, labels: Mapping[str, str]) -> ops.pebble.LogTarget:

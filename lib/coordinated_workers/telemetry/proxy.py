@@ -242,5 +242,5 @@ def _check_free(route: TelemetryRoute, routes: Mapping[str, TelemetryRoute]) -> 
     for path in route.paths:
         other = routes[path].backend if path in routes else route.backend
         if other != route.backend:
-            needed = f"to be told from {other.authority}, as gRPC clients send no path"
+            needed = f"different from {other.authority}: gRPC clients send no path"
             raise NginxValueError(needed, route.backend.authority)

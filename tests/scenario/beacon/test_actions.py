@@ -195,9 +195,7 @@ def test_what_is_kept_of_a_consumer_that_can_t_be_read_is_told(shop: BeaconModel
         },
     )
     row = run(shop, "list-policies", format="json", source="ads")["policies"]["1"]
-    kept = (
-        f"service-mesh:{relation.id} with catalogue can't be read, its policies stay till its charm is mended"
-    )
+    kept = f"catalogue (service-mesh:{relation.id}) sent invalid policies; keeping its previous ones"
     assert row["reason"].startswith(kept)
     text = run(shop, "list-policies", source="ads")["policies"]
     assert f"enforced: {kept}" in text
@@ -212,8 +210,8 @@ def test_what_is_kept_of_a_consumer_that_left_is_told(shop: BeaconModel):
     )
     row = run(shop, "list-policies", format="json", source="ads")["policies"]["1"]
     assert row["reason"] == (
-        "catalogue is no longer related, and keeps its policies until its Service has no label "
-        "istio.io/use-waypoint=shop-beacon-waypoint any more"
+        "catalogue is no longer related; keeping its policies until its Service loses "
+        "istio.io/use-waypoint=shop-beacon-waypoint"
     )
 
 

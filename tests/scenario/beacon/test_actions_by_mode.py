@@ -67,8 +67,8 @@ def test_what_somebody_applies_out_of_the_export_is_theirs_from_then_on(shop: Be
     assert shop.policies() == applied
     status = shop.configure(policy_mode="enforce")
     assert status == ops.BlockedStatus(
-        "AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.web: it belongs to the-test, and was "
-        "not taken over: remove it, or deploy beacon under another name"
+        "AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.web: already managed by the-test: "
+        "remove it, or deploy beacon under another name"
     )
     assert shop.policies() == applied
     for name in applied:
@@ -138,4 +138,4 @@ def test_without_istio_it_is_told_what_to_deploy(beacon: BeaconModel):
     beacon.kubernetes.store.uninstall_custom_resources("security.istio.io")
     with pytest.raises(testing.ActionFailed) as failed:
         run(beacon, "list-policies")
-    assert failed.value.message == "Kubernetes has no AuthorizationPolicy: deploy istio-k8s"
+    assert failed.value.message == "AuthorizationPolicy CRD not installed: deploy istio-k8s"

@@ -127,10 +127,10 @@ def test_the_alert_says_how_many_policies_which_beacon_refuses(beacon: BeaconMod
             "juju_charm": "istio-beacon-k8s",
         },
         annotations={
-            "summary": "beacon refuses 2 of the policies that it is asked for.",
-            "description": "Applications of model shop ask beacon for policies that they may not have, or "
-            "that can't be read. Whoever is waited for there is kept out. The status of beacon in juju "
-            "status names the application and the reason.",
+            "summary": "beacon rejects 2 requested policies.",
+            "description": "Applications of model shop request policies of beacon that they may not set, or "
+            "that are invalid. The traffic of these policies is denied. The status of beacon in juju status "
+            "names the application and the reason.",
         },
     )
     assert problem == ""
@@ -152,7 +152,7 @@ def test_a_client_of_another_model_that_is_not_known_pages_nobody(beacon: Beacon
     rules(beacon)
     stranger = "remote-0123456789abcdef0123456789abcdef"
     beacon.consumer("catalogue", policy(stranger, "catalogue"))
-    assert "has not said over cross_model_mesh" in beacon.hook().message
+    assert "waiting for the identity of" in beacon.hook().message
     assert surprise(beacon, FINE, minutes=10) == ""
     assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
 
@@ -196,7 +196,7 @@ def test_nor_does_a_waypoint_that_is_not_ready_as_long_as_one_pod_of_it_is_alive
 def test_nor_does_a_metrics_proxy_that_is_not_up(beacon: BeaconModel):
     rules(beacon)
     beacon.set_container(can_connect=False)
-    assert "metrics-proxy is not up yet" in beacon.hook().message
+    assert "container metrics-proxy is not ready" in beacon.hook().message
     assert surprise(beacon, FINE) == ""
     assert surprise(beacon, {UP: "0+0x30"}, WaypointUnseen=1) == ""
 

@@ -26,12 +26,12 @@ def rows(beacon: BeaconModel) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("restrict", [True, False])
 def test_are_refused_by_default(beacon: BeaconModel, restrict: bool):
     beacon.configure(restrict_consumers=restrict)
-    relation = beacon.consumer("hook", anyone("hook"), policy("web", "hook"))
+    beacon.consumer("hook", anyone("hook"), policy("web", "hook"))
     status = beacon.hook()
     assert (status.name, status.message) == (
         "blocked",
-        f"service-mesh:{relation.id} with hook is refused a policy for callers without a relation, anybody: "
-        "if it may have that, juju config beacon allow-unrelated-callers=true",
+        "hook may not set policy for callers without a relation, anybody; "
+        "to allow it: juju config beacon allow-unrelated-callers=true",
     )
     assert list(beacon.policies()) == ["shop/shop.beacon.hook.app.from.shop.web"]
     (row,) = rows(beacon)

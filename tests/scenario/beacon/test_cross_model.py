@@ -9,11 +9,10 @@ CMR_DATA = {"cmr_data": '{"app_name": "prometheus", "juju_model_name": "cos"}'}
 
 
 def test_a_scraper_without_a_cross_model_relation_is_named_with_the_remedy(beacon: BeaconModel):
-    relation = beacon.relate("metrics-endpoint", STRANGER)
+    beacon.relate("metrics-endpoint", STRANGER)
     assert beacon.state.unit_status.name == "blocked"
     assert beacon.state.unit_status.message == (
-        f"metrics-endpoint:{relation.id} with {STRANGER} is of another model: relate it to "
-        "beacon:provide-cmr-mesh, too, or it can't be let in"
+        f"waiting for the identity of {STRANGER}: integrate it with beacon:provide-cmr-mesh"
     )
     beacon.relate("provide-cmr-mesh", STRANGER, CMR_DATA)
     assert beacon.state.unit_status.name == "active"
@@ -31,7 +30,7 @@ def test_a_scraper_that_has_not_said_yet_who_it_is_is_waited_for(beacon: BeaconM
     beacon.relate("metrics-endpoint", STRANGER)
     beacon.relate("provide-cmr-mesh", STRANGER)
     assert beacon.state.unit_status.name == "waiting"
-    assert "has not said yet who it is" in beacon.state.unit_status.message
+    assert beacon.state.unit_status.message == f"waiting for the identity of {STRANGER} over provide-cmr-mesh"
 
 
 def test_a_scraper_of_the_same_model_is_no_problem(beacon: BeaconModel):
@@ -40,12 +39,11 @@ def test_a_scraper_of_the_same_model_is_no_problem(beacon: BeaconModel):
 
 
 def test_a_consumer_s_client_of_another_model_that_is_unknown_is_named(beacon: BeaconModel):
-    relation = beacon.consumer("catalogue", policy(STRANGER, "catalogue"), policy("web", "catalogue"))
+    beacon.consumer("catalogue", policy(STRANGER, "catalogue"), policy("web", "catalogue"))
     status = beacon.hook()
     assert status.name == "waiting"
     assert status.message == (
-        f"service-mesh:{relation.id} with catalogue is to let in {STRANGER} of another model, which has not "
-        "said over cross_model_mesh who it is there: relate it to catalogue over that, too"
+        f"waiting for the identity of {STRANGER}: integrate it with catalogue over cross_model_mesh"
     )
     assert ("shop/web", "shop/catalogue") in beacon.doors()
 
@@ -63,10 +61,9 @@ def test_such_a_client_is_listed_with_the_remedy(beacon: BeaconModel):
 
 
 def test_a_client_that_was_consumed_is_named_as_it_is_here(beacon: BeaconModel):
-    relation = beacon.consumer("catalogue", policy("prometheus.of-another-model", "catalogue"))
+    beacon.consumer("catalogue", policy("prometheus.of-another-model", "catalogue"))
     assert beacon.hook().message == (
-        f"service-mesh:{relation.id} with catalogue is to let in prometheus of another model, which has not "
-        "said over cross_model_mesh who it is there: relate it to catalogue over that, too"
+        "waiting for the identity of prometheus: integrate it with catalogue over cross_model_mesh"
     )
     beacon.state = beacon.context.run(beacon.context.on.action("list-policies"), beacon.state)
     table = (beacon.context.action_results or {})["policies"]

@@ -29,8 +29,8 @@ def test_it_tells_who_asks_whom_and_who_is_refused(dashboard: dict[str, Any]):
     shown = queries(dashboard)
     assert who in shown["Requests by source and destination"]
     assert whom in shown["Requests by source and destination"]
-    assert who in shown["Refused by source"]
-    assert 'response_code="403"' in shown["Refused by source"]
+    assert who in shown["Denied by source"]
+    assert 'response_code="403"' in shown["Denied by source"]
 
 
 def test_each_panel_has_its_own_place_and_says_what_it_shows(dashboard: dict[str, Any]):

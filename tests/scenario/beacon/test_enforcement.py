@@ -39,7 +39,7 @@ def test_missing_label_is_reported_with_remedy(beacon: BeaconModel):
     assert status.name == "waiting"
     assert status.message == (
         "2 policies of catalogue are not enforced: Service shop/catalogue is not bound to a waypoint: "
-        "if it stays so, `juju trust catalogue --scope=cluster` lets it take its labels"
+        "if it persists: juju trust catalogue --scope=cluster"
     )
 
 
@@ -47,8 +47,7 @@ def test_missing_service_is_reported(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", policy("web", "catalogue", target_service="nothing"))
     assert beacon.hook().message == (
-        "a policy of catalogue is not enforced: Service shop/nothing was not found: "
-        "it holds once there is one"
+        "a policy of catalogue is not enforced: Service shop/nothing was not found: enforced once it exists"
     )
 
 

@@ -60,7 +60,7 @@ def test_without_kind_of_istios_status_says_what_to_deploy(beacon: BeaconModel, 
     beacon.kubernetes.store.uninstall_custom_resources(group)
     status = beacon.hook()
     assert status.name == "blocked"
-    assert status.message == f"Kubernetes has no {kind}: deploy istio-k8s"
+    assert status.message == f"{kind} CRD not installed: deploy istio-k8s"
 
 
 def test_istio_that_comes_back_heals(beacon: BeaconModel):
@@ -90,7 +90,7 @@ def test_rejected_policy_does_not_stop_the_others(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "x", target_namespace="nowhere"), policy("web", "catalogue"))
     status = beacon.hook()
     assert status.name == "blocked"
-    assert "no model or namespace nowhere" in status.message
+    assert "model or namespace nowhere does not exist" in status.message
     assert beacon.doors() == {DOOR}
 
 

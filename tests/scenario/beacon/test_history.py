@@ -27,8 +27,8 @@ def test_it_tells_who_was_let_in_where(beacon: BeaconModel, history: History):
     history()
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue", target_type="unit"))
     assert history() == [
-        "shop/catalogue lets in shop/web",
-        "units of shop/catalogue lets in shop/ads",
+        "allowed shop/web -> shop/catalogue",
+        "allowed shop/ads -> units of shop/catalogue",
     ]
 
 
@@ -36,14 +36,14 @@ def test_it_tells_who_was_shut_out(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     history()
     beacon.says(relation, databag(policy("web", "catalogue")))
-    assert history() == ["shop/catalogue no longer lets in shop/ads"]
+    assert history() == ["no longer allowed shop/ads -> shop/catalogue"]
 
 
 def test_it_tells_that_somebody_may_do_something_else(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     history()
     beacon.says(relation, databag(policy("web", "catalogue", endpoints=[{"ports": [80]}])))
-    assert history() == ["shop/catalogue lets in, for other requests than before, shop/web"]
+    assert history() == ["changed allowed requests shop/web -> shop/catalogue"]
 
 
 def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, history: History):
@@ -55,12 +55,12 @@ def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, hist
         "units in shop with juju-modeloperator=modeloperator",
         "units in shop with operator.juju.is/name=modeloperator,operator.juju.is/target=model",
     ]
-    open_again = "is open to everybody, unless the mesh is hardened or others guard it"
+    open_again = "is open to all, unless the mesh is hardened or other policies restrict it"
     assert history() == [
-        "waypoint shop-beacon-waypoint is to have 2 replicas",
-        *(f"{operator} lets in anybody" for operator in operators),
+        "scaling waypoint shop-beacon-waypoint to 2 replicas",
+        *(f"allowed anybody -> {operator}" for operator in operators),
         "namespace shop joins the mesh",
-        *(f"{operator} {open_again}: its last policy here was for anybody" for operator in operators),
+        *(f"{operator} {open_again}: the last policy here allowed anybody" for operator in operators),
         "namespace shop leaves the mesh",
     ]
 
@@ -79,9 +79,9 @@ def test_who_is_known_in_another_model_only_is_told_of_in_words(beacon: BeaconMo
     """Its policy lets in nobody yet; that it goes, when it is known who that is, shuts nobody out."""
     stranger = f"remote-{'0123456789abcdef' * 2}"
     relation = beacon.consumer("catalogue", policy(stranger, "catalogue"))
-    assert history() == ["shop/catalogue lets in an application of another model, once it says who it is"]
+    assert history() == ["allowed an application of another model with unknown identity -> shop/catalogue"]
     beacon.says(relation, databag(policy("kiosk", "catalogue", source_namespace="office")))
-    assert history() == ["shop/catalogue lets in office/kiosk"]
+    assert history() == ["allowed office/kiosk -> shop/catalogue"]
 
 
 def test_what_an_operator_has_to_see_to_is_told_once_and_once_when_it_is_settled(
@@ -94,14 +94,13 @@ def test_what_an_operator_has_to_see_to_is_told_once_and_once_when_it_is_settled
 
     relation = beacon.consumer("catalogue", policy("web", "orders"))
     refusal = (
-        f"service-mesh:{relation.id} with catalogue is refused a policy on 'orders': if it may have that, "
-        "juju config beacon restrict-consumers=false"
+        "catalogue may not set policy on 'orders'; to allow it: juju config beacon restrict-consumers=false"
     )
     assert told() == [(logging.WARNING, refusal)]
     beacon.hook()
     assert told() == []
     beacon.says(relation, databag(policy("web", "catalogue")))
-    assert told() == [(logging.INFO, f"settled: {refusal}")]
+    assert told() == [(logging.INFO, f"resolved: {refusal}")]
     beacon.hook()
     assert told() == []
 
@@ -112,8 +111,8 @@ def test_an_option_that_makes_no_sense_settles_nothing(beacon: BeaconModel, capl
     beacon.configure(policy_mode="audti")
     beacon.configure(policy_mode="enforce")
     told = [line.getMessage() for line in caplog.records if line.name == "problems"]
-    assert [line.partition(":")[0] for line in told] == ["config policy-mode", "settled"]
-    assert told[1] == f"settled: {told[0]}"
+    assert [line.partition(":")[0] for line in told] == ["config policy-mode", "resolved"]
+    assert told[1] == f"resolved: {told[0]}"
 
 
 def test_a_target_that_nothing_guards_any_more_is_not_said_to_be_shut(beacon: BeaconModel, history: History):
@@ -121,8 +120,8 @@ def test_a_target_that_nothing_guards_any_more_is_not_said_to_be_shut(beacon: Be
     history()
     beacon.unrelate(relation)
     assert history() == [
-        "shop/catalogue is open to everybody, unless the mesh is hardened or others guard it: "
-        "its last policy here was for shop/web"
+        "shop/catalogue is open to all, unless the mesh is hardened or other policies restrict it: "
+        "the last policy here allowed shop/web"
     ]
 
 
@@ -130,8 +129,8 @@ def test_an_audit_is_one_line_and_what_comes_during_it_is_marked(beacon: BeaconM
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     history()
     beacon.configure(policy_mode="audit")
-    assert history() == ["2 policies are only on trial from now on, and hold no more"]
+    assert history() == ["2 policies are in audit mode now: logged, not enforced"]
     beacon.consumer("orders", policy("web", "orders"))
-    assert history() == ["on trial: shop/orders lets in shop/web"]
+    assert history() == ["audit: allowed shop/web -> shop/orders"]
     beacon.configure(policy_mode="enforce")
-    assert history() == ["3 policies hold from now on, and are no longer only on trial"]
+    assert history() == ["3 policies are enforced now, no longer in audit mode"]

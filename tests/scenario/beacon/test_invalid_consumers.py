@@ -44,7 +44,7 @@ def test_status_names_relation_and_what_is_wrong(beacon: BeaconModel, catalogue:
     beacon.says(catalogue, {"policies": text})
     status = beacon.hook()
     assert status.name == "blocked"
-    assert f"service-mesh:{catalogue.id} with catalogue can't be read" in status.message
+    assert f"catalogue (service-mesh:{catalogue.id}) sent invalid policies" in status.message
     assert "policies" in status.message
     assert len(status.message) < 400
 
@@ -137,7 +137,7 @@ def test_invalid_cross_model_data_means_the_local_name(beacon: BeaconModel):
     assert ("shop/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.doors()
     status = beacon.hook()
     assert status.name == "blocked"
-    assert status.message.startswith("provide-cmr-mesh with prometheus can't be read")
+    assert status.message.startswith("prometheus sent an invalid identity over provide-cmr-mesh")
 
 
 def test_nothing_of_unreadable_databag_is_logged_whole(beacon: BeaconModel, catalogue: testing.Relation):

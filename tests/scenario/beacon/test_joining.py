@@ -191,7 +191,7 @@ def test_manual_namespace_labels_stay(beacon: BeaconModel):
     beacon.label_namespace({"istio.io/dataplane-mode": "ambient"})
     status = beacon.configure(model_on_mesh=True)
     assert status.name == "blocked"
-    assert "has a label istio.io/dataplane-mode of somebody else" in status.message
+    assert "has a label istio.io/dataplane-mode of another owner" in status.message
     assert beacon.namespace_labels() == {"istio.io/dataplane-mode": "ambient"}
     beacon.configure(model_on_mesh=False)
     assert beacon.namespace_labels() == {"istio.io/dataplane-mode": "ambient"}

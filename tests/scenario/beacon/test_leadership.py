@@ -23,7 +23,7 @@ def test_unit_that_does_not_lead_asks_nothing_of_kubernetes(follower: BeaconMode
 def test_unit_that_does_not_lead_says_that_it_stands_by(follower: BeaconModel):
     status = follower.hook()
     assert status.name == "active"
-    assert status.message == "stands by: the leader writes the policies"
+    assert status.message == "standby: the leader writes the policies"
 
 
 def test_unit_that_becomes_leader_does_what_was_left_undone(follower: BeaconModel):

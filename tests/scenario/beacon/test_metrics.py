@@ -47,7 +47,7 @@ def test_a_container_that_is_not_up_keeps_nothing_from_being_done(beacon: Beacon
     beacon.consumer("catalogue", policy("web", "catalogue"))
     status = beacon.hook()
     assert status.name == "waiting"
-    assert status.message == "container metrics-proxy is not up yet"
+    assert status.message == "container metrics-proxy is not ready"
     assert beacon.doors() == {("shop/web", "shop/catalogue")}
 
 
@@ -67,7 +67,7 @@ def test_a_proxy_that_does_not_start_keeps_nothing_from_being_done(
     beacon.consumer("catalogue", policy("web", "catalogue"))
     status = beacon.hook()
     assert status.name == "waiting"
-    assert status.message == "metrics-proxy does not start (exec: no such file): juju debug-log"
+    assert status.message == "metrics-proxy failed to start (exec: no such file): juju debug-log"
     assert beacon.doors() == {("shop/web", "shop/catalogue")}
 
 

@@ -44,8 +44,8 @@ def test_policies_stay_until_the_consumer_has_taken_its_labels_off(
     assert DOOR in beacon.doors()
     assert beacon.state.unit_status.name == "waiting"
     assert beacon.state.unit_status.message == (
-        "catalogue is no longer related, and keeps its policies until its Service has no label "
-        "istio.io/use-waypoint=shop-beacon-waypoint any more"
+        "catalogue is no longer related; keeping its policies until its Service loses "
+        "istio.io/use-waypoint=shop-beacon-waypoint"
     )
     second.consumer("catalogue", *ASKED)
     beacon.hook()

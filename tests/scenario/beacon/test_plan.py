@@ -27,7 +27,7 @@ def test_a_beacon_that_is_off_tells_what_it_would_do_if_it_were_on(beacon: Beaco
     assert beacon.writes() == []
     assert told["policy-mode"] == "enforce"
     assert told["changes"].splitlines() == [f"create  {POLICY}", f"create  {AT_PODS}"]
-    assert told["access-changes"] == "shop/catalogue would let in shop/web"
+    assert told["access-changes"] == "would allow shop/web -> shop/catalogue"
 
 
 def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
@@ -37,7 +37,7 @@ def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
         f"create  AuthorizationPolicy shop/shop.beacon.catalogue.{kind}.audit" for kind in ("app", "unit")
     ]
     assert told["changes"].splitlines() == [*allowing_all, f"change  {POLICY}", f"change  {AT_PODS}"]
-    assert told["access-changes"] == "1 policy would only be on trial from then on, and hold no more"
+    assert told["access-changes"] == "1 policy would be in audit mode: logged, not enforced"
     assert told["warning"] == "policies are logged, not enforced"
     told = beacon.plan_action(policy_mode="off")
     assert told["changes"].splitlines() == [f"delete  {POLICY}", f"delete  {AT_PODS}"]
@@ -95,9 +95,9 @@ def test_for_programs_each_change_door_and_problem_has_a_key(beacon: BeaconModel
         }
         for number, written in (("1", POLICY), ("2", AT_PODS))
     }
-    assert told["access-changes"] == {"1": "shop/catalogue would let in shop/web"}
+    assert told["access-changes"] == {"1": "would allow shop/web -> shop/catalogue"}
     assert told["problems"]["1"]["status"] == "blocked"
-    assert "is refused a policy on 'orders'" in told["problems"]["1"]["message"]
+    assert "may not set policy on 'orders'" in told["problems"]["1"]["message"]
 
 
 def test_for_programs_a_list_that_is_empty_is_left_out(beacon: BeaconModel):
@@ -109,7 +109,7 @@ def test_each_problem_is_listed_where_the_status_has_only_one(beacon: BeaconMode
     assert beacon.hook().message.endswith("(and 4 more: juju run beacon/0 plan)")
     problems = beacon.plan_action()["problems"].splitlines()
     assert len(problems) == 5
-    assert all("is refused a policy on" in problem for problem in problems)
+    assert all("may not set policy on" in problem for problem in problems)
 
 
 @pytest.mark.parametrize("leader", [True, False])
@@ -120,7 +120,7 @@ def test_the_metrics_proxy_is_no_exception(beacon: BeaconModel, leader: bool):
         beacon.consumer("catalogue", policy("web", "orders"))
         assert beacon.hook().message.endswith("(and 1 more: juju run beacon/0 plan)")
     problems = beacon.plan_action()["problems"].splitlines()
-    assert problems[leader:] == ["waiting: container metrics-proxy is not up yet"]
+    assert problems[leader:] == ["waiting: container metrics-proxy is not ready"]
     beacon.set_container(can_connect=True)
     beacon.hook()
     assert "metrics-proxy" not in beacon.plan_action().get("problems", "")
@@ -128,7 +128,7 @@ def test_the_metrics_proxy_is_no_exception(beacon: BeaconModel, leader: bool):
 
 def test_a_metrics_proxy_that_has_stopped_is_told(beacon: BeaconModel):
     beacon.set_container(service_statuses={"metrics-proxy": ops.pebble.ServiceStatus.ERROR})
-    assert beacon.plan_action()["problems"] == "waiting: metrics-proxy does not run: juju debug-log"
+    assert beacon.plan_action()["problems"] == "waiting: metrics-proxy is not running: juju debug-log"
 
 
 def test_a_problem_is_told_to_its_end_which_is_the_remedy(beacon: BeaconModel):
@@ -143,7 +143,7 @@ def test_a_problem_is_told_to_its_end_which_is_the_remedy(beacon: BeaconModel):
 def test_a_plan_that_can_not_be_made_in_full_says_so(beacon: BeaconModel):
     beacon.kubernetes.access.deny(verbs=["list"])
     told = beacon.plan_action()
-    assert told["summary"].endswith("as far as can be told: see problems")
+    assert told["summary"].endswith("incomplete: see problems")
     assert "juju trust beacon --scope=cluster" in told["problems"]
 
 

@@ -44,7 +44,7 @@ def test_of_several_failures_the_one_for_an_operator_is_told():
 def test_the_same_failure_of_many_is_told_once():
     failures = [Failure(ObjectRef("Gateway", "shop", ""), "list", 404, "not installed")] * 9
     (problem,) = kubernetes_problems.problems_of(failures, "beacon")
-    assert problem.message == "Kubernetes has no Gateway: deploy istio-k8s"
+    assert problem.message == "Gateway CRD not installed: deploy istio-k8s"
 
 
 def test_the_same_failure_is_told_once_whatever_it_kept_from_being_done():

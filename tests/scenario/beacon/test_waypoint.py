@@ -87,7 +87,7 @@ def test_waypoint_that_istio_has_not_looked_at_is_waited_for(beacon: BeaconModel
     status = beacon.hook()
     assert status.name == "waiting"
     assert status.message == (
-        "waypoint shop-beacon-waypoint is not ready: Istio has not looked at it yet (is istio-k8s deployed?)"
+        "waypoint shop-beacon-waypoint is not ready: not yet reconciled by Istio: is istio-k8s deployed?"
     )
 
 
@@ -145,6 +145,6 @@ def test_waypoint_that_is_short_of_replicas_is_reported(beacon: BeaconModel):
     assert status.name == "waiting"
     assert status.message == (
         "waypoint shop-beacon-waypoint has 1 of 3 replicas: "
-        "`kubectl describe deployment shop-beacon-waypoint -n shop` says more"
+        "kubectl describe deployment shop-beacon-waypoint -n shop"
     )
     assert beacon.hook().name == "active"

@@ -55,7 +55,7 @@ class TestNames:
         assert [names(each) for each in certified.requests] == [{HOST, SERVICE, address("good", 0)}]
         certified.answer()
         assert certified.status.name == "active"
-        assert "worker/0 is not in the certificate" in certified.status.message
+        assert "certificate does not include worker/0" in certified.status.message
 
     def test_its_own(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, workers(units=2))
@@ -91,7 +91,7 @@ class TestRefusal:
         assert certified.file("nginx/nginx/certs/server.cert") == certificate
         assert "ssl" in certified.file("nginx/nginx/nginx.conf")
         assert certified.status.name == "blocked"
-        assert "ca refuses the certificate: domain not allowed" in certified.status.message
+        assert "ca rejected the certificate request: domain not allowed" in certified.status.message
 
     def test_waiting_costs_nobody_theirs(self, certified: CertifiedCluster):
         (worker,) = certified.state.get_relations("field-cluster")

@@ -169,7 +169,7 @@ def test_worker_goes_by_name_that_juju_gives_it(cluster: Cluster):
     with cluster.context(cluster.context.on.update_status(), cluster.state(relation, store())) as manager:
         topology = manager.charm.coordinator.cluster.gather_topology()
     assert [unit["unit"] for unit in topology] == ["worker/0", "worker/1"]
-    assert any("worker/0 calls itself other/0" in log.message for log in cluster.context.juju_log)
+    assert any("worker/0 sent the name other/0" in log.message for log in cluster.context.juju_log)
 
 
 def test_what_tests_put_into_module_of_nginx_counts(monkeypatch: pytest.MonkeyPatch, tmp_path):

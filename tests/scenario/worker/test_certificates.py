@@ -138,7 +138,7 @@ def test_the_reason_for_which_a_key_can_not_be_read_is_not_logged(
     monkeypatch.setattr(ops.Model, "get_secret", refuse)
     store.deploy(offer(secret), secrets=[secret])
     log = "\n".join(line.getMessage() for line in caplog.records if line.name.startswith("coordinated"))
-    assert "can't read the secret with the private key: ModelError" in log
+    assert "cannot read the secret with the private key: ModelError" in log
     assert secret.id not in log
     assert "hush-8d1f" not in log
 

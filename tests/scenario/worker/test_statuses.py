@@ -187,9 +187,9 @@ def test_a_workload_that_says_so_is_ready(checked: Store, workload: type[Workloa
     ("answer", "words"),
     [
         ((200, "Starting: 1\nRunning: 16"), "starting: Starting: 1"),
-        ((503, "Ingester not ready"), "starting: it answers 503 Ingester not ready"),
-        ((500, ""), "down: it answers 500"),
-        ((404, "what?"), "down: it answers 404 what?"),
+        ((503, "Ingester not ready"), "starting: it answered 503 Ingester not ready"),
+        ((500, ""), "down: it answered 500"),
+        ((404, "what?"), "down: it answered 404 what?"),
     ],
 )
 def test_a_workload_whose_check_fails_is_asked_why(

@@ -239,7 +239,7 @@ def test_of_more_entries_than_anybody_needs_the_first_are_taken_and_the_rest_nam
 
     entries, refused = do(read, cluster(**{**OFFER, field: many}))[0]
     assert list(entries) == list(many)[:100]
-    assert refused == [f"{field}: {len(many) - 100} entries too many, for 100 are taken"]
+    assert refused == [f"{field}: {len(many) - 100} entries too many, the limit is 100"]
 
 
 def test_a_remote_write_endpoint_without_a_url_is_left_out_and_named():

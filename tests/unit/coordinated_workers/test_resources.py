@@ -96,10 +96,10 @@ def test_requests_and_limits_are_set_on_the_container(client: Client):
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        ({}, "asks for 50m CPU, 100Mi memory, and has no limit"),
+        ({}, "requests 50m CPU, 100Mi memory, limits none"),
         (
             {"cpu_limit": "1", "memory_limit": "1Gi"},
-            "asks for 50m CPU, 100Mi memory, and has 1 CPU, 1Gi memory at most",
+            "requests 50m CPU, 100Mi memory, limits 1 CPU, 1Gi memory",
         ),
     ],
 )

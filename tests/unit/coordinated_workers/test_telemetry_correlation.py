@@ -77,9 +77,9 @@ def test_unreadable_datasources_are_ignored(caplog: pytest.LogCaptureFixture):
         ([exchange(LOKI)], False, "grafana_datasource)"),
         ([grafana(None), exchange(LOKI)], False, "grafana_datasource)"),
         ([grafana()], False, "grafana_datasource_exchange"),
-        ([grafana(), exchange(LOKI)], True, "the other relation"),
+        ([grafana(), exchange(LOKI)], True, "the other required relation"),
         ([grafana(), exchange({**LOKI, "type": "tempo"})], False, "of type loki"),
-        ([grafana("g-2"), exchange(LOKI)], False, "in a Grafana that it is in"),
+        ([grafana("g-2"), exchange(LOKI)], False, "is in the same Grafana"),
     ],
 )
 def test_one_line_says_which_link_is_missing(caplog: pytest.LogCaptureFixture, relations, narrowed, missing):

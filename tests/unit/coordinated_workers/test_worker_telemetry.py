@@ -243,8 +243,8 @@ class TestRoutesLead:
         )
 
         assert [str(refusal) for refusal in routes.refused] == [
-            "charm-tracing of 'otlp_grpc': 'charm.test:4317' is not to be told from workload.test:4317, "
-            "as gRPC clients send no path"
+            "charm-tracing of 'otlp_grpc': 'charm.test:4317' is not different from workload.test:4317: "
+            "gRPC clients send no path"
         ]
         assert routes.backends.charm_tracing == {}
 

@@ -100,7 +100,7 @@ def test_keys_do_not_show_when_a_connection_is_printed():
 def test_juju_is_asked_for_no_secret_by_what_is_no_id(act, monkeypatch: pytest.MonkeyPatch, secret_id: str):
     asked: list[object] = []
     monkeypatch.setattr(ops.Model, "get_secret", lambda *_, **named: asked.append(named))
-    with pytest.raises(Exception, match="in a secret that can't be read"):
+    with pytest.raises(Exception, match="cannot read the secret"):
         act(s3.connection, store({**BUCKET, "secret-extra": secret_id}))
     assert asked == []
 
@@ -182,10 +182,10 @@ def test_a_store_that_works_is_used_though_another_was_related_first(act):
 
 def test_a_databag_that_juju_does_not_give_out(act, monkeypatch: pytest.MonkeyPatch):
     def read(*_: object) -> dict[str, str]:
-        raise relation_data.DatabagError("Juju does not give out its databag")
+        raise relation_data.DatabagError("cannot read its databag from Juju")
 
     monkeypatch.setattr(relation_data, "read", read)
-    assert act(connect, store()).result == "minio: Juju does not give out its databag"
+    assert act(connect, store()).result == "minio: cannot read its databag from Juju"
 
 
 def test_connection_details_are_made_by_names_of_python_and_do_not_change():

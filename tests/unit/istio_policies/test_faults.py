@@ -121,7 +121,7 @@ def test_a_server_that_hangs_is_left_when_the_time_is_over(
     reasons = Counter(failure.reason for failure in result.failed)
     if method != "GET":
         assert reasons["no answer in time"] == 8
-        assert reasons["not tried: the time for this was over"] == len(result.failed) - 8
+        assert reasons["not sent: the hook's time was over"] == len(result.failed) - 8
     assert {10, 11, 12} <= set(ports(kubernetes))
 
 
@@ -133,7 +133,7 @@ def test_a_slow_server_is_asked_for_no_more_than_it_can_answer_in_time(
         result = hook(client, [policy(port) for port in range(1, 101)], seconds=1.6)
     finally:
         kubernetes.latency = 0
-    assert {failure.reason for failure in result.failed} == {"not tried: the time for this was over"}
+    assert {failure.reason for failure in result.failed} == {"not sent: the hook's time was over"}
     assert len(result.created) == len(ports(kubernetes)) > 0
     assert not hook(client, [policy(port) for port in range(1, 101)]).failed
 

@@ -520,7 +520,7 @@ def test_a_policy_for_a_model_that_does_not_exist_is_no_hindrance(
 ):
     result = reconcile(policy(80), policy(80, target_namespace="gone"))
     assert ports(kubernetes) == {FIRST: ["80"]}
-    assert [failure.reason for failure in result.failed] == ["there is no model or namespace gone"]
+    assert [failure.reason for failure in result.failed] == ["model or namespace gone does not exist"]
 
 
 @pytest.mark.parametrize("namespace", ["../kube-system", "m/x", "M", "a" * 64, "m?x=y", "日本"])

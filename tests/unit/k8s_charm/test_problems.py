@@ -15,7 +15,7 @@ def test_without_trust_the_command_that_gives_it_is_named(client: Client, kubern
     kubernetes.access.deny(resources=["authorizationpolicies"])
     (failure,) = reconcile_policies(client, asked([policy(1)]), labels=LABELS, owner=OWNER).failed
     assert kubernetes_problem(failure, app="mesh") == (
-        "Kubernetes refuses this charm: run `juju trust mesh --scope=cluster`"
+        "missing permissions: run juju trust mesh --scope=cluster"
     )
 
 
@@ -23,12 +23,12 @@ def test_where_istio_is_not_installed_it_is_said_what_to_deploy(client: Client, 
     kubernetes.store.uninstall_custom_resources()
     gateway = Gateway.from_dict({"metadata": {"name": "w", "namespace": "m"}})
     (failure,) = reconcile(client, [gateway], [Gateway]).failed
-    assert kubernetes_problem(failure, app="mesh") == "Kubernetes has no Gateway: deploy istio-k8s"
+    assert kubernetes_problem(failure, app="mesh") == "Gateway CRD not installed: deploy istio-k8s"
 
 
 def test_a_refusal_that_is_not_for_want_of_trust_is_not_called_that():
     ref = ObjectRef("ConfigMap", "m", "a")
-    for reason in ("the model or namespace is being removed", "refused (by a webhook)"):
+    for reason in ("the model or namespace is being removed", "rejected by Kubernetes (by a webhook)"):
         assert (
             kubernetes_problem(Failure(ref, "create", 403, reason), app="mesh") == f"ConfigMap m/a: {reason}"
         )
@@ -52,8 +52,7 @@ def test_an_api_that_is_not_there_raises_one_of_the_known_errors(connect, kubern
 
 def test_of_a_name_that_somebody_else_has_it_is_said_how_to_come_by_it():
     ref = ObjectRef("Gateway", "m", "w")
-    taken = Failure(ref, "create", 409, "it belongs to kubectl, and was not taken over")
+    taken = Failure(ref, "create", 409, "already managed by kubectl")
     assert kubernetes_problem(taken, app="mesh") == (
-        "Gateway m/w: it belongs to kubectl, and was not taken over: "
-        "remove it, or deploy mesh under another name"
+        "Gateway m/w: already managed by kubectl: remove it, or deploy mesh under another name"
     )

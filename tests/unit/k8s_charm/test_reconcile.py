@@ -179,7 +179,7 @@ def test_an_object_that_is_not_owned_is_not_taken_over(
 ):
     connect("platform-team").create(config(x="theirs"))
     (failure,) = apply(config(x="ours")).failed
-    assert str(failure) == "create ConfigMap m/a: it belongs to platform-team, and was not taken over"
+    assert str(failure) == "create ConfigMap m/a: already managed by platform-team"
     assert stored(kubernetes, "ConfigMap", "a")["data"] == {"x": "theirs"}
 
 
@@ -192,7 +192,7 @@ def test_an_object_of_somebody_else_that_says_the_same_stays_theirs(
     connect("platform-team").create(wanted)
     before = stored(kubernetes, kind, "waypoint")
     (failure,) = apply(wanted).failed
-    assert str(failure) == f"create {kind} m/waypoint: it belongs to platform-team, and was not taken over"
+    assert str(failure) == f"create {kind} m/waypoint: already managed by platform-team"
     assert stored(kubernetes, kind, "waypoint") == before
 
 

@@ -64,7 +64,7 @@ def test_a_databag_that_is_refused_is_an_error_of_one_line(run, monkeypatch: pyt
             found[relation.id] = str(error)
 
     run(read, gone, there)
-    assert found[gone.id] == "Juju does not give out its databag: permission denied"
+    assert found[gone.id] == "cannot read its databag from Juju: permission denied"
     assert isinstance(found[there.id], dict)
 
 

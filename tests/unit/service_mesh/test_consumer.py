@@ -247,7 +247,7 @@ def test_a_mesh_whose_databag_juju_does_not_give_out_is_unreadable(
         consumer = manager.charm.mesh
         assert consumer.labels() == {}
         assert consumer.mesh_type() is None
-        assert consumer.unreadable == "labels: Juju does not give out its databag: permission denied"
+        assert consumer.unreadable == "labels: cannot read its databag from Juju: permission denied"
 
 
 def test_a_relation_that_is_gone_for_juju_costs_the_others_nothing(

@@ -148,7 +148,7 @@ def test_labels_that_can_not_be_read_leave_the_pods_in_the_mesh(ctx: testing.Con
     out = ctx.run(ctx.on.relation_changed(unreadable), state(unreadable))
     assert pod_labels(client) == {**JUJU, **MESH}
     assert isinstance(out.unit_status, ops.BlockedStatus)
-    assert "labels of the mesh can't be read" in out.unit_status.message
+    assert "invalid labels of the mesh" in out.unit_status.message
 
 
 def test_labels_that_juju_does_not_give_out_leave_the_pods_in_the_mesh(
@@ -159,7 +159,7 @@ def test_labels_that_juju_does_not_give_out_leave_the_pods_in_the_mesh(
     refuse_databags(monkeypatch, relation.id)
     after = ctx.run(ctx.on.update_status(), before)
     assert pod_labels(client) == {**JUJU, **MESH}
-    assert "Juju does not give out its databag" in after.unit_status.message
+    assert "cannot read its databag from Juju" in after.unit_status.message
 
 
 def test_without_trust_the_status_says_how_to_give_it_and_the_next_look_heals(

@@ -155,7 +155,7 @@ def test_a_databag_that_juju_does_not_give_out_is_an_invalid_one(
         mesh = manager.charm.mesh
         assert [policy.target_app_name for policy in mesh.mesh_info()] == ["web"]
         refused = {relation.app.name: reasons for relation, reasons in mesh.refused().items()}
-        assert refused == {"gone": ["Juju does not give out its databag: permission denied"]}
+        assert refused == {"gone": ["cannot read its databag from Juju: permission denied"]}
         assert {relation.app.name: said for relation, said in mesh.declared().items()}["gone"] == []
         state = manager.run()
     assert json.loads(published(state, web)["labels"]) == LABELS

@@ -18,11 +18,11 @@ FOR_OTHER_LIBRARIES = {
         "WAYPOINT_LABELS",
         "check_label",
         "is_mesh_published",
-        "is_of_another_model",
+        "is_cross_model_name",
         "mesh_policy",
-        "name_here",
+        "local_name",
         "read_cmr_data",
-        "stranger",
+        "unresolved_name",
     ),
 }
 

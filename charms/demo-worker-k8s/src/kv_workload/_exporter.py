@@ -1,4 +1,4 @@
-"""Sending telemetry to one backend, without ever holding up a request."""
+"""The sender of telemetry to one backend, which never delays a request."""
 
 import collections
 import http.client
@@ -33,7 +33,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Buffering:
-    """How items are gathered on their way to a backend."""
+    """The batches in which items are sent to a backend."""
 
     flush_seconds: float
     """Seconds for which a batch is gathered."""

@@ -56,7 +56,9 @@ class RequestHandler(http.server.BaseHTTPRequestHandler):
         lengths = self.headers.get_all("Content-Length", ["0"])
         length = lengths[0]
         if "Transfer-Encoding" in self.headers:
-            refusal = problem(HTTPStatus.LENGTH_REQUIRED, "say the length of the body")
+            refusal = problem(
+                HTTPStatus.LENGTH_REQUIRED, "the length of the body is missing: send Content-Length"
+            )
         elif len(lengths) > 1 or not (length.isascii() and length.isdigit()):
             refusal = problem(HTTPStatus.BAD_REQUEST, "Content-Length is not one number")
         elif len(length) > 18 or int(length) > _MAX_VALUE_BYTES:

@@ -13,7 +13,7 @@ _ENTRY_BYTES = 256  # about what Python needs in addition to a key and its value
 
 
 class KeyRefusedError(ValueError):
-    """An invalid key in a path; the message says why."""
+    """An invalid key in a path; the message is the reason."""
 
 
 def key_from(segment: str) -> str:

@@ -1,7 +1,7 @@
-"""Join a service mesh, and say who may reach what of a charm.
+"""The relation between a charm and its service mesh: both sides of `service_mesh`, and the policies.
 
-A charm that wants to be in a mesh declares, by its own relations, what each related application
-may do. The charm that runs the mesh gathers these policies and makes them true.
+A charm in a mesh declares, for each of its own relations, what a related application may do. The charm
+that runs the mesh collects these policies and applies them.
 
 A consumer::
 
@@ -24,10 +24,10 @@ A consumer::
                 ],
             )
 
-An `AppPolicy` lets applications related over `catalogue` reach the application's Service, with
-these requests and no others; a `UnitPolicy` lets a scraper reach each unit on a port. The pods
+An `AppPolicy` allows applications related over `catalogue` these requests to the application's Service,
+and no others; a `UnitPolicy` allows a scraper to reach each unit on a port. The pods
 join the mesh by labels, for which the application must be trusted
-(`juju trust APPLICATION --scope=cluster`). charmcraft.yaml has the endpoints:
+(`juju trust APPLICATION --scope=cluster`). charmcraft.yaml declares the endpoints:
 
 .. code-block:: yaml
 
@@ -44,9 +44,9 @@ join the mesh by labels, for which the application must be trusted
         interface: cross_model_mesh
         optional: true
 
-The two of interface `cross_model_mesh` are for relations with other models, where Kubernetes knows
+The endpoints of interface `cross_model_mesh` are for relations with other models, where Kubernetes knows
 an application by other names than this model does: each application sends its own names over
-`require-cmr-mesh` to those that are to let it in.
+`require-cmr-mesh` to those whose policies allow it.
 
 A provider::
 
@@ -72,7 +72,13 @@ from k8s_charm import reconcile_charm_labels
 
 from ._build import build_mesh_policies, mesh_policy
 from ._compatibility import label_configmap_name_template
-from ._cross_model import get_data_from_cmr_relation, is_of_another_model, name_here, read_cmr_data, stranger
+from ._cross_model import (
+    get_data_from_cmr_relation,
+    is_cross_model_name,
+    local_name,
+    read_cmr_data,
+    unresolved_name,
+)
 from ._identities import CrossModelIdentities, Identities
 from ._models import (
     MESH_LABELS,
@@ -116,12 +122,12 @@ __all__ = [
     "build_mesh_policies",
     "check_label",
     "get_data_from_cmr_relation",
+    "is_cross_model_name",
     "is_mesh_published",
-    "is_of_another_model",
     "label_configmap_name_template",
+    "local_name",
     "mesh_policy",
-    "name_here",
     "read_cmr_data",
     "reconcile_charm_labels",
-    "stranger",
+    "unresolved_name",
 ]

@@ -1,10 +1,10 @@
-"""Turns the policies that a charm declares into one for each application that is related."""
+"""Mesh policies built from a charm's declared policies, one for each related application."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import ops
 
-from ._cross_model import stranger
+from ._cross_model import unresolved_name
 from ._models import (
     NO_APPLICATION,
     NO_NAMESPACE,
@@ -17,7 +17,7 @@ from ._models import (
 )
 
 UNRELATED = CMRData(app_name=NO_APPLICATION, juju_model_name=NO_NAMESPACE)
-"""The source of policies for callers that are no related application."""
+"""The source of policies for callers without a relation."""
 
 
 def build_mesh_policies(
@@ -28,18 +28,18 @@ def build_mesh_policies(
     cmr_application_data: Mapping[str, CMRData] | None = None,
     consumed: Collection[str] = (),
 ) -> list[MeshPolicy]:
-    """One `MeshPolicy` for each policy and each application related over its relation.
+    """Return one `MeshPolicy` for each policy and each application related over its relation.
 
     Args:
         relation_mapping: a charm's relations by name, as in `self.model.relations`.
-        target_app_name: the application that is reached, as in `self.app.name`.
-        target_namespace: its model, as in `self.model.name`.
-        policies: who may reach what, relation by relation.
-        cmr_application_data: who the applications of other models are at home, by the names that
-            this model shows (see `get_data_from_cmr_relation`). An application that is not in it
-            is taken for one of this model.
-        consumed: applications of other models that this one has consumed under these names. Who of them
-            has not said who it is, gets policies that let in nobody.
+        target_app_name: the target application, as in `self.app.name`.
+        target_namespace: the target's model, as in `self.model.name`.
+        policies: the declared policies.
+        cmr_application_data: the identities of applications of other models, by the names that
+            this model shows (see `get_data_from_cmr_relation`). Any other application counts as
+            one of this model.
+        consumed: the names of applications of other models whose offers this model has consumed. Policies for
+            those without a known identity allow no source.
     """
     found: list[MeshPolicy] = []
     for policy in policies:
@@ -60,20 +60,20 @@ def _sources(
 ) -> Iterator[CMRData]:
     names = dict.fromkeys(relation.app.name for relation in relations if relation.app)
     for name in names:
-        shown = stranger(name) if name in consumed else name
+        shown = unresolved_name(name) if name in consumed else name
         yield cross_model.get(name) or CMRData(app_name=shown, juju_model_name=model)
 
 
 def mesh_policy(
     policy: AppPolicy | UnitPolicy, source: CMRData, target_app_name: str, target_namespace: str
 ) -> MeshPolicy:
-    """Return the policy that a charm's policy means for one application that is related.
+    """Return a charm's policy for one related application.
 
     Args:
         policy: the charm's policy.
-        source: the application that is related, by its own names; `UNRELATED` for a policy with callers.
+        source: the related application, by its own names; `UNRELATED` for a policy with callers.
         target_app_name: the application whose charm has the policy.
-        target_namespace: its model.
+        target_namespace: the model of that application.
     """
     if isinstance(policy, UnitPolicy):
         return MeshPolicy(

@@ -1,4 +1,4 @@
-"""Names that charms written for the published library use, and nothing here does."""
+"""Names that only charms written for the published library use."""
 
 import functools
 
@@ -7,11 +7,11 @@ import ops
 from ._models import MeshType, ServiceMeshProviderAppData
 
 label_configmap_name_template = "juju-service-mesh-{app_name}-labels"
-"""The name of the ConfigMap that remembers the labels of a charm's pods."""
+"""The name of the ConfigMap that records the labels of a charm's pods."""
 
 
 class PublishedConsumerNames(ops.Object):
-    """Underscored names of the published `ServiceMeshConsumer` that charms use all the same."""
+    """The underscored names of the published `ServiceMeshConsumer` that charms use."""
 
     _charm: ops.CharmBase
     _mesh_relation_name: str
@@ -31,6 +31,6 @@ class PublishedConsumerNames(ops.Object):
         return relations[0] if relations else None
 
     def _get_app_data(self) -> ServiceMeshProviderAppData | None:
-        """Return what the mesh has published; charms' tests call it."""
+        """Return the published data of the mesh; tests of charms call this."""
         mesh_type = self.mesh_type()
         return ServiceMeshProviderAppData(labels=self.labels(), mesh_type=mesh_type) if mesh_type else None

@@ -1,4 +1,4 @@
-"""Learns from `cross_model_mesh` relations who an application of another model is at home."""
+"""Identities that applications of other models send over `cross_model_mesh`."""
 
 import logging
 import re
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 CMR_DATA_KEY = "cmr_data"
 _CMR_DATA = pydantic.TypeAdapter(CMRData)
-_MADE_UP = re.compile(r"remote-[0-9a-f]{32}")
-# Nothing that Juju names has a dot in its name, so that nobody in Kubernetes is called so.
-_NOBODY = ".of-another-model"
+_GENERATED = re.compile(r"remote-[0-9a-f]{32}")
+# Names in Juju have no dot, so that no application in Kubernetes has such a name.
+_UNRESOLVED = ".of-another-model"
 
 
 def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, CMRData]:
@@ -27,8 +27,8 @@ def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, C
         cmr_relations: the relations of the endpoint that provides `cross_model_mesh`.
 
     Returns:
-        The remote application's name as this model shows it → its own name and model. An
-        application that has sent nothing yet, or nothing that can be read, is left out.
+        The remote application's name as this model shows it → its own name and model.
+        Applications without valid data are not included.
     """
     found: dict[str, CMRData] = {}
     for relation in cmr_relations:
@@ -37,7 +37,7 @@ def get_data_from_cmr_relation(cmr_relations: list[ops.Relation]) -> dict[str, C
         try:
             data = read_cmr_data(relation)
         except ValueError as error:
-            logger.warning("%s of %s can't be read: %s", CMR_DATA_KEY, relation.app.name, error)
+            logger.warning("invalid %s of %s: %s", CMR_DATA_KEY, relation.app.name, error)
             continue
         if data:
             found[relation.app.name] = data
@@ -58,22 +58,22 @@ def read_cmr_data(cmr_relation: ops.Relation) -> CMRData | None:
     return parse(_CMR_DATA, text) if text else None
 
 
-def is_of_another_model(app: str) -> bool:
-    """Return whether this name stands for an application whose own is known in another model only.
+def is_cross_model_name(app: str) -> bool:
+    """Return whether a name stands for an application of another model whose identity is unknown.
 
-    Juju makes one up for what consumes an offer; for what is consumed, see `stranger`.
+    Juju generates such a name for an application that consumes an offer; see also `unresolved_name`.
     """
-    return app.endswith(_NOBODY) or _MADE_UP.fullmatch(app) is not None
+    return app.endswith(_UNRESOLVED) or _GENERATED.fullmatch(app) is not None
 
 
-def stranger(app: str) -> str:
-    """The name that stands for an application that was consumed, as long as it has not said who it is.
+def unresolved_name(app: str) -> str:
+    """Return a name for a consumed application of another model that has not sent its identity.
 
-    Under the name that it has here, another application may be in Kubernetes, or come to be.
+    Its local name cannot be used: it may be, now or later, the name of another application in Kubernetes.
     """
-    return app if is_of_another_model(app) else f"{app}{_NOBODY}"
+    return app if is_cross_model_name(app) else f"{app}{_UNRESOLVED}"
 
 
-def name_here(app: str) -> str:
-    """The name that this model shows for what such a name, or an application's own, stands for."""
-    return app.removesuffix(_NOBODY)
+def local_name(app: str) -> str:
+    """Return the name under which this model shows an application, given that or its unresolved name."""
+    return app.removesuffix(_UNRESOLVED)

@@ -10,7 +10,7 @@ import ops
 import relation_data
 from k8s_charm import ModelNamespace, find_application, kubernetes_errors
 
-from ._cross_model import is_of_another_model, read_cmr_data
+from ._cross_model import is_cross_model_name, read_cmr_data
 from ._models import CMRData
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ class Remote:
     """An application of another model, as one relation shows it."""
 
     name: str
-    """Its name in this model: of its own on Juju 3, another one in each relation on Juju 4."""
+    """Its name in this model: one name on Juju 3, another one in each relation on Juju 4."""
     model_uuid: str
-    """Its model; empty if Juju does not give it out."""
+    """The uuid of its model; empty if Juju does not provide it."""
     address: str = ""
     """The ClusterIP of its Service, which Juju puts into its units' databags; empty if not known yet."""
 
@@ -41,7 +41,7 @@ class Identities:
 
     known: dict[str, CMRData] = field(default_factory=dict[str, CMRData])
     unknown: frozenset[str] = frozenset()
-    """Applications that no policy can name yet."""
+    """Applications whose identity is not known yet."""
     contradictions: Sequence[str] = ()
     """Claims that Kubernetes contradicts, a line each."""
     silent: frozenset[str] = frozenset()
@@ -55,16 +55,16 @@ def identify(
     claims: Iterable[tuple[Remote, CMRData]],
     found: Callable[[Remote], ModelNamespace | None],
 ) -> Identities:
-    """Decide who each application of another model is.
+    """Return the identity of each application of another model.
 
-    Kubernetes decides, for nobody can claim what it knows. Where it knows the application's namespace and not
-    the application, a claim has to name that namespace. Where it knows neither, the claim decides.
+    What Kubernetes knows is decisive, since no application can forge it. If Kubernetes knows only the
+    application's namespace, a claim has to name that namespace. If it knows neither, the claim is used.
 
     Args:
         remotes: the applications, relation by relation.
-        claims: what applications send about themselves over `cross_model_mesh`.
-        found: returns what Kubernetes knows of an application; None where the model is not in the cluster, or
-            Kubernetes cannot be asked.
+        claims: the identities that applications send over `cross_model_mesh`.
+        found: returns the namespace and application in Kubernetes; None if the model is not in the cluster,
+            or Kubernetes cannot be reached.
     """
     claims = list(claims)
     known: dict[str, CMRData] = {}
@@ -106,14 +106,14 @@ def _claims_of(remote: Remote, claims: Iterable[tuple[Remote, CMRData]]) -> list
 
 
 class CrossModelIdentities(ops.Object):
-    """Looks up who the applications of other models are, and remembers it.
+    """The identities of related applications of other models, looked up once and stored.
 
-    Kubernetes is asked once for each relation and address, so that an idle hook asks it nothing.
+    Each relation and address is looked up once, so that an idle hook sends no request.
 
     Args:
         charm: the charm that is related to them.
-        client: connects to Kubernetes when it is first asked.
-        claims_endpoint: the endpoint that provides `cross_model_mesh`; the charm may be without.
+        client: returns the client for Kubernetes.
+        claims_endpoint: the endpoint that provides `cross_model_mesh`, which charmcraft.yaml may lack.
     """
 
     _stored = ops.StoredState()
@@ -141,14 +141,14 @@ class CrossModelIdentities(ops.Object):
     def _is_cross_model(self, relation: ops.Relation, claimants: Container[str]) -> bool:
         if not relation.app or relation.app is self._charm.app:
             return False
-        if is_of_another_model(relation.app.name):
+        if is_cross_model_name(relation.app.name):
             return True
         if uuid := self._model_uuid(relation):
             return uuid != self._charm.model.uuid
         return relation.app.name in claimants
 
     def _claims(self) -> "tuple[list[tuple[Remote, CMRData]], list[str], dict[str, str]]":
-        """Return what applications send about themselves, who sends nothing, and who sends invalid data."""
+        """Return the claims, the applications that have sent none, and those with invalid ones."""
         claims: list[tuple[Remote, CMRData]] = []
         silent: list[str] = []
         invalid: dict[str, str] = {}
@@ -178,7 +178,7 @@ class CrossModelIdentities(ops.Object):
             try:
                 models[key] = relation.remote_model.uuid
             except (ops.ModelError, FileNotFoundError):
-                return ""  # Juju before 3.6.2 does not give it out
+                return ""  # Juju before 3.6.2 does not provide it
         return models[key]
 
     def _address(self, relation: ops.Relation) -> str:

@@ -21,25 +21,25 @@ def _refuse_bool(value: object) -> object:
 
 
 def _check_identity(name: str) -> str:
-    """Refuse what would stand for more than one identity in an Istio principal."""
+    """Reject a name that would match more than one identity in an Istio principal."""
     if "*" in name or "/" in name:
         raise ValueError("a name that contains '*' or '/' does not stand for one application")
     return name
 
 
 def check_label(key: str, value: str) -> None:
-    """Hold a label against Kubernetes' rules.
+    """Check a label against the rules of Kubernetes.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 
     Raises:
-        ValueError: if Kubernetes does not take it.
+        ValueError: if the label is invalid.
     """
     prefix, slash, name = key.rpartition("/")
     if not _LABEL_NAME.fullmatch(name) or (slash and not _LABEL_PREFIX.fullmatch(prefix)):
-        raise ValueError(f"Kubernetes does not take the label key {shown_name(key)!r}")
+        raise ValueError(f"invalid Kubernetes label key {shown_name(key)!r}")
     if value and not _LABEL_NAME.fullmatch(value):
-        raise ValueError(f"Kubernetes does not take the value of label {key!r}")
+        raise ValueError(f"invalid value of Kubernetes label {key!r}")
 
 
 def _check_labels(labels: dict[str, str] | None) -> dict[str, str] | None:
@@ -62,7 +62,7 @@ Port = Annotated[int, pydantic.Field(ge=1, le=65535), pydantic.BeforeValidator(_
 Text = Annotated[str, pydantic.AfterValidator(check_text)]
 Name = Annotated[Text, pydantic.Field(min_length=1)]
 Identity = Annotated[Name, pydantic.AfterValidator(_check_identity)]
-# It is passed on, and there is nothing in Kubernetes with a longer name
+# It is passed on, and no object in Kubernetes has a longer name.
 CrossModelName = Annotated[Identity, pydantic.Field(max_length=253)]
 Namespace = Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Labels = Annotated[dict[str, str], pydantic.AfterValidator(_check_labels)]
@@ -98,7 +98,7 @@ class PolicyTargetType(str, enum.Enum):
 
 
 class _Restricting(pydantic.BaseModel, extra="forbid"):
-    """A model of which an unknown field is an error: it could restrict, and ignoring it would allow more."""
+    """A model that rejects unknown fields: one could be a restriction, and ignoring it would allow more."""
 
 
 class Endpoint(_Restricting):
@@ -116,40 +116,40 @@ class Endpoint(_Restricting):
 
 
 class CallerKind(str, enum.Enum):
-    """Kind of callers that are no related application."""
+    """A kind of callers without a relation."""
 
     namespaces = "namespaces"
     """Workloads of the mesh in some namespaces."""
     mesh = "mesh"
     """Workloads of the mesh in any namespace."""
     anyone = "anyone"
-    """Everything that reaches the target, with an identity of the mesh or without one."""
+    """All callers, with or without an identity of the mesh."""
 
 
 class Callers(_Restricting):
-    """Callers that are no related application, such as webhooks of the API server or users' namespaces.
+    """Callers without a relation, such as webhooks of the API server or users' namespaces.
 
     The operator of the mesh has to allow them.
     """
 
     kind: CallerKind
     namespaces: list[Namespace] | None = None
-    """The namespaces, if the kind is that."""
+    """The namespaces, for the kind `namespaces` only."""
 
     @pydantic.model_validator(mode="after")
     def _check_namespaces(self) -> "Callers":
         if bool(self.namespaces) is not (self.kind is CallerKind.namespaces):
-            raise ValueError("callers take namespaces if their kind is that, and only then")
+            raise ValueError("callers take namespaces if and only if their kind is namespaces")
         return self
 
 
-# No namespace has a dot in its name: to a mesh that ignores `callers`, this is an identity that nobody has.
+# No namespace has a dot in its name: to a mesh that ignores `callers`, no application has this identity.
 NO_NAMESPACE = "no.namespace"
 NO_APPLICATION = "callers"
 
 
 class _CallersOrNone(_Restricting):
-    """A model that is written as it was before there were callers, where it has none."""
+    """A model that omits `callers` if there are none, as older libraries do."""
 
     callers: Callers | None = None
 
@@ -160,7 +160,7 @@ class _CallersOrNone(_Restricting):
 
 
 class _CharmPolicy(_CallersOrNone):
-    """A policy of a charm: for its relations of one endpoint, or for callers that are not related."""
+    """A policy of a charm: for the relations of one endpoint, or for callers without a relation."""
 
     relation: str = ""
     """A relation's name in this charm's charmcraft.yaml; empty if there are `callers`."""
@@ -173,12 +173,12 @@ class _CharmPolicy(_CallersOrNone):
 
 
 class AppPolicy(_CharmPolicy):
-    """Lets each application related over `relation`, or `callers`, reach this application's Service."""
+    """A policy that allows `callers`, or applications related over `relation`, to reach the Service."""
 
     endpoints: list[Endpoint]
-    """The requests that are allowed; all are if the list is empty."""
+    """The allowed requests; an empty list allows all."""
     service: str | None = None
-    """The Kubernetes Service that is reached, if it is not the one named after the application."""
+    """The target Service in Kubernetes, if it is not named after the application."""
 
 
 class Policy(AppPolicy):
@@ -194,14 +194,14 @@ class Policy(AppPolicy):
 
 
 class UnitPolicy(_CharmPolicy):
-    """Lets each application related over `relation`, or `callers`, reach each unit of this application."""
+    """A policy that allows `callers`, or applications related over `relation`, to reach each unit."""
 
     ports: list[Port] | None = None
-    """The ports that are allowed; all are if there are none."""
+    """The allowed ports; an empty list or None allows all."""
 
 
 class MeshPolicy(_CallersOrNone):
-    """One source that may reach one target: what a consumer asks of the mesh, whatever the mesh is.
+    """A policy that allows one source to reach one target, independent of the type of the mesh.
 
     Raises:
         pydantic.ValidationError: if no mesh could enforce it; the message names the field.
@@ -213,12 +213,12 @@ class MeshPolicy(_CallersOrNone):
     target_namespace: Name
     target_app_name: Name | None = None
     target_selector_labels: Labels | None = None
-    """Pods with all of these labels, in place of those of one application."""
+    """The labels of the target pods, in place of `target_app_name`."""
     target_service: Name | None = None
-    """The Service that is reached, if it is not the one named after the target application."""
+    """The target Service, if it is not named after the target application."""
     target_type: PolicyTargetType = PolicyTargetType.app
     endpoints: list[Endpoint] = pydantic.Field(default_factory=list[Endpoint])
-    """The requests that are allowed; all are if the list is empty."""
+    """The allowed requests; an empty list allows all."""
 
     @pydantic.model_validator(mode="after")
     def _check_source(self) -> "MeshPolicy":
@@ -258,14 +258,14 @@ class MeshPolicy(_CallersOrNone):
 
 
 class CMRData(pydantic.BaseModel):
-    """Identity of a cross-model requirer in its own model."""
+    """The identity of an application in its own model, sent to applications of other models."""
 
     app_name: CrossModelName
     juju_model_name: CrossModelName
 
 
 class ServiceMeshProviderAppData(pydantic.BaseModel):
-    """Data that the provider of `service_mesh` publishes to each consumer."""
+    """The data that the provider of `service_mesh` publishes to each consumer."""
 
     labels: Labels
     mesh_type: MeshType

@@ -1,4 +1,4 @@
-"""Parsing of what the other side of a relation wrote."""
+"""Parsing of data from the other side of a relation."""
 
 import contextlib
 from typing import TypeVar, cast
@@ -15,10 +15,10 @@ _POLICIES = pydantic.TypeAdapter(list[MeshPolicy])
 
 
 def parse(adapter: pydantic.TypeAdapter[_Data], text: str) -> _Data:
-    """Return the JSON `text` as what the adapter validates.
+    """Parse and validate JSON.
 
     Raises:
-        ValueError: with one line that names the field, but quotes no more than a bit of the text.
+        ValueError: if the text is invalid; the message is one line that names the field.
     """
     try:
         return adapter.validate_json(text)
@@ -27,7 +27,7 @@ def parse(adapter: pydantic.TypeAdapter[_Data], text: str) -> _Data:
 
 
 def parse_policies(text: str) -> tuple[list[MeshPolicy], list[str]]:
-    """Return the valid policies in the JSON `text`, and why each of the others is invalid.
+    """Return the valid policies in JSON, and the reason that each of the others is invalid.
 
     A later version of the library sends each of its fields. One that is null and unknown here restricts
     nothing and is ignored; with any other value it may restrict, and its policy is invalid.
@@ -39,7 +39,7 @@ def parse_policies(text: str) -> tuple[list[MeshPolicy], list[str]]:
 
 
 def parse_declared(text: str) -> list[AppPolicy | UnitPolicy]:
-    """Return the valid ones of the charm's own policies in the JSON `text`."""
+    """Return the valid ones among a charm's declared policies in JSON."""
     try:
         items = pydantic_core.from_json(text)
     except ValueError:
@@ -75,7 +75,7 @@ def _parse_one_by_one(text: str) -> tuple[list[MeshPolicy], list[str]]:
 
 
 def _without_unset(item: object, model: type[pydantic.BaseModel]) -> object:
-    """Leave out null fields that the model and its endpoints do not have."""
+    """Return an item without null fields that the model and its endpoints do not have."""
     if not isinstance(item, dict):
         return item
     fields = cast("dict[str, object]", item).items()

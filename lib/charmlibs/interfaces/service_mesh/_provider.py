@@ -1,4 +1,4 @@
-"""The side of `service_mesh` that runs the mesh."""
+"""The provider of `service_mesh`: the charm that runs the mesh."""
 
 import itertools
 import json
@@ -25,21 +25,20 @@ class PolicyRequest:
     """Policies that one related application requests."""
 
     relation: ops.Relation
-    """The relation over which it asks; its `app` is known."""
+    """The relation over which it requests them; its `app` is known."""
     policies: list[MeshPolicy]
-    """The policies that could be read."""
+    """The valid policies."""
     errors: list[str]
-    """Reason that each of the others could not; empty when all is well."""
+    """The reason that each of the others is invalid; empty if all are valid."""
 
 
 class ServiceMeshProvider(ops.Object):
-    """Hands the mesh's labels to related applications, and gathers the policies that they ask for.
+    """The provider's side of the relation: publishes the mesh's labels, and collects the requested policies.
 
     Args:
         charm: the charm that provides the mesh.
-        labels: what a pod must be labelled with to be in the mesh. None if that is not known now: what was
-            published stays.
-        mesh_type: which mesh that is.
+        labels: the labels of pods in the mesh; None if they are not known now: published ones are kept.
+        mesh_type: the type of the mesh.
         mesh_relation_name: the endpoint of interface `service_mesh` in charmcraft.yaml.
         trust_domain: the trust domain of the mesh, for consumers that write policies themselves.
         audit: True if policies are logged and not enforced; consumers that write policies follow it.
@@ -76,7 +75,7 @@ class ServiceMeshProvider(ops.Object):
         Does nothing on a unit that is not the leader.
 
         Args:
-            labels: what the labels are by now; None if that is as it was.
+            labels: the new labels; None for those given before.
         """
         if labels is not None:
             self._data = self._data_with(labels)
@@ -93,26 +92,26 @@ class ServiceMeshProvider(ops.Object):
         return ServiceMeshProviderAppData(labels=dict(labels), mesh_type=self._mesh_type)
 
     def requests(self) -> list[PolicyRequest]:
-        """Return what each related application requests, in the order in which they were related.
+        """Return the request of each related application, the oldest relation first.
 
-        A databag that Juju does not give out is an invalid one: its request has an error and no policy.
+        The request of an unreadable databag has an error and no policy.
         """
         return [self._request(relation) for relation in self._consumers()]
 
     def mesh_info(self) -> list[MeshPolicy]:
-        """Every policy that a related application asks for and that can be read."""
+        """Return all valid policies that related applications request."""
         return list(itertools.chain.from_iterable(request.policies for request in self.requests()))
 
     def declared(self) -> dict[ops.Relation, list[AppPolicy | UnitPolicy]]:
         """Return the policies that each related application declares for each of its own relations.
 
-        It is there to explain things by: which relation a policy follows from, or which one would open a
-        door. Only what asks by this library, in this version, says so.
+        They serve explanations: from which relation a policy follows, or which one would allow a request.
+        Only applications that use this library, in this version, publish them.
         """
         return {relation: self._declared_by(relation) for relation in self._consumers()}
 
     def refused(self) -> dict[ops.Relation, list[str]]:
-        """The relations with policies that can't be read, and the reason for each of these."""
+        """Return the relations with invalid policies, and the reason for each of these."""
         return {request.relation: request.errors for request in self.requests() if request.errors}
 
     def _request(self, relation: ops.Relation) -> PolicyRequest:

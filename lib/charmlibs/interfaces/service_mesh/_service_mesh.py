@@ -1,4 +1,4 @@
-"""The side of `service_mesh` that joins a mesh."""
+"""The requirer of `service_mesh`: a charm that joins a mesh."""
 
 import json
 import logging
@@ -56,27 +56,27 @@ _TRUST_DOMAIN: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
 )
 
 WAYPOINT_LABELS = ("istio.io/use-waypoint", "istio.io/use-waypoint-namespace")
-"""The labels by which a Service leads to the waypoint."""
+"""The labels that route traffic for a Service through the waypoint."""
 
 
 class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
-    """Joins a charm to the mesh that it is related to, and publishes who may reach what of the charm.
+    """The membership of a charm in the mesh that it is related to, and the policies that it publishes.
 
-    The policies follow the charm's relations by themselves. Only the leader writes. Everything is read again
-    at each `update-status`, for Juju can lose a `relation-changed` across models: a label that was removed
-    by hand is put back then, too.
+    The policies follow the charm's relations automatically. Only the leader writes. Everything is read again
+    at each `update-status`, since Juju can lose a `relation-changed` across models: a label that was removed
+    by hand is restored then, too.
 
     Args:
         charm: the charm that joins.
         mesh_relation_name: the endpoint of interface `service_mesh` in charmcraft.yaml.
-        cross_model_mesh_requires_name: the endpoint that requires `cross_model_mesh`: over it goes
-            who this application is, to applications of other models that it wants to reach. A
-            charm without such an endpoint can't reach them.
-        cross_model_mesh_provides_name: the endpoint that provides `cross_model_mesh`: over it
-            comes who the applications of other models are. A charm may be without.
-        policies: who may reach what, by the relations of the charm.
-        auto_join: label the charm's pods, so that they are in the mesh. A charm that labels its
-            pods itself (with `labels()`) says False.
+        cross_model_mesh_requires_name: the endpoint that requires `cross_model_mesh`, over which this
+            application sends its identity to the applications of other models that it has to reach. A
+            charm without such an endpoint cannot reach them.
+        cross_model_mesh_provides_name: the endpoint that provides `cross_model_mesh`, over which
+            applications of other models send their identities; optional.
+        policies: the policies, by the relations of the charm.
+        auto_join: True to label the charm's pods, so that they are in the mesh; False for a charm that
+            labels its pods itself (with `labels()`).
 
     Raises:
         ValueError: if a policy names a relation that charmcraft.yaml does not have.
@@ -107,7 +107,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         self._identities = CrossModelIdentities(
             charm, lambda: self.lightkube_client, cross_model_mesh_provides_name
         )
-        self._departure = ScaleDown(charm, f"{mesh_relation_name}-departure")
+        self._scale_down = ScaleDown(charm, f"{mesh_relation_name}-departure")
         self._auto_join = auto_join
         for event in self._events_of_relations():
             self.framework.observe(event, self._on_relations_change)
@@ -120,12 +120,12 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             self.framework.observe(on.collect_unit_status, self._on_collect_unit_status)
 
     def update_service_mesh(self) -> None:
-        """Publish the policies that follow from the charm's relations as they are now.
+        """Publish the policies that follow from the charm's current relations.
 
-        Does nothing on a unit that is not the leader or is being scaled away, and writes nothing if nothing
+        Does nothing on a unit that is not the leader or is being removed, and writes nothing if nothing
         changed.
         """
-        if self._speaks and self._mesh_relations:
+        if self._may_write and self._mesh_relations:
             self._publish(self._mesh_policies())
 
     def _publish(self, policies: Iterable[MeshPolicy]) -> None:
@@ -136,22 +136,22 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             relation_data.write(relation, self._charm.app, {POLICIES_KEY: requested, DECLARED_KEY: declared})
 
     def labels(self) -> dict[str, str]:
-        """Return the labels that put a pod in the mesh; nothing while there is no mesh.
+        """Return the labels that put a pod in the mesh; empty while there is no mesh.
 
-        Labels that others select pods by are ignored; see `MESH_LABELS`.
+        Labels by which others select pods are ignored; see `MESH_LABELS`.
         """
         try:
             return self._published_labels()
         except ValueError as error:
-            logger.warning("the labels of the mesh can't be read: %s", error)
+            logger.warning("invalid labels of the mesh: %s", error)
             return {}
 
     def mesh_type(self) -> MeshType | None:
-        """Which mesh the charm is in, if it is in one that says so and that this library knows."""
+        """Return the type of the mesh that the charm is in; None if it is in none, or in an unknown one."""
         try:
             return self._published_mesh_type()
         except ValueError as error:
-            logger.warning("the type of the mesh can't be read: %s", error)
+            logger.warning("invalid type of the mesh: %s", error)
             return None
 
     def trust_domain(self) -> str:
@@ -159,7 +159,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         try:
             return self._published_trust_domain()
         except ValueError as error:
-            logger.warning("the trust domain of the mesh cannot be parsed: %s", error)
+            logger.warning("invalid trust domain of the mesh: %s", error)
             return DEFAULT_TRUST_DOMAIN
 
     @property
@@ -169,10 +169,10 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     @property
     def unreadable(self) -> str | None:
-        """Return why the data of the mesh is invalid, in one line; None if it is valid or absent.
+        """The reason that the data of the mesh is invalid, in one line; None if it is valid or absent.
 
-        A charm that follows `labels()` and `mesh_type()` itself should leave all as it is meanwhile: these
-        are then as if there were no mesh.
+        A charm that uses `labels()` and `mesh_type()` itself should change nothing while there is a reason:
+        these methods return what they return without a mesh.
         """
         for key, read in (
             ("labels", self._published_labels),
@@ -187,15 +187,16 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     @property
     def policies(self) -> list[AppPolicy | UnitPolicy]:
-        """Return the policies that follow from the relations of the charm."""
+        """The declared policies of the charm."""
         return list(self._policies)
 
     @property
     def needs_waypoint(self) -> bool:
-        """Return whether a policy on the application's Service follows from its relations as they are now.
+        """True if a policy on the application's Service follows from its current relations.
 
-        Only then the Service is to lead to the waypoint: one without a policy there is open to all of a mesh
-        that is not hardened, whatever the policies on its pods are, for these allow the waypoint.
+        Only then is traffic for the Service routed through the waypoint. A Service without a policy there is
+        open to the whole of a mesh that is not hardened, whatever the policies on its pods are, since these
+        allow the waypoint.
         """
         return self._leads_to_waypoint(self._mesh_policies())
 
@@ -206,7 +207,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     @property
     def lightkube_client(self) -> "Client":
-        """The client with which the charm's pods are labelled, made when first used."""
+        """The client with which the charm's pods are labelled, created at its first use."""
         if self._lightkube_client is None:
             self._lightkube_client = kubernetes_client(
                 self._charm.model.name, self._charm.app.name, deadline=self._deadline
@@ -254,12 +255,12 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             self._stored.contradictions = list(contradictions)
 
     @property
-    def _speaks(self) -> bool:
-        """Return whether this unit acts for its application."""
-        return self._charm.unit.is_leader() and not self._departure.is_under_way
+    def _may_write(self) -> bool:
+        """True if this unit writes for its application."""
+        return self._charm.unit.is_leader() and not self._scale_down.is_under_way
 
     def _on_relations_change(self, _: ops.EventBase) -> None:
-        if not self._speaks:
+        if not self._may_write:
             return
         self._send_cmr_data()
         # Without auto_join, nothing is remembered.
@@ -271,7 +272,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
                 self._join(policies)
 
     def _on_application_event(self, _: ops.EventBase) -> None:
-        if not self._speaks:
+        if not self._may_write:
             return
         self._send_cmr_data()
         # What an earlier hook or leader did not remove is removed now.
@@ -292,19 +293,19 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             self._join()
 
     def _on_mesh_broken(self, _: ops.EventBase) -> None:
-        # Should the leader go before it has taken the labels off, whoever leads next does.
+        # If the leader is gone before it has removed the labels, the next leader does.
         self._stored.left = True
         self._join()
 
     def _join(self, policies: Iterable[MeshPolicy] | None = None) -> None:
         """Label the pods with what the mesh wants now, which is nothing if it is gone."""
         # Juju does not take back a pod that is replaced while its application is removed.
-        if not self._speaks or self._charm.app.planned_units() == 0:
+        if not self._may_write or self._charm.app.planned_units() == 0:
             return
         try:
             labels = self._published_labels()
         except ValueError as error:
-            self._remember(ops.BlockedStatus(f"labels of the mesh can't be read: {error}"))
+            self._remember(ops.BlockedStatus(f"invalid labels of the mesh: {error}"))
             return
         needs_waypoint = self._leads_to_waypoint(self._mesh_policies() if policies is None else policies)
         try:
@@ -318,7 +319,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
                 deadline=self._deadline,
             )
         except kubernetes_errors() as error:
-            logger.warning("can't label the pods of %s for the mesh: %s", self._charm.app.name, error)
+            logger.warning("cannot label the pods of %s for the mesh: %s", self._charm.app.name, error)
             self._remember(self._status_of(error))
         else:
             self._stored.left = False
@@ -326,20 +327,20 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             self._remember(ops.ActiveStatus())
 
     def _status_of(self, error: Exception) -> ops.StatusBase:
-        """Blocked if an operator has to do something, waiting if it passes by itself."""
+        """Return a blocked status if an operator has to act, a waiting one if a retry may succeed."""
         code = kubernetes_code(error)
-        task = "can't label pods for the mesh"
         if code == 403:
-            return ops.BlockedStatus(f"{task} (juju trust {self._charm.app.name} --scope=cluster)")
+            command = f"juju trust {self._charm.app.name} --scope=cluster"
+            return ops.BlockedStatus(f"missing permissions: run {command}")
         status = ops.WaitingStatus if is_transient_code(code, str(error)) else ops.BlockedStatus
-        return status(f"{task} (tried again at update-status: {error})")
+        return status(f"cannot label pods for the mesh, retrying at update-status: {error}")
 
     def _remember(self, status: ops.StatusBase) -> None:
-        """Keep what came of labelling the pods, for the hooks in which that is not tried."""
+        """Keep the status of labelling the pods for hooks without an attempt."""
         self._stored.join_status, self._stored.join_problem = status.name, status.message
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
-        # Whoever sends a wrong identity must not block this charm by it.
+        # An application that sends a wrong identity must not block this charm.
         for line in cast("list[str]", self._stored.contradictions)[:1]:
             event.add_status(ops.ActiveStatus(line))
         if self._stored.join_problem and self._charm.unit.is_leader():
@@ -347,7 +348,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             event.add_status(ops.StatusBase.from_name(name, problem))
 
     def _relations(self, name: str) -> list[ops.Relation]:
-        """The relations of an endpoint that charmcraft.yaml may be without."""
+        """Return the relations of an endpoint; none if charmcraft.yaml does not have it."""
         if name not in self._charm.meta.relations:
             return []
         return self._charm.model.relations[name]
@@ -370,13 +371,13 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
 
 def is_mesh_published(relations: Iterable[ops.Relation]) -> bool:
-    """Return whether a mesh has published what it takes to be in it.
+    """Return whether a mesh has published the data that a consumer needs to join it.
 
     Args:
         relations: the relations of a consumer's endpoint of interface `service_mesh`.
 
     Raises:
-        ValueError: if what it has published is invalid.
+        ValueError: if the data is invalid.
     """
     relations = list(relations)
     labels, mesh_type = _published(relations, "labels"), _published(relations, "mesh_type")

@@ -1,7 +1,7 @@
 """The service mesh library under its published name.
 
-Everything is explained where it lives: the relation in `charmlibs.interfaces.service_mesh`, the
-objects in Kubernetes in `istio_policies`.
+The documentation is at the definitions: `charmlibs.interfaces.service_mesh` for the relation,
+`istio_policies` for the objects in Kubernetes.
 """
 
 from typing import Any
@@ -59,7 +59,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Return what needs lightkube, which a hook that does not talk to Kubernetes need not import."""
+    """Return a name whose import needs lightkube, so that other hooks do not import it."""
     if name in ("AuthorizationPolicy", "POLICY_RESOURCE_TYPES"):
         from istio_policies import AuthorizationPolicy
 

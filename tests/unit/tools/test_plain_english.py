@@ -1,0 +1,98 @@
+"""The check of wording finds what breaks a rule, names its place, and takes nothing else for it."""
+
+from pathlib import Path
+
+import pytest
+
+from tools.plain_english import check_python, check_yaml, findings
+
+MODULE = Path("lib/module.py")
+
+
+def in_python(source: str) -> list[str]:
+    return [str(each) for each in check_python(MODULE, source)]
+
+
+def in_yaml(source: str) -> list[str]:
+    return [str(each) for each in check_yaml(Path("charmcraft.yaml"), source)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{0} no longer lets in {1}",
+        "the mesh lets the scraper in",
+        "shop was shut out",
+        "policies are on trial",
+        "owned by somebody else",
+        "shop says no host name",
+        "nothing told the coordinator",
+        "what became of it: see what comes of it",
+        "a relation is left out",
+        "data that can't be read",
+        "unit stands by",
+    ],
+)
+def test_avoided_words(text: str):
+    (found,) = in_python(f'\nlog.info("{text}")\n')
+    assert found.startswith("lib/module.py:2: ")
+    assert "; use: " in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "allowed shop -> catalogue",
+        "let it run in the mesh",
+        "the outcome of a request",
+        "teller of stories",
+        "outdoors and indoors",
+        "comes off",
+        "a file cannot be read",
+    ],
+)
+def test_other_words(text: str):
+    assert in_python(f'log.info("{text}")') == []
+
+
+def test_single_words_are_keys():
+    assert in_python('data["said"]') == []
+
+
+def test_docstrings_are_no_messages():
+    assert in_python('"""Return what somebody said."""\n\nclass A:\n    """A door."""\n') == []
+
+
+def test_question_words():
+    source = 'def shown():\n    """Whether it is shown."""\n\ndef _hidden():\n    """Whether it is."""\n'
+    assert in_python(source) == [
+        "lib/module.py:2: docstring begins with a question word; use a verb or a noun"
+    ]
+
+
+def test_question_words_below_attributes():
+    assert in_python('class A:\n    """An A."""\n    b: int\n    """Which one."""\n') == []
+
+
+def test_long_statuses():
+    long, short = "x" * 101, "x" * 100
+    assert in_python(f'ops.BlockedStatus("{long}")') == [
+        "lib/module.py:1: status of 101 characters: at most 100"
+    ]
+    assert in_python(f'yield waiting(f"{long}{{app}}", KIND)') == [
+        "lib/module.py:1: status of 101 characters: at most 100"
+    ]
+    assert in_python(f'ops.WaitingStatus(f"{short}{{app}}")') == []
+
+
+def test_yaml():
+    source = "option:\n  default: told so\n  description: |\n    One.\n    Nobody.\n"
+    (found,) = in_yaml(source)
+    assert found.startswith("charmcraft.yaml:5: 'Nobody' in a message")
+
+
+def test_all_folders_are_checked(tmp_path: Path):
+    for folder in ("lib/a", "charms/b/src"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "c.py").write_text('x = "on trial "\n')
+    assert [str(each.path) for each in findings(tmp_path)] == ["lib/a/c.py", "charms/b/src/c.py"]

@@ -1,0 +1,163 @@
+"""The check that docstrings and messages follow the rules of wording: `python -m tools.plain_english`.
+
+It reports, with file and line: public docstrings that begin with a question word, words in messages for which
+the project has a standard term, and literals of statuses that are longer than `juju status` shows. It judges
+only what is written in the code; texts that are put together at run time are held by tests.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import yaml
+
+CHECKED = ("lib", "charms")
+LONGEST_STATUS = 100
+
+_QUESTION = re.compile(r"(?:what|who|whom|whose|whether|how|where|which|why)\b", re.IGNORECASE)
+_STATUSES = frozenset(
+    ("ActiveStatus", "BlockedStatus", "MaintenanceStatus", "WaitingStatus", "blocked", "waiting")
+)
+_YAML = ("charmcraft.yaml", "*_alert_rules/**/*.yaml", "*_dashboards/*.json")
+_TEXT_KEYS = ("description", "summary", "title")
+
+
+class Term(NamedTuple):
+    """Words that messages avoid."""
+
+    pattern: re.Pattern[str]
+    instead: str
+    """The standard term, with the reason if it is not obvious."""
+
+
+def _term(pattern: str, instead: str) -> Term:
+    return Term(re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), instead)
+
+
+AVOIDED = (
+    _term(r"lets? (?:(?:the|an?) )?(?:\w+ )?(?:in|through)", "allow: the word of Istio's policies"),
+    _term(r"shuts? (?:\w+ )?out", "deny: the word of Istio's policies"),
+    _term("on trial", "audit mode: the name of the option's value"),
+    _term("wish|wishes", "request, requested policy"),
+    _term("doors?", "policy"),
+    _term("tells?|told|says?|said", "report, publish or send: a program has no voice"),
+    _term("somebody(?: else)?|nobody", "name the party, such as another owner, or no source"),
+    _term("left out|leaves? out", "ignored, skipped"),
+    _term("left behind", "cleanup incomplete"),
+    _term("can't be (?:read|understood)", "invalid, malformed, cannot be parsed"),
+    _term("mended", "fixed, resolved"),
+    _term("stands? by", "standby"),
+    _term("(?:be)?comes? of", "name the result"),
+    _term("no way to", "cannot reach"),
+)
+
+
+class Finding(NamedTuple):
+    """A place that breaks a rule."""
+
+    path: Path
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.text}"
+
+
+def findings(root: Path) -> Iterator[Finding]:
+    """Yield all findings in a copy of the repository."""
+    for folder in CHECKED:
+        for path in sorted((root / folder).rglob("*.py")):
+            yield from check_python(path.relative_to(root), path.read_text())
+        for pattern in _YAML:
+            for path in sorted((root / folder).rglob(pattern)):
+                yield from check_yaml(path.relative_to(root), path.read_text())
+
+
+def check_python(path: Path, source: str) -> Iterator[Finding]:
+    """Yield the findings in a module."""
+    tree = ast.parse(source)
+    docstrings = dict(_docstrings(tree))
+    for node, is_public in docstrings.items():
+        if is_public and _QUESTION.match(str(node.value).strip()):
+            yield Finding(path, node.lineno, "docstring begins with a question word; use a verb or a noun")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
+            if " " in node.value:
+                yield from _check_words(path, node.lineno, node.value)
+        elif isinstance(node, ast.Call) and _called(node) in _STATUSES and node.args:
+            length = sum(map(len, _texts(node.args[0])))
+            if length > LONGEST_STATUS:
+                yield Finding(path, node.lineno, f"status of {length} characters: at most {LONGEST_STATUS}")
+
+
+def check_yaml(path: Path, source: str) -> Iterator[Finding]:
+    """Yield the findings in the descriptions, summaries and titles of a file of YAML, or of JSON."""
+    document = cast("yaml.Node | None", yaml.compose(source, Loader=yaml.CSafeLoader))
+    for key, value in _entries(document):
+        if key in _TEXT_KEYS:
+            first = value.start_mark.line + (2 if value.style in ("|", ">") else 1)
+            for number, line in enumerate(value.value.splitlines(), first):
+                yield from _check_words(path, number, line)
+
+
+def _check_words(path: Path, line: int, text: str) -> Iterator[Finding]:
+    for term in AVOIDED:
+        if found := term.pattern.search(text):
+            yield Finding(path, line, f"{found.group()!r} in a message; use: {term.instead}")
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[ast.Constant, bool]]:
+    """Yield the constants that are documentation, each with whether it documents a public name."""
+    todo: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while todo:
+        node, is_public = todo.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                todo.append((child, is_public and not child.name.startswith("_")))
+            elif isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+                if isinstance(child.value.value, str):
+                    # Strings below attributes document them, and may name a question: `None: it is unknown`.
+                    yield child.value, is_public and child is getattr(node, "body", [None])[0]
+            else:
+                todo.append((child, is_public))
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    """Yield the literal parts of a string."""
+    for part in node.values if isinstance(node, ast.JoinedStr) else [node]:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part.value
+
+
+def _entries(node: yaml.Node | None) -> Iterator[tuple[str, yaml.ScalarNode]]:
+    """Yield each text of a document with its key."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _entries(item)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(value, yaml.ScalarNode):
+                yield str(key.value), value
+            else:
+                yield from _entries(value)
+
+
+def main(found: Iterable[Finding]) -> int:
+    """Print findings; the exit code is 1 if there are any."""
+    lines = list(map(str, found))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return int(bool(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main(findings(Path())))
