@@ -1,4 +1,4 @@
-"""Tables of what a charm offers, out of its charmcraft.yaml."""
+"""Tables of a charm's relations, options, actions and resources, from its charmcraft.yaml."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,34 +16,34 @@ Table = Mapping[str, Any]
 
 
 def description(charm: Table) -> Iterator[str]:
-    """Say what the charm is for."""
+    """Yield the description of the charm."""
     yield str(charm["description"])
 
 
 def relations(charm: Table) -> Iterator[str]:
-    """Tell what can be related to it."""
-    yield table(("endpoint", "interface", "side", "how many", "what it is for"), _relations(charm))
+    """Yield a table of its relations."""
+    yield table(("endpoint", "interface", "side", "limit", "purpose"), _relations(charm))
 
 
 def config(charm: Table) -> Iterator[str]:
-    """Tell what `juju config` takes."""
+    """Yield a table of its options."""
     options = charm.get("config", {}).get("options", {})
-    yield table(("option", "type", "default", "what it decides"), _options(options))
+    yield table(("option", "type", "default", "meaning"), _options(options))
 
 
 def actions(charm: Table) -> Iterator[str]:
-    """Tell what `juju run` takes."""
+    """Yield its actions, each with a table of parameters."""
     for name, action in charm.get("actions", {}).items():
         yield f"```{{rubric}} {name}\n:name: {charm['name']}-action-{name}\n```"
         yield str(action["description"])
         if params := action.get("params"):
-            heads = ("parameter", "type", "default", "what it says")
+            heads = ("parameter", "type", "default", "meaning")
             yield table(heads, _options(params, action.get("required", ())))
 
 
 def resources(charm: Table) -> Iterator[str]:
-    """Tell what runs in its pods, and out of which images."""
-    heads = ("container", "resource", "image that it was tried with", "what it does")
+    """Yield a table of its containers, and their images."""
+    heads = ("container", "resource", "tested image", "purpose")
     yield table(heads, _resources(charm))
 
 

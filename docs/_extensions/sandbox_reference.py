@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def commands() -> Iterator[str]:
-    """Tell of each command what it does, and what it takes."""
+    """Yield the commands, each with its help and a table of options."""
     app = importlib.import_module("sandbox._cli").app
     for name, command in sorted(typer.main.get_command(app).commands.items()):  # type: ignore[attr-defined]
         yield f"```{{rubric}} {name}\n:name: sandbox-{name}\n```"
@@ -30,25 +30,25 @@ def commands() -> Iterator[str]:
             for param in command.params
         ]
         if rows:
-            yield table(("option", "what it says"), rows)
+            yield table(("option", "meaning"), rows)
 
 
 def steps() -> Iterator[str]:
-    """Tell the story."""
+    """Yield a table of the steps of the story."""
     story = importlib.import_module("sandbox.demo").STORY
-    yield table(("step", "what is done", "what to see"), [(f"`{s.name}`", s.title, s.text) for s in story])
+    yield table(("step", "action", "effect"), [(f"`{s.name}`", s.title, s.text) for s in story])
 
 
 _PARTS = {each.__name__: each for each in (commands, steps)}
 
 
 class Sandbox(SphinxDirective):
-    """A part of what the sandbox has: `commands` or `steps`."""
+    """A part of the sandbox's reference: `commands` or `steps`."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return what there is of that part."""
+        """Return the part."""
         return self.parse_text_to_nodes("\n\n".join(_PARTS[self.arguments[0]]()))
 
 

@@ -1,4 +1,4 @@
-"""Tables of what goes over relations, out of the pydantic models that read it."""
+"""Tables of the data in relations, from the pydantic models that read them."""
 
 import importlib
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ Schema = Mapping[str, Any]
 
 
 def fields(model: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str, str]]:
-    """Tell of each field what it is called, what JSON it is, whether it is needed, and what it means."""
+    """Yield the name, JSON type, necessity and meaning of each field."""
     schema = model.model_json_schema()
     definitions = schema.get("$defs", {})
     described: dict[str, str] = {}
@@ -29,7 +29,7 @@ def fields(model: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str, str
 
 
 def kind(schema: Schema, definitions: Mapping[str, Schema]) -> str:
-    """Say in words which JSON a schema takes."""
+    """Return the JSON type of a schema in words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         target = definitions[name]

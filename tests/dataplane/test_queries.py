@@ -224,7 +224,7 @@ def test_no_alert_would_fire_while_all_is_well(prometheus: RealPrometheus, sides
 
 
 def test_who_was_refused_and_whom_they_asked_is_told(prometheus: RealPrometheus):
-    (refused,) = prometheus.results(QUERIES["Waypoint: Refused by source A"])
+    (refused,) = prometheus.results(QUERIES["Waypoint: Denied by source A"])
     assert refused["metric"] == {
         "source_workload_namespace": MODEL,
         "source_workload": "shop",
