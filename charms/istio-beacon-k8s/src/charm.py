@@ -87,6 +87,8 @@ class IstioBeaconCharm(ops.CharmBase):
         outcome = self._model_mesh(desired).reconcile(remembered)
         if outcome.is_model_on_mesh:
             self._mesh.update_relations(labels={})
+        if outcome.policies:
+            self._mesh.update_services(outcome.policies.services)
         self._problems += [*self._bad_options, *outcome.problems, *self._sources.problems()]
         self._summary = outcome.summary
         logged = list(cast("list[str]", self._stored.problems))

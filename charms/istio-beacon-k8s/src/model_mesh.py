@@ -35,6 +35,8 @@ class Outcome(NamedTuple):
     """True if the namespace is known to have the whole model in the mesh."""
     mesh: ObservedMesh | None
     """The mesh around the policies, to remember; None if it is not known."""
+    policies: PolicyReport | None
+    """The result of writing the policies; None if they could not be listed."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class ModelMesh:
                 mesh = self._observe(client, run)
         on_mesh = self.desired.model_on_mesh and run.has_labelled_namespace
         problems, summary = run.shown(mesh)
-        return Outcome(problems, summary, on_mesh, mesh)
+        is_listed = run.policies and run.policies.is_listed
+        return Outcome(problems, summary, on_mesh, mesh, run.policies if is_listed else None)
 
     def plan(self) -> Plan:
         """Return the plan of `reconcile`; nothing is written."""

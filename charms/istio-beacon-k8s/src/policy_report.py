@@ -1,5 +1,6 @@
 """The report on the beacon's policies: the problems, and a summary for the status."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from beacon_config import PolicyMode
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers
-from k8s_charm import ReconcileResult
+from istio_policies import requested_by, target_refs
+from k8s_charm import ReconcileResult, manifest
 from observed_mesh import ObservedMesh
 from policy_enforcement import PolicyEnforcement
 from problems import Problem, blocked
@@ -41,8 +43,24 @@ class PolicyReport:
     @property
     def depends_on_mesh(self) -> bool:
         """True if the report depends on the mesh around the policies."""
-        are_listed = not any(failure.verb == "list" for failure in self.result.failed)
-        return are_listed and self.desired.mode is not PolicyMode.off
+        return self.is_listed and self.desired.mode is not PolicyMode.off
+
+    @property
+    def is_listed(self) -> bool:
+        """Return whether the live policies are known."""
+        return not any(failure.verb == "list" for failure in self.result.failed)
+
+    @property
+    def services(self) -> dict[str, set[str]] | None:
+        """Return the Services on which policies are, by the consumer; None if none are managed."""
+        if self.desired.mode is PolicyMode.off:
+            return None
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for policy in self.requested:
+            names = {str(ref.get("name")) for ref in target_refs(manifest(policy).get("spec") or {})}
+            for app in requested_by(policy):
+                found[app] |= names
+        return found
 
     def problems(self, mesh: ObservedMesh) -> list[Problem]:
         """Return the problems."""

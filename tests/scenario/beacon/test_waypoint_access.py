@@ -56,3 +56,25 @@ def test_is_not_a_row_of_its_own_and_is_exported(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert action(beacon, "list-policies")["summary"].startswith("1 policy")
     assert action(beacon, "export-policies")["count"] == "2"
+
+
+def test_services_with_policies_are_published(beacon: BeaconModel):
+    """Consumers lead them to the waypoint then."""
+    relation = beacon.consumer("catalogue", policy("ads", "catalogue", target_type="unit"))
+
+    def published() -> str | None:
+        return beacon.relation(relation).local_app_data.get("services")
+
+    assert published() == "[]"
+    beacon.kubernetes.access.deny(verbs=["patch"], resources=["authorizationpolicies"])
+    beacon.says(relation, databag(policy("web", "catalogue")))
+    assert published() == "[]"
+    beacon.kubernetes.access.restore()
+    beacon.hook()
+    assert published() == '["catalogue"]'
+    beacon.kubernetes.access.deny(verbs=["list"], resources=["authorizationpolicies"])
+    beacon.hook()
+    assert published() == '["catalogue"]'
+    beacon.kubernetes.access.restore()
+    beacon.configure(policy_mode="off")
+    assert published() is None

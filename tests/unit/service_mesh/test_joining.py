@@ -274,3 +274,21 @@ def test_service_leads_to_the_waypoint_only_for_a_policy_on_it(client: Client):
     ctx.run(ctx.on.relation_broken(shop), after)
     assert pod_labels(client) == {**JUJU, **MESH, **at_waypoint}
     assert service_labels(client) == {**JUJU, **MESH}
+
+
+@pytest.mark.parametrize("services", ["[]", '["other"]', "none", '"web"', "[1]"])
+def test_service_leads_to_the_waypoint_once_its_policy_is_written(client: Client, services: str):
+    """Until then it would be open to all of the mesh. What leads there stays."""
+    provides = {"items": {"interface": "x"}, "metrics": {"interface": "y"}}
+    ctx = testing.Context(Shop, {**META, "provides": provides})
+    at_waypoint = {"istio.io/use-waypoint": "w", "istio.io/use-waypoint-namespace": "m"}
+    beacon = mesh({**MESH, **at_waypoint})
+    after = state(beacon, testing.Relation("items"))
+    for published, leads in ((services, False), ('["web"]', True), (services, True)):
+        data = {**beacon.remote_app_data, "services": published}
+        changed = dataclasses.replace(after.get_relation(beacon.id), remote_app_data=data)
+        others = [each for each in after.relations if each.id != beacon.id]
+        after = ctx.run(
+            ctx.on.relation_changed(changed), dataclasses.replace(after, relations=[*others, changed])
+        )
+        assert service_labels(client) == {**JUJU, **MESH, **(at_waypoint if leads else {})}

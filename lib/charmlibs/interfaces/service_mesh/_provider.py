@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import ops
@@ -18,6 +18,7 @@ DEFAULT_TRUST_DOMAIN = "cluster.local"
 DECLARED_KEY = "declared_policies"
 POLICY_MODE_KEY = "policy_mode"
 AUDIT = "audit"
+SERVICES_KEY = "services"
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,19 @@ class ServiceMeshProvider(ops.Object):
         published[POLICY_MODE_KEY] = self._policy_mode
         for relation in self._relations():
             relation_data.write(relation, self._charm.app, published)
+
+    def update_services(self, services: Mapping[str, Collection[str]] | None) -> None:
+        """Publish to each related application on which Services its policies are by now.
+
+        Only these should lead to the waypoint: another one would be open until its first policy is written.
+
+        Args:
+            services: the Services by application; None if policies are not managed.
+        """
+        for relation in self._consumers() if self._charm.unit.is_leader() else ():
+            found = None if services is None else sorted(services.get(relation.app.name, ()))
+            text = "" if found is None else json.dumps(found)
+            relation_data.write(relation, self._charm.app, {SERVICES_KEY: text})
 
     def _data_with(self, labels: Mapping[str, str]) -> ServiceMeshProviderAppData:
         return ServiceMeshProviderAppData(labels=dict(labels), mesh_type=self._mesh_type)

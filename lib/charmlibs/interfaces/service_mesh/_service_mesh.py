@@ -40,6 +40,7 @@ from ._provider import (
     DEFAULT_TRUST_DOMAIN,
     POLICIES_KEY,
     POLICY_MODE_KEY,
+    SERVICES_KEY,
     TRUST_DOMAIN_KEY,
 )
 
@@ -50,6 +51,7 @@ logger = logging.getLogger(__name__)
 
 _LABELS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(Labels)
 _MESH_TYPE = pydantic.TypeAdapter(MeshType)
+_SERVICES = pydantic.TypeAdapter(list[str])
 _TRUST_DOMAIN: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
     # A pattern of Istio's, such as `*`, would stand for more identities than one.
     Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$")]
@@ -192,11 +194,11 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
 
     @property
     def needs_waypoint(self) -> bool:
-        """True if a policy on the application's Service follows from its current relations.
+        """True if a policy on the application's Service follows from its current relations, and is written.
 
         Only then is traffic for the Service routed through the waypoint. A Service without a policy there is
         open to the whole of a mesh that is not hardened, whatever the policies on its pods are, since these
-        allow the waypoint.
+        allow the waypoint. A mesh that does not publish what is written is taken to have written it.
         """
         return self._leads_to_waypoint(self._mesh_policies())
 
@@ -230,7 +232,18 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         return self._relations(self._mesh_relation_name)
 
     def _leads_to_waypoint(self, policies: Iterable[MeshPolicy]) -> bool:
-        return any(_is_on_service(policy, self._charm.app.name) for policy in policies)
+        app = self._charm.app.name
+        if not any(_is_on_service(policy, app) for policy in policies):
+            return False
+        return bool(self._stored.on_waypoint) or self._is_policy_written(app)
+
+    def _is_policy_written(self, service: str) -> bool:
+        text = self._published(SERVICES_KEY)
+        try:
+            return text is None or service in parse(_SERVICES, text)
+        except ValueError as error:
+            logger.warning("the Services with policies cannot be parsed: %s", error)
+            return False
 
     def _mesh_policies(self) -> list[MeshPolicy]:
         relations = self._charm.model.relations
