@@ -332,10 +332,10 @@ def _plain(spec: Json) -> str:
 
 
 def _source(side: Side) -> str:
-    """Who is on the other side, as far as it has told this one."""
+    """Who is on the other side, as far as it or, by its address, Kubernetes has told this one."""
     here, there = side.application, side.other.application
     told = any(each.other.application is there for each in _sides(here, "provide-cmr-mesh"))
-    if there.model is here.model or told:
+    if there.model is here.model or told or (here.trust and there.cluster_ip):
         return f"{there.model.name}/{there.name}"
     return f"{here.model.name}/{side.remote_name}"
 
