@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._list import Row, State, selects_none
     from ._query import NODE, Question, UnclearQuestionError, Workload, read_question
     from ._render import mermaid
-    from ._view import DeclaredPolicy, RequestedPolicy, View, endpoint_of
+    from ._view import CoordinatorInMesh, DeclaredPolicy, RequestedPolicy, View, endpoint_of
 
 _MODULES = {
     "_cluster": (
@@ -42,6 +42,7 @@ _MODULES = {
     "_query": ("NODE", "Question", "UnclearQuestionError", "Workload", "read_question"),
     "_render": ("mermaid",),
     "_view": (
+        "CoordinatorInMesh",
         "DeclaredPolicy",
         "RequestedPolicy",
         "View",
@@ -52,6 +53,7 @@ _MODULES = {
 __all__ = [
     "NODE",
     "Cluster",
+    "CoordinatorInMesh",
     "DeclaredPolicy",
     "Explanation",
     "LivePolicy",
