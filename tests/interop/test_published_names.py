@@ -25,7 +25,6 @@ REASONS = {
     "coordinated_workers.current_package": "a variable of the module, by accident",
     "coordinated_workers.coordinator.NON_RECONCILABLE_EVENTS": "imported there by accident; helpers has it",
     "coordinated_workers.worker.NON_RECONCILABLE_EVENTS": "imported there by accident; helpers has it",
-    "coordinated_workers.coordinator.ClusterRolesConfig.recommended_deployment": "optional since 3.0",
     "coordinated_workers.coordinator.Coordinator.__init__": "4.x lacks two parameters of 2.x in the middle; "
     "charms give these by name",
     "coordinated_workers.coordinator.Coordinator.s3_requirer": "of another library; see s3_connection_info",
@@ -131,7 +130,9 @@ def _difference(theirs: dict[str, Any], own: dict[str, Any]) -> str | None:
             )
         case "field":
             is_equal = (own.get("required"), own.get("default")) == (theirs["required"], theirs["default"])
-            return None if is_equal or own["kind"] == "attribute" else "another default"
+            # what is required there may be optional here
+            is_fine = is_equal or theirs["required"] or own["kind"] == "attribute"
+            return None if is_fine else "another default"
         case _:
             return None
 
