@@ -101,7 +101,9 @@ def test_with_a_coordinator_that_can_not_be_understood_it_is_blocked_and_runs_on
 
 
 def test_what_is_left_out_of_an_offer_is_named(store: Store):
-    relation = cluster(worker_config="a: 1", worker_labels={"ok": "yes", "not ok": "no"})
+    relation = cluster(
+        worker_config="a: 1", worker_labels={"app.kubernetes.io/part-of": "kv", "not ok": "no"}
+    )
     store.deploy(relation)
     assert isinstance(store.status, ops.ActiveStatus)
     assert "worker_labels['not ok']" in store.status.message
