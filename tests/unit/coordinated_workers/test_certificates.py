@@ -11,7 +11,7 @@ from charmlibs.interfaces.tls_certificates import (
     PrivateKey,
 )
 
-from coordinated_workers.interfaces.certificates import unreadable
+from coordinated_workers.interfaces.certificates import refusal, signed, unreadable
 from tests.support.broken_certificates import broken_certificate
 from tests.support.certificates import certificate_and_key
 
@@ -61,3 +61,21 @@ def test_and_what_is_within_certificate():
 
 def test_certificate_is_no_request():
     assert reason(certificate_signing_request=sound()["certificate"])
+
+
+def test_certificate_of_request():
+    request = sound()["certificate_signing_request"]
+    databag = {"certificates": json.dumps([{**sound(), "certificate_signing_request": "other"}, sound()])}
+    found = signed(databag, f"\n{request}\n")
+    assert found
+    assert found.certificate_signing_request == request
+    assert signed(databag, "of nobody") is None
+    assert signed({}, request) is None
+
+
+@pytest.mark.parametrize(("message", "told"), [("not here", "not here"), ("", "denied")])
+def test_refusal_of_request(message: str, told: str):
+    error = {"code": 1, "name": "denied", "message": message}
+    databag = {"request_errors": json.dumps([{"csr": "mine", "error": error}])}
+    assert refusal(databag, ["other", "mine\n"]) == told
+    assert refusal(databag, ["other"]) is None
