@@ -55,7 +55,7 @@ AVOIDED = (
 )
 
 
-class Finding(NamedTuple):
+class WordingProblem(NamedTuple):
     """A place that breaks a rule."""
 
     path: Path
@@ -66,7 +66,7 @@ class Finding(NamedTuple):
         return f"{self.path}:{self.line}: {self.text}"
 
 
-def findings(root: Path) -> Iterator[Finding]:
+def findings(root: Path) -> Iterator[WordingProblem]:
     """Yield all findings in a copy of the repository."""
     for folder in CHECKED:
         for path in sorted((root / folder).rglob("*.py")):
@@ -76,13 +76,15 @@ def findings(root: Path) -> Iterator[Finding]:
                 yield from check_yaml(path.relative_to(root), path.read_text())
 
 
-def check_python(path: Path, source: str) -> Iterator[Finding]:
+def check_python(path: Path, source: str) -> Iterator[WordingProblem]:
     """Yield the findings in a module."""
     tree = ast.parse(source)
     docstrings = dict(_docstrings(tree))
     for node, is_public in docstrings.items():
         if is_public and _QUESTION.match(str(node.value).strip()):
-            yield Finding(path, node.lineno, "docstring begins with a question word; use a verb or a noun")
+            yield WordingProblem(
+                path, node.lineno, "docstring begins with a question word; use a verb or a noun"
+            )
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
             if " " in node.value:
@@ -90,10 +92,12 @@ def check_python(path: Path, source: str) -> Iterator[Finding]:
         elif isinstance(node, ast.Call) and _called(node) in _STATUSES and node.args:
             length = sum(map(len, _texts(node.args[0])))
             if length > LONGEST_STATUS:
-                yield Finding(path, node.lineno, f"status of {length} characters: at most {LONGEST_STATUS}")
+                yield WordingProblem(
+                    path, node.lineno, f"status of {length} characters: at most {LONGEST_STATUS}"
+                )
 
 
-def check_yaml(path: Path, source: str) -> Iterator[Finding]:
+def check_yaml(path: Path, source: str) -> Iterator[WordingProblem]:
     """Yield the findings in the descriptions, summaries and titles of a file of YAML, or of JSON."""
     document = cast("yaml.Node | None", yaml.compose(source, Loader=yaml.CSafeLoader))
     for key, value in _entries(document):
@@ -103,10 +107,10 @@ def check_yaml(path: Path, source: str) -> Iterator[Finding]:
                 yield from _check_words(path, number, line)
 
 
-def _check_words(path: Path, line: int, text: str) -> Iterator[Finding]:
+def _check_words(path: Path, line: int, text: str) -> Iterator[WordingProblem]:
     for term in AVOIDED:
         if found := term.pattern.search(text):
-            yield Finding(path, line, f"{found.group()!r} in a message; use: {term.instead}")
+            yield WordingProblem(path, line, f"{found.group()!r} in a message; use: {term.instead}")
 
 
 def _docstrings(tree: ast.Module) -> Iterator[tuple[ast.Constant, bool]]:
@@ -152,7 +156,7 @@ def _entries(node: yaml.Node | None) -> Iterator[tuple[str, yaml.ScalarNode]]:
                 yield from _entries(value)
 
 
-def main(found: Iterable[Finding]) -> int:
+def main(found: Iterable[WordingProblem]) -> int:
     """Print findings; the exit code is 1 if there are any."""
     lines = list(map(str, found))
     sys.stdout.writelines(f"{line}\n" for line in lines)

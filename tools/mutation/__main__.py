@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from ._changes import Change, changes_of
+from ._changes import CodeChange, changes_of
 from ._forked_tests import ForkedTests
 
 REPOSITORY = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def _try_module(module: Path, tests: Sequence[str], limits: Limits, accepted: Ma
     return found
 
 
-def _description(change: Change) -> str:
+def _description(change: CodeChange) -> str:
     return f"{change.before} -> {change.after}"
 
 

@@ -32,7 +32,7 @@ _Range = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Change:
+class CodeChange:
     """One change of a module."""
 
     line: int
@@ -80,10 +80,10 @@ class _Replace:
         return node
 
 
-def changes_of(text: str) -> list[Change]:
+def changes_of(text: str) -> list[CodeChange]:
     """Return the changes of a module; every line has its first one before any has its second."""
     seen: Counter[int] = Counter()
-    ordered: list[tuple[int, Change]] = []
+    ordered: list[tuple[int, CodeChange]] = []
     for change in _in_order_of_operators(text):
         if not _NO_BEHAVIOUR.match(change.before):
             ordered.append((seen[change.line], change))
@@ -91,7 +91,7 @@ def changes_of(text: str) -> list[Change]:
     return [change for _, change in sorted(ordered, key=itemgetter(0))]
 
 
-def _in_order_of_operators(text: str) -> Iterator[Change]:
+def _in_order_of_operators(text: str) -> Iterator[CodeChange]:
     operators: list[Any] = [
         _Put("False", {**_CONDITIONS, "while_stmt": ("while",)}),
         _Put("()", {"except_clause": ("except",)}),
@@ -107,4 +107,4 @@ def _in_order_of_operators(text: str) -> Iterator[Change]:
         for occurrence, ((line, _), _) in enumerate(positions):
             changed: str = _mutating.mutate_code(text, operator, occurrence)
             after = changed.splitlines()[line - 1] if len(changed.splitlines()) == len(lines) else ""
-            yield Change(line, lines[line - 1].strip(), after.strip(), changed)
+            yield CodeChange(line, lines[line - 1].strip(), after.strip(), changed)
