@@ -79,3 +79,8 @@ def test_refusal_of_request(message: str, told: str):
     databag = {"request_errors": json.dumps([{"csr": "mine", "error": error}])}
     assert refusal(databag, ["other", "mine\n"]) == told
     assert refusal(databag, ["other"]) is None
+
+
+@pytest.mark.parametrize("text", ["no JSON", "{}", '[{"ca": "text"}]', "null"])
+def test_what_has_another_form_is_not_read(text: str):
+    assert unreadable({"certificates": text})
