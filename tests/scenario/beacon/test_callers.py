@@ -55,5 +55,5 @@ def test_are_allowed_by_an_option_and_shown(beacon: BeaconModel):
 def test_do_not_open_another_application(beacon: BeaconModel):
     beacon.configure(allow_unrelated_callers=True)
     beacon.consumer("hook", anyone("catalogue"))
-    assert "a policy on 'catalogue'" in beacon.hook().message
+    assert "may not set policy on 'catalogue'" in beacon.hook().message
     assert beacon.policies() == {}
