@@ -15,6 +15,7 @@ FOR_OTHER_LIBRARIES = {
     *(
         "CrossModelIdentities",
         "Identities",
+        "MESH_LABELS",
         "WAYPOINT_LABELS",
         "check_label",
         "is_mesh_published",
