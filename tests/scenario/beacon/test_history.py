@@ -72,7 +72,7 @@ def test_many_changes_are_a_few_lines(beacon: BeaconModel, history: History):
     beacon.consumer("app", *(policy(f"web-{number}", "app") for number in range(40)))
     lines = history()
     assert len(lines) == 20 + 1 + 1
-    assert lines[-1].endswith(" and 30 more")
+    assert lines[-1].endswith(" and 30 more -> shop/app")
 
 
 def test_who_is_known_in_another_model_only_is_told_of_in_words(beacon: BeaconModel, history: History):
