@@ -341,8 +341,7 @@ def _source(side: Side) -> str:
 
 
 def _pod_labels(app: Application) -> Labels:
-    if not app.living_units:
-        return {}  # the last unit takes them off
+    """The labels of pods to come, too: an application without units leaves its own alone."""
     coordinator = app if app.charm.name == COORDINATOR else None
     if app.charm.name == WORKER:
         clusters = _sides(app, CLUSTERS[COORDINATOR])
