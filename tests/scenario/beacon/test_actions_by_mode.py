@@ -68,11 +68,11 @@ def test_what_somebody_applies_out_of_the_export_is_theirs_from_then_on(shop: Be
     status = shop.configure(policy_mode="enforce")
     assert status == ops.BlockedStatus(
         "AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.web: already managed by the-test: "
-        "remove it, or deploy beacon under another name"
+        "remove it, or deploy beacon under another name (and 1 more: juju run beacon/0 plan)"
     )
     assert shop.policies() == applied
-    for name in applied:
-        shop.client.delete(AuthorizationPolicy, name.partition("/")[2])
+    for document in yaml.safe_load_all(exported["off"]):
+        shop.client.delete(AuthorizationPolicy, document["metadata"]["name"])
     shop.hooks_until_active()
     assert shop.policies() == applied
 
@@ -110,8 +110,9 @@ def test_a_policy_whose_rules_were_taken_lets_in_nobody_and_is_told_not_to_be_wh
     shop: BeaconModel,
 ):
     shop.edit_policies({"spec": {"rules": []}})
-    row, _, reason = run(shop, "list-policies")["policies"].splitlines()[1:]
+    row, waypoint, _, reason = run(shop, "list-policies")["policies"].splitlines()[1:]
     assert row.split()[:3] == ["none", "catalogue", "none"]
+    assert waypoint.split()[:5] == ["none", "units", "of", "catalogue", "none"]
     assert "differs from what is requested" in reason
     found = run(shop, "explain", source="web", target="catalogue")
     assert found["verdict"] == "denied"

@@ -171,7 +171,7 @@ def test_nor_does_a_scraper_of_another_model(beacon: BeaconModel, said: dict[str
 def test_nor_does_a_consumer_that_keeps_its_policies_while_it_leaves(beacon: BeaconModel):
     rules(beacon)
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
-    assert "keeps its policies" in beacon.leave(relation).message
+    assert "keeping its policies" in beacon.leave(relation).message
     assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
 
 

@@ -125,7 +125,7 @@ backends = st.builds(
 )
 IN_A_LOCATION = {
     *("limit_except", "rewrite", "client_max_body_size", "client_body_buffer_size"),
-    *("proxy_buffer_size", "proxy_buffers", "error_log"),
+    *("proxy_buffer_size", "proxy_buffers", "proxy_redirect", "error_log", "set"),
 } | {
     f"{module}_{directive}"
     for module in ("proxy", "grpc")
@@ -152,6 +152,12 @@ def test_any_relation_data_makes_routes_or_error(workers, backends, tls):
     assert len(set(paths)) == len(paths)
     upstreams = arguments(directives, "upstream")
     assert len(set(upstreams)) == len(upstreams)
+    named = {each[1] for location in shown for each in location[2] if each[0] == "set"}
+    assert named <= {
+        ("$backend", f"{scheme}://{name}")
+        for (name,) in upstreams
+        for scheme in ("http", "https", "grpc", "grpcs")
+    }
     # each is served or named
     offered = (
         len(workers)

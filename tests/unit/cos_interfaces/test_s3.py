@@ -67,7 +67,7 @@ def test_a_secret_that_is_not_ours_to_read_is_said_to_be_so(act, secret_id: str)
 @pytest.mark.parametrize(
     ("said", "what"),
     [
-        ({}, "not said yet"),
+        ({}, "has not sent the bucket's connection details yet"),
         (BUCKET, "access-key"),
         ({**KEYS, "bucket": "b"}, "endpoint"),
         ({**BUCKET, **KEYS, "endpoint": "http://a b"}, "endpoint"),
