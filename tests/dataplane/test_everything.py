@@ -49,7 +49,7 @@ def test_something_arrives_over_each_relation_of_coordinator(arrived: dict[str, 
     [
         ("kv-api", "PUT /kv/greeting → 204, GET /kv/greeting → 200 hello"),
         ("provide-cmr-mesh", "GET /kv/greeting → 200 hello"),
-        ("require-cmr-mesh", "Service annex/watchtower: POST /v1/traces on 4318"),
+        ("require-cmr-mesh", "annex/watchtower: POST /v1/traces on 4318"),
         ("self-charm-tracing", "spans of api/0, demo-coordinator-k8s/0, store/0"),
         ("grafana-dashboard", "Key-value service"),
         ("catalogue", "Key-value service at http://demo-coordinator-k8s.hall.svc.cluster.local:8080"),

@@ -112,6 +112,10 @@ def test_the_same_requests_of_coordinator_are_allowed(observed: Observed) -> Non
 
 def test_backend_is_open_for_coordinator_alone(observed: Observed) -> None:
     into_backend = {flow for flow in observed.world.flows if "observatory" in flow.target}
+    # What the waypoint may send to the pods went through the policies on the Service.
+    [to_pods] = {flow for flow in into_backend if flow.source == f"{MODEL}/{MODEL}-{BEACON}-waypoint"}
+    assert to_pods.target == "units of m/observatory"
+    into_backend -= {to_pods}
     assert {flow.source for flow in into_backend} == {f"m/{COORDINATOR}"}
     assert {flow.requests for flow in into_backend} == {
         "anything on 3100",
