@@ -88,17 +88,26 @@ def _allows(policy: Json, request: Request) -> bool:
     assert policy.get("action", "ALLOW") == "ALLOW"
     assert policy["scope"] == "WORKLOAD_SELECTOR"
     return any(
-        all(any(_matches(match, request) for match in rule["matches"]) for rule in group["rules"])
+        all(any(_matches(match, request) for match in rule["matches"]) for rule in group.get("rules", ()))
         for group in policy["groups"]
     )
 
 
 def _matches(match: Mapping[str, Any], request: Request) -> bool:
-    assert match.keys() <= {"principals", "destinationPorts"}
+    assert match.keys() <= {"principals", "namespaces", "destinationPorts"}
     namespace, app = request.source
-    principal = {"exact": f"cluster.local/ns/{namespace}/sa/{app}"}
-    return principal in match.get("principals", [principal]) and request.port in match.get(
-        "destinationPorts", [request.port]
+    principal = f"cluster.local/ns/{namespace}/sa/{app}"
+    return (
+        _is_one_of(match.get("principals"), principal)
+        and _is_one_of(match.get("namespaces"), namespace)
+        and request.port in match.get("destinationPorts", [request.port])
+    )
+
+
+def _is_one_of(alternatives: Sequence[Mapping[str, Any]] | None, value: str) -> bool:
+    """See StringMatch of authorization.proto; what is not there restricts nothing."""
+    return alternatives is None or any(
+        each == {"exact": value} or (each.keys() == {"presence"} and value != "") for each in alternatives
     )
 
 
