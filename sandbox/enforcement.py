@@ -2,11 +2,12 @@
 
 import contextlib
 import http.client
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .hardening import harden, is_hardened
 from .juju import Model
 from .mesh import Account, Addresses, Mesh
 from .processes import NameServer, Processes
@@ -14,12 +15,6 @@ from .processes import NameServer, Processes
 if TYPE_CHECKING:
     from lightkube import Client
 
-ROOT_NAMESPACE = "istio-system"
-_WAYPOINTS = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
-_NOTHING: Mapping[str, dict[str, object]] = {
-    "allow-nothing": {},
-    "allow-nothing-at-waypoints": {"targetRefs": [_WAYPOINTS]},
-}
 _TIMEOUT = 30.0
 
 
@@ -33,8 +28,7 @@ class DataPlane:
     @property
     def hardened(self) -> bool:
         """Whether what no policy allows is refused everywhere."""
-        at_root = {policy.name for policy in self.mesh.state.policies if policy.namespace == ROOT_NAMESPACE}
-        return at_root >= _NOTHING.keys()
+        return is_hardened(self.mesh.state.policies)
 
     def look(self, models: Iterable[Model]) -> None:
         """Bring the mesh up to date, and report the state of the processes to the models."""
@@ -102,29 +96,3 @@ def enforce(
         stack.callback(processes.close)
         stack.enter_context(mesh)
         yield DataPlane(mesh, processes)
-
-
-def harden(client: "Client") -> None:
-    """Deny, at pods and at waypoints, what no policy allows.
-
-    https://istio.io/latest/docs/ops/best-practices/security/#use-default-deny-patterns
-    """
-    from lightkube.models.meta_v1 import ObjectMeta
-    from lightkube.resources.core_v1 import Namespace
-
-    from istio_policies import AuthorizationPolicy
-
-    # Where istiod is, the namespace is too.
-    client.apply(Namespace(metadata=ObjectMeta(name=ROOT_NAMESPACE)), field_manager="sandbox")
-    for name, spec in _NOTHING.items():
-        client.create(
-            AuthorizationPolicy(metadata=ObjectMeta(name=name, namespace=ROOT_NAMESPACE), spec=spec)
-        )
-
-
-def soften(client: "Client") -> None:
-    """Undo `harden`."""
-    from istio_policies import AuthorizationPolicy
-
-    for name in _NOTHING:
-        client.delete(AuthorizationPolicy, name, namespace=ROOT_NAMESPACE)

@@ -27,7 +27,8 @@ from sandbox.control_plane import (
     StartedKubernetes,
     Waypoints,
 )
-from sandbox.enforcement import enforce, harden, soften
+from sandbox.enforcement import enforce
+from sandbox.hardening import harden, soften
 from sandbox.juju import Controller
 from sandbox.matrix import NODE, Cell, MeasuredRequest, measure, reaches_application
 from sandbox.mesh import Account

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox import demo
-from sandbox.enforcement import harden, soften
+from sandbox.hardening import harden, soften
 from sandbox.matrix import Cell, measure
 from sandbox.story import play
 from tests.dataplane.own_world import own_world

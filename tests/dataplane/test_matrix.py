@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import Pod
 
 from istio_policies import AuthorizationPolicy
 from sandbox import demo
-from sandbox.enforcement import harden, soften
+from sandbox.hardening import harden, soften
 from sandbox.matrix import NODE, Cell, MeasuredRequest, measure
 from sandbox.mesh import Account
 from sandbox.samples import BEACON

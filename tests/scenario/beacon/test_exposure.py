@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import Namespace, Pod
 
 from istio_policies import AuthorizationPolicy
 from k8s_charm import manifest
-from sandbox.enforcement import harden
+from sandbox.hardening import harden
 from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, databag, policy
 
 pytestmark = pytest.mark.kubernetes

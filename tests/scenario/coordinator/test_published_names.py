@@ -5,7 +5,6 @@ import importlib
 import json
 from unittest.mock import MagicMock
 
-import charmlibs.nginx_k8s
 import ops
 import pytest
 import yaml
@@ -131,24 +130,6 @@ def test_exporter_asks_port_that_is_assigned(cluster: Cluster, monkeypatch: pyte
     assert "127.0.0.1:3300/status" in plan.services["nginx-prometheus-exporter"].command
 
 
-def test_charm_may_be_built_on_charmlibs_nginx(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
-    config = charmlibs.nginx_k8s.NginxConfig(
-        "field",
-        [charmlibs.nginx_k8s.NginxUpstream("querier", 3100, "querier")],
-        {3200: [charmlibs.nginx_k8s.NginxLocationConfig("/", backend="querier")]},
-    )
-    monkeypatch.setattr(field_coordinator, "NginxConfig", lambda **_: config)
-    state = cluster.state(workers(units=2), store())
-    with cluster.context(cluster.context.on.update_status(), state) as manager:
-        served = manager.charm.coordinator.nginx
-        assert isinstance(served, charmlibs.nginx_k8s.Nginx)
-        assert served.are_certificates_on_disk is False
-        monkeypatch.setattr(charmlibs.nginx_k8s.Nginx, "are_certificates_on_disk", True)
-        assert served.are_certificates_on_disk is True
-        manager.run()
-    assert "upstream querier" in (cluster.files / "nginx/nginx/nginx.conf").read_text()
-
-
 @pytest.mark.parametrize("host", ["localhost", "worker-0.test:9095"])
 def test_unroutable_workers_count_and_get_no_requests(cluster: Cluster, host: str):
     relation = workers(units=2)
@@ -184,18 +165,6 @@ def test_what_tests_put_into_module_of_nginx_counts(monkeypatch: pytest.MonkeyPa
         assert ("listen [::]:80" in text) is enabled
         assert "resolver 198.18.0.0;" in text
         assert "server 192.0.2.1:1 resolve;" in text
-
-
-def test_old_and_new_configurations_come_to_the_same():
-    old = NginxConfig("n", [NginxUpstream("a", 1, "r")], {80: [NginxLocationConfig("/", "a")]})
-    new = charmlibs.nginx_k8s.NginxConfig(
-        "n",
-        [charmlibs.nginx_k8s.NginxUpstream("a", 1, "r")],
-        {80: [charmlibs.nginx_k8s.NginxLocationConfig("/", "a")]},
-    )
-    addresses = {"r": {"a.test"}}
-    texts = [NginxConfig.of(config).get_config(addresses, False) for config in (old, new)]
-    assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize("name", sorted(coordinated_workers._compatibility.LAZY_NAMES))
