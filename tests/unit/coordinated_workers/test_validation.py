@@ -60,7 +60,13 @@ def test_so_is_what_platform_tells_its_own_machines(host: str):
     [
         *("127-0-0-1.default.pod.cluster.local", "169-254-169-254.shop.pod", "0--1.shop.pod.cluster.local"),
         *("fd00-ec2--254.shop.pod", "0--ffff-7f00-1.shop.pod", "64-ff9b--a9fe-a9fe.shop.pod.cluster.local"),
-        *("localhost.localdomain6", "LOCALHOST6", "a.LocalHost", "metadata.azure.internal"),
+        *(
+            "0-0-0-0-0-0-0-1.shop.pod",
+            "localhost.localdomain6",
+            "LOCALHOST6",
+            "a.LocalHost",
+            "metadata.azure.internal",
+        ),
         "instance-data.us-west-2.compute.internal",
     ],
 )
@@ -102,6 +108,7 @@ def test_so_is_address_that_not_all_take_for_one(host: str):
         ),
         *("metadata.shop.svc.cluster.local", "localhost.example", "0x1.example", "10.1.example", "ff", "1-2"),
         *("10-1-2-3.shop.pod.cluster.local", "fd00--7.shop.pod", "127-0-0-1.shop.svc", "instance-data.shop"),
+        "127-0-0-1.shop.podium",
     ],
 )
 def test_other_machines_are_not(host: str):
