@@ -76,6 +76,7 @@ class ForkedTests:
             os.dup2(output, 2)
             code = int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *self._tests]))
         finally:
+            sys.stdout.flush()
             os._exit(code)
 
 
