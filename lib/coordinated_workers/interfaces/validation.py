@@ -11,26 +11,34 @@ from charmlibs.interfaces.service_mesh import MESH_LABELS, check_label
 from cos_interfaces import check_authority_or_url, check_secret_id, check_url, is_host_name
 
 _LONGEST_NAME = 200
-# As files of hosts call it, and the metadata servers of clouds: Google, AWS, Azure, Tencent.
+# As files of hosts call it, as clusters on a developer's machine do, and the metadata servers of clouds:
+# Google, AWS, Azure, Tencent, Oracle, Equinix.
 _NAME_OF_THE_MACHINE = re.compile(
-    r"localhost[46]?(\.localdomain[46]?)?|.+\.localhost|ip6-(localhost|loopback|localnet|allnodes|allrouters)"
-    r"|(metadata|instance-data)(\..+\.internal)?|metadata\.goog|metadata\.tencentyun\.com"
+    r"localhost[46]?(\.localdomain[46]?)?|.+\.localhost|loopback|broadcasthost"
+    r"|ip6-(localhost|loopback|localnet|mcastprefix|allnodes|allrouters|allhosts)"
+    r"|(host|gateway)\.[^.]+\.internal|(metadata|instance-data)(\..+\.internal)?"
+    r"|metadata\.(goog|tencentyun\.com|oraclecloud\.com|packet\.net|platformequinix\.com)"
 )
 # Kubernetes resolves it to the address in its first label, whatever that is.
 _NAME_OF_A_POD = re.compile(r"([0-9a-f-]+)\.[^.]+\.pod(?:\..+)?")
 # What the standard library does not classify: this network and protocol assignments (RFC 6890), and services
-# of clouds for a machine alone: AWS, Google and Scaleway over IPv6, Azure, Alibaba.
+# of clouds for a machine alone: AWS, Google, Scaleway and Oracle over IPv6, Azure, Alibaba.
 _SPECIAL_NETWORKS = tuple(
     map(
         ipaddress.ip_network,
         (
             *("0.0.0.0/8", "192.0.0.0/24"),
-            *("fd00:ec2::/32", "fd20:ce::/32", "fd00:42::/32", "168.63.129.16/32", "100.100.100.0/24"),
+            *("fd00:ec2::/32", "fd20:ce::/32", "fd00:42::/32", "fd00:c1::/32"),
+            *("168.63.129.16/32", "100.100.100.0/24"),
+            # of translators, where only their network knows at which bits the IPv4 address is (RFC 8215)
+            "64:ff9b:1::/48",
         ),
     )
 )
-# Prefixes by which translators reach an IPv4 address, which is the last 32 bits: RFC 6052 and RFC 8215.
-_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+# Prefixes before an IPv4 address in the last 32 bits: of translators (RFC 6052), and of old (RFC 4291).
+_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96")))
+# The upper half of an interface's id by ISATAP, whose lower half is an IPv4 address: RFC 5214.
+_ISATAP = (0x00005EFE, 0x02005EFE)
 _LABELS = MESH_LABELS | {"app.kubernetes.io/part-of"}
 
 
@@ -103,8 +111,11 @@ def embedded_ipv4(
     if isinstance(address, ipaddress.IPv4Address):
         return []
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if any(address in network for network in _TRANSLATED):
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    is_isatap = int(address) >> 32 & 0xFFFFFFFF in _ISATAP
+    # A network may choose any prefix for translation, and no other address ends like one of a link.
+    if is_isatap or last.is_link_local or any(address in network for network in _TRANSLATED):
+        found.append(last)
     return [each for each in found if each is not None]
 
 

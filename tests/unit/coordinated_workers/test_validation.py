@@ -34,6 +34,11 @@ def test_machine_itself_is_refused(host: str):
     [
         *("64:ff9b::a9fe:a9fe", "64:ff9b:1::7f00:1", "::127.0.0.1", "::a9fe:a9fe"),
         *("2002:7f00:1::1", "2002:a9fe:a9fe::", "::ffff:0:0"),
+        # by a tunnel's interface
+        *("2001:db8::5efe:127.0.0.1", "fd00::200:5efe:a9fe:a9fe", "2001:db8::5efe:0.0.0.0"),
+        # by a translator whose prefix is its network's own
+        *("64:ff9b:1:7f00:0:100::", "64:ff9b:1:0:7f:0:100:0", "64:ff9b:1::10.1.2.3"),
+        "2001:db8:64::a9fe:a9fe",
     ],
 )
 def test_so_is_address_that_leads_to_one(host: str):
@@ -48,6 +53,7 @@ def test_so_is_address_that_leads_to_one(host: str):
         *("fd00:ec2::23", "169.254.170.23", "100.100.100.200", "240.0.0.1"),
         *("metadata.google.internal", "Metadata.Google.Internal", "metadata", "instance-data.ec2.internal"),
         *("168.63.129.16", "192.0.0.192", "0.0.0.7"),
+        *("fd00:c1::a9fe:a9fe", "fd00:c1::1", "metadata.oraclecloud.com", "metadata.packet.net"),
     ],
 )
 def test_so_is_what_platform_tells_its_own_machines(host: str):
@@ -68,6 +74,7 @@ def test_so_is_what_platform_tells_its_own_machines(host: str):
             "metadata.azure.internal",
         ),
         "instance-data.us-west-2.compute.internal",
+        *("host.docker.internal", "Host.Minikube.internal", "gateway.docker.internal", "loopback"),
     ],
 )
 def test_so_is_name_that_leads_to_one(host: str):
@@ -102,13 +109,15 @@ def test_so_is_address_that_not_all_take_for_one(host: str):
             "2001:db8::1",
             "fd00::7",
             "64:ff9b::10.1.2.3",
+            "2001:db8::5efe:10.1.2.3",
+            "fd00:a9fe:a9fe::1",
             "::ffff:10.1.2.3",
             "loki.example",
             "loki-0.loki-endpoints.cos.svc",
         ),
         *("metadata.shop.svc.cluster.local", "localhost.example", "0x1.example", "10.1.example", "ff", "1-2"),
         *("10-1-2-3.shop.pod.cluster.local", "fd00--7.shop.pod", "127-0-0-1.shop.svc", "instance-data.shop"),
-        "127-0-0-1.shop.podium",
+        *("127-0-0-1.shop.podium", "host.example", "host.shop.svc", "metadata.example"),
     ],
 )
 def test_other_machines_are_not(host: str):
