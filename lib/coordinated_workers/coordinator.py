@@ -115,7 +115,7 @@ class Coordinator(CoordinatorPublishing):
             the mesh but not all, or if there are `resources_requests` without a `container_name`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - published
         self,
         charm: ops.CharmBase,
         roles_config: ClusterRolesConfig,

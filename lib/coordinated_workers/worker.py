@@ -122,7 +122,7 @@ class Worker(WorkerWorkload):
         WorkerError: if charmcraft.yaml has no config option `role-NAME`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - published
         self,
         charm: ops.CharmBase,
         name: str,

@@ -23,6 +23,7 @@ from ._manager import PolicyResourceManager
 from ._policies import (
     DRY_RUN,
     ROOT_NAMESPACE,
+    DesiredPolicies,
     PolicyRequestFrom,
     authorization_policies,
     holds_everywhere,
@@ -45,6 +46,7 @@ __all__ = [
     "TRUST_DOMAIN",
     "AuthorizationPolicy",
     "ClusterMesh",
+    "DesiredPolicies",
     "Enforcement",
     "Gateway",
     "PolicyRequestFrom",

@@ -21,7 +21,7 @@ from k8s_charm import (
 )
 from relation_data import reason
 
-from ._policies import PolicyRequestFrom, list_policies, plan_policies
+from ._policies import DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from ._rules import TRUST_DOMAIN
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ class PolicyResourceManager:
         also = [_own_kind(policy, self._client.namespace) for policy in raw_policies]
         deadline = self._deadline or Deadline()
         live = list_policies(self._client, self._labels, self._owner, deadline)
-        changes = plan_policies(live, requests, also=also, dry_run=audit, ignore_missing=ignore_missing)
+        changes = plan_policies(
+            live, DesiredPolicies(requests, dry_run=audit), also=also, ignore_missing=ignore_missing
+        )
         result = apply(self._client, changes, deadline, force=force)
         return self._checked(replace(result, failed=(*unenforceable, *result.failed)))
 
@@ -122,7 +124,7 @@ class PolicyResourceManager:
         """
         deadline = self._deadline or Deadline()
         live = list_policies(self._client, self._labels, self._owner, deadline)
-        changes = plan_policies(live, [], ignore_missing=ignore_missing)
+        changes = plan_policies(live, DesiredPolicies(), ignore_missing=ignore_missing)
         return self._checked(apply(self._client, changes, deadline))
 
     def _validate_raw_policies(self, raw_policies: "Sequence[Resource]") -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
@@ -48,6 +48,18 @@ class PolicyRequestFrom(NamedTuple):
     """The trust domain of the mesh."""
 
 
+@dataclass(frozen=True)
+class DesiredPolicies:
+    """All policies that one owner is to write."""
+
+    requests: Iterable[PolicyRequestFrom] = ()
+    """The policies, with the applications that request them."""
+    retain: Collection[str] = ()
+    """Applications whose requests are not known in full; their policies are kept, and not overwritten."""
+    dry_run: bool = False
+    """True to have waypoints record what they would deny, and to allow everything on these targets."""
+
+
 def list_policies(client: "Client", labels: Mapping[str, str], owner: Owner, deadline: "Deadline") -> Live:
     """List the AuthorizationPolicies of an owner, in all namespaces.
 
@@ -64,11 +76,9 @@ def list_policies(client: "Client", labels: Mapping[str, str], owner: Owner, dea
 
 def plan_policies(
     live: Live,
-    requests: Iterable[PolicyRequestFrom],
+    policies: DesiredPolicies,
     *,
-    retain: Collection[str] = (),
     also: "Iterable[GenericNamespacedResource]" = (),
-    dry_run: bool = False,
     ignore_missing: bool = True,
     root_namespaces: Collection[str] = (ROOT_NAMESPACE,),
 ) -> Changes:
@@ -80,21 +90,19 @@ def plan_policies(
 
     Args:
         live: the owner's AuthorizationPolicies.
-        requests: all policies, with the applications that request them.
-        retain: applications whose requests are not known in full; their policies are kept.
+        policies: all policies, with the applications that request them.
         also: other AuthorizationPolicies to write, which no mesh policy can express.
-        dry_run: have waypoints record what they would deny, and allow everything on these targets.
         ignore_missing: see `plan`.
         root_namespaces: namespaces whose policies on pods hold in all namespaces. None that is requested is
             written there: it is in the result's `failed`.
     """
     extra = {reference(policy): policy for policy in also}
     named = [policy for policy in live if reference(policy) not in extra]
-    desired = authorization_policies(requests, named, owner=live.owner, retain=retain, dry_run=dry_run)
+    desired = authorization_policies(policies, named, owner=live.owner)
     refs = {reference(policy) for policy in desired}
-    retained = [policy for policy in named if _may_be_from(policy, retain)]
+    retained = [policy for policy in named if _may_be_from(policy, policies.retain)]
     not_requested = (policy for policy in retained if reference(policy) not in refs)
-    everything = [*desired, *_in_other_mode(not_requested, dry_run=dry_run)]
+    everything = [*desired, *_in_other_mode(not_requested, dry_run=policies.dry_run)]
     too_wide = {reference(each) for each in everything if holds_everywhere(each, root_namespaces)}
     changes = plan(
         live,
@@ -115,12 +123,7 @@ def holds_everywhere(policy: "Resource", root_namespaces: Collection[str] = (ROO
 
 
 def authorization_policies(
-    requests: Iterable[PolicyRequestFrom],
-    live: "Iterable[Resource]" = (),
-    *,
-    owner: Owner,
-    retain: Collection[str] = (),
-    dry_run: bool = False,
+    policies: DesiredPolicies, live: "Iterable[Resource]" = (), *, owner: Owner
 ) -> "list[GenericNamespacedResource]":
     """Return policies as AuthorizationPolicies, one for each distinct rule, sorted by name.
 
@@ -129,32 +132,29 @@ def authorization_policies(
     further new rule gets a new name.
 
     Args:
-        requests: the policies, with the applications that request them.
+        policies: the policies, with the applications that request them.
         live: the owner's live objects.
         owner: the application that owns the objects; names start with it.
-        retain: applications whose requests are not known in full: their policies are not overwritten.
-        dry_run: mark the objects so that waypoints record what they would deny, and add those that allow
-            everything on the same targets.
     """
     from ._kinds import AuthorizationPolicy
 
     requesters: defaultdict[PolicyRule, set[str]] = defaultdict(set)
-    for policy, by, trust_domain in requests:
+    for policy, by, trust_domain in policies.requests:
         requesters[rule_of_policy(policy, trust_domain)].update(by)
     present = {_place(resource): resource for resource in live if PURPOSE not in annotations(resource)}
-    reusable = {place for place, resource in present.items() if not _may_be_from(resource, retain)}
+    reusable = {place for place, resource in present.items() if not _may_be_from(resource, policies.retain)}
     desired: list[GenericNamespacedResource] = []
     for rule, name in assign_names(requesters.keys(), present, owner, reusable).items():
         by = requesters[rule]
         if holder := present.get((rule.key.namespace, name)):
-            by |= requested_by(holder) & set(retain)
+            by |= requested_by(holder) & set(policies.retain)
         marks = {REQUESTED_BY: ",".join(sorted(by))} if by else {}
-        if dry_run:
+        if policies.dry_run:
             marks[DRY_RUN] = "true"
         own: Json = {"name": name, "namespace": rule.key.namespace, "annotations": marks}
         desired.append(AuthorizationPolicy.from_dict({"metadata": own, "spec": spec(rule)}))
-    if dry_run:
-        retained = [resource for resource in present.values() if _may_be_from(resource, retain)]
+    if policies.dry_run:
+        retained = [resource for resource in present.values() if _may_be_from(resource, policies.retain)]
         desired += allow_everything_on(owner, [*desired, *retained])
     return sorted(desired, key=_place)
 

@@ -24,7 +24,7 @@ LABELS_KEY = "labels"
 PENDING_KEY = "pending"
 
 
-def reconcile_charm_labels(
+def reconcile_charm_labels(  # noqa: PLR0913 - published
     client: "Client",
     app_name: str,
     namespace: str,

@@ -10,6 +10,7 @@ from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, Un
 from istio_policies import (
     TRUST_DOMAIN,
     ClusterMesh,
+    DesiredPolicies,
     PolicyRequestFrom,
     authorization_policies,
     describe_sources,
@@ -123,7 +124,9 @@ class View:
             PolicyRequestFrom(requested.policy, [requested.by], self.trust_domain)
             for requested in self.accepted
         ]
-        made = authorization_policies(requests, live, owner=self.owner, retain=retained, dry_run=self.dry_run)
+        made = authorization_policies(
+            DesiredPolicies(requests, retained, self.dry_run), live, owner=self.owner
+        )
         return list({reference(each): each for each in (*made, *self.additional)}.values())
 
     def allows_waypoint(self, policy: LivePolicy) -> bool:
@@ -158,7 +161,7 @@ class View:
     def as_policy(self, requested: RequestedPolicy) -> LivePolicy:
         """Return a requested policy as the AuthorizationPolicy that it becomes."""
         request = PolicyRequestFrom(requested.policy, [requested.by], self.trust_domain)
-        (made,) = authorization_policies([request], owner=self.owner)
+        (made,) = authorization_policies(DesiredPolicies([request]), owner=self.owner)
         return read_policy(made)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from charmlibs.interfaces.service_mesh import PolicyTargetType
-from istio_policies import PolicyRequestFrom, authorization_policies
+from istio_policies import DesiredPolicies, PolicyRequestFrom, authorization_policies
 from k8s_charm import Owner, manifest
 from sandbox.control_plane import POLICY_COMPILER, NotAvailableError
 from sandbox.mesh import (
@@ -59,7 +59,7 @@ class Case:
     @classmethod
     def of(cls, example: Example) -> "Case":
         asked = [PolicyRequestFrom(policy) for policy in example.policies]
-        made = authorization_policies(asked, owner=Owner("beacon", MODEL))
+        made = authorization_policies(DesiredPolicies(asked), owner=Owner("beacon", MODEL))
         return cls(example, [manifest(each) for each in made] + (_allow_nothing() if example.closed else []))
 
     @property

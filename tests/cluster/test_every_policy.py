@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from lightkube import Client, KubeConfig
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, Method, PolicyTargetType
-from istio_policies import PolicyRequestFrom, authorization_policies
+from istio_policies import DesiredPolicies, PolicyRequestFrom, authorization_policies
 from k8s_charm import Owner, manifest
 from sandbox.control_plane import RealKubernetes
 from sandbox.kubernetes import KubernetesServer
@@ -139,7 +139,7 @@ def test_what_may_be_asked_for_is_taken_as_it_was_meant(
             assert [failure.code for failure in result.failed] == [422]
             return
         assert result.failed == ()
-        (wanted,) = authorization_policies([PolicyRequestFrom(policy)], owner=OWNER)
+        (wanted,) = authorization_policies(DesiredPolicies([PolicyRequestFrom(policy)]), owner=OWNER)
         assert [manifest(each)["spec"] for each in result.live] == [manifest(wanted)["spec"]]
         number["taken"] += 1
 

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from charmlibs.interfaces.service_mesh import PolicyTargetType
-from istio_policies import AuthorizationPolicy, PolicyRequestFrom, authorization_policies, enforcement
+from istio_policies import (
+    AuthorizationPolicy,
+    DesiredPolicies,
+    PolicyRequestFrom,
+    authorization_policies,
+    enforcement,
+)
 from k8s_charm import Owner, manifest
 from sandbox.control_plane import Connection, Istiod, RealKubernetes, Waypoints
 from tests.cluster.policy_corpus import APPS, MODEL, SEED, Example, Request, examples, pod_labels
@@ -35,7 +41,7 @@ class Case:
     def of(cls, example: Example, namespace: str) -> "Case":
         here = [each.model_copy(update={"target_namespace": namespace}) for each in example.policies]
         made = authorization_policies(
-            [PolicyRequestFrom(policy) for policy in here], owner=Owner("beacon", MODEL)
+            DesiredPolicies([PolicyRequestFrom(policy) for policy in here]), owner=Owner("beacon", MODEL)
         )
         # Behind a waypoint, pods are closed to whoever no policy names.
         return cls(replace(example, closed=True), namespace, [manifest(each) for each in made])

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from lightkube import Client
+from lightkube.generic_resource import GenericNamespacedResource
 
-from istio_policies import PolicyRequestFrom, list_policies, plan_policies
+from istio_policies import DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from k8s_charm import Deadline, Owner, ReconcileResult, Resource, apply, list_owned, plan
 from tests.support.policies import LABELS, OWNER
 
@@ -33,10 +34,12 @@ def reconcile_policies(
     labels: Mapping[str, str] = LABELS,
     owner: Owner = OWNER,
     retain: Collection[str] = (),
+    dry_run: bool = False,
+    also: Iterable[GenericNamespacedResource] = (),
     seconds: float | None = None,
-    **options: Any,
 ) -> ReconcileResult:
-    """Make these the owner's policies; `options` are those of `plan_policies`."""
+    """Make these the owner's policies."""
     deadline = Deadline(seconds)
     live = list_policies(client, labels, owner, deadline)
-    return apply(client, plan_policies(live, requests, retain=retain, **options), deadline)
+    changes = plan_policies(live, DesiredPolicies(requests, retain, dry_run), also=also)
+    return apply(client, changes, deadline)

@@ -13,6 +13,7 @@ from desired_state import DesiredState
 from former_consumers import FormerConsumers, former_consumers
 from istio_policies import (
     ROOT_NAMESPACE,
+    DesiredPolicies,
     PolicyRequestFrom,
     holds_everywhere,
     list_policies,
@@ -52,7 +53,7 @@ class PolicyStep:
         """Plan the AuthorizationPolicies."""
         live = list_policies(client, self.owner.labels(SCOPE), self.owner, self.deadline)
         if self.desired.mode is PolicyMode.off:
-            return PolicyPlan(self, plan_policies(live, []))
+            return PolicyPlan(self, plan_policies(live, DesiredPolicies()))
         related = {request.relation.app.name for request in self.desired.requests} | {self.owner.app}
         gone = requesters(live) - related
         services = self._services(client, gone)
@@ -78,12 +79,11 @@ class PolicyStep:
             model_on_mesh=self.desired.model_on_mesh,
             close_unprotected=self.desired.close_unprotected,
         )
+        retain = {consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys()
         changes = plan_policies(
             live,
-            requests,
-            retain={consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys(),
+            DesiredPolicies(requests, retain, self.is_audit),
             also=[policy for policy in additional if not holds_everywhere(policy, roots)],
-            dry_run=self.is_audit,
             root_namespaces=roots,
         )
         return PolicyPlan(self, changes, known, former, services.listed)

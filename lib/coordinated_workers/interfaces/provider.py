@@ -190,7 +190,7 @@ class ClusterProvider(ops.Object):
         except ValueError:
             return None
 
-    def publish_data(
+    def publish_data(  # noqa: PLR0913 - published
         self,
         worker_config: str,
         ca_cert: str | None = None,

@@ -5,7 +5,7 @@ import pytest
 from lightkube import Client, KubeConfig
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from istio_policies import PolicyRequestFrom, authorization_policies
+from istio_policies import DesiredPolicies, PolicyRequestFrom, authorization_policies
 from k8s_charm import Owner, manifest
 from sandbox.kubernetes import KubernetesServer
 from tests.support.deployed.cluster import Cluster
@@ -29,7 +29,7 @@ def cluster(server: KubernetesServer, tmp_path: Path) -> Cluster:
 def allow(server: KubernetesServer, **fields: object) -> None:
     said = {"source_app_name": "web", "source_namespace": MODEL, "target_namespace": MODEL, **fields}
     asked = PolicyRequestFrom(MeshPolicy.model_validate(said), ["db"])
-    for policy in authorization_policies([asked], owner=Owner("beacon", MODEL)):
+    for policy in authorization_policies(DesiredPolicies([asked]), owner=Owner("beacon", MODEL)):
         server.store.create("AuthorizationPolicy", dict(manifest(policy)), namespace=MODEL)
 
 

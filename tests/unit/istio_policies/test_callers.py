@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from charmlibs.interfaces.service_mesh import CallerKind, Callers, UnitPolicy, build_mesh_policies
-from istio_policies import PolicyRequestFrom, authorization_policies, describe_callers
+from istio_policies import DesiredPolicies, PolicyRequestFrom, authorization_policies, describe_callers
 from k8s_charm import Json, Owner, manifest
 
 OWNER = Owner("beacon", "m")
@@ -29,7 +29,7 @@ def requests(*callers: Callers, ports: list[int]) -> list[PolicyRequestFrom]:
 @pytest.mark.parametrize(("callers", "source", "words"), KINDS, ids=["anyone", "mesh", "namespaces"])
 def test_source(callers: Callers, source: Any, words: str):
     (request,) = requests(callers, ports=[443])
-    (policy,) = authorization_policies([request], owner=OWNER)
+    (policy,) = authorization_policies(DesiredPolicies([request]), owner=OWNER)
     (rule,) = manifest(policy)["spec"]["rules"]
     assert rule.get("from") == source
     assert rule["to"] == [{"operation": {"ports": ["443"]}}]
@@ -38,9 +38,9 @@ def test_source(callers: Callers, source: Any, words: str):
 
 def test_each_kind_has_its_own_name_and_keeps_it():
     kinds = [callers for callers, _, _ in KINDS]
-    before = authorization_policies(requests(*kinds, ports=[443]), owner=OWNER)
-    after = authorization_policies(requests(*kinds, ports=[443]), before, owner=OWNER)
-    changed = authorization_policies(requests(*kinds, ports=[80]), before, owner=OWNER)
+    before = authorization_policies(DesiredPolicies(requests(*kinds, ports=[443])), owner=OWNER)
+    after = authorization_policies(DesiredPolicies(requests(*kinds, ports=[443])), before, owner=OWNER)
+    changed = authorization_policies(DesiredPolicies(requests(*kinds, ports=[80])), before, owner=OWNER)
     assert len({_name(each) for each in before}) == len(kinds)
     assert [_name(each) for each in after] == [_name(each) for each in before]
     assert {_name(each) for each in changed} == {_name(each) for each in before}

@@ -3,15 +3,17 @@
 import pytest
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, Method, PolicyTargetType
-from istio_policies import PolicyRequestFrom, authorization_policies
+from istio_policies import DesiredPolicies, PolicyRequestFrom, authorization_policies
 from k8s_charm import manifest
 from tests.support.policies import OWNER, policy
 
 
-def objects(*policies: MeshPolicy, **options) -> list[dict]:
+def objects(*policies: MeshPolicy, dry_run: bool = False) -> list[dict]:
     return [
         manifest(each)
-        for each in authorization_policies(map(PolicyRequestFrom, policies), owner=OWNER, **options)
+        for each in authorization_policies(
+            DesiredPolicies(map(PolicyRequestFrom, policies), dry_run=dry_run), owner=OWNER
+        )
     ]
 
 
@@ -108,7 +110,7 @@ def test_policies_that_mean_the_same_become_one_object():
 
 def test_who_asked_is_noted_once_each_and_sorted():
     asked = [PolicyRequestFrom(policy(), ["till", "shop"]), PolicyRequestFrom(policy(), ["shop"])]
-    (only,) = authorization_policies(asked, owner=OWNER)
+    (only,) = authorization_policies(DesiredPolicies(asked), owner=OWNER)
     assert manifest(only)["metadata"]["annotations"]["charms.canonical.com/mesh.requested-by"] == "shop,till"
 
 

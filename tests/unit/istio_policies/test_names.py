@@ -7,7 +7,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, PolicyTargetType
-from istio_policies import PolicyRequestFrom, authorization_policies
+from istio_policies import DesiredPolicies, PolicyRequestFrom, authorization_policies
 from k8s_charm import Owner, manifest
 from tests.support.policies import policy
 
@@ -16,7 +16,7 @@ SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z
 
 
 def names(*policies: MeshPolicy, owner: Owner = MESH_BEACON) -> list[str]:
-    made = authorization_policies(map(PolicyRequestFrom, policies), owner=owner)
+    made = authorization_policies(DesiredPolicies(map(PolicyRequestFrom, policies)), owner=owner)
     return [manifest(each)["metadata"]["name"] for each in made]
 
 
@@ -108,7 +108,7 @@ any_name = juju_name | identity
 def test_names_are_unique_and_valid(policies: list[MeshPolicy], owners: list[Owner]):
     meanings: defaultdict[str, set[str]] = defaultdict(set)
     for owner in owners:
-        for each in authorization_policies(map(PolicyRequestFrom, policies), owner=owner):
+        for each in authorization_policies(DesiredPolicies(map(PolicyRequestFrom, policies)), owner=owner):
             plain = manifest(each)
             assert len(plain["metadata"]["name"]) <= 253
             assert SUBDOMAIN.fullmatch(plain["metadata"]["name"])

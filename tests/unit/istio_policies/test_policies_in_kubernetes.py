@@ -7,7 +7,14 @@ from lightkube import Client
 from lightkube.types import PatchType
 
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, PolicyTargetType
-from istio_policies import AuthorizationPolicy, list_policies, plan_policies, requested_by, requesters
+from istio_policies import (
+    AuthorizationPolicy,
+    DesiredPolicies,
+    list_policies,
+    plan_policies,
+    requested_by,
+    requesters,
+)
 from k8s_charm import Deadline, Owner, ReconcileResult
 from sandbox.kubernetes import KubernetesServer
 from tests.support.policies import LABELS, OWNER, asked, policy
@@ -147,7 +154,9 @@ def test_a_plan_writes_nothing_and_comes_true(
     reconcile(policy(80), policy(1, source_app_name="till"))
     kubernetes.requests.clear()
     found = list_policies(client, LABELS, OWNER, Deadline())
-    changes = plan_policies(found, asked([policy(81), policy(2, source_app_name="desk")], "shop"))
+    changes = plan_policies(
+        found, DesiredPolicies(asked([policy(81), policy(2, source_app_name="desk")], "shop"))
+    )
     assert writes(kubernetes) == []
     assert str(changes).splitlines() == [
         "create  AuthorizationPolicy m/m.beacon.shop.app.from.s.desk",

@@ -4,7 +4,7 @@ import pytest
 from lightkube import Client
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
-from istio_policies import PolicyRequestFrom, list_policies, plan_policies
+from istio_policies import DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from k8s_charm import Deadline, Owner, manifest
 
 pytestmark = pytest.mark.kubernetes
@@ -26,7 +26,7 @@ def request(target_type: str) -> PolicyRequestFrom:
 
 def test_policies_on_pods_are_not_written_there(client: Client):
     live = list_policies(client, OWNER.labels("policies"), OWNER, Deadline())
-    changes = plan_policies(live, [request("app"), request("unit")])
+    changes = plan_policies(live, DesiredPolicies([request("app"), request("unit")]))
     (failure,) = changes.failed
     assert "a policy on pods holds in all models" in str(failure)
     (write,) = changes.create
@@ -36,6 +36,6 @@ def test_policies_on_pods_are_not_written_there(client: Client):
 
 def test_the_root_namespace_may_be_another_one(client: Client):
     live = list_policies(client, OWNER.labels("policies"), OWNER, Deadline())
-    changes = plan_policies(live, [request("unit")], root_namespaces=["mesh"])
+    changes = plan_policies(live, DesiredPolicies([request("unit")]), root_namespaces=["mesh"])
     assert not changes.failed
     assert len(changes.create) == 1
