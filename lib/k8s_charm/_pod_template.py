@@ -156,8 +156,11 @@ class PodTemplate:
             change = _label_change(templates[revision], templates[newest], labels)
             if change is not None and self._adopt(pod, {**change, _REVISION: newest}):
                 number += 1
-        # The controller would replace a pod if the partition were restored before it has seen the pod's mark.
-        self._status_when(lambda _, status: (status.updatedReplicas or 0) >= number, wait)
+        # The controller would replace a pod if the partition were restored before it has seen the pod's mark;
+        # it replaces all of them anyway if the template has changed again.
+        self._status_when(
+            lambda _, status: status.updateRevision != newest or (status.updatedReplicas or 0) >= number, wait
+        )
 
     def _status_when(
         self, condition: "Callable[[StatefulSet, StatefulSetStatus], bool]", wait: Deadline
