@@ -53,6 +53,7 @@ from .interfaces.cluster import ClusterProvider, RemoteWriteEndpoint
 from .kubernetes.access import KubernetesAccess
 from .kubernetes.pod_labels import reconcile_charm_labels, take_over_labels
 from .kubernetes.resources import KubernetesComputeResourcesPatch
+from .models import TLSConfig as TLSConfig
 from .nginx import NginxConfig, NginxMappingOverrides, NginxPrometheusExporter, nginx_class
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
 from .startup import Startup

@@ -33,6 +33,7 @@ from k8s_charm import Deadline, ScaleDown
 from ._compatibility import BASE_DIR
 from .events import actions, reconciled_hooks
 from .interfaces.cluster import ClusterRequirer
+from .interfaces.cluster import TLSData as TLSData
 from .kubernetes.access import KubernetesAccess
 from .kubernetes.pod_labels import reconcile_charm_labels
 from .kubernetes.resources import KubernetesComputeResourcesPatch

@@ -11,6 +11,8 @@ import relation_data
 from cos_interfaces import authority
 
 from .interfaces.databags import RemoteWriteEndpoint
+from .nginx import NginxLocationConfig as NginxLocationConfig
+from .nginx import NginxUpstream as NginxUpstream
 from .telemetry.locations import UPSTREAM_PREFIX
 from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
 from .telemetry.routes import (

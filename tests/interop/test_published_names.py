@@ -21,10 +21,15 @@ Facts = dict[str, dict[str, Any]]
 
 _INSIDE = "a part of the published coordinator that no charm imports"
 _LOGS = "logs are forwarded by Worker itself; no charm makes one"
+_NO_EFFECT = "imported there by accident; a test that patched it there would change nothing"
 REASONS = {
     "coordinated_workers.current_package": "a variable of the module, by accident",
     "coordinated_workers.coordinator.NON_RECONCILABLE_EVENTS": "imported there by accident; helpers has it",
     "coordinated_workers.worker.NON_RECONCILABLE_EVENTS": "imported there by accident; helpers has it",
+    "coordinated_workers.coordinator.Nginx": _NO_EFFECT,
+    "coordinated_workers.coordinator.check_libs_installed": _NO_EFFECT,
+    "coordinated_workers.worker.check_libs_installed": _NO_EFFECT,
+    "coordinated_workers.service_mesh.ClusterProvider": _NO_EFFECT,
     "coordinated_workers.coordinator.Coordinator.__init__": "4.x lacks two parameters of 2.x in the middle; "
     "charms give these by name",
     "coordinated_workers.coordinator.Coordinator.s3_requirer": "of another library; see s3_connection_info",

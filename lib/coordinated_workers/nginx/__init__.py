@@ -1,5 +1,6 @@
 """A coordinator's nginx: its settings, its configuration file, and the container it runs in."""
 
+from ..models import TLSConfig as TLSConfig
 from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port, is_ip
 from ._compatibility import nginx_class
 from ._config import NginxConfig

@@ -57,8 +57,12 @@ def describe(package: str) -> dict[str, dict[str, Any]]:
         described[name] = {"kind": "module"}
         module = importlib.import_module(name)
         for attribute, value in vars(module).items():
-            if not attribute.startswith("_") and _belongs(attribute, value, module):
+            if attribute.startswith("_"):
+                continue
+            if _belongs(attribute, value, module):
                 described.update(_members(f"{name}.{attribute}", value))
+            elif _is_imported_from(package, value):
+                described[f"{name}.{attribute}"] = {"kind": "imported"}
     return described
 
 
@@ -69,6 +73,11 @@ def _belongs(attribute: str, value: object, module: types.ModuleType) -> bool:
     if inspect.isclass(value) or inspect.isfunction(value):
         return value.__module__ == module.__name__ or attribute in getattr(module, "__all__", ())
     return isinstance(value, (str, int, float, bool, tuple, dict, frozenset))
+
+
+def _is_imported_from(package: str, value: object) -> bool:
+    """Whether a module only imports a value of the package: charms import it from there as well."""
+    return (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(package)
 
 
 def _members(name: str, value: Any) -> dict[str, dict[str, Any]]:
