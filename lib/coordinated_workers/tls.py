@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
 
 _LONGEST_COMMON_NAME = 64
+_LONGEST_PROBLEM = 60
 
 
 class Certificates:
@@ -41,6 +42,7 @@ class Certificates:
         self._relation_name = relation_name
         self._hosts = frozenset(hosts)
         self._key = WorkerKey(charm.model, relation_name) if relation_name else None
+        self._key_problem: str | None = None
         self._requirer = self._follow(relation_name) if relation_name else None
 
     def sync(self, worker_relations: Collection[int]) -> None:
@@ -49,6 +51,16 @@ class Certificates:
         Args:
             worker_relations: the relations to workers; there is a new key when one is gone that had it.
         """
+        try:
+            self._sync(worker_relations)
+        except ops.ModelError as error:
+            # Juju's store of secrets may be down; what is served stays.
+            self._key_problem = relation_data.one_line(str(error).strip(), longest=_LONGEST_PROBLEM)
+            self._requirer = None
+        for cached in ("_chosen", "config", "refusal"):
+            self.__dict__.pop(cached, None)
+
+    def _sync(self, worker_relations: Collection[int]) -> None:
         if self._key and not self._relation:
             self._key.remove_former()
         if not (self._requirer and self._key):
@@ -56,8 +68,8 @@ class Certificates:
         if key_id := self._requirer.get_private_key_secret_id():
             self._key.retire(key_id, worker_relations)
         self._requirer.sync()
-        for cached in ("_chosen", "config", "refusal"):
-            self.__dict__.pop(cached, None)
+        # Read now, so that a key that Juju does not return is noticed here.
+        _ = self._requirer.private_key
 
     @cached_property
     def config(self) -> TLSConfig | None:
@@ -80,7 +92,7 @@ class Certificates:
         """
         if not (served and self._relation_name and self._relation):
             return False
-        if self.unreadable:
+        if self.unreadable or self._key_problem:
             return True
         if self.config or not self._requirer:
             return False
@@ -160,6 +172,8 @@ class Certificates:
             return f"several applications over {self._relation_name!r}: remove all but one"
         if self.unreadable:
             return f"invalid data over {self._relation_name!r}: {self.unreadable}"
+        if self._key_problem:
+            return f"cannot read the private key from Juju: {self._key_problem}"
         if self.refusal and self._relation:
             return f"{self._relation.app.name} rejected the certificate request: {self.refusal}"
         return None

@@ -1,9 +1,12 @@
 """The ports of a worker's unit: open while the coordinator names them, and closed when it does not."""
 
+import logging
 from collections.abc import Collection
 from typing import cast
 
 import ops
+
+logger = logging.getLogger(__name__)
 
 
 class WorkerPorts(ops.Object):
@@ -27,10 +30,14 @@ class WorkerPorts(ops.Object):
     def reconcile(self, named: Collection[int]) -> None:
         """Open the ports that the coordinator names, and no others; close them if it names none any more."""
         opened = cast("list[int] | None", self._stored.opened)
-        if named or opened is None:
-            self._unit.set_ports(*named)
-        else:
-            for port in opened:
-                self._unit.close_port("tcp", port)
+        try:
+            if named or opened is None:
+                self._unit.set_ports(*named)
+            else:
+                for port in opened:
+                    self._unit.close_port("tcp", port)
+        except ops.ModelError as error:
+            logger.warning("cannot open or close ports: %s", error)
+            return
         if opened is None or sorted(opened) != sorted(named):
             self._stored.opened = sorted(named)

@@ -145,19 +145,24 @@ def _content(charm: ops.CharmBase, relation: ops.Relation, secret_id: str) -> di
 
 
 def _share(charm: ops.CharmBase, relation: ops.Relation, content: dict[str, str]) -> str | None:
-    """Return the id of the secret with the keys; None if Juju no longer knows the relation."""
-    label = f"s3-{relation.id}"
-    try:
-        secret = charm.model.get_secret(label=label)
-        if secret.peek_content() != content:
-            secret.set_content(content)
-    except ops.SecretNotFoundError:
-        secret = charm.app.add_secret(content, label=label)
+    """Return the id of the secret with the keys; None if Juju does not share it."""
+    published: str | None = None
     try:
         published = relation_data.read(relation, charm.app).get(_SECRET)
+        secret = _stored(charm, f"s3-{relation.id}", content)
         if not published:
             secret.grant(relation)
+        return published or secret.get_info().id
     except (ops.ModelError, relation_data.DatabagError) as error:
         logger.warning("%s:%d: secret not shared: %s", relation.name, relation.id, error)
-        return None
-    return published or secret.get_info().id
+        return published
+
+
+def _stored(charm: ops.CharmBase, label: str, content: dict[str, str]) -> ops.Secret:
+    try:
+        secret = charm.model.get_secret(label=label)
+    except ops.SecretNotFoundError:
+        return charm.app.add_secret(content, label=label)
+    if secret.peek_content() != content:
+        secret.set_content(content)
+    return secret

@@ -6,8 +6,8 @@ import pytest
 
 from tests.security.attack import Attack
 from tests.security.harm import harm_of
-from tests.security.worlds import BEACON, BORDERS, World
-from tests.support.juju_tools import lose_relations, refuse_databags
+from tests.security.worlds import BEACON, BORDERS, COORDINATOR, WORKER, World
+from tests.support.juju_tools import lose_relations, refuse_databags, refuse_tools
 
 
 @pytest.mark.parametrize(("world", "endpoint"), BORDERS, ids=str)
@@ -63,3 +63,31 @@ def test_no_hook_fails_when_relation_is_gone_for_juju(
     attacked.hook(attacked.valid)
     lose_relations(monkeypatch, attacked.mallory.id, knows_app=knows_app)
     attacked.hook(attacked.valid, "update_status")
+
+
+SECRETS = ("secret_get", "secret_info_get", "secret_add", "secret_set", "secret_grant", "secret_remove")
+
+
+PORTS = ("open_port", "close_port", "opened_ports")
+
+
+@pytest.mark.parametrize(
+    ("world", "tools"),
+    [
+        *((COORDINATOR, (each,)) for each in SECRETS),
+        *((world, tools) for world in (COORDINATOR, WORKER) for tools in (SECRETS, PORTS)),
+        *((world, ("network_get",)) for world in (BEACON, COORDINATOR)),
+    ],
+    ids=str,
+)
+def test_no_hook_fails_when_juju_refuses_tools(
+    world: World,
+    tools: tuple[str, ...],
+    attack: Callable[[World, str], Attack],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    attacked = attack(world, "service-mesh" if world is BEACON else "demo-cluster")
+    attacked.hook(attacked.valid)
+    refuse_tools(monkeypatch, *tools)
+    for event in ("update_status", "relation_changed"):
+        assert not list(harm_of(attacked, attacked.hook(attacked.valid, event)))

@@ -102,6 +102,16 @@ def refuse_databags(
         patch.setattr(_Backend, tool, refused)
 
 
+def refuse_tools(patch: pytest.MonkeyPatch, *tools: str) -> None:
+    """Have tools end with an error, whatever they are asked for."""
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise ModelError("ERROR permission denied\n")
+
+    for tool in tools:
+        patch.setattr(_Backend, tool, refused)
+
+
 def count_tools(patch: pytest.MonkeyPatch) -> Counter[tuple[str, ...]]:
     """Return a counter of the calls of tools that read, each with its arguments.
 

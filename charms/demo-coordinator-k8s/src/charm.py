@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The coordinator of a small key-value service."""
 
+import logging
 import socket
 
 import ops
@@ -14,6 +15,8 @@ from coordinated_workers.events import reconciled_hooks
 from coordinated_workers.interfaces.cluster import RemoteWriteEndpoint
 from cos_interfaces import authority, prometheus_remote_write
 from mesh_inspection import MeshActions
+
+logger = logging.getLogger(__name__)
 
 
 class _ServiceItem:
@@ -87,9 +90,15 @@ class DemoCoordinatorCharm(ops.CharmBase):
     def _reconcile(self, _: ops.EventBase) -> None:
         if self.coordinator.is_leaving:
             return
-        self.unit.set_ports(kv_nginx.API_PORT, kv_nginx.TELEMETRY.port(self.coordinator.serves_tls))
+        self._open_ports()
         kv_api.publish(self, self.url if self.coordinator.can_handle_events else None)
         kv_grafana.publish(self, self.coordinator, self.url)
+
+    def _open_ports(self) -> None:
+        try:
+            self.unit.set_ports(kv_nginx.API_PORT, kv_nginx.TELEMETRY.port(self.coordinator.serves_tls))
+        except ops.ModelError as error:
+            logger.warning("cannot open ports: %s", error)
 
     def _is_related(self, endpoint: str) -> bool:
         return any(relation.active for relation in self.model.relations[endpoint])

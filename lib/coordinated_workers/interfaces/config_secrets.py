@@ -45,21 +45,22 @@ def filled(text: str, content: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: content.get(found[1], found[0]), text)
 
 
-def share(app: ops.Application, model: ops.Model, content: Mapping[str, str]) -> ops.Secret | None:
-    """Return the application's secret with this content; None if Juju has no secrets to give."""
+def share(
+    app: ops.Application, model: ops.Model, content: Mapping[str, str]
+) -> tuple[ops.Secret, str] | None:
+    """Return the application's secret with this content, and its id; None if Juju does not take it."""
     try:
         try:
             secret = model.get_secret(label=_LABEL)
         except ops.SecretNotFoundError:
-            return app.add_secret(dict(content), label=_LABEL)
-        if secret.peek_content() != content:
-            secret.set_content(dict(content))
+            secret = app.add_secret(dict(content), label=_LABEL)
+        else:
+            if secret.peek_content() != content:
+                secret.set_content(dict(content))
+        return secret, secret.get_info().id
     except ops.ModelError as error:
-        logger.warning(
-            "secrets of the workers' configuration are sent in plain text: %s", type(error).__name__
-        )
+        logger.warning("Juju stores no secrets of the workers' configuration: %s", type(error).__name__)
         return None
-    return secret
 
 
 def read(model: ops.Model, secret_id: str) -> dict[str, str]:

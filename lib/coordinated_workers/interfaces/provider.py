@@ -147,9 +147,10 @@ class ClusterProvider(ops.Object):
             return None
         try:
             secret = self.model.get_secret(label=label)
-        except ops.SecretNotFoundError:
+            secret_id = secret.get_info().id
+        except ops.ModelError as error:
+            logger.warning("cannot read the secret with the private key: %s", type(error).__name__)
             return None
-        secret_id = secret.get_info().id
         for relation in self._relations:
             if not self._has_been_granted(relation, secret_id):
                 self._grant(secret, relation)
@@ -236,13 +237,14 @@ class ClusterProvider(ops.Object):
         if not (units and all(unit.takes_config_secrets for unit in units)):
             return {"worker_config": text}
         public, content = config_secrets.redacted(text, secrets)
-        secret = config_secrets.share(self._charm.app, self.model, content) if content else None
-        if not secret:
-            return {"worker_config": text}
-        secret_id = secret.get_info().id
         published = self._published(worker.relation)
-        is_granted = published is not None and published.worker_config_secret_id == secret_id
-        if not is_granted and not self._grant(secret, worker.relation):
+        # Once it has been sent by secret, it is never sent in plain text, even if Juju's secrets are down.
+        secret_id = published.worker_config_secret_id if published else None
+        if content and (shared := config_secrets.share(self._charm.app, self.model, content)):
+            secret, new_id = shared
+            if new_id == secret_id or self._grant(secret, worker.relation):
+                secret_id = new_id
+        if not (content and secret_id):
             return {"worker_config": text}
         return {"worker_config": public, "worker_config_secret_id": secret_id}
 

@@ -11,6 +11,7 @@ from ops import testing
 from tests.scenario.coordinator.certified_cluster import CertifiedCluster
 from tests.scenario.coordinator.field_cluster import HOST, SERVICE, Cluster, address, local, workers
 from tests.support.authorities import handshake
+from tests.support.juju_tools import refuse_tools
 
 
 def says(worker: testing.Relation, said: str) -> testing.Relation:
@@ -175,6 +176,20 @@ class TestKey:
         certified.run(one)
         certified.answer()
         assert certified.key_of(worker) == key
+
+    @pytest.mark.parametrize("tool", ["secret_get", "secret_info_get"])
+    def test_stays_while_jujus_secrets_are_down(
+        self, tool: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    ):
+        certified = CertifiedCluster.started(cluster, worker := workers())
+        certified.answer()
+        before, file = tls(certified, worker), certified.file("nginx/nginx/certs/server.key")
+        refuse_tools(monkeypatch, tool)
+        certified.run()
+        assert tls(certified, worker) == before
+        assert certified.file("nginx/nginx/certs/server.key") == file
+        assert certified.status.name == "blocked"
+        assert "cannot read the private key from Juju: ERROR permission denied" in certified.status.message
 
     def test_goes_with_the_certificates(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, workers(), leaves := workers("leaver"))

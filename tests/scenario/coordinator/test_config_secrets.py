@@ -8,6 +8,7 @@ from ops import testing
 
 from coordinated_workers.interfaces import config_secrets
 from tests.scenario.coordinator.field_cluster import Cluster, again, store, told, workers
+from tests.support.juju_tools import refuse_tools
 
 KEY = "hush"
 
@@ -63,3 +64,17 @@ def test_a_new_key_is_a_new_revision(cluster: Cluster):
     state = cluster.run(state=again(state, relations={*others, changed}))
     assert told(state, worker) == before
     assert "new" in content(state, worker).values()
+
+
+@pytest.mark.parametrize(
+    "tools", [("secret_get",), ("secret_info_get",), ("secret_get", "secret_add")], ids=str
+)
+def test_not_in_plain_text_while_jujus_secrets_are_down(
+    tools: tuple[str, ...], cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    worker = taking(workers(), 0)
+    state = cluster.run(worker, store(secret_key=KEY))
+    before = told(state, worker)
+    refuse_tools(monkeypatch, *tools)
+    state = cluster.run(state=again(state))
+    assert told(state, worker) == before

@@ -14,7 +14,7 @@ from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.conftest import FQDN, Deeds, Store, changed, cluster
 from tests.scenario.worker.store_charm import StoreCharm
 from tests.support.juju_application import pod_template
-from tests.support.juju_tools import lose_relations
+from tests.support.juju_tools import lose_relations, refuse_tools
 
 PART_OF = {"app.kubernetes.io/part-of": "kv"}
 CONFIG_FILE = "/etc/worker/config.yaml"
@@ -208,6 +208,16 @@ def test_ports_are_closed_when_coordinator_names_them_no_longer(store: Store, go
 def test_ports_stay_open_while_coordinator_writes_nonsense(store: Store):
     store.deploy(cluster(worker_config="a: 1", worker_ports=[8080]))
     store.run(relations=[changed(store.relation, worker_labels=7)])
+    assert {port.port for port in store.state.opened_ports} == {8080}
+
+
+def test_ports_that_juju_refuses_are_opened_later(store: Store):
+    store.deploy(cluster(worker_config="a: 1"))
+    with pytest.MonkeyPatch.context() as patch:
+        refuse_tools(patch, "open_port")
+        state = store.run(relations=[changed(store.relation, worker_ports=[8080])])
+        assert store.services == {"store": "active"}
+    store.run(stored_states=state.stored_states)
     assert {port.port for port in store.state.opened_ports} == {8080}
 
 

@@ -9,6 +9,7 @@ import relation_data
 from cos_interfaces import s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from tests.support.certificates import certificate_and_key
+from tests.support.juju_tools import refuse_tools
 
 CERTIFICATE = certificate_and_key()[0].decode()
 OF_NOTHING = "-----BEGIN CERTIFICATE-----\nhush\n-----END CERTIFICATE-----"
@@ -167,6 +168,23 @@ def test_a_secret_that_juju_does_not_grant_is_not_published(act, monkeypatch: py
     outcome = act(lambda charm: s3.offer(charm, INFO, in_secret=True), relation)
     assert "secret-extra" not in outcome.relation(relation).local_app_data
     assert outcome.log == [f"s3:{relation.id}: secret not shared: relation not found"]
+
+
+@pytest.mark.parametrize("tool", ["secret_get", "secret_info_get", "secret_set"])
+def test_a_secret_stays_published_while_jujus_secrets_are_down(
+    act, tool: str, monkeypatch: pytest.MonkeyPatch
+):
+    relation = store()
+    once = act(lambda charm: s3.offer(charm, INFO, in_secret=True), relation)
+    published = once.relation(relation).local_app_data["secret-extra"]
+    refuse_tools(monkeypatch, tool)
+    changed = INFO.model_copy(update={"secret_key": "new"})
+    again = act(
+        lambda charm: s3.offer(charm, changed, in_secret=True),
+        once.relation(relation),
+        secrets=once.state.secrets,
+    )
+    assert again.relation(relation).local_app_data["secret-extra"] == published
 
 
 @pytest.mark.parametrize("deed", [s3.request, lambda charm: s3.offer(charm, INFO)])
