@@ -39,7 +39,14 @@ from ..nginx import (
     is_ip,
 )
 from .locations import locations, upstream
-from .routes import GRPC_METHODS, HTTP_PROTOCOLS, TelemetryBackends, TelemetryKind, TelemetryRoute
+from .routes import (
+    GRPC_METHODS,
+    HTTP_PROTOCOLS,
+    PROXY_WORKER_TELEMETRY_PATHS,
+    TelemetryBackends,
+    TelemetryKind,
+    TelemetryRoute,
+)
 
 _DIGEST_LENGTH = 32  # of hexadecimal digits: too many for anybody to find another URL with them
 _UNIT_NAME = re.compile(r"(?=.{1,200}$)[a-z][a-z0-9-]*/[0-9]+")
@@ -58,6 +65,16 @@ class ProxyServer:
         check_host(self.hostname)
         check_port(self.port)
 
+    @property
+    def origin(self) -> str:
+        """Return the beginning of each URL of the proxy."""
+        return f"{'https' if self.tls else 'http'}://{authority(self.hostname, self.port)}"
+
+    def is_for_remote_write(self, url: str) -> bool:
+        """Return whether a URL is one that workers get from this proxy: they may use it, nginx must not."""
+        before, after = PROXY_WORKER_TELEMETRY_PATHS["remote-write"].split("{unit}")
+        return bool(re.fullmatch(rf"{re.escape(self.origin + before)}(?!\.)[\w.-]+{after}", url, re.ASCII))
+
 
 @dataclass(frozen=True)
 class WorkerTelemetryProxy:
@@ -70,13 +87,17 @@ class WorkerTelemetryProxy:
     routes: tuple[TelemetryRoute, ...]
     refused: tuple[Refusal, ...]
     """The entries without a route, as they are invalid."""
+    own_remote_write: tuple[str, ...] = ()
+    """The backends of remote write that are URLs of this proxy: workers get them as they are."""
 
     @property
     def backends(self) -> TelemetryBackends:
         """Return the endpoints that workers get in place of the backends that have a route."""
         return TelemetryBackends(
             loki={route.name: self._url(route) for route in self._of_kind("logging")},
-            remote_write=tuple(self._url(route) for route in self._of_kind("remote-write")),
+            remote_write=tuple(
+                dict.fromkeys((*map(self._url, self._of_kind("remote-write")), *self.own_remote_write))
+            ),
             charm_tracing={route.name: self._url(route) for route in self._of_kind("charm-tracing")},
             workload_tracing={route.name: self._url(route) for route in self._of_kind("workload-tracing")},
         )
@@ -106,10 +127,9 @@ class WorkerTelemetryProxy:
         return (route for route in self.routes if route.kind == kind)
 
     def _url(self, route: TelemetryRoute) -> str:
-        address = authority(self.hostname, self.port)
         if route.is_grpc:
-            return address
-        return f"{'https' if self.tls else 'http'}://{address}{route.path}"
+            return authority(self.hostname, self.port)
+        return f"{ProxyServer(self.hostname, self.port, self.tls).origin}{route.path}"
 
     def _locations(self) -> Iterable[NginxLocationConfig]:
         # two routes may share the method of gRPC, if they lead to the same backend
@@ -152,7 +172,12 @@ def proxy_telemetry(
         else:
             routes |= {path: route for path in route.paths if path not in routes}
     return WorkerTelemetryProxy(
-        server.hostname, server.port, server.tls, tuple(dict.fromkeys(routes.values())), tuple(refused)
+        server.hostname,
+        server.port,
+        server.tls,
+        tuple(dict.fromkeys(routes.values())),
+        tuple(refused),
+        own_remote_write=tuple(filter(server.is_for_remote_write, backends.remote_write)),
     )
 
 

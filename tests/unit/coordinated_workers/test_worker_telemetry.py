@@ -391,6 +391,33 @@ class TestWhatIsRefused:
             [refusal] = proxy(loki={f"{name}/0": url}, own_hosts=own_hosts).refused
             assert "is not a URL of anything but this proxy" in str(refusal)
 
+    def test_is_a_workers_own_url_which_it_keeps(self):
+        """Tempo's tests have such a backend: workers may use its URL, only nginx must not."""
+        own = "http://coordinator.model.svc:3300/proxy/remote-write/prom-0/write"
+        got = proxy(remote_write=["http://mimir-0.mimir-endpoints.cos/push", own])
+        assert got.backends.remote_write == (
+            "http://coordinator.model.svc:3300/proxy/remote-write/mimir-0/write",
+            own,
+        )
+        assert [route.name for route in got.routes] == ["mimir-0"]
+        assert (
+            proxy(remote_write=got.backends.remote_write).backends.remote_write == got.backends.remote_write
+        )
+        assert "is not a URL of anything but this proxy" in str(got.refused[0])
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://coordinator.model.svc:3300/proxy/loki/prom-0/push",
+            "http://coordinator.model.svc:3300/proxy/remote-write/prom-0/write\n",
+            "http://coordinator.model.svc:3300/proxy/remote-write/../write",
+            "https://coordinator.model.svc:3300/proxy/remote-write/prom-0/write",
+            "http://other.model.svc:3300/proxy/remote-write/prom-0/write",
+        ],
+    )
+    def test_is_kept_only_if_it_is_for_remote_write(self, url):
+        assert url not in proxy(remote_write=[url]).backends.remote_write
+
     def test_is_not_what_the_coordinator_serves_at_another_port(self):
         """A cluster that stores telemetry may store that of its own workers."""
         own = "http://kv-0.kv-endpoints:8080/loki/api/v1/push"
