@@ -16,7 +16,7 @@ from ._control_plane import UnreadableClusterError
 from ._explain import explain
 from ._list import Policies, Row, concerns, list_policies, matching, read_policies, why_none
 from ._query import UnclearQuestionError, read_question, text_of
-from ._render import mermaid, table
+from ._render import mermaid, shortened, table
 from ._view import View
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def explanation(request: ActionRequest) -> Results:
     results: dict[str, str | Results] = {key: _line(text) for key, text in texts.items() if text}
     for key, items in lists.items():
         if items:
-            lines = [_line(each) for each in items]
+            lines = [_line(each) for each in shortened(items, longest=_LONGEST_LINE)]
             results[key] = _numbered(lines) if form == "json" else "\n".join(lines)
     if form == "json" and found.steps:
         steps = [{"point": _line(step.point), "decision": _line(step.decision)} for step in found.steps]
@@ -160,10 +160,10 @@ def _table(rows: Sequence[Row], model: str) -> str:
         return "none"
     cells = [
         (
-            [_short(each, model) for each in row.sources] or ["none"],
-            [_short(each, model) for each in row.targets],
-            row.requests or ["none"],
-            row.origins,
+            shortened([_short(each, model) for each in row.sources] or ["none"]),
+            shortened([_short(each, model) for each in row.targets]),
+            shortened(row.requests or ["none"]),
+            shortened(row.origins),
             (row.state,),
             (row.policy.removeprefix(f"{model}/"),),
         )
@@ -190,11 +190,11 @@ def _short(name: str, model: str) -> str:
 
 def _row_data(row: Row) -> Results:
     return {
-        "source": ", ".join(row.sources),
-        "target": ", ".join(row.targets),
-        "requests": "; ".join(row.requests),
-        "consumer": ", ".join(row.consumers),
-        "relation": ", ".join(row.relations),
+        "source": ", ".join(shortened(row.sources)),
+        "target": ", ".join(shortened(row.targets)),
+        "requests": "; ".join(shortened(row.requests)),
+        "consumer": ", ".join(shortened(row.consumers)),
+        "relation": ", ".join(shortened(row.relations)),
         "policy": row.policy,
         "state": row.state,
         "reason": _line(row.reason),
@@ -244,14 +244,21 @@ def _numbered(items: "Sequence[str | Results]") -> Results:
 
 
 def _fit(items: Sequence[Item], render: Callable[[Sequence[Item]], Results]) -> Results:
-    """Render as many of the items as Juju accepts, and the number of omitted ones, if any."""
-    shown = len(items)
+    """Render as many of the items as Juju accepts, and the number of omitted ones, if any.
+
+    Items that take much of the room are omitted first, so that none hides the others.
+    """
     results = render(items)
-    while (size := _size(results)) > _MOST_BYTES and shown:
-        shown = min(shown - 1, shown * _MOST_BYTES // size)
+    if _size(results) <= _MOST_BYTES:
+        return results
+    small = [item for item in items if _size(render([item])) <= _MOST_BYTES // 10]
+    shown = len(small)
+    while True:
         omitted = f"{len(items) - shown} of {len(items)}: narrow the request with source=… or target=…"
-        results = {**render(items[:shown]), "omitted": omitted}
-    return results
+        results = {**render(small[:shown]), "omitted": omitted}
+        if (size := _size(results)) <= _MOST_BYTES or not shown:
+            return results
+        shown = min(shown - 1, shown * _MOST_BYTES // size)
 
 
 def _size(results: Results) -> int:

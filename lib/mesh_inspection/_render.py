@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ._list import Row
 
 _GAP = "  "
+_MOST_LINES = 50
+_LONGEST_LINE = 200
 _LONGEST_LABEL = 5
 """Kinds of requests that are shown on an arrow; the rest is counted."""
 
@@ -20,6 +22,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Sequence[str]]]) -> s
         _GAP.join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def shortened(lines: Sequence[str], *, most: int = _MOST_LINES, longest: int = _LONGEST_LINE) -> list[str]:
+    """Return the first lines, each cut where it is long, and the number of the others."""
+    shown = [each if len(each) <= longest else f"{each[:longest]}…" for each in lines[:most]]
+    more = len(lines) - most
+    return shown if more <= 0 else [*shown, f"and {more} more"]
 
 
 def _lines(row: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
@@ -52,7 +61,8 @@ def mermaid(rows: Iterable[Row]) -> str:
         lines += [f'    {graph.nodes[name]}["{_escaped(_label(name))}"]' for name in names]
         lines.append("  end")
     for (source, target, enforced), requests in graph.arrows.items():
-        text = "<br/>".join(map(_escaped, _shortened(requests)))
+        distinct = list(dict.fromkeys(requests))
+        text = "<br/>".join(map(_escaped, shortened(distinct, most=_LONGEST_LABEL)))
         arrow = "-->" if enforced else "-.->"
         lines.append(f'  {graph.nodes[source]} {arrow}|"{text}"| {graph.nodes[target]}')
     return "\n".join(lines)
@@ -86,12 +96,6 @@ def _model(name: str) -> str:
 def _label(name: str) -> str:
     model = _model(name)
     return name.replace(f"{model}/", "", 1) if model else name
-
-
-def _shortened(requests: Sequence[str]) -> list[str]:
-    distinct = list(dict.fromkeys(requests))
-    more = len(distinct) - _LONGEST_LABEL
-    return distinct if more <= 0 else [*distinct[:_LONGEST_LABEL], f"and {more} more"]
 
 
 def _escaped(text: str) -> str:

@@ -366,6 +366,32 @@ def test_an_answer_is_no_longer_than_juju_takes(shop: BeaconModel, action: str, 
         assert ": narrow the request" in found["omitted"]
 
 
+@pytest.mark.parametrize(
+    "endpoints",
+    [
+        [{"paths": [f"/{'a' * 100_000}"]}],
+        [{"paths": [f"/{number}/{'a' * 1000}"]} for number in range(100)],
+        [{"paths": [f"/{number}" for number in range(20_000)]}],
+    ],
+    ids=["a long path", "many kinds of requests", "many paths"],
+)
+@pytest.mark.parametrize("action", ["list-policies", "export-policies", "mesh-graph"])
+def test_long_policy_hides_no_other(shop: BeaconModel, action: str, endpoints: list[dict[str, Any]]):
+    long = databag(policy("web", "big", endpoints=endpoints))
+    other = databag(policy("shopper", "catalogue"))
+    relations = {
+        testing.Relation("service-mesh", remote_app_name=app, remote_app_data=data)
+        for app, data in (("big", long), ("catalogue", other))
+    }
+    shop.state = dataclasses.replace(
+        shop.state, relations={*shop.state.get_relations("peers"), *relations}, config={"policy-mode": "off"}
+    )
+    for form in [{}, {"format": "json"}] if action == "list-policies" else [{}]:
+        text = str(run(shop, action, **form))
+        assert len(text.encode()) < 128 * 1024
+        assert "shopper" in text
+
+
 def test_charmcraft_yaml_takes_nothing_else():
     charmcraft, coordinator = (
         yaml.safe_load((CHARMS / name / "charmcraft.yaml").read_text())
