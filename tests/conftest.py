@@ -1,8 +1,11 @@
 import importlib.util
 from collections.abc import Iterator
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from sandbox.control_plane import NotAvailableError, RealKubernetes, real_kubernetes
 from tests.support import tree
@@ -52,4 +55,18 @@ def arguments_of_tools() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         check_every_argument(patch)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fast_yaml() -> Iterator[None]:
+    """Have Scenario and lightkube use PyYAML's C code: their tests take a fifth less. Charms do not."""
+    fast = SimpleNamespace(
+        safe_load=partial(yaml.load, Loader=yaml.CSafeLoader),
+        safe_dump=partial(yaml.dump, Dumper=yaml.CSafeDumper),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("scenario._runtime", "scenario.state", "lightkube.config.kubeconfig"):
+            if importlib.util.find_spec(module.split(".")[0]):
+                patch.setattr(f"{module}.yaml", fast)
         yield
