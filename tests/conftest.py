@@ -1,4 +1,5 @@
 import importlib.util
+import logging
 from collections.abc import Iterator
 from functools import partial
 from types import SimpleNamespace
@@ -70,3 +71,13 @@ def fast_yaml() -> Iterator[None]:
             if importlib.util.find_spec(module.split(".")[0]):
                 patch.setattr(f"{module}.yaml", fast)
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_handlers() -> Iterator[None]:
+    """Remove the log handlers of hooks: old releases of ops leave them, and all then get each line."""
+    before = logging.root.handlers[:]
+    yield
+    for handler in logging.root.handlers[:]:
+        if handler not in before:
+            logging.root.removeHandler(handler)
