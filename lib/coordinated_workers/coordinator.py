@@ -39,6 +39,7 @@ from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
 from cos_interfaces import catalogue
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from k8s_charm import Deadline, ScaleDown
+from relation_data import fitted
 
 from . import peers, service_mesh
 from ._compatibility import (
@@ -59,7 +60,6 @@ from .roles import ClusterRolesConfig, ClusterRolesConfigError
 from .startup import Startup
 from .telemetry.routes import WorkerTelemetryProxyConfig
 from .telemetry.tracing import TracingRequirer
-from .text import fitted
 from .tls import Certificates
 
 __all__ = [

@@ -8,13 +8,12 @@ import ops
 
 from cos_interfaces import loki_push_api, prometheus_scrape
 from cos_interfaces.s3 import S3NotFoundError
-from relation_data import shown_name
+from relation_data import in_short, shown_name
 
 from .coordinator_containers import CoordinatorContainers
 from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .startup import Startup
 from .telemetry import publishing
-from .text import in_short
 
 
 @dataclass(frozen=True)

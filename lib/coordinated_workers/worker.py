@@ -29,6 +29,7 @@ from typing import TypedDict
 import ops
 
 from k8s_charm import Deadline, ScaleDown
+from relation_data import fitted
 
 from ._compatibility import BASE_DIR
 from .events import actions, reconciled_hooks
@@ -40,7 +41,6 @@ from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .readiness import Readiness, ServiceEndpointStatus, probe
 from .startup import Startup
 from .telemetry.log_forwarding import forward_logs
-from .text import fitted
 from .worker_ports import WorkerPorts
 from .worker_publishing import publish_worker
 from .worker_status import WorkerFindings, missing_statuses, running_status

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import ops
 
+from relation_data import LONGEST_STATUS, in_short
+
 from .readiness import Readiness, ServiceEndpointStatus
 from .startup import Startup
-from .text import LONGEST_STATUS, in_short
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
     if problem.code == 404 and problem.verb == "list":
         return f"{problem.ref.kind} CRD not installed: deploy istio-k8s"
     if problem.reason.startswith(_NOT_OURS) and problem.verb == "create":
-        return f"{problem.ref}: {problem.reason}: remove it, or deploy {app} under another name"
+        return f"{problem.ref}: {problem.reason}: remove it"
     if problem.ref.name:
         return f"{problem.ref}: {problem.reason}"
     return problem.reason

@@ -1,4 +1,4 @@
-"""Reading and writing of databags such that an invalid one affects no other.
+"""Databags, read and written such that an invalid one affects no other, and the text of statuses.
 
 A databag is invalid if its content cannot be parsed, and also if Juju does not return it: a relation may be
 gone for Juju and not yet for the charm, and then commands on it fail. Only this package therefore reads
@@ -12,16 +12,21 @@ gone for Juju and not yet for the charm, and then commands on it fail. Only this
 
 from ._databag import DatabagError, read, read_remote, write
 from ._reason import reason
+from ._status import LONGEST_STATUS, fitted, in_short, status_text
 from ._text import check_text, one_line, quoted, shown_name
 
 __all__ = [
+    "LONGEST_STATUS",
     "DatabagError",
     "check_text",
+    "fitted",
+    "in_short",
     "one_line",
     "quoted",
     "read",
     "read_remote",
     "reason",
     "shown_name",
+    "status_text",
     "write",
 ]

@@ -71,4 +71,4 @@ def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Prob
 def _invalid(charm: ops.CharmBase, field: str, reason: str, used: object) -> Problem:
     option = field.replace("_", "-")
     wrong = reason.removeprefix("Value error, ").replace("Input should be", "must be")
-    return blocked(f"config {option}: {wrong}; using {used}: juju config {charm.app.name} {option}=…")
+    return blocked(f"config {option}, using {used}: {wrong}: juju config {charm.app.name} {option}=…")

@@ -19,6 +19,7 @@ from k8s_charm import Deadline, Owner, ScaleDown, kubernetes_client
 from mesh_inspection import MeshActions
 from model_mesh import ModelMesh
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, recall
+from relation_data import in_short
 from waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class IstioBeaconCharm(ops.CharmBase):
         self._sources = sources.Sources(self, self._config, self._mesh, identities)
         self._actions = MeshActions(self, self._view)
         self._problems: list[problems.Problem] = []
-        self._summary = ""
+        self._summary: list[str] = []
         for event in sources.events(self):
             framework.observe(event, self._reconcile)
         framework.observe(self.on["plan"].action, self._on_plan)
@@ -76,7 +77,7 @@ class IstioBeaconCharm(ops.CharmBase):
             is_stopping = isinstance(event, ops.StopEvent)
             labels = self._waypoint.telemetry_labels
             self._problems = [] if is_stopping else metrics_proxy.reconcile(self._proxy, labels)
-            self._summary = "standby: the leader writes the policies"
+            self._summary = ["standby: the leader writes the policies"]
             if self.unit.is_leader():
                 self._lead(None if isinstance(event, _READ_MESH) else recall(str(self._stored.mesh)))
             observability.publish(self, self._problems)
@@ -124,8 +125,8 @@ class IstioBeaconCharm(ops.CharmBase):
         if self._problems:
             event.add_status(problems.status(self._problems, self.unit.name))
         elif self._summary:
-            remarks = observability.remarks(self)
-            event.add_status(ops.ActiveStatus("; ".join([self._summary, *remarks])))
+            remarks = [*self._summary, *observability.remarks(self)]
+            event.add_status(ops.ActiveStatus(in_short(remarks)))
 
 
 if __name__ == "__main__":

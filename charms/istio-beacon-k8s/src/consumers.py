@@ -142,7 +142,7 @@ def _consumer(
             if reason:
                 refused.append(Denied(policy, reason))
             elif policy.callers and not allow_callers:
-                reason = f"may not set policy for callers without a relation, {describe_callers(policy)}"
+                reason = f"may not allow callers without a relation: {describe_callers(policy)}"
                 refused.append(Denied(policy, reason, "allow-unrelated-callers=true"))
             else:
                 granted.append(policy)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from k8s_charm import kubernetes_problem
-from model_services import USE_WAYPOINT, ModelServices, ServicesUnknownError
+from model_services import ModelServices, ServicesUnknownError
 from problems import Problem, ProblemKind, blocked, waiting
 
 
@@ -41,8 +41,7 @@ def former_consumers(gone: Set[str], services: ModelServices, waypoint: str, bea
         why = f"former consumers cannot be checked; keeping policies of {', '.join(sorted(gone))}: {problem}"
         return FormerConsumers(dict.fromkeys(gone, why), (blocked(why),))
     reasons = {
-        app: f"{app} is no longer related; keeping its policies until its Service loses "
-        f"{USE_WAYPOINT}={waypoint}"
+        app: f"{app} is no longer related; keeping its policies while its Service uses the waypoint"
         for app in sorted(still_here)
     }
     return FormerConsumers(

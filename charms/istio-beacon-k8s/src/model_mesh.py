@@ -29,8 +29,8 @@ class Outcome(NamedTuple):
 
     problems: list[Problem]
     """The problems to show."""
-    summary: str
-    """The state in words, for a status without problems."""
+    summary: list[str]
+    """The state in words, and remarks, for a status without problems."""
     is_model_on_mesh: bool
     """True if the namespace is known to have the whole model in the mesh."""
     mesh: ObservedMesh | None
@@ -182,9 +182,9 @@ class _Run:
         """Return whether the labels of the namespace are known to be as desired."""
         return not self.is_unavailable and not any(isinstance(step, NamespaceStep) for step in self.failed)
 
-    def shown(self, mesh: ObservedMesh | None) -> tuple[list[Problem], str]:
+    def shown(self, mesh: ObservedMesh | None) -> tuple[list[Problem], list[str]]:
         """Return all problems but those that follow from a problem of the waypoint, and the summary."""
-        problems, summary = list(self.problems), ""
+        problems, summary = list(self.problems), list[str]()
         if self.policies:
             problems += self.policies.problems(mesh or NOTHING_KNOWN)
             summary = self.policies.summary(mesh or NOTHING_KNOWN)

@@ -74,9 +74,9 @@ class PolicyEnforcement:
 
 def _line(code: str, reason: str, policies: "Collection[Resource]") -> str:
     apps = sorted(requesters(policies))
-    what = f"a policy of {apps[0]} is" if len(policies) == 1 and apps else f"{len(policies)} policies are"
-    if len(policies) > 1 and len(apps) == 1:
-        what = f"{len(policies)} policies of {apps[0]} are"
+    what = "a policy" if len(policies) == 1 else f"{len(policies)} policies"
+    if len(apps) == 1:
+        what += f" of {apps[0]}"
     remedy = _REMEDIES.get(code, "").format(app=apps[0] if apps else "…")
     words = one_line(" ".join(reason.split()), longest=_LONGEST_REASON)
-    return ": ".join(filter(None, [f"{what} not enforced", words, remedy]))
+    return ": ".join(filter(None, [f"not enforced: {what}", words, remedy]))

@@ -77,15 +77,15 @@ class PolicyReport:
             found.append(blocked(f"the mesh has another trust domain: {command}"))
         return found
 
-    def summary(self, mesh: ObservedMesh) -> str:
-        """Return the state in words, for a status without problems."""
+    def summary(self, mesh: ObservedMesh) -> list[str]:
+        """Return the state in words, and remarks, for a status without problems."""
         desired = self.desired
         number = _count(len(desired.requests), "consumer")
         if desired.mode is PolicyMode.off:
-            return f"{number}, policies are not managed"
+            return [f"{number}, policies are not managed"]
         summary = f"{_count(len(self.requested), 'policy', 'policies')} for {number}"
         if desired.mode is PolicyMode.audit:
-            return f"audit mode: {summary}, {LOGGED}"
+            return [f"audit mode: {summary}, {LOGGED}"]
         enforcement = self._enforcement(mesh)
         remarks = [summary + enforcement.summary(self.requested)]
         if desired.model_on_mesh and not enforcement.select_any(self.for_model_operator):
@@ -94,7 +94,7 @@ class PolicyReport:
             remarks.append(f"reached without a relation: {_first(callers)}")
         if mesh.open_to_all:
             remarks.append(f"open to all: {_first(mesh.open_to_all)}")
-        return "; ".join(remarks)
+        return remarks
 
     def _enforcement(self, mesh: ObservedMesh) -> PolicyEnforcement:
         return PolicyEnforcement(self.result, self.desired.mode is PolicyMode.audit, mesh.without_pods)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import ops
 
+from relation_data import status_text
+
 logger = logging.getLogger(__name__)
 
 # More than this are nearly always of one kind.
@@ -45,7 +47,7 @@ class Problem:
     def status(self) -> ops.StatusBase:
         """The problem as a status of the unit."""
         status = ops.WaitingStatus if self.passes_by_itself else ops.BlockedStatus
-        return status(self.message)
+        return status(status_text(self.message))
 
 
 def blocked(message: str, kind: ProblemKind = ProblemKind.work) -> Problem:
@@ -71,9 +73,8 @@ def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:
     worst, *more = in_order(problems)
     if not more:
         return worst.status
-    return Problem(
-        f"{worst.message} (and {len(more)} more: juju run {unit} plan)", worst.passes_by_itself
-    ).status
+    message = status_text(worst.message, f" (and {len(more)} more: juju run {unit} plan)")
+    return ops.StatusBase.from_name(worst.status.name, message)
 
 
 def log_news(problems: Iterable[Problem], logged: Collection[str]) -> list[str]:

@@ -227,7 +227,7 @@ def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> str:
     if ready >= replicas:
         return ""
     command = f"kubectl describe deployment {name} -n {model}"
-    return f"waypoint {name} has {ready} of {replicas} replicas: {command}"
+    return f"waypoint has {ready} of {replicas} replicas: {command}"
 
 
 def _not_programmed(gateway: Json) -> str:

@@ -210,8 +210,7 @@ def test_what_is_kept_of_a_consumer_that_left_is_told(shop: BeaconModel):
     )
     row = run(shop, "list-policies", format="json", source="ads")["policies"]["1"]
     assert row["reason"] == (
-        "catalogue is no longer related; keeping its policies until its Service loses "
-        "istio.io/use-waypoint=shop-beacon-waypoint"
+        "catalogue is no longer related; keeping its policies while its Service uses the waypoint"
     )
 
 

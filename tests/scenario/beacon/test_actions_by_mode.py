@@ -65,11 +65,12 @@ def test_what_somebody_applies_out_of_the_export_is_theirs_from_then_on(shop: Be
     assert len(applied) == 1
     assert shop.hook() == ops.ActiveStatus("1 consumer, policies are not managed")
     assert shop.policies() == applied
-    status = shop.configure(policy_mode="enforce")
-    assert status == ops.BlockedStatus(
-        "AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.web: already managed by the-test: "
-        "remove it, or deploy beacon under another name (and 1 more: juju run beacon/0 plan)"
+    assert shop.configure(policy_mode="enforce") == ops.BlockedStatus(
+        "AuthorizationPolicy shop/shop.…shop.web: already managed by th… (and 1 more: juju run beacon/0 plan)"
     )
+    name = "shop/shop.beacon.catalogue.app.from.shop.web"
+    logged = [line.message for line in shop.context.juju_log]
+    assert f"AuthorizationPolicy {name}: already managed by the-test: remove it" in logged
     assert shop.policies() == applied
     for document in yaml.safe_load_all(exported["off"]):
         shop.client.delete(AuthorizationPolicy, document["metadata"]["name"])

@@ -30,8 +30,8 @@ def test_are_refused_by_default(beacon: BeaconModel, restrict: bool):
     status = beacon.hook()
     assert (status.name, status.message) == (
         "blocked",
-        "hook may not set policy for callers without a relation, anybody; "
-        "to allow it: juju config beacon allow-unrelated-callers=true",
+        "hook may not allow callers without a relation: any…: "
+        "juju config beacon allow-unrelated-callers=true",
     )
     assert list(beacon.policies()) == ["shop/shop.beacon.hook.app.from.shop.web"]
     (row,) = rows(beacon)

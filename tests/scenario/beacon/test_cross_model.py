@@ -12,7 +12,7 @@ def test_a_scraper_without_a_cross_model_relation_is_named_with_the_remedy(beaco
     beacon.relate("metrics-endpoint", STRANGER)
     assert beacon.state.unit_status.name == "blocked"
     assert beacon.state.unit_status.message == (
-        f"waiting for the identity of {STRANGER}: integrate it with beacon:provide-cmr-mesh"
+        "waiting for the identity of remote-01234567…3456789abcdef: integrate it with beacon:provide-cmr-mesh"
     )
     beacon.relate("provide-cmr-mesh", STRANGER, CMR_DATA)
     assert beacon.state.unit_status.name == "active"

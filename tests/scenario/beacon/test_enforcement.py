@@ -37,9 +37,11 @@ def test_missing_label_is_reported_with_remedy(beacon: BeaconModel):
     beacon.drop_labels("catalogue")
     status = beacon.hook()
     assert status.name == "waiting"
-    assert status.message == (
-        "2 policies of catalogue are not enforced: Service shop/catalogue is not bound to a waypoint: "
-        "if it persists: juju trust catalogue --scope=cluster"
+    command = "if it persists: juju trust catalogue --scope=cluster"
+    assert status.message == f"not enforced: 2 policies of catalogue: Servic…: {command}"
+    assert beacon.plan_action()["problems"] == (
+        "waiting: not enforced: 2 policies of catalogue: Service shop/catalogue is not bound to a waypoint: "
+        f"{command}"
     )
 
 
@@ -47,7 +49,7 @@ def test_missing_service_is_reported(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", policy("web", "catalogue", target_service="nothing"))
     assert beacon.hook().message == (
-        "a policy of catalogue is not enforced: Service shop/nothing was not found: enforced once it exists"
+        "not enforced: a policy of catalogue: Service shop/nothing was not found: enforced once it exists"
     )
 
 

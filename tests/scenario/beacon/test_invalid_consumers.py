@@ -46,13 +46,13 @@ def test_status_names_relation_and_what_is_wrong(beacon: BeaconModel, catalogue:
     assert status.name == "blocked"
     assert f"catalogue (service-mesh:{catalogue.id}) sent invalid policies" in status.message
     assert "policies" in status.message
-    assert len(status.message) < 400
+    assert len(status.message) <= 100
 
 
 def test_status_has_the_first_error_and_a_count(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.says(catalogue, {"policies": '[{"source_app_name": 7}, "x", null]'})
     message = beacon.hook().message
-    assert "policies[0]: " in message
+    assert "policies[0]: " in beacon.plan_action()["problems"]
     assert message.endswith("(and 2 more: juju run beacon/0 plan)")
 
 
@@ -121,7 +121,7 @@ def test_restriction_that_nobody_knows_allows_nothing(beacon: BeaconModel, catal
     said = policy("ads", "catalogue").model_dump(mode="json")
     beacon.says(catalogue, {"policies": json.dumps([{**said, "endpoints": [{"not_paths": ["/admin"]}]}])})
     assert ("shop/ads", "shop/catalogue") not in beacon.doors()
-    assert "policies[0]: endpoints.0.not_paths: " in beacon.hook().message
+    assert "policies[0]: endpoints.0.not_paths: " in beacon.plan_action()["problems"]
 
 
 def test_oldest_consumers_can_be_read(beacon: BeaconModel, catalogue: testing.Relation):

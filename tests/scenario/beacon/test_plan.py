@@ -134,10 +134,10 @@ def test_a_metrics_proxy_that_has_stopped_is_told(beacon: BeaconModel):
 def test_a_problem_is_told_to_its_end_which_is_the_remedy(beacon: BeaconModel):
     stranger = f"remote-{'0123456789abcdef' * 2}"
     beacon.consumer("catalogue", policy(stranger, "catalogue"))
-    status = beacon.hook().message
-    assert beacon.plan_action()["problems"] == f"waiting: {status}"
-    assert beacon.plan_action(format="json")["problems"]["1"]["message"] == status
-    assert status.startswith("waiting for the identity of ")
+    assert beacon.hook().message.startswith("waiting for the identity of ")
+    problem = f"waiting for the identity of {stranger}: integrate it with catalogue over cross_model_mesh"
+    assert beacon.plan_action()["problems"] == f"waiting: {problem}"
+    assert beacon.plan_action(format="json")["problems"]["1"]["message"] == problem
 
 
 def test_a_plan_that_can_not_be_made_in_full_says_so(beacon: BeaconModel):

@@ -18,6 +18,6 @@ def test_consumer_gets_no_policy_on_pods(kubernetes: KubernetesServer):
     )
     beacon.configure(close_unprotected=True)
     assert beacon.hook().name == "blocked"
-    assert "a policy on pods holds in all models" in beacon.hook().message
+    assert "a policy on pods holds in all models" in beacon.plan_action()["problems"]
     assert all("targetRefs" in spec for spec in beacon.policies().values())
     assert len(beacon.policies()) == 1

@@ -144,7 +144,6 @@ def test_waypoint_that_is_short_of_replicas_is_reported(beacon: BeaconModel):
         beacon.kubernetes.controllers.deployments.start()
     assert status.name == "waiting"
     assert status.message == (
-        "waypoint shop-beacon-waypoint has 1 of 3 replicas: "
-        "kubectl describe deployment shop-beacon-waypoint -n shop"
+        "waypoint has 1 of 3 replicas: kubectl describe deployment shop-beacon-waypoint -n shop"
     )
     assert beacon.hook().name == "active"

@@ -92,7 +92,8 @@ def test_foreign_policy_of_our_name_stays(cluster: Cluster):
     for _ in range(2):
         status = cluster.run(*relations).unit_status
         assert status.name == "blocked"
-        assert name in status.message
+        assert ": already managed by " in status.message
+        assert any(name in line.message for line in cluster.context.juju_log)
     cluster.run(*relations, event="remove", planned_units=0, leader=False)
     found = cluster.client.get(AuthorizationPolicy, name, namespace=MODEL.name)
     assert manifest(found)["spec"] == said

@@ -53,6 +53,4 @@ def test_an_api_that_is_not_there_raises_one_of_the_known_errors(connect, kubern
 def test_of_a_name_that_somebody_else_has_it_is_said_how_to_come_by_it():
     ref = ObjectRef("Gateway", "m", "w")
     taken = Failure(ref, "create", 409, "already managed by kubectl")
-    assert kubernetes_problem(taken, app="mesh") == (
-        "Gateway m/w: already managed by kubectl: remove it, or deploy mesh under another name"
-    )
+    assert kubernetes_problem(taken, app="mesh") == ("Gateway m/w: already managed by kubectl: remove it")

@@ -345,8 +345,9 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         if code == 403:
             command = f"juju trust {self._charm.app.name} --scope=cluster"
             return ops.BlockedStatus(f"missing permissions: run {command}")
-        status = ops.WaitingStatus if is_transient_code(code, str(error)) else ops.BlockedStatus
-        return status(f"cannot label pods for the mesh, retrying at update-status: {error}")
+        if is_transient_code(code, str(error)):
+            return ops.WaitingStatus(f"cannot label pods for the mesh, retrying at update-status: {error}")
+        return ops.BlockedStatus(f"cannot label pods for the mesh: {error}")
 
     def _remember(self, status: ops.StatusBase) -> None:
         """Keep the status of labelling the pods for hooks without an attempt."""
@@ -355,10 +356,10 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
         # An application that sends a wrong identity must not block this charm.
         for line in cast("list[str]", self._stored.contradictions)[:1]:
-            event.add_status(ops.ActiveStatus(line))
+            event.add_status(relation_data.fitted(ops.ActiveStatus(line)))
         if self._stored.join_problem and self._charm.unit.is_leader():
             name, problem = str(self._stored.join_status), str(self._stored.join_problem)
-            event.add_status(ops.StatusBase.from_name(name, problem))
+            event.add_status(relation_data.fitted(ops.StatusBase.from_name(name, problem)))
 
     def _relations(self, name: str) -> list[ops.Relation]:
         """Return the relations of an endpoint; none if charmcraft.yaml does not have it."""
