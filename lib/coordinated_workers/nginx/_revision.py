@@ -35,7 +35,7 @@ class _Address:
         if not self.tls:
             return http.client.HTTPConnection(self.host, self.port, timeout=seconds)
         # Nothing is at stake: the certificate is for another name, and the answer is public.
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection(self.host, self.port, timeout=seconds, context=context)
 
