@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 TOX := $(VENV)/bin/tox
 RUN := $(TOX) run -q -e
-TIERS := cluster dataplane security faults oldest lightkube soak cluster-oldest
+TIERS := cluster dataplane oldest cluster-oldest security faults soak lightkube
 comma := ,
 empty :=
 
@@ -34,7 +34,7 @@ $(TIERS:%=test-%): test-%: $(TOX)
 
 test-tiers: $(TOX) ## all tiers, two at a time, each on one processor
 	@$(RUN) peers
-	@WORKERS=0 $(TOX) run-parallel --parallel 2 --parallel-no-spinner -q -e $(subst $(empty) $(empty),$(comma),$(TIERS))
+	@PYTHONUNBUFFERED=1 WORKERS=0 $(TOX) run-parallel --parallel 2 --parallel-no-spinner -q -e $(subst $(empty) $(empty),$(comma),$(TIERS))
 
 test-thorough: $(TOX) ## faults, security and soak at length: every fault, 10,000 databags; takes hours
 	@$(RUN) faults -- --thorough
