@@ -220,7 +220,7 @@ class Coordinator(CoordinatorPublishing):
     def _on_hook(self, event: ops.HookEvent) -> None:
         if self.is_leaving:
             return
-        self._certificates.sync(self.cluster.relation_ids)
+        self._certificates.sync(self.cluster.unit_names)
         self._setup_charm_tracing()
         self._run_containers()
         self.__dict__.pop("_telemetry", None)

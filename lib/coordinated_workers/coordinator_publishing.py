@@ -77,7 +77,7 @@ class CoordinatorPublishing(CoordinatorProblems):
             return None
         if tls == self._kept_tls_config:
             return self.cluster.published_tls()
-        label = self._certificates.grantable_key(self.cluster.relation_ids)
+        label = self._certificates.grantable_key(self.cluster.unit_names)
         key_id = self.cluster.grant_privkey(label) if label else None
         return PublishedTLS(tls.ca_cert, tls.server_cert, key_id) if key_id else None
 

@@ -45,14 +45,14 @@ class Certificates:
         self._key_problem: str | None = None
         self._requirer = self._follow(relation_name) if relation_name else None
 
-    def sync(self, worker_relations: Collection[int]) -> None:
+    def sync(self, workers: Collection[str]) -> None:
         """Request the certificate that is needed now, if it is another one than was requested.
 
         Args:
-            worker_relations: the relations to workers; there is a new key when one is gone that had it.
+            workers: the names of the workers' units; there is a new key when one is gone that had it.
         """
         try:
-            self._sync(worker_relations)
+            self._sync(workers)
         except ops.ModelError as error:
             # Juju's store of secrets may be down; what is served stays.
             self._key_problem = relation_data.one_line(str(error).strip(), longest=_LONGEST_PROBLEM)
@@ -60,13 +60,13 @@ class Certificates:
         for cached in ("_chosen", "config", "refusal"):
             self.__dict__.pop(cached, None)
 
-    def _sync(self, worker_relations: Collection[int]) -> None:
+    def _sync(self, workers: Collection[str]) -> None:
         if self._key and not self._relation:
             self._key.remove_former()
         if not (self._requirer and self._key):
             return
         if key_id := self._requirer.get_private_key_secret_id():
-            self._key.retire(key_id, worker_relations)
+            self._key.retire(key_id, workers)
         self._requirer.sync()
         # Read now, so that a key that Juju does not return is noticed here.
         _ = self._requirer.private_key
@@ -149,15 +149,15 @@ class Certificates:
         assigned, _ = self._requirer.get_assigned_certificate(self._request)
         return (assigned if assigned in usable else usable[0]), key
 
-    def grantable_key(self, relations: Collection[int]) -> str | None:
-        """Return the label of the secret that has the private key, noted as granted to these relations.
+    def grantable_key(self, workers: Collection[str]) -> str | None:
+        """Return the label of the secret that has the private key, noted as granted to these units.
 
         None while there is no key.
         """
         secret_id = self._requirer.get_private_key_secret_id() if self._requirer else None
         if not (secret_id and self._key):
             return None
-        self._key.record(secret_id, relations)
+        self._key.record(secret_id, workers)
         return self._charm.model.get_secret(id=secret_id).get_info().label
 
     def remove_former_key(self) -> None:

@@ -1,15 +1,14 @@
 """The private key of the workers' certificate: who has it, and when it has to be replaced."""
 
-import re
 from collections.abc import Collection
 
 import ops
 
-_HOLDERS = "granted to relations"
+_HOLDERS = "granted to"
 
 
 class WorkerKey:
-    """The secret with the private key; its description is the record of relations that have been granted it.
+    """The secret with the private key; its description is the record of the units that have been granted it.
 
     Args:
         model: the model of the coordinator.
@@ -20,29 +19,29 @@ class WorkerKey:
         self._model = model
         self._former_label = f"former-private-key-{name}"
 
-    def record(self, secret_id: str, relations: Collection[int]) -> None:
-        """Note that workers of these relations have the key, before it is granted to them."""
+    def record(self, secret_id: str, workers: Collection[str]) -> None:
+        """Note that these units have the key, before it is granted to them."""
         secret = self._model.get_secret(id=secret_id)
         holders = self._holders(secret)
-        if not holders >= set(relations):
-            numbers = ", ".join(map(str, sorted(holders | set(relations))))
-            secret.set_info(description=f"{_HOLDERS} {numbers}")
+        if not holders >= set(workers):
+            names = " ".join(sorted(holders | set(workers)))
+            secret.set_info(description=f"{_HOLDERS} {names}")
 
-    def retire(self, secret_id: str, relations: Collection[int]) -> bool:
-        """Take the key out of use if a former relation still has it.
+    def retire(self, secret_id: str, workers: Collection[str]) -> bool:
+        """Take the key out of use if a former unit still has it.
 
         It goes under another label, so that a new one is made. Until the certificate for that is there, the
         workers go on with the old one.
 
         Args:
             secret_id: of the secret that has the key.
-            relations: the relations that there are.
+            workers: the names of the units that there are.
 
         Returns:
             Whether it was taken out of use.
         """
         secret = self._model.get_secret(id=secret_id)
-        if self._holders(secret) <= set(relations):
+        if self._holders(secret) <= set(workers):
             return False
         self.remove_former()
         secret.set_info(label=self._former_label)
@@ -56,6 +55,6 @@ class WorkerKey:
             return
 
     @staticmethod
-    def _holders(secret: ops.Secret) -> set[int]:
+    def _holders(secret: ops.Secret) -> set[str]:
         description = secret.get_info().description or ""
-        return set(map(int, re.findall(r"\d+", description))) if description.startswith(_HOLDERS) else set()
+        return set(description.removeprefix(_HOLDERS).split()) if description.startswith(_HOLDERS) else set()

@@ -162,9 +162,10 @@ class ClusterProvider(ops.Object):
         return published is not None and published.privkey_secret_id == secret_id
 
     @property
-    def relation_ids(self) -> frozenset[int]:
-        """The ids of the relations to worker applications."""
-        return frozenset(relation.id for relation in self._relations)
+    def unit_names(self) -> frozenset[str]:
+        """The names of the workers' units, as Juju calls them in this model."""
+        units = itertools.chain.from_iterable(relation.units for relation in self._relations)
+        return frozenset(unit.name for unit in units)
 
     def published_labels(self) -> dict[str, str]:
         """Return the labels last published to workers; none on a unit that is not the leader."""

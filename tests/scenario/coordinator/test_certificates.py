@@ -140,6 +140,20 @@ class TestChain:
     reason="ops-scenario 7 does not return the description of a secret, where its holders are; Juju does",
 )
 class TestKey:
+    def test_is_new_when_a_unit_that_had_it_leaves(self, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, worker := workers(units=2))
+        certified.answer()
+        former = certified.key_of(worker)
+        one = dataclasses.replace(
+            local(certified.state, worker), remote_units_data=workers().remote_units_data
+        )
+        certified.run(one)
+        # until there is a certificate for the new key
+        assert certified.key_of(worker) == former
+        certified.answer()
+        assert certified.key_of(worker) != former
+        assert certified.file("nginx/nginx/certs/server.key") == certified.key_of(worker)
+
     def test_is_new_when_an_application_that_had_it_leaves(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, stays := workers(), leaves := workers("leaver"))
         certified.answer()
@@ -167,13 +181,13 @@ class TestKey:
         handshake(certified.told(stays)["server_cert"], renewed, certified.root.pem, address("worker", 0))
 
     def test_stays_while_all_stay(self, cluster: Cluster):
-        certified = CertifiedCluster.started(cluster, worker := workers(units=2))
+        certified = CertifiedCluster.started(cluster, worker := workers())
         certified.answer()
         key = certified.key_of(worker)
-        one = dataclasses.replace(
-            local(certified.state, worker), remote_units_data=workers().remote_units_data
+        joined = dataclasses.replace(
+            local(certified.state, worker), remote_units_data=workers(units=2).remote_units_data
         )
-        certified.run(one)
+        certified.run(joined, workers("another"))
         certified.answer()
         assert certified.key_of(worker) == key
 
