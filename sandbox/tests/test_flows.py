@@ -65,9 +65,7 @@ def test_relation_asks_for_what_its_charm_declares(model: Model, write_charm: Wr
     }
 
 
-def test_cross_model_application_is_unresolved_until_it_publishes_its_identity(
-    juju: Controller, write_charm: WriteCharm
-) -> None:
+def test_unresolved_until_identity_is_published(juju: Controller, write_charm: WriteCharm) -> None:
     shop, office = shop_and_office(juju, write_charm)
     office.consume(shop.offer("catalogue", "catalogue", "provide-cmr-mesh"))
     office.integrate("shop:catalogue", "catalogue:catalogue")
@@ -77,7 +75,7 @@ def test_cross_model_application_is_unresolved_until_it_publishes_its_identity(
     assert expected_flows([shop, office]) == {OF_THE_WAYPOINT, Flow("office/shop", "shop/catalogue", READS)}
 
 
-def test_consumed_application_is_unresolved_until_it_publishes_its_identity(
+def test_consumed_is_unresolved_until_identity_is_published(
     juju: Controller, write_charm: WriteCharm
 ) -> None:
     shop, office = shop_and_office(juju, write_charm)

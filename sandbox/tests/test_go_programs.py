@@ -70,7 +70,7 @@ def test_go_that_is_too_old_is_named_with_what_is_needed(
         program(tmp_path, "99.0.0").build()
 
 
-def test_without_go_line_says_of_each_program_what_it_needs(
+def test_without_go_each_program_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("PATH", str(tmp_path))

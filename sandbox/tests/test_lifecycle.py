@@ -21,7 +21,7 @@ def test_unit_is_set_up_in_jujus_order(model: Model, write_charm: WriteCharm) ->
     ]
 
 
-def test_unit_that_does_not_lead_is_not_told_that_it_does(model: Model, write_charm: WriteCharm) -> None:
+def test_standby_unit_is_not_the_leader(model: Model, write_charm: WriteCharm) -> None:
     model.deploy(write_charm("web"), units=2)
     model.settle()
     assert "leader-elected" in events(model.unit("web/0"))
@@ -40,7 +40,7 @@ def test_container_can_be_reached_from_its_pebble_ready_on(model: Model, write_c
     assert words(model.unit("web/0"))[-2:] == ["start=False", "nginx_pebble_ready=True"]
 
 
-def test_changing_config_tells_every_unit_once(model: Model, write_charm: WriteCharm) -> None:
+def test_config_changed_runs_once_a_unit(model: Model, write_charm: WriteCharm) -> None:
     options = {"size": {"type": "int", "default": 1}}
     model.deploy(write_charm("web", config={"options": options}), units=2)
     model.settle()

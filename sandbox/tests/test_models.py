@@ -85,7 +85,7 @@ def test_offered_application_is_not_removed(juju: Controller, write_charm: Write
     assert shop.applications == {}
 
 
-def test_offer_is_withdrawn_once_nobody_consumes_it(juju: Controller, write_charm: WriteCharm) -> None:
+def test_offer_without_consumers_is_withdrawn(juju: Controller, write_charm: WriteCharm) -> None:
     shop, office = juju.add_model("shop"), juju.add_model("office")
     shop.deploy(write_charm("web", provides={"site": {"interface": "http"}}))
     office.deploy(write_charm("client", requires={"site": {"interface": "http"}}))

@@ -93,7 +93,7 @@ def page(*cells: Cell, policies: list[ShownPolicy] | None = None, outside: set[s
     return Page(render(cells, policies or [], outside=outside or set(), when=NOON))
 
 
-def test_top_tells_when_how_many_and_how_it_went() -> None:
+def test_header_shows_time_count_and_result() -> None:
     found = page(cell(), cell(request="DELETE /items", expected=False), policies=[SHOP_READS])
     assert found.texts("time") == ["01 March 2026, 12:00 UTC"]
     counts = dict(zip(found.texts("dt"), found.texts("dd"), strict=True))
@@ -115,7 +115,7 @@ def test_arrow_is_open_if_any_request_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(("expected", "through", "chip"), [(True, False, "denied"), (False, True, "through")])
-def test_what_went_otherwise_than_asked_stands_out(expected: bool, through: bool, chip: str) -> None:
+def test_unexpected_result_is_highlighted(expected: bool, through: bool, chip: str) -> None:
     found = page(cell(expected=expected, through=through), cell("shop/orders"))
     assert sorted(found.arrows().values()) == ["open", "wrong"]
     assert found.texts("p", "verdict wrong") == [
@@ -151,7 +151,7 @@ def test_what_is_open_without_policy_is_reported() -> None:
     assert "these requests are not restricted" in page(cell()).texts("details", "flow open")[0]
 
 
-def test_what_is_allowed_outside_mesh_is_told_apart() -> None:
+def test_requests_outside_the_mesh_are_distinguished() -> None:
     found = page(cell(), cell("shop/orders", "Service shop/store"), outside={"shop/store", "shop/shop"})
     assert sorted(found.arrows().values()) == ["open", "unguarded"]
     assert "no policy is enforced there" in found.texts("details", "flow unguarded")[0]

@@ -108,14 +108,16 @@ def test_secrets_survive_scaling_to_zero(related: Model, juju: Controller) -> No
     assert len(juju.secrets) == 1
 
 
-def test_owner_is_told_when_it_is_time_to_rotate(related: Model, juju: Controller) -> None:
+def test_owner_is_notified_to_rotate(related: Model, juju: Controller) -> None:
     (secret,) = juju.secrets
     related.rotate_secret(secret.id)
     related.settle()
     assert words(related.unit("owner/0")) == ["rotate-1"]
 
 
-def test_nobody_else_reads_secret(related: Model, juju: Controller, write_charm: WriteCharm) -> None:
+def test_secret_is_readable_by_its_grantee_only(
+    related: Model, juju: Controller, write_charm: WriteCharm
+) -> None:
     (secret,) = juju.secrets
     stranger = """
         class Charm(Recorder):

@@ -78,7 +78,7 @@ def test_relations_become_policies_and_difference_is_found(monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("small_story")
-def test_demo_tells_its_steps_and_succeeds(tmp_path: Path) -> None:
+def test_demo_prints_its_steps_and_succeeds(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "--log", "INFO"])
     assert result.exit_code == 0, result.output
     assert "1. Deploy" in result.output

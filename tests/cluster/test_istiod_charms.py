@@ -100,7 +100,7 @@ def test_the_gateway_of_the_beacon_is_accepted_and_programmed(world: World):
     assert said["Accepted"] == said["Programmed"] == "True"
 
 
-def test_every_policy_of_the_beacon_and_of_the_coordinator_is_enforced(world: World):
+def test_policies_of_beacon_and_coordinator_are_enforced(world: World):
     wait_until(lambda: all(each.enforced is not None for each in enforcement(policies(world))))
     found = enforcement(policies(world))
     assert [each for each in found if not each.enforced] == []
@@ -132,7 +132,7 @@ def test_ztunnel_is_told_which_services_are_behind_the_waypoint(world: World, is
     assert bound == dict.fromkeys(("catalogue", COORDINATOR), host)
 
 
-def test_the_pods_of_a_cluster_are_guarded_by_the_policies_that_select_them(world: World, istiod: Istiod):
+def test_policies_select_pods_of_the_cluster(world: World, istiod: Istiod):
     labels = {
         manifest(pod)["metadata"]["name"]: manifest(pod)["metadata"]["labels"]
         for pod in world.client.list(Pod, namespace=world.model(MODEL).name)

@@ -90,7 +90,7 @@ def test_an_application_gets_exactly_what_its_relations_mean(cells: list[Cell]):
     }
 
 
-def test_a_scraper_gets_to_the_metrics_and_to_those_of_workers_only_through_the_coordinator(
+def test_scraper_reaches_workers_through_coordinator_only(
     cells: list[Cell],
 ):
     got = allowed(cells, "shop/prometheus")
@@ -126,7 +126,7 @@ def test_who_is_related_to_nobody_gets_nowhere_in_the_mesh(cells: list[Cell], so
     assert targets <= {"Service office/outsider", "pod office/outsider-0"}
 
 
-def test_a_neighbour_of_another_model_gets_what_its_own_relation_means(cells: list[Cell]):
+def test_cross_model_application_gets_what_its_relation_allows(cells: list[Cell]):
     targets = {target for target, *_ in allowed(cells, "office/kiosk")}
     assert targets == {CATALOGUE, "Service office/outsider", "pod office/outsider-0"}
 
@@ -164,7 +164,7 @@ def by_hand(world: World, **specs: dict[str, object]) -> Generator[None]:
             world.client.delete(AuthorizationPolicy, name, namespace="shop")
 
 
-def test_a_door_opened_by_hand_is_measured_as_wrong_and_shut_again(world: World):
+def test_manual_policy_is_measured_and_removed(world: World):
     door: dict[str, object] = {
         "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],
         "rules": [

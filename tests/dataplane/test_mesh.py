@@ -144,7 +144,7 @@ STRANGERS = {"selector": {"matchLabels": {"app.kubernetes.io/name": "stranger"}}
 NOTHING: dict[str, Any] = {}
 
 
-def test_without_a_policy_a_waypoint_lets_everything_through_and_nothing_gets_past_it(mesh: Mesh):
+def test_without_policy_all_traffic_passes_the_waypoint(mesh: Mesh):
     assert ask(mesh, SHOP, "web") == 200
     assert ask(mesh, OUTSIDE, "web") == 0
 
@@ -257,9 +257,7 @@ def test_what_a_selector_can_not_see_allows_nothing(mesh: Mesh, policy: Callable
     wait_for(lambda: ask(mesh, SHOP, "stranger") == 0)
 
 
-def test_a_policy_on_trial_refuses_nobody_at_a_waypoint_which_records_whom_it_would(
-    mesh: Mesh, policy: Callable[..., str]
-):
+def test_waypoint_logs_what_an_audited_policy_would_deny(mesh: Mesh, policy: Callable[..., str]):
     policy(allow(SHOP, **SERVICE), on_trial=True)
     mesh.sync()
     [waypoint] = mesh.state.waypoints
@@ -271,9 +269,7 @@ def test_a_policy_on_trial_refuses_nobody_at_a_waypoint_which_records_whom_it_wo
     assert (after.allowed - before.allowed, after.denied - before.denied) == (1, 2)
 
 
-def test_a_policy_on_trial_that_denies_is_recorded_beside_one_that_is_enforced(
-    mesh: Mesh, policy: Callable[..., str]
-):
+def test_audited_deny_is_logged_beside_an_enforced_policy(mesh: Mesh, policy: Callable[..., str]):
     policy(allow(SHOP, WEB, **SERVICE))
     policy({**allow(SHOP, **SERVICE), "action": "DENY"}, on_trial=True)
     mesh.sync()
@@ -286,7 +282,7 @@ def test_a_policy_on_trial_that_denies_is_recorded_beside_one_that_is_enforced(
     assert (after.allowed - before.allowed, after.denied - before.denied) == (1, 1)
 
 
-def test_a_policy_on_trial_lets_nobody_in_where_the_mesh_is_hardened(mesh: Mesh, policy: Callable[..., str]):
+def test_audited_policy_allows_nothing_in_a_hardened_mesh(mesh: Mesh, policy: Callable[..., str]):
     waypoints = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
     policy({"targetRefs": [waypoints]}, namespace="istio-system")
     policy(allow(SHOP, **SERVICE), on_trial=True)
@@ -300,9 +296,7 @@ def test_a_policy_on_trial_is_left_out_at_pods(mesh: Mesh, policy: Callable[...,
     assert [ask(mesh, source, "stranger") for source in (SHOP, WEB, OUTSIDE)] == [200, 200, 200]
 
 
-def test_a_removed_policy_shuts_the_door_within_a_second_also_on_open_connections(
-    mesh: Mesh, client: Client, policy: Callable[..., str]
-):
+def test_removed_policy_also_denies_open_connections(mesh: Mesh, client: Client, policy: Callable[..., str]):
     policy(NOTHING, namespace="istio-system")
     name = "short-lived"
     spec = allow(SHOP, **STRANGERS)
@@ -325,7 +319,7 @@ def test_a_removed_policy_shuts_the_door_within_a_second_also_on_open_connection
     assert any(seconds_to_shut() < 1 for _ in range(5))
 
 
-def test_a_program_that_has_a_port_at_all_addresses_is_an_error_that_names_it(tmp_path: Path):
+def test_program_that_occupies_a_port_is_named(tmp_path: Path):
     addresses = Addresses()
     with KubernetesServer() as server, socket.socket() as program:
         program.bind(("", 0))

@@ -98,7 +98,7 @@ def test_passed_telemetry_is_not_workers(target: str, ports: dict[str, int], bac
         assert received.path.partition("?")[0] != "/metrics"
 
 
-def test_no_request_says_where_it_goes(ports: dict[str, int], backend: RecordingBackend):
+def test_request_cannot_choose_its_backend(ports: dict[str, int], backend: RecordingBackend):
     with RecordingBackend() as elsewhere:
         there = f"127.0.0.1:{elsewhere.port}"
         for target, host in itertools.product(

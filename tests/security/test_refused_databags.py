@@ -39,7 +39,7 @@ def test_refused_consumer_keeps_its_policies(
     assert "permission denied" in after.state.unit_status.message
 
 
-def test_consumer_whose_relation_is_gone_for_juju_keeps_its_policies(
+def test_consumer_keeps_policies_when_juju_lost_the_relation(
     attack: Callable[[World, str], Attack], monkeypatch: pytest.MonkeyPatch
 ):
     attacked = attack(BEACON, "service-mesh")

@@ -20,7 +20,7 @@ def test_scaled_down_leader_keeps_labels(story: Story):
     """)
 
 
-def test_beacon_that_is_scaled_away_leaves_doors_to_itself(story: Story):
+def test_beacon_scaled_to_zero_leaves_no_policies(story: Story):
     story.replay("""
         deploy hall/mesh
         deploy annex/scraper

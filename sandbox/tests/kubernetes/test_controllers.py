@@ -99,7 +99,7 @@ def test_waypoint_goes_with_its_gateway(store: ObjectStore):
         assert store.find(kind, "m", "w") is None
 
 
-def test_waypoint_that_nobody_deploys_is_never_ready(kubernetes: KubernetesServer, store: ObjectStore):
+def test_undeployed_waypoint_is_never_ready(kubernetes: KubernetesServer, store: ObjectStore):
     kubernetes.controllers.waypoints.stop()
     store.create("Gateway", WAYPOINT, namespace="m")
     assert programmed(store) == "Unknown"
@@ -130,7 +130,7 @@ def ready(store: ObjectStore) -> int:
     return store.get("Deployment", "m", "w")["status"]["readyReplicas"]
 
 
-def test_waypoint_has_as_many_ready_pods_as_its_autoscaler_wants(
+def test_waypoint_has_as_many_ready_pods_as_its_autoscaler_sets(
     kubernetes: KubernetesServer, store: ObjectStore
 ):
     store.create("Gateway", WAYPOINT, namespace="m")
@@ -229,7 +229,7 @@ def test_policy_in_audit_is_not_enforced_at_pods(store: ObjectStore):
     assert verdict(store) == ("ZtunnelAccepted", "False", "UnsupportedValue")
 
 
-def test_nobody_judges_while_istiod_is_away(kubernetes: KubernetesServer, store: ObjectStore):
+def test_no_verdict_without_istiod(kubernetes: KubernetesServer, store: ObjectStore):
     kubernetes.controllers.policies.stop()
     create_policy(store)
     assert "status" not in store.get("AuthorizationPolicy", "m", "p")

@@ -67,7 +67,7 @@ def test_refused_request_is_logged_as_well(kubernetes: KubernetesServer, client:
     assert len(kubernetes.requests) == 1
 
 
-def test_each_request_takes_as_long_as_said(kubernetes: KubernetesServer, client: Client):
+def test_each_request_takes_the_set_time(kubernetes: KubernetesServer, client: Client):
     kubernetes.latency = 0.1
     began = time.monotonic()
     list(client.list(ConfigMap))
@@ -108,7 +108,7 @@ def test_watch_is_refused(kubernetes: KubernetesServer, asked: str):
     assert send(kubernetes, path)["kind"] == "ConfigMapList"
 
 
-def test_client_that_watches_is_told_at_once(client: Client):
+def test_watching_client_is_notified_at_once(client: Client):
     with pytest.raises(Exception, match="501"):
         next(iter(client.watch(ConfigMap)))
 

@@ -154,7 +154,7 @@ def test_the_endpoint_is_named_by_consumers_that_tell_it(shop: BeaconModel):
     assert found["relations"] == "catalogue:items"
 
 
-def test_what_could_not_be_written_is_told_rather_than_the_relation_that_is_there(shop: BeaconModel):
+def test_failed_write_is_the_reason_despite_a_relation(shop: BeaconModel):
     declared = '[{"relation": "items", "service": null, "endpoints": []}]'
     ask_more(shop, "catalogue", policy("buyer", "catalogue"), policy("ads", "catalogue"), declared=declared)
     row = run(shop, "list-policies", format="json", source="buyer")["policies"]["1"]

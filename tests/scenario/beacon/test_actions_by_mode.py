@@ -52,7 +52,7 @@ def test_what_would_be_written_is_shown_while_policies_are_off(shop: BeaconModel
         assert run(shop, "explain", source="ads", target="catalogue")["verdict"] == "allowed"
 
 
-def test_what_somebody_applies_out_of_the_export_is_theirs_from_then_on(shop: BeaconModel):
+def test_exported_policy_belongs_to_whoever_applies_it(shop: BeaconModel):
     """Neither taken away while policies are off, nor taken over when they are on again."""
     exported = {}
     for mode in ("enforce", "off"):
@@ -78,7 +78,7 @@ def test_what_somebody_applies_out_of_the_export_is_theirs_from_then_on(shop: Be
     assert shop.policies() == applied
 
 
-def test_while_policies_are_tried_it_is_told_who_would_be_refused(shop: BeaconModel):
+def test_audit_mode_lists_what_would_be_denied(shop: BeaconModel):
     shop.configure(policy_mode="audit")
     found = run(shop, "explain", source="ads", target="catalogue", method="GET", path="/items")
     assert (found["verdict"], found["audit"]) == ("allowed", "denied")
@@ -107,7 +107,7 @@ def test_why_nothing_is_written_is_listed_once_for_all(shop: BeaconModel):
     assert reasons == "not written: policies are off: juju config beacon policy-mode=enforce"
 
 
-def test_a_policy_whose_rules_were_taken_lets_in_nobody_and_is_told_not_to_be_what_is_asked_for(
+def test_policy_without_rules_is_shown_as_changed(
     shop: BeaconModel,
 ):
     shop.edit_policies({"spec": {"rules": []}})

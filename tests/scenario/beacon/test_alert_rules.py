@@ -58,7 +58,7 @@ def test_a_waypoint_that_is_away_for_a_moment_is_not(beacon: BeaconModel):
     assert surprise(beacon, {UP: "1+0x30", LIVE: "1x15 0 0 0 1x10"}) == ""
 
 
-def test_a_beacon_that_can_not_be_scraped_is_not_taken_for_a_waypoint_that_is_down(beacon: BeaconModel):
+def test_unscraped_beacon_raises_no_waypoint_alert(beacon: BeaconModel):
     assert surprise(beacon, {UP: "0+0x30"}, WaypointUnseen=1) == ""
     assert surprise(beacon, {}, WaypointUnseen=1) == ""
 
@@ -83,7 +83,7 @@ def test_requests_that_fail_are_told_by_service(beacon: BeaconModel):
     )
 
 
-def test_a_few_failures_among_many_requests_and_all_refusals_are_let_be(beacon: BeaconModel):
+def test_few_failures_and_denials_raise_no_alert(beacon: BeaconModel):
     fine = {**FINE, requests("200"): "0+99x30", requests("503"): "0+1x30", requests("403"): "0+90x30"}
     assert surprise(beacon, fine) == ""
 
@@ -100,7 +100,7 @@ def test_a_waypoint_that_gets_no_new_certificate_is_told(beacon: BeaconModel):
     assert surprise(beacon, {**FINE, certificate: "3000-60x30"}, WaypointCertificateNearItsEnd=1) == ""
 
 
-def test_refused_policies_are_told_until_they_are_asked_for_no_more(beacon: BeaconModel):
+def test_rejected_policies_alert_until_withdrawn(beacon: BeaconModel):
     rules(beacon)
     relation = beacon.consumer(
         "shop", policy("web", "catalogue"), policy("web", "orders"), policy("web", "shop")
@@ -148,7 +148,7 @@ def test_a_reconcile_that_fails_for_long_is_told(beacon: BeaconModel):
     assert surprise(beacon, FINE) == ""
 
 
-def test_a_client_of_another_model_that_is_not_known_pages_nobody(beacon: BeaconModel):
+def test_unknown_cross_model_client_raises_no_alert(beacon: BeaconModel):
     rules(beacon)
     stranger = "remote-0123456789abcdef0123456789abcdef"
     beacon.consumer("catalogue", policy(stranger, "catalogue"))
@@ -168,7 +168,7 @@ def test_nor_does_a_scraper_of_another_model(beacon: BeaconModel, said: dict[str
     assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
 
 
-def test_nor_does_a_consumer_that_keeps_its_policies_while_it_leaves(beacon: BeaconModel):
+def test_leaving_consumer_raises_no_alert(beacon: BeaconModel):
     rules(beacon)
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     assert "keeping its policies" in beacon.leave(relation).message
@@ -184,7 +184,7 @@ def test_nor_does_a_service_that_is_missing(beacon: BeaconModel):
     assert surprise(beacon, FINE, BeaconPoliciesNotEnforced=1) == ""
 
 
-def test_nor_does_a_waypoint_that_is_not_ready_as_long_as_one_pod_of_it_is_alive(beacon: BeaconModel):
+def test_unready_waypoint_with_a_live_pod_raises_no_alert(beacon: BeaconModel):
     rules(beacon)
     beacon.set_gateway_status({"status": {"conditions": []}})
     assert "is not ready" in beacon.hook().message
@@ -201,7 +201,7 @@ def test_nor_does_a_metrics_proxy_that_is_not_up(beacon: BeaconModel):
     assert surprise(beacon, {UP: "0+0x30"}, WaypointUnseen=1) == ""
 
 
-def test_a_waypoint_that_can_not_be_written_is_a_reconcile_that_fails(beacon: BeaconModel):
+def test_failed_waypoint_write_alerts_as_failed_reconcile(beacon: BeaconModel):
     beacon.kubernetes.access.deny(verbs=["patch", "create", "list"], resources=["gateways"])
     rules(beacon)
     beacon.hook()

@@ -8,7 +8,7 @@ STRANGER = "remote-0123456789abcdef0123456789abcdef"
 CMR_DATA = {"cmr_data": '{"app_name": "prometheus", "juju_model_name": "cos"}'}
 
 
-def test_a_scraper_without_a_cross_model_relation_is_named_with_the_remedy(beacon: BeaconModel):
+def test_scraper_without_identity_is_named_with_remedy(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", STRANGER)
     assert beacon.state.unit_status.name == "blocked"
     assert beacon.state.unit_status.message == (
@@ -18,7 +18,7 @@ def test_a_scraper_without_a_cross_model_relation_is_named_with_the_remedy(beaco
     assert beacon.state.unit_status.name == "active"
 
 
-def test_a_scraper_that_was_consumed_is_not_taken_for_an_application_of_this_model(beacon: BeaconModel):
+def test_consumed_scraper_is_not_local(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", "prometheus", model_uuid="0c8ad3d6-4f1a-4b7e-9d6e-2f0b7c1a5e11")
     assert beacon.state.unit_status.name == "blocked"
     assert not any(source == "shop/prometheus" for source, _ in beacon.doors())
@@ -38,7 +38,7 @@ def test_a_scraper_of_the_same_model_is_no_problem(beacon: BeaconModel):
     assert beacon.state.unit_status.name == "active"
 
 
-def test_a_consumer_s_client_of_another_model_that_is_unknown_is_named(beacon: BeaconModel):
+def test_unknown_cross_model_client_is_named(beacon: BeaconModel):
     beacon.consumer("catalogue", policy(STRANGER, "catalogue"), policy("web", "catalogue"))
     status = beacon.hook()
     assert status.name == "waiting"

@@ -156,7 +156,7 @@ def test_invalid_option_is_named_and_changes_nothing(beacon: BeaconModel, monkey
     before = beacon.left_behind()
     status = beacon.configure(restrict_consumers="perhaps")
     assert status.name == "blocked"
-    assert status.message.startswith("config restrict-consumers: ")
+    assert status.message.startswith("config restrict-consumers, using True: ")
     assert beacon.left_behind() == before
 
 

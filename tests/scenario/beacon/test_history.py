@@ -84,9 +84,7 @@ def test_who_is_known_in_another_model_only_is_told_of_in_words(beacon: BeaconMo
     assert history() == ["allowed office/kiosk -> shop/catalogue"]
 
 
-def test_what_an_operator_has_to_see_to_is_told_once_and_once_when_it_is_settled(
-    beacon: BeaconModel, caplog: pytest.LogCaptureFixture
-):
+def test_problem_and_its_resolution_are_logged_once(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
     def told() -> list[tuple[int, str]]:
         lines = [(line.levelno, line.getMessage()) for line in caplog.records if line.name == "problems"]
         caplog.clear()
@@ -115,7 +113,7 @@ def test_an_option_that_makes_no_sense_settles_nothing(beacon: BeaconModel, capl
     assert told[1] == f"resolved: {told[0]}"
 
 
-def test_a_target_that_nothing_guards_any_more_is_not_said_to_be_shut(beacon: BeaconModel, history: History):
+def test_unprotected_target_is_not_logged_as_denied(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     history()
     beacon.unrelate(relation)

@@ -31,7 +31,7 @@ def catalogue(beacon: BeaconModel) -> testing.Relation:
 
 
 @pytest.mark.parametrize("text", NONSENSE.values(), ids=NONSENSE)
-def test_invalid_consumer_keeps_its_policies_and_affects_no_other(
+def test_invalid_consumer_keeps_policies_and_affects_no_other(
     beacon: BeaconModel, catalogue: testing.Relation, text: str
 ):
     before = beacon.policies()
@@ -131,7 +131,7 @@ def test_oldest_consumers_can_be_read(beacon: BeaconModel, catalogue: testing.Re
     assert ("shop/ads", "shop/catalogue") in beacon.doors()
 
 
-def test_invalid_cross_model_data_means_the_local_name(beacon: BeaconModel):
+def test_invalid_identity_means_the_local_name(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", "prometheus")
     beacon.relate("provide-cmr-mesh", "prometheus", {"cmr_data": "nonsense"})
     assert ("shop/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.doors()

@@ -21,7 +21,7 @@ def replans(monkeypatch: pytest.MonkeyPatch) -> list[ops.Container]:
     return told
 
 
-def test_the_proxy_runs_and_is_restarted_when_it_no_longer_listens(beacon: BeaconModel):
+def test_proxy_is_restarted_when_it_stops_listening(beacon: BeaconModel):
     plan = beacon.metrics_plan()
     assert plan.services["metrics-proxy"].startup == "enabled"
     assert plan.services["metrics-proxy"].on_check_failure == {"metrics-proxy": "restart"}
@@ -42,7 +42,7 @@ def test_a_proxy_that_stopped_is_started_again(beacon: BeaconModel, replans: lis
     assert len(replans) == 1
 
 
-def test_a_container_that_is_not_up_keeps_nothing_from_being_done(beacon: BeaconModel):
+def test_missing_container_stops_no_other_work(beacon: BeaconModel):
     beacon.set_container(can_connect=False)
     beacon.consumer("catalogue", policy("web", "catalogue"))
     status = beacon.hook()
@@ -56,9 +56,7 @@ def test_a_unit_that_stops_waits_for_no_container(beacon: BeaconModel):
     assert beacon.hook("stop").name == "active"
 
 
-def test_a_proxy_that_does_not_start_keeps_nothing_from_being_done(
-    kubernetes: KubernetesServer, monkeypatch: pytest.MonkeyPatch
-):
+def test_failing_proxy_stops_no_other_work(kubernetes: KubernetesServer, monkeypatch: pytest.MonkeyPatch):
     def fail(_: ops.Container) -> None:
         raise ops.pebble.APIError({}, 500, "", "exec: no such file\nand more")
 

@@ -34,7 +34,7 @@ def shut(kubernetes: KubernetesServer, observe: Observe) -> list[str]:
     return found
 
 
-def test_policies_stay_until_the_consumer_has_taken_its_labels_off(
+def test_policies_stay_until_the_consumer_removes_its_labels(
     beacon: BeaconModel, second: BeaconModel, observe: Observe
 ):
     relation = beacon.consumer("catalogue", *ASKED)

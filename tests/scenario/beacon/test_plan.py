@@ -19,7 +19,7 @@ def test_a_beacon_that_has_settled_has_nothing_to_do(beacon: BeaconModel):
     }
 
 
-def test_a_beacon_that_is_off_tells_what_it_would_do_if_it_were_on(beacon: BeaconModel):
+def test_plan_with_policies_off_shows_them_on(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.configure(policy_mode="off")
     beacon.kubernetes.requests.clear()
@@ -131,7 +131,7 @@ def test_a_metrics_proxy_that_has_stopped_is_told(beacon: BeaconModel):
     assert beacon.plan_action()["problems"] == "waiting: metrics-proxy is not running: juju debug-log"
 
 
-def test_a_problem_is_told_to_its_end_which_is_the_remedy(beacon: BeaconModel):
+def test_plan_has_whole_problems(beacon: BeaconModel):
     stranger = f"remote-{'0123456789abcdef' * 2}"
     beacon.consumer("catalogue", policy(stranger, "catalogue"))
     assert beacon.hook().message.startswith("waiting for the identity of ")

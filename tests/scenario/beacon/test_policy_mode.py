@@ -41,7 +41,7 @@ def allowing_all(beacon: BeaconModel) -> list[object]:
     return sorted((spec.get("selector") or spec["targetRefs"] for spec in found), key=str)
 
 
-def test_each_switch_of_the_mode_writes_each_policy_once_and_an_idle_hook_none(beacon: BeaconModel):
+def test_switching_mode_writes_each_policy_once(beacon: BeaconModel):
     # One allows the waypoint at the pods. In audit mode, one at each of the two places allows everything.
     for mode, trial in (("audit", True), ("enforce", False), ("audit", True)):
         beacon.kubernetes.requests.clear()
@@ -90,7 +90,7 @@ def test_consumers_are_told_of_audit(beacon: BeaconModel):
         assert beacon.relation(relation).local_app_data.get("policy_mode") == told
 
 
-def test_a_hook_after_an_audit_does_not_take_what_istio_said_of_it_for_a_problem(beacon: BeaconModel):
+def test_status_of_audited_policies_is_no_problem_after_audit(beacon: BeaconModel):
     beacon.kubernetes.controllers.policies.stop()
     beacon.configure(policy_mode="audit")
     beacon.kubernetes.controllers.policies.start()
@@ -122,32 +122,30 @@ def test_off_by_either_option_is_off(beacon: BeaconModel, options: dict[str, boo
 
 
 @pytest.mark.parametrize("value", ["audit-only", "", "Enforce", "off "])
-def test_a_mode_that_there_is_not_is_named_and_changes_no_other_policy(beacon: BeaconModel, value: str):
+def test_invalid_mode_is_named_and_changes_no_policy(beacon: BeaconModel, value: str):
     before = on_trial(beacon)
     relation = beacon.consumer("orders", policy("web", "orders"))
     labels = beacon.relation(relation).local_app_data["labels"]
     beacon.kubernetes.requests.clear()
     status = beacon.configure(policy_mode=value)
     assert status.name == "blocked"
-    assert "config policy-mode: must be 'enforce', 'audit' or 'off'" in status.message
+    assert status.message.startswith("config policy-mode, using enforce: must be 'enforce', 'audit' or ")
     assert "juju config beacon policy-mode=…" in status.message
     assert beacon.writes() == []
     assert before.keys() < on_trial(beacon).keys()
     assert beacon.relation(relation).local_app_data["labels"] == labels
 
 
-def test_an_option_that_makes_no_sense_does_not_take_labels_from_consumers(
-    beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
-):
+def test_invalid_option_removes_no_labels(beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SCENARIO_SKIP_CONSISTENCY_CHECKS", "1")
     relation = beacon.consumer("orders", policy("web", "orders"))
     labels = beacon.relation(relation).local_app_data["labels"]
     status = beacon.configure(model_on_mesh="perhaps")
-    assert status.message.startswith("config model-on-mesh: must be a valid boolean; using False")
+    assert status.message.startswith("config model-on-mesh, using False: must be a valid boolean")
     assert beacon.relation(relation).local_app_data["labels"] == labels
 
 
-def test_a_consumer_that_can_not_be_read_goes_on_trial_with_the_rest(kubernetes: KubernetesServer):
+def test_retained_policies_are_audited_too(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes)
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.says(relation, {"policies": "nonsense"})
@@ -157,7 +155,7 @@ def test_a_consumer_that_can_not_be_read_goes_on_trial_with_the_rest(kubernetes:
 
 
 @pytest.mark.parametrize("mode", ["enforce", "audit"])
-def test_an_invalid_mode_keeps_the_last_valid_one_and_revocations_happen(beacon: BeaconModel, mode: str):
+def test_invalid_mode_keeps_the_last_one_and_revocations(beacon: BeaconModel, mode: str):
     relation = beacon.consumer("orders", policy("web", "orders"), policy("ads", "orders"))
     beacon.configure(policy_mode=mode)
     status = beacon.configure(policy_mode="bogus")

@@ -116,7 +116,7 @@ def test_waypoint_stays_and_is_one(refreshed: BeaconModel):
     assert len(refreshed.autoscalers()) == 1
 
 
-def test_door_that_was_open_never_closes(refreshed: BeaconModel, observe: Observe):
+def test_allowed_request_is_never_denied(refreshed: BeaconModel, observe: Observe):
     closed: list[ObjectChange] = []
 
     def watch(change: ObjectChange) -> None:
@@ -132,7 +132,7 @@ def test_door_that_was_open_never_closes(refreshed: BeaconModel, observe: Observ
     assert len(refreshed.policies()) == 1
 
 
-def test_what_nobody_asks_for_any_more_goes(refreshed: BeaconModel):
+def test_unrequested_policies_are_removed(refreshed: BeaconModel):
     PublishedBeacon().writes_a_policy("ads", "catalogue")
     refreshed.consumer_that_was_there_before("catalogue", WANTED)
     refreshed.hook("upgrade_charm")

@@ -64,7 +64,7 @@ def test_a_consumer_gets_a_policy_on(beacon: BeaconModel, asked: MeshPolicy):
     assert beacon.hook().name == "active"
 
 
-def test_without_the_restriction_a_consumer_gets_a_policy_on_anything(beacon: BeaconModel):
+def test_unrestricted_consumer_may_set_any_policy(beacon: BeaconModel):
     beacon.kubernetes.store.create(beacon.kubernetes.store.kind("Namespace"), {"metadata": {"name": "bank"}})
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", *REFUSED.values())
@@ -85,7 +85,7 @@ def test_the_restriction_takes_away_what_was_granted_without_it(beacon: BeaconMo
     assert beacon.doors() == {("shop/web", "shop/catalogue")}
 
 
-def test_a_refusal_says_what_and_how_many_more_there_are(beacon: BeaconModel):
+def test_status_names_a_rejection_and_counts_the_others(beacon: BeaconModel):
     beacon.consumer("catalogue", *REFUSED.values())
     assert beacon.hook().message == (
         "catalogue may not set policy on 'orders' (and 5 more: juju run beacon/0 plan)"
@@ -98,7 +98,7 @@ def test_a_refused_name_can_not_flood_the_status(beacon: BeaconModel):
     assert len(message) <= 100
 
 
-def test_only_a_policy_on_a_service_of_another_name_needs_a_look_at_services(beacon: BeaconModel):
+def test_services_are_listed_only_for_other_names(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.kubernetes.requests.clear()
     beacon.hook("config_changed")
@@ -110,7 +110,7 @@ def test_only_a_policy_on_a_service_of_another_name_needs_a_look_at_services(bea
     assert beacon.lists_of("services") == 1
 
 
-def test_services_that_can_not_be_listed_keep_only_those_waiting_that_need_it(beacon: BeaconModel):
+def test_unlisted_services_delay_only_dependent_policies(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue", target_service="catalogue-admin"))
     beacon.kubernetes.access.deny(verbs=["list"], resources=["services"])
     beacon.says(relation, databag(policy("ads", "catalogue", target_service="catalogue-admin")))

@@ -34,20 +34,20 @@ def test_a_failure_is(verb: str, code: int | None, expected: str):
     assert problem.status.name == expected
 
 
-def test_of_several_failures_the_one_for_an_operator_is_told():
+def test_failure_for_an_operator_is_shown_first():
     failures = [Failure(POLICY, "update", 500, "broken"), Failure(POLICY, "create", 422, "invalid")]
     status = problems.status(kubernetes_problems.problems_of(failures, "beacon"), "beacon/0")
     assert status.name == "blocked"
     assert status.message == "AuthorizationPolicy shop/web: invalid (and 1 more: juju run beacon/0 plan)"
 
 
-def test_the_same_failure_of_many_is_told_once():
+def test_equal_failures_are_shown_once():
     failures = [Failure(ObjectRef("Gateway", "shop", ""), "list", 404, "not installed")] * 9
     (problem,) = kubernetes_problems.problems_of(failures, "beacon")
     assert problem.message == "Gateway CRD not installed: deploy istio-k8s"
 
 
-def test_the_same_failure_is_told_once_whatever_it_kept_from_being_done():
+def test_equal_failures_of_steps_are_shown_once():
     found = [problems.blocked("why", kind) for kind in problems.ProblemKind]
     assert problems.status(found, "beacon/0").message == "why"
     assert problems.log_news(found, []) == ["why"]

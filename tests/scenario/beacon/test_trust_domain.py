@@ -52,7 +52,7 @@ def test_another_one_in_mesh_is_named_with_command(beacon: BeaconModel, revision
 
 
 @pytest.mark.parametrize("mesh", ["rootNamespace: istio-system", "trustDomain: '*; reboot'", ": no yaml", ""])
-def test_nothing_is_said_of_what_mesh_does_not_say(beacon: BeaconModel, mesh: str):
+def test_unknown_trust_domain_is_no_problem(beacon: BeaconModel, mesh: str):
     istio_says(beacon, mesh)
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert beacon.hook().name == "active"

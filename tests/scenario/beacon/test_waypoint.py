@@ -107,7 +107,7 @@ def test_waypoint_slower_than_ready_timeout_blocks(beacon: BeaconModel):
     assert "is not ready" in status.message
 
 
-def test_what_istio_said_of_older_gateway_does_not_count(beacon: BeaconModel):
+def test_status_of_an_older_generation_is_ignored(beacon: BeaconModel):
     beacon.set_gateway_status(conditions("True", "", generation=0))
     assert beacon.hook().name == "waiting"
 

@@ -43,7 +43,7 @@ def test_at_the_pods_behind_a_service_of_another_name(kubernetes: KubernetesServ
     assert beacon.waypoint_access() == {PODS}
 
 
-def test_stays_as_long_as_a_former_consumer_leads_to_the_waypoint(beacon: BeaconModel):
+def test_stays_while_a_former_consumer_uses_the_waypoint(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.leave(relation)
     assert beacon.waypoint_access() == {PODS}

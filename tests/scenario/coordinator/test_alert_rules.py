@@ -52,7 +52,7 @@ def test_proxy_without_traffic_alerts(rules: dict):
     assert surprise(rules, {**FINE, **silent}, WorkerDown=2, WorkerTelemetryProxyFailing=1) == ""
 
 
-def test_workers_that_nobody_scrapes_are_missed(rules: dict):
+def test_unscraped_workers_raise_an_alert(rules: dict):
     assert surprise(rules, {NGINX: "1+0x30", EXPORTER: "1+0x30"}, WorkersMissing=1) == ""
 
 

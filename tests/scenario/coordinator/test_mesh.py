@@ -88,7 +88,7 @@ class TestOutside:
         assert endpoint["methods"] == ["GET"]
         assert endpoint["paths"] == ["/proxy/worker/{*}/metrics"]
 
-    def test_a_scraper_may_reach_the_port_that_nginx_has_with_tls_or_without(
+    def test_scraper_may_reach_nginx_with_tls_and_without(
         self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
     ):
         config = WorkerTelemetryProxyConfig(http_port=3300, https_port=3301)
@@ -102,13 +102,13 @@ class TestOutside:
         found = [one for one in self.outside(cluster, mesh()) if one["source_app_name"] == "prometheus"]
         assert [one["target_type"] for one in found] == ["unit"]
 
-    def test_the_charms_own_policies_are_asked_for(self, cluster: Cluster):
+    def test_policies_of_the_charm_are_requested(self, cluster: Cluster):
         found = [one for one in self.outside(cluster, mesh()) if one["source_app_name"] == "client"]
         assert sorted(one["target_type"] for one in found) == ["app", "unit"]
         (endpoint,) = next(one for one in found if one["target_type"] == "app")["endpoints"]
         assert (endpoint["methods"], endpoint["paths"]) == (["GET"], ["/api/{*}"])
 
-    def test_policies_of_a_library_that_the_charm_brings_are_taken_for_what_they_say(
+    def test_policies_of_another_library_are_accepted(
         self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
     ):
         class Method(str, Enum):
@@ -145,13 +145,13 @@ class TestOutside:
         monkeypatch.setattr(Coordinator, "__init__", with_foreign_policies)
         assert self.outside(cluster, mesh()) == own
 
-    def test_this_application_says_who_it_is_in_other_models(self, cluster: Cluster):
+    def test_identity_is_published_to_other_models(self, cluster: Cluster):
         there = testing.Relation("require-cmr-mesh", remote_app_name="there")
         context = cluster.context
         state = context.run(context.on.relation_created(there), cluster.state(there))
         assert told(state, there) == {"cmr_data": {"app_name": APP, "juju_model_name": "m"}}
 
-    def test_an_application_of_another_model_is_known_by_its_own_name(self, cluster: Cluster):
+    def test_cross_model_application_has_its_own_name(self, cluster: Cluster):
         said = {"cmr_data": json.dumps({"app_name": "client", "juju_model_name": "far"})}
         there = testing.Relation("provide-cmr-mesh", remote_app_name=f"remote-{1:032x}", remote_app_data=said)
         client = testing.Relation("field-api", remote_app_name=f"remote-{1:032x}")
@@ -165,7 +165,7 @@ class TestOutside:
 
 
 class TestInside:
-    def test_all_may_reach_every_pod_and_workers_the_coordinators_service(self, cluster: Cluster):
+    def test_cluster_members_may_reach_each_other(self, cluster: Cluster):
         cluster.run(mesh(), workers("b", units=2), workers("a"), store())
         assert inside(cluster) == {"pods": {APP, "a", "b"}, "service": {"a", "b"}}
         assert len(policies(cluster)) == 5
@@ -174,14 +174,14 @@ class TestInside:
         assert cluster_policies("m", "c", ["b", "a", "b"]) == cluster_policies("m", "c", ["a", "b"])
         assert len(cluster_policies("m", "c", ["b", "a", "b"])) == 5
 
-    def test_a_worker_that_claims_another_name_lets_nobody_else_in(self, cluster: Cluster):
+    def test_worker_with_a_false_name_gets_no_policy(self, cluster: Cluster):
         liar = workers("a")
         topology = {"application": "intruder", "unit": "intruder/0", "charm_name": "x"}
         liar.remote_units_data[0]["juju_topology"] = json.dumps(topology)
         cluster.run(mesh(), liar, store())
         assert inside(cluster)["pods"] == {APP, "a"}
 
-    def test_a_worker_application_that_goes_may_reach_nothing_any_more(self, cluster: Cluster):
+    def test_removed_worker_application_loses_access(self, cluster: Cluster):
         beacon, gone = mesh(), workers("gone")
         cluster.run(beacon, workers("stays"), gone, store())
         context = cluster.context
@@ -216,7 +216,7 @@ class TestInside:
         cluster.run(*relations)
         assert APP in inside(cluster)["pods"]
 
-    def test_without_istio_it_says_what_to_deploy(self, cluster: Cluster):
+    def test_missing_istio_is_named_with_remedy(self, cluster: Cluster):
         cluster.server.store.uninstall_custom_resources()
         status = cluster.run(mesh(), workers(units=2), store()).unit_status
         assert isinstance(status, testing.BlockedStatus)
@@ -260,7 +260,7 @@ class TestLabels:
         assert labels(cluster) == {}
 
     @pytest.mark.parametrize("leader", [False, True])
-    def test_an_application_that_is_removed_leaves_its_own_pods_alone(self, cluster: Cluster, leader: bool):
+    def test_removed_application_changes_none_of_its_pods(self, cluster: Cluster, leader: bool):
         cluster.run(mesh(), workers(), store())
         before = labels(cluster)
         cluster.server.requests.clear()
@@ -294,14 +294,14 @@ class TestLabels:
     def notes(self, cluster: Cluster) -> list[str]:
         return [one["metadata"]["name"] for one in cluster.server.store.objects("ConfigMap", "m")]
 
-    def test_an_upgrade_takes_the_labels_of_the_mesh_over_without_restarting_pods(self, cluster: Cluster):
+    def test_upgrade_takes_over_labels_without_restarts(self, cluster: Cluster):
         self.older_revision(cluster, **MESH_LABELS)
         cluster.run(mesh(), workers(), store(), event="upgrade_charm")
         assert labels(cluster) == {**PART_OF, **MESH_LABELS}
         assert not [one for one in cluster.requests(["PATCH", "PUT"]) if "statefulsets" in one]
         assert self.notes(cluster) == [f"{APP}-pod-labels"]
 
-    def test_an_upgrade_takes_away_labels_that_are_wanted_no_more(self, cluster: Cluster):
+    def test_upgrade_removes_obsolete_labels(self, cluster: Cluster):
         self.older_revision(cluster, **MESH_LABELS, stale="yes")
         cluster.run(workers(), store(), event="upgrade_charm")
         assert labels(cluster) == PART_OF
@@ -361,14 +361,14 @@ class TestABeaconThatCanNotBeUnderstood:
         assert state.unit_status == testing.ActiveStatus()
 
 
-def test_a_mesh_that_was_never_understood_is_joined_by_nobody(cluster: Cluster):
+def test_pods_do_not_join_an_invalid_mesh(cluster: Cluster):
     relation = workers(units=2)
     state = cluster.run(mesh(labels="not json"), relation, store())
     assert policies(cluster) == []
     assert told(state, relation)["worker_labels"] == PART_OF
 
 
-def test_policies_inside_have_the_trust_domain_that_the_beacon_publishes(cluster: Cluster):
+def test_cluster_policies_use_the_published_trust_domain(cluster: Cluster):
     """A pattern in its place would stand for more identities: all stays as it is."""
     beacon = mesh()
     state = cluster.run(workers(), store(), beacon)

@@ -84,7 +84,7 @@ class TestMetrics:
         assert job["static_configs"] == [{"targets": [f"{address('worker', 0)}:3100"]}]
         assert job["metrics_path"] == "/metrics"
 
-    def test_series_is_workers_whoever_is_asked(self, cluster: Cluster):
+    def test_series_keep_labels_of_the_worker(self, cluster: Cluster):
         assert self.labels(self.jobs(cluster, workers())["worker-0"]) == {
             "juju_model": "m",
             "juju_model_uuid": MODEL.uuid,
@@ -102,7 +102,7 @@ class TestMetrics:
         assert self.labels(jobs["nginx-field-1"])["juju_unit"] == "field/1"
         assert "nginx-field-2" not in jobs
 
-    def test_each_unit_says_where_it_is(self, cluster: Cluster):
+    def test_each_unit_publishes_its_address(self, cluster: Cluster):
         state = cluster.run(self.relation, leader=False)
         said = local(state, self.relation)
         assert said.local_unit_data["prometheus_scrape_unit_address"] == HOST
@@ -171,7 +171,7 @@ class TestLogging:
         said = told(cluster.run(loki(), relation, store()), relation)
         assert said["loki_endpoints"] == {"loki/0": "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"}
 
-    def test_loki_that_says_nonsense_costs_only_itself(self, cluster: Cluster):
+    def test_invalid_loki_affects_no_other(self, cluster: Cluster):
         garbled = testing.Relation(
             "logging",
             remote_app_name="odd",
@@ -183,7 +183,7 @@ class TestLogging:
 
 
 class TestTracing:
-    def test_each_tracing_relation_is_asked_for_its_protocols(self, cluster: Cluster):
+    def test_each_tracing_relation_requests_its_protocols(self, cluster: Cluster):
         charm, workload = tracing("self-charm-tracing"), tracing("self-workload-tracing")
         state = cluster.run(charm, workload)
         assert told(state, charm) == {"receivers": ["otlp_http"]}
@@ -271,7 +271,7 @@ class TestCatalogue:
 
 
 class TestObjectStore:
-    def test_a_bucket_is_asked_for(self, cluster: Cluster):
+    def test_a_bucket_is_requested(self, cluster: Cluster):
         relation = store()
         said = local(cluster.run(relation), relation).local_app_data
         assert said == {"bucket": f"relation-{relation.id}"}
@@ -334,7 +334,7 @@ class TestDatasources:
 
 
 class TestPeers:
-    def test_each_unit_says_where_it_is(self, cluster: Cluster):
+    def test_each_unit_publishes_its_address(self, cluster: Cluster):
         relation = testing.PeerRelation("peers")
         state = cluster.run(relation, leader=False)
         assert state.get_relation(relation.id).local_unit_data["hostname"] == HOST

@@ -95,7 +95,7 @@ def test_tests_of_charms_build_coordinator_by_hand(monkeypatch: pytest.MonkeyPat
     assert coordinator.is_recommended is False
 
 
-def test_container_of_charms_test_may_be_left_out(cluster: Cluster):
+def test_container_of_a_charms_test_is_optional(cluster: Cluster):
     state = cluster.run(workers(units=2), store(), containers=[])
     assert state.unit_status == ops.WaitingStatus("waiting for container nginx")
 

@@ -57,7 +57,7 @@ def test_hook_makes_one_connection_for_all(cluster: Cluster, monkeypatch: pytest
     assert len(made) == 1
 
 
-def test_silent_kubernetes_does_not_hold_hook_up(
+def test_unavailable_kubernetes_does_not_delay_hooks(
     cluster: Cluster, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("k8s_charm._client._SECONDS_TO_ANSWER", 0.3)

@@ -24,13 +24,13 @@ def test_complete_cluster_is_active(cluster: Cluster):
     assert cluster.run(*COMPLETE).unit_status == testing.ActiveStatus()
 
 
-def test_without_workers_it_says_which_relation_is_missing(cluster: Cluster):
+def test_without_workers_the_relation_is_named(cluster: Cluster):
     status = cluster.run(store()).unit_status
     assert isinstance(status, testing.BlockedStatus)
     assert "field-cluster" in status.message
 
 
-def test_without_role_it_says_which(cluster: Cluster):
+def test_missing_role_is_named(cluster: Cluster):
     status = cluster.run(store(), workers(role="querier")).unit_status
     assert status == testing.BlockedStatus("no worker has the role ingester")
 
@@ -59,7 +59,7 @@ def test_object_store_that_cannot_be_used_is_named(cluster: Cluster):
     assert "endpoint" in status.message
 
 
-def test_what_is_missing_most_is_said_first(cluster: Cluster):
+def test_most_severe_problem_is_first(cluster: Cluster):
     assert "field-cluster" in cluster.run().unit_status.message
 
 
@@ -86,7 +86,7 @@ def test_units_that_do_not_lead_have_the_same_status(cluster: Cluster, leader: b
 
 
 @pytest.mark.kubernetes
-def test_without_trust_it_says_how_to_give_it(cluster: Cluster):
+def test_missing_permission_is_shown_with_command(cluster: Cluster):
     cluster.server.access.deny()
     status = cluster.run(*COMPLETE).unit_status
     assert isinstance(status, testing.BlockedStatus)
@@ -95,7 +95,7 @@ def test_without_trust_it_says_how_to_give_it(cluster: Cluster):
 
 @pytest.mark.kubernetes
 @pytest.mark.parametrize("resource", ["authorizationpolicies", "configmaps", "statefulsets"])
-def test_whatever_kubernetes_refuses_is_said(cluster: Cluster, resource: str):
+def test_rejection_by_kubernetes_is_shown(cluster: Cluster, resource: str):
     cluster.server.access.deny(resources=[resource])
     status = cluster.run(*COMPLETE).unit_status
     assert isinstance(status, testing.BlockedStatus)

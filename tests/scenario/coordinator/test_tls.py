@@ -106,7 +106,7 @@ def certified(state: testing.State, secured: Secured) -> set[str]:
     return set(certificate.sans_dns or ())
 
 
-def test_certificate_is_asked_for_all_of_cluster(secured: Secured):
+def test_certificate_is_requested_for_the_whole_cluster(secured: Secured):
     (request,) = json.loads(
         local(secured.asked, secured.certificates).local_unit_data["certificate_signing_requests"]
     )
@@ -186,7 +186,7 @@ def test_beacon_that_writes_nonsense_switches_no_tls_off(secured: Secured, inval
     assert " ssl" in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
 
 
-def test_old_certificate_serves_until_the_new_one_has_all_workers(secured: Secured):
+def test_old_certificate_serves_until_new_one_has_all_workers(secured: Secured):
     more = dataclasses.replace(secured.workers, remote_units_data=workers(units=2).remote_units_data)
     more = dataclasses.replace(more, local_app_data=local(secured.given, secured.workers).local_app_data)
     waiting = secured.next(more)

@@ -34,7 +34,7 @@ def test_each_worker_application_opens_ports_of_its_roles(cluster: Cluster):
     assert told(state, ingester)["worker_ports"] == [3100, 4000]
 
 
-def test_what_is_not_offered_is_not_said(cluster: Cluster):
+def test_missing_offers_are_not_published(cluster: Cluster):
     relation = workers()
     said = told(cluster.run(relation, store()), relation)
     assert not {"ca_cert", "server_cert", "privkey_secret_id", "s3_tls_ca_chain"} & said.keys()

@@ -133,15 +133,13 @@ def test_plan_outside_a_mesh(kubernetes: KubernetesServer):
         ("explain", {**INSIDE, "target": "no such"}, "target='no such' is not an application"),
     ],
 )
-def test_what_cannot_be_answered_is_told_in_one_line(
-    operator: Operator, action: str, params: dict[str, Any], why: str
-):
+def test_failed_action_has_one_line(operator: Operator, action: str, params: dict[str, Any], why: str):
     message = operator.failure_of(action, **params)
     assert why in message
     assert "\n" not in message
 
 
-def test_without_trust_it_is_told_how_to_give_it(operator: Operator, kubernetes: KubernetesServer):
+def test_missing_permission_is_answered_with_command(operator: Operator, kubernetes: KubernetesServer):
     kubernetes.access.deny()
     for action in ACTIONS:
         message = operator.failure_of(action, **(INSIDE if action == "explain" else {}))

@@ -80,7 +80,7 @@ def test_cluster_with_all_roles_is_active():
     assert run_coordinator(*separate).unit_status == testing.ActiveStatus()
 
 
-def test_status_says_what_cluster_lacks():
+def test_status_names_missing_roles():
     nothing = run_coordinator().unit_status
     assert isinstance(nothing, testing.BlockedStatus)
     assert "demo-cluster" in nothing.message
@@ -124,7 +124,7 @@ def test_workers_send_all_telemetry_through_coordinator():
     }
 
 
-def test_incomplete_cluster_is_told_nothing():
+def test_incomplete_cluster_gets_no_data():
     cluster = workers("api")
     assert "worker_config" not in app_data(run_coordinator(cluster), cluster)
 
@@ -190,12 +190,12 @@ def test_ports_of_older_revision_are_closed():
     assert state.opened_ports == {testing.TCPPort(8080), testing.TCPPort(3300)}
 
 
-def test_related_applications_are_told_where_service_is():
+def test_related_applications_get_the_url():
     relation = kv_api()
     assert app_data(run_coordinator(workers(), relation), relation) == {"url": f"http://{SERVICE}:8080"}
 
 
-def test_application_that_is_related_later_is_told_at_once():
+def test_later_application_gets_the_url_at_once():
     context, relation = coordinator_context(), kv_api()
     state = context.run(context.on.relation_created(relation), coordinator_state(workers(), relation))
     assert app_data(state, relation) == {"url": f"http://{SERVICE}:8080"}

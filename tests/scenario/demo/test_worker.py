@@ -53,7 +53,7 @@ def test_worker_with_role_and_configuration_is_active():
     assert both.unit_status == testing.ActiveStatus("api,store ready.")
 
 
-def test_status_says_what_worker_lacks():
+def test_status_names_what_is_missing():
     assert "coordinator" in run().unit_status.message
     assert "role" in run(published(), config={}).unit_status.message
     nothing_yet = run(coordinator_of({})).unit_status
@@ -82,7 +82,7 @@ def test_program_runs_in_roles_of_configuration(config, role):
     assert json.loads(app_data(state, cluster)["role"]) == role
 
 
-def test_program_knows_whose_it_is():
+def test_program_has_its_topology():
     environment = service(run(published())).environment
     assert {name: value for name, value in environment.items() if name.startswith("JUJU_")} == {
         "JUJU_MODEL": MODEL.name,
@@ -141,7 +141,7 @@ def test_worker_may_be_known_by_ipv6_address(on_host):
     assert check.http == {"url": "http://[fd00::1]:8080/healthz"}
 
 
-def test_with_certificates_readiness_is_asked_over_tls():
+def test_with_certificates_readiness_uses_tls():
     key = testing.Secret({"private-key": "KEY"}, owner=None)
     pems = {name: json.dumps("PEM") for name in ("ca_cert", "server_cert")}
     state = run(published(privkey_secret_id=json.dumps(key.id), **pems), secrets={key})
@@ -162,7 +162,7 @@ def test_version_is_programs():
     assert state.workload_version == sys.modules["kv_workload"].VERSION
 
 
-def test_ports_are_those_that_coordinator_says():
+def test_ports_are_those_of_the_coordinator():
     assert run(published()).opened_ports == {testing.TCPPort(8080)}
 
 

@@ -42,9 +42,7 @@ def test_certificates_and_key_are_written_and_the_ca_is_trusted(
     assert store.container.plan.services["store"].environment["TLS_KEY"] == KEY_FILE
 
 
-def test_a_new_certificate_restarts_the_services_but_leaves_the_ca(
-    store: Store, deeds: Deeds, secret: testing.Secret
-):
+def test_new_certificate_restarts_services_only(store: Store, deeds: Deeds, secret: testing.Secret):
     store.deploy(offer(secret), secrets=[secret])
     deeds.calls.clear()
     store.run(relations=[changed(store.relation, server_cert="CERT2")])
@@ -126,7 +124,7 @@ def test_a_new_revision_of_the_key_is_fetched(store: Store, deeds: Deeds):
     assert store.file(KEY_FILE) == "KEY2"
 
 
-def test_the_reason_for_which_a_key_can_not_be_read_is_not_logged(
+def test_error_of_an_unreadable_key_is_not_logged(
     store: Store,
     secret: testing.Secret,
     monkeypatch: pytest.MonkeyPatch,
@@ -143,9 +141,7 @@ def test_the_reason_for_which_a_key_can_not_be_read_is_not_logged(
     assert "hush-8d1f" not in log
 
 
-def test_a_key_that_can_not_be_read_any_more_leaves_all_as_it_was(
-    store: Store, deeds: Deeds, secret: testing.Secret
-):
+def test_unreadable_key_changes_nothing(store: Store, deeds: Deeds, secret: testing.Secret):
     store.deploy(offer(secret), secrets=[secret])
     deeds.calls.clear()
     store.run(secrets=[], relations=[changed(store.relation, worker_config="a: 2", server_cert="CERT2")])

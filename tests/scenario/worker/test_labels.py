@@ -39,7 +39,7 @@ def test_unit_that_is_not_leader_leaves_it_to_leader(
     assert kubernetes.requests == []
 
 
-def test_label_that_is_not_wanted_any_more_goes(store: Store, client: Client):
+def test_obsolete_label_is_removed(store: Store, client: Client):
     store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
     store.run(relations=[changed(store.relation, worker_labels=PART_OF)])
     assert pod_labels(client) == {**JUJU, **PART_OF}

@@ -26,7 +26,7 @@ def told(store: Store) -> dict[str, Any]:
     return {key: json.loads(data[key]) for key in ("role", "address", "juju_topology") if key in data}
 
 
-def test_coordinator_is_told_roles_address_and_topology(store: Store):
+def test_roles_address_and_topology_are_published(store: Store):
     store.deploy(config={"role-api": True, "role-disk": True})
     assert told(store) == {
         "role": "api,disk",
@@ -35,7 +35,7 @@ def test_coordinator_is_told_roles_address_and_topology(store: Store):
     }
 
 
-def test_unit_that_is_not_leader_tells_who_it_is(store: Store):
+def test_standby_unit_publishes_its_own_data(store: Store):
     store.deploy(leader=False)
     assert told(store).keys() == {"address", "juju_topology"}
 
@@ -183,7 +183,7 @@ def test_restart_that_was_cut_short_is_made_up_for(
     assert deeds() == [("restart", "store")]
 
 
-def test_ports_are_opened_as_coordinator_says(store: Store):
+def test_ports_of_the_coordinator_are_opened(store: Store):
     store.deploy(cluster(worker_config="a: 1", worker_ports=[8080, 9095]))
     assert {port.port for port in store.state.opened_ports} == {8080, 9095}
     store.run(relations=[changed(store.relation, worker_ports=[8080])])
@@ -337,7 +337,7 @@ def test_services_find_models_proxies(store: Store, monkeypatch: pytest.MonkeyPa
     assert "https_proxy" not in environment
 
 
-def test_juju_is_told_version_of_workload(store: Store):
+def test_version_of_the_workload_is_set(store: Store):
     store.deploy()
     assert store.state.workload_version == ""
     store.run(store.ctx.on.pebble_ready(store.container))

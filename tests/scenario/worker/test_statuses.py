@@ -73,7 +73,7 @@ def test_with_two_coordinators_it_is_blocked_and_obeys_the_first(store: Store):
     assert store.file("/etc/worker/config.yaml") == "a: 1"
 
 
-def test_without_a_role_it_is_blocked_and_says_how_to_give_it_one(store: Store):
+def test_without_role_it_is_blocked_with_the_command(store: Store):
     store.deploy(config={})
     assert isinstance(store.status, ops.BlockedStatus)
     assert "juju config store role-all=true" in store.status.message
@@ -91,7 +91,7 @@ def test_without_its_container_it_waits(store: Store):
     assert "container store" in store.status.message
 
 
-def test_with_a_coordinator_that_can_not_be_understood_it_is_blocked_and_runs_on(store: Store):
+def test_invalid_coordinator_data_block_and_stop_nothing(store: Store):
     store.deploy()
     store.run(relations=[changed(store.relation, worker_config=["a"])])
     assert isinstance(store.status, ops.BlockedStatus)
@@ -100,7 +100,7 @@ def test_with_a_coordinator_that_can_not_be_understood_it_is_blocked_and_runs_on
     assert store.services == {"store": "active"}
 
 
-def test_what_is_left_out_of_an_offer_is_named(store: Store):
+def test_ignored_part_of_an_offer_is_named(store: Store):
     relation = cluster(
         worker_config="a: 1", worker_labels={"app.kubernetes.io/part-of": "kv", "not ok": "no"}
     )
@@ -138,9 +138,7 @@ def test_a_charm_that_fails_to_say_what_to_run_is_blocked(tmp_path: Path):
     assert store.file("/etc/worker/config.yaml") is None
 
 
-def test_a_service_that_does_not_start_is_waited_for_and_tried_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-):
+def test_service_that_fails_to_start_is_retried(store: Store, monkeypatch: pytest.MonkeyPatch):
     tries: list[tuple[str, ...]] = []
 
     def fail(container: ops.Container, *names: str) -> None:
@@ -176,7 +174,7 @@ def test_a_container_that_goes_away_in_the_middle_is_waited_for(
     assert isinstance(store.status, ops.ActiveStatus)
 
 
-def test_a_workload_that_says_so_is_ready(checked: Store, workload: type[Workload]):
+def test_workload_that_answers_ready_is_ready(checked: Store, workload: type[Workload]):
     checked.deploy()
     assert isinstance(checked.status, ops.ActiveStatus)
     check = checked.container.plan.checks["ready"]
@@ -194,7 +192,7 @@ def test_a_workload_that_says_so_is_ready(checked: Store, workload: type[Workloa
         ((404, "what?"), "down: it answered 404 what?"),
     ],
 )
-def test_a_workload_whose_check_fails_is_asked_why(
+def test_reason_of_a_failed_check_is_shown(
     checked: Store, workload: type[Workload], answer: tuple[int, str], words: str
 ):
     workload.answer = answer
@@ -246,7 +244,7 @@ def test_a_limit_that_is_none_blocks_but_the_worker_runs(store: Store):
 
 
 @pytest.mark.kubernetes
-def test_a_charm_that_is_not_trusted_is_told_so(store: Store, kubernetes: KubernetesServer):
+def test_missing_permission_is_shown(store: Store, kubernetes: KubernetesServer):
     kubernetes.access.deny(users=["store"])
     relation = cluster(worker_config="a: 1", worker_labels={"app.kubernetes.io/part-of": "kv"})
     store.deploy(relation)

@@ -82,7 +82,7 @@ def test_logs_are_not_forwarded_by_juju_that_cannot(store: Store, tmp_path: Path
     assert isinstance(store.status, ops.ActiveStatus)
 
 
-def test_charm_traces_go_where_coordinator_says(store: Store, destinations: list[dict[str, Any]]):
+def test_charm_traces_are_sent_to_the_coordinators_receiver(store: Store, destinations: list[dict[str, Any]]):
     store.deploy(
         cluster(worker_config="a: 1", charm_tracing_receivers={"otlp_http": "http://kv:3300/traces/"})
     )
@@ -142,7 +142,7 @@ def test_ca_is_for_https_and_https_is_not_without(
         assert manager.charm.worker.charm_tracing_config() == config
 
 
-def test_workload_is_told_where_its_traces_go(store: Store):
+def test_workload_gets_its_tracing_endpoint(store: Store):
     store.deploy(cluster(worker_config="a: 1", workload_tracing_receivers={"otlp_http": "http://kv:3300"}))
     environment = store.container.plan.services["store"].environment
     assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://kv:3300"

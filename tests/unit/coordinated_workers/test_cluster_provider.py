@@ -244,7 +244,7 @@ def test_address_to_which_nothing_is_sent_is_counted(address: str):
     assert answer(lambda cluster: cluster.unroutable_addresses, relation) == {address}
 
 
-def test_unit_of_another_model_says_what_it_is_called_there():
+def test_cross_model_unit_publishes_its_own_name():
     topology = {"application": "a", "unit": "a/7", "charm_name": "kv-worker"}
     relation = workers(remote(1), "api", unit("a", 0, juju_topology=json.dumps(topology)))
     assert [one["unit"] for one in answer(ClusterProvider.gather_topology, relation)] == ["a/7"]
@@ -275,7 +275,7 @@ def test_two_units_of_one_application_have_name_each():
 
 
 @pytest.mark.parametrize("app", ["remote-cache", "remote-1", f"remote-{'0' * 31}x", f"x-{remote(1)}"])
-def test_application_of_this_model_that_is_called_like_remote_one(app: str):
+def test_local_application_may_be_named_like_a_remote_one(app: str):
     relation = workers(app, "api", called("prometheus/0", "x"))
     [found] = answer(ClusterProvider.gather_topology, relation)
     assert (found["application"], found["unit"]) == (app, f"{app}/0")
@@ -347,7 +347,7 @@ def test_only_leader_publishes():
     assert published(state, relation) == {}
 
 
-def test_each_application_is_told_ports_of_its_roles():
+def test_each_application_gets_ports_of_its_roles():
     class WithPorts(Coordinator):
         worker_ports = staticmethod(lambda role: {"api": [80, 9090], "store": [7070, 9090], "all": [1]}[role])
 

@@ -160,7 +160,7 @@ def test_tls_data_are_whole_unless_parts_will_do(missing: str):
     ],
     ids=range(16),
 )
-def test_a_configuration_that_is_no_mapping_is_only_there_as_text(text: str, problem: str | None):
+def test_configuration_without_mapping_is_text_only(text: str, problem: str | None):
     def read(cluster: ClusterRequirer):
         assert cluster.get_worker_config() == {}
         assert cluster.config_problem == (f"worker_config: {problem}" if problem else None)
@@ -169,14 +169,14 @@ def test_a_configuration_that_is_no_mapping_is_only_there_as_text(text: str, pro
     do(read, cluster(worker_config=text))
 
 
-def test_a_configuration_may_name_hundreds_of_workers_and_the_same_thing_more_than_once():
+def test_large_configuration_with_aliases_is_accepted():
     addresses = [f"worker-{unit}.worker-endpoints.shop.svc.cluster.local:7946" for unit in range(500)]
     config = {"memberlist": addresses, "ring": {"join": addresses}}
     relation = cluster(worker_config=yaml.safe_dump(config))
     assert do(lambda cluster: cluster.get_worker_config(), relation)[0] == config
 
 
-def test_a_configuration_that_was_handed_out_can_be_changed_at_will():
+def test_returned_configuration_is_a_copy():
     def change(cluster: ClusterRequirer):
         cluster.get_worker_config()["b"].append(3)
         return cluster.get_worker_config()
@@ -208,7 +208,7 @@ def test_a_configuration_that_was_handed_out_can_be_changed_at_will():
         ("worker_labels", {"app": "x"}, OFFER["worker_labels"]),
     ],
 )
-def test_an_entry_that_can_not_be_used_is_left_out_and_named(field: str, bad: dict[str, Any], good: Any):
+def test_invalid_entry_is_ignored_and_named(field: str, bad: dict[str, Any], good: Any):
     relation = cluster(**{**OFFER, field: {**good, **bad}})
     assert do(lambda cluster: getattr(cluster, f"get_{field}")(), relation)[0] == good
     [reason] = do(ClusterRequirer.refused, relation)[0]
@@ -217,7 +217,7 @@ def test_an_entry_that_can_not_be_used_is_left_out_and_named(field: str, bad: di
 
 
 @pytest.mark.parametrize("port", [0, 65536, -1, "80", True, 80.5, None])
-def test_a_port_that_is_none_is_left_out_and_named(port: object):
+def test_invalid_port_is_ignored_and_named(port: object):
     relation = cluster(**{**OFFER, "worker_ports": [8080, port]})
     assert do(ClusterRequirer.get_worker_ports, relation)[0] == (8080,)
     assert do(ClusterRequirer.refused, relation)[0][0].startswith("worker_ports['1']: ")
@@ -233,7 +233,7 @@ def test_a_port_that_is_none_is_left_out_and_named(port: object):
         ("workload_tracing_receivers", {f"a{number}": "http://tempo:4318" for number in range(3000)}),
     ],
 )
-def test_of_more_entries_than_anybody_needs_the_first_are_taken_and_the_rest_named(field: str, many: Any):
+def test_excess_entries_are_named_and_ignored(field: str, many: Any):
     def read(cluster: ClusterRequirer):
         return getattr(cluster, f"get_{field}")(), cluster.refused()
 
@@ -242,7 +242,7 @@ def test_of_more_entries_than_anybody_needs_the_first_are_taken_and_the_rest_nam
     assert refused == [f"{field}: {len(many) - 100} entries too many, the limit is 100"]
 
 
-def test_a_remote_write_endpoint_without_a_url_is_left_out_and_named():
+def test_remote_write_endpoint_without_url_is_ignored():
     good = OFFER["remote_write_endpoints"]
     relation = cluster(**{**OFFER, "remote_write_endpoints": [*good, {"url": "x"}, {}, "http://x"]})
     assert do(ClusterRequirer.get_remote_write_endpoints, relation)[0] == good
@@ -346,7 +346,7 @@ def test_an_address_that_is_none_is_refused():
         do(lambda cluster: cluster.publish_unit_address("not an address"), cluster())
 
 
-def test_without_a_coordinator_there_is_nobody_to_tell():
+def test_without_coordinator_nothing_is_published():
     def publish(cluster: ClusterRequirer):
         cluster.publish_unit_address("store-0")
         cluster.publish_app_roles(["store"])
@@ -374,7 +374,7 @@ def test_a_configuration_that_was_taken_back_is_heard_of():
     assert hear("changed", cluster()) == []
 
 
-def test_a_configuration_that_can_not_be_read_is_not_taken_for_one_that_was_taken_back():
+def test_invalid_configuration_is_not_a_missing_one():
     assert hear("changed", cluster({"juju_topology": TOPOLOGY, "address": "store-0"}, worker_config=1)) == []
 
 

@@ -66,7 +66,7 @@ class TestUpstreams:
 
         assert servers_of(text, "api") == [("10.1.2.3:8080", "resolve"), ("[fd00::1]:8080", "resolve")]
 
-    def test_keep_connections_open_where_that_is_asked_for(self):
+    def test_connections_are_kept_on_request(self):
         kept = dataclasses.replace(API, keepalive=True)
         directives = parsed(config(TO_API, upstreams=[kept]).get_config({"api": {"a.test"}}, False))
 
@@ -103,7 +103,7 @@ class TestUpstreams:
 
         assert servers_of(text, "api") == servers
 
-    def test_without_addresses_are_left_out_with_their_locations(self):
+    def test_without_addresses_are_omitted_with_their_locations(self):
         kept = NginxLocationConfig("/files", extra_directives={"return": ["204"]})
         text = config(TO_API, kept, upstreams=[API]).get_config({"api": set()}, False)
 
@@ -198,7 +198,7 @@ def test_the_same_arguments_give_the_same_text():
     assert one == other
 
 
-def test_spans_go_where_tracing_says():
+def test_spans_are_sent_to_the_receiver():
     tracing = NginxTracingConfig("tempo.test:4317", "coordinator nginx", {"juju_unit": "coordinator/0"})
     directives = parsed(config(enable_health_check=True).get_config({}, False, tracing_config=tracing))
 

@@ -167,7 +167,7 @@ class TestNginx:
         assert 'unknown directive "bad"' in world.problem
         assert world.read(NGINX_CONFIG) == "good"
 
-    def test_is_asked_again_to_take_what_it_did_not(self):
+    def test_rejected_configuration_is_sent_again(self):
         world = World().hook(config_text="old", tls=TLS)
         execs = world.nginx.execs
         world.fails(RELOAD, "no memory")

@@ -68,5 +68,5 @@ def test_its_addresses_are_its_own_in_all_spellings(host: str):
     assert not is_own(host, dataclasses.replace(NETWORK, bind_addresses=[], ingress_addresses=[]))
 
 
-def test_addresses_that_juju_does_not_know_are_nobodys():
+def test_addresses_unknown_to_juju_are_ignored():
     assert not is_own("10.1.2.3", endpoint="other")

@@ -76,7 +76,7 @@ def https(certificate: Path) -> Iterator[str]:
         yield f"https://127.0.0.1:{port}/ready"
 
 
-def test_workload_behind_tls_is_asked_with_its_ca(https: str, certificate: Path):
+def test_readiness_over_tls_uses_the_ca(https: str, certificate: Path):
     ca_cert = certificate.read_text().partition("-----BEGIN PRIVATE")[0]
     assert probe(https, ca_cert).status is ServiceEndpointStatus.up
 
@@ -88,7 +88,7 @@ def test_workload_whose_ca_is_not_known_counts_as_down(https: str, ca_cert: str 
     assert found.reason.startswith(f"no answer from {https}")
 
 
-def test_no_proxy_is_asked_about_workload_in_the_same_pod(monkeypatch: pytest.MonkeyPatch):
+def test_readiness_uses_no_proxy(monkeypatch: pytest.MonkeyPatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -97,14 +97,14 @@ def test_no_proxy_is_asked_about_workload_in_the_same_pod(monkeypatch: pytest.Mo
         assert probe(f"http://127.0.0.1:{port}/").status is ServiceEndpointStatus.up
 
 
-def test_workload_that_does_not_answer_holds_nobody_up():
+def test_unresponsive_workload_does_not_delay_hooks():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         found = probe(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.1)
     assert found.status is ServiceEndpointStatus.down
     assert "timed out" in found.reason
 
 
-def test_without_time_workload_is_not_asked():
+def test_without_time_readiness_is_not_probed():
     with serve() as port:
         found = probe(f"http://127.0.0.1:{port}/", timeout=0)
     assert found.status is ServiceEndpointStatus.starting

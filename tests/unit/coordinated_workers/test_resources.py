@@ -137,7 +137,7 @@ def test_a_limit_that_is_unset_goes(client: Client, server: KubernetesServer):
     assert writes(server) == []
 
 
-def test_what_somebody_else_has_limited_stays(client: Client, server: KubernetesServer):
+def test_foreign_limit_stays(client: Client, server: KubernetesServer):
     constraint = {"name": "workload", "resources": {"limits": {"memory": "3Gi"}}}
     patch = {"spec": {"template": {"spec": {"containers": [constraint]}}}}
     client.patch(StatefulSet, "kv", patch, patch_type=PatchType.STRATEGIC)
@@ -148,7 +148,7 @@ def test_what_somebody_else_has_limited_stays(client: Client, server: Kubernetes
     assert writes(server) == []
 
 
-def test_a_limit_that_is_configured_goes_before_one_that_somebody_else_has_set(client: Client):
+def test_configured_limit_overrides_a_foreign_one(client: Client):
     constraint = [{"name": "workload", "resources": {"limits": {"memory": "3Gi"}}}]
     spec = {"template": {"spec": {"containers": constraint}}}
     patch = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "kv"}, "spec": spec}
@@ -182,7 +182,7 @@ def test_only_the_leader_asks_kubernetes(client: Client, server: KubernetesServe
     assert server.requests == []
 
 
-def test_a_charm_that_is_not_trusted_is_told_so(client: Client, server: KubernetesServer):
+def test_missing_permission_is_shown(client: Client, server: KubernetesServer):
     server.access.deny(resources=["statefulsets"], verbs=["patch"])
     status = run(cpu_limit="1")
     assert isinstance(status, ops.BlockedStatus)

@@ -82,7 +82,7 @@ def test_unreadable_datasources_are_ignored(caplog: pytest.LogCaptureFixture):
         ([grafana("g-2"), exchange(LOKI)], False, "is in the same Grafana"),
     ],
 )
-def test_one_line_says_which_link_is_missing(caplog: pytest.LogCaptureFixture, relations, narrowed, missing):
+def test_missing_link_is_logged_in_one_line(caplog: pytest.LogCaptureFixture, relations, narrowed, missing):
     caplog.set_level(logging.INFO)
     assert find(*relations, narrowed=narrowed) is None
     (line,) = [one.message for one in caplog.records if "traces-to-logs" in one.message]

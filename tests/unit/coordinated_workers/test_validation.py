@@ -56,7 +56,7 @@ def test_so_is_address_that_leads_to_one(host: str):
         *("fd00:c1::a9fe:a9fe", "fd00:c1::1", "metadata.oraclecloud.com", "metadata.packet.net"),
     ],
 )
-def test_so_is_what_platform_tells_its_own_machines(host: str):
+def test_metadata_addresses_of_the_platform_are_invalid(host: str):
     with pytest.raises(ValueError, match="none of another machine"):
         check_of_another_machine(host)
 

@@ -131,7 +131,7 @@ class TestRoutesLead:
             ("resolve",),
         )
 
-    def test_to_metrics_in_larger_pieces_than_pages_of_memory_and_to_nothing_else(self):
+    def test_large_buffers_are_for_metrics_only(self):
         directives = rendered(proxy({"worker/0": "w0.test"}, loki={"loki/0": "http://loki.test/push"}))
 
         [metrics] = find(directives, "location", "=", "/proxy/worker/worker-0/metrics")
@@ -248,7 +248,7 @@ class TestRoutesLead:
         ]
         assert routes.backends.charm_tracing == {}
 
-    def test_by_the_method_of_grpc_for_both_kinds_of_traces_to_one_receiver(self):
+    def test_traces_of_one_receiver_are_routed_by_grpc_method(self):
         receiver = {"otlp_grpc": "tempo.test:4317"}
         routes = proxy(charm_tracing=receiver, workload_tracing=receiver)
 

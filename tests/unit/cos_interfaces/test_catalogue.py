@@ -34,7 +34,7 @@ def test_item_goes_over_key_by_key(act):
     }
 
 
-def test_item_of_another_library_is_taken_for_what_it_says(act):
+def test_item_of_another_library_is_accepted(act):
     @dataclass
     class Foreign:
         name: str = "Shop"
@@ -69,7 +69,7 @@ def test_entry_that_is_no_entry_is_ignored_and_named(act, said):
     assert any("app" in line for line in outcome.log)
 
 
-def test_application_that_has_said_nothing_yet_is_not_listed(act):
+def test_application_without_data_is_not_listed(act):
     outcome = act(catalogue.items, listing())
     assert outcome.result == []
     assert outcome.log == []

@@ -12,7 +12,7 @@ def relation(**kwargs) -> testing.Relation:
     return testing.Relation("grafana-source", remote_app_name="there", **kwargs)
 
 
-def test_datasource_says_what_it_is_and_each_unit_where(act):
+def test_datasource_and_address_of_each_unit_are_published(act):
     link = relation()
     said = act(lambda charm: grafana_datasource.publish(charm, TEMPO), link).relation(link)
     data = json.loads(said.local_app_data["grafana_source_data"])
@@ -21,12 +21,12 @@ def test_datasource_says_what_it_is_and_each_unit_where(act):
     assert said.local_unit_data["grafana_source_host"] == "http://tempo:3200"
 
 
-def test_unit_that_does_not_lead_says_only_where_it_is(act):
+def test_standby_unit_publishes_its_address_only(act):
     outcome = act(lambda charm: grafana_datasource.publish(charm, TEMPO), relation(), leader=False)
     assert outcome.written == ["grafana_source_host"]
 
 
-def test_grafana_reads_what_datasource_says(act):
+def test_grafana_reads_the_datasource(act):
     link = relation()
     said = act(lambda charm: grafana_datasource.publish(charm, TEMPO), link).relation(link)
     seen = relation(

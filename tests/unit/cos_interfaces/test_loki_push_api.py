@@ -48,7 +48,7 @@ def test_unpublished_unit_is_skipped(act):
         endpoint("http://loki/push{}"),
     ],
 )
-def test_unit_that_says_nonsense_is_ignored_and_named(act, said):
+def test_invalid_unit_is_ignored_and_named(act, said):
     outcome = act(loki_push_api.push_urls, loki({0: said, 1: endpoint(URL)}))
     assert outcome.result == {"loki/1": URL}
     assert any("loki/0" in line for line in outcome.log)
@@ -67,7 +67,7 @@ def test_other_units_say_nothing(act):
     assert outcome.relation(relation).local_app_data == {}
 
 
-def test_what_is_said_already_is_not_said_again(act):
+def test_unchanged_data_is_not_written(act):
     relation = loki()
     once = act(lambda charm: loki_push_api.publish(charm, RULES), relation)
     twice = act(lambda charm: loki_push_api.publish(charm, RULES), once.relation(relation))

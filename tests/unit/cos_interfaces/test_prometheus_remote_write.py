@@ -19,7 +19,7 @@ def test_each_unit_of_each_backend_has_its_url_once(act):
     assert urls == ["http://m/push", "http://p:9090/write"]
 
 
-def test_unit_that_says_nonsense_is_ignored_and_named(act):
+def test_invalid_unit_is_ignored_and_named(act):
     outcome = act(prometheus_remote_write.push_urls, backend("prom", "http://p/write", "p/write"))
     assert outcome.result == ["http://p/write"]
     assert any("prom/1" in line for line in outcome.log)

@@ -46,7 +46,7 @@ def publish(
     return state.get_relation(relation.id)
 
 
-def test_job_says_where_and_how_to_scrape():
+def test_job_has_target_and_scheme():
     (job, _) = json.loads(publish(MANY_JOBS).local_app_data["scrape_jobs"])
     assert job == {
         "job_name": "waypoint",
@@ -66,7 +66,7 @@ def test_jobs_labels_win_over_those_of_scraper():
     ]
 
 
-def test_scraper_learns_whose_metrics_they_are():
+def test_scraper_gets_the_topology():
     metadata = json.loads(publish(MANY_JOBS).local_app_data["scrape_metadata"])
     assert {key: metadata[key] for key in ("application", "unit", "charm_name")} == {
         "application": "scraped",

@@ -41,7 +41,7 @@ def test_a_bucket_is_read_key_by_key(act):
     assert info.ca_cert == "\n\n".join(chain)
 
 
-def test_what_need_not_be_said_is_none(act):
+def test_optional_fields_are_none(act):
     info = act(connect, store({**BUCKET, **KEYS})).result
     assert (info.region, info.tls_ca_chain, info.ca_cert) == (None, None, None)
 
@@ -59,7 +59,7 @@ def test_a_secret_that_was_changed_is_read_as_it_is_now(act):
 
 
 @pytest.mark.parametrize("secret_id", ["secret:cvq1p2q3r4s5t6u7v8w0", "http://evil.test/push?token=hush"])
-def test_a_secret_that_is_not_ours_to_read_is_said_to_be_so(act, secret_id: str):
+def test_secret_without_grant_is_named(act, secret_id: str):
     result = act(connect, store({**BUCKET, "secret-extra": secret_id})).result
     assert "secret" in result
     assert secret_id not in result
@@ -87,7 +87,7 @@ def test_a_store_that_can_not_be_used_is_named_with_the_reason(act, said, what):
     assert "hush" not in outcome.result + "".join(outcome.log)
 
 
-def test_no_store_is_said_to_be_so(act):
+def test_missing_store_is_named(act):
     assert act(lambda charm: connect(charm, "none")).result == "no object store is related"
 
 
@@ -98,7 +98,7 @@ def test_keys_do_not_show_when_a_connection_is_printed():
 
 
 @pytest.mark.parametrize("secret_id", ["--help", "secret:", f"{'a' * 20}\n", f"secret:{'a' * 20} --all"])
-def test_juju_is_asked_for_no_secret_by_what_is_no_id(act, monkeypatch: pytest.MonkeyPatch, secret_id: str):
+def test_invalid_secret_id_is_not_requested(act, monkeypatch: pytest.MonkeyPatch, secret_id: str):
     asked: list[object] = []
     monkeypatch.setattr(ops.Model, "get_secret", lambda *_, **named: asked.append(named))
     with pytest.raises(Exception, match="cannot read the secret"):
@@ -106,7 +106,7 @@ def test_juju_is_asked_for_no_secret_by_what_is_no_id(act, monkeypatch: pytest.M
     assert asked == []
 
 
-def test_a_bucket_is_asked_for_by_the_leader(act):
+def test_leader_requests_a_bucket(act):
     relation = store()
     said = act(s3.request, relation).relation(relation).local_app_data
     assert said == {"bucket": f"relation-{relation.id}"}
@@ -138,7 +138,7 @@ def test_what_a_store_offers_is_what_its_client_reads(act, in_secret):
     assert len(again.state.secrets) == (1 if in_secret else 0)
 
 
-def test_keys_are_in_plain_text_unless_asked_otherwise(act):
+def test_keys_are_plain_text_by_default(act):
     relation = store()
     said = act(lambda charm: s3.offer(charm, INFO), relation).relation(relation).local_app_data
     assert KEYS.items() <= said.items()
@@ -193,7 +193,7 @@ def test_only_the_leader_writes(act, deed):
     assert (outcome.written, outcome.log) == ([], [])
 
 
-def test_a_store_that_works_is_used_though_another_was_related_first(act):
+def test_valid_store_is_used_before_an_invalid_one(act):
     broken, working = store(), store({**BUCKET, **KEYS}, id=1000)
     assert act(connect, broken, working).result == INFO
 
@@ -206,7 +206,7 @@ def test_a_databag_that_juju_does_not_give_out(act, monkeypatch: pytest.MonkeyPa
     assert act(connect, store()).result == "minio: cannot read its databag from Juju"
 
 
-def test_connection_details_are_made_by_names_of_python_and_do_not_change():
+def test_connection_info_takes_field_names_and_is_frozen():
     info = S3ConnectionInfo.model_validate({**BUCKET, "access_key": "AKIA", "secret_key": "hush"})
     assert info == INFO
     with pytest.raises(pydantic.ValidationError, match="frozen"):

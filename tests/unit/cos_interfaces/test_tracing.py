@@ -41,13 +41,13 @@ def test_backend_that_was_related_first_is_the_one(act):
         [{"url": "http://t:1"}],
     ],
 )
-def test_backend_that_says_nonsense_is_ignored_and_named(act, said):
+def test_invalid_backend_is_ignored_and_named(act, said):
     outcome = act(tracing.receivers, backend(said), backend([receiver("zipkin", "http://z:1")], app="other"))
     assert outcome.result == {"zipkin": "http://z:1"}
     assert any("tempo" in line for line in outcome.log)
 
 
-def test_protocols_are_asked_for_by_leader_only(act):
+def test_only_the_leader_requests_protocols(act):
     relation = backend()
 
     def ask(charm):

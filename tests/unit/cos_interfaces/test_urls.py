@@ -33,7 +33,7 @@ def test_scheme_is_in_lower_case(url: str, normalised: str):
         *("http://tempo\0/", "http://tempo/\n", "http://tempo/\x7f", "http://tempo/\ud800", "http://größe/"),
     ],
 )
-def test_what_somebody_could_not_use_is_none(url: str):
+def test_unusable_url_is_rejected(url: str):
     with pytest.raises(ValueError):
         check_url(url)
     with pytest.raises(ValueError):

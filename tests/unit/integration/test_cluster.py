@@ -47,7 +47,7 @@ def test_application_is_allowed_by_policy_on_pods(server, cluster):
     assert not cluster.lets_in("web", "db")
 
 
-def test_nobody_is_allowed_by_policy_without_rules(server, cluster):
+def test_policy_without_rules_allows_nothing(server, cluster):
     policy = {"metadata": {"name": "allow-nothing"}, "spec": {}}
     server.store.create("AuthorizationPolicy", policy, namespace=MODEL)
     assert not cluster.lets_in("web", "db")

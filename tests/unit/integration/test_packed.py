@@ -9,7 +9,7 @@ def test_charms_dir_is_used(tmp_path, monkeypatch):
     assert charm_file("shop") == tmp_path / "shop_ubuntu@24.04-amd64.charm"
 
 
-def test_charm_that_is_not_packed_is_said_to_be_missing(tmp_path, monkeypatch):
+def test_unpacked_charm_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("CHARMS_DIR", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="make pack"):
         charm_file("shop")

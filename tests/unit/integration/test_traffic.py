@@ -59,13 +59,13 @@ def test_request_without_answer_has_error():
     assert fetched == Fetched(None, error="timed out")
 
 
-def test_it_is_asked_again_until_it_is_allowed():
+def test_retries_until_allowed():
     unit = Unit({"error": "reset"}, {"code": "403"}, {"code": "200"})
     assert asyncio.run(Visitor(unit).sees("http://kv/", allowed=True)).code == 200
     assert len(unit.asked) == 3
 
 
-def test_it_is_asked_again_until_it_is_refused():
+def test_retries_until_denied():
     unit = Unit({"code": "200"}, {"code": "403"})
     assert asyncio.run(Visitor(unit).sees("http://kv/", allowed=False)).code == 403
 

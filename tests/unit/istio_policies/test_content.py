@@ -41,16 +41,16 @@ def test_a_unit_target_is_the_pods_of_the_application():
     assert "targetRefs" not in unit
 
 
-def test_a_unit_target_with_selector_labels_is_the_pods_that_carry_them():
+def test_unit_target_with_labels_selects_these_pods():
     labelled = policy(target_type=PolicyTargetType.unit, target_selector_labels={"role": "till", "tier": "1"})
     assert spec(labelled)["selector"] == {"matchLabels": {"role": "till", "tier": "1"}}
 
 
-def test_the_source_is_the_service_account_of_the_application_in_its_model():
+def test_source_is_the_service_account():
     assert spec(policy())["rules"][0]["from"] == [{"source": {"principals": ["cluster.local/ns/s/sa/cart"]}}]
 
 
-def test_the_policy_allows_and_says_so():
+def test_action_is_allow():
     assert spec(policy())["action"] == "ALLOW"
 
 
@@ -72,7 +72,7 @@ def test_no_endpoint_allows_everything():
 
 
 @pytest.mark.parametrize("empty", [Endpoint(), Endpoint(hosts=[], ports=[], methods=[], paths=[])])
-def test_an_endpoint_that_restricts_nothing_allows_everything_whatever_the_others_say(empty: Endpoint):
+def test_unrestricted_endpoint_allows_everything(empty: Endpoint):
     assert operations(Endpoint(ports=[80]), empty) is None
 
 
@@ -94,7 +94,7 @@ def test_order_and_repetition_make_no_difference():
     assert spec(one) == spec(same) == spec(one, same)
 
 
-def test_a_path_that_is_empty_text_is_not_taken_for_no_restriction():
+def test_empty_path_is_a_restriction():
     assert operations(Endpoint(paths=[""])) == [{"paths": [""]}]
 
 
@@ -108,13 +108,13 @@ def test_policies_that_mean_the_same_become_one_object():
     assert len(objects(policy(), by_service)) == 1
 
 
-def test_who_asked_is_noted_once_each_and_sorted():
+def test_requesters_are_sorted_and_unique():
     asked = [PolicyRequestFrom(policy(), ["till", "shop"]), PolicyRequestFrom(policy(), ["shop"])]
     (only,) = authorization_policies(DesiredPolicies(asked), owner=OWNER)
     assert manifest(only)["metadata"]["annotations"]["charms.canonical.com/mesh.requested-by"] == "shop,till"
 
 
-def test_a_rehearsal_is_marked_so_that_waypoints_only_record_their_verdict():
+def test_dry_run_is_marked_for_waypoints():
     allows_all, recorded = objects(policy(), dry_run=True)
     assert recorded["metadata"]["annotations"]["istio.io/dry-run"] == "true"
     assert "istio.io/dry-run" not in allows_all["metadata"]["annotations"]

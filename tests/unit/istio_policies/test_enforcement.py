@@ -45,7 +45,7 @@ def test_one_that_was_accepted_only_in_part_is_not_enforced():
     assert verdict(FOR_PODS, partly).enforced is False
 
 
-def test_reason_without_words_is_told_as_it_is():
+def test_reason_without_message_is_its_code():
     assert (
         verdict(FOR_SERVICE, condition("WaypointAccepted", "False", "TargetNotFound")).reason
         == "TargetNotFound"
@@ -60,18 +60,18 @@ def test_condition_of_ztunnel_does_not_count_for_service():
     assert verdict(FOR_SERVICE, condition("ZtunnelAccepted", "True", "Accepted")).enforced is None
 
 
-def test_what_was_said_of_earlier_content_does_not_count():
+def test_status_of_earlier_generation_is_ignored():
     accepted = condition("WaypointAccepted", "True", "Accepted", observedGeneration=1)
     assert verdict(FOR_SERVICE, accepted, generation=2).enforced is None
     assert verdict(FOR_SERVICE, accepted, generation=1).enforced is True
 
 
 @pytest.mark.parametrize("status", [{"conditions": "fine"}, {"conditions": [None]}, ["fine"]])
-def test_invalid_status_says_nothing(status: Any):
+def test_invalid_status_is_ignored(status: Any):
     policy = {"metadata": {"name": "p", "namespace": "m"}, "spec": FOR_SERVICE, "status": status}
     assert enforcement([AuthorizationPolicy.from_dict(policy)]) == [Enforcement(REF, None, "")]
 
 
-def test_generation_that_is_no_number_says_nothing():
+def test_invalid_generation_is_ignored():
     odd = condition("WaypointAccepted", "True", "Accepted", observedGeneration="latest")
     assert verdict(FOR_SERVICE, odd).enforced is None

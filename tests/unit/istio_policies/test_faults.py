@@ -45,7 +45,7 @@ def ports(kubernetes: KubernetesServer) -> list[int]:
 
 @pytest.mark.parametrize("fault", [409, "hang up", "nonsense"])
 @pytest.mark.parametrize("position", range(6))
-def test_a_fault_at_any_request_is_healed_by_the_next_hook_and_shuts_nothing_wanted(
+def test_next_hook_recovers_from_a_fault_at_any_request(
     client: Client, kubernetes: KubernetesServer, faulty: FaultyServer, fault: int | str, position: int
 ):
     hook(client, [policy(1), policy(2), policy(3), policy(4, source_app_name="till")])
@@ -87,7 +87,7 @@ def test_faults_all_over_are_survived(
     ("fault", "code"),
     [(429, 429), (503, 503), ("hang up", None), ("not json", 502), ("no type", 503), ("nonsense", None)],
 )
-def test_a_failure_tells_the_code_where_there_was_one(
+def test_failure_has_the_code_of_the_answer(
     client: Client, faulty: FaultyServer, fault: int | str, code: int | None
 ):
     faulty.plan = lambda *_: fault
@@ -125,9 +125,7 @@ def test_a_server_that_hangs_is_left_when_the_time_is_over(
     assert {10, 11, 12} <= set(ports(kubernetes))
 
 
-def test_a_slow_server_is_asked_for_no_more_than_it_can_answer_in_time(
-    client: Client, kubernetes: KubernetesServer
-):
+def test_slow_server_gets_no_more_requests_than_it_can_answer(client: Client, kubernetes: KubernetesServer):
     kubernetes.latency = 0.15
     try:
         result = hook(client, [policy(port) for port in range(1, 101)], seconds=1.6)
@@ -138,7 +136,7 @@ def test_a_slow_server_is_asked_for_no_more_than_it_can_answer_in_time(
     assert not hook(client, [policy(port) for port in range(1, 101)]).failed
 
 
-def test_whoever_wants_very_much_has_nobody_else_wait(client: Client, kubernetes: KubernetesServer):
+def test_many_policies_of_one_application_delay_no_other(client: Client, kubernetes: KubernetesServer):
     def ask_for(hook_number: int, *others: PolicyRequestFrom) -> None:
         greedy = [policy(1, source_app_name=f"s{hook_number}-{number}") for number in range(300)]
         reconcile_policies(
@@ -172,7 +170,7 @@ def test_an_api_that_is_not_there_is_a_failure_like_any_other(tmp_path: Path, ku
     assert "no answer from Kubernetes" in failure.reason
 
 
-def test_what_the_server_says_is_told_in_one_short_line(client: Client):
+def test_error_of_the_server_is_one_short_line(client: Client):
     long = policy(1, target_service="x" * 5000)
     (failure,) = hook(client, [long]).failed
     assert failure.code == 422

@@ -20,7 +20,7 @@ def names(*policies: MeshPolicy, owner: Owner = MESH_BEACON) -> list[str]:
     return [manifest(each)["metadata"]["name"] for each in made]
 
 
-def test_name_says_whose_it_is_what_is_reached_and_by_whom():
+def test_name_has_owner_target_and_source():
     assert names(policy()) == ["mesh.beacon.shop.app.from.s.cart"]
     assert names(policy(target_type=PolicyTargetType.unit)) == ["mesh.beacon.shop.unit.from.s.cart"]
 
@@ -38,7 +38,7 @@ def test_policies_of_one_target_and_source_are_numbered():
     ]
 
 
-def test_labels_are_told_in_short_and_by_hash():
+def test_labels_are_in_the_name_by_hash():
     (name,) = names(
         policy(
             target_type=PolicyTargetType.unit, target_app_name=None, target_selector_labels={"role": "till"}
@@ -53,7 +53,7 @@ def test_long_names_are_cut_so_that_people_can_read_them():
     assert name.startswith("mesh.beacon.tttt")
 
 
-def test_long_names_that_begin_alike_are_told_apart():
+def test_long_names_with_the_same_beginning_differ():
     long = "n" * 40
     several = names(
         *(policy(source_app_name=f"{long}{end}", source_namespace=long * 2) for end in "ab"),

@@ -88,9 +88,7 @@ def test_a_changed_policy_is_one_write(reconcile: Reconcile, kubernetes: Kuberne
     assert ports(kubernetes)[FIRST] == ["81"]
 
 
-def test_of_several_policies_those_still_wanted_keep_their_names(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_requested_policies_keep_their_names(reconcile: Reconcile, kubernetes: KubernetesServer):
     reconcile(policy(1), policy(2), policy(3))
     kubernetes.requests.clear()
     reconcile(policy(4), policy(2), policy(3))
@@ -115,9 +113,7 @@ def test_a_new_policy_gets_the_lowest_free_name(reconcile: Reconcile, kubernetes
     assert ports(kubernetes) == {FIRST: ["1"], f"{FIRST}.2": ["4"], f"{FIRST}.3": ["3"]}
 
 
-def test_a_policy_asked_for_by_one_more_is_one_write_that_says_so(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_further_requester_is_one_update(reconcile: Reconcile, kubernetes: KubernetesServer):
     reconcile(policy(80))
     kubernetes.requests.clear()
     result = reconcile(policy(80), by=("shop", "till"))
@@ -125,9 +121,7 @@ def test_a_policy_asked_for_by_one_more_is_one_write_that_says_so(
     assert requested_by(result.live[0]) == {"shop", "till"}
 
 
-def test_a_rehearsal_begins_and_ends_with_one_write_for_each_policy(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_dry_run_begins_and_ends_with_one_write_a_policy(reconcile: Reconcile, kubernetes: KubernetesServer):
     reconcile(policy(80))
     kubernetes.requests.clear()
     reconcile(policy(80), dry_run=True)
@@ -138,7 +132,7 @@ def test_a_rehearsal_begins_and_ends_with_one_write_for_each_policy(
     assert writes(kubernetes) == [f"PATCH {AUDIT}", f"PATCH {FIRST}", f"PATCH {FIRST}", f"DELETE {AUDIT}"]
 
 
-def test_a_rehearsal_that_ends_leaves_nothing_open(reconcile: Reconcile, kubernetes: KubernetesServer):
+def test_ended_dry_run_leaves_no_policy(reconcile: Reconcile, kubernetes: KubernetesServer):
     """Not even where requests are not known in full, so that policies stay."""
     reconcile(policy(80))
     reconcile(retain={"shop"}, dry_run=True)
@@ -169,7 +163,7 @@ def test_a_plan_writes_nothing_and_comes_true(
     assert would_be == {name: each["spec"] for name, each in live(kubernetes).items()}
 
 
-def test_the_result_holds_the_objects_as_they_are_without_another_request(
+def test_result_has_live_objects_without_a_further_request(
     reconcile: Reconcile, kubernetes: KubernetesServer
 ):
     reconcile(policy(1), policy(2), policy(3))
@@ -243,7 +237,7 @@ def test_a_selector_that_was_narrowed_by_hand_is_put_right(
     assert writes(kubernetes) == []
 
 
-def test_an_object_that_was_narrowed_by_hand_does_not_count_as_what_it_was(
+def test_manually_restricted_object_counts_as_changed(
     reconcile: Reconcile, kubernetes: KubernetesServer, client: Client
 ):
     reconcile(policy(80), policy(endpoints=[Endpoint(ports=[80, 443])]))
@@ -295,7 +289,7 @@ def test_a_deleted_object_comes_back(reconcile: Reconcile, kubernetes: Kubernete
     assert ports(kubernetes) == {FIRST: ["80"]}
 
 
-def test_an_object_of_somebody_else_under_our_name_is_not_taken_over(
+def test_foreign_object_of_our_name_is_not_overwritten(
     reconcile: Reconcile, kubernetes: KubernetesServer, connect
 ):
     spec = {"action": "DENY", "rules": [{}]}
@@ -311,7 +305,7 @@ def test_an_object_of_somebody_else_under_our_name_is_not_taken_over(
     assert "m.beacon.shop.app.from.s.till" in live(kubernetes)
 
 
-def test_an_object_of_somebody_else_is_not_taken_over_even_if_nothing_in_it_is_in_the_way(
+def test_foreign_object_without_conflicts_is_not_overwritten(
     reconcile: Reconcile, kubernetes: KubernetesServer, connect
 ):
     theirs = AuthorizationPolicy.from_dict({"metadata": {"name": FIRST, "namespace": "m"}, "spec": {}})
@@ -385,7 +379,7 @@ def test_what_an_older_revision_allowed_is_taken_on_in_place(
 
 
 @pytest.mark.parametrize("to", [[], [{"operation": {"ports": []}}]])
-def test_an_older_revision_said_in_other_words_that_everything_is_allowed(
+def test_older_notation_of_allow_all_is_recognised(
     reconcile: Reconcile, kubernetes: KubernetesServer, leave, to: list[dict]
 ):
     leave(legacy(to=to))
@@ -394,7 +388,7 @@ def test_an_older_revision_said_in_other_words_that_everything_is_allowed(
     assert "to" not in live(kubernetes)[LEGACY]["spec"]["rules"][0]
 
 
-def test_what_nobody_wants_any_more_of_an_older_revision_goes(
+def test_obsolete_object_of_an_older_revision_is_deleted(
     reconcile: Reconcile, kubernetes: KubernetesServer, leave
 ):
     leave(legacy(), legacy("beacon-m-policy-till-s-shop-11111111", source="till"))
@@ -402,7 +396,7 @@ def test_what_nobody_wants_any_more_of_an_older_revision_goes(
     assert ports(kubernetes) == {LEGACY: ["81"]}
 
 
-def test_where_two_objects_allow_the_same_the_one_with_a_name_of_ours_stays(
+def test_of_equal_objects_the_one_named_by_us_stays(
     reconcile: Reconcile, kubernetes: KubernetesServer, leave
 ):
     reconcile(policy(80))
@@ -414,7 +408,7 @@ def test_where_two_objects_allow_the_same_the_one_with_a_name_of_ours_stays(
 # What no policy can say
 
 
-def test_other_objects_can_be_wanted_beside_the_policies(reconcile: Reconcile, kubernetes: KubernetesServer):
+def test_further_objects_are_written_beside_the_policies(reconcile: Reconcile, kubernetes: KubernetesServer):
     spec = {"metadata": {"name": "other", "namespace": "m"}, "spec": legacy()["spec"]}
     other = AuthorizationPolicy.from_dict(spec)
     reconcile(also=[other])
@@ -430,9 +424,7 @@ def test_other_objects_can_be_wanted_beside_the_policies(reconcile: Reconcile, k
 # Whose it is
 
 
-def test_the_objects_of_an_owner_with_the_same_labels_are_left_alone(
-    client: Client, connect, kubernetes: KubernetesServer
-):
+def test_objects_of_another_owner_with_our_labels_stay(client: Client, connect, kubernetes: KubernetesServer):
     one, other = Owner(app="a-b", model="m"), Owner(app="a", model="b-m")
     labels = one.labels("x")
     assert labels == other.labels("x")
@@ -443,7 +435,7 @@ def test_the_objects_of_an_owner_with_the_same_labels_are_left_alone(
     assert list(ports(kubernetes).values()) == [["80"]]
 
 
-def test_what_an_older_revision_left_in_the_other_owners_model_is_the_others(
+def test_unowned_object_belongs_to_the_owner_of_its_model(
     client: Client, kubernetes: KubernetesServer, connect
 ):
     kubernetes.store.create(kubernetes.store.kind("Namespace"), {"metadata": {"name": "b-m"}})
@@ -462,9 +454,7 @@ def test_what_an_older_revision_left_in_the_other_owners_model_is_the_others(
 # Who can't be read now
 
 
-def test_what_an_unreadable_application_last_asked_for_stays(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_retained_policy_stays(reconcile: Reconcile, kubernetes: KubernetesServer):
     reconcile(policy(80), by=("shop",))
     result = reconcile(policy(1, source_app_name="till"), by=("till",), retain=["shop"])
     assert [ref.name for ref in result.kept] == [FIRST]
@@ -473,26 +463,20 @@ def test_what_an_unreadable_application_last_asked_for_stays(
     assert FIRST not in live(kubernetes)
 
 
-def test_what_an_unreadable_application_last_asked_for_is_not_overwritten(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_retained_policy_is_not_overwritten(reconcile: Reconcile, kubernetes: KubernetesServer):
     reconcile(policy(80), by=("shop",))
     reconcile(policy(81), by=("till",), retain=["shop"])
     assert ports(kubernetes) == {FIRST: ["80"], f"{FIRST}.2": ["81"]}
 
 
-def test_an_unreadable_application_is_not_forgotten_where_a_readable_one_asks_for_the_same(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_retained_requester_stays_beside_another(reconcile: Reconcile, kubernetes: KubernetesServer):
     reconcile(policy(80), by=("shop", "till"))
     reconcile(policy(80), by=("till",), retain=["shop"])
     reconcile(retain=["shop"])
     assert ports(kubernetes) == {FIRST: ["80"]}
 
 
-def test_what_an_older_revision_left_may_be_of_any_application_that_is_unreadable(
-    reconcile: Reconcile, kubernetes: KubernetesServer, leave
-):
+def test_object_without_requester_is_retained(reconcile: Reconcile, kubernetes: KubernetesServer, leave):
     leave(legacy())
     assert [ref.name for ref in reconcile(retain=["shop"]).kept] == [LEGACY]
     assert ports(kubernetes) == {LEGACY: ["80"]}
@@ -505,9 +489,7 @@ def test_live_policies_name_their_requesters(reconcile: Reconcile, client: Clien
     assert reconcile().deleted
 
 
-def test_what_an_unreadable_application_last_asked_for_goes_on_trial_with_the_rest(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_retained_policy_changes_mode_with_the_rest(reconcile: Reconcile, kubernetes: KubernetesServer):
     reconcile(policy(80), by=("shop",))
     reconcile(retain=["shop"], dry_run=True)
     metadata = live(kubernetes)[FIRST]["metadata"]
@@ -524,9 +506,7 @@ def test_what_an_unreadable_application_last_asked_for_goes_on_trial_with_the_re
 # What fails
 
 
-def test_a_policy_for_a_model_that_does_not_exist_is_no_hindrance(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_policy_for_a_missing_model_stops_no_other(reconcile: Reconcile, kubernetes: KubernetesServer):
     result = reconcile(policy(80), policy(80, target_namespace="gone"))
     assert ports(kubernetes) == {FIRST: ["80"]}
     assert [failure.reason for failure in result.failed] == ["model or namespace gone does not exist"]
@@ -541,7 +521,7 @@ def test_what_is_no_namespace_never_gets_into_a_url(
     assert [(failure.code, failure.ref.namespace) for failure in result.failed] == [(422, namespace)]
 
 
-def test_while_a_new_policy_is_refused_the_old_one_is_neither_overwritten_nor_deleted(
+def test_old_policy_stays_while_the_new_one_is_rejected(
     reconcile: Reconcile, kubernetes: KubernetesServer, connect
 ):
     reconcile(policy(endpoints=[Endpoint(ports=[80, 443])]), policy(1))
@@ -554,9 +534,7 @@ def test_while_a_new_policy_is_refused_the_old_one_is_neither_overwritten_nor_de
     assert live(kubernetes) == before
 
 
-def test_while_a_changed_policy_is_refused_the_old_ones_are_not_deleted(
-    reconcile: Reconcile, kubernetes: KubernetesServer
-):
+def test_old_policies_stay_while_a_change_is_rejected(reconcile: Reconcile, kubernetes: KubernetesServer):
     reconcile(policy(1), policy(2))
     kubernetes.access.deny(verbs=["patch"])
     result = reconcile(policy(5))

@@ -163,7 +163,7 @@ def test_what_is_sent_arrives_as_it_is(client: Client, server: Server):
     assert (path, nothing) == ("/api/v1/namespaces/a%20b", b"")
 
 
-def test_nobody_there_is_said_so(client: Client, server: Server):
+def test_refused_connection_is_reported(client: Client, server: Server):
     server.server_close()
     with pytest.raises(kubernetes_errors(), match="refused") as raised:
         client.get(Namespace, "m")
@@ -191,7 +191,7 @@ def test_tls_connection_is_reused(secure: Path, server: Server):
     assert len(server.connections) == 1
 
 
-def test_server_with_another_certificate_is_asked_nothing(secure: Path, server: Server):
+def test_untrusted_server_gets_no_request(secure: Path, server: Server):
     another, _ = certificate_and_key.__wrapped__()
     secure.write_bytes(another)
     with pytest.raises(kubernetes_errors(), match="certificate verify failed"):

@@ -55,18 +55,18 @@ def test_slow_answer_ends_at_deadline(faulty: FaultyServer):
     assert 0.2 <= waited(0.2) < 10
 
 
-def test_after_its_time_nothing_is_asked_any_more(faulty: FaultyServer):
+def test_no_request_after_the_deadline(faulty: FaultyServer):
     assert waited(0.0) < 10
     assert faulty.seen == []
 
 
-def test_request_whose_connection_is_lost_is_made_once_more(faulty: FaultyServer):
+def test_lost_connection_is_retried_once(faulty: FaultyServer):
     faulty.plan = lambda *_: "hang up" if len(faulty.seen) == 1 else None
     assert client(5).get(Namespace, "default").metadata
     assert faulty.seen == ["GET"] * 2
 
 
-def test_request_whose_connection_is_lost_again_has_failed(faulty: FaultyServer):
+def test_connection_lost_twice_is_a_failure(faulty: FaultyServer):
     faulty.plan = lambda *_: "hang up"
     with pytest.raises(kubernetes_errors()):
         client(5).patch(Namespace, "default", {"metadata": {"labels": {"a": "b"}}})

@@ -120,7 +120,7 @@ def test_nothing_is_written_when_nothing_differs(client: Client, server: Kuberne
     assert len(server.requests) == 3
 
 
-def test_labels_that_are_no_longer_wanted_go(client: Client):
+def test_obsolete_labels_are_removed(client: Client):
     reconcile(client, MESH)
     reconcile(client, {"istio.io/use-waypoint": "other"})
     wanted = {"istio.io/use-waypoint": "other"}
@@ -147,7 +147,7 @@ def test_labels_of_others_stay(client: Client):
     assert service_labels(client) == {**JUJU, "team": "shop"}
 
 
-def test_label_that_somebody_else_has_set_anew_stays(client: Client):
+def test_label_changed_by_another_client_stays(client: Client):
     reconcile(client, MESH)
     client.patch(Service, "web", {"metadata": {"labels": {"istio.io/use-waypoint": "theirs"}}})
     reconcile(client, {})

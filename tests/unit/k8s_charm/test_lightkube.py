@@ -91,7 +91,7 @@ def test_policies(client: Client):
     assert len(reconcile_policies(client, []).deleted) == 2
 
 
-def test_name_that_somebody_else_has(client: Client):
+def test_foreign_object_of_our_name(client: Client):
     client.create(config(x="theirs"))
     (failure,) = reconcile(client, [config(x="ours")], [ConfigMap]).failed
     assert (failure.verb, failure.code) == ("create", 409)

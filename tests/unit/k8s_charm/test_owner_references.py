@@ -56,7 +56,7 @@ def test_objects_of_other_namespaces_refer_to_nothing(client: Client, kubernetes
     assert referring(kubernetes) == ["a"]
 
 
-def test_service_is_asked_for_once(client: Client, kubernetes: KubernetesServer):
+def test_service_is_requested_once(client: Client, kubernetes: KubernetesServer):
     write(client, config("a"))
     kubernetes.requests.clear()
     write(client, config("a"))

@@ -19,14 +19,14 @@ def test_without_trust_the_command_that_gives_it_is_named(client: Client, kubern
     )
 
 
-def test_where_istio_is_not_installed_it_is_said_what_to_deploy(client: Client, kubernetes: KubernetesServer):
+def test_missing_crd_is_named_with_remedy(client: Client, kubernetes: KubernetesServer):
     kubernetes.store.uninstall_custom_resources()
     gateway = Gateway.from_dict({"metadata": {"name": "w", "namespace": "m"}})
     (failure,) = reconcile(client, [gateway], [Gateway]).failed
     assert kubernetes_problem(failure, app="mesh") == "Gateway CRD not installed: deploy istio-k8s"
 
 
-def test_a_refusal_that_is_not_for_want_of_trust_is_not_called_that():
+def test_other_denials_are_no_missing_permission():
     ref = ObjectRef("ConfigMap", "m", "a")
     for reason in ("the model or namespace is being removed", "rejected by Kubernetes (by a webhook)"):
         assert (
@@ -34,7 +34,7 @@ def test_a_refusal_that_is_not_for_want_of_trust_is_not_called_that():
         )
 
 
-def test_an_exception_of_the_client_is_told_in_the_same_words(client: Client, kubernetes: KubernetesServer):
+def test_exception_has_the_words_of_a_failure(client: Client, kubernetes: KubernetesServer):
     kubernetes.access.deny(verbs=["get"])
     with pytest.raises(kubernetes_errors()) as caught:
         client.get(ConfigMap, "a")
@@ -50,7 +50,7 @@ def test_an_api_that_is_not_there_raises_one_of_the_known_errors(connect, kubern
     assert kubernetes_problem(caught.value, app="mesh").startswith("no answer from Kubernetes")
 
 
-def test_of_a_name_that_somebody_else_has_it_is_said_how_to_come_by_it():
+def test_foreign_object_is_named_with_the_remedy():
     ref = ObjectRef("Gateway", "m", "w")
     taken = Failure(ref, "create", 409, "already managed by kubectl")
     assert kubernetes_problem(taken, app="mesh") == ("Gateway m/w: already managed by kubectl: remove it")

@@ -78,9 +78,7 @@ def edit(kubernetes: KubernetesServer, client: Client, kind: Any, name: str, pat
     kubernetes.requests.clear()
 
 
-def test_objects_of_any_kind_are_written_once_and_left_alone_after(
-    apply: Reconcile, kubernetes: KubernetesServer
-):
+def test_objects_of_any_kind_are_written_once(apply: Reconcile, kubernetes: KubernetesServer):
     wanted = config(x="1"), gateway(), autoscaler(2)
     assert len(apply(*wanted).created) == 3
     kubernetes.requests.clear()
@@ -102,7 +100,7 @@ def test_written_objects_carry_the_labels_they_are_found_by(apply: Reconcile, ku
     assert labels == {**LABELS, "istio.io/waypoint-for": "service"}
 
 
-def test_the_wanted_objects_themselves_are_not_changed(apply: Reconcile, kubernetes: KubernetesServer):
+def test_desired_objects_are_not_modified(apply: Reconcile, kubernetes: KubernetesServer):
     wanted = gateway()
     apply(wanted)
     assert wanted["metadata"]["labels"] == {"istio.io/waypoint-for": "service"}
@@ -114,15 +112,13 @@ def test_a_field_that_differs_is_set(apply: Reconcile, kubernetes: KubernetesSer
     assert stored(kubernetes, "HorizontalPodAutoscaler", "waypoint")["spec"]["maxReplicas"] == 3
 
 
-def test_a_field_that_is_wanted_no_more_goes(apply: Reconcile, kubernetes: KubernetesServer):
+def test_obsolete_field_is_removed(apply: Reconcile, kubernetes: KubernetesServer):
     apply(config(x="1", y="2"))
     apply(config(x="1"))
     assert stored(kubernetes, "ConfigMap", "a")["data"] == {"x": "1"}
 
 
-def test_a_field_that_an_older_revision_set_goes_though_its_field_manager_had_another_name(
-    apply: Reconcile, kubernetes: KubernetesServer, connect
-):
+def test_field_of_an_older_field_manager_is_removed(apply: Reconcile, kubernetes: KubernetesServer, connect):
     reconcile(connect("older-revision"), [config(x="1", y="2")], [ConfigMap])
     apply(config(x="1"))
     assert stored(kubernetes, "ConfigMap", "a")["data"] == {"x": "1"}
@@ -131,7 +127,7 @@ def test_a_field_that_an_older_revision_set_goes_though_its_field_manager_had_an
     assert writes(kubernetes) == []
 
 
-def test_a_field_of_somebody_else_stays(apply: Reconcile, kubernetes: KubernetesServer, client: Client):
+def test_foreign_field_stays(apply: Reconcile, kubernetes: KubernetesServer, client: Client):
     apply(config(x="1"))
     edit(kubernetes, client, ConfigMap, "a", {"data": {"theirs": "2"}})
     apply(config(x="1"))
@@ -149,7 +145,7 @@ def test_what_was_changed_by_hand_is_put_right(
     assert stored(kubernetes, "Gateway", "waypoint")["spec"]["gatewayClassName"] == "istio-waypoint"
 
 
-def test_an_element_that_was_added_to_a_wanted_list_goes(
+def test_foreign_element_of_a_desired_list_is_removed(
     apply: Reconcile, kubernetes: KubernetesServer, client: Client
 ):
     apply(gateway("mesh"))
@@ -163,7 +159,7 @@ def test_an_element_that_was_added_to_a_wanted_list_goes(
     assert writes(kubernetes) == []
 
 
-def test_without_force_what_somebody_else_has_set_is_a_failure_that_names_them(
+def test_without_force_a_conflict_names_its_manager(
     apply: Reconcile, kubernetes: KubernetesServer, client: Client
 ):
     apply(config(x="1"))
@@ -184,7 +180,7 @@ def test_an_object_that_is_not_owned_is_not_taken_over(
 
 
 @pytest.mark.parametrize("of_kubernetes", [True, False])
-def test_an_object_of_somebody_else_that_says_the_same_stays_theirs(
+def test_equal_foreign_object_stays_foreign(
     apply: Reconcile, kubernetes: KubernetesServer, connect, of_kubernetes: bool
 ):
     wanted = autoscaler(2) if of_kubernetes else gateway()
@@ -205,7 +201,7 @@ def test_objects_without_the_labels_are_never_deleted(
     assert stored(kubernetes, "ConfigMap", "theirs")
 
 
-def test_what_is_wanted_no_more_goes_last(apply: Reconcile, kubernetes: KubernetesServer):
+def test_obsolete_objects_are_deleted_last(apply: Reconcile, kubernetes: KubernetesServer):
     apply(config("a"), config("b", x="1"))
     kubernetes.requests.clear()
     result = apply(config("b", x="2"), config("c"))
@@ -213,23 +209,19 @@ def test_what_is_wanted_no_more_goes_last(apply: Reconcile, kubernetes: Kubernet
     assert [str(ref) for ref in result.deleted] == ["ConfigMap m/a"]
 
 
-def test_all_kinds_are_looked_after_also_those_of_which_nothing_is_wanted(
-    apply: Reconcile, kubernetes: KubernetesServer
-):
+def test_kinds_without_desired_objects_are_managed(apply: Reconcile, kubernetes: KubernetesServer):
     apply(gateway(), autoscaler(1))
     result = apply(gateway())
     assert [ref.kind for ref in result.deleted] == ["HorizontalPodAutoscaler"]
 
 
-def test_what_is_to_be_kept_stays_and_is_told(apply: Reconcile, kubernetes: KubernetesServer):
+def test_retained_objects_stay_and_are_reported(apply: Reconcile, kubernetes: KubernetesServer):
     apply(config("a"), config("b"))
     result = apply(retain=[ObjectRef("ConfigMap", "m", "a")])
     assert ([ref.name for ref in result.kept], [ref.name for ref in result.deleted]) == (["a"], ["b"])
 
 
-def test_objects_everywhere_are_one_list_and_those_of_some_namespaces_one_each(
-    apply: Reconcile, kubernetes: KubernetesServer
-):
+def test_one_list_for_all_namespaces_or_one_for_each(apply: Reconcile, kubernetes: KubernetesServer):
     apply(config(namespace="m"), config(namespace="n"))
     kubernetes.requests.clear()
     apply(config(namespace="m"), config(namespace="n"), kinds=[ConfigMap])
@@ -265,9 +257,7 @@ def test_one_that_is_refused_does_not_stop_the_others(apply: Reconcile, kubernet
     ]
 
 
-def test_of_a_kind_that_cannot_be_listed_nothing_is_written_and_the_rest_is(
-    apply: Reconcile, kubernetes: KubernetesServer
-):
+def test_kind_that_cannot_be_listed_is_not_written(apply: Reconcile, kubernetes: KubernetesServer):
     apply(config("a"))
     kubernetes.access.deny(verbs=["list"], resources=["configmaps"])
     kubernetes.requests.clear()
@@ -276,9 +266,7 @@ def test_of_a_kind_that_cannot_be_listed_nothing_is_written_and_the_rest_is(
     assert [str(each) for each in result.failed] == ["list ConfigMap: not allowed to list ConfigMap"]
 
 
-def test_a_kind_that_is_not_installed_is_a_failure_where_something_is_wanted_of_it(
-    apply: Reconcile, kubernetes: KubernetesServer
-):
+def test_missing_kind_fails_if_one_is_desired(apply: Reconcile, kubernetes: KubernetesServer):
     kubernetes.store.uninstall_custom_resources("gateway.networking.k8s.io")
     assert [str(each) for each in apply(config(), gateway()).failed] == [
         "list Gateway: Gateway is not installed"
@@ -287,7 +275,7 @@ def test_a_kind_that_is_not_installed_is_a_failure_where_something_is_wanted_of_
     assert [each.code for each in apply(config(), ignore_missing=False).failed] == [404]
 
 
-def test_an_object_that_is_gone_before_it_is_deleted_counts_as_deleted(
+def test_object_that_is_already_gone_counts_as_deleted(
     apply: Reconcile, kubernetes: KubernetesServer, client: Client
 ):
     def delete_twice(*, ignore_missing: bool) -> ReconcileResult:
@@ -323,9 +311,7 @@ def test_labels_are_needed_to_own_objects_by(client: Client):
         reconcile(client, [], [ConfigMap], labels={})
 
 
-def test_a_wanted_object_of_a_kind_that_is_not_looked_after_is_an_error(
-    client: Client, kubernetes: KubernetesServer
-):
+def test_desired_object_of_an_unlisted_kind_is_an_error(client: Client, kubernetes: KubernetesServer):
     with pytest.raises(ValueError, match="ConfigMap m/a"):
         reconcile(client, [config()], [AuthorizationPolicy])
     assert writes(kubernetes) == []

@@ -35,7 +35,7 @@ def test_hardened(policies: tuple[LivePolicy, ...], where: str):
     assert found.assumptions == (f"the mesh is hardened at {where}",)
 
 
-def test_nothing_where_policy_denies_whatever_mesh_is():
+def test_denial_depends_on_no_assumption():
     denied = allow("ads")
     assert ask(denied, source="old", within=cluster(denied, services=UNBOUND.services)).assumptions == (
         "the mesh is not hardened",
@@ -65,6 +65,6 @@ def test_auto_allow_lets_waypoint_to_its_pods(on: bool, verdict: str):
     assert any(each.startswith(AUTO_ALLOW) for each in found.assumptions)
 
 
-def test_istiod_that_was_not_found_is_said():
+def test_missing_istiod_is_an_assumption():
     found = ask(target="web/0", port=80, within=auto_allow(on=None))
     assert f"{AUTO_ALLOW} on, as istio-k8s has it: istiod was not found" in found.assumptions

@@ -54,7 +54,7 @@ def test_policy_that_lets_it_in_is_named():
     assert [str(policy) for policy in found.policies] == ["m/good"]
 
 
-def test_what_is_denied_is_refused_whatever_allows_it():
+def test_deny_overrides_allow():
     deny = on_service("web", name="no", action="DENY", rules=[{}])
     found = ask(allow("shop"), deny)
     assert found.verdict == "denied"
@@ -93,7 +93,7 @@ def test_what_is_denied_is_refused_whatever_allows_it():
         ({"hosts": ["web"]}, {"host": "else"}, "denied"),
     ],
 )
-def test_request_is_allowed_if_it_is_what_policy_says(operation, asked, verdict):
+def test_matching_request_is_allowed(operation, asked, verdict):
     assert ask(allow("shop", to=[operation]), **asked).verdict == verdict
 
 

@@ -38,7 +38,7 @@ def test_only_what_looks_like_name_is_shown_as_one(text: str, shown: str):
 
 
 @pytest.mark.parametrize("text", ["", "/items/{*}", "größe", "a b", "日本", "\U0001f0a1", "a'\"\\$;"])
-def test_text_is_whatever_can_be_printed(text: str):
+def test_printable_text_is_accepted(text: str):
     assert check_text(text) == text
 
 

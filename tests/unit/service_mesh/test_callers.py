@@ -61,7 +61,7 @@ def test_they_need_no_relation():
     assert json.loads(published()["declared_policies"]) == []
 
 
-def test_a_mesh_that_ignores_them_allows_nobody():
+def test_mesh_without_support_gets_no_policy():
     """No namespace has a dot in its name."""
     for policy in json.loads(published()["policies"]):
         assert (policy["source_namespace"], policy["source_app_name"]) == ("no.namespace", "callers")

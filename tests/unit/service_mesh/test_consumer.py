@@ -106,7 +106,7 @@ def test_the_policies_are_right_after(ctx: testing.Context[Web], event: Event):
     assert sources(ctx.run(event(ctx.on), state)) == ["blog", "shop"]
 
 
-def test_a_broken_relation_lets_nobody_in_any_more(ctx: testing.Context[Web]):
+def test_broken_relation_has_no_policy(ctx: testing.Context[Web]):
     state = testing.State(leader=True, relations={MESH, SHOP, BLOG})
     assert sources(ctx.run(ctx.on.relation_broken(SHOP), state)) == ["blog"]
 
@@ -123,7 +123,7 @@ def test_without_a_mesh_nothing_is_published(ctx: testing.Context[Web]):
     assert state.get_relation(SHOP.id).local_app_data == {}
 
 
-def test_it_says_what_a_relation_that_is_not_there_yet_would_let_in(ctx: testing.Context[Web]):
+def test_policies_of_a_missing_relation_are_declared(ctx: testing.Context[Web]):
     state = ctx.run(ctx.on.relation_created(MESH), testing.State(leader=True, relations={MESH}))
     said = json.loads(state.get_relation(MESH.id).local_app_data["declared_policies"])
     assert said == [policy.model_dump(mode="json") for policy in POLICIES]
@@ -157,7 +157,7 @@ def test_a_charm_without_the_cross_model_relations_works():
     assert sources(state) == ["shop"]
 
 
-def test_a_policy_on_a_relation_that_the_charm_does_not_have_is_refused():
+def test_policy_on_an_undefined_relation_is_rejected():
     meta = {**META, "provides": {"data": {"interface": "data"}}}
     ctx = testing.Context(Web, meta)
     with pytest.raises(testing.errors.UncaughtCharmError) as raised:
@@ -195,7 +195,7 @@ def test_without_a_mesh_there_are_neither(ctx: testing.Context[Web]):
     assert learned(ctx) == ({}, None, False)
 
 
-def test_a_mesh_that_has_said_nothing_yet_gives_neither(ctx: testing.Context[Web]):
+def test_mesh_without_data_has_neither(ctx: testing.Context[Web]):
     assert learned(ctx, mesh()) == ({}, None, True)
 
 
@@ -207,7 +207,7 @@ def test_an_old_provider_gives_labels_without_a_type(ctx: testing.Context[Web]):
     )
 
 
-def test_what_else_a_provider_says_is_ignored(ctx: testing.Context[Web]):
+def test_other_data_of_a_provider_are_ignored(ctx: testing.Context[Web]):
     provider = mesh(labels=LABELS, mesh_type='"istio"', more="not JSON")
     assert learned(ctx, provider) == (LABELS, MeshType.istio, True)
 
@@ -231,14 +231,12 @@ def unreadable(ctx: testing.Context[Web], *relations: testing.Relation) -> str |
     ("key", "text"),
     [("labels", "{"), ("labels", {"a": 1}), ("labels", {"a b": "c"}), ("mesh_type", '"linkerd"')],
 )
-def test_what_can_not_be_read_is_told_from_what_was_never_said(
-    ctx: testing.Context[Web], key: str, text: object
-):
+def test_unreadable_data_differ_from_missing_data(ctx: testing.Context[Web], key: str, text: object):
     said = {"labels": LABELS, "mesh_type": '"istio"', key: text}
     assert (unreadable(ctx, mesh(**said)) or "").startswith(f"{key}: ")
 
 
-def test_a_mesh_whose_databag_juju_does_not_give_out_is_unreadable(
+def test_databag_that_juju_withholds_is_unreadable(
     ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch
 ):
     beacon = mesh(labels=LABELS)
@@ -250,9 +248,7 @@ def test_a_mesh_whose_databag_juju_does_not_give_out_is_unreadable(
         assert consumer.unreadable == "labels: cannot read its databag from Juju: permission denied"
 
 
-def test_a_relation_that_is_gone_for_juju_costs_the_others_nothing(
-    ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch
-):
+def test_relation_that_juju_lost_affects_no_other(ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch):
     says, asks = testing.Relation("provide-cmr-mesh"), testing.Relation("require-cmr-mesh")
     refuse_databags(monkeypatch, says.id, asks.id)
     state = testing.State(leader=True, relations={MESH, SHOP, says, asks})
@@ -267,7 +263,7 @@ def test_a_relation_that_is_gone_for_juju_costs_the_others_nothing(
         {"labels": LABELS, "mesh_type": '"istio"'},
     ],
 )
-def test_what_was_not_said_is_not_unreadable(ctx: testing.Context[Web], said: dict[str, Any]):
+def test_missing_data_are_not_unreadable(ctx: testing.Context[Web], said: dict[str, Any]):
     assert unreadable(ctx, mesh(**said)) is None
     assert unreadable(ctx) is None
 
@@ -282,7 +278,7 @@ def test_the_client_is_made_once_and_can_be_given(ctx: testing.Context[Web]):
 CONSUMED = testing.Relation("data", remote_app_name="blog", remote_model_uuid="another")
 
 
-def test_what_was_consumed_is_not_taken_for_an_application_of_this_model(ctx: testing.Context[Web]):
+def test_consumed_application_is_not_local(ctx: testing.Context[Web]):
     """Its name looks like any other's; until it is known who it is, its policy lets in nobody."""
     state = testing.State(leader=True, relations={mesh(), SHOP, CONSUMED})
     out = ctx.run(ctx.on.config_changed(), state)
@@ -293,9 +289,7 @@ def test_what_was_consumed_is_not_taken_for_an_application_of_this_model(ctx: te
     assert sources(out) == ["journal", "shop"]
 
 
-def test_juju_is_asked_once_of_each_relation_what_model_it_is_with(
-    ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch
-):
+def test_model_of_each_relation_is_requested_once(ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch):
     asked: list[str] = []
     model = ops.Relation.remote_model.fget
     assert model
@@ -314,7 +308,7 @@ def test_juju_is_asked_once_of_each_relation_what_model_it_is_with(
 @pytest.mark.parametrize(
     "error", [ops.ModelError("no such command"), FileNotFoundError("relation-model-get")]
 )
-def test_where_juju_does_not_tell_all_are_taken_for_applications_of_this_model(
+def test_without_model_information_all_are_local(
     ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch, error: Exception
 ):
     def remote_model(_: ops.Relation) -> ops.RemoteModel:

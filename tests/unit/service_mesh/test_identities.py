@@ -147,7 +147,7 @@ def test_without_permission_claim_decides(cluster):
 
 
 class TestWithoutKubernetes:
-    def test_on_juju_3_name_tells_which_claim_it_is(self, elsewhere):
+    def test_on_juju_3_the_name_selects_the_claim(self, elsewhere):
         relations = [remote("data", in_relation(1), address=""), claim(in_relation(1), "kiosk", "office")]
         assert sources(after(*relations)) == ["office/kiosk"]
 
@@ -164,7 +164,7 @@ class TestWithoutKubernetes:
         state = after(remote("data", in_relation(1)), *claims)
         assert sources(state) == [f"m/{in_relation(1)}"]
 
-    def test_claim_without_address_is_nobodys(self, elsewhere):
+    def test_claim_without_address_is_ignored(self, elsewhere):
         nobodys = claim(in_relation(2), "kiosk", "office", address="")
         state = after(remote("data", in_relation(1), address=""), nobodys)
         assert sources(state) == [f"m/{in_relation(1)}"]

@@ -80,7 +80,7 @@ def pod_labels(client: Client) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("server")
-def test_the_pods_join_when_the_mesh_says_how(ctx: testing.Context[Web], client: Client):
+def test_pods_join_once_labels_are_published(ctx: testing.Context[Web], client: Client):
     relation = mesh()
     out = ctx.run(ctx.on.relation_changed(relation), state(relation))
     assert pod_labels(client) == {**JUJU, **MESH}
@@ -151,7 +151,7 @@ def test_labels_that_can_not_be_read_leave_the_pods_in_the_mesh(ctx: testing.Con
     assert "invalid labels of the mesh" in out.unit_status.message
 
 
-def test_labels_that_juju_does_not_give_out_leave_the_pods_in_the_mesh(
+def test_withheld_labels_leave_pods_in_the_mesh(
     ctx: testing.Context[Web], client: Client, monkeypatch: pytest.MonkeyPatch
 ):
     relation = mesh()
@@ -162,7 +162,7 @@ def test_labels_that_juju_does_not_give_out_leave_the_pods_in_the_mesh(
     assert "cannot read its databag from Juju" in after.unit_status.message
 
 
-def test_without_trust_the_status_says_how_to_give_it_and_the_next_look_heals(
+def test_missing_permission_has_a_command_and_is_retried(
     ctx: testing.Context[Web], client: Client, server: KubernetesServer
 ):
     relation = mesh()
@@ -192,7 +192,7 @@ def test_an_api_that_does_not_answer_is_a_status_and_no_error(
 
 
 @pytest.mark.parametrize("fault", ["not json", "no type", "nonsense", 503, "hang up", "hang"])
-def test_whatever_the_api_answers_is_waited_for_and_never_long(
+def test_failed_request_is_a_short_waiting_status(
     ctx: testing.Context[Web],
     server: KubernetesServer,
     tmp_path: Path,
@@ -234,7 +234,7 @@ def test_what_kubernetes_refuses_is_for_an_operator(ctx: testing.Context[Web], c
     assert "not found" in out.unit_status.message
 
 
-def test_a_note_of_somebody_else_is_for_an_operator_and_left_alone(ctx: testing.Context[Web], client: Client):
+def test_foreign_configmap_blocks_and_stays(ctx: testing.Context[Web], client: Client):
     name = "juju-service-mesh-web-labels"
     client.create(ConfigMap(metadata=ObjectMeta(name=name), data={"theirs": "yes"}))
     relation = mesh()
@@ -277,7 +277,7 @@ def test_service_leads_to_the_waypoint_only_for_a_policy_on_it(client: Client):
 
 
 @pytest.mark.parametrize("services", ["[]", '["other"]', "none", '"web"', "[1]"])
-def test_service_leads_to_the_waypoint_once_its_policy_is_written(client: Client, services: str):
+def test_service_uses_the_waypoint_once_its_policy_exists(client: Client, services: str):
     """Until then it would be open to all of the mesh. What leads there stays."""
     provides = {"items": {"interface": "x"}, "metrics": {"interface": "y"}}
     ctx = testing.Context(Shop, {**META, "provides": provides})

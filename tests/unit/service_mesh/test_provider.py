@@ -106,7 +106,7 @@ def test_mesh_info_gathers_the_policies_of_all_consumers(ctx: testing.Context[Me
         ("[null]", r"policies[0]"),
     ],
 )
-def test_an_unreadable_databag_is_told_and_harms_nobody(
+def test_invalid_databag_is_reported_and_affects_no_other(
     ctx: testing.Context[Mesh], text: str, reason: str | None
 ):
     mesh = requests_of(ctx, consumer("bad", text, id=1), consumer("web", [POLICY], id=2))
@@ -140,7 +140,7 @@ def test_a_policy_with_an_unknown_restriction_is_none(ctx: testing.Context[Mesh]
     assert error.endswith(": Extra inputs are not permitted")
 
 
-def test_a_field_of_a_later_version_that_is_not_set_restricts_nothing(ctx: testing.Context[Mesh]):
+def test_unset_field_of_a_later_version_is_accepted(ctx: testing.Context[Mesh]):
     later = {**POLICY, "source_labels": None, "endpoints": [{"ports": [80], "not_paths": None}]}
     [policy] = requests_of(ctx, consumer("web", [later])).mesh_info()
     assert policy.endpoints == [Endpoint(ports=[80])]

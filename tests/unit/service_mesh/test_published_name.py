@@ -47,10 +47,10 @@ def test_charmcraft_finds_what_it_needs_to_publish_it():
 
 
 @pytest.mark.parametrize("module", [published.__name__, "charmlibs.interfaces.service_mesh"])
-def test_a_hook_that_does_not_talk_to_kubernetes_does_not_pay_for_its_client(module: str):
+def test_hook_without_kubernetes_imports_no_client(module: str):
     program = f"import sys, {module}; sys.exit('lightkube' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": str(LIB)}).returncode == 0
 
 
-def test_kinds_are_there_when_asked_for():
+def test_kinds_are_imported_on_access():
     assert {"istio": {published.AuthorizationPolicy}} == published.POLICY_RESOURCE_TYPES

@@ -77,7 +77,7 @@ def over_tls(workload, tls, method: str, path: str, body: bytes | None = None) -
     return answer
 
 
-def test_it_says_when_it_is_ready(start):
+def test_readiness_is_reported(start):
     answer = start("api").request("GET", "/healthz")
     assert (answer.status, answer.body) == (200, b"ready\n")
 
@@ -150,7 +150,7 @@ def test_sigterm_lets_request_in_flight_be_answered(start):
     assert store.process.wait(timeout=10) == 0
 
 
-def test_what_was_told_last_is_sent_before_end(start, backend):
+def test_last_data_are_sent_before_exit(start, backend):
     store = start(
         "store",
         telemetry={

@@ -20,7 +20,7 @@ def findings(quantity: Quantity, ours: list[float], peers: list[float]) -> Findi
 
 
 @pytest.mark.parametrize(("quantity", "ratio"), [(SECONDS, 3), (RATE, 1 / 3)])
-def test_ratio_says_how_many_times_better_ours_is(quantity: Quantity, ratio: float):
+def test_ratio_is_how_many_times_better_ours_is(quantity: Quantity, ratio: float):
     [finding] = findings(quantity, [1, 1], [3, 3])
     assert finding.ratio == pytest.approx(ratio)
 
@@ -49,7 +49,7 @@ def test_all_values_are_in_document():
     assert finding["ratio"] == 8
 
 
-def test_document_says_the_same_after_it_was_read_again():
+def test_document_is_unchanged_by_a_round_trip():
     text = Document({"size": "tiny"}, findings(RATE, [1, 2, 6], [8])).to_json()
     again = Document.from_json(text)
     assert again.to_json() == text

@@ -77,7 +77,7 @@ def test_goal_is_met_up_to_its_limit(
     assert found.met is met
 
 
-def test_ops_is_nobodys_start_up():
+def test_import_of_ops_counts_for_no_side():
     assert goal("start-up", (OPS, CPU, 2, 1), (IMPORT, CPU, 1, 2)).met
 
 

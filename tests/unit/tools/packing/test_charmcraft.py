@@ -37,7 +37,7 @@ def charmcraft(path: Path, script: str, *results: dict[str, str]) -> Path:
     return program
 
 
-def test_what_charmcraft_packs_is_put_where_it_is_wanted(staged, path, tmp_path):
+def test_packed_charm_is_moved_to_its_folder(staged, path, tmp_path):
     charmcraft(path, PACKS)
     assert pack(staged, tmp_path / "dist", BASE) == [tmp_path / "dist/shop_ubuntu@24.04-amd64.charm"]
     assert (tmp_path / "dist/shop_ubuntu@24.04-amd64.charm").read_text() == "zip\n"
@@ -59,7 +59,7 @@ def test_fault_that_charmcraft_finds_is_reported(staged, path, tmp_path):
         pack(staged, tmp_path / "dist", BASE)
 
 
-def test_without_charmcraft_it_is_said_where_it_comes_from(staged, path, tmp_path):
+def test_missing_charmcraft_is_named_with_remedy(staged, path, tmp_path):
     with pytest.raises(CannotPackError, match="snap install charmcraft"):
         pack(staged, tmp_path / "dist", BASE)
 

@@ -80,7 +80,7 @@ def test_a_charm_without_its_environment_is_not_whole(staged, tmp_path):
         ("venv/lib/python3.12/site-packages/ops/tests/x.py", "venv/lib/python3.12/site-packages/ops/tests/"),
     ],
 )
-def test_what_nobody_asked_for_is_named(staged, tmp_path, extra, named):
+def test_unexpected_file_is_named(staged, tmp_path, extra, named):
     assert problems(packed(tmp_path, {**PACKED, extra: ""}), staged) == [f"{named} should not be in it"]
 
 
@@ -121,7 +121,7 @@ def test_the_base_is_the_one_of_charmcraft_yaml(staged, tmp_path):
     ]
 
 
-def test_a_charm_for_another_python_than_its_base_has_is_not_to_be_published(staged, tmp_path):
+def test_charm_for_another_python_is_rejected(staged, tmp_path):
     other = {name.replace("python3.12", "python3.11"): text for name, text in PACKED.items()}
     assert notes(packed(tmp_path, PACKED)) == []
     (note,) = notes(packed(tmp_path, other))
@@ -129,7 +129,7 @@ def test_a_charm_for_another_python_than_its_base_has_is_not_to_be_published(sta
     assert "not to be published" in note
 
 
-def test_what_is_no_charm_is_said_to_be_none(tmp_path):
+def test_file_that_is_no_charm_is_rejected(tmp_path):
     (tmp_path / "text.charm").write_text("not a zip file")
     with pytest.raises(CannotPackError, match=r"text\.charm is not a packed charm"):
         CharmFile(tmp_path / "text.charm").yaml("metadata.yaml")

@@ -40,7 +40,7 @@ def test_workflows_make_what_can_be_made(target):
     assert target in make_targets()
 
 
-def test_each_story_of_integration_tests_is_told_in_ci():
+def test_each_integration_module_runs_in_ci():
     text = "".join(file.read_text() for file in WORKFLOWS)
     (stories,) = re.findall(r"story: \[(.*)\]", text)
     tests = REPOSITORY.glob("tests/integration/test_*.py")

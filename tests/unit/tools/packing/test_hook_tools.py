@@ -113,7 +113,7 @@ def test_a_secret_is_not_there(tools: Tools):
     assert "not found" in answer.stderr
 
 
-def test_each_call_is_recorded_with_what_it_was_told(tools: Tools):
+def test_each_call_is_recorded_with_its_arguments(tools: Tools):
     tools.run("status-set", "--application=False", "waiting", "--", "-1 left")
     tools.run("relation-set", "-r", "7", "--file", "-", text="{}")
     calls = [json.loads(line) for line in (tools.folder / "calls").read_text().splitlines()]

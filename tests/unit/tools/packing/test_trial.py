@@ -80,7 +80,7 @@ def test_charm_that_fails_without_word_failed_all_the_same(charm):
     assert trial(charm, "sys.exit(3)").run(TrialEvent("start")).error == "ended with 3"
 
 
-def test_nothing_of_this_environment_is_there_for_charm(charm, monkeypatch):
+def test_charm_gets_no_variables_of_this_environment(charm, monkeypatch):
     monkeypatch.setenv("OF_THE_TEST", "1")
     program = 'subprocess.run(["juju-log", repr(sorted(os.environ))])'
     (call,) = trial(charm, program, GIVEN="1").run(TrialEvent("start")).calls
