@@ -192,3 +192,27 @@ def test_what_consumers_declare_is_read_as_far_as_it_can_be(ctx: testing.Context
         "odd": [],
         "bad": [],
     }
+
+
+class OldMesh(ops.CharmBase):
+    """Written for version 0.2 of the published library, whose third argument is the relation's name."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.mesh = ServiceMeshProvider(self, LABELS, "mesh")
+
+
+def test_third_argument_may_be_relation():
+    ctx = testing.Context(OldMesh, {"name": "mesh", "provides": {"mesh": {"interface": "service_mesh"}}})
+    web = testing.Relation("mesh", remote_app_name="web")
+    state = ctx.run(ctx.on.relation_created(web), testing.State(leader=True, relations={web}))
+    assert {key: json.loads(value) for key, value in published(state, web).items()} == {
+        "labels": LABELS,
+        "mesh_type": "istio",
+    }
+
+
+def test_third_argument_is_neither_mesh_nor_relation():
+    ctx = testing.Context(OldMesh, {"name": "mesh"})
+    with pytest.raises(testing.errors.UncaughtCharmError, match="'mesh' is neither a mesh nor a relation"):
+        ctx.run(ctx.on.install(), testing.State())

@@ -9,6 +9,7 @@ import ops
 
 import relation_data
 
+from ._compatibility import mesh_and_relation
 from ._models import AppPolicy, MeshPolicy, MeshType, ServiceMeshProviderAppData, UnitPolicy
 from ._parsing import parse_declared, parse_policies
 
@@ -43,21 +44,24 @@ class ServiceMeshProvider(ops.Object):
         mesh_relation_name: the endpoint of interface `service_mesh` in charmcraft.yaml.
         trust_domain: the trust domain of the mesh, for consumers that write policies themselves.
         audit: True if policies are logged and not enforced; consumers that write policies follow it.
+
+    Raises:
+        ValueError: if `mesh_type` is none.
     """
 
     def __init__(
         self,
         charm: ops.CharmBase,
         labels: Mapping[str, str] | None,
-        mesh_type: MeshType = MeshType.istio,
+        mesh_type: MeshType | str = MeshType.istio,
         mesh_relation_name: str = "service-mesh",
         *,
         trust_domain: str = DEFAULT_TRUST_DOMAIN,
         audit: bool = False,
     ):
+        self._mesh_type, mesh_relation_name = mesh_and_relation(charm, mesh_type, mesh_relation_name)
         super().__init__(charm, mesh_relation_name)
         self._charm = charm
-        self._mesh_type = mesh_type
         self._data = None if labels is None else self._data_with(labels)
         self._relation_name = mesh_relation_name
         self._trust_domain = trust_domain
