@@ -35,7 +35,7 @@ from ._policies import (
 from ._rules import APPLICATION_LABEL, TRUST_DOMAIN, check_trust_domain
 
 if TYPE_CHECKING:
-    from ._kinds import AuthorizationPolicy, Gateway
+    from ._kinds import AuthorizationPolicy, Gateway, GatewayClass
 
 __all__ = [
     "ANYBODY",
@@ -49,6 +49,7 @@ __all__ = [
     "DesiredPolicies",
     "Enforcement",
     "Gateway",
+    "GatewayClass",
     "PolicyRequestFrom",
     "PolicyResourceManager",
     "audit_policies",
@@ -73,7 +74,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("AuthorizationPolicy", "Gateway"):
+    if name in ("AuthorizationPolicy", "Gateway", "GatewayClass"):
         from . import _kinds
 
         return getattr(_kinds, name)

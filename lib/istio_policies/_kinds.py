@@ -10,11 +10,16 @@ from lightkube import generic_resource
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# lightkube leaves the type of one of its parameters open.
+# lightkube leaves the type of one of their parameters open.
 _kind = cast(
     "Callable[[str, str, str, str], type[generic_resource.GenericNamespacedResource]]",
     cast("Any", generic_resource).create_namespaced_resource,
 )
+_global_kind = cast(
+    "Callable[[str, str, str, str], type[generic_resource.GenericGlobalResource]]",
+    cast("Any", generic_resource).create_global_resource,
+)
 
 AuthorizationPolicy = _kind("security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies")
 Gateway = _kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
+GatewayClass = _global_kind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses")

@@ -61,13 +61,14 @@ class Lifecycle:
         if application.leader is unit:
             application.leader = next(iter(application.living_units), None)
         _release(application, unit.process)
-        self._cloud.workload.end(unit)
-        shutil.rmtree(self._directory(application) / str(unit.number))
-        if application.dying and not application.units:
-            self.remove_application(application)
-        elif self._cloud.cluster:
+        is_last = application.dying and not application.units
+        if self._cloud.cluster and not is_last:
             self._cloud.cluster.scale(application)
             self._cloud.cluster.sync_pods(application)
+        self._cloud.workload.end(unit)
+        shutil.rmtree(self._directory(application) / str(unit.number))
+        if is_last:
+            self.remove_application(application)
 
     def remove_application(self, application: Application) -> None:
         """Remove an application that has no units."""

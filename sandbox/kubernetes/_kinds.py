@@ -112,6 +112,16 @@ AUTHORIZATION_POLICY = Kind(
     generation=True,
     schema=_istio_schemas.AUTHORIZATION_POLICY,
 )
+GATEWAY_CLASS = Kind(
+    name="GatewayClass",
+    plural="gatewayclasses",
+    group=_GATEWAY,
+    namespaced=False,
+    custom=True,
+    status=True,
+    generation=True,
+    schema=_gateway_schemas.GATEWAY_CLASS,
+)
 GATEWAY = Kind(
     name="Gateway",
     plural="gateways",
@@ -177,16 +187,7 @@ KINDS = (
         schema=_istio_schemas.PEER_AUTHENTICATION,
     ),
     GATEWAY,
-    Kind(
-        name="GatewayClass",
-        plural="gatewayclasses",
-        group=_GATEWAY,
-        namespaced=False,
-        custom=True,
-        status=True,
-        generation=True,
-        schema=_gateway_schemas.GATEWAY_CLASS,
-    ),
+    GATEWAY_CLASS,
     Kind(
         name="HTTPRoute",
         plural="httproutes",

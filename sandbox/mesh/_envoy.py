@@ -53,10 +53,11 @@ class Envoy:
         Raises:
             EnvoyError: if it does not take them; with what it complained of.
         """
-        # Clusters first: a listener must not name one that is not there yet.
-        changed = [self._write("cds", clusters), self._write("lds", listeners)]
-        if any(changed) and self._process:
-            self._wait_until(self._has_taken_all, "did not accept its configuration")
+        # Clusters first: a listener must not name one that is not there yet, nor close a pod that is still
+        # reached without an identity.
+        for service, resources in (("cds", clusters), ("lds", listeners)):
+            if self._write(service, resources) and self._process:
+                self._wait_until(self._has_taken_all, "did not accept its configuration")
 
     def start(self) -> None:
         """Start the process; `configure` comes first.

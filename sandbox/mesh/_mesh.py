@@ -11,8 +11,9 @@ from typing_extensions import Self
 
 from ._addresses import Addresses, NoAddressesError, listening, listening_everywhere
 from ._envoy import Envoy
+from ._handover import handover
 from ._identity import CertificateAuthority, Identity
-from ._proxies import Destination, Places, node_proxy, waypoint_proxy
+from ._proxies import Configuration, Destination, Places, node_proxy, waypoint_proxy
 from ._state import Account, PodState, ServiceState, State, WaypointState, read
 
 _LOOKS_EVERY = 0.2
@@ -102,7 +103,7 @@ class Mesh:
         with self._lock:
             if self._error:
                 raise self._error
-            state = read(self._client)
+            state = self._read()
             try:
                 self._follow(state)
             except Exception as error:
@@ -176,17 +177,32 @@ class Mesh:
 
     def _follow(self, state: State) -> None:
         before, self._state = self._state, state
-        self._listening = listening()
+        now = listening()
+        if self._proxies and (state, now) == (before, self._listening):
+            return
+        self._listening = now
         _check_ports(state)
-        waypoints: list[WaypointState | None] = [*state.waypoints]
-        for waypoint in [None, *waypoints]:
-            self._configure(waypoint, state)
-        for gone in self._proxies.keys() - {None, *waypoints}:
+        both = handover(before, state)
+        # What is added comes first, then what leads to it; what is removed goes last.
+        self._configure(None, node_proxy(both, self._places, auto_allow=self.auto_allow, routes=before))
+        for waypoint in state.waypoints:
+            self._configure(waypoint, waypoint_proxy(both, waypoint, self._places))
+        self._configure(None, node_proxy(state, self._places, auto_allow=self.auto_allow))
+        for waypoint in state.waypoints:
+            self._configure(waypoint, waypoint_proxy(state, waypoint, self._places))
+        for gone in self._proxies.keys() - {None, *state.waypoints}:
             self._proxies.pop(gone).stop()
         if (state.pods, state.services) != (before.pods, before.services):
             self.on_change()
 
-    def _configure(self, waypoint: WaypointState | None, state: State) -> None:
+    def _read(self) -> State:
+        """Read a state that was there at one moment: its kinds are listed one after another."""
+        state, now = self._state, read(self._client)
+        while now != state:
+            state, now = now, read(self._client)
+        return state
+
+    def _configure(self, waypoint: WaypointState | None, config: Configuration) -> None:
         """Send one proxy its configuration; None is the node proxy."""
         proxy = self._proxies.get(waypoint)
         if proxy is None:
@@ -196,10 +212,6 @@ class Mesh:
             directory = self._directory / str(self._proxies_so_far)
             directory.mkdir()
             proxy = Envoy(name, directory)
-        if waypoint:
-            config = waypoint_proxy(state, waypoint, self._places)
-        else:
-            config = node_proxy(state, self._places, auto_allow=self.auto_allow)
         proxy.configure(config.listeners, config.clusters)
         if waypoint not in self._proxies:
             self._proxies[waypoint] = proxy

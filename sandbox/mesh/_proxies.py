@@ -62,14 +62,18 @@ class Configuration:
     clusters: list[Json]
 
 
-def node_proxy(state: State, places: Places, *, auto_allow: bool = True) -> Configuration:
+def node_proxy(
+    state: State, places: Places, *, auto_allow: bool = True, routes: State | None = None
+) -> Configuration:
     """Return the configuration of the node proxy.
 
     Args:
         state: what there is in Kubernetes.
         places: where everything is.
         auto_allow: whether istiod allows waypoints at the pods behind them, and closes these to others.
+        routes: the state by which applications reach others; the same by default.
     """
+    routes = routes or state
     listeners: list[Json] = []
     clusters: dict[str, Json] = {}
 
@@ -80,9 +84,8 @@ def node_proxy(state: State, places: Places, *, auto_allow: bool = True) -> Conf
     waypoints = _waypoints_of_pods(state.services if auto_allow else ())
     for pod in state.pods:
         listeners += _pod_listeners(state, pod, waypoints.get(pod, ()), places, cluster)
-    members = _members_by_account(state.pods)
-    for account, pods in members.items():
-        for destination in (*state.services, *state.pods):
+    for account, pods in _members_by_account(routes.pods).items():
+        for destination in (*routes.services, *routes.pods):
             in_mesh = any(pod.in_mesh for pod in pods)
             listeners += _capture_listeners(account, in_mesh, destination, places, cluster)
     return Configuration(listeners, list(clusters.values()))
@@ -97,7 +100,9 @@ def waypoint_proxy(state: State, waypoint: WaypointState, places: Places) -> Con
             continue
         for port, target in service.ports.items():
             name = _server_name(port, service)
-            clusters[name] = _to_pods(name, service.pods, target, waypoint.account, places, http=True)
+            clusters[name] = _to_pods(
+                name, _ready(service, target, places), target, waypoint.account, places, http=True
+            )
             policies = at_waypoint(state.policies, service, waypoint)
             enforced = http_rbac([policy for policy in policies if not policy.on_trial], port)
             on_trial = http_rbac([policy for policy in policies if policy.on_trial], port)
@@ -127,7 +132,7 @@ def _pod_listeners(
     for port in sorted(places.ports(pod)):
         name = f"inside {pod.namespace}/{pod.name}:{port}"
         inside = cluster(cluster_of(name, [endpoint(places.inside(pod), port)]))
-        rbac = tcp_rbac(policies, port, waypoint_accounts) if pod.in_mesh else []
+        rbac = tcp_rbac(policies, port, waypoint_accounts) if pod.in_mesh and not pod.is_open else []
         filters = tcp_proxy(inside, rbac)
         plain = f"pod {pod.namespace}/{pod.name}:{port}"
         yield listener(plain, places.of_pod(pod), port, [{"filters": filters}])
@@ -166,7 +171,7 @@ def _capture_listeners(
         elif in_mesh and destination.waypoint:
             config = _to_waypoint(where, destination, port, account, places)
         else:
-            config = _to_pods(where, destination.pods, target, identity, places)
+            config = _to_pods(where, _ready(destination, target, places), target, identity, places)
         filters = tcp_proxy(cluster(config), [])
         yield listener(where, places.captured(account, destination), port, [{"filters": filters}])
 
@@ -202,6 +207,15 @@ def _to_pods(
             }
         }
     return config
+
+
+def _ready(service: ServiceState, port: int, places: Places) -> Collection[PodState]:
+    """Return the pods that serve a port; all if none does, so that the connection fails at the pod.
+
+    Juju has Kubernetes wait for half a minute before a new pod counts as ready. Here it is ready once it
+    serves.
+    """
+    return [pod for pod in service.pods if port in places.ports(pod)] or service.pods
 
 
 def _to_waypoint(name: str, service: ServiceState, port: int, account: Account, places: Places) -> Json:

@@ -53,6 +53,8 @@ class PodState:
     account: Account
     labels: Mapping[str, str] = field(hash=False)
     in_mesh: bool
+    is_open: bool = False
+    """Whether no policy is enforced at it."""
 
 
 @dataclass(frozen=True)

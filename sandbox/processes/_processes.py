@@ -116,8 +116,10 @@ class Processes:
                 service.process.send_signal(number)
 
     def end(self, unit: Unit) -> None:
-        """End the processes of a unit."""
-        for key in [key for key in self._services if key[:2] == (unit.application.model.name, unit.name)]:
+        """End the processes of a unit, after nothing leads to a pod that is gone."""
+        if keys := [key for key in self._services if key[:2] == (unit.application.model.name, unit.name)]:
+            self._mesh.sync()
+        for key in keys:
             self._stop(key)
 
     def close(self) -> None:

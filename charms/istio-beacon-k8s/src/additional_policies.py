@@ -23,7 +23,7 @@ def additional_policies(
     consumers: Sequence[Consumer],
     *,
     is_audit: bool,
-    model_on_mesh: bool,
+    model_operator: "Sequence[GenericNamespacedResource]",
     close_unprotected: bool,
 ) -> "list[GenericNamespacedResource]":
     """Return the policies that no consumer requests; none of them is in audit mode.
@@ -32,10 +32,10 @@ def additional_policies(
         owner: the beacon.
         consumers: the consumers, with the policies that they are granted.
         is_audit: True if policies are logged and not enforced, so that everything is allowed.
-        model_on_mesh: True if the whole namespace is in the mesh, Juju's model operator too.
+        model_operator: the policies for Juju's model operator, if it is in the mesh.
         close_unprotected: True if consumers without policies are closed, where policies are enforced.
     """
-    made = model_operator_policies(owner) if model_on_mesh else []
+    made = list(model_operator)
     if is_audit:
         made += audit_policies(owner, _applications(owner, consumers))
     elif close_unprotected:

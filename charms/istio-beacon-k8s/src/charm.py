@@ -49,11 +49,9 @@ class IstioBeaconCharm(ops.CharmBase):
         if self._stored.config != (config := self._config.model_dump_json()):
             self._stored.config = config
         self._scale_down = ScaleDown(self)
-        # With the whole model on the mesh, pods have none once the namespace has them.
-        labels = None if self._config.model_on_mesh else self._waypoint.mesh_labels
         self._mesh = ServiceMeshProvider(
             self,
-            labels,
+            None,
             trust_domain=self._config.trust_domain,
             audit=self._config.mode is beacon_config.PolicyMode.audit,
         )
@@ -83,11 +81,9 @@ class IstioBeaconCharm(ops.CharmBase):
             observability.publish(self, self._problems)
 
     def _lead(self, remembered: ObservedMesh | None) -> None:
-        self._mesh.update_relations()
         desired = self._sources.desired_state(self._config.mode)
         outcome = self._model_mesh(desired).reconcile(remembered)
-        if outcome.is_model_on_mesh:
-            self._mesh.update_relations(labels={})
+        self._mesh.update_relations(outcome.labels, not_yet=outcome.not_yet)
         if outcome.policies:
             self._mesh.update_services(outcome.policies.services)
         self._problems += [*self._bad_options, *outcome.problems, *self._sources.problems()]

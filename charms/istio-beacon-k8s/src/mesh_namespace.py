@@ -1,11 +1,12 @@
 """The whole model in the mesh, by labels on its namespace."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from k8s_charm import Change, Json, ObjectRef, manifest
+from istio_policies import APPLICATION_LABEL
+from k8s_charm import Change, Json, ObjectRef, label_value, manifest
 from steps import StepResult
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 MANAGED_BY = "charms.canonical.com/istio.io.waypoint.managed-by"
 _USE_WAYPOINT = "istio.io/use-waypoint"
+_DATAPLANE_MODE = "istio.io/dataplane-mode"
+_CLUSTER_LABEL = "app.kubernetes.io/part-of"
 
 
 class NamespaceTakenError(Exception):
@@ -32,6 +35,8 @@ class NamespaceStep:
     mesh_labels: Mapping[str, str]
     """The labels that put a namespace in the mesh, behind the beacon's waypoint."""
     on_mesh: bool
+    members: Collection[str] = ()
+    """The applications whose pods stay in the mesh; it leaves once these have labels of their own."""
 
     def plan(self, client: "Client") -> "NamespacePlan":
         """Plan the labels.
@@ -44,7 +49,11 @@ class NamespaceStep:
 
         namespace = client.get(Namespace, self.name)
         labels: dict[str, str] = manifest(namespace)["metadata"].get("labels") or {}
-        return NamespacePlan(namespace, self._join(labels) if self.on_mesh else self._leave(labels))
+        if self.on_mesh:
+            return NamespacePlan(namespace, self._join(labels))
+        left = self._leave(labels)
+        stays_for = sorted(set(self._unlabelled(client))) if left and self.members else []
+        return NamespacePlan(namespace, {} if stays_for else left, stays_for)
 
     def _join(self, labels: Mapping[str, str]) -> dict[str, str | None]:
         desired = {**self.mesh_labels, MANAGED_BY: self.beacon}
@@ -57,6 +66,22 @@ class NamespaceStep:
             return {}
         ours = {**self.mesh_labels, MANAGED_BY: labels.get(MANAGED_BY)}
         return {key: None for key, value in ours.items() if key in labels and labels[key] == value}
+
+    def _unlabelled(self, client: "Client") -> Iterator[str]:
+        """Yield the members with running pods that are in the mesh by the labels of the namespace only.
+
+        Pods of a member's cluster get labels from it, without a relation to the beacon.
+        """
+        from lightkube.resources.core_v1 import Pod
+
+        clusters = set(map(label_value, self.members))
+        for pod in map(manifest, client.list(Pod, namespace=self.name)):
+            labels: dict[str, str] = pod["metadata"].get("labels") or {}
+            runs = pod.get("status", {}).get("phase") == "Running"
+            app = labels.get(APPLICATION_LABEL)
+            is_member = app in self.members or labels.get(_CLUSTER_LABEL) in clusters
+            if app and is_member and runs and _DATAPLANE_MODE not in labels:
+                yield app
 
     def _is_ours(self, labels: Mapping[str, str]) -> bool:
         """Return whether this beacon, or an older revision of it, labelled the namespace."""
@@ -76,6 +101,8 @@ class NamespacePlan:
     namespace: "Namespace"
     """The namespace as it was read."""
     labels: Mapping[str, str | None]
+    stays_for: Sequence[str] = ()
+    """The applications for whose pods it stays in the mesh."""
     access_changes: tuple[str, ...] = ()
     is_complete: bool = True
 
@@ -91,7 +118,7 @@ class NamespacePlan:
 
     def expect(self, _: "Client") -> StepResult:
         """Return the result if the write succeeds."""
-        return StepResult(objects=[self.namespace])
+        return StepResult(objects=[self.namespace], stays_for=self.stays_for)
 
     def apply(self, client: "Client") -> StepResult:
         """Write the labels.
@@ -102,11 +129,11 @@ class NamespacePlan:
         from lightkube.resources.core_v1 import Namespace
 
         if not self.labels:
-            return StepResult(objects=[self.namespace])
+            return StepResult(objects=[self.namespace], stays_for=self.stays_for)
         # With the version that was read, a second beacon that writes at the same time is refused.
         version = manifest(self.namespace)["metadata"]["resourceVersion"]
         patch: Json = {"metadata": {"resourceVersion": version, "labels": self.labels}}
         patched = client.patch(Namespace, self.name, patch)
         joins = any(self.labels.values())
         logger.info("namespace %s %s the mesh", self.name, "joins" if joins else "leaves")
-        return StepResult(changed=True, objects=[patched])
+        return StepResult(changed=True, objects=[patched], stays_for=())

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import consumers
-from additional_policies import additional_policies
+from additional_policies import additional_policies, model_operator_policies
 from beacon_config import BeaconConfig, PolicyMode
 from charmlibs.interfaces.service_mesh import PolicyRequest
 from former_consumers import former_consumers
@@ -25,7 +25,7 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
 
     Args:
         sources: the beacon's configuration and relations.
-        client: lists Services, if anything depends on them.
+        client: lists Services and pods, if anything depends on them.
         owner: the owner of the policies.
     """
     config = sources.config
@@ -46,7 +46,7 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
     def retained(askers: Set[str]) -> Mapping[str, str]:
         gone = askers - {consumer.app for consumer in known} - {owner.app}
         listed = list_services(client, owner.model) if gone else services
-        former = former_consumers(gone, listed, Waypoint(owner).name, owner.app)
+        former = former_consumers(client, gone, listed, Waypoint(owner).name, owner)
         return {
             **{
                 consumer.app: consumers.why_retained(consumer)
@@ -81,7 +81,7 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
             owner,
             known,
             is_audit=config.mode is PolicyMode.audit,
-            model_on_mesh=config.model_on_mesh,
+            model_operator=model_operator_policies(owner) if config.model_on_mesh else (),
             close_unprotected=config.close_unprotected,
         ),
     )

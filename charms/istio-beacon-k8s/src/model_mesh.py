@@ -1,8 +1,8 @@
 """All objects of a beacon in Kubernetes: planned, and applied."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from desired_state import DesiredState
@@ -12,13 +12,14 @@ from mesh_namespace import NamespaceStep, NamespaceTakenError
 from mesh_plan import Plan
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, observe
 from own_labels import OwnLabelsStep, OwnRecordStep
-from policy_report import PolicyReport
+from policy_report import PolicyReport, first_names
 from policy_step import PolicyStep
 from problems import Problem, ProblemKind, blocked, waiting
 from steps import Step, StepResult
 from waypoint import Waypoint, WaypointStep
 
 if TYPE_CHECKING:
+    import ops
     from lightkube import Client
 
     from k8s_charm import Resource
@@ -31,8 +32,10 @@ class Outcome(NamedTuple):
     """The problems to show."""
     summary: list[str]
     """The state in words, and remarks, for a status without problems."""
-    is_model_on_mesh: bool
-    """True if the namespace is known to have the whole model in the mesh."""
+    labels: Mapping[str, str] | None
+    """The labels that consumers should have; None while it is not known whether the namespace has them."""
+    not_yet: "Container[ops.Relation]"
+    """The relations whose application does not join the mesh yet: its policies are not written."""
     mesh: ObservedMesh | None
     """The mesh around the policies, to remember; None if it is not known."""
     policies: PolicyReport | None
@@ -66,10 +69,17 @@ class ModelMesh:
                     run.add(step.plan(client).apply(client))
             if run.changed or not remembered:
                 mesh = self._observe(client, run)
-        on_mesh = self.desired.model_on_mesh and run.has_labelled_namespace
         problems, summary = run.shown(mesh)
-        is_listed = run.policies and run.policies.is_listed
-        return Outcome(problems, summary, on_mesh, mesh, run.policies if is_listed else None)
+        policies = run.policies if run.policies and run.policies.is_listed else None
+        requests = self.desired.requests
+        not_yet = [each.relation for each in requests if not (policies and policies.has_written(each))]
+        return Outcome(problems, summary, self._labels(run), not_yet, mesh, policies)
+
+    def _labels(self, run: "_Run") -> Mapping[str, str] | None:
+        if not self.desired.model_on_mesh:
+            return self.waypoint.mesh_labels
+        # Pods lose theirs once the namespace has them.
+        return {} if run.has_labelled_namespace else None
 
     def plan(self) -> Plan:
         """Return the plan of `reconcile`; nothing is written."""
@@ -111,19 +121,40 @@ class ModelMesh:
         waypoint = WaypointStep(self.waypoint, desired.replicas, desired.ready_timeout, deadline)
         policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline, self.root_namespace)
         namespace = NamespaceStep(
-            self.owner.model, label_value(self.owner.mark), self.waypoint.mesh_labels, desired.model_on_mesh
+            self.owner.model,
+            label_value(self.owner.mark),
+            self.waypoint.mesh_labels,
+            desired.model_on_mesh,
+            self._members,
         )
         if not desired.replicas:
             # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are
             # left alone: Juju takes back no pod that is replaced while its application is removed.
             yield from (namespace, policies, waypoint, OwnRecordStep(self.owner))
             return
-        yield from (waypoint, policies, namespace)
-        # Last, because they may restart the pod that this runs in. It never leaves the mesh: its own labels
-        # are removed only once the namespace has them.
+        yield waypoint
+        own_labels = OwnLabelsStep(
+            self.owner, {} if desired.model_on_mesh else self.waypoint.mesh_labels, deadline
+        )
+        # No pod leaves the mesh meanwhile: the namespace loses its labels once pods have their own, and pods
+        # lose theirs once the namespace has them.
+        if not desired.model_on_mesh:
+            yield namespace
+            if run.stays_for:
+                yield from (own_labels, namespace)
+        yield replace(policies, keeps_model_operator=bool(run.stays_for) or namespace in run.failed)
+        if desired.model_on_mesh:
+            yield namespace
+        # Last, because they may restart the pod that this runs in.
         if not (desired.model_on_mesh and namespace in run.failed):
-            labels = {} if desired.model_on_mesh else self.waypoint.mesh_labels
-            yield OwnLabelsStep(self.owner, labels, deadline)
+            yield own_labels
+
+    @property
+    def _members(self) -> Collection[str]:
+        """The applications whose pods stay in the mesh when the model leaves it; none if the beacon goes."""
+        if not self.desired.replicas:
+            return ()
+        return {self.owner.app, *(request.relation.app.name for request in self.desired.requests)}
 
 
 @dataclass
@@ -139,6 +170,8 @@ class _Run:
     """The objects that the steps know."""
     policies: PolicyReport | None = None
     """The result of writing the policies."""
+    stays_for: Sequence[str] = ()
+    """The applications for whose pods the namespace stays in the mesh for now."""
     failed: list[Step] = field(default_factory=list[Step])
     """The steps that failed."""
     is_complete: bool = True
@@ -152,6 +185,7 @@ class _Run:
         self.changed |= result.changed
         self.objects += result.objects
         self.policies = result.policies or self.policies
+        self.stays_for = self.stays_for if result.stays_for is None else result.stays_for
 
     @contextmanager
     def until_unavailable(self) -> Generator[None]:
@@ -185,6 +219,11 @@ class _Run:
     def shown(self, mesh: ObservedMesh | None) -> tuple[list[Problem], list[str]]:
         """Return all problems but those that follow from a problem of the waypoint, and the summary."""
         problems, summary = list(self.problems), list[str]()
+        if self.stays_for:
+            apps = first_names(self.stays_for)
+            problems.append(
+                waiting(f"namespace stays in the mesh: pods of {apps} have no labels of their own yet")
+            )
         if self.policies:
             problems += self.policies.problems(mesh or NOTHING_KNOWN)
             summary = self.policies.summary(mesh or NOTHING_KNOWN)

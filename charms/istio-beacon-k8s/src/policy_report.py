@@ -1,12 +1,13 @@
 """The report on the beacon's policies: the problems, and a summary for the status."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import consumers
 from beacon_config import PolicyMode
+from charmlibs.interfaces.service_mesh import PolicyRequest
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers
@@ -37,6 +38,8 @@ class PolicyReport:
     """The live policies that consumers request."""
     consumers: Sequence[Consumer] = ()
     former: FormerConsumers | None = None
+    unwritten: Collection[str] = ()
+    """The consumers of whose policies some failed to be written."""
     for_model_operator: "Sequence[GenericNamespacedResource]" = ()
     """The policies that allow all requests to Juju's model operator."""
 
@@ -49,6 +52,12 @@ class PolicyReport:
     def is_listed(self) -> bool:
         """Return whether the live policies are known."""
         return not any(failure.verb == "list" for failure in self.result.failed)
+
+    def has_written(self, request: PolicyRequest) -> bool:
+        """Return whether the policies of a consumer are written, as far as they are valid and granted."""
+        if self.desired.mode is PolicyMode.off:
+            return True
+        return not request.is_awaited and request.relation.app.name not in self.unwritten
 
     @property
     def services(self) -> dict[str, set[str]] | None:
@@ -91,16 +100,16 @@ class PolicyReport:
         if desired.model_on_mesh and not enforcement.select_any(self.for_model_operator):
             remarks.append("no pod of Juju's model operator found")
         if callers := consumers.callers(self.consumers):
-            remarks.append(f"reached without a relation: {_first(callers)}")
+            remarks.append(f"reached without a relation: {first_names(callers)}")
         if mesh.open_to_all:
-            remarks.append(f"open to all: {_first(mesh.open_to_all)}")
+            remarks.append(f"open to all: {first_names(mesh.open_to_all)}")
         return remarks
 
     def _enforcement(self, mesh: ObservedMesh) -> PolicyEnforcement:
         return PolicyEnforcement(self.result, self.desired.mode is PolicyMode.audit, mesh.without_pods)
 
 
-def _first(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
     """Return the first names, and the number of the others."""
     more = len(names) - _MOST_NAMES
     return ", ".join([*names[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])

@@ -21,7 +21,7 @@ from istio_policies import (
     requested_by,
     requesters,
 )
-from k8s_charm import Change, Changes, Deadline, Owner, ReconcileResult, apply
+from k8s_charm import Change, Changes, Deadline, Live, Owner, ReconcileResult, apply, reference
 from kubernetes_problems import problems_of
 from model_services import ModelServices, list_services
 from policy_report import PolicyReport
@@ -30,6 +30,7 @@ from waypoint_access import is_waypoint_access, waypoint_access
 
 if TYPE_CHECKING:
     from lightkube import Client
+    from lightkube.generic_resource import GenericNamespacedResource
 
     from k8s_charm import Resource
 
@@ -48,6 +49,8 @@ class PolicyStep:
     deadline: Deadline
     root_namespace: str
     """The namespace whose policies on pods hold in all models."""
+    keeps_model_operator: bool = False
+    """True to keep the policies that allow Juju's model operator where they are."""
 
     def plan(self, client: "Client") -> "PolicyPlan":
         """Plan the AuthorizationPolicies."""
@@ -64,7 +67,7 @@ class PolicyStep:
             services=restricting,
             allow_callers=self.desired.allow_callers,
         )
-        former = former_consumers(gone, services, self.waypoint, self.owner.app)
+        former = former_consumers(client, gone, services, self.waypoint, self.owner)
         domain = self.desired.trust_domain
         own = self.desired.own_policies
         requests = [PolicyRequestFrom(policy, [self.owner.app], domain) for policy in own]
@@ -76,7 +79,7 @@ class PolicyStep:
             self.owner,
             known,
             is_audit=self.is_audit,
-            model_on_mesh=self.desired.model_on_mesh,
+            model_operator=self._for_model_operator(live),
             close_unprotected=self.desired.close_unprotected,
         )
         retain = {consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys()
@@ -92,6 +95,12 @@ class PolicyStep:
     def is_audit(self) -> bool:
         """True in audit mode: policies are logged and not enforced."""
         return self.desired.mode is PolicyMode.audit
+
+    def _for_model_operator(self, live: Live) -> "list[GenericNamespacedResource]":
+        made = model_operator_policies(self.owner)
+        if self.desired.model_on_mesh:
+            return made
+        return [each for each in made if self.keeps_model_operator and reference(each) in live.objects]
 
     def _services(self, client: "Client", gone: Set[str]) -> ModelServices:
         """List the Services, if anything depends on them."""
@@ -150,9 +159,22 @@ class PolicyPlan:
         owner, desired = self.step.owner, self.step.desired
         operator = model_operator_policies(owner) if desired.model_on_mesh else ()
         requested = [each for each in self._granted(result.live) if requested_by(each) - {owner.app}]
-        return StepResult(
-            problems_of(result.failed, owner.app),
-            result.changed,
-            (*result.live, *self.services),
-            PolicyReport(owner.app, desired, result, requested, self.consumers, self.former, operator),
+        report = PolicyReport(
+            owner.app,
+            desired,
+            result,
+            requested,
+            self.consumers,
+            self.former,
+            self._unwritten(result),
+            operator,
         )
+        return StepResult(
+            problems_of(result.failed, owner.app), result.changed, (*result.live, *self.services), report
+        )
+
+    def _unwritten(self, result: ReconcileResult) -> Set[str]:
+        """Return the applications of whose policies some failed to be written."""
+        failed = {failure.ref for failure in result.failed}
+        writes = (*self.writes.create, *self.writes.update)
+        return requesters(write.desired for write in writes if write.desired and write.ref in failed)

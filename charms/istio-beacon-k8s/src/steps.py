@@ -24,6 +24,8 @@ class StepResult(NamedTuple):
     """Objects that are known by now."""
     policies: "PolicyReport | None" = None
     """The result of writing the policies."""
+    stays_for: Sequence[str] | None = None
+    """The applications for whose pods the namespace stays in the mesh; None if another step knows."""
 
 
 class StepPlan(Protocol):

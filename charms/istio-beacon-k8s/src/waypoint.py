@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SCOPE = "istio-waypoint"
+_CLASS = "istio-waypoint"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Waypoint:
                 "labels": {"istio.io/waypoint-for": "service"},
             },
             "spec": {
-                "gatewayClassName": "istio-waypoint",
+                "gatewayClassName": _CLASS,
                 "infrastructure": {"labels": self.telemetry_labels},
                 "listeners": [
                     {
@@ -192,7 +193,7 @@ def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> 
     for gateway in result.live:
         if not isinstance(gateway, Gateway):
             continue
-        if reason := _not_programmed(manifest(gateway)):
+        if reason := _not_programmed(client, manifest(gateway)):
             problem = blocked if _is_overdue(manifest(gateway), step.ready_timeout) else waiting
             return [problem(f"waypoint {waypoint.name} is not ready: {reason}", ProblemKind.waypoint)]
         shortage = _shortage(client, waypoint, replicas) if replicas > 1 else ""
@@ -230,7 +231,7 @@ def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> str:
     return f"waypoint has {ready} of {replicas} replicas: {command}"
 
 
-def _not_programmed(gateway: Json) -> str:
+def _not_programmed(client: "Client", gateway: Json) -> str:
     generation = gateway["metadata"].get("generation", 0)
     conditions = {
         condition["type"]: condition for condition in gateway.get("status", {}).get("conditions") or ()
@@ -238,7 +239,22 @@ def _not_programmed(gateway: Json) -> str:
     for kind in ("Accepted", "Programmed"):
         condition = conditions.get(kind)
         if condition is None or condition.get("observedGeneration", generation) < generation:
-            return "not yet reconciled by Istio: is istio-k8s deployed?"
+            return _no_class(client) or "not yet reconciled by Istio: is istio-k8s deployed?"
         if condition["status"] != "True":
             return str(condition.get("message") or condition.get("reason"))
+    return ""
+
+
+def _no_class(client: "Client") -> str:
+    """Return that the class of waypoints is missing, without which Istio ignores the Gateway."""
+    from lightkube import ApiError
+
+    from istio_policies import GatewayClass
+
+    try:
+        client.get(GatewayClass, _CLASS)
+    except ApiError as error:
+        if error.status.code != 404:
+            raise
+        return f"no GatewayClass {_CLASS}: deploy istio-k8s"
     return ""

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from .._json import Object, labels_of, mapping
-from .._kinds import DEPLOYMENT, GATEWAY, SERVICE, SERVICE_ACCOUNT, Kind
+from .._kinds import CRD, DEPLOYMENT, GATEWAY, GATEWAY_CLASS, SERVICE, SERVICE_ACCOUNT, Kind
 from .._ownership import Writer
 from .._records import ObjectChange
+from .._store import ObjectStore
 from ._base import KubernetesController
 
 WAYPOINT_CLASS = "istio-waypoint"
+_MANAGER = "istio.io/gateway-controller"
 
 
 def is_waypoint(gateway: Object) -> bool:
@@ -25,23 +27,40 @@ class WaypointController(KubernetesController):
     pods_start = True
     """Whether the pods of waypoints come up. A change is noticed at `start()`, or with a Gateway's next."""
 
+    def __init__(self, store: ObjectStore):
+        super().__init__(store)
+        self._install_class()
+
     def handle(self, change: ObjectChange) -> None:
+        if change.kind is CRD:
+            self._install_class()
         if change.kind is GATEWAY and change.new is not None and is_waypoint(change.new):
             self._deploy(change.new)
 
     def catch_up(self) -> None:
+        self._install_class()
         for gateway in self.store.objects(GATEWAY):
             if is_waypoint(gateway):
                 self._deploy(gateway)
+
+    def _install_class(self) -> None:
+        """Create the class of waypoints, as istiod does where the Gateway API is installed."""
+        served = [each["metadata"]["name"] for each in self.store.objects(CRD)]
+        if GATEWAY_CLASS.resource in served and self.store.find(GATEWAY_CLASS, "", WAYPOINT_CLASS) is None:
+            writer = Writer(_MANAGER, "Update", GATEWAY_CLASS.api_version)
+            spec = {"controllerName": "istio.io/mesh-controller"}
+            self.store.create(
+                GATEWAY_CLASS, {"metadata": {"name": WAYPOINT_CLASS}, "spec": spec}, writer=writer
+            )
 
     def _deploy(self, gateway: Object) -> None:
         namespace = gateway["metadata"]["namespace"]
         for kind, obj in _deployed(gateway):
             if self.store.find(kind, namespace, obj["metadata"]["name"]) is None:
-                writer = Writer("istio.io/gateway-controller", "Update", kind.api_version)
+                writer = Writer(_MANAGER, "Update", kind.api_version)
                 self.store.create(kind, obj, namespace=namespace, writer=writer)
         status = {"conditions": self._conditions(gateway)}
-        self.report(GATEWAY, gateway, status, manager="istio.io/gateway-controller")
+        self.report(GATEWAY, gateway, status, manager=_MANAGER)
 
     def _conditions(self, gateway: Object) -> list[Object]:
         metadata = gateway["metadata"]

@@ -136,6 +136,17 @@ class BeaconModel:
         self._run(self.context.on.relation_created(relation))
         return self.says(relation, data or {})
 
+    def created(self, app: str) -> testing.Relation:
+        """Relate an application of which no unit has joined yet, and which has written nothing."""
+        relation = testing.Relation("service-mesh", remote_app_name=app, remote_units_data={})
+        self._replace(relation)
+        self._run(self.context.on.relation_created(relation))
+        return self.relation(relation)
+
+    def joined(self, relation: testing.Relation) -> None:
+        """Have the first unit of a related application join, without a hook."""
+        self._replace(dataclasses.replace(self.relation(relation), remote_units_data={0: {}}))
+
     def consumer(self, app: str, *policies: MeshPolicy) -> testing.Relation:
         """Relate an application of the model that asks for policies, and let it join the mesh."""
         self.juju_deploys(app)

@@ -1,5 +1,6 @@
 import pytest
 
+from istio_policies import GatewayClass
 from k8s_charm import Json
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
@@ -88,6 +89,14 @@ def test_waypoint_that_istio_has_not_looked_at_is_waited_for(beacon: BeaconModel
     assert status.name == "waiting"
     assert status.message == (
         "waypoint shop-beacon-waypoint is not ready: not yet reconciled by Istio: is istio-k8s deployed?"
+    )
+
+
+def test_missing_class_is_named(beacon: BeaconModel):
+    beacon.set_gateway_status({"status": {"conditions": []}})
+    beacon.client.delete(GatewayClass, "istio-waypoint")
+    assert beacon.hook().message == (
+        "waypoint shop-beacon-waypoint is not ready: no GatewayClass istio-waypoint: deploy istio-k8s"
     )
 
 

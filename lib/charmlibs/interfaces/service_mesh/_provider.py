@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 
 import ops
@@ -13,6 +13,7 @@ from ._compatibility import mesh_and_relation
 from ._models import AppPolicy, MeshPolicy, MeshType, ServiceMeshProviderAppData, UnitPolicy
 from ._parsing import parse_declared, parse_policies
 
+LABELS_KEY = "labels"
 POLICIES_KEY = "policies"
 TRUST_DOMAIN_KEY = "trust_domain"
 DEFAULT_TRUST_DOMAIN = "cluster.local"
@@ -32,6 +33,8 @@ class PolicyRequest:
     """The valid policies."""
     errors: list[str]
     """The reason that each of the others is invalid; empty if all are valid."""
+    is_awaited: bool = False
+    """True if the application has published nothing yet, and no unit of it has joined the relation."""
 
 
 class ServiceMeshProvider(ops.Object):
@@ -74,13 +77,17 @@ class ServiceMeshProvider(ops.Object):
         ):
             self.framework.observe(event, self._on_change)
 
-    def update_relations(self, labels: Mapping[str, str] | None = None) -> None:
+    def update_relations(
+        self, labels: Mapping[str, str] | None = None, *, not_yet: Container[ops.Relation] = ()
+    ) -> None:
         """Publish labels and type of the mesh to every related application that lacks them.
 
         Does nothing on a unit that is not the leader.
 
         Args:
             labels: the new labels; None for those given before.
+            not_yet: relations that get their first labels later: an application that joins a mesh before its
+                policies are written is denied what they allow.
         """
         if labels is not None:
             self._data = self._data_with(labels)
@@ -91,7 +98,8 @@ class ServiceMeshProvider(ops.Object):
         published[TRUST_DOMAIN_KEY] = "" if is_default else json.dumps(self._trust_domain)
         published[POLICY_MODE_KEY] = self._policy_mode
         for relation in self._relations():
-            relation_data.write(relation, self._charm.app, published)
+            if relation not in not_yet or self._has_labels(relation):
+                relation_data.write(relation, self._charm.app, published)
 
     def update_services(self, services: Mapping[str, Collection[str]] | None) -> None:
         """Publish to each related application on which Services its policies are by now.
@@ -101,10 +109,19 @@ class ServiceMeshProvider(ops.Object):
         Args:
             services: the Services by application; None if policies are not managed.
         """
-        for relation in self._consumers() if self._charm.unit.is_leader() else ():
+        if not self._charm.unit.is_leader():
+            return
+        # Published consumers expect labels in a databag that is not empty.
+        for relation in filter(self._has_labels, self._consumers()):
             found = None if services is None else sorted(services.get(relation.app.name, ()))
             text = "" if found is None else json.dumps(found)
             relation_data.write(relation, self._charm.app, {SERVICES_KEY: text})
+
+    def _has_labels(self, relation: ops.Relation) -> bool:
+        try:
+            return LABELS_KEY in relation_data.read(relation, self._charm.app)
+        except relation_data.DatabagError:
+            return False
 
     def _data_with(self, labels: Mapping[str, str]) -> ServiceMeshProviderAppData:
         return ServiceMeshProviderAppData(labels=dict(labels), mesh_type=self._mesh_type)
@@ -137,7 +154,8 @@ class ServiceMeshProvider(ops.Object):
             text = relation_data.read(relation, relation.app).get(POLICIES_KEY)
         except relation_data.DatabagError as error:
             return PolicyRequest(relation, [], [str(error)])
-        return PolicyRequest(relation, *parse_policies(text or "[]"))
+        is_awaited = text is None and not relation.units
+        return PolicyRequest(relation, *parse_policies(text or "[]"), is_awaited=is_awaited)
 
     def _declared_by(self, relation: ops.Relation) -> list[AppPolicy | UnitPolicy]:
         try:
