@@ -103,8 +103,10 @@ class CoordinatorProblems(CoordinatorContainers):
     def _remarks(self) -> Iterator[str]:
         for name, reason in self.cluster.refused().items():
             yield f"ignored {name}: {reason}"
-        for refusal in self._telemetry_proxy.refused if self._telemetry_proxy else ():
-            yield str(refusal)
+        if proxy := self._telemetry_proxy:
+            yield from map(str, proxy.refused)
+            for backend in proxy.renamed:
+                yield f"remote-write: another backend has the name of {backend}"
         if self._is_related(self._endpoints.certificates):
             yield from self._certificate_remarks()
         yield from self._invalid_files()

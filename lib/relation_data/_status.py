@@ -13,6 +13,7 @@ _NAME_LENGTHS = range(63, 19, -1)
 _SHORT_NAME_LENGTHS = range(19, 9, -1)
 _SHORTEST_DETAIL = 15
 _SHORTEST_CAUSE = 10
+_SHORTEST_REMARK = 30
 _READABLE_CAUSE = 50
 # Names of applications have no underscore; those of endpoints and fields do.
 _NAME = re.compile(r"(?<!\S)[^\s_]{11,}(?!\S)")
@@ -66,13 +67,17 @@ def _with_short_names(cause: str, ends: Sequence[str], lengths: Sequence[int]) -
 
 
 def in_short(remarks: Sequence[str], *, longest: int = LONGEST_STATUS) -> str:
-    """Return the remarks that fit into a status, the first of them in any case, and the number of others."""
+    """Return the remarks that fit into a status, the first of them in any case, and the number of others.
+
+    The last one is cut if enough of it remains to be understood.
+    """
     room = longest - (_ROOM_FOR_MORE if len(remarks) > 1 else 1)
     shown = [one_line(remark, longest=room) for remark in remarks[:1]]
     for remark in remarks[1:]:
-        if len("; ".join([*shown, remark])) > room:
+        left = room - len("; ".join([*shown, ""]))
+        if len(remark) > left and left < _SHORTEST_REMARK:
             break
-        shown.append(one_line(remark, longest=room))
+        shown.append(one_line(remark, longest=left))
     if len(remarks) > len(shown):
         shown.append(f"and {len(remarks) - len(shown)} more")
     return "; ".join(shown)

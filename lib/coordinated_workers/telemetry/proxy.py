@@ -107,6 +107,11 @@ class WorkerTelemetryProxy:
         """Worker unit to the path that its metrics are scraped at."""
         return {route.name: route.path for route in self._of_kind("metrics")}
 
+    @property
+    def renamed(self) -> tuple[str, ...]:
+        """The backends of metrics whose name an earlier one has, without what may be secret of their URLs."""
+        return tuple(route.backend.origin for route in self._of_kind("remote-write") if "." in route.name)
+
     def added_to(self, nginx_config: NginxConfig) -> NginxConfig:
         """Add the routes to a charm's own configuration, which is otherwise unchanged."""
         if not self.routes:

@@ -398,7 +398,7 @@ def _sources(spec: Json) -> list[str]:
         principal.removeprefix("cluster.local/ns/").replace("/sa/", "/")
         for rule in spec.get("rules", [])
         for origin in rule.get("from", [{"source": {"principals": ["anybody"]}}])
-        for principal in origin["source"]["principals"]
+        for principal in origin["source"].get("principals") or origin["source"]["namespaces"]
     ]
 
 

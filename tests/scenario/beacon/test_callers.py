@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod
 
 from charmlibs.interfaces.service_mesh import CallerKind, Callers, MeshPolicy, UnitPolicy, build_mesh_policies
 from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
@@ -10,10 +13,13 @@ from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
 pytestmark = pytest.mark.kubernetes
 
 
-def anyone(app: str) -> MeshPolicy:
-    callers = Callers(kind=CallerKind.anyone)
+def allowing(app: str, callers: Callers) -> MeshPolicy:
     (built,) = build_mesh_policies({}, app, MODEL, [UnitPolicy(callers=callers, ports=[443])])
     return built
+
+
+def anyone(app: str) -> MeshPolicy:
+    return allowing(app, Callers(kind=CallerKind.anyone))
 
 
 def rows(beacon: BeaconModel) -> list[dict[str, Any]]:
@@ -57,3 +63,44 @@ def test_do_not_open_another_application(beacon: BeaconModel):
     beacon.consumer("hook", anyone("catalogue"))
     assert "may not set policy on 'catalogue'" in beacon.hook().message
     assert beacon.policies() == {}
+
+
+def explained(beacon: BeaconModel, port: int = 443) -> dict[str, Any]:
+    """What the beacon answers about a request of `web` to the first unit of `hook`."""
+    params = {"source": "web", "target": "hook/0", "port": port}
+    beacon.state = beacon.context.run(beacon.context.on.action("explain", params=params), beacon.state)
+    assert beacon.context.action_results
+    return dict(beacon.context.action_results)
+
+
+@pytest.mark.parametrize(
+    ("callers", "verdict"),
+    [
+        (Callers(kind=CallerKind.anyone), "allowed"),
+        (Callers(kind=CallerKind.mesh), "allowed"),
+        (Callers(kind=CallerKind.namespaces, namespaces=["front", MODEL]), "allowed"),
+        (Callers(kind=CallerKind.namespaces, namespaces=["front"]), "denied"),
+    ],
+    ids=["anyone", "mesh", "namespace", "another namespace"],
+)
+def test_are_explained(beacon: BeaconModel, callers: Callers, verdict: str):
+    for app in ("web", "hook"):
+        labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/managed-by": "juju"}
+        labels["istio.io/dataplane-mode"] = "ambient"
+        spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName=app)
+        beacon.client.create(
+            Pod(metadata=ObjectMeta(name=f"{app}-0", namespace=MODEL, labels=labels), spec=spec)
+        )
+    beacon.consumer("hook", allowing("hook", callers))
+    beacon.configure(allow_unrelated_callers=True)
+    found = explained(beacon)
+    assert found["verdict"] == verdict
+    (name,) = beacon.policies()
+    assert (name in found.get("policies", "")) is (verdict == "allowed")
+    assert explained(beacon, port=80)["verdict"] == "denied"
+
+    beacon.configure(allow_unrelated_callers=False)
+    found = explained(beacon)
+    assert found["verdict"] == "denied"
+    if verdict == "allowed":
+        assert found["suggestion"] == "juju config beacon allow-unrelated-callers=true"

@@ -1,10 +1,13 @@
 import json
+import shutil
+from pathlib import Path
 
 import ops
 import pytest
 
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
+from tests.support.charms import CHARMS
 
 
 @pytest.fixture
@@ -94,3 +97,34 @@ def test_rules_that_a_scraper_rejects_are_remarked_on(beacon: BeaconModel):
     status = beacon.hook()
     assert status.name == "active"
     assert status.message.endswith("; prometheus rejected alert rules: group beacon: parse error")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "file"),
+    [
+        ("metrics-endpoint", "prometheus_alert_rules/broken.yaml"),
+        ("metrics-endpoint", "prometheus_alert_rules/broken.rule"),
+        ("grafana-dashboard", "grafana_dashboards/broken.json"),
+    ],
+)
+@pytest.mark.parametrize(
+    "content", [b"", b"groups: [{name: g}]", b"\xff\xfe"], ids=["empty", "no rules", "no UTF-8"]
+)
+def test_invalid_file_of_charm_is_remarked_on(
+    beacon: BeaconModel,
+    endpoint: str,
+    file: str,
+    content: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    shutil.copytree(CHARMS / "istio-beacon-k8s/src", tmp_path / "src")
+    (tmp_path / "src" / file).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    relation = beacon.relate(endpoint, "cos")
+    status = beacon.hook()
+    assert status.name == "active"
+    assert f"; invalid file {Path(file).name} is not sent: " in status.message
+    assert len(status.message) <= 100
+    sent = beacon.relation(relation).local_app_data
+    assert json.loads(sent["alert_rules" if endpoint == "metrics-endpoint" else "dashboards"])

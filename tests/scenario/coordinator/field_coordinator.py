@@ -1,5 +1,7 @@
 """A coordinator as charms in the field are written: it knows the package by its documents only."""
 
+from collections.abc import Sequence
+
 import ops
 import yaml
 
@@ -43,6 +45,7 @@ HTTP_PORT = 3200
 WORKER_PORT = 3100
 TELEMETRY_PORT = 3300
 REMOTE_WRITE = "http://prometheus-0.prometheus-endpoints.cos.svc.cluster.local:9090/api/v1/write"
+MORE_REMOTE_WRITE: Sequence[str] = ()
 
 ROLES = ClusterRolesConfig(
     roles={"all", "querier", "ingester"},
@@ -99,7 +102,7 @@ class FieldCoordinator(ops.CharmBase):
             worker_ports=lambda role: (WORKER_PORT, 4000) if role == "ingester" else (WORKER_PORT,),
             resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
             container_name="nginx",
-            remote_write_endpoints=lambda: [{"url": REMOTE_WRITE}],
+            remote_write_endpoints=lambda: [{"url": url} for url in (REMOTE_WRITE, *MORE_REMOTE_WRITE)],
             workload_tracing_protocols=["otlp_http", "otlp_grpc"],
             catalogue_item=CatalogueItem(),
             worker_telemetry_proxy_config=self._proxy_config(),

@@ -170,6 +170,16 @@ def test_rules_that_backend_rejects_are_remarked_on(cluster: Cluster, endpoint: 
     assert log.count("prom rejected alert rules of field: group kv: parse error") == 1
 
 
+def test_name_that_two_backends_have_is_remarked_on(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    url = "http://prometheus-0.prometheus-endpoints.{}:9090/token"
+    monkeypatch.setattr(field_coordinator, "REMOTE_WRITE", url.format("one"))
+    monkeypatch.setattr(field_coordinator, "MORE_REMOTE_WRITE", [url.format("two")] * 2)
+    status = cluster.run(*COMPLETE).unit_status
+    assert status == testing.ActiveStatus(
+        "remote-write: another backend has the name of http://prometheus-0.prometheus-endpoints.two:9090"
+    )
+
+
 @pytest.mark.parametrize(
     ("endpoint", "file"),
     [
