@@ -276,3 +276,35 @@ def test_client_that_reads_nothing_fills_no_disk(serve):
                     while sent < size:
                         sent += connection.send(bytes(65536))
     assert sent < size // 2
+
+
+@pytest.mark.parametrize("protocol", ["HTTP", "gRPC"])
+def test_slow_worker_leaves_connections_to_others(tmp_path, monkeypatch, backend, protocol):
+    monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as slow, contextlib.ExitStack() as clients:
+        config = NginxConfig(
+            "coordinator",
+            [NginxUpstream("slow", slow.getsockname()[1], "slow"), NginxUpstream("api", backend.port, "api")],
+            {
+                port: [
+                    NginxLocationConfig("/slow", backend="slow", is_grpc=protocol == "gRPC"),
+                    NginxLocationConfig("/", backend="api"),
+                ]
+            },
+            worker_processes=1,
+            worker_connections=64,
+        )
+        hosts = {"slow": {"127.0.0.1"}, "api": {"127.0.0.1"}}
+        with RealNginx(tmp_path, config.get_config(hosts, listen_tls=False)):
+            waiting = [
+                clients.enter_context(
+                    contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5))
+                )
+                for _ in range(40)
+            ]
+            for client in waiting:
+                client.request("GET", "/slow", headers={"Connection": "close"})
+            for client in waiting[16:]:
+                assert client.getresponse().status == 503
+            assert get(port, "/x")[0] == 200

@@ -1,6 +1,7 @@
 """The whole of what the template of nginx.conf shows."""
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -125,6 +126,18 @@ class Page:
     health_check: bool
     status_page: bool
     servers: tuple[Server, ...]
+
+    @property
+    def requests_per_backend(self) -> int:
+        """The requests that one upstream may have at once: with two connections each, half of all.
+
+        A worker that is slow to answer would otherwise leave no connection for the others. 0: no upstream is
+        in use.
+        """
+        locations = itertools.chain.from_iterable(server.locations for server in self.servers)
+        if not any(location.backend for location in locations):
+            return 0
+        return max(1, self.worker_processes * self.worker_connections // 4)
 
     @property
     def revision(self) -> str:
