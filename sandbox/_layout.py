@@ -1,4 +1,4 @@
-"""Where the applications and the arrows between them go in a picture.
+"""The places of the applications in a picture, and of the arrows between them.
 
 The applications stand in two columns that bulge outwards if there is room, and the arrows run between the
 columns. The same applications and arrows always give the same picture.
@@ -32,12 +32,12 @@ class Box:
 
     @property
     def inwards(self) -> int:
-        """Which way the other column is."""
+        """The direction of the other column."""
         return 1 if self.on_the_left else -1
 
     @property
     def inner_side(self) -> float:
-        """Where arrows begin and end."""
+        """The points where arrows begin and end."""
         return self.x + self.inwards * self.width / 2
 
 

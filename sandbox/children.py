@@ -16,7 +16,7 @@ _PREFIX = "mesh-sandbox-"
 
 
 def dies_with_parent() -> Callable[[], None]:
-    """What a child process is to run before its program, so that it is killed when the caller ends.
+    """Return what a child process runs before its program, so that it is killed when the caller ends.
 
     The caller is the thread, rather than the process.
     """

@@ -27,7 +27,7 @@ class DataPlane:
 
     @property
     def hardened(self) -> bool:
-        """Whether what no policy allows is refused everywhere."""
+        """Return whether requests that no policy allows are denied everywhere."""
         return is_hardened(self.mesh.state.policies)
 
     def look(self, models: Iterable[Model]) -> None:
@@ -42,7 +42,7 @@ class DataPlane:
     def ask(
         self, source: str, service: str, port: int, method: str, path: str, body: bytes | None = None
     ) -> str:
-        """What an application gets from a Service: a status and the answer's text, or why there is none.
+        """Return the answer of a Service to an application: status and text, or the reason for none.
 
         Args:
             source: the application, as `model/application`.

@@ -1,4 +1,4 @@
-"""Who may reach what: as the relations require, and as Kubernetes has it.
+"""The requests that are allowed: as the relations require, and as Kubernetes has it.
 
 The two are found separately. What is required comes from the relations of the models and from
 `samples.GRANTS`; none of it from what a charm has written.

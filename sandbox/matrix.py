@@ -1,4 +1,4 @@
-"""Who can reach what, measured: a real request for each case, held against what the relations ask for."""
+"""The matrix of reachable applications: one real request a case, compared with the relations."""
 
 import http.client
 import itertools
@@ -52,7 +52,7 @@ class Cell:
 
     @property
     def is_right(self) -> bool:
-        """Whether the one follows from the other."""
+        """Return whether the one follows from the other."""
         return self.expected == self.allowed
 
 

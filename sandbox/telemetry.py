@@ -32,7 +32,7 @@ _OF_ONE_REQUEST = {"log line": 2, "span": 3}
 
 @dataclass(frozen=True)
 class Arrival:
-    """What came of one kind from one unit."""
+    """The data of one kind from one unit."""
 
     kind: str
     """One of `KINDS`."""
@@ -150,7 +150,7 @@ def _missing(arrivals: Collection[Arrival], workers: Collection[str], trace: str
         texts = itertools.chain.from_iterable(each.latest for each in arrivals if each.kind == kind)
         came = sum(trace in text for text in texts)
         if came < wanted:
-            yield f"of a request, {came} instead of {wanted} have come of kind {kind!r}"
+            yield f"of a request, {came} instead of {wanted} have arrived of kind {kind!r}"
 
 
 def _offered(side: Side, unit: str) -> Iterator[tuple[str, bytes]]:

@@ -1,1 +1,1 @@
-"""What the project is built and measured with."""
+"""The tools by which the project is built and measured."""

@@ -1,8 +1,8 @@
-"""The check that docstrings and messages follow the rules of wording: `python -m tools.plain_english`.
+"""The check that docs, docstrings and messages follow the rules of wording: `python -m tools.plain_english`.
 
-It reports, with file and line: public docstrings that begin with a question word, words in messages for which
-the project has a standard term, and literals of statuses that are longer than `juju status` shows. It judges
-only what is written in the code; texts that are put together at run time are held by tests.
+It reports, with file and line: public docstrings that begin with a question word, words for which the project
+has a standard term, American spelling, and literals of statuses that are longer than `juju status` shows. It
+judges only written text, in documentation outside of code; tests hold text that is put together at run time.
 """
 
 import ast
@@ -14,7 +14,8 @@ from typing import NamedTuple, cast
 
 import yaml
 
-CHECKED = ("lib", "charms")
+CHECKED = ("lib", "charms", "sandbox", "tools")
+PROSE = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/**/*.md", "terraform/**/*.md")
 LONGEST_STATUS = 100
 
 _QUESTION = re.compile(r"(?:what|who|whom|whose|whether|how|where|which|why)\b", re.IGNORECASE)
@@ -55,6 +56,18 @@ AVOIDED = (
 )
 
 
+# Stems of words whose American spelling differs from the British one, which this project uses. The `z` of
+# authorization and serialization stays: these are names in Kubernetes and Istio.
+AMERICAN = re.compile(
+    r"\b(?:behavior|color|neighbor|favor|honor|labor|flavor|(?:un|re)?label(?=ed|ing)|model(?=ed|ing)|cancel(?=ed|ing)"
+    r"|travel(?=ed|ing)|signal(?=ed|ing)|center|gray|defense|offense|analyz|catalog(?!ue)|fulfill(?!ed|ing)"
+    r"|(?:recogni|organi|normali|initiali|minimi|optimi|summari|randomi|customi|synchroni|prioriti|reali"
+    r"|speciali|generali|utili|capitali|visuali|categori)z)\w*",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"```.*?^```|`[^`\n]*`|\]\([^)]*\)|<[^>]*>|https?://\S+", re.DOTALL | re.MULTILINE)
+
+
 class WordingProblem(NamedTuple):
     """A place that breaks a rule."""
 
@@ -70,10 +83,31 @@ def findings(root: Path) -> Iterator[WordingProblem]:
     """Yield all findings in a copy of the repository."""
     for folder in CHECKED:
         for path in sorted((root / folder).rglob("*.py")):
-            yield from check_python(path.relative_to(root), path.read_text())
+            if not _is_exempt(relative := path.relative_to(root)):
+                yield from check_python(relative, path.read_text())
         for pattern in _YAML:
             for path in sorted((root / folder).rglob(pattern)):
                 yield from check_yaml(path.relative_to(root), path.read_text())
+    for pattern in PROSE:
+        for path in sorted(root.glob(pattern)):
+            yield from check_prose(path.relative_to(root), path.read_text())
+
+
+def _is_exempt(path: Path) -> bool:
+    """Return whether a module is a test, or this one, which lists the words that it looks for."""
+    return "tests" in path.parts or path.name == Path(__file__).name
+
+
+def check_prose(path: Path, source: str) -> Iterator[WordingProblem]:
+    """Yield the findings in a page of Markdown; code and addresses are not judged."""
+    text = _CODE.sub(lambda code: "\n" * code.group().count("\n"), source)
+    for number, line in enumerate(text.splitlines(), 1):
+        yield from _check_words(path, number, line)
+
+
+def _check_spelling(path: Path, line: int, text: str) -> Iterator[WordingProblem]:
+    for found in AMERICAN.finditer(text):
+        yield WordingProblem(path, line, f"{found.group()!r}: this project uses British spelling")
 
 
 def check_python(path: Path, source: str) -> Iterator[WordingProblem]:
@@ -81,6 +115,7 @@ def check_python(path: Path, source: str) -> Iterator[WordingProblem]:
     tree = ast.parse(source)
     docstrings = dict(_docstrings(tree))
     for node, is_public in docstrings.items():
+        yield from _check_spelling(path, node.lineno, _CODE.sub("", str(node.value)))
         if is_public and _QUESTION.match(str(node.value).strip()):
             yield WordingProblem(
                 path, node.lineno, "docstring begins with a question word; use a verb or a noun"
@@ -108,6 +143,7 @@ def check_yaml(path: Path, source: str) -> Iterator[WordingProblem]:
 
 
 def _check_words(path: Path, line: int, text: str) -> Iterator[WordingProblem]:
+    yield from _check_spelling(path, line, text)
     for term in AVOIDED:
         if found := term.pattern.search(text):
             yield WordingProblem(path, line, f"{found.group()!r} in a message; use: {term.instead}")

@@ -20,7 +20,7 @@ from ._errors import ControlPlaneError
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """What a server answered."""
+    """The answer of a server."""
 
     code: int
     content_type: str

@@ -1,4 +1,4 @@
-"""What keeps the control plane from running."""
+"""The reasons that keep the control plane from running."""
 
 
 class ControlPlaneError(Exception):

@@ -47,12 +47,12 @@ class GoProgram:
 
     @property
     def folder(self) -> Path:
-        """Where the program is kept, and what else comes from its module."""
+        """The folder of the program, and of what else comes from its module."""
         return cache() / f"{self.name}-{self.digest}"
 
     @property
     def is_built(self) -> bool:
-        """Whether `build` has nothing to do."""
+        """Return whether `build` has nothing to do."""
         return self._file.exists()
 
     def build(self) -> Path:

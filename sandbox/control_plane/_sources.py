@@ -14,7 +14,7 @@ from ._programs import ISTIOD
 
 
 def kept(name: str, read: Callable[[], Any]) -> Any:
-    """What was once read out of the modules, as JSON keeps it; Go is needed only for the first time.
+    """Return the data read from the modules, as JSON keeps them; Go is needed only for the first time.
 
     Args:
         name: what to keep it as.
@@ -30,7 +30,7 @@ def kept(name: str, read: Callable[[], Any]) -> Any:
 
 
 def module_folders(*modules: str) -> dict[str, Path]:
-    """Where modules are on this machine, in the versions that istiod is built with.
+    """Return the folders of modules on this machine, in the versions that istiod is built with.
 
     Raises:
         NotAvailableError: Go is not installed, or is too old.

@@ -1,4 +1,4 @@
-"""What came over each relation of the coordinator."""
+"""The data that came over each relation of the coordinator."""
 
 import json
 import time
@@ -27,7 +27,7 @@ _CONFIG, _AUTHORITY_OF_STORE = "/etc/worker/config.yaml", "/etc/worker/s3_ca.crt
 
 @dataclass(frozen=True)
 class Arrived:
-    """What came over one relation of the coordinator."""
+    """The data that came over one relation of the coordinator."""
 
     relation: str
     other_end: str
@@ -36,7 +36,7 @@ class Arrived:
 
 
 def arrivals(world: World) -> list[Arrived]:
-    """What came over each relation that there is, in words; waits for what takes a moment.
+    """Return the data of each existing relation, in words; waits for data that take a moment.
 
     Raises:
         ValueError: if nothing runs in that world.

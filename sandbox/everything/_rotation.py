@@ -24,7 +24,7 @@ _CLIENTS = 2
 
 @dataclass
 class Rotation:
-    """What clients saw while a certificate was changed."""
+    """The requests of clients while a certificate was changed."""
 
     answered: int = 0
     failures: list[str] = field(default_factory=list[str])
@@ -52,7 +52,7 @@ def rotate(world: World, rotation: Rotation) -> None:
 
 
 def not_smooth(rotation: Rotation) -> list[str]:
-    """What clients had to notice, in words."""
+    """Return the effects on clients, in words."""
     return [
         *(
             f"a request failed while the certificates were renewed: {failure}"

@@ -1,4 +1,4 @@
-"""What a charm finds around it in its pod, where ops-scenario has nothing of the kind.
+"""The surroundings of a charm in its pod that ops-scenario does not provide.
 
 Only public names of ops and of the standard library are replaced, where ops has one.
 """
@@ -23,7 +23,7 @@ Ask = Callable[[ContainerRequest], ContainerReply]
 
 @dataclass
 class SecretsRead:
-    """What a charm has done with secrets and ops-scenario does not report."""
+    """The charm's operations on secrets that ops-scenario does not report."""
 
     consumed: list[ops.Secret] = field(default_factory=list[ops.Secret])
     refreshed: list[ops.Secret] = field(default_factory=list[ops.Secret])
@@ -161,7 +161,7 @@ class ExecProcess:
             raise pebble.ExecError[str](self._command, self._code, None, None)
 
     def wait_output(self) -> tuple[Any, Any]:
-        """What the command wrote to its output, and to its errors.
+        """Return the command's output, and its errors.
 
         Raises:
             ops.pebble.ExecError: if the command did not succeed.

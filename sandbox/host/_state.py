@@ -34,7 +34,7 @@ def to_scenario(state: UnitState, address: str, endpoints: list[str]) -> testing
 
 
 def from_scenario(before: UnitState, out: testing.State) -> UnitState:
-    """What the charm has left of the state `before`."""
+    """Return the charm's changes of the state `before`."""
     relations = {relation.id: relation for relation in out.relations}
     return {
         **before,

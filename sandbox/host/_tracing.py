@@ -14,7 +14,7 @@ _SECONDS = 1.0
 
 @dataclass
 class Destination:
-    """Where traces go."""
+    """The receiver of traces."""
 
     url: str | None = None
 

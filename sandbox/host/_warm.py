@@ -1,4 +1,4 @@
-"""What each hook would otherwise work out anew, done once for all of them: they are forks of one process."""
+"""Work that each hook would otherwise repeat, done once for all: they are forks of one process."""
 
 import contextlib
 from typing import Any

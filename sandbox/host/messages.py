@@ -13,7 +13,7 @@ Status = tuple[str, str]
 
 
 class Start(TypedDict):
-    """Which charm the process is to run."""
+    """The charm that the process is to run."""
 
     app: str
     directory: str
@@ -119,7 +119,7 @@ class UnitState(TypedDict):
 
 
 class Subject(TypedDict, total=False):
-    """What an event is about, by those keys that fit its kind."""
+    """The subject of an event, by those keys that fit its kind."""
 
     relation: int
     remote_unit: int
@@ -153,7 +153,7 @@ class Delivery(TypedDict):
 
 
 class HookOutcome(TypedDict):
-    """What came of an event."""
+    """The result of an event."""
 
     state: UnitState
     logs: list[tuple[str, str]]
@@ -177,7 +177,7 @@ class HookFailure(TypedDict):
 
 
 class ContainerRequest(TypedDict):
-    """What the charm wants of a container's processes."""
+    """The charm's request about a container's processes."""
 
     container: str
     verb: str
@@ -194,7 +194,7 @@ class ContainerRequest(TypedDict):
 
 
 class ContainerReply(TypedDict):
-    """What came of it; all but `error` is about "exec"."""
+    """The result of it; all but `error` is about "exec"."""
 
     error: str
     """Why Pebble would refuse; empty if it would not."""

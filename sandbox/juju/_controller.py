@@ -74,7 +74,7 @@ class Controller:
 
     @property
     def directory(self) -> Path:
-        """Where the files of all units are while the controller lasts."""
+        """The folder of the files of all units while the controller lasts."""
         return self._cloud.directory
 
     @property

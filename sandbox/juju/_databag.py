@@ -21,7 +21,7 @@ class Bag:
 
 @dataclass
 class Seen:
-    """What a unit has seen of a relation."""
+    """The databags of a relation that a unit has seen."""
 
     members: dict[int, int] = field(default_factory=dict[int, int])
     """The remote units that it has seen, with the version of the data that it has seen."""

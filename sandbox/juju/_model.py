@@ -17,7 +17,7 @@ from ._scheduler import Scheduler
 
 @dataclass(frozen=True)
 class ActionResult:
-    """What came of an action."""
+    """The result of an action."""
 
     results: dict[str, Any] = field(default_factory=dict[str, Any])
     messages: list[str] = field(default_factory=list[str])

@@ -1,4 +1,4 @@
-"""What a model consists of."""
+"""The parts of a model."""
 
 import itertools
 import sys
@@ -46,7 +46,7 @@ class Side:
 
     @property
     def is_peer(self) -> bool:
-        """Whether this relates the units of one application."""
+        """True if this relates the units of one application."""
         return self.endpoint.role == "peers"
 
     @property
@@ -87,7 +87,7 @@ class Relation:
 
     @property
     def exists(self) -> bool:
-        """Whether it is, or has come to its end."""
+        """True until it has come to its end."""
         return self in self.sides[0].application.model.relations
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class HookError:
-    """Why a unit is in error."""
+    """The reason that a unit is in error."""
 
     hook: Hook
     traceback: str
@@ -158,12 +158,12 @@ class Unit:
 
     @property
     def is_leader(self) -> bool:
-        """Whether it is its application's leader."""
+        """True if it is its application's leader."""
         return self.application.leader is self
 
     @property
     def workload_status(self) -> Status:
-        """What `juju status` shows: the charm's own status, or that a hook failed."""
+        """The status that `juju status` shows: the charm's own, or that a hook failed."""
         return ("error", f"hook failed: {self.error.hook}") if self.error else self.status
 
     def replace_pod(self, containers: dict[str, Container]) -> None:
@@ -182,7 +182,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class CharmSource:
-    """Where a charm comes from, and what runs it."""
+    """The source of a charm, and its runtime."""
 
     directory: Path
     python: str = sys.executable
@@ -237,7 +237,7 @@ class Application:
 
     @property
     def status(self) -> Status:
-        """What `juju status` shows: the leader's word, or else the worst of the units'."""
+        """The status that `juju status` shows: the leader's, or else the worst of the units'."""
         if self.own_status != UNKNOWN:
             return self.own_status
         order = ("error", "blocked", "maintenance", "waiting", "active", "unknown")

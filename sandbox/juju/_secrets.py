@@ -39,11 +39,11 @@ class Secret:
         return self.owner if isinstance(self.owner, Unit) else self.owner.leader
 
     def is_owned_by(self, unit: Unit) -> bool:
-        """Whether a unit or its application owns it."""
+        """Return whether a unit or its application owns it."""
         return self.owner in (unit, unit.application)
 
     def is_readable_by(self, unit: Unit) -> bool:
-        """Whether a unit may read it: as the owner's, or because it was granted over a relation."""
+        """Return whether a unit may read it: as the owner's, or because it was granted over a relation."""
         return self.is_owned_by(unit) or any(
             side.relation.exists
             and side.other.application is unit.application

@@ -1,4 +1,4 @@
-"""What a unit's charm may see of a model, and what of its doing becomes part of the model."""
+"""A unit's view of a model, and the effects of its charm on the model."""
 
 from sandbox.host.messages import ContainerState, Delivery, HookOutcome, RelationState, SecretState, UnitState
 

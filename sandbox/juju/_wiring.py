@@ -1,4 +1,4 @@
-"""Which relations are possible between applications, and the making of them."""
+"""The relations that are possible between applications, and the making of them."""
 
 import itertools
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ._objects import Application, ModelContents, Relation, Side
 
 @dataclass(frozen=True)
 class End:
-    """What a relation may be made to."""
+    """The possible sides of a relation."""
 
     name: str
     """The application, as the model names it in which the relation is asked for."""

@@ -1,4 +1,4 @@
-"""Who runs the processes of the units' containers."""
+"""The runtime of the processes of the units' containers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Command:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What came of a command."""
+    """The result of a command."""
 
     code: int = 0
     stdout: str = ""

@@ -20,7 +20,7 @@ class Denial:
     namespaces: frozenset[str]
 
     def covers(self, user: str, verb: str, resource: str, namespace: str) -> bool:
-        """Whether it refuses this request."""
+        """Return whether it denies this request."""
         conditions = (
             (self.users, user),
             (self.verbs, verb),
@@ -31,7 +31,7 @@ class Denial:
 
 
 class Access:
-    """What is denied at the moment."""
+    """The requests that are denied at the moment."""
 
     def __init__(self) -> None:
         self._denials: list[Denial] = []

@@ -1,4 +1,4 @@
-"""What the kinds of Kubernetes itself look like: their lists, their defaults, what they must have."""
+"""The kinds of Kubernetes itself: their lists, their defaults, and their required fields."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

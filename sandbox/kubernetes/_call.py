@@ -27,7 +27,7 @@ APPLY = "application/apply-patch+yaml"
 
 @dataclass(frozen=True)
 class ResourcePath:
-    """What the path of a request is about."""
+    """The target of a request, from its path."""
 
     kind: Kind
     namespace: str
@@ -65,12 +65,12 @@ class ResourceCall:
 
     @property
     def watches(self) -> bool:
-        """Whether a list is to go on with what changes in it."""
+        """True if a list continues with the changes in it."""
         return self.query.get("watch", "false").lower() not in ("false", "0")
 
     @property
     def user(self) -> str:
-        """Who sends it: the bearer token is the name, if there is one."""
+        """The sender: the bearer token is the name, if there is one."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token if scheme.lower() == "bearer" and token else ANONYMOUS
 
@@ -81,7 +81,7 @@ class ResourceCall:
 
     @property
     def limit(self) -> int:
-        """How many objects a list may have; 0 is any number."""
+        """The most objects that a list may have; 0 is any number."""
         try:
             return max(0, int(self.query.get("limit", "0")))
         except ValueError as error:
@@ -89,11 +89,11 @@ class ResourceCall:
 
     @property
     def media_type(self) -> str:
-        """What kind of body, and so of patch, it is."""
+        """The kind of the body, and so of the patch."""
         return self.headers.get("content-type", "").partition(";")[0]
 
     def writer(self, operation: str) -> Writer:
-        """Who writes, as managed fields name it."""
+        """Return the writer, as managed fields name it."""
         agent = self.headers.get("user-agent", "unknown").partition("/")[0]
         manager = self.query.get("fieldManager") or agent
         return Writer(manager, operation, self.target.kind.api_version, self.target.subresource)

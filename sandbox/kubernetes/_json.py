@@ -8,12 +8,12 @@ Object: TypeAlias = dict[str, Value]
 
 
 def is_object(value: Value) -> TypeGuard[Object]:
-    """Whether a value is an object."""
+    """Return whether a value is an object."""
     return isinstance(value, dict)
 
 
 def is_list(value: Value) -> TypeGuard[list[Value]]:
-    """Whether a value is a list."""
+    """Return whether a value is a list."""
     return isinstance(value, list)
 
 

@@ -63,7 +63,7 @@ _SYNTAX: Mapping[NameRule, _NameSyntax] = {
 
 
 def name_problems(rule: NameRule, name: str) -> Iterator[str]:
-    """What is wrong with the name of an object."""
+    """Return the errors in the name of an object."""
     if rule == "path_segment":
         yield from (f"may not be '{word}'" for word in (".", "..") if name == word)
         yield from (f"may not contain '{sign}'" for sign in "/%" if sign in name)
@@ -74,7 +74,7 @@ def name_problems(rule: NameRule, name: str) -> Iterator[str]:
 
 
 def label_problems(labels: Mapping[str, str], path: str) -> Iterator[Cause]:
-    """What is wrong with labels, keys and values."""
+    """Return the errors in labels, keys and values."""
     for key, value in labels.items():
         yield from key_problems([key], path)
         for why in label_value_problems(value):
@@ -82,7 +82,7 @@ def label_problems(labels: Mapping[str, str], path: str) -> Iterator[Cause]:
 
 
 def key_problems(keys: Iterable[str], path: str) -> Iterator[Cause]:
-    """What is wrong with the keys of labels or annotations."""
+    """Return the errors in the keys of labels or annotations."""
     for key in keys:
         prefix, slash, name = key.rpartition("/")
         if slash and not prefix:
@@ -100,7 +100,7 @@ def key_problems(keys: Iterable[str], path: str) -> Iterator[Cause]:
 
 
 def label_value_problems(value: str) -> Iterator[str]:
-    """What is wrong with the value of a label."""
+    """Return the errors in the value of a label."""
     if len(value) > _LONGEST:
         yield f"must be no more than {_LONGEST} characters"
     if value and not re.fullmatch(_QUALIFIED, value):
@@ -109,7 +109,7 @@ def label_value_problems(value: str) -> Iterator[str]:
 
 
 def data_key_problems(keys: Iterable[str], path: str) -> Iterator[Cause]:
-    """What is wrong with the keys of a ConfigMap or a Secret."""
+    """Return the errors in the keys of a ConfigMap or a Secret."""
     what = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
     for key in keys:
         if not re.fullmatch(_DATA_KEY, key):

@@ -38,7 +38,7 @@ _NOBODYS: FieldSet = frozenset(
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes, and by which way: each has fields of its own."""
+    """A writer, and its way to write: each has fields of its own."""
 
     manager: str
     operation: str
@@ -115,7 +115,7 @@ def _order(one: Ownership) -> tuple[str, str, str, str]:
 def own_update(
     old: Object | None, new: Object, schema: Schema, writer: Writer, time: str
 ) -> tuple[Ownership, ...]:
-    """Who owns what after `writer` has made `old` into `new` by anything but server-side apply."""
+    """Return the owners of fields after `writer` has changed `old` into `new` without server-side apply."""
     before = owners(old) if old is not None else []
     if old is not None and not before:
         return ()  # a change of what has no owner makes none, until the first apply

@@ -1,4 +1,4 @@
-"""Why a request about an object is refused."""
+"""Reasons to reject a request about an object."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the API knows about the fields of a kind: their types, their defaults, and how lists are merged."""
+"""Knowledge of the API about the fields of a kind: types, defaults, and the merging of lists."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ class Schema:
     rules: Sequence[Rule] = ()
 
     def of(self, name: str) -> Schema:
-        """What the field `name` of this object is."""
+        """Return the schema of the field `name` of this object."""
         return self.fields.get(name) or self.values or ANY
 
     @property
     def item(self) -> Schema:
-        """What each item of this list is."""
+        """Return the schema of each item of this list."""
         return self.items or ANY
 
     def is_leaf(self, value: Value) -> bool:
-        """Whether server-side apply takes `value` as one whole."""
+        """Return whether server-side apply takes `value` as one whole."""
         if is_object(value):
             return self.atomic
         if is_list(value):
@@ -87,7 +87,7 @@ class Schema:
         return True
 
     def item_key(self, item: Value) -> str:
-        """What names this item of a list in a field set."""
+        """Return the key of this item of a list in a field set."""
         if self.unique:
             return "v:" + json.dumps(item, separators=(",", ":"))
         named = {key: item.get(key, self.item.of(key).default) for key in self.keys}
@@ -191,7 +191,7 @@ def mistyped(value: Value, schema: Schema, path: str = "") -> Iterator[str]:
 
 
 def problems(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
-    """What the schema has against a value."""
+    """Return the errors of a value by the schema."""
     if schema.type != "any" and not _is_a(value, schema.type):
         name = _type_of(value)
         why = f'{path} in body must be of type {schema.type}: "{name}"'

@@ -69,7 +69,7 @@ class KubernetesServer:
 
     @property
     def url(self) -> str:
-        """Where the API is served."""
+        """The address of the API."""
         host, port = self._socket.getsockname()
         return f"http://{host}:{port}"
 

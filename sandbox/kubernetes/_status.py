@@ -44,7 +44,7 @@ def forbidden_change(field: str, why: str) -> Cause:
 
 
 class ErrorSubject(NamedTuple):
-    """What a request was about, as far as that is known."""
+    """The subject of a request, as far as that is known."""
 
     resource: str = ""
     group: str = ""

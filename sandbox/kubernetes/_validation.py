@@ -1,4 +1,4 @@
-"""What an object must satisfy before it is stored: names, labels, and the rules of its kind."""
+"""Conditions that an object must satisfy before it is stored: names, labels, and the rules of its kind."""
 
 import base64
 import binascii

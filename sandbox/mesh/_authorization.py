@@ -1,4 +1,4 @@
-"""Which AuthorizationPolicies are enforced where, and what they mean to Envoy.
+"""AuthorizationPolicies: their enforcement points, and their meaning to Envoy.
 
 The rules are those of Istio's ambient mode: ztunnel, at each pod, enforces policies by selector, and knows
 identities and ports; a waypoint enforces policies that name it or the Service, and knows HTTP too.

@@ -131,7 +131,7 @@ class Mesh:
         return self._addresses.of(("pod", pod.namespace, pod.name))
 
     def names(self, account: Account) -> Mapping[str, list[str]]:
-        """What an account's processes must find under each name: host name → addresses."""
+        """Return the names that an account's processes must resolve: host name → addresses."""
         names: dict[str, list[str]] = {}
         for service in self._state.services:
             name = f"{service.name}.{service.namespace}.{_DOMAIN}"
@@ -149,7 +149,7 @@ class Mesh:
         return self._addresses.of((account, kind, destination.namespace, destination.name))
 
     def answered(self, account: Account) -> Mapping[str, int]:
-        """How many bytes an account's processes have got back: `pod m/web-0:8080` or `service …` → bytes.
+        """Return the bytes that an account's processes received: `pod m/web-0:8080` or `service …` → bytes.
 
         What is refused at a pod gets none; what a waypoint refuses, its few words.
         """
@@ -163,7 +163,7 @@ class Mesh:
         return found
 
     def sockets(self) -> Mapping[WaypointState, Path]:
-        """Where on this machine the proxy of each waypoint shows what it counts."""
+        """Return the address on this machine at which the proxy of each waypoint shows its counters."""
         return {waypoint: proxy.admin for waypoint, proxy in self._proxies.items() if waypoint}
 
     def recorded(self, waypoint: WaypointState) -> DryRunCount:

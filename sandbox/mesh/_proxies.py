@@ -1,4 +1,4 @@
-"""What the proxies have to listen on, and where they send it.
+"""The listeners of the proxies, and their destinations.
 
 Two kinds of proxy do what Istio's ambient mode does on a node:
 
@@ -40,7 +40,7 @@ Destination: TypeAlias = PodState | ServiceState
 
 @dataclass(frozen=True)
 class Places:
-    """Where everything is on this machine."""
+    """The address of each workload on this machine."""
 
     of_pod: Callable[[PodState], str]
     """The address at which others find a pod."""

@@ -1,4 +1,4 @@
-"""What the mesh has to know, as Kubernetes has it."""
+"""The state of the mesh, as Kubernetes has it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

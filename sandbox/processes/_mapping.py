@@ -1,4 +1,4 @@
-"""What is different on this machine from a container in a pod: all of it is here.
+"""Differences between this machine and a container in a pod: all of them are here.
 
 - A container's absolute paths are below its root, also those that a configuration file names.
 - A pod's processes listen at one address, its loopback address too, instead of at all of its own.
@@ -30,7 +30,7 @@ _MIME_TYPES = "types {\n    text/plain txt;\n}\n"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a container is on this machine."""
+    """The folders of a container on this machine."""
 
     root: Path
     """Its files."""

@@ -1,4 +1,4 @@
-"""What istiod has sent to ztunnel, and what ztunnel makes of it.
+"""The configuration that istiod has sent to ztunnel, and its meaning there.
 
 The rules are those of Istio's pkg/workloadapi/security/authorization.proto.
 """

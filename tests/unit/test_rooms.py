@@ -144,3 +144,27 @@ def test_import_is_seen_wherever_it_stands(tmp_path: Path):
         "import os\ndef function():\n    from sandbox.juju import Model\n    import istio_policies\n"
     )
     assert imported(module) == {"sandbox", ISTIO}
+
+
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def nested_comprehensions(module: ast.AST) -> list[int]:
+    """The lines of comprehensions with more than one loop, which read better as loops or functions."""
+    return [
+        node.lineno
+        for node in ast.walk(module)
+        if isinstance(node, COMPREHENSIONS) and len(node.generators) > 1
+    ]
+
+
+@pytest.mark.parametrize("room", ["lib", "charms", "sandbox", "tools"])
+def test_comprehensions_have_one_loop(room: str):
+    modules = [file for file in (ROOT / room).rglob("*.py") if SANDBOX_TESTS not in file.parents]
+    assert modules
+    for module in modules:
+        assert nested_comprehensions(ast.parse(module.read_text())) == [], module
+
+
+def test_nested_comprehension_is_found():
+    assert nested_comprehensions(ast.parse("a = {\n    y for x in z for y in x\n}")) == [1]

@@ -40,7 +40,7 @@ _WIDTH_OF_A_FILE = 160
 
 
 class Topic(str, enum.Enum):
-    """What is measured."""
+    """The parts to measure."""
 
     start_up = "start-up"
     hook_tools = "hook-tools"
@@ -213,7 +213,7 @@ _MEASURES: dict[Topic, Callable[[_Bench], None]] = {
 def main(
     topics: Annotated[
         list[Topic] | None,
-        typer.Argument(help="What to measure; everything but scale and istiod if left out."),
+        typer.Argument(help="What to measure; everything but scale and istiod by default."),
     ] = None,
     size: Annotated[
         Size,

@@ -1,4 +1,4 @@
-"""What a coordinator's relations say, with any number of workers."""
+"""The data of a coordinator's relations, with any number of workers."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The extent of a measurement."""
 
 import enum
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured."""
+    """The extent of a measurement."""
 
     rounds: int
     policies: tuple[int, ...]
@@ -43,7 +43,7 @@ class Extent:
     """With so many there is one round, without latency, and of the peers' hooks only the first two."""
 
     def rounds_of(self, size: int) -> int:
-        """How often hooks with so many policies are run."""
+        """Return the number of runs of hooks with so many policies."""
         return 1 if size >= self.very_many else self.rounds
 
     def groups(self, size: int, all_sides: list[sides.LibrarySet]) -> list[list[sides.LibrarySet]]:
@@ -51,7 +51,7 @@ class Extent:
         return [[side] for side in all_sides] if size >= self.very_many else [all_sides]
 
     def takes_part(self, size: int, side: str, number: int, hook: str) -> bool:
-        """Whether a side's hook is run in a round."""
+        """Return whether a side's hook is run in a round."""
         if side == OURS or hook in (policies.FIRST, policies.IDLE):
             return True
         return size < self.very_many and (size < self.many or not number)
@@ -77,7 +77,7 @@ _FULL = Extent(3, (10, 100, 1000, 10_000), (10, 50, 100), (10, 100, 500), 2, 9, 
 
 
 class Size(str, enum.Enum):
-    """How long it may take."""
+    """The longest time that it may take."""
 
     tiny = "tiny"
     quick = "quick"

@@ -1,4 +1,4 @@
-"""What was measured."""
+"""The results of a measurement."""
 
 import json
 import statistics
@@ -14,7 +14,7 @@ Progress: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is measured."""
+    """The kinds of measured values."""
 
     name: str
     unit: str = ""
@@ -93,11 +93,11 @@ class Finding:
 
     @property
     def ratio(self) -> float | None:
-        """How many times better ours is than the peers: the median over the pairs of runs that took turns."""
+        """Return how much better ours is than the peers: the median ratio over pairs of runs in turn."""
         return self.times(OURS, PEERS) if self.quantity.more_is_better else self.times(PEERS, OURS)
 
     def times(self, side: str, other: str) -> float | None:
-        """How many times another side's value a side's is: the median over the pairs of runs."""
+        """Return the ratio of another side's value to a side's: the median over the pairs of runs."""
         pairs = zip(self.values.get(side, ()), self.values.get(other, ()), strict=False)
         ratios = [value / others for value, others in pairs if others]
         return statistics.median(ratios) if ratios else None

@@ -1,4 +1,4 @@
-"""What is to be reached, and whether a run reached it."""
+"""The goals, and whether a run reached them."""
 
 import itertools
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""How often a hook calls Juju's hook tools, each call of which is a process."""
+"""The number of calls of Juju's hook tools in a hook; each call is a process."""
 
 import os
 import statistics

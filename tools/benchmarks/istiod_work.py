@@ -1,4 +1,4 @@
-"""What the real istiod has to do for policies: with an object each policy, and with one each target.
+"""The work of the real istiod for policies: with an object each policy, and with one each target.
 
 Each application of a model allows as many others at its Service, which its waypoint enforces, as at its pods,
 which ztunnel does.

@@ -32,7 +32,7 @@ class HookFailedError(RuntimeError):
 
 @dataclass(frozen=True)
 class HookRun:
-    """What a hook took."""
+    """The cost of a hook."""
 
     seconds: float
     """From the start of the process to its end, as Juju sees it."""

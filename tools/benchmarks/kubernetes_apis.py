@@ -32,7 +32,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Used(NamedTuple):
-    """What was asked of an API, and what that took there."""
+    """The requests to an API, and their cost there."""
 
     requests: int
     writes: int
@@ -40,7 +40,7 @@ class Used(NamedTuple):
     """Seconds, of the API and of where it keeps its objects."""
 
     def since(self, before: "Used") -> "Used":
-        """What was added."""
+        """Return the difference from earlier counts."""
         return Used(self.requests - before.requests, self.writes - before.writes, self.cpu - before.cpu)
 
 
@@ -154,7 +154,7 @@ def kube_apiserver(latency: float) -> Generator[KubernetesApi]:
 
 
 def has_kube_apiserver() -> bool:
-    """Whether the real one was built on this machine."""
+    """Return whether the real one was built on this machine."""
     try:
         return ETCD.is_built and KUBE_APISERVER.is_built
     except (ControlPlaneError, NotAvailableError):
@@ -162,7 +162,7 @@ def has_kube_apiserver() -> bool:
 
 
 def has_istiod() -> bool:
-    """Whether the real one was built on this machine, and an API server for it."""
+    """Return whether the real one was built on this machine, and an API server for it."""
     try:
         return has_kube_apiserver() and ISTIOD.is_built
     except (ControlPlaneError, NotAvailableError):

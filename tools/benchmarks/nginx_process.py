@@ -28,7 +28,7 @@ class NginxProgram:
 
     @property
     def can_resolve(self) -> bool:
-        """Whether it looks up names of upstreams while it runs."""
+        """True if it resolves names of upstreams while it runs."""
         return self.version >= (1, 27, 3)
 
 

@@ -117,7 +117,7 @@ class _Beacon:
 
 @dataclass(frozen=True)
 class Rounds:
-    """How often hooks are run."""
+    """The number of runs of hooks."""
 
     number: int
     takes_part: Callable[[str, int, str], bool]

@@ -1,4 +1,4 @@
-"""What was measured, for people."""
+"""The report of a measurement, for people."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -61,7 +61,7 @@ def show_summary(console: Console, findings: Iterable[Finding], goals: Sequence[
 
 
 def verdict(goal: Goal) -> str:
-    """Whether a goal is met."""
+    """Return whether a goal is met."""
     if not goal.measured:
         return "not measured"
     return "yes" if goal.met else "no"

@@ -1,4 +1,4 @@
-"""How everything grows: hooks with policies and with workers, and what is written of them."""
+"""Growth: hooks with policies and with workers, and the size of what they write."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""What it takes before a charm's own code runs: each hook is a new process, which imports everything anew."""
+"""The cost before a charm's own code runs: each hook is a new process, which imports everything anew."""
 
 import os
 import re

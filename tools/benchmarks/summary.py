@@ -1,4 +1,4 @@
-"""What a run has found, on one screen."""
+"""The results of a run, on one screen."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

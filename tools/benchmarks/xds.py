@@ -39,7 +39,7 @@ class Received:
 
 
 class XdsClient:
-    """What one proxy has received so far."""
+    """The configuration that one proxy has received so far."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []

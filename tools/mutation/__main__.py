@@ -45,7 +45,7 @@ def main(*parts: str) -> int:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a module may take."""
+    """The settings of a module."""
 
     changes: int
     minutes: float

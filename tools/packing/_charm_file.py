@@ -23,7 +23,7 @@ class CharmFile:
 
     @property
     def name(self) -> str:
-        """What the charm is called."""
+        """The name of the charm."""
         return str(self.yaml("metadata.yaml")["name"])
 
     @property
@@ -44,7 +44,7 @@ class CharmFile:
             return frozenset(name for name in packed.namelist() if not name.endswith("/"))
 
     def read(self, name: str) -> bytes:
-        """What a file in it contains."""
+        """Return the content of a file in it."""
         with self._open() as packed:
             return packed.read(name)
 
@@ -61,7 +61,7 @@ class CharmFile:
                     extracted.chmod(mode & 0o777)
 
     def is_executable(self, name: str) -> bool:
-        """Whether a file in it is a program."""
+        """Return whether a file in it is a program."""
         with self._open() as packed:
             return bool(packed.getinfo(name).external_attr >> 16 & 0o100)
 

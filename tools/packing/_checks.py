@@ -1,4 +1,4 @@
-"""What is wrong with the files in a packed charm."""
+"""Checks of the files in a packed charm."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ _EXTRA_FOLDERS = frozenset({"test", "tests", ".git", ".hypothesis", ".pytest_cac
 
 
 def problems(charm: CharmFile, staged: Path) -> list[str]:
-    """What is wrong with the files of a packed charm; nothing if it is what was to be packed.
+    """Return the errors in the files of a packed charm; nothing if it is what was to be packed.
 
     Args:
         charm: the packed charm.
@@ -30,7 +30,7 @@ def problems(charm: CharmFile, staged: Path) -> list[str]:
 
 
 def notes(charm: CharmFile) -> list[str]:
-    """Why the charm is good for a check of it, but not for publishing; nothing if it is good for both."""
+    """Return the reason that the charm may be checked and not published; empty if both are possible."""
     return [
         f"packed for Python {charm.python}, but {base} has {BASES[base].python}: not to be published"
         for base in charm.bases

@@ -1,4 +1,4 @@
-"""Why there is nothing to show."""
+"""Errors that are shown instead of a result."""
 
 
 class CannotPackError(Exception):

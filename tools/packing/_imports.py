@@ -1,4 +1,4 @@
-"""What a program imports, found by reading it."""
+"""The imports of a program, found by reading it."""
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Imports:
-    """What a program needs to be there."""
+    """The modules that a program needs."""
 
     modules: Mapping[str, Path]
     """Its own modules, by their dotted names, itself (`__main__`) among them."""

@@ -10,7 +10,7 @@ MODEL = "trial"
 
 @dataclass(frozen=True)
 class Scene:
-    """What a charm is shown, and what it has to do about it."""
+    """The world that a charm is shown, and its expected reaction."""
 
     relation: RelationData
     writes: frozenset[str] = frozenset()
@@ -29,7 +29,7 @@ class Scene:
 
     @property
     def events(self) -> list[TrialEvent]:
-        """What happens, in this order."""
+        """The events, in this order."""
         endpoint = self.relation.endpoint
         return [
             TrialEvent("install"),

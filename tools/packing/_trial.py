@@ -54,7 +54,7 @@ class RelationData:
 
 @dataclass(frozen=True)
 class TrialWorld:
-    """What Juju knows."""
+    """The state of Juju."""
 
     config: dict[str, str | int | float | bool] = field(default_factory=dict[str, str | int | float | bool])
     relations: list[RelationData] = field(default_factory=list[RelationData])
@@ -94,7 +94,7 @@ class Call:
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What came of an event."""
+    """The result of an event."""
 
     calls: list[Call]
     error: str
@@ -112,7 +112,7 @@ class TrialOutcome:
 
     @property
     def written(self) -> dict[str, str]:
-        """What the charm wrote into databags."""
+        """The data that the charm wrote into databags."""
         written: dict[str, str] = {}
         for call in self.calls:
             if call.tool == "relation-set":

@@ -1,4 +1,4 @@
-"""What all controllers have in common."""
+"""The common parts of all controllers."""
 
 from abc import ABC, abstractmethod
 

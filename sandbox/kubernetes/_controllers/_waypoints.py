@@ -1,4 +1,4 @@
-"""What istiod does for a Gateway of the waypoint class."""
+"""The waypoint controller of istiod, which serves Gateways of the waypoint class."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _MANAGER = "istio.io/gateway-controller"
 
 
 def is_waypoint(gateway: Object) -> bool:
-    """Whether istiod makes a waypoint of this Gateway."""
+    """Return whether istiod makes a waypoint of this Gateway."""
     return gateway["spec"]["gatewayClassName"] == WAYPOINT_CLASS
 
 

@@ -37,7 +37,7 @@ class _Admin(HTTPConnection):
 
 
 def metrics(selected: Mapping[str, str]) -> str:
-    """What the pods with some labels show; nothing while there is none."""
+    """Return the metrics of the pods with some labels; nothing while there is none."""
     pods = json.loads(Path(os.environ["SANDBOX_WAYPOINTS"]).read_text())
     return "".join(_shown(pod["socket"]) for pod in pods if selected.items() <= pod["labels"].items())
 

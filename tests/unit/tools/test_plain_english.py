@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.plain_english import check_python, check_yaml, findings
+from tools.plain_english import check_prose, check_python, check_yaml, findings
 
 MODULE = Path("lib/module.py")
 
@@ -96,3 +96,30 @@ def test_all_folders_are_checked(tmp_path: Path):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "c.py").write_text('x = "on trial "\n')
     assert [str(each.path) for each in findings(tmp_path)] == ["lib/a/c.py", "charms/b/src/c.py"]
+
+
+def in_prose(source: str) -> list[str]:
+    return [str(each) for each in check_prose(Path("docs/page.md"), source)]
+
+
+@pytest.mark.parametrize("word", ["behavior", "colored", "labeling", "modeled", "Normalizes", "catalogs"])
+def test_american_spelling(word: str):
+    (found,) = in_prose(f"# Title\n\nA {word} page.\n")
+    assert found == f"docs/page.md:3: '{word}': this project uses British spelling"
+    assert in_python(f'def f():\n    """Return a {word} page."""\n')
+
+
+@pytest.mark.parametrize(
+    "word", ["labelled", "modelling", "catalogue", "label", "authorization", "size", "resized"]
+)
+def test_british_spelling(word: str):
+    assert in_prose(f"A {word} page.\n") == []
+
+
+def test_code_in_prose():
+    assert in_prose("`color` and [a page](color.md)\n```css\ncolor: red\n```\nhttps://color.test\n") == []
+
+
+def test_prose_has_line_after_code():
+    (found,) = in_prose("```\nsomething\n```\nA wish.\n")
+    assert found.startswith("docs/page.md:4: ")

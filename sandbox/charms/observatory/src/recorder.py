@@ -35,7 +35,7 @@ Found = Iterator[tuple[str, str]]
 
 
 class Recordings:
-    """What came, by its kind and the unit that it is from."""
+    """The data that came, by their kind and the unit that they are from."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

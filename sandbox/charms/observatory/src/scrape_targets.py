@@ -1,4 +1,4 @@
-"""What there is to scrape: the scraper's side of `prometheus_scrape`."""
+"""The targets to scrape: the scraper's side of `prometheus_scrape`."""
 
 import itertools
 import logging

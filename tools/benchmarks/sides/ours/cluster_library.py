@@ -1,4 +1,4 @@
-"""What the measured coordinator imports, from this repository."""
+"""The imports of the measured coordinator, from this repository."""
 
 from coordinated_workers.coordinator import ClusterRolesConfig, Coordinator
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream

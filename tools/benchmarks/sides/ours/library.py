@@ -1,4 +1,4 @@
-"""What the measured charms import, from this repository."""
+"""The imports of the measured charms, from this repository."""
 
 from charmlibs.interfaces.service_mesh import (
     AppPolicy,

@@ -13,7 +13,7 @@ from coordinated_workers.worker_telemetry import (
 
 
 def renderer(asked: dict[str, Any]) -> Callable[[], str]:
-    """What renders the configuration."""
+    """Return the function that renders the configuration."""
     folder = Path(asked["folder"])
     NginxConfig.platform = NginxPlatform(
         resolvers=("127.0.0.1",),

@@ -1,4 +1,4 @@
-"""What the measured coordinator imports, as it is published."""
+"""The imports of the measured coordinator, as they are published."""
 
 import logging
 from pathlib import Path

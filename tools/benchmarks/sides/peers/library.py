@@ -1,4 +1,4 @@
-"""What the measured charms import, as it is published."""
+"""The imports of the measured charms, as they are published."""
 
 import logging
 

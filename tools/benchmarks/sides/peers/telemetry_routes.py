@@ -9,7 +9,7 @@ from coordinated_workers import nginx, worker_telemetry
 
 
 def renderer(asked: dict[str, Any]) -> Callable[[], str]:
-    """What renders the configuration."""
+    """Return the function that renders the configuration."""
     nginx.is_ipv6_enabled = lambda: False
     nginx.NginxConfig._get_dns_ip_address = staticmethod(lambda: "127.0.0.1")
     backends: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What no beacon can do without: it reads the databags of its relations, and lists the policies once."""
+"""The work that every beacon has: it reads the databags of its relations, and lists the policies once."""
 
 import logging
 from typing import Any, cast

@@ -4,7 +4,7 @@ from typing import Any
 
 
 class CatalogueItem:
-    """What a catalogue shows."""
+    """The items that a catalogue shows."""
 
 
 class CatalogueConsumer:

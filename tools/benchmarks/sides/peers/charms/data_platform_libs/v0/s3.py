@@ -16,7 +16,7 @@ class S3Requirer:
         return self._charm.model.relations[self._relation_name]
 
     def get_s3_connection_info(self) -> dict[str, str]:
-        """What the first one says."""
+        """Return the data of the first store."""
         found = {}
         for relation in self.relations:
             found.update(relation.data[relation.app])

@@ -12,7 +12,7 @@ class TracingEndpointRequirer:
         """Nothing."""
 
     def is_ready(self) -> bool:
-        """Whether there is a receiver."""
+        """Return whether there is a receiver."""
         return False
 
     def get_all_endpoints(self) -> None:
