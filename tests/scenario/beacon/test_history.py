@@ -60,8 +60,8 @@ def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, hist
         "scaling waypoint shop-beacon-waypoint to 2 replicas",
         *(f"allowed anybody -> {operator}" for operator in operators),
         "namespace shop joins the mesh",
-        *(f"{operator} {open_again}: the last policy here allowed anybody" for operator in operators),
         "namespace shop leaves the mesh",
+        *(f"{operator} {open_again}: the last policy here allowed anybody" for operator in operators),
     ]
 
 
