@@ -89,6 +89,12 @@ def test_service_of_policy_is_target_service():
     assert (built.target_service, built.target_app_name) == ("web-api", "web")
 
 
+def test_empty_service_of_policy_is_none():
+    policy = AppPolicy(relation="data", endpoints=GET, service="")
+    [built] = build(testing.Relation("data", remote_app_name="shop"), policies=[policy])
+    assert built.target_service is None
+
+
 @pytest.mark.parametrize(("ports", "endpoints"), [([9100], [Endpoint(ports=[9100])]), (None, []), ([], [])])
 def test_unit_policy_names_ports_or_leaves_all_open(ports: list[int] | None, endpoints: list[Endpoint]):
     scraper = testing.Relation("metrics", remote_app_name="prometheus")

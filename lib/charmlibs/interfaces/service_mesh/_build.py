@@ -90,7 +90,7 @@ def mesh_policy(
         source_app_name=source.app_name,
         target_namespace=target_namespace,
         target_app_name=target_app_name,
-        target_service=policy.service,
+        target_service=policy.service or None,
         target_type=PolicyTargetType.app,
         endpoints=policy.endpoints,
         callers=policy.callers,

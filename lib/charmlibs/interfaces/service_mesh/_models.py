@@ -177,8 +177,8 @@ class AppPolicy(_CharmPolicy):
 
     endpoints: list[Endpoint]
     """The allowed requests; an empty list allows all."""
-    service: str | None = None
-    """The target Service in Kubernetes, if it is not named after the application."""
+    service: Text | None = None
+    """The target Service in Kubernetes, if it is not named after the application; None or empty otherwise."""
 
 
 class Policy(AppPolicy):
