@@ -16,6 +16,7 @@ from policy_report import PolicyReport, first_names
 from policy_step import PolicyStep
 from problems import Problem, ProblemKind, blocked, waiting
 from steps import Step, StepResult
+from unbound_services import UnboundServicesStep
 from waypoint import Waypoint, WaypointStep
 
 if TYPE_CHECKING:
@@ -60,14 +61,14 @@ class ModelMesh:
             remembered: the mesh around the policies as it was last read; None to read it. It is also read if
                 something was written.
         """
-        run = _Run(self.owner.app, self.deadline)
+        run = _Run(self.owner.app, self.deadline, reads_mesh=remembered is None)
         mesh = remembered
         with run.until_unavailable():
             client = self._client()
             for step in self._steps(run):
                 with run.attempt(step):
                     run.add(step.plan(client).apply(client))
-            if run.changed or not remembered:
+            if run.reads_mesh or run.changed:
                 mesh = self._observe(client, run)
         problems, summary = run.shown(mesh)
         policies = run.policies if run.policies and run.policies.is_listed else None
@@ -127,10 +128,11 @@ class ModelMesh:
             desired.model_on_mesh,
             self._members,
         )
+        services = UnboundServicesStep(namespace)
         if not desired.replicas:
             # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are
             # left alone: Juju takes back no pod that is replaced while its application is removed.
-            yield from (namespace, policies, waypoint, OwnRecordStep(self.owner))
+            yield from (namespace, services, policies, waypoint, OwnRecordStep(self.owner))
             return
         yield waypoint
         own_labels = OwnLabelsStep(
@@ -142,8 +144,12 @@ class ModelMesh:
             yield namespace
             if run.stays_for:
                 yield from (own_labels, namespace)
+            if run.has_left:
+                yield services
         yield replace(policies, keeps_model_operator=bool(run.stays_for) or namespace in run.failed)
         if desired.model_on_mesh:
+            if run.reads_mesh or run.changed:
+                yield services
             yield namespace
         # Last, because they may restart the pod that this runs in.
         if not (desired.model_on_mesh and namespace in run.failed):
@@ -163,6 +169,8 @@ class _Run:
 
     app: str
     deadline: Deadline
+    reads_mesh: bool = True
+    """True to read the objects of others, also if nothing was written."""
     problems: list[Problem] = field(default_factory=list[Problem])
     changed: bool = False
     """True if something was written."""
@@ -172,6 +180,8 @@ class _Run:
     """The result of writing the policies."""
     stays_for: Sequence[str] = ()
     """The applications for whose pods the namespace stays in the mesh for now."""
+    has_left: bool = False
+    """True if the namespace has left the mesh in this hook."""
     failed: list[Step] = field(default_factory=list[Step])
     """The steps that failed."""
     is_complete: bool = True
@@ -185,6 +195,7 @@ class _Run:
         self.changed |= result.changed
         self.objects += result.objects
         self.policies = result.policies or self.policies
+        self.has_left |= result.changed and result.stays_for is not None
         self.stays_for = self.stays_for if result.stays_for is None else result.stays_for
 
     @contextmanager
