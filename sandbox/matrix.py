@@ -74,7 +74,7 @@ def measure(world: World) -> list[Cell]:
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         answers = list(pool.map(measurement.is_allowed, requests))
     return sorted(
-        Cell(request, measurement.is_asked_for(request), answer)
+        Cell(request, measurement.is_required(request), answer)
         for request, answer in zip(requests, answers, strict=True)
     )
 
@@ -146,7 +146,7 @@ class _Measurement:
         finally:
             connection.close()
 
-    def is_asked_for(self, request: MeasuredRequest) -> bool:
+    def is_required(self, request: MeasuredRequest) -> bool:
         pods, port = self._behind(request)
         if not any(port in self.mesh.ports(pod) for pod in pods):
             return False
@@ -176,13 +176,13 @@ class _Measurement:
 def _interesting(application: Application) -> list[tuple[str, str]]:
     """Return requests that some relation allows, and similar ones that none does."""
     grants = [grant for grant in GRANTS.get(application.charm.name, ()) if not grant.on_pods]
-    asked: list[tuple[str, str]] = []
+    allowed: list[tuple[str, str]] = []
     for grant in grants:
-        asked += itertools.product(grant.methods, map(_example, grant.paths))
+        allowed += itertools.product(grant.methods, map(_example, grant.paths))
     beside: list[tuple[str, str]] = []
-    for method, path in asked:
+    for method, path in allowed:
         beside += [("DELETE", path), (method, f"{path}/deeper"), (method, "/elsewhere")]
-    return list(dict.fromkeys([*asked, *beside, ("GET", "/")]))
+    return list(dict.fromkeys([*allowed, *beside, ("GET", "/")]))
 
 
 def _ports_on_pods(application: Application) -> set[int]:

@@ -174,7 +174,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     @property
     def _mesh_problem(self) -> str | None:
         """Return the reason why the mesh is unusable; None if it is usable, or if there is none."""
-        return self._mesh.unreadable if self._mesh else None
+        return self._mesh.data_error if self._mesh else None
 
     @property
     def _pod_labels(self) -> dict[str, str]:

@@ -92,7 +92,7 @@ class Certificates:
         """
         if not (served and self._relation_name and self._relation):
             return False
-        if self.unreadable or self._key_problem:
+        if self.data_error or self._key_problem:
             return True
         if self.config or not self._requirer:
             return False
@@ -170,8 +170,8 @@ class Certificates:
         """Return the reason why there can't be a certificate, in words; None if there can."""
         if self._relation_name and len(self._charm.model.relations[self._relation_name]) > 1:
             return f"several applications over {self._relation_name!r}: remove all but one"
-        if self.unreadable:
-            return f"invalid data over {self._relation_name!r}: {self.unreadable}"
+        if self.data_error:
+            return f"invalid data over {self._relation_name!r}: {self.data_error}"
         if self._key_problem:
             return f"cannot read the private key from Juju: {self._key_problem}"
         if self.refusal and self._relation:
@@ -179,7 +179,7 @@ class Certificates:
         return None
 
     @cached_property
-    def unreadable(self) -> str | None:
+    def data_error(self) -> str | None:
         """Return the reason why the published certificates are unusable; None if usable, or if none.
 
         The previous certificate is kept meanwhile: `config` is as if there were no certificate.
@@ -192,7 +192,7 @@ class Certificates:
             databag = self._databag
         except relation_data.DatabagError as error:
             return str(error)
-        return certificates.unreadable(databag)
+        return certificates.data_error(databag)
 
     @property
     def _relation(self) -> ops.Relation | None:
@@ -210,7 +210,7 @@ class Certificates:
         # that has the relation, and the last one of the relation, in which the library tidies up.
         is_related = len(self._charm.model.relations[relation_name]) == 1
         is_breaking = os.environ.get("JUJU_RELATION") == relation_name
-        if self.unreadable or not (is_related or is_breaking):
+        if self.data_error or not (is_related or is_breaking):
             return None
         from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4
 

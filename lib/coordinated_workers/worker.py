@@ -213,7 +213,7 @@ class Worker(WorkerWorkload):
 
     def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         """Set labels, CPU and memory of the pods, and return the problems with labels."""
-        if not self.cluster.unreadable:
+        if not self.cluster.data_error:
             labels = self.cluster.get_worker_labels()
             return reconcile_charm_labels(self._kubernetes, labels, resources=self.resources_patch)
         if self.resources_patch:

@@ -96,7 +96,7 @@ class WorkerFacts(PublishedWorkerNames, ops.Object):
     @property
     def _not_understood(self) -> str | None:
         """Return the reason why the coordinator's databag is unusable; None if it is usable, or empty."""
-        return self.cluster.unreadable or (
+        return self.cluster.data_error or (
             self.cluster.config_problem
             if self._changes_config and not self.cluster.get_worker_config()
             else None

@@ -84,7 +84,7 @@ class LivePolicy:
     spec: Json = field(hash=False)
     dry_run: bool = False
     """True if a waypoint only records what it would do."""
-    asked_by: frozenset[str] = frozenset()
+    requested_by: frozenset[str] = frozenset()
     """The applications that requested it."""
     enforced: bool | None = None
     """True if Istio enforces it; None: not yet reconciled."""
@@ -255,7 +255,7 @@ def read_policy(policy: "Resource", waypoints: Collection[str] = ()) -> LivePoli
         name=own["name"],
         spec=spec,
         dry_run=annotations.get(DRY_RUN) in TRUE,
-        asked_by=requested_by(policy),
+        requested_by=requested_by(policy),
         is_for_audit=is_for_audit(policy),
         is_for_waypoint=any(describe_sources(spec) == [each] for each in waypoints) and not target_refs(spec),
         enforced=state.enforced,

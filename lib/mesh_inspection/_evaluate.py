@@ -151,11 +151,11 @@ def _fits(section: Json, field: str, is_meant: Callable[[str], bool]) -> bool:
 
 
 def _fits_or_may(
-    section: Json, field: str, asked: str | None, is_meant: Callable[[str, str], bool], *, opens: bool
+    section: Json, field: str, requested: str | None, is_meant: Callable[[str, str], bool], *, opens: bool
 ) -> bool:
     """Check a field as `_fits` does; an open question fits if some request is allowed, or all are denied."""
-    if asked is not None:
-        return _fits(section, field, lambda each: is_meant(each, asked))
+    if requested is not None:
+        return _fits(section, field, lambda each: is_meant(each, requested))
     return opens or not (section.get(field) or section.get(_negated(field)))
 
 
@@ -259,8 +259,8 @@ def _without_dots(path: str) -> str:
 
 
 def _host_matches(pattern: str, host: str) -> bool:
-    asked, wanted = host.lower(), pattern.lower()
-    return matches(wanted, asked) or matches(wanted, asked.partition(":")[0])
+    requested, wanted = host.lower(), pattern.lower()
+    return matches(wanted, requested) or matches(wanted, requested.partition(":")[0])
 
 
 def _section(where: Json, field: str) -> Json:

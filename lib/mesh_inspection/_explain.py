@@ -271,7 +271,7 @@ def _remarked(path: RequestPath, remarks: Mapping[str, str]) -> Iterator[str]:
 def _relations(policies: Sequence[LivePolicy], view: View) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for policy in policies:
-        found.update(dict.fromkeys(view.relations_behind(policy) or sorted(policy.asked_by)))
+        found.update(dict.fromkeys(view.relations_behind(policy) or sorted(policy.requested_by)))
     return tuple(found)
 
 

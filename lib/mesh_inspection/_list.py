@@ -181,7 +181,7 @@ def _remarks(
         should = desired_by_ref.get(ref)
         if should is None:
             # An older revision did not note who requested it.
-            reasons = [retained[app] for app in sorted(is_so.asked_by or retained) if app in retained]
+            reasons = [retained[app] for app in sorted(is_so.requested_by or retained) if app in retained]
             yield ref, "; ".join(reasons) or f"no longer requested: deleted at the next hook{if_not}"
         elif _differs(is_so, read_policy(should)):
             yield ref, f"differs from what is requested: corrected at the next hook{if_not}"
@@ -195,15 +195,15 @@ def _row(policy: LivePolicy, view: View, *, is_live: bool, remark: str) -> Row:
     requested = view.requests_behind(policy)
     state, reason = _state(policy, view) if is_live else ("not written", view.why_unwritten)
     if not reason and has_unresolved_source(policy.spec):
-        reason = _UNRESOLVED.format(" or ".join(sorted(policy.asked_by)) or "its target")
+        reason = _UNRESOLVED.format(" or ".join(sorted(policy.requested_by)) or "its target")
     known = {each.by for each in requested}
     endpoints = {each.origin for each in requested if each.endpoint}
     return Row(
         sources=tuple(describe_sources(policy.spec)),
         targets=tuple(describe_targets(policy.namespace, policy.spec)),
         requests=tuple(describe_requests(policy.spec)),
-        consumers=tuple(sorted(policy.asked_by | known)),
-        origins=tuple(sorted({*map(_consumer, requested), *(policy.asked_by - known)})),
+        consumers=tuple(sorted(policy.requested_by | known)),
+        origins=tuple(sorted({*map(_consumer, requested), *(policy.requested_by - known)})),
         relations=tuple(sorted(endpoints or {each.relation for each in requested} - {""})),
         policy=str(policy),
         state=state,

@@ -285,9 +285,11 @@ def _relate_as_others(match: NearMatch, question: Question, view: View) -> Itera
     if match.requested and match.requested.endpoint and not is_internal:
         yield from _relate(source, model, f"{match.requested.by}:{match.requested.endpoint}", view)
     elif (
-        match.policy.asked_by and not is_internal and not (match.requested and match.requested.policy.callers)
+        match.policy.requested_by
+        and not is_internal
+        and not (match.requested and match.requested.policy.callers)
     ):
-        first, *rest = _integrate(source, model, sorted(match.policy.asked_by)[0], view)
+        first, *rest = _integrate(source, model, sorted(match.policy.requested_by)[0], view)
         yield f"{first}  # over the endpoint that {_sources(match)} uses"
         yield from rest
     else:

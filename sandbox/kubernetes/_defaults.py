@@ -55,11 +55,11 @@ def _imply_in_pod(pod: Object) -> None:
 def _quality_of_service(pod: Object) -> str:
     """How sure a pod can be of its CPU and memory."""
     containers = (*sequence(pod.get("containers")), *sequence(pod.get("initContainers")))
-    asked = [mapping(container.get("resources")) for container in containers]
-    if not any(one.get("requests") or one.get("limits") for one in asked):
+    resources = [mapping(container.get("resources")) for container in containers]
+    if not any(one.get("requests") or one.get("limits") for one in resources):
         return "BestEffort"
-    all_limited = all({"cpu", "memory"} <= mapping(one.get("limits")).keys() for one in asked)
-    same = all(one.get("requests", one.get("limits")) == one.get("limits") for one in asked)
+    all_limited = all({"cpu", "memory"} <= mapping(one.get("limits")).keys() for one in resources)
+    same = all(one.get("requests", one.get("limits")) == one.get("limits") for one in resources)
     return "Guaranteed" if all_limited and same else "Burstable"
 
 

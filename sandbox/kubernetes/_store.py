@@ -363,7 +363,7 @@ class ObjectStore:
         check(kind, new, old)
         if new == old and metadata["uid"] not in self._unwritten:
             return new
-        if kind.generation and _asked_for(new) != _asked_for(old):
+        if kind.generation and _specification(new) != _specification(old):
             metadata["generation"] = before["generation"] + 1
         if dry_run:
             return new
@@ -414,7 +414,7 @@ def _record_owners(obj: Object, ownership: Sequence[Ownership]) -> None:
         obj["metadata"]["managedFields"] = entries
 
 
-def _asked_for(obj: Object) -> Object:
+def _specification(obj: Object) -> Object:
     return {name: value for name, value in obj.items() if name not in ("metadata", "status")}
 
 

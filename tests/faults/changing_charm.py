@@ -8,7 +8,7 @@ from ops import testing
 from sandbox.kubernetes import KubernetesServer, Writer
 from tests.faults.cluster import Fact, Watcher, doors, facts
 from tests.faults.roles import role
-from tests.faults.worlds import WISHES, Wish, World
+from tests.faults.worlds import VARIANTS, Variant, World
 from tests.support.faulty_server import FaultyServer
 
 Plan = Callable[[str, str], int | str | None]
@@ -25,26 +25,26 @@ class Swing:
         self.kubernetes = kubernetes
         self.faulty = faulty
         faulty.granted = role(world.role)
-        self.wish: Wish = "one"
-        self.right: dict[Wish, frozenset[Fact]] = {}
+        self.variant: Variant = "one"
+        self.right: dict[Variant, frozenset[Fact]] = {}
         """What is in Kubernetes when all is as wished."""
-        self.well: dict[Wish, ops.StatusBase] = {}
+        self.well: dict[Variant, ops.StatusBase] = {}
         """The unit's status then."""
-        for wish in (*WISHES, "one"):
-            self.turn_to(wish)
-            self.well[wish] = self.hook().unit_status
-            self.right[wish] = facts(kubernetes)
+        for variant in (*VARIANTS, "one"):
+            self.turn_to(variant)
+            self.well[variant] = self.hook().unit_status
+            self.right[variant] = facts(kubernetes)
         assert self.right["one"] != self.right["other"]
         self._watcher = Watcher(kubernetes)
 
-    def turn_to(self, wish: Wish) -> None:
+    def turn_to(self, variant: Variant) -> None:
         """Let the charm want this, which it learns in its next hook."""
-        self.wish = wish
+        self.variant = variant
 
     def turn(self) -> None:
         """Let the charm want the other thing; what both wishes have in common must stay from now on."""
         self._watcher.must_stay = self.right["one"] & self.right["other"]
-        self.turn_to("other" if self.wish == "one" else "one")
+        self.turn_to("other" if self.variant == "one" else "one")
 
     def must_stay_no_more(self) -> None:
         """Let anything go missing from now on, until the next turn."""
@@ -54,7 +54,7 @@ class Swing:
         self, plan: Plan = lambda *_: None, unit: int = 0, after: testing.State | None = None
     ) -> testing.State:
         """Run a hook during which requests are answered by this plan, after another one or as the first."""
-        return self._under(plan, lambda: self.world.hook(self.wish, unit, after))
+        return self._under(plan, lambda: self.world.hook(self.variant, unit, after))
 
     def end(self, plan: Plan = lambda *_: None) -> testing.State:
         """Run the hook in which the charm takes back what it has done, as above."""
@@ -103,7 +103,7 @@ class Swing:
     @property
     def is_right(self) -> bool:
         """Whether all is as wished."""
-        return facts(self.kubernetes) == self.right[self.wish]
+        return facts(self.kubernetes) == self.right[self.variant]
 
     def check_honest(self, state: testing.State) -> None:
         """What is not as wished has to be told."""
@@ -114,14 +114,14 @@ class Swing:
     def check_healed(self, unit: int = 0, after: testing.State | None = None) -> None:
         """After all is well again, one hook makes things right, without a moment in which they were worse."""
         state = self.hook(unit=unit, after=after)
-        unlike = facts(self.kubernetes) ^ self.right[self.wish]
+        unlike = facts(self.kubernetes) ^ self.right[self.variant]
         assert not unlike, unlike
         # What it says beyond that hangs on how far Istio is by now.
-        assert state.unit_status.name == self.well[self.wish].name, state.unit_status
+        assert state.unit_status.name == self.well[self.variant].name, state.unit_status
         assert not self.missed
 
     def check_nobody_unwanted_was_let_in(self) -> None:
-        """No door is open that neither wish has open."""
+        """No door is open that neither variant has open."""
         wanted = self.right["one"] | self.right["other"]
         assert doors(self.kubernetes) <= wanted
 

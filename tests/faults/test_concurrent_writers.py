@@ -13,7 +13,7 @@ import pytest
 from sandbox.kubernetes import KubernetesServer
 from tests.faults.changing_charm import Swing
 from tests.faults.cluster import facts
-from tests.faults.worlds import BEACON, COORDINATOR, WISHES, WORLDS, Wish, World
+from tests.faults.worlds import BEACON, COORDINATOR, VARIANTS, WORLDS, Variant, World
 
 LIBERAL = 40
 
@@ -41,7 +41,7 @@ def dies_after(writes: int) -> Callable[[str, str], str | None]:
 def test_new_leader_finishes_after_dead_one(swing: Swing):
     for writes in range(LIBERAL):
         made = 0
-        for _ in WISHES:
+        for _ in VARIANTS:
             swing.turn()
             swing.hook(dies_after(writes))
             made = max(made, sum(method != "GET" for method in swing.faulty.seen))
@@ -52,14 +52,14 @@ def test_new_leader_finishes_after_dead_one(swing: Swing):
     raise AssertionError(f"more than {LIBERAL} writes")
 
 
-def lead(number: int, wish: Wish, kubeconfig: str) -> str:
+def lead(number: int, variant: Variant, kubeconfig: str) -> str:
     """Run a hook of a leader in a process of its own; return the name of its status."""
     world = WORLDS[number]
     host = f"{world.app}-1.{world.app}-endpoints.m.svc.cluster.local"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", kubeconfig)
         patch.setattr(socket, "getfqdn", lambda *_: host)
-        return world.hook(wish, unit=1).unit_status.name
+        return world.hook(variant, unit=1).unit_status.name
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_two_leaders_do_not_conflict(
     swing = start(world)
     direct = str(tmp_path / "direct")
     for position in range(LIBERAL):
-        stale = swing.wish
+        stale = swing.variant
         swing.turn()
         reached, resume = threading.Event(), threading.Event()
 
@@ -88,7 +88,7 @@ def test_two_leaders_do_not_conflict(
         swing.faulty.seen.clear()
         swing.faulty.plan = hold
         faulty = str(tmp_path / "faulty")
-        new = elsewhere.submit(lead, WORLDS.index(world), swing.wish, faulty)
+        new = elsewhere.submit(lead, WORLDS.index(world), swing.variant, faulty)
         new.add_done_callback(lambda _, reached=reached: reached.set())
         assert reached.wait(60)
         finished = new.done()
@@ -100,7 +100,7 @@ def test_two_leaders_do_not_conflict(
         assert new.result(60) in ("active", "waiting", "blocked")
         swing.check_nobody_unwanted_was_let_in()
         swing.hook()
-        unlike = facts(swing.kubernetes) ^ swing.right[swing.wish]
+        unlike = facts(swing.kubernetes) ^ swing.right[swing.variant]
         assert not unlike, (position, unlike)
         assert not swing.missed
         if finished:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.changing_charm import Swing
 from tests.faults.cluster import facts
-from tests.faults.worlds import BEACON, COORDINATOR, WISHES, WORLDS, World
+from tests.faults.worlds import BEACON, COORDINATOR, VARIANTS, WORLDS, World
 from tests.support.faulty_server import FAULTS
 
 LIBERAL = 40
@@ -25,7 +25,7 @@ def test_fault_at_any_request_is_reported_and_recovered(swing: Swing, shift: int
     faults = itertools.islice(itertools.cycle(FAULTS), shift, None)
     for position in range(LIBERAL):
         requests = 0
-        for _ in WISHES:
+        for _ in VARIANTS:
             swing.turn()
             state = swing.hook_with(next(faults), position)
             swing.check_honest(state)
@@ -40,7 +40,7 @@ def test_fault_at_any_request_is_reported_and_recovered(swing: Swing, shift: int
 @pytest.mark.parametrize("world", WORLDS, ids=str, indirect=True)
 def test_hook_that_nothing_goes_wrong_in_turns_charm(swing: Swing):
     swing.turn()
-    assert swing.hook().unit_status.name == swing.well[swing.wish].name
+    assert swing.hook().unit_status.name == swing.well[swing.variant].name
     assert swing.is_right
 
 

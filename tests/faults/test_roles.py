@@ -22,7 +22,7 @@ def test_charm_uses_just_what_its_role_grants(swing: Swing):
         swing.check_healed()
     swing.must_stay_no_more()
     swing.hook()
-    swing.world.act(swing.wish)
+    swing.world.act(swing.variant)
     swing.end()
     granted = role(swing.world.role)
     assert swing.faulty.permissions <= granted

@@ -15,10 +15,10 @@ from ops import testing
 from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, ServiceMeshConsumer
 from tests.support.charms import load_charm
 
-Wish = Literal["one", "other"]
+Variant = Literal["one", "other"]
 
 MODEL = testing.Model("m", uuid="7c9e2a50-0000-4000-8000-000000000001")
-WISHES: tuple[Wish, Wish] = ("one", "other")
+VARIANTS: tuple[Variant, Variant] = ("one", "other")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class World:
     containers: tuple[str, ...]
     """Of its pods."""
     load: Callable[[], type[ops.CharmBase]]
-    state: Callable[[Wish], testing.State]
+    state: Callable[[Variant], testing.State]
     role: str
     """The file that says what the charm may do in Kubernetes."""
     event: str = "update_status"
@@ -53,24 +53,24 @@ class World:
             front = {"selector": {"app.kubernetes.io/name": app}, "ports": [{"port": 80}]}
             _create(client, "v1", "Service", service, front, {"istio.io/use-waypoint": "m-beacon-waypoint"})
 
-    def hook(self, wish: Wish, unit: int = 0, after: testing.State | None = None) -> testing.State:
-        """Run a hook that finds this wish.
+    def hook(self, variant: Variant, unit: int = 0, after: testing.State | None = None) -> testing.State:
+        """Run a hook that finds this variant.
 
         Without an earlier hook to come after, the charm knows nothing of any. With one, it is the hook that
         comes when nothing else happens any more: update-status.
         """
-        context, state = _context(self, unit), self.state(wish)
+        context, state = _context(self, unit), self.state(variant)
         if after is None:
             return context.run(getattr(context.on, self.event)(), state)
         remembers = dataclasses.replace(state, stored_states=after.stored_states)
         return context.run(context.on.update_status(), remembers)
 
-    def act(self, wish: Wish) -> None:
+    def act(self, variant: Variant) -> None:
         """Run all actions."""
         context = _context(self, 0)
         for name in self.actions:
             asked = {"source": self.app, "target": self.app} if name == "explain" else {}
-            context.run(context.on.action(name, asked), self.state(wish))
+            context.run(context.on.action(name, asked), self.state(variant))
 
     def end(self) -> testing.State:
         """Run the hook in which the charm takes back what it has done."""
@@ -122,9 +122,9 @@ def _lets_in(source: str, target: str, *ports: int, service: str | None = None) 
     )
 
 
-def _beacon(wish: Wish) -> testing.State:
+def _beacon(variant: Variant) -> testing.State:
     catalogue = [_lets_in("web", "catalogue", 80), _lets_in("till", "catalogue", 80, service="shelves")]
-    if wish == "one":
+    if variant == "one":
         asked = [
             _asks(
                 "catalogue", *catalogue, _lets_in("old", "catalogue", 80), _lets_in("web", "catalogue", 81)
@@ -141,23 +141,23 @@ def _beacon(wish: Wish) -> testing.State:
     return testing.State(
         leader=True,
         model=MODEL,
-        config={"model-on-mesh": wish == "other"},
-        planned_units=1 if wish == "one" else 3,
+        config={"model-on-mesh": variant == "other"},
+        planned_units=1 if variant == "one" else 3,
         containers={testing.Container("metrics-proxy", can_connect=True)},
         relations={testing.PeerRelation("peers"), *asked},
     )
 
 
 _MESH = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint-namespace": MODEL.name}
-_WAYPOINTS: dict[Wish, str] = {"one": "m-beacon-waypoint", "other": "m-beacon-2-waypoint"}
+_WAYPOINTS: dict[Variant, str] = {"one": "m-beacon-waypoint", "other": "m-beacon-2-waypoint"}
 
 
-def _mesh_labels(wish: Wish) -> dict[str, str]:
-    return {**_MESH, "istio.io/use-waypoint": _WAYPOINTS[wish]}
+def _mesh_labels(variant: Variant) -> dict[str, str]:
+    return {**_MESH, "istio.io/use-waypoint": _WAYPOINTS[variant]}
 
 
-def _mesh(wish: Wish) -> testing.Relation:
-    said = {"labels": json.dumps(_mesh_labels(wish)), "mesh_type": '"istio"'}
+def _mesh(variant: Variant) -> testing.Relation:
+    said = {"labels": json.dumps(_mesh_labels(variant)), "mesh_type": '"istio"'}
     return testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=said)
 
 
@@ -173,7 +173,7 @@ def _workers(app: str) -> testing.Relation:
     )
 
 
-def _coordinator(wish: Wish) -> testing.State:
+def _coordinator(variant: Variant) -> testing.State:
     execs = {testing.Exec(["nginx", "-s", "reload"]), testing.Exec(["update-ca-certificates", "--fresh"])}
     running = ops.pebble.Layer({"services": {"nginx": {"override": "replace", "command": "nginx"}}})
     nginx = testing.Container(
@@ -183,32 +183,32 @@ def _coordinator(wish: Wish) -> testing.State:
         layers={"nginx": running},
         service_statuses={"nginx": ops.pebble.ServiceStatus.ACTIVE},
     )
-    apps = ("worker", "old-reader") if wish == "one" else ("worker", "reader", "writer")
+    apps = ("worker", "old-reader") if variant == "one" else ("worker", "reader", "writer")
     return testing.State(
         leader=True,
         model=MODEL,
-        config={"cpu-limit": "1" if wish == "one" else "2"},
+        config={"cpu-limit": "1" if variant == "one" else "2"},
         containers={
             nginx,
             testing.Container("nginx-prometheus-exporter", can_connect=True),
         },
-        relations={testing.PeerRelation("peers"), _mesh(wish), *map(_workers, apps)},
+        relations={testing.PeerRelation("peers"), _mesh(variant), *map(_workers, apps)},
     )
 
 
-def _worker(wish: Wish) -> testing.State:
+def _worker(variant: Variant) -> testing.State:
     config = {"port": 8080, "stores": [], "tls": None, "telemetry": {}}
     said = {
         "worker_config": json.dumps(json.dumps(config)),
         "worker_ports": "[8080]",
         "ca_cert": '"CA"',
-        "worker_labels": json.dumps({**_mesh_labels(wish), "app.kubernetes.io/part-of": "kv"}),
+        "worker_labels": json.dumps({**_mesh_labels(variant), "app.kubernetes.io/part-of": "kv"}),
     }
     execs = {testing.Exec(["update-ca-certificates", "--fresh"])}
     return testing.State(
         leader=True,
         model=MODEL,
-        config={"role-all": True, "cpu-limit": "1" if wish == "one" else "2"},
+        config={"role-all": True, "cpu-limit": "1" if variant == "one" else "2"},
         containers={testing.Container("worker", can_connect=True, execs=execs)},
         relations={testing.Relation("demo-cluster", remote_app_name="kv", remote_app_data=said)},
     )
@@ -226,8 +226,8 @@ class Consumer(ops.CharmBase):
         event.add_status(ops.ActiveStatus())
 
 
-def _consumer(wish: Wish) -> testing.State:
-    return testing.State(leader=True, model=MODEL, relations={_mesh(wish)})
+def _consumer(variant: Variant) -> testing.State:
+    return testing.State(leader=True, model=MODEL, relations={_mesh(variant)})
 
 
 _ABOUT_THE_MESH = ("list-policies", "explain", "export-policies", "mesh-graph")

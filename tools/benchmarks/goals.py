@@ -124,8 +124,8 @@ def _calls(findings: Findings, charm: str) -> Goal:
     ours, peers = (_slopes(counted, side) for side in (OURS, PEERS))
     if not ours or not peers:
         return Goal(text, "")
-    said = f"{ours[-1]:g} for each relation, the peers' {peers[-1]:g}"
-    return Goal(text, said, max(ours) == min(ours) < min(peers))
+    found = f"{ours[-1]:g} for each relation, the peers' {peers[-1]:g}"
+    return Goal(text, found, max(ours) == min(ours) < min(peers))
 
 
 def _slopes(findings: Sequence[Finding], side: str) -> list[float]:

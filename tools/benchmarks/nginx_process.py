@@ -49,10 +49,10 @@ def _paths() -> Iterator[str]:
 
 
 def _program(path: str) -> NginxProgram:
-    said = subprocess.run([path, "-v"], capture_output=True, text=True, check=True).stderr
-    match = re.search(r"nginx/([\d.]+)", said)
+    output = subprocess.run([path, "-v"], capture_output=True, text=True, check=True).stderr
+    match = re.search(r"nginx/([\d.]+)", output)
     if not match:
-        raise RuntimeError(f"{path} is no nginx: {said}")
+        raise RuntimeError(f"{path} is no nginx: {output}")
     return NginxProgram(path, tuple(map(int, match[1].split("."))))
 
 

@@ -31,7 +31,7 @@ def follow(program: Path, roots: Sequence[Path]) -> Imports:
     pending = ["__main__"]
     while pending:
         importer = pending.pop()
-        for name, members in _asked_for(modules[importer], importer):
+        for name, members in _imported_names(modules[importer], importer):
             # What is imported from a package is a module of it, or else something in it.
             found = {**_locate(name, roots)}
             for member in members:
@@ -60,7 +60,7 @@ def _packages(parts: Sequence[str], root: Path) -> dict[str, Path]:
     return {name: file for name, file in files.items() if file.is_file()}
 
 
-def _asked_for(file: Path, module: str) -> Iterator[tuple[str, list[str]]]:
+def _imported_names(file: Path, module: str) -> Iterator[tuple[str, list[str]]]:
     """Each module that is imported, with the names that are imported from it."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     for node in _imports_in([ast.parse(file.read_text(), file)]):

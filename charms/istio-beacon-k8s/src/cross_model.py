@@ -23,7 +23,7 @@ def problems(
     for app, error in identities.invalid.items():
         message = f"{app} sent an invalid identity over {ENDPOINT}: {error}"
         yield blocked(message, ProblemKind.pending_policies)
-    for app in sorted(identities.silent - identities.known.keys()):
+    for app in sorted(identities.without_identity - identities.known.keys()):
         message = f"waiting for the identity of {app} over {ENDPOINT}"
         yield waiting(message, ProblemKind.pending_policies)
     for line in identities.contradictions:

@@ -55,7 +55,7 @@ class _Provided(pydantic.BaseModel):
     capabilities: pydantic.Json[_Capabilities | None] = None
 
 
-def unreadable(databag: Mapping[str, str]) -> str | None:
+def data_error(databag: Mapping[str, str]) -> str | None:
     """Return the reason why all that an authority wrote is unusable; None if it is usable, or absent.
 
     Importing what reads certificates takes a while, so it is done only if there are some.
@@ -96,7 +96,7 @@ def _read_within(signed: "x509.Certificate | x509.CertificateSigningRequest") ->
 
 
 def signed(databag: Mapping[str, str], request: str) -> Signed | None:
-    """Return what an authority wrote for a request, in a databag that is not unreadable."""
+    """Return what an authority wrote for a request, in a databag that has no `data_error`."""
     certificates = _Provided.model_validate(dict(databag)).certificates
     return next((each for each in certificates if _is_same(each.certificate_signing_request, request)), None)
 
@@ -105,7 +105,7 @@ def refusal(databag: Mapping[str, str], requests: Collection[str]) -> str | None
     """Return the reason why an authority refused one of these requests; None if it did not.
 
     Args:
-        databag: of the authority, and not unreadable.
+        databag: of the authority, without a `data_error`.
         requests: the PEM texts of the requests.
     """
     for refused in _Provided.model_validate(dict(databag)).request_errors:

@@ -208,14 +208,14 @@ class ClusterRequirer(ops.Object):
         return dict(self._offer.worker_labels or {}) if self._offer else {}
 
     @property
-    def unreadable(self) -> str | None:
+    def data_error(self) -> str | None:
         """Return the reason why the coordinator's data are unusable; None if they are usable, or absent."""
         return self._received[1]
 
     def refused(self) -> list[str]:
         """Return the ignored entries of the coordinator's databag, with reasons; empty if all are valid."""
-        if self.unreadable:
-            return [self.unreadable]
+        if self.data_error:
+            return [self.data_error]
         return list(self._offer.refused) if self._offer else []
 
     @property
@@ -266,7 +266,7 @@ class ClusterRequirer(ops.Object):
     def _on_relation_changed(self, _: ops.RelationChangedEvent) -> None:
         if text := self.get_worker_config_text():
             self.on.config_received.emit(text)
-        elif self.is_published() and not self.unreadable:
+        elif self.is_published() and not self.data_error:
             self.on.removed.emit()
 
     def _on_relation_broken(self, _: ops.RelationBrokenEvent) -> None:

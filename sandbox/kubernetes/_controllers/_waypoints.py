@@ -99,8 +99,8 @@ class WaypointController(KubernetesController):
 def _deployed(gateway: Object) -> Iterator[tuple[Kind, Object]]:
     name = gateway["metadata"]["name"]
     infrastructure = mapping(gateway["spec"].get("infrastructure"))
-    asked_for = mapping(infrastructure["labels"]) if "labels" in infrastructure else labels_of(gateway)
-    labels = asked_for | {
+    labels = mapping(infrastructure["labels"]) if "labels" in infrastructure else labels_of(gateway)
+    labels = labels | {
         "gateway.networking.k8s.io/gateway-name": name,
         "gateway.networking.k8s.io/gateway-class-name": WAYPOINT_CLASS,
         "gateway.istio.io/managed": "istio.io-mesh-controller",

@@ -11,7 +11,7 @@ from charmlibs.interfaces.tls_certificates import (
     PrivateKey,
 )
 
-from coordinated_workers.interfaces.certificates import refusal, signed, unreadable
+from coordinated_workers.interfaces.certificates import data_error, refusal, signed
 from tests.support.broken_certificates import broken_certificate
 from tests.support.certificates import certificate_and_key
 
@@ -34,7 +34,7 @@ def sound() -> dict[str, Any]:
 
 
 def reason(**changed: object) -> str | None:
-    return unreadable({"certificates": json.dumps([sound(), {**sound(), **changed}])})
+    return data_error({"certificates": json.dumps([sound(), {**sound(), **changed}])})
 
 
 def test_what_can_be_read_whole_is_sound():
@@ -83,4 +83,4 @@ def test_refusal_of_request(message: str, told: str):
 
 @pytest.mark.parametrize("text", ["no JSON", "{}", '[{"ca": "text"}]', "null"])
 def test_what_has_another_form_is_not_read(text: str):
-    assert unreadable({"certificates": text})
+    assert data_error({"certificates": text})

@@ -213,7 +213,7 @@ def test_invalid_entry_is_ignored_and_named(field: str, bad: dict[str, Any], goo
     assert do(lambda cluster: getattr(cluster, f"get_{field}")(), relation)[0] == good
     [reason] = do(ClusterRequirer.refused, relation)[0]
     assert reason.startswith(f"{field}[{next(iter(bad))!r}]: ")
-    assert do(lambda cluster: cluster.unreadable, relation)[0] is None
+    assert do(lambda cluster: cluster.data_error, relation)[0] is None
 
 
 @pytest.mark.parametrize("port", [0, 65536, -1, "80", True, 80.5, None])
@@ -269,7 +269,7 @@ def test_an_offer_that_can_not_be_read_is_named_and_not_used(field: str, value: 
         assert cluster.get_worker_labels() == {}
         assert cluster.get_tls_data(allow_none=True) is None
         [reason] = cluster.refused()
-        assert cluster.unreadable == reason
+        assert cluster.data_error == reason
         assert reason.startswith(field)
 
     do(read, relation)
@@ -278,7 +278,7 @@ def test_an_offer_that_can_not_be_read_is_named_and_not_used(field: str, value: 
 def test_what_is_not_json_is_named_without_its_text():
     relation = cluster(**OFFER)
     relation.remote_app_data["ca_cert"] = "-----BEGIN SECRET-----"
-    assert do(lambda cluster: cluster.unreadable, relation)[0] == "ca_cert: not JSON"
+    assert do(lambda cluster: cluster.data_error, relation)[0] == "ca_cert: not JSON"
 
 
 def test_what_is_not_known_is_ignored():

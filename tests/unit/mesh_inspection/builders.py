@@ -37,7 +37,7 @@ def allow(*apps: str, to: list[dict[str, Any]] | None = None, **more: Any) -> Li
 
 
 def on_service(service_name: str, /, **more: Any) -> LivePolicy:
-    fields = {key: more.pop(key) for key in ("namespace", "name", "dry_run", "asked_by") if key in more}
+    fields = {key: more.pop(key) for key in ("namespace", "name", "dry_run", "requested_by") if key in more}
     target = (
         {} if "selector" in more else {"targetRefs": [{"group": "", "kind": "Service", "name": service_name}]}
     )

@@ -61,7 +61,7 @@ def test_source_outside_mesh_in_another_model():
 
 
 def test_unresolved_identity():
-    policy = allow(UNRESOLVED, to=GET_ITEMS, name="its", asked_by=frozenset({"web"}))
+    policy = allow(UNRESOLVED, to=GET_ITEMS, name="its", requested_by=frozenset({"web"}))
     model = cluster(policy, pods=(pod("shop", model="n"), pod("web")))
     for view in (VIEW, WITH_DECLARED):
         found = ask(within=model, view=view, source="n/shop", method="GET", path="/items")
@@ -75,7 +75,7 @@ def test_unresolved_identity():
 
 
 def test_unresolved_identity_of_consumed_application():
-    policy = allow("kiosk.of-another-model", to=GET_ITEMS, name="its", asked_by=frozenset({"web"}))
+    policy = allow("kiosk.of-another-model", to=GET_ITEMS, name="its", requested_by=frozenset({"web"}))
     model = cluster(policy, pods=(pod("shop", model="n"), pod("web")))
     found = ask(within=model, view=WITH_DECLARED, source="n/shop", method="GET", path="/items")
     assert found.suggestion == (
@@ -127,7 +127,7 @@ def test_open_path_is_closer_than_relation():
 
 
 def test_another_source():
-    found = ask(allow("ads", name="theirs", asked_by=frozenset({"web"})))
+    found = ask(allow("ads", name="theirs", requested_by=frozenset({"web"})))
     assert found.closest_match == "policy m/theirs allows m/ads: anything; but it allows another application"
     assert found.suggestion == ("juju integrate shop web  # over the endpoint that m/ads uses",)
 

@@ -222,9 +222,9 @@ def test_an_unknown_type_is_none(ctx: testing.Context[Web], mesh_type: str):
     assert learned(ctx, mesh(labels=LABELS, mesh_type=mesh_type))[1] is None
 
 
-def unreadable(ctx: testing.Context[Web], *relations: testing.Relation) -> str | None:
+def data_error(ctx: testing.Context[Web], *relations: testing.Relation) -> str | None:
     with ctx(ctx.on.start(), testing.State(relations=relations)) as manager:
-        return manager.charm.mesh.unreadable
+        return manager.charm.mesh.data_error
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def unreadable(ctx: testing.Context[Web], *relations: testing.Relation) -> str |
 )
 def test_unreadable_data_differ_from_missing_data(ctx: testing.Context[Web], key: str, text: object):
     said = {"labels": LABELS, "mesh_type": '"istio"', key: text}
-    assert (unreadable(ctx, mesh(**said)) or "").startswith(f"{key}: ")
+    assert (data_error(ctx, mesh(**said)) or "").startswith(f"{key}: ")
 
 
 def test_databag_that_juju_withholds_is_unreadable(
@@ -245,7 +245,7 @@ def test_databag_that_juju_withholds_is_unreadable(
         consumer = manager.charm.mesh
         assert consumer.labels() == {}
         assert consumer.mesh_type() is None
-        assert consumer.unreadable == "labels: cannot read its databag from Juju: permission denied"
+        assert consumer.data_error == "labels: cannot read its databag from Juju: permission denied"
 
 
 def test_relation_that_juju_lost_affects_no_other(ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch):
@@ -264,8 +264,8 @@ def test_relation_that_juju_lost_affects_no_other(ctx: testing.Context[Web], mon
     ],
 )
 def test_missing_data_are_not_unreadable(ctx: testing.Context[Web], said: dict[str, Any]):
-    assert unreadable(ctx, mesh(**said)) is None
-    assert unreadable(ctx) is None
+    assert data_error(ctx, mesh(**said)) is None
+    assert data_error(ctx) is None
 
 
 def test_the_client_is_made_once_and_can_be_given(ctx: testing.Context[Web]):

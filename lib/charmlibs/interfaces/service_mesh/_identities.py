@@ -44,7 +44,7 @@ class Identities:
     """Applications whose identity is not known yet."""
     contradictions: Sequence[str] = ()
     """Claims that Kubernetes contradicts, a line each."""
-    silent: frozenset[str] = frozenset()
+    without_identity: frozenset[str] = frozenset()
     """Applications that are related over `cross_model_mesh` and have sent nothing over it."""
     invalid: Mapping[str, str] = field(default_factory=dict[str, str])
     """Applications that have sent invalid data over it, and the reason."""
@@ -125,18 +125,18 @@ class CrossModelIdentities(ops.Object):
         self._claims_endpoint = claims_endpoint
         self._stored.set_default(models={}, places={})
         # What this hook has learned, also that there is nothing, is not asked again in it.
-        self._asked: dict[str, ModelNamespace | None] = {}
+        self._models: dict[str, ModelNamespace | None] = {}
         self._is_unavailable = False
 
     def identify(self, relations: Iterable[ops.Relation]) -> Identities:
         """Return the identities of those applications behind relations that are of another model."""
-        claims, silent, invalid = self._claims()
+        claims, without_identity, invalid = self._claims()
         claimants = {author.name for author, _ in claims}
         remotes = [
             self._remote(relation) for relation in relations if self._is_cross_model(relation, claimants)
         ]
         found = identify(remotes, claims, self._found)
-        return replace(found, silent=frozenset(silent), invalid=invalid)
+        return replace(found, without_identity=frozenset(without_identity), invalid=invalid)
 
     def _is_cross_model(self, relation: ops.Relation, claimants: Container[str]) -> bool:
         if not relation.app or relation.app is self._charm.app:
@@ -150,7 +150,7 @@ class CrossModelIdentities(ops.Object):
     def _claims(self) -> "tuple[list[tuple[Remote, CMRData]], list[str], dict[str, str]]":
         """Return the claims, the applications that have sent none, and those with invalid ones."""
         claims: list[tuple[Remote, CMRData]] = []
-        silent: list[str] = []
+        without_identity: list[str] = []
         invalid: dict[str, str] = {}
         is_declared = self._claims_endpoint in self._charm.meta.relations
         for relation in self._charm.model.relations[self._claims_endpoint] if is_declared else ():
@@ -165,8 +165,8 @@ class CrossModelIdentities(ops.Object):
             if data:
                 claims.append((self._remote(relation), data))
             else:
-                silent.append(relation.app.name)
-        return claims, silent, invalid
+                without_identity.append(relation.app.name)
+        return claims, without_identity, invalid
 
     def _remote(self, relation: ops.Relation) -> Remote:
         return Remote(relation.app.name, self._model_uuid(relation), self._address(relation))
@@ -196,9 +196,9 @@ class CrossModelIdentities(ops.Object):
         if key in places:
             name, app = places[key]
             return ModelNamespace(str(name), app)
-        if key not in self._asked:
-            self._asked[key] = self._ask(remote)
-        place = self._asked[key]
+        if key not in self._models:
+            self._models[key] = self._ask(remote)
+        place = self._models[key]
         if place and place.app:
             places[key] = [place.name, place.app]
         return place

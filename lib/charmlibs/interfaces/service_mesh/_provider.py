@@ -129,7 +129,7 @@ class ServiceMeshProvider(ops.Object):
     def requests(self) -> list[PolicyRequest]:
         """Return the request of each related application, the oldest relation first.
 
-        The request of an unreadable databag has an error and no policy.
+        The request of an invalid databag has an error and no policy.
         """
         return [self._request(relation) for relation in self._consumers()]
 

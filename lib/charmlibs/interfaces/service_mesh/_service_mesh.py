@@ -170,7 +170,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         return self._published(POLICY_MODE_KEY) == json.dumps(AUDIT)
 
     @property
-    def unreadable(self) -> str | None:
+    def data_error(self) -> str | None:
         """The reason that the data of the mesh is invalid, in one line; None if it is valid or absent.
 
         A charm that uses `labels()` and `mesh_type()` itself should change nothing while there is a reason:
