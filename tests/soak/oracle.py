@@ -83,7 +83,7 @@ def found(store: ObjectStore) -> Cluster:
     for kind in KINDS:
         for one in store.objects(kind):
             name = _name_of(kind.name, one)
-            if kind.name == "CustomResourceDefinition" or one["metadata"]["name"] in _BUILT_IN:
+            if kind.name in _OF_ISTIO or one["metadata"]["name"] in _BUILT_IN:
                 continue
             if kind.name == "ControllerRevision" and _has_owner(store, one):
                 continue
@@ -96,6 +96,9 @@ def found(store: ObjectStore) -> Cluster:
             if kind.name in _SAID:
                 cluster.said[name] = _plain(_SAID[kind.name](one["spec"]))
     return cluster
+
+
+_OF_ISTIO = ("CustomResourceDefinition", "GatewayClass")
 
 
 def _has_owner(store: ObjectStore, one: Json) -> bool:
@@ -142,6 +145,9 @@ def read_labels(kind: str, one: Json) -> tuple[str, Labels] | None:
         return None
     metadata = one["spec"]["template"]["metadata"] if kind == "StatefulSet" else one["metadata"]
     labels = metadata.get("labels") or {}
+    if kind == "Service" and labels.get(_OF_MESH[1]) == "none":
+        # A beacon follows other charms' policies at its next hook only.
+        labels = {key: value for key, value in labels.items() if key not in (_OF_MESH[1], _MANAGED_BY)}
     return _name_of(kind, one), {key: labels[key] for key in (*_OF_MESH, _MANAGED_BY) if key in labels}
 
 
