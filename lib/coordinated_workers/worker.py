@@ -173,6 +173,9 @@ class Worker(WorkerWorkload):
             self.framework.observe(event, self._on_hook)
         self.framework.observe(charm.on[name].pebble_ready, self._on_pebble_ready)
         self.framework.observe(charm.on.collect_unit_status, self._on_collect_status)
+        # before the charm goes on, which may open ports of its own while the coordinator names none
+        if not (self.cluster.get_worker_ports() or self.cluster.data_error or self._departure.is_under_way):
+            self._ports.reconcile(())
 
     @property
     def status(self) -> ServiceEndpointStatus:
@@ -198,8 +201,8 @@ class Worker(WorkerWorkload):
         publish_worker(self._charm, self.cluster, socket.getfqdn(), self.roles)
         self._setup_charm_tracing()
         forward_logs(self._charm, self.cluster.get_loki_endpoints())
-        if not self._not_understood:
-            self._ports.reconcile(self.cluster.get_worker_ports() or () if self._has_purpose else ())
+        if (named := self.cluster.get_worker_ports()) and not self._not_understood:
+            self._ports.reconcile(named if self._has_purpose else ())
         self._problems = []
         self._problems += self._reconcile_workload()
         self._problems += self._reconcile_charm_labels()

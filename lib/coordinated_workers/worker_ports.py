@@ -12,8 +12,8 @@ logger = logging.getLogger(__name__)
 class WorkerPorts(ops.Object):
     """The ports that were opened for the coordinator.
 
-    A charm may open others itself where the coordinator names none: these are closed once, by a unit that
-    does not know yet which ones are the coordinator's, and are left alone from then on.
+    A charm may open others itself where the coordinator names none. A unit that does not know yet which ones
+    are the coordinator's closes all, once, before the charm opens its own.
 
     Args:
         charm: the worker's charm.

@@ -232,6 +232,30 @@ def test_ports_that_charm_opens_itself_are_left_alone(store: Store):
     assert {port.port for port in state.opened_ports} == {3100, 8080}
 
 
+class OwnPortsCharm(StoreCharm):
+    """Opens a port of its own while the coordinator names none, as the charms of Tempo and Loki do."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        if not self.worker.cluster.get_worker_ports():
+            self.unit.set_ports(3100)
+
+
+def test_charms_own_ports_are_open_in_each_hook_without_coordinators(tmp_path: Path):
+    store = Store(tmp_path, OwnPortsCharm)
+    state = store.deploy()
+    assert opened(state) == {3100}
+    named = [changed(store.relation, worker_ports=[3100, 8080])]
+    state = store.run(relations=named, stored_states=state.stored_states)
+    assert opened(state) == {3100, 8080}
+    broken = store.ctx.on.relation_broken(store.relation)
+    assert opened(store.run(broken, stored_states=state.stored_states)) == {3100}
+
+
+def opened(state: testing.State) -> set[int | None]:
+    return {port.port for port in state.opened_ports}
+
+
 def test_container_that_is_not_up_closes_no_port(store: Store):
     store.deploy(cluster(worker_config="a: 1", worker_ports=[8080]))
     store.run(containers=[store.workload(can_connect=False)])
