@@ -9,7 +9,7 @@ import ops
 from .interfaces.unit_names import unit_hostname
 
 if TYPE_CHECKING:
-    from .interfaces.provider import UnitAddress
+    from .interfaces.worker_applications import UnitAddress
 
 
 @dataclass(frozen=True)

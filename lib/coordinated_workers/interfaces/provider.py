@@ -10,19 +10,12 @@ from typing import TYPE_CHECKING
 
 import ops
 
-from relation_data import shown_name
-
-from ..own_hosts import OwnHosts
 from . import config_secrets, databags
 from .databags import (
     ClusterProviderAppData,
-    ClusterRequirerAppData,
-    ClusterRequirerUnitData,
     RemoteWriteEndpoint,
-    WorkerTopology,
 )
-from .validation import check_of_another_machine, host_of
-from .worker_identity import NameTakenError, WorkerIdentities, juju_topology
+from .worker_applications import UnitAddress, WorkerApplication, WorkerApplications
 
 if TYPE_CHECKING:
     from cosl import JujuTopology
@@ -30,9 +23,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_ENDPOINT_NAME = "-cluster"
-
-_LONGEST_NAMES = 100
-_LOCALHOST = "localhost"
 
 
 class ClusterChangedEvent(ops.EventBase):
@@ -52,37 +42,6 @@ class PublishedTLS:
     ca_cert: str
     server_cert: str
     privkey_secret_id: str
-
-
-@dataclass(frozen=True)
-class UnitAddress:
-    """The address that a worker unit published."""
-
-    unit: str
-    """The unit, as Juju calls it in this model."""
-    address: str
-    relation: ops.Relation
-
-
-@dataclass(frozen=True)
-class _Unit:
-    name: str
-    data: ClusterRequirerUnitData | None
-    """The data that the unit published, under the name that Juju gives it; None if there are none."""
-    is_routable: bool = True
-    """True if requests can be sent to its address."""
-
-
-@dataclass(frozen=True)
-class _Application:
-    """A worker application and its units, without those whose databags are invalid."""
-
-    relation: ops.Relation
-    role: str | None
-    """The roles as published, comma-joined; None if there are none that this cluster has."""
-    roles: frozenset[str]
-    """The roles with meta roles taken apart."""
-    units: tuple[_Unit, ...]
 
 
 class ClusterProvider(ops.Object):
@@ -111,11 +70,9 @@ class ClusterProvider(ops.Object):
         super().__init__(charm, key or endpoint)
         self._charm = charm
         self._endpoint = endpoint
-        self._roles = frozenset(roles)
-        self._meta_roles = {meta: frozenset(roles) for meta, roles in (meta_roles or {}).items()}
         self._worker_ports = worker_ports
-        self._refused: dict[str, str] = {}
-        self.own_hosts = OwnHosts(charm, endpoint)
+        self._workers = WorkerApplications(charm, endpoint, roles, meta_roles or {})
+        self.own_hosts = self._workers.own_hosts
         on = charm.on[endpoint]
         for event in (
             on.relation_created,
@@ -151,27 +108,24 @@ class ClusterProvider(ops.Object):
         except ops.ModelError as error:
             logger.warning("cannot read the secret with the private key: %s", type(error).__name__)
             return None
-        for relation in self._relations:
-            if not self._has_been_granted(relation, secret_id):
+        for relation in self._workers.relations:
+            published = self._published(relation)
+            # The id is published only after a grant.
+            if not published or published.privkey_secret_id != secret_id:
                 self._grant(secret, relation)
         return secret_id
-
-    def _has_been_granted(self, relation: ops.Relation, secret_id: str) -> bool:
-        """Return whether the id has been published to the workers: it is only after a grant."""
-        published = self._published(relation)
-        return published is not None and published.privkey_secret_id == secret_id
 
     @property
     def unit_names(self) -> frozenset[str]:
         """The names of the workers' units, as Juju calls them in this model."""
-        units = itertools.chain.from_iterable(relation.units for relation in self._relations)
+        units = itertools.chain.from_iterable(relation.units for relation in self._workers.relations)
         return frozenset(unit.name for unit in units)
 
     def published_labels(self) -> dict[str, str]:
         """Return the labels last published to workers; none on a unit that is not the leader."""
         if not self._charm.unit.is_leader():
             return {}
-        for relation in self._relations:
+        for relation in self._workers.relations:
             published = self._published(relation)
             if published and published.worker_labels:
                 return published.worker_labels
@@ -179,7 +133,7 @@ class ClusterProvider(ops.Object):
 
     def published_tls(self) -> PublishedTLS | None:
         """Return the certificate that workers were last sent; None on a unit that is not the leader."""
-        published = map(self._published, self._relations if self._charm.unit.is_leader() else ())
+        published = map(self._published, self._workers.relations if self._charm.unit.is_leader() else ())
         for each in published:
             if each and each.ca_cert and each.server_cert and each.privkey_secret_id:
                 return PublishedTLS(each.ca_cert, each.server_cert, each.privkey_secret_id)
@@ -226,13 +180,13 @@ class ClusterProvider(ops.Object):
             remote_write_endpoints=remote_write_endpoints,
             worker_labels=worker_labels,
         )
-        for worker in self._applications:
+        for worker in self._workers.all:
             if worker.role:
                 config = self._config_for(worker, worker_config, secrets or {})
                 changes = {**config, "worker_ports": self._ports_of(worker.role)}
                 databags.save(worker.relation, self._charm.app, data.model_copy(update=changes))
 
-    def _config_for(self, worker: _Application, text: str, secrets: Mapping[str, str]) -> dict[str, str]:
+    def _config_for(self, worker: WorkerApplication, text: str, secrets: Mapping[str, str]) -> dict[str, str]:
         """Return the configuration as this application takes it, and the secret that completes it."""
         units = [unit.data for unit in worker.units if unit.data]
         if not (units and all(unit.takes_config_secrets for unit in units)):
@@ -265,7 +219,7 @@ class ClusterProvider(ops.Object):
         """
         if not self._charm.unit.is_leader():
             return
-        for relation in self._relations:
+        for relation in self._workers.relations:
             known = self._published(relation)
             if known:
                 labels = {"worker_labels": worker_labels}
@@ -279,12 +233,12 @@ class ClusterProvider(ops.Object):
     @property
     def has_workers(self) -> bool:
         """Return whether any worker application is related, ready or not."""
-        return bool(self._relations)
+        return bool(self._workers.relations)
 
     def gather_addresses_by_role(self) -> dict[str, set[str]]:
         """Role → the addresses of the units that have it. A role that no unit has gives an empty set."""
         addresses: dict[str, set[str]] = collections.defaultdict(set)
-        for worker in self._applications:
+        for worker in self._workers.all:
             for role in worker.roles:
                 addresses[role] |= {unit.data.address for unit in worker.units if unit.data}
         return addresses
@@ -296,7 +250,7 @@ class ClusterProvider(ops.Object):
     def gather_unit_addresses(self) -> list[UnitAddress]:
         """Return the address of each unit that has a role."""
         found: list[UnitAddress] = []
-        for worker in self._applications:
+        for worker in self._workers.all:
             if worker.roles:
                 found += [
                     UnitAddress(unit.name, unit.data.address, worker.relation)
@@ -308,7 +262,7 @@ class ClusterProvider(ops.Object):
     def gather_roles(self) -> dict[str, int]:
         """Role → how many units have it, for each role that any has."""
         roles: collections.Counter[str] = collections.Counter()
-        for worker in self._applications:
+        for worker in self._workers.all:
             for role in worker.roles:
                 roles[role] += len(worker.units)
         return {role: number for role, number in roles.items() if number}
@@ -316,7 +270,7 @@ class ClusterProvider(ops.Object):
     def gather_topology(self) -> list[dict[str, str]]:
         """Return address, application, unit and charm name of each unit that published them, sorted."""
         found: list[dict[str, str]] = []
-        for worker in self._applications:
+        for worker in self._workers.all:
             published = [unit.data for unit in worker.units if unit.data]
             found += [{"address": each.address, **each.juju_topology.model_dump()} for each in published]
         return found
@@ -324,7 +278,7 @@ class ClusterProvider(ops.Object):
     def gather_roles_by_unit(self) -> dict[str, str]:
         """Unit, by the name that it published → its roles as published, comma-joined; none without a role."""
         found: dict[str, str] = {}
-        for worker in self._applications:
+        for worker in self._workers.all:
             if worker.role:
                 units = [unit.data.juju_topology.unit for unit in worker.units if unit.data]
                 found |= dict.fromkeys(units, worker.role)
@@ -333,7 +287,7 @@ class ClusterProvider(ops.Object):
     @property
     def unroutable_addresses(self) -> frozenset[str]:
         """The published addresses to which no request is sent: of this machine, or with a port."""
-        units = itertools.chain.from_iterable(worker.units for worker in self._applications)
+        units = itertools.chain.from_iterable(worker.units for worker in self._workers.all)
         return frozenset(unit.data.address for unit in units if unit.data and not unit.is_routable)
 
     def get_address_from_role(self, role: str) -> str | None:
@@ -342,82 +296,5 @@ class ClusterProvider(ops.Object):
 
     def refused(self) -> dict[str, str]:
         """Return unit or application → the invalid part of its databag, which is ignored everywhere else."""
-        _ = self._applications
-        return dict(self._refused)
-
-    @functools.cached_property
-    def _relations(self) -> list[ops.Relation]:
-        relations = (relation for relation in self.model.relations[self._endpoint] if relation.app)
-        return sorted(relations, key=lambda relation: relation.id)
-
-    @functools.cached_property
-    def _applications(self) -> list[_Application]:
-        return [self._read(relation) for relation in self._relations]
-
-    def _read(self, relation: ops.Relation) -> _Application:
-        role = self._read_role(relation)
-        units: list[_Unit] = []
-        for unit in sorted(relation.units, key=lambda unit: int(unit.name.rpartition("/")[2])):
-            try:
-                units.append(self._read_unit(relation, unit))
-            except ValueError as error:
-                self._refuse(unit.name, str(error))
-        return _Application(relation, role, self._expand(role), tuple(units))
-
-    def _read_unit(self, relation: ops.Relation, unit: ops.Unit) -> _Unit:
-        """Return what a unit has published.
-
-        Raises:
-            ValueError: if it is invalid.
-        """
-        data = databags.load(relation, unit, ClusterRequirerUnitData)
-        if data is None:
-            return _Unit(unit.name, None)
-        topology = self._topology(relation, unit, data.juju_topology)
-        host = host_of(data.address)
-        if host != _LOCALHOST:
-            self._check_address(host)
-        is_routable = host == data.address != _LOCALHOST
-        if not is_routable:
-            logger.warning("sending no requests to %s: its address is localhost, or has a port", unit.name)
-        return _Unit(unit.name, data.model_copy(update={"juju_topology": topology}), is_routable)
-
-    def _check_address(self, address: str) -> None:
-        try:
-            check_of_another_machine(address)
-        except ValueError as error:
-            raise ValueError(f"address: {error}") from None
-        if address in self.own_hosts:
-            raise ValueError(f"address: that of {self._charm.app.name} itself")
-
-    def _topology(self, relation: ops.Relation, unit: ops.Unit, published: WorkerTopology) -> WorkerTopology:
-        try:
-            return self._identities.topology(relation, unit, published)
-        except NameTakenError as error:
-            self._refuse(unit.name, str(error))
-            return juju_topology(unit, published)
-
-    @functools.cached_property
-    def _identities(self) -> WorkerIdentities:
-        return WorkerIdentities({self._charm.app.name, *(relation.app.name for relation in self._relations)})
-
-    def _read_role(self, relation: ops.Relation) -> str | None:
-        try:
-            data = databags.load(relation, relation.app, ClusterRequirerAppData)
-        except ValueError as error:
-            self._refuse(relation.app.name, str(error))
-            return None
-        names = [name.strip() for name in ((data and data.role) or "").split(",") if name.strip()]
-        known = [name for name in names if name in self._roles or name in self._meta_roles]
-        if unknown := sorted(set(names) - set(known)):
-            shown = ", ".join(map(shown_name, unknown))
-            self._refuse(relation.app.name, f"role: not in this cluster: {shown[:_LONGEST_NAMES]}")
-        return ",".join(known) or None
-
-    def _expand(self, role: str | None) -> frozenset[str]:
-        names = role.split(",") if role else []
-        return frozenset[str]().union(*(self._meta_roles.get(name, (name,)) for name in names))
-
-    def _refuse(self, name: str, why: str) -> None:
-        logger.warning("ignored data of %s over %s: %s", name, self._endpoint, why)
-        self._refused[name] = why
+        _ = self._workers.all
+        return dict(self._workers.refused)
