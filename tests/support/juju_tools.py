@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ LONGEST_ARGUMENT = 128 * 1024 - 1
 """As Linux has it, in bytes (MAX_ARG_STRLEN)."""
 LONGEST_COMMAND_LINE = 1024 * 1024
 """About what Linux has room for beside a charm's environment (ARG_MAX)."""
+LONGEST_SECRET = 100 * 1024
+"""As Juju has it, in bytes, for one value of a secret."""
 
 
 class ArgumentError(BaseException):
@@ -30,6 +33,28 @@ def check_argument(tool: str, text: str) -> None:
         raise ArgumentError(f"{tool}: half a character in {text!r:.200}") from None
     if length > LONGEST_ARGUMENT:
         raise ArgumentError(f"{tool}: {length} bytes in {text!r:.200}")
+
+
+def check_message(tool: str, text: str) -> None:
+    """Raise unless a tool can be given this text for a message, after the options of its command line.
+
+    Older releases of ops do not separate it from these: a message that begins with a hyphen is an option.
+    """
+    check_argument(tool, text)
+    if text.startswith("-"):
+        raise ArgumentError(f"{tool}: an option in {text!r:.200}")
+
+
+def check_secret(tool: str, *texts: str | None, content: Mapping[str, str] | None = None) -> None:
+    """Raise unless a tool can be given these texts as arguments, and this content in files.
+
+    Charms may handle that Juju refuses a long secret.
+    """
+    for text in texts:
+        check_message(tool, text or "")
+    check_content(tool, content or {})
+    if any(len(value.encode()) > LONGEST_SECRET for value in (content or {}).values()):
+        raise ModelError("ERROR secret content too large\n")
 
 
 def check_content(tool: str, content: Mapping[str, str]) -> None:
@@ -66,14 +91,24 @@ def check_every_argument(patch: pytest.MonkeyPatch) -> None:
             raise ArgumentError(f"action-set: {length} bytes")
 
     with_check("action_set", check_results)
-    with_check("action_fail", lambda message="": check_argument("action-fail", message))
-    with_check("action_log", lambda message: check_argument("action-log", message))
-    with_check("status_set", lambda status, message="", **_: check_argument("status-set", message))
-    with_check("application_version_set", lambda version: check_argument("application-version-set", version))
+
+    def check_secret_tool(tool: str, *ids: str | None, **given: Any) -> None:
+        texts = (given.get(each) for each in ("id", "label", "description"))
+        check_secret(tool, *ids, *texts, content=given.get("content"))
+
+    with_check("action_fail", lambda message="": check_message("action-fail", message))
+    with_check("action_log", lambda message: check_message("action-log", message))
+    with_check("status_set", lambda status, message="", **_: check_message("status-set", message))
+    with_check("application_version_set", lambda version: check_message("application-version-set", version))
     with_check("juju_log", check_log)
     with_check("relation_set", lambda relation_id, data, *_, **__: check_content("relation-set", data))
-    with_check("secret_add", lambda content, **_: check_content("secret-add", content))
-    with_check("secret_set", lambda *_, content=None, **__: check_content("secret-set", content or {}))
+    with_check(
+        "secret_add", lambda content, **given: check_secret_tool("secret-add", content=content, **given)
+    )
+    with_check("secret_set", partial(check_secret_tool, "secret-set"))
+    with_check("secret_get", partial(check_secret_tool, "secret-get"))
+    with_check("secret_info_get", partial(check_secret_tool, "secret-info-get"))
+    with_check("secret_grant", lambda secret_id, *_, **__: check_secret("secret-grant", secret_id))
 
 
 def forbid_writing(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,70 @@
+"""Tests fail when a charm gives a tool of Juju what it does not take."""
+
+from collections.abc import Callable
+
+import ops
+import pytest
+from ops import testing
+
+from tests.support.juju_tools import LONGEST_ARGUMENT, LONGEST_SECRET, ArgumentError
+
+Deed = Callable[[ops.CharmBase], object]
+
+
+def run(deed: Deed) -> None:
+    class Charm(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            framework.observe(self.on.update_status, self._on_update_status)
+
+        def _on_update_status(self, _: ops.EventBase) -> None:
+            deed(self)
+
+    context = testing.Context(Charm, meta={"name": "c", "peers": {"peers": {"interface": "p"}}})
+    peers = testing.PeerRelation("peers")
+    context.run(context.on.update_status(), testing.State(leader=True, relations=[peers]))
+
+
+def status(charm: ops.CharmBase, text: str) -> None:
+    charm.unit.status = ops.ActiveStatus(text)
+
+
+def databag(charm: ops.CharmBase, text: str) -> None:
+    charm.model.relations["peers"][0].data[charm.app]["key"] = text
+
+
+DEEDS: dict[str, Callable[[ops.CharmBase, str], object]] = {
+    "status": status,
+    "version": lambda charm, text: charm.unit.set_workload_version(text),
+    "databag": databag,
+    "secret": lambda charm, text: charm.app.add_secret({"key": text}),
+    "label of a secret": lambda charm, text: charm.app.add_secret({"key": "x"}, label=text),
+    "id of a secret": lambda charm, text: charm.model.get_secret(id=text),
+}
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"], ids=ascii)
+@pytest.mark.parametrize("deed", DEEDS)
+def test_text_that_no_program_takes_is_error(deed: str, text: str):
+    with pytest.raises(ArgumentError):
+        run(lambda charm: DEEDS[deed](charm, text))
+
+
+@pytest.mark.parametrize("deed", ["status", "version", "label of a secret"])
+def test_so_is_message_that_is_option_or_too_long(deed: str):
+    for text in ("--help", "x" * (LONGEST_ARGUMENT + 1)):
+        with pytest.raises(ArgumentError):
+            run(lambda charm, text=text: DEEDS[deed](charm, text))
+
+
+def test_juju_refuses_long_secret():
+    def add(charm: ops.CharmBase) -> None:
+        with pytest.raises(ops.ModelError):
+            charm.app.add_secret({"key": "x" * (LONGEST_SECRET + 1)})
+
+    run(add)
+
+
+@pytest.mark.parametrize("deed", ["status", "databag", "secret"])
+def test_any_other_text_is_taken(deed: str):
+    run(lambda charm: DEEDS[deed](charm, "ümlaut \u202e \U0001f0a1 -x"))
