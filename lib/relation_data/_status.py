@@ -71,6 +71,9 @@ def in_short(remarks: Sequence[str], *, longest: int = LONGEST_STATUS) -> str:
 
     The last one is cut if enough of it remains to be understood.
     """
+    whole = "; ".join(one_line(remark, longest=longest) for remark in remarks)
+    if len(whole) <= longest:
+        return whole
     room = longest - (_ROOM_FOR_MORE if len(remarks) > 1 else 1)
     shown = [one_line(remark, longest=room) for remark in remarks[:1]]
     for remark in remarks[1:]:

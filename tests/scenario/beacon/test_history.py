@@ -109,7 +109,7 @@ def test_an_option_that_makes_no_sense_settles_nothing(beacon: BeaconModel, capl
     beacon.configure(policy_mode="audti")
     beacon.configure(policy_mode="enforce")
     told = [line.getMessage() for line in caplog.records if line.name == "problems"]
-    assert [line.partition(":")[0] for line in told] == ["config policy-mode", "resolved"]
+    assert [line.partition(":")[0] for line in told] == ["config policy-mode, using enforce", "resolved"]
     assert told[1] == f"resolved: {told[0]}"
 
 
