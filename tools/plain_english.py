@@ -60,7 +60,7 @@ AVOIDED = (
 # authorization and serialization stays: these are names in Kubernetes and Istio.
 AMERICAN = re.compile(
     r"\b(?:behavior|color|neighbor|favor|honor|labor|flavor|(?:un|re)?label(?=ed|ing)|model(?=ed|ing)|cancel(?=ed|ing)"
-    r"|travel(?=ed|ing)|signal(?=ed|ing)|center|gray|defense|offense|analyz|catalog(?!ue)|fulfill(?!ed|ing)"
+    r"|travel(?=ed|ing)|signal(?=ed|ing)|center|gray|defense|offense|analyz|catalog(?!u)|fulfill(?!ed|ing)"
     r"|(?:recogni|organi|normali|initiali|minimi|optimi|summari|randomi|customi|synchroni|prioriti|reali"
     r"|speciali|generali|utili|capitali|visuali|categori)z)\w*",
     re.IGNORECASE,
