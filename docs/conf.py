@@ -29,7 +29,10 @@ nitpicky = True
 # The mixins of names that only charms of the field use, types of private modules, and half of a type.
 nitpick_ignore_regex = [
     ("py:class", r".*\._compatibility\.Published\w+"),
-    ("py:class", r"coordinated_workers\.(interfaces\.(provider|worker_applications)|kubernetes\.access)\.\w+"),
+    (
+        "py:class",
+        r"coordinated_workers\.(interfaces\.(provider|worker_applications)|kubernetes\.access)\.\w+",
+    ),
     ("py:class", r"k8s_charm\._(labels|plan)\.\w+"),
     ("py:class", r"dict\[str"),
 ]
