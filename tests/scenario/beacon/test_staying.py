@@ -120,7 +120,7 @@ def test_pods_of_others_keep_no_namespace(beacon: BeaconModel):
     assert beacon.namespace_labels() == {}
 
 
-def test_operator_stays_reachable_where_the_namespace_is_not_written(beacon: BeaconModel):
+def test_operator_is_reachable_while_the_namespace_stays(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
     beacon.kubernetes.access.deny(verbs=["patch"], resources=["namespaces"])
     beacon.configure(model_on_mesh=False)

@@ -241,7 +241,7 @@ class OwnPortsCharm(StoreCharm):
             self.unit.set_ports(3100)
 
 
-def test_charms_own_ports_are_open_in_each_hook_without_coordinators(tmp_path: Path):
+def test_charms_own_ports_stay_open_without_coordinators(tmp_path: Path):
     store = Store(tmp_path, OwnPortsCharm)
     state = store.deploy()
     assert opened(state) == {3100}
