@@ -8,6 +8,7 @@ import ops
 from ._text import one_line
 
 LONGEST_STATUS = 100
+"""The characters that a status has at most."""
 _NAME_LENGTHS = range(63, 19, -1)
 """The lengths to which names are cut: readable ones."""
 _SHORT_NAME_LENGTHS = range(19, 9, -1)
