@@ -178,7 +178,7 @@ def test_a_policy_that_istiod_does_not_enforce_is_seen(world: World):
     assert unenforced() == [missing]
     assert missing in shown()
     assert status()[0] == "waiting"
-    assert missing in status()[1]
+    assert "catalogue was not found" in status()[1]
 
     create({name: value for name, value in labels.items() if "istio.io/" not in name})
     unbound = f"Service {model.name}/catalogue is not bound to a waypoint"
@@ -186,7 +186,7 @@ def test_a_policy_that_istiod_does_not_enforce_is_seen(world: World):
     assert unenforced() == [unbound]
     assert unbound in shown()
     assert status()[0] == "waiting"
-    assert unbound in status()[1]
+    assert "catalogue is not bound to a waypoint" in status()[1]
 
     world.client.delete(Service, "catalogue", **path)
     create(labels)
