@@ -186,7 +186,7 @@ def test_a_policy_that_istiod_does_not_enforce_is_seen(world: World):
     assert unenforced() == [unbound]
     assert unbound in shown()
     assert status()[0] == "waiting"
-    assert "catalogue is not bound to a waypoint" in status()[1]
+    assert "not bound to a waypoint" in status()[1]
 
     world.client.delete(Service, "catalogue", **path)
     create(labels)

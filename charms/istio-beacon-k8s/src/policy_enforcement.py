@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from k8s_charm import Resource
 
 _LONGEST_REASON = 200
+_CAUSES = {"AncestorNotBound": "not bound to a waypoint"}
+"""Shorter words than Istio's, to leave room for the remedy; its own are in the actions."""
 _REMEDIES = {
     "AncestorNotBound": "if it persists: juju trust {app} --scope=cluster",
     "TargetNotFound": "enforced once it exists",
@@ -78,5 +80,5 @@ def _line(code: str, reason: str, policies: "Collection[Resource]") -> str:
     if len(apps) == 1:
         what += f" of {apps[0]}"
     remedy = _REMEDIES.get(code, "").format(app=apps[0] if apps else "…")
-    words = one_line(" ".join(reason.split()), longest=_LONGEST_REASON)
+    words = _CAUSES.get(code) or one_line(" ".join(reason.split()), longest=_LONGEST_REASON)
     return ": ".join(filter(None, [f"not enforced: {what}", words, remedy]))

@@ -37,12 +37,10 @@ def test_missing_label_is_reported_with_remedy(beacon: BeaconModel):
     beacon.drop_labels("catalogue")
     status = beacon.hook()
     assert status.name == "waiting"
-    command = "if it persists: juju trust catalogue --scope=cluster"
-    assert status.message == f"not enforced: 2 policies of catalogue: Servic…: {command}"
-    assert beacon.plan_action()["problems"] == (
-        "waiting: not enforced: 2 policies of catalogue: Service shop/catalogue is not bound to a waypoint: "
-        f"{command}"
-    )
+    command = "juju trust catalogue --scope=cluster"
+    cause = "not enforced: 2 policies of catalogue: not bound to a waypoint"
+    assert status.message == f"{cause}: {command}"
+    assert beacon.plan_action()["problems"] == f"waiting: {cause}: if it persists: {command}"
 
 
 def test_missing_service_is_reported(beacon: BeaconModel):
