@@ -84,14 +84,12 @@ def explained(beacon: BeaconModel, port: int = 443) -> dict[str, Any]:
     ids=["anyone", "mesh", "namespace", "another namespace"],
 )
 def test_are_explained(beacon: BeaconModel, callers: Callers, verdict: str):
-    for app in ("web", "hook"):
-        labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/managed-by": "juju"}
-        labels["istio.io/dataplane-mode"] = "ambient"
-        spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName=app)
-        beacon.client.create(
-            Pod(metadata=ObjectMeta(name=f"{app}-0", namespace=MODEL, labels=labels), spec=spec)
-        )
+    in_mesh = {"istio.io/dataplane-mode": "ambient"}
+    labels = {"app.kubernetes.io/name": "web", "app.kubernetes.io/managed-by": "juju", **in_mesh}
+    spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName="web")
+    beacon.client.create(Pod(metadata=ObjectMeta(name="web-0", namespace=MODEL, labels=labels), spec=spec))
     beacon.consumer("hook", allowing("hook", callers))
+    beacon.client.patch(Pod, "hook-0", {"metadata": {"labels": in_mesh}}, namespace=MODEL)
     beacon.configure(allow_unrelated_callers=True)
     found = explained(beacon)
     assert found["verdict"] == verdict
