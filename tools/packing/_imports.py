@@ -4,6 +4,10 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+
+_PARSING = Lock()
+"""Python's parser counts its depth for all threads at once, and fails if two of them parse."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,9 @@ def _packages(parts: Sequence[str], root: Path) -> dict[str, Path]:
 def _imported_names(file: Path, module: str) -> Iterator[tuple[str, list[str]]]:
     """Each module that is imported, with the names that are imported from it."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node in _imports_in([ast.parse(file.read_text(), file)]):
+    with _PARSING:
+        tree = ast.parse(file.read_text(), file)
+    for node in _imports_in([tree]):
         if isinstance(node, ast.Import):
             yield from ((alias.name, []) for alias in node.names)
         else:
