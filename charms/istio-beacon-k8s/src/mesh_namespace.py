@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
 from k8s_charm import Change, Json, ObjectRef, label_value, manifest
+from model_services import USE_WAYPOINT
 from steps import StepResult
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MANAGED_BY = "charms.canonical.com/istio.io.waypoint.managed-by"
-_USE_WAYPOINT = "istio.io/use-waypoint"
 _DATAPLANE_MODE = "istio.io/dataplane-mode"
 _CLUSTER_LABEL = "app.kubernetes.io/part-of"
 
@@ -85,8 +85,8 @@ class NamespaceStep:
 
     def _is_ours(self, labels: Mapping[str, str]) -> bool:
         """Return whether this beacon, or an older revision of it, labelled the namespace."""
-        waypoint = self.mesh_labels[_USE_WAYPOINT]
-        return labels.get(MANAGED_BY) == self.beacon or labels.get(_USE_WAYPOINT) == waypoint
+        waypoint = self.mesh_labels[USE_WAYPOINT]
+        return labels.get(MANAGED_BY) == self.beacon or labels.get(USE_WAYPOINT) == waypoint
 
     def _owner(self, labels: Mapping[str, str], taken: list[str]) -> str:
         if owner := labels.get(MANAGED_BY):

@@ -21,6 +21,7 @@ from k8s_charm import (
     plan,
 )
 from kubernetes_problems import problems_of
+from model_services import USE_WAYPOINT
 from problems import Problem, ProblemKind, blocked, waiting
 from steps import StepResult
 
@@ -51,7 +52,7 @@ class Waypoint:
         """The labels that put a pod, a Service or a namespace in the mesh, behind the waypoint."""
         return {
             "istio.io/dataplane-mode": "ambient",
-            "istio.io/use-waypoint": self.name,
+            USE_WAYPOINT: self.name,
             "istio.io/use-waypoint-namespace": self.owner.model,
         }
 
