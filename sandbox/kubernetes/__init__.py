@@ -1,6 +1,6 @@
 """A Kubernetes API held in memory, as true to the real one as the project's contract tests ask for."""
 
-from ._access import Access, Denial
+from ._access import VERBS, Access, Denial
 from ._api import LoggedRequest
 from ._controllers import Controllers, KubernetesController
 from ._kinds import KINDS, Kind
@@ -11,6 +11,7 @@ from ._store import ObjectStore
 
 __all__ = [
     "KINDS",
+    "VERBS",
     "Access",
     "Controllers",
     "Denial",

@@ -1,6 +1,6 @@
 """Access: everything is allowed until it is denied; anonymous requests are denied."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ._kinds import NAMESPACE, Kind
@@ -8,6 +8,17 @@ from ._status import ApiError, ErrorSubject
 
 ANONYMOUS = "system:anonymous"
 """Who sends a request without a token."""
+
+VERBS: Mapping[tuple[str, bool], str] = {
+    ("GET", True): "get",
+    ("GET", False): "list",
+    ("POST", False): "create",
+    ("PUT", True): "update",
+    ("PATCH", True): "patch",
+    ("DELETE", True): "delete",
+    ("DELETE", False): "deletecollection",
+}
+"""The verb of a request, by its method and whether its path names an object."""
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ._access import ANONYMOUS
+from ._access import ANONYMOUS, VERBS
 from ._json import Object, Value, is_list, is_object, mapping
 from ._kinds import Kind
 from ._ownership import Writer
 from ._patches import json_patch, merge_patch, strategic_patch
-from ._status import (
-    ApiError,
-    bad_request,
-)
+from ._status import ApiError, bad_request
 
 _JSON_PATCH = "application/json-patch+json"
-
 _MERGE = "application/merge-patch+json"
-
 _STRATEGIC = "application/strategic-merge-patch+json"
-
 APPLY = "application/apply-patch+yaml"
 
 
@@ -49,15 +43,7 @@ class ResourceCall:
     def verb(self) -> str:
         """The verb, as access is asked for it."""
         target = self.target
-        verb = {
-            ("GET", True): "get",
-            ("GET", False): "list",
-            ("POST", False): "create",
-            ("PUT", True): "update",
-            ("PATCH", True): "patch",
-            ("DELETE", True): "delete",
-            ("DELETE", False): "deletecollection",
-        }.get((self.method, bool(target.name)))
+        verb = VERBS.get((self.method, bool(target.name)))
         if verb is None or (verb == "create" and target.kind.namespaced and not target.namespace):
             message = "the server does not allow this method on the requested resource"
             raise ApiError(405, "MethodNotAllowed", message)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from sandbox.kubernetes import VERBS
+
 KUBECONFIG = """\
 apiVersion: v1
 kind: Config
@@ -21,16 +23,6 @@ users: [{{name: {user}, user: {{token: {user}}}}}]
 """
 FAULTS = (409, 429, 500, 503, "hang up", "hang up after", "not json", "no type", "nonsense")
 """Those that take no time."""
-
-_VERBS = {
-    ("GET", True): "get",
-    ("GET", False): "list",
-    ("POST", False): "create",
-    ("PUT", True): "update",
-    ("PATCH", True): "patch",
-    ("DELETE", True): "delete",
-    ("DELETE", False): "deletecollection",
-}
 
 
 class Permission(NamedTuple):
@@ -49,9 +41,8 @@ class Permission(NamedTuple):
         if rest[0] == "namespaces" and len(rest) > 2:
             rest = rest[2:]
         resource, name, subresource = [*rest, "", ""][:3]
-        return cls(
-            group, f"{resource}/{subresource}" if subresource else resource, _VERBS[method, bool(name)]
-        )
+        verb = VERBS[method, bool(name)]
+        return cls(group, f"{resource}/{subresource}" if subresource else resource, verb)
 
 
 class FaultyServer:
