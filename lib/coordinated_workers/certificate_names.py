@@ -1,15 +1,18 @@
 """The workers' names in the cluster's certificate."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ops
 
-from .interfaces.unit_names import unit_hostname
-
 if TYPE_CHECKING:
     from .interfaces.worker_applications import UnitAddress
+
+SERVICE_DOMAIN = re.compile(r"\.(svc(?:\..*)?)$")
+"""The domain of Services in the cluster, at the end of a pod's name."""
+_USUAL_DOMAIN = "svc.cluster.local"
 
 
 @dataclass(frozen=True)
@@ -26,19 +29,23 @@ class WorkerNames:
     """Unit → its address, if that is anything else."""
 
 
-def worker_names(model: ops.Model, domain: str, units: "Iterable[UnitAddress]") -> WorkerNames:
+def worker_names(model: ops.Model, hostname: str, units: "Iterable[UnitAddress]") -> WorkerNames:
     """Separate the workers' own names from other addresses.
 
     Args:
         model: the coordinator's model.
-        domain: the domain of Services in the cluster.
+        hostname: the name of a pod in the cluster.
         units: the units and the addresses that they published.
     """
+    match = SERVICE_DOMAIN.search(hostname)
+    domain = match[1] if match else _USUAL_DOMAIN
     own: set[str] = set()
     others: dict[str, str] = {}
     for each in units:
-        is_own = each.address == unit_hostname(each.unit, model.name, domain)
-        if is_own and _is_of(model, each.relation):
+        app, _, number = each.unit.rpartition("/")
+        # The application's headless Service gives this name to no other pod.
+        pod = f"{app}-{number}.{app}-endpoints.{model.name}.{domain}"
+        if each.address == pod and _is_of(model, each.relation):
             own.add(each.address)
         else:
             others[each.unit] = each.address

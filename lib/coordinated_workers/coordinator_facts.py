@@ -1,7 +1,6 @@
 """The facts about a coordinator and its cluster, as relations and containers have them."""
 
 import functools
-import re
 import socket
 from collections.abc import Callable, Container
 from typing import Any, TypeGuard
@@ -13,16 +12,16 @@ from cos_interfaces import s3
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from istio_policies import ClusterMesh
 
-from . import object_store, service_mesh
+from . import service_mesh
 from ._compatibility import PublishedCoordinatorNames, can_connect
-from .certificate_names import WorkerNames, worker_names
+from .certificate_names import SERVICE_DOMAIN, WorkerNames, worker_names
 from .endpoints import Endpoints
 from .interfaces.cluster import ClusterProvider
-from .interfaces.unit_names import service_domain
 from .models import TLSConfig
 from .nginx import Nginx
 from .roles import ClusterRolesConfig
 from .tls import Certificates
+from .workload import S3_TLS_CA_CHAIN_FILE
 
 
 class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
@@ -81,7 +80,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
             app_name: the application.
             model_name: the application's model.
         """
-        domain = re.search(r"\.(svc(?:\..*)?)$", hostname)
+        domain = SERVICE_DOMAIN.search(hostname)
         return f"{app_name}.{model_name}.{domain[1]}" if domain else hostname
 
     @property
@@ -128,7 +127,17 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
         Raises:
             S3NotFoundError: if there is none that can be used; the message has the reason.
         """
-        return object_store.workload_config(self.s3_connection_info)
+        info = self.s3_connection_info
+        scheme, _, address = info.endpoint.rpartition("://")
+        return {
+            "endpoint": address,
+            "region": info.region,
+            "access_key_id": info.access_key,
+            "secret_access_key": info.secret_key,
+            "bucket_name": info.bucket,
+            "insecure": scheme != "https" and not info.tls_ca_chain,
+            "tls_ca_path": S3_TLS_CA_CHAIN_FILE if info.tls_ca_chain else None,
+        }
 
     @property
     def cluster_mesh(self) -> ClusterMesh:
@@ -157,8 +166,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @functools.cached_property
     def _worker_names(self) -> WorkerNames:
-        domain = service_domain(self.hostname)
-        return worker_names(self._charm.model, domain, self.cluster.gather_unit_addresses())
+        return worker_names(self._charm.model, self.hostname, self.cluster.gather_unit_addresses())
 
     @property
     def _app_hostname(self) -> str:

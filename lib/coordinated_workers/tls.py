@@ -1,6 +1,5 @@
 """The coordinator's certificate, for itself and for its workers."""
 
-import ipaddress
 import os
 from collections.abc import Collection, Iterable
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import ops
 
 import relation_data
+from cos_interfaces import is_ip
 
 from .interfaces import certificates
 from .models import TLSConfig
@@ -222,18 +222,10 @@ class Certificates:
     def _request(self) -> "CertificateRequestAttributes":
         from charmlibs.interfaces.tls_certificates import CertificateRequestAttributes
 
-        addresses = {host for host in self._hosts if _is_address(host)}
+        addresses = {host for host in self._hosts if is_ip(host)}
         return CertificateRequestAttributes(
             # The names that count are the others; this one has to be short.
             common_name=self._charm.app.name[:_LONGEST_COMMON_NAME],
             sans_dns=frozenset(self._hosts - addresses),
             sans_ip=frozenset(addresses),
         )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

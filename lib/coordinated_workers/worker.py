@@ -22,6 +22,7 @@ charmcraft.yaml has the container `store`, the relation `store-cluster`, and a b
 """
 
 import functools
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from typing import TypedDict
@@ -42,8 +43,7 @@ from .readiness import Readiness, ServiceEndpointStatus, probe
 from .startup import Startup
 from .telemetry.log_forwarding import forward_logs
 from .worker_ports import WorkerPorts
-from .worker_publishing import publish_worker
-from .worker_status import WorkerFindings, missing_statuses, running_status
+from .worker_status import running_status
 from .worker_workload import WorkerWorkload
 from .workload import (
     CERT_FILE,
@@ -70,6 +70,8 @@ __all__ = [
     "Worker",
     "WorkerError",
 ]
+
+logger = logging.getLogger(__name__)
 
 _PROBE_SECONDS = 3.0
 
@@ -198,7 +200,7 @@ class Worker(WorkerWorkload):
         # Its view of the coordinator is not reliable then; it serves until it is removed.
         if self._departure.is_under_way:
             return
-        publish_worker(self._charm, self.cluster, socket.getfqdn(), self.roles)
+        self._publish()
         self._setup_charm_tracing()
         forward_logs(self._charm, self.cluster.get_loki_endpoints())
         if (named := self.cluster.get_worker_ports()) and not self._not_understood:
@@ -206,6 +208,16 @@ class Worker(WorkerWorkload):
         self._problems = []
         self._problems += self._reconcile_workload()
         self._problems += self._reconcile_charm_labels()
+
+    def _publish(self) -> None:
+        """Publish the address of this unit, and as the leader the roles of the application."""
+        try:
+            self.cluster.publish_unit_address(socket.getfqdn())
+            if self._charm.unit.is_leader():
+                self.cluster.publish_app_roles(self.roles)
+        except (ops.ModelError, ValueError) as error:
+            # Before the install hook Juju may not let a unit write yet, nor know its name.
+            logger.warning("cannot publish this unit to the coordinator: %s", error)
 
     def _setup_charm_tracing(self) -> None:
         if ops.tracing is None:
@@ -253,15 +265,17 @@ class Worker(WorkerWorkload):
             event.add_status(fitted(status))
 
     def _missing(self) -> Iterator[ops.StatusBase]:
-        found = WorkerFindings(
-            app=self._charm.app.name,
-            endpoint=self._endpoint,
-            coordinators=len(self.model.relations[self._endpoint]),
-            roles=self.roles,
-            role_option=self._role_options[0],
-            container=self._name,
-            is_reachable=self._container.can_connect(),
-            invalid=self._not_understood,
-            has_config=self._has_config,
-        )
-        return missing_statuses(found, self._startup)
+        """Return a status for each thing that the worker is without, and can't run without."""
+        app, coordinators = self._charm.app.name, len(self.model.relations[self._endpoint])
+        if coordinators == 0:
+            yield self._startup.status(f"no coordinator: juju integrate {app}:{self._endpoint} COORDINATOR")
+        elif coordinators > 1:
+            yield ops.BlockedStatus(f"{coordinators} coordinators over {self._endpoint}: keep only one")
+        if not self.roles:
+            yield ops.BlockedStatus(f"no role set: juju config {app} {self._role_options[0]}=true")
+        if not self._container.can_connect():
+            yield ops.WaitingStatus(f"waiting for container {self._name}")
+        if coordinators and self._not_understood:
+            yield ops.BlockedStatus(f"invalid data from the coordinator: {self._not_understood}")
+        elif coordinators and not self._has_config:
+            yield ops.WaitingStatus("waiting for the coordinator's configuration")

@@ -27,7 +27,7 @@ class WorkerKey:
             names = " ".join(sorted(holders | set(workers)))
             secret.set_info(description=f"{_HOLDERS} {names}")
 
-    def retire(self, secret_id: str, workers: Collection[str]) -> bool:
+    def retire(self, secret_id: str, workers: Collection[str]) -> None:
         """Take the key out of use if a former unit still has it.
 
         It goes under another label, so that a new one is made. Until the certificate for that is there, the
@@ -36,16 +36,11 @@ class WorkerKey:
         Args:
             secret_id: of the secret that has the key.
             workers: the names of the units that there are.
-
-        Returns:
-            Whether it was taken out of use.
         """
         secret = self._model.get_secret(id=secret_id)
-        if self._holders(secret) <= set(workers):
-            return False
-        self.remove_former()
-        secret.set_info(label=self._former_label)
-        return True
+        if not self._holders(secret) <= set(workers):
+            self.remove_former()
+            secret.set_info(label=self._former_label)
 
     def remove_former(self) -> None:
         """Remove the key that is out of use."""

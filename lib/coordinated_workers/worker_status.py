@@ -1,49 +1,12 @@
-"""The statuses of a worker's unit, the most severe of which Juju shows."""
+"""The status of a worker that has all that it needs."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import ops
 
 from relation_data import LONGEST_STATUS, in_short
 
 from .readiness import Readiness, ServiceEndpointStatus
-from .startup import Startup
-
-
-@dataclass(frozen=True)
-class WorkerFindings:
-    """The findings of a hook that a worker's status depends on, except the readiness of its services."""
-
-    app: str
-    endpoint: str
-    """The endpoint of the relation to the coordinator."""
-    coordinators: int
-    roles: Sequence[str]
-    role_option: str
-    """One of the config options by which the worker is given a role."""
-    container: str
-    is_reachable: bool
-    """True if the container can be reached."""
-    invalid: str | None
-    """The reason why the coordinator's databag is unusable; None if it is usable, or empty."""
-    has_config: bool
-
-
-def missing_statuses(found: WorkerFindings, startup: Startup) -> Iterator[ops.StatusBase]:
-    """Return a status for each thing that the worker is without, and can't run without."""
-    if found.coordinators == 0:
-        yield startup.status(f"no coordinator: juju integrate {found.app}:{found.endpoint} COORDINATOR")
-    elif found.coordinators > 1:
-        yield ops.BlockedStatus(f"{found.coordinators} coordinators over {found.endpoint}: keep only one")
-    if not found.roles:
-        yield ops.BlockedStatus(f"no role set: juju config {found.app} {found.role_option}=true")
-    if not found.is_reachable:
-        yield ops.WaitingStatus(f"waiting for container {found.container}")
-    if found.coordinators and found.invalid:
-        yield ops.BlockedStatus(f"invalid data from the coordinator: {found.invalid}")
-    elif found.coordinators and not found.has_config:
-        yield ops.WaitingStatus("waiting for the coordinator's configuration")
 
 
 def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence[str]) -> ops.StatusBase:

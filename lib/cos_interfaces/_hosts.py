@@ -13,11 +13,16 @@ def is_host_name(text: str) -> bool:
     return _HOST_NAME.fullmatch(text) is not None
 
 
+def is_ip(host: str) -> bool:
+    """Return whether a text is an IP address, which needs no resolving."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def authority(host: str, port: int | None = None) -> str:
     """Return a host and its port as URLs have them: an IPv6 address is in brackets."""
-    try:
-        is_ipv6 = ipaddress.ip_address(host).version == 6
-    except ValueError:
-        is_ipv6 = False
-    shown = f"[{host}]" if is_ipv6 else host
+    shown = f"[{host}]" if ":" in host and is_ip(host) else host
     return shown if port is None else f"{shown}:{port}"

@@ -26,7 +26,6 @@ class _PushEndpoint(pydantic.BaseModel):
 
 
 _ENDPOINT = pydantic.TypeAdapter(_PushEndpoint)
-_RULES: pydantic.TypeAdapter[dict[str, object]] = pydantic.TypeAdapter(dict[str, object])
 
 
 def publish(
@@ -71,12 +70,3 @@ def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "logging") -> 
     """Publish to each related charm that this unit takes logs at `url`, for Loki."""
     for relation in relations(charm, relation_name):
         relation_data.write(relation, charm.unit, {"endpoint": json.dumps({"url": url})})
-
-
-def alert_rules(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, dict[str, object]]:
-    """Return the alert rules of related applications, by the application's name, for Loki."""
-    return {
-        relation.app.name: rules
-        for relation in relations(charm, relation_name)
-        if (rules := read(relation, relation.app, "alert_rules", _RULES))
-    }

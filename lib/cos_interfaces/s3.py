@@ -20,7 +20,7 @@ import pydantic_core
 import relation_data
 
 from ._databag import relations
-from ._secrets import check_secret_id
+from ._secrets import check_secret_id, stored_secret
 from ._urls import Address
 
 logger = logging.getLogger(__name__)
@@ -149,20 +149,10 @@ def _share(charm: ops.CharmBase, relation: ops.Relation, content: dict[str, str]
     published: str | None = None
     try:
         published = relation_data.read(relation, charm.app).get(_SECRET)
-        secret = _stored(charm, f"s3-{relation.id}", content)
+        secret = stored_secret(charm, f"s3-{relation.id}", content)
         if not published:
             secret.grant(relation)
         return published or secret.get_info().id
     except (ops.ModelError, relation_data.DatabagError) as error:
         logger.warning("%s:%d: secret not shared: %s", relation.name, relation.id, error)
         return published
-
-
-def _stored(charm: ops.CharmBase, label: str, content: dict[str, str]) -> ops.Secret:
-    try:
-        secret = charm.model.get_secret(label=label)
-    except ops.SecretNotFoundError:
-        return charm.app.add_secret(content, label=label)
-    if secret.peek_content() != content:
-        secret.set_content(content)
-    return secret

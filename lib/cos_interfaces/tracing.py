@@ -36,7 +36,6 @@ class _Receiver(pydantic.BaseModel):
 
 
 _RECEIVERS = pydantic.TypeAdapter(list[_Receiver])
-_PROTOCOLS = pydantic.TypeAdapter(list[Protocol])
 
 
 def request(charm: ops.CharmBase, protocols: Iterable[str], *, relation_name: str = "tracing") -> None:
@@ -53,14 +52,6 @@ def receivers(charm: ops.CharmBase, *, relation_name: str = "tracing") -> dict[s
     for relation in relations(charm, relation_name):
         for receiver in read(relation, relation.app, "receivers", _RECEIVERS) or []:
             found.setdefault(receiver.protocol.name, receiver.url)
-    return found
-
-
-def requested(charm: ops.CharmBase, *, relation_name: str = "tracing") -> set[str]:
-    """Return the protocols that any related charm requested, for a backend."""
-    found: set[str] = set()
-    for relation in relations(charm, relation_name):
-        found |= set(read(relation, relation.app, "receivers", _PROTOCOLS) or ())
     return found
 
 

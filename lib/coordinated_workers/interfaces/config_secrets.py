@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import ops
 
+from cos_interfaces import stored_secret
+
 logger = logging.getLogger(__name__)
 
 _LABEL = "worker-config-secrets"
@@ -45,18 +47,10 @@ def filled(text: str, content: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: content.get(found[1], found[0]), text)
 
 
-def share(
-    app: ops.Application, model: ops.Model, content: Mapping[str, str]
-) -> tuple[ops.Secret, str] | None:
+def share(charm: ops.CharmBase, content: Mapping[str, str]) -> tuple[ops.Secret, str] | None:
     """Return the application's secret with this content, and its id; None if Juju does not take it."""
     try:
-        try:
-            secret = model.get_secret(label=_LABEL)
-        except ops.SecretNotFoundError:
-            secret = app.add_secret(dict(content), label=_LABEL)
-        else:
-            if secret.peek_content() != content:
-                secret.set_content(dict(content))
+        secret = stored_secret(charm, _LABEL, content)
         return secret, secret.get_info().id
     except ops.ModelError as error:
         logger.warning("Juju stores no secrets of the workers' configuration: %s", type(error).__name__)

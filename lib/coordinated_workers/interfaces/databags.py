@@ -10,7 +10,8 @@ import pydantic
 import typing_extensions
 
 import relation_data
-from cos_interfaces import check_url
+from cos_interfaces import Address, Url, check_url
+from cos_interfaces.tracing import Protocol
 from relation_data import reason, shown_name
 
 from .._compatibility import PublishedDatabagMethods
@@ -19,11 +20,8 @@ from .validation import (
     CharmName,
     Label,
     Port,
-    Protocol,
-    Receiver,
     SecretId,
     UnitName,
-    Url,
     WorkerAddress,
 )
 
@@ -138,8 +136,8 @@ def _check_url_of(endpoint: RemoteWriteEndpoint) -> RemoteWriteEndpoint:
 
 _ENTRIES: dict[str, pydantic.TypeAdapter[Any]] = {
     "loki_endpoints": pydantic.TypeAdapter(tuple[UnitName, Url]),
-    "charm_tracing_receivers": pydantic.TypeAdapter(tuple[Protocol, Receiver]),
-    "workload_tracing_receivers": pydantic.TypeAdapter(tuple[Protocol, Receiver]),
+    "charm_tracing_receivers": pydantic.TypeAdapter(tuple[Protocol, Address]),
+    "workload_tracing_receivers": pydantic.TypeAdapter(tuple[Protocol, Address]),
     "remote_write_endpoints": pydantic.TypeAdapter(
         Annotated[RemoteWriteEndpoint, pydantic.AfterValidator(_check_url_of)]
     ),

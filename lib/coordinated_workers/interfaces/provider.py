@@ -195,7 +195,7 @@ class ClusterProvider(ops.Object):
         published = self._published(worker.relation)
         # Once it has been sent by secret, it is never sent in plain text, even if Juju's secrets are down.
         secret_id = published.worker_config_secret_id if published else None
-        if content and (shared := config_secrets.share(self._charm.app, self.model, content)):
+        if content and (shared := config_secrets.share(self._charm, content)):
             secret, new_id = shared
             if new_id == secret_id or self._grant(secret, worker.relation):
                 secret_id = new_id

@@ -8,7 +8,7 @@ from typing import Annotated
 import pydantic
 
 from charmlibs.interfaces.service_mesh import MESH_LABELS, check_label
-from cos_interfaces import check_authority_or_url, check_secret_id, check_url, is_host_name
+from cos_interfaces import check_secret_id, is_host_name, is_ip
 
 _LONGEST_NAME = 200
 # As files of hosts call it, as clusters on a developer's machine do, and the metadata servers of clouds:
@@ -54,14 +54,10 @@ def _check_worker_address(address: str) -> str:
 
 
 def _check_host(host: str) -> str:
-    if is_host_name(host):
+    # The name of a worker's network interface, after a percent sign, means nothing to other hosts.
+    if is_host_name(host) or ("%" not in host and is_ip(host)):
         return host
-    try:
-        # The name of a worker's network interface means nothing to other hosts.
-        ipaddress.ip_address("" if "%" in host else host)
-    except ValueError:
-        raise ValueError("neither a DNS name nor an IP address") from None
-    return host
+    raise ValueError("neither a DNS name nor an IP address")
 
 
 def check_of_another_machine(host: str) -> None:
@@ -144,8 +140,5 @@ SecretId = Annotated[str, pydantic.AfterValidator(check_secret_id)]
 Host = Annotated[str, pydantic.AfterValidator(_check_host)]
 WorkerAddress = Annotated[str, pydantic.AfterValidator(_check_worker_address)]
 """A host; with a port, from workers that are built so."""
-Url = Annotated[str, pydantic.AfterValidator(check_url)]
-Receiver = Annotated[str, pydantic.AfterValidator(check_authority_or_url)]
-Protocol = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Port = Annotated[int, pydantic.Field(strict=True, gt=0, lt=65536)]
 Label = Annotated[tuple[str, str], pydantic.AfterValidator(_check_label)]

@@ -1,7 +1,7 @@
 """A coordinator's nginx: its settings, its configuration file, and the container it runs in."""
 
 from ..models import TLSConfig as TLSConfig
-from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port, is_ip
+from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port
 from ._compatibility import nginx_class
 from ._config import NginxConfig
 from ._exporter import NginxPrometheusExporter
@@ -58,7 +58,6 @@ __all__ = [
     "Refusal",
     "check_host",
     "check_port",
-    "is_ip",
     "is_ipv6_enabled",
     "is_rejected",
     "nginx_class",

@@ -4,12 +4,11 @@ The template quotes all that it shows, so that no text can add a directive. What
 that a text means what its place needs: a host is a host, and a URL leads to one.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cos_interfaces import authority
+from cos_interfaces import authority, is_ip
 
 _SHOWN = 60
 _LONGEST_URL = 2000  # nginx reads no word of more than 4096 characters
@@ -113,20 +112,6 @@ def _without_secrets(url: str) -> str:
     match = _ORIGIN.match(shown)
     origin = match[0] if match and "@" not in shown else ""
     return origin + "…" * (origin != shown)
-
-
-def is_ip(host: str) -> bool:
-    """Return whether the host is an address, which needs no resolving."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def is_ipv6(host: str) -> bool:
-    """Return whether the host is an address that is written in brackets before a port."""
-    return ":" in host and is_ip(host)
 
 
 def check_host(text: object) -> str:

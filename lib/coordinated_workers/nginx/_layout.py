@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cos_interfaces import authority
+from cos_interfaces import authority, is_ip
 
 from ._checks import (
     BackendURL,
@@ -17,7 +17,6 @@ from ._checks import (
     check_port,
     check_word,
     is_host,
-    is_ip,
 )
 from ._page import TLS, Location, Map, Mark, Server, Tracing, Upstream
 from ._parts import NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._checks import is_host, is_ip, is_ipv6
+from cos_interfaces import authority, is_ip
+
+from ._checks import is_host
 from ._compatibility import published
 from ._paths import CERT_PATH, KEY_PATH
 
@@ -120,6 +122,6 @@ def _name_servers(lines: Iterable[list[str]]) -> Iterator[str]:
         match words:
             # an address with % is only good on one link, which nginx can't choose
             case ["nameserver", server, *_] if is_ip(server) and "%" not in server:
-                yield f"[{server}]" if is_ipv6(server) else server
+                yield authority(server)
             case _:
                 pass

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from ..nginx import NginxLocationConfig, NginxUpstream, is_ip
+from cos_interfaces import is_ip
+
+from ..nginx import NginxLocationConfig, NginxUpstream
 from .routes import GRPC_METHODS, TelemetryKind, TelemetryRoute
 
 UPSTREAM_PREFIX = "worker-telemetry-proxy"

@@ -25,7 +25,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from cos_interfaces import authority
+from cos_interfaces import authority, is_ip
 
 from ..interfaces.validation import check_of_another_machine
 from ..nginx import (
@@ -36,7 +36,6 @@ from ..nginx import (
     Refusal,
     check_host,
     check_port,
-    is_ip,
 )
 from .locations import locations, upstream
 from .routes import (

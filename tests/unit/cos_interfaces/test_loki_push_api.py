@@ -83,15 +83,3 @@ def test_what_loki_offers_can_be_read_by_requirer(act):
     offered = loki()
     said = act(lambda charm: loki_push_api.offer(charm, URL), offered).relation(offered).local_unit_data
     assert act(loki_push_api.push_urls, loki({0: dict(said)})).result == {"loki/0": URL}
-
-
-def test_loki_reads_rules_that_requirer_publishes(act):
-    published = loki()
-    said = (
-        act(lambda charm: loki_push_api.publish(charm, RULES), published).relation(published).local_app_data
-    )
-    received = testing.Relation("logging", remote_app_name="app", remote_app_data=dict(said))
-    garbled = testing.Relation("logging", remote_app_name="other", remote_app_data={"alert_rules": "["})
-    outcome = act(loki_push_api.alert_rules, received, garbled)
-    assert outcome.result == {"app": RULES}
-    assert any("other" in line for line in outcome.log)
