@@ -6,9 +6,9 @@ Importing this does not import lightkube; the first request does.
 from ._apply import apply
 from ._client import is_transient_code, kubernetes_client, kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
+from ._label_record import LabelRecord
 from ._labels import (
     LabelChanges,
-    LabelRecord,
     apply_charm_labels,
     plan_charm_labels,
     read_charm_labels,
@@ -22,7 +22,7 @@ from ._pod_template import PodTemplate, TemplateChange
 from ._result import Failure, ReconcileResult
 from ._scale_down import ScaleDown
 from ._services import ModelNamespace, find_application
-from ._verbs import is_transient, kubernetes_problem
+from ._verbs import get_object, is_transient, kubernetes_problem
 
 __all__ = [
     "OWNER",
@@ -46,6 +46,7 @@ __all__ = [
     "apply",
     "apply_charm_labels",
     "find_application",
+    "get_object",
     "is_transient",
     "is_transient_code",
     "kubernetes_client",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from ._objects import kind_name, manifest
+from ._objects import kind_name, manifest, subtree
 
 if TYPE_CHECKING:
     from ._objects import Json, Resource
@@ -65,15 +65,9 @@ def _fields_of_writers(live: "Json", labels: "Mapping[str, str]") -> "list[Json]
     writers = {
         entry.get("manager")
         for entry in entries
-        if any(f"f:{key}" in _subtree(entry.get("fieldsV1"), "f:metadata", "f:labels") for key in labels)
+        if any(f"f:{key}" in subtree(entry.get("fieldsV1"), "f:metadata", "f:labels") for key in labels)
     }
     return [entry["fieldsV1"] for entry in entries if entry.get("manager") in writers and "fieldsV1" in entry]
-
-
-def _subtree(tree: "Json | None", *path: str) -> "Json":
-    for step in path:
-        tree = (tree or {}).get(step)
-    return tree or {}
 
 
 def _patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "Json":

@@ -48,6 +48,13 @@ def metadata(resource: "Resource") -> Json:
     return manifest(resource).get("metadata") or {}
 
 
+def subtree(plain: Json | None, *path: str) -> Json:
+    """Return a mapping in Kubernetes' JSON by the keys that lead to it; an empty one if a key is missing."""
+    for step in path:
+        plain = (plain or {}).get(step)
+    return plain or {}
+
+
 def annotations(resource: "Resource") -> Mapping[str, str]:
     """Return the object's annotations."""
     return metadata(resource).get("annotations") or {}

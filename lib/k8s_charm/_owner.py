@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ._objects import annotations, from_manifest, manifest, metadata
 
 if TYPE_CHECKING:
-    from ._objects import Resource
+    from ._objects import Json, Resource
 
 OWNER = "charms.canonical.com/mesh.owner"
 
@@ -51,8 +51,8 @@ class Owner:
         own = plain["metadata"]
         if own.get("namespace") != self.model or own.get("ownerReferences"):
             return resource
-        reference = {"apiVersion": "v1", "kind": "Service", "name": self.app, "uid": uid}
-        return from_manifest(type(resource), {**plain, "metadata": {**own, "ownerReferences": [reference]}})
+        references = {"ownerReferences": [service_reference(self.app, uid)]}
+        return from_manifest(type(resource), {**plain, "metadata": {**own, **references}})
 
     def service_uid(self, resource: "Resource") -> str | None:
         """Return the uid of the Service in an object's owner references; None if it has none."""
@@ -90,6 +90,11 @@ class Owner:
         alike = {"-".join(parts[:number]) for number in range(1, len(parts))}
         managers = {str(entry.get("manager")) for entry in metadata(resource).get("managedFields") or ()}
         return self.app not in managers and bool(managers & alike)
+
+
+def service_reference(name: str, uid: str) -> "Json":
+    """Return an owner reference to a Service."""
+    return {"apiVersion": "v1", "kind": "Service", "name": name, "uid": uid}
 
 
 def have_one_owner(there: "Resource", desired: "Resource", owned_by_labels: Mapping[str, str]) -> bool:

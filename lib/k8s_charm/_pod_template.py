@@ -11,11 +11,12 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ._client import kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
-from ._objects import annotations
+from ._objects import annotations, manifest, metadata, subtree
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -179,32 +180,26 @@ class PodTemplate:
     def _ready_pods(self) -> "Iterator[Pod]":
         from lightkube.resources.core_v1 import Pod
 
-        spec, metadata = self.stateful_set.spec, self.stateful_set.metadata
-        selector = cast("dict[str, str]", (spec and spec.selector.matchLabels) or {})
-        for pod in self.client.list(Pod, namespace=self._namespace, labels={**selector}):
-            if (
-                _is_ready(pod)
-                and _is_owned(pod, (metadata and metadata.uid) or "")
-                and _REVISION in _labels(pod)
-            ):
+        selector = subtree(self._spec, "selector", "matchLabels")
+        uid = metadata(self.stateful_set).get("uid")
+        for pod in self.client.list(Pod, namespace=self._namespace, labels=selector):
+            if _is_ready(pod) and _is_owned(pod, uid) and _REVISION in _labels(pod):
                 yield pod
 
     def _template_of(self, revision: str) -> "Json":
         from lightkube.resources.apps_v1 import ControllerRevision
 
         found = self.client.get(ControllerRevision, revision, namespace=self._namespace)
-        return cast("Json", found.to_dict())["data"]["spec"]["template"]
+        return manifest(found)["data"]["spec"]["template"]
 
     def _adopt(self, pod: "Pod", labels: LabelChange) -> bool:
         """Label one pod if it needs it; False if the pod is gone."""
-        from lightkube.resources.core_v1 import Pod as PodKind
-
         if _labels(pod)[_REVISION] == labels[_REVISION]:
             return True
-        name, uid = (pod.metadata and pod.metadata.name) or "", pod.metadata and pod.metadata.uid
-        patch = {"metadata": {"uid": uid, "labels": dict(labels)}}
+        own = metadata(pod)
+        patch = {"metadata": {"uid": own["uid"], "labels": dict(labels)}}
         try:
-            self.client.patch(PodKind, name, patch, namespace=self._namespace)
+            self.client.patch(type(pod), own["name"], patch, namespace=self._namespace)
         except kubernetes_errors() as error:
             if kubernetes_code(error) not in _ANOTHER_POD:
                 raise
@@ -218,32 +213,34 @@ class PodTemplate:
 
     @property
     def _name(self) -> str:
-        return (self.stateful_set.metadata and self.stateful_set.metadata.name) or ""
+        return metadata(self.stateful_set)["name"]
 
     @property
     def _namespace(self) -> str | None:
-        return self.stateful_set.metadata and self.stateful_set.metadata.namespace
+        return metadata(self.stateful_set).get("namespace")
+
+    @cached_property
+    def _spec(self) -> "Json":
+        return subtree(manifest(self.stateful_set), "spec")
 
     @property
     def _replicas(self) -> int:
-        replicas = self.stateful_set.spec and self.stateful_set.spec.replicas
-        return 1 if replicas is None else replicas
+        return self._spec.get("replicas", 1)
 
     @property
     def _rolls(self) -> bool:
         """True if there are pods that Kubernetes replaces when the template changes."""
-        strategy = self.stateful_set.spec and self.stateful_set.spec.updateStrategy
-        return self._replicas > 0 and (not strategy or strategy.type in (None, "RollingUpdate"))
+        strategy = subtree(self._spec, "updateStrategy").get("type", "RollingUpdate")
+        return self._replicas > 0 and strategy == "RollingUpdate"
 
 
 def _has_seen_template(stateful_set: "StatefulSet", status: "StatefulSetStatus") -> bool:
-    generation = (stateful_set.metadata and stateful_set.metadata.generation) or 0
-    return (status.observedGeneration or 0) >= generation
+    return (status.observedGeneration or 0) >= metadata(stateful_set).get("generation", 0)
 
 
 def _partition(stateful_set: "StatefulSet") -> int:
-    strategy = stateful_set.spec and stateful_set.spec.updateStrategy
-    return (strategy and strategy.rollingUpdate and strategy.rollingUpdate.partition) or 0
+    rolling_update = subtree(manifest(stateful_set), "spec", "updateStrategy", "rollingUpdate")
+    return rolling_update.get("partition", 0)
 
 
 def _patch(notes: Mapping[str, str | None], partition: int) -> "Json":
@@ -258,32 +255,27 @@ def _merged(patch: "Json", template: "Json") -> "Json":
 
 
 def _labels(pod: "Pod") -> Mapping[str, str]:
-    return cast("dict[str, str]", (pod.metadata and pod.metadata.labels) or {})
+    return metadata(pod).get("labels") or {}
 
 
 def _is_ready(pod: "Pod") -> bool:
-    if not pod.metadata or pod.metadata.deletionTimestamp:
-        return False
-    conditions = (pod.status and pod.status.conditions) or []
-    return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)
+    conditions: list[Json] = subtree(manifest(pod), "status").get("conditions") or []
+    is_ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return is_ready and not metadata(pod).get("deletionTimestamp")
 
 
-def _is_owned(pod: "Pod", uid: str) -> bool:
-    owners = (pod.metadata and pod.metadata.ownerReferences) or []
-    return any(owner.controller and owner.uid == uid for owner in owners)
+def _is_owned(pod: "Pod", uid: str | None) -> bool:
+    owners: list[Json] = metadata(pod).get("ownerReferences") or []
+    return any(owner.get("controller") and owner["uid"] == uid for owner in owners)
 
 
 def _label_change(old: "Json", new: "Json", allowed: Collection[str]) -> dict[str, str | None] | None:
     """Return the difference of two templates' labels; None if the templates differ in anything else."""
-    before, after = _labels_of(old), _labels_of(new)
+    before, after = (subtree(template, "metadata", "labels") for template in (old, new))
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     if _without_labels(old) != _without_labels(new) or not changed <= set(allowed):
         return None
     return {key: after.get(key) for key in changed}
-
-
-def _labels_of(template: "Json") -> dict[str, str]:
-    return template.get("metadata", {}).get("labels") or {}
 
 
 def _without_labels(template: "Json") -> "Json":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._objects import Json, Resource
 
 Answer = TypeVar("Answer")
+Kind = TypeVar("Kind", bound="Resource")
 
 _MESSAGE_LENGTH = 200
 _CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
@@ -113,6 +114,22 @@ def delete_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, *, i
     except kubernetes_errors() as error:
         if not (ignore_missing and kubernetes_code(error) == 404):
             raise
+
+
+def get_object(client: "Client", kind: type[Kind], name: str, namespace: str | None) -> Kind | None:
+    """Return an object; None if it does not exist.
+
+    Raises:
+        lightkube.ApiError: if Kubernetes rejects the request.
+    """
+    from lightkube import ApiError
+
+    try:
+        return _verbs(client).get(kind, name, namespace=namespace)
+    except ApiError as error:
+        if error.status.code != 404:
+            raise
+        return None
 
 
 def _verbs(client: "Client") -> Any:

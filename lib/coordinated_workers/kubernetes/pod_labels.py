@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 import ops
 
 from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
-from k8s_charm import kubernetes_errors
+from k8s_charm import get_object, kubernetes_errors
 from k8s_charm import reconcile_charm_labels as apply_labels
 
 from .access import KubernetesAccess
@@ -75,16 +75,11 @@ def take_over_labels(
 
 
 def _take_over(access: KubernetesAccess, labels: Mapping[str, str], not_on_service: Container[str]) -> None:
-    from lightkube import ApiError
     from lightkube.resources.core_v1 import ConfigMap
 
     app, model = access.charm.app.name, access.charm.model.name
     note = f"juju-service-mesh-{app}-labels"
-    try:
-        access.client.get(ConfigMap, note)
-    except ApiError as error:
-        if error.status.code != 404:
-            raise
+    if get_object(access.client, ConfigMap, note, model) is None:
         return
     apply_labels(
         client=access.client,
