@@ -14,7 +14,7 @@ from .interfaces import certificates
 from .models import TLSConfig
 from .telemetry.alert_rules import Lifetime
 from .tls_chain import served_certificate
-from .worker_key import WorkerKey
+from .worker_key import WorkerKey, remove_key
 
 if TYPE_CHECKING:
     from charmlibs.interfaces.tls_certificates import (
@@ -41,7 +41,7 @@ class Certificates:
         self._charm = charm
         self._relation_name = relation_name
         self._hosts = frozenset(hosts)
-        self._key = WorkerKey(charm.model, relation_name) if relation_name else None
+        self._former_key = f"former-private-key-{relation_name}"
         self._key_problem: str | None = None
         self._requirer = self._follow(relation_name) if relation_name else None
 
@@ -61,12 +61,12 @@ class Certificates:
             self.__dict__.pop(cached, None)
 
     def _sync(self, workers: Collection[str]) -> None:
-        if self._key and not self._relation:
-            self._key.remove_former()
-        if not (self._requirer and self._key):
+        if self._relation_name and not self._relation:
+            remove_key(self._charm.model, self._former_key)
+        if not self._requirer:
             return
-        if key_id := self._requirer.get_private_key_secret_id():
-            self._key.retire(key_id, workers)
+        if not self._key or self._key.retire(self._former_key, workers):
+            del self._key  # the library makes a new one
         self._requirer.sync()
         # Read now, so that a key that Juju does not return is noticed here.
         _ = self._requirer.private_key
@@ -154,16 +154,21 @@ class Certificates:
 
         None while there is no key.
         """
-        secret_id = self._requirer.get_private_key_secret_id() if self._requirer else None
-        if not (secret_id and self._key):
+        if not self._key:
             return None
-        self._key.record(secret_id, workers)
-        return self._charm.model.get_secret(id=secret_id).get_info().label
+        self._key.record(workers)
+        return self._key.label
 
     def remove_former_key(self) -> None:
         """Remove a key that is out of use, now that workers were sent the certificate for the new one."""
-        if self._key and self.config:
-            self._key.remove_former()
+        if self.config:
+            remove_key(self._charm.model, self._former_key)
+
+    @cached_property
+    def _key(self) -> WorkerKey | None:
+        """The private key as a secret; None while there is none."""
+        secret_id = self._requirer.get_private_key_secret_id() if self._requirer else None
+        return WorkerKey(self._charm.model, secret_id) if secret_id else None
 
     @property
     def problem(self) -> str | None:

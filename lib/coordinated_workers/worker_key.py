@@ -12,44 +12,43 @@ class WorkerKey:
 
     Args:
         model: the model of the coordinator.
-        name: the name of the endpoint of the certificates.
+        secret_id: the id of the secret, which is read once.
     """
 
-    def __init__(self, model: ops.Model, name: str):
+    def __init__(self, model: ops.Model, secret_id: str):
         self._model = model
-        self._former_label = f"former-private-key-{name}"
+        self._secret = model.get_secret(id=secret_id)
+        info = self._secret.get_info()
+        self.label = info.label
+        names = (info.description or "").split()
+        self._holders = set(names[2:]) if names[:2] == _HOLDERS.split() else set[str]()
 
-    def record(self, secret_id: str, workers: Collection[str]) -> None:
+    def record(self, workers: Collection[str]) -> None:
         """Note that these units have the key, before it is granted to them."""
-        secret = self._model.get_secret(id=secret_id)
-        holders = self._holders(secret)
-        if not holders >= set(workers):
-            names = " ".join(sorted(holders | set(workers)))
-            secret.set_info(description=f"{_HOLDERS} {names}")
+        if not self._holders >= set(workers):
+            names = " ".join(sorted(self._holders | set(workers)))
+            self._secret.set_info(description=f"{_HOLDERS} {names}")
 
-    def retire(self, secret_id: str, workers: Collection[str]) -> None:
-        """Take the key out of use if a former unit still has it.
+    def retire(self, former_label: str, workers: Collection[str]) -> bool:
+        """Take the key out of use if a former unit still has it, and return whether it was.
 
         It goes under another label, so that a new one is made. Until the certificate for that is there, the
         workers go on with the old one.
 
         Args:
-            secret_id: of the secret that has the key.
+            former_label: the label of the key that is out of use.
             workers: the names of the units that there are.
         """
-        secret = self._model.get_secret(id=secret_id)
-        if not self._holders(secret) <= set(workers):
-            self.remove_former()
-            secret.set_info(label=self._former_label)
+        if self._holders <= set(workers):
+            return False
+        remove_key(self._model, former_label)
+        self._secret.set_info(label=former_label)
+        return True
 
-    def remove_former(self) -> None:
-        """Remove the key that is out of use."""
-        try:
-            self._model.get_secret(label=self._former_label).remove_all_revisions()
-        except ops.SecretNotFoundError:
-            return
 
-    @staticmethod
-    def _holders(secret: ops.Secret) -> set[str]:
-        description = secret.get_info().description or ""
-        return set(description.removeprefix(_HOLDERS).split()) if description.startswith(_HOLDERS) else set()
+def remove_key(model: ops.Model, label: str) -> None:
+    """Remove a key, if there is one of this label."""
+    try:
+        model.get_secret(label=label).remove_all_revisions()
+    except ops.SecretNotFoundError:
+        return

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from importlib.metadata import version
 
+import ops
 import pytest
 from cryptography import x509
 from ops import testing
@@ -212,3 +213,18 @@ class TestKey:
         context = cluster.context
         state = context.run(context.on.relation_broken(certified.certificates), certified.state)
         assert not [each for each in state.secrets if "private-key" in (each.latest_content or {})]
+
+    def test_is_read_once_a_hook(self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+        certified = CertifiedCluster.started(cluster, workers())
+        certified.answer()
+        read: list[str] = []
+        find = ops.Model.get_secret
+
+        def get_secret(model: ops.Model, **by: str) -> ops.Secret:
+            if "id" in by:  # the certificates library reads by label
+                read.append(by["id"])
+            return find(model, **by)
+
+        monkeypatch.setattr(ops.Model, "get_secret", get_secret)
+        certified.run()
+        assert len(read) == 1
