@@ -1,5 +1,6 @@
 """Juju, as charms see it: models, relations, leadership, secrets, and events in Juju's order."""
 
+from ._charm import LIBRARIES, CharmSource
 from ._container import Container
 from ._controller import Controller
 from ._databag import Bag
@@ -7,7 +8,7 @@ from ._errors import JujuError, NotSettledError
 from ._hook import Hook
 from ._log import OPERATIONS, DebugLogLine
 from ._model import ActionResult, Model
-from ._objects import LIBRARIES, Application, CharmSource, Relation, Side, Unit
+from ._objects import Application, Relation, Side, Unit
 from ._secrets import Secret
 from ._workload import Command, CommandResult, ContainerRuntime, NoWorkload, WorkloadError
 

@@ -1,5 +1,6 @@
-"""The contents of charmcraft.yaml."""
+"""A charm: its source, and the contents of charmcraft.yaml."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from ._errors import JujuError
 
 Role = Literal["provides", "requires", "peers"]
 Value = str | int | float | bool
+
+LIBRARIES = (Path(__file__).parents[2] / "lib",)
+"""Where the project's own charms find their libraries."""
 
 _ROLES: tuple[Role, ...] = ("provides", "requires", "peers")
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
@@ -24,6 +28,17 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
+
+
+@dataclass(frozen=True)
+class CharmSource:
+    """The source of a charm, and its runtime."""
+
+    directory: Path
+    python: str = sys.executable
+    """The interpreter; it must have ops and ops-scenario."""
+    pythonpath: tuple[Path, ...] = LIBRARIES
+    """Where it finds libraries that are not in its own `lib`."""
 
 
 @dataclass(frozen=True)

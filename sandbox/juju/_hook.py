@@ -77,3 +77,11 @@ class Hook:
         if not self.relation:
             return {}
         return {"JUJU_REMOTE_UNIT": self._remote_unit_name, "JUJU_DEPARTING_UNIT": self.departing or ""}
+
+
+@dataclass(frozen=True)
+class HookError:
+    """The reason that a unit is in error."""
+
+    hook: Hook
+    traceback: str

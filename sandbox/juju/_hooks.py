@@ -6,7 +6,7 @@ This is how Juju's own agent decides, so the order of events needs no bookkeepin
 from collections.abc import Callable, Iterator
 
 from ._container import Container
-from ._databag import Seen
+from ._databag import Bag, Seen
 from ._hook import Hook
 from ._objects import Side, Unit
 from ._secrets import Secret
@@ -22,7 +22,7 @@ def next_hook(unit: Unit, secrets: list[Secret]) -> Hook | None:
 def begin(unit: Unit, hook: Hook) -> None:
     """Record what an event changes as it begins."""
     if hook.relation:
-        unit.application.side(hook.relation.id).enter(unit)
+        _enter(unit.application.side(hook.relation.id), unit)
         seen = unit.seen.setdefault(hook.relation.id, Seen())
         if hook.kind == "relation_joined" and hook.remote_unit is not None:
             seen.members.setdefault(hook.remote_unit, -1)
@@ -46,6 +46,18 @@ def finish(unit: Unit, hook: Hook, secrets: list[Secret]) -> None:
             _finish_secret(unit, hook, secret)
     if hook.storage:
         unit.storages_attached ^= {hook.storage}
+
+
+def _enter(side: Side, unit: Unit) -> None:
+    """Add a unit to a relation, and publish its address to the others."""
+    if unit.number in side.present:
+        return
+    bag = side.unit_data.setdefault(unit.number, Bag())
+    address = side.application.cluster_ip or unit.address
+    addresses = {"ingress-address": address, "private-address": unit.address}
+    bag.replace({"egress-subnets": f"{address}/32", **addresses})
+    bag.version += 1
+    side.present.add(unit.number)
 
 
 def _hooks(unit: Unit, secrets: list[Secret]) -> Iterator[Hook]:

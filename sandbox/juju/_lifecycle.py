@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from . import _wiring
+from ._charm import CharmSource
 from ._cloud import Cloud
 from ._container import Container
-from ._objects import Application, CharmSource, ModelContents, Unit
+from ._objects import Application, ModelContents, Unit
 from ._process import CharmProcess
 
 _NOT_OF_A_CHARM = shutil.ignore_patterns("__pycache__", ".*", "tests", "venv", "build", "*.charm")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from . import _offers, _wiring
-from ._charm import CharmMetadata
+from ._charm import CharmMetadata, CharmSource
 from ._cloud import Cloud
 from ._errors import JujuError
 from ._hook import Hook
 from ._lifecycle import Lifecycle
-from ._objects import Application, CharmSource, ModelContents, Relation
+from ._objects import Application, ModelContents, Relation
 from ._scheduler import Scheduler
 
 

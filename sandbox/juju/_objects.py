@@ -1,7 +1,6 @@
 """The parts of a model."""
 
 import itertools
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +8,12 @@ from uuid import uuid4
 
 from sandbox.host.messages import Status
 
-from ._charm import CharmEndpoint, CharmMetadata, Value
+from ._charm import CharmEndpoint, CharmMetadata, CharmSource, Value
 from ._container import Container
 from ._databag import Bag, Seen
 from ._errors import JujuError
-from ._hook import Hook, RelationName
+from ._hook import Hook, HookError, RelationName
 from ._process import CharmProcess
-
-LIBRARIES = (Path(__file__).parents[2] / "lib",)
-"""Where the project's own charms find their libraries."""
 
 UNKNOWN: Status = ("unknown", "")
 
@@ -58,21 +54,6 @@ class Side:
         """Return the name that this side's model has for a unit of the other side."""
         return f"{self.remote_name}/{number}"
 
-    def enter(self, unit: "Unit") -> None:
-        """Add a unit to the relation, and publish its address to the others."""
-        if unit.number not in self.present:
-            bag = self.unit_data.setdefault(unit.number, Bag())
-            address = self.application.cluster_ip or unit.address
-            bag.replace(
-                {
-                    "egress-subnets": f"{address}/32",
-                    "ingress-address": address,
-                    "private-address": unit.address,
-                }
-            )
-            bag.version += 1
-            self.present.add(unit.number)
-
 
 @dataclass(eq=False, repr=False)
 class Relation:
@@ -92,14 +73,6 @@ class Relation:
 
     def __str__(self) -> str:
         return " ".join(f"{side.application.name}:{side.endpoint.name}" for side in self.sides)
-
-
-@dataclass(frozen=True)
-class HookError:
-    """The reason that a unit is in error."""
-
-    hook: Hook
-    traceback: str
 
 
 @dataclass(eq=False, repr=False)
@@ -178,17 +151,6 @@ class Unit:
             return self.containers[name]
         except KeyError:
             raise JujuError(f"{self.name} has no container {name!r}") from None
-
-
-@dataclass(frozen=True)
-class CharmSource:
-    """The source of a charm, and its runtime."""
-
-    directory: Path
-    python: str = sys.executable
-    """The interpreter; it must have ops and ops-scenario."""
-    pythonpath: tuple[Path, ...] = LIBRARIES
-    """Where it finds libraries that are not in its own `lib`."""
 
 
 @dataclass(eq=False, repr=False)

@@ -9,11 +9,11 @@ from . import _view
 from ._cloud import Cloud
 from ._dispatch import Dispatcher
 from ._errors import NotSettledError
-from ._hook import Hook
+from ._hook import Hook, HookError
 from ._hooks import finish, next_hook
 from ._lifecycle import Lifecycle
 from ._log import OPERATIONS, DebugLog
-from ._objects import Application, HookError, ModelContents, Unit
+from ._objects import Application, ModelContents, Unit
 from ._secrets import Secret
 from ._wiring import prune
 
