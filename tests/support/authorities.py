@@ -34,11 +34,11 @@ class CertificateAuthority:
         name = self.certificate.subject.rfc4514_string().removeprefix("CN=")
         return pem(other._signed(name, self.key.public_key(), is_ca=True))
 
-    def sign(self, request: str) -> str:
+    def sign(self, request: str, *, is_ca: bool = False) -> str:
         """Sign a request as it is."""
         asked = x509.load_pem_x509_csr(request.encode())
         names = asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return pem(self._signed("leaf", asked.public_key(), is_ca=False, names=names))
+        return pem(self._signed("leaf", asked.public_key(), is_ca=is_ca, names=names))
 
     def issue(self, *hosts: str) -> tuple[str, str]:
         """Return a certificate for hosts, and its key."""

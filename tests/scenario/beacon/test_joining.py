@@ -1,6 +1,7 @@
 """Who is in the mesh: applications that are related, the beacon's own pod, or the whole model."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -119,6 +120,14 @@ def test_namespace_label_that_was_lost_comes_back(beacon: BeaconModel):
     beacon.label_namespace({"istio.io/use-waypoint": None})
     beacon.hook()
     assert beacon.namespace_labels() == NAMESPACE_LABELS
+
+
+def test_joining_and_leaving_are_logged(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO):
+        beacon.configure(model_on_mesh=True)
+        assert "namespace shop joins the mesh" in caplog.messages
+        beacon.configure(model_on_mesh=False)
+    assert "namespace shop leaves the mesh" in caplog.messages
 
 
 @pytest.fixture

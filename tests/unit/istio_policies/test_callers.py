@@ -46,6 +46,14 @@ def test_each_kind_has_its_own_name_and_keeps_it():
     assert {_name(each) for each in changed} == {_name(each) for each in before}
 
 
+@pytest.mark.parametrize(
+    "callers", [callers for callers, _, _ in KINDS], ids=lambda callers: callers.kind.value
+)
+def test_name_has_the_kind(callers: Callers):
+    (policy,) = authorization_policies(DesiredPolicies(requests(callers, ports=[443])), owner=OWNER)
+    assert _name(policy).startswith(f"m.beacon.web.unit.from.callers.{callers.kind.value}.x")
+
+
 def _name(policy: Any) -> str:
     own: Json = manifest(policy)["metadata"]
     return str(own["name"])

@@ -38,6 +38,15 @@ def test_policies_of_one_target_and_source_are_numbered():
     ]
 
 
+def test_numbered_object_edited_by_hand_is_overwritten():
+    desired = DesiredPolicies([PolicyRequestFrom(policy(80))])
+    (edited,) = map(manifest, authorization_policies(desired, owner=MESH_BEACON))
+    edited["metadata"]["name"] += ".2"
+    edited["spec"]["rules"] = [{}]
+    (after,) = authorization_policies(desired, [edited], owner=MESH_BEACON)
+    assert manifest(after)["metadata"]["name"] == "mesh.beacon.shop.app.from.s.cart.2"
+
+
 def test_labels_are_in_the_name_by_hash():
     (name,) = names(
         policy(

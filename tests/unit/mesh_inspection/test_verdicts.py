@@ -78,6 +78,9 @@ def test_deny_overrides_allow():
         ({"paths": ["/a/*"]}, {"path": "/a/b/c"}, "allowed"),
         ({"paths": ["/a/*"]}, {"path": "/a/../b"}, "denied"),
         ({"paths": ["/b"]}, {"path": "/a/%2e%2E/%62"}, "allowed"),
+        ({"paths": ["/a/"]}, {"path": "/a/b/.."}, "allowed"),
+        ({"paths": ["/a/b"]}, {"path": "/a/./b"}, "allowed"),
+        ({"paths": ["/a/b"]}, {"path": "/a\\b"}, "allowed"),
         ({"paths": ["/a/*"]}, {"path": "/a/..;x=1/b"}, "denied"),
         ({"paths": ["/a/b"]}, {"path": "/a//b"}, "denied"),
         ({"paths": ["/a/b"]}, {"path": "/a%2fb"}, "denied"),
@@ -133,6 +136,11 @@ def test_unknown_conditions_never_allow_and_may_deny():
     assert ask(on_service("web", action="DENY", rules=[{"when": condition}])).verdict == "denied"
 
 
+def test_denial_by_an_address_counts_for_all_addresses():
+    source = {"ipBlocks": ["10.0.0.0/8"]}
+    assert ask(on_service("web", action="DENY", rules=[{"from": [{"source": source}]}])).verdict == "denied"
+
+
 def test_policy_on_gateway_is_for_all_behind_it():
     spec = {"targetRefs": [{"kind": "Gateway", "name": "w"}], "rules": []}
     assert ask(LivePolicy(MODEL, "all", spec)).verdict == "denied"
@@ -164,6 +172,13 @@ def test_http_rule_allows_nothing_at_pod():
     assert ask(both, target="web/0", port=80).verdict == "denied"
 
 
+def test_http_rule_denies_all_at_pod():
+    alone = cluster(services=(service("web", behind_waypoint=False),))
+    deny = on_pods("web", action="DENY", to=[{"methods": ["PUT"]}])
+    closed = dataclasses.replace(alone, policies=(deny,))
+    assert ask(within=closed, target="web/0", port=80).verdict == "denied"
+
+
 def test_waypoint_gets_to_pods_that_are_closed_to_all_others():
     assert ask(allow("shop"), on_pods("web", "ads"), *HARDENED).verdict == "allowed"
 
@@ -178,6 +193,12 @@ def test_source_outside_mesh_has_no_identity():
     assert found.verdict == "denied"
     assert "outside the mesh" in found.why
     assert ask(on_pods("web"), source="old").verdict == "allowed"
+
+
+def test_source_outside_mesh_is_in_no_namespace():
+    pods = {"matchLabels": {"app.kubernetes.io/name": "web"}}
+    rule = {"from": [{"source": {"namespaces": [MODEL]}}]}
+    assert ask(on_service("", selector=pods, rules=[rule]), source="old").verdict == "denied"
 
 
 def test_what_is_outside_mesh_is_open():

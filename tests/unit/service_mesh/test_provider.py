@@ -1,6 +1,7 @@
 """The provider of `service_mesh`."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import ops
@@ -8,7 +9,7 @@ import pytest
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import AppPolicy, Endpoint, ServiceMeshProvider, UnitPolicy
-from tests.support.juju_tools import forbid_writing, refuse_databags
+from tests.support.juju_tools import forbid_writing, lose_relations, refuse_databags
 
 LABELS = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w"}
 POLICY: dict[str, Any] = {
@@ -74,6 +75,69 @@ def test_what_is_published_already_is_not_written_again(
     ctx.run(ctx.on.config_changed(), state)
 
 
+def test_a_unit_that_is_not_the_leader_does_not_try(
+    ctx: testing.Context[Mesh], caplog: pytest.LogCaptureFixture
+):
+    web = consumer(local_app_data={"labels": json.dumps(LABELS)})
+    changed(ctx, web, act=lambda mesh: mesh.update_services({"web": ["web"]}), leader=False)
+    assert "not written" not in caplog.text
+
+
+def changed(
+    ctx: testing.Context[Mesh],
+    *relations: testing.Relation,
+    act: Callable[[ServiceMeshProvider], None],
+    leader: bool = True,
+) -> testing.State:
+    """Act in a hook for which the library itself does nothing."""
+    with ctx(ctx.on.start(), testing.State(leader=leader, relations=relations)) as manager:
+        act(manager.charm.mesh)
+        return manager.run()
+
+
+def test_first_labels_may_come_later(ctx: testing.Context[Mesh]):
+    new, old, other = (
+        consumer("new", id=1),
+        consumer("old", id=2, local_app_data={"labels": "{}"}),
+        consumer("other"),
+    )
+
+    def publish(mesh: ServiceMeshProvider) -> None:
+        requests = {request.relation.id: request.relation for request in mesh.requests()}
+        mesh.update_relations(not_yet=[requests[1], requests[2]])
+
+    state = changed(ctx, new, old, other, act=publish)
+    assert published(state, new) == {}
+    assert json.loads(published(state, old)["labels"]) == LABELS
+    assert json.loads(published(state, other)["labels"]) == LABELS
+
+
+def test_services_go_to_consumers_with_labels(ctx: testing.Context[Mesh]):
+    labels = {"labels": json.dumps(LABELS)}
+    web, db, new = (
+        consumer("web", local_app_data=labels),
+        consumer("db", local_app_data={**labels, "services": '["db"]'}),
+        consumer("new"),
+    )
+    services = {"web": ["web-b", "web-a"], "new": ["new"]}
+    state = changed(ctx, web, db, new, act=lambda mesh: mesh.update_services(services))
+    assert json.loads(published(state, web)["services"]) == ["web-a", "web-b"]
+    assert json.loads(published(state, db)["services"]) == []
+    assert published(state, new) == {}
+    state = changed(ctx, db, act=lambda mesh: mesh.update_services(None))
+    assert published(state, db) == labels
+
+
+def test_databag_that_cannot_be_read_hides_no_services_from_others(
+    ctx: testing.Context[Mesh], monkeypatch: pytest.MonkeyPatch
+):
+    labels = {"labels": json.dumps(LABELS)}
+    gone, web = consumer("gone", id=1), consumer("web", id=2, local_app_data=labels)
+    refuse_databags(monkeypatch, gone.id)
+    state = changed(ctx, gone, web, act=lambda mesh: mesh.update_services({"web": ["web"]}))
+    assert json.loads(published(state, web)["services"]) == ["web"]
+
+
 def requests_of(ctx: testing.Context[Mesh], *relations: testing.Relation) -> ServiceMeshProvider:
     with ctx(ctx.on.start(), testing.State(leader=True, relations=relations)) as manager:
         mesh = manager.charm.mesh
@@ -91,6 +155,34 @@ def test_mesh_info_gathers_the_policies_of_all_consumers(ctx: testing.Context[Me
     found = [(policy.source_app_name, policy.target_app_name) for policy in mesh.mesh_info()]
     assert found == [("shop", "web"), ("blog", "web"), ("shop", "db")]
     assert mesh.refused() == {}
+
+
+def test_requests_come_by_age(ctx: testing.Context[Mesh]):
+    mesh = requests_of(ctx, *(consumer(f"app-{number}", id=number) for number in (12, 3, 7)))
+    assert [request.relation.id for request in mesh.requests()] == [3, 7, 12]
+
+
+@pytest.mark.parametrize(
+    ("policies", "units", "expected"),
+    [(None, {}, True), (None, {0: {}}, False), ([], {}, False), ("", {}, False)],
+    ids=["nothing yet", "joined", "published", "empty"],
+)
+def test_request_is_awaited(
+    ctx: testing.Context[Mesh], policies: object, units: dict[int, dict[str, str]], expected: bool
+):
+    relation = consumer("web", policies, remote_units_data=units)
+    with ctx(ctx.on.start(), testing.State(leader=True, relations=[relation])) as manager:
+        (request,) = manager.charm.mesh.requests()
+    assert request.is_awaited is expected
+
+
+def test_relation_whose_application_is_unknown_is_left_out(
+    ctx: testing.Context[Mesh], monkeypatch: pytest.MonkeyPatch
+):
+    unknown, web = consumer("unknown", [POLICY]), consumer("web", [POLICY])
+    lose_relations(monkeypatch, unknown.id, knows_app=False)
+    with ctx(ctx.on.start(), testing.State(leader=True, relations=[unknown, web])) as manager:
+        assert [request.relation.id for request in manager.charm.mesh.requests()] == [web.id]
 
 
 @pytest.mark.parametrize(
