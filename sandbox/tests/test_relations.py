@@ -155,9 +155,7 @@ def test_removed_relation_departs_then_breaks(model: Model, write_charm: WriteCh
     assert events(model.unit("client/0"))[-1] == "site-relation-changed"
 
 
-def test_unit_that_leaves_knows_that_it_is_the_one(
-    model: Model, juju: Controller, write_charm: WriteCharm
-) -> None:
+def test_departing_unit_is_named_to_itself(model: Model, juju: Controller, write_charm: WriteCharm) -> None:
     web = """
         class Charm(Recorder):
             def on_event(self, event):

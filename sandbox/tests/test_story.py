@@ -99,7 +99,7 @@ def test_demo_fails_if_what_ran_is_restarted(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("small_story")
-def test_demo_fails_if_anything_is_not_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_fails_if_measured_differs_from_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.world.expected_pods", lambda models: {"shop/other-0": "some-waypoint"})
     result = CliRunner().invoke(app, ["demo", "--until", "deploy"])
     assert result.exit_code == 1
@@ -151,7 +151,7 @@ def test_action_is_run_after_story() -> None:
         (["status", "--until", "dawn"], 2, "there is no step 'dawn'"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(arguments: list[str], code: int, why: str) -> None:
+def test_error_is_one_line(arguments: list[str], code: int, why: str) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == code
     assert why in result.stderr

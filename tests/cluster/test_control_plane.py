@@ -62,7 +62,7 @@ def runs(process: int) -> bool:
     return state != "Z"
 
 
-def test_api_server_is_empty_and_knows_its_users(disposable: StartedKubernetes, tmp_path: Path):
+def test_api_server_is_empty_and_has_named_users(disposable: StartedKubernetes, tmp_path: Path):
     listed = disposable.admin.must("GET", "/api/v1/namespaces")
     assert "default" in [one["metadata"]["name"] for one in listed["items"]]
     assert disposable.admin.send("GET", "/api/v1/pods").json["items"] == []
@@ -170,7 +170,9 @@ def hold(tmp_path: Path) -> Iterator[Callable[..., Holder]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_is_left_when_who_started_it_is_ended(hold: Callable[..., Holder], number: signal.Signals):
+def test_processes_end_with_the_process_that_started_them(
+    hold: Callable[..., Holder], number: signal.Signals
+):
     holder = hold("-c", textwrap.dedent(HELD_BY_THE_TEST))
     assert holder.process.stdout is not None
     assert holder.process.stdout.readline().startswith(b"https://127.0.0.1:")

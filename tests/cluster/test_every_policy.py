@@ -119,9 +119,7 @@ def policy_of(said: Mapping[str, Any], namespace: str) -> MeshPolicy | None:
 
 
 @pytest.mark.parametrize("said", [TO_SERVICE, TO_PODS], ids=["to a Service", "to pods"])
-def test_what_may_be_asked_for_is_taken_as_it_was_meant(
-    client: Client, said: st.SearchStrategy[dict[str, Any]]
-):
+def test_every_policy_is_accepted_as_meant(client: Client, said: st.SearchStrategy[dict[str, Any]]):
     number: Counter[str] = Counter()
 
     @seed(SEED)
@@ -155,7 +153,7 @@ def test_what_may_be_asked_for_is_taken_as_it_was_meant(
     ],
     ids=["Service", "pods"],
 )
-def test_name_that_is_too_long_for_what_it_names_is_reported(client: Client, said: dict[str, Any]):
+def test_too_long_name_is_reported(client: Client, said: dict[str, Any]):
     source = {"source_namespace": "shop", "source_app_name": "web"}
     policy = policy_of({**source, **said}, client.namespace)
     assert policy

@@ -110,7 +110,7 @@ def test_policies_of_beacon_and_coordinator_are_enforced(world: World):
     assert len(writers) >= 2
 
 
-def test_ztunnel_is_told_which_pods_are_in_the_mesh(world: World, istiod: Istiod):
+def test_ztunnel_gets_pods_in_the_mesh(world: World, istiod: Istiod):
     model = world.model(MODEL)
     wait_until(lambda: "HBONE" in str(of_model(istiod, world, "workloads").get("store-0")))
     workloads = of_model(istiod, world, "workloads")
@@ -120,7 +120,7 @@ def test_ztunnel_is_told_which_pods_are_in_the_mesh(world: World, istiod: Istiod
     assert f"{OUTSIDE}-0" in workloads.keys() - captured
 
 
-def test_ztunnel_is_told_which_services_are_behind_the_waypoint(world: World, istiod: Istiod):
+def test_ztunnel_gets_services_behind_the_waypoint(world: World, istiod: Istiod):
     model = world.model(MODEL)
     bound = {
         name: service["waypoint"]["hostname"]["hostname"]

@@ -241,7 +241,7 @@ def test_both_answers(story: Story, mode: str):
 
 
 @in_each_mode
-def test_audit_denies_nobody(story: Story, mode: str):
+def test_audit_denies_no_request(story: Story, mode: str):
     """Whether a request gets through hangs on its target and port, and not on who sends what."""
     answers: defaultdict[tuple[str, int], set[bool]] = defaultdict(set)
     for cell in story.compared[AUDIT, mode].real:

@@ -80,7 +80,7 @@ def of_the_charms(real_server: RealServer) -> list[dict]:
     ]
 
 
-def test_all_is_well_once_they_are_deployed(shop: Model):
+def test_deployed_model_is_active(shop: Model):
     found = statuses(shop)
     assert found[BEACON][0] == found[COORDINATOR][0] == "active"
 

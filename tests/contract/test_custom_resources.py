@@ -155,7 +155,7 @@ def test_refusal_names_what_is_supported(namespace: Namespace):
     )
 
 
-def test_broken_rule_is_said_in_words(namespace: Namespace):
+def test_validation_rule_of_crd_gives_its_message(namespace: Namespace):
     answer = namespace.create(policy(selector={"matchLabels": {"a": "b"}}))
     assert answer.json["message"] == (
         'AuthorizationPolicy.security.istio.io "policy" is invalid: '
@@ -163,7 +163,7 @@ def test_broken_rule_is_said_in_words(namespace: Namespace):
     )
 
 
-def test_fields_that_no_schema_knows_are_dropped(namespace: Namespace):
+def test_fields_outside_the_schema_are_dropped(namespace: Namespace):
     created = namespace.created(policy(stray=1, rules=[{"form": []}]))
     assert "stray" not in created["spec"]
     assert created["spec"]["rules"] == [{}]
@@ -191,7 +191,7 @@ def test_gateway_waits_for_its_controller(namespace: Namespace):
     ]
 
 
-def test_route_says_in_full_what_it_means(namespace: Namespace):
+def test_route_gets_its_defaults(namespace: Namespace):
     wanted = route(parentRefs=[{"name": "w"}], rules=[{"backendRefs": [{"name": "app", "port": 80}]}])
     assert namespace.applied(wanted)["spec"] == {
         "parentRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "w"}],

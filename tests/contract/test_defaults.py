@@ -141,7 +141,7 @@ def test_ports_of_endpoint_slice_are_tcp(namespace: Namespace):
         ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed"),
     ],
 )
-def test_pod_is_as_sure_of_its_resources_as_it_says(namespace: Namespace, resources: dict, quality: str):
+def test_qos_class_follows_resources(namespace: Namespace, resources: dict, quality: str):
     container = {"name": "a", "image": "x", "resources": resources}
     pod = namespace.created(an("Pod", "p", spec={"containers": [container]}))
     assert pod["status"]["qosClass"] == quality

@@ -117,7 +117,7 @@ def test_list_in_chunks_has_every_object_once(letters: Namespace, client: Client
     assert names(client.list(ConfigMap, chunk_size=2, labels={"size": "small"})) == ["a", "b"]
 
 
-def test_chunk_says_how_it_goes_on(letters: Namespace):
+def test_chunk_has_token_and_remaining_count(letters: Namespace):
     first = letters.connection.must("GET", letters.path("ConfigMap", query="?limit=2"))
     assert first["metadata"]["remainingItemCount"] == 1
     token = first["metadata"]["continue"]
@@ -144,7 +144,7 @@ def test_list_has_version_of_the_last_change(letters: Namespace):
     assert int(listed["metadata"]["resourceVersion"]) >= int(last["metadata"]["resourceVersion"])
 
 
-def test_only_custom_resources_say_in_list_what_they_are(namespace: Namespace):
+def test_only_listed_custom_resources_have_kind(namespace: Namespace):
     namespace.created(an("ConfigMap", "a"))
     namespace.created(policy())
     listed = namespace.connection.must("GET", namespace.path("ConfigMap"))

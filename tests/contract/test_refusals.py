@@ -16,7 +16,7 @@ def stranger(namespace: Namespace) -> Client:
     return namespace.client(user=STRANGER)
 
 
-def test_kind_of_no_known_group_is_no_api_error(namespace: Namespace, client: Client):
+def test_kind_of_unknown_group_is_no_api_error(namespace: Namespace, client: Client):
     """A missing CRD is answered in plain text, out of which lightkube makes an error of its HTTP library."""
     answer = namespace.connection.send("GET", "/apis/nowhere.example.com/v1/things")
     assert (answer.code, answer.content_type) == (404, "text/plain; charset=utf-8")
@@ -64,7 +64,7 @@ def test_the_whole_of_a_refusal(namespace: Namespace):
     }
 
 
-def test_who_may_not_list_is_told_where(api: Api, namespace: Namespace, stranger: Client):
+def test_denied_list_names_the_namespace(api: Api, namespace: Namespace, stranger: Client):
     with pytest.raises(ApiError) as refusal:
         list(stranger.list(Service))
     status = refusal.value.status
@@ -88,7 +88,9 @@ def test_who_may_not_list_is_told_where(api: Api, namespace: Namespace, stranger
         ("update", lambda client: client.replace(AuthorizationPolicy(metadata={"name": "x"}))),
     ],
 )
-def test_who_may_not_is_told_what(api: Api, namespace: Namespace, stranger: Client, verb: str, request_of):
+def test_denied_request_names_verb_and_resource(
+    api: Api, namespace: Namespace, stranger: Client, verb: str, request_of
+):
     with pytest.raises(ApiError) as refusal:
         request_of(stranger)
     status = refusal.value.status
@@ -102,7 +104,7 @@ def test_who_may_not_is_told_what(api: Api, namespace: Namespace, stranger: Clie
     assert details == ("x", "security.istio.io", "authorizationpolicies")
 
 
-def test_who_may_not_create_is_not_told_name(api: Api, namespace: Namespace, stranger: Client):
+def test_denied_create_omits_the_name(api: Api, namespace: Namespace, stranger: Client):
     with pytest.raises(ApiError) as refusal:
         stranger.create(ConfigMap(metadata=ObjectMeta(name="x")))
     assert refusal.value.status.message == (
@@ -125,7 +127,7 @@ def test_namespace_is_taken_to_be_in_itself(api: Api, namespace: Namespace):
     assert connection.send("GET", "/api/v1/namespaces").json["message"].endswith("at the cluster scope")
 
 
-def test_who_does_not_say_who_they_are_may_do_nothing(namespace: Namespace):
+def test_anonymous_request_is_denied(namespace: Namespace):
     answer = namespace.connection.anonymous().send("GET", namespace.path("ConfigMap"))
     assert (answer.code, answer.json["reason"]) == (403, "Forbidden")
     assert 'User "system:anonymous" cannot list resource "configmaps"' in answer.json["message"]
@@ -166,7 +168,7 @@ def test_apply_that_is_no_object_is_refused(namespace: Namespace, body: bytes):
         ),
     ],
 )
-def test_another_object_than_path_says_is_refused(namespace: Namespace, change: dict, message: str):
+def test_object_that_differs_from_path_is_rejected(namespace: Namespace, change: dict, message: str):
     answer = namespace.create({**an("ConfigMap", "a"), "kind": "ConfigMap"} | {"metadata": {"name": "a"}})
     assert answer.code == 201
     path = namespace.path("ConfigMap")
@@ -175,7 +177,7 @@ def test_another_object_than_path_says_is_refused(namespace: Namespace, change: 
     assert answer.json["message"].startswith(message)
 
 
-def test_another_name_than_path_says_is_refused(namespace: Namespace):
+def test_name_that_differs_from_path_is_rejected(namespace: Namespace):
     namespace.created(an("ConfigMap", "a"))
     answer = namespace.connection.send("PUT", namespace.path("ConfigMap", "a"), an("ConfigMap", "b"))
     assert answer.code == 400

@@ -60,7 +60,7 @@ def test_field_of_another_manager_is_conflict(namespace: Namespace, client: Clie
     assert client.get(ConfigMap, "a").data == {"x": "1"}
 
 
-def test_conflicts_are_told_manager_by_manager(namespace: Namespace):
+def test_conflicts_are_listed_by_manager(namespace: Namespace):
     namespace.applied(config(x="1", y="1"), "alice")
     namespace.applied(config(z="1"), "carol")
     answer = namespace.apply(config(x="2", y="2", z="2"), "bob")
@@ -70,7 +70,7 @@ def test_conflicts_are_told_manager_by_manager(namespace: Namespace):
     )
 
 
-def test_who_wrote_otherwise_is_in_conflict_as_well(namespace: Namespace):
+def test_manager_that_updates_conflicts_too(namespace: Namespace):
     namespace.created(config(x="1"), "maker")
     answer = namespace.apply(config(x="2"))
     assert answer.json["message"] == ('Apply failed with 1 conflict: conflict with "maker" using v1: .data.x')
@@ -99,7 +99,7 @@ def test_field_that_is_left_out_goes(namespace: Namespace):
     assert "labels" not in fewer["metadata"]
 
 
-def test_field_that_somebody_else_wrote_since_stays(namespace: Namespace):
+def test_removed_field_stays_if_another_manager_wrote_it(namespace: Namespace):
     namespace.applied(config(x="1", y="2"))
     namespace.patched("ConfigMap", "a", {"data": {"y": "3"}}, MERGE)
     assert namespace.applied(config(x="1"))["data"] == {"x": "1", "y": "3"}
@@ -118,7 +118,7 @@ def test_applying_and_updating_are_two_ways_of_one_manager(namespace: Namespace)
     assert owned(patched, "alice", "Update") == {"f:data": {"f:y": {}}}
 
 
-def test_patch_takes_field_from_who_applied_it(namespace: Namespace):
+def test_patch_takes_over_applied_field(namespace: Namespace):
     namespace.applied(config(x="1", y="1"), "alice")
     patched = namespace.patched("ConfigMap", "a", {"data": {"x": "2"}})
     assert owned(patched, "alice") == {"f:data": {"f:y": {}}}
@@ -137,7 +137,7 @@ def test_labels_on_anothers_pod_template_come_and_go(namespace: Namespace):
     assert without["spec"]["template"]["metadata"]["labels"] == {"app": "app"}
 
 
-def test_ports_are_told_apart_by_number_and_protocol(namespace: Namespace):
+def test_ports_merge_by_number_and_protocol(namespace: Namespace):
     udp = {"name": "udp", "port": 80, "protocol": "UDP"}
     namespace.applied(service(), "alice")
     both = namespace.applied(an("Service", "app", spec={"ports": [udp]}), "bob")
@@ -149,7 +149,7 @@ def test_ports_are_told_apart_by_number_and_protocol(namespace: Namespace):
     assert [port["protocol"] for port in one["spec"]["ports"]] == ["TCP"]
 
 
-def test_containers_are_told_apart_by_name(namespace: Namespace):
+def test_containers_merge_by_name(namespace: Namespace):
     namespace.applied(stateful_set(), "alice")
     workload = {"name": "workload", "image": "nginx:1.27"}
     containers = {"template": {"spec": {"containers": [workload]}}}
@@ -161,7 +161,7 @@ def test_containers_are_told_apart_by_name(namespace: Namespace):
     assert causes(answer) == [('.spec.template.spec.containers[name="charm"].image', "FieldManagerConflict")]
 
 
-def test_listeners_are_told_apart_by_name(namespace: Namespace):
+def test_listeners_merge_by_name(namespace: Namespace):
     namespace.applied(gateway(), "alice")
     web = {"name": "web", "port": 80, "protocol": "HTTP"}
     both = namespace.applied(gateway("waypoint", web), "bob")
@@ -183,13 +183,13 @@ def test_services_selector_is_one_field(namespace: Namespace):
     assert causes(answer) == [(".spec.selector", "FieldManagerConflict")]
 
 
-def test_what_server_filled_in_belongs_to_nobody(namespace: Namespace):
+def test_defaulted_field_causes_no_conflict(namespace: Namespace):
     namespace.applied(service(), "alice")
     changed = namespace.applied(an("Service", "app", spec={"sessionAffinity": "ClientIP"}), "bob")
     assert changed["spec"]["sessionAffinity"] == "ClientIP"
 
 
-def test_who_creates_owns_what_was_filled_in(namespace: Namespace):
+def test_defaulted_field_is_owned_by_its_creator(namespace: Namespace):
     created = namespace.created(service(), "maker")
     assert owned(created, "maker", "Update")["f:spec"].keys() >= {"f:sessionAffinity", "f:type", "f:ports"}
 
@@ -251,7 +251,7 @@ def test_apply_without_version_keeps_custom_resource(namespace: Namespace):
     assert namespace.get("AuthorizationPolicy", "policy") == there
 
 
-def test_apply_to_no_version_tells_of_conflict_first(namespace: Namespace):
+def test_apply_with_version_zero_conflicts(namespace: Namespace):
     namespace.applied(an("AuthorizationPolicy", "policy", spec={"rules": []}), "alice")
     new = policy()
     new["metadata"]["resourceVersion"] = "0"
@@ -296,14 +296,14 @@ def test_apply_must_not_bring_managed_fields(namespace: Namespace):
         (policy(rules={}), ".spec.rules: expected list, got"),
     ],
 )
-def test_what_no_schema_knows_is_not_applied(namespace: Namespace, obj: dict, why: str):
+def test_field_outside_the_schema_is_not_applied(namespace: Namespace, obj: dict, why: str):
     answer = namespace.apply(obj)
     assert answer.code == 500
     assert answer.json["message"].startswith("failed to create typed patch object (")
     assert why in answer.json["message"]
 
 
-def test_apply_says_what_it_applies(namespace: Namespace):
+def test_apply_needs_kind_and_matching_type(namespace: Namespace):
     path = namespace.path("ConfigMap", "a", "?fieldManager=alice")
     other = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}
     answer = namespace.connection.send("PATCH", path, other, content_type=APPLY)

@@ -118,7 +118,7 @@ def test_a_name_is_required(namespace: Namespace):
     )
 
 
-def test_refusal_says_how_name_should_be(namespace: Namespace):
+def test_invalid_name_gets_the_rule_in_its_error(namespace: Namespace):
     answer = namespace.create(an("ConfigMap", "Capital"))
     assert answer.json["message"] == (
         'ConfigMap "Capital" is invalid: metadata.name: Invalid value: "Capital": a lowercase RFC 1123 '

@@ -16,7 +16,7 @@ from tests.support.kubernetes_api import (
 )
 
 
-def test_server_says_what_only_it_knows(namespace: Namespace):
+def test_server_sets_uid_version_and_time(namespace: Namespace):
     metadata = namespace.created(an("ConfigMap", "a"))["metadata"]
     assert metadata["namespace"] == namespace.name
     assert metadata.keys() >= {"uid", "resourceVersion", "creationTimestamp"}

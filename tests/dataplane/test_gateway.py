@@ -202,5 +202,5 @@ class TestRejected:
                 nginx.ask_to_reload(after)
                 assert is_rejected(after, Deadline())
 
-    def test_where_nothing_answers_nothing_is_known(self, platform):
+    def test_port_that_does_not_answer_is_not_rejected(self, platform):
         assert not is_rejected(self.texts(free_port())[0], Deadline())

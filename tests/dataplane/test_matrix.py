@@ -54,7 +54,7 @@ def allowed(cells: list[Cell], source: str) -> set[tuple[str, int, str, str]]:
 
 @in_each_mode
 @at_each_step
-def test_every_cell_is_as_the_relations_ask_for(story: Story, step: str, mode: str):
+def test_every_cell_is_as_relations_declare(story: Story, step: str, mode: str):
     measured = story[step, mode]
     assert measured.problems == []
     assert [cell for cell in measured.cells if not cell.is_right] == []
@@ -67,12 +67,12 @@ def test_explain_agrees_with_every_cell(story: Story, step: str, mode: str):
 
 
 @in_each_mode
-def test_some_cells_are_let_through_and_some_are_not(story: Story, mode: str):
+def test_some_cells_are_allowed_and_some_denied(story: Story, mode: str):
     found = {cell.allowed for step in demo.STEPS for cell in story[step, mode].cells}
     assert found == {True, False}
 
 
-def test_more_is_let_through_where_the_mesh_is_not_hardened(story: Story):
+def test_permissive_mesh_allows_more(story: Story):
     hardened, permissive = (story["cluster-joins", mode].cells for mode in MODES)
     assert allowed(hardened, "shop/shop") < allowed(permissive, "shop/shop")
 
@@ -110,7 +110,7 @@ def test_a_node_reaches_its_pods_past_all_policies(story: Story, mode: str):
 
 
 @in_each_mode
-def test_nobody_else_reaches_a_worker(story: Story, mode: str):
+def test_worker_is_denied_to_others(story: Story, mode: str):
     workers = ("shop/api", "shop/store")
     got = {
         cell.request.source
@@ -121,7 +121,7 @@ def test_nobody_else_reaches_a_worker(story: Story, mode: str):
 
 
 @pytest.mark.parametrize("source", ["office/unrelated", "office/outsider"])
-def test_who_is_related_to_nobody_gets_nowhere_in_the_mesh(cells: list[Cell], source: str):
+def test_unrelated_application_reaches_nothing_in_the_mesh(cells: list[Cell], source: str):
     targets = {target for target, *_ in allowed(cells, source)}
     assert targets <= {"Service office/outsider", "pod office/outsider-0"}
 
@@ -191,7 +191,7 @@ def test_without_its_label_a_pod_is_outside_the_mesh(world: World):
 
 
 @in_each_mode
-def test_explain_agrees_where_policies_are_on_trial(world: World, mode: str):
+def test_explain_agrees_in_audit_mode(world: World, mode: str):
     assert world.enforcement
     mesh = world.enforcement.mesh
     asked = MeasuredRequest("shop/shop", CATALOGUE, 8080, "GET", "/items")

@@ -290,7 +290,7 @@ def test_audited_policy_allows_nothing_in_a_hardened_mesh(mesh: Mesh, policy: Ca
     wait_for(lambda: ask(mesh, SHOP, "web") == 403)
 
 
-def test_a_policy_on_trial_is_left_out_at_pods(mesh: Mesh, policy: Callable[..., str]):
+def test_dry_run_policy_is_ignored_at_pods(mesh: Mesh, policy: Callable[..., str]):
     policy(allow(SHOP, **STRANGERS), on_trial=True)
     mesh.sync()
     assert [ask(mesh, source, "stranger") for source in (SHOP, WEB, OUTSIDE)] == [200, 200, 200]

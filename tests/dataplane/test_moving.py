@@ -63,7 +63,7 @@ def watched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         yield world, watch
 
 
-def test_a_consumer_that_moves_keeps_its_doors_open(watched: tuple[World, Watch]):
+def test_consumer_that_moves_keeps_its_allowed_traffic(watched: tuple[World, Watch]):
     world, watch = watched
     model = world.model("shop")
     waypoint_of_catalogue(world, f"shop-{BEACON}-waypoint")

@@ -142,7 +142,7 @@ def test_tls_is_as_today_recommended(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not with_status_page(), reason="no nginx here has the page: apt-get install nginx")
-def test_status_page_tells_what_exporter_reads(tmp_path, monkeypatch):
+def test_status_page_has_what_exporter_reads(tmp_path, monkeypatch):
     binary = with_status_page()
     monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path, binary=binary))
     port = free_port()

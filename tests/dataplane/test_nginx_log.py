@@ -25,7 +25,7 @@ def test_each_query_about_nginx_finds_something_in_its_log(log: list[str], name:
     assert found(QUERIES[name], log) != []
 
 
-def test_routes_are_told_apart_and_keys_are_not(log: list[str]):
+def test_requests_are_counted_by_route_not_by_key(log: list[str]):
     by_route = found(QUERIES["Coordinator's nginx: Logged requests by route A"], log)
     assert by_route == [{"route": "/kv"}, {"route": "/proxy/loki"}]
     assert found(QUERIES["Coordinator's nginx: 4xx and 5xx by route A"], log) == [

@@ -83,7 +83,7 @@ def test_location_asks_backend_for(location, asked, arrives, serve, backend):
     assert [request.path for request in backend.received] == [arrives]
 
 
-def test_who_names_no_tenant_is_anonymous(serve, backend):
+def test_request_without_tenant_is_anonymous(serve, backend):
     port = serve(NginxLocationConfig("/", backend="api", headers={"X-More": "1"}), api_port=backend.port)
 
     get(port, "/")
@@ -254,7 +254,7 @@ def test_only_what_went_wrong_is_logged(serve, backend, tmp_path):
     assert "/right" not in log.read_text()
 
 
-def test_clients_are_not_told_version(serve):
+def test_responses_omit_the_version(serve):
     port = serve(enable_health_check=True)
 
     assert b"nginx/" not in get(port, "/no-such-page")[1]

@@ -211,7 +211,7 @@ def test_click_on_application_filters_its_traffic(desktop: Browser) -> None:
     assert shown_arrows(desktop, "denied") == 0
 
 
-def test_what_is_not_as_asked_comes_first(desktop: Browser) -> None:
+def test_unexpected_flows_come_first(desktop: Browser) -> None:
     assert shown_flows(desktop)[0] == "shop/prometheus → shop/store unexpected"
     assert shown_arrows(desktop, "wrong") == 1
 

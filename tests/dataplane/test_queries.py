@@ -163,7 +163,7 @@ def rules_of(side: Side) -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_every_target_that_a_charm_tells_of_is_up(prometheus: RealPrometheus):
+def test_every_published_target_is_up(prometheus: RealPrometheus):
     expected = {(BEACON, "15090"), ("api", "3300"), ("store", "3300")}
     if EXPORTER:
         assert prometheus.results(f'up{{juju_application="{COORDINATOR}"}} == 1')
@@ -223,7 +223,7 @@ def test_no_alert_would_fire_while_all_is_well(prometheus: RealPrometheus, sides
     assert [alert for alert in fires if EXPORTER or alert != "CoordinatorNginxDown"] == []
 
 
-def test_who_was_refused_and_whom_they_asked_is_told(prometheus: RealPrometheus):
+def test_denied_source_and_destination_are_shown(prometheus: RealPrometheus):
     (refused,) = prometheus.results(QUERIES["Waypoint: Denied by source A"])
     assert refused["metric"] == {
         "source_workload_namespace": MODEL,
@@ -233,6 +233,6 @@ def test_who_was_refused_and_whom_they_asked_is_told(prometheus: RealPrometheus)
     }
 
 
-def test_workers_are_told_apart_by_their_roles(prometheus: RealPrometheus):
+def test_workers_are_shown_by_roles(prometheus: RealPrometheus):
     up = prometheus.results(QUERIES["Workers: Up by roles A"])
     assert {each["metric"]["worker_roles"]: each["value"][1] for each in up} == {"api": "1", "store": "1"}

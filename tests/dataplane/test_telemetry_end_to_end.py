@@ -63,7 +63,7 @@ def observed() -> Iterator[Observed]:
             yield Observed(world, problems, trace, missing)
 
 
-def test_all_is_allowed_that_is_asked_for_and_nothing_else(observed: Observed) -> None:
+def test_only_declared_requests_are_allowed(observed: Observed) -> None:
     assert observed.problems == []
 
 

@@ -258,7 +258,7 @@ def test_http_goes_by_tls_at_both_ends(proxying, tmp_path):
         assert [request.path for request in backend.received] == ["/metrics", "/push"]
 
 
-def test_backend_with_tls_hears_its_name(proxying, tmp_path, dns):
+def test_backend_with_tls_gets_server_name(proxying, tmp_path, dns):
     """Behind an ingress it is the name that decides who answers."""
     names: list[str | None] = []
     write_certificate(tmp_path)
@@ -587,7 +587,7 @@ def test_body_that_no_backend_would_take_is_refused(proxying, backend):
     assert backend.received == []
 
 
-def test_backend_that_is_slow_holds_up_nobody_else(proxying, backend):
+def test_slow_backend_does_not_delay_others(proxying, backend):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         proxy = proxying(
             loki={

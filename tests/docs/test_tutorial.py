@@ -57,7 +57,7 @@ def change(block: Block, copy: Path) -> None:
     file.write_text(text.replace(old, new))
 
 
-def test_each_step_shows_what_tutorial_says(copy: Path):
+def test_each_step_prints_what_tutorial_shows(copy: Path):
     printed, compared = "", 0
     for block in TUTORIAL.blocks:
         if block.language == "shell":

@@ -29,7 +29,7 @@ def test_charm_uses_just_what_its_role_grants(swing: Swing):
     assert granted - swing.faulty.permissions <= NOT_USED_HERE.get(swing.world.role, set())
 
 
-def test_charm_that_may_not_do_thing_says_how_to_let_it(swing: Swing):
+def test_charm_without_permission_names_the_command(swing: Swing):
     everything = role(swing.world.role)
     for missing in sorted(everything):
         swing.turn()

@@ -47,14 +47,14 @@ async def test_a_relation_is_a_policy(cluster: Cluster):
     assert not cluster.lets_in(SERVER, CLIENT)
 
 
-async def test_who_is_related_gets_what_relation_is_for(deployment: Deployment):
+async def test_related_application_gets_declared_requests(deployment: Deployment):
     client = deployment.visitor(CLIENT)
     for path in ("/open", "/open/more/"):
         seen = await client.sees(service(SERVER, deployment.name, 8080, path), allowed=True)
         assert seen.code == 200
 
 
-async def test_who_is_related_gets_nothing_else(deployment: Deployment):
+async def test_related_application_gets_nothing_else(deployment: Deployment):
     client, model = deployment.visitor(CLIENT), deployment.name
     await client.sees(service(SERVER, model, 8080, "/closed"), allowed=False)
     await client.sees(service(SERVER, model, 8080, "/open"), method="POST", body="x", allowed=False)
@@ -67,7 +67,7 @@ async def test_each_pod_is_open_where_relation_is_for_pods(deployment: Deploymen
     await deployment.visitor(STRANGER).sees(url, allowed=False)
 
 
-async def test_a_stranger_gets_nowhere(deployment: Deployment):
+async def test_unrelated_application_is_denied(deployment: Deployment):
     stranger, model = deployment.visitor(STRANGER), deployment.name
     await stranger.sees(service(SERVER, model, 8080, "/open"), allowed=False)
     await stranger.sees(pod(f"{SERVER}/0", model, 8080, "/open"), allowed=False)
@@ -82,14 +82,14 @@ async def test_relation_that_goes_takes_its_policy_along(deployment: Deployment,
     await deployment.visitor(CLIENT).sees(url, allowed=False)
 
 
-async def test_relation_that_comes_back_opens_door_again(deployment: Deployment):
+async def test_related_again_is_allowed_again(deployment: Deployment):
     await deployment.integrate((f"{CLIENT}:visits", f"{SERVER}:web"))
     await deployment.settle()
     url = service(SERVER, deployment.name, 8080, "/open")
     await deployment.visitor(CLIENT).sees(url, allowed=True)
 
 
-async def test_new_units_are_behind_the_same_doors(deployment: Deployment):
+async def test_new_units_have_the_same_policies(deployment: Deployment):
     await deployment.model.applications[SERVER].scale(2)
     await deployment.settle(SERVER, units=2)
     url = pod(f"{SERVER}/1", deployment.name, 9100)

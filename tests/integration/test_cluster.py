@@ -37,19 +37,19 @@ async def test_the_whole_cluster_joins_mesh_by_its_coordinator(deployment: Deplo
             assert labels["app.kubernetes.io/part-of"] == KV
 
 
-async def test_who_is_related_stores_and_finds_values(deployment: Deployment):
+async def test_related_application_stores_and_finds_values(deployment: Deployment):
     client = deployment.visitor(CLIENT)
     url = service(KV, deployment.name, API, "/kv/colour")
     await client.sees(url, method="PUT", body="red", allowed=True)
     assert (await client.sees(url, allowed=True)).body == "red"
 
 
-async def test_who_is_related_does_not_delete(deployment: Deployment):
+async def test_related_application_may_not_delete(deployment: Deployment):
     url = service(KV, deployment.name, API, "/kv/colour")
     await deployment.visitor(CLIENT).sees(url, method="DELETE", allowed=False)
 
 
-async def test_nobody_gets_to_worker_past_coordinator(deployment: Deployment):
+async def test_worker_is_reached_through_coordinator_only(deployment: Deployment):
     for app in (CLIENT, STRANGER):
         for unit in (f"{FRONT}/0", f"{BACK}/0"):
             url = pod(unit, deployment.name, API, "/kv/colour")

@@ -28,14 +28,14 @@ async def test_published_beacon_works(deployment: Deployment, cluster: Cluster):
 
 
 @pytest.mark.abort_on_fail
-async def test_it_becomes_ours(deployment: Deployment):
+async def test_published_beacon_is_refreshed_to_ours(deployment: Deployment):
     name = "istio-beacon-k8s"
     beacon = deployment.model.applications[BEACON]
     await beacon.refresh(path=charm_file(name, PUBLISHED_PLATFORM), resources=images(name))
     await deployment.settle()
 
 
-async def test_nobody_is_shut_out_and_nobody_let_in(deployment: Deployment, cluster: Cluster):
+async def test_allowed_and_denied_stay_the_same(deployment: Deployment, cluster: Cluster):
     assert cluster.lets_in(CLIENT, SERVER)
     assert not cluster.lets_in(STRANGER, SERVER)
     url = service(SERVER, deployment.name, 8080, "/open")

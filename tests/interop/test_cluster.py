@@ -59,7 +59,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("coordinator", "worker"), PAIRS)
-def test_what_each_side_says_reaches_the_other(coordinator: Side, worker: Side):
+def test_each_side_reads_the_other(coordinator: Side, worker: Side):
     told = worker("worker", remote_app="kv")
     assert told["learned"]["is_published"]
     assert told["learned"]["config"] == {}
@@ -92,7 +92,7 @@ def test_what_each_side_says_reaches_the_other(coordinator: Side, worker: Side):
 
 
 @pytest.mark.parametrize(("coordinator", "worker"), PAIRS)
-def test_what_is_not_offered_is_missed_by_nobody(coordinator: Side, worker: Side):
+def test_worker_runs_without_optional_fields(coordinator: Side, worker: Side):
     told = worker("worker", remote_app="kv")
     offered = coordinator(
         "coordinator", ["worker_config"], remote_app="w", app=told["app"], units={"0": told["unit"]}

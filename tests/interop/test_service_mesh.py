@@ -101,7 +101,7 @@ def test_policies_and_labels_cross_relation(consumer: Side, provider: Side):
 @pytest.mark.parametrize(
     ("requirer", "consumer"), PAIRS, ids=["ours-asks-theirs", "theirs-asks-ours", "ours-asks-ours"]
 )
-def test_application_of_another_model_says_who_it_is(requirer: Side, consumer: Side):
+def test_cross_model_application_publishes_identity(requirer: Side, consumer: Side):
     sent = requirer(
         "consumer",
         model="cos",
@@ -138,7 +138,7 @@ def test_refresh_from_the_published_library_writes_nothing():
     assert after["service-mesh"] == before["service-mesh"]
 
 
-def test_callers_are_nobody_to_the_published_provider():
+def test_published_provider_ignores_callers():
     """It ignores what it does not know, and no namespace has a dot in its name."""
     policy = {
         "source_namespace": "no.namespace",

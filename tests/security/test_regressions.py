@@ -180,7 +180,7 @@ FOUND |= {
 
 
 @pytest.mark.parametrize("found", FOUND)
-def test_it_does_no_harm_any_more(found: str, attack: Callable[[World, str], Attack]):
+def test_found_attack_does_no_harm(found: str, attack: Callable[[World, str], Attack]):
     world, endpoint, change = FOUND[found]
     attacked = attack(world, endpoint)
     harm = list(harm_of(attacked, attacked.hook(change(attacked.valid))))

@@ -59,7 +59,7 @@ def imported(module: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT, ids=lambda room: str(room.relative_to(ROOT)))
-def test_room_imports_from_those_below_it_only(room: Path):
+def test_package_imports_only_those_below(room: Path):
     modules = list(room.rglob("*.py"))
     assert modules
     for module in modules:
@@ -138,7 +138,7 @@ def test_circle_is_seen_wherever_its_imports_stand(tmp_path: Path):
     assert circle(dependencies(tmp_path, package)) == {"package.a", "package.b", "package.c"}
 
 
-def test_import_is_seen_wherever_it_stands(tmp_path: Path):
+def test_import_inside_function_is_found(tmp_path: Path):
     module = tmp_path / "module.py"
     module.write_text(
         "import os\ndef function():\n    from sandbox.juju import Model\n    import istio_policies\n"

@@ -253,7 +253,7 @@ def test_new_labels_of_template_restart_pods_one_by_one(store: ObjectStore):
     assert all("mesh" not in pod["metadata"]["labels"] for pod in store.objects("Pod", "m"))
 
 
-def test_template_as_it_was_before_is_revision_that_it_was(store: ObjectStore):
+def test_restored_template_has_its_old_revision(store: ObjectStore):
     create_stateful_set(store)
     first = store.get("StatefulSet", "m", "a")["status"]["updateRevision"]
     label_template(store, "on")
@@ -296,7 +296,7 @@ def test_pods_restart_when_their_controller_is_back(kubernetes: KubernetesServer
     assert all(pod["metadata"]["labels"]["mesh"] == "on" for pod in store.objects("Pod", "m"))
 
 
-def test_namespace_takes_all_that_is_in_it_along(store: ObjectStore):
+def test_deleting_namespace_deletes_all_in_it(store: ObjectStore):
     create_stateful_set(store)
     create_service(store)
     store.create("ConfigMap", {"metadata": {"name": "other"}}, namespace="default")

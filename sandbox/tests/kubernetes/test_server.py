@@ -34,7 +34,7 @@ def send(kubernetes: KubernetesServer, path: str) -> dict[str, Any]:
     return answer
 
 
-def test_it_serves_while_its_context_lasts(tmp_path: Path):
+def test_server_runs_inside_its_context(tmp_path: Path):
     with KubernetesServer() as server:
         config = KubeConfig.from_file(server.write_kubeconfig(tmp_path / "kubeconfig", namespace="default"))
         assert list(Client(config).list(ConfigMap)) == []  # type: ignore[arg-type]
@@ -122,7 +122,7 @@ def test_namespace_can_be_denied_alone(kubernetes: KubernetesServer, client: Cli
     assert list(client.list(ConfigMap)) == []
 
 
-def test_missing_definition_takes_its_objects_with_it(store: ObjectStore, client: Client):
+def test_deleted_definition_deletes_its_objects(store: ObjectStore, client: Client):
     client.create(AuthorizationPolicy(metadata={"name": "a"}))
     store.uninstall_custom_resources("security.istio.io")
     with pytest.raises(Exception, match="404") as error:

@@ -74,7 +74,7 @@ def failure_of(beacon: BeaconModel, action: str, **params: Any) -> str:
     return failed.value.message
 
 
-def test_every_unit_answers_and_leaves_its_status_as_it_is(shop: BeaconModel):
+def test_every_unit_answers_and_keeps_its_status(shop: BeaconModel):
     before = shop.state.unit_status
     for action in ACTIONS:
         asked = ASKED.get(action, {})
@@ -139,7 +139,7 @@ def relation_with(beacon: BeaconModel, app: str) -> testing.Relation:
     return relation
 
 
-def test_the_endpoint_is_named_by_consumers_that_tell_it(shop: BeaconModel):
+def test_endpoint_is_named_if_consumer_sends_it(shop: BeaconModel):
     relation = relation_with(shop, "catalogue")
     endpoint = '{"hosts": null, "ports": [80], "methods": ["GET"], "paths": ["/items"]}'
     declared = f'[{{"relation": "items", "service": null, "endpoints": [{endpoint}]}}]'
@@ -167,7 +167,7 @@ def test_failed_write_is_the_reason_despite_a_relation(shop: BeaconModel):
     assert found["suggestion"] == "juju run beacon/leader plan"
 
 
-def test_what_is_not_as_it_is_asked_for_is_told(shop: BeaconModel):
+def test_policy_that_differs_is_marked(shop: BeaconModel):
     ask_more(shop, "catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     why = "differs from what is requested: corrected at the next hook, or see `juju run beacon/leader plan`"
     row = run(shop, "list-policies", format="json", source="web", target="catalogue")["policies"]["1"]
@@ -178,13 +178,13 @@ def test_what_is_not_as_it_is_asked_for_is_told(shop: BeaconModel):
     assert found["closest-match"].endswith("but it is not in Kubernetes")
 
 
-def test_what_nobody_asks_for_is_told(shop: BeaconModel):
+def test_unrequested_policy_is_marked(shop: BeaconModel):
     ask_more(shop, "catalogue", policy("web", "catalogue", endpoints=[GET_ITEMS]))
     row = run(shop, "list-policies", format="json", source="ads")["policies"]["1"]
     assert row["reason"].startswith("no longer requested: deleted at the next hook, or see ")
 
 
-def test_what_is_kept_of_a_consumer_that_can_t_be_read_is_told(shop: BeaconModel):
+def test_retained_policy_of_invalid_databag_is_marked(shop: BeaconModel):
     relation = relation_with(shop, "catalogue")
     data = {"policies": relation.remote_app_data["policies"][:-20]}
     shop.state = dataclasses.replace(
@@ -203,7 +203,7 @@ def test_what_is_kept_of_a_consumer_that_can_t_be_read_is_told(shop: BeaconModel
     assert kept in found["notes"]
 
 
-def test_what_is_kept_of_a_consumer_that_left_is_told(shop: BeaconModel):
+def test_retained_policy_of_former_consumer_is_marked(shop: BeaconModel):
     relation = relation_with(shop, "catalogue")
     shop.state = dataclasses.replace(
         shop.state, relations={each for each in shop.state.relations if each.id != relation.id}
@@ -242,7 +242,7 @@ def test_policies_are_chosen_by_source_and_target(
 
 
 @pytest.mark.parametrize("action", ["list-policies", "export-policies", "mesh-graph"])
-def test_where_nothing_is_chosen_it_is_told_of_what_there_is(shop: BeaconModel, action: str):
+def test_filter_without_match_lists_names(shop: BeaconModel, action: str):
     found = run(shop, action, source="we", target="catalogue")
     assert found["hint"] == "no policy has source=we; there is shop/ads, shop/thief, shop/web"
     found = run(shop, action, target="catalog")
@@ -317,7 +317,7 @@ def test_the_mesh_is_drawn_without_what_is_refused(shop: BeaconModel):
         ("list-policies", {"format": "xml"}, "format='xml' is not one of table, json"),
     ],
 )
-def test_bad_parameters_are_told_in_one_line(
+def test_bad_parameters_are_one_line(
     shop: BeaconModel, monkeypatch: pytest.MonkeyPatch, action: str, params: dict[str, Any], why: str
 ):
     monkeypatch.setenv("SCENARIO_SKIP_CONSISTENCY_CHECKS", "1")
@@ -327,7 +327,7 @@ def test_bad_parameters_are_told_in_one_line(
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_what_kubernetes_does_not_tell_is_told_in_one_line(
+def test_unavailable_kubernetes_is_one_line(
     shop: BeaconModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, action: str
 ):
     asked = ASKED.get(action, {})

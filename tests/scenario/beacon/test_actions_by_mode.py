@@ -136,7 +136,7 @@ def test_paths_of_others_are_quoted(shop: BeaconModel):
     assert r"/a\n\u001b[2Kads" in run(shop, "list-policies")["policies"]
 
 
-def test_without_istio_it_is_told_what_to_deploy(beacon: BeaconModel):
+def test_without_istio_the_charm_to_deploy_is_named(beacon: BeaconModel):
     beacon.kubernetes.store.uninstall_custom_resources("security.istio.io")
     with pytest.raises(testing.ActionFailed) as failed:
         run(beacon, "list-policies")

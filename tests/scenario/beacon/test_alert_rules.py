@@ -46,7 +46,7 @@ def test_nothing_fires_while_all_is_well(beacon: BeaconModel):
     assert surprise(beacon, FINE) == ""
 
 
-def test_a_waypoint_without_a_live_pod_is_told(beacon: BeaconModel):
+def test_waypoint_without_live_pod_alerts(beacon: BeaconModel):
     assert surprise(beacon, {UP: "1+0x30"}, WaypointDown=1) == ""
     assert surprise(beacon, {UP: "1+0x30", LIVE: "0+0x30"}, WaypointDown=1) == ""
     assert (
@@ -75,7 +75,7 @@ def requests(code: str, unit: int = 0, service: str = "catalogue.shop.svc.cluste
     return f'istio_requests_total{{MINE, instance="beacon-{unit}:15090", {labels}}}'
 
 
-def test_requests_that_fail_are_told_by_service(beacon: BeaconModel):
+def test_failed_requests_alert_by_service(beacon: BeaconModel):
     failing = {**FINE, requests("200"): "0+90x30", requests("503"): "0+10x30"}
     assert (
         surprise(beacon, {**failing, requests("200", service="orders"): "0+9x30"}, WaypointRequestsFail=1)
@@ -94,7 +94,7 @@ def test_what_two_units_show_of_one_waypoint_is_counted_once(beacon: BeaconModel
     assert surprise(beacon, {**FINE, **fine, requests("503"): "0+4x30"}) == ""
 
 
-def test_a_waypoint_that_gets_no_new_certificate_is_told(beacon: BeaconModel):
+def test_waypoint_without_new_certificate_alerts(beacon: BeaconModel):
     certificate = 'istio_agent_cert_expiry_seconds{MINE, resource_name="default"}'
     assert surprise(beacon, {**FINE, certificate: "43200-60x30"}) == ""
     assert surprise(beacon, {**FINE, certificate: "3000-60x30"}, WaypointCertificateNearItsEnd=1) == ""
@@ -111,7 +111,7 @@ def test_rejected_policies_alert_until_withdrawn(beacon: BeaconModel):
     assert surprise(beacon, FINE) == ""
 
 
-def test_the_alert_says_how_many_policies_which_beacon_refuses(beacon: BeaconModel):
+def test_alert_has_beacon_and_count_of_rejected_policies(beacon: BeaconModel):
     rules(beacon)
     beacon.consumer("shop", policy("web", "catalogue"), policy("web", "orders"))
     problem = promtool.misprint(
@@ -136,7 +136,7 @@ def test_the_alert_says_how_many_policies_which_beacon_refuses(beacon: BeaconMod
     assert problem == ""
 
 
-def test_a_reconcile_that_fails_for_long_is_told(beacon: BeaconModel):
+def test_long_failing_reconcile_alerts(beacon: BeaconModel):
     rules(beacon)
     beacon.kubernetes.access.deny(verbs=["patch", "create"], resources=["authorizationpolicies"])
     beacon.consumer("catalogue", policy("web", "catalogue"))
@@ -214,12 +214,12 @@ def test_an_option_that_makes_no_sense_is_a_reconcile_that_fails(beacon: BeaconM
     assert surprise(beacon, FINE, BeaconReconcileFailing=1) == ""
 
 
-def test_only_the_leader_says_what_to_watch(kubernetes: KubernetesServer):
+def test_only_the_leader_publishes_alert_rules(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes, leader=False)
     assert "alert_rules" not in beacon.relate("metrics-endpoint", "prometheus").local_app_data
 
 
-def test_a_hook_that_changes_nothing_tells_nothing_new(beacon: BeaconModel):
+def test_idle_hook_keeps_alert_rules(beacon: BeaconModel):
     before = rules(beacon)
     beacon.hook()
     assert rules(beacon) == before

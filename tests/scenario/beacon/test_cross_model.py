@@ -26,7 +26,7 @@ def test_consumed_scraper_is_not_local(beacon: BeaconModel):
     assert ("cos/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.doors()
 
 
-def test_a_scraper_that_has_not_said_yet_who_it_is_is_waited_for(beacon: BeaconModel):
+def test_scraper_without_identity_is_waited_for(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", STRANGER)
     beacon.relate("provide-cmr-mesh", STRANGER)
     assert beacon.state.unit_status.name == "waiting"
@@ -72,6 +72,6 @@ def test_a_client_that_was_consumed_is_named_as_it_is_here(beacon: BeaconModel):
 
 
 @pytest.mark.parametrize("name", ["remote-write", "remote-0123", f"{STRANGER}-x"])
-def test_an_application_of_a_similar_name_is_no_stranger(beacon: BeaconModel, name: str):
+def test_similar_name_is_no_unresolved_name(beacon: BeaconModel, name: str):
     beacon.consumer("catalogue", policy(name, "catalogue"))
     assert beacon.hook().name == "active"

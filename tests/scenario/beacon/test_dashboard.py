@@ -24,7 +24,7 @@ def queries(dashboard: dict[str, Any]) -> dict[str, str]:
     return {panel["title"]: panel["targets"][0]["expr"] for panel in dashboard["panels"]}
 
 
-def test_it_tells_who_asks_whom_and_who_is_refused(dashboard: dict[str, Any]):
+def test_requests_are_shown_by_source_and_destination(dashboard: dict[str, Any]):
     who, whom = "source_workload", "destination_service_name"
     shown = queries(dashboard)
     assert who in shown["Requests by source and destination"]
@@ -33,7 +33,7 @@ def test_it_tells_who_asks_whom_and_who_is_refused(dashboard: dict[str, Any]):
     assert 'response_code="403"' in shown["Denied by source"]
 
 
-def test_each_panel_has_its_own_place_and_says_what_it_shows(dashboard: dict[str, Any]):
+def test_panels_have_own_place_and_description(dashboard: dict[str, Any]):
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]
     assert len(set(places)) == len(places)
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(places)

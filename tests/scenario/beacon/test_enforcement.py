@@ -27,7 +27,7 @@ def test_policy_that_was_just_written_is_no_problem(beacon: BeaconModel):
 
 
 @pytest.mark.usefixtures("silent_istio")
-def test_on_mesh_that_says_nothing_status_does_not_change(beacon: BeaconModel):
+def test_mesh_without_status_changes_no_status(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert {beacon.hook().message for _ in range(3)} == {"1 policy for 1 consumer"}
 
@@ -51,7 +51,7 @@ def test_missing_service_is_reported(beacon: BeaconModel):
     )
 
 
-def test_it_is_counted_how_many_are_enforced(beacon: BeaconModel):
+def test_enforced_policies_are_counted(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert beacon.hook().message == "1 policy for 1 consumer, enforced"
     beacon.consumer("orders", policy("web", "orders"))

@@ -145,7 +145,7 @@ def test_silent_kubernetes_costs_little_time(beacon: BeaconModel):
     assert "no answer from Kubernetes" in status.message
 
 
-def test_several_failures_are_told_as_one_and_how_many_more(beacon: BeaconModel):
+def test_several_failures_show_first_and_count(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
     asked = [policy("web", "x", target_namespace=f"nowhere-{number}") for number in range(4)]
     beacon.consumer("catalogue", *asked)

@@ -23,7 +23,7 @@ def history(beacon: BeaconModel, caplog: pytest.LogCaptureFixture) -> History:
     return read
 
 
-def test_it_tells_who_was_let_in_where(beacon: BeaconModel, history: History):
+def test_allowed_traffic_is_logged(beacon: BeaconModel, history: History):
     history()
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue", target_type="unit"))
     assert history() == [
@@ -32,21 +32,21 @@ def test_it_tells_who_was_let_in_where(beacon: BeaconModel, history: History):
     ]
 
 
-def test_it_tells_who_was_shut_out(beacon: BeaconModel, history: History):
+def test_traffic_no_longer_allowed_is_logged(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     history()
     beacon.says(relation, databag(policy("web", "catalogue")))
     assert history() == ["no longer allowed shop/ads -> shop/catalogue"]
 
 
-def test_it_tells_that_somebody_may_do_something_else(beacon: BeaconModel, history: History):
+def test_changed_requests_are_logged(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     history()
     beacon.says(relation, databag(policy("web", "catalogue", endpoints=[{"ports": [80]}])))
     assert history() == ["changed allowed requests shop/web -> shop/catalogue"]
 
 
-def test_it_tells_of_the_waypoint_and_of_the_namespace(beacon: BeaconModel, history: History):
+def test_waypoint_and_namespace_are_logged(beacon: BeaconModel, history: History):
     history()
     beacon.scale(2)
     beacon.configure(model_on_mesh=True)
@@ -75,7 +75,7 @@ def test_many_changes_are_a_few_lines(beacon: BeaconModel, history: History):
     assert lines[-1].endswith(" and 30 more -> shop/app")
 
 
-def test_who_is_known_in_another_model_only_is_told_of_in_words(beacon: BeaconModel, history: History):
+def test_unknown_identity_is_logged_in_words(beacon: BeaconModel, history: History):
     """Its policy lets in nobody yet; that it goes, when it is known who that is, shuts nobody out."""
     stranger = f"remote-{'0123456789abcdef' * 2}"
     relation = beacon.consumer("catalogue", policy(stranger, "catalogue"))

@@ -90,7 +90,7 @@ def test_juju_is_asked_once(beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
         assert {call: times for call, times in calls.items() if times > 1} == {}, hook
 
 
-def test_idle_hook_says_nothing_in_log(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
+def test_idle_hook_logs_nothing(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.hook()
     caplog.clear()

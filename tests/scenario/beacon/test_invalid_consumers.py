@@ -69,7 +69,7 @@ def test_what_others_change_meanwhile_is_done(
     }
 
 
-def test_what_it_says_once_it_can_be_read_again_is_done(beacon: BeaconModel, catalogue: testing.Relation):
+def test_mended_databag_is_applied(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.says(catalogue, {"policies": "nonsense"})
     beacon.says(catalogue, databag(policy("ads", "catalogue")))
     assert beacon.doors() == {("shop/ads", "shop/catalogue"), ("shop/web", "shop/orders")}
@@ -111,13 +111,13 @@ def test_consumer_that_has_not_written_yet_is_no_trouble(beacon: BeaconModel, ca
     assert beacon.hook().message == "2 policies for 3 consumers, all enforced"
 
 
-def test_keys_that_nobody_knows_are_ignored(beacon: BeaconModel, catalogue: testing.Relation):
+def test_unknown_keys_are_ignored(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.says(catalogue, {**databag(policy("ads", "catalogue")), "mood": "good"})
     assert ("shop/ads", "shop/catalogue") in beacon.doors()
     assert beacon.hook().name == "active"
 
 
-def test_restriction_that_nobody_knows_allows_nothing(beacon: BeaconModel, catalogue: testing.Relation):
+def test_unknown_restriction_allows_nothing(beacon: BeaconModel, catalogue: testing.Relation):
     said = policy("ads", "catalogue").model_dump(mode="json")
     beacon.says(catalogue, {"policies": json.dumps([{**said, "endpoints": [{"not_paths": ["/admin"]}]}])})
     assert ("shop/ads", "shop/catalogue") not in beacon.doors()

@@ -105,7 +105,7 @@ def test_leaving_the_mesh_keeps_labels_of_others(beacon: BeaconModel):
     assert beacon.pod_labels() == MESH_LABELS
 
 
-def test_label_that_somebody_changed_since_stays(beacon: BeaconModel):
+def test_label_that_a_user_changed_stays(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
     beacon.label_namespace({"istio.io/dataplane-mode": "none"})
     beacon.kubernetes.access.deny(verbs=["patch"], resources=["namespaces"])
@@ -161,7 +161,7 @@ def test_second_beacon_does_not_touch_the_namespace(second: BeaconModel):
     assert second.namespace_labels() == NAMESPACE_LABELS
 
 
-def test_second_beacon_takes_over_once_the_first_lets_go(beacon: BeaconModel, second: BeaconModel):
+def test_second_beacon_takes_over_from_the_first(beacon: BeaconModel, second: BeaconModel):
     second.configure(model_on_mesh=True)
     beacon.configure(model_on_mesh=False)
     assert second.hook().name == "active"
@@ -185,7 +185,7 @@ def test_two_beacons_keep_to_their_own_policies(beacon: BeaconModel, second: Bea
     assert len(beacon.gateways()) == 1
 
 
-def test_beacons_whose_labels_read_alike_keep_to_their_own(kubernetes: KubernetesServer):
+def test_beacons_with_similar_labels_keep_their_own(kubernetes: KubernetesServer):
     first = BeaconModel(kubernetes, app="a-b", model="c")
     other = BeaconModel(kubernetes, app="a", model="b-c")
     first.consumer("x", policy("web", "x", target_namespace="c"))

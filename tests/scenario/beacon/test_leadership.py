@@ -11,7 +11,7 @@ def follower(kubernetes: KubernetesServer) -> BeaconModel:
     return BeaconModel(kubernetes, leader=False)
 
 
-def test_unit_that_does_not_lead_asks_nothing_of_kubernetes(follower: BeaconModel):
+def test_follower_sends_no_request_to_kubernetes(follower: BeaconModel):
     follower.kubernetes.requests.clear()
     relation = follower.relate("service-mesh", "catalogue", databag(policy("web", "catalogue")))
     follower.configure(model_on_mesh=True)
@@ -20,7 +20,7 @@ def test_unit_that_does_not_lead_asks_nothing_of_kubernetes(follower: BeaconMode
     assert follower.relation(relation).local_app_data == {}
 
 
-def test_unit_that_does_not_lead_says_that_it_stands_by(follower: BeaconModel):
+def test_follower_is_on_standby(follower: BeaconModel):
     status = follower.hook()
     assert status.name == "active"
     assert status.message == "standby: the leader writes the policies"

@@ -78,7 +78,7 @@ def test_the_proxy_of_a_unit_that_does_not_lead_runs_too(kubernetes: KubernetesS
     assert "metrics-proxy" in follower.metrics_plan().services
 
 
-def test_a_scraper_is_told_where_the_waypoints_metrics_are(beacon: BeaconModel):
+def test_scraper_gets_waypoint_metrics_target(beacon: BeaconModel):
     relation = beacon.relate("metrics-endpoint", "prometheus")
     (job,) = json.loads(relation.local_app_data["scrape_jobs"])
     assert job["static_configs"] == [{"targets": ["*:15090"]}]
@@ -86,7 +86,7 @@ def test_a_scraper_is_told_where_the_waypoints_metrics_are(beacon: BeaconModel):
     assert relation.local_unit_data["prometheus_scrape_unit_name"] == "beacon/0"
 
 
-def test_a_trace_receiver_is_asked_for_traces(beacon: BeaconModel):
+def test_trace_receiver_gets_requested_protocols(beacon: BeaconModel):
     relation = beacon.relate("charm-tracing", "tempo")
     assert json.loads(relation.local_app_data["receivers"]) == ["otlp_http"]
 

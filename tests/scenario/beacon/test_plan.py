@@ -30,7 +30,7 @@ def test_plan_with_policies_off_shows_them_on(beacon: BeaconModel):
     assert told["access-changes"] == "would allow shop/web -> shop/catalogue"
 
 
-def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
+def test_another_mode_can_be_planned(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     told = beacon.plan_action(policy_mode="audit")
     allowing_all = [
@@ -45,7 +45,7 @@ def test_another_mode_can_be_rehearsed(beacon: BeaconModel):
 
 
 @pytest.mark.parametrize("leader", [True, False])
-def test_all_that_differs_at_this_moment_is_told_on_every_unit(beacon: BeaconModel, leader: bool):
+def test_every_unit_plans_all_that_differs(beacon: BeaconModel, leader: bool):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.lead(False)
     beacon.says(relation, databag(policy("ads", "catalogue")))
@@ -81,7 +81,7 @@ def test_what_is_planned_is_what_is_done(beacon: BeaconModel):
     }
 
 
-def test_for_programs_each_change_door_and_problem_has_a_key(beacon: BeaconModel):
+def test_json_has_a_key_for_each_change_and_problem(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "orders"))
     beacon.lead(False)
     beacon.says(relation, databag(policy("web", "orders"), policy("web", "catalogue")))
@@ -126,7 +126,7 @@ def test_the_metrics_proxy_is_no_exception(beacon: BeaconModel, leader: bool):
     assert "metrics-proxy" not in beacon.plan_action().get("problems", "")
 
 
-def test_a_metrics_proxy_that_has_stopped_is_told(beacon: BeaconModel):
+def test_stopped_metrics_proxy_is_a_problem(beacon: BeaconModel):
     beacon.set_container(service_statuses={"metrics-proxy": ops.pebble.ServiceStatus.ERROR})
     assert beacon.plan_action()["problems"] == "waiting: metrics-proxy is not running: juju debug-log"
 
@@ -140,7 +140,7 @@ def test_plan_has_whole_problems(beacon: BeaconModel):
     assert beacon.plan_action(format="json")["problems"]["1"]["message"] == problem
 
 
-def test_a_plan_that_can_not_be_made_in_full_says_so(beacon: BeaconModel):
+def test_incomplete_plan_is_marked(beacon: BeaconModel):
     beacon.kubernetes.access.deny(verbs=["list"])
     told = beacon.plan_action()
     assert told["summary"].endswith("incomplete: see problems")

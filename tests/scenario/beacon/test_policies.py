@@ -7,7 +7,7 @@ from tests.scenario.conftest import Observe
 pytestmark = pytest.mark.kubernetes
 
 
-def test_union_of_what_consumers_ask_for_becomes_policies(beacon: BeaconModel):
+def test_union_of_requested_policies_is_written(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     beacon.consumer("orders", policy("web", "orders"))
     assert beacon.doors() == {
@@ -17,7 +17,7 @@ def test_union_of_what_consumers_ask_for_becomes_policies(beacon: BeaconModel):
     }
 
 
-def test_policy_says_what_consumer_said(beacon: BeaconModel):
+def test_policy_has_all_requested_restrictions(beacon: BeaconModel):
     endpoint = {"hosts": ["catalogue"], "ports": [80], "methods": ["GET"], "paths": ["/items/*"]}
     beacon.consumer("catalogue", policy("web", "catalogue", endpoints=[endpoint]))
     (spec,) = beacon.policies().values()
@@ -69,7 +69,7 @@ def test_changed_policy_is_one_write(beacon: BeaconModel):
     assert [request.method for request in beacon.writes()] == ["PATCH"]
 
 
-def test_what_is_still_asked_for_is_never_missing_on_the_way(beacon: BeaconModel, observe: Observe):
+def test_requested_policy_is_never_missing_meanwhile(beacon: BeaconModel, observe: Observe):
     wanted = policy("web", "catalogue", endpoints=[{"ports": [80]}])
     relation = beacon.consumer("catalogue", wanted, policy("ads", "catalogue"))
     missing: list[ObjectChange] = []

@@ -55,7 +55,7 @@ def test_switching_mode_writes_each_policy_once(beacon: BeaconModel):
         assert beacon.writes() == []
 
 
-def test_what_is_asked_for_during_an_audit_is_on_trial_too(beacon: BeaconModel):
+def test_policy_requested_during_audit_is_dry_run(beacon: BeaconModel):
     beacon.configure(policy_mode="audit")
     beacon.consumer("orders", policy("web", "orders"))
     assert len(on_trial(beacon)) == 3
@@ -83,7 +83,7 @@ def test_nothing_is_left_of_audit(beacon: BeaconModel, mode: str):
     assert allowing_all(beacon) == []
 
 
-def test_consumers_are_told_of_audit(beacon: BeaconModel):
+def test_audit_is_published_to_consumers(beacon: BeaconModel):
     relation = beacon.consumer("orders", policy("web", "orders"))
     for mode, told in (("audit", '"audit"'), ("enforce", None), ("off", None)):
         beacon.configure(policy_mode=mode)
@@ -102,7 +102,7 @@ def test_status_of_audited_policies_is_no_problem_after_audit(beacon: BeaconMode
     assert beacon.hook().message == "2 policies for 1 consumer, all enforced"
 
 
-def test_jujus_model_operator_is_let_through_during_an_audit(beacon: BeaconModel):
+def test_model_operator_is_allowed_during_audit(beacon: BeaconModel):
     beacon.configure(policy_mode="audit", model_on_mesh=True)
     assert on_trial(beacon)["shop.beacon.modeloperator"] is False
 

@@ -152,7 +152,7 @@ def test_pods_are_not_restarted(refreshed: BeaconModel):
     assert refreshed.pod_labels() == LABELS
 
 
-def test_after_it_nothing_is_written_any_more(refreshed: BeaconModel):
+def test_second_hook_writes_nothing(refreshed: BeaconModel):
     refreshed.consumer_that_was_there_before("catalogue", WANTED)
     refreshed.hook("upgrade_charm")
     refreshed.kubernetes.requests.clear()

@@ -50,7 +50,7 @@ def test_stopping_unit_removes_nothing(busy: BeaconModel):
     assert busy.left_behind() == before
 
 
-def test_nothing_is_written_again_on_the_way_out(busy: BeaconModel):
+def test_removal_writes_nothing_again(busy: BeaconModel):
     busy.plan(0)
     busy.hook("config_changed")
     busy.hook("stop")

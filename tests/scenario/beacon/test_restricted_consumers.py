@@ -78,7 +78,7 @@ def test_unrestricted_consumer_may_set_any_policy(beacon: BeaconModel):
     }
 
 
-def test_the_restriction_takes_away_what_was_granted_without_it(beacon: BeaconModel):
+def test_restricting_again_deletes_extra_policies(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", policy("web", "orders"), policy("web", "catalogue"))
     beacon.configure(restrict_consumers=True)

@@ -128,7 +128,7 @@ def test_operator_is_reachable_while_the_namespace_stays(beacon: BeaconModel):
     assert ("anybody", OPERATOR) in beacon.doors()
 
 
-def test_beacon_that_goes_waits_for_nobody(beacon: BeaconModel):
+def test_removed_beacon_does_not_wait(beacon: BeaconModel):
     beacon.consumer("catalogue")
     pod(beacon, "catalogue")
     beacon.configure(model_on_mesh=True)

@@ -56,7 +56,7 @@ def test_unscraped_workers_raise_an_alert(rules: dict):
     assert surprise(rules, {NGINX: "1+0x30", EXPORTER: "1+0x30"}, WorkersMissing=1) == ""
 
 
-def test_what_is_in_coordinators_way_for_long_is_reported(cluster: Cluster):
+def test_long_failing_coordinator_alerts(cluster: Cluster):
     # There is no object store, without which the cluster can't work.
     rules = told(cluster.run(METRICS, workers(units=2)), METRICS)["alert_rules"]
     assert surprise(rules, FINE, minutes=14) == ""

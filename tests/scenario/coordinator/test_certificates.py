@@ -84,7 +84,7 @@ class TestRefusal:
         certified.answer()
         return certified
 
-    def test_costs_nobody_theirs(self, certified: CertifiedCluster):
+    def test_keeps_the_certificate_of_others(self, certified: CertifiedCluster):
         (worker,) = certified.state.get_relations("field-cluster")
         before, certificate = tls(certified, worker), certified.file("nginx/nginx/certs/server.cert")
         certified.run(workers("more"))
@@ -95,7 +95,7 @@ class TestRefusal:
         assert certified.status.name == "blocked"
         assert "ca rejected the certificate request: domain not allowed" in certified.status.message
 
-    def test_waiting_costs_nobody_theirs(self, certified: CertifiedCluster):
+    def test_waiting_keeps_the_certificate_of_others(self, certified: CertifiedCluster):
         (worker,) = certified.state.get_relations("field-cluster")
         before = tls(certified, worker)
         certified.run(workers("more"), dataclasses.replace(certified.certificates, remote_app_data={}))

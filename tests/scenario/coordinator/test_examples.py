@@ -40,7 +40,7 @@ def test_documented_coordinator_configures_workers():
     assert config == {"stores": ["worker-0.worker-endpoints.m.svc.cluster.local"], "bucket": "field"}
 
 
-def test_worker_of_documentation_says_what_to_run():
+def test_worker_of_documentation_defines_its_layer():
     metadata = {
         "name": "store",
         "containers": {"store": {}},

@@ -80,15 +80,13 @@ def test_nothing_is_pushed_to_container_and_nothing_started(
     assert done == []
 
 
-def test_unit_that_does_not_lead_asks_kubernetes_nothing(cluster: Cluster):
+def test_follower_sends_nothing_to_kubernetes(cluster: Cluster):
     cluster.run(*everything(2), leader=False)
     assert cluster.requests() == []
 
 
 @pytest.mark.parametrize("module", ["cosl", "lightkube", "charmlibs.interfaces.tls_certificates"])
-def test_hook_does_not_pay_for_what_it_does_not_need(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str
-):
+def test_idle_hook_imports_only_what_it_needs(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, module: str):
     monkeypatch.setitem(sys.modules, module, None)  # importing it raises
     state = cluster.run(workers(units=2), store(), leader=False)
     assert state.unit_status == testing.ActiveStatus()

@@ -170,7 +170,7 @@ class TestInside:
         assert inside(cluster) == {"pods": {APP, "a", "b"}, "service": {"a", "b"}}
         assert len(policies(cluster)) == 5
 
-    def test_an_application_that_is_named_often_may_reach_it_once(self):
+    def test_repeated_application_gets_one_policy(self):
         assert cluster_policies("m", "c", ["b", "a", "b"]) == cluster_policies("m", "c", ["a", "b"])
         assert len(cluster_policies("m", "c", ["b", "a", "b"])) == 5
 
@@ -230,7 +230,7 @@ class TestInside:
         cluster.run(mesh(), workers(), store(), leader=False)
         assert cluster.requests() == []
 
-    def test_policies_of_an_older_revision_are_known_as_its_own(self, cluster: Cluster):
+    def test_policies_have_labels_of_older_revisions(self, cluster: Cluster):
         cluster.run(mesh(), workers(), store())
         (one, *_) = cluster.server.store.objects("AuthorizationPolicy")
         found = one["metadata"]["labels"]
@@ -352,7 +352,7 @@ class TestABeaconThatCanNotBeUnderstood:
         assert "mesh" in status.message
         assert next(iter(said)) in status.message
 
-    def test_takes_all_with_it_once_it_goes(self, cluster: Cluster, said: dict[str, str]):
+    def test_deletes_all_on_removal(self, cluster: Cluster, said: dict[str, str]):
         state = self.after(cluster, said)
         gone = {one for one in state.relations if one.endpoint != "service-mesh"}
         state = cluster.run(state=again(state, relations=gone))

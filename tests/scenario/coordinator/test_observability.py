@@ -139,7 +139,7 @@ class TestMetrics:
 
 
 class TestLogging:
-    def test_loki_hears_of_rules_for_all_applications(self, cluster: Cluster, source: Path):
+    def test_loki_gets_rules_of_all_applications(self, cluster: Cluster, source: Path):
         relation = loki()
         rule(source / "loki_alert_rules/panic.rule", "Panic", 'rate({%%juju_topology%%} |= "panic" [5m]) > 0')
         said = told(cluster.run(relation, workers("w")), relation)

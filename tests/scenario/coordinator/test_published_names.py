@@ -141,7 +141,7 @@ def test_unroutable_workers_count_and_get_no_requests(cluster: Cluster, host: st
     assert f"server {host}" not in (cluster.files / "nginx/nginx/nginx.conf").read_text()
 
 
-def test_worker_goes_by_name_that_juju_gives_it(cluster: Cluster):
+def test_worker_has_name_from_juju(cluster: Cluster):
     relation = workers(units=2)
     liar = {"application": "other", "unit": "other/0", "charm_name": "c"}
     units = {**relation.remote_units_data}

@@ -46,7 +46,7 @@ def test_fewer_workers_than_recommended_are_remarked_on(cluster: Cluster):
     assert "recommended" in status.message
 
 
-def test_without_object_store_it_is_blocked(cluster: Cluster):
+def test_missing_object_store_blocks(cluster: Cluster):
     assert cluster.run(workers(units=2)).unit_status == testing.BlockedStatus(
         "s3: no object store is related"
     )
@@ -205,7 +205,7 @@ def test_invalid_file_of_charm_is_remarked_on(
     assert cluster.run(*related).unit_status == testing.ActiveStatus()
 
 
-def test_in_its_first_hooks_it_waits_for_relations(cluster: Cluster):
+def test_first_hooks_wait_for_relations(cluster: Cluster):
     state = cluster.state()
     for event in ("install", "leader_elected", "config_changed"):
         state = cluster.run(state=state, event=event)

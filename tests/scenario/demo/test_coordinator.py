@@ -166,7 +166,7 @@ def test_address_to_which_nothing_is_sent_is_no_store(address: str):
     assert config_of(state, odd)["stores"] == [f"http://{fqdn('back')}:8080"]
 
 
-def test_coordinator_may_be_known_by_ipv6_address(on_host):
+def test_coordinator_may_have_ipv6_address(on_host):
     on_host("fd00::5")
     relation, api, metrics = workers(), kv_api(), testing.Relation("metrics-endpoint")
     catalogue, logging = testing.Relation("catalogue"), loki()

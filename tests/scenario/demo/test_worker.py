@@ -135,7 +135,7 @@ def test_pebble_checks_that_program_answers():
     assert check.http == {"url": f"http://{fqdn(WORKER)}:8080/healthz"}
 
 
-def test_worker_may_be_known_by_ipv6_address(on_host):
+def test_worker_may_have_ipv6_address(on_host):
     on_host("fd00::1")
     check = run(published()).get_container("worker").plan.checks["ready"]
     assert check.http == {"url": "http://[fd00::1]:8080/healthz"}

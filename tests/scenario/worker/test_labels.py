@@ -90,9 +90,7 @@ def test_labels_are_set_even_before_there_is_container(store: Store, client: Cli
     assert pod_labels(client) == {**JUJU, **PART_OF}
 
 
-def test_refusal_by_kubernetes_is_gone_once_it_takes_them(
-    store: Store, client: Client, kubernetes: KubernetesServer
-):
+def test_denial_by_kubernetes_clears(store: Store, client: Client, kubernetes: KubernetesServer):
     kubernetes.access.deny(users=["store"], resources=["configmaps"])
     store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF))
     assert isinstance(store.status, ops.BlockedStatus)

@@ -336,7 +336,7 @@ def test_subclass_keeps_a_configuration_that_is_no_mapping(tmp_path: Path):
     assert store.services == {"store": "active"}
 
 
-def test_subclass_can_say_when_it_is_ready(tmp_path: Path):
+def test_subclass_can_override_is_ready(tmp_path: Path):
     class Patient(Worker):
         def is_ready(self) -> bool:
             return super().is_ready() and "b" in self.cluster.get_worker_config()

@@ -59,13 +59,13 @@ def test_a_worker_with_all_it_needs_is_active_with_its_roles(store: Store, leade
 
 
 @pytest.mark.parametrize("leader", [True, False])
-def test_without_a_coordinator_it_is_blocked(store: Store, leader: bool):
+def test_missing_coordinator_blocks(store: Store, leader: bool):
     store.deploy(leader=leader, relations=[])
     assert isinstance(store.status, ops.BlockedStatus)
     assert "store:store-cluster" in store.status.message
 
 
-def test_with_two_coordinators_it_is_blocked_and_obeys_the_first(store: Store):
+def test_two_coordinators_block_and_the_first_applies(store: Store):
     relations = [cluster(worker_config="a: 1"), cluster(worker_config="a: 2")]
     store.deploy(relations=relations)
     assert isinstance(store.status, ops.BlockedStatus)
@@ -73,19 +73,19 @@ def test_with_two_coordinators_it_is_blocked_and_obeys_the_first(store: Store):
     assert store.file("/etc/worker/config.yaml") == "a: 1"
 
 
-def test_without_role_it_is_blocked_with_the_command(store: Store):
+def test_missing_role_blocks_with_command(store: Store):
     store.deploy(config={})
     assert isinstance(store.status, ops.BlockedStatus)
     assert "juju config store role-all=true" in store.status.message
 
 
-def test_without_a_configuration_it_waits(store: Store):
+def test_missing_configuration_waits(store: Store):
     store.deploy(cluster())
     assert isinstance(store.status, ops.WaitingStatus)
     assert "configuration" in store.status.message
 
 
-def test_without_its_container_it_waits(store: Store):
+def test_missing_container_waits(store: Store):
     store.deploy(containers=[store.workload(can_connect=False)])
     assert isinstance(store.status, ops.WaitingStatus)
     assert "container store" in store.status.message
@@ -126,7 +126,7 @@ def test_a_secret_without_a_private_key_is_waited_for(store: Store):
     assert "private key" in store.status.message
 
 
-def test_a_charm_that_fails_to_say_what_to_run_is_blocked(tmp_path: Path):
+def test_charm_whose_layer_raises_is_blocked(tmp_path: Path):
     class Failing(StoreCharm):
         def layer(self, worker: Worker) -> ops.pebble.Layer:
             raise KeyError("of the charm")
@@ -296,7 +296,7 @@ def test_requests_need_a_container_to_be_for():
     assert isinstance(raised.value.__cause__, ValueError)
 
 
-def test_in_its_first_hooks_it_waits_for_a_coordinator(store: Store):
+def test_first_hooks_wait_for_coordinator(store: Store):
     on = store.ctx.on
     store.deploy(event=on.install(), relations=[])
     for event in (on.leader_elected(), on.config_changed()):

@@ -221,7 +221,7 @@ def test_invalid_unit_is_ignored_and_named(key: str, text: str):
         (remote(1), "kv", "kv/0"),
     ],
 )
-def test_unit_whose_name_is_not_its_own_is_ignored_and_named(app: str, application: str, name: str):
+def test_unit_with_name_of_another_is_ignored_and_named(app: str, application: str, name: str):
     topology = {"application": application, "unit": name, "charm_name": "kv-worker"}
     relation = workers(app, "api", unit(app, 0, juju_topology=json.dumps(topology)))
     other = workers("b", "store")
@@ -257,7 +257,7 @@ def called(name: str, app: str, number: int = 0) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["a/7", "a/8"], ids=["unit", "application"])
-def test_later_one_takes_no_name_of_earlier_one(name: str):
+def test_later_worker_cannot_take_earlier_name(name: str):
     earlier = dataclasses.replace(workers(remote(2), "api", called("a/7", "first")), id=7)
     later = dataclasses.replace(workers(remote(1), "api", called(name, "second")), id=8)
     topology = answer(ClusterProvider.gather_topology, later, earlier)

@@ -281,7 +281,7 @@ def test_what_is_not_json_is_named_without_its_text():
     assert do(lambda cluster: cluster.data_error, relation)[0] == "ca_cert: not JSON"
 
 
-def test_what_is_not_known_is_ignored():
+def test_unknown_fields_are_ignored():
     relation = cluster(**OFFER, from_the_future={"a": 1}, refused=["nothing"])
     relation.remote_app_data["else"] = "{"
     assert do(ClusterRequirer.refused, relation)[0] == []
@@ -356,19 +356,19 @@ def test_without_coordinator_nothing_is_published():
     do(publish)
 
 
-def test_a_configuration_is_heard_of_with_all_of_yaml_in_it():
+def test_config_event_has_parsed_yaml():
     [(event, config)] = hear("changed", cluster(worker_config="since: 2025-01-02\nb: 1"))
     assert event == "config_received"
     assert config == {"since": datetime.date(2025, 1, 2), "b": 1}
 
 
-def test_a_relation_is_heard_of_when_it_comes_and_goes():
+def test_created_and_removed_are_emitted():
     relation = cluster(**OFFER)
     assert hear("created", relation) == [("created", relation.id)]
     assert hear("broken", relation) == ["removed"]
 
 
-def test_a_configuration_that_was_taken_back_is_heard_of():
+def test_withdrawn_configuration_emits_removed():
     published = {"juju_topology": TOPOLOGY, "address": "store-0"}
     assert hear("changed", cluster(published)) == ["removed"]
     assert hear("changed", cluster()) == []

@@ -178,7 +178,7 @@ class TestServers:
         }
         assert by_port == {"4317": [("on",)], "8080": []}
 
-    def test_of_older_nginx_say_http2_as_it_does(self, monkeypatch):
+    def test_older_nginx_gets_http2_in_listen(self, monkeypatch):
         monkeypatch.setattr(
             NginxConfig, "platform", dataclasses.replace(POD, http2_directive=False, resolve=False)
         )
@@ -222,7 +222,7 @@ def test_without_tracing_no_module_is_needed():
     assert "otel" not in config(enable_health_check=True).get_config({}, False)
 
 
-def test_charms_map_takes_place_of_ours():
+def test_charms_map_replaces_default_map():
     own = NginxMapConfig("$http_x_scope_orgid", "$ensured_x_scope_orgid", {"default": ["fake"]})
     directives = parsed(config(enable_health_check=True, map_configs=[own]).get_config({}, False))
 
@@ -299,7 +299,7 @@ class TestTheConfigurationOfAnotherLibrary:
             proxy_read_timeout=17,
         )
 
-    def test_is_taken_for_what_it_says(self, theirs):
+    def test_charmlibs_configuration_is_rendered(self, theirs):
         text = NginxConfig.of(theirs).get_config({"read": {"r.test"}, "write": {"w.test"}}, True)
 
         assert servers_of(text, "read") == [("r.test:3100", "resolve")]
@@ -327,7 +327,7 @@ class TestTheConfigurationOfAnotherLibrary:
         assert arguments(directives, "ssl_protocols") == [("TLSv1.2", "TLSv1.3")]
         assert "MD5" not in arguments(directives, "ssl_ciphers")[0][0]
 
-    def test_may_ask_for_its_own_tls(self):
+    def test_may_have_its_own_tls(self):
         theirs = nginx_k8s.NginxConfig(
             "x", [], {80: []}, supported_tls_versions=["TLSv1.3"], ssl_ciphers=["A", "B"]
         )

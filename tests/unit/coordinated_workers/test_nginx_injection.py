@@ -79,7 +79,7 @@ def rendered(text: str) -> str:
 @example("\\")
 @example('\\"; evil on; #')
 @example("'")
-def test_charms_text_stays_what_it_is_or_is_refused(text):
+def test_text_of_charm_is_kept_or_rejected(text):
     if any(character < " " or character == "\x7f" for character in text):
         with pytest.raises(NginxValueError):
             rendered(text)

@@ -158,7 +158,7 @@ class TestNginx:
         assert world.read(NGINX_CONFIG) == "the text"
         assert world.read(CERT_PATH) == TLS.server_cert
 
-    def test_goes_on_with_what_it_has_if_it_does_not_take_text(self):
+    def test_keeps_running_configuration_if_new_is_rejected(self):
         world = World().hook(config_text="good")
         world.fails(RELOAD, 'nginx: [emerg] unknown directive "bad"')
 

@@ -82,7 +82,7 @@ def test_readiness_over_tls_uses_the_ca(https: str, certificate: Path):
 
 
 @pytest.mark.parametrize("ca_cert", [None, "no certificate", "-----BEGIN CERTIFICATE-----\nx\n"])
-def test_workload_whose_ca_is_not_known_counts_as_down(https: str, ca_cert: str | None):
+def test_workload_with_untrusted_ca_is_down(https: str, ca_cert: str | None):
     found = probe(https, ca_cert)
     assert found.status is ServiceEndpointStatus.down
     assert found.reason.startswith(f"no answer from {https}")

@@ -18,7 +18,7 @@ def publish(dashboards: dict[str, str]):
     return lambda charm: grafana_dashboard.publish(charm, dashboards)
 
 
-def test_dashboard_goes_over_packed_with_who_it_is_from(act):
+def test_dashboard_is_compressed_with_topology(act):
     relation = grafana()
     said = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
     (template,) = json.loads(said["dashboards"])["templates"].items()

@@ -61,7 +61,7 @@ def test_leader_publishes_metadata_and_alert_rules(act):
     assert json.loads(data["alert_rules"]) == RULES
 
 
-def test_other_units_say_nothing(act):
+def test_followers_publish_nothing(act):
     relation = loki()
     outcome = act(lambda charm: loki_push_api.publish(charm, RULES), relation, leader=False)
     assert outcome.relation(relation).local_app_data == {}

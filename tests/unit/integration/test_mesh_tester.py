@@ -55,7 +55,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_tester_allows_whom_it_is_related_to(model: Model, cluster: Cluster):
+def test_tester_allows_related_applications(model: Model, cluster: Cluster):
     assert cluster.lets_in("client", "server")
     assert not cluster.lets_in("stranger", "server")
 

@@ -109,7 +109,7 @@ def test_unenforceable_policy_is_ignored_and_reported(
 
 
 @pytest.mark.parametrize("mesh_type", ["linkerd", None])
-def test_mesh_that_is_not_known_is_error(
+def test_unknown_mesh_type_is_error(
     manager: PolicyResourceManager, kubernetes: KubernetesServer, mesh_type: object
 ):
     with pytest.raises(ValueError, match="istio"):

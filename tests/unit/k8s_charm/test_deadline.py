@@ -83,7 +83,7 @@ def test_what_creates_is_not_done_twice(
     assert len(faulty.seen) == 1
 
 
-def test_time_left_is_shared_by_all_who_wait(monkeypatch: pytest.MonkeyPatch):
+def test_time_left_is_shared(monkeypatch: pytest.MonkeyPatch):
     now = 100.0
     monkeypatch.setattr("k8s_charm._deadline.time.monotonic", lambda: now)
     deadline = Deadline(10)

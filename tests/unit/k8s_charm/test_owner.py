@@ -35,7 +35,7 @@ def test_unmarked_objects_are_ours_by_model(namespace: str, ours: bool):
 @pytest.mark.parametrize(
     ("manager", "owner"), [("a", Owner("a", "b-c")), ("a-b", Owner("a-b", "c")), ("a-b-c", None)]
 )
-def test_unmarked_object_elsewhere_belongs_to_who_wrote_it(manager: str, owner: Owner | None):
+def test_unmarked_object_elsewhere_belongs_to_its_manager(manager: str, owner: Owner | None):
     fields = [{"manager": manager, "operation": "Apply"}, {"manager": "pilot", "subresource": "status"}]
     own = {"name": "p", "namespace": "elsewhere", "managedFields": fields}
     policy = AuthorizationPolicy.from_dict({"metadata": own})

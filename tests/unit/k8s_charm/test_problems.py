@@ -41,7 +41,7 @@ def test_exception_has_the_words_of_a_failure(client: Client, kubernetes: Kubern
     assert "juju trust mesh" in kubernetes_problem(caught.value, app="mesh")
 
 
-def test_an_api_that_is_not_there_raises_one_of_the_known_errors(connect, kubernetes: KubernetesServer):
+def test_unreachable_api_raises_known_error(connect, kubernetes: KubernetesServer):
     client = connect("beacon")
     client.config.cluster.server = "http://127.0.0.1:1"
     unreachable = Client(client.config)

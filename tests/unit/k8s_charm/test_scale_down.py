@@ -75,7 +75,7 @@ def departed(
     return context.run(context.on.relation_departed(site, remote_unit=0), state)
 
 
-def test_leader_that_goes_asks_mesh_for_nothing_less(
+def test_leader_that_leaves_keeps_its_request(
     context: testing.Context[Web], site: testing.Relation, monkeypatch: pytest.MonkeyPatch
 ):
     mesh = testing.Relation("service-mesh", remote_app_name="beacon")

@@ -132,7 +132,7 @@ def test_another_source():
     assert found.suggestion == ("juju integrate shop web  # over the endpoint that m/ads uses",)
 
 
-def test_another_source_over_known_endpoint():
+def test_other_source_gets_suggestion_for_same_endpoint():
     view = dataclasses.replace(VIEW, requested=[requested("ads", endpoint="items")])
     found = ask(view.as_policy(view.requested[0]), view=view, method="GET", path="/items")
     assert found.suggestion == (f"juju integrate shop web:items{IF_POSSIBLE}",)

@@ -38,18 +38,18 @@ def test_without_any_policy_service_is_open():
     assert "no policy restricts" in found.why
 
 
-def test_in_hardened_mesh_it_is_closed():
+def test_hardened_mesh_denies_by_default():
     found = ask(*HARDENED)
     assert found.verdict == "denied"
     assert "istio-system/allow-nothing-at-waypoints" in found.why
 
 
-def test_one_policy_closes_it_to_everybody_else():
+def test_one_policy_denies_all_others():
     assert ask(allow("shop")).verdict == "allowed"
     assert ask(allow("ads")).verdict == "denied"
 
 
-def test_policy_that_lets_it_in_is_named():
+def test_policy_that_allows_is_named():
     found = ask(allow("shop", name="good"), allow("ads", name="other"))
     assert [str(policy) for policy in found.policies] == ["m/good"]
 
@@ -106,7 +106,7 @@ def test_open_question_asks_for_any_request():
     assert "GET /a" in found.why
 
 
-def test_nor_is_anything_denied_by_what_denies_some_of_it():
+def test_partial_deny_is_no_deny():
     assert ask(
         on_service("web", action="DENY", rules=[{"to": [{"operation": {"methods": ["PUT"]}}]}])
     ).verdict == ("allowed")
@@ -126,7 +126,7 @@ def test_nor_is_anything_denied_by_what_denies_some_of_it():
         ({"principals": ["*"], "namespaces": ["n"]}, "denied"),
     ],
 )
-def test_source_is_allowed_if_it_is_whom_policy_means(source, verdict):
+def test_source_matches_as_policy_names_it(source, verdict):
     assert ask(on_service("web", rules=[{"from": [{"source": source}]}])).verdict == verdict
 
 
@@ -183,7 +183,7 @@ def test_waypoint_gets_to_pods_that_are_closed_to_all_others():
     assert ask(allow("shop"), on_pods("web", "ads"), *HARDENED).verdict == "allowed"
 
 
-def test_but_not_to_those_where_it_is_denied():
+def test_deny_wins_over_allow():
     deny = on_pods("web", name="no", action="DENY")
     assert ask(allow("shop"), deny).why == "policy m/no denies it at pod m/web-0"
 
@@ -255,7 +255,7 @@ def test_audited_policy_denies_nothing_and_has_outcome():
     assert found.closest_match
 
 
-def test_nor_does_it_allow_anything_in_hardened_mesh():
+def test_dry_run_policy_allows_nothing_in_hardened_mesh():
     found = ask(allow("shop", dry_run=True), *HARDENED)
     assert (found.verdict, found.audit) == ("denied", "allowed")
     assert "only logs" in found.closest_match

@@ -46,7 +46,7 @@ def test_printable_text_is_accepted(text: str):
     "character",
     ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\ud800", "\udfff", "\ufffe", "\uffff"],
 )
-def test_character_that_not_everything_takes_is_named(character: str):
+def test_invalid_character_is_named(character: str):
     with pytest.raises(ValueError) as error:
         check_text(f"/a{character}b")
     assert str(error.value) == f"the character {character!a} is not allowed"

@@ -163,7 +163,7 @@ def test_one_malformed_application_does_not_hide_another():
     assert [policy.source_app_name for policy in built] == ["prometheus"]
 
 
-def test_relation_without_known_application_is_skipped():
+def test_relation_without_application_is_skipped():
     class Nobody:
         app = None
 

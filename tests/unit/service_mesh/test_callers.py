@@ -54,7 +54,7 @@ def requested(databag: dict[str, str]) -> Any:
     return request
 
 
-def test_they_need_no_relation():
+def test_callers_need_no_relation():
     request = requested(published())
     assert request.errors == []
     assert [policy.callers for policy in request.policies] == [USERS, ANYONE]

@@ -86,11 +86,11 @@ def sources(state: testing.State) -> list[str]:
     return [f"{policy['source_namespace']}/{policy['source_app_name']}" for policy in policies]
 
 
-def test_kubernetes_knows_it_without_cross_model_mesh(cluster):
+def test_identity_is_read_from_kubernetes(cluster):
     assert sources(after(remote("data", in_relation(1)))) == ["office/kiosk"]
 
 
-def test_it_is_looked_up_once(cluster):
+def test_identity_is_looked_up_once(cluster):
     state = after(remote("data", in_relation(1)))
     cluster.requests.clear()
     assert sources(after(state=state)) == ["office/kiosk"]

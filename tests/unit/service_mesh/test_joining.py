@@ -116,7 +116,7 @@ def test_an_application_that_is_removed_leaves_its_pods_alone(
     assert pod_labels(client) == {**JUJU, **MESH}
 
 
-def test_the_pods_leave_when_the_mesh_takes_its_labels_back(ctx: testing.Context[Web], client: Client):
+def test_withdrawn_labels_come_off_the_pods(ctx: testing.Context[Web], client: Client):
     relation = mesh()
     ctx.run(ctx.on.relation_changed(relation), state(relation))
     without = mesh({})
@@ -124,7 +124,7 @@ def test_the_pods_leave_when_the_mesh_takes_its_labels_back(ctx: testing.Context
     assert pod_labels(client) == JUJU
 
 
-def test_a_unit_that_is_not_the_leader_asks_kubernetes_nothing(
+def test_follower_does_not_ask_kubernetes(
     ctx: testing.Context[Web], client: Client, server: KubernetesServer
 ):
     relation = mesh()
@@ -133,7 +133,7 @@ def test_a_unit_that_is_not_the_leader_asks_kubernetes_nothing(
     assert server.requests == []
 
 
-def test_a_charm_without_a_mesh_asks_kubernetes_nothing(
+def test_charm_without_mesh_does_not_ask_kubernetes(
     ctx: testing.Context[Web], client: Client, server: KubernetesServer
 ):
     for event in (ctx.on.config_changed(), ctx.on.leader_elected(), ctx.on.update_status()):

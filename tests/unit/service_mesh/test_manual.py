@@ -33,7 +33,7 @@ def charm_of(code: str) -> type[ops.CharmBase]:
     return charm
 
 
-def test_consumer_allows_who_is_related():
+def test_consumer_allows_related_applications():
     endpoints = yaml.safe_load(example(".. code-block:: yaml"))
     own = {"catalogue": {"interface": "catalogue"}, "metrics-endpoint": {"interface": "prometheus_scrape"}}
     meta = {"name": "web", **endpoints, "provides": {**endpoints["provides"], **own}}

@@ -87,7 +87,7 @@ def test_selector_labels_alone_are_unit_target():
 
 
 @pytest.mark.parametrize("name", ["UPPER", "under_score", "a.b", "ünïcode", "x" * 300])
-def test_names_are_taken_as_they_come(name: str):
+def test_name_outside_kubernetes_rules_is_accepted(name: str):
     policy = MeshPolicy(**{**APP, "source_app_name": name, "target_app_name": name})
     assert policy.source_app_name == name
 
@@ -161,7 +161,7 @@ def test_label_that_kubernetes_would_not_take_is_refused(labels: dict[str, str])
 
 
 @pytest.mark.parametrize("labels", [{"a": ""}, {"example.com/A_b.c": "X-1"}, {"a" * 63: "x" * 63}])
-def test_label_that_kubernetes_takes_is_taken(labels: dict[str, str]):
+def test_valid_label_is_accepted(labels: dict[str, str]):
     MeshPolicy(**{**UNIT, "target_app_name": None, "target_selector_labels": labels})
 
 

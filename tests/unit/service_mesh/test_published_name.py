@@ -29,7 +29,7 @@ FOR_OTHER_LIBRARIES = {
 }
 
 
-def test_it_gives_all_that_charms_use_from_one_import():
+def test_one_import_has_all_that_charms_use():
     for name in published.__all__:
         home = istio_policies if name == "PolicyResourceManager" else charmlibs.interfaces.service_mesh
         assert getattr(published, name) is getattr(home, name)
@@ -40,7 +40,7 @@ def test_nothing_that_charms_use_is_missing(name: str):
     assert name in published.__all__
 
 
-def test_charmcraft_finds_what_it_needs_to_publish_it():
+def test_library_has_fields_for_publishing():
     assert published.LIBID == "3f40cb7e3569454a92ac2541c5ca0a0c"
     assert published.LIBAPI == 0
     assert published.LIBPATCH > 20

@@ -45,7 +45,7 @@ DEEDS: dict[str, Callable[[ops.CharmBase, str], object]] = {
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"], ids=ascii)
 @pytest.mark.parametrize("deed", DEEDS)
-def test_text_that_no_program_takes_is_error(deed: str, text: str):
+def test_text_that_no_argument_may_have_is_error(deed: str, text: str):
     with pytest.raises(ArgumentError):
         run(lambda charm: DEEDS[deed](charm, text))
 

@@ -179,7 +179,7 @@ def test_ambiguous_length_ends_connection(api, header, status):
     assert answer.count(b"HTTP/1.1") == 1
 
 
-def test_full_store_takes_no_more_until_something_is_deleted(start):
+def test_full_store_accepts_again_after_delete(start):
     store = start("store")
     megabyte = b"x" * 1024 * 1024
     statuses = [store.request("PUT", f"/store/{number}", megabyte).status for number in range(64)]

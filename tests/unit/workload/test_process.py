@@ -122,7 +122,7 @@ def test_unfinished_handshake_blocks_no_other(start, tls):
         assert over_tls(store, tls, "GET", "/healthz") == (200, b"ready\n")
 
 
-def test_sigterm_ends_it_at_once_when_nothing_is_going_on(start):
+def test_sigterm_ends_idle_program_at_once(start):
     store = start("store")
     with socket.create_connection((HOST, store.port)):
         begin = time.monotonic()
@@ -177,7 +177,7 @@ def test_backend_that_is_down_does_not_hold_up_end(start):
     assert time.monotonic() - begin < 5
 
 
-def test_it_listens_where_it_is_reported(start):
+def test_program_listens_at_reported_address(start):
     port, elsewhere = free_port(), "127.0.0.2"
     both = [start("store", port=port), start("store", port=port, listen=elsewhere, ready=False)]
     deadline = time.monotonic() + 10
@@ -193,7 +193,7 @@ def test_it_listens_where_it_is_reported(start):
     assert all(workload.process.poll() is None for workload in both)
 
 
-def test_by_default_it_listens_on_every_address(tmp_path):
+def test_default_address_is_every_address(tmp_path):
     port = free_port("")
     config = tmp_path / "config.yaml"
     config.write_text(json.dumps({"port": port, "stores": []}))
@@ -234,7 +234,7 @@ def test_by_default_it_listens_on_every_address(tmp_path):
         ),
     ],
 )
-def test_invalid_configuration_ends_it_with_one_line(tmp_path, text, said):
+def test_invalid_configuration_exits_with_one_line(tmp_path, text, said):
     config = tmp_path / "config.yaml"
     if text is not None:
         config.write_text(text)
@@ -247,7 +247,7 @@ def test_invalid_configuration_ends_it_with_one_line(tmp_path, text, said):
     assert ended.stderr == ""
 
 
-def test_occupied_port_ends_it_with_one_line(start):
+def test_occupied_port_exits_with_one_line(start):
     taken = start("store")
     second = start("store", port=taken.port, ready=False)
     assert second.process.wait(timeout=10) == 1

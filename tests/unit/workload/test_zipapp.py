@@ -40,13 +40,13 @@ def test_changed_module_changes_program(copy: Path):
     assert built_from(copy) != program().read_bytes()
 
 
-def test_it_holds_every_module_once_and_nothing_else():
+def test_zipapp_has_each_module_once():
     names = zipfile.ZipFile(program()).namelist()
     modules = {f"kv_workload/{module.name}" for module in (SOURCE / "kv_workload").glob("*.py")}
     assert sorted(names) == sorted({"__main__.py", *modules})
 
 
-def test_it_imports_standard_library_only():
+def test_program_imports_standard_library_only():
     packing = pytest.importorskip("tools.packing._imports")
     foreign = packing.follow(SOURCE / "kv_workload" / "__main__.py", [SOURCE]).foreign
     assert {name.partition(".")[0] for name in foreign} <= sys.stdlib_module_names

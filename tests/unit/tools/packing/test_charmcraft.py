@@ -64,7 +64,7 @@ def test_missing_charmcraft_is_named_with_remedy(staged, path, tmp_path):
         pack(staged, tmp_path / "dist", BASE)
 
 
-def test_known_system_is_needed_without_snap(staged, path, tmp_path, monkeypatch):
+def test_without_snap_supported_system_is_needed(staged, path, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("CHARMCRAFT", str(charmcraft(tmp_path / "elsewhere", PACKS)))
     with pytest.raises(CannotPackError, match="Debian or Ubuntu"):
@@ -81,7 +81,7 @@ def test_without_snap_root_is_needed(staged, path, tmp_path, monkeypatch):
         pack(staged, tmp_path / "dist", BASE)
 
 
-def test_base_says_what_it_is_as_operating_system_does():
+def test_base_writes_os_release():
     assert BASE.os_release.splitlines() == [
         "NAME=Ubuntu",
         "ID=ubuntu",

@@ -104,12 +104,12 @@ def test_programs_can_be_run(staged, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["display-name", "requires", "assumes"])
-def test_metadata_say_what_charmcraft_yaml_says(staged, tmp_path, key):
+def test_metadata_equal_charmcraft_yaml(staged, tmp_path, key):
     other = {**PACKED, "metadata.yaml": yaml.safe_dump({**METADATA, key: "else"})}
     assert problems(packed(tmp_path, other), staged) == [f"metadata.yaml: {key} differs from charmcraft.yaml"]
 
 
-def test_config_says_what_charmcraft_yaml_says(staged, tmp_path):
+def test_config_equals_charmcraft_yaml(staged, tmp_path):
     other = {**PACKED, "config.yaml": "options: {}"}
     assert problems(packed(tmp_path, other), staged) == ["config.yaml differs from charmcraft.yaml"]
 

@@ -120,7 +120,7 @@ def test_charms_find_modules_in_their_own_folder(charm, tmp_path):
     assert there.foreign == here.foreign
 
 
-def test_beacon_takes_nothing_of_coordinators_along(tmp_path):
+def test_beacon_has_no_coordinator_modules(tmp_path):
     staged = tmp_path / "staged"
     stage(locked(REPOSITORY / "charms/istio-beacon-k8s", tmp_path), staged, libraries=[REPOSITORY / "lib"])
     assert {each.name for each in (staged / "lib").iterdir()} == {

@@ -28,7 +28,7 @@ def trial(charm: Path, program: str, **environment: str) -> Trial:
     return Trial(charm, Path(sys.executable).resolve(), "shop", WORLD, environment)
 
 
-def test_charm_asks_and_writes_and_all_of_it_is_known(charm):
+def test_calls_of_hook_tools_are_recorded(charm):
     program = """
 url = subprocess.run(["relation-get", "-r", "3", "--app", "url", "db"], capture_output=True, text=True)
 subprocess.run(["relation-set", "-r", "3", "--file", "-"], input='{"seen": %s}' % url.stdout, text=True)
@@ -41,7 +41,7 @@ subprocess.run(["status-set", "--application=False", "active", "--", "all is wel
     assert [call.tool for call in outcome.calls] == ["relation-get", "relation-set", "status-set"]
 
 
-def test_charm_knows_which_event_of_which_relation_it_is(charm):
+def test_hook_environment_names_event_and_relation(charm):
     program = (
         'subprocess.run(["juju-log", " ".join(f"{k}={v}" for k, v in os.environ.items() if "JUJU" in k)])'
     )
