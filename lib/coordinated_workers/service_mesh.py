@@ -1,7 +1,7 @@
 """The cluster in a service mesh: who may reach it from outside, and who may reach whom inside of it."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import ops
 import pydantic
@@ -17,17 +17,15 @@ from charmlibs.interfaces.service_mesh import (
     UnitPolicy,
     is_mesh_published,
 )
-from istio_policies import TRUST_DOMAIN, ClusterMesh, PolicyResourceManager
+from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, ClusterMesh, PolicyResourceManager
 from k8s_charm import Owner, kubernetes_errors, label_value
 
 from .endpoints import MeshEndpoints
+from .interfaces.validation import PART_OF
 from .kubernetes.access import KubernetesAccess
 from .worker_telemetry import PROXY_WORKER_TELEMETRY_PATHS
 
 logger = logging.getLogger(__name__)
-
-PART_OF = "app.kubernetes.io/part-of"
-"""The label that all pods of a cluster have; its value is the coordinator's name."""
 
 
 def join(
@@ -181,7 +179,7 @@ def reconcile_cluster_policies(
         return delete_cluster_policies(access)
     charm = access.charm
     policies = cluster_policies(charm.model.name, charm.app.name, workers, waypoint_of(mesh))
-    manager = _manager(access, mesh.trust_domain())
+    manager = _manager(access, mesh.trust_domain(), [ROOT_NAMESPACE, *mesh.root_namespaces()])
     return _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type, audit=mesh.is_audit))
 
 
@@ -195,9 +193,15 @@ def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
     return _attempt(access, manager, manager.delete)
 
 
-def _manager(access: KubernetesAccess, trust_domain: str = TRUST_DOMAIN) -> PolicyResourceManager:
+def _manager(
+    access: KubernetesAccess,
+    trust_domain: str = TRUST_DOMAIN,
+    root_namespaces: Collection[str] = (ROOT_NAMESPACE,),
+) -> PolicyResourceManager:
     charm = access.charm
-    return PolicyResourceManager(charm, access.client, _labels(charm), logger, access.deadline, trust_domain)
+    return PolicyResourceManager(
+        charm, access.client, _labels(charm), logger, access.deadline, trust_domain, root_namespaces
+    )
 
 
 def _labels(charm: ops.CharmBase) -> dict[str, str]:

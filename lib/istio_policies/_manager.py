@@ -1,7 +1,7 @@
 """Policies that a charm applies itself, with or without a beacon."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from k8s_charm import (
 )
 from relation_data import reason
 
-from ._policies import DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
+from ._policies import ROOT_NAMESPACE, DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from ._rules import TRUST_DOMAIN
 
 if TYPE_CHECKING:
@@ -48,9 +48,11 @@ class PolicyResourceManager:
         logger: the logger for failures; this library's own if None.
         deadline: the end of the hook's time; 18 seconds from now on if None.
         trust_domain: the trust domain of the mesh.
+        root_namespaces: the namespaces in which a policy on pods holds in all namespaces. Of `policies`, none
+            is written there; those in `raw_policies` are, since a charm for the whole mesh needs them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - published
         self,
         charm: "ops.CharmBase",
         lightkube_client: "Client",
@@ -58,6 +60,7 @@ class PolicyResourceManager:
         logger: logging.Logger | None = None,
         deadline: Deadline | None = None,
         trust_domain: str = TRUST_DOMAIN,
+        root_namespaces: Collection[str] = (ROOT_NAMESPACE,),
     ):
         self._owner = Owner(charm.app.name, charm.model.name)
         self._client = lightkube_client
@@ -65,6 +68,7 @@ class PolicyResourceManager:
         self.log = logger or logging.getLogger(__name__)
         self._deadline = deadline
         self._trust_domain = trust_domain
+        self._root_namespaces = root_namespaces
         self.failed: tuple[Failure, ...] = ()
         """The failures of the last `reconcile` or `delete`, also if it raised an error."""
 
@@ -111,7 +115,11 @@ class PolicyResourceManager:
         deadline = self._deadline or Deadline()
         live = list_policies(self._client, self._labels, self._owner, deadline)
         changes = plan_policies(
-            live, DesiredPolicies(requests, dry_run=audit), also=also, ignore_missing=ignore_missing
+            live,
+            DesiredPolicies(requests, dry_run=audit),
+            also=also,
+            ignore_missing=ignore_missing,
+            root_namespaces=self._root_namespaces,
         )
         result = apply(self._client, changes, deadline, force=force)
         return self._checked(replace(result, failed=(*unenforceable, *result.failed)))

@@ -22,7 +22,7 @@ from ._pod_template import PodTemplate, TemplateChange
 from ._result import Failure, ReconcileResult
 from ._scale_down import ScaleDown
 from ._services import ModelNamespace, find_application
-from ._verbs import get_object, is_transient, kubernetes_problem
+from ._verbs import attempt, get_object, is_transient, kubernetes_problem
 
 __all__ = [
     "OWNER",
@@ -45,6 +45,7 @@ __all__ = [
     "annotations",
     "apply",
     "apply_charm_labels",
+    "attempt",
     "find_application",
     "get_object",
     "is_transient",

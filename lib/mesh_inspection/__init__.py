@@ -15,7 +15,7 @@ from ._actions import MeshActions
 
 if TYPE_CHECKING:
     from ._cluster import Cluster, LivePolicy, Pod, Service, read_cluster, read_model, read_policy
-    from ._control_plane import UnreadableClusterError
+    from ._control_plane import UnreadableClusterError, read_root_namespaces
     from ._evaluate import path_matches
     from ._explain import Explanation, PathStep, Verdict, explain
     from ._exposure import exposed
@@ -34,7 +34,7 @@ _MODULES = {
         "read_model",
         "read_policy",
     ),
-    "_control_plane": ("UnreadableClusterError",),
+    "_control_plane": ("UnreadableClusterError", "read_root_namespaces"),
     "_evaluate": ("path_matches",),
     "_exposure": ("exposed",),
     "_explain": ("Explanation", "PathStep", "Verdict", "explain"),
@@ -79,6 +79,7 @@ __all__ = [
     "read_model",
     "read_policy",
     "read_question",
+    "read_root_namespaces",
     "selects_none",
 ]
 

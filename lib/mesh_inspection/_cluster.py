@@ -119,12 +119,17 @@ class Cluster:
     pods: tuple[Pod, ...]
     services: tuple[Service, ...]
     policies: tuple[LivePolicy, ...]
-    root_namespace: str = ROOT_NAMESPACE
-    """Namespace whose policies apply to the whole mesh."""
+    root_namespaces: tuple[str, ...] = (ROOT_NAMESPACE,)
+    """Namespaces whose policies apply to the whole mesh; of several meshes, the first one's first."""
     auto_allow: bool | None = None
     """True if istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
     trust_domain: str = ""
     """The trust domain that the mesh's configuration names; empty if that is not known."""
+
+    @property
+    def root_namespace(self) -> str:
+        """The namespace whose policies apply to the whole of the first mesh."""
+        return self.root_namespaces[0]
 
     @property
     def allows_waypoints(self) -> bool:
@@ -152,7 +157,7 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
     gateways = list(map(manifest, read_list(client, Gateway, may_be_missing=True)))
     control_plane = read_control_plane(client)
     policies: list[Resource] = []
-    for place in sorted({control_plane.root_namespace, target_namespace}):
+    for place in sorted({control_plane.root_namespaces[0], target_namespace}):
         policies += read_list(client, AuthorizationPolicy, place)
     pods: list[Json] = []
     for place in sorted({source_namespace or target_namespace, target_namespace}):
@@ -190,7 +195,7 @@ def read_model(
     if named - {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in gateways}:
         gateways = list(map(manifest, read_list(client, Gateway, may_be_missing=True)))
     control_plane = read_control_plane(client)
-    places = sorted({control_plane.root_namespace, model})
+    places = sorted({control_plane.root_namespaces[0], model})
     policies = [
         each for each in of_kind[AuthorizationPolicy] if manifest(each)["metadata"]["namespace"] in places
     ]
@@ -215,7 +220,7 @@ def _cluster(
         pods=tuple(read_pod(pod, labels) for pod in pods if _is_running(pod)),
         services=tuple(read_service(each, labels, gateways) for each in services),
         policies=tuple(read_policy(each, waypoints) for each in policies),
-        root_namespace=control_plane.root_namespace,
+        root_namespaces=control_plane.root_namespaces,
         auto_allow=control_plane.auto_allow,
         trust_domain=control_plane.trust_domain,
     )

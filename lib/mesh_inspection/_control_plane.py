@@ -1,11 +1,12 @@
 """Istio's control plane: where it runs, and how it is set."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, check_trust_domain
-from k8s_charm import Failure, Json, kubernetes_errors, list_objects, manifest
+from k8s_charm import Failure, Json, ObjectRef, attempt, list_objects, manifest
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from k8s_charm import Resource
 
 _AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
+_FORBIDDEN = 403
+_NOT_FOUND = 404
 TRUE = ("true", "True", "TRUE", "1", "t", "T")
 """The values that Istio takes for true."""
 
@@ -29,25 +32,45 @@ class UnreadableClusterError(Exception):
 class ControlPlane:
     """Istio's control plane."""
 
-    root_namespace: str = ROOT_NAMESPACE
-    """Namespace whose policies apply to the whole mesh."""
+    root_namespaces: tuple[str, ...] = (ROOT_NAMESPACE,)
+    """Namespaces whose policies apply to the whole mesh; of several meshes, the first one's first."""
     auto_allow: bool | None = None
     """True if istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
     trust_domain: str = ""
     """The trust domain that the mesh's configuration names; empty if that is not known."""
 
 
+class _Istiod(NamedTuple):
+    namespace: str
+    mesh: Json
+    """Its configuration of the mesh; empty if this charm may not read it."""
+
+
 def read_control_plane(client: "Client") -> ControlPlane:
     """Read how the mesh is set.
 
     Raises:
-        UnreadableClusterError: if Kubernetes does not return where istiod is.
+        UnreadableClusterError: if Kubernetes does not return where istiod is, or how it is configured.
     """
-    from lightkube.resources.core_v1 import Service
+    istiods = _read_istiods(client)
+    namespace = istiods[0].namespace if istiods else ROOT_NAMESPACE
+    return ControlPlane(
+        _root_namespaces(istiods), _read_auto_allow(client, namespace), _trust_domain(istiods)
+    )
 
-    istiods = read_list(client, Service, labels={"app": "istiod"})
-    root = next((manifest(each)["metadata"]["namespace"] for each in istiods), ROOT_NAMESPACE)
-    return ControlPlane(root, _read_auto_allow(client, root), _trust_domain(client, istiods))
+
+def read_root_namespaces(client: "Client") -> tuple[str, ...]:
+    """Read in which namespaces a policy on pods holds in all namespaces; the usual one without permission.
+
+    Raises:
+        UnreadableClusterError: if Kubernetes does not return where istiod is, or how it is configured.
+    """
+    try:
+        return _root_namespaces(_read_istiods(client))
+    except UnreadableClusterError as error:
+        if error.failure.code == _FORBIDDEN:
+            return (ROOT_NAMESPACE,)
+        raise
 
 
 def read_list(
@@ -66,7 +89,7 @@ def read_list(
     found = list_objects(client, kind, namespace, labels)
     if not isinstance(found, Failure):
         return found
-    if found.code == 404 and may_be_missing:
+    if found.code == _NOT_FOUND and may_be_missing:
         return []
     raise UnreadableClusterError(found)
 
@@ -95,19 +118,41 @@ def _containers(deployment: Json) -> list[Json]:
     return mapping(template, "spec").get("containers") or []
 
 
-def _trust_domain(client: "Client", istiods: "Iterable[Resource]") -> str:
-    """Read the trust domain from Istio's ConfigMap; empty if this charm may read none."""
+def _read_istiods(client: "Client") -> list[_Istiod]:
+    from lightkube.resources.core_v1 import Service
+
+    services = [manifest(each)["metadata"] for each in read_list(client, Service, labels={"app": "istiod"})]
+    return [_Istiod(own["namespace"], _read_mesh(client, own["namespace"], own["name"])) for own in services]
+
+
+def _read_mesh(client: "Client", namespace: str, istiod: str) -> Json:
+    """Read Istio's ConfigMap; empty if there is none, or if this charm may read none."""
     import yaml
     from lightkube.resources.core_v1 import ConfigMap
 
-    for own in (manifest(each)["metadata"] for each in istiods):
-        # A control plane of a revision has it in the names of both: `istiod-1-29`, `istio-1-29`.
-        name = f"istio{own['name'].removeprefix('istiod')}"
-        try:
-            config_map = manifest(client.get(ConfigMap, name, namespace=own["namespace"]))
-            mesh: object = yaml.safe_load(mapping(config_map, "data").get("mesh") or "")
-            named = cast("Json", mesh).get("trustDomain") if isinstance(mesh, dict) else None
-            return check_trust_domain(str(named or TRUST_DOMAIN))
-        except (*kubernetes_errors(), yaml.YAMLError, ValueError):
-            continue
+    # A control plane of a revision has it in the names of both: `istiod-1-29`, `istio-1-29`.
+    ref = ObjectRef("ConfigMap", namespace, f"istio{istiod.removeprefix('istiod')}")
+    found = attempt(lambda: client.get(ConfigMap, ref.name, namespace=namespace), ref, "get")
+    if isinstance(found, Failure):
+        if found.code in (_FORBIDDEN, _NOT_FOUND):
+            return {}
+        raise UnreadableClusterError(found)
+    try:
+        mesh: object = yaml.safe_load(mapping(manifest(found), "data").get("mesh") or "")
+    except yaml.YAMLError:
+        return {}
+    return cast("Json", mesh) if isinstance(mesh, dict) else {}
+
+
+def _root_namespaces(istiods: Sequence[_Istiod]) -> tuple[str, ...]:
+    found = [str(each.mesh.get("rootNamespace") or each.namespace) for each in istiods]
+    return tuple(dict.fromkeys(found)) or (ROOT_NAMESPACE,)
+
+
+def _trust_domain(istiods: Iterable[_Istiod]) -> str:
+    """Return the first valid trust domain; empty if no configuration is known."""
+    for each in istiods:
+        with contextlib.suppress(ValueError):
+            if each.mesh:
+                return check_trust_domain(str(each.mesh.get("trustDomain") or TRUST_DOMAIN))
     return ""

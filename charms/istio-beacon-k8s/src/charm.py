@@ -15,6 +15,7 @@ import problems
 import sources
 from charmlibs.interfaces.service_mesh import CrossModelIdentities, ServiceMeshProvider
 from desired_state import DesiredState
+from istio_policies import ROOT_NAMESPACE
 from k8s_charm import Deadline, Owner, ScaleDown, kubernetes_client
 from mesh_inspection import MeshActions
 from model_mesh import ModelMesh
@@ -86,6 +87,8 @@ class IstioBeaconCharm(ops.CharmBase):
         self._mesh.update_relations(outcome.labels, not_yet=outcome.not_yet)
         if outcome.policies:
             self._mesh.update_services(outcome.policies.services)
+        if outcome.mesh:
+            self._mesh.update_root_namespaces(set(outcome.mesh.root_namespaces) - {ROOT_NAMESPACE})
         self._problems += [*self._bad_options, *outcome.problems, *self._sources.problems()]
         self._summary = outcome.summary
         logged = list(cast("list[str]", self._stored.problems))
@@ -101,7 +104,7 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def _model_mesh(self, desired: DesiredState) -> ModelMesh:
         known = recall(str(self._stored.mesh)) or NOTHING_KNOWN
-        return ModelMesh(self._owner, self._waypoint, desired, self._deadline, known.root_namespace)
+        return ModelMesh(self._owner, self._waypoint, desired, self._deadline, known.root_namespaces)
 
     def _client(self) -> "Client":
         return kubernetes_client(self.model.name, self.app.name, self._deadline)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from desired_state import DesiredState
 from k8s_charm import Change, Deadline, Owner, kubernetes_client, kubernetes_errors, label_value
 from kubernetes_problems import KubernetesUnavailableError, problem_of
+from mesh_inspection import UnreadableClusterError
 from mesh_namespace import NamespaceStep, NamespaceTakenError
 from mesh_plan import Plan
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, observe
@@ -51,8 +52,8 @@ class ModelMesh:
     waypoint: Waypoint
     desired: DesiredState
     deadline: Deadline
-    root_namespace: str
-    """The namespace whose policies on pods hold in all models, as far as that is known."""
+    root_namespaces: Collection[str]
+    """The namespaces whose policies on pods hold in all models; empty to read them."""
 
     def reconcile(self, remembered: ObservedMesh | None = None) -> Outcome:
         """Make Kubernetes match the desired state; a step that fails does not stop the others.
@@ -120,7 +121,7 @@ class ModelMesh:
     def _steps(self, run: "_Run") -> Iterator[Step]:
         desired, deadline = self.desired, self.deadline
         waypoint = WaypointStep(self.waypoint, desired.replicas, desired.ready_timeout, deadline)
-        policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline, self.root_namespace)
+        policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline, self.root_namespaces)
         namespace = NamespaceStep(
             self.owner.model,
             label_value(self.owner.mark),
@@ -217,10 +218,11 @@ class _Run:
         except NamespaceTakenError as taken:
             self.failed.append(step)
             self.problems.append(blocked(str(taken)))
-        except kubernetes_errors() as error:
+        except (UnreadableClusterError, *kubernetes_errors()) as error:
             self.failed.append(step)
             self.is_complete = False
-            self.problems.append(problem_of(error, self.app))
+            cause = error.failure if isinstance(error, UnreadableClusterError) else error
+            self.problems.append(problem_of(cause, self.app))
 
     @property
     def has_labelled_namespace(self) -> bool:

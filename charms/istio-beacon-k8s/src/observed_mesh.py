@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pydantic
 
-from istio_policies import ROOT_NAMESPACE
 from k8s_charm import Owner
 from mesh_inspection import UnreadableClusterError, exposed, read_model, read_policy, selects_none
 
@@ -20,8 +19,8 @@ class ObservedMesh(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True)
 
-    root_namespace: str = ROOT_NAMESPACE
-    """The namespace whose policies on pods hold in all models."""
+    root_namespaces: tuple[str, ...] = ()
+    """The namespaces whose policies on pods hold in all models; none if they are not known."""
     trust_domain: str = ""
     """The trust domain that the mesh's configuration names; empty if that is not known."""
     open_to_all: tuple[str, ...] = ()
@@ -60,7 +59,7 @@ def observe(client: "Client", owner: Owner, known: "Sequence[Resource]") -> Obse
         return None
     own = [read_policy(each) for each in known if isinstance(each, AuthorizationPolicy)]
     return ObservedMesh(
-        root_namespace=cluster.root_namespace,
+        root_namespaces=cluster.root_namespaces,
         trust_domain=cluster.trust_domain,
         open_to_all=tuple(exposed(cluster, owner.model)),
         without_pods=frozenset(str(policy) for policy in own if selects_none(policy, cluster.pods)),

@@ -1,6 +1,6 @@
 """The AuthorizationPolicies of a beacon."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from istio_policies import (
 )
 from k8s_charm import Change, Changes, Deadline, Live, Owner, ReconcileResult, apply, reference
 from kubernetes_problems import problems_of
+from mesh_inspection import read_root_namespaces
 from model_services import ModelServices, list_services
 from policy_report import PolicyReport
 from steps import StepResult
@@ -47,13 +48,18 @@ class PolicyStep:
     """The name of the beacon's waypoint."""
     desired: DesiredState
     deadline: Deadline
-    root_namespace: str
-    """The namespace whose policies on pods hold in all models."""
+    root_namespaces: Collection[str]
+    """The namespaces whose policies on pods hold in all models; empty to read them."""
     keeps_model_operator: bool = False
     """True to keep the policies that allow Juju's model operator where they are."""
 
     def plan(self, client: "Client") -> "PolicyPlan":
-        """Plan the AuthorizationPolicies."""
+        """Plan the AuthorizationPolicies.
+
+        Raises:
+            UnreadableClusterError: if it is not known which namespaces those are.
+            lightkube.ApiError: if Kubernetes rejects a request.
+        """
         live = list_policies(client, self.owner.labels(SCOPE), self.owner, self.deadline)
         if self.desired.mode is PolicyMode.off:
             return PolicyPlan(self, plan_policies(live, DesiredPolicies()))
@@ -74,7 +80,7 @@ class PolicyStep:
         for consumer in known:
             policies = [*consumer.granted, *waypoint_access(self.owner, self.waypoint, consumer)]
             requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in policies)
-        roots = {ROOT_NAMESPACE, self.root_namespace}
+        roots = {ROOT_NAMESPACE, *(self.root_namespaces or read_root_namespaces(client))}
         additional = additional_policies(
             self.owner,
             known,

@@ -39,7 +39,9 @@ _SPECIAL_NETWORKS = tuple(
 _TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96")))
 # The upper half of an interface's id by ISATAP, whose lower half is an IPv4 address: RFC 5214.
 _ISATAP = (0x00005EFE, 0x02005EFE)
-_LABELS = MESH_LABELS | {"app.kubernetes.io/part-of"}
+PART_OF = "app.kubernetes.io/part-of"
+"""The label that all pods of a cluster have; its value is the coordinator's name."""
+_LABELS = MESH_LABELS | {PART_OF}
 
 
 def host_of(address: str) -> str:

@@ -1,11 +1,39 @@
 """A beacon in the model of Istio's control plane, where a policy on pods holds in all models."""
 
-import pytest
+import json
+from pathlib import Path
 
+import pytest
+from lightkube.models.core_v1 import ServicePort, ServiceSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
+
+from istio_policies import AuthorizationPolicy
+from k8s_charm import manifest
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
+from tests.support.faulty_server import FaultyServer
 
 pytestmark = pytest.mark.kubernetes
+MODEL = "control"
+HERE = {"target_namespace": MODEL}
+REQUESTS = (policy("web", "kiali", target_type="unit", **HERE), policy("web", "kiali", **HERE))
+
+
+def install_istio(beacon: BeaconModel, mesh: str = "", *, namespace: str = "istio-system") -> None:
+    """Install the control plane of a mesh with this configuration."""
+    if not beacon.kubernetes.store.find("Namespace", "", namespace):
+        beacon.client.create(Namespace(metadata=ObjectMeta(name=namespace)))
+    istiod = ObjectMeta(name="istiod", namespace=namespace, labels={"app": "istiod"})
+    beacon.client.create(Service(metadata=istiod, spec=ServiceSpec(ports=[ServicePort(port=15012)])))
+    own = ObjectMeta(name="istio", namespace=namespace)
+    beacon.client.create(ConfigMap(metadata=own, data={"mesh": mesh}))
+
+
+def targets(beacon: BeaconModel) -> list[str]:
+    """Return the kinds of targets of all policies in Kubernetes, also those of the beacon itself."""
+    specs = (manifest(each)["spec"] for each in beacon.client.list(AuthorizationPolicy, namespace="*"))
+    return ["Service" if "targetRefs" in spec else "pods" for spec in specs]
 
 
 def test_consumer_gets_no_policy_on_pods(kubernetes: KubernetesServer):
@@ -21,3 +49,75 @@ def test_consumer_gets_no_policy_on_pods(kubernetes: KubernetesServer):
     assert "a policy on pods holds in all models" in beacon.plan_action()["problems"]
     assert all("targetRefs" in spec for spec in beacon.policies().values())
     assert len(beacon.policies()) == 1
+
+
+class TestOtherName:
+    """A root namespace that is called otherwise."""
+
+    @pytest.fixture(params=["istiod runs there", "configured", "of a second mesh"])
+    def beacon(self, request: pytest.FixtureRequest, kubernetes: KubernetesServer) -> BeaconModel:
+        beacon = BeaconModel(kubernetes, model=MODEL)
+        if request.param == "istiod runs there":
+            install_istio(beacon, namespace=MODEL)
+        elif request.param == "configured":
+            install_istio(beacon, f"rootNamespace: {MODEL}")
+        else:
+            install_istio(beacon, namespace="another-mesh")
+            install_istio(beacon, namespace=MODEL)
+        return beacon
+
+    def test_no_hook_writes_policies_on_pods(self, beacon: BeaconModel):
+        beacon.consumer_that_was_there_before("kiali", *REQUESTS)
+        for hook in ("install", "config_changed", "update_status", "config_changed"):
+            beacon.hook(hook)
+            assert targets(beacon) == ["Service"]
+
+    def test_nor_does_a_new_leader(self, beacon: BeaconModel):
+        beacon.consumer_that_was_there_before("kiali", *REQUESTS)
+        beacon.lead(False)
+        beacon.hook("update_status")
+        beacon.lead(True)
+        beacon.hook("leader_elected")
+        assert targets(beacon) == ["Service"]
+
+    def test_nor_does_a_plan_show_any(self, beacon: BeaconModel):
+        beacon.consumer_that_was_there_before("kiali", *REQUESTS)
+        assert "a policy on pods holds in all models" in beacon.plan_action()["problems"]
+
+    def test_is_published_for_those_who_write_policies(self, beacon: BeaconModel):
+        relation = beacon.consumer("kiali", *REQUESTS)
+        assert MODEL in json.loads(beacon.relation(relation).local_app_data["root_namespaces"])
+
+
+def test_of_usual_name_is_not_published(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes)
+    install_istio(beacon, "rootNamespace: istio-system")
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert "root_namespaces" not in beacon.relation(relation).local_app_data
+
+
+@pytest.mark.parametrize("path", ["/services", "/configmaps/istio"])
+@pytest.mark.parametrize("fault", [500, "hang up", "not json", "no type"])
+def test_nothing_is_written_while_it_is_unknown(
+    kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, fault: int | str
+):
+    beacon = BeaconModel(kubernetes, model=MODEL)
+    install_istio(beacon, f"rootNamespace: {MODEL}")
+    beacon.consumer_that_was_there_before("kiali", *REQUESTS)
+    with FaultyServer(kubernetes.url) as faulty, monkeypatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
+        faulty.plan = lambda _, asked: fault if path in asked else None
+        for hook in ("config_changed", "update_status"):
+            assert beacon.hook(hook).name in ("waiting", "blocked")
+            assert targets(beacon) == []
+    beacon.hook()
+    assert targets(beacon) == ["Service"]
+
+
+def test_it_is_taken_for_the_usual_one_without_permission(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes, model=MODEL)
+    install_istio(beacon)
+    beacon.consumer_that_was_there_before("kiali", *REQUESTS)
+    kubernetes.access.deny(resources=["services"], verbs=["list"])
+    beacon.hook()
+    assert "pods" in targets(beacon)

@@ -388,6 +388,37 @@ def test_cluster_policies_use_the_published_trust_domain(cluster: Cluster):
             assert principal.startswith(expected)
 
 
+class TestRootNamespace:
+    """The cluster is in the namespace whose policies on pods hold in all models."""
+
+    def test_no_policy_is_on_pods(self, cluster: Cluster):
+        state = cluster.run(mesh(root_namespaces='["control", "m"]'), workers(), store())
+        assert ["targetRefs" in spec for spec in policies(cluster)] == [True]
+        assert "in Istio's root namespace" in state.unit_status.message
+        assert state.unit_status.message.endswith("use another model")
+
+    def test_policies_on_pods_go(self, cluster: Cluster):
+        beacon = mesh()
+        state = cluster.run(workers(), store(), beacon)
+        assert len(policies(cluster)) == 3
+        data = {**beacon.remote_app_data, "root_namespaces": '["m"]'}
+        others = {one for one in state.relations if one.id != beacon.id}
+        now = dataclasses.replace(beacon, remote_app_data=data)
+        cluster.run(state=again(state, relations={*others, now}))
+        assert len(policies(cluster)) == 1
+
+    @pytest.mark.parametrize("said", ["[]", "", '["another"]'])
+    def test_other_namespaces_are_no_matter(self, cluster: Cluster, said: str):
+        cluster.run(mesh(root_namespaces=said), workers(), store())
+        assert len(policies(cluster)) == 3
+
+    @pytest.mark.parametrize("said", ["m", '"m"', "[1]", '["*"]', '["A b"]', "null", "{}"])
+    def test_nothing_is_written_if_it_is_invalid(self, cluster: Cluster, said: str):
+        state = cluster.run(mesh(root_namespaces=said), workers(), store())
+        assert policies(cluster) == []
+        assert "root_namespaces" in state.unit_status.message
+
+
 class TestAudit:
     def marks(self, cluster: Cluster) -> list[tuple[bool, bool]]:
         """Whether each policy is in audit mode, and whether it allows everything."""

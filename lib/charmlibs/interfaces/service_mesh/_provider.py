@@ -21,6 +21,7 @@ DECLARED_KEY = "declared_policies"
 POLICY_MODE_KEY = "policy_mode"
 AUDIT = "audit"
 SERVICES_KEY = "services"
+ROOT_NAMESPACES_KEY = "root_namespaces"
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,24 @@ class ServiceMeshProvider(ops.Object):
         Args:
             services: the Services by application; None if policies are not managed.
         """
-        if not self._charm.unit.is_leader():
-            return
-        # Published consumers expect labels in a databag that is not empty.
-        for relation in filter(self._has_labels, self._consumers()):
+        for relation in self._members():
             found = None if services is None else sorted(services.get(relation.app.name, ()))
             text = "" if found is None else json.dumps(found)
             relation_data.write(relation, self._charm.app, {SERVICES_KEY: text})
+
+    def update_root_namespaces(self, namespaces: Collection[str]) -> None:
+        """Publish in which namespaces a policy on pods holds in all namespaces.
+
+        Consumers that write policies themselves write none on pods there, nor in `istio-system`.
+        """
+        text = json.dumps(sorted(namespaces)) if namespaces else ""
+        for relation in self._members():
+            relation_data.write(relation, self._charm.app, {ROOT_NAMESPACES_KEY: text})
+
+    def _members(self) -> list[ops.Relation]:
+        """Return the relations of applications that have labels; none if this unit is not the leader."""
+        # Published consumers expect labels in a databag that is not empty.
+        return list(filter(self._has_labels, self._consumers())) if self._charm.unit.is_leader() else []
 
     def _has_labels(self, relation: ops.Relation) -> bool:
         try:

@@ -30,6 +30,7 @@ from ._models import (
     Labels,
     MeshPolicy,
     MeshType,
+    Namespace,
     PolicyTargetType,
     UnitPolicy,
 )
@@ -40,6 +41,7 @@ from ._provider import (
     DEFAULT_TRUST_DOMAIN,
     POLICIES_KEY,
     POLICY_MODE_KEY,
+    ROOT_NAMESPACES_KEY,
     SERVICES_KEY,
     TRUST_DOMAIN_KEY,
 )
@@ -52,6 +54,7 @@ logger = logging.getLogger(__name__)
 _LABELS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(Labels)
 _MESH_TYPE = pydantic.TypeAdapter(MeshType)
 _SERVICES = pydantic.TypeAdapter(list[str])
+_NAMESPACES: pydantic.TypeAdapter[list[str]] = pydantic.TypeAdapter(list[Namespace])
 _TRUST_DOMAIN: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
     # A pattern of Istio's, such as `*`, would stand for more identities than one.
     Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$")]
@@ -164,6 +167,14 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             logger.warning("invalid trust domain of the mesh: %s", error)
             return DEFAULT_TRUST_DOMAIN
 
+    def root_namespaces(self) -> list[str]:
+        """Return in which namespaces a policy on pods holds in all namespaces, beside `istio-system`."""
+        try:
+            return self._published_root_namespaces()
+        except ValueError as error:
+            logger.warning("invalid root namespaces of the mesh: %s", error)
+            return []
+
     @property
     def is_audit(self) -> bool:
         """Return whether the mesh logs policies and does not enforce them; a mode not known is enforced."""
@@ -180,6 +191,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             ("labels", self._published_labels),
             ("mesh_type", self._published_mesh_type),
             (TRUST_DOMAIN_KEY, self._published_trust_domain),
+            (ROOT_NAMESPACES_KEY, self._published_root_namespaces),
         ):
             try:
                 read()
@@ -382,6 +394,10 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     def _published_trust_domain(self) -> str:
         text = self._published(TRUST_DOMAIN_KEY)
         return parse(_TRUST_DOMAIN, text) if text else DEFAULT_TRUST_DOMAIN
+
+    def _published_root_namespaces(self) -> list[str]:
+        text = self._published(ROOT_NAMESPACES_KEY)
+        return parse(_NAMESPACES, text) if text else []
 
 
 def is_mesh_published(relations: Iterable[ops.Relation]) -> bool:
