@@ -10,6 +10,7 @@ import ops
 import pydantic
 
 import relation_data
+from k8s_charm import label_value
 
 from . import config_secrets, databags, worker_config
 from .databags import (
@@ -20,7 +21,7 @@ from .databags import (
     WorkerTopology,
 )
 from .provider import DEFAULT_ENDPOINT_NAME
-from .validation import WorkerAddress
+from .validation import PART_OF, WorkerAddress
 
 if TYPE_CHECKING:
     from cosl import JujuTopology
@@ -228,6 +229,7 @@ class ClusterRequirer(ops.Object):
             return None, self._unknown
         try:
             offer = databags.load(relation, relation.app, CoordinatorOffer)
+            offer = offer and _without_label_of_others(offer, relation.app.name)
             for refused in offer.refused if offer else ():
                 logger.warning("ignored data of %s over %s: %s", relation.app.name, self._endpoint, refused)
             return self._with_secrets(offer) if offer else None, None
@@ -271,6 +273,15 @@ class ClusterRequirer(ops.Object):
 
     def _on_relation_broken(self, _: ops.RelationBrokenEvent) -> None:
         self.on.removed.emit()
+
+
+def _without_label_of_others(offer: CoordinatorOffer, coordinator: str) -> CoordinatorOffer:
+    """Return the offer without the label of another cluster, by which others select the pods of that one."""
+    labels = dict(offer.worker_labels or {})
+    if labels.pop(PART_OF, None) in (None, label_value(coordinator)):
+        return offer
+    refused = f"worker_labels[{PART_OF!r}]: not the name of {coordinator}"
+    return offer.model_copy(update={"worker_labels": labels, "refused": (*offer.refused, refused)})
 
 
 def _parse(text: str) -> tuple[dict[str, Any], str | None]:

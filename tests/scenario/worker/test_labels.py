@@ -83,6 +83,72 @@ def test_invalid_label_does_not_stop_the_others(store: Store, client: Client):
         assert repr(key) in store.status.message
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "app",
+        "App.kubernetes.io/part-of",
+        "app.kubernetes.io/Part-of",
+        "app.kubernetes.io/part-of ",
+        "app.kubernetes.io/part-of\n",
+        "app.kubernetes.io/part-of/",
+        "/app.kubernetes.io/part-of",
+        "app.kubernetes.io/part\u2011of",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/component",
+        "apps.kubernetes.io/pod-index",
+        "apps.juju.is/name",
+        "batch.kubernetes.io/job-name",
+        "charms.canonical.com/mesh.owner",
+        "controller-revision-hash",
+        "gateway.istio.io/managed",
+        "gateway.networking.k8s.io/gateway-name",
+        "istio",
+        "istio.io/gateway-name",
+        "istio.io/rev",
+        "istio.io/Use-Waypoint",
+        "istio.io/waypoint-for",
+        "k8s-app",
+        "kubernetes.io/hostname",
+        "kubernetes.io/metadata.name",
+        "model.juju.is/disable-webhook",
+        "networking.istio.io/tunnel",
+        "node.kubernetes.io/exclude-from-external-load-balancers",
+        "operator.juju.is/name",
+        "operator.juju.is/target",
+        "pod-template-hash",
+        "security.istio.io/tlsMode",
+        "service.istio.io/canonical-name",
+        "service.kubernetes.io/headless",
+        "sidecar.istio.io/inject",
+        "statefulset.kubernetes.io/pod-name",
+        "topology.istio.io/network",
+        "topology.kubernetes.io/zone",
+        "",
+        "/",
+        "\0",
+        "\ud800",
+        "é",
+        "a" * 64,
+        f"{'a' * 254}/b",
+    ],
+)
+@pytest.mark.parametrize("value", ["kv", ""])
+def test_label_that_others_may_select_by_is_ignored(store: Store, client: Client, key: str, value: str):
+    store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, key: value}))
+    assert pod_labels(client) == {**JUJU, **PART_OF}
+    assert "worker_labels" in store.status.message
+
+
+@pytest.mark.parametrize("value", ["tempo", "Kv", "kv-", "kv.", "kv ", "kv\n", "", "k" * 64, "é", "\0"])
+def test_label_of_another_cluster_is_ignored(store: Store, client: Client, value: str):
+    """By it, Services and policies of that cluster would select these pods."""
+    labels = {"app.kubernetes.io/part-of": value, **MESH}
+    store.deploy(cluster(worker_config="a: 1", worker_labels=labels))
+    assert pod_labels(client) == {**JUJU, **MESH}
+    assert "app.kubernetes.io/part-of" in store.status.message
+
+
 def test_labels_are_set_even_before_there_is_container(store: Store, client: Client):
     store.deploy(
         cluster(worker_config="a: 1", worker_labels=PART_OF), containers=[store.workload(can_connect=False)]
