@@ -1,4 +1,4 @@
-"""What a write makes of an object: the fields of the server, defaults, owners of fields, checks."""
+"""The object that a write leaves: the fields of the server, defaults, owners of fields, checks."""
 
 from __future__ import annotations
 

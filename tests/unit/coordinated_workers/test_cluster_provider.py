@@ -11,6 +11,8 @@ from ops import testing
 from scenario import mocking
 
 from coordinated_workers.interfaces.cluster import ClusterProvider
+from coordinated_workers.interfaces.provider import PublishedTLS
+from tests.support.juju_tools import refuse_tools
 
 META = {"name": "kv", "provides": {"kv-cluster": {"interface": "kv_cluster"}}}
 ROLES = {"all", "api", "store", "cache"}
@@ -345,6 +347,148 @@ def test_only_leader_publishes():
     relation = workers("a", "api")
     _, state = ask(lambda cluster: cluster.publish_data(**CONFIG), relation, leader=False)
     assert published(state, relation) == {}
+
+
+def test_others_do_not_try(caplog: pytest.LogCaptureFixture):
+    def everything(cluster: ClusterProvider) -> object:
+        cluster.publish_data(**CONFIG)
+        cluster.publish_labels({"istio.io/dataplane-mode": "ambient"})
+        return cluster.grant_privkey("tls"), cluster.published_labels(), cluster.published_tls()
+
+    secret = testing.Secret({"private-key": "K"}, label="tls", owner="app")
+    relation = workers("a", "api", **EVERYTHING)
+    found, state = ask(everything, relation, secrets=[secret], leader=False)
+    assert found == (None, {}, None)
+    assert published(state, relation) == EVERYTHING
+    assert [each for each in caplog.records if each.levelname == "WARNING"] == []
+
+
+def test_labels_that_were_published():
+    bare, labelled = workers("a", "api", **CONFIG), workers("b", "api", **EVERYTHING)
+    found, _ = ask(ClusterProvider.published_labels, bare, labelled)
+    assert found == EVERYTHING["worker_labels"]
+    assert ask(ClusterProvider.published_labels, bare)[0] == {}
+    assert ask(ClusterProvider.published_labels, workers("c", "api"))[0] == {}
+
+
+@pytest.mark.parametrize("missing", [None, "ca_cert", "server_cert", "privkey_secret_id"])
+def test_certificate_that_was_published(missing: str | None):
+    data = {key: value for key, value in EVERYTHING.items() if key != missing}
+    found, _ = ask(ClusterProvider.published_tls, workers("a", "api"), workers("b", "api", **data))
+    expected = PublishedTLS("CA", "CERT", EVERYTHING["privkey_secret_id"])
+    assert found == (None if missing else expected)
+
+
+def test_labels_go_to_those_who_know_the_cluster():
+    known, roleless, new = workers("a", "api", **CONFIG), workers("b", None, **CONFIG), workers("c", "api")
+    labels = {"istio.io/dataplane-mode": "ambient"}
+    _, state = ask(lambda cluster: cluster.publish_labels(labels), known, roleless, new)
+    assert published(state, known) == published(state, roleless) == {**CONFIG, "worker_labels": labels}
+    assert published(state, new) == {}
+
+
+def test_databag_of_its_own_that_is_invalid_counts_as_empty():
+    broken = dataclasses.replace(workers("a", "api"), local_app_data={"worker_config": "{"})
+    assert ask(ClusterProvider.published_labels, broken)[0] == {}
+
+
+def taking(app: str, *takes: bool, **local: Any) -> testing.Relation:
+    """A worker application of whose units some fill in secrets."""
+    units = [unit(app, number, takes_config_secrets=json.dumps(each)) for number, each in enumerate(takes)]
+    return workers(app, "api", *units, **local)
+
+
+SECRET = {"worker_config": "key: hush", "secrets": {"store-key": "hush"}}
+REDACTED = "key: @@juju-secret:store-key@@"
+
+
+def test_configuration_by_secret():
+    relation = taking("a", True, True)
+    _, state = ask(lambda cluster: cluster.publish_data(**SECRET), relation)
+    found = published(state, relation)
+    assert found["worker_config"] == REDACTED
+    secret = state.get_secret(id=found["worker_config_secret_id"])
+    assert secret.latest_content == {"store-key": "hush"}
+    assert set(secret.remote_grants) == {relation.id}
+
+
+@pytest.mark.parametrize("takes", [(False,), (True, False)], ids=["none", "one of two"])
+def test_configuration_in_plain_text(takes: Sequence[bool]):
+    relation, no_unit = taking("a", *takes), dataclasses.replace(taking("b", True), remote_units_data={})
+    _, state = ask(lambda cluster: cluster.publish_data(**SECRET), relation, no_unit)
+    assert published(state, relation) == published(state, no_unit) == {"worker_config": "key: hush"}
+    assert not list(state.secrets)
+
+
+def test_unit_that_published_nothing_takes_no_part():
+    relation = taking("a", True)
+    relation = dataclasses.replace(relation, remote_units_data={**relation.remote_units_data, 1: {}})
+    _, state = ask(lambda cluster: cluster.publish_data(**SECRET), relation)
+    assert published(state, relation)["worker_config"] == REDACTED
+
+
+def test_configuration_without_secrets():
+    relation = taking("a", True)
+    _, state = ask(lambda cluster: cluster.publish_data(**CONFIG, secrets={"store-key": "hush"}), relation)
+    assert published(state, relation) == CONFIG
+
+
+def test_secret_is_granted_once(monkeypatch: pytest.MonkeyPatch):
+    secret = testing.Secret({"store-key": "hush"}, label="worker-config-secrets", owner="app")
+    granted: list[int] = []
+    monkeypatch.setattr(ops.Secret, "grant", lambda self, relation: granted.append(relation.id))
+    told = taking("a", True, worker_config=REDACTED, worker_config_secret_id=secret.id)
+    untold = taking("b", True)
+    _, state = ask(lambda cluster: cluster.publish_data(**SECRET), told, untold, secrets=[secret])
+    assert granted == [untold.id]
+    assert published(state, told) == published(state, untold)
+
+
+def test_secret_that_is_not_granted_is_not_named(monkeypatch: pytest.MonkeyPatch):
+    def grant(_: ops.Secret, relation: ops.Relation) -> None:
+        raise ops.ModelError("ERROR relation not found")
+
+    monkeypatch.setattr(ops.Secret, "grant", grant)
+    relation = taking("a", True)
+    _, state = ask(lambda cluster: cluster.publish_data(**SECRET), relation)
+    assert published(state, relation) == {"worker_config": "key: hush"}
+
+
+def test_never_in_plain_text_again(monkeypatch: pytest.MonkeyPatch):
+    before = {"worker_config": REDACTED, "worker_config_secret_id": "secret:cvq1p2q3r4s5t6u7v8w0"}
+    relation = taking("a", True, **before)
+    refuse_tools(monkeypatch, "secret_get", "secret_add")
+    _, state = ask(lambda cluster: cluster.publish_data(**SECRET), relation)
+    assert published(state, relation) == before
+
+
+def test_units_have_jujus_names():
+    relations = workers("a", "api", unit("a", 0), unit("a", 1)), workers("b", None)
+    assert answer(lambda cluster: cluster.unit_names, *relations) == {"a/0", "a/1", "b/0"}
+
+
+def test_roles_by_unit():
+    silent = dataclasses.replace(workers("c", "api"), remote_units_data={0: {}})
+    relations = workers("a", "api,store", unit("a", 0), unit("a", 1)), workers("b", None), silent
+    expected = {"a/0": "api,store", "a/1": "api,store"}
+    assert answer(ClusterProvider.gather_roles_by_unit, *relations) == expected
+
+
+def test_unit_addresses_are_of_those_with_a_role():
+    silent = dataclasses.replace(workers("c", "api"), remote_units_data={0: {}})
+    found = answer(ClusterProvider.gather_unit_addresses, workers("a", "api"), workers("b", None), silent)
+    (address,) = found
+    assert (address.unit, address.relation.app.name) == ("a/0", "a")
+
+
+def test_object_of_another_name():
+    class Named(ops.CharmBase):
+        def __init__(self, framework: ops.Framework):
+            super().__init__(framework)
+            self.cluster = ClusterProvider(self, ROLES, endpoint="kv-cluster", key="cluster")
+
+    assert ask(lambda cluster: cluster.handle.key, charm=Named)[0] == "cluster"
+    assert answer(lambda cluster: cluster.handle.key) == "kv-cluster"
 
 
 def test_each_application_gets_ports_of_its_roles():
