@@ -118,6 +118,15 @@ def test_a_new_check_restarts_nothing(tmp_path: Path, deeds: Deeds):
     assert len(deeds()) == 1
 
 
+def test_readiness_endpoint_may_depend_on_the_worker(tmp_path: Path):
+    def endpoint(_: StoreCharm, worker: Worker) -> str:
+        return f"http://127.0.0.1:9/{worker.roles[0]}"
+
+    store = Store(tmp_path, type("Checked", (StoreCharm,), {"readiness_check_endpoint": endpoint}))
+    store.deploy()
+    assert store.container.plan.checks["ready"].http == {"url": "http://127.0.0.1:9/api"}
+
+
 def test_what_pebble_writes_in_another_way_is_no_change(
     store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
 ):
