@@ -37,9 +37,10 @@ def reconcile_policies(
     dry_run: bool = False,
     also: Iterable[GenericNamespacedResource] = (),
     seconds: float | None = None,
+    **options: Any,
 ) -> ReconcileResult:
-    """Make these the owner's policies."""
+    """Make these the owner's policies; `options` are further ones of `plan_policies`."""
     deadline = Deadline(seconds)
     live = list_policies(client, labels, owner, deadline)
-    changes = plan_policies(live, DesiredPolicies(requests, retain, dry_run), also=also)
+    changes = plan_policies(live, DesiredPolicies(requests, retain, dry_run), also=also, **options)
     return apply(client, changes, deadline)

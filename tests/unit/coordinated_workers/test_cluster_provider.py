@@ -467,6 +467,10 @@ def test_units_have_jujus_names():
     assert answer(lambda cluster: cluster.unit_names, *relations) == {"a/0", "a/1", "b/0"}
 
 
+def test_topology_is_its_own():
+    assert answer(lambda cluster: cluster.juju_topology.application) == "kv"
+
+
 def test_roles_by_unit():
     silent = dataclasses.replace(workers("c", "api"), remote_units_data={0: {}})
     relations = workers("a", "api,store", unit("a", 0), unit("a", 1)), workers("b", None), silent

@@ -15,7 +15,8 @@ from ops import testing
 from coordinated_workers.models import TLSConfig
 from coordinated_workers.tls import Certificates
 from tests.support.authorities import CertificateAuthority
-from tests.support.juju_tools import refuse_tools
+from tests.support.broken_certificates import broken_certificate
+from tests.support.juju_tools import refuse_databags, refuse_tools
 
 META = {"name": "kv", "requires": {"certificates": {"interface": "tls-certificates"}}}
 LABEL = "afd8c2bccf834997afce12c2706d2ede-private-key-0-certificates"
@@ -221,16 +222,16 @@ def test_of_an_authority():
     assert unit.ask(config) is None
 
 
-def test_chain_as_it_was_sent():
-    issuer = authority().intermediate("issuer")
+@pytest.mark.parametrize("place", ["ca", "chain"])
+def test_chain_as_it_was_sent(place: str):
+    root, issuer = authority().pem, authority().intermediate("issuer")
     unit = Unit(related())
     unit.ask()
     (request,) = unit.requests
     leaf = issuer.sign(request)
-    unit.answered(
-        certificates=[signed(request, certificate=leaf, ca=f"{authority().pem}\n{issuer.pem}", chain=[])]
-    )
-    assert unit.ask(config) == TLSConfig(f"{leaf}\n{issuer.pem}", authority().pem, private_key(0))
+    sent = {"ca": f"{root}\n{issuer.pem}", "chain": None} if place == "ca" else {"chain": [root, issuer.pem]}
+    unit.answered(certificates=[signed(request, certificate=leaf, **sent)])
+    assert unit.ask(config) == TLSConfig(f"{leaf}\n{issuer.pem}", root, private_key(0))
 
 
 def test_old_one_serves_until_the_new_one():
@@ -332,6 +333,23 @@ def test_invalid_data(databag: Mapping[str, str]):
     assert unit.ask(problem).startswith("invalid data over 'certificates': certificates")
 
 
+@pytest.mark.parametrize("extension", ["2.5.29.19", "2.5.29.17"], ids=["constraints", "names"])
+def test_broken_certificate(extension: str):
+    unit = certified(certificate=broken_certificate(extension))
+    assert unit.ask(problem).startswith("invalid data over 'certificates': certificates[0]")
+    assert unit.ask(config) is None
+    assert unit.ask(lambda certificates: certificates.refusal) is None
+
+
+def test_databag_cannot_be_read(monkeypatch: pytest.MonkeyPatch):
+    unit = certified()
+    (relation,) = unit.state.get_relations("certificates")
+    served = unit.ask(config)
+    refuse_databags(monkeypatch, relation.id)
+    found = "invalid data over 'certificates': cannot read its databag from Juju: permission denied"
+    assert unit.ask(lambda certificates: (certificates.problem, certificates.keeps(served))) == (found, True)
+
+
 @pytest.mark.parametrize("tool", ["secret_get", "secret_info_get"])
 def test_secrets_are_down(tool: str, monkeypatch: pytest.MonkeyPatch):
     unit = certified()
@@ -385,6 +403,19 @@ def test_new_key_when_a_holder_is_gone():
     assert unit.ask(config, workers=["w/0"]).private_key == key
     unit.ask(lambda certificates: certificates.remove_former_key(), workers=["w/0"])
     assert unit.secrets(FORMER) == []
+
+
+@HOLDERS
+def test_sync_forgets_what_was_read():
+    unit = certified()
+    grant(unit, "w/0", "w/1")
+
+    def leave(certificates: Certificates) -> tuple[object, ...]:
+        before = certificates.config
+        certificates.sync(["w/0"])
+        return before is None, certificates.config
+
+    assert unit.ask(leave, workers=["w/0", "w/1"]) == (False, None)
 
 
 @pytest.mark.parametrize("relations", [[], [related(), related()]], ids=["none", "two"])

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from charmlibs.interfaces.service_mesh import CallerKind, Callers, UnitPolicy, build_mesh_policies
-from istio_policies import DesiredPolicies, PolicyRequestFrom, authorization_policies, describe_callers
+from istio_policies import (
+    AuthorizationPolicy,
+    DesiredPolicies,
+    PolicyRequestFrom,
+    audit_policies,
+    authorization_policies,
+    describe_callers,
+)
 from k8s_charm import Json, Owner, manifest
 
 OWNER = Owner("beacon", "m")
@@ -52,6 +59,25 @@ def test_each_kind_has_its_own_name_and_keeps_it():
 def test_name_has_the_kind(callers: Callers):
     (policy,) = authorization_policies(DesiredPolicies(requests(callers, ports=[443])), owner=OWNER)
     assert _name(policy).startswith(f"m.beacon.web.unit.from.callers.{callers.kind.value}.x")
+
+
+def test_policy_of_audit_mode_keeps_its_name():
+    (request,) = requests(Callers(kind=CallerKind.anyone), ports=[])
+    live = audit_policies(OWNER, [("m", "web")])
+    (policy,) = authorization_policies(DesiredPolicies([request]), live, owner=OWNER)
+    assert _name(policy).startswith("m.beacon.web.unit.from.callers.anyone")
+
+
+def test_audit_mode_opens_no_service_that_is_named_like_a_gateway():
+    own = {
+        "name": "older",
+        "namespace": "m",
+        "annotations": {"charms.canonical.com/mesh.requested-by": "web"},
+    }
+    gateway = {"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "w"}
+    live = AuthorizationPolicy.from_dict({"metadata": own, "spec": {"targetRefs": [gateway], "rules": [{}]}})
+    desired = DesiredPolicies(retain=["web"], dry_run=True)
+    assert authorization_policies(desired, [live], owner=OWNER) == []
 
 
 def _name(policy: Any) -> str:

@@ -476,6 +476,18 @@ def test_retained_requester_stays_beside_another(reconcile: Reconcile, kubernete
     assert ports(kubernetes) == {FIRST: ["80"]}
 
 
+def test_no_other_requester_is_retained(reconcile: Reconcile, kubernetes: KubernetesServer):
+    reconcile(policy(80), by=("shop",))
+    assert [ref.name for ref in reconcile(retain=["till"]).deleted] == [FIRST]
+    assert live(kubernetes) == {}
+
+
+def test_retained_requester_is_noted_in_another_mode(reconcile: Reconcile, kubernetes: KubernetesServer):
+    reconcile(policy(80), by=("shop",))
+    reconcile(policy(80), by=("till",), retain=["shop"], dry_run=True)
+    assert requested_by(live(kubernetes)[FIRST]) == {"shop", "till"}
+
+
 def test_object_without_requester_is_retained(reconcile: Reconcile, kubernetes: KubernetesServer, leave):
     leave(legacy())
     assert [ref.name for ref in reconcile(retain=["shop"]).kept] == [LEGACY]

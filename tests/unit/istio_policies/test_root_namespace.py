@@ -6,6 +6,7 @@ from lightkube import Client
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from istio_policies import DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from k8s_charm import Deadline, Owner, manifest
+from tests.support.reconciling import reconcile_policies
 
 pytestmark = pytest.mark.kubernetes
 OWNER = Owner("beacon", "istio-system")
@@ -39,3 +40,15 @@ def test_the_root_namespace_may_be_another_one(client: Client):
     changes = plan_policies(live, DesiredPolicies([request("unit")]), root_namespaces=["mesh"])
     assert not changes.failed
     assert len(changes.create) == 1
+
+
+def test_retained_policies_on_pods_go(client: Client):
+    labels = OWNER.labels("policies")
+    asked = [request("app"), request("unit")]
+    reconcile_policies(client, asked, labels=labels, owner=OWNER, root_namespaces=["mesh"])
+    live = list_policies(client, labels, OWNER, Deadline())
+    changes = plan_policies(live, DesiredPolicies(retain=["catalogue"]))
+    (write,) = changes.delete
+    assert write.live
+    assert "selector" in manifest(write.live)["spec"]
+    assert len(changes.retained) == 1
