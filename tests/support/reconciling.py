@@ -37,10 +37,9 @@ def reconcile_policies(
     dry_run: bool = False,
     also: Iterable[GenericNamespacedResource] = (),
     seconds: float | None = None,
-    **options: Any,
 ) -> ReconcileResult:
-    """Make these the owner's policies; `options` are further ones of `plan_policies`."""
+    """Make these the owner's policies."""
     deadline = Deadline(seconds)
     live = list_policies(client, labels, owner, deadline)
-    changes = plan_policies(live, DesiredPolicies(requests, retain, dry_run), also=also, **options)
+    changes = plan_policies(live, DesiredPolicies(requests, retain, dry_run), also=also)
     return apply(client, changes, deadline)

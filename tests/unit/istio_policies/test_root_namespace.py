@@ -3,9 +3,11 @@
 import pytest
 from lightkube import Client
 
-from charmlibs.interfaces.service_mesh import MeshPolicy
+from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
 from istio_policies import DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from k8s_charm import Deadline, Owner, manifest
+from tests.support.policies import LABELS, asked, policy
+from tests.support.policies import OWNER as BEACON
 from tests.support.reconciling import reconcile_policies
 
 pytestmark = pytest.mark.kubernetes
@@ -43,11 +45,10 @@ def test_the_root_namespace_may_be_another_one(client: Client):
 
 
 def test_retained_policies_on_pods_go(client: Client):
-    labels = OWNER.labels("policies")
-    asked = [request("app"), request("unit")]
-    reconcile_policies(client, asked, labels=labels, owner=OWNER, root_namespaces=["mesh"])
-    live = list_policies(client, labels, OWNER, Deadline())
-    changes = plan_policies(live, DesiredPolicies(retain=["catalogue"]))
+    both = [policy(target_type=kind) for kind in PolicyTargetType]
+    reconcile_policies(client, asked(both, "shop"))
+    live = list_policies(client, LABELS, BEACON, Deadline())
+    changes = plan_policies(live, DesiredPolicies(retain=["shop"]), root_namespaces=["m"])
     (write,) = changes.delete
     assert write.live
     assert "selector" in manifest(write.live)["spec"]
