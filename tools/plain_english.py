@@ -1,8 +1,9 @@
 """The check that docs, docstrings and messages follow the rules of wording: `python -m tools.plain_english`.
 
 It reports, with file and line: public docstrings that begin with a question word, words for which the project
-has a standard term, American spelling, and literals of statuses that are longer than `juju status` shows. It
-judges only written text, in documentation outside of code; tests hold text that is put together at run time.
+has a standard term, American spelling, literals of statuses that are longer than `juju status` shows, and
+long names of tests. It judges only written text, in documentation outside of code; tests hold text that is
+composed at run time.
 """
 
 import ast
@@ -15,8 +16,11 @@ from typing import NamedTuple, cast
 import yaml
 
 CHECKED = ("lib", "charms", "sandbox", "tools")
+TESTS = ("tests", "sandbox/tests")
 PROSE = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/**/*.md", "terraform/**/*.md")
 LONGEST_STATUS = 100
+LONGEST_TEST_NAME = 60
+"""In characters, without `test_`."""
 
 _QUESTION = re.compile(r"(?:what|who|whom|whose|whether|how|where|which|why)\b", re.IGNORECASE)
 _STATUSES = frozenset(
@@ -88,6 +92,9 @@ def findings(root: Path) -> Iterator[WordingProblem]:
         for pattern in _YAML:
             for path in sorted((root / folder).rglob(pattern)):
                 yield from check_yaml(path.relative_to(root), path.read_text())
+    for folder in TESTS:
+        for path in sorted((root / folder).rglob("test_*.py")):
+            yield from check_test_names(path.relative_to(root), path.read_text())
     for pattern in PROSE:
         for path in sorted(root.glob(pattern)):
             yield from check_prose(path.relative_to(root), path.read_text())
@@ -129,6 +136,18 @@ def check_python(path: Path, source: str) -> Iterator[WordingProblem]:
             if length > LONGEST_STATUS:
                 yield WordingProblem(
                     path, node.lineno, f"status of {length} characters: at most {LONGEST_STATUS}"
+                )
+
+
+def check_test_names(path: Path, source: str) -> Iterator[WordingProblem]:
+    """Yield the findings in the names of a module's tests."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
+            name = node.name.removeprefix("test_")
+            yield from _check_words(path, node.lineno, name.replace("_", " "))
+            if len(name) > LONGEST_TEST_NAME:
+                yield WordingProblem(
+                    path, node.lineno, f"test name of {len(name)} characters: at most {LONGEST_TEST_NAME}"
                 )
 
 

@@ -92,7 +92,7 @@ def test_equal_value_stays_while_one_owner_applies_it(namespace: Namespace):
     assert "data" not in namespace.applied(config(), "bob")
 
 
-def test_field_that_is_left_out_goes(namespace: Namespace):
+def test_omitted_field_is_deleted(namespace: Namespace):
     namespace.applied(an("ConfigMap", "a", labels={"k": "v"}, data={"x": "1", "y": "2"}))
     fewer = namespace.applied(config(x="1"))
     assert fewer["data"] == {"x": "1"}

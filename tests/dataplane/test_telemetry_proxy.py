@@ -458,7 +458,7 @@ def test_only_method_of_protocol_is_allowed(method, path, proxying, backend):
         "http://loki.test/proxy/worker/worker-1/metrics",
     ],
 )
-def test_there_is_no_way_to_anything_else(target, proxying, backend):
+def test_anything_else_is_unreachable(target, proxying, backend):
     proxy = proxying(
         {"worker/0": "127.0.0.1"},
         worker_metrics_port=backend.port,

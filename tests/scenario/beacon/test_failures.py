@@ -16,7 +16,7 @@ pytestmark = pytest.mark.kubernetes
 DOOR = ("shop/web", "shop/catalogue")
 
 
-def test_without_trust_status_says_how_to_give_it(kubernetes: KubernetesServer):
+def test_missing_trust_names_the_command(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes)
     kubernetes.access.deny()
     status = beacon.hook()
@@ -55,7 +55,7 @@ def test_also_one_verb_that_is_not_trusted_is_reported(beacon: BeaconModel, verb
     ("group", "kind"),
     [("gateway.networking.k8s.io", "Gateway"), ("security.istio.io", "AuthorizationPolicy")],
 )
-def test_without_kind_of_istios_status_says_what_to_deploy(beacon: BeaconModel, group: str, kind: str):
+def test_missing_crd_names_the_charm_to_deploy(beacon: BeaconModel, group: str, kind: str):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.kubernetes.store.uninstall_custom_resources(group)
     status = beacon.hook()

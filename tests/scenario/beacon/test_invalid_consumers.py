@@ -69,7 +69,7 @@ def test_what_others_change_meanwhile_is_done(
     }
 
 
-def test_mended_databag_is_applied(beacon: BeaconModel, catalogue: testing.Relation):
+def test_corrected_databag_is_applied(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.says(catalogue, {"policies": "nonsense"})
     beacon.says(catalogue, databag(policy("ads", "catalogue")))
     assert beacon.doors() == {("shop/ads", "shop/catalogue"), ("shop/web", "shop/orders")}

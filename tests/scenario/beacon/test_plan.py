@@ -100,7 +100,7 @@ def test_json_has_a_key_for_each_change_and_problem(beacon: BeaconModel):
     assert "may not set policy on 'orders'" in told["problems"]["1"]["message"]
 
 
-def test_for_programs_a_list_that_is_empty_is_left_out(beacon: BeaconModel):
+def test_json_omits_empty_lists(beacon: BeaconModel):
     assert set(beacon.plan_action(format="json")) == {"policy-mode", "summary"}
 
 

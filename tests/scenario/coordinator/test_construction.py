@@ -66,7 +66,7 @@ def test_all_but_cluster_may_be_off():
     assert "field-cluster" in status.message
 
 
-def test_what_is_left_out_is_off():
+def test_omitted_endpoint_is_off():
     assert (
         build({"cluster": "field-cluster"}).unit_status
         == build({**ALL_OFF, "cluster": "field-cluster"}).unit_status

@@ -154,7 +154,7 @@ class TestRoutesLead:
         ],
     )
     @pytest.mark.parametrize("tls", [False, True])
-    def test_to_backends_as_their_urls_say(self, url, leads_to, tls):
+    def test_to_backends_by_scheme_of_their_url(self, url, leads_to, tls):
         assert (
             target(rendered(proxy(loki={"loki/0": url}, tls=tls)), "/proxy/loki/loki-0/push")[0] == leads_to
         )

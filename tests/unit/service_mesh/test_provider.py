@@ -176,7 +176,7 @@ def test_request_is_awaited(
     assert request.is_awaited is expected
 
 
-def test_relation_whose_application_is_unknown_is_left_out(
+def test_relation_of_unknown_application_is_ignored(
     ctx: testing.Context[Mesh], monkeypatch: pytest.MonkeyPatch
 ):
     unknown, web = consumer("unknown", [POLICY]), consumer("web", [POLICY])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.plain_english import check_prose, check_python, check_yaml, findings
+from tools.plain_english import check_prose, check_python, check_test_names, check_yaml, findings
 
 MODULE = Path("lib/module.py")
 
@@ -72,6 +72,18 @@ def test_question_words():
 
 def test_question_words_below_attributes():
     assert in_python('class A:\n    """An A."""\n    b: int\n    """Which one."""\n') == []
+
+
+@pytest.mark.parametrize("name", ["test_door_is_shut", "test_caller_is_told_why", "test_" + "x" * 61])
+def test_names_of_tests(name: str):
+    source = f"def helper():\n    said = 1\n\nclass TestA:\n    async def {name}(self): ...\n"
+    (found,) = check_test_names(Path("tests/test_a.py"), source)
+    assert str(found).startswith("tests/test_a.py:5: ")
+
+
+def test_other_names_of_tests():
+    source = f"def test_{'x' * 60}(): ...\n\ndef door(): ...\n"
+    assert list(check_test_names(Path("tests/test_a.py"), source)) == []
 
 
 def test_long_statuses():

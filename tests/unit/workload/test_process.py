@@ -131,7 +131,7 @@ def test_sigterm_ends_idle_program_at_once(start):
     assert json.loads(store.output.splitlines()[-1]) == {"level": "info", "message": "stopped"}
 
 
-def test_sigterm_lets_request_in_flight_be_answered(start):
+def test_sigterm_answers_request_in_flight(start):
     store = start("store")
     with socket.create_connection((HOST, store.port), timeout=10) as connection:
         connection.sendall(b"PUT /store/k HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
