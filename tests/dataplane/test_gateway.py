@@ -8,15 +8,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import grpc
 import pytest
 
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream, is_rejected
 from k8s_charm import Deadline
 from tests.dataplane.dns_server import TestDNS
 from tests.support.backends import RecordingBackend
+from tests.support.grpc_backend import GRPC_WITHOUT_LIMITS, RecordingGrpcBackend
 from tests.support.nginx_process import RealNginx, free_port, platform_of
 
 EVERYTHING = NginxLocationConfig("/", backend="api")
+CALLS = NginxLocationConfig("/", backend="api", is_grpc=True)
 SEARCH = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
 
 
@@ -75,8 +78,8 @@ def serve(tmp_path, monkeypatch) -> Iterator[Callable[..., int]]:
     """Starts nginx before workers of the role `api`, by their hosts; gives the port."""
     with contextlib.ExitStack() as running:
 
-        def start(api_port: int, *hosts: str, resolver: str = "127.0.0.1", **options) -> int:
-            platform = replace(platform_of(tmp_path, resolver=resolver), search=SEARCH)
+        def start(api_port: int, *hosts: str, resolver: str = "127.0.0.1", search=SEARCH, **options) -> int:
+            platform = replace(platform_of(tmp_path, resolver=resolver), search=search)
             monkeypatch.setattr(NginxConfig, "platform", platform)
             port = free_port()
             text = config(port, api_port, **options).get_config({"api": set(hosts)}, listen_tls=False)
@@ -86,9 +89,9 @@ def serve(tmp_path, monkeypatch) -> Iterator[Callable[..., int]]:
         yield start
 
 
-def config(port: int, api_port: int, **options) -> NginxConfig:
+def config(port: int, api_port: int, location=EVERYTHING, **options) -> NginxConfig:
     upstreams = [NginxUpstream("api", api_port, "api")]
-    return NginxConfig("coordinator", upstreams, {port: [EVERYTHING]}, worker_processes=1, **options)
+    return NginxConfig("coordinator", upstreams, {port: [location]}, worker_processes=1, **options)
 
 
 def send(port: int, head: str) -> socket.socket:
@@ -97,8 +100,16 @@ def send(port: int, head: str) -> socket.socket:
     return connection
 
 
-def status_of(port: int, method: str = "GET", path: str = "/", body: bytes | None = None) -> int:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+def stream(port: int, pieces: Iterator[bytes], **options) -> bytes:
+    """Send a stream of messages by gRPC, and return the answer."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=GRPC_WITHOUT_LIMITS) as channel:
+        return channel.stream_unary("/a.B/C")(pieces, timeout=20, **options)
+
+
+def status_of(
+    port: int, method: str = "GET", path: str = "/", body: bytes | Iterator[bytes] | None = None, timeout=10
+) -> int:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)) as connection:
         connection.request(method, path, body)
         return connection.getresponse().status
 
@@ -143,6 +154,78 @@ def test_limit_is_charms_to_set(serve):
     with RecordingBackend() as backend:
         port = serve(backend.port, "127.0.0.1", client_max_body_size="1k")
         assert status_of(port, "POST", "/push", b"x" * 2000) == 413
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_body_of_any_framing_up_to_its_limit(serve, chunked):
+    with RecordingBackend() as backend:
+        port = serve(backend.port, "127.0.0.1", client_max_body_size="3m")
+        for megabytes, status in ((2, 200), (4, 413)):
+            pieces = iter([b"x" * 1_000_000] * megabytes)
+            body = pieces if chunked else b"".join(pieces)
+            assert status_of(port, "POST", "/push", body) == status
+
+
+@pytest.mark.parametrize("size", [7_000, 20_000, 60_000])
+def test_long_token_either_way(serve, size):
+    with RecordingBackend() as backend:
+        backend.headers = {"Set-Cookie": "x" * size}
+        port = serve(backend.port, "127.0.0.1")
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request("GET", "/", headers={"Authorization": "x" * size})
+            answer = connection.getresponse()
+            assert (answer.status, len(answer.headers["Set-Cookie"])) == (200, size)
+        assert len(backend.received[0].headers["authorization"]) == size
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [("Transfer-Encoding: chunked", b"4\r\nlog1\r\n"), ("Content-Length: 99", b"log1"), ("X-Y: z", b"log1")],
+    ids=["chunks", "length", "until closed"],
+)
+def test_answer_arrives_while_it_is_written(serve, head, piece):
+    def begin(_: bytes, connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode() + piece)
+        connection.recv(1)  # until nginx closes
+
+    with RawBackend(begin) as backend:
+        port = serve(backend.port, "127.0.0.1")
+        with send(port, "GET /tail HTTP/1.1\r\nHost: x\r\n\r\n") as connection:
+            received = b""
+            while b"log1" not in received:
+                received += connection.recv(4096)
+
+
+class TestGrpc:
+    def test_stream_may_be_of_any_length(self, serve):
+        with RecordingGrpcBackend() as backend:
+            port = serve(backend.port, "127.0.0.1", location=CALLS)
+            pieces = iter([b"x" * 4_000_000] * 30)
+            assert stream(port, pieces) == b"120000000"
+
+    @pytest.mark.parametrize("size", [7_000, 20_000, 60_000])
+    def test_long_metadata(self, serve, size):
+        with RecordingGrpcBackend(metadata=[("note", "x" * size)]) as backend:
+            port = serve(backend.port, "127.0.0.1", location=CALLS)
+            assert stream(port, iter([b"x"]), metadata=[("authorization", "x" * size)]) == b"1"
+
+
+def test_slow_worker_leaves_users_to_others_of_its_role(serve):
+    """The clients' requests that it does not answer are as many as the others have at once."""
+    with RecordingBackend() as backend, socket.create_server(("127.0.0.2", backend.port)):
+        port = serve(backend.port, "127.0.0.1", "127.0.0.2")
+        statuses: list[int] = []
+
+        def use() -> None:
+            with contextlib.suppress(TimeoutError):
+                statuses.extend(status_of(port, timeout=3) for _ in range(10))
+
+        clients = [threading.Thread(target=use) for _ in range(8)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+    assert len(statuses) >= 30
 
 
 @pytest.mark.parametrize("answer", [answer_and_close, answer_once])

@@ -15,6 +15,8 @@ from ._platform import NginxPlatform
 
 logger = logging.getLogger(__name__)
 
+_LARGEST_BODY = "100m"
+
 
 @dataclass(frozen=True)
 class NginxConfig:
@@ -35,10 +37,11 @@ class NginxConfig:
     worker_processes: int = 5
     worker_connections: int = 4096
     proxy_read_timeout: int = 300
-    """The number of seconds for which a backend may send nothing."""
+    """The number of seconds for which a backend may send nothing, or a client of gRPC."""
     proxy_connect_timeout: str = "5s"
-    client_max_body_size: str = "100m"
-    """The largest body of a request, unless a location has another: about what Loki and Mimir take."""
+    client_max_body_size: str | None = None
+    """The largest body of a request, unless a location has another; None: 100 MB, about what Loki and Mimir
+    take, and of gRPC any, as all messages of a stream are one body."""
     own_name: str = ""
     """The name of the server, such as `shop.model.UUID`: a request that returns to the port that passed it on
     is answered with 508 (Loop Detected), however many others it has come by. Empty: it goes round until no
@@ -110,7 +113,7 @@ class NginxConfig:
         platform = self.platform or self._here
         upstreams = _layout.upstreams(self.upstream_configs, upstreams_to_addresses, platform)
         backends = {upstream.name: upstream for upstream in upstreams}
-        serving = _layout.Serving(backends, listen_tls, self.own_name, platform)
+        serving = _layout.Serving(backends, listen_tls, self.own_name, self._grpc_directives, platform)
         servers = [_layout.server(*each, serving) for each in self.server_ports_to_locations.items()]
         answers_itself = self.enable_health_check or self.enable_status_page
         return Page(
@@ -125,7 +128,7 @@ class NginxConfig:
             ipv4_only=platform.resolve and not platform.ipv6,
             connect_timeout=self.proxy_connect_timeout,
             read_timeout=f"{self.proxy_read_timeout}s",
-            client_max_body_size=check_word(self.client_max_body_size, "a size"),
+            client_max_body_size=check_word(self.client_max_body_size or _LARGEST_BODY, "a size"),
             http2_directive=platform.http2_directive,
             upstreams=upstreams,
             server_name=check_line(self.server_name, "a server's name"),
@@ -135,6 +138,12 @@ class NginxConfig:
             status_page=self.enable_status_page and platform.stub_status,
             servers=tuple(server for server in servers if server.locations or answers_itself),
         )
+
+    @property
+    def _grpc_directives(self) -> dict[str, tuple[str, ...]]:
+        """The directives of gRPC: a stream may pause, and if the charm sets no limit, be of any length."""
+        pause = {"client_body_timeout": (f"{self.proxy_read_timeout}s",)}
+        return pause if self.client_max_body_size else {**pause, "client_max_body_size": ("0",)}
 
     @staticmethod
     def refusals(upstreams_to_addresses: Mapping[str, Collection[str]]) -> list[Refusal]:

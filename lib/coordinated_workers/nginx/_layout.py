@@ -59,6 +59,8 @@ class Serving:
     tls: bool
     own_name: str
     """See `NginxConfig.own_name`."""
+    grpc_directives: Mapping[str, tuple[str, ...]]
+    """The directives of a location of gRPC without a limit of its own."""
     platform: NginxPlatform
 
 
@@ -148,6 +150,8 @@ def _location(location: NginxLocationConfig, serving: Serving, mark: Mark | None
         check_word(name, "a directive"): tuple(args) for name, args in location.extra_directives.items()
     }
     more_headers = directives.pop("proxy_set_header", ())
+    if location.is_grpc and "client_max_body_size" not in directives:
+        directives = {**serving.grpc_directives, **directives}
     return Location(
         match=(location.modifier, path) if location.modifier else (path,),
         methods=tuple(check_word(method, "a method") for method in location.methods),

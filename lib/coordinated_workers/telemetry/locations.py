@@ -71,9 +71,6 @@ def _limits(route: TelemetryRoute) -> dict[str, Sequence[str]]:
         # telemetry may arrive twice: what met a connection that its backend was closing is sent again
         f"{module}_next_upstream": ["error", "non_idempotent"],
     }
-    if route.kind == "metrics":
-        # what has thousands of lines would be read, and passed on, a page of memory at a time
-        directives |= {"proxy_buffer_size": ["16k"], "proxy_buffers": ["8", "16k"]}
     if route.backend.path.strip("/") and route.kind != "metrics":
         # nginx logs the URL of a failing backend, and a token may be in its path
         directives["error_log"] = ["/dev/null"]

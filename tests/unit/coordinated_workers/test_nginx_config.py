@@ -122,6 +122,24 @@ class TestUpstreams:
         ] * 2
 
 
+class TestStreamsOfGrpc:
+    def limits(self, location: NginxLocationConfig, **options) -> list[list[tuple[str, ...]]]:
+        text = config(location, upstreams=[API], **options).get_config({"api": {"a.test"}}, False)
+        ((_, _, directives),) = locations(parsed(text))
+        return [arguments(directives, name) for name in ("client_max_body_size", "client_body_timeout")]
+
+    def test_may_be_of_any_length_and_pause(self):
+        calls = dataclasses.replace(TO_API, is_grpc=True)
+        assert self.limits(calls) == [[("0",)], [("300s",)]]
+        assert self.limits(calls, proxy_read_timeout=600) == [[("0",)], [("600s",)]]
+
+    def test_have_limit_that_their_charm_sets(self):
+        calls = dataclasses.replace(TO_API, is_grpc=True)
+        limited = dataclasses.replace(calls, extra_directives={"client_max_body_size": ["8m"]})
+        assert self.limits(calls, client_max_body_size="8m") == [[], [("300s",)]]
+        assert self.limits(limited) == [[("8m",)], []]
+
+
 class TestServers:
     def test_without_locations_are_ignored(self):
         assert find(parsed(config(TO_API, upstreams=[API]).get_config({}, False)), "listen") == []

@@ -125,7 +125,7 @@ backends = st.builds(
 )
 IN_A_LOCATION = {
     *("limit_except", "rewrite", "client_max_body_size", "client_body_buffer_size"),
-    *("proxy_buffer_size", "proxy_buffers", "proxy_redirect", "error_log", "set"),
+    *("proxy_redirect", "error_log", "set"),
 } | {
     f"{module}_{directive}"
     for module in ("proxy", "grpc")

@@ -131,13 +131,11 @@ class TestRoutesLead:
             ("resolve",),
         )
 
-    def test_large_buffers_are_for_metrics_only(self):
+    def test_answers_are_buffered_by_no_route(self):
         directives = rendered(proxy({"worker/0": "w0.test"}, loki={"loki/0": "http://loki.test/push"}))
 
-        [metrics] = find(directives, "location", "=", "/proxy/worker/worker-0/metrics")
-        sizes = [arguments(metrics[2], name) for name in ("proxy_buffer_size", "proxy_buffers")]
-        assert sizes == [[("16k",)], [("8", "16k")]]
-        assert len(arguments(directives, "proxy_buffers")) == 1
+        assert arguments(directives, "proxy_buffering") == [("off",)]
+        assert arguments(directives, "proxy_buffer_size") == [("64k",)]
 
     def test_to_workers_by_tls_when_nginx_speaks_it(self):
         directives = rendered(proxy({"worker/0": "w0.test"}, tls=True))
