@@ -55,6 +55,7 @@ def _try_module(module: Path, tests: Sequence[str], limits: Limits, accepted: Ma
     """Change a module, and print what survives; return how much of it is not accepted."""
     changes = changes_of(module.read_text())
     tried, found = 0, 0
+    noticed: set[str] = set()
     survived: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="mutation-tests-") as work:
         forked = ForkedTests(tests, Path(work))
@@ -67,17 +68,19 @@ def _try_module(module: Path, tests: Sequence[str], limits: Limits, accepted: Ma
             if (time.monotonic() - began) / 60 > limits.minutes:
                 break
             tried += 1
+            description = _description(change)
             if not forked.pass_with(module, change.text):
+                noticed.add(description)
                 continue
-            survived.add(_description(change))
-            if _description(change) not in accepted:
+            survived.add(description)
+            if description not in accepted:
                 found += 1
-                print(f"    line {change.line}: {_description(change)}", flush=True)
+                print(f"    line {change.line}: {description}", flush=True)
     print(f"    {tried} were tried, {found} survived", flush=True)
-    if tried == min(len(changes), limits.changes):
-        for description in sorted(accepted.keys() - survived):
-            print(f"    a test notices, or it is not there any more: {description}", flush=True)
-            found += 1
+    possible = set(map(_description, changes)) - (noticed - survived)
+    for description in sorted(accepted.keys() - possible):
+        print(f"    a test notices, or it is not there any more: {description}", flush=True)
+        found += 1
     return found
 
 

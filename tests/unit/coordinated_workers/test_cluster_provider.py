@@ -471,6 +471,19 @@ def test_topology_is_its_own():
     assert answer(lambda cluster: cluster.juju_topology.application) == "kv"
 
 
+def test_role_of_no_unit_is_not_counted():
+    assert (
+        answer(ClusterProvider.gather_roles, dataclasses.replace(workers("a", "api"), remote_units_data={}))
+        == {}
+    )
+
+
+def test_unit_that_published_nothing_has_no_address():
+    silent = dataclasses.replace(workers("a", "api"), remote_units_data={0: {}, 1: unit("a", 1)})
+    assert [each["unit"] for each in answer(ClusterProvider.gather_topology, silent)] == ["a/1"]
+    assert answer(lambda cluster: cluster.unroutable_addresses, silent) == frozenset()
+
+
 def test_roles_by_unit():
     silent = dataclasses.replace(workers("c", "api"), remote_units_data={0: {}})
     relations = workers("a", "api,store", unit("a", 0), unit("a", 1)), workers("b", None), silent

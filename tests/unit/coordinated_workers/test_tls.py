@@ -309,10 +309,10 @@ def test_it_is_not_kept_once_the_authority_is_gone():
     (relation,) = unit.state.get_relations("certificates")
     served = served_for(("old.test",))
     gone = unit.ask(
-        lambda certificates: (certificates.config, certificates.keeps(served)),
+        lambda certificates: (certificates.config, certificates.keeps(served), certificates.refusal),
         event=lambda context: context.on.relation_broken(relation),
     )
-    assert gone == (None, False)
+    assert gone == (None, False, None)
     assert unit.secrets(LABEL) == []
 
 
