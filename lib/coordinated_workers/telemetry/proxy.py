@@ -262,8 +262,6 @@ def _check_other_host(backend: BackendURL, hostname: str, own_hosts: Container[s
 
 
 def _check_free(route: TelemetryRoute, routes: Mapping[str, TelemetryRoute]) -> None:
-    if route.path in routes:
-        raise NginxValueError("the only one of its name", route.name)
     if route.is_grpc and route.backend.path.strip("/"):
         raise NginxValueError(
             "a URL without a path, as gRPC has paths of its own", f"{route.backend.origin}…"
