@@ -111,7 +111,8 @@ class PolicyResourceManager:
                 requests.append(PolicyRequestFrom(_own_model(policy), trust_domain=self._trust_domain))
             except pydantic.ValidationError as error:
                 unenforceable.append(_unenforceable(policy, error))
-        also = [_own_kind(policy, self._client.namespace) for policy in raw_policies]
+        # tests of charms replace the client by a mock, whose namespace is no text and no valid name
+        also = [_own_kind(policy, str(self._client.namespace)) for policy in raw_policies]
         deadline = self._deadline or Deadline()
         live = list_policies(self._client, self._labels, self._owner, deadline)
         changes = plan_policies(

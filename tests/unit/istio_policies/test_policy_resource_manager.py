@@ -4,6 +4,7 @@ import enum
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
+from unittest.mock import MagicMock
 
 import ops
 import pydantic
@@ -30,7 +31,7 @@ def manage(client: Client) -> Iterator[Callable[..., PolicyResourceManager]]:
     state = testing.State(model=testing.Model("m"))
     with context(context.on.update_status(), state) as manager:
         yield lambda **options: PolicyResourceManager(
-            charm=manager.charm, lightkube_client=client, **{"labels": LABELS, **options}
+            charm=manager.charm, **{"lightkube_client": client, "labels": LABELS, **options}
         )
         manager.run()
 
@@ -193,6 +194,12 @@ class TestRawPolicies:
         with pytest.raises(TypeError, match="AuthorizationPolicy"):
             manager.reconcile([], MeshType.istio, [self.raw(), other])  # type: ignore[list-item]
         assert not kubernetes.requests
+
+    def test_go_to_no_namespace_of_a_mock(self, manage: Callable[..., PolicyResourceManager]):
+        client = MagicMock()
+        client.list.return_value = []
+        result = manage(lightkube_client=client).reconcile([], MeshType.istio, [self.raw()])
+        assert [(failure.ref.name, failure.code) for failure in result.failed] == [("allow-all", 422)]
 
 
 def test_labels_are_optional(manage: Callable[..., PolicyResourceManager], kubernetes: KubernetesServer):
