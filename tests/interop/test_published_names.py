@@ -63,6 +63,7 @@ OVERRIDDEN = (
     "coordinator.CONSOLIDATED_METRICS_ALERT_RULES_PATH",
     "coordinator.CONSOLIDATED_LOGS_ALERT_RULES_PATH",
     "coordinator.reconcile_charm_labels",
+    "nginx.Path.write_text",
     "service_mesh.PolicyResourceManager",
     "worker.KubernetesComputeResourcesPatch",
     "worker.Worker._on_collect_status",

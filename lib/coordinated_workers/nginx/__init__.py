@@ -2,6 +2,7 @@
 
 from ..models import TLSConfig as TLSConfig
 from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port
+from ._compatibility import Path as Path
 from ._compatibility import nginx_class
 from ._config import NginxConfig
 from ._exporter import NginxPrometheusExporter

@@ -1,6 +1,7 @@
 """Names on nginx that charms written for the published libraries use."""
 
 import sys
+from pathlib import Path as Path  # the tests of Litmus's charm patch its methods by this module's name
 from typing import Any
 
 from ._nginx import Nginx

@@ -185,6 +185,15 @@ class TestServers:
         assert arguments(directives, "set") == [("$backend", f"{scheme}://api")]
         assert arguments(directives, directive) == [("$backend",)]
 
+    def test_are_quoted_as_the_published_library_quotes(self):
+        returned = {"return": ["200", "it's OK"], "add_header": ["X-Path", "/a b"]}
+        location = NginxLocationConfig(
+            "/a", backend="api", rewrite=["^/a(/.*)$", "$1", "break"], extra_directives=returned
+        )
+        text = config(location, upstreams=[API]).get_config({"api": {"a.test"}}, False)
+        for line in ("rewrite '^/a(/.*)$' $1 break;", 'return 200 "it\'s OK";', "add_header X-Path '/a b';"):
+            assert line in text
+
     def test_speak_http2_only_where_there_is_grpc(self):
         grpc = NginxLocationConfig("/", backend="api", is_grpc=True)
         two = NginxConfig("coordinator", [API], {4317: [grpc], 8080: [TO_API]})

@@ -195,6 +195,18 @@ class TestRawPolicies:
             manager.reconcile([], MeshType.istio, [self.raw(), other])  # type: ignore[list-item]
         assert not kubernetes.requests
 
+    def test_leave_a_foreign_object_of_their_name(
+        self, manager: PolicyResourceManager, client: Client, kubernetes: KubernetesServer
+    ):
+        client.create(
+            AuthorizationPolicy.from_dict({"metadata": {"name": "allow-all", "namespace": "m"}, "spec": {}})
+        )
+        result = manager.reconcile([], MeshType.istio, [self.raw()])
+        assert [(failure.ref.name, failure.code) for failure in result.failed] == [("allow-all", 409)]
+        manager.delete()
+        (kept,) = kubernetes.store.objects("AuthorizationPolicy")
+        assert kept["spec"] == {}
+
     def test_go_to_no_namespace_of_a_mock(self, manage: Callable[..., PolicyResourceManager]):
         client = MagicMock()
         client.list.return_value = []

@@ -88,6 +88,17 @@ def test_tests_of_charms_take_labels_away(monkeypatch: pytest.MonkeyPatch):
     assert reconcile.call_args.kwargs["labels"] == {}
 
 
+def test_tests_of_charms_set_client(monkeypatch: pytest.MonkeyPatch):
+    client, reconcile = MagicMock(), MagicMock()
+    monkeypatch.setattr(ServiceMeshConsumer, "lightkube_client", property(lambda _: client))
+    monkeypatch.setattr("charmlibs.interfaces.service_mesh._service_mesh.reconcile_charm_labels", reconcile)
+    data = {"labels": json.dumps(LABELS), "mesh_type": json.dumps("istio")}
+    relation = testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=data)
+    ctx = testing.Context(Joined, META)
+    ctx.run(ctx.on.relation_changed(relation), testing.State(relations={relation}, leader=True))
+    assert reconcile.call_args.kwargs["client"] is client
+
+
 def test_policy_on_peer_relation_is_for_own_units():
     relation = testing.Relation("service-mesh", remote_app_name="beacon")
     peers = testing.PeerRelation("database-peers", peers_data={1: {}})
