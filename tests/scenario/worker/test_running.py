@@ -439,6 +439,21 @@ def test_unit_on_its_way_out_makes_nothing_right_any_more(
     assert kubernetes.requests == []
 
 
+def test_unit_that_is_scaled_down_serves_until_the_end(
+    store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
+):
+    """Juju reports its relations as broken meanwhile."""
+    store.deploy()
+    deeds.calls.clear()
+    departing = property(lambda event: event.framework.model.get_unit("store/0"))
+    monkeypatch.setattr(ops.RelationDepartedEvent, "departing_unit", departing, raising=False)
+    state = store.run(store.ctx.on.relation_departed(store.relation, remote_unit=0), planned_units=1)
+    broken = store.ctx.on.relation_broken(store.relation)
+    store.run(broken, planned_units=1, stored_states=state.stored_states)
+    assert deeds() == []
+    assert store.services == {"store": "active"}
+
+
 def test_every_event_ends_in_the_same(store: Store):
     store.deploy(containers=[store.workload(can_connect=False)])
     assert store.services == {}
