@@ -463,8 +463,10 @@ def test_every_event_ends_in_the_same(store: Store):
     assert isinstance(store.status, ops.ActiveStatus)
 
 
-def test_requests_and_limits_are_set(store: Store, client: Client):
-    store.deploy(config={"role-api": True, "memory_limit": "1Gi"})
+@pytest.mark.parametrize("configuration", ["a: 1", ["nonsense"]], ids=str)
+def test_requests_and_limits_are_set(store: Store, client: Client, configuration: object):
+    relation = cluster(worker_config=configuration)
+    store.deploy(relation, config={"role-api": True, "memory_limit": "1Gi"})
     spec = pod_template(client, "m", "store").spec
     assert spec
     [resources] = [container.resources for container in spec.containers if container.name == "store"]

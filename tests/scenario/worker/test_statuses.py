@@ -1,5 +1,6 @@
 """What a worker's status says, and so what its operator is to do."""
 
+import dataclasses
 import http.server
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,12 @@ import ops
 import pytest
 from ops import testing
 
-from coordinated_workers.worker import Worker, WorkerError
+from coordinated_workers.worker import (
+    NoReadinessCheckEndpointConfiguredError,
+    ServiceEndpointStatus,
+    Worker,
+    WorkerError,
+)
 from sandbox.kubernetes import KubernetesServer
 from tests.scenario.worker.conftest import Store, changed, cluster
 from tests.scenario.worker.store_charm import ACTIONS, META, StoreCharm
@@ -312,3 +318,25 @@ def test_its_status_fits_into_a_line(store: Store):
     store.deploy(cluster(worker_config="a: 1", worker_labels=labels))
     assert len(store.status.message) <= 100
     assert "more)" in store.status.message
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [("active", ServiceEndpointStatus.up), ("error", ServiceEndpointStatus.down)],
+)
+def test_status_of_the_services(store: Store, service: str, expected: ServiceEndpointStatus):
+    store.deploy()
+    statuses = {"store": ops.pebble.ServiceStatus(service)}
+    container = dataclasses.replace(store.container, service_statuses=statuses)
+    state = dataclasses.replace(store.state, containers=[container])
+    with store.ctx(store.ctx.on.update_status(), state) as manager:
+        assert manager.charm.worker.status is expected
+
+
+def test_readiness_is_unknown_without_an_endpoint(store: Store):
+    store.deploy()
+    with (
+        store.ctx(store.ctx.on.update_status(), store.state) as manager,
+        pytest.raises(NoReadinessCheckEndpointConfiguredError),
+    ):
+        manager.charm.worker.check_readiness()

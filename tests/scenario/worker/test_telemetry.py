@@ -103,6 +103,12 @@ def test_charm_traces_go_nowhere_when_coordinator_went(store: Store, destination
     assert destinations[-1] == {"url": None, "ca": None}
 
 
+def test_charm_that_was_installed_without_tracing(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ops, "tracing", None)
+    store.deploy(cluster(worker_config="a: 1", charm_tracing_receivers={"otlp_http": "http://kv:3300"}))
+    assert isinstance(store.status, ops.ActiveStatus)
+
+
 @pytest.mark.parametrize("url", ["tempo:4318", None])
 def test_what_is_no_http_is_no_place_for_charm_traces(
     store: Store, destinations: list[dict[str, Any]], url: str | None
