@@ -15,6 +15,7 @@ from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUps
 from k8s_charm import Deadline
 from tests.dataplane.dns_server import TestDNS
 from tests.support.backends import RecordingBackend
+from tests.support.certificates import write_certificate
 from tests.support.grpc_backend import GRPC_WITHOUT_LIMITS, RecordingGrpcBackend
 from tests.support.nginx_process import RealNginx, free_port, platform_of
 
@@ -253,37 +254,82 @@ def test_short_name_leads_to_service_that_programs_find(serve):
         wait_for(lambda: status_of(port) == 200)
 
 
+def silent(_: socket.socket) -> None:
+    """Answer nothing."""
+
+
+def greeting(connection: socket.socket) -> None:
+    connection.sendall(b"SSH-2.0-other\r\n")
+
+
+@contextlib.contextmanager
+def other_program(answer: Callable[[socket.socket], None] | None) -> Iterator[int]:
+    """Listen on a port, and close each connection, or have `answer` at it; gives the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as kept:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    if answer:
+                        answer(kept.enter_context(connection))
+                    else:
+                        connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
 class TestRejected:
-    @pytest.fixture
+    @pytest.fixture(autouse=True)
     def platform(self, tmp_path, monkeypatch):
         monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
+        write_certificate(tmp_path)
 
-    def texts(self, *ports: int) -> list[str]:
-        return [config(port, 1).get_config({"api": {"127.0.0.1"}}, listen_tls=False) for port in ports]
+    def text(self, *ports: int, tls: bool = False, location=EVERYTHING) -> str:
+        servers = {port: [location] for port in ports}
+        both = replace(config(1, 1), server_ports_to_locations=servers)
+        return both.get_config({"api": {"127.0.0.1"}}, listen_tls=tls)
 
-    def test_configuration_that_is_loaded_is_not(self, platform, tmp_path):
-        before, after = self.texts(free_port(), free_port())
+    def is_rejected(self, tmp_path, before: str, after: str) -> bool:
         with RealNginx(tmp_path, before) as nginx:
             nginx.ask_to_reload(after)
-            assert not is_rejected(after, Deadline())
+            return is_rejected(after, Deadline(1), before)
 
-    def test_port_of_another_program_is_noticed(self, platform, tmp_path):
+    def test_configuration_that_is_loaded_is_not(self, tmp_path):
+        assert not self.is_rejected(tmp_path, self.text(free_port()), self.text(free_port()))
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_change_of_tls_that_is_loaded_is_not(self, tmp_path, tls):
+        port = free_port()
+        assert not self.is_rejected(tmp_path, self.text(port, tls=not tls), self.text(port, tls=tls))
+
+    def test_port_of_another_server_is_noticed(self, tmp_path):
         with RecordingBackend() as other:
-            before, after = self.texts(free_port(), other.port)
-            with RealNginx(tmp_path, before) as nginx:
-                nginx.ask_to_reload(after)
-                assert is_rejected(after, Deadline())
+            assert self.is_rejected(tmp_path, self.text(free_port()), self.text(other.port))
 
-    def test_the_old_configuration_on_the_same_port_is_noticed(self, platform, tmp_path):
+    @pytest.mark.parametrize("answer", [silent, greeting, None], ids=["silent", "greeting", "closing"])
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_port_of_any_program_is_noticed(self, tmp_path, answer, tls):
+        with other_program(answer) as port:
+            assert self.is_rejected(tmp_path, self.text(free_port()), self.text(port, tls=tls))
+
+    @pytest.mark.parametrize(("was_tls", "tls"), [(False, False), (False, True), (True, False)])
+    def test_the_old_configuration_on_the_same_port_is_noticed(self, tmp_path, was_tls, tls):
         port = free_port()
         with RecordingBackend() as other:
-            (before,) = self.texts(port)
-            servers = {port: [EVERYTHING], other.port: [EVERYTHING]}
-            both = replace(config(port, 1), server_ports_to_locations=servers)
-            after = both.get_config({"api": {"127.0.0.1"}}, listen_tls=False)
-            with RealNginx(tmp_path, before) as nginx:
-                nginx.ask_to_reload(after)
-                assert is_rejected(after, Deadline())
+            before, after = self.text(port, tls=was_tls), self.text(port, other.port, tls=tls)
+            assert self.is_rejected(tmp_path, before, after)
 
-    def test_port_that_does_not_answer_is_not_rejected(self, platform):
-        assert not is_rejected(self.texts(free_port())[0], Deadline())
+    def test_the_old_configuration_on_another_port_is_noticed(self, tmp_path):
+        missing = replace(EVERYTHING, extra_directives={"include": ["/no/such/file"]})
+        after = self.text(free_port(), location=missing)
+        assert self.is_rejected(tmp_path, self.text(free_port()), after)
+
+    def test_missing_key_is_noticed(self, tmp_path):
+        (tmp_path / "server.key").unlink()
+        port = free_port()
+        assert self.is_rejected(tmp_path, self.text(port), self.text(port, tls=True))
+
+    def test_where_nothing_listens_nothing_is_known(self):
+        assert not is_rejected(self.text(free_port()), Deadline(), self.text(free_port()))

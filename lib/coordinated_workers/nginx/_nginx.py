@@ -23,7 +23,7 @@ _TLS, _PLAIN = "TLS", "plain"
 
 
 class NotLoadedError(ops.pebble.Error):
-    """A reload that nginx rejected: it goes on with its previous configuration."""
+    """A configuration that nginx rejected: it goes on with its previous one, if it had any."""
 
 
 class Nginx:
@@ -122,8 +122,8 @@ class Nginx:
             self._write_certificates(tls_config)
         pebble.write(self._container, NGINX_CONFIG, nginx_config)
         try:
-            self._start_or_reload(nginx_config, tls_config)
-        except (ops.pebble.ChangeError, ops.pebble.ExecError, NotLoadedError):
+            self._start_or_reload(nginx_config, tls_config, previous=before or "")
+        except ops.pebble.Error:
             if before is not None:
                 # what is on disk must be good for a restart
                 pebble.write(self._container, NGINX_CONFIG, before)
@@ -131,19 +131,17 @@ class Nginx:
         if not tls_config:
             self._remove_certificates()
 
-    def _start_or_reload(self, nginx_config: str, tls_config: TLSConfig | None) -> None:
+    def _start_or_reload(self, nginx_config: str, tls_config: TLSConfig | None, previous: str) -> None:
         was_running = pebble.is_running(self._container, self._service)
         pebble.apply(self._container, self._service, self._layer(bool(tls_config)))
         certificates = (tls_config.server_cert, tls_config.ca_cert) if tls_config else ()
         loaded = f"{pebble.digest(nginx_config, *certificates)} {_TLS if tls_config else _PLAIN}"
-        if pebble.read(self._container, NGINX_LOADED) == loaded:
+        if was_running and pebble.read(self._container, NGINX_LOADED) == loaded:
             return
         if was_running:
             pebble.run(self._container, ["nginx", "-s", "reload"], self._deadline, RELOAD_TIMEOUT)
-            if is_rejected(nginx_config, self._deadline):
-                raise NotLoadedError(
-                    "still on the previous configuration: check nginx's log for a port in use"
-                )
+        if is_rejected(nginx_config, self._deadline, previous):
+            raise NotLoadedError("its configuration is not served: check nginx's log for a port in use")
         pebble.write(self._container, NGINX_LOADED, loaded)
 
     def _write_certificates(self, tls_config: TLSConfig) -> None:

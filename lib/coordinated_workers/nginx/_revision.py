@@ -23,13 +23,15 @@ class _Address:
     tls: bool
 
     def loaded(self, seconds: float) -> str | None:
-        """Return the revision that is served here; None if nothing answers."""
+        """Return the revision that is served here: empty if it is not by nginx, None if nothing listens."""
         try:
             connection = self._connection(seconds)
             connection.request("GET", REVISION_PATH, headers={"Connection": "close"})
             return connection.getresponse().read(100).decode("latin-1")
-        except (OSError, http.client.HTTPException):
+        except ConnectionRefusedError:
             return None
+        except (OSError, http.client.HTTPException):
+            return ""
 
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
         if not self.tls:
@@ -40,29 +42,43 @@ class _Address:
         return http.client.HTTPSConnection(self.host, self.port, timeout=seconds, context=context)
 
 
-def is_rejected(nginx_config: str, deadline: Deadline) -> bool:
+def is_rejected(nginx_config: str, deadline: Deadline, previous: str = "") -> bool:
     """Wait until nginx has loaded a configuration, and return whether something else still answers.
 
-    Each port of the configuration is asked. Where nothing answers, nothing is known, and nothing is rejected.
+    Each port of the configuration is asked, and those that it no longer has. Where nothing listens, nothing
+    is known, and nothing is rejected.
 
     Args:
         nginx_config: the text of nginx.conf.
         deadline: the end of the hook's time for waiting.
+        previous: the text that nginx had before.
     """
-    revision = _REVISION.search(nginx_config)
+    revision, former_revision = _revision(nginx_config), _revision(previous)
     if not revision:
         return False
     seconds = deadline.seconds(_SECONDS)
     until = time.monotonic() + seconds
-    waiting = {
+    ports = _addresses(nginx_config)
+
+    def is_pending(address: _Address) -> bool:
+        loaded = address.loaded(max(_PAUSE, seconds / 3))
+        return loaded not in (revision, None) if address in ports else loaded == former_revision
+
+    waiting = ports | (_addresses(previous) if former_revision else set[_Address]())
+    while waiting := {address for address in waiting if is_pending(address)}:
+        if time.monotonic() > until:
+            return True
+        time.sleep(_PAUSE)
+    return False
+
+
+def _revision(nginx_config: str) -> str | None:
+    found = _REVISION.search(nginx_config)
+    return found[1] if found else None
+
+
+def _addresses(nginx_config: str) -> set[_Address]:
+    return {
         _Address(found["host"] or "127.0.0.1", int(found["port"]), bool(found["tls"]))
         for found in _LISTEN.finditer(nginx_config)
     }
-    while waiting:
-        answers = {address: address.loaded(max(_PAUSE, seconds / 3)) for address in waiting}
-        waiting = {address for address, loaded in answers.items() if loaded not in (revision[1], None)}
-        if waiting and time.monotonic() > until:
-            return True
-        if waiting:
-            time.sleep(_PAUSE)
-    return False

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import socket
 import stat
 import tempfile
 
@@ -18,8 +19,10 @@ from coordinated_workers.nginx import (
     KEY_PATH,
     NGINX_CONFIG,
     Nginx,
+    NginxConfig,
     NginxPrometheusExporter,
 )
+from k8s_charm import Deadline
 
 RELOAD = ("nginx", "-s", "reload")
 TRUST = ("update-ca-certificates", "--fresh")
@@ -36,10 +39,13 @@ class Charm(ops.CharmBase):
     tls: TLSConfig | None = None
     options = None
     check = None
+    deadline: Deadline | None = None
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        self.nginx = Nginx(self, self.options, liveness_check_endpoint_getter=self.check)
+        self.nginx = Nginx(
+            self, self.options, liveness_check_endpoint_getter=self.check, deadline=self.deadline
+        )
         self.exporter = NginxPrometheusExporter(self, self.options)
         framework.observe(self.on.update_status, self._reconcile)
 
@@ -180,6 +186,24 @@ class TestNginx:
         assert world.ran == [[*RELOAD]]
         assert world.problem is None
         assert world.hook().ran == []
+
+    def test_port_of_another_program_is_reported_until_it_is_free(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            text = NginxConfig("x", [], {port: []}, enable_health_check=True).get_config({}, listen_tls=False)
+            world = World().hook(config_text=text, deadline=Deadline(0.5))
+            assert "not served" in world.problem
+            assert "not served" in world.hook(deadline=Deadline(0.5)).problem
+
+        assert world.hook(deadline=None).problem is None
+
+    def test_text_is_not_left_on_disk_if_there_is_no_time_to_load_it(self):
+        world = World().hook(config_text="good")
+        world.hook(config_text="new", deadline=Deadline(0))
+
+        assert "no time left" in world.problem
+        assert world.read(NGINX_CONFIG) == "good"
+        assert world.hook(deadline=None).read(NGINX_CONFIG) == "new"
 
 
 class TestCertificates:
