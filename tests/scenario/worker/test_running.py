@@ -1,6 +1,7 @@
 """What a worker makes of its container: configuration, layer and services, and nothing twice."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,16 @@ def test_roles_that_are_taken_away_are_taken_back(store: Store):
     store.deploy()
     store.run(config={})
     assert "role" not in told(store)
+
+
+def test_name_that_is_no_host_is_not_published(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(socket, "getfqdn", lambda name="": name or "no host")
+    store.deploy()
+    assert "address" not in store.relation.local_unit_data
+    assert "cannot publish this unit to the coordinator" in caplog.text
+    assert store.services == {"store": "active"}
 
 
 def test_configuration_is_written_verbatim(store: Store):

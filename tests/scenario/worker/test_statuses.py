@@ -87,14 +87,12 @@ def test_missing_role_blocks_with_command(store: Store):
 
 def test_missing_configuration_waits(store: Store):
     store.deploy(cluster())
-    assert isinstance(store.status, ops.WaitingStatus)
-    assert "configuration" in store.status.message
+    assert store.status == ops.WaitingStatus("waiting for the coordinator's configuration")
 
 
 def test_missing_container_waits(store: Store):
     store.deploy(containers=[store.workload(can_connect=False)])
-    assert isinstance(store.status, ops.WaitingStatus)
-    assert "container store" in store.status.message
+    assert store.status == ops.WaitingStatus("waiting for container store")
 
 
 def test_invalid_coordinator_data_block_and_stop_nothing(store: Store):
@@ -331,6 +329,12 @@ def test_status_of_the_services(store: Store, service: str, expected: ServiceEnd
     state = dataclasses.replace(store.state, containers=[container])
     with store.ctx(store.ctx.on.update_status(), state) as manager:
         assert manager.charm.worker.status is expected
+
+
+def test_status_while_the_container_is_not_up(store: Store):
+    store.deploy(containers=[store.workload(can_connect=False)])
+    with store.ctx(store.ctx.on.update_status(), store.state) as manager:
+        assert manager.charm.worker.status is ServiceEndpointStatus.down
 
 
 def test_readiness_is_unknown_without_an_endpoint(store: Store):
