@@ -73,9 +73,10 @@ def test_pebble_checks_under_name_that_subclass_gives(tmp_path: Path):
     assert store.container.plan.checks["alive"].level is ops.pebble.CheckLevel.READY
 
 
-def test_configuration_that_is_no_mapping_is_written_verbatim(store: Store):
-    store.deploy(cluster(worker_config="beef"))
-    assert store.file("/etc/worker/config.yaml") == "beef"
+@pytest.mark.parametrize("text", ["beef", "a: [", "\tx", "key = 1"])
+def test_configuration_that_is_no_mapping_is_written_verbatim(store: Store, text: str):
+    store.deploy(cluster(worker_config=text))
+    assert store.file("/etc/worker/config.yaml") == text
     assert isinstance(store.status, ops.ActiveStatus)
 
 
