@@ -248,9 +248,25 @@ def test_many_addresses_cost_others_no_memory(serve, tmp_path, addresses):
     assert "memory" not in (tmp_path / "stderr").read_text()
 
 
-def test_short_name_leads_to_service_that_programs_find(serve):
-    with RecordingBackend() as backend, TestDNS(**{"api.cos.svc.cluster.local": "127.0.0.1"}) as dns:
-        port = serve(backend.port, "api.cos", resolver=dns.address)
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("api.cos", "api.cos.svc.cluster.local"),
+        ("api.cos", "api.cos.corp.test"),
+        ("api.test", "api.test"),
+        ("api", "api.shop.svc.cluster.local"),
+        ("api", "api.corp.test"),
+        ("api-0.api", "api-0.api.shop.svc.cluster.local"),
+        ("api-0.api", "api-0.api.svc.cluster.local"),
+        ("api-0.api.cos", "api-0.api.cos.svc.cluster.local"),
+        ("api-0.example.test", "api-0.example.test"),
+        ("127-0-0-1.cos.pod", "127-0-0-1.cos.pod.cluster.local"),
+        ("API.Cos.SVC", "api.cos.svc.cluster.local"),
+    ],
+)
+def test_short_name_leads_where_programs_find_it(serve, host, known):
+    with RecordingBackend() as backend, TestDNS(**{known: "127.0.0.1"}) as dns:
+        port = serve(backend.port, host, resolver=dns.address, search=(*SEARCH, "corp.test"))
         wait_for(lambda: status_of(port) == 200)
 
 

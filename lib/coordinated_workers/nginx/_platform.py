@@ -17,6 +17,7 @@ POD_NAME = re.compile(
     r"(?P<app>[a-z0-9-]+)-\d+\.(?P=app)-endpoints\.[a-z0-9-]+\.svc\.[a-z0-9.-]+", re.IGNORECASE
 )
 """The name of a unit of a Juju application, which Kubernetes resolves to its pod alone."""
+_NUMBERED = re.compile(r"[a-z0-9-]+-[0-9]+")
 LOCAL_RESOLVER = "127.0.0.1"  # the meaning of a resolv.conf without servers
 
 
@@ -56,7 +57,7 @@ class NginxPlatform:
         """Return the nginx of the field's images, in a container of this pod."""
         lines = _lines(resolv_conf or Path(published("RESOLV_CONF_PATH")))
         return cls(
-            resolvers=tuple(_name_servers(lines)) or (LOCAL_RESOLVER,),
+            resolvers=tuple(dict.fromkeys(_name_servers(lines))) or (LOCAL_RESOLVER,),
             ipv6=published("is_ipv6_enabled")(),
             search=_search_domains(lines),
         )
@@ -71,30 +72,36 @@ def is_ipv6_enabled(addresses: Path = IPV6_ADDRESSES) -> bool:
 
 
 def complete_names(host: str, search: Sequence[str]) -> list[str]:
-    """Return the full names that a short name of Kubernetes may stand for, the likeliest first.
+    """Return the full names that a short name may stand for, the likeliest first.
 
-    nginx looks up names as they are, where programs try the search domains of resolv.conf. A name of one
-    label or of a pod is one of this namespace, one that ends in `.svc` lacks the cluster's domain alone,
-    and one of two labels is a Service of another namespace or else a domain.
+    nginx looks up names as they are, where programs try the search domains of resolv.conf. In Kubernetes, a
+    name of one label is a Service of this namespace, one of two is a Service of another namespace or else a
+    domain, and before either there may be a pod of a StatefulSet, with its number. One that ends in `.svc` or
+    `.pod` lacks the cluster's domain alone. Domains of the node's own network complete one or two labels.
     """
-    cluster = _cluster_domain(search)
+    namespace = next((domain for domain in search if ".svc." in domain), "")
+    cluster = namespace.partition(".svc.")[2]
     name = host.lower()
-    labels = name.split(".")
-    if not cluster or name.endswith(f".{cluster}"):
+    if namespace and name.endswith(f".{cluster}"):
         return [host]
-    if len(labels) == 1 or POD_NAME.fullmatch(f"{host}.{search[0]}"):
-        return [f"{host}.{search[0]}"]
-    if labels[-1] == "svc":
+    for domain in (namespace, f"svc.{cluster}"):
+        if namespace and POD_NAME.fullmatch(f"{host}.{domain}"):
+            return [f"{host}.{domain}"]
+    labels = name.split(".")
+    if namespace and labels[-1] in ("svc", "pod"):
         return [f"{host}.{cluster}"]
-    if POD_NAME.fullmatch(f"{host}.svc.{cluster}"):
-        return [f"{host}.svc.{cluster}"]
-    return [f"{host}.svc.{cluster}", host] if len(labels) == 2 else [host]
-
-
-def _cluster_domain(search: Sequence[str]) -> str:
-    """Return the domain of the cluster, such as `cluster.local`; empty outside of Kubernetes."""
-    namespace, is_pod, cluster = (search[0] if search else "").partition(".svc.")
-    return cluster if namespace and is_pod else ""
+    is_numbered = bool(_NUMBERED.fullmatch(labels[0]))
+    domains: list[str] = []
+    if namespace and len(labels) < 2 + is_numbered:
+        domains.append(namespace)
+    if namespace and 2 <= len(labels) < 3 + is_numbered:
+        domains.append(f"svc.{cluster}")
+    if len(labels) < 3:
+        domains += [each for each in search if each not in (namespace, f"svc.{cluster}", cluster)]
+    completed = [f"{host}.{domain}" for domain in domains]
+    if completed and len(labels) == 1:
+        return completed
+    return [*completed, host] if namespace else [host, *completed]
 
 
 def _lines(resolv_conf: Path) -> list[list[str]]:

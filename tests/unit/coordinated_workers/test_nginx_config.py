@@ -103,6 +103,45 @@ class TestUpstreams:
 
         assert servers_of(text, "api") == servers
 
+    @pytest.mark.parametrize(
+        ("search", "host", "names"),
+        [
+            ("", "mimir-0.mimir", ["mimir-0.mimir.{ns}", "mimir-0.mimir.{svc}", "mimir-0.mimir"]),
+            ("", "mimir-0.mimir.cos", ["mimir-0.mimir.cos.{svc}", "mimir-0.mimir.cos"]),
+            ("", "mimir-0.mimir.cos.svc", ["mimir-0.mimir.cos.{svc}"]),
+            ("", "10-1-2-3.cos.pod", ["10-1-2-3.cos.pod.cluster.local"]),
+            ("", "TEMPO.COS.SVC", ["TEMPO.COS.SVC.cluster.local"]),
+            ("", "TEMPO.COS.SVC.CLUSTER.LOCAL", ["TEMPO.COS.SVC.CLUSTER.LOCAL"]),
+            ("", "loki.example.com", ["loki.example.com"]),
+            ("", "loki-0.eu.example.com", ["loki-0.eu.example.com"]),
+            ("corp.test", "loki", ["loki.{ns}", "loki.corp.test"]),
+            ("corp.test", "loki.lab", ["loki.lab.{svc}", "loki.lab.corp.test", "loki.lab"]),
+            ("corp.test", "loki.example.com", ["loki.example.com"]),
+        ],
+    )
+    def test_complete_other_names_of_kubernetes_and_its_nodes(self, search, host, names, monkeypatch):
+        cluster = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
+        for domains in ((*cluster, *search.split()), (*search.split(), *cluster)):
+            monkeypatch.setattr(NginxConfig, "platform", dataclasses.replace(POD, search=domains))
+            text = config(TO_API, upstreams=[API]).get_config({"api": {host}}, False)
+            expected = [name.format(ns=cluster[0], svc=cluster[1]) for name in names]
+            assert [server[0] for server in servers_of(text, "api")] == [f"{name}:8080" for name in expected]
+            assert [server[2:] for server in servers_of(text, "api")] == [(), *[("backup",)] * len(names[1:])]
+
+    @pytest.mark.parametrize(
+        ("host", "names"),
+        [
+            ("loki", ["loki.corp.test", "loki.lab.test"]),
+            ("loki.eu", ["loki.eu", "loki.eu.corp.test", "loki.eu.lab.test"]),
+            ("loki.example.com", ["loki.example.com"]),
+        ],
+    )
+    def test_complete_short_names_outside_of_kubernetes(self, host, names, monkeypatch):
+        platform = dataclasses.replace(POD, search=("corp.test", "lab.test"))
+        monkeypatch.setattr(NginxConfig, "platform", platform)
+        text = config(TO_API, upstreams=[API]).get_config({"api": {host}}, False)
+        assert [server[0] for server in servers_of(text, "api")] == [f"{name}:8080" for name in names]
+
     def test_without_addresses_are_omitted_with_their_locations(self):
         kept = NginxLocationConfig("/files", extra_directives={"return": ["204"]})
         text = config(TO_API, kept, upstreams=[API]).get_config({"api": set()}, False)
@@ -385,6 +424,7 @@ class TestThePlatform:
             ("search a b\nnameserver 10.1.2.3\noptions ndots:5\n", ("10.1.2.3",)),
             ("nameserver 10.0.0.1\n  nameserver  fd00::10 \n", ("10.0.0.1", "[fd00::10]")),
             ("nameserver fe80::1%eth0\nnameserver 10.0.0.1\n", ("10.0.0.1",)),
+            ("nameserver 10.0.0.1\nnameserver 10.0.0.1 # again\r\n", ("10.0.0.1",)),
             ("nameserver dns.test\nnameserver\n# nameserver 10.0.0.1\n", ("127.0.0.1",)),
             ("", ("127.0.0.1",)),
         ],
