@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._objects import annotations, from_manifest, manifest, metadata
+from ._objects import Json, annotations, from_manifest, manifest, metadata
 
 if TYPE_CHECKING:
     from ._objects import Json, Resource
@@ -22,9 +22,9 @@ class Owner:
 
     The label `app.kubernetes.io/instance: {app}-{model}`, by which charms find their objects, is the same for
     application `a-b` in model `c` and for `a` in `b-c`. Objects therefore also carry an annotation that is
-    unambiguous. An object without it was written by an older revision, and counts as the owner's, unless
-    it is in the namespace of another model that gives the same label, or another application that gives it is
-    the one that wrote it, by the field manager's name: then that application owns it.
+    unambiguous. An object without it was written by an older revision, and has exactly one owner among the
+    applications that give the same label: the one of the object's namespace, or else the one that wrote it
+    last, by the field manager's name. If nothing is known, it is the one with the longest name.
     """
 
     app: str
@@ -78,18 +78,20 @@ class Owner:
         mark = annotations(resource).get(OWNER)
         if mark is not None:
             return mark == self.mark
-        namespace = metadata(resource).get("namespace")
-        if namespace == self.model:
-            return True
-        in_others_model = f"{self.app}-{self.model}".endswith(f"-{namespace}")
-        return not in_others_model and not self._is_written_by_another(resource)
+        return self.app == self._owner_of_unmarked(resource)
 
-    def _is_written_by_another(self, resource: "Resource") -> bool:
-        """Return whether another application with the same label wrote an object, and this one did not."""
+    def _owner_of_unmarked(self, resource: "Resource") -> str:
+        """Return the application, of those with the same label, that owns an object without a mark."""
         parts = f"{self.app}-{self.model}".split("-")
-        alike = {"-".join(parts[:number]) for number in range(1, len(parts))}
-        managers = {str(entry.get("manager")) for entry in metadata(resource).get("managedFields") or ()}
-        return self.app not in managers and bool(managers & alike)
+        models = {"-".join(parts[:number]): "-".join(parts[number:]) for number in range(1, len(parts))}
+        own = metadata(resource)
+        for app, model in models.items():
+            if model == own.get("namespace"):
+                return app
+        entries: list[Json] = own.get("managedFields") or []
+        writes = [(str(entry.get("time") or ""), str(entry.get("manager"))) for entry in entries]
+        writers = [app for _, app in sorted(writes) if app in models]
+        return writers[-1] if writers else max(models, key=len)
 
 
 def service_reference(name: str, uid: str) -> "Json":

@@ -32,15 +32,53 @@ def test_unmarked_objects_are_ours_by_model(namespace: str, ours: bool):
     assert owned(Owner(app="a-b", model="c"), namespace) is ours
 
 
-@pytest.mark.parametrize(
-    ("manager", "owner"), [("a", Owner("a", "b-c")), ("a-b", Owner("a-b", "c")), ("a-b-c", None)]
-)
-def test_unmarked_object_elsewhere_belongs_to_its_manager(manager: str, owner: Owner | None):
-    fields = [{"manager": manager, "operation": "Apply"}, {"manager": "pilot", "subresource": "status"}]
-    own = {"name": "p", "namespace": "elsewhere", "managedFields": fields}
+ALIKE = (Owner("a", "b-c-d"), Owner("a-b", "c-d"), Owner("a-b-c", "d"))
+
+
+def owners(namespace: str, managed_fields: object) -> list[Owner]:
+    """Return the applications with the same label that own an object without a mark."""
+    own = {"name": "p", "namespace": namespace, "managedFields": managed_fields}
     policy = AuthorizationPolicy.from_dict({"metadata": own})
-    for candidate in (Owner("a", "b-c"), Owner("a-b", "c")):
-        assert candidate.owns(policy) is (owner in (None, candidate))
+    return [owner for owner in ALIKE if owner.owns(policy)]
+
+
+@pytest.mark.parametrize("owner", ALIKE)
+def test_unmarked_object_elsewhere_belongs_to_its_manager(owner: Owner):
+    fields = [{"manager": owner.app, "operation": "Apply"}, {"manager": "pilot", "subresource": "status"}]
+    assert owners("elsewhere", fields) == [owner]
+
+
+@pytest.mark.parametrize("owner", ALIKE)
+def test_unmarked_object_elsewhere_belongs_to_its_last_manager(owner: Owner):
+    fields = [
+        {"manager": each.app, "operation": "Apply", "time": f"2026-01-0{2 if each is owner else 1}T00:00:00Z"}
+        for each in ALIKE
+    ]
+    assert owners("elsewhere", fields) == [owner]
+    assert owners("elsewhere", [*fields, {"manager": "kubectl-edit", "time": "2026-02-01T00:00:00Z"}]) == [
+        owner
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        None,
+        [],
+        [{}],
+        [{"manager": "kubectl-client-side-apply"}],
+        [{"manager": "velero-server"}, {"manager": "pilot", "subresource": "status"}],
+        [{"manager": "a-b-c-d"}, {"manager": ""}, {"manager": None}],
+        [{"manager": "A"}, {"manager": "b"}, {"manager": "c-d"}],
+        [{"manager": "a"}, {"manager": "a-b"}],
+        [{"manager": "a", "time": None}, {"manager": "a-b-c", "time": "2026-01-01T00:00:00Z"}],
+    ],
+)
+@pytest.mark.parametrize("namespace", ["elsewhere", "d", "c-d", "b-c-d", "a-b-c-d", "x-d", "a", "-d"])
+def test_unmarked_object_has_one_owner(namespace: str, fields: object):
+    found = owners(namespace, fields)
+    assert len(found) == 1
+    assert not {owner.model for owner in ALIKE} & {namespace} or found[0].model == namespace
 
 
 def test_label_that_is_too_long_is_cut_and_stays_its_own():
