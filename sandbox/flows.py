@@ -152,7 +152,7 @@ def _permissions_of(application: Application) -> Iterator[Permission]:
 def _permissions_of_waypoint(
     application: Application, requested: Iterable[Permission]
 ) -> Iterator[Permission]:
-    """Yield that the waypoint reaches the pods behind a Service that somebody may reach."""
+    """Yield that the waypoint reaches the pods behind a Service that some source may reach."""
     beacon = beacon_of(application)
     if beacon and any(permission.service for permission in requested):
         source = f"{beacon.model.name}/{_waypoint_of(application)}"

@@ -59,8 +59,8 @@ class Cell:
 def measure(world: World) -> list[Cell]:
     """Send every request of interest, and record the answers.
 
-    Every application, and the node, asks every Service and every pod: for what some relation lets somebody
-    ask there, and for what is next to it: another method, another path, another port.
+    Every application, and the node, asks every Service and every pod: for what some relation allows
+    there, and for what is next to it: another method, another path, another port.
 
     Raises:
         ValueError: if nothing is enforced in that world.

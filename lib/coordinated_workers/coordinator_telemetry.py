@@ -12,7 +12,7 @@ from .interfaces.cluster import RemoteWriteEndpoint
 from .telemetry import publishing
 from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
 from .telemetry.routes import TelemetryBackends, WorkerTelemetryProxyConfig
-from .telemetry.scrape_jobs import WorkerUnit
+from .telemetry.scrape_jobs import ScrapedWorker
 from .telemetry.tracing import TracingRequirer
 
 if TYPE_CHECKING:
@@ -108,10 +108,10 @@ class CoordinatorTelemetry(CoordinatorFacts):
         )
 
     @functools.cached_property
-    def _workers(self) -> list[WorkerUnit]:
+    def _workers(self) -> list[ScrapedWorker]:
         roles = self.cluster.gather_roles_by_unit()
         return [
-            WorkerUnit(
+            ScrapedWorker(
                 name=worker["unit"],
                 application=worker["application"],
                 charm_name=worker["charm_name"],

@@ -48,7 +48,7 @@ def audit_policies(owner: Owner, apps: Iterable[tuple[str, str]]) -> "list[Gener
 
 
 def is_for_audit(policy: "Resource") -> bool:
-    """Tell whether a policy allows everything as long as others are in audit mode."""
+    """Return whether a policy allows everything as long as others are in audit mode."""
     return annotations(policy).get(PURPOSE) == _AUDIT
 
 

@@ -184,7 +184,7 @@ def _follow(to_pod: PathToPod, *, audit: bool) -> Iterator[_Decided]:
 
 
 def _is_left_out(policy: LivePolicy, *, audit: bool) -> bool:
-    """Tell whether a policy has no effect as things are, or would have none if those in audit mode had."""
+    """Return whether a policy has no effect as things are, or would have none if those in audit mode had."""
     return policy.is_for_audit if audit else policy.dry_run
 
 

@@ -80,7 +80,7 @@ class Policies:
     def all(self) -> "list[Resource]":
         """All live policies, and the desired ones that are not live, by namespace and name.
 
-        Those that allow everything as long as others are in audit mode are left out: the others say so.
+        Those that allow everything as long as others are in audit mode are omitted: the others show it.
         """
         live = {reference(each): each for each in self.live}
         missing = [each for each in self.desired if reference(each) not in live]

@@ -42,7 +42,7 @@ class Istiod:
     """The real istiod on an API server while its context lasts. It installs the CRDs that it needs.
 
     It writes statuses, and makes Deployments and Services of waypoints, as in any cluster. Whether anything
-    becomes of a Deployment is not its part: see `Waypoints`.
+    happens to a Deployment is not its part: see `Waypoints`.
 
     Args:
         kubernetes: the API server.

@@ -36,7 +36,7 @@ class Goal:
 
 
 def reached(findings: Findings, processors: int) -> list[Goal]:
-    """Each goal, and what a run on a machine with so many processors says to it."""
+    """Each goal, and whether a run on a machine with so many processors meets it."""
     idle = [
         *findings.of(policies.TOPIC, name=policies.IDLE),
         *findings.of(policies.TOPIC, name=policies.WHOLE_IDLE),

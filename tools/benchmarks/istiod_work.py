@@ -117,7 +117,7 @@ def _from_nothing(mesh: AmbientMesh, form: str, targets: list[_Target]) -> dict[
 def _change(
     mesh: AmbientMesh, proxy: XdsClient, objects: list[GenericNamespacedResource], account: str
 ) -> dict[Quantity, float]:
-    """Write what changed, and return what it took until the proxy had all that comes of it."""
+    """Write what changed, and return what it took until the proxy had the whole result."""
     already, before = len(proxy.received), mesh.cpu()
     began = time.monotonic()
     for each in objects:

@@ -43,12 +43,12 @@ class HookRun:
     calls: Counter[str]
     """Hook tool to number of calls."""
     status: str
-    """What the unit says of itself."""
+    """The data that the unit publishes."""
 
 
 @dataclass
 class SampleRelation:
-    """A relation as the unit sees it; whoever has no data says nothing."""
+    """A relation as the unit sees it; a side without data has published nothing."""
 
     id: int
     endpoint: str
@@ -93,7 +93,7 @@ class SampleUnit:
         self._make_tools()
 
     def relate(self, relation: SampleRelation) -> None:
-        """Have a relation that was not there, or that says something else now."""
+        """Have a relation that was not there, or whose data are others now."""
         known = self.relations.get(relation.id)
         if known:
             relation.own, relation.own_unit = known.own, known.own_unit
@@ -110,14 +110,14 @@ class SampleUnit:
         """Run a hook to its end.
 
         Raises:
-            HookFailedError: with what the charm had to say.
+            HookFailedError: with the charm's output.
         """
         calls = self._juju / "calls"
         calls.write_text("")
-        said = self._juju / "output"
-        said.unlink(missing_ok=True)
+        log = self._juju / "output"
+        log.unlink(missing_ok=True)
         command = [self._side.python, "src/charm.py"]
-        with said.open("a") as output:
+        with log.open("a") as output:
             start = time.perf_counter()
             process = subprocess.Popen(
                 command, cwd=self._charm, env=self._variables(name, relation), stdout=output, stderr=output
@@ -126,7 +126,7 @@ class SampleUnit:
             seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(code)
         if process.returncode:
-            raise HookFailedError(f"{name} of {self._app} on {self._side.name}:\n{said.read_text()[-3000:]}")
+            raise HookFailedError(f"{name} of {self._app} on {self._side.name}:\n{log.read_text()[-3000:]}")
         self._take_what_was_written()
         return HookRun(
             seconds,

@@ -87,7 +87,7 @@ class KubernetesApi:
             )
 
     def make_ready(self, model: str) -> None:
-        """Do what a kubelet does for a model: say that its pods are Ready."""
+        """Do what a kubelet does for a model: mark its pods as Ready."""
         pods = f"/api/v1/namespaces/{model}/pods"
         status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         for pod in self._admin.must("GET", pods)["items"]:
@@ -120,7 +120,7 @@ class KubernetesApi:
 def stand_in(latency: float) -> Generator[KubernetesApi]:
     """The sandbox's, each of whose answers takes `latency` seconds longer."""
     with KubernetesServer(latency=latency) as server, tempfile.TemporaryDirectory() as folder:
-        # Nobody answers to objects: what is measured is the charms' part.
+        # No controller reacts to objects: what is measured is the charms' part.
         server.controllers.waypoints.stop()
         server.controllers.policies.stop()
         kubeconfig = server.write_kubeconfig(Path(folder, "kubeconfig"))

@@ -66,7 +66,7 @@ class NginxProcess:
         self._command = [program.path, "-p", str(folder), "-c", str(self._config), "-e", "stderr", "-g"]
 
     def __enter__(self) -> "NginxProcess":
-        # Started by root, it would have somebody serve who may not read the folder.
+        # Started by root, its workers would run as a user who may not read the folder.
         user = "user root;" if os.geteuid() == 0 else ""
         with (self._folder / "stderr").open("w") as stderr:
             self._process = subprocess.Popen([*self._command, f"daemon off;{user}"], stderr=stderr)

@@ -37,7 +37,7 @@ def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
 
 
 def show_summary(console: Console, findings: Iterable[Finding], goals: Sequence[Goal]) -> None:
-    """Print on one screen what tells most, and the goals that are missed."""
+    """Print on one screen the most telling figures, and the goals that are missed."""
     table = Table(title="medians", title_justify="left", header_style="bold")
     table.add_column("measured", no_wrap=True, overflow="ellipsis")
     for header in ("how many", OURS, PEERS, "times better"):

@@ -80,7 +80,7 @@ def _renderer(
     for number in range(workers):
         unit, app = divmod(number, _APPLICATIONS)
         addresses[f"worker-{app}/{unit}"] = f"127.0.{number // 250}.{number % 250 + 1}"
-    said = {"folder": str(folder), "workers": addresses, **asked}
+    given = {"folder": str(folder), "workers": addresses, **asked}
     process = subprocess.Popen(
         [side.python, str(_RENDERER)],
         cwd=folder,
@@ -91,7 +91,7 @@ def _renderer(
     )
     try:
         renderer = _Renderer(process)
-        yield renderer, json.loads(renderer.ask(json.dumps(said)))
+        yield renderer, json.loads(renderer.ask(json.dumps(given)))
     finally:
         process.kill()
         process.wait()
@@ -106,7 +106,7 @@ def measure_configuration(
     rounds: int,
     progress: Progress,
 ) -> None:
-    """Measure what it takes to render the routes of as many workers as the case says, and to load them."""
+    """Measure what it takes to render the routes of as many workers as the case has, and to load them."""
     size = case.size or 0
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

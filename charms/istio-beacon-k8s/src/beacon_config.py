@@ -39,7 +39,7 @@ class BeaconConfig(pydantic.BaseModel):
 
     @property
     def mode(self) -> PolicyMode:
-        """The mode; off, if either of the two options says so."""
+        """The mode; off, if either of the two options turns it off."""
         return self.policy_mode if self.manage_authorization_policies else PolicyMode.off
 
     @property

@@ -53,7 +53,7 @@ class PolicyEnforcement:
         alike: defaultdict[tuple[str, str], list[Resource]] = defaultdict(list)
         for policy in self.result.live:
             report = self._report(policy)
-            # Of what nobody requests, a policy is for a Service only if that leads to a waypoint.
+            # A policy that is no longer requested is for a Service only if that leads to a waypoint.
             if report.enforced is False and requested_by(policy):
                 alike[report.code, report.reason].append(policy)
         return [waiting(_line(*why, found), ProblemKind.enforcement) for why, found in alike.items()]
@@ -61,7 +61,7 @@ class PolicyEnforcement:
     def _report(self, policy: "Resource") -> Enforcement:
         (report,) = enforcement([policy])
         is_new = report.ref in self.result.created or report.ref in self.result.updated
-        # ztunnel ignores policies in audit mode, which the status says of all of them.
+        # ztunnel ignores policies in audit mode, as the status reports for all of them.
         left_out = self.is_audit and not manifest(policy).get("spec", {}).get("targetRefs")
         if is_new or left_out:
             return Enforcement(report.ref, None, "")

@@ -40,5 +40,5 @@ def waypoint_access(owner: Owner, waypoint: str, consumer: Consumer) -> Iterator
 
 
 def is_waypoint_access(policy: "Resource", owner: Owner, waypoint: str) -> bool:
-    """Return whether an AuthorizationPolicy allows the beacon's waypoint, and nobody else."""
+    """Return whether an AuthorizationPolicy allows the beacon's waypoint, and no other source."""
     return describe_sources(manifest(policy).get("spec") or {}) == [f"{owner.model}/{waypoint}"]

@@ -127,7 +127,7 @@ def _is_ip_to_resolvers(name: str) -> bool:
 
 
 def _check_label(label: tuple[str, str]) -> tuple[str, str]:
-    """Refuse what Kubernetes does not take, and all labels but those that nobody else selects pods by."""
+    """Reject what Kubernetes does not accept, and all labels by which another owner may select pods."""
     key, value = label
     check_label(key, value)
     if key not in _LABELS:

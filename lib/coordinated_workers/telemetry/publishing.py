@@ -14,7 +14,7 @@ from . import alert_rules, scrape_jobs
 from .alert_rules import Lifetime
 from .proxy import WorkerTelemetryProxy
 from .routes import TelemetryBackends
-from .scrape_jobs import NginxExporter, WorkerUnit
+from .scrape_jobs import NginxExporter, ScrapedWorker
 
 _DASHBOARDS = Path("src/grafana_dashboards")
 _DEFAULT_DASHBOARDS = Path(__file__).with_name("default_dashboards")
@@ -24,7 +24,7 @@ _DEFAULT_DASHBOARDS = Path(__file__).with_name("default_dashboards")
 class ClusterTelemetry:
     """The workers of a cluster, and where their telemetry goes."""
 
-    workers: Sequence[WorkerUnit]
+    workers: Sequence[ScrapedWorker]
     worker_metrics_port: int
     backends: TelemetryBackends
     """The backends themselves."""

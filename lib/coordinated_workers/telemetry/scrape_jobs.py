@@ -27,7 +27,7 @@ class NginxExporter:
 
 
 @dataclass(frozen=True)
-class WorkerUnit:
+class ScrapedWorker:
     """A unit of a worker application."""
 
     name: str
@@ -42,7 +42,7 @@ class WorkerUnit:
 
 def worker_jobs(
     charm: ops.CharmBase,
-    workers: Iterable[WorkerUnit],
+    workers: Iterable[ScrapedWorker],
     *,
     metrics_port: int,
     scheme: Scheme,

@@ -2,7 +2,7 @@ import ops
 import pytest
 from ops import testing
 
-from coordinated_workers.telemetry.scrape_jobs import NginxExporter, WorkerUnit, nginx_jobs, worker_jobs
+from coordinated_workers.telemetry.scrape_jobs import NginxExporter, ScrapedWorker, nginx_jobs, worker_jobs
 from coordinated_workers.worker_telemetry import (
     ProxyServer,
     TelemetryBackends,
@@ -20,7 +20,7 @@ def test_worker_that_proxy_does_not_know_has_no_job(proxied: bool, names: list[s
         backends=TelemetryBackends(),
         server=ProxyServer("here", 81, False),
     )
-    units = [WorkerUnit(name, name[0], "charm", host, "api") for name, host in HOSTS.items()]
+    units = [ScrapedWorker(name, name[0], "charm", host, "api") for name, host in HOSTS.items()]
     context = testing.Context(ops.CharmBase, meta={"name": "here"})
     with context(context.on.start(), testing.State()) as manager:
         jobs = worker_jobs(
@@ -31,7 +31,7 @@ def test_worker_that_proxy_does_not_know_has_no_job(proxied: bool, names: list[s
 
 
 def test_ipv6_address_is_target_that_can_be_parsed():
-    worker = WorkerUnit("a/0", "a", "charm", "fd00::1", "api")
+    worker = ScrapedWorker("a/0", "a", "charm", "fd00::1", "api")
     context = testing.Context(ops.CharmBase, meta={"name": "here"})
     with context(context.on.start(), testing.State()) as manager:
         [job] = worker_jobs(manager.charm, [worker], metrics_port=80, scheme="http", proxy=None)

@@ -27,7 +27,7 @@ def _charm(took: list[tuple[float, float]]) -> type[ops.CharmBase]:
     from charm import BenchCoordinator
 
     class Timed(BenchCoordinator):
-        """Says what it took from its construction until its status was asked for."""
+        """Report the seconds from its construction until its status was asked for."""
 
         def __init__(self, framework: ops.Framework):
             self._began = time.perf_counter(), time.process_time()
@@ -41,10 +41,10 @@ def _charm(took: list[tuple[float, float]]) -> type[ops.CharmBase]:
     return Timed
 
 
-def _relation(said: dict[str, Any]) -> testing.Relation:
-    units = {int(name.rpartition("/")[2]): data for name, data in said["units"].items()}
+def _relation(wire: dict[str, Any]) -> testing.Relation:
+    units = {int(name.rpartition("/")[2]): data for name, data in wire["units"].items()}
     return testing.Relation(
-        said["endpoint"], remote_app_name=said["app"], remote_app_data=said["data"], remote_units_data=units
+        wire["endpoint"], remote_app_name=wire["app"], remote_app_data=wire["data"], remote_units_data=units
     )
 
 

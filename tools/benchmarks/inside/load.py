@@ -1,4 +1,4 @@
-"""Sends requests over connections that are kept, as fast as they are answered, and says how that went."""
+"""Sends requests over connections that are kept, as fast as they are answered, and reports the result."""
 
 import json
 import re

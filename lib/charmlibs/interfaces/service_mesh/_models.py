@@ -56,7 +56,7 @@ MESH_LABELS = frozenset(
         "istio.io/use-waypoint-namespace",
     }
 )
-"""The labels that pods and Services take from a mesh; by any other, somebody may select pods."""
+"""The labels that pods and Services take from a mesh; other labels may be what a policy selects pods by."""
 
 Port = Annotated[int, pydantic.Field(ge=1, le=65535), pydantic.BeforeValidator(_refuse_bool)]
 Text = Annotated[str, pydantic.AfterValidator(check_text)]

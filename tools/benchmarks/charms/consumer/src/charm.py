@@ -1,4 +1,4 @@
-"""A charm in the mesh that lets in whoever is related to it."""
+"""A charm in the mesh that allows the applications related to it."""
 
 import ops
 from library import AppPolicy, Endpoint, Method, ServiceMeshConsumer, UnitPolicy

@@ -1,4 +1,4 @@
-"""A charm that joins the mesh, and lets in whoever is related to it."""
+"""A charm that joins the mesh, and allows the applications related to it."""
 
 import ops
 from library import AppPolicy, Endpoint, Method, ServiceMeshConsumer, UnitPolicy

@@ -8,7 +8,7 @@ class CatalogueItem:
 
 
 class CatalogueConsumer:
-    """Tells a catalogue of the application."""
+    """Lists the application in a catalogue."""
 
     def __init__(self, charm: Any, relation_name: str):
         """Nothing."""

@@ -4,7 +4,7 @@ import ops
 
 
 class S3Requirer:
-    """Reads what an object store says; this one does."""
+    """Reads the data of an object store; this one does."""
 
     def __init__(self, charm: ops.CharmBase, relation_name: str):
         self._charm = charm

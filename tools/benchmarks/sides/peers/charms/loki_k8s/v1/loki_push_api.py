@@ -18,4 +18,4 @@ class LogForwarder(LokiPushApiConsumer):
 
 
 class _PebbleLogClient:
-    """Tells Pebble where logs go."""
+    """Configures Pebble's log targets."""

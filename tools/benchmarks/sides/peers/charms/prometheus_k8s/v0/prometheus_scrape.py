@@ -4,7 +4,7 @@ from typing import Any
 
 
 class MetricsEndpointProvider:
-    """Tells Prometheus what to scrape."""
+    """Publishes scrape jobs."""
 
     def __init__(self, charm: Any, **options: Any):
         """Nothing."""
