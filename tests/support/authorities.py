@@ -29,10 +29,10 @@ class CertificateAuthority:
         key = ec.generate_private_key(ec.SECP256R1())
         return CertificateAuthority(key, self._signed(name, key.public_key(), is_ca=True))
 
-    def certified_by(self, other: "CertificateAuthority") -> str:
-        """Return another certificate of this authority, which another one has issued."""
+    def certified_by(self, other: "CertificateAuthority", *, is_ca: bool = True, days: int = 90) -> str:
+        """Return another certificate of this authority, which another one has issued, good for some days."""
         name = self.certificate.subject.rfc4514_string().removeprefix("CN=")
-        return pem(other._signed(name, self.key.public_key(), is_ca=True))
+        return pem(other._signed(name, self.key.public_key(), is_ca=is_ca, days=days))
 
     def sign(self, request: str, *, is_ca: bool = False) -> str:
         """Sign a request as it is."""
@@ -62,7 +62,7 @@ def pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode().strip()
 
 
-def _certificate(name, key, issuer, issuer_key, *, is_ca, names=None) -> x509.Certificate:
+def _certificate(name, key, issuer, issuer_key, *, is_ca, names=None, days=90) -> x509.Certificate:
     now = datetime.datetime.now(datetime.timezone.utc)
     builder = (
         x509.CertificateBuilder()
@@ -70,8 +70,8 @@ def _certificate(name, key, issuer, issuer_key, *, is_ca, names=None) -> x509.Ce
         .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _DAY)
-        .not_valid_after(now + 90 * _DAY)
+        .not_valid_before(now - 10 * _DAY)
+        .not_valid_after(now + days * _DAY)
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
     )
     if names:

@@ -7,6 +7,7 @@ import pytest
 
 from coordinated_workers.tls_chain import served_certificate
 from tests.support.authorities import CertificateAuthority, handshake
+from tests.support.broken_certificates import broken_certificate
 
 HOST = "kv-0.kv-endpoints.m.svc.cluster.local"
 ROOT = CertificateAuthority.root()
@@ -70,3 +71,61 @@ def test_authorities_that_certify_each_other():
     ca, other = first.certified_by(second), second.certified_by(first)
     served = served_certificate(leaf, ca, [other])
     assert (served.server_cert, served.ca_cert) == ("\n".join([leaf, ca, other]), other)
+
+
+class TestSeveralWays:
+    """An authority has several certificates for one key: all of them, in any order."""
+
+    OTHER = CertificateAuthority.root("other")
+    ISSUER = ROOT.intermediate("issuer")
+    CERT, KEY = ISSUER.issue(HOST)
+
+    def check(self, ca: CertificateAuthority, *chain: str) -> None:
+        """Have a client that trusts the `ca` meet the server, and one that trusts what workers get."""
+        for order in itertools.permutations(chain):
+            served = served_certificate(self.CERT, ca.pem, order)
+            for trusted in (ca.pem, served.ca_cert):
+                handshake(served.server_cert, self.KEY, trusted, HOST)
+            assert ca.pem not in served.server_cert
+
+    @pytest.mark.parametrize("days", [-1, 1, 900])
+    @pytest.mark.parametrize("with_other", [False, True])
+    def test_issuer_that_another_authority_certifies(self, days: int, with_other: bool):
+        other = self.ISSUER.certified_by(self.OTHER, days=days)
+        self.check(ROOT, self.ISSUER.pem, other, *([self.OTHER.pem] if with_other else []))
+
+    def test_root_that_another_root_certifies(self):
+        certified = ROOT.certified_by(self.OTHER)
+        self.check(ROOT, self.ISSUER.pem, certified, self.OTHER.pem)
+        self.check(self.OTHER, self.ISSUER.pem, certified, ROOT.pem)
+        self.check(self.OTHER, self.ISSUER.pem, certified)
+
+    def test_expired(self):
+        self.check(ROOT, self.ISSUER.pem, self.ISSUER.certified_by(ROOT, days=-1))
+
+    def test_of_no_authority(self):
+        self.check(ROOT, self.ISSUER.pem, self.ISSUER.certified_by(ROOT, is_ca=False, days=900))
+
+    def test_that_cannot_be_read(self):
+        self.check(ROOT, self.ISSUER.pem, broken_certificate("2.5.29.19"), broken_certificate("2.5.29.17"))
+
+    def test_many_are_not_all_tried(self):
+        authorities = [CertificateAuthority.root(str(number)) for number in range(7)]
+        leaf, _ = authorities[0].issue(HOST)
+        chain = [one.certified_by(other) for one, other in itertools.permutations(authorities, 2)]
+        assert served_certificate(leaf, authorities[0].pem, chain).ca_cert == authorities[0].pem
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: f"subject=CN = a\n{text}\nissuer=CN = b",
+        lambda text: text.replace("-----END CERTIFICATE-----\n", "-----END CERTIFICATE-----"),
+        lambda text: f"\n\n{text}",
+    ],
+    ids=["CRLF", "text between", "no line break between", "empty lines"],
+)
+def test_any_text(written):
+    served = served_certificate(LEAF, written(ROOT.pem), [written("\n".join([MIDDLE.pem, LAST.pem]))])
+    assert (served.server_cert, served.ca_cert) == (ISSUED, ROOT.pem)
