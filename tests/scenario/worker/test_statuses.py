@@ -337,6 +337,16 @@ def test_status_while_the_container_is_not_up(store: Store):
         assert manager.charm.worker.status is ServiceEndpointStatus.down
 
 
+def test_status_while_pebble_does_not_answer(store: Store, monkeypatch: pytest.MonkeyPatch):
+    def lost(*_: object) -> None:
+        raise ops.pebble.ConnectionError("lost")
+
+    store.deploy()
+    with store.ctx(store.ctx.on.update_status(), store.state) as manager, monkeypatch.context() as patch:
+        patch.setattr(ops.Container, "get_services", lost)
+        assert manager.charm.worker.status is ServiceEndpointStatus.down
+
+
 def test_readiness_is_unknown_without_an_endpoint(store: Store):
     store.deploy()
     with (
