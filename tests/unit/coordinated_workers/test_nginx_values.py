@@ -7,6 +7,7 @@ import pytest
 from coordinated_workers.nginx import (
     BackendURL,
     NginxConfig,
+    NginxLocationConfig,
     NginxPlatform,
     NginxUpstream,
     NginxValueError,
@@ -138,6 +139,13 @@ def test_no_word_line_or_path(server: str, upstream: str, root_path: str, needed
     config = _configuration(server, upstream)
     with pytest.raises(NginxValueError, match=f"is not {needed}"):
         config.get_config({upstream: {"a.test"}}, False, root_path=root_path)
+
+
+def test_no_method():
+    location = NginxLocationConfig("/", backend="api", methods=["GET {}"])
+    config = NginxConfig("x", [NginxUpstream("api", 80, "api")], {80: [location]})
+    with pytest.raises(NginxValueError, match="is not a method"):
+        config.get_config({"api": {"a.test"}}, False)
 
 
 def test_word_line_and_path():
