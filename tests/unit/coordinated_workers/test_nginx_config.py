@@ -39,6 +39,17 @@ API = NginxUpstream("api", 8080, "api")
 TO_API = NginxLocationConfig("/", backend="api")
 
 
+def test_requests_are_marked_as_passed_on():
+    def marks(location: NginxLocationConfig) -> list[tuple[str, ...]]:
+        text = config(location, upstreams=[API], own_name="kv").get_config({"api": {"a.test"}}, False)
+        sent = arguments(parsed(text), "proxy_set_header")
+        return [each for each in sent if each[0].startswith("X-Proxied-By-")]
+
+    [(header, value)] = marks(TO_API)
+    assert value == "kv:8080"
+    assert marks(dataclasses.replace(TO_API, headers={header.lower(): "other"})) == [(header, value)]
+
+
 class TestUpstreams:
     def test_have_addresses_of_their_role(self):
         text = config(TO_API, upstreams=[API]).get_config(
