@@ -78,8 +78,11 @@ def test_what_is_published_already_is_not_written_again(
 def test_a_unit_that_is_not_the_leader_does_not_try(
     ctx: testing.Context[Mesh], caplog: pytest.LogCaptureFixture
 ):
-    web = consumer(local_app_data={"labels": json.dumps(LABELS)})
-    changed(ctx, web, act=lambda mesh: mesh.update_services({"web": ["web"]}), leader=False)
+    def publish(mesh: ServiceMeshProvider) -> None:
+        mesh.update_relations()
+        mesh.update_services({"web": ["web"]})
+
+    changed(ctx, consumer(), act=publish, leader=False)
     assert "not written" not in caplog.text
 
 
