@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import ops
 
+from .interfaces.validation import host_of
+
 if TYPE_CHECKING:
     from .interfaces.worker_applications import UnitAddress
 
@@ -45,8 +47,8 @@ def worker_names(model: ops.Model, hostname: str, units: "Iterable[UnitAddress]"
         app, _, number = each.unit.rpartition("/")
         # The application's headless Service gives this name to no other pod.
         pod = f"{app}-{number}.{app}-endpoints.{model.name}.{domain}"
-        if each.address == pod and _is_of(model, each.relation):
-            own.add(each.address)
+        if host_of(each.address) == pod and _is_of(model, each.relation):
+            own.add(pod)
         else:
             others[each.unit] = each.address
     return WorkerNames(frozenset(own), others)

@@ -47,6 +47,18 @@ NOT_ITS_OWN = [
     "worker-endpoints.m.svc.cluster.local",
     "worker.m.svc.cluster.local",
     "worker-0",
+    "worker-0.worker-endpoints.m.svc",
+    "worker-00.worker-endpoints.m.svc.cluster.local",
+    "WORKER-0.worker-endpoints.m.svc.cluster.local",
+    "evil.worker-0.worker-endpoints.m.svc.cluster.local",
+    "xn--worker-0-gva.worker-endpoints.m.svc.cluster.local",
+    f"{'x' * 63}.worker-endpoints.m.svc.cluster.local",
+    "vault.vault.svc.cluster.local:443",
+]
+
+NO_NAME = [
+    *("", "*", "*.m.svc.cluster.local", "[fd00::1]", "fe80::1%eth0", "x" * 64),
+    *(f"{address('worker', 0)}{end}" for end in (".", "\n", "\x00", " ", "/", ",vault.vault")),
 ]
 
 
@@ -58,6 +70,17 @@ class TestNames:
         certified.answer()
         assert certified.status.name == "active"
         assert "certificate does not include worker/0" in certified.status.message
+
+    @pytest.mark.parametrize("said", NO_NAME)
+    def test_no_name(self, said: str, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, says(workers(), said), workers("good"))
+        assert [names(each) for each in certified.requests] == [{HOST, SERVICE, address("good", 0)}]
+        certified.answer()
+        assert "ignored worker/0: address: neither" in certified.status.message
+
+    def test_its_own_with_a_port(self, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, says(workers(), f"{address('worker', 0)}:8080"))
+        assert [names(each) for each in certified.requests] == [{HOST, SERVICE, address("worker", 0)}]
 
     def test_its_own(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, workers(units=2))
