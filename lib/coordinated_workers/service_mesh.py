@@ -7,7 +7,6 @@ import ops
 import pydantic
 
 from charmlibs.interfaces.service_mesh import (
-    WAYPOINT_LABELS,
     AppPolicy,
     Endpoint,
     MeshPolicy,
@@ -105,10 +104,8 @@ def cluster_mesh(
 
 
 def waypoint_of(mesh: ServiceMeshConsumer | None) -> tuple[str, str] | None:
-    """Return namespace and name of the waypoint that the mesh's labels name; None if they name none."""
-    labels = mesh.labels() if mesh else {}
-    by_name, by_namespace = (labels.get(key) for key in WAYPOINT_LABELS)
-    return (by_namespace, by_name) if by_name and by_namespace else None
+    """Return namespace and name of the mesh's waypoint; None if there is none."""
+    return mesh.waypoint() if mesh else None
 
 
 def worker_apps(charm: ops.CharmBase, cluster_endpoint: str) -> set[str]:

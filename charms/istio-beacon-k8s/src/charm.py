@@ -85,6 +85,8 @@ class IstioBeaconCharm(ops.CharmBase):
         desired = self._sources.desired_state(self._config.mode)
         outcome = self._model_mesh(desired).reconcile(remembered)
         self._mesh.update_relations(outcome.labels, not_yet=outcome.not_yet)
+        is_apart = self._config.model_on_mesh
+        self._mesh.update_waypoint(f"{self.model.name}/{self._waypoint.name}" if is_apart else "")
         if outcome.policies:
             self._mesh.update_services(outcome.policies.services)
         if outcome.mesh:

@@ -1,5 +1,6 @@
 """The waypoint is allowed at the pods behind it, and nobody goes past it."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -78,3 +79,13 @@ def test_services_with_policies_are_published(beacon: BeaconModel):
     beacon.kubernetes.access.restore()
     beacon.configure(policy_mode="off")
     assert published() is None
+
+
+def test_waypoint_of_a_whole_model_is_published(beacon: BeaconModel):
+    """Labels of pods do not name it then, and coordinators allow it at their pods themselves."""
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
+    assert "waypoint" not in beacon.relation(relation).local_app_data
+    beacon.configure(model_on_mesh=True)
+    assert json.loads(beacon.relation(relation).local_app_data["waypoint"]) == "shop/shop-beacon-waypoint"
+    beacon.configure(model_on_mesh=False)
+    assert not beacon.relation(relation).local_app_data.get("waypoint")

@@ -388,6 +388,24 @@ def test_cluster_policies_use_the_published_trust_domain(cluster: Cluster):
             assert principal.startswith(expected)
 
 
+class TestWholeModel:
+    """The namespace has the labels of the mesh, and the pods have none."""
+
+    def test_waypoint_is_allowed_at_the_coordinator(self, cluster: Cluster):
+        cluster.run(mesh(labels="{}", waypoint='"m/m-beacon-waypoint"'), workers(), store())
+        (spec,) = (each for each in policies(cluster) if "waypoint" in str(each))
+        assert spec["selector"]["matchLabels"] == {"app.kubernetes.io/name": APP}
+        assert spec["rules"][0]["from"] == [
+            {"source": {"principals": ["cluster.local/ns/m/sa/m-beacon-waypoint"]}}
+        ]
+
+    @pytest.mark.parametrize("said", ["m/w", '"w"', '"m/*"', '"*/w"', '"m/w/x"', '""', "[]", "null"])
+    def test_nothing_is_written_if_it_is_invalid(self, cluster: Cluster, said: str):
+        state = cluster.run(mesh(labels="{}", waypoint=said), workers(), store())
+        assert policies(cluster) == []
+        assert "waypoint" in state.unit_status.message
+
+
 class TestRootNamespace:
     """The cluster is in the namespace whose policies on pods hold in all models."""
 

@@ -22,6 +22,7 @@ POLICY_MODE_KEY = "policy_mode"
 AUDIT = "audit"
 SERVICES_KEY = "services"
 ROOT_NAMESPACES_KEY = "root_namespaces"
+WAYPOINT_KEY = "waypoint"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,16 @@ class ServiceMeshProvider(ops.Object):
         text = json.dumps(sorted(namespaces)) if namespaces else ""
         for relation in self._members():
             relation_data.write(relation, self._charm.app, {ROOT_NAMESPACES_KEY: text})
+
+    def update_waypoint(self, waypoint: str) -> None:
+        """Publish the waypoint of the mesh, where the labels of pods do not name it.
+
+        Args:
+            waypoint: its `namespace/name`; empty if the labels name it.
+        """
+        text = json.dumps(waypoint) if waypoint else ""
+        for relation in self._members():
+            relation_data.write(relation, self._charm.app, {WAYPOINT_KEY: text})
 
     def _members(self) -> list[ops.Relation]:
         """Return the relations of applications that have labels; none if this unit is not the leader."""

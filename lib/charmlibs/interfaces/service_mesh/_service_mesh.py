@@ -44,6 +44,7 @@ from ._provider import (
     ROOT_NAMESPACES_KEY,
     SERVICES_KEY,
     TRUST_DOMAIN_KEY,
+    WAYPOINT_KEY,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ _NAMESPACES: pydantic.TypeAdapter[list[str]] = pydantic.TypeAdapter(list[Namespa
 _TRUST_DOMAIN: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
     # A pattern of Istio's, such as `*`, would stand for more identities than one.
     Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$")]
+)
+
+_WAYPOINT: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
+    Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9-]{1,63}/[a-z0-9-]{1,253}$")]
 )
 
 WAYPOINT_LABELS = ("istio.io/use-waypoint", "istio.io/use-waypoint-namespace")
@@ -167,6 +172,21 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             logger.warning("invalid trust domain of the mesh: %s", error)
             return DEFAULT_TRUST_DOMAIN
 
+    def waypoint(self) -> tuple[str, str] | None:
+        """Return namespace and name of the mesh's waypoint; None if there is none.
+
+        The labels of pods name it, or the mesh publishes it apart, where a whole model is in the mesh.
+        """
+        labels = self.labels()
+        name, namespace = (labels.get(key) for key in WAYPOINT_LABELS)
+        if name and namespace:
+            return namespace, name
+        try:
+            return self._published_waypoint()
+        except ValueError as error:
+            logger.warning("invalid waypoint of the mesh: %s", error)
+            return None
+
     def root_namespaces(self) -> list[str]:
         """Return in which namespaces a policy on pods holds in all namespaces, beside `istio-system`."""
         try:
@@ -192,6 +212,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             ("mesh_type", self._published_mesh_type),
             (TRUST_DOMAIN_KEY, self._published_trust_domain),
             (ROOT_NAMESPACES_KEY, self._published_root_namespaces),
+            (WAYPOINT_KEY, self._published_waypoint),
         ):
             try:
                 read()
@@ -394,6 +415,11 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
     def _published_trust_domain(self) -> str:
         text = self._published(TRUST_DOMAIN_KEY)
         return parse(_TRUST_DOMAIN, text) if text else DEFAULT_TRUST_DOMAIN
+
+    def _published_waypoint(self) -> tuple[str, str] | None:
+        text = self._published(WAYPOINT_KEY)
+        namespace, _, name = parse(_WAYPOINT, text).partition("/") if text else ("", "", "")
+        return (namespace, name) if text else None
 
     def _published_root_namespaces(self) -> list[str]:
         text = self._published(ROOT_NAMESPACES_KEY)
