@@ -88,19 +88,16 @@ def check_preconditions(kind: Kind, old: Object, uid: str, resource_version: str
             )
 
 
-def _about(kind: Kind, name: str, code: int, reason: str, message: str) -> ApiError:
-    return ApiError(code, reason, message, ErrorSubject(kind.plural, kind.group, name))
-
-
 def version_required(kind: Kind, name: str) -> ApiError:
     """422: a replacement of a custom resource must have a resourceVersion."""
     cause = Cause(
         "FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"
     )
-    return ApiError(
-        422,
-        "Invalid",
-        f'{kind.resource} "{name}" is invalid: {cause.field}: {cause.message}',
-        ErrorSubject(kind.plural, kind.group, name),
-        causes=[cause],
-    )
+    message = f'{kind.resource} "{name}" is invalid: {cause.field}: {cause.message}'
+    return _about(kind, name, 422, "Invalid", message, [cause])
+
+
+def _about(
+    kind: Kind, name: str, code: int, reason: str, message: str, causes: Sequence[Cause] = ()
+) -> ApiError:
+    return ApiError(code, reason, message, ErrorSubject(kind.plural, kind.group, name), causes=causes)
