@@ -62,6 +62,15 @@ def test_long_names_are_cut_so_that_people_can_read_them():
     assert name.startswith("mesh.beacon.tttt")
 
 
+def test_longest_name_is_not_cut():
+    longest = policy(target_app_name="t" * 40, source_namespace="n" * 40, source_app_name="c" * 25)
+    (name,) = names(longest)
+    assert len(name) == 128
+    assert name.endswith("c" * 25)
+    (cut,) = names(longest.model_copy(update={"source_app_name": "c" * 26}))
+    assert len(cut) < 128
+
+
 def test_long_names_with_the_same_beginning_differ():
     long = "n" * 40
     several = names(
