@@ -40,8 +40,8 @@ class CoordinatorProblems(CoordinatorContainers):
             yield ops.BlockedStatus(problem)
         if self._mesh_problem:
             yield ops.BlockedStatus(f"invalid data from the mesh: {self._mesh_problem}")
-        if self.resources_patch and not self.resources_patch.is_ready():
-            yield self.resources_patch.get_status()
+        if self.resources_patch and (status := self.resources_patch.get_status()).name != "active":
+            yield status
         yield from self._problems
         for container in ("nginx", self.nginx_exporter.container_name):
             if not self._is_reachable(container):

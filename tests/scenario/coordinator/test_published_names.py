@@ -61,6 +61,7 @@ def test_tests_of_charms_take_kubernetes_away(cluster: Cluster, monkeypatch: pyt
     monkeypatch.setattr(Coordinator, "_consolidate_alert_rules", lambda _: None)
     state = cluster.run(workers(units=2), store())
     assert isinstance(state.unit_status, ops.ActiveStatus)
+    monkeypatch.setattr(patch, "is_ready", lambda _: True)
     monkeypatch.setattr(patch, "get_status", lambda _: ops.BlockedStatus("juju trust"))
     assert cluster.run(workers(units=2), store()).unit_status == ops.BlockedStatus("juju trust")
 
