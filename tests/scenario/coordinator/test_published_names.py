@@ -75,6 +75,14 @@ def test_tests_of_charms_take_lightkubes_client_away(cluster: Cluster, monkeypat
     assert isinstance(state.unit_status, ops.ActiveStatus)
 
 
+def test_mock_of_kubernetes_ends_no_hook(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    monkeypatch.setattr("lightkube.core.client.GenericSyncClient", MagicMock())
+    monkeypatch.setattr(module.KubernetesComputeResourcesPatch, "get_status", lambda _: ops.ActiveStatus())
+    relation = workers(units=2)
+    assert "worker_config" in told(cluster.run(relation, store()), relation)
+
+
 def test_tests_of_charms_set_certificate(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     worker = workers(units=2)
     certified = CertifiedCluster.started(cluster, worker)
