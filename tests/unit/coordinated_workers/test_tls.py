@@ -313,7 +313,6 @@ def test_it_is_not_kept_once_the_authority_is_gone():
         event=lambda context: context.on.relation_broken(relation),
     )
     assert gone == (None, False, None)
-    assert unit.secrets(LABEL) == []
 
 
 # Problems
