@@ -16,7 +16,7 @@ from k8s_charm import Deadline
 from tests.dataplane.dns_server import TestDNS
 from tests.support.backends import RecordingBackend
 from tests.support.certificates import write_certificate
-from tests.support.grpc_backend import GRPC_WITHOUT_LIMITS, RecordingGrpcBackend
+from tests.support.grpc_backend import GRPC_WITHOUT_LIMITS, ClosingGrpcBackend, RecordingGrpcBackend
 from tests.support.nginx_process import RealNginx, free_port, platform_of
 
 EVERYTHING = NginxLocationConfig("/", backend="api")
@@ -27,10 +27,12 @@ SEARCH = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
 class RawBackend:
     """Answers each connection with what `answer` makes of the request's head, and closes it."""
 
-    def __init__(self, answer: Callable[[bytes, socket.socket], None]):
+    def __init__(
+        self, answer: Callable[[bytes, socket.socket], None], address: str = "127.0.0.1", port: int = 0
+    ):
         self.heads: list[bytes] = []
         self._answer = answer
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server((address, port))
         self.port: int = self._socket.getsockname()[1]
 
     def __enter__(self) -> "RawBackend":
@@ -123,9 +125,20 @@ def wait_for(happens: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_websocket_is_passed_on(serve):
+@pytest.mark.parametrize(
+    "location",
+    [
+        EVERYTHING,
+        NginxLocationConfig("/tail", backend="api", modifier="="),
+        NginxLocationConfig("^/t", backend="api", modifier="~"),
+        NginxLocationConfig("/", backend="api", backend_url="/v1/tail"),
+        NginxLocationConfig("/", backend="api", rewrite=["^/(.*)$", "/v1/$1", "break"]),
+    ],
+    ids=["default", "exact", "expression", "path of backend", "rewritten"],
+)
+def test_a_websocket_is_passed_on(serve, location):
     with RawBackend(upgrade) as backend:
-        port = serve(backend.port, "127.0.0.1")
+        port = serve(backend.port, "127.0.0.1", location=location)
         head = "GET /tail HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
         with send(port, head) as connection:
             assert connection.recv(4096).startswith(b"HTTP/1.1 101 ")
@@ -204,6 +217,11 @@ class TestGrpc:
             pieces = iter([b"x" * 4_000_000] * 30)
             assert stream(port, pieces) == b"120000000"
 
+    def test_call_meets_no_connection_that_is_closing(self, serve):
+        with ClosingGrpcBackend() as backend:
+            port = serve(backend.port, "127.0.0.1", location=CALLS)
+            assert [stream(port, iter([b"x"])) for _ in range(6)] == [b"ok"] * 6
+
     @pytest.mark.parametrize("size", [7_000, 20_000, 60_000])
     def test_long_metadata(self, serve, size):
         with RecordingGrpcBackend(metadata=[("note", "x" * size)]) as backend:
@@ -229,11 +247,25 @@ def test_slow_worker_leaves_users_to_others_of_its_role(serve):
     assert len(statuses) >= 30
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("answer", [answer_and_close, answer_once])
-def test_no_request_meets_connection_that_its_worker_closes(serve, answer):
+def test_no_request_meets_connection_that_its_worker_closes(serve, answer, method):
     with RawBackend(answer) as backend:
         port = serve(backend.port, "127.0.0.1")
-        assert {status_of(port, "POST", "/push") for _ in range(12)} == {200}
+        assert {status_of(port, method, "/push") for _ in range(12)} == {200}
+        assert len(backend.heads) == 12
+
+
+def hang_up(_: bytes, connection: socket.socket) -> None:
+    """Answer nothing: whether the request was carried out is not known."""
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_request_that_must_not_arrive_twice_does_not(serve, method):
+    with RawBackend(hang_up) as backend, RawBackend(hang_up, "127.0.0.2", backend.port) as other:
+        port = serve(backend.port, "127.0.0.1", "127.0.0.2")
+        assert status_of(port, method, "/push") == 502
+        assert len(backend.heads) + len(other.heads) == 1
 
 
 @pytest.mark.parametrize("addresses", [80, 200])

@@ -26,7 +26,7 @@ from coordinated_workers.worker_telemetry import (
 from tests.dataplane.dns_server import TestDNS
 from tests.support.backends import RecordingBackend
 from tests.support.certificates import certificate_and_key, server_context, write_certificate
-from tests.support.grpc_backend import RecordingGrpcBackend
+from tests.support.grpc_backend import ClosingGrpcBackend, RecordingGrpcBackend
 from tests.support.nginx_process import RealNginx, free_port, platform_of
 from tests.support.sample_nginx import any_machine
 
@@ -307,6 +307,16 @@ def test_request_on_dropped_connection_is_repeated(proxying, dns):
     answers = [ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status for _ in range(4)]
 
     assert answers == [200] * 4
+
+
+def test_call_by_grpc_meets_no_connection_that_is_closing(proxying):
+    """nginx does not repeat one, for it has passed it on while it came in."""
+    with ClosingGrpcBackend() as backend:
+        proxy = proxying(workload_tracing={"otlp_grpc": f"127.0.0.1:{backend.port}"})
+        with grpc.insecure_channel(proxy.backends.workload_tracing["otlp_grpc"]) as channel:
+            answers = [channel.unary_unary(OTLP)(b"span", timeout=10) for _ in range(6)]
+
+    assert answers == [b"ok"] * 6
 
 
 # What does not get through

@@ -1,9 +1,15 @@
 """A gRPC backend that remembers what reached it."""
 
+import contextlib
+import socket
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import h2.config
+import h2.connection
+import h2.events
 
 GRPC_WITHOUT_LIMITS = [
     *((f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")),
@@ -49,3 +55,41 @@ class RecordingGrpcBackend:
             return str(len(sent)).encode()
 
         return grpc.stream_unary_rpc_method_handler(answer)
+
+
+class ClosingGrpcBackend:
+    """A gRPC server that answers the first call of each connection, and closes it when a second one comes."""
+
+    def __init__(self):
+        self.connections = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> "ClosingGrpcBackend":
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                self.connections += 1
+                threading.Thread(target=self._answer_one, args=(connection,), daemon=True).start()
+
+    def _answer_one(self, connection: socket.socket) -> None:
+        http2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        http2.initiate_connection()
+        calls = 0
+        with connection, contextlib.suppress(OSError):
+            while calls < 2:
+                connection.sendall(http2.data_to_send())
+                for event in http2.receive_data(connection.recv(65536)):
+                    calls += isinstance(event, h2.events.RequestReceived)
+                    if isinstance(event, h2.events.StreamEnded) and event.stream_id and calls < 2:
+                        head = [(":status", "200"), ("content-type", "application/grpc")]
+                        http2.send_headers(event.stream_id, head)
+                        http2.send_data(event.stream_id, b"\0\0\0\0\2ok")
+                        http2.send_headers(event.stream_id, [("grpc-status", "0")], end_stream=True)

@@ -27,7 +27,8 @@ def upstream(route: TelemetryRoute) -> NginxUpstream:
         port=route.backend.port,
         worker_role="",
         addresses=(route.backend.host,),
-        keepalive=True,
+        # nginx does not repeat a call by gRPC that meets a connection which its server is closing
+        keepalive=not route.is_grpc,
     )
 
 
