@@ -20,7 +20,7 @@ class ServedCertificate:
     server_cert: str
     """The certificate and the intermediate ones, each followed by its issuer's; without the root."""
     ca_cert: str
-    """The root; without one, the last intermediate certificate."""
+    """The root; without one, the last intermediate certificate, which is not enough for every client."""
 
 
 def served_certificate(leaf: str, ca: str, chain: Iterable[str]) -> ServedCertificate:

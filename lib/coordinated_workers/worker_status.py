@@ -29,6 +29,7 @@ def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence
 
 
 def _key(refused: str) -> str:
-    """Return the key of an invalid entry, which is `FIELD[KEY]: REASON`."""
+    """Return the key of an invalid entry, which is `FIELD[KEY]: REASON`; with the field if it is a number."""
     entry = refused.partition(": ")[0]
-    return entry.partition("[")[2].removesuffix("]") or entry
+    key = entry.partition("[")[2].removesuffix("]")
+    return entry if not key or key.strip("'").isdecimal() else key

@@ -31,7 +31,8 @@ class NginxPlatform:
     """
 
     resolvers: tuple[str, ...]
-    """The DNS servers that know the backends' names: IP addresses, with a port if it is not 53."""
+    """The DNS servers that know the backends' names: IP addresses, with a port if it is not 53. nginx asks
+    them in turn, where programs ask the first one that answers: each has to know all names."""
     ipv6: bool
     """True if there are IPv6 addresses to listen on, and to look up."""
     listen_address: str | None = None

@@ -231,6 +231,25 @@ def test_ports_stay_open_while_coordinator_writes_nonsense(store: Store):
     assert {port.port for port in store.state.opened_ports} == {8080}
 
 
+@pytest.mark.parametrize("none", [0, 70000, -1, "8080", True, 1.5, None, [8080], 10**30, "80;81"], ids=str)
+def test_port_that_is_none_is_ignored(store: Store, none: object):
+    state = store.deploy(cluster(worker_config="a: 1", worker_ports=[8080, none]))
+    assert {port.port for port in store.state.opened_ports} == {8080}
+    assert "ignored: worker_ports['1']: " in state.unit_status.message
+
+
+def test_ports_that_are_none_are_named(store: Store):
+    state = store.deploy(cluster(worker_config="a: 1", worker_ports=[8080, 0, "x"]))
+    assert state.unit_status.message == "api ready. (ignored: worker_ports['1']; worker_ports['2'])"
+
+
+@pytest.mark.parametrize("nonsense", [{}, {"a": 80}, "8080", 8080], ids=str)
+def test_ports_stay_open_while_their_list_is_none(store: Store, nonsense: object):
+    store.deploy(cluster(worker_config="a: 1", worker_ports=[8080]))
+    store.run(relations=[changed(store.relation, worker_ports=nonsense)])
+    assert {port.port for port in store.state.opened_ports} == {8080}
+
+
 def test_ports_that_juju_refuses_are_opened_later(store: Store):
     store.deploy(cluster(worker_config="a: 1"))
     with pytest.MonkeyPatch.context() as patch:
