@@ -16,6 +16,7 @@ from ._description import (
     has_unresolved_source,
     joined,
     target_name,
+    target_names,
     target_refs,
 )
 from ._enforcement import Enforcement, enforcement
@@ -69,6 +70,7 @@ __all__ = [
     "requested_by",
     "requesters",
     "target_name",
+    "target_names",
     "target_refs",
 ]
 

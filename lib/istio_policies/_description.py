@@ -58,6 +58,11 @@ def target_refs(spec: Json) -> Sequence[Json]:
     return [*several, *([single] if single else [])]
 
 
+def target_names(spec: Json) -> set[str]:
+    """Return the names of the objects to which a policy for a waypoint is attached."""
+    return {str(ref.get("name")) for ref in target_refs(spec)}
+
+
 def has_unresolved_source(spec: Json) -> bool:
     """Return whether a policy is only for applications of other models whose identity is not known yet."""
     names = [source.rpartition("/")[2] for source in describe_sources(spec)]

@@ -113,7 +113,12 @@ class LabelChanges:
 
 
 def read_charm_labels(
-    client: "Client", app_name: str, record: LabelRecord, *, must_exist: bool
+    client: "Client",
+    app_name: str,
+    record: LabelRecord,
+    *,
+    must_exist: bool,
+    service: "Service | None" = None,
 ) -> CharmLabels:
     """Read an application's labels; no request is made if none were set and none are desired.
 
@@ -122,6 +127,7 @@ def read_charm_labels(
         app_name: the application, and so the name of its StatefulSet and Service.
         record: the labels that earlier calls have set.
         must_exist: True if there is anything to set; a missing application is an error then.
+        service: the application's Service, if it was read already.
 
     Raises:
         lightkube.ApiError: if Kubernetes rejects a request.
@@ -134,7 +140,7 @@ def read_charm_labels(
         return CharmLabels(app_name, record)
     try:
         stateful_set = client.get(StatefulSet, app_name, namespace=record.namespace)
-        service = client.get(Service, app_name, namespace=record.namespace)
+        service = service or client.get(Service, app_name, namespace=record.namespace)
     except ApiError as error:
         if must_exist or error.status.code != 404:
             raise

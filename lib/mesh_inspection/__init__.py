@@ -14,41 +14,30 @@ from typing import TYPE_CHECKING, Any
 from ._actions import MeshActions
 
 if TYPE_CHECKING:
-    from ._cluster import Cluster, LivePolicy, Pod, Service, read_cluster, read_model, read_policy
-    from ._control_plane import UnreadableClusterError, read_root_namespaces
+    from ._cluster import (
+        Cluster,
+        LivePolicy,
+        Pod,
+        Service,
+        cluster_of,
+        missing_waypoints,
+        read_cluster,
+        read_policy,
+    )
+    from ._control_plane import (
+        UnreadableClusterError,
+        read_auto_allow,
+        read_control_plane,
+        read_list,
+        read_root_namespaces,
+    )
     from ._evaluate import path_matches
     from ._explain import Explanation, PathStep, Verdict, explain
     from ._exposure import exposed
     from ._list import Row, State, selects_none
     from ._query import NODE, Question, UnclearQuestionError, Workload, read_question
-    from ._render import mermaid
+    from ._render import Results, mermaid, numbered
     from ._view import CoordinatorInMesh, DeclaredPolicy, RequestedPolicy, View, endpoint_of
-
-_MODULES = {
-    "_cluster": (
-        "Cluster",
-        "Pod",
-        "LivePolicy",
-        "Service",
-        "read_cluster",
-        "read_model",
-        "read_policy",
-    ),
-    "_control_plane": ("UnreadableClusterError", "read_root_namespaces"),
-    "_evaluate": ("path_matches",),
-    "_exposure": ("exposed",),
-    "_explain": ("Explanation", "PathStep", "Verdict", "explain"),
-    "_list": ("Row", "State", "selects_none"),
-    "_query": ("NODE", "Question", "UnclearQuestionError", "Workload", "read_question"),
-    "_render": ("mermaid",),
-    "_view": (
-        "CoordinatorInMesh",
-        "DeclaredPolicy",
-        "RequestedPolicy",
-        "View",
-        "endpoint_of",
-    ),
-}
 
 __all__ = [
     "NODE",
@@ -62,6 +51,7 @@ __all__ = [
     "Pod",
     "Question",
     "RequestedPolicy",
+    "Results",
     "Row",
     "Service",
     "State",
@@ -70,24 +60,43 @@ __all__ = [
     "Verdict",
     "View",
     "Workload",
+    "cluster_of",
     "endpoint_of",
     "explain",
     "exposed",
     "mermaid",
+    "missing_waypoints",
+    "numbered",
     "path_matches",
+    "read_auto_allow",
     "read_cluster",
-    "read_model",
+    "read_control_plane",
+    "read_list",
     "read_policy",
     "read_question",
     "read_root_namespaces",
     "selects_none",
 ]
 
+# Those of a hook come first: the others serve actions.
+_MODULES = (
+    "_cluster",
+    "_control_plane",
+    "_exposure",
+    "_list",
+    "_view",
+    "_evaluate",
+    "_query",
+    "_render",
+    "_explain",
+)
+
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
+    if name in __all__:
+        for module in (import_module(f".{each}", __name__) for each in _MODULES):
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from ._view import CoordinatorInMesh, View
 
+_ACTIONS = ("list-policies", "explain", "export-policies", "mesh-graph")
+
 
 class MeshActions(ops.Object):
     """The actions `list-policies`, `explain`, `export-policies` and `mesh-graph` of a charm, on any unit.
@@ -26,15 +28,9 @@ class MeshActions(ops.Object):
         super().__init__(charm, "mesh-actions")
         self._charm = charm
         self._view = view
-        handlers = {
-            "list-policies": self._on_list_policies,
-            "explain": self._on_explain,
-            "export-policies": self._on_export_policies,
-            "mesh-graph": self._on_mesh_graph,
-        }
-        for name, handler in handlers.items():
+        for name in _ACTIONS:
             if name in charm.meta.actions:
-                self.framework.observe(charm.on[name].action, handler)
+                self.framework.observe(charm.on[name].action, self._on_action)
 
     @classmethod
     def of_coordinator(cls, charm: ops.CharmBase, coordinator: "CoordinatorInMesh") -> "MeshActions":
@@ -49,22 +45,7 @@ class MeshActions(ops.Object):
 
         return cls(charm, view)
 
-    def _on_list_policies(self, event: ops.ActionEvent) -> None:
-        from . import _answers
+    def _on_action(self, event: ops.ActionEvent) -> None:
+        from ._answers import give
 
-        _answers.give(_answers.listing, event, self._charm, self._view)
-
-    def _on_explain(self, event: ops.ActionEvent) -> None:
-        from . import _answers
-
-        _answers.give(_answers.explanation, event, self._charm, self._view)
-
-    def _on_export_policies(self, event: ops.ActionEvent) -> None:
-        from . import _answers
-
-        _answers.give(_answers.exported, event, self._charm, self._view)
-
-    def _on_mesh_graph(self, event: ops.ActionEvent) -> None:
-        from . import _answers
-
-        _answers.give(_answers.graph, event, self._charm, self._view)
+        give(event, self._charm, self._view)

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ops
 
@@ -16,16 +16,13 @@ from ._control_plane import UnreadableClusterError
 from ._explain import explain
 from ._list import Policies, Row, concerns, list_policies, matching, read_policies, why_none
 from ._query import UnclearQuestionError, read_question, text_of
-from ._render import mermaid, shortened, table
+from ._render import Results, mermaid, numbered, shortened, table
 from ._view import View
 
 if TYPE_CHECKING:
     from lightkube import Client
 
     from k8s_charm import Resource
-
-Results: TypeAlias = "Mapping[str, str | Results]"
-"""Action results: texts, by keys of lowercase letters, digits and dashes."""
 
 Item = TypeVar("Item")
 
@@ -55,13 +52,15 @@ class ActionRequest:
         return value
 
 
-def give(
-    answer: Callable[[ActionRequest], Results],
-    event: ops.ActionEvent,
-    charm: ops.CharmBase,
-    view_of: "Callable[[Client], View]",
-) -> None:
+def give(event: ops.ActionEvent, charm: ops.CharmBase, view_of: "Callable[[Client], View]") -> None:
     """Answer an action, or fail it with the reason that prevents an answer."""
+    answers = {
+        "list_policies_action": listing,
+        "explain_action": explanation,
+        "export_policies_action": exported,
+        "mesh_graph_action": graph,
+    }
+    answer = answers[event.handle.kind]
     try:
         client = kubernetes_client(namespace=charm.model.name, field_manager=charm.app.name)
         event.set_results(dict(answer(ActionRequest(event.params, view_of(client), client))))
@@ -79,7 +78,7 @@ def listing(request: ActionRequest) -> Results:
     rows, hint = _rows(request, read_policies(request.client, request.view))
     rest = {"summary": _summary(rows), **hint}
     if form == "json":
-        return _fit(rows, lambda some: {"policies": _numbered([_row_data(row) for row in some]), **rest})
+        return _fit(rows, lambda some: {"policies": numbered([_row_data(row) for row in some]), **rest})
     return _fit(rows, lambda some: {"policies": _table(some, request.view.owner.model), **rest})
 
 
@@ -113,10 +112,10 @@ def explanation(request: ActionRequest) -> Results:
     for key, items in lists.items():
         if items:
             lines = [_line(each) for each in shortened(items, longest=_LONGEST_LINE)]
-            results[key] = _numbered(lines) if form == "json" else "\n".join(lines)
+            results[key] = numbered(lines) if form == "json" else "\n".join(lines)
     if form == "json" and found.steps:
         steps = [{"point": _line(step.point), "decision": _line(step.decision)} for step in found.steps]
-        results["path"] = _numbered(steps)
+        results["path"] = numbered(steps)
     return results
 
 
@@ -149,9 +148,8 @@ def _rows(request: ActionRequest, policies: Policies) -> tuple[list[Row], Result
 def _summary(rows: Sequence[Row]) -> str:
     counts = Counter(row.state for row in rows)
     number = f"{len(rows)} {'policy' if len(rows) == 1 else 'policies'}"
-    return ": ".join(
-        [number, *filter(None, [", ".join(f"{count} {state}" for state, count in counts.items())])]
-    )
+    states = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return f"{number}: {states}" if states else number
 
 
 def _table(rows: Sequence[Row], model: str) -> str:
@@ -235,12 +233,6 @@ def _without(given: Json | None, marks: Container[str]) -> Json:
 def _line(text: str) -> str:
     """Return a text that others may have written in one line, fit for a terminal."""
     return one_line(text, longest=_LONGEST_LINE)
-
-
-def _numbered(items: "Sequence[str | Results]") -> Results:
-    """Return a list, which Juju does not have, as keys that sort as the list does."""
-    digits = len(str(len(items)))
-    return {f"{number:0{digits}}": item for number, item in enumerate(items, 1)}
 
 
 def _fit(items: Sequence[Item], render: Callable[[Sequence[Item]], Results]) -> Results:

@@ -1,16 +1,13 @@
 """Assumptions: properties of the mesh on which an answer depends."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from istio_policies import TRUST_DOMAIN
 from k8s_charm import Json
 
 from ._cluster import Cluster, LivePolicy
-from ._request_path import RequestPath, is_for_all_pods, is_for_all_waypoints
-
-Answer = tuple[object, ...]
-"""The verdicts on a request, by which answers are compared."""
+from ._request_path import is_for_all_pods, is_for_all_waypoints
 
 _WAYPOINTS: Json = {
     "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}]
@@ -18,32 +15,20 @@ _WAYPOINTS: Json = {
 _ANOTHER_DOMAIN = "another.domain"
 
 
-@dataclass(frozen=True)
-class AnsweredRequest:
-    """A request with its answer in one cluster, to be compared with the answers in others."""
+def assumptions(cluster: Cluster, differs: Callable[[Cluster], bool]) -> Iterator[str]:
+    """Yield the properties of the mesh, known or assumed, without which an answer would be another.
 
-    cluster: Cluster
-    answer: Answer
-    find: Callable[[Cluster], RequestPath]
-    """Follows the request through another cluster."""
-    judge: Callable[[RequestPath], Answer]
-    """Answers it on a path."""
-
-    def differs(self, cluster: Cluster) -> bool:
-        """Return whether the answer is another one in this cluster."""
-        return self.judge(self.find(cluster)) != self.answer
-
-
-def assumptions(answered: AnsweredRequest) -> Iterator[str]:
-    """Yield the properties of the mesh, known or assumed, without which the answer would be another."""
-    cluster = answered.cluster
-    if answered.differs(_hardened(cluster) if not _hardening(cluster) else _softened(cluster)):
+    Args:
+        cluster: the cluster that the answer is about.
+        differs: returns whether the answer is another one in another cluster.
+    """
+    if differs(_hardened(cluster) if not _hardening(cluster) else _softened(cluster)):
         yield _hardening_in_words(cluster)
-    if answered.differs(replace(cluster, auto_allow=not cluster.allows_waypoints)):
+    if differs(replace(cluster, auto_allow=not cluster.allows_waypoints)):
         state = "on" if cluster.allows_waypoints else "off"
         known = "" if cluster.auto_allow is not None else ", as istio-k8s has it: istiod was not found"
         yield f"istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is {state}{known}"
-    if answered.differs(replace(cluster, trust_domain=_ANOTHER_DOMAIN)):
+    if differs(replace(cluster, trust_domain=_ANOTHER_DOMAIN)):
         yield f"the mesh's trust domain is {cluster.trust_domain or TRUST_DOMAIN}"
 
 

@@ -1,9 +1,8 @@
 """The objects that decide in a mesh, as Kubernetes has them at one moment."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from istio_policies import (
     APPLICATION_LABEL,
@@ -18,7 +17,7 @@ from istio_policies import (
 )
 from k8s_charm import Json, manifest
 
-from ._control_plane import TRUE, ControlPlane, mapping, read_control_plane, read_list
+from ._control_plane import TRUE, ControlPlane, mapping, read_auto_allow, read_control_plane, read_list
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -155,79 +154,36 @@ def read_cluster(client: "Client", *, source_namespace: str, target_namespace: s
     services = list(map(manifest, read_list(client, Service, target_namespace)))
     # Without the kind there is no waypoint.
     gateways = list(map(manifest, read_list(client, Gateway, may_be_missing=True)))
-    control_plane = read_control_plane(client)
+    istio = read_control_plane(client)
     policies: list[Resource] = []
-    for place in sorted({control_plane.root_namespaces[0], target_namespace}):
+    for place in sorted({istio.root_namespaces[0], target_namespace}):
         policies += read_list(client, AuthorizationPolicy, place)
     pods: list[Json] = []
     for place in sorted({source_namespace or target_namespace, target_namespace}):
         pods += map(manifest, read_list(client, Pod, place))
-    return _cluster(control_plane, namespaces, services, gateways, policies, pods)
+    cluster = cluster_of(istio, namespaces, services, gateways, policies, pods)
+    return replace(cluster, auto_allow=read_auto_allow(client, istio.namespace))
 
 
-def read_model(
-    client: "Client", model: str, known: "Iterable[Resource]", others: Mapping[str, Any]
-) -> Cluster:
-    """Read what decides on requests inside of a model, but for what the charm has read already.
-
-    Args:
-        client: sends the requests.
-        model: the model.
-        known: its Namespace, the charm's own Gateway and AuthorizationPolicies, and all Services of the model
-            if the charm has listed them.
-        others: selects the AuthorizationPolicies that are not the charm's.
-
-    Raises:
-        UnreadableClusterError: if Kubernetes does not return all of it.
-    """
-    from lightkube.resources.core_v1 import Namespace, Pod, Service
-
-    from istio_policies import AuthorizationPolicy, Gateway
-
-    of_kind: defaultdict[type[Resource], list[Resource]] = defaultdict(list)
-    for each in known:
-        of_kind[type(each)].append(each)
-    namespaces = list(map(manifest, of_kind[Namespace]))
-    services = list(map(manifest, of_kind[Service] or read_list(client, Service, model)))
-    gateways = list(map(manifest, of_kind[Gateway]))
-    labels = _labels_of(namespaces)
-    named = {waypoint for each in services if (waypoint := _waypoint_of(each, labels))}
-    if named - {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in gateways}:
-        gateways = list(map(manifest, read_list(client, Gateway, may_be_missing=True)))
-    control_plane = read_control_plane(client)
-    places = sorted({control_plane.root_namespaces[0], model})
-    policies = [
-        each for each in of_kind[AuthorizationPolicy] if manifest(each)["metadata"]["namespace"] in places
-    ]
-    for place in places:
-        policies += read_list(client, AuthorizationPolicy, place, labels=others)
-    pods = list(map(manifest, read_list(client, Pod, model)))
-    return _cluster(control_plane, namespaces, services, gateways, policies, pods)
-
-
-def _cluster(
-    control_plane: ControlPlane,
+def cluster_of(
+    istio: ControlPlane,
     namespaces: Iterable[Json],
     services: Iterable[Json],
     gateways: Collection[Json],
     policies: "Iterable[Resource]",
     pods: Iterable[Json],
 ) -> Cluster:
-    labels = _labels_of(namespaces)
+    """Return what these objects decide together, as far as istiod's own policies are not known."""
+    labels = {each["metadata"]["name"]: _labels(each) for each in namespaces}
     waypoints = [f"{own['namespace']}/{own['name']}" for own in (each["metadata"] for each in gateways)]
     return Cluster(
         namespaces=frozenset(labels),
         pods=tuple(read_pod(pod, labels) for pod in pods if _is_running(pod)),
         services=tuple(read_service(each, labels, gateways) for each in services),
         policies=tuple(read_policy(each, waypoints) for each in policies),
-        root_namespaces=control_plane.root_namespaces,
-        auto_allow=control_plane.auto_allow,
-        trust_domain=control_plane.trust_domain,
+        root_namespaces=istio.root_namespaces,
+        trust_domain=istio.trust_domain,
     )
-
-
-def _labels_of(namespaces: Iterable[Json]) -> dict[str, Mapping[str, str]]:
-    return {each["metadata"]["name"]: _labels(each) for each in namespaces}
 
 
 def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Pod:
@@ -284,6 +240,13 @@ def read_service(
         waypoint=waypoint if is_ready else None,
         unready_waypoint=None if is_ready else waypoint,
     )
+
+
+def missing_waypoints(services: Iterable[Json], namespace: Json, gateways: Iterable[Json]) -> bool:
+    """Return whether labels of Services, or of their namespace, name a waypoint that is no Gateway here."""
+    labels = {namespace["metadata"]["name"]: _labels(namespace)}
+    named = {_waypoint_of(each, labels) for each in services} - {None}
+    return bool(named - {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in gateways})
 
 
 def _waypoint_of(service: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> tuple[str, str] | None:

@@ -32,10 +32,10 @@ class UnreadableClusterError(Exception):
 class ControlPlane:
     """Istio's control plane."""
 
+    namespace: str = ROOT_NAMESPACE
+    """The namespace in which istiod runs."""
     root_namespaces: tuple[str, ...] = (ROOT_NAMESPACE,)
     """Namespaces whose policies apply to the whole mesh; of several meshes, the first one's first."""
-    auto_allow: bool | None = None
-    """True if istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on; None if that is not known."""
     trust_domain: str = ""
     """The trust domain that the mesh's configuration names; empty if that is not known."""
 
@@ -47,16 +47,14 @@ class _Istiod(NamedTuple):
 
 
 def read_control_plane(client: "Client") -> ControlPlane:
-    """Read how the mesh is set.
+    """Read where istiod is, and how the mesh is configured.
 
     Raises:
         UnreadableClusterError: if Kubernetes does not return where istiod is, or how it is configured.
     """
     istiods = _read_istiods(client)
     namespace = istiods[0].namespace if istiods else ROOT_NAMESPACE
-    return ControlPlane(
-        _root_namespaces(istiods), _read_auto_allow(client, namespace), _trust_domain(istiods)
-    )
+    return ControlPlane(namespace, _root_namespaces(istiods), _trust_domain(istiods))
 
 
 def read_root_namespaces(client: "Client") -> tuple[str, ...]:
@@ -99,23 +97,20 @@ def mapping(where: Json, field: str) -> Json:
     return where.get(field) or {}
 
 
-def _read_auto_allow(client: "Client", root: str) -> bool | None:
-    """Return istiod's setting; None if no istiod is found."""
+def read_auto_allow(client: "Client", root: str) -> bool | None:
+    """Return whether the istiod of a namespace allows waypoints at pods; None if no istiod is found."""
     from lightkube.resources.apps_v1 import Deployment
 
     found = list_objects(client, Deployment, root, {"app": "istiod"})
     if isinstance(found, Failure) or not found:
         return None
-    for container in _containers(manifest(found[0])):
+    template = mapping(mapping(manifest(found[0]), "spec"), "template")
+    containers: list[Json] = mapping(template, "spec").get("containers") or []
+    for container in containers:
         for variable in container.get("env") or ():
             if variable.get("name") == _AUTO_ALLOW:
                 return variable.get("value") in TRUE
     return False
-
-
-def _containers(deployment: Json) -> list[Json]:
-    template = mapping(mapping(deployment, "spec"), "template")
-    return mapping(template, "spec").get("containers") or []
 
 
 def _read_istiods(client: "Client") -> list[_Istiod]:

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from k8s_charm import Json
 
 from ._cluster import LivePolicy
+from ._control_plane import mapping
 
 Field: TypeAlias = Literal["source", "port", "method", "path", "host", "http", "condition"]
 """Attributes of a request that a rule may restrict; `http` where a rule is about HTTP and only TCP is seen,
@@ -84,7 +85,7 @@ def ports_of(policy: LivePolicy) -> set[int]:
     ports: list[str] = []
     for rule in _sections(policy.spec, "rules"):
         for each in _sections(rule, "to"):
-            ports += _section(each, "operation").get("ports") or ()
+            ports += mapping(each, "operation").get("ports") or ()
     return {int(port) for port in ports if port.isdecimal()}
 
 
@@ -96,8 +97,8 @@ def differences(policy: LivePolicy, request: Request) -> Iterator[frozenset[Fiel
     opens = allows(policy)
     for rule in _sections(policy.spec, "rules"):
         unknown: set[Field] = {"condition"} if opens and rule.get("when") else set()
-        origins = [_section(each, "source") for each in _sections(rule, "from")] or [Json()]
-        operations = [_section(each, "operation") for each in _sections(rule, "to")] or [Json()]
+        origins = [mapping(each, "source") for each in _sections(rule, "from")] or [Json()]
+        operations = [mapping(each, "operation") for each in _sections(rule, "to")] or [Json()]
         about_http = _has_any(origins, _HTTP_SOURCES) or _has_any(operations, _HTTP_OPERATIONS)
         if opens and request.http is None and about_http:
             unknown.add("http")
@@ -118,10 +119,10 @@ def _action(policy: LivePolicy) -> str:
 
 def _source_differences(source: Json, identity: str | None, *, opens: bool) -> set[Field]:
     found: set[Field] = set()
-    if not _fits(source, "principals", lambda each: _is_principal(each, identity)):
-        found.add("source")
-    if not _fits(source, "namespaces", lambda each: _is_in_namespace(each, identity)):
-        found.add("source")
+    namespace = identity and identity.split("/")[2]
+    for field, known in (("principals", identity), ("namespaces", namespace)):
+        if not _fits(source, field, lambda each, known=known: known is not None and matches(each, known)):
+            found.add("source")
     if opens and any(value for field, value in source.items() if field not in _KNOWN_SOURCES):
         found.add("condition")
     return found
@@ -161,14 +162,6 @@ def _fits_or_may(
 
 def _negated(field: str) -> str:
     return f"not{field[0].upper()}{field[1:]}"
-
-
-def _is_principal(pattern: str, identity: str | None) -> bool:
-    return identity is not None and matches(pattern, identity)
-
-
-def _is_in_namespace(pattern: str, identity: str | None) -> bool:
-    return identity is not None and matches(pattern, identity.split("/")[2])
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -261,10 +254,6 @@ def _without_dots(path: str) -> str:
 def _host_matches(pattern: str, host: str) -> bool:
     requested, wanted = host.lower(), pattern.lower()
     return matches(wanted, requested) or matches(wanted, requested.partition(":")[0])
-
-
-def _section(where: Json, field: str) -> Json:
-    return where.get(field) or {}
 
 
 def _sections(where: Json, field: str) -> list[Json]:

@@ -7,12 +7,13 @@ from typing import Literal, TypeAlias
 
 from istio_policies import describe_requests, joined
 
-from ._assumptions import AnsweredRequest, assumptions
+from ._assumptions import assumptions
 from ._cluster import Cluster, LivePolicy
+from ._commands import suggest
 from ._evaluate import Decision, decide
+from ._near_match import NearMatch, closest_match, describe, effort_of
 from ._query import Question
 from ._request_path import EnforcementPoint, NoPathError, PathToPod, RequestPath, find_path, ports_in_question
-from ._suggest import NearMatch, closest_match, describe, effort_of, suggest
 from ._view import View
 
 Verdict: TypeAlias = Literal["allowed", "denied", "unreachable"]
@@ -108,9 +109,7 @@ def _explain(
     if not (enforced.is_open and audited.is_open):
         denying = audited if enforced.is_open else enforced
         match = None if denying.is_denied_by_policy else closest_match(question, path, cluster, view)
-    answered = AnsweredRequest(
-        cluster, _judge(path), find=lambda other: find_path(question, other), judge=_judge
-    )
+    answer = _judge(path)
     explanation = Explanation(
         question,
         enforced.verdict,
@@ -122,7 +121,7 @@ def _explain(
         closest_match=describe(match, view) if match else "",
         suggestion=suggest(match, question, path, view) if match else (),
         notes=(*_notes(path, enforced), *_remarked(path, remarks)),
-        assumptions=tuple(assumptions(answered)),
+        assumptions=tuple(assumptions(cluster, lambda other: _judge(find_path(question, other)) != answer)),
     )
     return explanation, match
 

@@ -1,4 +1,4 @@
-"""Services and pods in a mesh that are open to all, because no policy is on them."""
+"""Services and pods of a model in a mesh that are open to all, because no policy is on them."""
 
 from collections.abc import Iterable, Iterator
 

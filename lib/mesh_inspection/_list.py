@@ -165,8 +165,8 @@ def why_none(rows: Iterable[Row], source: str | None, target: str | None) -> str
 
 def concerns(policy: LivePolicy, source: str | None, target: str | None) -> bool:
     """Return whether a policy has this source and target; None is any."""
-    targets = describe_targets(policy.namespace, policy.spec)
-    return _is_among(source, describe_sources(policy.spec)) and _is_among(target, targets)
+    sources, targets, _ = _in_words(policy)
+    return _is_among(source, sources) and _is_among(target, targets)
 
 
 def _remarks(
@@ -183,12 +183,8 @@ def _remarks(
             # An older revision did not note who requested it.
             reasons = [retained[app] for app in sorted(is_so.requested_by or retained) if app in retained]
             yield ref, "; ".join(reasons) or f"no longer requested: deleted at the next hook{if_not}"
-        elif _differs(is_so, read_policy(should)):
+        elif (is_so.spec, is_so.dry_run) != ((asked := read_policy(should)).spec, asked.dry_run):
             yield ref, f"differs from what is requested: corrected at the next hook{if_not}"
-
-
-def _differs(one: LivePolicy, other: LivePolicy) -> bool:
-    return (one.spec, one.dry_run) != (other.spec, other.dry_run)
 
 
 def _row(policy: LivePolicy, view: View, *, is_live: bool, remark: str) -> Row:
@@ -199,9 +195,7 @@ def _row(policy: LivePolicy, view: View, *, is_live: bool, remark: str) -> Row:
     known = {each.by for each in requested}
     endpoints = {each.origin for each in requested if each.endpoint}
     return Row(
-        sources=tuple(describe_sources(policy.spec)),
-        targets=tuple(describe_targets(policy.namespace, policy.spec)),
-        requests=tuple(describe_requests(policy.spec)),
+        *_in_words(policy),
         consumers=tuple(sorted(policy.requested_by | known)),
         origins=tuple(sorted({*map(_consumer, requested), *(policy.requested_by - known)})),
         relations=tuple(sorted(endpoints or {each.relation for each in requested} - {""})),
@@ -231,11 +225,8 @@ def _state(policy: LivePolicy, view: View) -> tuple[State, str]:
 def _rejected(view: View) -> Iterator[Row]:
     for requested in view.requested:
         if requested.rejected:
-            policy = view.as_policy(requested)
             yield Row(
-                sources=tuple(describe_sources(policy.spec)),
-                targets=tuple(describe_targets(policy.namespace, policy.spec)),
-                requests=tuple(describe_requests(policy.spec)),
+                *_in_words(view.as_policy(requested)),
                 consumers=(requested.by,),
                 origins=(_consumer(requested),),
                 relations=(requested.origin,),
@@ -243,6 +234,15 @@ def _rejected(view: View) -> Iterator[Row]:
                 state="rejected",
                 reason=": ".join(filter(None, [requested.rejected, requested.command])),
             )
+
+
+def _in_words(policy: LivePolicy) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the sources, the targets and the requests of a policy."""
+    return (
+        tuple(describe_sources(policy.spec)),
+        tuple(describe_targets(policy.namespace, policy.spec)),
+        tuple(describe_requests(policy.spec)),
+    )
 
 
 def _is_among(wanted: str | None, names: Sequence[str]) -> bool:

@@ -1,9 +1,12 @@
-"""Rows of policies as a text table, and as a Mermaid flowchart."""
+"""Results of actions: numbered lists, rows of policies as a text table, and as a Mermaid flowchart."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import TypeAlias
 
 from ._list import Row
+
+Results: TypeAlias = "Mapping[str, str | Results]"
+"""Action results: texts, by keys of lowercase letters, digits and dashes."""
 
 _GAP = "  "
 _MOST_LINES = 50
@@ -31,44 +34,40 @@ def shortened(lines: Sequence[str], *, most: int = _MOST_LINES, longest: int = _
     return shown if more <= 0 else [*shown, f"and {more} more"]
 
 
+def numbered(items: "Sequence[str | Results]") -> Results:
+    """Return a list, which Juju does not have, as keys that sort as the list does."""
+    digits = len(str(len(items)))
+    return {f"{number:0{digits}}": item for number, item in enumerate(items, 1)}
+
+
 def _lines(row: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     height = max(1, *map(len, row))
     return [tuple(cell[number] if number < len(cell) else "" for cell in row) for number in range(height)]
 
 
-@dataclass(frozen=True)
-class _Graph:
-    nodes: Mapping[str, str]
-    """Name → identifier in the flowchart, since a name may contain any character."""
-    arrows: Mapping[tuple[str, str, bool], Sequence[str]]
-    """From, to, whether it is enforced → the requests."""
-
-    @property
-    def by_model(self) -> dict[str, list[str]]:
-        """The nodes of each model; nodes without a model are under an empty name."""
-        models: dict[str, list[str]] = {}
-        for name in self.nodes:
-            models.setdefault(_model(name), []).append(name)
-        return models
-
-
 def mermaid(rows: Iterable[Row]) -> str:
     """Return a flowchart of who may reach whom; policies that are not enforced are dotted."""
-    graph = _graph(rows)
+    arrows = _arrows(rows)
+    names = sorted(set[str]().union(*((source, target) for source, target, _ in arrows)))
+    # A name may contain any character.
+    nodes = {name: f"n{number}" for number, name in enumerate(names)}
+    models: dict[str, list[str]] = {}
+    for name in names:
+        models.setdefault(_model(name), []).append(name)
     lines = ["flowchart LR"]
-    for number, (model, names) in enumerate(graph.by_model.items()):
+    for number, (model, members) in enumerate(models.items()):
         lines.append(f'  subgraph m{number}["{_escaped(model or "mesh")}"]')
-        lines += [f'    {graph.nodes[name]}["{_escaped(_label(name))}"]' for name in names]
+        lines += [f'    {nodes[name]}["{_escaped(_label(name))}"]' for name in members]
         lines.append("  end")
-    for (source, target, enforced), requests in graph.arrows.items():
+    for (source, target, enforced), requests in arrows.items():
         distinct = list(dict.fromkeys(requests))
         text = "<br/>".join(map(_escaped, shortened(distinct, most=_LONGEST_LABEL)))
-        arrow = "-->" if enforced else "-.->"
-        lines.append(f'  {graph.nodes[source]} {arrow}|"{text}"| {graph.nodes[target]}')
+        lines.append(f'  {nodes[source]} {"-->" if enforced else "-.->"}|"{text}"| {nodes[target]}')
     return "\n".join(lines)
 
 
-def _graph(rows: Iterable[Row]) -> _Graph:
+def _arrows(rows: Iterable[Row]) -> dict[tuple[str, str, bool], list[str]]:
+    """Return the requests from one box to another, by whether they are enforced."""
     requests: dict[tuple[str, str, bool], list[str]] = {}
     for row in rows:
         for source in row.sources:
@@ -77,13 +76,10 @@ def _graph(rows: Iterable[Row]) -> _Graph:
                 on_units = target.startswith("units")
                 found += [f"units: {each}" if on_units else each for each in row.requests]
     arrows: dict[tuple[str, str, bool], list[str]] = {}
-    names: set[str] = set()
     for (source, target, enforced), found in sorted(requests.items()):
         # Units of an application and its Service are one box.
-        box = target.removeprefix("units of ")
-        names |= {source, box}
-        arrows.setdefault((source, box, enforced), []).extend(found)
-    return _Graph({name: f"n{number}" for number, name in enumerate(sorted(names))}, arrows)
+        arrows.setdefault((source, target.removeprefix("units of "), enforced), []).extend(found)
+    return arrows
 
 
 def _model(name: str) -> str:

@@ -1,10 +1,9 @@
 """The path of a request through the mesh, and the points on it that enforce policies."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from istio_policies import target_refs
+from istio_policies import APPLICATION_LABEL, target_refs
 
 from ._cluster import Cluster, LivePolicy, Pod, Service
 from ._evaluate import Http, Request, ports_of
@@ -193,7 +192,8 @@ def ports_in_question(question: Question, cluster: Cluster) -> list[int]:
     if question.target.pod is None:
         return sorted(_service_of(question, cluster).ports)
     for pod in _destinations(question, cluster, None):
-        if known := _served_ports(pod, cluster) | _named_ports(pod, cluster):
+        named = map(ports_of, pod_policies(cluster, pod))
+        if known := _served_ports(pod, cluster).union(*named):
             return sorted(known)
     raise UnclearQuestionError(f"name a port of {question.target}, such as port=8080")
 
@@ -204,10 +204,6 @@ def _served_ports(pod: Pod, cluster: Cluster) -> set[int]:
         if service.selects(pod):
             served.update(_port_of(pod, port, service) for port in service.ports)
     return served
-
-
-def _named_ports(pod: Pod, cluster: Cluster) -> set[int]:
-    return set[int]().union(*map(ports_of, pod_policies(cluster, pod)))
 
 
 def _port(question: Question, service: Service | None) -> int:
@@ -243,7 +239,9 @@ def _port_of(pod: Pod, port: int, service: Service | None) -> int:
 def _not_found(cluster: Cluster, model: str, what: str) -> str:
     if model not in cluster.namespaces:
         return f"there is no model {model} in this cluster"
-    known = sorted({pod.application for pod in _of_juju(cluster.pods) if pod.namespace == model})
+    # Juju labels the pods of an application with its name, and with nothing that is Juju's own.
+    of_juju = (pod for pod in cluster.pods if APPLICATION_LABEL in pod.labels)
+    known = sorted({pod.application for pod in of_juju if pod.namespace == model})
     names = f"; there is {', '.join(known)}" if known else ""
     return f"there is no {what} with pods in this cluster{names}"
 
@@ -254,8 +252,3 @@ def _no_unit(cluster: Cluster, wanted: Workload) -> str:
         return _not_found(cluster, wanted.model, f"unit {wanted}")
     numbers = ", ".join(f"{wanted.name}/{name.rpartition('-')[2]}" for name in units)
     return f"there is no unit {wanted} with a pod; there is {numbers}"
-
-
-def _of_juju(pods: Iterable[Pod]) -> list[Pod]:
-    # Juju labels the pods of an application with its name, and with nothing that is Juju's own.
-    return [pod for pod in pods if "app.kubernetes.io/name" in pod.labels]

@@ -38,47 +38,33 @@ class _Terms(NamedTuple):
 
 
 class _Sentences(NamedTuple):
-    """The sentences for each change; `{0}` is the target, and `{1}` the sources."""
+    """The sentences for each change; `{0}` is the target or a number, and `{1}` the sources."""
 
     allowed: str
     revoked: str
     is_open: str
     """No policy is left on the target."""
     changed: str
-    enters_audit: tuple[str, str]
-    """For one policy, and for several."""
-    leaves_audit: tuple[str, str]
+    enters_audit: str
+    leaves_audit: str
 
 
+_OPEN = "open to all, unless the mesh is hardened or other policies restrict it: the last policy here"
 _IT_DOES = _Sentences(
     "allowed {1} -> {0}",
     "no longer allowed {1} -> {0}",
-    "{0} is open to all, unless the mesh is hardened or other policies restrict it: "
-    "the last policy here allowed {1}",
+    f"{{0}} is {_OPEN} allowed {{1}}",
     "changed allowed requests {1} -> {0}",
-    (
-        "1 policy is in audit mode now: logged, not enforced",
-        "{0} policies are in audit mode now: logged, not enforced",
-    ),
-    (
-        "1 policy is enforced now, no longer in audit mode",
-        "{0} policies are enforced now, no longer in audit mode",
-    ),
+    "{0} in audit mode now: logged, not enforced",
+    "{0} enforced now, no longer in audit mode",
 )
 _IT_WOULD = _Sentences(
     "would allow {1} -> {0}",
     "would no longer allow {1} -> {0}",
-    "{0} would be open to all, unless the mesh is hardened or other policies restrict it: "
-    "the last policy here allows {1}",
+    f"{{0}} would be {_OPEN} allows {{1}}",
     "would change allowed requests {1} -> {0}",
-    (
-        "1 policy would be in audit mode: logged, not enforced",
-        "{0} policies would be in audit mode: logged, not enforced",
-    ),
-    (
-        "1 policy would be enforced, no longer in audit mode",
-        "{0} policies would be enforced, no longer in audit mode",
-    ),
+    "{0} in audit mode: logged, not enforced",
+    "{0} enforced, no longer in audit mode",
 )
 
 
@@ -134,9 +120,14 @@ def _switched(
     )
     there = was.keys() & is_now.keys()
     if to_audit := sum(is_now[name] and not was[name] for name in there):
-        yield sentences.enters_audit[to_audit > 1].format(to_audit)
+        yield sentences.enters_audit.format(_policies(to_audit, sentences))
     if from_audit := sum(was[name] and not is_now[name] for name in there):
-        yield sentences.leaves_audit[from_audit > 1].format(from_audit)
+        yield sentences.leaves_audit.format(_policies(from_audit, sentences))
+
+
+def _policies(number: int, sentences: _Sentences) -> str:
+    subject, verb = ("1 policy", "is") if number == 1 else (f"{number} policies", "are")
+    return f"{subject} {verb if sentences is _IT_DOES else 'would be'}"
 
 
 def _lines(sentence: str, grants: "dict[AccessGrant, _Terms]") -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from charmlibs.interfaces.service_mesh import PolicyTargetType
 from consumers import Consumer
+from desired_state import DesiredState
 from istio_policies import APPLICATION_LABEL, audit_policies
 from k8s_charm import Json, Owner
 
@@ -21,24 +22,21 @@ _MODEL_OPERATORS = {
 def additional_policies(
     owner: Owner,
     consumers: Sequence[Consumer],
-    *,
-    is_audit: bool,
+    desired: DesiredState,
     model_operator: "Sequence[GenericNamespacedResource]",
-    close_unprotected: bool,
 ) -> "list[GenericNamespacedResource]":
     """Return the policies that no consumer requests; none of them is in audit mode.
 
     Args:
         owner: the beacon.
         consumers: the consumers, with the policies that they are granted.
-        is_audit: True if policies are logged and not enforced, so that everything is allowed.
+        desired: the beacon's configuration; in audit mode, everything is allowed.
         model_operator: the policies for Juju's model operator, if it is in the mesh.
-        close_unprotected: True if consumers without policies are closed, where policies are enforced.
     """
     made = list(model_operator)
-    if is_audit:
+    if desired.is_audit:
         made += audit_policies(owner, _applications(owner, consumers))
-    elif close_unprotected:
+    elif desired.close_unprotected:
         made += _closing_policies(owner, consumers)
     return made
 

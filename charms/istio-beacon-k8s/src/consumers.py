@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest, is_cross_model_name, local_name
+from desired_state import DesiredState
 from istio_policies import APPLICATION_LABEL, describe_callers
-from k8s_charm import Owner, kubernetes_problem
-from model_services import ModelServices, ServicesUnknownError
+from k8s_charm import kubernetes_errors, kubernetes_problem
+from model_objects import ModelObjects
 from problems import Problem, ProblemKind, blocked, waiting
 
 _LONGEST_QUOTE = 60
-_NOT_LISTED = ModelServices(LookupError("not listed"))
 
 
 class Denied(NamedTuple):
@@ -50,37 +50,9 @@ class Consumer:
         return bool(self.errors or self.undecided)
 
 
-def load(
-    requests: Iterable[PolicyRequest],
-    *,
-    owner: Owner,
-    services: ModelServices | None,
-    allow_callers: bool = False,
-) -> list[Consumer]:
-    """Check the policies that each application requests.
-
-    Args:
-        requests: the requests of all applications.
-        owner: the beacon.
-        services: the Services of the beacon's model; None to grant all requests.
-        allow_callers: True to grant policies for callers without a relation.
-    """
-    return [_consumer(request, owner, services, allow_callers=allow_callers) for request in requests]
-
-
-def depend_on_services(requests: Iterable[PolicyRequest], model: str) -> bool:
-    """Return whether checking the policies needs the Services of the model.
-
-    Most policies are on the Service that is named after its application, and need none.
-    """
-    for request in requests:
-        app = request.relation.app.name
-        for policy in request.policies:
-            try:
-                _rejection(policy, app, model, _NOT_LISTED)
-            except ServicesUnknownError:
-                return True
-    return False
+def load(desired: DesiredState, model: ModelObjects) -> list[Consumer]:
+    """Check the policies that each application requests; some depend on the Services of the model."""
+    return [_consumer(request, desired, model) for request in desired.requests]
 
 
 def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
@@ -126,22 +98,20 @@ def callers(consumers: Iterable[Consumer]) -> list[str]:
     return sorted(found)
 
 
-def _consumer(
-    request: PolicyRequest, owner: Owner, services: ModelServices | None, *, allow_callers: bool
-) -> Consumer:
+def _consumer(request: PolicyRequest, desired: DesiredState, model: ModelObjects) -> Consumer:
     app = request.relation.app.name
     granted: list[MeshPolicy] = []
     refused: list[Denied] = []
     undecided: list[Denied] = []
     for policy in request.policies:
         try:
-            reason = services and _rejection(policy, app, owner.model, services)
-        except ServicesUnknownError as unknown:
-            undecided.append(Denied(policy, kubernetes_problem(unknown.problem, app=owner.app)))
+            reason = _rejection(policy, app, model) if desired.restrict_consumers else None
+        except kubernetes_errors() as error:
+            undecided.append(Denied(policy, kubernetes_problem(error, app=model.owner.app)))
         else:
             if reason:
                 refused.append(Denied(policy, reason))
-            elif policy.callers and not allow_callers:
+            elif policy.callers and not desired.allow_callers:
                 reason = f"may not allow callers without a relation: {describe_callers(policy)}"
                 refused.append(Denied(policy, reason, "allow-unrelated-callers=true"))
             else:
@@ -156,13 +126,13 @@ def _consumer(
     )
 
 
-def _rejection(policy: MeshPolicy, app: str, model: str, services: ModelServices) -> str | None:
+def _rejection(policy: MeshPolicy, app: str, model: ModelObjects) -> str | None:
     """Return the reason that an application may not set a policy; None if it is on the application itself.
 
     Raises:
-        ServicesUnknownError: if that depends on Services that are not known.
+        Exception: one of `kubernetes_errors()`, if that depends on Services that cannot be listed.
     """
-    if policy.target_namespace != model:
+    if policy.target_namespace != model.name:
         return f"may not set policy on namespace {_quoted(policy.target_namespace)}"
     if policy.target_app_name not in (None, app):
         return f"may not set policy on {_quoted(policy.target_app_name or '')}"
@@ -170,7 +140,7 @@ def _rejection(policy: MeshPolicy, app: str, model: str, services: ModelServices
     if pods is not None and pods.get(APPLICATION_LABEL) != app:
         return f"may not set policy on pods without {APPLICATION_LABEL}={app}"
     service = policy.target_service
-    if service and service != app and services.owner(service) != app:
+    if service and service != app and model.app_behind(service) != app:
         return f"may not set policy on Service {_quoted(service)} of another application"
     return None
 

@@ -32,3 +32,8 @@ class DesiredState:
     """The trust domain of the identities that policies name."""
     model_on_mesh: bool = False
     """True if the whole namespace is in the mesh, rather than single pods."""
+
+    @property
+    def is_audit(self) -> bool:
+        """True if policies are logged and not enforced."""
+        return self.mode is PolicyMode.audit

@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
-from k8s_charm import Owner, kubernetes_errors, kubernetes_problem, metadata
-from model_services import USE_WAYPOINT, ModelServices, ServicesUnknownError
+from k8s_charm import kubernetes_errors, kubernetes_problem
+from model_objects import USE_WAYPOINT, ModelObjects, labels_of
 from problems import Problem, ProblemKind, blocked, waiting
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 
 @dataclass(frozen=True)
@@ -28,26 +24,23 @@ class FormerConsumers:
     """The problems to show."""
 
 
-def former_consumers(
-    client: "Client", gone: Set[str], services: ModelServices, waypoint: str, owner: Owner
-) -> FormerConsumers:
+def former_consumers(model: ModelObjects, gone: Set[str], waypoint: str) -> FormerConsumers:
     """Select the applications whose policies are kept.
 
     Args:
-        client: the client.
+        model: the beacon's model.
         gone: the applications that requested policies and are no longer related.
-        services: the Services of the beacon's model.
         waypoint: the beacon's waypoint.
-        owner: the beacon.
     """
     if not gone:
         return FormerConsumers({})
     try:
-        by_service = gone & services.using(waypoint)
-        by_pods = (gone - by_service) & _with_pods(client, waypoint, owner.model)
-    except (ServicesUnknownError, *kubernetes_errors()) as error:
-        cause = error.problem if isinstance(error, ServicesUnknownError) else error
-        problem = kubernetes_problem(cause, app=owner.app)
+        by_service = gone & model.apps_using(waypoint)
+        pods = map(labels_of, model.pods if gone - by_service else ())
+        using = {each.get(APPLICATION_LABEL) for each in pods if each.get(USE_WAYPOINT) == waypoint}
+        by_pods = (gone - by_service) & using
+    except kubernetes_errors() as error:
+        problem = kubernetes_problem(error, app=model.owner.app)
         why = f"former consumers cannot be checked; keeping policies of {', '.join(sorted(gone))}: {problem}"
         return FormerConsumers(dict.fromkeys(gone, why), (blocked(why),))
     reasons = {
@@ -58,14 +51,3 @@ def former_consumers(
     return FormerConsumers(
         reasons, tuple(waiting(why, ProblemKind.pending_policies) for why in reasons.values())
     )
-
-
-def _with_pods(client: "Client", waypoint: str, model: str) -> set[str]:
-    """Return the applications with a pod whose label names the waypoint."""
-    from lightkube.resources.core_v1 import Pod
-
-    found: set[str] = set()
-    for pod in client.list(Pod, namespace=model, labels={USE_WAYPOINT: waypoint}):
-        labels: dict[str, str] = metadata(pod).get("labels") or {}
-        found.add(labels.get(APPLICATION_LABEL, ""))
-    return found

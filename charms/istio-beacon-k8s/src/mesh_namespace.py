@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
 from k8s_charm import Change, Json, ObjectRef, label_value, manifest
-from model_services import USE_WAYPOINT
-from steps import StepResult
+from model_objects import USE_WAYPOINT, ModelObjects, labels_of, name_of
+from steps import StepPlan, StepResult
 
 if TYPE_CHECKING:
-    from lightkube import Client
     from lightkube.resources.core_v1 import Namespace
 
 logger = logging.getLogger(__name__)
@@ -29,7 +28,6 @@ class NamespaceTakenError(Exception):
 class NamespaceStep:
     """The labels of the model's namespace, as a step."""
 
-    name: str
     beacon: str
     """The value of the label `managed-by`, unique to this beacon."""
     mesh_labels: Mapping[str, str]
@@ -38,27 +36,25 @@ class NamespaceStep:
     members: Collection[str] = ()
     """The applications whose pods stay in the mesh; it leaves once these have labels of their own."""
 
-    def plan(self, client: "Client") -> "NamespacePlan":
+    def plan(self, model: ModelObjects) -> "NamespacePlan":
         """Plan the labels.
 
         Raises:
             NamespaceTakenError: if the namespace should be in the mesh, and has another owner there.
             lightkube.ApiError: if Kubernetes rejects a request.
         """
-        from lightkube.resources.core_v1 import Namespace
-
-        namespace = client.get(Namespace, self.name)
-        labels: dict[str, str] = manifest(namespace)["metadata"].get("labels") or {}
+        namespace = model.namespace
+        labels = labels_of(namespace)
         if self.on_mesh:
-            return NamespacePlan(namespace, self._join(labels))
+            return NamespacePlan(namespace, self._join(model.name, labels))
         left = self._leave(labels)
-        stays_for = sorted(set(self._unlabelled(client))) if left and self.members else []
+        stays_for = sorted(set(self._unlabelled(model))) if left and self.members else []
         return NamespacePlan(namespace, {} if stays_for else left, stays_for)
 
-    def _join(self, labels: Mapping[str, str]) -> dict[str, str | None]:
+    def _join(self, name: str, labels: Mapping[str, str]) -> dict[str, str | None]:
         desired = {**self.mesh_labels, MANAGED_BY: self.beacon}
         if not self._is_ours(labels) and (taken := sorted(desired.keys() & labels.keys())):
-            raise NamespaceTakenError(self._owner(labels, taken))
+            raise NamespaceTakenError(_owner(name, labels, taken[0]))
         return {key: value for key, value in desired.items() if labels.get(key) != value}
 
     def _leave(self, labels: Mapping[str, str]) -> dict[str, str | None]:
@@ -67,17 +63,15 @@ class NamespaceStep:
         ours = {**self.mesh_labels, MANAGED_BY: labels.get(MANAGED_BY)}
         return {key: None for key, value in ours.items() if key in labels and labels[key] == value}
 
-    def _unlabelled(self, client: "Client") -> Iterator[str]:
+    def _unlabelled(self, model: ModelObjects) -> Iterator[str]:
         """Yield the members with running pods that are in the mesh by the labels of the namespace only.
 
         Pods of a member's cluster get labels from it, without a relation to the beacon.
         """
-        from lightkube.resources.core_v1 import Pod
-
         clusters = set(map(label_value, self.members))
-        for pod in map(manifest, client.list(Pod, namespace=self.name)):
-            labels: dict[str, str] = pod["metadata"].get("labels") or {}
-            runs = pod.get("status", {}).get("phase") == "Running"
+        for pod in model.pods:
+            labels = labels_of(pod)
+            runs = manifest(pod).get("status", {}).get("phase") == "Running"
             app = labels.get(APPLICATION_LABEL)
             is_member = app in self.members or labels.get(_CLUSTER_LABEL) in clusters
             if app and is_member and runs and _DATAPLANE_MODE not in labels:
@@ -88,14 +82,15 @@ class NamespaceStep:
         waypoint = self.mesh_labels[USE_WAYPOINT]
         return labels.get(MANAGED_BY) == self.beacon or labels.get(USE_WAYPOINT) == waypoint
 
-    def _owner(self, labels: Mapping[str, str], taken: list[str]) -> str:
-        if owner := labels.get(MANAGED_BY):
-            return f"beacon {owner} has this model on the mesh: set model-on-mesh=false here or there"
-        return f"namespace {self.name} has a label {taken[0]} of another owner: remove the label"
+
+def _owner(namespace: str, labels: Mapping[str, str], taken: str) -> str:
+    if owner := labels.get(MANAGED_BY):
+        return f"beacon {owner} has this model on the mesh: set model-on-mesh=false here or there"
+    return f"namespace {namespace} has a label {taken} of another owner: remove the label"
 
 
 @dataclass(frozen=True)
-class NamespacePlan:
+class NamespacePlan(StepPlan):
     """The labels of a namespace to write; None removes one."""
 
     namespace: "Namespace"
@@ -103,37 +98,28 @@ class NamespacePlan:
     labels: Mapping[str, str | None]
     stays_for: Sequence[str] = ()
     """The applications for whose pods it stays in the mesh."""
-    access_changes: tuple[str, ...] = ()
-    is_complete: bool = True
-
-    @property
-    def name(self) -> str:
-        """The name of the namespace."""
-        return manifest(self.namespace)["metadata"]["name"]
 
     @property
     def changes(self) -> list[Change]:
         """The namespace, if it changes."""
-        return [Change("change", ObjectRef("Namespace", None, self.name))] if self.labels else []
+        return (
+            [Change("change", ObjectRef("Namespace", None, name_of(self.namespace)))] if self.labels else []
+        )
 
-    def expect(self, _: "Client") -> StepResult:
+    def expect(self, _: ModelObjects) -> StepResult:
         """Return the result if the write succeeds."""
-        return StepResult(objects=[self.namespace], stays_for=self.stays_for)
+        return StepResult(stays_for=self.stays_for)
 
-    def apply(self, client: "Client") -> StepResult:
-        """Write the labels.
-
-        Raises:
-            lightkube.ApiError: if Kubernetes rejects a request.
-        """
+    def apply(self, model: ModelObjects) -> StepResult:
+        """Write the labels."""
         from lightkube.resources.core_v1 import Namespace
 
         if not self.labels:
-            return StepResult(objects=[self.namespace], stays_for=self.stays_for)
+            return StepResult(stays_for=self.stays_for)
         # With the version that was read, a second beacon that writes at the same time is refused.
         version = manifest(self.namespace)["metadata"]["resourceVersion"]
         patch: Json = {"metadata": {"resourceVersion": version, "labels": self.labels}}
-        patched = client.patch(Namespace, self.name, patch)
+        model.namespace = model.client.patch(Namespace, model.name, patch)
         joins = any(self.labels.values())
-        logger.info("namespace %s %s the mesh", self.name, "joins" if joins else "leaves")
-        return StepResult(changed=True, objects=[patched], stays_for=())
+        logger.info("namespace %s %s the mesh", model.name, "joins" if joins else "leaves")
+        return StepResult(changed=True, stays_for=())

@@ -1,17 +1,14 @@
 """Changes that the beacon would make in Kubernetes, as text and as data."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from beacon_config import PolicyMode
 from k8s_charm import Change
+from mesh_inspection import Results, numbered
 from policy_report import LOGGED
 from problems import Problem, in_order
 from relation_data import one_line
-
-Results: TypeAlias = "Mapping[str, str | Results]"
-"""The results of an action: texts, by keys of lowercase letters, digits and dashes."""
 
 # Juju passes all results as arguments of one program, which are limited to about 100 kB.
 _MOST_LINES = 200
@@ -88,7 +85,7 @@ def _as_data(plan: Plan) -> Results:
         "open-to-all": _cut(plan.open_to_all),
         "problems": shown,
     }
-    return {title: _numbered(items) for title, items in lists.items() if items}
+    return {title: numbered(items) for title, items in lists.items() if items}
 
 
 def _summary(plan: Plan) -> str:
@@ -103,8 +100,3 @@ def _cut(lines: Sequence[str], *, most: int = _MOST_LINES, longest: int = _LONGE
     if len(lines) > most:
         shown.append(f"… and {len(lines) - most} more")
     return shown
-
-
-def _numbered(items: Sequence["str | Results"]) -> Results:
-    digits = len(str(len(items)))
-    return {f"{number:0{digits}}": item for number, item in enumerate(items, 1)}

@@ -10,7 +10,7 @@ from charmlibs.interfaces.service_mesh import PolicyRequest
 from former_consumers import former_consumers
 from k8s_charm import Owner
 from mesh_inspection import DeclaredPolicy, RequestedPolicy, View, endpoint_of
-from model_services import ModelServices, list_services
+from model_objects import ModelObjects
 from policy_step import SCOPE
 from sources import SCRAPERS_MAY, Sources
 from waypoint import Waypoint
@@ -29,24 +29,16 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         owner: the owner of the policies.
     """
     config = sources.config
+    desired = sources.desired_state(config.mode)
     declared = [DeclaredPolicy(owner.model, owner.app, SCRAPERS_MAY)]
     for relation, policies in sources.mesh.declared().items():
         declared += [DeclaredPolicy(owner.model, relation.app.name, policy) for policy in policies]
-    requests = sources.mesh.requests()
-    services = ModelServices({})
-    if config.restrict_consumers and consumers.depend_on_services(requests, owner.model):
-        services = list_services(client, owner.model)
-    known = consumers.load(
-        requests,
-        owner=owner,
-        services=services if config.restrict_consumers else None,
-        allow_callers=config.allow_unrelated_callers,
-    )
+    model = ModelObjects(client, owner)
+    known = consumers.load(desired, model)
 
     def retained(askers: Set[str]) -> Mapping[str, str]:
         gone = askers - {consumer.app for consumer in known} - {owner.app}
-        listed = list_services(client, owner.model) if gone else services
-        former = former_consumers(client, gone, listed, Waypoint(owner).name, owner)
+        former = former_consumers(model, gone, Waypoint(owner).name)
         return {
             **{
                 consumer.app: consumers.why_retained(consumer)
@@ -58,9 +50,9 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
 
     requested = [
         RequestedPolicy(policy, owner.app, endpoint=endpoint_of(policy, declared))
-        for policy in sources.own_policies()
+        for policy in desired.own_policies
     ]
-    for request, consumer in zip(requests, known, strict=True):
+    for request, consumer in zip(desired.requests, known, strict=True):
         requested += _requested(request, consumer, declared, owner)
     is_off = config.mode is PolicyMode.off
     return View(
@@ -72,17 +64,13 @@ def view(sources: Sources, client: "Client", owner: Owner) -> View:
         unwritten="policies are off" if is_off else "",
         write_command=_switch_on(config, owner) if is_off else "",
         details_command=f"juju run {owner.app}/leader plan",
-        dry_run=config.mode is PolicyMode.audit,
+        dry_run=desired.is_audit,
         enforce_command=f"juju config {owner.app} policy-mode=enforce",
         trust_domain=config.trust_domain,
         beacon=owner.app,
         waypoint=f"{owner.model}/{Waypoint(owner).name}",
         additional=additional_policies(
-            owner,
-            known,
-            is_audit=config.mode is PolicyMode.audit,
-            model_operator=model_operator_policies(owner) if config.model_on_mesh else (),
-            close_unprotected=config.close_unprotected,
+            owner, known, desired, model_operator_policies(owner) if config.model_on_mesh else ()
         ),
     )
 

@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from beacon_config import PolicyMode
 from desired_state import DesiredState
 from k8s_charm import Change, Deadline, Owner, kubernetes_client, kubernetes_errors, label_value
 from kubernetes_problems import KubernetesUnavailableError, problem_of
 from mesh_inspection import UnreadableClusterError
 from mesh_namespace import NamespaceStep, NamespaceTakenError
 from mesh_plan import Plan
+from model_objects import ModelObjects
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, observe
 from own_labels import OwnLabelsStep, OwnRecordStep
 from policy_report import PolicyReport, first_names
@@ -22,7 +24,6 @@ from waypoint import Waypoint, WaypointStep
 
 if TYPE_CHECKING:
     import ops
-    from lightkube import Client
 
     from k8s_charm import Resource
 
@@ -65,12 +66,12 @@ class ModelMesh:
         run = _Run(self.owner.app, self.deadline, reads_mesh=remembered is None)
         mesh = remembered
         with run.until_unavailable():
-            client = self._client()
+            model = self._model(run)
             for step in self._steps(run):
                 with run.attempt(step):
-                    run.add(step.plan(client).apply(client))
+                    run.add(step.plan(model).apply(model))
             if run.reads_mesh or run.changed:
-                mesh = self._observe(client, run)
+                mesh = self._observe(model, run)
         problems, summary = run.shown(mesh)
         policies = run.policies if run.policies and run.policies.is_listed else None
         requests = self.desired.requests
@@ -90,15 +91,15 @@ class ModelMesh:
         changes: list[Change] = []
         access_changes: list[str] = []
         with run.until_unavailable():
-            client = self._client()
+            model = self._model(run)
             for step in self._steps(run):
                 with run.attempt(step):
-                    planned = step.plan(client)
+                    planned = step.plan(model)
                     changes += planned.changes
                     access_changes += planned.access_changes
                     run.is_complete &= planned.is_complete
-                    run.add(planned.expect(client))
-            mesh = self._observe(client, run)
+                    run.add(planned.expect(model))
+            mesh = self._observe(model, run)
         problems, _ = run.shown(mesh)
         return Plan(
             tuple(changes),
@@ -108,32 +109,39 @@ class ModelMesh:
             run.is_complete,
         )
 
-    def _observe(self, client: "Client", run: "_Run") -> ObservedMesh | None:
+    def _observe(self, model: ModelObjects, run: "_Run") -> ObservedMesh | None:
         is_read = run.policies and run.policies.depends_on_mesh and not self.deadline.is_over
-        return observe(client, self.owner, run.objects) if is_read else None
+        return observe(model, run.objects) if is_read else None
 
-    def _client(self) -> "Client":
+    def _model(self, run: "_Run") -> ModelObjects:
+        # With policies off, the mesh is not read.
+        needs_services = run.reads_mesh and self.desired.mode is not PolicyMode.off
         try:
-            return kubernetes_client(self.owner.model, self.owner.app, self.deadline)
+            client = kubernetes_client(self.owner.model, self.owner.app, self.deadline)
         except kubernetes_errors() as error:
             raise KubernetesUnavailableError(f"cannot reach Kubernetes: {error}") from None
+        return ModelObjects(client, self.owner, needs_services)
 
     def _steps(self, run: "_Run") -> Iterator[Step]:
         desired, deadline = self.desired, self.deadline
         waypoint = WaypointStep(self.waypoint, desired.replicas, desired.ready_timeout, deadline)
         policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline, self.root_namespaces)
         namespace = NamespaceStep(
-            self.owner.model,
             label_value(self.owner.mark),
             self.waypoint.mesh_labels,
             desired.model_on_mesh,
             self._members,
         )
-        services = UnboundServicesStep(namespace)
         if not desired.replicas:
             # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are
             # left alone: Juju takes back no pod that is replaced while its application is removed.
-            yield from (namespace, services, policies, waypoint, OwnRecordStep(self.owner))
+            yield from (
+                namespace,
+                UnboundServicesStep(namespace),
+                policies,
+                waypoint,
+                OwnRecordStep(self.owner),
+            )
             return
         yield waypoint
         own_labels = OwnLabelsStep(
@@ -146,11 +154,11 @@ class ModelMesh:
             if run.stays_for:
                 yield from (own_labels, namespace)
             if run.has_left:
-                yield services
+                yield UnboundServicesStep(namespace)
         yield replace(policies, keeps_model_operator=bool(run.stays_for) or namespace in run.failed)
         if desired.model_on_mesh:
-            if run.reads_mesh or run.changed:
-                yield services
+            if (run.reads_mesh or run.changed) and run.policies and run.policies.is_listed:
+                yield UnboundServicesStep(namespace, run.objects)
             yield namespace
         # Last, because they may restart the pod that this runs in.
         if not (desired.model_on_mesh and namespace in run.failed):

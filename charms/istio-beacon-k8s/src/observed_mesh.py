@@ -1,16 +1,27 @@
 """The mesh around the beacon's policies, as it was when it was last read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pydantic
 
-from k8s_charm import Owner
-from mesh_inspection import UnreadableClusterError, exposed, read_model, read_policy, selects_none
+from k8s_charm import Json, kubernetes_errors, manifest, metadata
+from mesh_inspection import (
+    Cluster,
+    UnreadableClusterError,
+    cluster_of,
+    exposed,
+    missing_waypoints,
+    read_auto_allow,
+    read_control_plane,
+    read_list,
+    read_policy,
+    selects_none,
+)
+from model_objects import ModelObjects
 
 if TYPE_CHECKING:
-    from lightkube import Client
-
     from k8s_charm import Resource
 
 
@@ -40,27 +51,52 @@ def recall(text: str) -> ObservedMesh | None:
         return None
 
 
-def observe(client: "Client", owner: Owner, known: "Sequence[Resource]") -> ObservedMesh | None:
+def observe(model: ModelObjects, own: "Sequence[Resource]") -> ObservedMesh | None:
     """Read the mesh; None if Kubernetes does not return all of it.
 
     Args:
-        client: sends the requests.
-        owner: the beacon.
-        known: the objects that the beacon has read in this hook; see `read_model`.
+        model: the beacon's model.
+        own: the beacon's objects.
     """
-    from lightkube.operators import not_equal
-
     from istio_policies import AuthorizationPolicy
 
-    others = {key: not_equal(value) for key, value in owner.instance_label.items()}
+    policies = [each for each in own if isinstance(each, AuthorizationPolicy)]
     try:
-        cluster = read_model(client, owner.model, known, others)
-    except UnreadableClusterError:
+        cluster = _read(model, own, policies)
+        open_to_all = exposed(cluster, model.name)
+    except (UnreadableClusterError, *kubernetes_errors()):
         return None
-    own = [read_policy(each) for each in known if isinstance(each, AuthorizationPolicy)]
     return ObservedMesh(
         root_namespaces=cluster.root_namespaces,
         trust_domain=cluster.trust_domain,
-        open_to_all=tuple(exposed(cluster, owner.model)),
-        without_pods=frozenset(str(policy) for policy in own if selects_none(policy, cluster.pods)),
+        open_to_all=tuple(open_to_all),
+        without_pods=frozenset(
+            str(each) for each in map(read_policy, policies) if selects_none(each, cluster.pods)
+        ),
     )
+
+
+def _read(model: ModelObjects, own: "Sequence[Resource]", policies: "Sequence[Resource]") -> Cluster:
+    """Read what decides on requests inside of the model, but for what the beacon has read already."""
+    from istio_policies import AuthorizationPolicy, Gateway
+
+    namespace, services, pods = manifest(model.namespace), _plain(model.services), _plain(model.pods)
+    gateways = _plain(each for each in own if isinstance(each, Gateway))
+    if missing_waypoints(services, namespace, gateways):
+        gateways = _plain(read_list(model.client, Gateway, may_be_missing=True))
+    istio = read_control_plane(model.client)
+    root = istio.root_namespaces[0]
+    here = [*policies, *model.other_policies]
+    here = [each for each in here if metadata(each)["namespace"] in (root, model.name)]
+    cluster = cluster_of(istio, [namespace], services, gateways, here, pods)
+    # Policies of the root namespace, and istiod's own, can only close more.
+    if not exposed(replace(cluster, auto_allow=False), model.name):
+        return replace(cluster, auto_allow=False)
+    if root != model.name:
+        found = map(read_policy, read_list(model.client, AuthorizationPolicy, root, labels=model.not_own))
+        cluster = replace(cluster, policies=(*cluster.policies, *found))
+    return replace(cluster, auto_allow=read_auto_allow(model.client, istio.namespace))
+
+
+def _plain(resources: "Iterable[Resource]") -> list[Json]:
+    return list(map(manifest, resources))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
 from k8s_charm import (
@@ -16,10 +15,8 @@ from k8s_charm import (
     plan_charm_labels,
     read_charm_labels,
 )
-from steps import StepResult
-
-if TYPE_CHECKING:
-    from lightkube import Client
+from model_objects import ModelObjects
+from steps import StepPlan, StepResult
 
 
 @dataclass(frozen=True)
@@ -32,17 +29,36 @@ class OwnLabelsStep:
     deadline: Deadline
     """The end of the hook's time for waiting."""
 
-    def plan(self, client: "Client") -> "OwnLabelsPlan":
-        """Plan the labels.
-
-        Raises:
-            lightkube.ApiError: if Kubernetes rejects a request.
-        """
-        record = LabelRecord.read(client, f"juju-service-mesh-{self.owner.app}-labels", self.owner.model)
-        live = read_charm_labels(client, self.owner.app, record, must_exist=bool(self.labels))
+    def plan(self, model: ModelObjects) -> "OwnLabelsPlan":
+        """Plan the labels."""
+        app = self.owner.app
+        record = _record(model, self.owner)
+        live = read_charm_labels(
+            model.client, app, record, must_exist=bool(self.labels), service=model.service(app)
+        )
         # All of its own policies are on pods.
         changes = plan_charm_labels(live, self.labels, not_on_service=WAYPOINT_LABELS)
         return OwnLabelsPlan(changes, self.deadline)
+
+
+@dataclass(frozen=True)
+class OwnLabelsPlan(StepPlan):
+    """The labels to write."""
+
+    labels: LabelChanges
+    deadline: Deadline
+
+    @property
+    def changes(self) -> list[Change]:
+        """The objects to write."""
+        return self.labels.shown
+
+    def apply(self, model: ModelObjects) -> StepResult:
+        """Write the labels."""
+        apply_charm_labels(model.client, self.labels, self.deadline)
+        if self.changes:
+            model.forget()
+        return StepResult(changed=bool(self.changes))
 
 
 @dataclass(frozen=True)
@@ -51,23 +67,16 @@ class OwnRecordStep:
 
     owner: Owner
 
-    def plan(self, client: "Client") -> "OwnRecordPlan":
-        """Look for the record.
-
-        Raises:
-            lightkube.ApiError: if Kubernetes rejects a request.
-        """
-        record = LabelRecord.read(client, f"juju-service-mesh-{self.owner.app}-labels", self.owner.model)
-        return OwnRecordPlan(record)
+    def plan(self, model: ModelObjects) -> "OwnRecordPlan":
+        """Look for the record."""
+        return OwnRecordPlan(_record(model, self.owner))
 
 
 @dataclass(frozen=True)
-class OwnRecordPlan:
+class OwnRecordPlan(StepPlan):
     """The record to delete."""
 
     record: LabelRecord
-    access_changes: tuple[str, ...] = ()
-    is_complete: bool = True
 
     @property
     def changes(self) -> list[Change]:
@@ -76,46 +85,14 @@ class OwnRecordPlan:
         # One with an owner goes with the application, and stays where it is scaled to nothing for a while.
         return [Change("delete", ref)] if self.record.exists and not self.record.owners else []
 
-    def expect(self, _: "Client") -> StepResult:
-        """Return the result if each write succeeds."""
-        return StepResult()
-
-    def apply(self, client: "Client") -> StepResult:
-        """Delete the record.
-
-        Raises:
-            lightkube.ApiError: if Kubernetes rejects a request.
-        """
+    def apply(self, model: ModelObjects) -> StepResult:
+        """Delete the record."""
         from lightkube.resources.core_v1 import ConfigMap
 
         for change in self.changes:
-            client.delete(ConfigMap, change.ref.name, namespace=change.ref.namespace)
+            model.client.delete(ConfigMap, change.ref.name, namespace=change.ref.namespace)
         return StepResult()
 
 
-@dataclass(frozen=True)
-class OwnLabelsPlan:
-    """The labels to write."""
-
-    labels: LabelChanges
-    deadline: Deadline
-    access_changes: tuple[str, ...] = ()
-    is_complete: bool = True
-
-    @property
-    def changes(self) -> list[Change]:
-        """The objects to write."""
-        return self.labels.shown
-
-    def expect(self, _: "Client") -> StepResult:
-        """Return the result if each write succeeds."""
-        return StepResult()
-
-    def apply(self, client: "Client") -> StepResult:
-        """Write the labels.
-
-        Raises:
-            lightkube.ApiError: if Kubernetes rejects a request.
-        """
-        apply_charm_labels(client, self.labels, self.deadline)
-        return StepResult(changed=bool(self.changes))
+def _record(model: ModelObjects, owner: Owner) -> LabelRecord:
+    return LabelRecord.read(model.client, f"juju-service-mesh-{owner.app}-labels", owner.model)

@@ -11,7 +11,7 @@ from charmlibs.interfaces.service_mesh import PolicyRequest
 from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers
-from istio_policies import requested_by, target_refs
+from istio_policies import requested_by, target_names
 from k8s_charm import ReconcileResult, manifest
 from observed_mesh import ObservedMesh
 from policy_enforcement import PolicyEnforcement
@@ -66,9 +66,8 @@ class PolicyReport:
             return None
         found: defaultdict[str, set[str]] = defaultdict(set)
         for policy in self.requested:
-            names = {str(ref.get("name")) for ref in target_refs(manifest(policy).get("spec") or {})}
             for app in requested_by(policy):
-                found[app] |= names
+                found[app] |= target_names(manifest(policy).get("spec") or {})
         return found
 
     def problems(self, mesh: ObservedMesh) -> list[Problem]:
@@ -93,7 +92,7 @@ class PolicyReport:
         if desired.mode is PolicyMode.off:
             return [f"{number}, policies are not managed"]
         summary = f"{_count(len(self.requested), 'policy', 'policies')} for {number}"
-        if desired.mode is PolicyMode.audit:
+        if desired.is_audit:
             return [f"audit mode: {summary}, {LOGGED}"]
         enforcement = self._enforcement(mesh)
         remarks = [summary + enforcement.summary(self.requested)]
@@ -106,7 +105,7 @@ class PolicyReport:
         return remarks
 
     def _enforcement(self, mesh: ObservedMesh) -> PolicyEnforcement:
-        return PolicyEnforcement(self.result, self.desired.mode is PolicyMode.audit, mesh.without_pods)
+        return PolicyEnforcement(self.result, self.desired.is_audit, mesh.without_pods)
 
 
 def first_names(names: Sequence[str]) -> str:

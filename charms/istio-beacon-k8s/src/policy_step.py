@@ -24,13 +24,12 @@ from istio_policies import (
 from k8s_charm import Change, Changes, Deadline, Live, Owner, ReconcileResult, apply, reference
 from kubernetes_problems import problems_of
 from mesh_inspection import read_root_namespaces
-from model_services import ModelServices, list_services
+from model_objects import ModelObjects
 from policy_report import PolicyReport
-from steps import StepResult
+from steps import StepPlan, StepResult
 from waypoint_access import is_waypoint_access, waypoint_access
 
 if TYPE_CHECKING:
-    from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
 
     from k8s_charm import Resource
@@ -53,54 +52,37 @@ class PolicyStep:
     keeps_model_operator: bool = False
     """True to keep the policies that allow Juju's model operator where they are."""
 
-    def plan(self, client: "Client") -> "PolicyPlan":
+    def plan(self, model: ModelObjects) -> "PolicyPlan":
         """Plan the AuthorizationPolicies.
 
         Raises:
             UnreadableClusterError: if it is not known which namespaces those are.
             lightkube.ApiError: if Kubernetes rejects a request.
         """
-        live = list_policies(client, self.owner.labels(SCOPE), self.owner, self.deadline)
+        live = list_policies(model.client, self.owner.labels(SCOPE), self.owner, self.deadline)
         if self.desired.mode is PolicyMode.off:
             return PolicyPlan(self, plan_policies(live, DesiredPolicies()))
         related = {request.relation.app.name for request in self.desired.requests} | {self.owner.app}
         gone = requesters(live) - related
-        services = self._services(client, gone)
-        restricting = services if self.desired.restrict_consumers else None
-        known = consumers.load(
-            self.desired.requests,
-            owner=self.owner,
-            services=restricting,
-            allow_callers=self.desired.allow_callers,
-        )
-        former = former_consumers(client, gone, services, self.waypoint, self.owner)
+        known = consumers.load(self.desired, model)
+        former = former_consumers(model, gone, self.waypoint)
         domain = self.desired.trust_domain
         own = self.desired.own_policies
         requests = [PolicyRequestFrom(policy, [self.owner.app], domain) for policy in own]
         for consumer in known:
             policies = [*consumer.granted, *waypoint_access(self.owner, self.waypoint, consumer)]
             requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in policies)
-        roots = {ROOT_NAMESPACE, *(self.root_namespaces or read_root_namespaces(client))}
-        additional = additional_policies(
-            self.owner,
-            known,
-            is_audit=self.is_audit,
-            model_operator=self._for_model_operator(live),
-            close_unprotected=self.desired.close_unprotected,
-        )
+        roots = {ROOT_NAMESPACE, *(self.root_namespaces or read_root_namespaces(model.client))}
+        operator = self._for_model_operator(live)
+        additional = additional_policies(self.owner, known, self.desired, operator)
         retain = {consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys()
         changes = plan_policies(
             live,
-            DesiredPolicies(requests, retain, self.is_audit),
+            DesiredPolicies(requests, retain, self.desired.is_audit),
             also=[policy for policy in additional if not holds_everywhere(policy, roots)],
             root_namespaces=roots,
         )
-        return PolicyPlan(self, changes, known, former, services.listed)
-
-    @property
-    def is_audit(self) -> bool:
-        """True in audit mode: policies are logged and not enforced."""
-        return self.desired.mode is PolicyMode.audit
+        return PolicyPlan(self, changes, known, former)
 
     def _for_model_operator(self, live: Live) -> "list[GenericNamespacedResource]":
         made = model_operator_policies(self.owner)
@@ -108,24 +90,15 @@ class PolicyStep:
             return made
         return [each for each in made if self.keeps_model_operator and reference(each) in live.objects]
 
-    def _services(self, client: "Client", gone: Set[str]) -> ModelServices:
-        """List the Services, if anything depends on them."""
-        model, requests = self.owner.model, self.desired.requests
-        if gone or (self.desired.restrict_consumers and consumers.depend_on_services(requests, model)):
-            return list_services(client, model)
-        return ModelServices({})
-
 
 @dataclass(frozen=True)
-class PolicyPlan:
+class PolicyPlan(StepPlan):
     """The AuthorizationPolicies to write."""
 
     step: PolicyStep
     writes: Changes
     consumers: Sequence[Consumer] = ()
     former: FormerConsumers | None = None
-    services: "Sequence[Resource]" = ()
-    """The Services of the model, if anything depended on them."""
 
     @property
     def changes(self) -> list[Change]:
@@ -144,13 +117,13 @@ class PolicyPlan:
         """True if all live objects are known."""
         return not self.writes.failed
 
-    def expect(self, _: "Client") -> StepResult:
+    def expect(self, _: ModelObjects) -> StepResult:
         """Return the result if each write succeeds."""
         return self._result(self.writes.expected)
 
-    def apply(self, client: "Client") -> StepResult:
+    def apply(self, model: ModelObjects) -> StepResult:
         """Write the objects, and log the requests that are allowed, and no longer allowed, after that."""
-        result = apply(client, self.writes, self.step.deadline)
+        result = apply(model.client, self.writes, self.step.deadline)
         if result.changed:
             before, after = self._granted(result.before), self._granted(result.live)
             access_changes.log(access_changes.describe(before, after))
@@ -175,9 +148,7 @@ class PolicyPlan:
             self._unwritten(result),
             operator,
         )
-        return StepResult(
-            problems_of(result.failed, owner.app), result.changed, (*result.live, *self.services), report
-        )
+        return StepResult(problems_of(result.failed, owner.app), result.changed, result.live, report)
 
     def _unwritten(self, result: ReconcileResult) -> Set[str]:
         """Return the applications of whose policies some failed to be written."""

@@ -1,5 +1,6 @@
 """The parts of a beacon in Kubernetes, each planned first and applied then."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -7,9 +8,8 @@ from k8s_charm import Change
 from problems import Problem
 
 if TYPE_CHECKING:
-    from lightkube import Client
-
     from k8s_charm import Resource
+    from model_objects import ModelObjects
     from policy_report import PolicyReport
 
 
@@ -21,43 +21,55 @@ class StepResult(NamedTuple):
     changed: bool = False
     """True if something was written."""
     objects: "Sequence[Resource]" = ()
-    """Objects that are known by now."""
+    """The beacon's own objects that are known by now."""
     policies: "PolicyReport | None" = None
     """The result of writing the policies."""
     stays_for: Sequence[str] | None = None
     """The applications for whose pods the namespace stays in the mesh; None if another step knows."""
 
 
-class StepPlan(Protocol):
+class StepPlan(ABC):
     """Changes that a step is going to write."""
 
     @property
+    @abstractmethod
     def changes(self) -> Sequence[Change]:
         """The objects to write."""
-        ...
 
     @property
     def access_changes(self) -> Sequence[str]:
         """The requests that are allowed, and no longer allowed, after that, in words."""
-        ...
+        return ()
 
     @property
     def is_complete(self) -> bool:
         """True if the plan is complete: all live objects are known."""
-        ...
+        return True
 
-    def expect(self, client: "Client", /) -> StepResult:
-        """Return the result if each write succeeds; nothing is written."""
-        ...
+    def expect(self, model: "ModelObjects", /) -> StepResult:  # noqa: ARG002 - most need no request
+        """Return the result if each write succeeds; nothing is written.
 
-    def apply(self, client: "Client", /) -> StepResult:
-        """Write the changes."""
-        ...
+        Raises:
+            lightkube.ApiError: if Kubernetes rejects a read.
+        """
+        return StepResult()
+
+    @abstractmethod
+    def apply(self, model: "ModelObjects", /) -> StepResult:
+        """Write the changes.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes rejects a request.
+        """
 
 
 class Step(Protocol):
     """One part of a beacon in Kubernetes."""
 
-    def plan(self, client: "Client", /) -> StepPlan:
-        """Compare the desired objects with the live ones; nothing is written."""
+    def plan(self, model: "ModelObjects", /) -> StepPlan:
+        """Compare the desired objects with the live ones; nothing is written.
+
+        Raises:
+            lightkube.ApiError: if Kubernetes rejects a request.
+        """
         ...

@@ -21,9 +21,9 @@ from k8s_charm import (
     plan,
 )
 from kubernetes_problems import problems_of
-from model_services import USE_WAYPOINT
+from model_objects import USE_WAYPOINT, ModelObjects
 from problems import Problem, ProblemKind, blocked, waiting
-from steps import StepResult
+from steps import StepPlan, StepResult
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -128,19 +128,18 @@ class WaypointStep:
     """The seconds after which a waypoint that is not ready is blocked."""
     deadline: Deadline
 
-    def plan(self, client: "Client") -> "WaypointPlan":
+    def plan(self, model: ModelObjects) -> "WaypointPlan":
         """Plan the objects of the waypoint."""
-        live = self.waypoint.list_objects(client, self.deadline)
+        live = self.waypoint.list_objects(model.client, self.deadline)
         return WaypointPlan(self, plan(live, self.waypoint.objects(self.replicas) if self.replicas else []))
 
 
 @dataclass(frozen=True)
-class WaypointPlan:
+class WaypointPlan(StepPlan):
     """The objects of the waypoint to write."""
 
     step: WaypointStep
     writes: Changes
-    access_changes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -152,26 +151,18 @@ class WaypointPlan:
         """True if all live objects are known."""
         return not self.writes.failed
 
-    def expect(self, client: "Client") -> StepResult:
-        """Return the result if each write succeeds.
+    def expect(self, model: ModelObjects) -> StepResult:
+        """Return the result if each write succeeds."""
+        return self._result(model.client, self.writes.expected)
 
-        Raises:
-            lightkube.ApiError: if Kubernetes rejects a read.
-        """
-        return self._result(client, self.writes.expected)
-
-    def apply(self, client: "Client") -> StepResult:
-        """Write the objects.
-
-        Raises:
-            lightkube.ApiError: if Kubernetes rejects a read.
-        """
-        result = apply(client, self.writes, self.step.deadline)
+    def apply(self, model: ModelObjects) -> StepResult:
+        """Write the objects."""
+        result = apply(model.client, self.writes, self.step.deadline)
         if result.changed:
             replicas = self.step.replicas
             number = f"{replicas} {'replica' if replicas == 1 else 'replicas'}"
             logger.info("scaling waypoint %s to %s", self.step.waypoint.name, number)
-        return self._result(client, result)
+        return self._result(model.client, result)
 
     def _result(self, client: "Client", result: ReconcileResult) -> StepResult:
         waypoint, replicas = self.step.waypoint, self.step.replicas

@@ -4,6 +4,9 @@ import logging
 import re
 
 import pytest
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod
 
 from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 from tests.support.juju_tools import count_tools
@@ -31,15 +34,17 @@ NAMESPACE = ["namespaces/shop"]
 OWN_LABELS = [
     "namespaces/shop/configmaps/juju-service-mesh-beacon-labels",
     "namespaces/shop/statefulsets/beacon",
-    "namespaces/shop/services/beacon",
 ]
+OWN_SERVICE = ["namespaces/shop/services/beacon"]
 AROUND = [
-    "namespaces/istio-system/authorizationpolicies",
-    "namespaces/istio-system/deployments",
     "namespaces/shop/authorizationpolicies",
     "namespaces/shop/pods",
     "namespaces/shop/services",
     "services",
+]
+WHERE_SOMETHING_IS_OPEN = [
+    "namespaces/istio-system/authorizationpolicies",
+    "namespaces/istio-system/deployments",
 ]
 
 
@@ -54,13 +59,29 @@ def test_reads_of_a_hook(beacon: BeaconModel):
     for hook in ("config_changed", "start", "upgrade_charm"):
         beacon.kubernetes.requests.clear()
         beacon.hook(hook)
-        assert reads(beacon) == sorted(idle), hook
+        assert reads(beacon) == sorted([*idle, *OWN_SERVICE]), hook
     beacon.kubernetes.requests.clear()
     beacon.hook("update_status")
     assert reads(beacon) == sorted([*idle, *AROUND])
     beacon.kubernetes.requests.clear()
     beacon.says(relation, databag(policy("ads", "catalogue"), policy("web", "catalogue")))
     assert set(reads(beacon)) > set(AROUND)
+
+
+@pytest.mark.parametrize("model_on_mesh", [False, True])
+def test_nothing_is_read_twice(beacon: BeaconModel, model_on_mesh: bool):
+    beacon.configure(model_on_mesh=model_on_mesh)
+    beacon.create_service("other", selects="catalogue")
+    beacon.consumer("catalogue", policy("web", "catalogue", target_service="other"))
+    own = ObjectMeta(name="open-0", namespace="shop", labels={"istio.io/dataplane-mode": "ambient"})
+    beacon.client.create(Pod(metadata=own, spec=PodSpec(containers=[Container(name="c", image="i")])))
+    beacon.hook()
+    beacon.kubernetes.requests.clear()
+    beacon.hook()
+    idle = [*WAYPOINT, *POLICIES, *NAMESPACE, *OWN_LABELS]
+    if model_on_mesh:
+        idle.remove("namespaces/shop/statefulsets/beacon")
+    assert reads(beacon) == sorted([*idle, *AROUND, *WHERE_SOMETHING_IS_OPEN])
 
 
 def test_idle_hook_reads_no_more_services_than_were_listed(beacon: BeaconModel):

@@ -97,7 +97,8 @@ from ._models import (
     check_label,
 )
 from ._provider import PolicyRequest, ServiceMeshProvider
-from ._service_mesh import WAYPOINT_LABELS, ServiceMeshConsumer, is_mesh_published
+from ._published_mesh import WAYPOINT_LABELS, is_mesh_published
+from ._service_mesh import ServiceMeshConsumer
 
 __all__ = [
     "MESH_LABELS",

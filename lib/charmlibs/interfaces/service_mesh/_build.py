@@ -76,22 +76,18 @@ def mesh_policy(
         target_namespace: the model of that application.
     """
     if isinstance(policy, UnitPolicy):
-        return MeshPolicy(
-            source_namespace=source.juju_model_name,
-            source_app_name=source.app_name,
-            target_namespace=target_namespace,
-            target_app_name=target_app_name,
-            target_type=PolicyTargetType.unit,
-            endpoints=[Endpoint(ports=policy.ports)] if policy.ports else [],
-            callers=policy.callers,
-        )
+        target_type, service = PolicyTargetType.unit, None
+        endpoints = [Endpoint(ports=policy.ports)] if policy.ports else []
+    else:
+        target_type, service = PolicyTargetType.app, policy.service or None
+        endpoints = policy.endpoints
     return MeshPolicy(
         source_namespace=source.juju_model_name,
         source_app_name=source.app_name,
         target_namespace=target_namespace,
         target_app_name=target_app_name,
-        target_service=policy.service or None,
-        target_type=PolicyTargetType.app,
-        endpoints=policy.endpoints,
+        target_service=service,
+        target_type=target_type,
+        endpoints=endpoints,
         callers=policy.callers,
     )

@@ -40,14 +40,11 @@ def parse_policies(text: str) -> tuple[list[MeshPolicy], list[str]]:
 
 def parse_declared(text: str) -> list[AppPolicy | UnitPolicy]:
     """Return the valid ones among a charm's declared policies in JSON."""
-    try:
-        items = pydantic_core.from_json(text)
-    except ValueError:
-        return []
     policies: list[AppPolicy | UnitPolicy] = []
-    for item in cast("list[object]", items) if isinstance(items, list) else []:
-        with contextlib.suppress(pydantic.ValidationError):
-            policies.append(_declared(item))
+    with contextlib.suppress(ValueError):
+        for item in _items(text):
+            with contextlib.suppress(pydantic.ValidationError):
+                policies.append(_declared(item))
     return policies
 
 
@@ -59,19 +56,24 @@ def _declared(item: object) -> AppPolicy | UnitPolicy:
 
 def _parse_one_by_one(text: str) -> tuple[list[MeshPolicy], list[str]]:
     try:
-        items = pydantic_core.from_json(text)
+        items = _items(text)
     except ValueError as error:
         return [], [f"policies: {error}"]
-    if not isinstance(items, list):
-        return [], ["policies: not a list"]
     policies: list[MeshPolicy] = []
     reasons: list[str] = []
-    for number, item in enumerate(cast("list[object]", items)):
+    for number, item in enumerate(items):
         try:
             policies.append(MeshPolicy.model_validate(_without_unset(item, MeshPolicy)))
         except pydantic.ValidationError as error:
             reasons.append(f"policies[{number}]: {reason(error)}")
     return policies, reasons
+
+
+def _items(text: str) -> list[object]:
+    items = pydantic_core.from_json(text)
+    if not isinstance(items, list):
+        raise ValueError("not a list")
+    return cast("list[object]", items)
 
 
 def _without_unset(item: object, model: type[pydantic.BaseModel]) -> object:

@@ -3,10 +3,9 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
 import ops
-import pydantic
 
 import relation_data
 from k8s_charm import (
@@ -20,56 +19,20 @@ from k8s_charm import (
 )
 
 from ._build import build_mesh_policies
-from ._compatibility import PublishedConsumerNames, label_configmap_name_template
+from ._compatibility import label_configmap_name_template
 from ._cross_model import CMR_DATA_KEY
 from ._identities import CrossModelIdentities
-from ._models import (
-    MESH_LABELS,
-    AppPolicy,
-    CMRData,
-    Labels,
-    MeshPolicy,
-    MeshType,
-    Namespace,
-    PolicyTargetType,
-    UnitPolicy,
-)
-from ._parsing import parse
-from ._provider import (
-    AUDIT,
-    DECLARED_KEY,
-    DEFAULT_TRUST_DOMAIN,
-    POLICIES_KEY,
-    POLICY_MODE_KEY,
-    ROOT_NAMESPACES_KEY,
-    SERVICES_KEY,
-    TRUST_DOMAIN_KEY,
-    WAYPOINT_KEY,
-)
+from ._models import AppPolicy, CMRData, MeshPolicy, PolicyTargetType, UnitPolicy
+from ._provider import DECLARED_KEY, POLICIES_KEY
+from ._published_mesh import WAYPOINT_LABELS, RelatedMesh
 
 if TYPE_CHECKING:
     from lightkube import Client
 
 logger = logging.getLogger(__name__)
 
-_LABELS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(Labels)
-_MESH_TYPE = pydantic.TypeAdapter(MeshType)
-_SERVICES = pydantic.TypeAdapter(list[str])
-_NAMESPACES: pydantic.TypeAdapter[list[str]] = pydantic.TypeAdapter(list[Namespace])
-_TRUST_DOMAIN: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
-    # A pattern of Istio's, such as `*`, would stand for more identities than one.
-    Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$")]
-)
 
-_WAYPOINT: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
-    Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9-]{1,63}/[a-z0-9-]{1,253}$")]
-)
-
-WAYPOINT_LABELS = ("istio.io/use-waypoint", "istio.io/use-waypoint-namespace")
-"""The labels that route traffic for a Service through the waypoint."""
-
-
-class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
+class ServiceMeshConsumer(RelatedMesh):
     """The membership of a charm in the mesh that it is related to, and the policies that it publishes.
 
     The policies follow the charm's relations automatically. Only the leader writes. Everything is read again
@@ -104,8 +67,6 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         auto_join: bool = True,
     ):
         super().__init__(charm, mesh_relation_name)
-        self._charm = charm
-        self._mesh_relation_name = mesh_relation_name
         self._cmr_requires_name = cross_model_mesh_requires_name
         self._cmr_provides_name = cross_model_mesh_provides_name
         self._policies = list(policies or [])
@@ -145,81 +106,6 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         for relation in self._mesh_relations:
             relation_data.write(relation, self._charm.app, {POLICIES_KEY: requested, DECLARED_KEY: declared})
 
-    def labels(self) -> dict[str, str]:
-        """Return the labels that put a pod in the mesh; empty while there is no mesh.
-
-        Labels by which others select pods are ignored; see `MESH_LABELS`.
-        """
-        try:
-            return self._published_labels()
-        except ValueError as error:
-            logger.warning("invalid labels of the mesh: %s", error)
-            return {}
-
-    def mesh_type(self) -> MeshType | None:
-        """Return the type of the mesh that the charm is in; None if it is in none, or in an unknown one."""
-        try:
-            return self._published_mesh_type()
-        except ValueError as error:
-            logger.warning("invalid type of the mesh: %s", error)
-            return None
-
-    def trust_domain(self) -> str:
-        """Return the trust domain of the mesh, for a charm that writes policies of its own."""
-        try:
-            return self._published_trust_domain()
-        except ValueError as error:
-            logger.warning("invalid trust domain of the mesh: %s", error)
-            return DEFAULT_TRUST_DOMAIN
-
-    def waypoint(self) -> tuple[str, str] | None:
-        """Return namespace and name of the mesh's waypoint; None if there is none.
-
-        The labels of pods name it, or the mesh publishes it apart, where a whole model is in the mesh.
-        """
-        labels = self.labels()
-        name, namespace = (labels.get(key) for key in WAYPOINT_LABELS)
-        if name and namespace:
-            return namespace, name
-        try:
-            return self._published_waypoint()
-        except ValueError as error:
-            logger.warning("invalid waypoint of the mesh: %s", error)
-            return None
-
-    def root_namespaces(self) -> list[str]:
-        """Return in which namespaces a policy on pods holds in all namespaces, beside `istio-system`."""
-        try:
-            return self._published_root_namespaces()
-        except ValueError as error:
-            logger.warning("invalid root namespaces of the mesh: %s", error)
-            return []
-
-    @property
-    def is_audit(self) -> bool:
-        """Return whether the mesh logs policies and does not enforce them; a mode not known is enforced."""
-        return self._published(POLICY_MODE_KEY) == json.dumps(AUDIT)
-
-    @property
-    def data_error(self) -> str | None:
-        """The reason that the data of the mesh is invalid, in one line; None if it is valid or absent.
-
-        A charm that uses `labels()` and `mesh_type()` itself should change nothing while there is a reason:
-        these methods return what they return without a mesh.
-        """
-        for key, read in (
-            ("labels", self._published_labels),
-            ("mesh_type", self._published_mesh_type),
-            (TRUST_DOMAIN_KEY, self._published_trust_domain),
-            (ROOT_NAMESPACES_KEY, self._published_root_namespaces),
-            (WAYPOINT_KEY, self._published_waypoint),
-        ):
-            try:
-                read()
-            except ValueError as error:
-                return f"{key}: {error}"
-        return None
-
     @property
     def policies(self) -> list[AppPolicy | UnitPolicy]:
         """The declared policies of the charm."""
@@ -234,11 +120,6 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         allow the waypoint. A mesh that does not publish what is written is taken to have written it.
         """
         return self._leads_to_waypoint(self._mesh_policies())
-
-    @property
-    def enabled(self) -> bool:
-        """Return whether the charm is related to a mesh."""
-        return any(relation.app for relation in self._mesh_relations)
 
     @property
     def lightkube_client(self) -> "Client":
@@ -260,23 +141,11 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
             yield from (on.relation_departed, on.relation_broken)
         yield self._charm.on[self._mesh_relation_name].relation_created
 
-    @property
-    def _mesh_relations(self) -> list[ops.Relation]:
-        return self._relations(self._mesh_relation_name)
-
     def _leads_to_waypoint(self, policies: Iterable[MeshPolicy]) -> bool:
         app = self._charm.app.name
         if not any(_is_on_service(policy, app) for policy in policies):
             return False
-        return bool(self._stored.on_waypoint) or self._is_policy_written(app)
-
-    def _is_policy_written(self, service: str) -> bool:
-        text = self._published(SERVICES_KEY)
-        try:
-            return text is None or service in parse(_SERVICES, text)
-        except ValueError as error:
-            logger.warning("the Services with policies cannot be parsed: %s", error)
-            return False
+        return bool(self._stored.on_waypoint) or self._has_policies(app)
 
     def _mesh_policies(self) -> list[MeshPolicy]:
         relations = self._charm.model.relations
@@ -349,7 +218,7 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         if not self._may_write or self._charm.app.planned_units() == 0:
             return
         try:
-            labels = self._published_labels()
+            labels = self._labels()
         except ValueError as error:
             self._remember(ops.BlockedStatus(f"invalid labels of the mesh: {error}"))
             return
@@ -393,60 +262,6 @@ class ServiceMeshConsumer(PublishedConsumerNames, ops.Object):
         if self._stored.join_problem and self._charm.unit.is_leader():
             name, problem = str(self._stored.join_status), str(self._stored.join_problem)
             event.add_status(relation_data.fitted(ops.StatusBase.from_name(name, problem)))
-
-    def _relations(self, name: str) -> list[ops.Relation]:
-        """Return the relations of an endpoint; none if charmcraft.yaml does not have it."""
-        if name not in self._charm.meta.relations:
-            return []
-        return self._charm.model.relations[name]
-
-    def _published(self, key: str) -> str | None:
-        return _published(self._mesh_relations, key)
-
-    def _published_labels(self) -> dict[str, str]:
-        text = self._published("labels")
-        labels = parse(_LABELS, text) if text else {}
-        return {key: value for key, value in labels.items() if key in MESH_LABELS}
-
-    def _published_mesh_type(self) -> MeshType | None:
-        text = self._published("mesh_type")
-        return parse(_MESH_TYPE, text) if text else None
-
-    def _published_trust_domain(self) -> str:
-        text = self._published(TRUST_DOMAIN_KEY)
-        return parse(_TRUST_DOMAIN, text) if text else DEFAULT_TRUST_DOMAIN
-
-    def _published_waypoint(self) -> tuple[str, str] | None:
-        text = self._published(WAYPOINT_KEY)
-        namespace, _, name = parse(_WAYPOINT, text).partition("/") if text else ("", "", "")
-        return (namespace, name) if text else None
-
-    def _published_root_namespaces(self) -> list[str]:
-        text = self._published(ROOT_NAMESPACES_KEY)
-        return parse(_NAMESPACES, text) if text else []
-
-
-def is_mesh_published(relations: Iterable[ops.Relation]) -> bool:
-    """Return whether a mesh has published the data that a consumer needs to join it.
-
-    Args:
-        relations: the relations of a consumer's endpoint of interface `service_mesh`.
-
-    Raises:
-        ValueError: if the data is invalid.
-    """
-    relations = list(relations)
-    labels, mesh_type = _published(relations, "labels"), _published(relations, "mesh_type")
-    if mesh_type:
-        parse(_MESH_TYPE, mesh_type)
-    return bool(labels and parse(_LABELS, labels)) or bool(mesh_type)
-
-
-def _published(relations: Iterable[ops.Relation], key: str) -> str | None:
-    for relation in relations:
-        if text := relation_data.read_remote(relation).get(key):
-            return text
-    return None
 
 
 def _is_on_service(policy: MeshPolicy, app: str) -> bool:

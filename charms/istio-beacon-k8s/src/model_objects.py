@@ -1,0 +1,128 @@
+"""The objects of the beacon's model, each list read at most once in a hook."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from istio_policies import APPLICATION_LABEL
+from k8s_charm import Failure, Json, Owner, kubernetes_errors, list_objects, manifest, metadata
+
+if TYPE_CHECKING:
+    from lightkube import Client
+    from lightkube.resources.core_v1 import Namespace, Service
+
+    from k8s_charm import Resource
+
+USE_WAYPOINT = "istio.io/use-waypoint"
+
+
+@dataclass
+class ModelObjects:
+    """The objects of a model, each list read when it is first needed.
+
+    Reading one raises one of `kubernetes_errors()` if Kubernetes does not return it.
+    """
+
+    client: "Client"
+    owner: Owner
+    """The beacon."""
+    needs_services: bool = False
+    """True if all Services are needed in this hook in any case."""
+    _lists: "dict[type[Resource], list[Resource] | Failure]" = field(
+        default_factory=dict["type[Resource]", "list[Resource] | Failure"]
+    )
+
+    @property
+    def name(self) -> str:
+        """The name of the model, and so of its namespace."""
+        return self.owner.model
+
+    @cached_property
+    def namespace(self) -> "Namespace":
+        """The namespace of the model."""
+        from lightkube.resources.core_v1 import Namespace
+
+        return self.client.get(Namespace, self.name)
+
+    @property
+    def pods(self) -> "list[Resource]":
+        """All pods."""
+        from lightkube.resources.core_v1 import Pod
+
+        return self._listed(Pod)
+
+    @property
+    def services(self) -> "list[Resource]":
+        """All Services."""
+        from lightkube.resources.core_v1 import Service
+
+        return self._listed(Service)
+
+    @property
+    def other_policies(self) -> "list[Resource]":
+        """All AuthorizationPolicies that are not the beacon's."""
+        from istio_policies import AuthorizationPolicy
+
+        return self._listed(AuthorizationPolicy, self.not_own)
+
+    @property
+    def not_own(self) -> dict[str, object]:
+        """The labels that select objects which are not the beacon's."""
+        from lightkube.operators import not_equal
+
+        return {key: not_equal(value) for key, value in self.owner.instance_label.items()}
+
+    def service(self, name: str) -> "Service | None":
+        """Return a Service if that takes no request of its own; None otherwise."""
+        from lightkube.resources.core_v1 import Service
+
+        try:
+            listed = self.services if self.needs_services else ()
+        except kubernetes_errors():
+            return None
+        return next((each for each in listed if isinstance(each, Service) and name_of(each) == name), None)
+
+    def app_behind(self, service: str) -> str | None:
+        """Return the application whose pods a Service selects; None if there is none."""
+        return self._apps.get(service)
+
+    def apps_using(self, waypoint: str) -> set[str]:
+        """Return the applications with a Service whose label names a waypoint."""
+        names = {name_of(each) for each in self.services if labels_of(each).get(USE_WAYPOINT) == waypoint}
+        return {app for name in names if (app := self._apps[name])}
+
+    def forget(self) -> None:
+        """Have everything read again, since some of it was written."""
+        self._lists.clear()
+        for each in ("namespace", "_apps"):
+            vars(self).pop(each, None)
+
+    @cached_property
+    def _apps(self) -> dict[str, str | None]:
+        return {name_of(each): _selected(manifest(each)) for each in self.services}
+
+    def _listed(self, kind: "type[Resource]", labels: Mapping[str, object] | None = None) -> "list[Resource]":
+        # A failure is kept, too: very many policies may depend on the Services.
+        if kind not in self._lists:
+            self._lists[kind] = list_objects(self.client, kind, self.name, labels)
+        found = self._lists[kind]
+        if not isinstance(found, Failure):
+            return found
+        raise found.error if isinstance(found.error, kubernetes_errors()) else ValueError(found.reason)
+
+
+def _selected(service: Json) -> str | None:
+    spec: Json = service.get("spec") or {}
+    selector: dict[str, str] = spec.get("selector") or {}
+    return selector.get(APPLICATION_LABEL)
+
+
+def labels_of(resource: "Resource") -> dict[str, str]:
+    """Return the labels of an object."""
+    return metadata(resource).get("labels") or {}
+
+
+def name_of(resource: "Resource") -> str:
+    """Return the name of an object."""
+    return metadata(resource)["name"]
