@@ -120,6 +120,12 @@ def test_pods_of_others_keep_no_namespace(beacon: BeaconModel):
     assert beacon.namespace_labels() == {}
 
 
+def test_namespace_outside_the_mesh_is_left_alone(beacon: BeaconModel):
+    beacon.consumer("catalogue")
+    pod(beacon, "catalogue")
+    assert beacon.hook().name == "active"
+
+
 def test_operator_is_reachable_while_the_namespace_stays(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
     beacon.kubernetes.access.deny(verbs=["patch"], resources=["namespaces"])
