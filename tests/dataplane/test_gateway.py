@@ -103,6 +103,14 @@ def send(port: int, head: str) -> socket.socket:
     return connection
 
 
+def read_until(connection: socket.socket, text: bytes) -> None:
+    received = b""
+    while text not in received:
+        chunk = connection.recv(4096)
+        assert chunk, received
+        received += chunk
+
+
 def stream(port: int, pieces: Iterator[bytes], **options) -> bytes:
     """Send a stream of messages by gRPC, and return the answer."""
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=GRPC_WITHOUT_LIMITS) as channel:
@@ -205,9 +213,21 @@ def test_answer_arrives_while_it_is_written(serve, head, piece):
     with RawBackend(begin) as backend:
         port = serve(backend.port, "127.0.0.1")
         with send(port, "GET /tail HTTP/1.1\r\nHost: x\r\n\r\n") as connection:
-            received = b""
-            while b"log1" not in received:
-                received += connection.recv(4096)
+            read_until(connection, b"log1")
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Accel-Redirect: /status", "X-Accel-Limit-Rate: 1", "X-Accel-Buffering: yes"]
+)
+def test_worker_gives_no_orders_to_nginx(serve, header):
+    def answer(_: bytes, connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\n{header}\r\n\r\nfirst".encode())
+        connection.recv(1)  # until nginx closes
+
+    with RawBackend(answer) as backend:
+        port = serve(backend.port, "127.0.0.1")
+        with send(port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") as connection:
+            read_until(connection, b"first")
 
 
 class TestGrpc:
