@@ -10,14 +10,15 @@ from charmlibs.interfaces.service_mesh import (
     AppPolicy,
     Endpoint,
     MeshPolicy,
+    MeshType,
     Method,
     PolicyTargetType,
     ServiceMeshConsumer,
     UnitPolicy,
     is_mesh_published,
 )
-from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, ClusterMesh, PolicyResourceManager
-from k8s_charm import Owner, kubernetes_errors, label_value
+from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, ClusterMesh, PolicyResourceManager, list_policies
+from k8s_charm import Failure, Owner, kubernetes_errors, label_value, list_objects
 
 from .endpoints import MeshEndpoints
 from .interfaces.validation import PART_OF
@@ -163,6 +164,9 @@ def reconcile_cluster_policies(
 ) -> list[ops.StatusBase]:
     """Make the policies inside the cluster fit these worker applications; outside of a mesh, have none.
 
+    Pods leave a mesh one after another. Those that have left have no identity that a policy could allow, so
+    the policies allow everything from then on, as outside of the mesh, until the last pod has left.
+
     Args:
         access: the access to Kubernetes of the coordinator's charm.
         mesh: the coordinator's side of the relation with the mesh.
@@ -172,12 +176,32 @@ def reconcile_cluster_policies(
         The problems, if there are any.
     """
     mesh_type = mesh.mesh_type()
-    if mesh_type is None:
-        return delete_cluster_policies(access)
     charm = access.charm
     policies = cluster_policies(charm.model.name, charm.app.name, workers, waypoint_of(mesh))
     manager = _manager(access, mesh.trust_domain(), [ROOT_NAMESPACE, *mesh.root_namespaces()])
+    if mesh_type is None:
+        return _leave(access, manager, policies)
     return _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type, audit=mesh.is_audit))
+
+
+def _leave(
+    access: KubernetesAccess, manager: PolicyResourceManager, policies: Iterable[MeshPolicy]
+) -> list[ops.StatusBase]:
+    from lightkube.operators import exists
+    from lightkube.resources.core_v1 import Pod
+
+    app, model = access.charm.app.name, access.charm.model.name
+    live = list_policies(access.client, _labels(access.charm), Owner(app, model), access.deadline)
+    if not (live.objects or live.failed):
+        return []
+    in_mesh = {**solution_labels(app), "istio.io/dataplane-mode": exists()}
+    pods = list_objects(access.client, Pod, model, in_mesh) if live.objects else []
+    if isinstance(pods, Failure):
+        return [access.status(pods, "list the pods")]
+    if not pods:
+        return _attempt(access, manager, manager.delete)
+    problems = _attempt(access, manager, lambda: manager.reconcile(policies, MeshType.istio, audit=True))
+    return problems or [ops.WaitingStatus("leaving the mesh: pods of the cluster are still in it")]
 
 
 def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:

@@ -202,14 +202,13 @@ def _add_application(cluster: Cluster, app: Application) -> None:
         for member in (app.name, *workers):
             cluster.policies[_policy(app, pods, f"{app.model.name}/{member}", on_trial)] += 1
         own_pods = {"selector": {"matchLabels": {_NAME: app.name}}}
-        passes_waypoint = bool(workers) and not _beacon_of(app).config["model-on-mesh"]
-        if passes_waypoint:
+        if workers:
             waypoint = f"{_beacon_of(app).model.name}/{_waypoint(_beacon_of(app))}"
             cluster.policies[_policy(app, own_pods, waypoint, on_trial)] += 1
         for worker in workers:
             cluster.policies[_policy(app, _service(app.name), f"{app.model.name}/{worker}", on_trial)] += 1
         targets = [pods, *([_service(app.name)] if workers else [])]
-        targets += [own_pods] if passes_waypoint else []
+        targets += [own_pods] if workers else []
         for policy in _allowing_all(app, targets if on_trial else []):
             cluster.policies[policy] += 1
 

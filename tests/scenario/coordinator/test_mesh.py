@@ -8,9 +8,11 @@ from enum import Enum
 
 import pydantic
 import pytest
+from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import StatefulSet
-from lightkube.resources.core_v1 import ConfigMap
+from lightkube.resources.core_v1 import ConfigMap, Pod
+from lightkube.types import PatchType
 from ops import testing
 
 from coordinated_workers.coordinator import Coordinator
@@ -386,6 +388,35 @@ def test_cluster_policies_use_the_published_trust_domain(cluster: Cluster):
         for spec in written:
             (principal,) = spec["rules"][0]["from"][0]["source"]["principals"]
             assert principal.startswith(expected)
+
+
+class TestLeaving:
+    """Pods leave the mesh one after another; those that have left have no identity."""
+
+    def label_pod(self, cluster: Cluster, name: str, **labels: str | None) -> None:
+        patch = {"metadata": {"labels": {**PART_OF, "istio.io/dataplane-mode": None, **labels}}}
+        cluster.client.patch(Pod, name, patch, namespace="m", patch_type=PatchType.MERGE)
+
+    def leave(self, cluster: Cluster) -> testing.State:
+        state = cluster.run(mesh(), workers(), store())
+        spec = PodSpec(containers=[Container(name="w", image="w")])
+        labels = {**PART_OF, "istio.io/dataplane-mode": "ambient"}
+        cluster.client.create(
+            Pod(metadata=ObjectMeta(name="worker-0", namespace="m", labels=labels), spec=spec)
+        )
+        gone = {one for one in state.relations if one.endpoint != "service-mesh"}
+        return cluster.run(state=again(state, relations=gone))
+
+    def test_everything_is_allowed_until_the_last_pod_has_left(self, cluster: Cluster):
+        state = self.leave(cluster)
+        assert {str(spec["rules"]) for spec in policies(cluster)} >= {"[{}]"}
+        assert state.unit_status == testing.WaitingStatus(
+            "leaving the mesh: pods of the cluster are still in it"
+        )
+        self.label_pod(cluster, "worker-0")
+        state = cluster.run(state=again(state))
+        assert policies(cluster) == []
+        assert state.unit_status.name == "active"
 
 
 class TestWholeModel:
