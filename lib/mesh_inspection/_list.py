@@ -173,7 +173,7 @@ def _remarks(
     live: "Iterable[Resource]", desired: "Iterable[Resource]", retained: Mapping[str, str], view: View
 ) -> "Iterator[tuple[ObjectRef, str]]":
     """Yield the reason for each live policy that is not as desired; the next hook corrects it if it can."""
-    desired_by_ref = {} if view.unwritten else {reference(each): each for each in desired}
+    desired_by_ref = {} if view.unwritten else {reference(each): read_policy(each) for each in desired}
     if_not = f", or see `{view.details_command}`" if view.details_command else ""
     for resource in live:
         ref = reference(resource)
@@ -183,7 +183,7 @@ def _remarks(
             # An older revision did not note who requested it.
             reasons = [retained[app] for app in sorted(is_so.requested_by or retained) if app in retained]
             yield ref, "; ".join(reasons) or f"no longer requested: deleted at the next hook{if_not}"
-        elif (is_so.spec, is_so.dry_run) != ((asked := read_policy(should)).spec, asked.dry_run):
+        elif (is_so.spec, is_so.dry_run) != (should.spec, should.dry_run):
             yield ref, f"differs from what is requested: corrected at the next hook{if_not}"
 
 
