@@ -39,7 +39,6 @@ from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
 from cos_interfaces import catalogue
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
 from k8s_charm import Deadline, ScaleDown
-from relation_data import fitted
 
 from . import peers, service_mesh
 from ._compatibility import (
@@ -287,4 +286,4 @@ class Coordinator(CoordinatorPublishing):
         # What Kubernetes and nginx answered is not known after an action, which changes nothing about it.
         for status in (self._charm.unit.status,) if self._keeps_status else self._statuses():
             if status.name not in _NOT_FOR_CHARMS:
-                event.add_status(fitted(status))
+                event.add_status(status)

@@ -7,7 +7,7 @@ import ops
 
 from cos_interfaces import loki_push_api, prometheus_scrape
 from cos_interfaces.s3 import S3NotFoundError
-from relation_data import in_short, shown_name
+from relation_data import Message, in_short, shown_name
 
 from .coordinator_containers import CoordinatorContainers
 from .kubernetes.resources import KubernetesComputeResourcesPatch
@@ -28,27 +28,27 @@ class CoordinatorProblems(CoordinatorContainers):
     def _statuses(self) -> Iterator[ops.StatusBase]:
         """Return a status for each problem, and an active one with the remarks."""
         if not self.cluster.has_workers:
-            yield self._startup.status(f"no workers: integrate a worker over {self._endpoints.cluster!r}")
+            remedy = f"integrate a worker over {self._endpoints.cluster!r}"
+            yield self._startup.status(Message("no workers", remedy=remedy))
         elif not self.is_coherent:
             missing = ", ".join(sorted(self.missing_roles))
-            yield self._startup.status(
-                f"no worker has the role {missing}" if missing else "the cluster is not coherent"
-            )
+            cause = f"no worker has the role {missing}" if missing else "the cluster is not coherent"
+            yield self._startup.status(Message(cause))
         if self._endpoints.s3 and isinstance(self._s3, S3NotFoundError):
-            yield self._startup.status(f"s3: {self._s3}")
+            yield self._startup.status(Message("s3", str(self._s3)))
         if problem := self._certificates.problem:
-            yield ops.BlockedStatus(problem)
+            yield problem.blocked()
         if self._mesh_problem:
-            yield ops.BlockedStatus(f"invalid data from the mesh: {self._mesh_problem}")
+            yield Message("invalid data from the mesh", self._mesh_problem).blocked()
         if self.resources_patch and (status := self.resources_patch.get_status()).name != "active":
             yield status
         yield from self._problems
         for container in ("nginx", self.nginx_exporter.container_name):
             if not self._is_reachable(container):
-                yield ops.WaitingStatus(f"waiting for container {container}")
+                yield Message(f"waiting for container {container}").waiting()
         for service in (self.nginx, self.nginx_exporter):
             if service.problem:
-                yield ops.BlockedStatus(f"nginx: {service.problem}")
+                yield Message("nginx", service.problem).blocked()
         is_degraded = self.is_recommended is False
         message = self._default_degraded_message if is_degraded else self._default_active_message
         yield ops.ActiveStatus(in_short([*([message] if message else []), *self._remarks()]))

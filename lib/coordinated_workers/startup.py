@@ -2,6 +2,8 @@
 
 import ops
 
+from relation_data import Message
+
 _FIRST = (
     ops.InstallEvent,
     ops.StorageEvent,
@@ -32,9 +34,9 @@ class Startup(ops.Object):
             if is_hook and not issubclass(event.event_type, _FIRST):
                 self.framework.observe(event, self._on_later_event)
 
-    def status(self, message: str) -> ops.StatusBase:
+    def status(self, message: Message) -> ops.StatusBase:
         """Return the status of a unit that lacks a relation: blocked, or waiting until it has started."""
-        return ops.WaitingStatus(message) if self._stored.under_way else ops.BlockedStatus(message)
+        return message.waiting() if self._stored.under_way else message.blocked()
 
     def _on_install(self, _: ops.InstallEvent) -> None:
         self._stored.under_way = True

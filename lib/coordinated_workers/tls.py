@@ -9,6 +9,7 @@ import ops
 
 import relation_data
 from cos_interfaces import is_ip
+from relation_data import Message
 
 from .interfaces import certificates
 from .models import TLSConfig
@@ -171,16 +172,16 @@ class Certificates:
         return WorkerKey(self._charm.model, secret_id) if secret_id else None
 
     @property
-    def problem(self) -> str | None:
-        """Return the reason why there can't be a certificate, in words; None if there can."""
+    def problem(self) -> Message | None:
+        """Return the reason why there can't be a certificate; None if there can."""
         if self._relation_name and len(self._charm.model.relations[self._relation_name]) > 1:
-            return f"several applications over {self._relation_name!r}: remove all but one"
+            return Message(f"several applications over {self._relation_name!r}", remedy="remove all but one")
         if self.data_error:
-            return f"invalid data over {self._relation_name!r}: {self.data_error}"
+            return Message(f"invalid data over {self._relation_name!r}", self.data_error)
         if self._key_problem:
-            return f"cannot read the private key from Juju: {self._key_problem}"
+            return Message("cannot read the private key from Juju", self._key_problem)
         if self.refusal and self._relation:
-            return f"{self._relation.app.name} rejected the certificate request: {self.refusal}"
+            return Message(f"{self._relation.app.name} rejected the certificate request", self.refusal)
         return None
 
     @cached_property

@@ -30,7 +30,7 @@ from typing import TypedDict
 import ops
 
 from k8s_charm import Deadline, ScaleDown
-from relation_data import fitted
+from relation_data import Message
 
 from ._compatibility import BASE_DIR
 from .events import actions, reconciled_hooks
@@ -262,20 +262,23 @@ class Worker(WorkerWorkload):
         if self.resources_patch and (status := self.resources_patch.get_status()).name != "active":
             statuses.insert(0, status)
         for status in statuses or [running_status(self._readiness(), self.roles, self.cluster.refused())]:
-            event.add_status(fitted(status))
+            event.add_status(status)
 
     def _missing(self) -> Iterator[ops.StatusBase]:
         """Return a status for each thing that the worker is without, and can't run without."""
         app, coordinators = self._charm.app.name, len(self.model.relations[self._endpoint])
         if coordinators == 0:
-            yield self._startup.status(f"no coordinator: juju integrate {app}:{self._endpoint} COORDINATOR")
+            command = f"juju integrate {app}:{self._endpoint} COORDINATOR"
+            yield self._startup.status(Message("no coordinator", remedy=command))
         elif coordinators > 1:
-            yield ops.BlockedStatus(f"{coordinators} coordinators over {self._endpoint}: keep only one")
+            cause = f"{coordinators} coordinators over {self._endpoint}"
+            yield Message(cause, remedy="keep only one").blocked()
         if not self.roles:
-            yield ops.BlockedStatus(f"no role set: juju config {app} {self._role_options[0]}=true")
+            command = f"juju config {app} {self._role_options[0]}=true"
+            yield Message("no role set", remedy=command).blocked()
         if not self._container.can_connect():
-            yield ops.WaitingStatus(f"waiting for container {self._name}")
+            yield Message(f"waiting for container {self._name}").waiting()
         if coordinators and self._not_understood:
-            yield ops.BlockedStatus(f"invalid data from the coordinator: {self._not_understood}")
+            yield Message("invalid data from the coordinator", self._not_understood).blocked()
         elif coordinators and not self._has_config:
             yield ops.WaitingStatus("waiting for the coordinator's configuration")

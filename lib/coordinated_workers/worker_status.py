@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import ops
 
-from relation_data import LONGEST_STATUS, in_short
+from relation_data import LONGEST_STATUS, Message, in_short
 
 from .readiness import Readiness, ServiceEndpointStatus
 
@@ -18,14 +18,15 @@ def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence
         refused: the invalid entries of the coordinator's databag.
     """
     if readiness.status is not ServiceEndpointStatus.up:
-        return ops.WaitingStatus(f"{readiness.status.value}: {readiness.reason}")
+        return Message(readiness.status.value, readiness.reason).waiting()
     shown = "(all roles)" if list(roles) == ["all"] else ",".join(roles)
     if not refused:
-        return ops.ActiveStatus(f"{shown} ready.")
+        return ops.ActiveStatus(Message(f"{shown} ready.").shown())
     # of several there is room for the keys alone; the reasons are in the log
     entries = refused if len(refused) == 1 else list(map(_key, refused))
     beginning = f"{shown} ready. (ignored: "
-    return ops.ActiveStatus(f"{beginning}{in_short(entries, longest=LONGEST_STATUS - len(beginning) - 1)})")
+    shown_entries = in_short(entries, longest=LONGEST_STATUS - len(beginning) - 1)
+    return ops.ActiveStatus(Message(f"{beginning}{shown_entries})").shown())
 
 
 def _key(refused: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import ops
 
 from k8s_charm import Deadline
+from relation_data import Message
 
 from . import pebble
 from .worker_facts import WorkerFacts
@@ -96,9 +97,9 @@ class WorkerWorkload(WorkerFacts):
         return []
 
     def _container_status(self, error: ops.pebble.Error) -> ops.StatusBase:
-        problem = f"container {self._name}: {_in_one_line(error)}"
-        logger.warning(problem)
-        return ops.WaitingStatus(problem)
+        problem = Message(f"container {self._name}", _in_one_line(error))
+        logger.warning("%s", problem)
+        return problem.waiting()
 
     def _run_workload(self) -> None:
         files, layer = self._files(), self._whole_layer()

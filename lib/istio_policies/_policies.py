@@ -36,7 +36,8 @@ DRY_RUN = "istio.io/dry-run"
 ROOT_NAMESPACE = "istio-system"
 """The root namespace of a mesh, unless its control plane runs in another one."""
 _UNPROCESSABLE = 422
-_TOO_WIDE = "in Istio's root namespace a policy on pods holds in all models: use another model"
+_TOO_WIDE = "in Istio's root namespace a policy on pods holds in all models"
+_ANOTHER_MODEL = "use another model"
 
 
 class PolicyRequestFrom(NamedTuple):
@@ -112,7 +113,9 @@ def plan_policies(
         fair_by=requested_by,
         ignore_missing=ignore_missing,
     )
-    failures = (Failure(ref, "create", _UNPROCESSABLE, _TOO_WIDE) for ref in sorted(too_wide))
+    failures = (
+        Failure(ref, "create", _UNPROCESSABLE, _TOO_WIDE, remedy=_ANOTHER_MODEL) for ref in sorted(too_wide)
+    )
     return replace(changes, failed=(*changes.failed, *failures))
 
 

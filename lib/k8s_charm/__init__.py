@@ -4,7 +4,7 @@ Importing this does not import lightkube; the first request does.
 """
 
 from ._apply import apply
-from ._client import is_transient_code, kubernetes_client, kubernetes_code, kubernetes_errors
+from ._client import kubernetes_client, kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
 from ._label_record import LabelRecord
 from ._labels import (
@@ -49,7 +49,6 @@ __all__ = [
     "find_application",
     "get_object",
     "is_transient",
-    "is_transient_code",
     "kubernetes_client",
     "kubernetes_code",
     "kubernetes_errors",

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lightkube import Client
 
 _SECONDS_TO_ANSWER = 3.0
-_EXISTS = "already exists"
 _VERBOSE_LOGGERS = ("httpcore", "httpcore2", "httpx", "httpx2")
 
 
@@ -70,13 +69,3 @@ def kubernetes_code(error: BaseException | None) -> int | None:
             return int(response.status_code)
         error = error.__context__
     return None
-
-
-def is_transient_code(code: int | None, message: str = "") -> bool:
-    """Return whether a retry may succeed after an answer with this HTTP status, or after none.
-
-    It does not if an object of another owner has the name.
-    """
-    if code == 409 and message.endswith(_EXISTS):
-        return False
-    return code is None or code in (409, 429) or code >= 500

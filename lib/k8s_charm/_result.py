@@ -18,9 +18,11 @@ class Failure:
     """The cause in words, without the object's name."""
     error: Exception | None = field(default=None, compare=False, repr=False)
     """The exception of the client, if it made the request."""
+    remedy: str = ""
+    """The instruction that resolves it, if there is one for this failure alone."""
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.ref}: {self.reason}"
+        return ": ".join(filter(None, (f"{self.verb} {self.ref}", self.reason, self.remedy)))
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from relation_data import one_line
+from relation_data import Message, one_line
 
-from ._client import is_transient_code, kubernetes_code, kubernetes_errors
+from ._client import kubernetes_code, kubernetes_errors
 from ._objects import ObjectRef, from_manifest, manifest, metadata
 from ._owner import have_one_owner
 from ._result import Failure
@@ -22,6 +22,7 @@ Kind = TypeVar("Kind", bound="Resource")
 _MESSAGE_LENGTH = 200
 _CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
 _NOT_ALLOWED = "not allowed"
+_EXISTS = "already exists"
 _NOT_OURS = "already managed by"
 # In the API server's own answer; a webhook that rejects an object also answers 403.
 _NOT_PERMITTED = re.compile(r"cannot \w+ resource")
@@ -173,7 +174,7 @@ def _meaning(code: int, ref: ObjectRef, verb: str, message: str) -> str:
         return "does not exist"
     if code == 409 and conflict:
         return _taken_by(conflict.group(1))
-    if code == 409 and message.endswith("already exists"):
+    if code == 409 and message.endswith(_EXISTS):
         return f"{message}, with another owner"
     if code == 409:
         return f"changed by another client at the same time ({_short(message)})"
@@ -188,8 +189,8 @@ def _taken_by(manager: str) -> str:
     return f"{_NOT_OURS} {manager}"
 
 
-def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
-    """Return a failed request in one line for an operator: cause, then command.
+def kubernetes_problem(problem: Failure | Exception, *, app: str) -> Message:
+    """Return a failed request as a message for an operator.
 
     Args:
         problem: a failure of a reconcile, or one of `kubernetes_errors()`.
@@ -198,14 +199,13 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> str:
     if isinstance(problem, Exception):
         problem = failure(problem, ObjectRef("", None, ""), "")
     if problem.reason.startswith(_NOT_ALLOWED):
-        return f"missing permissions: run juju trust {app} --scope=cluster"
+        return Message("missing permissions", remedy=f"juju trust {app} --scope=cluster", lead=": run ")
     if problem.code == 404 and problem.verb == "list":
-        return f"{problem.ref.kind} CRD not installed: deploy istio-k8s"
-    if problem.reason.startswith(_NOT_OURS) and problem.verb == "create":
-        return f"{problem.ref}: {problem.reason}: remove it"
-    if problem.ref.name:
-        return f"{problem.ref}: {problem.reason}"
-    return problem.reason
+        return Message(f"{problem.ref.kind} CRD not installed", remedy="deploy istio-k8s")
+    if not problem.ref.name:
+        return Message(problem.reason)
+    is_taken = problem.reason.startswith(_NOT_OURS) and problem.verb == "create"
+    return Message(str(problem.ref), problem.reason, "remove it" if is_taken else problem.remedy)
 
 
 def is_transient(problem: Failure | Exception) -> bool:
@@ -215,10 +215,11 @@ def is_transient(problem: Failure | Exception) -> bool:
         problem: a failure of a reconcile, or one of `kubernetes_errors()`.
     """
     if isinstance(problem, Exception):
-        return is_transient_code(kubernetes_code(problem), str(problem))
+        code, creates = kubernetes_code(problem), str(problem).endswith(_EXISTS)
+    else:
+        code, creates = problem.code, problem.verb == "create"
     # A conflict passes; an object of another owner that has the name stays.
-    taken = problem.code == 409 and problem.verb == "create"
-    return is_transient_code(problem.code) and not taken
+    return code is None or code == 429 or code >= 500 or (code == 409 and not creates)
 
 
 def _short(message: str) -> str:

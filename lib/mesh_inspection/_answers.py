@@ -67,9 +67,9 @@ def give(event: ops.ActionEvent, charm: ops.CharmBase, view_of: "Callable[[Clien
     except UnclearQuestionError as error:
         event.fail(_line(str(error)))
     except UnreadableClusterError as error:
-        event.fail(kubernetes_problem(error.failure, app=charm.app.name))
+        event.fail(str(kubernetes_problem(error.failure, app=charm.app.name)))
     except kubernetes_errors() as error:
-        event.fail(kubernetes_problem(error, app=charm.app.name))
+        event.fail(str(kubernetes_problem(error, app=charm.app.name)))
 
 
 def listing(request: ActionRequest) -> Results:

@@ -12,14 +12,14 @@ gone for Juju and not yet for the charm, and then commands on it fail. Only this
 
 from ._databag import DatabagError, read, read_remote, write
 from ._reason import reason
-from ._status import LONGEST_STATUS, fitted, in_short, status_text
+from ._status import LONGEST_STATUS, Message, in_short
 from ._text import check_text, one_line, quoted, shown_name
 
 __all__ = [
     "LONGEST_STATUS",
     "DatabagError",
+    "Message",
     "check_text",
-    "fitted",
     "in_short",
     "one_line",
     "quoted",
@@ -27,6 +27,5 @@ __all__ = [
     "read_remote",
     "reason",
     "shown_name",
-    "status_text",
     "write",
 ]

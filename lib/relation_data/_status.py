@@ -1,7 +1,8 @@
-"""Text of statuses: cause, then command, in 100 characters; `juju status` shows about 120."""
+"""Messages for operators, and their text in a status; `juju status` shows about 120 characters of it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import ops
 
@@ -9,62 +10,91 @@ from ._text import one_line
 
 LONGEST_STATUS = 100
 """The characters that a status has at most."""
-_NAME_LENGTHS = range(63, 19, -1)
-"""The lengths to which names are cut: readable ones."""
-_SHORT_NAME_LENGTHS = range(19, 9, -1)
+_NAME_LENGTHS = range(63, 9, -1)
+_READABLE_NAME = 20
+_READABLE_TEXT = 50
 _SHORTEST_DETAIL = 15
-_SHORTEST_CAUSE = 10
 _SHORTEST_REMARK = 30
-_READABLE_CAUSE = 50
-# Names of applications have no underscore; those of endpoints and fields do.
-_NAME = re.compile(r"(?<!\S)[^\s_]{11,}(?!\S)")
-_COMMAND = re.compile(r"\b(?:juju|kubectl) ")
-_REMEDY = re.compile(
-    r"[:;] (?:to allow it: |if it persists: )?(?:run |see )?"
-    r"(?P<command>(?:juju|kubectl|deploy|integrate|remove|set|use) .*)"
-)
+# Names of applications have no underscore, unlike those of fields; a shorter word without a hyphen is none.
+_NAME = re.compile(r"(?<!\S)(?=\S*[-./0-9]|\S{21})[^\s_]{11,}(?!\S)")
 _ROOM_FOR_MORE = len("; and 999 more")
 
 
-def status_text(message: str, more: str = "") -> str:
-    """Return a message, its cause and then its remedy, in at most 100 characters.
+@dataclass(frozen=True, order=True)
+class Message:
+    """A message for an operator; `str()` is the whole of it on one line."""
 
-    In a longer message, names in the cause are cut in the middle, and details at their end. A command stays
-    whole, even if the names in it are so long that the text is then longer than 100 characters.
+    cause: str
+    detail: str = ""
+    """More about the cause, such as another program's reason."""
+    remedy: str = ""
+    """The command, or the instruction, that resolves it."""
+    lead: str = ": "
+    """The words before the remedy; only a colon where they leave too little room."""
 
-    Args:
-        message: the message, of any length.
-        more: further text, which is not cut. If it leaves too little room, it replaces the remedy.
-    """
-    text = one_line(message, longest=len(message))
-    found = _REMEDY.search(text)
-    cause = text[: found.start()] if found else text
-    remedies = [found.group(), f": {found['command']}"] if found else [""]
-    ends = [f"{remedy}{more}" for remedy in (*remedies, *([""] if more else []))]
-    return next(_candidates(cause, ends))
+    def __str__(self) -> str:
+        return _line(self.cause, self.detail, f"{self.lead}{self.remedy}" if self.remedy else "")
+
+    def shown(self, more: str = "") -> str:
+        """Return the message in at most 100 characters.
+
+        Names are cut in the middle until all fits. Where that would leave fewer than 20 characters of one,
+        the text before the remedy is cut at its end, if enough of it remains, or else the detail is omitted.
+        The remedy stays whole, even if the text is then longer than 100 characters.
+
+        Args:
+            more: further text, which is not cut. If it leaves too little room, it replaces the remedy.
+        """
+        for lead in (self.lead, ": ") if self.remedy else ():
+            if text := _fitted(self.cause, self.detail, f"{lead}{self.remedy}{more}", is_whole=True):
+                return text
+        end = f": {self.remedy}" if self.remedy and not more else more
+        for detail in (self.detail, ""):
+            if text := _fitted(self.cause, detail, end, is_whole=False):
+                return text
+        room = max(LONGEST_STATUS - len(f"…{end}"), _NAME_LENGTHS[-1])
+        return _cut_names(_line(self.cause, "", ""), _NAME_LENGTHS[-1])[:room] + f"…{end}"
+
+    def blocked(self) -> ops.StatusBase:
+        """Return the status of a unit that needs an operator."""
+        return ops.BlockedStatus(self.shown())
+
+    def waiting(self) -> ops.StatusBase:
+        """Return the status of a unit whose problem may pass by itself."""
+        return ops.WaitingStatus(self.shown())
 
 
-def _candidates(cause: str, ends: Sequence[str]) -> Iterator[str]:
-    """Yield the texts of a status that are short enough, the best one first."""
-    yield from _with_short_names(cause, ends, _NAME_LENGTHS)
-    head, _, detail = _cut_names(cause, _NAME_LENGTHS[-1]).partition(": ")
-    for end in ends:
-        room = LONGEST_STATUS - len(f"{head}: …{end}")
-        if detail and room >= _SHORTEST_DETAIL:
-            yield f"{head}: {detail[:room]}…{end}"
-    room = LONGEST_STATUS - len(f"…{ends[-1]}")
-    if room >= _READABLE_CAUSE:
-        yield f"{_cut_names(cause, _NAME_LENGTHS[-1])[:room]}…{ends[-1]}"
-    yield from _with_short_names(cause, ends, _SHORT_NAME_LENGTHS)
-    yield f"{_cut_names(cause, _SHORT_NAME_LENGTHS[-1])[: max(room, _SHORTEST_CAUSE)]}…{ends[-1]}"
+def _fitted(cause: str, detail: str, end: str, *, is_whole: bool) -> str | None:
+    """Return the text with shorter names, and a shorter detail unless it `is_whole`; None if none fits."""
+    for length in _NAME_LENGTHS:
+        head = _cut_names(_line(cause, detail, end[:1]), length)
+        if len(text := f"{head}{end[1:]}") <= LONGEST_STATUS:
+            return text
+        if length <= _READABLE_NAME and is_whole:
+            return None
+        room = LONGEST_STATUS - len(f"…{end}")
+        with_detail = len(_cut_names(f"{cause}: ", length)) + _SHORTEST_DETAIL
+        needed = min(with_detail, _READABLE_TEXT) if detail else _READABLE_TEXT
+        if length <= _READABLE_NAME and room >= needed:
+            return f"{head[:room]}…{end}"
+    return None
 
 
-def _with_short_names(cause: str, ends: Sequence[str], lengths: Sequence[int]) -> Iterator[str]:
-    for end in ends:
-        for length in lengths:
-            text = _cut_names(cause + end, length)
-            if len(text) <= LONGEST_STATUS:
-                yield text
+def _line(cause: str, detail: str, end: str) -> str:
+    text = f"{cause}: {detail}{end}" if detail else f"{cause}{end}"
+    return one_line(text, longest=len(text))
+
+
+def _cut_names(text: str, length: int) -> str:
+    """Cut the longer names in the middle."""
+    return _NAME.sub(lambda name: _cut(name.group(), length), text)
+
+
+def _cut(name: str, length: int) -> str:
+    if len(name) <= length:
+        return name
+    end = (length - 1) // 2
+    return f"{name[: length - 1 - end]}…{name[-end:]}"
 
 
 def in_short(remarks: Sequence[str], *, longest: int = LONGEST_STATUS) -> str:
@@ -85,21 +115,3 @@ def in_short(remarks: Sequence[str], *, longest: int = LONGEST_STATUS) -> str:
     if len(remarks) > len(shown):
         shown.append(f"and {len(remarks) - len(shown)} more")
     return "; ".join(shown)
-
-
-def fitted(status: ops.StatusBase) -> ops.StatusBase:
-    """Return the status with its text as `status_text` returns it."""
-    return ops.StatusBase.from_name(status.name, status_text(status.message))
-
-
-def _cut_names(text: str, length: int) -> str:
-    """Cut the longer names in the middle, except those in commands."""
-    start = command.start() if (command := _COMMAND.search(text)) else len(text)
-    return _NAME.sub(lambda name: _cut(name.group(), length), text[:start]) + text[start:]
-
-
-def _cut(name: str, length: int) -> str:
-    if len(name) <= length:
-        return name
-    end = (length - 1) // 2
-    return f"{name[: length - 1 - end]}…{name[-end:]}"

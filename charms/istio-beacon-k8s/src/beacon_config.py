@@ -9,6 +9,7 @@ import pydantic
 
 from istio_policies import check_trust_domain
 from problems import Problem, blocked
+from relation_data import Message
 
 
 class PolicyMode(str, enum.Enum):
@@ -71,4 +72,5 @@ def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Prob
 def _invalid(charm: ops.CharmBase, field: str, reason: str, used: object) -> Problem:
     option = field.replace("_", "-")
     wrong = reason.removeprefix("Value error, ").replace("Input should be", "must be")
-    return blocked(f"config {option}, using {used}: {wrong}: juju config {charm.app.name} {option}=…")
+    command = f"juju config {charm.app.name} {option}=…"
+    return blocked(Message(f"config {option}, using {used}", wrong, command))

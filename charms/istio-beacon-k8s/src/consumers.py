@@ -10,6 +10,7 @@ from istio_policies import APPLICATION_LABEL, describe_callers
 from k8s_charm import kubernetes_errors, kubernetes_problem
 from model_objects import ModelObjects
 from problems import Problem, ProblemKind, blocked, waiting
+from relation_data import Message
 
 _LONGEST_QUOTE = 60
 
@@ -61,7 +62,8 @@ def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
         yield blocked(message, ProblemKind.refused_policies)
     for denied in consumer.refused:
         command = f"juju config {beacon} {denied.option}"
-        yield blocked(f"{consumer.app} {denied.reason}; to allow it: {command}", ProblemKind.refused_policies)
+        message = Message(f"{consumer.app} {denied.reason}", remedy=command, lead="; to allow it: ")
+        yield blocked(message, ProblemKind.refused_policies)
     for message in _unchecked(consumer):
         yield blocked(message)
     for name in sorted({policy.source_app_name for policy in consumer.granted}):
@@ -75,17 +77,17 @@ def problems(consumer: Consumer, beacon: str) -> Iterator[Problem]:
 
 def why_retained(consumer: Consumer) -> str:
     """Return the reason that a consumer's previous policies are kept; empty if they are not."""
-    return "; ".join([*_invalid(consumer), *_unchecked(consumer)])
+    return "; ".join(map(str, (*_invalid(consumer), *_unchecked(consumer))))
 
 
-def _invalid(consumer: Consumer) -> Iterator[str]:
+def _invalid(consumer: Consumer) -> Iterator[Message]:
     for reason in consumer.errors:
-        yield f"{consumer.shown} sent invalid policies; keeping its previous ones: {reason}"
+        yield Message(f"{consumer.shown} sent invalid policies; keeping its previous ones", reason)
 
 
-def _unchecked(consumer: Consumer) -> Iterator[str]:
+def _unchecked(consumer: Consumer) -> Iterator[Message]:
     for reason in dict.fromkeys(denied.reason for denied in consumer.undecided):
-        yield f"policies of {consumer.app} cannot be checked; keeping its previous ones: {reason}"
+        yield Message(f"policies of {consumer.app} cannot be checked; keeping its previous ones", reason)
 
 
 def callers(consumers: Iterable[Consumer]) -> list[str]:
@@ -107,7 +109,7 @@ def _consumer(request: PolicyRequest, desired: DesiredState, model: ModelObjects
         try:
             reason = _rejection(policy, app, model) if desired.restrict_consumers else None
         except kubernetes_errors() as error:
-            undecided.append(Denied(policy, kubernetes_problem(error, app=model.owner.app)))
+            undecided.append(Denied(policy, str(kubernetes_problem(error, app=model.owner.app))))
         else:
             if reason:
                 refused.append(Denied(policy, reason))

@@ -6,6 +6,7 @@ import ops
 
 from charmlibs.interfaces.service_mesh import Identities
 from problems import Problem, ProblemKind, blocked, waiting
+from relation_data import Message
 
 ENDPOINT = "provide-cmr-mesh"
 
@@ -21,7 +22,7 @@ def problems(
         identities: the identities of applications of other models.
     """
     for app, error in identities.invalid.items():
-        message = f"{app} sent an invalid identity over {ENDPOINT}: {error}"
+        message = Message(f"{app} sent an invalid identity over {ENDPOINT}", error)
         yield blocked(message, ProblemKind.pending_policies)
     for app in sorted(identities.without_identity - identities.known.keys()):
         message = f"waiting for the identity of {app} over {ENDPOINT}"

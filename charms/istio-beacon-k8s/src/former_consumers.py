@@ -7,6 +7,7 @@ from istio_policies import APPLICATION_LABEL
 from k8s_charm import kubernetes_errors, kubernetes_problem
 from model_objects import USE_WAYPOINT, ModelObjects, labels_of
 from problems import Problem, ProblemKind, blocked, waiting
+from relation_data import Message
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ def former_consumers(model: ModelObjects, gone: Set[str], waypoint: str) -> Form
         by_pods = (gone - by_service) & using
     except kubernetes_errors() as error:
         problem = kubernetes_problem(error, app=model.owner.app)
-        why = f"former consumers cannot be checked; keeping policies of {', '.join(sorted(gone))}: {problem}"
-        return FormerConsumers(dict.fromkeys(gone, why), (blocked(why),))
+        names = ", ".join(sorted(gone))
+        why = Message(f"former consumers cannot be checked; keeping policies of {names}", str(problem))
+        return FormerConsumers(dict.fromkeys(gone, str(why)), (blocked(why),))
     reasons = {
         app: f"{app} is no longer related; keeping its policies while "
         f"{'its pods are in the mesh' if app in by_pods else 'its Service uses the waypoint'}"

@@ -19,7 +19,7 @@ def problem_of(problem: Failure | Exception, app: str) -> Problem:
     message = kubernetes_problem(problem, app=app)
     code = problem.code if isinstance(problem, Failure) else kubernetes_code(problem)
     if code is None and (isinstance(problem, Exception) or problem.verb == "list"):
-        raise KubernetesUnavailableError(message)
+        raise KubernetesUnavailableError(str(message))
     return Problem(message, is_transient(problem))
 
 

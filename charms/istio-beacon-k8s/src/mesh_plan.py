@@ -76,7 +76,7 @@ def _as_data(plan: Plan) -> Results:
         for change in plan.changes
     ]
     shown: list[Results] = [
-        {"status": problem.status.name, "message": one_line(problem.message, longest=_LONGEST_PROBLEM)}
+        {"status": problem.status.name, "message": one_line(str(problem.message), longest=_LONGEST_PROBLEM)}
         for problem in plan.problems[:_MOST_PROBLEMS]
     ]
     lists = {

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 import ops
 
 from problems import Problem, ProblemKind, waiting
+from relation_data import Message
 
 CONTAINER = "metrics-proxy"
 PORT = 15090
 
 _SERVICE = "metrics-proxy"
+_LOG = "juju debug-log"
 
 
 def reconcile(container: ops.Container, pod_labels: Mapping[str, str]) -> list[Problem]:
@@ -35,7 +37,7 @@ def problems(container: ops.Container) -> list[Problem]:
             return []
     except ops.pebble.Error as error:
         return [_problem(error)]
-    return [waiting(f"{CONTAINER} is not running: juju debug-log", ProblemKind.metrics)]
+    return [waiting(Message(f"{CONTAINER} is not running", remedy=_LOG), ProblemKind.metrics)]
 
 
 def _runs(container: ops.Container) -> bool:
@@ -46,7 +48,8 @@ def _problem(error: ops.pebble.Error) -> Problem:
     if isinstance(error, ops.pebble.ConnectionError):
         return waiting(f"container {CONTAINER} is not ready", ProblemKind.metrics)
     first_line = str(error).partition("\n")[0]
-    return waiting(f"{CONTAINER} failed to start ({first_line}): juju debug-log", ProblemKind.metrics)
+    message = Message(f"{CONTAINER} failed to start ({first_line})", remedy=_LOG)
+    return waiting(message, ProblemKind.metrics)
 
 
 def _layer(pod_labels: Mapping[str, str]) -> ops.pebble.Layer:

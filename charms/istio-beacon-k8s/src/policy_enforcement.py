@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from istio_policies import Enforcement, enforcement, requested_by, requesters
 from k8s_charm import ReconcileResult, manifest
 from problems import Problem, ProblemKind, waiting
-from relation_data import one_line
+from relation_data import Message, one_line
 
 if TYPE_CHECKING:
     from k8s_charm import Resource
@@ -17,9 +17,10 @@ _LONGEST_REASON = 200
 _CAUSES = {"AncestorNotBound": "not bound to a waypoint"}
 """Shorter words than Istio's, to leave room for the remedy; its own are in the actions."""
 _REMEDIES = {
-    "AncestorNotBound": "if it persists: juju trust {app} --scope=cluster",
-    "TargetNotFound": "enforced once it exists",
+    "AncestorNotBound": (": if it persists: ", "juju trust {app} --scope=cluster"),
+    "TargetNotFound": (": ", "enforced once it exists"),
 }
+"""Code of Istio → the words before the remedy, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class PolicyEnforcement:
             # A policy that is no longer requested is for a Service only if that leads to a waypoint.
             if report.enforced is False and requested_by(policy):
                 alike[report.code, report.reason].append(policy)
-        return [waiting(_line(*why, found), ProblemKind.enforcement) for why, found in alike.items()]
+        return [waiting(_message(*why, found), ProblemKind.enforcement) for why, found in alike.items()]
 
     def _report(self, policy: "Resource") -> Enforcement:
         (report,) = enforcement([policy])
@@ -74,11 +75,12 @@ class PolicyEnforcement:
         return f"{own['namespace']}/{own['name']}" in self.without_pods
 
 
-def _line(code: str, reason: str, policies: "Collection[Resource]") -> str:
+def _message(code: str, reason: str, policies: "Collection[Resource]") -> Message:
     apps = sorted(requesters(policies))
     what = "a policy" if len(policies) == 1 else f"{len(policies)} policies"
     if len(apps) == 1:
         what += f" of {apps[0]}"
-    remedy = _REMEDIES.get(code, "").format(app=apps[0] if apps else "…")
+    lead, remedy = _REMEDIES.get(code, ("", ""))
     words = _CAUSES.get(code) or one_line(" ".join(reason.split()), longest=_LONGEST_REASON)
-    return ": ".join(filter(None, [f"not enforced: {what}", words, remedy]))
+    remedy = remedy.format(app=apps[0] if apps else "…")
+    return Message("not enforced", ": ".join(filter(None, [what, words])), remedy, lead)

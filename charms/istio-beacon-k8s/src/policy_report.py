@@ -16,6 +16,7 @@ from k8s_charm import ReconcileResult, manifest
 from observed_mesh import ObservedMesh
 from policy_enforcement import PolicyEnforcement
 from problems import Problem, blocked
+from relation_data import Message
 
 if TYPE_CHECKING:
     from lightkube.generic_resource import GenericNamespacedResource
@@ -82,7 +83,7 @@ class PolicyReport:
         found += self._enforcement(mesh).problems()
         if mesh.trust_domain not in ("", desired.trust_domain):
             command = f"juju config {app} trust-domain={mesh.trust_domain}"
-            found.append(blocked(f"the mesh has another trust domain: {command}"))
+            found.append(blocked(Message("the mesh has another trust domain", remedy=command)))
         return found
 
     def summary(self, mesh: ObservedMesh) -> list[str]:

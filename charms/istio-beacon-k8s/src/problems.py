@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import ops
 
-from relation_data import status_text
+from relation_data import Message
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +36,9 @@ class ProblemKind(enum.Enum):
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem in one line: the cause, then the command for it."""
+    """A problem, and the command for it."""
 
-    message: str
+    message: Message
     passes_by_itself: bool
     """True if no operator has to act."""
     kind: ProblemKind = ProblemKind.work
@@ -47,22 +47,26 @@ class Problem:
     def status(self) -> ops.StatusBase:
         """The problem as a status of the unit."""
         status = ops.WaitingStatus if self.passes_by_itself else ops.BlockedStatus
-        return status(status_text(self.message))
+        return status(self.message.shown())
 
 
-def blocked(message: str, kind: ProblemKind = ProblemKind.work) -> Problem:
-    """Return a problem that an operator has to resolve."""
-    return Problem(message, passes_by_itself=False, kind=kind)
+def blocked(message: Message | str, kind: ProblemKind = ProblemKind.work) -> Problem:
+    """Return a problem that an operator has to resolve; a text is a message of a cause alone."""
+    return Problem(_message(message), passes_by_itself=False, kind=kind)
 
 
-def waiting(message: str, kind: ProblemKind = ProblemKind.work) -> Problem:
-    """Return a problem that may pass by itself."""
-    return Problem(message, passes_by_itself=True, kind=kind)
+def waiting(message: Message | str, kind: ProblemKind = ProblemKind.work) -> Problem:
+    """Return a problem that may pass by itself; a text is a message of a cause alone."""
+    return Problem(_message(message), passes_by_itself=True, kind=kind)
+
+
+def _message(message: Message | str) -> Message:
+    return Message(message) if isinstance(message, str) else message
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Return each message once, first those that an operator has to resolve."""
-    seen: dict[str, Problem] = {}
+    seen: dict[Message, Problem] = {}
     for problem in sorted(problems, key=lambda problem: problem.passes_by_itself):
         seen.setdefault(problem.message, problem)
     return list(seen.values())
@@ -73,7 +77,7 @@ def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:
     worst, *more = in_order(problems)
     if not more:
         return worst.status
-    message = status_text(worst.message, f" (and {len(more)} more: juju run {unit} plan)")
+    message = worst.message.shown(f" (and {len(more)} more: juju run {unit} plan)")
     return ops.StatusBase.from_name(worst.status.name, message)
 
 
@@ -89,7 +93,7 @@ def log_news(problems: Iterable[Problem], logged: Collection[str]) -> list[str]:
     Returns:
         The messages that are logged now.
     """
-    now = [problem.message for problem in in_order(problems) if not problem.passes_by_itself][:_MOST]
+    now = [str(problem.message) for problem in in_order(problems) if not problem.passes_by_itself][:_MOST]
     for message in now:
         if message not in logged:
             logger.warning("%s", message)

@@ -23,6 +23,7 @@ from k8s_charm import (
 from kubernetes_problems import problems_of
 from model_objects import USE_WAYPOINT, ModelObjects
 from problems import Problem, ProblemKind, blocked, waiting
+from relation_data import Message
 from steps import StepPlan, StepResult
 
 if TYPE_CHECKING:
@@ -187,8 +188,9 @@ def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> 
             continue
         if reason := _not_programmed(client, manifest(gateway)):
             problem = blocked if _is_overdue(manifest(gateway), step.ready_timeout) else waiting
-            return [problem(f"waypoint {waypoint.name} is not ready: {reason}", ProblemKind.waypoint)]
-        shortage = _shortage(client, waypoint, replicas) if replicas > 1 else ""
+            message = Message(f"waypoint {waypoint.name} is not ready", reason)
+            return [problem(message, ProblemKind.waypoint)]
+        shortage = _shortage(client, waypoint, replicas) if replicas > 1 else None
         return [waiting(shortage, ProblemKind.waypoint)] if shortage else []
     missing = ObjectRef("Gateway", waypoint.owner.model, waypoint.name)
     return [waiting(f"no {missing}", ProblemKind.waypoint)]
@@ -205,7 +207,7 @@ def _is_overdue(gateway: Json, seconds: int) -> bool:
     return bool(known) and datetime.now(timezone.utc) - max(known) > timedelta(seconds=seconds)
 
 
-def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> str:
+def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> Message | None:
     from lightkube import ApiError
     from lightkube.resources.apps_v1 import Deployment
 
@@ -215,12 +217,12 @@ def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> str:
     except ApiError as error:
         if error.status.code != 404:
             raise
-        return ""  # istiod may run it as something else
+        return None  # istiod may run it as something else
     ready: int = deployment.get("status", {}).get("readyReplicas") or 0
     if ready >= replicas:
-        return ""
+        return None
     command = f"kubectl describe deployment {name} -n {model}"
-    return f"waypoint has {ready} of {replicas} replicas: {command}"
+    return Message(f"waypoint has {ready} of {replicas} replicas", remedy=command)
 
 
 def _not_programmed(client: "Client", gateway: Json) -> str:

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 import ops
 
 from k8s_charm import Deadline, kubernetes_client
+from relation_data import LONGEST_STATUS, Message
 
 if TYPE_CHECKING:
     from lightkube import Client
 
     from k8s_charm import Failure
-
-
-_LONGEST_MESSAGE = 100
 
 
 class KubernetesAccess:
@@ -51,8 +49,7 @@ class KubernetesAccess:
         """
         from k8s_charm import is_transient, kubernetes_problem
 
-        cause = kubernetes_problem(problem, app=self.charm.app.name)
-        message = f"cannot {task}: {cause}"
-        if len(message) > _LONGEST_MESSAGE:
-            message = cause  # in it is the remedy
-        return ops.WaitingStatus(message) if is_transient(problem) else ops.BlockedStatus(message)
+        message = kubernetes_problem(problem, app=self.charm.app.name)
+        if len(whole := f"cannot {task}: {message}") <= LONGEST_STATUS:
+            message = Message(whole)
+        return message.waiting() if is_transient(problem) else message.blocked()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import ops
 
 from k8s_charm import Json, PodTemplate, TemplateChange, kubernetes_errors
+from relation_data import Message
 
 from .access import KubernetesAccess
 from .quantities import parse_quantity
@@ -89,9 +90,8 @@ class KubernetesComputeResourcesPatch:
             return None  # the status reports it
         container = self._container_in(stateful_set)
         if container is None:
-            self._problem = ops.BlockedStatus(
-                f"cannot set CPU and memory: no container {self._container_name} in the pods"
-            )
+            cause = f"cannot set CPU and memory: no container {self._container_name} in the pods"
+            self._problem = Message(cause).blocked()
             return None
         if self._is_so(stateful_set, container, wanted):
             return None
@@ -106,7 +106,7 @@ class KubernetesComputeResourcesPatch:
         try:
             _ = self._wanted
         except ValueError as error:
-            return ops.BlockedStatus(str(error))
+            return Message(str(error)).blocked()
         return self._problem or ops.ActiveStatus()
 
     def is_ready(self) -> bool:

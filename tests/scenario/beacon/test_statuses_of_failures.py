@@ -44,7 +44,7 @@ def test_failure_for_an_operator_is_shown_first():
 def test_equal_failures_are_shown_once():
     failures = [Failure(ObjectRef("Gateway", "shop", ""), "list", 404, "not installed")] * 9
     (problem,) = kubernetes_problems.problems_of(failures, "beacon")
-    assert problem.message == "Gateway CRD not installed: deploy istio-k8s"
+    assert str(problem.message) == "Gateway CRD not installed: deploy istio-k8s"
 
 
 def test_equal_failures_of_steps_are_shown_once():

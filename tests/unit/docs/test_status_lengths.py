@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from relation_data import LONGEST_STATUS, status_text
+from relation_data import LONGEST_STATUS, Message
 from tests.support.pages import REPOSITORY
 
 PAGE = REPOSITORY / "docs/reference/statuses.md"
@@ -15,6 +15,8 @@ COMMAND = re.compile(r"(?:juju|kubectl) .*")
 OWN_NAME = re.compile(r"(?<=juju config )…|(?<=juju trust )…")
 SHORT_GAPS = ("…=", "=…", "-n …")
 """Options, their values, and the namespace, which have names of their own."""
+LEAD = re.compile(r"[:;] (?:to allow it: |if it persists: )?(?:run )?(?=(?:juju|kubectl) )")
+"""The words between a cause and its command."""
 MORE = f" (and 12 more: juju run {BEACON}/0 plan)"
 
 
@@ -37,10 +39,17 @@ def filled(section: str, status: str) -> str:
     return text.replace("…", LONG_NAME)
 
 
+def message(text: str) -> Message:
+    """The parts of a status: what stands before its command, and within that before a colon."""
+    lead = LEAD.search(text)
+    cause, _, detail = text[: lead.start() if lead else None].partition(": ")
+    return Message(cause, detail, text[lead.end() :], lead.group()) if lead else Message(cause, detail)
+
+
 @pytest.mark.parametrize(("section", "status"), rows())
 def test_fits(section: str, status: str):
     whole = filled(section, status)
-    shown = status_text(whole)
+    shown = message(whole).shown()
     assert len(shown) <= LONGEST_STATUS
     if command := COMMAND.search(whole):
         assert shown.endswith(command.group())
@@ -48,25 +57,39 @@ def test_fits(section: str, status: str):
 
 @pytest.mark.parametrize(("section", "status"), [row for row in rows() if row[0] == "The beacon"])
 def test_fits_with_number_of_others(section: str, status: str):
-    shown = status_text(filled(section, status), MORE)
+    shown = message(filled(section, status)).shown(MORE)
     assert len(shown) <= LONGEST_STATUS
     assert shown.endswith(MORE)
 
 
 def test_names_are_cut_in_the_middle():
     command = f"juju config {BEACON} restrict-consumers=false"
-    assert status_text(f"{LONG_NAME} may not set policy on {LONG_NAME!r}; to allow it: {command}") == (
+    cause = f"{LONG_NAME} may not set policy on {LONG_NAME!r}"
+    assert Message(cause, remedy=command, lead="; to allow it: ").shown() == (
         f"obser…se-k8 may not set policy on 'obse…-k8': {command}"
     )
 
 
 def test_short_message_is_unchanged():
-    message = f"missing permissions: run juju trust {BEACON} --scope=cluster"
-    assert status_text(message) == message
+    message = Message("missing permissions", remedy=f"juju trust {BEACON} --scope=cluster", lead=": run ")
+    assert message.shown() == str(message) == f"missing permissions: run juju trust {BEACON} --scope=cluster"
 
 
 def test_command_is_whole_however_long():
     command = f"juju config {LONG_NAME} restrict-consumers=false allow-unrelated-callers=true"
-    assert status_text(f"catalogue may not set policy on 'orders'; to allow it: {command}") == (
-        f"catalogue …: {command}"
+    cause = "catalogue may not set policy on 'orders'"
+    assert Message(cause, remedy=command, lead="; to allow it: ").shown() == (f"catalogue …: {command}")
+
+
+def test_detail_is_cut_at_its_end():
+    message = Message("invalid data from the mesh", "mesh_type: " + "nothing of the kind " * 10)
+    assert message.shown() == f"{str(message)[: LONGEST_STATUS - 1]}…"
+
+
+def test_detail_is_omitted_before_remedy():
+    command = "juju config shop-of-the-northern-warehouse role-query=true"
+    assert Message("no role set", "the worker does not know which", command).shown() == (
+        f"no role set: the worker does not know w…: {command}"
     )
+    cause = "no role is set on this worker"
+    assert Message(cause, "nobody knows which", command).shown() == f"{cause}: {command}"

@@ -11,7 +11,7 @@ import relation_data
 from k8s_charm import (
     Deadline,
     ScaleDown,
-    is_transient_code,
+    is_transient,
     kubernetes_client,
     kubernetes_code,
     kubernetes_errors,
@@ -220,7 +220,7 @@ class ServiceMeshConsumer(RelatedMesh):
         try:
             labels = self._labels()
         except ValueError as error:
-            self._remember(ops.BlockedStatus(f"invalid labels of the mesh: {error}"))
+            self._remember(relation_data.Message("invalid labels of the mesh", str(error)).blocked())
             return
         needs_waypoint = self._leads_to_waypoint(self._mesh_policies() if policies is None else policies)
         try:
@@ -243,13 +243,13 @@ class ServiceMeshConsumer(RelatedMesh):
 
     def _status_of(self, error: Exception) -> ops.StatusBase:
         """Return a blocked status if an operator has to act, a waiting one if a retry may succeed."""
-        code = kubernetes_code(error)
-        if code == 403:
+        if kubernetes_code(error) == 403:
             command = f"juju trust {self._charm.app.name} --scope=cluster"
-            return ops.BlockedStatus(f"missing permissions: run {command}")
-        if is_transient_code(code, str(error)):
-            return ops.WaitingStatus(f"cannot label pods for the mesh, retrying at update-status: {error}")
-        return ops.BlockedStatus(f"cannot label pods for the mesh: {error}")
+            return relation_data.Message("missing permissions", remedy=command, lead=": run ").blocked()
+        cause = "cannot label pods for the mesh"
+        if is_transient(error):
+            return relation_data.Message(f"{cause}, retrying at update-status", str(error)).waiting()
+        return relation_data.Message(cause, str(error)).blocked()
 
     def _remember(self, status: ops.StatusBase) -> None:
         """Keep the status of labelling the pods for hooks without an attempt."""
@@ -258,10 +258,10 @@ class ServiceMeshConsumer(RelatedMesh):
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
         # An application that sends a wrong identity must not block this charm.
         for line in cast("list[str]", self._stored.contradictions)[:1]:
-            event.add_status(relation_data.fitted(ops.ActiveStatus(line)))
+            event.add_status(ops.ActiveStatus(relation_data.Message(line).shown()))
         if self._stored.join_problem and self._charm.unit.is_leader():
             name, problem = str(self._stored.join_status), str(self._stored.join_problem)
-            event.add_status(relation_data.fitted(ops.StatusBase.from_name(name, problem)))
+            event.add_status(ops.StatusBase.from_name(name, problem))
 
 
 def _is_on_service(policy: MeshPolicy, app: str) -> bool:
