@@ -10,7 +10,7 @@ import ops
 from .interfaces.validation import host_of
 
 if TYPE_CHECKING:
-    from .interfaces.worker_applications import UnitAddress
+    from .interfaces.worker_applications import PublishedUnit
 
 SERVICE_DOMAIN = re.compile(r"\.(svc(?:\..*)?)$")
 """The domain of Services in the cluster, at the end of a pod's name."""
@@ -31,26 +31,26 @@ class WorkerNames:
     """Unit → its address, if that is anything else."""
 
 
-def worker_names(model: ops.Model, hostname: str, units: "Iterable[UnitAddress]") -> WorkerNames:
+def worker_names(model: ops.Model, hostname: str, units: "Iterable[PublishedUnit]") -> WorkerNames:
     """Separate the workers' own names from other addresses.
 
     Args:
         model: the coordinator's model.
         hostname: the name of a pod in the cluster.
-        units: the units and the addresses that they published.
+        units: the units, with the addresses that they published.
     """
     match = SERVICE_DOMAIN.search(hostname)
     domain = match[1] if match else _USUAL_DOMAIN
     own: set[str] = set()
     others: dict[str, str] = {}
     for each in units:
-        app, _, number = each.unit.rpartition("/")
+        app, _, number = each.name.rpartition("/")
         # The application's headless Service gives this name to no other pod.
         pod = f"{app}-{number}.{app}-endpoints.{model.name}.{domain}"
-        if host_of(each.address) == pod and _is_of(model, each.relation):
+        if host_of(each.data.address) == pod and _is_of(model, each.relation):
             own.add(pod)
         else:
-            others[each.unit] = each.address
+            others[each.name] = each.data.address
     return WorkerNames(frozenset(own), others)
 
 

@@ -166,7 +166,8 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @functools.cached_property
     def _worker_names(self) -> WorkerNames:
-        return worker_names(self._charm.model, self.hostname, self.cluster.gather_unit_addresses())
+        units = [unit for unit in self.cluster.published_units if unit.role]
+        return worker_names(self._charm.model, self.hostname, units)
 
     @property
     def _app_hostname(self) -> str:

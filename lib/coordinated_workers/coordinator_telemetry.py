@@ -109,18 +109,13 @@ class CoordinatorTelemetry(CoordinatorFacts):
 
     @functools.cached_property
     def _workers(self) -> list[ScrapedWorker]:
-        roles = self.cluster.gather_roles_by_unit()
-        return [
-            ScrapedWorker(
-                name=worker["unit"],
-                application=worker["application"],
-                charm_name=worker["charm_name"],
-                address=worker["address"],
-                roles=roles.get(worker["unit"], ""),
-                is_routable=worker["address"] not in self.cluster.unroutable_addresses,
-            )
-            for worker in self.cluster.gather_topology()
-        ]
+        units: list[ScrapedWorker] = []
+        for unit in self.cluster.published_units:
+            known_as, address = unit.data.juju_topology, unit.data.address
+            names = (known_as.unit, known_as.application, known_as.charm_name)
+            is_routable = address not in self.cluster.unroutable_addresses
+            units.append(ScrapedWorker(*names, address, unit.role or "", is_routable))
+        return units
 
     @property
     def _routable_addresses_by_role(self) -> dict[str, set[str]]:

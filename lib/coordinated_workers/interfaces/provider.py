@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING
 import ops
 
 from . import config_secrets, databags
-from .databags import (
-    ClusterProviderAppData,
-    RemoteWriteEndpoint,
-)
-from .worker_applications import UnitAddress, WorkerApplication, WorkerApplications
+from .databags import ClusterProviderAppData, RemoteWriteEndpoint
+from .worker_applications import PublishedUnit, WorkerApplication, WorkerApplications
 
 if TYPE_CHECKING:
     from cosl import JujuTopology
@@ -188,8 +185,7 @@ class ClusterProvider(ops.Object):
 
     def _config_for(self, worker: WorkerApplication, text: str, secrets: Mapping[str, str]) -> dict[str, str]:
         """Return the configuration as this application takes it, and the secret that completes it."""
-        units = [unit.data for unit in worker.units if unit.data]
-        if not (units and all(unit.takes_config_secrets for unit in units)):
+        if not (worker.units and all(unit.data.takes_config_secrets for unit in worker.units)):
             return {"worker_config": text}
         public, content = config_secrets.redacted(text, secrets)
         published = self._published(worker.relation)
@@ -240,55 +236,35 @@ class ClusterProvider(ops.Object):
         addresses: dict[str, set[str]] = collections.defaultdict(set)
         for worker in self._workers.all:
             for role in worker.roles:
-                addresses[role] |= {unit.data.address for unit in worker.units if unit.data}
+                addresses[role] |= {unit.data.address for unit in worker.units}
         return addresses
 
     def gather_addresses(self) -> tuple[str, ...]:
         """Return the addresses of all units that have a role, sorted."""
         return tuple(sorted(set[str]().union(*self.gather_addresses_by_role().values())))
 
-    def gather_unit_addresses(self) -> list[UnitAddress]:
-        """Return the address of each unit that has a role."""
-        found: list[UnitAddress] = []
-        for worker in self._workers.all:
-            if worker.roles:
-                found += [
-                    UnitAddress(unit.name, unit.data.address, worker.relation)
-                    for unit in worker.units
-                    if unit.data
-                ]
-        return found
+    @property
+    def published_units(self) -> list[PublishedUnit]:
+        """The units that have published their data, with a role or without."""
+        return list(itertools.chain.from_iterable(worker.units for worker in self._workers.all))
 
     def gather_roles(self) -> dict[str, int]:
         """Role → how many units have it, for each role that any has."""
         roles: collections.Counter[str] = collections.Counter()
         for worker in self._workers.all:
             for role in worker.roles:
-                roles[role] += len(worker.units)
+                roles[role] += worker.number
         return {role: number for role, number in roles.items() if number}
 
     def gather_topology(self) -> list[dict[str, str]]:
         """Return address, application, unit and charm name of each unit that published them, sorted."""
-        found: list[dict[str, str]] = []
-        for worker in self._workers.all:
-            published = [unit.data for unit in worker.units if unit.data]
-            found += [{"address": each.address, **each.juju_topology.model_dump()} for each in published]
-        return found
-
-    def gather_roles_by_unit(self) -> dict[str, str]:
-        """Unit, by the name that it published → its roles as published, comma-joined; none without a role."""
-        found: dict[str, str] = {}
-        for worker in self._workers.all:
-            if worker.role:
-                units = [unit.data.juju_topology.unit for unit in worker.units if unit.data]
-                found |= dict.fromkeys(units, worker.role)
-        return found
+        published = [unit.data for unit in self.published_units]
+        return [{"address": each.address, **each.juju_topology.model_dump()} for each in published]
 
     @property
     def unroutable_addresses(self) -> frozenset[str]:
         """The published addresses to which no request is sent: of this machine, or with a port."""
-        units = itertools.chain.from_iterable(worker.units for worker in self._workers.all)
-        return frozenset(unit.data.address for unit in units if unit.data and not unit.is_routable)
+        return frozenset(unit.data.address for unit in self.published_units if not unit.is_routable)
 
     def get_address_from_role(self, role: str) -> str | None:
         """Return the address of one unit that has this role, the same one as long as it has."""

@@ -22,23 +22,17 @@ _LOCALHOST = "localhost"
 
 
 @dataclass(frozen=True)
-class UnitAddress:
-    """The address that a worker unit published."""
-
-    unit: str
-    """The unit, as Juju calls it in this model."""
-    address: str
-    relation: ops.Relation
-
-
-@dataclass(frozen=True)
-class WorkerUnit:
-    """A worker unit."""
+class PublishedUnit:
+    """A worker unit that has published its data."""
 
     name: str
-    data: ClusterRequirerUnitData | None
-    """The data that the unit published, under the name that Juju gives it; None if there are none."""
-    is_routable: bool = True
+    """The unit, as Juju calls it in this model."""
+    relation: ops.Relation
+    role: str | None
+    """The role of its application."""
+    data: ClusterRequirerUnitData
+    """The data, under the name that its telemetry is known by."""
+    is_routable: bool
     """True if requests can be sent to its address."""
 
 
@@ -51,7 +45,9 @@ class WorkerApplication:
     """The roles as published, comma-joined; None if there are none that this cluster has."""
     roles: frozenset[str]
     """The roles with meta roles taken apart."""
-    units: tuple[WorkerUnit, ...]
+    number: int
+    """The number of its units, whether they have published data or not."""
+    units: tuple[PublishedUnit, ...]
 
 
 class WorkerApplications:
@@ -85,23 +81,24 @@ class WorkerApplications:
 
     def _read(self, relation: ops.Relation) -> WorkerApplication:
         role = self._read_role(relation)
-        units: list[WorkerUnit] = []
+        units: list[PublishedUnit | None] = []
         for unit in sorted(relation.units, key=lambda unit: int(unit.name.rpartition("/")[2])):
             try:
-                units.append(self._read_unit(relation, unit))
+                units.append(self._read_unit(relation, unit, role))
             except ValueError as error:
                 self._refuse(unit.name, str(error))
-        return WorkerApplication(relation, role, self._expand(role), tuple(units))
+        published = tuple(unit for unit in units if unit)
+        return WorkerApplication(relation, role, self._expand(role), len(units), published)
 
-    def _read_unit(self, relation: ops.Relation, unit: ops.Unit) -> WorkerUnit:
-        """Return what a unit has published.
+    def _read_unit(self, relation: ops.Relation, unit: ops.Unit, role: str | None) -> PublishedUnit | None:
+        """Return what a unit has published; None if that is not all yet.
 
         Raises:
             ValueError: if it is invalid.
         """
         data = databags.load(relation, unit, ClusterRequirerUnitData)
         if data is None:
-            return WorkerUnit(unit.name, None)
+            return None
         topology = self._topology(relation, unit, data.juju_topology)
         host = host_of(data.address)
         if host != _LOCALHOST:
@@ -109,7 +106,8 @@ class WorkerApplications:
         is_routable = host == data.address != _LOCALHOST
         if not is_routable:
             logger.warning("sending no requests to %s: its address is localhost, or has a port", unit.name)
-        return WorkerUnit(unit.name, data.model_copy(update={"juju_topology": topology}), is_routable)
+        named = data.model_copy(update={"juju_topology": topology})
+        return PublishedUnit(unit.name, relation, role, named, is_routable)
 
     def _check_address(self, address: str) -> None:
         try:

@@ -490,14 +490,16 @@ def test_roles_by_unit():
     silent = dataclasses.replace(workers("c", "api"), remote_units_data={0: {}})
     relations = workers("a", "api,store", unit("a", 0), unit("a", 1)), workers("b", None), silent
     expected = {"a/0": "api,store", "a/1": "api,store"}
-    assert answer(ClusterProvider.gather_roles_by_unit, *relations) == expected
+    found = answer(lambda cluster: cluster.published_units, *relations)
+    assert {one.data.juju_topology.unit: one.role for one in found if one.role} == expected
 
 
-def test_unit_addresses_are_of_those_with_a_role():
+def test_units_with_a_role_have_published_data():
     silent = dataclasses.replace(workers("c", "api"), remote_units_data={0: {}})
-    found = answer(ClusterProvider.gather_unit_addresses, workers("a", "api"), workers("b", None), silent)
-    (address,) = found
-    assert (address.unit, address.relation.app.name) == ("a/0", "a")
+    relations = workers("a", "api"), workers("b", None), silent
+    found = answer(lambda cluster: cluster.published_units, *relations)
+    (only,) = (one for one in found if one.role)
+    assert (only.name, only.relation.app.name) == ("a/0", "a")
 
 
 def test_object_of_another_name():
