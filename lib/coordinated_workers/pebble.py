@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import logging
 
 import ops
 
 from k8s_charm import Deadline
 
+logger = logging.getLogger(__name__)
+
 SECRET = 0o600
 """The permissions of a file that only its owner may read."""
+_UPDATE_TRUST_SECONDS = 10.0
 
 
 def read(container: ops.Container, path: str) -> str | None:
@@ -54,6 +58,14 @@ def run(container: ops.Container, command: list[str], deadline: Deadline, at_mos
     return output
 
 
+def update_trust(container: ops.Container, deadline: Deadline) -> None:
+    """Have a container trust the authorities in its files, as far as its image has the command for it."""
+    try:
+        run(container, ["update-ca-certificates", "--fresh"], deadline, _UPDATE_TRUST_SECONDS)
+    except ops.pebble.Error as error:
+        logger.warning("cannot add the CA to container %s: %s", container.name, reason(error))
+
+
 def is_running(container: ops.Container, service: str) -> bool:
     """Return whether Pebble knows the service and runs it."""
     known = container.get_services(service)
@@ -66,20 +78,19 @@ def apply(container: ops.Container, label: str, layer: ops.pebble.Layer) -> None
     Raises:
         ops.pebble.ChangeError: if a service does not start.
     """
-    planned = _covers(container.get_plan(), layer)
+    planned = covers(container.get_plan(), layer)
     if not planned:
         container.add_layer(label, layer, combine=True)
     if not planned or not all(is_running(container, service) for service in layer.services):
         container.replan()
 
 
-def _covers(plan: ops.pebble.Plan, layer: ops.pebble.Layer) -> bool:
-    """Return whether all of the layer is in the plan, where Pebble may have added defaults."""
-    wanted = {**layer.services, **layer.checks}
-    planned = {**plan.services, **plan.checks}
-    return all(
-        name in planned and {**planned[name].to_dict(), **part.to_dict()} == planned[name].to_dict()
-        for name, part in wanted.items()
+def covers(plan: ops.pebble.Plan, layer: ops.pebble.Layer) -> bool:
+    """Return whether the services are the same, and the checks except for Pebble's defaults."""
+    services = all(plan.services.get(name) == service for name, service in layer.services.items())
+    return services and all(
+        name in plan.checks and check.to_dict().items() <= plan.checks[name].to_dict().items()
+        for name, check in layer.checks.items()
     )
 
 

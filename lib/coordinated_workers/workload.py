@@ -1,6 +1,5 @@
 """A worker's workload container: its files and services, changed only where they differ."""
 
-import logging
 from collections.abc import Collection, Iterable, Mapping
 
 import ops
@@ -8,8 +7,6 @@ import ops
 from k8s_charm import Deadline
 
 from . import pebble
-
-logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "/etc/worker/config.yaml"
 CERT_FILE = "/etc/worker/server.cert"
@@ -20,8 +17,6 @@ ROOT_CA_CERT = "/usr/local/share/ca-certificates/ca.crt"
 
 FILES = (CONFIG_FILE, CERT_FILE, KEY_FILE, CLIENT_CA_FILE, S3_TLS_CA_CHAIN_FILE, ROOT_CA_CERT)
 """All that is ever written."""
-
-_UPDATE_CA_TIMEOUT = 10.0
 
 
 class WorkloadContainer:
@@ -61,7 +56,8 @@ class WorkloadContainer:
         """
         changed = self._differing(files)
         if changed and all(
-            text and path in taken_by_itself and self.exists(path) for path, text in changed.items()
+            text and path in taken_by_itself and self._container.exists(path)
+            for path, text in changed.items()
         ):
             self._write(changed, layer)
             changed = {}
@@ -84,10 +80,6 @@ class WorkloadContainer:
         """Return the services of the layer that are in the plan and do not run."""
         services = self._container.get_services()
         return [name for name in layer.services if name in services and not services[name].is_running()]
-
-    def exists(self, path: str) -> bool:
-        """Return whether the file exists."""
-        return self._container.exists(path)
 
     def _stop(self, names: Iterable[str]) -> None:
         """Stop those of the services that run, or that Pebble is about to start again."""
@@ -117,34 +109,17 @@ class WorkloadContainer:
             else:
                 self._container.remove_path(path, recursive=True)
         if ROOT_CA_CERT in files:
-            self._update_ca_certificates()
-
-    def _update_ca_certificates(self) -> None:
-        try:
-            command = ["update-ca-certificates", "--fresh"]
-            pebble.run(self._container, command, self._deadline, _UPDATE_CA_TIMEOUT)
-        except ops.pebble.Error as error:  # there are images without the command
-            first_line = str(error).partition("\n")[0]
-            logger.warning("cannot add the CA to the workload's container: %s", first_line)
+            pebble.update_trust(self._container, self._deadline)
 
     def _apply(self, layer: ops.pebble.Layer) -> bool:
         """Put the layer into the plan; whether that changes its services."""
         before = self._container.get_plan()
-        if _says_all_of(before, layer):
+        if pebble.covers(before, layer):
             return False
         self._container.add_layer(self._container.name, layer, combine=True)
         # Pebble may write the same values in another form, which is no change.
         after = self._container.get_plan()
         return any(before.services.get(name) != after.services.get(name) for name in layer.services)
-
-
-def _says_all_of(plan: ops.pebble.Plan, layer: ops.pebble.Layer) -> bool:
-    """Return whether the services are the same, and the checks except for Pebble's defaults."""
-    services = all(plan.services.get(name) == service for name, service in layer.services.items())
-    return services and all(
-        name in plan.checks and check.to_dict().items() <= plan.checks[name].to_dict().items()
-        for name, check in layer.checks.items()
-    )
 
 
 def _user(layer: ops.pebble.Layer) -> str | None:

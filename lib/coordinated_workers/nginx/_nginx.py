@@ -17,7 +17,6 @@ from ._revision import is_rejected
 logger = logging.getLogger(__name__)
 
 RELOAD_TIMEOUT = 10.0  # seconds
-UPDATE_CA_TIMEOUT = 10.0
 
 _TLS, _PLAIN = "TLS", "plain"
 
@@ -148,21 +147,13 @@ class Nginx:
         pebble.write(self._container, KEY_PATH, tls_config.private_key, pebble.SECRET)
         pebble.write(self._container, CERT_PATH, tls_config.server_cert)
         if pebble.write(self._container, CA_CERT_PATH, tls_config.ca_cert):
-            self._update_trust()
+            pebble.update_trust(self._container, self._deadline)
 
     def _remove_certificates(self) -> None:
         pebble.remove(self._container, KEY_PATH)
         pebble.remove(self._container, CERT_PATH)
         if pebble.remove(self._container, CA_CERT_PATH):
-            self._update_trust()
-
-    def _update_trust(self) -> None:
-        try:
-            command = ["update-ca-certificates", "--fresh"]
-            pebble.run(self._container, command, self._deadline, UPDATE_CA_TIMEOUT)
-        except ops.pebble.Error as error:
-            # nginx serves with its certificate all the same
-            logger.warning("cannot add the CA to nginx's container: %s", pebble.reason(error))
+            pebble.update_trust(self._container, self._deadline)
 
     def _layer(self, tls: bool) -> ops.pebble.Layer:
         service: ops.pebble.ServiceDict = {
