@@ -1,5 +1,6 @@
 """The data that a coordinator publishes: to backends of telemetry, scrapers, and its workers."""
 
+import dataclasses
 from collections.abc import Callable
 
 import ops
@@ -59,15 +60,13 @@ class CoordinatorPublishing(CoordinatorProblems):
         self.cluster.publish_data(
             worker_config=self._workers_config_getter(),
             secrets={"s3-secret-key": self.s3_connection_info.secret_key} if self.s3_ready else None,
-            ca_cert=tls.ca_cert if tls else None,
-            server_cert=tls.server_cert if tls else None,
             s3_tls_ca_chain=self.s3_connection_info.ca_cert if self.s3_ready else None,
-            privkey_secret_id=tls.privkey_secret_id if tls else None,
             loki_endpoints=self.loki_endpoints_by_unit,
             charm_tracing_receivers=self._charm_tracing_receivers_urls,
             workload_tracing_receivers=self._workload_tracing_receivers_urls,
             remote_write_endpoints=self.remote_write_endpoints,
             worker_labels=self._pod_labels,
+            **(dataclasses.asdict(tls) if tls else {}),
         )
 
     def _tls_for_workers(self) -> PublishedTLS | None:

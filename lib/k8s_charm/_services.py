@@ -49,7 +49,6 @@ def find_application(client: "Client", model_uuid: str, address: str) -> ModelNa
     if not address:
         return ModelNamespace(name, None)
     services = client.list(Service, namespace=name, fields={"spec.clusterIP": address})
-    for service in services:
-        labels: dict[str, str] = metadata(service).get("labels") or {}
-        return ModelNamespace(name, labels.get(_APPLICATION))
-    return ModelNamespace(name, None)
+    service = next(iter(services), None)
+    labels: dict[str, str] = (metadata(service).get("labels") if service else None) or {}
+    return ModelNamespace(name, labels.get(_APPLICATION))

@@ -67,6 +67,7 @@ class KubernetesComputeResourcesPatch:
 
     @property
     def _namespace(self) -> str:
+        """The model's namespace; charms' tests patch it."""
         return self._charm.model.name
 
     def _patch(self) -> None:

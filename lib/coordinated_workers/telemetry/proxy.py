@@ -92,13 +92,12 @@ class WorkerTelemetryProxy:
     @property
     def backends(self) -> TelemetryBackends:
         """Return the endpoints that workers get in place of the backends that have a route."""
+        remote_write = (*self._urls("remote-write").values(), *self.own_remote_write)
         return TelemetryBackends(
-            loki={route.name: self._url(route) for route in self._of_kind("logging")},
-            remote_write=tuple(
-                dict.fromkeys((*map(self._url, self._of_kind("remote-write")), *self.own_remote_write))
-            ),
-            charm_tracing={route.name: self._url(route) for route in self._of_kind("charm-tracing")},
-            workload_tracing={route.name: self._url(route) for route in self._of_kind("workload-tracing")},
+            loki=self._urls("logging"),
+            remote_write=tuple(dict.fromkeys(remote_write)),
+            charm_tracing=self._urls("charm-tracing"),
+            workload_tracing=self._urls("workload-tracing"),
         )
 
     @property
@@ -129,6 +128,9 @@ class WorkerTelemetryProxy:
 
     def _of_kind(self, kind: TelemetryKind) -> Iterator[TelemetryRoute]:
         return (route for route in self.routes if route.kind == kind)
+
+    def _urls(self, kind: TelemetryKind) -> dict[str, str]:
+        return {route.name: self._url(route) for route in self._of_kind(kind)}
 
     def _url(self, route: TelemetryRoute) -> str:
         if route.is_grpc:
@@ -195,18 +197,13 @@ def _candidates(
     for name, url in _remote_write_names(backends.remote_write):
         yield "remote-write", name, partial(BackendURL.parse, url)
     # where both have a receiver of gRPC, the workload's comes first: charms trace by HTTP
-    for protocol, url in backends.workload_tracing.items():
-        yield (
-            "workload-tracing",
-            protocol,
-            partial(BackendURL.parse, url, _speaks_tls(backends.workload_tracing, tls)),
-        )
-    for protocol, url in backends.charm_tracing.items():
-        yield (
-            "charm-tracing",
-            protocol,
-            partial(BackendURL.parse, url, _speaks_tls(backends.charm_tracing, tls)),
-        )
+    tracing: dict[TelemetryKind, Mapping[str, str]] = {
+        "workload-tracing": backends.workload_tracing,
+        "charm-tracing": backends.charm_tracing,
+    }
+    for kind, receivers in tracing.items():
+        for protocol, url in receivers.items():
+            yield kind, protocol, partial(BackendURL.parse, url, _speaks_tls(receivers, tls))
 
 
 def _worker_url(host: str, port: int, tls: bool) -> BackendURL:

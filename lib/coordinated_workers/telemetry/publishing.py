@@ -86,18 +86,15 @@ def publish_metrics(
     charm: ops.CharmBase, telemetry: ClusterTelemetry, own: CoordinatorMetrics, relation_name: str
 ) -> None:
     """Publish scrape jobs and alert rules to Prometheus."""
-    prometheus_scrape.publish(
-        charm,
-        _jobs(charm, telemetry, own),
-        _metrics_rules(charm, telemetry, own),
-        relation_name=relation_name,
-        address=own.exporters[charm.unit.name].host,
-    )
-
-
-def _jobs(
-    charm: ops.CharmBase, telemetry: ClusterTelemetry, own: CoordinatorMetrics
-) -> list[prometheus_scrape.ScrapeJob]:
+    rules = None
+    if charm.unit.is_leader():
+        rules = alert_rules.metrics_rules(
+            charm,
+            telemetry.worker_apps,
+            problems=own.problems,
+            certificate=own.certificate,
+            proxied=telemetry.proxy is not None,
+        )
     of_workers = scrape_jobs.worker_jobs(
         charm,
         telemetry.workers,
@@ -106,18 +103,10 @@ def _jobs(
         proxy=telemetry.proxy,
     )
     of_nginx = scrape_jobs.nginx_jobs(charm, own.exporters, exporter_port=own.exporter_port)
-    return [*of_workers, *of_nginx]
-
-
-def _metrics_rules(
-    charm: ops.CharmBase, telemetry: ClusterTelemetry, own: CoordinatorMetrics
-) -> dict[str, object] | None:
-    if not charm.unit.is_leader():
-        return None
-    return alert_rules.metrics_rules(
+    prometheus_scrape.publish(
         charm,
-        telemetry.worker_apps,
-        problems=own.problems,
-        certificate=own.certificate,
-        proxied=telemetry.proxy is not None,
+        [*of_workers, *of_nginx],
+        rules,
+        relation_name=relation_name,
+        address=own.exporters[charm.unit.name].host,
     )

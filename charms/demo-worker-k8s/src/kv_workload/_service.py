@@ -20,15 +20,6 @@ logger = logging.getLogger("kv")
 
 
 @dataclass(frozen=True)
-class _Request:
-    """A request to one of the roles."""
-
-    role: str
-    method: str
-    route: str
-
-
-@dataclass(frozen=True)
 class _Work:
     """A piece of work that becomes a span."""
 
@@ -78,10 +69,22 @@ class KeyValueService:
             answer = handler(method, key_from(segment), body, trace)
         except KeyRefusedError as error:
             answer = problem(HTTPStatus.BAD_REQUEST, str(error))
-        request = _Request(role, method, f"/{prefix}/{{key}}")
-        self._report_request(request, answer, trace, time.perf_counter() - start)
-        work = _Work(trace, f"{method} {request.route}", SERVER_SPAN, start_ns)
-        self._report_span(work, answer, {"http.request.method": method, "http.route": request.route})
+        seconds, route = time.perf_counter() - start, f"/{prefix}/{{key}}"
+        status = int(answer.status)
+        self._metrics.requests.add(role, method, str(status))
+        self._metrics.duration.observe(role, method, seconds=seconds)
+        # Keys belong to the users: no log, span or metric shows one.
+        fields = {
+            "role": role,
+            "method": method,
+            "route": route,
+            "status": status,
+            "seconds": round(seconds, 6),
+            "trace_id": trace.trace_id,
+        }
+        access_logger.info("request", extra={"fields": fields})
+        work = _Work(trace, f"{method} {route}", SERVER_SPAN, start_ns)
+        self._report_span(work, answer, {"http.request.method": method, "http.route": route})
         return answer
 
     def _held_here(self, method: str, key: str, value: bytes, _: Trace) -> Answer:
@@ -108,21 +111,6 @@ class KeyValueService:
         work = _Work(call, f"{method} {shard.name}", CLIENT_SPAN, start_ns)
         self._report_span(work, answer, {"server.address": shard.name})
         return answer
-
-    def _report_request(self, request: _Request, answer: Answer, trace: Trace, seconds: float) -> None:
-        status = str(int(answer.status))
-        self._metrics.requests.add(request.role, request.method, status)
-        self._metrics.duration.observe(request.role, request.method, seconds=seconds)
-        # Keys belong to the users: no log, span or metric shows one.
-        fields = {
-            "role": request.role,
-            "method": request.method,
-            "route": request.route,
-            "status": int(answer.status),
-            "seconds": round(seconds, 6),
-            "trace_id": trace.trace_id,
-        }
-        access_logger.info("request", extra={"fields": fields})
 
     def _report_span(self, work: _Work, answer: Answer, attributes: Labels) -> None:
         trace = work.trace
