@@ -46,6 +46,17 @@ def test_optional_fields_are_none(act):
     assert (info.region, info.tls_ca_chain, info.ca_cert) == (None, None, None)
 
 
+def test_empty_fields_are_none(act):
+    info = act(connect, store({**BUCKET, **KEYS, "region": "", "tls-ca-chain": ""})).result
+    assert (info.region, info.tls_ca_chain) == (None, None)
+
+
+def test_fields_that_a_store_has_not_are_not_sent(act):
+    relation = store()
+    said = act(lambda charm: s3.offer(charm, INFO), relation).relation(relation).local_app_data
+    assert said == {**BUCKET, **KEYS}
+
+
 def test_keys_may_come_in_a_secret(act):
     secret = testing.Secret(KEYS, owner=None)
     info = act(connect, store({**BUCKET, "secret-extra": secret.id}), secrets=[secret]).result
