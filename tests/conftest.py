@@ -10,7 +10,7 @@ import yaml
 
 from sandbox.control_plane import NotAvailableError, RealKubernetes, real_kubernetes
 from tests.support import tree
-from tests.support.kubernetes_api import STRANGER
+from tests.support.kubernetes_api import UNPRIVILEGED
 
 if TYPE_CHECKING:
     from tests.support.real_server.server import RealServer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def real_cluster() -> Iterator[RealKubernetes]:
     """A real API server that tests share, with a namespace each: a new one, or the one of $KUBECONFIG."""
     try:
-        with real_kubernetes(STRANGER) as kubernetes:
+        with real_kubernetes(UNPRIVILEGED) as kubernetes:
             yield kubernetes
     except NotAvailableError as missing:
         pytest.skip(str(missing))

@@ -69,8 +69,8 @@ def test_unresolved_until_identity_is_published(juju: Controller, write_charm: W
     shop, office = shop_and_office(juju, write_charm)
     office.consume(shop.offer("catalogue", "catalogue", "provide-cmr-mesh"))
     office.integrate("shop:catalogue", "catalogue:catalogue")
-    stranger = f"shop/remote-{office.application('shop').uuid}"
-    assert expected_flows([shop, office]) == {OF_THE_WAYPOINT, Flow(stranger, "shop/catalogue", READS)}
+    remote_name = f"shop/remote-{office.application('shop').uuid}"
+    assert expected_flows([shop, office]) == {OF_THE_WAYPOINT, Flow(remote_name, "shop/catalogue", READS)}
     office.integrate("shop:require-cmr-mesh", "catalogue:provide-cmr-mesh")
     assert expected_flows([shop, office]) == {OF_THE_WAYPOINT, Flow("office/shop", "shop/catalogue", READS)}
 

@@ -28,9 +28,9 @@ def test_remote_names_differ_between_models(juju: Controller, write_charm: Write
     office.integrate("client:site", "the-shop")
     office.integrate("client:admin", "the-shop")
     juju.settle()
-    stranger = f"remote-{office.application('client').uuid}"
+    remote_name = f"remote-{office.application('client').uuid}"
     assert set(words(office.unit("client/0"))) == {"the-shop/web/0"}
-    assert set(words(shop.unit("web/0"))) == {f"{stranger}/client/0"}
+    assert set(words(shop.unit("web/0"))) == {f"{remote_name}/client/0"}
 
 
 def test_remote_names_differ_between_relations_on_juju_4(write_charm: WriteCharm) -> None:

@@ -119,7 +119,7 @@ def test_secret_is_readable_by_its_grantee_only(
     related: Model, juju: Controller, write_charm: WriteCharm
 ) -> None:
     (secret,) = juju.secrets
-    stranger = """
+    other = """
         class Charm(Recorder):
             def on_event(self, event):
                 try:
@@ -128,10 +128,10 @@ def test_secret_is_readable_by_its_grantee_only(
                     self.add_word("none")
     """
     options = {"id": {"type": "string"}}
-    charm = write_charm("stranger", stranger, config={"options": options})
+    charm = write_charm("other", other, config={"options": options})
     related.deploy(charm, config={"id": secret.id})
     related.settle()
-    assert set(words(related.unit("stranger/0"))) == {"none"}
+    assert set(words(related.unit("other/0"))) == {"none"}
 
 
 def test_owner_units_read_leader_writes(model: Model, write_charm: WriteCharm) -> None:

@@ -10,7 +10,7 @@ from sandbox.control_plane import (
     RealKubernetes,
     StartedKubernetes,
 )
-from tests.support.kubernetes_api import STRANGER
+from tests.support.kubernetes_api import UNPRIVILEGED
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def istiod(kubernetes: RealKubernetes) -> Iterator[Istiod]:
 def disposable() -> Iterator[StartedKubernetes]:
     """An API server of a test's own, whatever $KUBECONFIG says: nothing done to it hurts anybody."""
     try:
-        with StartedKubernetes(STRANGER) as kubernetes:
+        with StartedKubernetes(UNPRIVILEGED) as kubernetes:
             yield kubernetes
     except NotAvailableError as missing:
         pytest.skip(str(missing))

@@ -38,7 +38,7 @@ def existing(
     """The cluster of the first file of several."""
     files = [str(disposable.write_kubeconfig(tmp_path / "theirs")), str(tmp_path / "missing")]
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(files))
-    kubernetes = real_kubernetes("stranger")
+    kubernetes = real_kubernetes("unprivileged")
     assert isinstance(kubernetes, ExistingKubernetes)
     return kubernetes
 
@@ -51,7 +51,7 @@ def test_its_objects_stay_and_those_made_for_tests_go(
     before = objects(disposable.admin)
     with existing:
         existing.install_custom_resources()
-        for user in ("stranger", "theirs"):
+        for user in ("unprivileged", "theirs"):
             connection = Connection.of(existing.write_kubeconfig(tmp_path / user, user=user))
             refused = connection.send("GET", "/api/v1/pods")
             assert (refused.code, existing.user_name(user) in refused.text) == (403, True)

@@ -10,9 +10,9 @@ from lightkube import Client
 
 from sandbox.control_plane import RealKubernetes
 from sandbox.kubernetes import KubernetesServer
-from tests.support.kubernetes_api import STRANGER, Api, Namespace
+from tests.support.kubernetes_api import UNPRIVILEGED, Api, Namespace
 
-CLIENTS = {"client", "stranger"}
+CLIENTS = {"client", "unprivileged"}
 """The fixtures that are clients of lightkube."""
 
 
@@ -29,14 +29,14 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if os.environ.get("CONTROL_PLANE") == "real":
         real: RealKubernetes = request.getfixturevalue("real_cluster")
         real.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")
-        yield Api(real.write_kubeconfig, real.user_name(STRANGER), folder)
+        yield Api(real.write_kubeconfig, real.user_name(UNPRIVILEGED), folder)
         return
     with KubernetesServer() as stand_in:
         # The contract is with an API server alone, without anybody who answers to its objects.
         stand_in.controllers.waypoints.stop()
         stand_in.controllers.policies.stop()
-        stand_in.access.deny(users=[STRANGER])
-        yield Api(stand_in.write_kubeconfig, STRANGER, folder)
+        stand_in.access.deny(users=[UNPRIVILEGED])
+        yield Api(stand_in.write_kubeconfig, UNPRIVILEGED, folder)
 
 
 @pytest.fixture

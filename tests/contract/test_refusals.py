@@ -6,14 +6,14 @@ from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Service
 
-from tests.support.kubernetes_api import APPLY, MERGE, STRANGER, Api, AuthorizationPolicy, Namespace, an
+from tests.support.kubernetes_api import APPLY, MERGE, UNPRIVILEGED, Api, AuthorizationPolicy, Namespace, an
 
 NotInstalled = create_namespaced_resource("nowhere.example.com", "v1", "Thing", "things")
 
 
 @pytest.fixture
-def stranger(namespace: Namespace) -> Client:
-    return namespace.client(user=STRANGER)
+def unprivileged(namespace: Namespace) -> Client:
+    return namespace.client(user=UNPRIVILEGED)
 
 
 def test_kind_of_unknown_group_is_no_api_error(namespace: Namespace, client: Client):
@@ -64,17 +64,17 @@ def test_the_whole_of_a_refusal(namespace: Namespace):
     }
 
 
-def test_denied_list_names_the_namespace(api: Api, namespace: Namespace, stranger: Client):
+def test_denied_list_names_the_namespace(api: Api, namespace: Namespace, unprivileged: Client):
     with pytest.raises(ApiError) as refusal:
-        list(stranger.list(Service))
+        list(unprivileged.list(Service))
     status = refusal.value.status
     assert (status.code, status.reason) == (403, "Forbidden")
     assert status.message == (
-        f'services is forbidden: User "{api.stranger}" cannot list resource "services" '
+        f'services is forbidden: User "{api.unprivileged}" cannot list resource "services" '
         f'in API group "" in the namespace "{namespace.name}"'
     )
     with pytest.raises(ApiError) as refusal:
-        list(stranger.list(Service, namespace="*"))
+        list(unprivileged.list(Service, namespace="*"))
     assert refusal.value.status.message.endswith('in API group "" at the cluster scope')
 
 
@@ -89,14 +89,14 @@ def test_denied_list_names_the_namespace(api: Api, namespace: Namespace, strange
     ],
 )
 def test_denied_request_names_verb_and_resource(
-    api: Api, namespace: Namespace, stranger: Client, verb: str, request_of
+    api: Api, namespace: Namespace, unprivileged: Client, verb: str, request_of
 ):
     with pytest.raises(ApiError) as refusal:
-        request_of(stranger)
+        request_of(unprivileged)
     status = refusal.value.status
     assert (status.code, status.reason) == (403, "Forbidden")
     assert status.message == (
-        f'authorizationpolicies.security.istio.io "x" is forbidden: User "{api.stranger}" cannot {verb} '
+        f'authorizationpolicies.security.istio.io "x" is forbidden: User "{api.unprivileged}" cannot {verb} '
         'resource "authorizationpolicies" in API group "security.istio.io" '
         f'in the namespace "{namespace.name}"'
     )
@@ -104,24 +104,24 @@ def test_denied_request_names_verb_and_resource(
     assert details == ("x", "security.istio.io", "authorizationpolicies")
 
 
-def test_denied_create_omits_the_name(api: Api, namespace: Namespace, stranger: Client):
+def test_denied_create_omits_the_name(api: Api, namespace: Namespace, unprivileged: Client):
     with pytest.raises(ApiError) as refusal:
-        stranger.create(ConfigMap(metadata=ObjectMeta(name="x")))
+        unprivileged.create(ConfigMap(metadata=ObjectMeta(name="x")))
     assert refusal.value.status.message == (
-        f'configmaps is forbidden: User "{api.stranger}" cannot create resource "configmaps" '
+        f'configmaps is forbidden: User "{api.unprivileged}" cannot create resource "configmaps" '
         f'in API group "" in the namespace "{namespace.name}"'
     )
 
 
 def test_subresource_is_named_in_refusal(namespace: Namespace):
-    connection = namespace.api.connection(user=STRANGER)
+    connection = namespace.api.connection(user=UNPRIVILEGED)
     path = namespace.path("StatefulSet", "x", "/status")
     answer = connection.send("PATCH", path, {}, content_type=MERGE)
     assert 'cannot patch resource "statefulsets/status" in API group "apps"' in answer.json["message"]
 
 
 def test_namespace_is_taken_to_be_in_itself(api: Api, namespace: Namespace):
-    connection = api.connection(user=STRANGER)
+    connection = api.connection(user=UNPRIVILEGED)
     answer = connection.send("GET", f"/api/v1/namespaces/{namespace.name}")
     assert answer.json["message"].endswith(f'in the namespace "{namespace.name}"')
     assert connection.send("GET", "/api/v1/namespaces").json["message"].endswith("at the cluster scope")

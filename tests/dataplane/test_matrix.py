@@ -165,7 +165,7 @@ def by_hand(world: World, **specs: dict[str, object]) -> Generator[None]:
 
 
 def test_manual_policy_is_measured_and_removed(world: World):
-    door: dict[str, object] = {
+    opening: dict[str, object] = {
         "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],
         "rules": [
             {
@@ -174,7 +174,7 @@ def test_manual_policy_is_measured_and_removed(world: World):
             }
         ],
     }
-    with by_hand(world, door=door):
+    with by_hand(world, opening=opening):
         wrong = [cell.request for cell in measure(world) if not cell.is_right]
     assert wrong == [MeasuredRequest("office/unrelated", CATALOGUE, 8080, "GET", "/elsewhere")]
     assert all(cell.is_right for cell in measure(world))

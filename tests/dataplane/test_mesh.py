@@ -25,7 +25,7 @@ from sandbox.mesh import Account, Addresses, Mesh, NoAddressesError
 MODEL = "m"
 IN_MESH = {"istio.io/dataplane-mode": "ambient"}
 WAYPOINT = {"istio.io/use-waypoint": "w"}
-WEB, SHOP, STRANGER, OUTSIDE = (Account(MODEL, name) for name in ("web", "shop", "stranger", "outside"))
+WEB, SHOP, UNRELATED, OUTSIDE = (Account(MODEL, name) for name in ("web", "shop", "unrelated", "outside"))
 PORT, OTHER_PORT = 8080, 9100
 
 
@@ -56,7 +56,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         client = Client(KubeConfig.from_file(kubeconfig), namespace=MODEL, field_manager="test")
         for namespace in (MODEL, "istio-system"):
             client.create(Namespace(metadata=ObjectMeta(name=namespace)))
-        for account in (WEB, SHOP, STRANGER, OUTSIDE):
+        for account in (WEB, SHOP, UNRELATED, OUTSIDE):
             labels = {"app.kubernetes.io/name": account.name}
             metadata = ObjectMeta(
                 name=f"{account.name}-0", labels=labels | (IN_MESH if account is not OUTSIDE else {})
@@ -99,9 +99,9 @@ def policy(client: Client) -> Iterator[Callable[..., str]]:
     """Writes AuthorizationPolicies, which go when the test is over."""
     written: list[tuple[str, str]] = []
 
-    def write(spec: dict[str, Any], namespace: str = MODEL, *, on_trial: bool = False) -> str:
+    def write(spec: dict[str, Any], namespace: str = MODEL, *, dry_run: bool = False) -> str:
         name = f"policy-{len(written)}"
-        annotations = {"istio.io/dry-run": "true"} if on_trial else {}
+        annotations = {"istio.io/dry-run": "true"} if dry_run else {}
         metadata = ObjectMeta(name=name, namespace=namespace, annotations=annotations)
         client.create(AuthorizationPolicy(metadata=metadata, spec=spec))
         written.append((name, namespace))
@@ -140,7 +140,7 @@ def allow(*accounts: Account, to: list[dict[str, Any]] | None = None, **target: 
 
 SERVICE = {"targetRefs": [{"group": "", "kind": "Service", "name": "web"}]}
 PODS = {"selector": {"matchLabels": {"app.kubernetes.io/name": "web"}}}
-STRANGERS = {"selector": {"matchLabels": {"app.kubernetes.io/name": "stranger"}}}
+PODS_OF_UNRELATED = {"selector": {"matchLabels": {"app.kubernetes.io/name": "unrelated"}}}
 NOTHING: dict[str, Any] = {}
 
 
@@ -152,7 +152,7 @@ def test_without_policy_all_traffic_passes_the_waypoint(mesh: Mesh):
 def test_an_application_policy_opens_exactly_its_requests(mesh: Mesh, policy: Callable[..., str]):
     policy(allow(SHOP, to=[{"ports": ["8080"], "methods": ["GET"], "paths": ["/kv/{*}"]}], **SERVICE))
     mesh.sync()
-    wait_for(lambda: ask(mesh, STRANGER, "web", path="/kv/a") == 403)
+    wait_for(lambda: ask(mesh, UNRELATED, "web", path="/kv/a") == 403)
     assert ask(mesh, SHOP, "web", path="/kv/a") == 200
     assert ask(mesh, SHOP, "web", path="/kv/a?b=/c/d") == 200
     assert ask(mesh, SHOP, "web", path="/kv/a/b") == 403
@@ -224,8 +224,8 @@ def test_a_unit_policy_opens_exactly_its_ports(mesh: Mesh, policy: Callable[...,
     policy(allow(SHOP, to=[{"ports": [str(OTHER_PORT)]}], **PODS))
     mesh.sync()
     [pod] = [pod for pod in mesh.state.pods if pod.name == "web-0"]
-    at_pod = {account: mesh.address(account, pod) for account in (SHOP, STRANGER, OUTSIDE)}
-    wait_for(lambda: ask_address(at_pod[STRANGER], "web", "GET", "/", OTHER_PORT) == 0)
+    at_pod = {account: mesh.address(account, pod) for account in (SHOP, UNRELATED, OUTSIDE)}
+    wait_for(lambda: ask_address(at_pod[UNRELATED], "web", "GET", "/", OTHER_PORT) == 0)
     assert ask_address(at_pod[SHOP], "web", "DELETE", "/any", OTHER_PORT) == 200
     assert ask_address(at_pod[SHOP], "web", "GET", "/", PORT) == 0
     assert ask_address(at_pod[OUTSIDE], "web", "GET", "/", OTHER_PORT) == 0
@@ -234,7 +234,7 @@ def test_a_unit_policy_opens_exactly_its_ports(mesh: Mesh, policy: Callable[...,
 def test_a_closed_pod_lets_its_waypoint_through(mesh: Mesh, policy: Callable[..., str]):
     policy(NOTHING, namespace="istio-system")
     mesh.sync()
-    wait_for(lambda: ask(mesh, SHOP, "stranger") == 0)
+    wait_for(lambda: ask(mesh, SHOP, "unrelated") == 0)
     assert ask(mesh, SHOP, "web") == 200
 
 
@@ -251,32 +251,32 @@ def test_a_hardened_mesh_is_closed_at_waypoints_too(mesh: Mesh, policy: Callable
 
 def test_what_a_selector_can_not_see_allows_nothing(mesh: Mesh, policy: Callable[..., str]):
     policy(
-        allow(SHOP, to=[{"paths": ["/"]}], selector={"matchLabels": {"app.kubernetes.io/name": "stranger"}})
+        allow(SHOP, to=[{"paths": ["/"]}], selector={"matchLabels": {"app.kubernetes.io/name": "unrelated"}})
     )
     mesh.sync()
-    wait_for(lambda: ask(mesh, SHOP, "stranger") == 0)
+    wait_for(lambda: ask(mesh, SHOP, "unrelated") == 0)
 
 
 def test_waypoint_logs_what_an_audited_policy_would_deny(mesh: Mesh, policy: Callable[..., str]):
-    policy(allow(SHOP, **SERVICE), on_trial=True)
+    policy(allow(SHOP, **SERVICE), dry_run=True)
     mesh.sync()
     [waypoint] = mesh.state.waypoints
     before = mesh.recorded(waypoint)
     wait_for(lambda: ask(mesh, SHOP, "web") == 200 and mesh.recorded(waypoint) > before)
     before = mesh.recorded(waypoint)
-    assert [ask(mesh, source, "web") for source in (SHOP, STRANGER, STRANGER)] == [200, 200, 200]
+    assert [ask(mesh, source, "web") for source in (SHOP, UNRELATED, UNRELATED)] == [200, 200, 200]
     after = mesh.recorded(waypoint)
     assert (after.allowed - before.allowed, after.denied - before.denied) == (1, 2)
 
 
 def test_audited_deny_is_logged_beside_an_enforced_policy(mesh: Mesh, policy: Callable[..., str]):
     policy(allow(SHOP, WEB, **SERVICE))
-    policy({**allow(SHOP, **SERVICE), "action": "DENY"}, on_trial=True)
+    policy({**allow(SHOP, **SERVICE), "action": "DENY"}, dry_run=True)
     mesh.sync()
     [waypoint] = mesh.state.waypoints
-    wait_for(lambda: ask(mesh, STRANGER, "web") == 403)
+    wait_for(lambda: ask(mesh, UNRELATED, "web") == 403)
     before = mesh.recorded(waypoint)
-    assert [ask(mesh, source, "web") for source in (SHOP, STRANGER, WEB)] == [200, 403, 200]
+    assert [ask(mesh, source, "web") for source in (SHOP, UNRELATED, WEB)] == [200, 403, 200]
     after = mesh.recorded(waypoint)
     # What is refused by one that is enforced does not come to those on trial.
     assert (after.allowed - before.allowed, after.denied - before.denied) == (1, 1)
@@ -285,32 +285,32 @@ def test_audited_deny_is_logged_beside_an_enforced_policy(mesh: Mesh, policy: Ca
 def test_audited_policy_allows_nothing_in_a_hardened_mesh(mesh: Mesh, policy: Callable[..., str]):
     waypoints = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
     policy({"targetRefs": [waypoints]}, namespace="istio-system")
-    policy(allow(SHOP, **SERVICE), on_trial=True)
+    policy(allow(SHOP, **SERVICE), dry_run=True)
     mesh.sync()
     wait_for(lambda: ask(mesh, SHOP, "web") == 403)
 
 
 def test_dry_run_policy_is_ignored_at_pods(mesh: Mesh, policy: Callable[..., str]):
-    policy(allow(SHOP, **STRANGERS), on_trial=True)
+    policy(allow(SHOP, **PODS_OF_UNRELATED), dry_run=True)
     mesh.sync()
-    assert [ask(mesh, source, "stranger") for source in (SHOP, WEB, OUTSIDE)] == [200, 200, 200]
+    assert [ask(mesh, source, "unrelated") for source in (SHOP, WEB, OUTSIDE)] == [200, 200, 200]
 
 
 def test_removed_policy_also_denies_open_connections(mesh: Mesh, client: Client, policy: Callable[..., str]):
     policy(NOTHING, namespace="istio-system")
     name = "short-lived"
-    spec = allow(SHOP, **STRANGERS)
-    [address] = mesh.names(SHOP)[f"stranger.{MODEL}.svc.cluster.local"]
+    spec = allow(SHOP, **PODS_OF_UNRELATED)
+    [address] = mesh.names(SHOP)[f"unrelated.{MODEL}.svc.cluster.local"]
 
     def seconds_to_shut() -> float:
         client.create(AuthorizationPolicy(metadata=ObjectMeta(name=name), spec=spec))
-        wait_for(lambda: ask(mesh, SHOP, "stranger") == 200 and ask(mesh, WEB, "stranger") == 0)
+        wait_for(lambda: ask(mesh, SHOP, "unrelated") == 200 and ask(mesh, WEB, "unrelated") == 0)
         with socket.create_connection((address, PORT), timeout=5) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             assert connection.recv(4096).startswith(b"HTTP/1.1 200")
             client.delete(AuthorizationPolicy, name)
             started = time.monotonic()
-            wait_for(lambda: ask(mesh, SHOP, "stranger") == 0)
+            wait_for(lambda: ask(mesh, SHOP, "unrelated") == 0)
             taken = time.monotonic() - started
             wait_for(lambda: closed(connection))
         return taken

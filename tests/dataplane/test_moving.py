@@ -46,17 +46,17 @@ class Watch:
 
 @pytest.fixture(params=[True, False], ids=["hardened", "permissive"])
 def watched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, Watch]]:
-    """Two beacons, a shop and a stranger with the second, and a catalogue with the first."""
+    """Two beacons, a shop and an unrelated application with the second, and a catalogue with the first."""
     monkeypatch.delenv("KUBECONFIG", raising=False)
     watch = Watch()
     with open_world(watch, enforcing=True, hardened=request.param) as world:
         model = world.model("shop")
         samples.deploy(model, BEACON)
         samples.deploy(model, BEACON, SECOND)
-        for charm, app in (("catalogue", "catalogue"), ("shop", "shop"), ("shop", "stranger")):
+        for charm, app in (("catalogue", "catalogue"), ("shop", "shop"), ("shop", "unrelated")):
             samples.deploy(model, charm, app)
         model.integrate("catalogue:service-mesh", BEACON)
-        for app in ("shop", "stranger"):
+        for app in ("shop", "unrelated"):
             model.integrate(f"{app}:service-mesh", SECOND)
         model.integrate("shop:catalogue", "catalogue:catalogue")
         assert world.settle() == []
@@ -74,7 +74,7 @@ def test_consumer_that_moves_keeps_its_allowed_traffic(watched: tuple[World, Wat
     world.settle()
     waypoint_of_catalogue(world, f"shop-{BEACON}-waypoint")
     assert ask(world, "shop").startswith("200")
-    assert ask(world, "stranger").startswith("403")
+    assert ask(world, "unrelated").startswith("403")
     model.trust("catalogue")
     model.integrate("catalogue:service-mesh", SECOND)
     assert world.settle() == []
@@ -82,7 +82,7 @@ def test_consumer_that_moves_keeps_its_allowed_traffic(watched: tuple[World, Wat
     assert sum(answer.startswith("200") for answer in watch.answers) > len(watch.answers) / 2
     waypoint_of_catalogue(world, f"shop-{SECOND}-waypoint")
     assert ask(world, "shop").startswith("200")
-    assert ask(world, "stranger").startswith("403")
+    assert ask(world, "unrelated").startswith("403")
     # And each of the two knows what is its own.
     assert listed(model, BEACON) == set()
     assert listed(model, SECOND) == {f"shop/shop.{SECOND}.catalogue.app.from.shop.shop"}

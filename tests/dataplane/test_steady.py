@@ -32,20 +32,20 @@ class Request:
 REQUESTS = (
     Request("shop", "GET"),
     Request("shop", "DELETE"),
-    Request("stranger", "GET"),
+    Request("unrelated", "GET"),
     Request("outsider", "GET"),
 )
 
 CHANGES: Mapping[str, Callable[[Model], object]] = {
     "shop joins": lambda model: model.integrate("shop:service-mesh", BEACON),
-    "stranger joins": lambda model: model.integrate("stranger:service-mesh", BEACON),
+    "unrelated joins": lambda model: model.integrate("unrelated:service-mesh", BEACON),
     "catalogue joins": lambda model: model.integrate("catalogue:service-mesh", BEACON),
     "catalogue grows": lambda model: model.add_unit("catalogue"),
     "catalogue shrinks": lambda model: model.scale("catalogue", 1),
     "beacon grows": lambda model: model.add_unit(BEACON),
     "model joins": lambda model: model.config(BEACON, {"model-on-mesh": True}),
     "model leaves": lambda model: model.config(BEACON, {"model-on-mesh": False}),
-    "stranger leaves": lambda model: model.remove_relation("stranger:service-mesh", BEACON),
+    "unrelated leaves": lambda model: model.remove_relation("unrelated:service-mesh", BEACON),
     "catalogue leaves": lambda model: model.remove_relation("catalogue:service-mesh", BEACON),
 }
 
@@ -98,7 +98,7 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.delenv("KUBECONFIG", raising=False)
     with open_world(enforcing=True, hardened=request.param) as world:
         model = world.model(MODEL)
-        for charm, app in (("shop", "shop"), ("shop", "stranger"), ("shop", "outsider")):
+        for charm, app in (("shop", "shop"), ("shop", "unrelated"), ("shop", "outsider")):
             samples.deploy(model, charm, app)
         for charm in ("catalogue", BEACON):
             samples.deploy(model, charm)

@@ -6,7 +6,7 @@ import ops
 from ops import testing
 
 from sandbox.kubernetes import KubernetesServer, Writer
-from tests.faults.cluster import Fact, Watcher, doors, facts
+from tests.faults.cluster import Fact, Watcher, allowed, facts
 from tests.faults.roles import role
 from tests.faults.worlds import VARIANTS, Variant, World
 from tests.support.faulty_server import FaultyServer
@@ -15,7 +15,7 @@ Plan = Callable[[str, str], int | str | None]
 
 
 class Swing:
-    """One charm, its cluster, and what is to be so for each of its wishes.
+    """One charm, its cluster, and what is to be so for each of its variants.
 
     All that it does in Kubernetes is held against its role from the start.
     """
@@ -27,7 +27,7 @@ class Swing:
         faulty.granted = role(world.role)
         self.variant: Variant = "one"
         self.right: dict[Variant, frozenset[Fact]] = {}
-        """What is in Kubernetes when all is as wished."""
+        """What is in Kubernetes when all is as requested."""
         self.well: dict[Variant, ops.StatusBase] = {}
         """The unit's status then."""
         for variant in (*VARIANTS, "one"):
@@ -42,7 +42,7 @@ class Swing:
         self.variant = variant
 
     def turn(self) -> None:
-        """Let the charm want the other thing; what both wishes have in common must stay from now on."""
+        """Let the charm want the other thing; what both variants have in common must stay from now on."""
         self._watcher.must_stay = self.right["one"] & self.right["other"]
         self.turn_to("other" if self.variant == "one" else "one")
 
@@ -102,11 +102,11 @@ class Swing:
 
     @property
     def is_right(self) -> bool:
-        """Whether all is as wished."""
+        """Whether all is as requested."""
         return facts(self.kubernetes) == self.right[self.variant]
 
-    def check_honest(self, state: testing.State) -> None:
-        """What is not as wished has to be told."""
+    def check_reported(self, state: testing.State) -> None:
+        """What is not as requested has to be reported."""
         if not self.is_right:
             assert state.unit_status.name in ("waiting", "blocked"), state.unit_status
             assert state.unit_status.message
@@ -121,9 +121,9 @@ class Swing:
         assert not self.missed
 
     def check_nobody_unwanted_was_let_in(self) -> None:
-        """No door is open that neither variant has open."""
+        """Nothing is allowed that neither variant allows."""
         wanted = self.right["one"] | self.right["other"]
-        assert doors(self.kubernetes) <= wanted
+        assert allowed(self.kubernetes) <= wanted
 
     def close(self) -> None:
         """Look at the cluster no longer."""

@@ -12,19 +12,21 @@ _JUJUS = "app.kubernetes.io/name"
 
 
 def facts(kubernetes: KubernetesServer) -> frozenset[Fact]:
-    """All that matters of what a charm can have written: open doors, labels, limits, waypoints, notes."""
+    """What a charm can have written: allowed requests, labels, limits, waypoints, notes."""
     return frozenset(_facts(kubernetes))
 
 
-def doors(kubernetes: KubernetesServer) -> set[Fact]:
+def allowed(kubernetes: KubernetesServer) -> set[Fact]:
     """Who is let in where, to which of some ports."""
-    return {door for policy in kubernetes.store.objects("AuthorizationPolicy") for door in _doors(policy)}
+    return {
+        fact for policy in kubernetes.store.objects("AuthorizationPolicy") for fact in _allowed_by(policy)
+    }
 
 
 def _facts(kubernetes: KubernetesServer) -> Iterator[Fact]:
     store = kubernetes.store
     policies = store.objects("AuthorizationPolicy")
-    yield from doors(kubernetes)
+    yield from allowed(kubernetes)
     yield ("policies", len(policies))
     for gateway in store.objects("Gateway"):
         yield ("waypoint", gateway["metadata"]["name"], gateway["spec"]["gatewayClassName"])
@@ -50,7 +52,7 @@ def _labels(what: str, metadata: dict[str, Any]) -> Iterator[Fact]:
             yield ("label", what, metadata.get("name"), key, value)
 
 
-def _doors(policy: dict[str, Any]) -> Iterator[Fact]:
+def _allowed_by(policy: dict[str, Any]) -> Iterator[Fact]:
     spec = policy["spec"]
     if references := spec.get("targetRefs"):
         target = references[0]["name"]
@@ -65,7 +67,7 @@ def _doors(policy: dict[str, Any]) -> Iterator[Fact]:
         operations = [each["operation"] for each in rule.get("to", [{"operation": {}}])]
         for port in _PORTS:
             if any(str(port) in each.get("ports", [str(port)]) for each in operations):
-                yield from (("door", source, target, port) for source in sources)
+                yield from (("allowed", source, target, port) for source in sources)
 
 
 class Watcher:

@@ -28,7 +28,7 @@ def test_fault_at_any_request_is_reported_and_recovered(swing: Swing, shift: int
         for _ in VARIANTS:
             swing.turn()
             state = swing.hook_with(next(faults), position)
-            swing.check_honest(state)
+            swing.check_reported(state)
             requests = max(requests, swing.requests)
             swing.check_nobody_unwanted_was_let_in()
             swing.check_healed(after=None if swing.is_right else state)
@@ -70,5 +70,5 @@ def test_faults_all_over_are_healed_too(start: Callable[[World], Swing], world: 
         swing.turn()
         for _ in range(3):
             plan = [dice.choice(FAULTS) if dice.random() < 0.4 else None for _ in range(LIBERAL)]
-            swing.check_honest(swing.hook(lambda *_, plan=plan: plan[swing.requests - 1]))
+            swing.check_reported(swing.hook(lambda *_, plan=plan: plan[swing.requests - 1]))
         swing.check_healed()

@@ -36,7 +36,7 @@ def test_charm_without_permission_names_the_command(swing: Swing):
         swing.faulty.granted = everything - {missing}
         state = swing.hook()
         swing.faulty.granted = everything
-        swing.check_honest(state)
+        swing.check_reported(state)
         if not swing.is_right:
             assert f"juju trust {swing.world.app} --scope=cluster" in state.unit_status.message
         swing.check_healed()

@@ -87,7 +87,7 @@ def seconds(swing: Swing, clock: Clock, answers: Takes, commands: float = 0.0) -
     started, clock.answers, clock.commands, clock.requests = clock.now, answers, commands, 0
     state = swing.hook()
     taken = clock.now - started
-    swing.check_honest(state)
+    swing.check_reported(state)
     clock.answers, clock.commands = (lambda _: 0.0), 0.0
     swing.check_healed()
     return taken

@@ -1,4 +1,4 @@
-"""The project's charms, each between two wishes: what a hook has to change, request by request."""
+"""The project's charms, each between two variants: what a hook has to change, request by request."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ VARIANTS: tuple[Variant, Variant] = ("one", "other")
 
 @dataclass(frozen=True)
 class World:
-    """A charm, and the state in which a hook of it finds its model, for each of two wishes."""
+    """A charm, and the state in which a hook of it finds its model, for each of two variants."""
 
     app: str
     containers: tuple[str, ...]

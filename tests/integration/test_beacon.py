@@ -6,10 +6,10 @@ from tests.integration.conftest import Deployment
 from tests.support.deployed.cluster import Cluster
 from tests.support.deployed.traffic import pod, service
 
-BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
+BEACON, SERVER, CLIENT, UNRELATED = "beacon", "server", "client", "unrelated"
 # Related to the server all the time: a workload that nobody has a policy for is open to everybody.
 REGULAR = "regular"
-TESTERS = (SERVER, CLIENT, REGULAR, STRANGER)
+TESTERS = (SERVER, CLIENT, REGULAR, UNRELATED)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def test_everything_becomes_active(deployment: Deployment):
 @pytest.mark.abort_on_fail
 async def test_without_mesh_everybody_gets_everywhere(deployment: Deployment):
     url = service(SERVER, deployment.name, 8080, "/closed")
-    await deployment.visitor(STRANGER).sees(url, allowed=True)
+    await deployment.visitor(UNRELATED).sees(url, allowed=True)
 
 
 @pytest.mark.abort_on_fail
@@ -43,7 +43,7 @@ async def test_applications_join_mesh(deployment: Deployment, cluster: Cluster, 
 
 async def test_a_relation_is_a_policy(cluster: Cluster):
     assert cluster.lets_in(CLIENT, SERVER)
-    assert not cluster.lets_in(STRANGER, SERVER)
+    assert not cluster.lets_in(UNRELATED, SERVER)
     assert not cluster.lets_in(SERVER, CLIENT)
 
 
@@ -64,13 +64,13 @@ async def test_related_application_gets_nothing_else(deployment: Deployment):
 async def test_each_pod_is_open_where_relation_is_for_pods(deployment: Deployment):
     url = pod(f"{SERVER}/0", deployment.name, 9100)
     await deployment.visitor(CLIENT).sees(url, allowed=True)
-    await deployment.visitor(STRANGER).sees(url, allowed=False)
+    await deployment.visitor(UNRELATED).sees(url, allowed=False)
 
 
 async def test_unrelated_application_is_denied(deployment: Deployment):
-    stranger, model = deployment.visitor(STRANGER), deployment.name
-    await stranger.sees(service(SERVER, model, 8080, "/open"), allowed=False)
-    await stranger.sees(pod(f"{SERVER}/0", model, 8080, "/open"), allowed=False)
+    unrelated, model = deployment.visitor(UNRELATED), deployment.name
+    await unrelated.sees(service(SERVER, model, 8080, "/open"), allowed=False)
+    await unrelated.sees(pod(f"{SERVER}/0", model, 8080, "/open"), allowed=False)
 
 
 async def test_relation_that_goes_takes_its_policy_along(deployment: Deployment, cluster: Cluster):
@@ -94,7 +94,7 @@ async def test_new_units_have_the_same_policies(deployment: Deployment):
     await deployment.settle(SERVER, units=2)
     url = pod(f"{SERVER}/1", deployment.name, 9100)
     await deployment.visitor(CLIENT).sees(url, allowed=True)
-    await deployment.visitor(STRANGER).sees(url, allowed=False)
+    await deployment.visitor(UNRELATED).sees(url, allowed=False)
 
 
 async def test_waypoint_scales_with_beacon(deployment: Deployment, cluster: Cluster, waypoint: str):
@@ -123,4 +123,4 @@ async def test_removed_beacon_leaves_nothing_behind(deployment: Deployment, clus
         for labels in cluster.pod_labels(app):
             assert "istio.io/use-waypoint" not in labels
     url = service(SERVER, deployment.name, 8080, "/closed")
-    await deployment.visitor(STRANGER).sees(url, allowed=True)
+    await deployment.visitor(UNRELATED).sees(url, allowed=True)

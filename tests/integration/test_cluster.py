@@ -6,7 +6,7 @@ from tests.integration.conftest import Deployment
 from tests.support.deployed.cluster import Cluster
 from tests.support.deployed.traffic import pod, service
 
-BEACON, KV, FRONT, BACK, CLIENT, STRANGER = "beacon", "kv", "front", "back", "client", "stranger"
+BEACON, KV, FRONT, BACK, CLIENT, UNRELATED = "beacon", "kv", "front", "back", "client", "unrelated"
 API, TELEMETRY = 8080, 3300
 
 
@@ -16,7 +16,7 @@ async def test_everything_becomes_active(deployment: Deployment):
     await deployment.deploy("demo-coordinator-k8s", KV)
     await deployment.deploy("demo-worker-k8s", FRONT, **{"role-api": True})
     await deployment.deploy("demo-worker-k8s", BACK, units=2, **{"role-store": True})
-    await deployment.deploy_testers(CLIENT, STRANGER)
+    await deployment.deploy_testers(CLIENT, UNRELATED)
     await deployment.integrate(
         (f"{KV}:demo-cluster", f"{FRONT}:demo-cluster"),
         (f"{KV}:demo-cluster", f"{BACK}:demo-cluster"),
@@ -28,7 +28,7 @@ async def test_everything_becomes_active(deployment: Deployment):
 @pytest.mark.abort_on_fail
 async def test_the_whole_cluster_joins_mesh_by_its_coordinator(deployment: Deployment, cluster: Cluster):
     await deployment.integrate(
-        *((f"{app}:service-mesh", f"{BEACON}:service-mesh") for app in (KV, CLIENT, STRANGER))
+        *((f"{app}:service-mesh", f"{BEACON}:service-mesh") for app in (KV, CLIENT, UNRELATED))
     )
     await deployment.settle()
     for app in (KV, FRONT, BACK):
@@ -50,7 +50,7 @@ async def test_related_application_may_not_delete(deployment: Deployment):
 
 
 async def test_worker_is_reached_through_coordinator_only(deployment: Deployment):
-    for app in (CLIENT, STRANGER):
+    for app in (CLIENT, UNRELATED):
         for unit in (f"{FRONT}/0", f"{BACK}/0"):
             url = pod(unit, deployment.name, API, "/kv/colour")
             await deployment.visitor(app).sees(url, allowed=False)
@@ -58,7 +58,7 @@ async def test_worker_is_reached_through_coordinator_only(deployment: Deployment
 
 async def test_telemetry_of_workers_is_not_for_everybody(deployment: Deployment):
     url = service(KV, deployment.name, TELEMETRY, f"/proxy/worker/{FRONT}-0/metrics")
-    await deployment.visitor(STRANGER).sees(url, allowed=False)
+    await deployment.visitor(UNRELATED).sees(url, allowed=False)
 
 
 async def test_workers_come_and_go(deployment: Deployment):

@@ -11,7 +11,7 @@ from tests.support.deployed.cluster import Cluster
 from tests.support.deployed.packed import charm_file, images
 from tests.support.deployed.traffic import Visitor, service
 
-BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
+BEACON, SERVER, CLIENT, UNRELATED = "beacon", "server", "client", "unrelated"
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,9 @@ async def test_both_models_have_a_mesh(deployment: Deployment, elsewhere: Model)
     await deployment.deploy("istio-beacon-k8s", BEACON)
     await deployment.deploy_testers(SERVER)
     await deployment.integrate((f"{SERVER}:service-mesh", f"{BEACON}:service-mesh"))
-    for charm, app in (("istio-beacon-k8s", BEACON), (TESTER, CLIENT), (TESTER, STRANGER)):
+    for charm, app in (("istio-beacon-k8s", BEACON), (TESTER, CLIENT), (TESTER, UNRELATED)):
         await elsewhere.deploy(charm_file(charm), application_name=app, resources=images(charm), trust=True)
-    for app in (CLIENT, STRANGER):
+    for app in (CLIENT, UNRELATED):
         await elsewhere.integrate(f"{app}:service-mesh", f"{BEACON}:service-mesh")
     await deployment.settle()
     await elsewhere.wait_for_idle(status="active", timeout=900, idle_period=30)
@@ -49,4 +49,4 @@ async def test_offer_lets_the_other_model_in(deployment: Deployment, elsewhere: 
 async def test_requests_come_through_from_related_application_only(deployment: Deployment, elsewhere: Model):
     url = service(SERVER, deployment.name, 8080, "/open")
     await Visitor(elsewhere.applications[CLIENT].units[0]).sees(url, allowed=True)
-    await Visitor(elsewhere.applications[STRANGER].units[0]).sees(url, allowed=False)
+    await Visitor(elsewhere.applications[UNRELATED].units[0]).sees(url, allowed=False)

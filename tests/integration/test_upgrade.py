@@ -9,8 +9,8 @@ from tests.support.deployed.cluster import Cluster
 from tests.support.deployed.packed import PUBLISHED_PLATFORM, charm_file, images
 from tests.support.deployed.traffic import service
 
-BEACON, SERVER, CLIENT, STRANGER = "beacon", "server", "client", "stranger"
-TESTERS = (SERVER, CLIENT, STRANGER)
+BEACON, SERVER, CLIENT, UNRELATED = "beacon", "server", "client", "unrelated"
+TESTERS = (SERVER, CLIENT, UNRELATED)
 
 PUBLISHED_CHANNEL = os.environ.get("BEACON_CHANNEL", "2/stable")
 
@@ -37,10 +37,10 @@ async def test_published_beacon_is_refreshed_to_ours(deployment: Deployment):
 
 async def test_allowed_and_denied_stay_the_same(deployment: Deployment, cluster: Cluster):
     assert cluster.lets_in(CLIENT, SERVER)
-    assert not cluster.lets_in(STRANGER, SERVER)
+    assert not cluster.lets_in(UNRELATED, SERVER)
     url = service(SERVER, deployment.name, 8080, "/open")
     await deployment.visitor(CLIENT).sees(url, allowed=True)
-    await deployment.visitor(STRANGER).sees(url, allowed=False)
+    await deployment.visitor(UNRELATED).sees(url, allowed=False)
 
 
 async def test_applications_stay_behind_the_same_waypoint(cluster: Cluster):

@@ -61,8 +61,8 @@ class Attack:
         ]
         if endpoint == "provide-cmr-mesh":
             # who it says it is matters only where it wants to get in
-            door = "kv-api" if world.app == "kv" else "metrics-endpoint"
-            others.append(world.relation(door, MALLORY, Written({}, {})))
+            endpoint = "kv-api" if world.app == "kv" else "metrics-endpoint"
+            others.append(world.relation(endpoint, MALLORY, Written({}, {})))
         # It comes last, and so has the last word where that is what counts.
         self.mallory = world.relation(endpoint, MALLORY, Written({}, {}))
         # A store that says nothing has the whole cluster wait for it.
@@ -194,7 +194,7 @@ class Attack:
 
 
 def is_on_mallory(spec: Mapping[str, Any]) -> bool:
-    """Whether a policy opens a door of the attacker's own, and no other."""
+    """Whether a policy is for the attacker's own application alone."""
     if references := spec.get("targetRefs"):
         return all(each["name"] in (MALLORY, ACCOMPLICE) for each in references)
     labels: dict[str, str] = spec.get("selector", {}).get("matchLabels", {})

@@ -35,7 +35,7 @@ def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:
         added = [each for each in seen.policies if each["metadata"]["name"] not in before["policies"]]
         if attacked.endpoint == "service-mesh":
             yield from (
-                f"a door that is not its own: {each}" for each in added if not is_on_mallory(each["spec"])
+                f"a policy that is not its own: {each}" for each in added if not is_on_mallory(each["spec"])
             )
     for where, text in _texts(attacked, seen):
         for secret in secret_lines():

@@ -245,18 +245,18 @@ FRAMINGS = {
 }
 
 
-@pytest.mark.parametrize(("door", "path"), [("users", "/kv/key"), ("telemetry", TELEMETRY)])
+@pytest.mark.parametrize(("server", "path"), [("users", "/kv/key"), ("telemetry", TELEMETRY)])
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_no_request_carries_another_one_past_nginx(
-    framing: str, door: str, path: str, ports: dict[str, int], backend: RecordingBackend
+    framing: str, server: str, path: str, ports: dict[str, int], backend: RecordingBackend
 ):
     start = f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode()
-    send(ports[door], start + FRAMINGS[framing] + b"\r\n0\r\n\r\n" + SMUGGLED)
+    send(ports[server], start + FRAMINGS[framing] + b"\r\n0\r\n\r\n" + SMUGGLED)
 
     assert "/store/key" not in [request.path for request in backend.received]
     # and what follows on the connection to the backend is not taken for the rest of it
     backend.received.clear()
-    answer = send(ports[door], start + b"Content-Length: 4\r\nConnection: close\r\n\r\nlogs")
+    answer = send(ports[server], start + b"Content-Length: 4\r\nConnection: close\r\n\r\nlogs")
     assert status(answer) == 200
     assert [request.body for request in backend.received] == [b"logs"]
 
@@ -303,7 +303,7 @@ def test_users_have_a_limit_too(ports: dict[str, int], backend: RecordingBackend
 
 
 # (who sends by gRPC, and so much that is too much, so much that is not)
-GRPC_DOORS = [("workers", 21 * MEGABYTE, 19 * MEGABYTE), ("users", 2 * MEGABYTE, MEGABYTE)]
+GRPC_SERVERS = [("workers", 21 * MEGABYTE, 19 * MEGABYTE), ("users", 2 * MEGABYTE, MEGABYTE)]
 
 
 @pytest.fixture
@@ -313,7 +313,7 @@ def grpc_backend() -> Iterator[RecordingGrpcBackend]:
 
 
 @pytest.fixture
-def grpc_doors(
+def grpc_servers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grpc_backend: RecordingGrpcBackend
 ) -> Iterator[dict[str, int]]:
     """Where nginx takes traces of workers, and calls of users, by gRPC; behind both is one backend."""
@@ -332,20 +332,20 @@ def grpc_doors(
 
 
 @pytest.mark.parametrize("messages", [1, 40], ids=["at once", "in pieces"])
-@pytest.mark.parametrize(("door", "too_much", "enough"), GRPC_DOORS)
+@pytest.mark.parametrize(("server", "too_much", "enough"), GRPC_SERVERS)
 def test_call_by_grpc_has_limit_too(
-    door: str,
+    server: str,
     too_much: int,
     enough: int,
     messages: int,
-    grpc_doors: dict[str, int],
+    grpc_servers: dict[str, int],
     grpc_backend: RecordingGrpcBackend,
     tmp_path: Path,
 ):
     """Such a call tells no length beforehand; it is passed on while it comes in, and so is in no file."""
 
     def call(size: int) -> bytes:
-        address = f"127.0.0.1:{grpc_doors[door]}"
+        address = f"127.0.0.1:{grpc_servers[server]}"
         with grpc.insecure_channel(address, options=GRPC_WITHOUT_LIMITS) as channel:
             piece = b"x" * (size // messages)
             return channel.stream_unary(OTLP)(iter([piece] * messages), timeout=20)

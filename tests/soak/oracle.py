@@ -37,11 +37,11 @@ class Policy(NamedTuple):
     owner: str
     namespace: str
     spec: str
-    on_trial: bool
+    dry_run: bool
     asked_by: str
 
     def __str__(self) -> str:
-        trial = " on trial" if self.on_trial else ""
+        trial = " dry run" if self.dry_run else ""
         return f"{self.owner}{trial} in {self.namespace} for {self.asked_by or 'itself'}: {self.spec}"
 
 
@@ -135,8 +135,8 @@ def read_policy(policy: Json) -> Policy:
     """What an AuthorizationPolicy says."""
     metadata = policy["metadata"]
     marks = metadata.get("annotations") or {}
-    on_trial, asked_by = marks.get(_DRY_RUN) == "true", marks.get(_REQUESTED_BY, "")
-    return Policy(marks.get(_OWNER, ""), metadata["namespace"], _plain(policy["spec"]), on_trial, asked_by)
+    dry_run, asked_by = marks.get(_DRY_RUN) == "true", marks.get(_REQUESTED_BY, "")
+    return Policy(marks.get(_OWNER, ""), metadata["namespace"], _plain(policy["spec"]), dry_run, asked_by)
 
 
 def read_labels(kind: str, one: Json) -> tuple[str, Labels] | None:
@@ -198,18 +198,18 @@ def _add_application(cluster: Cluster, app: Application) -> None:
     if app.charm.name == COORDINATOR and _beacon_of(app) and app.living_units:
         workers = [side.other.application.name for side in _sides(app, CLUSTERS[COORDINATOR])]
         pods = {"selector": {"matchLabels": {_PART_OF: app.name}}}
-        on_trial = _is_audit(_beacon_of(app))
+        dry_run = _is_audit(_beacon_of(app))
         for member in (app.name, *workers):
-            cluster.policies[_policy(app, pods, f"{app.model.name}/{member}", on_trial)] += 1
+            cluster.policies[_policy(app, pods, f"{app.model.name}/{member}", dry_run)] += 1
         own_pods = {"selector": {"matchLabels": {_NAME: app.name}}}
         if workers:
             waypoint = f"{_beacon_of(app).model.name}/{_waypoint(_beacon_of(app))}"
-            cluster.policies[_policy(app, own_pods, waypoint, on_trial)] += 1
+            cluster.policies[_policy(app, own_pods, waypoint, dry_run)] += 1
         for worker in workers:
-            cluster.policies[_policy(app, _service(app.name), f"{app.model.name}/{worker}", on_trial)] += 1
+            cluster.policies[_policy(app, _service(app.name), f"{app.model.name}/{worker}", dry_run)] += 1
         targets = [pods, *([_service(app.name)] if workers else [])]
         targets += [own_pods] if workers else []
-        for policy in _allowing_all(app, targets if on_trial else []):
+        for policy in _allowing_all(app, targets if dry_run else []):
             cluster.policies[policy] += 1
 
 
@@ -245,7 +245,7 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
     )
     if beacon.config["policy-mode"] == "off" or not beacon.config["manage-authorization-policies"]:
         return
-    on_trial = _is_audit(beacon)
+    dry_run = _is_audit(beacon)
     asked_by: defaultdict[str, set[str]] = defaultdict(set)
     for app in (beacon, *(side.other.application for side in _sides(beacon, "service-mesh"))):
         for spec in _asked_for(app, beacon):
@@ -254,8 +254,8 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
                 own_pods = {"selector": {"matchLabels": {_NAME: ref["name"]}}}
                 asked_by[_spec(own_pods, waypoint, Grant("", ports=[]))].add(app.name)
     for spec, apps in asked_by.items():
-        cluster.policies[Policy(f"{model}.{beacon.name}", model, spec, on_trial, ",".join(sorted(apps)))] += 1
-    if on_trial:
+        cluster.policies[Policy(f"{model}.{beacon.name}", model, spec, dry_run, ",".join(sorted(apps)))] += 1
+    if dry_run:
         targets = [_target_of(spec) for spec in asked_by]
         apps = {side.other.application.name for side in _sides(beacon, "service-mesh")}
         apps |= {target["targetRefs"][0]["name"] for target in targets if "targetRefs" in target}
@@ -281,7 +281,7 @@ def _is_audit(beacon: Application | None) -> bool:
 def _allowing_all(owner: Application, targets: Iterable[Json]) -> Iterator[Policy]:
     """The policies that keep those in audit mode from denying anything at these targets."""
     for spec in {_plain({**target, "rules": [{}], "action": "ALLOW"}) for target in targets}:
-        yield Policy(f"{owner.model.name}.{owner.name}", owner.model.name, spec, on_trial=False, asked_by="")
+        yield Policy(f"{owner.model.name}.{owner.name}", owner.model.name, spec, dry_run=False, asked_by="")
 
 
 def _target_of(spec: str) -> Json:
@@ -298,12 +298,12 @@ def _asked_for(app: Application, beacon: Application) -> Iterator[str]:
                 yield _spec(_service(str(other)), _source(side), grant)
 
 
-def _policy(owner: Application, target: Json, source: str, on_trial: bool) -> Policy:
+def _policy(owner: Application, target: Json, source: str, dry_run: bool) -> Policy:
     return Policy(
         f"{owner.model.name}.{owner.name}",
         owner.model.name,
         _spec(target, source, Grant("", ports=[])),
-        on_trial=on_trial,
+        dry_run=dry_run,
         asked_by="",
     )
 

@@ -13,7 +13,7 @@ from lightkube.generic_resource import create_namespaced_resource
 
 from sandbox.control_plane import ApiAnswer, Connection
 
-STRANGER = "stranger"
+UNPRIVILEGED = "unprivileged"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -44,11 +44,11 @@ _PATHS = {
 
 @dataclass(frozen=True)
 class Api:
-    """A Kubernetes API, in which `STRANGER` may do nothing."""
+    """A Kubernetes API, in which `UNPRIVILEGED` may do nothing."""
 
     write_kubeconfig: Callable[..., Path]
-    stranger: str
-    """How refusals name the stranger."""
+    unprivileged: str
+    """How refusals name the unprivileged."""
     folder: Path
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 

@@ -134,7 +134,7 @@ class BeaconModel:
         )
         self._replace(relation)
         self._run(self.context.on.relation_created(relation))
-        return self.says(relation, data or {})
+        return self.publish(relation, data or {})
 
     def created(self, app: str) -> testing.Relation:
         """Relate an application of which no unit has joined yet, and which has written nothing."""
@@ -199,7 +199,7 @@ class BeaconModel:
         container = self.state.get_container("metrics-proxy")
         self.state = dataclasses.replace(self.state, containers={dataclasses.replace(container, **changes)})
 
-    def says(self, relation: testing.Relation, data: Mapping[str, str]) -> testing.Relation:
+    def publish(self, relation: testing.Relation, data: Mapping[str, str]) -> testing.Relation:
         """Let the remote application change what it has written."""
         known = self.relation(relation)
         relation = dataclasses.replace(known, remote_app_data=dict(data))
@@ -300,7 +300,7 @@ class BeaconModel:
                 found.update(_targets(each["spec"]))
         return found
 
-    def doors(self) -> set[tuple[str, str]]:
+    def allowed(self) -> set[tuple[str, str]]:
         """Each (source, target) that some AuthorizationPolicy lets through; both as `namespace/name`."""
         return {
             (source, f"{name.partition('/')[0]}/{target}")

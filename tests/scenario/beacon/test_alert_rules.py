@@ -150,8 +150,8 @@ def test_long_failing_reconcile_alerts(beacon: BeaconModel):
 
 def test_unknown_cross_model_client_raises_no_alert(beacon: BeaconModel):
     rules(beacon)
-    stranger = "remote-0123456789abcdef0123456789abcdef"
-    beacon.consumer("catalogue", policy(stranger, "catalogue"))
+    unresolved = "remote-0123456789abcdef0123456789abcdef"
+    beacon.consumer("catalogue", policy(unresolved, "catalogue"))
     assert "waiting for the identity of" in beacon.hook().message
     assert surprise(beacon, FINE, minutes=10) == ""
     assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
@@ -160,10 +160,10 @@ def test_unknown_cross_model_client_raises_no_alert(beacon: BeaconModel):
 @pytest.mark.parametrize("said", [None, {"cmr_data": ""}, {"cmr_data": "{"}])
 def test_nor_does_a_scraper_of_another_model(beacon: BeaconModel, said: dict[str, str] | None):
     rules(beacon)
-    stranger = "remote-0123456789abcdef0123456789abcdef"
-    beacon.relate("metrics-endpoint", stranger)
+    unresolved = "remote-0123456789abcdef0123456789abcdef"
+    beacon.relate("metrics-endpoint", unresolved)
     if said is not None:
-        beacon.relate("provide-cmr-mesh", stranger, said)
+        beacon.relate("provide-cmr-mesh", unresolved, said)
     assert beacon.hook().name in ("waiting", "blocked")
     assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
 

@@ -4,33 +4,35 @@ import pytest
 
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
-STRANGER = "remote-0123456789abcdef0123456789abcdef"
+UNRESOLVED = "remote-0123456789abcdef0123456789abcdef"
 CMR_DATA = {"cmr_data": '{"app_name": "prometheus", "juju_model_name": "cos"}'}
 
 
 def test_scraper_without_identity_is_named_with_remedy(beacon: BeaconModel):
-    beacon.relate("metrics-endpoint", STRANGER)
+    beacon.relate("metrics-endpoint", UNRESOLVED)
     assert beacon.state.unit_status.name == "blocked"
     assert beacon.state.unit_status.message == (
         "waiting for the identity of remote-01234567…3456789abcdef: integrate it with beacon:provide-cmr-mesh"
     )
-    beacon.relate("provide-cmr-mesh", STRANGER, CMR_DATA)
+    beacon.relate("provide-cmr-mesh", UNRESOLVED, CMR_DATA)
     assert beacon.state.unit_status.name == "active"
 
 
 def test_consumed_scraper_is_not_local(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", "prometheus", model_uuid="0c8ad3d6-4f1a-4b7e-9d6e-2f0b7c1a5e11")
     assert beacon.state.unit_status.name == "blocked"
-    assert not any(source == "shop/prometheus" for source, _ in beacon.doors())
+    assert not any(source == "shop/prometheus" for source, _ in beacon.allowed())
     beacon.relate("provide-cmr-mesh", "prometheus", CMR_DATA)
-    assert ("cos/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.doors()
+    assert ("cos/prometheus", "shop/app.kubernetes.io/name=beacon") in beacon.allowed()
 
 
 def test_scraper_without_identity_is_waited_for(beacon: BeaconModel):
-    beacon.relate("metrics-endpoint", STRANGER)
-    beacon.relate("provide-cmr-mesh", STRANGER)
+    beacon.relate("metrics-endpoint", UNRESOLVED)
+    beacon.relate("provide-cmr-mesh", UNRESOLVED)
     assert beacon.state.unit_status.name == "waiting"
-    assert beacon.state.unit_status.message == f"waiting for the identity of {STRANGER} over provide-cmr-mesh"
+    assert (
+        beacon.state.unit_status.message == f"waiting for the identity of {UNRESOLVED} over provide-cmr-mesh"
+    )
 
 
 def test_a_scraper_of_the_same_model_is_no_problem(beacon: BeaconModel):
@@ -39,17 +41,17 @@ def test_a_scraper_of_the_same_model_is_no_problem(beacon: BeaconModel):
 
 
 def test_unknown_cross_model_client_is_named(beacon: BeaconModel):
-    beacon.consumer("catalogue", policy(STRANGER, "catalogue"), policy("web", "catalogue"))
+    beacon.consumer("catalogue", policy(UNRESOLVED, "catalogue"), policy("web", "catalogue"))
     status = beacon.hook()
     assert status.name == "waiting"
     assert status.message == (
         "waiting for the identity of remote-0123…789abcdef: integrate it with catalogue over cross_model_mesh"
     )
-    assert ("shop/web", "shop/catalogue") in beacon.doors()
+    assert ("shop/web", "shop/catalogue") in beacon.allowed()
 
 
 def test_such_a_client_is_listed_with_the_remedy(beacon: BeaconModel):
-    beacon.consumer("catalogue", policy(STRANGER, "catalogue"))
+    beacon.consumer("catalogue", policy(UNRESOLVED, "catalogue"))
     beacon.state = beacon.context.run(
         beacon.context.on.action("list-policies", params={"format": "json"}), beacon.state
     )
@@ -71,7 +73,7 @@ def test_a_client_that_was_consumed_is_named_as_it_is_here(beacon: BeaconModel):
     assert "waiting for the identity of an application of another model" in table
 
 
-@pytest.mark.parametrize("name", ["remote-write", "remote-0123", f"{STRANGER}-x"])
+@pytest.mark.parametrize("name", ["remote-write", "remote-0123", f"{UNRESOLVED}-x"])
 def test_similar_name_is_no_unresolved_name(beacon: BeaconModel, name: str):
     beacon.consumer("catalogue", policy(name, "catalogue"))
     assert beacon.hook().name == "active"

@@ -22,7 +22,7 @@ def test_policy_that_was_just_written_is_no_problem(beacon: BeaconModel):
     beacon.juju_deploys("catalogue")
     beacon.relate("service-mesh", "catalogue")
     (relation,) = beacon.state.get_relations("service-mesh")
-    beacon.says(relation, databag(policy("web", "catalogue")))  # type: ignore[arg-type]
+    beacon.publish(relation, databag(policy("web", "catalogue")))  # type: ignore[arg-type]
     assert beacon.state.unit_status.message == "1 policy for 1 consumer"
 
 

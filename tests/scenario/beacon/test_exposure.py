@@ -119,7 +119,7 @@ def test_consumer_without_policies_is_closed_by_option(beacon: BeaconModel):
     }
     assert not any(spec.get("rules") for spec in closed.values())
     assert "open to all" not in message(beacon)
-    beacon.says(orders, databag(policy("web", "orders")))
+    beacon.publish(orders, databag(policy("web", "orders")))
     assert not any("orders.closed" in name for name in beacon.policies())
     beacon.configure(close_unprotected=False)
     assert set(beacon.policies()) == {*before, "shop/shop.beacon.orders.app.from.shop.web"}
@@ -135,7 +135,7 @@ def test_plan_lists_all_that_would_be_open(beacon: BeaconModel):
         *(f"pod {app}-0" for app in ("ads", "kiosk", "orders", "shop", "till")),
     ]
     beacon.lead(False)
-    beacon.says(relation, databag(policy("web", "catalogue")))
+    beacon.publish(relation, databag(policy("web", "catalogue")))
     beacon.lead(True)
     listed = beacon.plan_action(format="json")["open-to-all"].values()
     assert "Service catalogue" not in listed

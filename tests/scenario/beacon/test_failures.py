@@ -13,7 +13,7 @@ from tests.support.faulty_server import FaultyServer
 
 pytestmark = pytest.mark.kubernetes
 
-DOOR = ("shop/web", "shop/catalogue")
+ALLOWED = ("shop/web", "shop/catalogue")
 
 
 def test_missing_trust_names_the_command(kubernetes: KubernetesServer):
@@ -34,7 +34,7 @@ def test_lost_trust_changes_nothing(beacon: BeaconModel):
     assert beacon.left_behind() == before
     beacon.follow_labels(relation)
     assert beacon.hook().message == "1 policy for 1 consumer"
-    assert beacon.doors() == {DOOR}
+    assert beacon.allowed() == {ALLOWED}
 
 
 @pytest.mark.parametrize("verb", ["list", "patch", "get"])
@@ -48,7 +48,7 @@ def test_also_one_verb_that_is_not_trusted_is_reported(beacon: BeaconModel, verb
     assert status.name == "blocked"
     assert "juju trust beacon --scope=cluster" in status.message
     beacon.hooks_until_active()
-    assert DOOR in beacon.doors()
+    assert ALLOWED in beacon.allowed()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_istio_that_comes_back_heals(beacon: BeaconModel):
     beacon.hook()
     beacon.kubernetes.store.install_custom_resources()
     healed = beacon.hook()
-    assert beacon.doors() == {DOOR}
+    assert beacon.allowed() == {ALLOWED}
     assert len(beacon.gateways()) == 1
     assert healed == ops.WaitingStatus(
         "waypoint shop-beacon-waypoint is not ready: Waiting for controller"
@@ -92,7 +92,7 @@ def test_rejected_policy_does_not_stop_the_others(beacon: BeaconModel):
     assert status.name == "blocked"
     missing = "model or namespace nowhere does not exist"
     assert any(missing in line.message for line in beacon.context.juju_log)
-    assert beacon.doors() == {DOOR}
+    assert beacon.allowed() == {ALLOWED}
 
 
 TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "theirs"}

@@ -35,14 +35,14 @@ def test_allowed_traffic_is_logged(beacon: BeaconModel, history: History):
 def test_traffic_no_longer_allowed_is_logged(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     history()
-    beacon.says(relation, databag(policy("web", "catalogue")))
+    beacon.publish(relation, databag(policy("web", "catalogue")))
     assert history() == ["no longer allowed shop/ads -> shop/catalogue"]
 
 
 def test_changed_requests_are_logged(beacon: BeaconModel, history: History):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     history()
-    beacon.says(relation, databag(policy("web", "catalogue", endpoints=[{"ports": [80]}])))
+    beacon.publish(relation, databag(policy("web", "catalogue", endpoints=[{"ports": [80]}])))
     assert history() == ["changed allowed requests shop/web -> shop/catalogue"]
 
 
@@ -77,10 +77,10 @@ def test_many_changes_are_a_few_lines(beacon: BeaconModel, history: History):
 
 def test_unknown_identity_is_logged_in_words(beacon: BeaconModel, history: History):
     """Its policy lets in nobody yet; that it goes, when it is known who that is, shuts nobody out."""
-    stranger = f"remote-{'0123456789abcdef' * 2}"
-    relation = beacon.consumer("catalogue", policy(stranger, "catalogue"))
+    unresolved = f"remote-{'0123456789abcdef' * 2}"
+    relation = beacon.consumer("catalogue", policy(unresolved, "catalogue"))
     assert history() == ["allowed an application of another model with unknown identity -> shop/catalogue"]
-    beacon.says(relation, databag(policy("kiosk", "catalogue", source_namespace="office")))
+    beacon.publish(relation, databag(policy("kiosk", "catalogue", source_namespace="office")))
     assert history() == ["allowed office/kiosk -> shop/catalogue"]
 
 
@@ -97,7 +97,7 @@ def test_problem_and_its_resolution_are_logged_once(beacon: BeaconModel, caplog:
     assert told() == [(logging.WARNING, refusal)]
     beacon.hook()
     assert told() == []
-    beacon.says(relation, databag(policy("web", "catalogue")))
+    beacon.publish(relation, databag(policy("web", "catalogue")))
     assert told() == [(logging.INFO, f"resolved: {refusal}")]
     beacon.hook()
     assert told() == []

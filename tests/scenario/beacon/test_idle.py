@@ -64,7 +64,7 @@ def test_reads_of_a_hook(beacon: BeaconModel):
     beacon.hook("update_status")
     assert reads(beacon) == sorted([*idle, *AROUND])
     beacon.kubernetes.requests.clear()
-    beacon.says(relation, databag(policy("ads", "catalogue"), policy("web", "catalogue")))
+    beacon.publish(relation, databag(policy("ads", "catalogue"), policy("web", "catalogue")))
     assert set(reads(beacon)) > set(AROUND)
 
 

@@ -69,9 +69,9 @@ def test_labels_stay_until_the_model_is_on_the_mesh(beacon: BeaconModel):
 
 def test_model_operator_is_open_with_model_on_mesh(beacon: BeaconModel):
     beacon.configure(model_on_mesh=True)
-    assert beacon.doors() >= OPERATORS
+    assert beacon.allowed() >= OPERATORS
     beacon.configure(model_on_mesh=False)
-    assert not beacon.doors() & OPERATORS
+    assert not beacon.allowed() & OPERATORS
 
 
 def test_policy_of_the_model_operator_is_not_counted(beacon: BeaconModel):
@@ -178,10 +178,10 @@ def test_two_beacons_keep_to_their_own_policies(beacon: BeaconModel, second: Bea
     second.consumer("orders", policy("web", "orders"))
     beacon.hook()
     second.hook()
-    assert {("shop/web", "shop/catalogue"), ("shop/web", "shop/orders")} <= beacon.doors()
+    assert {("shop/web", "shop/catalogue"), ("shop/web", "shop/orders")} <= beacon.allowed()
     second.remove()
-    assert ("shop/web", "shop/catalogue") in beacon.doors()
-    assert ("shop/web", "shop/orders") not in beacon.doors()
+    assert ("shop/web", "shop/catalogue") in beacon.allowed()
+    assert ("shop/web", "shop/orders") not in beacon.allowed()
     assert len(beacon.gateways()) == 1
 
 
@@ -193,7 +193,7 @@ def test_beacons_with_similar_labels_keep_their_own(kubernetes: KubernetesServer
     first.hook()
     assert len(first.policies()) == 2
     other.remove()
-    assert first.doors() == {("shop/web", "c/x")}
+    assert first.allowed() == {("shop/web", "c/x")}
 
 
 def test_manual_namespace_labels_stay(beacon: BeaconModel):

@@ -30,7 +30,7 @@ def test_unit_that_becomes_leader_does_what_was_left_undone(follower: BeaconMode
     follower.consumer("catalogue", policy("web", "catalogue"))
     follower.lead(True)
     follower.hook("leader_elected")
-    assert follower.doors() == {("shop/web", "shop/catalogue")}
+    assert follower.allowed() == {("shop/web", "shop/catalogue")}
 
 
 def test_new_leader_writes_nothing_after_a_finished_one(beacon: BeaconModel):
@@ -45,5 +45,5 @@ def test_new_leader_writes_nothing_after_a_finished_one(beacon: BeaconModel):
 def test_leader_that_no_longer_is_writes_no_longer(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.lead(False)
-    beacon.says(relation, databag(policy("ads", "catalogue")))
-    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+    beacon.publish(relation, databag(policy("ads", "catalogue")))
+    assert beacon.allowed() == {("shop/web", "shop/catalogue")}

@@ -17,7 +17,7 @@ from tests.scenario.beacon.beacon_model import BeaconModel, policy
 pytestmark = pytest.mark.kubernetes
 
 WAYPOINT = "shop-beacon-waypoint"
-DOOR = "shop.beacon.catalogue.app.from.shop.web"
+POLICY = "shop.beacon.catalogue.app.from.shop.web"
 NO_MESH = {"istio.io/dataplane-mode": None, "istio.io/use-waypoint": "elsewhere"}
 
 EDITS: dict[str, tuple[Callable[[], type[NamespacedResource]], str, Json]] = {
@@ -31,9 +31,9 @@ EDITS: dict[str, tuple[Callable[[], type[NamespacedResource]], str, Json]] = {
     "Gateway's labels": (lambda: Gateway, WAYPOINT, {"metadata": {"labels": None}}),
     "owner": (lambda: Gateway, WAYPOINT, {"metadata": {"annotations": None}}),
     "replicas": (lambda: HorizontalPodAutoscaler, WAYPOINT, {"spec": {"minReplicas": 4, "maxReplicas": 9}}),
-    "who may": (lambda: AuthorizationPolicy, DOOR, {"spec": {"rules": [{}]}}),
-    "action": (lambda: AuthorizationPolicy, DOOR, {"spec": {"action": "DENY"}}),
-    "policy's labels": (lambda: AuthorizationPolicy, DOOR, {"metadata": {"labels": None}}),
+    "who may": (lambda: AuthorizationPolicy, POLICY, {"spec": {"rules": [{}]}}),
+    "action": (lambda: AuthorizationPolicy, POLICY, {"spec": {"action": "DENY"}}),
+    "policy's labels": (lambda: AuthorizationPolicy, POLICY, {"metadata": {"labels": None}}),
     "pods out of the mesh": (
         lambda: StatefulSet,
         "beacon",

@@ -51,7 +51,7 @@ def test_missing_container_stops_no_other_work(beacon: BeaconModel):
     status = beacon.hook()
     assert status.name == "waiting"
     assert status.message == "container metrics-proxy is not ready"
-    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+    assert beacon.allowed() == {("shop/web", "shop/catalogue")}
 
 
 def test_a_unit_that_stops_waits_for_no_container(beacon: BeaconModel):
@@ -69,7 +69,7 @@ def test_failing_proxy_stops_no_other_work(kubernetes: KubernetesServer, monkeyp
     status = beacon.hook()
     assert status.name == "waiting"
     assert status.message == "metrics-proxy failed to start (exec: no such file): juju debug-log"
-    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+    assert beacon.allowed() == {("shop/web", "shop/catalogue")}
 
 
 def test_the_proxy_of_a_unit_that_does_not_lead_runs_too(kubernetes: KubernetesServer):

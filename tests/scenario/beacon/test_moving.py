@@ -8,7 +8,7 @@ from tests.scenario.conftest import Observe
 
 pytestmark = pytest.mark.kubernetes
 
-DOOR = ("shop/web", "shop/catalogue")
+ALLOWED = ("shop/web", "shop/catalogue")
 ASKED = (policy("web", "catalogue"), policy("ads", "catalogue"))
 
 
@@ -41,7 +41,7 @@ def test_policies_stay_until_the_consumer_removes_its_labels(
     beacon.hook()
     closed = shut(beacon.kubernetes, observe)
     beacon.leave(relation)
-    assert DOOR in beacon.doors()
+    assert ALLOWED in beacon.allowed()
     assert beacon.state.unit_status.name == "waiting"
     assert beacon.state.unit_status.message == (
         "catalogue is no longer related; keeping its policies while its Service uses the waypoint"
@@ -51,7 +51,7 @@ def test_policies_stay_until_the_consumer_removes_its_labels(
     second.hook()
     assert closed == []
     assert all(name.startswith("shop/shop.second.") for name in second.policies())
-    assert DOOR in second.doors()
+    assert ALLOWED in second.allowed()
     assert beacon.hook().message == "0 policies for 0 consumers"
 
 
@@ -70,7 +70,7 @@ def test_where_services_can_not_be_listed_policies_stay(beacon: BeaconModel):
     beacon.leave(relation)
     problems = beacon.plan_action()["problems"]
     beacon.kubernetes.access.restore()
-    assert DOOR in beacon.doors()
+    assert ALLOWED in beacon.allowed()
     assert "juju trust beacon" in problems
     beacon.hook()
     assert beacon.policies() == {}

@@ -41,14 +41,14 @@ def test_another_mode_can_be_planned(beacon: BeaconModel):
     assert told["warning"] == "policies are logged, not enforced"
     told = beacon.plan_action(policy_mode="off")
     assert told["changes"].splitlines() == [f"delete  {POLICY}", f"delete  {AT_PODS}"]
-    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+    assert beacon.allowed() == {("shop/web", "shop/catalogue")}
 
 
 @pytest.mark.parametrize("leader", [True, False])
 def test_every_unit_plans_all_that_differs(beacon: BeaconModel, leader: bool):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.lead(False)
-    beacon.says(relation, databag(policy("ads", "catalogue")))
+    beacon.publish(relation, databag(policy("ads", "catalogue")))
     beacon.configure(model_on_mesh=True)
     beacon.plan(3)
     beacon.lead(leader)
@@ -71,7 +71,9 @@ def test_every_unit_plans_all_that_differs(beacon: BeaconModel, leader: bool):
 def test_what_is_planned_is_what_is_done(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.lead(False)
-    beacon.says(relation, databag(policy("ads", "catalogue"), policy("ads", "catalogue", target_type="unit")))
+    beacon.publish(
+        relation, databag(policy("ads", "catalogue"), policy("ads", "catalogue", target_type="unit"))
+    )
     planned = beacon.plan_action(format="json")["changes"].values()
     beacon.kubernetes.requests.clear()
     beacon.lead(True)
@@ -84,7 +86,7 @@ def test_what_is_planned_is_what_is_done(beacon: BeaconModel):
 def test_json_has_a_key_for_each_change_and_problem(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "orders"))
     beacon.lead(False)
-    beacon.says(relation, databag(policy("web", "orders"), policy("web", "catalogue")))
+    beacon.publish(relation, databag(policy("web", "orders"), policy("web", "catalogue")))
     told = beacon.plan_action(format="json")
     assert told["changes"] == {
         number: {
@@ -132,10 +134,10 @@ def test_stopped_metrics_proxy_is_a_problem(beacon: BeaconModel):
 
 
 def test_plan_has_whole_problems(beacon: BeaconModel):
-    stranger = f"remote-{'0123456789abcdef' * 2}"
-    beacon.consumer("catalogue", policy(stranger, "catalogue"))
+    unresolved = f"remote-{'0123456789abcdef' * 2}"
+    beacon.consumer("catalogue", policy(unresolved, "catalogue"))
     assert beacon.hook().message.startswith("waiting for the identity of ")
-    problem = f"waiting for the identity of {stranger}: integrate it with catalogue over cross_model_mesh"
+    problem = f"waiting for the identity of {unresolved}: integrate it with catalogue over cross_model_mesh"
     assert beacon.plan_action()["problems"] == f"waiting: {problem}"
     assert beacon.plan_action(format="json")["problems"]["1"]["message"] == problem
 

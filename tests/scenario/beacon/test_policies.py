@@ -10,7 +10,7 @@ pytestmark = pytest.mark.kubernetes
 def test_union_of_requested_policies_is_written(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     beacon.consumer("orders", policy("web", "orders"))
-    assert beacon.doors() == {
+    assert beacon.allowed() == {
         ("shop/web", "shop/catalogue"),
         ("shop/ads", "shop/catalogue"),
         ("shop/web", "shop/orders"),
@@ -57,7 +57,7 @@ def test_leaving_consumer_takes_its_policies_only(beacon: BeaconModel):
     catalogue = beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.consumer("orders", policy("web", "orders"))
     beacon.unrelate(catalogue)
-    assert beacon.doors() == {("shop/web", "shop/orders")}
+    assert beacon.allowed() == {("shop/web", "shop/orders")}
 
 
 def test_changed_policy_is_one_write(beacon: BeaconModel):
@@ -65,7 +65,7 @@ def test_changed_policy_is_one_write(beacon: BeaconModel):
     beacon.kubernetes.requests.clear()
     changed = policy("web-0", "catalogue", endpoints=[{"ports": [80]}])
     rest = [policy(f"web-{number}", "catalogue") for number in range(1, 10)]
-    beacon.says(relation, databag(changed, *rest))
+    beacon.publish(relation, databag(changed, *rest))
     assert [request.method for request in beacon.writes()] == ["PATCH"]
 
 
@@ -82,10 +82,10 @@ def test_requested_policy_is_never_missing_meanwhile(beacon: BeaconModel, observ
             missing.append(change)
 
     observe(watch)
-    beacon.says(relation, databag(policy("search", "catalogue"), wanted))
-    beacon.says(relation, databag(wanted.model_copy(update={"source_app_name": "web"})))
+    beacon.publish(relation, databag(policy("search", "catalogue"), wanted))
+    beacon.publish(relation, databag(wanted.model_copy(update={"source_app_name": "web"})))
     assert missing == []
-    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+    assert beacon.allowed() == {("shop/web", "shop/catalogue")}
 
 
 def test_managed_mode_switches_policies(beacon: BeaconModel):
@@ -95,13 +95,13 @@ def test_managed_mode_switches_policies(beacon: BeaconModel):
     assert beacon.policies() == {}
     assert status.message == "1 consumer, policies are not managed"
     beacon.configure(manage_authorization_policies=True)
-    assert ("shop/web", "shop/catalogue") in beacon.doors()
+    assert ("shop/web", "shop/catalogue") in beacon.allowed()
 
 
 def test_scraper_may_reach_beacons_own_metrics(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", "prometheus")
     (spec,) = beacon.policies().values()
-    assert beacon.doors() == {("shop/prometheus", "shop/app.kubernetes.io/name=beacon")}
+    assert beacon.allowed() == {("shop/prometheus", "shop/app.kubernetes.io/name=beacon")}
     assert spec["rules"][0]["to"] == [{"operation": {"ports": ["15090"]}}]
 
 
@@ -110,16 +110,16 @@ def test_cross_model_scraper_is_allowed_by_its_own_name(beacon: BeaconModel):
     scraper = beacon.relate("metrics-endpoint", name)
     identity = '{"app_name": "prometheus", "juju_model_name": "cos"}'
     beacon.relate("provide-cmr-mesh", name, {"cmr_data": identity})
-    assert beacon.doors() == {("cos/prometheus", "shop/app.kubernetes.io/name=beacon")}
+    assert beacon.allowed() == {("cos/prometheus", "shop/app.kubernetes.io/name=beacon")}
     beacon.unrelate(scraper)
-    assert beacon.doors() == set()
+    assert beacon.allowed() == set()
 
 
 def test_application_of_this_model_has_no_other_name(beacon: BeaconModel):
     beacon.relate("metrics-endpoint", "remote-cache")
     identity = '{"app_name": "prometheus", "juju_model_name": "cos"}'
     beacon.relate("provide-cmr-mesh", "remote-cache", {"cmr_data": identity})
-    assert beacon.doors() == {("shop/remote-cache", "shop/app.kubernetes.io/name=beacon")}
+    assert beacon.allowed() == {("shop/remote-cache", "shop/app.kubernetes.io/name=beacon")}
 
 
 def test_active_status_counts_policies_and_consumers(beacon: BeaconModel):

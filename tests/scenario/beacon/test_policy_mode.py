@@ -8,7 +8,7 @@ from tests.scenario.beacon.beacon_model import BeaconModel, databag, policy
 
 pytestmark = pytest.mark.kubernetes
 
-DOORS = {("shop/web", "shop/catalogue"), ("shop/ads", "shop/app.kubernetes.io/name=catalogue")}
+ALLOWED = {("shop/web", "shop/catalogue"), ("shop/ads", "shop/app.kubernetes.io/name=catalogue")}
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def beacon(beacon: BeaconModel) -> BeaconModel:
     return beacon
 
 
-def on_trial(beacon: BeaconModel) -> dict[str, bool]:
+def dry_run(beacon: BeaconModel) -> dict[str, bool]:
     """The names of all policies that are requested, and whether each is on trial."""
     marks = {
         each["metadata"]["name"]: each["metadata"].get("annotations", {})
@@ -48,8 +48,8 @@ def test_switching_mode_writes_each_policy_once(beacon: BeaconModel):
         beacon.configure(policy_mode=mode)
         written = ["PATCH"] * 5 if trial else [*["PATCH"] * 3, "DELETE", "DELETE"]
         assert [request.method for request in beacon.writes()] == written
-        assert set(on_trial(beacon).values()) == {trial}
-        assert beacon.doors() == DOORS
+        assert set(dry_run(beacon).values()) == {trial}
+        assert beacon.allowed() == ALLOWED
         beacon.kubernetes.requests.clear()
         beacon.hook()
         assert beacon.writes() == []
@@ -58,8 +58,8 @@ def test_switching_mode_writes_each_policy_once(beacon: BeaconModel):
 def test_policy_requested_during_audit_is_dry_run(beacon: BeaconModel):
     beacon.configure(policy_mode="audit")
     beacon.consumer("orders", policy("web", "orders"))
-    assert len(on_trial(beacon)) == 3
-    assert all(on_trial(beacon).values())
+    assert len(dry_run(beacon)) == 3
+    assert all(dry_run(beacon).values())
 
 
 def test_audit_status(beacon: BeaconModel):
@@ -104,7 +104,7 @@ def test_status_of_audited_policies_is_no_problem_after_audit(beacon: BeaconMode
 
 def test_model_operator_is_allowed_during_audit(beacon: BeaconModel):
     beacon.configure(policy_mode="audit", model_on_mesh=True)
-    assert on_trial(beacon)["shop.beacon.modeloperator"] is False
+    assert dry_run(beacon)["shop.beacon.modeloperator"] is False
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_off_by_either_option_is_off(beacon: BeaconModel, options: dict[str, boo
 
 @pytest.mark.parametrize("value", ["audit-only", "", "Enforce", "off "])
 def test_invalid_mode_is_named_and_changes_no_policy(beacon: BeaconModel, value: str):
-    before = on_trial(beacon)
+    before = dry_run(beacon)
     relation = beacon.consumer("orders", policy("web", "orders"))
     labels = beacon.relation(relation).local_app_data["labels"]
     beacon.kubernetes.requests.clear()
@@ -132,7 +132,7 @@ def test_invalid_mode_is_named_and_changes_no_policy(beacon: BeaconModel, value:
     assert status.message.startswith("config policy-mode, using enforce: must be 'enforce', 'audit' or ")
     assert "juju config beacon policy-mode=…" in status.message
     assert beacon.writes() == []
-    assert before.keys() < on_trial(beacon).keys()
+    assert before.keys() < dry_run(beacon).keys()
     assert beacon.relation(relation).local_app_data["labels"] == labels
 
 
@@ -148,9 +148,9 @@ def test_invalid_option_removes_no_labels(beacon: BeaconModel, monkeypatch: pyte
 def test_retained_policies_are_audited_too(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes)
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
-    beacon.says(relation, {"policies": "nonsense"})
+    beacon.publish(relation, {"policies": "nonsense"})
     beacon.configure(policy_mode="audit")
-    assert list(on_trial(beacon).values()) == [True]
+    assert list(dry_run(beacon).values()) == [True]
     assert len(allowing_all(beacon)) == 2
 
 
@@ -161,9 +161,9 @@ def test_invalid_mode_keeps_the_last_one_and_revocations(beacon: BeaconModel, mo
     status = beacon.configure(policy_mode="bogus")
     assert status.name == "blocked"
     assert status.message.startswith(f"config policy-mode, using {mode}: must be 'enforce', 'audit' or ")
-    beacon.says(relation, databag(policy("ads", "orders")))
-    assert beacon.doors() == {*DOORS, ("shop/ads", "shop/orders")}
-    assert set(on_trial(beacon).values()) == {mode == "audit"}
+    beacon.publish(relation, databag(policy("ads", "orders")))
+    assert beacon.allowed() == {*ALLOWED, ("shop/ads", "shop/orders")}
+    assert set(dry_run(beacon).values()) == {mode == "audit"}
     assert f"using {mode}" in beacon.plan_action()["problems"]
 
 
@@ -171,4 +171,4 @@ def test_a_beacon_that_never_had_a_valid_mode_enforces(kubernetes: KubernetesSer
     beacon = BeaconModel(kubernetes)
     beacon.configure(policy_mode="bogus")
     beacon.consumer("catalogue", policy("web", "catalogue"))
-    assert list(on_trial(beacon).values()) == [False]
+    assert list(dry_run(beacon).values()) == [False]

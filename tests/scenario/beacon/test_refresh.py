@@ -128,7 +128,7 @@ def test_allowed_request_is_never_denied(refreshed: BeaconModel, observe: Observ
     refreshed.hook("upgrade_charm")
     refreshed.hook()
     assert closed == []
-    assert refreshed.doors() == {("shop/web", "shop/catalogue")}
+    assert refreshed.allowed() == {("shop/web", "shop/catalogue")}
     assert len(refreshed.policies()) == 1
 
 
@@ -136,13 +136,13 @@ def test_unrequested_policies_are_removed(refreshed: BeaconModel):
     PublishedBeacon().writes_a_policy("ads", "catalogue")
     refreshed.consumer_that_was_there_before("catalogue", WANTED)
     refreshed.hook("upgrade_charm")
-    assert refreshed.doors() == {("shop/web", "shop/catalogue")}
+    assert refreshed.allowed() == {("shop/web", "shop/catalogue")}
 
 
 def test_invalid_consumer_keeps_policies_of_published_beacon(refreshed: BeaconModel):
     refreshed.relation_that_was_there_before("catalogue", {"policies": "nonsense"})
     assert refreshed.hook("upgrade_charm").name == "blocked"
-    assert refreshed.doors() == {("shop/web", "shop/catalogue")}
+    assert refreshed.allowed() == {("shop/web", "shop/catalogue")}
 
 
 def test_pods_are_not_restarted(refreshed: BeaconModel):

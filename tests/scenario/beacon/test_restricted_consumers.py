@@ -52,7 +52,7 @@ def beacon(beacon: BeaconModel) -> BeaconModel:
 def test_a_consumer_is_refused_a_policy_on(beacon: BeaconModel, asked: MeshPolicy):
     beacon.consumer("catalogue", asked, policy("ads", "catalogue"))
     status = beacon.hook()
-    assert beacon.doors() == {("shop/ads", "shop/catalogue")}
+    assert beacon.allowed() == {("shop/ads", "shop/catalogue")}
     assert status.name == "blocked"
     assert "catalogue may not set policy on" in status.message
 
@@ -68,7 +68,7 @@ def test_unrestricted_consumer_may_set_any_policy(beacon: BeaconModel):
     beacon.kubernetes.store.create(beacon.kubernetes.store.kind("Namespace"), {"metadata": {"name": "bank"}})
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", *REFUSED.values())
-    assert {target for _, target in beacon.doors()} == {
+    assert {target for _, target in beacon.allowed()} == {
         "shop/orders",
         "shop/app.kubernetes.io/name=orders",
         "bank/catalogue",
@@ -82,7 +82,7 @@ def test_restricting_again_deletes_extra_policies(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", policy("web", "orders"), policy("web", "catalogue"))
     beacon.configure(restrict_consumers=True)
-    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+    assert beacon.allowed() == {("shop/web", "shop/catalogue")}
 
 
 def test_status_names_a_rejection_and_counts_the_others(beacon: BeaconModel):
@@ -113,11 +113,11 @@ def test_services_are_listed_only_for_other_names(beacon: BeaconModel):
 def test_unlisted_services_delay_only_dependent_policies(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue", target_service="catalogue-admin"))
     beacon.kubernetes.access.deny(verbs=["list"], resources=["services"])
-    beacon.says(relation, databag(policy("ads", "catalogue", target_service="catalogue-admin")))
+    beacon.publish(relation, databag(policy("ads", "catalogue", target_service="catalogue-admin")))
     beacon.relate("service-mesh", "orders", databag(policy("web", "orders")))
     problems = beacon.plan_action()["problems"]
     beacon.kubernetes.access.restore()
-    assert beacon.doors() == {("shop/web", "shop/catalogue-admin"), ("shop/web", "shop/orders")}
+    assert beacon.allowed() == {("shop/web", "shop/catalogue-admin"), ("shop/web", "shop/orders")}
     assert beacon.state.unit_status.name == "blocked"
     assert beacon.state.unit_status.message.startswith(
         "policies of catalogue cannot be checked; keeping its previous"
@@ -127,4 +127,4 @@ def test_unlisted_services_delay_only_dependent_policies(beacon: BeaconModel):
         "missing permissions: run juju trust beacon --scope=cluster"
     ) in problems
     beacon.hook()
-    assert ("shop/ads", "shop/catalogue-admin") in beacon.doors()
+    assert ("shop/ads", "shop/catalogue-admin") in beacon.allowed()

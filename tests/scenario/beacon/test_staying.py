@@ -47,7 +47,7 @@ def test_labels_come_with_the_policies(beacon: BeaconModel):
     assert published(beacon, relation) == {}
     beacon.kubernetes.access.restore()
     beacon.hook()
-    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+    assert beacon.allowed() == {("shop/web", "shop/catalogue")}
     assert published(beacon, relation).keys() >= {"labels", "mesh_type", "services"}
 
 
@@ -87,7 +87,7 @@ def test_labels_once_published_stay(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     before = published(beacon, relation)
     beacon.kubernetes.access.deny()
-    beacon.says(relation, databag(policy("web", "catalogue"), policy("ads", "catalogue")))
+    beacon.publish(relation, databag(policy("web", "catalogue"), policy("ads", "catalogue")))
     beacon.kubernetes.access.restore()
     assert published(beacon, relation) == before
 
@@ -106,15 +106,15 @@ def test_namespace_stays_until_pods_have_labels(beacon: BeaconModel, cluster: di
     assert status.message == f"namespace stays in the mesh: pods of {app} have no labels of their own yet"
     assert json.loads(published(beacon, relation)["labels"]).items() >= OWN.items()
     assert beacon.namespace_labels().items() >= OWN.items()
-    assert ("anybody", OPERATOR) in beacon.doors()
+    assert ("anybody", OPERATOR) in beacon.allowed()
     label(beacon, app, OWN)
     assert beacon.hook().name == "active"
     assert beacon.namespace_labels() == {}
-    assert ("anybody", OPERATOR) not in beacon.doors()
+    assert ("anybody", OPERATOR) not in beacon.allowed()
 
 
 def test_pods_of_others_keep_no_namespace(beacon: BeaconModel):
-    pod(beacon, "stranger")
+    pod(beacon, "unrelated")
     beacon.configure(model_on_mesh=True)
     assert beacon.configure(model_on_mesh=False).name == "active"
     assert beacon.namespace_labels() == {}
@@ -131,7 +131,7 @@ def test_operator_is_reachable_while_the_namespace_stays(beacon: BeaconModel):
     beacon.kubernetes.access.deny(verbs=["patch"], resources=["namespaces"])
     beacon.configure(model_on_mesh=False)
     beacon.kubernetes.access.restore()
-    assert ("anybody", OPERATOR) in beacon.doors()
+    assert ("anybody", OPERATOR) in beacon.allowed()
 
 
 def test_removed_beacon_does_not_wait(beacon: BeaconModel):

@@ -53,7 +53,7 @@ def test_first_policy_on_the_service_binds_it(model: BeaconModel):
     model.configure(model_on_mesh=True)
     relation = next(each for each in model.state.get_relations("service-mesh") if is_from(each, "store"))
     both = (policy("web", "store", target_type="unit"), policy("web", "store"))
-    model.says(relation, databag(*both))
+    model.publish(relation, databag(*both))
     assert labels(model, "store") == {}
 
 

@@ -134,7 +134,7 @@ def test_policies_are_written_before_the_waypoint_is_ready(beacon: BeaconModel):
     beacon.set_gateway_status(conditions("False", "no"))
     beacon.consumer("catalogue", policy("web", "catalogue"))
     assert beacon.hook().name == "waiting"
-    assert beacon.doors() == {("shop/web", "shop/catalogue")}
+    assert beacon.allowed() == {("shop/web", "shop/catalogue")}
 
 
 def test_readiness_costs_no_further_request(beacon: BeaconModel):

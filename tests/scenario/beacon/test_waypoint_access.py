@@ -22,7 +22,7 @@ def test_goes_with_a_policy_on_the_service(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"))
     assert beacon.waypoint_access() == {PODS}
     assert beacon.hook().message == "2 policies for 1 consumer, all enforced"
-    beacon.says(relation, databag(policy("ads", "catalogue", target_type="unit")))
+    beacon.publish(relation, databag(policy("ads", "catalogue", target_type="unit")))
     assert beacon.waypoint_access() == set()
 
 
@@ -68,7 +68,7 @@ def test_services_with_policies_are_published(beacon: BeaconModel):
 
     assert published() == "[]"
     beacon.kubernetes.access.deny(verbs=["patch"], resources=["authorizationpolicies"])
-    beacon.says(relation, databag(policy("web", "catalogue")))
+    beacon.publish(relation, databag(policy("web", "catalogue")))
     assert published() == "[]"
     beacon.kubernetes.access.restore()
     beacon.hook()

@@ -29,7 +29,7 @@ def model(kubernetes: KubernetesServer) -> Iterator[Model]:
     with Controller(kubernetes) as juju:
         model = juju.add_model("shop")
         model.deploy(REPOSITORY / "charms/istio-beacon-k8s", "beacon")
-        for app in ("server", "client", "stranger"):
+        for app in ("server", "client", "unrelated"):
             model.deploy(TESTER, app)
             model.integrate(f"{app}:service-mesh", "beacon:service-mesh")
         model.integrate("client:visits", "server:web")
@@ -57,7 +57,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 def test_tester_allows_related_applications(model: Model, cluster: Cluster):
     assert cluster.lets_in("client", "server")
-    assert not cluster.lets_in("stranger", "server")
+    assert not cluster.lets_in("unrelated", "server")
 
 
 def test_tester_serves_its_pages_on_both_ports(model: Model):

@@ -18,13 +18,13 @@ from sandbox.kubernetes import KubernetesServer, ObjectChange
 from tests.support.policies import LABELS, OWNER
 from tests.support.reconciling import reconcile_policies
 
-Door = tuple[Any, ...]
+Grant = tuple[Any, ...]
 """Who may reach what, by which requests: what a policy and an AuthorizationPolicy have in common."""
 
 LISTS = {"hosts": "hosts", "ports": "ports", "methods": "methods", "paths": "paths"}
 
 
-def door_of_policy(policy: MeshPolicy) -> Door:
+def grant_of_policy(policy: MeshPolicy) -> Grant:
     if policy.target_type == "app":
         target = ("Service", policy.target_service or policy.target_app_name)
     else:
@@ -39,7 +39,7 @@ def door_of_policy(policy: MeshPolicy) -> Door:
     )
 
 
-def door_of_object(policy: dict[str, Any]) -> Door:
+def grant_of_object(policy: dict[str, Any]) -> Grant:
     spec = policy["spec"]
     if "targetRefs" in spec:
         target = ("Service", spec["targetRefs"][0]["name"])
@@ -65,13 +65,13 @@ EACH_REQUEST = [
 ]
 
 
-def allowed(doors: Iterable[Door]) -> set[tuple[Any, ...]]:
+def allowed(grants: Iterable[Grant]) -> set[tuple[Any, ...]]:
     """Each kind of request, from whom to whom, that some policy lets through."""
     return {
-        (*door[:3], *request.values())
-        for door in doors
+        (*grant[:3], *request.values())
+        for grant in grants
         for request in EACH_REQUEST
-        if door[3] == "any" or any(_fits(request, dict(zip(LISTS, kind, strict=True))) for kind in door[3])
+        if grant[3] == "any" or any(_fits(request, dict(zip(LISTS, kind, strict=True))) for kind in grant[3])
     }
 
 
@@ -90,10 +90,10 @@ class Watcher:
 
     def _look(self, change: ObjectChange) -> None:
         if self.must_be_open and change.kind.name == "AuthorizationPolicy":
-            self.shut += self.must_be_open - allowed(self.doors())
+            self.shut += self.must_be_open - allowed(self.grants())
 
-    def doors(self) -> list[Door]:
-        return [door_of_object(each) for each in self.objects() if _says_one_thing(each)]
+    def grants(self) -> list[Grant]:
+        return [grant_of_object(each) for each in self.objects() if _says_one_thing(each)]
 
     def objects(self) -> list[dict[str, Any]]:
         return self._server.store.objects("AuthorizationPolicy")
@@ -140,7 +140,7 @@ unit_policies = st.builds(
     target_type=st.just(PolicyTargetType.unit),
     endpoints=st.lists(st.builds(Endpoint, ports=st.lists(st.integers(1, 3), max_size=2)), max_size=2),
 )
-wishes = st.lists(one_pair, min_size=2, max_size=4) | st.lists(
+requests = st.lists(one_pair, min_size=2, max_size=4) | st.lists(
     one_pair | app_policies | unit_policies, max_size=6
 )
 
@@ -183,7 +183,7 @@ def meddle(client: Client, objects: list[dict[str, Any]], which: int, how: str) 
 
 
 steps = st.tuples(
-    wishes,
+    requests,
     st.sampled_from(sorted(TROUBLE)),
     st.none() | st.tuples(st.integers(0, 9), st.sampled_from(sorted(MEDDLING))),
 )
@@ -200,8 +200,8 @@ def test_convergence_never_denies_desired_request(
         kubernetes.store.create(kubernetes.store.kind("Namespace"), {"metadata": {"name": name}})
 
     def hook(policies: list[MeshPolicy]) -> ReconcileResult:
-        wanted = allowed(map(door_of_policy, policies))
-        watcher.shut, watcher.must_be_open = [], wanted & allowed(watcher.doors())
+        wanted = allowed(map(grant_of_policy, policies))
+        watcher.shut, watcher.must_be_open = [], wanted & allowed(watcher.grants())
         result = reconcile_policies(
             client, [PolicyRequestFrom(each, ["shop"]) for each in policies], labels=LABELS, owner=OWNER
         )
@@ -210,23 +210,23 @@ def test_convergence_never_denies_desired_request(
         return result
 
     for policies, problem, meddling in steps:
-        wanted = {door_of_policy(each) for each in policies}
+        wanted = {grant_of_policy(each) for each in policies}
         with trouble(kubernetes, problem):
             hook(policies)
         healed = hook(policies)
         assert not healed.failed
-        assert Counter(watcher.doors()) == Counter(wanted)
+        assert Counter(watcher.grants()) == Counter(wanted)
         if meddling and (objects := watcher.objects()):
             meddle(client, objects, *meddling)
             hook(policies)
-            assert Counter(watcher.doors()) == Counter(wanted)
+            assert Counter(watcher.grants()) == Counter(wanted)
         kubernetes.requests.clear()
         assert not hook(policies).changed
         assert [each.method for each in kubernetes.requests] == ["GET"]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(wishes, wishes)
+@given(requests, requests)
 def test_one_write_for_each_difference(
     client: Client,
     kubernetes: KubernetesServer,
@@ -241,11 +241,13 @@ def test_one_write_for_each_difference(
     for policies in (first, then):
         kubernetes.requests.clear()
         reconcile_policies(client, [PolicyRequestFrom(each) for each in policies], labels=LABELS, owner=OWNER)
-    old, new_doors = ({door_of_policy(each) for each in policies} for policies in (first, then))
-    pairs = {door[:3] for door in old | new_doors}
+    old, new_grants = ({grant_of_policy(each) for each in policies} for policies in (first, then))
+    pairs = {grant[:3] for grant in old | new_grants}
     least = 0
     for pair in pairs:
-        gone, new = (sum(door[:3] == pair for door in doors) for doors in (old - new_doors, new_doors - old))
+        gone, new = (
+            sum(grant[:3] == pair for grant in grants) for grants in (old - new_grants, new_grants - old)
+        )
         # One of the new overwrites one of those that go, once the others are there.
         least += gone + new - bool(gone and new)
     assert sum(each.method != "GET" for each in kubernetes.requests) == least

@@ -62,9 +62,9 @@ subprocess.run(["open-port", os.environ["JUJU_HOOK_NAME"]])
 ports = subprocess.run(["opened-ports"], capture_output=True, text=True).stdout
 subprocess.run(["juju-log", ports])
 """
-    on_trial = trial(charm, program)
-    on_trial.run(TrialEvent("first"))
-    assert json.loads(on_trial.run(TrialEvent("second")).calls[-1].args[0]) == ["first", "second"]
+    packed = trial(charm, program)
+    packed.run(TrialEvent("first"))
+    assert json.loads(packed.run(TrialEvent("second")).calls[-1].args[0]) == ["first", "second"]
 
 
 def test_charm_that_fails_gives_reason(charm):
@@ -104,6 +104,6 @@ sys.exit(0 if os.geteuid() == {Path("/proc/self").stat().st_uid} else 1)
 
 def test_missing_modules_are_found(charm):
     (charm / "lib/ours.py").write_text("def later():\n    import absent.altogether, json")
-    on_trial = trial(charm, "import ours")
+    packed = trial(charm, "import ours")
     (charm / "venv/bin/python").symlink_to(Path(sys.executable).resolve())
-    assert on_trial.missing_modules() == ["absent.altogether"]
+    assert packed.missing_modules() == ["absent.altogether"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A server, a client or a stranger in the mesh."""
+"""A server, a client or an unrelated application in the mesh."""
 
 import ops
 
