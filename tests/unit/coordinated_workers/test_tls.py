@@ -117,7 +117,8 @@ def config(certificates: Certificates) -> TLSConfig | None:
 
 
 def problem(certificates: Certificates) -> str | None:
-    return certificates.problem
+    found = certificates.problem
+    return found and str(found)
 
 
 def names(found: TLSConfig | None) -> set[str]:
@@ -346,7 +347,7 @@ def test_databag_cannot_be_read(monkeypatch: pytest.MonkeyPatch):
     served = unit.ask(config)
     refuse_databags(monkeypatch, relation.id)
     found = "invalid data over 'certificates': cannot read its databag from Juju: permission denied"
-    assert unit.ask(lambda certificates: (certificates.problem, certificates.keeps(served))) == (found, True)
+    assert unit.ask(lambda certificates: (problem(certificates), certificates.keeps(served))) == (found, True)
 
 
 @pytest.mark.parametrize("tool", ["secret_get", "secret_info_get"])
