@@ -33,7 +33,7 @@ nitpick_ignore_regex = [
         "py:class",
         r"coordinated_workers\.(interfaces\.(provider|worker_applications)|kubernetes\.access)\.\w+",
     ),
-    ("py:class", r"k8s_charm\._(labels|plan)\.\w+"),
+    ("py:class", r"k8s_charm\._(labels|plan|verbs)\.\w+"),
     ("py:class", r"dict\[str"),
 ]
 # Names that only type checkers import, and that are no names of ours.
@@ -52,6 +52,7 @@ nitpick_ignore = [
         "NoneType",
         "OwnerReference",
         "Resource",
+        "Results",
         "RestOfTemplate",
         "StatefulSet",
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         read_policy,
     )
     from ._control_plane import (
+        ControlPlane,
         UnreadableClusterError,
         read_auto_allow,
         read_control_plane,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NODE",
     "Cluster",
+    "ControlPlane",
     "CoordinatorInMesh",
     "DeclaredPolicy",
     "Explanation",
