@@ -60,4 +60,6 @@ def _is_ipv6(host: str) -> bool:
 
 
 Url = Annotated[str, pydantic.AfterValidator(check_url)]
+"""A field that is an http or https URL."""
 Address = Annotated[str, pydantic.AfterValidator(check_authority_or_url)]
+"""A field that is `host:port`, or an http or https URL."""
