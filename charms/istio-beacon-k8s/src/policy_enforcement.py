@@ -18,7 +18,7 @@ _CAUSES = {"AncestorNotBound": "not bound to a waypoint"}
 """Shorter words than Istio's, to leave room for the remedy; its own are in the actions."""
 _REMEDIES = {
     "AncestorNotBound": (": if it persists: ", "juju trust {app} --scope=cluster"),
-    "TargetNotFound": (": ", "enforced once it exists"),
+    "TargetNotFound": (": ", "create it"),
 }
 """Code of Istio → the words before the remedy, and the remedy."""
 

@@ -47,7 +47,7 @@ def test_missing_service_is_reported(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
     beacon.consumer("catalogue", policy("web", "catalogue", target_service="nothing"))
     assert beacon.hook().message == (
-        "not enforced: a policy of catalogue: Service shop/nothing was not found: enforced once it exists"
+        "not enforced: a policy of catalogue: Service shop/nothing was not found: create it"
     )
 
 
