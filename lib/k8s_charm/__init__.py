@@ -15,7 +15,7 @@ from ._labels import (
     reconcile_charm_labels,
 )
 from ._live import Live, list_objects, list_owned
-from ._objects import Json, ObjectRef, Resource, annotations, manifest, metadata, reference
+from ._objects import Json, ObjectRef, Resource, annotations, manifest, metadata, reference, subtree
 from ._owner import OWNER, Owner, label_value
 from ._plan import Change, Changes, plan
 from ._pod_template import PodTemplate, TemplateChange
@@ -63,4 +63,5 @@ __all__ = [
     "read_charm_labels",
     "reconcile_charm_labels",
     "reference",
+    "subtree",
 ]

@@ -15,9 +15,9 @@ from istio_policies import (
     requested_by,
     target_refs,
 )
-from k8s_charm import Json, manifest
+from k8s_charm import Json, manifest, subtree
 
-from ._control_plane import TRUE, ControlPlane, mapping, read_auto_allow, read_control_plane, read_list
+from ._control_plane import TRUE, ControlPlane, read_auto_allow, read_control_plane, read_list
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -188,7 +188,7 @@ def cluster_of(
 
 def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Pod:
     """Read a pod from Kubernetes' JSON, given the labels of all namespaces."""
-    namespace, spec, labels = pod["metadata"]["namespace"], mapping(pod, "spec"), _labels(pod)
+    namespace, spec, labels = pod["metadata"]["namespace"], subtree(pod, "spec"), _labels(pod)
     mode = labels.get(_MODE) or namespace_labels.get(namespace, {}).get(_MODE)
     containers: list[Json] = spec.get("containers") or []
     ports: list[Json] = []
@@ -209,7 +209,7 @@ def read_policy(policy: "Resource", waypoints: Collection[str] = ()) -> LivePoli
     plain = manifest(policy)
     own: Json = plain["metadata"]
     annotations: Mapping[str, str] = own.get("annotations") or {}
-    spec = mapping(plain, "spec")
+    spec = subtree(plain, "spec")
     (state,) = enforcement([policy])
     return LivePolicy(
         namespace=own["namespace"],
@@ -228,7 +228,7 @@ def read_service(
     service: Json, namespace_labels: Mapping[str, Mapping[str, str]], gateways: Iterable[Json]
 ) -> Service:
     """Read a Service from Kubernetes' JSON, given the labels of all namespaces, and all Gateways."""
-    own, spec = service["metadata"], mapping(service, "spec")
+    own, spec = service["metadata"], subtree(service, "spec")
     ports: list[Json] = spec.get("ports") or []
     waypoint = None if spec.get("clusterIP") == "None" else _waypoint_of(service, namespace_labels)
     is_ready = any(_serves(each, waypoint, own["namespace"]) for each in gateways)
@@ -236,7 +236,7 @@ def read_service(
         namespace=own["namespace"],
         name=own["name"],
         ports={port["port"]: port.get("targetPort") or port["port"] for port in ports},
-        selector=mapping(spec, "selector"),
+        selector=subtree(spec, "selector"),
         waypoint=waypoint if is_ready else None,
         unready_waypoint=None if is_ready else waypoint,
     )
@@ -261,10 +261,10 @@ def _waypoint_of(service: Json, namespace_labels: Mapping[str, Mapping[str, str]
 
 def _serves(gateway: Json, waypoint: tuple[str, str] | None, namespace: str) -> bool:
     """Return whether a Gateway is this waypoint, and Istio runs it for Services of a namespace."""
-    own, spec = gateway["metadata"], mapping(gateway, "spec")
+    own, spec = gateway["metadata"], subtree(gateway, "spec")
     if (own["namespace"], own["name"]) != waypoint or spec.get("gatewayClassName") != "istio-waypoint":
         return False
-    conditions: list[Json] = mapping(gateway, "status").get("conditions") or []
+    conditions: list[Json] = subtree(gateway, "status").get("conditions") or []
     listeners: list[Json] = spec.get("listeners") or []
     is_ready = any(each["type"] == "Programmed" and each["status"] == "True" for each in conditions)
     for_services = _labels(gateway).get(_WAYPOINT_FOR, "service") in ("service", "all")
@@ -272,11 +272,11 @@ def _serves(gateway: Json, waypoint: tuple[str, str] | None, namespace: str) -> 
 
 
 def _takes_all(listener: Json) -> bool:
-    return mapping(mapping(listener, "allowedRoutes"), "namespaces").get("from") == "All"
+    return subtree(listener, "allowedRoutes", "namespaces").get("from") == "All"
 
 
 def _is_running(pod: Json) -> bool:
-    return mapping(pod, "status").get("phase") not in ("Succeeded", "Failed")
+    return subtree(pod, "status").get("phase") not in ("Succeeded", "Failed")
 
 
 def _labels(resource: Json) -> Mapping[str, str]:

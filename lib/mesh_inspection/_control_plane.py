@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, check_trust_domain
-from k8s_charm import Failure, Json, ObjectRef, attempt, list_objects, manifest
+from k8s_charm import Failure, Json, ObjectRef, attempt, list_objects, manifest, subtree
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -92,11 +92,6 @@ def read_list(
     raise UnreadableClusterError(found)
 
 
-def mapping(where: Json, field: str) -> Json:
-    """Return a field that is a mapping; an empty one if it is missing or null."""
-    return where.get(field) or {}
-
-
 def read_auto_allow(client: "Client", root: str) -> bool | None:
     """Return whether the istiod of a namespace allows waypoints at pods; None if no istiod is found."""
     from lightkube.resources.apps_v1 import Deployment
@@ -104,8 +99,8 @@ def read_auto_allow(client: "Client", root: str) -> bool | None:
     found = list_objects(client, Deployment, root, {"app": "istiod"})
     if isinstance(found, Failure) or not found:
         return None
-    template = mapping(mapping(manifest(found[0]), "spec"), "template")
-    containers: list[Json] = mapping(template, "spec").get("containers") or []
+    pod_spec = subtree(manifest(found[0]), "spec", "template", "spec")
+    containers: list[Json] = pod_spec.get("containers") or []
     for container in containers:
         for variable in container.get("env") or ():
             if variable.get("name") == _AUTO_ALLOW:
@@ -133,7 +128,7 @@ def _read_mesh(client: "Client", namespace: str, istiod: str) -> Json:
             return {}
         raise UnreadableClusterError(found)
     try:
-        mesh: object = yaml.safe_load(mapping(manifest(found), "data").get("mesh") or "")
+        mesh: object = yaml.safe_load(subtree(manifest(found), "data").get("mesh") or "")
     except yaml.YAMLError:
         return {}
     return cast("Json", mesh) if isinstance(mesh, dict) else {}

@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from k8s_charm import Json
+from k8s_charm import Json, subtree
 
 from ._cluster import LivePolicy
-from ._control_plane import mapping
 
 Field: TypeAlias = Literal["source", "port", "method", "path", "host", "http", "condition"]
 """Attributes of a request that a rule may restrict; `http` where a rule is about HTTP and only TCP is seen,
@@ -85,7 +84,7 @@ def ports_of(policy: LivePolicy) -> set[int]:
     ports: list[str] = []
     for rule in _sections(policy.spec, "rules"):
         for each in _sections(rule, "to"):
-            ports += mapping(each, "operation").get("ports") or ()
+            ports += subtree(each, "operation").get("ports") or ()
     return {int(port) for port in ports if port.isdecimal()}
 
 
@@ -97,8 +96,8 @@ def differences(policy: LivePolicy, request: Request) -> Iterator[frozenset[Fiel
     opens = allows(policy)
     for rule in _sections(policy.spec, "rules"):
         unknown: set[Field] = {"condition"} if opens and rule.get("when") else set()
-        origins = [mapping(each, "source") for each in _sections(rule, "from")] or [Json()]
-        operations = [mapping(each, "operation") for each in _sections(rule, "to")] or [Json()]
+        origins = [subtree(each, "source") for each in _sections(rule, "from")] or [Json()]
+        operations = [subtree(each, "operation") for each in _sections(rule, "to")] or [Json()]
         about_http = _has_any(origins, _HTTP_SOURCES) or _has_any(operations, _HTTP_OPERATIONS)
         if opens and request.http is None and about_http:
             unknown.add("http")

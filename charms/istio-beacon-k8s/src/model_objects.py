@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
-from k8s_charm import Failure, Json, Owner, kubernetes_errors, list_objects, manifest, metadata
+from k8s_charm import Failure, Json, Owner, kubernetes_errors, list_objects, manifest, metadata, subtree
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -113,9 +113,7 @@ class ModelObjects:
 
 
 def _selected(service: Json) -> str | None:
-    spec: Json = service.get("spec") or {}
-    selector: dict[str, str] = spec.get("selector") or {}
-    return selector.get(APPLICATION_LABEL)
+    return subtree(service, "spec", "selector").get(APPLICATION_LABEL)
 
 
 def labels_of(resource: "Resource") -> dict[str, str]:

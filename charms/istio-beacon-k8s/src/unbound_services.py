@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from istio_policies import target_names
-from k8s_charm import Change, Json, ObjectRef, manifest, metadata, reference
+from k8s_charm import Change, Json, ObjectRef, manifest, metadata, reference, subtree
 from mesh_namespace import MANAGED_BY, NamespaceStep
 from model_objects import USE_WAYPOINT, ModelObjects, labels_of, name_of
 from steps import StepPlan, StepResult
@@ -89,9 +89,8 @@ class UnboundServicesPlan(StepPlan):
 
 
 def _selects_any(service: Json, pods: Iterable[Mapping[str, str]]) -> bool:
-    spec: Json = service.get("spec") or {}
-    selector: dict[str, str] = spec.get("selector") or {}
-    is_headless = spec.get("clusterIP") == "None"
+    selector: dict[str, str] = subtree(service, "spec", "selector")
+    is_headless = subtree(service, "spec").get("clusterIP") == "None"
     return bool(selector) and not is_headless and any(selector.items() <= pod.items() for pod in pods)
 
 
