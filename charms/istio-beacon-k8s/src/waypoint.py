@@ -15,10 +15,12 @@ from k8s_charm import (
     Owner,
     ReconcileResult,
     apply,
+    get_object,
     label_value,
     list_owned,
     manifest,
     plan,
+    subtree,
 )
 from kubernetes_problems import problems_of
 from model_objects import USE_WAYPOINT, ModelObjects
@@ -208,17 +210,13 @@ def _is_overdue(gateway: Json, seconds: int) -> bool:
 
 
 def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> Message | None:
-    from lightkube import ApiError
     from lightkube.resources.apps_v1 import Deployment
 
     name, model = waypoint.name, waypoint.owner.model
-    try:
-        deployment = manifest(client.get(Deployment, name, namespace=model))
-    except ApiError as error:
-        if error.status.code != 404:
-            raise
+    deployment = get_object(client, Deployment, name, model)
+    if not deployment:
         return None  # istiod may run it as something else
-    ready: int = deployment.get("status", {}).get("readyReplicas") or 0
+    ready: int = subtree(manifest(deployment), "status").get("readyReplicas") or 0
     if ready >= replicas:
         return None
     command = f"kubectl describe deployment {name} -n {model}"
@@ -241,14 +239,7 @@ def _not_programmed(client: "Client", gateway: Json) -> str:
 
 def _no_class(client: "Client") -> str:
     """Return that the class of waypoints is missing, without which Istio ignores the Gateway."""
-    from lightkube import ApiError
-
     from istio_policies import GatewayClass
 
-    try:
-        client.get(GatewayClass, _CLASS)
-    except ApiError as error:
-        if error.status.code != 404:
-            raise
-        return f"no GatewayClass {_CLASS}: deploy istio-k8s"
-    return ""
+    found = get_object(client, GatewayClass, _CLASS, None)
+    return "" if found else f"no GatewayClass {_CLASS}: deploy istio-k8s"
