@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         read_auto_allow,
         read_control_plane,
         read_list,
-        read_root_namespaces,
     )
     from ._evaluate import path_matches
     from ._explain import Explanation, PathStep, Verdict, explain
@@ -76,7 +75,6 @@ __all__ = [
     "read_list",
     "read_policy",
     "read_question",
-    "read_root_namespaces",
     "selects_none",
 ]
 

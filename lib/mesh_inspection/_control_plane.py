@@ -57,20 +57,6 @@ def read_control_plane(client: "Client") -> ControlPlane:
     return ControlPlane(namespace, _root_namespaces(istiods), _trust_domain(istiods))
 
 
-def read_root_namespaces(client: "Client") -> tuple[str, ...]:
-    """Read in which namespaces a policy on pods holds in all namespaces; the usual one without permission.
-
-    Raises:
-        UnreadableClusterError: if Kubernetes does not return where istiod is, or how it is configured.
-    """
-    try:
-        return _root_namespaces(_read_istiods(client))
-    except UnreadableClusterError as error:
-        if error.failure.code == _FORBIDDEN:
-            return (ROOT_NAMESPACE,)
-        raise
-
-
 def read_list(
     client: "Client",
     kind: "type[Resource]",

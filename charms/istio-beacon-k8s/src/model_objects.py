@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
 from k8s_charm import Failure, Json, Owner, kubernetes_errors, list_objects, manifest, metadata, subtree
+from mesh_inspection import read_control_plane
 
 if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.resources.core_v1 import Namespace, Service
 
     from k8s_charm import Resource
+    from mesh_inspection import ControlPlane
 
 USE_WAYPOINT = "istio.io/use-waypoint"
 
@@ -44,6 +46,15 @@ class ModelObjects:
         from lightkube.resources.core_v1 import Namespace
 
         return self.client.get(Namespace, self.name)
+
+    @cached_property
+    def control_plane(self) -> "ControlPlane":
+        """Istio's control plane.
+
+        Raises:
+            UnreadableClusterError: if Kubernetes does not return where istiod is, or how it is configured.
+        """
+        return read_control_plane(self.client)
 
     @property
     def pods(self) -> "list[Resource]":

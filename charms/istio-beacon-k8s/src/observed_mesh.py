@@ -14,7 +14,6 @@ from mesh_inspection import (
     exposed,
     missing_waypoints,
     read_auto_allow,
-    read_control_plane,
     read_list,
     read_policy,
     selects_none,
@@ -84,7 +83,7 @@ def _read(model: ModelObjects, own: "Sequence[Resource]", policies: "Sequence[Re
     gateways = _plain(each for each in own if isinstance(each, Gateway))
     if missing_waypoints(services, namespace, gateways):
         gateways = _plain(read_list(model.client, Gateway, may_be_missing=True))
-    istio = read_control_plane(model.client)
+    istio = model.control_plane
     root = istio.root_namespaces[0]
     here = [*policies, *model.other_policies]
     here = [each for each in here if metadata(each)["namespace"] in (root, model.name)]

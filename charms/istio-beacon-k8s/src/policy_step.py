@@ -23,7 +23,7 @@ from istio_policies import (
 )
 from k8s_charm import Change, Changes, Deadline, Live, Owner, ReconcileResult, apply, reference
 from kubernetes_problems import problems_of
-from mesh_inspection import read_root_namespaces
+from mesh_inspection import UnreadableClusterError
 from model_objects import ModelObjects
 from policy_report import PolicyReport
 from steps import StepPlan, StepResult
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from k8s_charm import Resource
 
+_FORBIDDEN = 403
 SCOPE = "istio-authorization-policy"
 """The purpose of the policies, in the labels by which they are found."""
 
@@ -72,7 +73,7 @@ class PolicyStep:
         for consumer in known:
             policies = [*consumer.granted, *waypoint_access(self.owner, self.waypoint, consumer)]
             requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in policies)
-        roots = {ROOT_NAMESPACE, *(self.root_namespaces or read_root_namespaces(model.client))}
+        roots = self._roots(model)
         operator = self._for_model_operator(live)
         additional = additional_policies(self.owner, known, self.desired, operator)
         retain = {consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys()
@@ -83,6 +84,15 @@ class PolicyStep:
             root_namespaces=roots,
         )
         return PolicyPlan(self, changes, known, former)
+
+    def _roots(self, model: ModelObjects) -> set[str]:
+        """Return in which namespaces policies on pods hold in all models; without permission, the usual."""
+        try:
+            return {ROOT_NAMESPACE, *(self.root_namespaces or model.control_plane.root_namespaces)}
+        except UnreadableClusterError as error:
+            if error.failure.code != _FORBIDDEN:
+                raise
+            return {ROOT_NAMESPACE}
 
     def _for_model_operator(self, live: Live) -> "list[GenericNamespacedResource]":
         made = model_operator_policies(self.owner)

@@ -84,6 +84,13 @@ class TestOtherName:
         beacon.consumer_that_was_there_before("kiali", *REQUESTS)
         assert "a policy on pods holds in all models" in beacon.plan_action()["problems"]
 
+    def test_is_read_once_in_the_first_hook(self, beacon: BeaconModel):
+        beacon.consumer_that_was_there_before("kiali", *REQUESTS)
+        beacon.kubernetes.requests.clear()
+        beacon.hook("config_changed")
+        lists_of_istiod = [each for each in beacon.kubernetes.requests if each.path.endswith("/v1/services")]
+        assert len(lists_of_istiod) == 1
+
     def test_is_published_for_those_who_write_policies(self, beacon: BeaconModel):
         relation = beacon.consumer("kiali", *REQUESTS)
         assert MODEL in json.loads(beacon.relation(relation).local_app_data["root_namespaces"])
