@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass
 
 import ops
@@ -111,19 +111,18 @@ class ServiceMeshProvider(ops.Object):
         Args:
             services: the Services by application; None if policies are not managed.
         """
-        for relation in self._members():
-            found = None if services is None else sorted(services.get(relation.app.name, ()))
-            text = "" if found is None else json.dumps(found)
-            relation_data.write(relation, self._charm.app, {SERVICES_KEY: text})
+
+        def written(app: str) -> list[str] | None:
+            return None if services is None else sorted(services.get(app, ()))
+
+        self._publish(SERVICES_KEY, written)
 
     def update_root_namespaces(self, namespaces: Collection[str]) -> None:
         """Publish in which namespaces a policy on pods holds in all namespaces.
 
         Consumers that write policies themselves write none on pods there, nor in `istio-system`.
         """
-        text = json.dumps(sorted(namespaces)) if namespaces else ""
-        for relation in self._members():
-            relation_data.write(relation, self._charm.app, {ROOT_NAMESPACES_KEY: text})
+        self._publish(ROOT_NAMESPACES_KEY, lambda _: sorted(namespaces) or None)
 
     def update_waypoint(self, waypoint: str) -> None:
         """Publish the waypoint of the mesh, where the labels of pods do not name it.
@@ -131,14 +130,17 @@ class ServiceMeshProvider(ops.Object):
         Args:
             waypoint: its `namespace/name`; empty if the labels name it.
         """
-        text = json.dumps(waypoint) if waypoint else ""
-        for relation in self._members():
-            relation_data.write(relation, self._charm.app, {WAYPOINT_KEY: text})
+        self._publish(WAYPOINT_KEY, lambda _: waypoint or None)
 
-    def _members(self) -> list[ops.Relation]:
-        """Return the relations of applications that have labels; none if this unit is not the leader."""
+    def _publish(self, key: str, value_for: Callable[[str], object]) -> None:
+        """Publish a value to each application that has labels; one that is None is removed."""
+        if not self._charm.unit.is_leader():
+            return
         # Published consumers expect labels in a databag that is not empty.
-        return list(filter(self._has_labels, self._consumers())) if self._charm.unit.is_leader() else []
+        for relation in filter(self._has_labels, self._consumers()):
+            value = value_for(relation.app.name)
+            text = "" if value is None else json.dumps(value)
+            relation_data.write(relation, self._charm.app, {key: text})
 
     def _has_labels(self, relation: ops.Relation) -> bool:
         try:
