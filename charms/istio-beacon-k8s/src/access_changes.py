@@ -38,15 +38,23 @@ class _Terms(NamedTuple):
 
 
 class _Sentences(NamedTuple):
-    """The sentences for each change; `{0}` is the target or a number, and `{1}` the sources."""
+    """The sentences for each change; `{0}` is the target or a number of policies, and `{1}` the sources."""
 
     allowed: str
     revoked: str
     is_open: str
     """No policy is left on the target."""
     changed: str
+    one_policy: str
+    """The beginning of a sentence on the audit mode of one policy."""
+    policies: str
+    """The same for several."""
     enters_audit: str
     leaves_audit: str
+
+    def counted(self, number: int) -> str:
+        """Return the beginning of a sentence on so many policies."""
+        return (self.one_policy if number == 1 else self.policies).format(number)
 
 
 _OPEN = "open to all, unless the mesh is hardened or other policies restrict it: the last policy here"
@@ -55,16 +63,20 @@ _IT_DOES = _Sentences(
     "no longer allowed {1} -> {0}",
     f"{{0}} is {_OPEN} allowed {{1}}",
     "changed allowed requests {1} -> {0}",
-    "{0} in audit mode now: logged, not enforced",
-    "{0} enforced now, no longer in audit mode",
+    "1 policy is",
+    "{0} policies are",
+    "in audit mode now: logged, not enforced",
+    "enforced now, no longer in audit mode",
 )
 _IT_WOULD = _Sentences(
     "would allow {1} -> {0}",
     "would no longer allow {1} -> {0}",
     f"{{0}} would be {_OPEN} allows {{1}}",
     "would change allowed requests {1} -> {0}",
-    "{0} in audit mode: logged, not enforced",
-    "{0} enforced, no longer in audit mode",
+    "1 policy would be",
+    "{0} policies would be",
+    "in audit mode: logged, not enforced",
+    "enforced, no longer in audit mode",
 )
 
 
@@ -120,14 +132,9 @@ def _switched(
     )
     there = was.keys() & is_now.keys()
     if to_audit := sum(is_now[name] and not was[name] for name in there):
-        yield sentences.enters_audit.format(_policies(to_audit, sentences))
+        yield f"{sentences.counted(to_audit)} {sentences.enters_audit}"
     if from_audit := sum(was[name] and not is_now[name] for name in there):
-        yield sentences.leaves_audit.format(_policies(from_audit, sentences))
-
-
-def _policies(number: int, sentences: _Sentences) -> str:
-    subject, verb = ("1 policy", "is") if number == 1 else (f"{number} policies", "are")
-    return f"{subject} {verb if sentences is _IT_DOES else 'would be'}"
+        yield f"{sentences.counted(from_audit)} {sentences.leaves_audit}"
 
 
 def _lines(sentence: str, grants: "dict[AccessGrant, _Terms]") -> Iterator[str]:
