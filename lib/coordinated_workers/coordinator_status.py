@@ -51,7 +51,7 @@ class CoordinatorProblems(CoordinatorContainers):
                 yield Message("nginx", service.problem).blocked()
         is_degraded = self.is_recommended is False
         message = self._default_degraded_message if is_degraded else self._default_active_message
-        yield ops.ActiveStatus(in_short([*([message] if message else []), *self._remarks()]))
+        yield ops.ActiveStatus(in_short(list(filter(None, (message, *self._remarks())))))
 
     def _remarks(self) -> Iterator[str]:
         for name, reason in self.cluster.refused().items():

@@ -78,11 +78,7 @@ def _relate_as_others(match: NearMatch, question: Question, view: View) -> Itera
     is_internal = match.requested and (view.internal or match.requested.policy.callers)
     if match.requested and match.requested.endpoint and not is_internal:
         yield from _relate(source, model, f"{match.requested.by}:{match.requested.endpoint}", view)
-    elif (
-        match.policy.requested_by
-        and not is_internal
-        and not (match.requested and match.requested.policy.callers)
-    ):
+    elif match.policy.requested_by and not is_internal:
         first, *rest = _integrate(source, model, sorted(match.policy.requested_by)[0], view)
         yield f"{first}  # over the endpoint that {sources_of(match)} uses"
         yield from rest
