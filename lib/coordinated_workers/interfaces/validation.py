@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-import socket
 from typing import Annotated
 
 import pydantic
@@ -12,24 +11,31 @@ from cos_interfaces import check_secret_id, is_host_name, is_ip
 
 _LONGEST_NAME = 200
 # As files of hosts call it, as clusters on a developer's machine do, and the metadata servers of clouds:
-# Google, AWS, Azure, Tencent, Oracle, Equinix.
+# Google, AWS, Azure, Rancher, Tencent, Oracle, Equinix, Exoscale, IBM.
 _NAME_OF_THE_MACHINE = re.compile(
     r"localhost[46]?(\.localdomain[46]?)?|.+\.localhost|loopback|broadcasthost"
     r"|ip6-(localhost|loopback|localnet|mcastprefix|allnodes|allrouters|allhosts)"
-    r"|(host|gateway)\.[^.]+\.internal|(metadata|instance-data)(\..+\.internal)?"
-    r"|metadata\.(goog|tencentyun\.com|oraclecloud\.com|packet\.net|platformequinix\.com)"
+    r"|(host|gateway)\.[^.]+\.internal|(kubernetes|vm)\.docker\.internal|control-plane\.minikube\.internal"
+    r"|((rancher-)?metadata|instance-data)(\.(.+\.)?internal)?"
+    r"|metadata\.(goog|google|tencentyun\.com|oraclecloud\.com|packet\.net|platformequinix\.com|exoscale\.com)"
+    r"|api\.metadata\.cloud\.ibm\.com"
 )
+# No name ends so, and programs differ in whether it is an IPv4 address, and in which one.
+_ENDS_LIKE_IPV4 = re.compile(r"(.+\.)?([0-9]+|0x[0-9a-f]*)")
 # Kubernetes resolves it to the address in its first label, whatever that is.
 _NAME_OF_A_POD = re.compile(r"([0-9a-f-]+)\.[^.]+\.pod(?:\..+)?")
-# What the standard library does not classify: this network and protocol assignments (RFC 6890), and services
-# of clouds for a machine alone: AWS, Google, Scaleway and Oracle over IPv6, Azure, Alibaba.
+# Services of clouds for a machine alone: of most over IPv4, Azure, Alibaba, Oracle.
+_METADATA_OVER_IPV4 = tuple(
+    map(ipaddress.IPv4Network, ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.0/24", "192.0.0.0/24"))
+)
+# What the standard library does not classify: this network (RFC 6890), and services of clouds for a machine
+# alone: AWS, Google, Scaleway, Oracle and Akamai over IPv6.
 _SPECIAL_NETWORKS = tuple(
     map(
         ipaddress.ip_network,
         (
-            *("0.0.0.0/8", "192.0.0.0/24"),
-            *("fd00:ec2::/32", "fd20:ce::/32", "fd00:42::/32", "fd00:c1::/32"),
-            *("168.63.129.16/32", "100.100.100.0/24"),
+            *("0.0.0.0/8", *_METADATA_OVER_IPV4),
+            *("fd00:ec2::/32", "fd20:ce::/32", "fd00:42::/32", "fd00:c1::/32", "fd00:a9fe:a9fe::/48"),
             # of translators, where only their network knows at which bits the IPv4 address is (RFC 8215)
             "64:ff9b:1::/48",
         ),
@@ -72,7 +78,7 @@ def check_of_another_machine(host: str) -> None:
     if address := ip_address(name):
         is_own = _is_special(address)
     else:
-        is_own = bool(_NAME_OF_THE_MACHINE.fullmatch(name)) or _is_ip_to_resolvers(name)
+        is_own = bool(_NAME_OF_THE_MACHINE.fullmatch(name) or _ENDS_LIKE_IPV4.fullmatch(name))
     if is_own:
         raise ValueError("none of another machine")
 
@@ -111,19 +117,27 @@ def embedded_ipv4(
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
     last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     is_isatap = int(address) >> 32 & 0xFFFFFFFF in _ISATAP
-    # A network may choose any prefix for translation, and no other address ends like one of a link.
-    if is_isatap or last.is_link_local or any(address in network for network in _TRANSLATED):
+    if is_isatap or any(address in network for network in _TRANSLATED):
         found.append(last)
+    found += [
+        each for each in _translatable(address) if any(each in network for network in _METADATA_OVER_IPV4)
+    ]
     return [each for each in found if each is not None]
 
 
-def _is_ip_to_resolvers(name: str) -> bool:
-    """Return whether it is an IP address in an old form, such as one number: some take that for a name."""
-    try:
-        socket.inet_aton(name)
-    except OSError:
-        return False
-    return True
+def _translatable(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Return what it may be translated to: a network may choose any prefix, of six lengths (RFC 6052).
+
+    The IPv4 address follows the prefix, around eight zeros in the middle, and zeros follow. After a prefix
+    of 96 bits it ends the address.
+    """
+    found = [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    upper, lower = divmod(int(address), 1 << 64)
+    if lower >> 56 == 0:
+        for length in (32, 40, 48, 56, 64):
+            ipv4, rest = divmod(upper << 56 | lower, 1 << 88 - length)
+            found += [ipaddress.IPv4Address(ipv4 & 0xFFFFFFFF)] if rest == 0 else []
+    return found
 
 
 def _check_label(label: tuple[str, str]) -> tuple[str, str]:

@@ -38,7 +38,9 @@ def test_machine_itself_is_refused(host: str):
         *("2001:db8::5efe:127.0.0.1", "fd00::200:5efe:a9fe:a9fe", "2001:db8::5efe:0.0.0.0"),
         # by a translator whose prefix is its network's own
         *("64:ff9b:1:7f00:0:100::", "64:ff9b:1:0:7f:0:100:0", "64:ff9b:1::10.1.2.3"),
-        "2001:db8:64::a9fe:a9fe",
+        *("2001:db8:64::a9fe:a9fe", "2001:db8:64::168.63.129.16", "2001:db8:64::100.100.100.200"),
+        *("2001:db8:a9fe:a9fe::", "2001:db8:1a9:fea9:fe::", "2001:db8:1:a9fe:a9:fe00::"),
+        *("2001:db8:1:1a9:fe:a9fe::", "2001:db8:1:1:a9:fea9:fe00:0", "2001:db8:1:a83f:81:1000::"),
     ],
 )
 def test_so_is_address_that_leads_to_one(host: str):
@@ -54,6 +56,8 @@ def test_so_is_address_that_leads_to_one(host: str):
         *("metadata.google.internal", "Metadata.Google.Internal", "metadata", "instance-data.ec2.internal"),
         *("168.63.129.16", "192.0.0.192", "0.0.0.7"),
         *("fd00:c1::a9fe:a9fe", "fd00:c1::1", "metadata.oraclecloud.com", "metadata.packet.net"),
+        *("fd00:a9fe:a9fe::1", "api.metadata.cloud.ibm.com", "metadata.exoscale.com"),
+        *("rancher-metadata", "rancher-metadata.rancher.internal", "metadata.google", "metadata.internal"),
     ],
 )
 def test_metadata_addresses_of_the_platform_are_invalid(host: str):
@@ -75,6 +79,7 @@ def test_metadata_addresses_of_the_platform_are_invalid(host: str):
         ),
         "instance-data.us-west-2.compute.internal",
         *("host.docker.internal", "Host.Minikube.internal", "gateway.docker.internal", "loopback"),
+        *("kubernetes.docker.internal", "vm.docker.internal", "control-plane.minikube.internal"),
     ],
 )
 def test_so_is_name_that_leads_to_one(host: str):
@@ -93,6 +98,7 @@ def test_so_is_name_that_leads_to_one(host: str):
         "10.1",
         "0",
         "010.1.2.3",
+        *("425.510.425.510", "256.1.1.1", "1.2.3.4.5", "4294967297", "0x", "08.1", "loki.0x7f000001"),
     ],
 )
 def test_so_is_address_that_not_all_take_for_one(host: str):
@@ -110,12 +116,23 @@ def test_so_is_address_that_not_all_take_for_one(host: str):
             "fd00::7",
             "64:ff9b::10.1.2.3",
             "2001:db8::5efe:10.1.2.3",
-            "fd00:a9fe:a9fe::1",
+            "fd00:a9fe:1::1",
+            "2001:db8:a9fe:a9fe::1",
+            "2001:db8:64::10.1.2.3",
             "::ffff:10.1.2.3",
             "loki.example",
             "loki-0.loki-endpoints.cos.svc",
         ),
-        *("metadata.shop.svc.cluster.local", "localhost.example", "0x1.example", "10.1.example", "ff", "1-2"),
+        *(
+            "metadata.shop.svc.cluster.local",
+            "localhost.example",
+            "0x1.example",
+            "10.1.example",
+            "ff",
+            "1-2",
+            "kv.1e3",
+            "vm.corp.internal",
+        ),
         *("10-1-2-3.shop.pod.cluster.local", "fd00--7.shop.pod", "127-0-0-1.shop.svc", "instance-data.shop"),
         *("127-0-0-1.shop.podium", "host.example", "host.shop.svc", "metadata.example"),
     ],
