@@ -50,8 +50,8 @@ class RawBackend:
                 return
             with connection:
                 head = b""
-                while b"\r\n\r\n" not in head:
-                    head += connection.recv(4096)
+                while b"\r\n\r\n" not in head and (received := connection.recv(4096)):
+                    head += received
                 self.heads.append(head)
                 self._answer(head, connection)
 

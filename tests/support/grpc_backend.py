@@ -84,12 +84,13 @@ class ClosingGrpcBackend:
         http2.initiate_connection()
         calls = 0
         with connection, contextlib.suppress(OSError):
-            while calls < 2:
-                connection.sendall(http2.data_to_send())
-                for event in http2.receive_data(connection.recv(65536)):
+            connection.sendall(http2.data_to_send())
+            while calls < 2 and (received := connection.recv(65536)):
+                for event in http2.receive_data(received):
                     calls += isinstance(event, h2.events.RequestReceived)
                     if isinstance(event, h2.events.StreamEnded) and event.stream_id and calls < 2:
                         head = [(":status", "200"), ("content-type", "application/grpc")]
                         http2.send_headers(event.stream_id, head)
                         http2.send_data(event.stream_id, b"\0\0\0\0\2ok")
                         http2.send_headers(event.stream_id, [("grpc-status", "0")], end_stream=True)
+                connection.sendall(http2.data_to_send())
