@@ -1,7 +1,8 @@
 """The story of a coordinator with every relation that it can have, and something at the other end of each."""
 
 from ._arrivals import Arrived, arrivals
+from ._mesh_with_certificate import join_mesh, not_as_declared
 from ._rotation import Rotation, not_smooth, rotate
 from ._story import story
 
-__all__ = ["Arrived", "Rotation", "arrivals", "not_smooth", "rotate", "story"]
+__all__ = ["Arrived", "Rotation", "arrivals", "join_mesh", "not_as_declared", "not_smooth", "rotate", "story"]

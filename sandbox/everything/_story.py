@@ -7,6 +7,7 @@ from sandbox.story import StoryStep
 from sandbox.world import World
 
 from ._arrivals import arrivals, arrivals_table, missing
+from ._mesh_with_certificate import join_mesh, not_as_declared
 from ._models import ANNEX, HALL, VAULT
 from ._rotation import Rotation, not_smooth, rotate, summary
 
@@ -58,6 +59,14 @@ def story() -> tuple[StoryStep, ...]:
             lambda _: summary(rotation),
             lambda world: not_smooth(rotation) if world.enforcement else [],
             is_measured=False,
+        ),
+        StoryStep(
+            "join-with-certificate",
+            "Put the second cluster into the mesh",
+            "ztunnel encrypts there, so nginx and workers serve plain HTTP, and the waypoint sees methods "
+            "and paths. The certificate stays, for when the cluster leaves the mesh.",
+            join_mesh,
+            check=lambda world: not_as_declared(world) if world.enforcement else [],
         ),
     )
 

@@ -70,3 +70,10 @@ def test_rotation_drops_no_request_and_restarts_no_worker(world: World):
     assert seen.answered > 20
     before, after = seen.certificates
     assert before != after
+
+
+def test_cluster_with_certificate_joins_the_mesh(world: World):
+    assert everything.not_as_declared(world) != []
+    everything.join_mesh(world)
+    assert world.settle() == []
+    assert everything.not_as_declared(world) == []

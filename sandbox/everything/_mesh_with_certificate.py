@@ -1,0 +1,38 @@
+"""A coordinator with a certificate that joins the mesh: there it serves HTTP, which ztunnel encrypts."""
+
+from sandbox import samples
+from sandbox.samples import BEACON, COORDINATOR
+from sandbox.world import World
+
+from ._certificates import served
+from ._models import VAULT, running
+
+_PORT = 8080
+_PATH = "/kv/greeting"
+
+
+def join_mesh(world: World) -> None:
+    """Put the cluster with a certificate, and its shop, into the mesh."""
+    vault = world.model(VAULT)
+    samples.deploy(vault, BEACON)
+    for app in (COORDINATOR, "shop"):
+        vault.integrate(f"{app}:service-mesh", BEACON)
+
+
+def not_as_declared(world: World) -> list[str]:
+    """Return what differs from the coordinator's policies when its shop sends HTTP requests, in words.
+
+    Raises:
+        ValueError: if nothing runs in that world.
+    """
+    vault = world.model(VAULT)
+    wrong: list[str] = []
+    for method, declared in (("PUT", "20"), ("GET", "200"), ("DELETE", "403")):
+        body = b"hello" if method == "PUT" else None
+        source, service = f"{VAULT}/shop", f"{VAULT}/{COORDINATOR}"
+        answer = running(world).ask(source, service, _PORT, method, _PATH, body)
+        if not answer.startswith(declared):
+            wrong.append(f"{method} {_PATH} should be answered by {declared}, but is by {answer}")
+    if served(world, vault):
+        wrong.append(f"{COORDINATOR} serves TLS, which its waypoint cannot look into")
+    return wrong
