@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from k8s_charm import Json, Owner, annotations, manifest, metadata
+from k8s_charm import Json, Owner, annotations, manifest, metadata, subtree
 
 from ._description import target_refs
 from ._names import audit_name
@@ -27,7 +27,7 @@ def allow_everything_on(owner: Owner, policies: "Iterable[Resource]") -> "list[G
     """
     keys: set[PolicyKey] = set()
     for policy in policies:
-        keys.update(_targets(metadata(policy)["namespace"], manifest(policy).get("spec") or {}))
+        keys.update(_targets(metadata(policy)["namespace"], subtree(manifest(policy), "spec")))
     return _allow_everything(owner, keys)
 
 
@@ -75,8 +75,7 @@ def _targets(namespace: str, spec: Json) -> Iterator[PolicyKey]:
     for ref in refs:
         if ref.get("kind") == "Service":
             yield _on_service(namespace, str(ref.get("name")))
-    selector: Json = spec.get("selector") or {}
-    if not refs and (labels := selector.get("matchLabels")):
+    if not refs and (labels := subtree(spec, "selector", "matchLabels")):
         yield _on_pods(namespace, labels)
 
 

@@ -1,10 +1,9 @@
 """AuthorizationPolicies in words, the same in statuses, logs, actions and graphs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, is_cross_model_name
-from k8s_charm import Json
+from k8s_charm import Json, sublist, subtree
 from relation_data import quoted
 
 from ._rules import APPLICATION_LABEL, rule_of_policy, spec
@@ -20,17 +19,17 @@ _FIELDS = ("methods", "paths", "ports", "hosts")
 def describe_requests(spec: Json) -> list[str]:
     """Return the requests that a policy names, a line for each kind: `GET or PUT /kv/{*} on 8080`."""
     lines: list[str] = []
-    for rule in _list(spec, "rules"):
-        lines += [_request(each.get("operation") or {}) for each in _list(rule, "to") or [Json()]]
+    for rule in sublist(spec, "rules"):
+        lines += [_request(subtree(each, "operation")) for each in sublist(rule, "to") or [Json()]]
     return list(dict.fromkeys(lines))
 
 
 def describe_sources(spec: Json) -> list[str]:
     """Return the sources that a policy names, applications as `model/application`."""
     names: list[str] = []
-    for rule in _list(spec, "rules"):
-        for origin in _list(rule, "from") or [Json()]:
-            names += _sources(origin.get("source") or {})
+    for rule in sublist(spec, "rules"):
+        for origin in sublist(rule, "from") or [Json()]:
+            names += _sources(subtree(origin, "source"))
     return list(dict.fromkeys(names))
 
 
@@ -43,8 +42,7 @@ def describe_targets(namespace: str, spec: Json) -> list[str]:
     """Return the targets of a policy: a Service as `model/service`, pods by their application if possible."""
     if refs := target_refs(spec):
         return [_target(namespace, ref) for ref in refs]
-    selector: Json = spec.get("selector") or {}
-    labels: Mapping[str, str] = selector.get("matchLabels") or {}
+    labels: dict[str, str] = subtree(spec, "selector", "matchLabels")
     if len(labels) == 1 and (kind := _KINDS.get(next(iter(labels)))):
         return [f"{kind}{namespace}/{next(iter(labels.values()))}"]
     which = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
@@ -53,9 +51,8 @@ def describe_targets(namespace: str, spec: Json) -> list[str]:
 
 def target_refs(spec: Json) -> Sequence[Json]:
     """Return the objects to which a policy for a waypoint is attached; empty if it is on pods."""
-    several: list[Json] = spec.get("targetRefs") or []
-    single: Json = spec.get("targetRef") or {}
-    return [*several, *([single] if single else [])]
+    single = subtree(spec, "targetRef")
+    return [*sublist(spec, "targetRefs"), *([single] if single else [])]
 
 
 def target_names(spec: Json) -> set[str]:
@@ -119,7 +116,3 @@ def _application(principal: str) -> str:
     if len(parts) == 5 and "*" not in parts[0] and (parts[1], parts[3]) == ("ns", "sa"):
         return f"{quoted(parts[2])}/{quoted(parts[4])}"
     return quoted(principal)
-
-
-def _list(mapping: Json, key: str) -> list[Json]:
-    return cast("list[Json]", mapping.get(key) or [])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from k8s_charm import Json, ObjectRef, manifest, reference
+from k8s_charm import Json, ObjectRef, manifest, reference, sublist
 
 if TYPE_CHECKING:
     from k8s_charm import Resource
@@ -38,10 +38,8 @@ def _enforcement(ref: ObjectRef, policy: Json) -> Enforcement:
 
 def _reported(ref: ObjectRef, policy: Json) -> Enforcement:
     # A waypoint enforces what is attached to a Service, ztunnel what selects pods.
-    decisive = "WaypointAccepted" if (policy.get("spec") or {}).get("targetRefs") else "ZtunnelAccepted"
-    status: Json = policy.get("status") or {}
-    conditions: list[Json] = status.get("conditions") or []
-    for condition in conditions:
+    decisive = "WaypointAccepted" if sublist(policy, "spec", "targetRefs") else "ZtunnelAccepted"
+    for condition in sublist(policy, "status", "conditions"):
         if condition.get("type") != decisive or _is_outdated(condition, policy):
             continue
         if condition.get("status") == "True" and condition.get("reason", "Accepted") == "Accepted":

@@ -18,6 +18,8 @@ from k8s_charm import (
     apply,
     kubernetes_errors,
     manifest,
+    metadata,
+    subtree,
 )
 from relation_data import reason
 
@@ -165,11 +167,10 @@ def _kind_of(policy: "Resource") -> str:
 def _own_kind(policy: "Resource", namespace: str) -> "GenericNamespacedResource":
     from ._kinds import AuthorizationPolicy
 
-    plain = manifest(policy)
-    own: Json = plain.get("metadata") or {}
+    own = metadata(policy)
     marks: Json = {key: own[key] for key in ("name", "namespace", "labels", "annotations") if own.get(key)}
     return AuthorizationPolicy.from_dict(
-        {"metadata": {"namespace": namespace, **marks}, "spec": plain.get("spec") or {}}
+        {"metadata": {"namespace": namespace, **marks}, "spec": subtree(manifest(policy), "spec")}
     )
 
 

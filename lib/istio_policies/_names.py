@@ -9,7 +9,7 @@ from itertools import count
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from k8s_charm import Owner, manifest
+from k8s_charm import Owner, manifest, subtree
 
 from ._rules import APPLICATION_LABEL, PolicyKey, PolicyRule, rule_of_spec, spec
 
@@ -88,8 +88,8 @@ def assign_names(
     written = {(rule.key.namespace, repr(spec(rule))): rule for rule in rules}
     allowed: dict[tuple[str, str], PolicyRule | None] = {}
     for place, resource in sorted(live.items(), key=itemgetter(0)):
-        content = manifest(resource).get("spec")
-        allowed[place] = written.get((place[0], repr(content))) or rule_of_spec(place[0], content or {})
+        content = subtree(manifest(resource), "spec")
+        allowed[place] = written.get((place[0], repr(content))) or rule_of_spec(place[0], content)
     assigned = _held_names(rules, allowed, owner)
     unnamed = sorted(rules - assigned.keys())
 

@@ -18,6 +18,7 @@ from k8s_charm import (
     metadata,
     plan,
     reference,
+    subtree,
 )
 
 from ._audit import PURPOSE, allow_everything_on
@@ -121,8 +122,8 @@ def plan_policies(
 
 def holds_everywhere(policy: "Resource", root_namespaces: Collection[str] = (ROOT_NAMESPACE,)) -> bool:
     """Return whether a policy holds for pods of all namespaces."""
-    content: Json = manifest(policy).get("spec") or {}
-    return metadata(policy)["namespace"] in root_namespaces and not target_refs(content)
+    is_on_pods = not target_refs(subtree(manifest(policy), "spec"))
+    return is_on_pods and metadata(policy)["namespace"] in root_namespaces
 
 
 def authorization_policies(
@@ -182,7 +183,7 @@ def _in_other_mode(policies: "Iterable[Resource]", *, dry_run: bool) -> "Iterato
             marks = {key: value for key, value in annotations(policy).items() if key == REQUESTED_BY}
             own: Json = {"name": name, "namespace": namespace}
             own["annotations"] = marks | ({DRY_RUN: "true"} if dry_run else {})
-            yield AuthorizationPolicy.from_dict({"metadata": own, "spec": manifest(policy).get("spec") or {}})
+            yield AuthorizationPolicy.from_dict({"metadata": own, "spec": subtree(manifest(policy), "spec")})
 
 
 def _may_be_from(policy: "Resource", apps: Collection[str]) -> bool:
@@ -200,5 +201,5 @@ def _place(resource: "Resource") -> tuple[str, str]:
 
 def _group(policy: "Resource", owner: Owner) -> Hashable:
     namespace, name = _place(policy)
-    rule = rule_of_spec(namespace, manifest(policy).get("spec") or {})
+    rule = rule_of_spec(namespace, subtree(manifest(policy), "spec"))
     return namespace, policy_name(owner, rule.key) if rule else first_name(name)

@@ -15,7 +15,18 @@ from ._labels import (
     reconcile_charm_labels,
 )
 from ._live import Live, list_objects, list_owned
-from ._objects import Json, ObjectRef, Resource, annotations, manifest, metadata, reference, subtree
+from ._objects import (
+    Json,
+    ObjectRef,
+    Resource,
+    annotations,
+    labels_of,
+    manifest,
+    metadata,
+    reference,
+    sublist,
+    subtree,
+)
 from ._owner import OWNER, Owner, label_value
 from ._plan import Change, Changes, plan
 from ._pod_template import PodTemplate, TemplateChange
@@ -54,6 +65,7 @@ __all__ = [
     "kubernetes_errors",
     "kubernetes_problem",
     "label_value",
+    "labels_of",
     "list_objects",
     "list_owned",
     "manifest",
@@ -63,5 +75,6 @@ __all__ = [
     "read_charm_labels",
     "reconcile_charm_labels",
     "reference",
+    "sublist",
     "subtree",
 ]

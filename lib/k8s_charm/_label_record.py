@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from ._objects import Json, ObjectRef, from_manifest, manifest, metadata
+from ._objects import Json, ObjectRef, from_manifest, manifest, metadata, sublist, subtree
 from ._verbs import delete_object, get_object
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class LabelRecord:
         from lightkube.resources.core_v1 import ConfigMap
 
         config_map = get_object(client, ConfigMap, name, namespace)
-        data: dict[str, str] = manifest(config_map).get("data") or {} if config_map else {}
+        data: dict[str, str] = subtree(manifest(config_map), "data") if config_map else {}
         if config_map is None or (data and data.keys().isdisjoint((_LABELS, _PENDING))):
             # Other data has another owner: creating the record fails once there is something in it.
             return cls(name, namespace, None, [])
@@ -49,7 +49,7 @@ class LabelRecord:
             namespace,
             _labels_in(_read(data.get(_LABELS))),
             _read_pending(data.get(_PENDING)),
-            _uids(metadata(config_map).get("ownerReferences") or []),
+            _uids(sublist(metadata(config_map), "ownerReferences")),
         )
 
     @property

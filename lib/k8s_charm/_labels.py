@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ._deadline import Deadline
 from ._label_record import LabelRecord
-from ._objects import Json, ObjectRef, manifest, metadata, subtree
+from ._objects import Json, ObjectRef, labels_of, manifest, metadata, subtree
 from ._owner import service_reference
 from ._plan import Change
 from ._pod_template import PodTemplate, TemplateChange
@@ -166,13 +166,13 @@ def plan_charm_labels(
     on_service = {key: value for key, value in labels.items() if key not in not_on_service}
     template = subtree(manifest(live.stateful_set), "spec", "template") if live.stateful_set else {}
     on_template = live.record.change(subtree(template, "metadata", "labels"), labels)
-    there = metadata(live.service).get("labels") if live.service else None
+    there: Mapping[str, str] = labels_of(live.service) if live.service else {}
     return LabelChanges(
         live,
         dict(labels),
         not_on_service,
         template=TemplateChange.of(live.stateful_set, on_template, rest),
-        service=live.record.change(there or {}, on_service),
+        service=live.record.change(there, on_service),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from ._objects import kind_name, manifest, subtree
+from ._objects import kind_name, manifest, sublist, subtree
 
 if TYPE_CHECKING:
     from ._objects import Json, Resource
@@ -61,7 +61,7 @@ def _fields_of_writers(live: "Json", labels: "Mapping[str, str]") -> "list[Json]
     These managers are the owner, under its current name or that of an older revision: a field that it has set
     and no longer desires is removed.
     """
-    entries: list[Json] = live.get("metadata", {}).get("managedFields") or []
+    entries = sublist(live, "metadata", "managedFields")
     writers = {
         entry.get("manager")
         for entry in entries

@@ -55,9 +55,20 @@ def subtree(plain: Json | None, *path: str) -> Json:
     return plain or {}
 
 
+def sublist(plain: Json | None, *path: str) -> list[Json]:
+    """Return a list in Kubernetes' JSON by the keys that lead to it; an empty one if a key is missing."""
+    *outer, last = path
+    return subtree(plain, *outer).get(last) or []
+
+
 def annotations(resource: "Resource") -> Mapping[str, str]:
     """Return the object's annotations."""
     return metadata(resource).get("annotations") or {}
+
+
+def labels_of(resource: "Resource") -> Mapping[str, str]:
+    """Return the object's labels."""
+    return metadata(resource).get("labels") or {}
 
 
 def reference(resource: "Resource") -> ObjectRef:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._objects import Json, annotations, from_manifest, manifest, metadata
+from ._objects import annotations, from_manifest, labels_of, manifest, metadata, sublist
 
 if TYPE_CHECKING:
     from ._objects import Json, Resource
@@ -56,7 +56,7 @@ class Owner:
 
     def service_uid(self, resource: "Resource") -> str | None:
         """Return the uid of the Service in an object's owner references; None if it has none."""
-        for reference in metadata(resource).get("ownerReferences") or ():
+        for reference in sublist(metadata(resource), "ownerReferences"):
             if (reference.get("kind"), reference.get("name")) == ("Service", self.app):
                 return reference.get("uid")
         return None
@@ -88,7 +88,7 @@ class Owner:
         for app, model in models.items():
             if model == own.get("namespace"):
                 return app
-        entries: list[Json] = own.get("managedFields") or []
+        entries = sublist(own, "managedFields")
         writes = [(str(entry.get("time") or ""), str(entry.get("manager"))) for entry in entries]
         writers = [app for _, app in sorted(writes) if app in models]
         return writers[-1] if writers else max(models, key=len)
@@ -107,8 +107,7 @@ def have_one_owner(there: "Resource", desired: "Resource", owned_by_labels: Mapp
     mark = annotations(there).get(OWNER)
     if mark is not None:
         return mark == annotations(desired).get(OWNER)
-    labels: Mapping[str, str] = metadata(there).get("labels") or {}
-    return bool(labels.items() & owned_by_labels.items())
+    return bool(labels_of(there).items() & owned_by_labels.items())
 
 
 def label_value(text: str) -> str:

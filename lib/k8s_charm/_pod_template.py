@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ._client import kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
-from ._objects import annotations, manifest, metadata, subtree
+from ._objects import annotations, labels_of, manifest, metadata, sublist, subtree
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -151,7 +151,7 @@ class PodTemplate:
         newest, number = status.updateRevision, 0
         templates: dict[str, Json] = {}
         for pod in self._ready_pods():
-            revision = _labels(pod)[_REVISION]
+            revision = labels_of(pod)[_REVISION]
             for name in {revision, newest} - templates.keys():
                 templates[name] = self._template_of(name)
             change = _label_change(templates[revision], templates[newest], labels)
@@ -183,7 +183,7 @@ class PodTemplate:
         selector = subtree(self._spec, "selector", "matchLabels")
         uid = metadata(self.stateful_set).get("uid")
         for pod in self.client.list(Pod, namespace=self._namespace, labels=selector):
-            if _is_ready(pod) and _is_owned(pod, uid) and _REVISION in _labels(pod):
+            if _is_ready(pod) and _is_owned(pod, uid) and _REVISION in labels_of(pod):
                 yield pod
 
     def _template_of(self, revision: str) -> "Json":
@@ -194,7 +194,7 @@ class PodTemplate:
 
     def _adopt(self, pod: "Pod", labels: LabelChange) -> bool:
         """Label one pod if it needs it; False if the pod is gone."""
-        if _labels(pod)[_REVISION] == labels[_REVISION]:
+        if labels_of(pod)[_REVISION] == labels[_REVISION]:
             return True
         own = metadata(pod)
         patch = {"metadata": {"uid": own["uid"], "labels": dict(labels)}}
@@ -256,18 +256,14 @@ def _merged(patch: "Json", template: "Json") -> "Json":
     return {**patch, "spec": {**patch.get("spec", {}), "template": template}} if template else patch
 
 
-def _labels(pod: "Pod") -> Mapping[str, str]:
-    return metadata(pod).get("labels") or {}
-
-
 def _is_ready(pod: "Pod") -> bool:
-    conditions: list[Json] = subtree(manifest(pod), "status").get("conditions") or []
+    conditions = sublist(manifest(pod), "status", "conditions")
     is_ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
     return is_ready and not metadata(pod).get("deletionTimestamp")
 
 
 def _is_owned(pod: "Pod", uid: str | None) -> bool:
-    owners: list[Json] = metadata(pod).get("ownerReferences") or []
+    owners = sublist(metadata(pod), "ownerReferences")
     return any(owner.get("controller") and owner["uid"] == uid for owner in owners)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._objects import metadata
+from ._objects import labels_of
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -50,5 +50,4 @@ def find_application(client: "Client", model_uuid: str, address: str) -> ModelNa
         return ModelNamespace(name, None)
     services = client.list(Service, namespace=name, fields={"spec.clusterIP": address})
     service = next(iter(services), None)
-    labels: dict[str, str] = (metadata(service).get("labels") if service else None) or {}
-    return ModelNamespace(name, labels.get(_APPLICATION))
+    return ModelNamespace(name, labels_of(service).get(_APPLICATION) if service else None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from relation_data import Message, one_line
 
 from ._client import kubernetes_code, kubernetes_errors
-from ._objects import ObjectRef, from_manifest, manifest, metadata
+from ._objects import ObjectRef, from_manifest, manifest, metadata, sublist
 from ._owner import have_one_owner
 from ._result import Failure
 
@@ -92,7 +92,7 @@ def create_object(
 
 
 def _creator(resource: "Resource") -> str:
-    entries: list[Json] = metadata(resource).get("managedFields") or []
+    entries = sublist(metadata(resource), "managedFields")
     managers = (str(entry["manager"]) for entry in entries if not entry.get("subresource"))
     return next(managers, "an unknown client")
 

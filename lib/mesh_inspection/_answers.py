@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ops
 
 from istio_policies import AuthorizationPolicy, target_name
-from k8s_charm import OWNER, Json, kubernetes_client, kubernetes_errors, kubernetes_problem, manifest
+from k8s_charm import OWNER, Json, kubernetes_client, kubernetes_errors, kubernetes_problem, manifest, subtree
 from relation_data import one_line
 
 from ._cluster import read_cluster, read_policy
@@ -221,7 +221,7 @@ def _yaml(policy: "Resource", view: View) -> str:
             "namespace": own["namespace"],
             **{key: rest for key, rest in unmarked.items() if rest},
         },
-        "spec": found.get("spec") or {},
+        "spec": subtree(found, "spec"),
     }
     return codecs.dump_all_yaml([AuthorizationPolicy.from_dict(plain)]) or ""
 

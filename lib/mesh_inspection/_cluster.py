@@ -15,7 +15,7 @@ from istio_policies import (
     requested_by,
     target_refs,
 )
-from k8s_charm import Json, manifest, subtree
+from k8s_charm import Json, annotations, manifest, sublist, subtree
 
 from ._control_plane import TRUE, ControlPlane, read_auto_allow, read_control_plane, read_list
 
@@ -104,8 +104,7 @@ class LivePolicy:
 
     def selects(self, pod: Pod) -> bool:
         """Return whether it applies at pods, and its labels select this one, in whichever namespace."""
-        selector: Json = self.spec.get("selector") or {}
-        labels: dict[str, str] = selector.get("matchLabels") or {}
+        labels: dict[str, str] = subtree(self.spec, "selector", "matchLabels")
         return self.is_on_pods and labels.items() <= pod.labels.items()
 
 
@@ -190,10 +189,9 @@ def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Po
     """Read a pod from Kubernetes' JSON, given the labels of all namespaces."""
     namespace, spec, labels = pod["metadata"]["namespace"], subtree(pod, "spec"), _labels(pod)
     mode = labels.get(_MODE) or namespace_labels.get(namespace, {}).get(_MODE)
-    containers: list[Json] = spec.get("containers") or []
     ports: list[Json] = []
-    for container in containers:
-        ports += container.get("ports") or ()
+    for container in sublist(spec, "containers"):
+        ports += sublist(container, "ports")
     return Pod(
         namespace=namespace,
         name=pod["metadata"]["name"],
@@ -208,14 +206,13 @@ def read_policy(policy: "Resource", waypoints: Collection[str] = ()) -> LivePoli
     """Read an AuthorizationPolicy, given the `namespace/name` of waypoints."""
     plain = manifest(policy)
     own: Json = plain["metadata"]
-    annotations: Mapping[str, str] = own.get("annotations") or {}
     spec = subtree(plain, "spec")
     (state,) = enforcement([policy])
     return LivePolicy(
         namespace=own["namespace"],
         name=own["name"],
         spec=spec,
-        dry_run=annotations.get(DRY_RUN) in TRUE,
+        dry_run=annotations(policy).get(DRY_RUN) in TRUE,
         requested_by=requested_by(policy),
         is_for_audit=is_for_audit(policy),
         is_for_waypoint=any(describe_sources(spec) == [each] for each in waypoints) and not target_refs(spec),
@@ -229,13 +226,12 @@ def read_service(
 ) -> Service:
     """Read a Service from Kubernetes' JSON, given the labels of all namespaces, and all Gateways."""
     own, spec = service["metadata"], subtree(service, "spec")
-    ports: list[Json] = spec.get("ports") or []
     waypoint = None if spec.get("clusterIP") == "None" else _waypoint_of(service, namespace_labels)
     is_ready = any(_serves(each, waypoint, own["namespace"]) for each in gateways)
     return Service(
         namespace=own["namespace"],
         name=own["name"],
-        ports={port["port"]: port.get("targetPort") or port["port"] for port in ports},
+        ports={port["port"]: port.get("targetPort") or port["port"] for port in sublist(spec, "ports")},
         selector=subtree(spec, "selector"),
         waypoint=waypoint if is_ready else None,
         unready_waypoint=None if is_ready else waypoint,
@@ -264,8 +260,7 @@ def _serves(gateway: Json, waypoint: tuple[str, str] | None, namespace: str) -> 
     own, spec = gateway["metadata"], subtree(gateway, "spec")
     if (own["namespace"], own["name"]) != waypoint or spec.get("gatewayClassName") != "istio-waypoint":
         return False
-    conditions: list[Json] = subtree(gateway, "status").get("conditions") or []
-    listeners: list[Json] = spec.get("listeners") or []
+    conditions, listeners = sublist(gateway, "status", "conditions"), sublist(spec, "listeners")
     is_ready = any(each["type"] == "Programmed" and each["status"] == "True" for each in conditions)
     for_services = _labels(gateway).get(_WAYPOINT_FOR, "service") in ("service", "all")
     return is_ready and for_services and (own["namespace"] == namespace or any(map(_takes_all, listeners)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, check_trust_domain
-from k8s_charm import Failure, Json, ObjectRef, attempt, list_objects, manifest, subtree
+from k8s_charm import Failure, Json, ObjectRef, attempt, list_objects, manifest, sublist, subtree
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -85,10 +85,8 @@ def read_auto_allow(client: "Client", root: str) -> bool | None:
     found = list_objects(client, Deployment, root, {"app": "istiod"})
     if isinstance(found, Failure) or not found:
         return None
-    pod_spec = subtree(manifest(found[0]), "spec", "template", "spec")
-    containers: list[Json] = pod_spec.get("containers") or []
-    for container in containers:
-        for variable in container.get("env") or ():
+    for container in sublist(manifest(found[0]), "spec", "template", "spec", "containers"):
+        for variable in sublist(container, "env"):
             if variable.get("name") == _AUTO_ALLOW:
                 return variable.get("value") in TRUE
     return False

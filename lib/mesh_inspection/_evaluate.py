@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from k8s_charm import Json, subtree
+from k8s_charm import Json, sublist, subtree
 
 from ._cluster import LivePolicy
 
@@ -82,8 +82,8 @@ def allows(policy: LivePolicy) -> bool:
 def ports_of(policy: LivePolicy) -> set[int]:
     """Return the ports that a policy names."""
     ports: list[str] = []
-    for rule in _sections(policy.spec, "rules"):
-        for each in _sections(rule, "to"):
+    for rule in sublist(policy.spec, "rules"):
+        for each in sublist(rule, "to"):
             ports += subtree(each, "operation").get("ports") or ()
     return {int(port) for port in ports if port.isdecimal()}
 
@@ -94,10 +94,10 @@ def differences(policy: LivePolicy, request: Request) -> Iterator[frozenset[Fiel
     A condition that only the mesh can evaluate counts against the request: it never allows, always denies.
     """
     opens = allows(policy)
-    for rule in _sections(policy.spec, "rules"):
+    for rule in sublist(policy.spec, "rules"):
         unknown: set[Field] = {"condition"} if opens and rule.get("when") else set()
-        origins = [subtree(each, "source") for each in _sections(rule, "from")] or [Json()]
-        operations = [subtree(each, "operation") for each in _sections(rule, "to")] or [Json()]
+        origins = [subtree(each, "source") for each in sublist(rule, "from")] or [Json()]
+        operations = [subtree(each, "operation") for each in sublist(rule, "to")] or [Json()]
         about_http = _has_any(origins, _HTTP_SOURCES) or _has_any(operations, _HTTP_OPERATIONS)
         if opens and request.http is None and about_http:
             unknown.add("http")
@@ -253,7 +253,3 @@ def _without_dots(path: str) -> str:
 def _host_matches(pattern: str, host: str) -> bool:
     requested, wanted = host.lower(), pattern.lower()
     return matches(wanted, requested) or matches(wanted, requested.partition(":")[0])
-
-
-def _sections(where: Json, field: str) -> list[Json]:
-    return where.get(field) or []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from charmlibs.interfaces.service_mesh import is_cross_model_name
 from istio_policies import DRY_RUN, describe_sources, describe_targets, is_for_audit, joined
-from k8s_charm import Json, manifest
+from k8s_charm import Json, annotations, manifest, metadata, reference, sublist, subtree
 from relation_data import one_line
 
 if TYPE_CHECKING:
@@ -127,9 +127,7 @@ def _switched(
     sentences: _Sentences, before: "Iterable[Resource]", after: "Iterable[Resource]"
 ) -> Iterator[str]:
     """Count the policies that enter or leave audit mode: there may be thousands."""
-    was, is_now = (
-        {_name(each): _is_audited(each) for each in map(manifest, side)} for side in (before, after)
-    )
+    was, is_now = ({reference(each): _is_audited(each) for each in side} for side in (before, after))
     there = was.keys() & is_now.keys()
     if to_audit := sum(is_now[name] and not was[name] for name in there):
         yield f"{sentences.counted(to_audit)} {sentences.enters_audit}"
@@ -159,10 +157,10 @@ def _only(
 def _grants(policies: "Iterable[Resource]") -> dict[AccessGrant, _Terms]:
     rules: defaultdict[AccessGrant, list[Json]] = defaultdict(list)
     is_audit: defaultdict[AccessGrant, bool] = defaultdict(lambda: True)
-    for policy in map(manifest, policies):
-        spec: Json = policy.get("spec", {})
-        target = joined(describe_targets(policy["metadata"]["namespace"], spec))
-        for rule in spec.get("rules") or ():
+    for policy in policies:
+        spec = subtree(manifest(policy), "spec")
+        target = joined(describe_targets(metadata(policy)["namespace"], spec))
+        for rule in sublist(spec, "rules"):
             for source in map(_resolved, describe_sources({"rules": [rule]})):
                 grant = AccessGrant(target, source)
                 rules[grant].append({**rule, "from": None})
@@ -170,13 +168,8 @@ def _grants(policies: "Iterable[Resource]") -> dict[AccessGrant, _Terms]:
     return {grant: _Terms(sorted(found, key=str), is_audit[grant]) for grant, found in rules.items()}
 
 
-def _name(policy: Json) -> tuple[str, str]:
-    return policy["metadata"]["namespace"], policy["metadata"]["name"]
-
-
-def _is_audited(policy: Json) -> bool:
-    annotations: dict[str, str] = policy["metadata"].get("annotations") or {}
-    return annotations.get(DRY_RUN) == "true"
+def _is_audited(policy: "Resource") -> bool:
+    return annotations(policy).get(DRY_RUN) == "true"
 
 
 def _resolved(source: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from istio_policies import APPLICATION_LABEL
-from k8s_charm import kubernetes_errors, kubernetes_problem
-from model_objects import USE_WAYPOINT, ModelObjects, labels_of
+from k8s_charm import kubernetes_errors, kubernetes_problem, labels_of
+from model_objects import USE_WAYPOINT, ModelObjects
 from problems import Problem, ProblemKind, blocked, waiting
 from relation_data import Message
 

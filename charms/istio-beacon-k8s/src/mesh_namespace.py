@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
-from k8s_charm import Change, Json, ObjectRef, label_value, manifest
-from model_objects import USE_WAYPOINT, ModelObjects, labels_of, name_of
+from k8s_charm import Change, Json, ObjectRef, label_value, labels_of, manifest, metadata, subtree
+from model_objects import USE_WAYPOINT, ModelObjects, name_of
 from steps import StepPlan, StepResult
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class NamespaceStep:
         clusters = set(map(label_value, self.members))
         for pod in model.pods:
             labels = labels_of(pod)
-            runs = manifest(pod).get("status", {}).get("phase") == "Running"
+            runs = subtree(manifest(pod), "status").get("phase") == "Running"
             app = labels.get(APPLICATION_LABEL)
             is_member = app in self.members or labels.get(_CLUSTER_LABEL) in clusters
             if app and is_member and runs and _DATAPLANE_MODE not in labels:
@@ -117,7 +117,7 @@ class NamespacePlan(StepPlan):
         if not self.labels:
             return StepResult(stays_for=self.stays_for)
         # With the version that was read, a second beacon that writes at the same time is refused.
-        version = manifest(self.namespace)["metadata"]["resourceVersion"]
+        version = metadata(self.namespace)["resourceVersion"]
         patch: Json = {"metadata": {"resourceVersion": version, "labels": self.labels}}
         model.namespace = model.client.patch(Namespace, model.name, patch)
         joins = any(self.labels.values())

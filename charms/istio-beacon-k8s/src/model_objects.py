@@ -6,7 +6,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
-from k8s_charm import Failure, Json, Owner, kubernetes_errors, list_objects, manifest, metadata, subtree
+from k8s_charm import (
+    Failure,
+    Json,
+    Owner,
+    kubernetes_errors,
+    labels_of,
+    list_objects,
+    manifest,
+    metadata,
+    subtree,
+)
 from mesh_inspection import read_control_plane
 
 if TYPE_CHECKING:
@@ -125,11 +135,6 @@ class ModelObjects:
 
 def _selected(service: Json) -> str | None:
     return subtree(service, "spec", "selector").get(APPLICATION_LABEL)
-
-
-def labels_of(resource: "Resource") -> dict[str, str]:
-    """Return the labels of an object."""
-    return metadata(resource).get("labels") or {}
 
 
 def name_of(resource: "Resource") -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from istio_policies import Enforcement, enforcement, requested_by, requesters
-from k8s_charm import ReconcileResult, manifest
+from k8s_charm import ReconcileResult, manifest, metadata, sublist
 from problems import Problem, ProblemKind, waiting
 from relation_data import Message, one_line
 
@@ -63,15 +63,15 @@ class PolicyEnforcement:
         (report,) = enforcement([policy])
         is_new = report.ref in self.result.created or report.ref in self.result.updated
         # ztunnel ignores policies in audit mode, as the status reports for all of them.
-        left_out = self.is_audit and not manifest(policy).get("spec", {}).get("targetRefs")
-        if is_new or left_out:
+        is_ignored = self.is_audit and not sublist(manifest(policy), "spec", "targetRefs")
+        if is_new or is_ignored:
             return Enforcement(report.ref, None, "")
         if report.enforced and self._selects_none(policy):
             return Enforcement(report.ref, None, "")
         return report
 
     def _selects_none(self, policy: "Resource") -> bool:
-        own = manifest(policy)["metadata"]
+        own = metadata(policy)
         return f"{own['namespace']}/{own['name']}" in self.without_pods
 
 

@@ -12,7 +12,7 @@ from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers
 from istio_policies import requested_by, target_names
-from k8s_charm import ReconcileResult, manifest
+from k8s_charm import ReconcileResult, manifest, subtree
 from observed_mesh import ObservedMesh
 from policy_enforcement import PolicyEnforcement
 from problems import Problem, blocked
@@ -68,7 +68,7 @@ class PolicyReport:
         found: defaultdict[str, set[str]] = defaultdict(set)
         for policy in self.requested:
             for app in requested_by(policy):
-                found[app] |= target_names(manifest(policy).get("spec") or {})
+                found[app] |= target_names(subtree(manifest(policy), "spec"))
         return found
 
     def problems(self, mesh: ObservedMesh) -> list[Problem]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from istio_policies import target_names
-from k8s_charm import Change, Json, ObjectRef, manifest, metadata, reference, subtree
+from k8s_charm import Change, Json, ObjectRef, labels_of, manifest, metadata, reference, subtree
 from mesh_namespace import MANAGED_BY, NamespaceStep
-from model_objects import USE_WAYPOINT, ModelObjects, labels_of, name_of
+from model_objects import USE_WAYPOINT, ModelObjects, name_of
 from steps import StepPlan, StepResult
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class UnboundServicesStep:
         for policy in (*own, *model.other_policies):
             if metadata(policy)["namespace"] != model.name:
                 continue
-            spec: Json = manifest(policy).get("spec") or {}
+            spec = subtree(manifest(policy), "spec")
             bound |= target_names(spec)
             if "selector" in spec:
-                selectors.append(spec["selector"].get("matchLabels") or {})
+                selectors.append(subtree(spec, "selector", "matchLabels"))
         pods = map(labels_of, model.pods)
         closed = [pod for pod in pods if any(selector.items() <= pod.items() for selector in selectors)]
         unbound = {

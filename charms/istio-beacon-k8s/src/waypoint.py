@@ -20,6 +20,7 @@ from k8s_charm import (
     list_owned,
     manifest,
     plan,
+    sublist,
     subtree,
 )
 from kubernetes_problems import problems_of
@@ -200,11 +201,8 @@ def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> 
 
 def _is_overdue(gateway: Json, seconds: int) -> bool:
     """Return whether the creation and the last change of state of a Gateway are longer ago than that."""
-    conditions: list[Json] = gateway.get("status", {}).get("conditions") or []
-    times = (
-        gateway["metadata"].get("creationTimestamp"),
-        *(each.get("lastTransitionTime") for each in conditions),
-    )
+    changed = [each.get("lastTransitionTime") for each in sublist(gateway, "status", "conditions")]
+    times = (gateway["metadata"].get("creationTimestamp"), *changed)
     known = [datetime.fromisoformat(str(time).replace("Z", "+00:00")) for time in times if time]
     return bool(known) and datetime.now(timezone.utc) - max(known) > timedelta(seconds=seconds)
 
@@ -225,9 +223,7 @@ def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> Message | 
 
 def _not_programmed(client: "Client", gateway: Json) -> str:
     generation = gateway["metadata"].get("generation", 0)
-    conditions = {
-        condition["type"]: condition for condition in gateway.get("status", {}).get("conditions") or ()
-    }
+    conditions = {each["type"]: each for each in sublist(gateway, "status", "conditions")}
     for kind in ("Accepted", "Programmed"):
         condition = conditions.get(kind)
         if condition is None or condition.get("observedGeneration", generation) < generation:

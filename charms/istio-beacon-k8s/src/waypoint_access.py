@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
 from consumers import Consumer
 from istio_policies import describe_sources
-from k8s_charm import Owner, manifest
+from k8s_charm import Owner, manifest, subtree
 
 if TYPE_CHECKING:
     from k8s_charm import Resource
@@ -41,4 +41,4 @@ def waypoint_access(owner: Owner, waypoint: str, consumer: Consumer) -> Iterator
 
 def is_waypoint_access(policy: "Resource", owner: Owner, waypoint: str) -> bool:
     """Return whether an AuthorizationPolicy allows the beacon's waypoint, and no other source."""
-    return describe_sources(manifest(policy).get("spec") or {}) == [f"{owner.model}/{waypoint}"]
+    return describe_sources(subtree(manifest(policy), "spec")) == [f"{owner.model}/{waypoint}"]
