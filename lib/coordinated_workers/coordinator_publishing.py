@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import ops
 
-from cos_interfaces import catalogue, s3
+from cos_interfaces import catalogue, s3, tracing
 
 from . import peers
 from .coordinator_status import CoordinatorProblems
@@ -22,11 +22,9 @@ class CoordinatorPublishing(CoordinatorProblems):
     _workers_config_getter: Callable[[], str]
 
     def _setup_charm_tracing(self) -> None:
-        if not self._endpoints.charm_tracing or ops.tracing is None:
-            return
-        url = self.charm_tracing.get_endpoint("otlp_http")
-        ca_cert = self.tls_config.ca_cert if self.tls_config else None
-        ops.tracing.set_destination(f"{url.rstrip('/')}/v1/traces" if url else None, ca_cert)
+        if self._endpoints.charm_tracing:
+            ca_cert = self.tls_config.ca_cert if self.tls_config else None
+            tracing.trace_charm(self.charm_tracing.get_endpoint("otlp_http"), ca_cert)
 
     def _publish_to_backends(self) -> None:
         self.charm_tracing.request()

@@ -89,8 +89,7 @@ class CoordinatorTelemetry(CoordinatorFacts):
         """Return the workers' telemetry as it is to be published; read only after nginx got its routes."""
         proxy = self._telemetry_proxy
         if proxy and self._proxy_config:
-            tls = self.serves_tls
-            proxy = dataclasses.replace(proxy, port=self._proxy_config.port(tls), tls=tls)
+            proxy = dataclasses.replace(proxy, server=self._proxy_server(self._proxy_config, self.serves_tls))
         return publishing.ClusterTelemetry(self._workers, self._worker_metrics_port, self._backends, proxy)
 
     @functools.cached_property
@@ -98,14 +97,16 @@ class CoordinatorTelemetry(CoordinatorFacts):
         """Return the routes that nginx is to have."""
         if self._proxy_config is None:
             return None
-        tls = self.tls_available
         return proxy_telemetry(
             {worker.name: worker.address for worker in self._workers if worker.is_routable},
             self._backends,
             worker_metrics_port=self._worker_metrics_port,
-            server=ProxyServer(self._app_hostname, self._proxy_config.port(tls), tls),
+            server=self._proxy_server(self._proxy_config, self.tls_available),
             own_hosts=self.cluster.own_hosts,
         )
+
+    def _proxy_server(self, config: WorkerTelemetryProxyConfig, tls: bool) -> ProxyServer:
+        return ProxyServer(self._app_hostname, config.port(tls), tls)
 
     @functools.cached_property
     def _workers(self) -> list[ScrapedWorker]:
@@ -113,8 +114,7 @@ class CoordinatorTelemetry(CoordinatorFacts):
         for unit in self.cluster.published_units:
             known_as, address = unit.data.juju_topology, unit.data.address
             names = (known_as.unit, known_as.application, known_as.charm_name)
-            is_routable = address not in self.cluster.unroutable_addresses
-            units.append(ScrapedWorker(*names, address, unit.role or "", is_routable))
+            units.append(ScrapedWorker(*names, address, unit.role or "", unit.is_routable))
         return units
 
     @property

@@ -204,14 +204,10 @@ def _leave(
     return problems or [ops.WaitingStatus("leaving the mesh: pods of the cluster are still in it")]
 
 
-def delete_cluster_policies(access: KubernetesAccess) -> list[ops.StatusBase]:
-    """Delete the policies inside the cluster.
-
-    Returns:
-        The problems, if there are any.
-    """
+def delete_cluster_policies(access: KubernetesAccess) -> None:
+    """Delete the policies inside the cluster; a failure is logged, as no later hook could repeat it."""
     manager = _manager(access)
-    return _attempt(access, manager, manager.delete)
+    _attempt(access, manager, manager.delete)
 
 
 def _manager(

@@ -29,6 +29,7 @@ from typing import TypedDict
 
 import ops
 
+from cos_interfaces import tracing
 from k8s_charm import Deadline, ScaleDown
 from relation_data import Message
 
@@ -149,7 +150,7 @@ class Worker(WorkerWorkload):
             if callable(readiness_check_endpoint)
             else readiness_check_endpoint
         )
-        self._taken_by_itself = (CERT_FILE, KEY_FILE) if takes_new_certificates else ()
+        self._reread = (CERT_FILE, KEY_FILE) if takes_new_certificates else ()
         self._container = charm.unit.get_container(name)
         self._deadline = Deadline()
         self._kubernetes = KubernetesAccess(charm, self._deadline)
@@ -201,9 +202,9 @@ class Worker(WorkerWorkload):
         if self._departure.is_under_way:
             return
         self._publish()
-        self._setup_charm_tracing()
+        tracing.trace_charm(*self._charm_tracing())
         forward_logs(self._charm, self.cluster.get_loki_endpoints())
-        if (named := self.cluster.get_worker_ports()) and not self._not_understood:
+        if (named := self.cluster.get_worker_ports()) and not self._data_problem:
             self._ports.reconcile(named if self._has_purpose else ())
         self._problems = []
         self._problems += self._reconcile_workload()
@@ -218,13 +219,6 @@ class Worker(WorkerWorkload):
         except (ops.ModelError, ValueError) as error:
             # Before the install hook Juju may not let a unit write yet, nor know its name.
             logger.warning("cannot publish this unit to the coordinator: %s", error)
-
-    def _setup_charm_tracing(self) -> None:
-        if ops.tracing is None:
-            return
-        endpoint, ca_cert = self._charm_tracing()
-        url = f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None
-        ops.tracing.set_destination(url=url, ca=ca_cert)
 
     def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         """Set labels, CPU and memory of the pods, and return the problems with labels."""
@@ -278,7 +272,7 @@ class Worker(WorkerWorkload):
             yield Message("no role set", remedy=command).blocked()
         if not self._container.can_connect():
             yield Message(f"waiting for container {self._name}").waiting()
-        if coordinators and self._not_understood:
-            yield Message("invalid data from the coordinator", self._not_understood).blocked()
+        if coordinators and self._data_problem:
+            yield Message("invalid data from the coordinator", self._data_problem).blocked()
         elif coordinators and not self._has_config:
             yield ops.WaitingStatus("waiting for the coordinator's configuration")

@@ -1,6 +1,5 @@
 """The facts about a worker: its roles, and what its coordinator has published."""
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -28,12 +27,10 @@ class WorkerFacts(PublishedWorkerNames, ops.Object):
     _readiness_check_endpoint: str | Callable[[], str] | None
     cluster: ClusterRequirer
 
-    @functools.cached_property
+    @property
     def topology(self) -> "JujuTopology":
         """Return the Juju topology of this unit, for labels on telemetry."""
-        from cosl import JujuTopology
-
-        return JujuTopology.from_charm(self._charm)
+        return self.cluster.juju_topology
 
     @property
     def roles(self) -> list[str]:
@@ -94,7 +91,7 @@ class WorkerFacts(PublishedWorkerNames, ops.Object):
         return bool(self._worker_config if self._changes_config else self.cluster.get_worker_config_text())
 
     @property
-    def _not_understood(self) -> str | None:
+    def _data_problem(self) -> str | None:
         """Return the reason why the coordinator's databag is unusable; None if it is usable, or empty."""
         return self.cluster.data_error or (
             self.cluster.config_problem

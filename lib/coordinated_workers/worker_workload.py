@@ -41,7 +41,7 @@ class WorkerWorkload(WorkerFacts):
     _name: str
     _deadline: Deadline
     _workload: WorkloadContainer
-    _taken_by_itself: Sequence[str]
+    _reread: Sequence[str]
     _problems: list[ops.StatusBase]
 
     def restart(self) -> bool:
@@ -83,7 +83,7 @@ class WorkerWorkload(WorkerFacts):
 
     def _reconcile_workload(self) -> list[ops.StatusBase]:
         """Apply the desired state to the container, and return the problems."""
-        if not self._container.can_connect() or self._not_understood:
+        if not self._container.can_connect() or self._data_problem:
             return []
         try:
             if self.is_ready():
@@ -103,7 +103,7 @@ class WorkerWorkload(WorkerFacts):
 
     def _run_workload(self) -> None:
         files, layer = self._files(), self._whole_layer()
-        if self._workload.reconcile(files, layer, taken_by_itself=self._taken_by_itself):
+        if self._workload.reconcile(files, layer, reread=self._reread):
             self.restart()
 
     def _files(self) -> dict[str, str | None]:

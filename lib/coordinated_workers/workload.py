@@ -38,7 +38,7 @@ class WorkloadContainer:
         files: Mapping[str, str | None],
         layer: ops.pebble.Layer,
         *,
-        taken_by_itself: Collection[str] = (),
+        reread: Collection[str] = (),
     ) -> bool:
         """Write the files and the layer, and return whether the services need a restart to run on them.
 
@@ -48,7 +48,7 @@ class WorkloadContainer:
         Args:
             files: path → text; a file whose text is None or empty goes.
             layer: the layer, with all that belongs into it.
-            taken_by_itself: paths of files that services read anew when they change; where nothing else has
+            reread: paths of files that services read anew when they change; where nothing else has
                 changed, services run on. That such a file comes or goes is another matter.
 
         Returns:
@@ -56,8 +56,7 @@ class WorkloadContainer:
         """
         changed = self._differing(files)
         if changed and all(
-            text and path in taken_by_itself and self._container.exists(path)
-            for path, text in changed.items()
+            text and path in reread and self._container.exists(path) for path, text in changed.items()
         ):
             self._write(changed, layer)
             changed = {}

@@ -55,6 +55,17 @@ def receivers(charm: ops.CharmBase, *, relation_name: str = "tracing") -> dict[s
     return found
 
 
+def trace_charm(url: str | None, ca_cert: str | None = None) -> None:
+    """Send this charm's own traces to a receiver of `otlp_http`; None switches them off.
+
+    Args:
+        url: the receiver, without the protocol's own path.
+        ca_cert: PEM text of the CA to trust there.
+    """
+    if ops.tracing is not None:
+        ops.tracing.set_destination(url=f"{url.rstrip('/')}/v1/traces" if url else None, ca=ca_cert)
+
+
 def offer(charm: ops.CharmBase, urls: Mapping[str, str], *, relation_name: str = "tracing") -> None:
     """Publish the receivers by protocol to each related charm, for a backend; leader only."""
     offered = [

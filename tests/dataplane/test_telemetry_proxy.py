@@ -145,7 +145,7 @@ def test_worker_is_scraped_by_way_of_coordinator(proxying, backend):
     backend.body = b"up 1\n" * 100_000
     proxy = proxying({"worker/0": "127.0.0.1"}, worker_metrics_port=backend.port)
 
-    answer = ask(proxy.port, "GET", proxy.metrics_paths["worker/0"])
+    answer = ask(proxy.server.port, "GET", proxy.metrics_paths["worker/0"])
 
     assert answer == Answer(200, backend.body)
     [request] = backend.received
@@ -159,7 +159,7 @@ def test_logs_reach_loki(proxying, backend):
     logs = b'{"streams": []}' * 50_000
 
     answer = ask(
-        proxy.port,
+        proxy.server.port,
         "POST",
         path_of(proxy.backends.loki["loki/0"]),
         logs,
@@ -178,7 +178,7 @@ def test_metrics_are_written_to_remote(proxying, backend):
     snappy = bytes(range(256)) * 5_000
 
     [url] = proxy.backends.remote_write
-    answer = ask(proxy.port, "POST", path_of(url), snappy, **{"X-Scope-OrgID": "tenant"})
+    answer = ask(proxy.server.port, "POST", path_of(url), snappy, **{"X-Scope-OrgID": "tenant"})
 
     assert answer == Answer(400, b"out of order sample")
     [request] = backend.received
@@ -194,8 +194,8 @@ def test_traces_reach_receiver_of_their_protocol(kind, proxying, backend):
 
     # clients add the path of the protocol to a URL with or without a slash at its end
     answers = [
-        ask(proxy.port, "POST", path_of(proxied) + "v1/traces", b"span 1"),
-        ask(proxy.port, "POST", path_of(proxied) + "/v1/traces?a=b", b"span 2"),
+        ask(proxy.server.port, "POST", path_of(proxied) + "v1/traces", b"span 1"),
+        ask(proxy.server.port, "POST", path_of(proxied) + "/v1/traces?a=b", b"span 2"),
     ]
 
     assert [answer.status for answer in answers] == [200, 200]
@@ -222,7 +222,7 @@ def test_grpc_clients_that_keep_path_of_url_are_served_too(proxying):
     with RecordingGrpcBackend() as backend:
         proxy = proxying(charm_tracing={"otlp_grpc": f"127.0.0.1:{backend.port}"})
 
-        with grpc.insecure_channel(f"localhost:{proxy.port}") as channel:
+        with grpc.insecure_channel(f"localhost:{proxy.server.port}") as channel:
             channel.unary_unary(f"/proxy/charm-tracing/otlp_grpc{OTLP}")(b"span", timeout=10)
 
         assert backend.received == [(OTLP, b"span")]
@@ -251,9 +251,10 @@ def test_http_goes_by_tls_at_both_ends(proxying, tmp_path):
             tls=True,
         )
 
-        assert ask(proxy.port, "GET", proxy.metrics_paths["worker/0"], tls=True).status == 200
+        assert ask(proxy.server.port, "GET", proxy.metrics_paths["worker/0"], tls=True).status == 200
         assert (
-            ask(proxy.port, "POST", path_of(proxy.backends.loki["loki/0"]), b"logs", tls=True).status == 200
+            ask(proxy.server.port, "POST", path_of(proxy.backends.loki["loki/0"]), b"logs", tls=True).status
+            == 200
         )
         assert [request.path for request in backend.received] == ["/metrics", "/push"]
 
@@ -268,7 +269,7 @@ def test_backend_with_tls_gets_server_name(proxying, tmp_path, dns):
     with RecordingBackend(tls=context) as backend:
         proxy = proxying(loki={"loki/0": f"https://loki.test:{backend.port}/push"})
 
-        push_until(proxy.port, lambda: backend.received)
+        push_until(proxy.server.port, lambda: backend.received)
 
         assert set(names) == {"loki.test"}
         assert backend.received[0].headers["host"] == f"loki.test:{backend.port}"
@@ -278,7 +279,7 @@ def test_backend_may_have_ipv6_address(proxying):
     with RecordingBackend("::1") as backend:
         proxy = proxying(loki={"loki/0": f"http://[::1]:{backend.port}/push"})
 
-        assert ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 200
+        assert ask(proxy.server.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 200
         assert backend.received[0].headers["host"] == f"[::1]:{backend.port}"
 
 
@@ -291,9 +292,9 @@ def test_connections_to_backends_are_kept(proxying, backend):
     )
 
     for _ in range(30):
-        ask(proxy.port, "GET", "/proxy/worker/worker-0/metrics")
-        ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs")
-        ask(proxy.port, "POST", "/proxy/charm-tracing/otlp_http/v1/traces", b"spans")
+        ask(proxy.server.port, "GET", "/proxy/worker/worker-0/metrics")
+        ask(proxy.server.port, "POST", "/proxy/loki/loki-0/push", b"logs")
+        ask(proxy.server.port, "POST", "/proxy/charm-tracing/otlp_http/v1/traces", b"spans")
 
     assert len(backend.received) == 90
     assert backend.connections == 3
@@ -304,7 +305,7 @@ def test_request_on_dropped_connection_is_repeated(proxying, dns):
     backend = DropsConnections()
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
 
-    answers = [ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status for _ in range(4)]
+    answers = [ask(proxy.server.port, "POST", "/proxy/loki/loki-0/push", b"logs").status for _ in range(4)]
 
     assert answers == [200] * 4
 
@@ -332,39 +333,41 @@ def test_backend_costs_only_its_own_route(proxying, backend):
     )
 
     started = time.monotonic()
-    assert ask(proxy.port, "GET", proxy.metrics_paths["worker/1"]).status == 502
-    assert ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 502
+    assert ask(proxy.server.port, "GET", proxy.metrics_paths["worker/1"]).status == 502
+    assert ask(proxy.server.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 502
     channel = grpc.insecure_channel(proxy.backends.workload_tracing["otlp_grpc"])
     with channel, pytest.raises(grpc.RpcError) as failed:
         channel.unary_unary(OTLP)(b"span", timeout=10)
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
     assert time.monotonic() - started < 20
 
-    assert ask(proxy.port, "GET", proxy.metrics_paths["worker/0"]).status == 200
-    assert ask(proxy.port, "POST", "/proxy/loki/loki-1/push", b"logs").status == 200
-    assert ask(proxy.port, "POST", "/proxy/workload-tracing/otlp_http/v1/traces", b"spans").status == 200
+    assert ask(proxy.server.port, "GET", proxy.metrics_paths["worker/0"]).status == 200
+    assert ask(proxy.server.port, "POST", "/proxy/loki/loki-1/push", b"logs").status == 200
+    assert (
+        ask(proxy.server.port, "POST", "/proxy/workload-tracing/otlp_http/v1/traces", b"spans").status == 200
+    )
 
 
 def test_backend_that_moves_is_followed(proxying, backend, dns):
     dns.hosts["loki.test"] = "127.0.0.1"
     with RecordingBackend("127.0.0.2", backend.port) as other:
         proxy = proxying(loki={"loki/0": f"http://loki.test:{backend.port}/push"})
-        push_until(proxy.port, lambda: backend.received)
+        push_until(proxy.server.port, lambda: backend.received)
         assert backend.received[0].headers["host"] == f"loki.test:{backend.port}"
 
         dns.hosts["loki.test"] = "127.0.0.2"
 
-        push_until(proxy.port, lambda: other.received)
+        push_until(proxy.server.port, lambda: other.received)
 
 
 def test_name_that_did_not_resolve_is_tried_again(proxying, backend, dns):
     proxy = proxying(loki={"loki/0": f"http://new.test:{backend.port}/push"})
-    assert ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 502
+    assert ask(proxy.server.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 502
 
     dns.hosts["new.test"] = "127.0.0.1"
 
     # nginx remembers for ten seconds that there is no such name
-    push_until(proxy.port, lambda: backend.received)
+    push_until(proxy.server.port, lambda: backend.received)
 
 
 @pytest.mark.parametrize("is_up", [True, False], ids=["hangs up", "down"])
@@ -381,10 +384,10 @@ def test_token_in_path_of_backend_is_not_logged(is_up, proxying, tmp_path):
             loki={"loki/0": url}, remote_write=[url], charm_tracing=tracing, workload_tracing=tracing
         )
         for sent_to in (*proxy.backends.loki.values(), *proxy.backends.remote_write):
-            assert ask(proxy.port, "POST", path_of(sent_to), b"logs").status == 502
+            assert ask(proxy.server.port, "POST", path_of(sent_to), b"logs").status == 502
         for sent_to in (proxy.backends.charm_tracing, proxy.backends.workload_tracing):
             path = path_of(sent_to["otlp_http"])
-            assert ask(proxy.port, "POST", f"{path}v1/traces", b"span").status == 502
+            assert ask(proxy.server.port, "POST", f"{path}v1/traces", b"span").status == 502
     assert "/proxy/loki/loki-0/push" in logged(tmp_path)
     assert "t0ken" not in logged(tmp_path)
 
@@ -445,7 +448,7 @@ def test_only_method_of_protocol_is_allowed(method, path, proxying, backend):
         charm_tracing={"otlp_http": f"http://127.0.0.1:{backend.port}"},
     )
 
-    assert ask(proxy.port, method, path, b"").status == 403
+    assert ask(proxy.server.port, method, path, b"").status == 403
     assert backend.received == []
 
 
@@ -479,7 +482,7 @@ def test_anything_else_is_unreachable(target, proxying, backend):
         request = (
             f"{method} {target} HTTP/1.1\r\nHost: loki.test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         )
-        assert send_raw(proxy.port, request.encode()).startswith(b"HTTP/1.1 404")
+        assert send_raw(proxy.server.port, request.encode()).startswith(b"HTTP/1.1 404")
     assert backend.received == []
 
 
@@ -488,7 +491,7 @@ def test_a_tunnel_is_refused(proxying, backend):
 
     request = f"CONNECT 127.0.0.1:{backend.port} HTTP/1.1\r\nHost: worker.test\r\n\r\n"
 
-    assert send_raw(proxy.port, request.encode()).split()[1] in (b"400", b"405")
+    assert send_raw(proxy.server.port, request.encode()).split()[1] in (b"400", b"405")
     assert backend.received == []
 
 
@@ -508,7 +511,7 @@ def test_the_rest_of_path_stays_below_receivers_own(suffix, arrives, proxying, b
 
     target = f"/proxy/charm-tracing/otlp_http/{suffix}"
     send_raw(
-        proxy.port,
+        proxy.server.port,
         f"POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode(),
     )
 
@@ -534,13 +537,13 @@ def test_request_cannot_carry_another_one(framing, proxying, backend):
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
 
     send_raw(
-        proxy.port,
+        proxy.server.port,
         b"POST /proxy/loki/loki-0/push HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n0\r\n\r\n" + SMUGGLED,
     )
 
     assert "/admin" not in [request.path for request in backend.received]
     # and what follows on the kept connection is not mistaken for the rest of it
-    assert ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 200
+    assert ask(proxy.server.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 200
     assert backend.received[-1].body == b"logs"
 
 
@@ -563,8 +566,8 @@ def test_nor_can_one_that_comes_by_http2(headers, proxying, backend):
             workload_tracing={"otlp_grpc": f"127.0.0.1:{traces.port}"},
         )
 
-        assert push_by_http2(proxy.port, b"logs", []) == "200"
-        assert push_by_http2(proxy.port, b"0\r\n\r\n" + SMUGGLED, headers) == "400"
+        assert push_by_http2(proxy.server.port, b"logs", []) == "200"
+        assert push_by_http2(proxy.server.port, b"0\r\n\r\n" + SMUGGLED, headers) == "400"
 
         assert [request.body for request in backend.received] == [b"logs"]
 
@@ -573,7 +576,7 @@ def test_client_headers_do_not_reach_backend_connection(proxying, backend):
     proxy = proxying(loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"})
 
     ask(
-        proxy.port,
+        proxy.server.port,
         "POST",
         "/proxy/loki/loki-0/push",
         b"logs",
@@ -593,7 +596,7 @@ def test_body_that_no_backend_would_take_is_refused(proxying, backend):
 
     request = b"POST /proxy/loki/loki-0/push HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
 
-    assert send_raw(proxy.port, request).startswith(b"HTTP/1.1 413")
+    assert send_raw(proxy.server.port, request).startswith(b"HTTP/1.1 413")
     assert backend.received == []
 
 
@@ -606,14 +609,15 @@ def test_slow_backend_does_not_delay_others(proxying, backend):
             }
         )
         with ThreadPoolExecutor(8) as pool:
-            waiting = [socket.create_connection(("127.0.0.1", proxy.port)) for _ in range(8)]
+            waiting = [socket.create_connection(("127.0.0.1", proxy.server.port)) for _ in range(8)]
             for connection in waiting:
                 connection.sendall(
                     b"POST /proxy/loki/slow-0/push HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
                 )
             answers = list(
                 pool.map(
-                    lambda _: ask(proxy.port, "POST", "/proxy/loki/loki-0/push", b"logs").status, range(16)
+                    lambda _: ask(proxy.server.port, "POST", "/proxy/loki/loki-0/push", b"logs").status,
+                    range(16),
                 )
             )
             for connection in waiting:

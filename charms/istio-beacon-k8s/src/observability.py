@@ -54,8 +54,7 @@ def trace(charm: ops.CharmBase) -> None:
     if ops.tracing is None:
         return
     tracing.request(charm, ["otlp_http"], relation_name=TRACES)
-    url = tracing.receivers(charm, relation_name=TRACES).get("otlp_http")
-    ops.tracing.set_destination(f"{url.rstrip('/')}/v1/traces" if url else None, None)
+    tracing.trace_charm(tracing.receivers(charm, relation_name=TRACES).get("otlp_http"))
 
 
 def _rules(charm: ops.CharmBase, problems: Collection[Problem]) -> dict[str, object]:

@@ -53,12 +53,8 @@ class KubernetesComputeResourcesPatch:
 
     def reconcile(self) -> None:
         """Apply requests and limits to the StatefulSet; the status has any problem."""
-        if not self._charm.unit.is_leader() or self._charm.app.planned_units() == 0:
+        if not self._charm.unit.is_leader() or self._charm.app.planned_units() == 0 or self._invalid:
             return
-        try:
-            _ = self._wanted
-        except ValueError:
-            return  # the status reports it
         try:
             self._patch()
         except kubernetes_errors() as error:
@@ -85,29 +81,26 @@ class KubernetesComputeResourcesPatch:
         The status reports any problem.
         """
         self._problem = None
-        try:
-            wanted = self._wanted
-        except ValueError:
-            return None  # the status reports it
+        if self._invalid:
+            return None
+        desired = self._desired
         container = self._container_in(stateful_set)
         if container is None:
             cause = f"cannot set CPU and memory: no container {self._container_name} in the pods"
             self._problem = Message(cause).blocked()
             return None
-        if self._is_so(stateful_set, container, wanted):
+        if self._is_so(stateful_set, container, desired):
             return None
-        resources: dict[str, dict[str, str | None]] = {name: {**wanted[name]} for name in wanted}
+        resources: dict[str, dict[str, str | None]] = {name: {**desired[name]} for name in desired}
         for section, resource in self._set_before(stateful_set):
             resources.setdefault(section, {}).setdefault(resource, None)
-        logger.info("%s now %s", self._container_name, _words(wanted))
+        logger.info("%s now %s", self._container_name, _words(desired))
         return {"spec": {"containers": [{"name": self._container_name, "resources": resources}]}}
 
     def get_status(self) -> ops.StatusBase:
         """Return a status with the problem, or an active status."""
-        try:
-            _ = self._wanted
-        except ValueError as error:
-            return Message(str(error)).blocked()
+        if self._invalid:
+            return Message(self._invalid).blocked()
         return self._problem or ops.ActiveStatus()
 
     def is_ready(self) -> bool:
@@ -115,7 +108,16 @@ class KubernetesComputeResourcesPatch:
         return isinstance(self.get_status(), ops.ActiveStatus)
 
     @property
-    def _wanted(self) -> Requirements:
+    def _invalid(self) -> str | None:
+        """Return the reason why the configured limits are invalid; None if they are valid."""
+        try:
+            _ = self._desired
+        except ValueError as error:
+            return str(error)
+        return None
+
+    @property
+    def _desired(self) -> Requirements:
         limits = self._limits()
         requests = dict(self._requests())
         for resource, request in requests.items():
@@ -140,12 +142,12 @@ class KubernetesComputeResourcesPatch:
         containers = pod.containers if pod else []
         return next((container for container in containers if container.name == self._container_name), None)
 
-    def _is_so(self, stateful_set: "StatefulSet", container: "Container", wanted: Requirements) -> bool:
+    def _is_so(self, stateful_set: "StatefulSet", container: "Container", desired: Requirements) -> bool:
         """Check that the container has the desired values, and none of the previous ones."""
         live = cast("Requirements", container.resources.to_dict() if container.resources else {})
-        fields = _fields(wanted)
+        fields = _fields(desired)
         has_all = all(
-            _same(live.get(section, {}).get(resource), wanted[section][resource])
+            _same(live.get(section, {}).get(resource), desired[section][resource])
             for section, resource in fields
         )
         return has_all and self._set_before(stateful_set) <= fields
@@ -171,10 +173,10 @@ class KubernetesComputeResourcesPatch:
         return fields
 
 
-def _fields(wanted: Requirements) -> set[tuple[str, str]]:
+def _fields(desired: Requirements) -> set[tuple[str, str]]:
     """Return each section and resource that has a quantity."""
     fields: set[tuple[str, str]] = set()
-    for section, quantities in wanted.items():
+    for section, quantities in desired.items():
         fields |= {(section, resource) for resource in quantities}
     return fields
 
@@ -191,14 +193,14 @@ def _listed(quantities: Mapping[str, str]) -> str:
     return ", ".join(shown)
 
 
-def _words(wanted: Requirements) -> str:
-    requests, limits = _listed(wanted["requests"]), _listed(wanted["limits"])
+def _words(desired: Requirements) -> str:
+    requests, limits = _listed(desired["requests"]), _listed(desired["limits"])
     return f"requests {requests or 'nothing'}, limits {limits or 'none'}"
 
 
-def _same(live: str | None, wanted: str) -> bool:
+def _same(live: str | None, desired: str) -> bool:
     """Return whether two quantities are equal: Kubernetes writes `500m` for `0.5`."""
     try:
-        return live is not None and parse_quantity(live) == parse_quantity(wanted)
+        return live is not None and parse_quantity(live) == parse_quantity(desired)
     except ValueError:
         return False

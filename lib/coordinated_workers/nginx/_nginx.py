@@ -21,10 +21,6 @@ RELOAD_TIMEOUT = 10.0  # seconds
 _TLS, _PLAIN = "TLS", "plain"
 
 
-class NotLoadedError(ops.pebble.Error):
-    """A configuration that nginx rejected: it goes on with its previous one, if it had any."""
-
-
 class Nginx:
     """nginx in its container, kept running with the configuration and certificate that it is given."""
 
@@ -140,7 +136,7 @@ class Nginx:
         if was_running:
             pebble.run(self._container, ["nginx", "-s", "reload"], self._deadline, RELOAD_TIMEOUT)
         if is_rejected(nginx_config, self._deadline, previous):
-            raise NotLoadedError("its configuration is not served: check nginx's log for a port in use")
+            raise ops.pebble.Error("its configuration is not served: check nginx's log for a port in use")
         pebble.write(self._container, NGINX_LOADED, loaded)
 
     def _write_certificates(self, tls_config: TLSConfig) -> None:

@@ -65,9 +65,14 @@ class ProxyServer:
         check_port(self.port)
 
     @property
+    def authority(self) -> str:
+        """Return the host and the port as URLs have them."""
+        return authority(self.hostname, self.port)
+
+    @property
     def origin(self) -> str:
         """Return the beginning of each URL of the proxy."""
-        return f"{'https' if self.tls else 'http'}://{authority(self.hostname, self.port)}"
+        return f"{'https' if self.tls else 'http'}://{self.authority}"
 
     def is_for_remote_write(self, url: str) -> bool:
         """Return whether a URL is one that workers get from this proxy: they may use it, nginx must not."""
@@ -79,10 +84,7 @@ class ProxyServer:
 class WorkerTelemetryProxy:
     """All routes of a coordinator."""
 
-    hostname: str
-    port: int
-    tls: bool
-    """True if nginx uses TLS."""
+    server: ProxyServer
     routes: tuple[TelemetryRoute, ...]
     refused: tuple[Refusal, ...]
     """The entries without a route, as they are invalid."""
@@ -114,7 +116,8 @@ class WorkerTelemetryProxy:
         """Add the routes to a charm's own configuration, which is otherwise unchanged."""
         if not self.routes:
             return nginx_config
-        own = nginx_config.server_ports_to_locations.get(self.port, ())
+        port = self.server.port
+        own = nginx_config.server_ports_to_locations.get(port, ())
         taken = {location.path for location in own}
         added = [location for location in self._locations() if location.path not in taken]
         return dataclasses.replace(
@@ -122,7 +125,7 @@ class WorkerTelemetryProxy:
             upstream_configs=(*nginx_config.upstream_configs, *map(upstream, self.routes)),
             server_ports_to_locations={
                 **nginx_config.server_ports_to_locations,
-                self.port: (*own, *added),
+                port: (*own, *added),
             },
         )
 
@@ -133,9 +136,7 @@ class WorkerTelemetryProxy:
         return {route.name: self._url(route) for route in self._of_kind(kind)}
 
     def _url(self, route: TelemetryRoute) -> str:
-        if route.is_grpc:
-            return authority(self.hostname, self.port)
-        return f"{ProxyServer(self.hostname, self.port, self.tls).origin}{route.path}"
+        return self.server.authority if route.is_grpc else f"{self.server.origin}{route.path}"
 
     def _locations(self) -> Iterable[NginxLocationConfig]:
         # two routes may share the method of gRPC, if they lead to the same backend
@@ -178,9 +179,7 @@ def proxy_telemetry(
         else:
             routes |= {path: route for path in route.paths if path not in routes}
     return WorkerTelemetryProxy(
-        server.hostname,
-        server.port,
-        server.tls,
+        server,
         tuple(dict.fromkeys(routes.values())),
         tuple(refused),
         own_remote_write=tuple(filter(server.is_for_remote_write, backends.remote_write)),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import ops
 
@@ -14,7 +13,7 @@ from . import alert_rules, scrape_jobs
 from .alert_rules import Lifetime
 from .proxy import WorkerTelemetryProxy
 from .routes import TelemetryBackends
-from .scrape_jobs import NginxExporter, ScrapedWorker
+from .scrape_jobs import NginxExporter, Scheme, ScrapedWorker
 
 _DASHBOARDS = Path("src/grafana_dashboards")
 _DEFAULT_DASHBOARDS = Path(__file__).with_name("default_dashboards")
@@ -58,7 +57,7 @@ class CoordinatorMetrics:
     exporters: Mapping[str, NginxExporter]
     """Unit of the coordinator → the exporter next to its nginx."""
     exporter_port: int
-    worker_scheme: Literal["http", "https"]
+    worker_scheme: Scheme
     """The scheme of the workers' own metrics."""
     problems: int
     """The number of problems that the coordinator has."""

@@ -12,8 +12,7 @@ from cos_interfaces.prometheus_scrape import ScrapeJob
 from .proxy import WorkerTelemetryProxy
 
 ROLES_LABEL = "worker_roles"
-"""Labels of each series of a worker, for a workload's own series lack the roles of a cluster."""
-
+"""The label of each series of a worker, for a workload's own series lack the roles of a cluster."""
 
 Scheme = Literal["http", "https"]
 
@@ -55,12 +54,10 @@ def worker_jobs(
     """
     paths = proxy.metrics_paths if proxy else {}
     if proxy:
-        scheme = "https" if proxy.tls else "http"
+        scheme = "https" if proxy.server.tls else "http"
     return [
         ScrapeJob(
-            targets=(
-                authority(proxy.hostname, proxy.port) if proxy else authority(worker.address, metrics_port),
-            ),
+            targets=(proxy.server.authority if proxy else authority(worker.address, metrics_port),),
             path=paths[worker.name] if proxy else "/metrics",
             scheme=scheme,
             labels={

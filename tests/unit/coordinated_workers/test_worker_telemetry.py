@@ -34,7 +34,7 @@ def in_a_pod(monkeypatch):
 
 
 def rendered(proxy: WorkerTelemetryProxy, own: NginxConfig | None = None) -> list:
-    return parsed(proxy.added_to(own or NginxConfig("x", [], {})).get_config({}, proxy.tls))
+    return parsed(proxy.added_to(own or NginxConfig("x", [], {})).get_config({}, proxy.server.tls))
 
 
 def target(directives: list, path: str) -> tuple[str, tuple[str, ...]]:
