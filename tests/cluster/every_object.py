@@ -14,14 +14,12 @@ def every_object(upstream: Upstream) -> dict[str, str]:
 
     But for the role that tests give to those who are not trusted.
     """
-    return {
-        f"{kind} {obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}": obj["metadata"][
-            "resourceVersion"
-        ]
-        for kind in _kinds(upstream)
-        for obj in upstream.send("GET", kind).json["items"]
-        if obj["metadata"]["name"] != RESTRICTED
-    }
+    versions: dict[str, str] = {}
+    for kind in _kinds(upstream):
+        for own in (obj["metadata"] for obj in upstream.send("GET", kind).json["items"]):
+            if own["name"] != RESTRICTED:
+                versions[f"{kind} {own.get('namespace', '')}/{own['name']}"] = own["resourceVersion"]
+    return versions
 
 
 def _kinds(upstream: Upstream) -> Iterator[str]:

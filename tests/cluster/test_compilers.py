@@ -1,6 +1,7 @@
 """Istio's own compiler and the sandbox's make the same of policies, which is what the policies mean."""
 
 import http.client
+import itertools
 import json
 import os
 import ssl
@@ -128,7 +129,7 @@ class Judge:
         self._envoy = Envoy("judge", directory)
         self._connections: dict[tuple[tuple[str, str], int], http.client.HTTPSConnection] = {}
         server = self._authority.identity(Account(MODEL, "judge"))
-        filters = max(len(each) for rbac in rules.values() for each in rbac.values())
+        filters = max(max(map(len, rbac.values())) for rbac in rules.values())
         self._envoy.configure([self._listener(port, server, rules, filters) for port in PORTS], [])
 
     def __enter__(self) -> "Judge":
@@ -233,17 +234,13 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[Verdict]:
     rules = {f"{ISTIO}-{number}": rbac for number, rbac in enumerate(compiled)}
     rules |= {f"{SANDBOX}-{number}": case.of_sandbox() for number, case in enumerate(cases)}
     with Judge(tmp_path_factory.mktemp("j"), rules) as judge:
-        return [
-            Verdict(
-                case,
-                request,
-                case.example.allows(request),
-                judge.allows(f"{ISTIO}-{number}", request),
-                judge.allows(f"{SANDBOX}-{number}", request),
-            )
-            for number, case in enumerate(cases)
-            for request in case.example.requests
-        ]
+        verdicts: list[Verdict] = []
+        for number, case in enumerate(cases):
+            for request in case.example.requests:
+                by_istio = judge.allows(f"{ISTIO}-{number}", request)
+                by_sandbox = judge.allows(f"{SANDBOX}-{number}", request)
+                verdicts.append(Verdict(case, request, case.example.allows(request), by_istio, by_sandbox))
+        return verdicts
 
 
 def told(wrong: Sequence[Verdict]) -> Iterator[str]:
@@ -286,7 +283,7 @@ ALSO_ABOUT_HTTP = {
 @pytest.mark.parametrize("action", ["ALLOW", "DENY"])
 def test_http_rules_at_pods_compile_as_istios(action: str, tmp_path_factory: pytest.TempPathFactory):
     """Istio leaves all of it out, if it allows, also what is about TCP alone."""
-    requests = [Request(("shop", app), port) for app in ("cart", "ca") for port in PORTS]
+    requests = [Request(("shop", app), port) for app, port in itertools.product(("cart", "ca"), PORTS)]
     example = Example((), "catalogue", PolicyTargetType.unit, closed=False, requests=requests)
     rules: dict[str, Rbac] = {}
     for number, rule in enumerate(ALSO_ABOUT_HTTP.values()):

@@ -51,7 +51,7 @@ def build(*programs: GoProgram) -> list[Path]:
 def children(parent: int) -> set[int]:
     """The processes that a process has started."""
     listed = Path(f"/proc/{parent}/task").glob("*/children")
-    return {int(child) for path in listed for child in path.read_text().split()}
+    return set(map(int, " ".join(path.read_text() for path in listed).split()))
 
 
 def runs(process: int) -> bool:

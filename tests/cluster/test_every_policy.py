@@ -3,6 +3,7 @@
 The policies come from one seed: $POLICY_SEED, if it is set. $POLICY_EXAMPLES is their number.
 """
 
+import itertools
 import os
 import re
 import uuid
@@ -96,7 +97,8 @@ def is_odd(value: object) -> bool:
     """Whether there is anything in it that no application is called, or that is nothing at all."""
     match value:
         case dict():
-            return any(is_odd(part) for key, text in value.items() for part in (*re.split("[./]", key), text))
+            parts = itertools.chain.from_iterable(re.split("[./]", key) for key in value)
+            return any(map(is_odd, (*parts, *value.values())))
         case str():
             return PLAIN.fullmatch(value) is None
         case _:

@@ -24,11 +24,11 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/istio/deployments"
 
 def objects(admin: Connection) -> dict[str, str]:
     """Who is who among the objects of which some are made for tests."""
-    return {
-        f"{path}/{obj['metadata']['name']}": obj["metadata"]["uid"]
-        for path in ("/api/v1/namespaces", ACCOUNTS, DEFINITIONS)
-        for obj in admin.must("GET", path)["items"]
-    }
+    found: dict[str, str] = {}
+    for path in ("/api/v1/namespaces", ACCOUNTS, DEFINITIONS):
+        for own in (obj["metadata"] for obj in admin.must("GET", path)["items"]):
+            found[f"{path}/{own['name']}"] = own["uid"]
+    return found
 
 
 @pytest.fixture

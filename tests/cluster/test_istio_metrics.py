@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sandbox.control_plane import NotAvailableError, module_folders
 from tests.support import dashboards
+from tests.support.alert_rules import rules_in
 from tests.support.charms import CHARMS
 
 pytestmark = pytest.mark.fidelity
@@ -33,8 +33,7 @@ def istio() -> Path:
 def queries() -> str:
     """All that asks for Istio's series."""
     board = dashboards.read(BEACON / "grafana_dashboards/waypoint.json")
-    rules = yaml.safe_load((BEACON / "prometheus_alert_rules/waypoint.yaml").read_text())
-    alerts = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    alerts = [rule["expr"] for rule in rules_in(BEACON / "prometheus_alert_rules/waypoint.yaml")]
     return "\n".join([*board.queries("prometheus").values(), *alerts])
 
 

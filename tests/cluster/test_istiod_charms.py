@@ -1,6 +1,7 @@
 """What the real istiod makes of the charms: it takes in who joins, and enforces what is asked for."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -115,7 +116,8 @@ def test_ztunnel_gets_pods_in_the_mesh(world: World, istiod: Istiod):
     wait_until(lambda: "HBONE" in str(of_model(istiod, world, "workloads").get("store-0")))
     workloads = of_model(istiod, world, "workloads")
     captured = {name for name, workload in workloads.items() if workload.get("tunnelProtocol") == "HBONE"}
-    expected = {unit.pod for app in model.applications.values() if beacon_of(app) for unit in app.units}
+    in_mesh = filter(beacon_of, model.applications.values())
+    expected = {unit.pod for unit in itertools.chain.from_iterable(app.units for app in in_mesh)}
     assert captured == expected
     assert f"{OUTSIDE}-0" in workloads.keys() - captured
 

@@ -1,5 +1,6 @@
 """What the real istiod makes of policies: it enforces them all, and sends ztunnel what they mean."""
 
+import itertools
 import os
 import time
 import uuid
@@ -153,10 +154,9 @@ def cases(kubernetes: RealKubernetes, istiod: Istiod) -> Iterator[list[Case]]:
 
 def is_at_rest(cases: Sequence[Case], admin: Connection, istiod: Istiod, waypoints: str) -> bool:
     sent, implicit = Sent(istiod), f"{waypoints}/istio_allow_waypoint_{waypoints}_{WAYPOINT}"
-    pods = [f"{case.namespace}/{app}-0" for case in cases for app in APPS]
-    return all(implicit in sent.attached(pod) for pod in pods) and all(
-        each.enforced for case in cases for each in enforcement(case.read(admin))
-    )
+    pods = [f"{case.namespace}/{app}-0" for case, app in itertools.product(cases, APPS)]
+    reports = itertools.chain.from_iterable(enforcement(case.read(admin)) for case in cases)
+    return all(implicit in sent.attached(pod) for pod in pods) and all(each.enforced for each in reports)
 
 
 def told(case: Case) -> str:

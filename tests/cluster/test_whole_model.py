@@ -1,5 +1,6 @@
 """The project's charms in one model, from the first install to the last remove, by Juju's own events."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -42,7 +43,7 @@ def look_again(model: Model) -> None:
 
 
 def statuses(model: Model) -> dict[str, tuple[str, str]]:
-    units = [unit for application in model.applications.values() for unit in application.units]
+    units = list(itertools.chain.from_iterable(app.units for app in model.applications.values()))
     assert [unit.error.traceback for unit in units if unit.error] == []
     return {unit.application.name: tuple(unit.workload_status) for unit in units}
 
@@ -72,11 +73,11 @@ def shop(settled: Model, real_server: RealServer) -> Iterator[Model]:
 def of_the_charms(real_server: RealServer) -> list[dict]:
     """What the charms have written into objects that are theirs."""
     kinds = ("AuthorizationPolicy", "Gateway", "HorizontalPodAutoscaler", "ConfigMap")
+    objects = itertools.chain.from_iterable(map(real_server.store.objects, kinds))
     return [
         {"metadata": {key: obj["metadata"].get(key) for key in ("name", "labels", "annotations")}}
         | {key: obj.get(key) for key in ("spec", "data")}
-        for kind in kinds
-        for obj in real_server.store.objects(kind)
+        for obj in objects
     ]
 
 

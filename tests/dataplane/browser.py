@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import itertools
 import json
 import re
 import shutil
@@ -70,8 +71,8 @@ class Browser:
         taken = self._post(
             "goog/cdp/execute", cmd="DOMSnapshot.captureSnapshot", params={"computedStyles": []}
         )
-        laid_out = [i for document in taken["documents"] for i in document["layout"]["text"] if i >= 0]
-        return " ".join(" ".join(taken["strings"][i] for i in laid_out).split())
+        laid_out = itertools.chain.from_iterable(each["layout"]["text"] for each in taken["documents"])
+        return " ".join(" ".join(taken["strings"][i] for i in laid_out if i >= 0).split())
 
     def emulate(self, command: str, **params: object) -> None:
         """A command of the DevTools protocol."""

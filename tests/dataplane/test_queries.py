@@ -4,6 +4,7 @@ What a scraper is told over the relations is what Prometheus runs with, but for 
 addresses of this machine. Of nginx's own series, see `exporter`.
 """
 
+import itertools
 import json
 import re
 import shutil
@@ -24,7 +25,7 @@ from sandbox.samples import BEACON, COORDINATOR, WORKER
 from sandbox.world import World, open_world
 from tests.dataplane import prometheus_process
 from tests.dataplane.prometheus_process import RealPrometheus
-from tests.support import dashboards
+from tests.support import alert_rules, dashboards
 from tests.support.backends import RecordingBackend
 from tests.support.nginx_process import RealNginx, free_port, platform_of, with_status_page
 from tests.support.sample_nginx import sample_config
@@ -44,10 +45,10 @@ ONLY_IN_TROUBLE = {"kv_shard_failures_total", "kv_telemetry_dropped_total"}
 """They have no series until the first of it happens; tests/unit/workload sees them with their labels."""
 
 BOARDS = [dashboards.read(file) for file in dashboards.FILES]
-QUERIES = {name: query for board in BOARDS for name, query in board.queries("prometheus").items()}
-VARIABLES = {
-    f"{board.title}: {name}": found for board in BOARDS for name, found in board.label_queries.items()
-}
+QUERIES = dashboards.all_queries("prometheus")
+VARIABLES = dict[str, Any]()
+for board in BOARDS:
+    VARIABLES |= {f"{board.title}: {name}": found for name, found in board.label_queries.items()}
 SELECTOR = re.compile(r"\b([a-z_:]+)\{([^}]*)}")
 LABEL = re.compile(r'(\w+)(?:=~|!=|!~|=)"([^"]*)"')
 
@@ -90,7 +91,8 @@ def prometheus(
     assert world.enforcement
     names = world.enforcement.mesh.names(Account(MODEL, telemetry.BACKEND))
     with exporter(tmp_path_factory.mktemp("nginx")) as nginx_exporter:
-        jobs = [job for side in related for job in jobs_of(side, names, nginx_exporter)]
+        of_each = (jobs_of(side, names, nginx_exporter) for side in related)
+        jobs = list(itertools.chain.from_iterable(of_each))
         with RealPrometheus(tmp_path_factory.mktemp("prometheus"), jobs) as prometheus:
             prometheus.wait_for_scrapes(3)
             yield prometheus
@@ -108,7 +110,8 @@ def jobs_of(side: Side, names: Any, nginx_exporter: str | None) -> Iterator[dict
     for number, job in enumerate(json.loads(said["scrape_jobs"])):
         name = job.get("job_name", str(number))
         configs: list[dict[str, Any]] = []
-        for target in (target for config in job["static_configs"] for target in config["targets"]):
+        targets = itertools.chain.from_iterable(config["targets"] for config in job["static_configs"])
+        for target in targets:
             host, _, port = target.rpartition(":")
             for unit, address in units.items() if host == "*" else [(topology["unit"], host)]:
                 place = f"{names[address][0]}:{port}"
@@ -159,8 +162,11 @@ def is_seen_elsewhere(query: str) -> bool:
 
 
 def rules_of(side: Side) -> list[dict[str, Any]]:
-    groups = json.loads(side.data.data["alert_rules"])["groups"]
-    return [rule for group in groups for rule in group["rules"]]
+    return alert_rules.rules_of(json.loads(side.data.data["alert_rules"]))
+
+
+def rules_of_all(sides: list[Side]) -> list[dict[str, Any]]:
+    return list(itertools.chain.from_iterable(map(rules_of, sides)))
 
 
 def test_every_published_target_is_up(prometheus: RealPrometheus):
@@ -204,7 +210,7 @@ def test_each_legend_names_labels_that_are_there(prometheus: RealPrometheus):
 def test_alerts_watch_series_that_are_there(prometheus: RealPrometheus, sides: tuple[World, list[Side]]):
     """By name, by the labels that say whose they are, and with each label that a rule looks at."""
     watched = 0
-    for rule in (rule for side in sides[1] for rule in rules_of(side)):
+    for rule in rules_of_all(sides[1]):
         for name, labels in SELECTOR.findall(rule["expr"]):
             if is_seen_elsewhere(f"{name}{{}}"):
                 continue
@@ -218,7 +224,7 @@ def test_alerts_watch_series_that_are_there(prometheus: RealPrometheus, sides: t
 
 
 def test_no_alert_would_fire_while_all_is_well(prometheus: RealPrometheus, sides: tuple[World, list[Side]]):
-    rules = [rule for side in sides[1] for rule in rules_of(side)]
+    rules = rules_of_all(sides[1])
     fires = [rule["alert"] for rule in rules if prometheus.results(rule["expr"])]
     assert [alert for alert in fires if EXPORTER or alert != "CoordinatorNginxDown"] == []
 

@@ -1,5 +1,6 @@
 """The workers' telemetry gets to its backends through the coordinator, and in no other way."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ class Observed:
 
     def texts(self, kind: str, unit: str) -> list[str]:
         found = [each for each in telemetry.arrived(self.world) if (each.kind, each.unit) == (kind, unit)]
-        return [text for each in found for text in each.latest]
+        return list(itertools.chain.from_iterable(each.latest for each in found))
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def documented() -> set[str]:
     """Every name in the reference."""
     with (BUILT / "objects.inv").open("rb") as file:
         inventory = InventoryFile.load(file, "", lambda base, path: path)
-    return {name for kind, names in inventory.items() if kind.startswith("py:") for name in names}
+    return set[str]().union(*(names for kind, names in inventory.items() if kind.startswith("py:")))
 
 
 def public_modules() -> list[str]:

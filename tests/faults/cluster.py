@@ -1,5 +1,6 @@
 """What is in Kubernetes, said in a way that two clusters in which the same is so say the same."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,9 +19,7 @@ def facts(kubernetes: KubernetesServer) -> frozenset[Fact]:
 
 def allowed(kubernetes: KubernetesServer) -> set[Fact]:
     """Who is let in where, to which of some ports."""
-    return {
-        fact for policy in kubernetes.store.objects("AuthorizationPolicy") for fact in _allowed_by(policy)
-    }
+    return set[Fact]().union(*map(_allowed_by, kubernetes.store.objects("AuthorizationPolicy")))
 
 
 def _facts(kubernetes: KubernetesServer) -> Iterator[Fact]:
@@ -59,11 +58,8 @@ def _allowed_by(policy: dict[str, Any]) -> Iterator[Fact]:
     else:
         target = str(sorted(spec["selector"]["matchLabels"].items()))
     for rule in spec["rules"]:
-        sources = [
-            principal
-            for origin in rule.get("from", [{"source": {"principals": ["anybody"]}}])
-            for principal in origin["source"]["principals"]
-        ]
+        origins = rule.get("from", [{"source": {"principals": ["anybody"]}}])
+        sources = list(itertools.chain.from_iterable(each["source"]["principals"] for each in origins))
         operations = [each["operation"] for each in rule.get("to", [{"operation": {}}])]
         for port in _PORTS:
             if any(str(port) in each.get("ports", [str(port)]) for each in operations):

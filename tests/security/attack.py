@@ -1,6 +1,7 @@
 """A charm under attack over one of its relations, and what is to be seen of it from outside."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,12 +146,11 @@ class Attack:
     def files(self, state: testing.State) -> set[str]:
         """The files in the charm's containers."""
         roots = {each.name: each.get_filesystem(self.world.context) for each in state.containers}
-        return {
-            f"{name}:/{file.relative_to(root)}"
-            for name, root in roots.items()
-            for file in root.rglob("*")
-            if not file.is_dir()
-        }
+        found: set[str] = set()
+        for name, root in roots.items():
+            files = (file for file in root.rglob("*") if not file.is_dir())
+            found |= {f"{name}:/{file.relative_to(root)}" for file in files}
+        return found
 
     def nginx_refuses(self, text: str) -> str | None:
         """What a real nginx has against a configuration, if anything."""
@@ -202,14 +202,13 @@ def is_on_mallory(spec: Mapping[str, Any]) -> bool:
 
 
 def _databags(relations: Iterable[testing.RelationBase]) -> dict[str, Any]:
-    return {
-        f"{relation.endpoint} {relation.id} {side} {key}": _data(value)
-        for relation in relations
-        if relation.endpoint != "certificates"
-        for side in ("local_app_data", "local_unit_data")
-        for key, value in getattr(relation, side, {}).items()
-        if key != _TELLS_WHAT_IS_WRONG and not key.endswith("-address")
-    }
+    found: dict[str, Any] = {}
+    others = [relation for relation in relations if relation.endpoint != "certificates"]
+    for relation, side in itertools.product(others, ("local_app_data", "local_unit_data")):
+        for key, value in getattr(relation, side, {}).items():
+            if key != _TELLS_WHAT_IS_WRONG and not key.endswith("-address"):
+                found[f"{relation.endpoint} {relation.id} {side} {key}"] = _data(value)
+    return found
 
 
 def _data(text: str) -> Any:
@@ -225,13 +224,13 @@ def _data(text: str) -> Any:
 
 def _nginx(text: str) -> dict[str, Any]:
     directives = parsed(text)
+    of_servers: dict[str, list[str]] = {}
+    for server in find(directives, "server"):
+        for location in locations(server[2]):
+            of_servers[f"{server[2][0][1][0]} {location[1]}"] = list(map(str, location[2]))
     return {
         "upstreams": {each[1][0]: arguments(each[2], "server") for each in find(directives, "upstream")},
-        "locations": {
-            f"{server[2][0][1][0]} {location[1]}": [str(each) for each in location[2]]
-            for server in find(directives, "server")
-            for location in locations(server[2])
-        },
+        "locations": of_servers,
     }
 
 
@@ -245,14 +244,13 @@ def lost(before: object, after: object, place: str = "") -> list[str]:
     if isinstance(before, dict):
         if not isinstance(after, dict):
             return [f"{place}: {after!r:.200}"] if before else []
-        return [
-            line
-            for key, value in before.items()
-            if MALLORY not in key
-            for line in (
-                lost(value, after[key], f"{place}/{key}") if key in after else [f"{place}/{key} is gone"]
-            )
-        ]
+        lines: list[str] = []
+        for key, value in before.items():
+            if key in after and MALLORY not in key:
+                lines += lost(value, after[key], f"{place}/{key}")
+            elif MALLORY not in key:
+                lines.append(f"{place}/{key} is gone")
+        return lines
     if isinstance(before, list | tuple):
         if not isinstance(after, list | tuple):
             return [f"{place}: {after!r:.200}"] if before else []

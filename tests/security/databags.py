@@ -296,7 +296,10 @@ def _places(document: Any) -> list[tuple[Any, Any]]:
         items = list(enumerate(document))
     else:
         return []
-    return [place for key, value in items for place in [(document, key), *_places(value)]]
+    places: list[tuple[Any, Any]] = []
+    for key, value in items:
+        places += [(document, key), *_places(value)]
+    return places
 
 
 def _replace(draw: st.DrawFn) -> Callable[[Any, Any], None]:

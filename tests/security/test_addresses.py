@@ -1,5 +1,6 @@
 """Addresses that would have the coordinator's nginx ask itself, or what its own machine alone may ask."""
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,12 +23,9 @@ PROXY_PORT, API_PORT = 3300, 8080
 
 def is_asked(host: str, seen: Seen) -> bool:
     """Whether nginx asks the host, at whatever port."""
-    servers = (
-        server[0]
-        for upstream in find(parsed(seen.nginx_conf), "upstream")
-        for server in arguments(upstream[2], "server")
-    )
-    return host.lower() in {server.lower().rpartition(":")[0].strip("[]") for server in servers}
+    upstreams = find(parsed(seen.nginx_conf), "upstream")
+    servers = itertools.chain.from_iterable(arguments(upstream[2], "server") for upstream in upstreams)
+    return host.lower() in {server[0].lower().rpartition(":")[0].strip("[]") for server in servers}
 
 
 def test_a_worker_is_not_on_the_coordinators_own_machine(attack: Callable[[World, str], Attack]):

@@ -382,7 +382,7 @@ def _on_disk(folder: Path) -> int:
     master = (folder / "nginx.pid").read_text().strip()
     workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     size = 0
-    for open_file in (file for worker in workers for file in Path(f"/proc/{worker}/fd").iterdir()):
+    for open_file in itertools.chain.from_iterable(Path(f"/proc/{each}/fd").iterdir() for each in workers):
         with contextlib.suppress(FileNotFoundError):
             if str(open_file.readlink()).startswith(str(folder / "client_temp")):
                 size += open_file.stat().st_size

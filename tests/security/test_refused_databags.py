@@ -1,5 +1,6 @@
 """Juju may refuse to give out a databag and to take anything for it, as of a relation that is gone."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -75,7 +76,7 @@ PORTS = ("open_port", "close_port", "opened_ports")
     ("world", "tools"),
     [
         *((COORDINATOR, (each,)) for each in SECRETS),
-        *((world, tools) for world in (COORDINATOR, WORKER) for tools in (SECRETS, PORTS)),
+        *itertools.product((COORDINATOR, WORKER), (SECRETS, PORTS)),
         *((world, ("network_get",)) for world in (BEACON, COORDINATOR)),
     ],
     ids=str,

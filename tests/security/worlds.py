@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -256,18 +257,19 @@ def signed(relation: testing.Relation) -> Written:
     key, ca = _authority()
     asked = json.loads(relation.local_unit_data["certificate_signing_requests"])
     texts = [one["certificate_signing_request"] for one in asked]
-    answers = [
-        {
-            "ca": str(ca),
-            "chain": [str(made), str(ca)],
-            "certificate_signing_request": text,
-            "certificate": str(made),
-            "revoked": False,
-        }
-        for text in texts
-        for request in [CertificateSigningRequest.from_string(text)]
-        for made in [Certificate.generate(request, ca, key, timedelta(days=30))]
-    ]
+    answers: list[dict[str, Any]] = []
+    for text in texts:
+        request = CertificateSigningRequest.from_string(text)
+        made = str(Certificate.generate(request, ca, key, timedelta(days=30)))
+        answers.append(
+            {
+                "ca": str(ca),
+                "chain": [made, str(ca)],
+                "certificate_signing_request": text,
+                "certificate": made,
+                "revoked": False,
+            }
+        )
     error = {"code": 101, "name": "IP_NOT_ALLOWED", "message": "no"}
     refused = str(CertificateSigningRequest.generate(CertificateRequestAttributes(common_name="other"), key))
     errors = [{"csr": refused, "error": error}]
@@ -367,7 +369,7 @@ def _with_a_say(charm: type[ops.CharmBase]) -> type[ops.CharmBase]:
 
 WORKER_WITH_A_SAY = dataclasses.replace(WORKER, say="-with-a-say", change=_with_a_say)
 WORLDS = (BEACON, COORDINATOR, WORKER, WORKER_WITH_A_SAY)
-BORDERS = [(world, endpoint) for world in WORLDS for endpoint in world.written]
+BORDERS = list(itertools.chain.from_iterable(itertools.product([world], world.written) for world in WORLDS))
 
 
 def with_data(relation: testing.RelationBase, written: Written) -> testing.RelationBase:

@@ -4,6 +4,7 @@ Nothing here comes from the libraries and charms that write it: only from the mo
 said to grant, and from the names that are part of the contract.
 """
 
+import itertools
 import json
 import sys
 from collections import Counter, defaultdict
@@ -172,7 +173,7 @@ def expected(models: Iterable[Model], store: ObjectStore) -> Cluster:
         for app in model.applications.values():
             if not app.dying:
                 _add_application(cluster, app)
-    for app in (app for model in models for app in _beacons(model)):
+    for app in itertools.chain.from_iterable(map(_beacons, models)):
         if app.living_units:
             _add_beacon(cluster, app)
     return cluster
@@ -362,12 +363,10 @@ def _pod_labels(app: Application) -> Labels:
 def _knows(worker: Side) -> bool:
     """Whether a worker was told of its cluster, which is done once that is complete."""
     coordinator = worker.other.application
-    roles = {
-        option
-        for side in _sides(coordinator, worker.other.endpoint.name)
-        for option, has in side.other.application.config.items()
-        if option.startswith("role-") and has
-    }
+    roles: set[str] = set()
+    for side in _sides(coordinator, worker.other.endpoint.name):
+        config = side.other.application.config
+        roles |= {option for option, has in config.items() if option.startswith("role-") and has}
     own = any(worker.application.config.get(f"role-{role}") for role in ("all", "api", "store"))
     complete = "role-all" in roles or {"role-api", "role-store"} <= roles
     return (complete and own) or "worker_config" in worker.other.data.data

@@ -1,12 +1,14 @@
 """What happens to two models, one line an operation, and whether Kubernetes is right after each."""
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from sandbox import samples
-from sandbox.juju import LIBRARIES, Application, Controller, Model
+from sandbox.juju import LIBRARIES, Application, Controller, Model, Unit
+from sandbox.juju._charm import CharmEndpoint
 from sandbox.kubernetes import KubernetesServer
 from sandbox.samples import BEACON, COORDINATOR, WORKER
 
@@ -108,26 +110,15 @@ class Story:
             "remove": lambda: (place for place, app in apps.items() if app.trust),
             "relate": lambda: (pair for pair, is_there in self._pairs() if not is_there),
             "part": lambda: (pair for pair, is_there in self._pairs() if is_there),
-            "scale": lambda: (
-                f"{place} {units}"
-                for place, app in apps.items()
-                for units in range(1, _MOST_UNITS + 1)
-                if units != len(app.units) and not app.dying and not _is_old(app)
-            ),
-            "config": lambda: (
-                f"{place} {option} {value}"
-                for place, app in apps.items()
-                for option, values in _CONFIG.get(app.charm.name, {}).items()
-                for value in values
-            ),
+            "scale": self._scales,
+            "config": self._configurations,
             "refresh": lambda: iter(apps),
             "elect": lambda: (
                 f"{place}/{unit.number}"
-                for place, app in apps.items()
-                for unit in app.units
-                if not unit.is_leader and not _is_old(app)
+                for place, unit in self._units()
+                if not unit.is_leader and not _is_old(unit.application)
             ),
-            "kill": lambda: (f"{place}/{unit.number}" for place, app in apps.items() for unit in app.units),
+            "kill": lambda: (f"{place}/{unit.number}" for place, unit in self._units()),
             "look": lambda: iter(self.controller.models),
             "edit": lambda: manual_edits.edits(self.kubernetes.store, self.controller.models.values()),
             "empty": lambda: (place for place, app in apps.items() if calm and not _is_old(app)),
@@ -192,11 +183,11 @@ class Story:
         for place in reversed(list(self._applications())):
             self._remove(place)
         self.check()
-        left = [relation for model in self.controller.models.values() for relation in model.relations]
+        left = list(itertools.chain(*(model.relations for model in self.controller.models.values())))
         assert not left, f"relations are left: {', '.join(map(str, left))}"
         assert not self.controller.secrets, "secrets are left"
-        files = [str(file) for name in self.controller.models for file in self._directory(name).rglob("*")]
-        assert not files, f"files are left: {files}"
+        files = list(itertools.chain(*(self._directory(name).rglob("*") for name in self.controller.models)))
+        assert not files, f"files are left: {list(map(str, files))}"
 
     def close(self) -> None:
         """End all processes."""
@@ -234,20 +225,33 @@ class Story:
         return difference.startswith(("not wanted: ", "Namespace "))
 
     def _applications(self) -> dict[str, Application]:
-        return {
-            f"{model.name}/{app.name}": app
-            for model in self.controller.models.values()
-            for app in model.applications.values()
-        }
+        found: dict[str, Application] = {}
+        for model in self.controller.models.values():
+            found |= {f"{model.name}/{app.name}": app for app in model.applications.values()}
+        return found
+
+    def _units(self) -> Iterator[tuple[str, Unit]]:
+        """Each unit, after the name of its application."""
+        for place, app in self._applications().items():
+            yield from ((place, unit) for unit in app.units)
+
+    def _scales(self) -> Iterator[str]:
+        for place, app in self._applications().items():
+            if not app.dying and not _is_old(app):
+                others = (number for number in range(1, _MOST_UNITS + 1) if number != len(app.units))
+                yield from (f"{place} {number}" for number in others)
+
+    def _configurations(self) -> Iterator[str]:
+        for place, app in self._applications().items():
+            for option, values in _CONFIG.get(app.charm.name, {}).items():
+                yield from (f"{place} {option} {value}" for value in values)
 
     def _pairs(self) -> Iterator[tuple[str, bool]]:
         """Each pair of endpoints that is related or could be, as the words of a line, and whether it is."""
-        ends = [
-            (place, app, endpoint)
-            for place, app in self._applications().items()
-            for endpoint in app.charm.endpoints.values()
-            if endpoint.interface in _INTERFACES
-        ]
+        ends: list[tuple[str, Application, CharmEndpoint]] = []
+        for place, app in self._applications().items():
+            known = (each for each in app.charm.endpoints.values() if each.interface in _INTERFACES)
+            ends += [(place, app, endpoint) for endpoint in known]
         for there, requirer, wanted in ends:
             for here, provider, given in ends:
                 fits = (wanted.role, given.role) == ("requires", "provides")

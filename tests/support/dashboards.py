@@ -3,6 +3,7 @@
 https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
 """
 
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,7 +92,8 @@ class Place(_Strict):
 
     @property
     def cells(self) -> set[tuple[int, int]]:
-        return {(x, y) for x in range(self.x, self.x + self.w) for y in range(self.y, self.y + self.h)}
+        columns, rows = range(self.x, self.x + self.w), range(self.y, self.y + self.h)
+        return set(itertools.product(columns, rows))
 
 
 class Query(_Strict):
@@ -171,13 +173,12 @@ class Dashboard(_Strict):
 
     def queries(self, kind: Literal["prometheus", "loki"]) -> Mapping[str, str]:
         """All queries of a kind, by panel and letter, as Grafana would send them with all chosen."""
-        found = {
-            f"{self.title}: {panel.title} {query.ref_id}": query.expr
-            for panel in self.panels
-            for query in panel.targets
-            if query.datasource.type == kind
-        }
-        return {name: self.filled(expr) for name, expr in found.items()}
+        found: dict[str, str] = {}
+        for panel in self.panels:
+            for query in panel.targets:
+                if query.datasource.type == kind:
+                    found[f"{self.title}: {panel.title} {query.ref_id}"] = self.filled(query.expr)
+        return found
 
     def filled(self, expr: str) -> str:
         """A query with something in place of each variable; of one that nobody defines, nothing."""
@@ -206,3 +207,11 @@ def read(file: Path) -> Dashboard:
         pydantic.ValidationError: if it is not what Grafana takes, or has more than is known here.
     """
     return Dashboard.model_validate_json(file.read_text())
+
+
+def all_queries(kind: Literal["prometheus", "loki"]) -> dict[str, str]:
+    """All queries of a kind on all dashboards, as `Dashboard.queries` has them."""
+    found: dict[str, str] = {}
+    for file in FILES:
+        found |= read(file).queries(kind)
+    return found

@@ -4,28 +4,25 @@ import http.client
 from pathlib import Path
 
 import pytest
-import yaml
 
 from coordinated_workers.nginx import NginxConfig
 from coordinated_workers.telemetry.alert_rules import DEFAULT_RULES
 from coordinated_workers.worker_telemetry import TelemetryBackends
 from tests.support import dashboards
+from tests.support.alert_rules import rules_in
 from tests.support.backends import RecordingBackend
 from tests.support.charms import CHARMS
 from tests.support.nginx_process import RealNginx, free_port, platform_of
 from tests.support.sample_nginx import COORDINATOR, proxy_at, sample_config
 
 LABELS = {"juju_model": "m", "juju_application": "kv", "juju_unit": "kv/0", "pebble_service": "nginx"}
-BOARDS = [dashboards.read(file) for file in dashboards.FILES]
-QUERIES = {name: query for board in BOARDS for name, query in board.queries("loki").items()}
+QUERIES = dashboards.all_queries("loki")
 OF_NGINX = sorted(name for name in QUERIES if name.startswith("Coordinator's nginx"))
 RULES = [*(DEFAULT_RULES / "logs").iterdir(), *(CHARMS / COORDINATOR / "src/loki_alert_rules").iterdir()]
 PROXY_FAILING = "WorkerTelemetryProxyFailing"
 ALERTS = {
     rule["alert"]: rule["expr"].replace("%%juju_topology%%", 'juju_model="m", juju_application="kv"')
-    for file in RULES
-    for group in yaml.safe_load(file.read_text())["groups"]
-    for rule in group["rules"]
+    for rule in rules_in(*RULES)
 }
 
 

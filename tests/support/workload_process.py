@@ -3,6 +3,7 @@
 import atexit
 import functools
 import http.client
+import itertools
 import json
 import os
 import random
@@ -117,11 +118,9 @@ class Workload:
         from prometheus_client.parser import text_string_to_metric_families
 
         text = self.request("GET", "/metrics").body.decode()
-        return {
-            (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+        families = text_string_to_metric_families(text)
+        samples = itertools.chain.from_iterable(family.samples for family in families)
+        return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels."""

@@ -1,6 +1,7 @@
 """A model with a beacon in it, run hook by hook against a Kubernetes API."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -302,12 +303,11 @@ class BeaconModel:
 
     def allowed(self) -> set[tuple[str, str]]:
         """Each (source, target) that some AuthorizationPolicy lets through; both as `namespace/name`."""
-        return {
-            (source, f"{name.partition('/')[0]}/{target}")
-            for name, spec in self.policies().items()
-            for target in _targets(spec)
-            for source in _sources(spec)
-        }
+        found: set[tuple[str, str]] = set()
+        for name, spec in self.policies().items():
+            targets = [f"{name.partition('/')[0]}/{target}" for target in _targets(spec)]
+            found |= set(itertools.product(_sources(spec), targets))
+        return found
 
     def gateways(self) -> list[Json]:
         """The Gateways of the model."""
@@ -377,12 +377,10 @@ class BeaconModel:
             HorizontalPodAutoscaler,
             ConfigMap,
         )
-        objects = [
-            f"{kind.__name__} {each.metadata.name}"  # type: ignore[attr-defined]
-            for kind in kinds
-            for each in self.client.list(kind, namespace="*")
-            if each.metadata.namespace != "kube-system"  # type: ignore[attr-defined]
-        ]
+        objects: list[str] = []
+        for kind in kinds:
+            found = (each.metadata for each in self.client.list(kind, namespace="*"))  # type: ignore[attr-defined]
+            objects += [f"{kind.__name__} {own.name}" for own in found if own.namespace != "kube-system"]
         labels = [*self.namespace_labels(), *self.pod_labels(), *self.service_labels()]
         return objects + labels
 
@@ -394,12 +392,11 @@ def _targets(spec: Json) -> list[str]:
 
 
 def _sources(spec: Json) -> list[str]:
-    return [
-        principal.removeprefix("cluster.local/ns/").replace("/sa/", "/")
-        for rule in spec.get("rules", [])
-        for origin in rule.get("from", [{"source": {"principals": ["anybody"]}}])
-        for principal in origin["source"].get("principals") or origin["source"]["namespaces"]
-    ]
+    names: list[str] = []
+    for rule in spec.get("rules", []):
+        for origin in rule.get("from", [{"source": {"principals": ["anybody"]}}]):
+            names += origin["source"].get("principals") or origin["source"]["namespaces"]
+    return [name.removeprefix("cluster.local/ns/").replace("/sa/", "/") for name in names]
 
 
 def _without_jujus(labels: dict[str, str]) -> dict[str, str]:

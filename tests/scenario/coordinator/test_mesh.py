@@ -42,12 +42,11 @@ def policies(cluster: Cluster) -> list[dict]:
 
 
 def sources(spec: dict) -> list[str]:
-    return [
-        principal.rpartition("/")[2]
-        for rule in spec["rules"]
-        for source in rule["from"]
-        for principal in source["source"]["principals"]
-    ]
+    principals: list[str] = []
+    for rule in spec["rules"]:
+        for origin in rule["from"]:
+            principals += origin["source"]["principals"]
+    return [principal.rpartition("/")[2] for principal in principals]
 
 
 def inside(cluster: Cluster) -> dict[str, set[str]]:

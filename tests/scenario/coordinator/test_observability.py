@@ -26,6 +26,7 @@ from tests.scenario.coordinator.field_cluster import (
     workers,
 )
 from tests.scenario.coordinator.field_coordinator import REMOTE_WRITE, DirectCoordinator
+from tests.support.alert_rules import rules_of
 from tests.support.certificates import certificate_and_key
 
 CERTIFICATE = certificate_and_key()[0].decode()
@@ -46,11 +47,7 @@ def rule(path: Path, alert: str, expr: str) -> None:
 
 
 def alerts(rules: dict) -> list[tuple[str, str, str]]:
-    return sorted(
-        (one["alert"], one["labels"]["juju_application"], one["expr"])
-        for group in rules["groups"]
-        for one in group["rules"]
-    )
+    return sorted((one["alert"], one["labels"]["juju_application"], one["expr"]) for one in rules_of(rules))
 
 
 class TestMetrics:

@@ -17,6 +17,7 @@ from tests.scenario.demo.key_value_model import (
     run_coordinator,
     workers,
 )
+from tests.support.alert_rules import rules_of
 
 CHARM = Path(__file__).parents[3] / "charms/demo-coordinator-k8s"
 CHARMCRAFT = yaml.safe_load((CHARM / "charmcraft.yaml").read_text())
@@ -239,14 +240,14 @@ def test_scrape_jobs_and_alerts_are_published():
     data = app_data(run_coordinator(workers(units=2), metrics), metrics)
     paths = {job.get("metrics_path") for job in json.loads(data["scrape_jobs"])}
     assert {"/proxy/worker/worker-0/metrics", "/proxy/worker/worker-1/metrics"} <= paths
-    alerts = {rule["alert"] for group in json.loads(data["alert_rules"])["groups"] for rule in group["rules"]}
+    alerts = {rule["alert"] for rule in rules_of(json.loads(data["alert_rules"]))}
     assert {"KvRequestsFail", "KvStoreUnreachable", "KvNginxDropsConnections", "WorkerDown"} <= alerts
 
 
 def test_loki_is_reported_services_own_alerts():
     logging = loki()
     rules = json.loads(app_data(run_coordinator(workers(), logging), logging)["alert_rules"])
-    assert "KvFault" in {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+    assert "KvFault" in {rule["alert"] for rule in rules_of(rules)}
 
 
 def test_grafana_gets_services_dashboard():

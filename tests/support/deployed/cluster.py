@@ -54,7 +54,8 @@ def _is_on(policy: dict[str, Any], app: str) -> bool:
 
 
 def _principals(policy: dict[str, Any]) -> list[str]:
-    sources = [
-        origin["source"] for rule in policy["spec"].get("rules", ()) for origin in rule.get("from", ())
-    ]
-    return [principal for source in sources for principal in source.get("principals", ())]
+    found: list[str] = []
+    for rule in policy["spec"].get("rules", ()):
+        for origin in rule.get("from", ()):
+            found += origin["source"].get("principals", ())
+    return found

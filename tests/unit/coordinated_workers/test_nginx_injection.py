@@ -1,6 +1,7 @@
 """Text from elsewhere stays an argument: it never becomes a directive of nginx.conf."""
 
 import dataclasses
+import itertools
 
 import pytest
 from hypothesis import example, given, settings
@@ -126,11 +127,9 @@ backends = st.builds(
 IN_A_LOCATION = {
     *("limit_except", "rewrite", "client_max_body_size", "client_body_buffer_size"),
     *("proxy_redirect", "error_log", "set"),
-} | {
-    f"{module}_{directive}"
-    for module in ("proxy", "grpc")
-    for directive in ("set_header", "read_timeout", "next_upstream", "ssl_server_name", "ssl_name", "pass")
 }
+for each in ("set_header", "read_timeout", "next_upstream", "ssl_server_name", "ssl_name", "pass"):
+    IN_A_LOCATION |= {f"proxy_{each}", f"grpc_{each}"}
 
 
 @settings(deadline=None)
@@ -146,17 +145,17 @@ def test_any_relation_data_makes_routes_or_error(workers, backends, tls):
     directives = parsed(proxy.added_to(NginxConfig("x", [], {})).get_config({}, tls))
 
     shown = locations(directives)
-    assert {each[0] for location in shown for each in location[2]} <= IN_A_LOCATION
+    within = list(itertools.chain.from_iterable(location[2] for location in shown))
+    assert {each[0] for each in within} <= IN_A_LOCATION
     paths = [each[1] for each in shown]
     assert ("=", "/proxy/loki/good-0/push") in paths
     assert len(set(paths)) == len(paths)
     upstreams = arguments(directives, "upstream")
     assert len(set(upstreams)) == len(upstreams)
-    named = {each[1] for location in shown for each in location[2] if each[0] == "set"}
+    named = {each[1] for each in within if each[0] == "set"}
+    schemes = ("http", "https", "grpc", "grpcs")
     assert named <= {
-        ("$backend", f"{scheme}://{name}")
-        for (name,) in upstreams
-        for scheme in ("http", "https", "grpc", "grpcs")
+        ("$backend", f"{scheme}://{name}") for scheme, (name,) in itertools.product(schemes, upstreams)
     }
     # each is served or named
     offered = (

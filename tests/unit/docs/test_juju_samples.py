@@ -1,5 +1,6 @@
 """What people are told to say to Juju fits the charms."""
 
+import itertools
 from functools import cache
 from typing import Any
 
@@ -30,7 +31,7 @@ VERBS = {
 @cache
 def charms() -> dict[str, Charmcraft]:
     """Every charm of the repository by its name."""
-    files = [file for folder in FOLDERS for file in (REPOSITORY / folder).glob("*/charmcraft.yaml")]
+    files = itertools.chain(*((REPOSITORY / folder).glob("*/charmcraft.yaml") for folder in FOLDERS))
     return {charm["name"]: charm for file in files if (charm := yaml.safe_load(file.read_text()))}
 
 
@@ -51,8 +52,8 @@ def applications(page: Page) -> dict[str, Charmcraft]:
 
 def endpoints(charm: Charmcraft) -> dict[str, str]:
     """The interface of each endpoint."""
-    sides = (charm.get(side, {}) for side in ("provides", "requires"))
-    return {name: endpoint["interface"] for side in sides for name, endpoint in side.items()}
+    declared = {**charm.get("provides", {}), **charm.get("requires", {})}
+    return {name: endpoint["interface"] for name, endpoint in declared.items()}
 
 
 def options(charm: Charmcraft) -> set[str]:
@@ -110,7 +111,7 @@ def test_what_is_integrated_fits(page: Page):
 
 @pytest.mark.parametrize("page", pages_with("yaml"), ids=str)
 def test_endpoints_are_of_interfaces_that_exist(page: Page):
-    known = {interface for charm in charms().values() for interface in endpoints(charm).values()}
+    known = set(itertools.chain.from_iterable(endpoints(charm).values() for charm in charms().values()))
     for block in page.of("yaml"):
         for document in yaml.safe_load_all(block.text):
             assert set(endpoints(document).values()) <= known

@@ -1,5 +1,6 @@
 """What people copy out of the documentation works."""
 
+import itertools
 import re
 from typing import Any
 
@@ -27,7 +28,7 @@ TOOLS = {
 
 
 def test_there_are_samples_of_each_kind():
-    languages = {block.language for page in pages() for block in page.blocks}
+    languages = {block.language for block in itertools.chain(*(page.blocks for page in pages()))}
     assert {"hcl", "python", "shell", "yaml"} <= languages
 
 

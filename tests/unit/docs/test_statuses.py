@@ -1,6 +1,7 @@
 """Each status in the code has a row on the page that explains statuses."""
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ VALUE = "a-value"
 
 
 def modules() -> list[Path]:
-    return sorted(file for folder in FOLDERS for file in (REPOSITORY / folder).rglob("*.py"))
+    return sorted(itertools.chain(*((REPOSITORY / folder).rglob("*.py") for folder in FOLDERS)))
 
 
 def statuses(module: ast.AST) -> Iterator[str]:
@@ -28,13 +29,10 @@ def statuses(module: ast.AST) -> Iterator[str]:
     for function in ast.walk(module):
         if not isinstance(function, (ast.FunctionDef, ast.Module)):
             continue
-        names = {
-            target.id: node.value
-            for node in ast.walk(function)
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
+        names: dict[str, ast.expr] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign):
+                names |= {each.id: node.value for each in node.targets if isinstance(each, ast.Name)}
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and node.args and called(node) in MAKERS:
                 message = node.args[0]
@@ -59,7 +57,7 @@ def filled(node: ast.expr) -> str:
 def explained() -> list[str]:
     """The statuses on the page, with `…` in their gaps."""
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
-    return [span for row in rows for span in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    return re.findall(r"`([^`]+)`", "\n".join(row.split(" | ")[0] for row in rows))
 
 
 def fits(pattern: str, gap: str, text: str) -> bool:

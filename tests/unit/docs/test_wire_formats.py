@@ -74,21 +74,21 @@ def written() -> Written:
         side: {name: {"interface": interface} for name, interface in relations.items()}
         for side, relations in RELATIONS.items()
     }
-    related = [
-        testing.Relation(name, interface=interface)
-        for relations in RELATIONS.values()
-        for name, interface in relations.items()
-    ]
+    related: list[testing.RelationBase] = []
+    sides: dict[str, str] = {}
+    for side, names in RELATIONS.items():
+        related += [testing.Relation(name, interface=interface) for name, interface in names.items()]
+        sides |= dict.fromkeys(names, f"{side[:-1]}r")
     context = testing.Context(Everything, {"name": "everything", **meta})
     after = context.run(context.on.update_status(), testing.State(leader=True, relations=related))
-    sides = {name: f"{side[:-1]}r" for side, names in RELATIONS.items() for name in names}
-    return {
-        (relation.interface or "", sides[relation.endpoint], databag, key)
-        for relation in after.relations
-        if isinstance(relation, testing.Relation)
-        for databag, data in (("application", relation.local_app_data), ("unit", relation.local_unit_data))
-        for key in data.keys() - {"egress-subnets", "ingress-address", "private-address"}
-    }
+    written: set[tuple[str, str, str, str]] = set()
+    for relation in (each for each in after.relations if isinstance(each, testing.Relation)):
+        databags = {"application": relation.local_app_data, "unit": relation.local_unit_data}
+        for databag, data in databags.items():
+            keys = data.keys() - {"egress-subnets", "ingress-address", "private-address"}
+            place = (relation.interface or "", sides[relation.endpoint], databag)
+            written |= {(*place, key) for key in keys}
+    return written
 
 
 def documented() -> Written:

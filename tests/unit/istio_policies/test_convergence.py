@@ -1,6 +1,7 @@
 """Whatever the policies were, are and will be: Kubernetes comes to allow them, and shuts none on the way."""
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -59,9 +60,7 @@ def _requests(requests: Iterable[dict[str, Any]]) -> frozenset[Any] | str:
 PORTS, PATHS, METHODS = ("1", "2", "3", "80", "443", "8080", "9"), ("/a", "/b", "/x"), ("GET", "PUT", "POST")
 EACH_REQUEST = [
     {"ports": port, "paths": path, "methods": method}
-    for port in PORTS
-    for path in PATHS
-    for method in METHODS
+    for port, path, method in itertools.product(PORTS, PATHS, METHODS)
 ]
 
 
@@ -69,8 +68,7 @@ def allowed(grants: Iterable[Grant]) -> set[tuple[Any, ...]]:
     """Each kind of request, from whom to whom, that some policy lets through."""
     return {
         (*grant[:3], *request.values())
-        for grant in grants
-        for request in EACH_REQUEST
+        for grant, request in itertools.product(grants, EACH_REQUEST)
         if grant[3] == "any" or any(_fits(request, dict(zip(LISTS, kind, strict=True))) for kind in grant[3])
     }
 

@@ -1,5 +1,6 @@
 """The modules, read as HCL: Terraform's own checks need a provider, and a controller to talk to."""
 
+import itertools
 import re
 from functools import cache
 from pathlib import Path
@@ -39,7 +40,7 @@ def plain(value: Any) -> Any:
 
 def named(name: str, kind: str) -> dict[str, Block]:
     """The blocks of a kind that have one label, by that."""
-    return {label: block for each in module(name).get(kind, []) for label, block in each.items()}
+    return dict(itertools.chain.from_iterable(each.items() for each in module(name).get(kind, [])))
 
 
 def charmcraft(name: str) -> dict[str, Any]:
@@ -119,9 +120,9 @@ def test_solution_gives_modules_variables_that_they_have():
 
 def test_solution_integrates_endpoints_of_the_same_interface():
     charm_of = {label: Path(block["source"]).name for label, block in named(SOLUTION, "module").items()}
-    integrations = [
-        block for each in module(SOLUTION)["resource"] for block in each.get("juju_integration", {}).values()
-    ]
+    resources = module(SOLUTION)["resource"]
+    of_each = (resource.get("juju_integration", {}).values() for resource in resources)
+    integrations = list(itertools.chain.from_iterable(of_each))
     assert len(integrations) == 2
     for integration in integrations:
         interfaces: set[str] = set()

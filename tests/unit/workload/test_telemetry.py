@@ -16,21 +16,21 @@ CALLER = "b7ad6b7169203331"
 
 
 def streams(received: list[Received]) -> list[dict]:
-    return [stream for push in received for stream in json.loads(push.body)["streams"]]
+    return list(itertools.chain.from_iterable(json.loads(push.body)["streams"] for push in received))
 
 
 def log_lines(received: list[Received]) -> list[dict]:
-    return [json.loads(line) for stream in streams(received) for _, line in stream["values"]]
+    values = itertools.chain.from_iterable(stream["values"] for stream in streams(received))
+    return [json.loads(line) for _, line in values]
 
 
 def spans(received: list[Received]) -> list[dict]:
-    return [
-        span
-        for export in received
-        for resource in json.loads(export.body)["resourceSpans"]
-        for scope in resource["scopeSpans"]
-        for span in scope["spans"]
-    ]
+    found: list[dict] = []
+    for export in received:
+        for resource in json.loads(export.body)["resourceSpans"]:
+            for scope in resource["scopeSpans"]:
+                found += scope["spans"]
+    return found
 
 
 def attributes(thing: dict) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What stands in several places is the same in each."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -13,15 +14,25 @@ WORKFLOWS = sorted(REPOSITORY.glob(".github/workflows/*.yaml"))
 
 
 def steps() -> list[dict[str, str]]:
-    jobs = [job for file in WORKFLOWS for job in yaml.safe_load(file.read_text())["jobs"].values()]
-    return [step for job in jobs for step in job["steps"]]
+    found: list[dict[str, str]] = []
+    for file in WORKFLOWS:
+        for job in yaml.safe_load(file.read_text())["jobs"].values():
+            found += job["steps"]
+    return found
+
+
+def made() -> set[str]:
+    """The targets that workflows make."""
+    commands = (re.findall(r"^make ([\w-]+)", step.get("run", "")) for step in steps())
+    return set(itertools.chain.from_iterable(commands))
 
 
 def test_commits_are_checked_with_versions_that_lint_has():
     lint = set((REPOSITORY / "requirements/lint.txt").read_text().split())
     config = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())
-    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
-    tools = {each for hook in hooks for each in hook["additional_dependencies"] if "==" in each}
+    hooks = itertools.chain.from_iterable(repo["hooks"] for repo in config["repos"])
+    needed = itertools.chain.from_iterable(hook["additional_dependencies"] for hook in hooks)
+    tools = {each for each in needed if "==" in each}
     assert tools <= lint
 
 
@@ -34,7 +45,7 @@ def test_action_is_the_same_everywhere_and_fixed_to_commit():
 
 @pytest.mark.parametrize(
     "target",
-    sorted({word for step in steps() for word in re.findall(r"^make ([\w-]+)", step.get("run", ""))}),
+    sorted(made()),
 )
 def test_workflows_make_what_can_be_made(target):
     assert target in make_targets()
