@@ -33,8 +33,8 @@ def test_relation_created_precedes_leader_elected(model: Model, write_charm: Wri
 def test_each_remote_unit_joins_and_is_followed_by_change(model: Model, write_charm: WriteCharm) -> None:
     relate(model, write_charm, units=2)
     model.settle()
-    told = [str(hook) for hook in model.unit("client/0").history if hook.relation]
-    assert told == [
+    hooks = [str(hook) for hook in model.unit("client/0").history if hook.relation]
+    assert hooks == [
         "site-relation-created (0, web)",
         "site-relation-joined (0, web/0)",
         "site-relation-changed (0, web/0)",

@@ -65,8 +65,8 @@ def small_story(monkeypatch: pytest.MonkeyPatch, write_charm: WriteCharm, tmp_pa
 
 def test_relations_become_policies_and_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_world(print) as world:
-        for told in play(world, demo.STORY, until="relate"):
-            assert told.problems == [], told.step.name
+        for played in play(world, demo.STORY, until="relate"):
+            assert played.problems == [], played.step.name
         readers = [flow for flow in world.flows if flow.target == "shop/catalogue"]
         assert [flow.source for flow in readers] == ["shop/shop"]
         assert world.pods["shop/shop-0"] == "shop-istio-beacon-k8s-waypoint"

@@ -36,7 +36,7 @@ class RecordingWorkload(NoWorkload):
     """Notes what it is asked for, knows the command `id`, and does not start the service `broken`."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
         if command.arguments[0] != "id":
@@ -48,13 +48,13 @@ class RecordingWorkload(NoWorkload):
     ) -> None:
         if "broken" in services:
             raise WorkloadError("service exited quickly with code 1")
-        self.asked.append(f"{unit.name} {container.name} {verb} {[*services]} of {[*plan.services]}")
+        self.requested.append(f"{unit.name} {container.name} {verb} {[*services]} of {[*plan.services]}")
 
     def signal(self, unit: Unit, container: Container, signal: str, services: Sequence[str]) -> None:
-        self.asked.append(f"{unit.name} signal {signal} {[*services]}")
+        self.requested.append(f"{unit.name} signal {signal} {[*services]}")
 
     def end(self, unit: Unit) -> None:
-        self.asked.append(f"{unit.name} end")
+        self.requested.append(f"{unit.name} end")
 
 
 def test_files_services_and_checks_last_from_event_to_event(
@@ -151,7 +151,7 @@ def test_requests_to_processes_are_answered_during_hook(write_charm: WriteCharm)
         model.deploy(write_charm("web", source, containers={"web": {}}))
         model.settle()
         assert words(model.unit("web/0")) == ["me|oh", "1-oh", "APIError", "ChangeError"]
-    assert workload.asked == [
+    assert workload.requested == [
         "web/0 web replan [] of ['broken', 'one']",
         "web/0 web restart ['one'] of ['broken', 'one']",
         "web/0 signal SIGHUP ['one']",
@@ -192,7 +192,7 @@ def test_processes_of_pod_end_with_it(write_charm: WriteCharm, way: str) -> None
         else:
             model.remove_application("web")
         model.settle()
-        assert workload.asked == ["web/0 end"]
+        assert workload.requested == ["web/0 end"]
 
 
 def test_plan_is_what_layers_add_up_to(juju: Controller, write_charm: WriteCharm) -> None:

@@ -59,8 +59,8 @@ class Case:
 
     @classmethod
     def of(cls, example: Example) -> "Case":
-        asked = [PolicyRequestFrom(policy) for policy in example.policies]
-        made = authorization_policies(DesiredPolicies(asked), owner=Owner("beacon", MODEL))
+        requested = [PolicyRequestFrom(policy) for policy in example.policies]
+        made = authorization_policies(DesiredPolicies(requested), owner=Owner("beacon", MODEL))
         return cls(example, [manifest(each) for each in made] + (_allow_nothing() if example.closed else []))
 
     @property
@@ -243,7 +243,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[Verdict]:
         return verdicts
 
 
-def told(wrong: Sequence[Verdict]) -> Iterator[str]:
+def described(wrong: Sequence[Verdict]) -> Iterator[str]:
     yield f"{len(wrong)} with POLICY_SEED={SEED}, such as:"
     for verdict in wrong[:3]:
         policies = [
@@ -264,12 +264,12 @@ def test_there_are_enough_verdicts_of_every_sort(verdicts: list[Verdict]):
 
 def test_istio_allows_what_policies_mean(verdicts: list[Verdict]):
     wrong = [verdict for verdict in verdicts if verdict.istio is not verdict.meant]
-    assert not wrong, "\n".join(told(wrong))
+    assert not wrong, "\n".join(described(wrong))
 
 
 def test_sandbox_allows_what_istio_does(verdicts: list[Verdict]):
     wrong = [verdict for verdict in verdicts if verdict.sandbox is not verdict.istio]
-    assert not wrong, "\n".join(told(wrong))
+    assert not wrong, "\n".join(described(wrong))
 
 
 OWN, TO_8080 = {"source": {"principals": [_principal("cart")]}}, {"operation": {"ports": ["8080"]}}

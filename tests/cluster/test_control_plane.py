@@ -234,8 +234,8 @@ def test_istiod_deploys_waypoint_which_comes_and_goes(kubernetes: RealKubernetes
     }
 
     def says(condition: str, status: str) -> bool:
-        said = admin.must("GET", f"{GATEWAYS}/taken").get("status", {}).get("conditions", [])
-        return any(one["type"] == condition and one["status"] == status for one in said)
+        conditions = admin.must("GET", f"{GATEWAYS}/taken").get("status", {}).get("conditions", [])
+        return any(one["type"] == condition and one["status"] == status for one in conditions)
 
     def pods() -> list[str]:
         found = admin.must("GET", f"/api/v1/namespaces/default/pods{OF_WAYPOINTS}")["items"]

@@ -68,12 +68,12 @@ TO_SERVICE = st.fixed_dictionaries(
 KEYS = st.sampled_from(["app.kubernetes.io/part-of", "a", "x.y/z"]) | ODD
 CONNECTIONS = st.lists(st.fixed_dictionaries({"ports": PORTS}), max_size=3)
 TO_PODS = st.fixed_dictionaries({**SOURCE, "target_type": st.just("unit"), "endpoints": CONNECTIONS}).flatmap(
-    lambda said: st.one_of(
+    lambda fields: st.one_of(
         st.fixed_dictionaries({"target_app_name": TEXTS}),
         st.fixed_dictionaries(
             {"target_selector_labels": st.dictionaries(KEYS, TEXTS, min_size=1, max_size=2)}
         ),
-    ).map(lambda target: {**said, **target})
+    ).map(lambda target: {**fields, **target})
 )
 
 
@@ -105,32 +105,32 @@ def is_odd(value: object) -> bool:
             return value is None
 
 
-def policy_of(said: Mapping[str, Any], namespace: str) -> MeshPolicy | None:
+def policy_of(fields: Mapping[str, Any], namespace: str) -> MeshPolicy | None:
     """The policy, if it may be asked for; if not, each error names something odd."""
     try:
-        return MeshPolicy.model_validate({**said, "target_namespace": namespace})
+        return MeshPolicy.model_validate({**fields, "target_namespace": namespace})
     except pydantic.ValidationError as refusal:
         for error in refusal.errors():
             if error["loc"]:
-                named = reduce(getitem, error["loc"], said)
+                named = reduce(getitem, error["loc"], fields)
             else:
                 assert "target_app_name" in error["msg"], error
-                named = said.get("target_app_name")
+                named = fields.get("target_app_name")
             assert is_odd(named), error
         return None
 
 
-@pytest.mark.parametrize("said", [TO_SERVICE, TO_PODS], ids=["to a Service", "to pods"])
-def test_every_policy_is_accepted_as_meant(client: Client, said: st.SearchStrategy[dict[str, Any]]):
+@pytest.mark.parametrize("fields", [TO_SERVICE, TO_PODS], ids=["to a Service", "to pods"])
+def test_every_policy_is_accepted_as_meant(client: Client, fields: st.SearchStrategy[dict[str, Any]]):
     number: Counter[str] = Counter()
 
     @seed(SEED)
     @settings(
         max_examples=EXAMPLES // 2, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
-    @given(said=said)
-    def each_is(said: dict[str, Any]) -> None:
-        policy = policy_of(said, client.namespace)
+    @given(fields=fields)
+    def each_is(fields: dict[str, Any]) -> None:
+        policy = policy_of(fields, client.namespace)
         if policy is None:
             number["refused by us"] += 1
             return
@@ -148,16 +148,16 @@ def test_every_policy_is_accepted_as_meant(client: Client, said: st.SearchStrate
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"target_app_name": "app", "target_service": "a" * (LONGEST_NAME + 1)},
         {"target_app_name": "a" * (LONGEST_VALUE + 1), "target_type": "unit"},
     ],
     ids=["Service", "pods"],
 )
-def test_too_long_name_is_reported(client: Client, said: dict[str, Any]):
+def test_too_long_name_is_reported(client: Client, fields: dict[str, Any]):
     source = {"source_namespace": "shop", "source_app_name": "web"}
-    policy = policy_of({**source, **said}, client.namespace)
+    policy = policy_of({**source, **fields}, client.namespace)
     assert policy
     (failure,) = reconcile_policies(client, [PolicyRequestFrom(policy)], labels=LABELS, owner=OWNER).failed
     assert failure.code == 422
@@ -192,8 +192,8 @@ def stand_in(client: Client, tmp_path: Path) -> Iterator[Client]:
     ],
 )
 def test_invalid_namespace_does_not_stop_the_others(client: Client, stand_in: Client, namespace: str):
-    said = {"source_namespace": "shop", "source_app_name": "web", "target_app_name": "app"}
-    odd, good = policy_of(said, namespace), policy_of(said, client.namespace)
+    fields = {"source_namespace": "shop", "source_app_name": "web", "target_app_name": "app"}
+    odd, good = policy_of(fields, namespace), policy_of(fields, client.namespace)
     assert odd
     assert good
     results = [
@@ -212,6 +212,6 @@ def test_invalid_namespace_does_not_stop_the_others(client: Client, stand_in: Cl
 
 
 def test_no_namespace_at_all_is_refused_by_name():
-    said = {"source_namespace": "shop", "source_app_name": "web", "target_app_name": "app"}
+    fields = {"source_namespace": "shop", "source_app_name": "web", "target_app_name": "app"}
     with pytest.raises(pydantic.ValidationError, match="target_namespace"):
-        MeshPolicy.model_validate({**said, "target_namespace": ""})
+        MeshPolicy.model_validate({**fields, "target_namespace": ""})

@@ -57,8 +57,8 @@ def test_waypoint_has_each_label_that_is_looked_at(istio: Path, queries: str):
     query_of_waypoints = (istio / "tests/integration/ambient/baseline_test.go").read_text()
     labels = set(re.findall(r'"(\w+)": +', query_of_waypoints))
     assert re.search(r'"reporter": +"waypoint"', query_of_waypoints)
-    asked = set(re.findall(r"(\w+)(?:=~|=)\"", queries))
+    requested = set(re.findall(r"(\w+)(?:=~|=)\"", queries))
     for group in re.findall(r"\bby \(([^)]*)\)", queries):
-        asked |= {label.strip() for label in group.split(",")}
-    assert {"source_workload", "destination_service_name", "response_code"} <= asked
-    assert asked - OURS <= labels
+        requested |= {label.strip() for label in group.split(",")}
+    assert {"source_workload", "destination_service_name", "response_code"} <= requested
+    assert requested - OURS <= labels

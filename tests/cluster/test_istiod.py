@@ -79,9 +79,9 @@ class World:
         named = {f"istio.io/{name.replace('_', '-')}": value for name, value in labels.items()}
         self.connection.must("PATCH", path, {"metadata": {"labels": named}}, content_type=MERGE)
 
-    def said(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         """What the status of each policy and Gateway says, but for times."""
-        told: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for namespace in (self.home, self.other):
             for path in (
                 ("security.istio.io/v1", "authorizationpolicies"),
@@ -90,8 +90,8 @@ class World:
                 listed = self.connection.must("GET", f"/apis/{path[0]}/namespaces/{namespace}/{path[1]}")
                 for obj in listed["items"]:
                     place = f"{namespace.removeprefix(self.home)}/{path[1]}/{obj['metadata']['name']}"
-                    told[place] = self._conditions(obj)
-        return told
+                    found[place] = self._conditions(obj)
+        return found
 
     def _conditions(self, obj: dict[str, Any]) -> list[dict[str, Any]]:
         conditions = obj.get("status", {}).get("conditions", [])
@@ -129,9 +129,9 @@ def worlds(
 def agree(real: World, stand_in: World) -> None:
     """Wait until istiod has come to say what the stand-in says, for it takes its time."""
     end = time.monotonic() + 20
-    while real.said() != stand_in.said() and time.monotonic() < end:
+    while real.reported() != stand_in.reported() and time.monotonic() < end:
         time.sleep(0.2)
-    assert real.said() == stand_in.said()
+    assert real.reported() == stand_in.reported()
 
 
 def service(name: str = "app", **labels: str) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def test_from_nothing_to_waypoint_and_back(worlds: tuple[World, World, Kubernete
     server.controllers.waypoints.start()
     with Waypoints(real.connection):
         agree(real, stand_in)
-    assert real.said()["/authorizationpolicies/service"][0]["message"] == "bound to HOME/w"
+    assert real.reported()["/authorizationpolicies/service"][0]["message"] == "bound to HOME/w"
 
     for world in (real, stand_in):
         world.connection.must(
@@ -197,7 +197,7 @@ def test_waypoint_for_another_namespace(worlds: tuple[World, World, KubernetesSe
         world.label(path, use_waypoint="w", use_waypoint_namespace=world.home)
     with Waypoints(real.connection):
         agree(real, stand_in)
-    bound = real.said()["-other/authorizationpolicies/service"][0]["status"]
+    bound = real.reported()["-other/authorizationpolicies/service"][0]["status"]
     assert bound == ("True" if routes_from == "All" else "False")
     for world in (real, stand_in):
         world.label(f"/api/v1/namespaces/{world.other}/services/app", use_waypoint="none")
@@ -240,14 +240,14 @@ def deployed(world: World) -> dict[str, Any]:
 def essence(obj: dict[str, Any]) -> dict[str, Any]:
     metadata, spec = obj["metadata"], obj.get("spec", {})
     owners = [{**owner, "uid": "…"} for owner in metadata["ownerReferences"]]
-    told = {"labels": metadata["labels"], "owners": owners, "selector": spec.get("selector")}
+    found = {"labels": metadata["labels"], "owners": owners, "selector": spec.get("selector")}
     if "template" in spec:
         template = spec["template"]
         ports = [(port["name"], port["containerPort"]) for port in template["spec"]["containers"][0]["ports"]]
         pods = template["metadata"]["labels"], template["spec"]["serviceAccountName"], sorted(ports)
-        return {**told, "pods": pods}
+        return {**found, "pods": pods}
     ports = [(port["name"], port["port"], port["appProtocol"]) for port in spec.get("ports", ())]
-    return {**told, "ports": ports}
+    return {**found, "ports": ports}
 
 
 @pytest.mark.parametrize("infrastructure", [{}, {"labels": {"x": "y"}}])

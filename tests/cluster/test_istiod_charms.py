@@ -97,8 +97,8 @@ def of_model(istiod: Istiod, world: World, what: str) -> dict[str, Json]:
 
 def test_the_gateway_of_the_beacon_is_accepted_and_programmed(world: World):
     gateway = manifest(world.client.get(Gateway, waypoint(world), namespace=world.model(MODEL).name))
-    said = {one["type"]: one["status"] for one in gateway["status"]["conditions"]}
-    assert said["Accepted"] == said["Programmed"] == "True"
+    states = {one["type"]: one["status"] for one in gateway["status"]["conditions"]}
+    assert states["Accepted"] == states["Programmed"] == "True"
 
 
 def test_policies_of_beacon_and_coordinator_are_enforced(world: World):

@@ -159,7 +159,7 @@ def is_at_rest(cases: Sequence[Case], admin: Connection, istiod: Istiod, waypoin
     return all(implicit in sent.attached(pod) for pod in pods) and all(each.enforced for each in reports)
 
 
-def told(case: Case) -> str:
+def described(case: Case) -> str:
     policies = [policy.model_dump_json(exclude_none=True) for policy in case.example.policies]
     return "\n  ".join([f"POLICY_SEED={SEED}, {case.example.app} in {case.namespace}", *policies])
 
@@ -168,7 +168,7 @@ def test_istiod_enforces_every_policy(cases: list[Case], kubernetes: RealKuberne
     number = 0
     for case in cases:
         for each in enforcement(case.read(kubernetes.admin)):
-            assert each.enforced, f"{each}: {told(case)}"
+            assert each.enforced, f"{each}: {described(case)}"
             number += 1
     assert number > EXAMPLES
 
@@ -178,7 +178,7 @@ def test_ztunnel_is_sent_policies_on_pods_and_no_others(cases: list[Case], istio
     for case in cases:
         on_pods = {policy["metadata"]["name"] for policy in case.policies if "selector" in policy["spec"]}
         here = {policy["name"] for policy in sent.policies.values() if policy["namespace"] == case.namespace}
-        assert here == on_pods, told(case)
+        assert here == on_pods, described(case)
 
 
 def test_ztunnel_allows_what_policies_mean(cases: list[Case], istiod: Istiod):
@@ -189,6 +189,6 @@ def test_ztunnel_allows_what_policies_mean(cases: list[Case], istiod: Istiod):
             for request in case.example.requests:
                 meant = case.example.allows(request)
                 pod = f"{case.namespace}/{case.example.app}-0"
-                assert sent.allows(pod, request) is meant, f"{request}: {told(case)}"
+                assert sent.allows(pod, request) is meant, f"{request}: {described(case)}"
                 number[meant] += 1
     assert min(number.values()) > EXAMPLES / 4, number

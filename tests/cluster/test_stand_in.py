@@ -138,10 +138,10 @@ def steps(draw: st.DrawFn, kind: str) -> list[tuple[str, str, dict[str, Any]]]:
     taken: list[tuple[str, str, dict[str, Any]]] = []
     for _ in range(draw(st.integers(1, 6))):
         way = draw(st.sampled_from(ways))
-        said = draw(content)
+        fields = draw(content)
         if way in ("merge", "strategic", "status"):
-            said = {name: draw(nulled(value)) for name, value in said.items()}
-        taken.append((way, draw(st.sampled_from(["alice", "bob"])), said))
+            fields = {name: draw(nulled(value)) for name, value in fields.items()}
+        taken.append((way, draw(st.sampled_from(["alice", "bob"])), fields))
     return taken
 
 

@@ -232,9 +232,9 @@ def test_most_of_stateful_set_stays_as_it_was_made(namespace: Namespace):
 def test_status_is_written_apart_from_the_rest(namespace: Namespace):
     namespace.created(policy())
     name = ("AuthorizationPolicy", "policy")
-    told = namespace.patched(*name, {"status": {"note": "x"}, "spec": {"action": "DENY"}}, sub="/status")
-    assert told["status"] == {"note": "x"}
-    assert "action" not in told["spec"]
+    after = namespace.patched(*name, {"status": {"note": "x"}, "spec": {"action": "DENY"}}, sub="/status")
+    assert after["status"] == {"note": "x"}
+    assert "action" not in after["spec"]
     untold = namespace.patched(*name, {"status": {"note": "y"}, "spec": {"action": "DENY"}})
     assert untold["status"] == {"note": "x"}
     assert untold["spec"]["action"] == "DENY"

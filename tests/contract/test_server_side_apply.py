@@ -196,13 +196,13 @@ def test_defaulted_field_is_owned_by_its_creator(namespace: Namespace):
 
 def test_status_has_owners_of_its_own(namespace: Namespace):
     namespace.applied(policy(), "alice")
-    told = namespace.patched(
+    after = namespace.patched(
         "AuthorizationPolicy", "policy", {"status": {"note": "x"}}, manager="istiod", sub="/status"
     )
-    assert owned(told, "istiod", "Update", "status") == {"f:status": {".": {}, "f:note": {}}}
+    assert owned(after, "istiod", "Update", "status") == {"f:status": {".": {}, "f:note": {}}}
     again = namespace.applied(policy(), "alice")
     assert again["status"] == {"note": "x"}
-    assert again["metadata"]["resourceVersion"] == told["metadata"]["resourceVersion"]
+    assert again["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
 
 
 def test_status_in_what_is_applied_means_nothing(namespace: Namespace):

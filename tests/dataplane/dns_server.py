@@ -18,7 +18,7 @@ class TestDNS:
     def __init__(self, **hosts: str):
         self.hosts = dict(hosts)
         self.ttl = 1
-        self.asked: Counter[str] = Counter()
+        self.requested: Counter[str] = Counter()
         self._server = DNSServer(self, address="127.0.0.1", port=0, logger=DNSLogger(log="-request,-reply"))
 
     def __enter__(self) -> "TestDNS":
@@ -37,7 +37,7 @@ class TestDNS:
     def resolve(self, request, handler):
         reply = request.reply()
         name = str(request.q.qname).rstrip(".")
-        self.asked[name] += 1
+        self.requested[name] += 1
         addresses = self.hosts.get(name)
         if addresses is None:
             reply.header.rcode = RCODE.NXDOMAIN

@@ -29,11 +29,11 @@ def measure_story() -> Mapping[tuple[str, str], Measured]:
     """Tell the whole story once, and measure after each step in each mode: by step and mode."""
     found: dict[tuple[str, str], Measured] = {}
     with own_world() as world:
-        for told in play(world, demo.STORY):
+        for played in play(world, demo.STORY):
             for mode in MODES:
                 if mode == "permissive":
                     soften(world.client)
                 cells = measure(world)
-                found[told.step.name, mode] = Measured(told.problems, cells, disagreements(world, cells))
+                found[played.step.name, mode] = Measured(played.problems, cells, disagreements(world, cells))
             harden(world.client)
     return found

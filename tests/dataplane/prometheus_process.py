@@ -95,7 +95,7 @@ class RealPrometheus:
     def _wait_until(self, happened: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _PATIENCE
         while not happened():
-            said = (self._folder / "log").read_text(errors="replace")[-2000:]
-            assert self._process.poll() is None, said
-            assert time.monotonic() < deadline, said
+            log_end = (self._folder / "log").read_text(errors="replace")[-2000:]
+            assert self._process.poll() is None, log_end
+            assert time.monotonic() < deadline, log_end
             time.sleep(0.1)

@@ -23,8 +23,8 @@ RELATIONS = sorted({**CHARMCRAFT["requires"], **CHARMCRAFT["provides"]})
 def world() -> Iterator[World]:
     """The story, up to where the certificate is to change."""
     with own_world() as world:
-        for told in play(world, everything.story(), until="secure"):
-            assert told.problems == [], told.step.name
+        for played in play(world, everything.story(), until="secure"):
+            assert played.problems == [], played.step.name
         yield world
 
 

@@ -296,7 +296,7 @@ def test_many_addresses_cost_others_no_memory(serve, tmp_path, addresses):
         port = serve(backend.port, "many.example.com", good, resolver=dns.address)
         wait_for(lambda: status_of(port) == 200)
         assert {status_of(port) for _ in range(3)} == {200}
-        assert dns.asked["many.example.com"]
+        assert dns.requested["many.example.com"]
     assert "memory" not in (tmp_path / "stderr").read_text()
 
 

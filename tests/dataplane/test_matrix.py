@@ -137,8 +137,8 @@ def test_cross_model_application_gets_what_its_relation_allows(cells: list[Cell]
 def world() -> Iterator[World]:
     """The story up to where two models are related."""
     with own_world() as world:
-        *_, told = play(world, demo.STORY, until="cross-models")
-        assert told.problems == []
+        *_, played = play(world, demo.STORY, until="cross-models")
+        assert played.problems == []
         yield world
 
 
@@ -196,7 +196,7 @@ def test_without_its_label_a_pod_is_outside_the_mesh(world: World):
 def test_explain_agrees_in_audit_mode(world: World, mode: str):
     assert world.enforcement
     mesh = world.enforcement.mesh
-    asked = MeasuredRequest("shop/shop", CATALOGUE, 8080, "GET", "/items")
+    requested = MeasuredRequest("shop/shop", CATALOGUE, 8080, "GET", "/items")
     not_asked = MeasuredRequest("shop/shop", CATALOGUE, 8080, "DELETE", "/items")
     with in_mode(world, mode):
         world.model("shop").config(BEACON, {"policy-mode": "audit"})
@@ -207,7 +207,7 @@ def test_explain_agrees_in_audit_mode(world: World, mode: str):
         cells = measure(world)
         assert disagreements(world, cells) == []
         got = {cell.request: cell.allowed for cell in cells}
-        assert got[asked] is got[not_asked] is True
+        assert got[requested] is got[not_asked] is True
         after = mesh.recorded(waypoint)
         assert after.allowed > before.allowed
         assert after.denied > before.denied

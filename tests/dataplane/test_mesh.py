@@ -200,7 +200,7 @@ def test_explain_reads_paths_as_a_waypoint_does(mesh: Mesh, client: Client):
     for raw in RAW_PATHS:
         seen = forwarded_path(address, raw)
         try:
-            asked = read_question({"source": "shop", "target": "web", "port": PORT, "path": raw}, MODEL)
+            requested = read_question({"source": "shop", "target": "web", "port": PORT, "path": raw}, MODEL)
         except UnclearQuestionError:
             assert seen is None, raw
             continue
@@ -208,7 +208,10 @@ def test_explain_reads_paths_as_a_waypoint_does(mesh: Mesh, client: Client):
         for path, verdict in ((seen.partition("?")[0], "allowed"), (f"{seen}x", "denied")):
             spec = allow(SHOP, to=[{"paths": [path]}], **SERVICE)
             closed = replace(cluster, policies=(LivePolicy(MODEL, "p", spec),))
-            assert explain(asked, closed, View(Owner("beacon", MODEL), {})).verdict == verdict, (raw, path)
+            assert explain(requested, closed, View(Owner("beacon", MODEL), {})).verdict == verdict, (
+                raw,
+                path,
+            )
 
 
 def forwarded_path(address: str, raw: str) -> str | None:

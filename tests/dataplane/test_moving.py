@@ -35,10 +35,10 @@ class Watch:
         assert world.enforcement
         world.enforcement.mesh.sync()
         request = {"source": "shop", "target": "catalogue", "port": 8080, "method": "GET", "path": "/items"}
-        asked = read_question(request, "shop")
+        requested = read_question(request, "shop")
         cluster = read_cluster(world.client, source_namespace="shop", target_namespace="shop")
         try:
-            verdict = explain(asked, cluster, NOBODY).verdict
+            verdict = explain(requested, cluster, NOBODY).verdict
         except UnclearQuestionError:
             verdict = "unreachable"  # while Kubernetes replaces a pod
         return verdict, world.enforcement.ask("shop/shop", "shop/catalogue", 8080, "GET", "/items")

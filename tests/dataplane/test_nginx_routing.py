@@ -53,7 +53,7 @@ def get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("location", "asked", "arrives"),
+    ("location", "requested", "arrives"),
     [
         (NginxLocationConfig("/", backend="api"), "/a/b?c=d", "/a/b?c=d"),
         (NginxLocationConfig("/", backend="api"), "/a%2Fb", "/a%2Fb"),
@@ -76,10 +76,10 @@ def get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
         (NginxLocationConfig("/with space", backend="api"), "/with%20space/x", "/with%20space/x"),
     ],
 )
-def test_location_asks_backend_for(location, asked, arrives, serve, backend):
+def test_location_asks_backend_for(location, requested, arrives, serve, backend):
     port = serve(location, api_port=backend.port)
 
-    assert get(port, asked) == (200, b"ok")
+    assert get(port, requested) == (200, b"ok")
     assert [request.path for request in backend.received] == [arrives]
 
 
@@ -165,7 +165,7 @@ def test_role_may_have_hundred_workers(tmp_path, monkeypatch):
         with RealNginx(tmp_path, config.get_config({"api": names}, listen_tls=False)) as nginx:
             # who asks again has found room for the first answer
             deadline = time.monotonic() + 10
-            while min(dns.asked[name] for name in names) < 2:
+            while min(dns.requested[name] for name in names) < 2:
                 assert time.monotonic() < deadline, nginx.errors
                 time.sleep(0.05)
         assert "no memory" not in nginx.errors

@@ -17,11 +17,11 @@ HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title=
 
 def cells() -> Iterator[Cell]:
     """Shop and scraper get at something; the store lets in the scraper, which nobody asked for."""
-    asked = {("shop", "catalogue"), ("shop", "orders"), ("prometheus", "catalogue")}
+    requested = {("shop", "catalogue"), ("shop", "orders"), ("prometheus", "catalogue")}
     for source in APPS:
         for target in APPS:
             for path in ("/items", HOSTILE):
-                right = (source, target) in asked and path == "/items"
+                right = (source, target) in requested and path == "/items"
                 wrong = (source, target, path) == ("prometheus", "store", "/items")
                 request = MeasuredRequest(f"shop/{source}", f"Service shop/{target}", 8080, "GET", path)
                 yield Cell(request, right, right or wrong)

@@ -75,10 +75,10 @@ def sides() -> Iterator[tuple[World, list[Side]]]:
             assert world.settle() == []
             running = world.enforcement
             assert running
-            asked = (f"{MODEL}/shop", f"{MODEL}/{COORDINATOR}", 8080)
-            assert running.ask(*asked, "PUT", "/kv/a", b"1").startswith("2")
-            assert running.ask(*asked, "GET", "/kv/a").startswith("2")
-            assert running.ask(*asked, "DELETE", "/kv/a").startswith("403")
+            requested = (f"{MODEL}/shop", f"{MODEL}/{COORDINATOR}", 8080)
+            assert running.ask(*requested, "PUT", "/kv/a", b"1").startswith("2")
+            assert running.ask(*requested, "GET", "/kv/a").startswith("2")
+            assert running.ask(*requested, "DELETE", "/kv/a").startswith("403")
             scraper = model.application(telemetry.BACKEND)
             yield world, [side.other for side in scraper.sides if side.endpoint.name == "metrics-endpoint"]
 
@@ -100,14 +100,14 @@ def prometheus(
 
 def jobs_of(side: Side, names: Any, nginx_exporter: str | None) -> Iterator[dict[str, Any]]:
     """The jobs that an application asks for, with its topology as a scraper adds it."""
-    said = side.data.data
-    topology = json.loads(said["scrape_metadata"])
+    sent = side.data.data
+    topology = json.loads(sent["scrape_metadata"])
     units = {
         unit["prometheus_scrape_unit_name"]: unit["prometheus_scrape_unit_address"]
         for unit in (bag.data for bag in side.unit_data.values())
     }
     labels = {f"juju_{name}": topology[name] for name in ("model", "model_uuid", "application")}
-    for number, job in enumerate(json.loads(said["scrape_jobs"])):
+    for number, job in enumerate(json.loads(sent["scrape_jobs"])):
         name = job.get("job_name", str(number))
         configs: list[dict[str, Any]] = []
         targets = itertools.chain.from_iterable(config["targets"] for config in job["static_configs"])

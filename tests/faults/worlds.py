@@ -69,8 +69,8 @@ class World:
         """Run all actions."""
         context = _context(self, 0)
         for name in self.actions:
-            asked = {"source": self.app, "target": self.app} if name == "explain" else {}
-            context.run(context.on.action(name, asked), self.state(variant))
+            params = {"source": self.app, "target": self.app} if name == "explain" else {}
+            context.run(context.on.action(name, params), self.state(variant))
 
     def end(self) -> testing.State:
         """Run the hook in which the charm takes back what it has done."""
@@ -125,14 +125,14 @@ def _lets_in(source: str, target: str, *ports: int, service: str | None = None) 
 def _beacon(variant: Variant) -> testing.State:
     catalogue = [_lets_in("web", "catalogue", 80), _lets_in("till", "catalogue", 80, service="shelves")]
     if variant == "one":
-        asked = [
+        params = [
             _asks(
                 "catalogue", *catalogue, _lets_in("old", "catalogue", 80), _lets_in("web", "catalogue", 81)
             ),
             _asks("orders", _lets_in("web", "orders", 80)),
         ]
     else:
-        asked = [
+        params = [
             _asks(
                 "catalogue", *catalogue, _lets_in("new", "catalogue", 80), _lets_in("web", "catalogue", 82)
             ),
@@ -144,7 +144,7 @@ def _beacon(variant: Variant) -> testing.State:
         config={"model-on-mesh": variant == "other"},
         planned_units=1 if variant == "one" else 3,
         containers={testing.Container("metrics-proxy", can_connect=True)},
-        relations={testing.PeerRelation("peers"), *asked},
+        relations={testing.PeerRelation("peers"), *params},
     )
 
 
@@ -157,8 +157,8 @@ def _mesh_labels(variant: Variant) -> dict[str, str]:
 
 
 def _mesh(variant: Variant) -> testing.Relation:
-    said = {"labels": json.dumps(_mesh_labels(variant)), "mesh_type": '"istio"'}
-    return testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=said)
+    sent = {"labels": json.dumps(_mesh_labels(variant)), "mesh_type": '"istio"'}
+    return testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=sent)
 
 
 def _workers(app: str) -> testing.Relation:
@@ -198,7 +198,7 @@ def _coordinator(variant: Variant) -> testing.State:
 
 def _worker(variant: Variant) -> testing.State:
     config = {"port": 8080, "stores": [], "tls": None, "telemetry": {}}
-    said = {
+    sent = {
         "worker_config": json.dumps(json.dumps(config)),
         "worker_ports": "[8080]",
         "ca_cert": '"CA"',
@@ -210,7 +210,7 @@ def _worker(variant: Variant) -> testing.State:
         model=MODEL,
         config={"role-all": True, "cpu-limit": "1" if variant == "one" else "2"},
         containers={testing.Container("worker", can_connect=True, execs=execs)},
-        relations={testing.Relation("demo-cluster", remote_app_name="kv", remote_app_data=said)},
+        relations={testing.Relation("demo-cluster", remote_app_name="kv", remote_app_data=sent)},
     )
 
 

@@ -60,11 +60,13 @@ PAIRS = [
 
 @pytest.mark.parametrize(("coordinator", "worker"), PAIRS)
 def test_each_side_reads_the_other(coordinator: Side, worker: Side):
-    told = worker("worker", remote_app="kv")
-    assert told["learned"]["is_published"]
-    assert told["learned"]["config"] == {}
+    worker_side = worker("worker", remote_app="kv")
+    assert worker_side["learned"]["is_published"]
+    assert worker_side["learned"]["config"] == {}
 
-    offered = coordinator("coordinator", remote_app="w", app=told["app"], units={"0": told["unit"]})
+    offered = coordinator(
+        "coordinator", remote_app="w", app=worker_side["app"], units={"0": worker_side["unit"]}
+    )
     address = "w-0.w-endpoints.m.svc.cluster.local"
     assert offered["learned"] == {
         "has_workers": True,
@@ -93,9 +95,13 @@ def test_each_side_reads_the_other(coordinator: Side, worker: Side):
 
 @pytest.mark.parametrize(("coordinator", "worker"), PAIRS)
 def test_worker_runs_without_optional_fields(coordinator: Side, worker: Side):
-    told = worker("worker", remote_app="kv")
+    worker_side = worker("worker", remote_app="kv")
     offered = coordinator(
-        "coordinator", ["worker_config"], remote_app="w", app=told["app"], units={"0": told["unit"]}
+        "coordinator",
+        ["worker_config"],
+        remote_app="w",
+        app=worker_side["app"],
+        units={"0": worker_side["unit"]},
     )
     assert offered["app"].keys() == {"worker_config", "worker_ports"}
     learned = worker("worker", remote_app="kv", app=offered["app"])["learned"]

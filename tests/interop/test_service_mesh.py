@@ -52,8 +52,10 @@ def related(endpoint: str, remote_app: str, **data: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("consumer", "provider"), PAIRS)
 def test_policies_and_labels_cross_relation(consumer: Side, provider: Side):
     others = [related("data", "shop"), related("metrics", "prometheus")]
-    asked = consumer("consumer", event="service-mesh", relations=[related("service-mesh", "beacon"), *others])
-    databag = asked["published"]["service-mesh"]
+    consumer_side = consumer(
+        "consumer", event="service-mesh", relations=[related("service-mesh", "beacon"), *others]
+    )
+    databag = consumer_side["published"]["service-mesh"]
 
     given = provider(
         "provider",
@@ -111,7 +113,7 @@ def test_cross_model_application_publishes_identity(requirer: Side, consumer: Si
     )
     databag = sent["published"]["require-cmr-mesh"]
     consumed = "remote-0123456789abcdef0123456789abcdef"
-    asked = consumer(
+    consumer_side = consumer(
         "consumer",
         event="service-mesh",
         relations=[
@@ -120,7 +122,7 @@ def test_cross_model_application_publishes_identity(requirer: Side, consumer: Si
             related("provide-cmr-mesh", consumed, remote_app_data=databag),
         ],
     )
-    [policy] = json.loads(asked["published"]["service-mesh"]["policies"])
+    [policy] = json.loads(consumer_side["published"]["service-mesh"]["policies"])
     assert (policy["source_app_name"], policy["source_namespace"]) == ("prometheus", "cos")
 
 

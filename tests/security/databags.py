@@ -239,7 +239,7 @@ def hostile_at_each_key(valid: Written) -> list[st.SearchStrategy[Written]]:
 
 def _hostile_at(key: str, valid: Databag) -> st.SearchStrategy[Databag]:
     part = {key: valid[key]}
-    return st.one_of(_mutated(part), _mutated(part), _one_replaced(part)).map(lambda said: {**valid, **said})
+    return st.one_of(_mutated(part), _mutated(part), _one_replaced(part)).map(lambda sent: {**valid, **sent})
 
 
 def _databags(valid: Databag) -> st.SearchStrategy[Databag]:

@@ -32,8 +32,8 @@ def test_a_worker_is_not_on_the_coordinators_own_machine(attack: Callable[[World
     """There nginx would find itself, or what the platform tells its own machines alone."""
     attacked = attack(COORDINATOR, "demo-cluster")
     for address in (*OF_THE_MACHINE, *OF_THE_PLATFORM, *OF_THE_COORDINATOR):
-        said = {**attacked.valid.unit, "address": json.dumps(address)}
-        seen = attacked.hook(replace(attacked.valid, unit=said))
+        sent = {**attacked.valid.unit, "address": json.dumps(address)}
+        seen = attacked.hook(replace(attacked.valid, unit=sent))
         assert not is_asked(address, seen), address
         assert "ignored mallory/0: address: " in seen.state.unit_status.message, address
 

@@ -16,24 +16,24 @@ from tests.support.broken_certificates import broken_certificate
 Change = Callable[[Written], Written]
 
 
-def app(**said: Any) -> Change:
+def app(**sent: Any) -> Change:
     """The application writes these texts, or these as JSON, in place of what is sound."""
-    return lambda valid: replace(valid, app={**valid.app, **_texts(said)})
+    return lambda valid: replace(valid, app={**valid.app, **_texts(sent)})
 
 
-def unit(**said: Any) -> Change:
-    return lambda valid: replace(valid, unit={**valid.unit, **_texts(said)})
+def unit(**sent: Any) -> Change:
+    return lambda valid: replace(valid, unit={**valid.unit, **_texts(sent)})
 
 
-def topology(**said: str) -> Change:
-    topology = {"application": "mallory", "unit": "mallory/0", "charm_name": "demo-worker-k8s", **said}
+def topology(**sent: str) -> Change:
+    topology = {"application": "mallory", "unit": "mallory/0", "charm_name": "demo-worker-k8s", **sent}
     return unit(juju_topology=topology)
 
 
-def _texts(said: dict[str, Any]) -> dict[str, str]:
+def _texts(sent: dict[str, Any]) -> dict[str, str]:
     return {
         key.replace("__", "-"): value if isinstance(value, str) else json.dumps(value)
-        for key, value in said.items()
+        for key, value in sent.items()
     }
 
 
@@ -41,12 +41,12 @@ def receiver(url: str, name: str = "otlp_http", kind: str = "http") -> dict[str,
     return {"protocol": {"name": name, "type": kind}, "url": url}
 
 
-def certificate(**said: Any) -> Change:
+def certificate(**sent: Any) -> Change:
     """The authority's first answer has these texts in place of what is sound."""
 
     def change(valid: Written) -> Written:
         first, *others = json.loads(valid.app["certificates"])
-        return app(certificates=[{**first, **said}, *others])(valid)
+        return app(certificates=[{**first, **sent}, *others])(valid)
 
     return change
 

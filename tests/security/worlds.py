@@ -126,8 +126,8 @@ def _create(client: Client, api: str, kind: str, name: str, spec: Mapping[str, A
 # What is as it should be
 
 
-def _app(said: Mapping[str, object]) -> Callable[[str], Written]:
-    return lambda _: Written({key: _text(value) for key, value in said.items()}, {})
+def _app(sent: Mapping[str, object]) -> Callable[[str], Written]:
+    return lambda _: Written({key: _text(value) for key, value in sent.items()}, {})
 
 
 def _text(value: object) -> str:
@@ -208,7 +208,7 @@ _DATASOURCES = [{"type": "loki", "uid": "juju_loki_0", "grafana_uid": "g1"}]
 
 def _coordinator(_: str) -> Written:
     url = "http://kv.shop.svc.cluster.local:3300/proxy"
-    said = {
+    sent = {
         "worker_config": json.dumps({"port": 8080, "stores": [], "tls": None, "telemetry": {}}),
         "loki_endpoints": {"loki/0": f"{url}/loki/loki-0/push"},
         "charm_tracing_receivers": {"otlp_http": f"{url}/charm-tracing/otlp_http/"},
@@ -221,7 +221,7 @@ def _coordinator(_: str) -> Written:
         "s3_tls_ca_chain": certificate(),
         "worker_labels": {**_MESH_LABELS, "app.kubernetes.io/part-of": "kv"},
     }
-    return Written({key: json.dumps(value) for key, value in said.items()}, {})
+    return Written({key: json.dumps(value) for key, value in sent.items()}, {})
 
 
 @functools.cache
@@ -255,8 +255,8 @@ def secret_lines() -> list[str]:
 def signed(relation: testing.Relation) -> Written:
     """What an authority answers to what was asked of it."""
     key, ca = _authority()
-    asked = json.loads(relation.local_unit_data["certificate_signing_requests"])
-    texts = [one["certificate_signing_request"] for one in asked]
+    requested = json.loads(relation.local_unit_data["certificate_signing_requests"])
+    texts = [one["certificate_signing_request"] for one in requested]
     answers: list[dict[str, Any]] = []
     for text in texts:
         request = CertificateSigningRequest.from_string(text)

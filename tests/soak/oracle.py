@@ -55,7 +55,7 @@ class Cluster:
     """Of what can be in the mesh: the labels that decide about it."""
     objects: set[str] = field(default_factory=set[str])
     """All others, by kind, namespace and name."""
-    said: dict[str, str] = field(default_factory=dict[str, str])
+    contents: dict[str, str] = field(default_factory=dict[str, str])
     """Of some others: what charms say in them."""
 
     def differences(self, other: "Cluster") -> list[str]:
@@ -71,9 +71,9 @@ class Cluster:
                 if self.labels.get(name) != other.labels.get(name)
             ),
             *(
-                f"{name} says {self.said.get(name)}, not {text}"
-                for name, text in other.said.items()
-                if self.said.get(name) != text
+                f"{name} says {self.contents.get(name)}, not {text}"
+                for name, text in other.contents.items()
+                if self.contents.get(name) != text
             ),
         ]
 
@@ -95,7 +95,7 @@ def found(store: ObjectStore) -> Cluster:
             if (read := read_labels(kind.name, one)) and read[1]:
                 cluster.labels[name] = read[1]
             if kind.name in _SAID:
-                cluster.said[name] = _plain(_SAID[kind.name](one["spec"]))
+                cluster.contents[name] = _plain(_SAID[kind.name](one["spec"]))
     return cluster
 
 
@@ -195,7 +195,7 @@ def _add_application(cluster: Cluster, app: Application) -> None:
         cluster.objects.add(f"ConfigMap {app.model.name}/{note}")
     if app.charm.name == COORDINATOR and app.living_units:
         limit = app.config.get("cpu-limit")
-        cluster.said[f"StatefulSet {place}"] = _plain({"nginx": {"cpu": limit}} if limit else {})
+        cluster.contents[f"StatefulSet {place}"] = _plain({"nginx": {"cpu": limit}} if limit else {})
     if app.charm.name == COORDINATOR and _beacon_of(app) and app.living_units:
         workers = [side.other.application.name for side in _sides(app, CLUSTERS[COORDINATOR])]
         pods = {"selector": {"matchLabels": {_PART_OF: app.name}}}
@@ -230,7 +230,7 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
         cluster.objects.add(f"{kind} {waypoint}")
     routes = {"namespaces": {"from": "All"}}
     listener = {"name": "mesh", "port": 15008, "protocol": "HBONE", "allowedRoutes": routes}
-    cluster.said[f"Gateway {waypoint}"] = _plain(
+    cluster.contents[f"Gateway {waypoint}"] = _plain(
         {
             "gatewayClassName": "istio-waypoint",
             "infrastructure": {
@@ -241,7 +241,7 @@ def _add_beacon(cluster: Cluster, beacon: Application) -> None:
     )
     deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "name": _waypoint(beacon)}
     replicas = len(beacon.living_units)
-    cluster.said[f"HorizontalPodAutoscaler {waypoint}"] = _plain(
+    cluster.contents[f"HorizontalPodAutoscaler {waypoint}"] = _plain(
         {"scaleTargetRef": deployment, "minReplicas": replicas, "maxReplicas": replicas}
     )
     if beacon.config["policy-mode"] == "off" or not beacon.config["manage-authorization-policies"]:
@@ -340,8 +340,8 @@ def _plain(spec: Json) -> str:
 def _source(side: Side) -> str:
     """Who is on the other side, as far as it or, by its address, Kubernetes has told this one."""
     here, there = side.application, side.other.application
-    told = any(each.other.application is there for each in _sides(here, "provide-cmr-mesh"))
-    if there.model is here.model or told or (here.trust and there.cluster_ip):
+    is_known = any(each.other.application is there for each in _sides(here, "provide-cmr-mesh"))
+    if there.model is here.model or is_known or (here.trust and there.cluster_ip):
         return f"{there.model.name}/{there.name}"
     return f"{here.model.name}/{side.remote_name}"
 

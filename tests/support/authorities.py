@@ -36,9 +36,9 @@ class CertificateAuthority:
 
     def sign(self, request: str, *, is_ca: bool = False) -> str:
         """Sign a request as it is."""
-        asked = x509.load_pem_x509_csr(request.encode())
-        names = asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return pem(self._signed("leaf", asked.public_key(), is_ca=is_ca, names=names))
+        requested = x509.load_pem_x509_csr(request.encode())
+        names = requested.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return pem(self._signed("leaf", requested.public_key(), is_ca=is_ca, names=names))
 
     def issue(self, *hosts: str) -> tuple[str, str]:
         """Return a certificate for hosts, and its key."""

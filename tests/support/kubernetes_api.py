@@ -154,8 +154,8 @@ def gateway(name: str = "waypoint", *listeners: dict[str, Any]) -> dict[str, Any
 def owned(obj: dict[str, Any], manager: str, operation: str = "Apply", sub: str = "") -> Any:
     """The fields that a manager owns, or None."""
     for entry in obj["metadata"].get("managedFields", ()):
-        said = (entry["manager"], entry["operation"], entry.get("subresource", ""))
-        if said == (manager, operation, sub):
+        written_by = (entry["manager"], entry["operation"], entry.get("subresource", ""))
+        if written_by == (manager, operation, sub):
             return entry["fieldsV1"]
     return None
 

@@ -136,10 +136,10 @@ def _binary() -> str:
 @functools.cache
 def _build(binary: str) -> tuple[tuple[int, ...], str]:
     """Version and options."""
-    said = subprocess.run([binary, "-V"], capture_output=True, text=True, check=True).stderr
-    match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
-    assert match, said
-    return tuple(map(int, match.groups())), said
+    output = subprocess.run([binary, "-V"], capture_output=True, text=True, check=True).stderr
+    match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", output)
+    assert match, output
+    return tuple(map(int, match.groups())), output
 
 
 def free_port() -> int:

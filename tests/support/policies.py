@@ -28,5 +28,5 @@ def policy(*ports: int, **fields: Any) -> MeshPolicy:
     )
 
 
-def asked(policies: Iterable[MeshPolicy], *by: str) -> list[PolicyRequestFrom]:
+def requests_for(policies: Iterable[MeshPolicy], *by: str) -> list[PolicyRequestFrom]:
     return [PolicyRequestFrom(each, by) for each in policies]

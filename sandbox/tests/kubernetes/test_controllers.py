@@ -189,7 +189,7 @@ def test_waypoint_may_keep_to_its_own_namespace(store: ObjectStore):
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "condition"),
     [
         ({"selector": {"matchLabels": {"app": "a"}}}, ("True", "Accepted")),
         ({"rules": [{"to": [{"operation": {"ports": ["80"]}}]}]}, ("True", "Accepted")),
@@ -201,9 +201,9 @@ def test_waypoint_may_keep_to_its_own_namespace(store: ObjectStore):
         ({"action": "AUDIT"}, ("False", "UnsupportedValue")),
     ],
 )
-def test_policy_for_pods_is_ztunnels(store: ObjectStore, spec: dict, said: tuple[str, str]):
+def test_policy_for_pods_is_ztunnels(store: ObjectStore, spec: dict, condition: tuple[str, str]):
     create_policy(store, **spec)
-    assert verdict(store) == ("ZtunnelAccepted", *said)
+    assert verdict(store) == ("ZtunnelAccepted", *condition)
 
 
 def test_policy_names_services_that_are_not_bound(store: ObjectStore):

@@ -96,15 +96,15 @@ def test_tokens_name_users_and_users_can_be_denied(kubernetes: KubernetesServer,
     assert len(list(app.list(ConfigMap))) == 1
 
 
-@pytest.mark.parametrize("asked", ["true", "1", "TRUE", ""])
-def test_watch_is_refused(kubernetes: KubernetesServer, asked: str):
+@pytest.mark.parametrize("requested", ["true", "1", "TRUE", ""])
+def test_watch_is_refused(kubernetes: KubernetesServer, requested: str):
     path = "/api/v1/namespaces/m/configmaps"
-    answer = send(kubernetes, f"{path}?watch={asked}")
+    answer = send(kubernetes, f"{path}?watch={requested}")
     assert answer["code"] == 501
     assert "configmaps: the stand-in for Kubernetes does not watch" in answer["message"]
     assert send(kubernetes, f"{path}?watch=false")["kind"] == "ConfigMapList"
     kubernetes.access.deny(verbs=["watch"])
-    assert send(kubernetes, f"{path}?watch={asked}")["code"] == 403
+    assert send(kubernetes, f"{path}?watch={requested}")["code"] == 403
     assert send(kubernetes, path)["kind"] == "ConfigMapList"
 
 

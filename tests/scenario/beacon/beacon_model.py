@@ -30,13 +30,13 @@ BEACON = "beacon"
 
 def policy(source: str, target: str, **fields: object) -> MeshPolicy:
     """`source` may reach `target`; both are of this model unless `fields` say otherwise."""
-    said: dict[str, object] = {
+    defaults: dict[str, object] = {
         "source_namespace": MODEL,
         "source_app_name": source,
         "target_namespace": MODEL,
         "target_app_name": target,
     }
-    return MeshPolicy.model_validate({**said, **fields})
+    return MeshPolicy.model_validate({**defaults, **fields})
 
 
 def databag(*policies: MeshPolicy) -> dict[str, str]:

@@ -44,8 +44,8 @@ def settled(server: KubernetesServer, tmp_path_factory: pytest.TempPathFactory) 
             spec = PodSpec(containers=[Container(name="c", image="i")], serviceAccountName=app)
             metadata = ObjectMeta(name=f"{app}-0", namespace=MODEL, labels=labels)
             beacon.client.create(Pod(metadata=metadata, spec=spec))
-        asked = [policy("web", "catalogue", endpoints=[GET_ITEMS]), policy("ads", "catalogue")]
-        beacon.consumer("catalogue", *asked)
+        requested = [policy("web", "catalogue", endpoints=[GET_ITEMS]), policy("ads", "catalogue")]
+        beacon.consumer("catalogue", *requested)
         beacon.consumer("thief", policy("thief", "catalogue"))
         beacon.relate("service-mesh", "orders", databag(policy("web", "orders")))
         yield beacon
@@ -77,11 +77,11 @@ def failure_of(beacon: BeaconModel, action: str, **params: Any) -> str:
 def test_every_unit_answers_and_keeps_its_status(shop: BeaconModel):
     before = shop.state.unit_status
     for action in ACTIONS:
-        asked = ASKED.get(action, {})
-        by_leader = run(shop, action, **asked)
+        requested = ASKED.get(action, {})
+        by_leader = run(shop, action, **requested)
         shop.lead(False)
         assert by_leader
-        assert run(shop, action, **asked) == by_leader
+        assert run(shop, action, **requested) == by_leader
         shop.lead(True)
     assert shop.state.unit_status == before
 
@@ -143,11 +143,11 @@ def test_endpoint_is_named_if_consumer_sends_it(shop: BeaconModel):
     relation = relation_with(shop, "catalogue")
     endpoint = '{"hosts": null, "ports": [80], "methods": ["GET"], "paths": ["/items"]}'
     declared = f'[{{"relation": "items", "service": null, "endpoints": [{endpoint}]}}]'
-    told = dataclasses.replace(
+    identity = dataclasses.replace(
         relation, remote_app_data={**relation.remote_app_data, "declared_policies": declared}
     )
     others = {each for each in shop.state.relations if each.id != relation.id}
-    shop.state = dataclasses.replace(shop.state, relations={*others, told})
+    shop.state = dataclasses.replace(shop.state, relations={*others, identity})
     row = run(shop, "list-policies", format="json", source="web", target="catalogue")["policies"]["1"]
     assert row["relation"] == "catalogue:items"
     found = run(shop, "explain", source="web", target="catalogue", method="GET", path="/items")
@@ -214,10 +214,10 @@ def test_retained_policy_of_former_consumer_is_marked(shop: BeaconModel):
     )
 
 
-def ask_more(beacon: BeaconModel, app: str, *asked: Any, **more: str) -> None:
+def ask_more(beacon: BeaconModel, app: str, *requested: Any, **more: str) -> None:
     """Have an application ask for something else, of which the beacon's hook has not heard."""
     relation = relation_with(beacon, app)
-    data = {**databag(*asked), **{f"{key}_policies": text for key, text in more.items()}}
+    data = {**databag(*requested), **{f"{key}_policies": text for key, text in more.items()}}
     others = {each for each in beacon.state.relations if each.id != relation.id}
     beacon.state = dataclasses.replace(
         beacon.state, relations={*others, dataclasses.replace(relation, remote_app_data=data)}
@@ -330,17 +330,17 @@ def test_bad_parameters_are_one_line(
 def test_unavailable_kubernetes_is_one_line(
     shop: BeaconModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, action: str
 ):
-    asked = ASKED.get(action, {})
+    requested = ASKED.get(action, {})
     shop.kubernetes.access.deny()
-    assert "juju trust beacon --scope=cluster" in failure_of(shop, action, **asked)
+    assert "juju trust beacon --scope=cluster" in failure_of(shop, action, **requested)
     shop.kubernetes.access.restore()
     silent = tmp_path / "silent"
     shop.kubernetes.write_kubeconfig(silent)
     silent.write_text(silent.read_text().replace(shop.kubernetes.url, "http://127.0.0.1:1"))
     monkeypatch.setenv("KUBECONFIG", str(silent))
-    assert "no answer from Kubernetes" in failure_of(shop, action, **asked)
+    assert "no answer from Kubernetes" in failure_of(shop, action, **requested)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
-    assert failure_of(shop, action, **asked)
+    assert failure_of(shop, action, **requested)
 
 
 def test_an_invalid_option_keeps_its_last_value(shop: BeaconModel, monkeypatch: pytest.MonkeyPatch):
@@ -354,8 +354,8 @@ def test_an_invalid_option_keeps_its_last_value(shop: BeaconModel, monkeypatch: 
     ("action", "policies"), [("list-policies", 1000), ("export-policies", 400), ("mesh-graph", 2000)]
 )
 def test_an_answer_is_no_longer_than_juju_takes(shop: BeaconModel, action: str, policies: int):
-    asked = [policy(f"web-{number}", "catalogue") for number in range(policies)]
-    many = testing.Relation("service-mesh", remote_app_name="catalogue", remote_app_data=databag(*asked))
+    requested = [policy(f"web-{number}", "catalogue") for number in range(policies)]
+    many = testing.Relation("service-mesh", remote_app_name="catalogue", remote_app_data=databag(*requested))
     shop.state = dataclasses.replace(
         shop.state, relations={*shop.state.get_relations("peers"), many}, config={"policy-mode": "off"}
     )

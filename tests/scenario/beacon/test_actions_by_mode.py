@@ -129,8 +129,8 @@ def test_paths_of_others_are_quoted(shop: BeaconModel):
     rule = {"to": [{"operation": {"paths": [odd]}}]}
     shop.edit_policies({"spec": {"rules": [rule]}})
     for action in ("list-policies", "explain", "mesh-graph"):
-        asked = {"source": "ads", "target": "catalogue"} if action == "explain" else {}
-        for text in run(shop, action, **asked).values():
+        params = {"source": "ads", "target": "catalogue"} if action == "explain" else {}
+        for text in run(shop, action, **params).values():
             assert all(line.isprintable() for line in text.split("\n"))
             assert not any(line.startswith("ads ") for line in text.split("\n"))
     assert r"/a\n\u001b[2Kads" in run(shop, "list-policies")["policies"]

@@ -157,13 +157,13 @@ def test_unknown_cross_model_client_raises_no_alert(beacon: BeaconModel):
     assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
 
 
-@pytest.mark.parametrize("said", [None, {"cmr_data": ""}, {"cmr_data": "{"}])
-def test_nor_does_a_scraper_of_another_model(beacon: BeaconModel, said: dict[str, str] | None):
+@pytest.mark.parametrize("sent", [None, {"cmr_data": ""}, {"cmr_data": "{"}])
+def test_nor_does_a_scraper_of_another_model(beacon: BeaconModel, sent: dict[str, str] | None):
     rules(beacon)
     unresolved = "remote-0123456789abcdef0123456789abcdef"
     beacon.relate("metrics-endpoint", unresolved)
-    if said is not None:
-        beacon.relate("provide-cmr-mesh", unresolved, said)
+    if sent is not None:
+        beacon.relate("provide-cmr-mesh", unresolved, sent)
     assert beacon.hook().name in ("waiting", "blocked")
     assert surprise(beacon, FINE, BeaconPoliciesPending=1) == ""
 

@@ -94,10 +94,10 @@ def test_model_operator_is_allowed_by_labels_that_it_has(beacon: BeaconModel):
 
 def test_policy_that_selects_no_pod_is_not_called_enforced(beacon: BeaconModel):
     selector = {"app.kubernetes.io/name": "catalogue", "role": "store"}
-    asked = policy(
+    requested = policy(
         "web", "catalogue", target_type="unit", target_app_name=None, target_selector_labels=selector
     )
-    beacon.consumer("catalogue", asked)
+    beacon.consumer("catalogue", requested)
     assert "enforced" not in message(beacon)
     beacon.client.patch(Pod, "catalogue-0", {"metadata": {"labels": {"role": "store"}}}, namespace=MODEL)
     assert message(beacon).startswith("1 policy for 1 consumer, enforced")

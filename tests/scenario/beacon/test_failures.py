@@ -113,17 +113,17 @@ THEIRS = {
 
 @pytest.mark.parametrize("kind", THEIRS)
 def test_object_of_another_owner_stays(kubernetes: KubernetesServer, kind: str):
-    name, said = THEIRS[kind]
+    name, content = THEIRS[kind]
     beacon = BeaconModel(kubernetes)
     kubernetes.store.create(
-        kubernetes.store.kind(kind), {"metadata": {"name": name}, **said}, namespace="shop"
+        kubernetes.store.kind(kind), {"metadata": {"name": name}, **content}, namespace="shop"
     )
 
     def theirs() -> Json:
         (found,) = [
             each for each in kubernetes.store.objects(kind, "shop") if each["metadata"]["name"] == name
         ]
-        return {"labels": found["metadata"].get("labels"), **{key: found[key] for key in said}}
+        return {"labels": found["metadata"].get("labels"), **{key: found[key] for key in content}}
 
     before = theirs()
     beacon.consumer("catalogue", policy("web", "catalogue"))
@@ -147,8 +147,8 @@ def test_silent_kubernetes_costs_little_time(beacon: BeaconModel):
 
 def test_several_failures_show_first_and_count(beacon: BeaconModel):
     beacon.configure(restrict_consumers=False)
-    asked = [policy("web", "x", target_namespace=f"nowhere-{number}") for number in range(4)]
-    beacon.consumer("catalogue", *asked)
+    requested = [policy("web", "x", target_namespace=f"nowhere-{number}") for number in range(4)]
+    beacon.consumer("catalogue", *requested)
     assert beacon.hook().message.endswith("(and 3 more: juju run beacon/0 plan)")
 
 

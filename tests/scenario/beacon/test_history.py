@@ -85,7 +85,7 @@ def test_unknown_identity_is_logged_in_words(beacon: BeaconModel, history: Histo
 
 
 def test_problem_and_its_resolution_are_logged_once(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
-    def told() -> list[tuple[int, str]]:
+    def logged() -> list[tuple[int, str]]:
         lines = [(line.levelno, line.getMessage()) for line in caplog.records if line.name == "problems"]
         caplog.clear()
         return lines
@@ -94,13 +94,13 @@ def test_problem_and_its_resolution_are_logged_once(beacon: BeaconModel, caplog:
     refusal = (
         "catalogue may not set policy on 'orders'; to allow it: juju config beacon restrict-consumers=false"
     )
-    assert told() == [(logging.WARNING, refusal)]
+    assert logged() == [(logging.WARNING, refusal)]
     beacon.hook()
-    assert told() == []
+    assert logged() == []
     beacon.publish(relation, databag(policy("web", "catalogue")))
-    assert told() == [(logging.INFO, f"resolved: {refusal}")]
+    assert logged() == [(logging.INFO, f"resolved: {refusal}")]
     beacon.hook()
-    assert told() == []
+    assert logged() == []
 
 
 def test_an_option_that_makes_no_sense_settles_nothing(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
@@ -108,9 +108,9 @@ def test_an_option_that_makes_no_sense_settles_nothing(beacon: BeaconModel, capl
     caplog.clear()
     beacon.configure(policy_mode="audti")
     beacon.configure(policy_mode="enforce")
-    told = [line.getMessage() for line in caplog.records if line.name == "problems"]
-    assert [line.partition(":")[0] for line in told] == ["config policy-mode, using enforce", "resolved"]
-    assert told[1] == f"resolved: {told[0]}"
+    logged = [line.getMessage() for line in caplog.records if line.name == "problems"]
+    assert [line.partition(":")[0] for line in logged] == ["config policy-mode, using enforce", "resolved"]
+    assert logged[1] == f"resolved: {logged[0]}"
 
 
 def test_unprotected_target_is_not_logged_as_denied(beacon: BeaconModel, history: History):

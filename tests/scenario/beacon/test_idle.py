@@ -18,8 +18,8 @@ pytestmark = pytest.mark.kubernetes
 def test_idle_hook_reads_little_and_writes_nothing(beacon: BeaconModel, number: int, model_on_mesh: bool):
     beacon.configure(model_on_mesh=model_on_mesh)
     for app in (f"app-{consumer}" for consumer in range(10)):
-        asked = [policy(f"web-{source}", app) for source in range(number // 10)]
-        beacon.consumer_that_was_there_before(app, *asked)
+        requested = [policy(f"web-{source}", app) for source in range(number // 10)]
+        beacon.consumer_that_was_there_before(app, *requested)
     beacon.hooks_until_active()
     assert beacon.state.unit_status.message.startswith(f"{number} policies for 10 consumers")
     beacon.kubernetes.requests.clear()

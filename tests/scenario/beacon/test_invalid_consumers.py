@@ -118,16 +118,16 @@ def test_unknown_keys_are_ignored(beacon: BeaconModel, catalogue: testing.Relati
 
 
 def test_unknown_restriction_allows_nothing(beacon: BeaconModel, catalogue: testing.Relation):
-    said = policy("ads", "catalogue").model_dump(mode="json")
-    beacon.publish(catalogue, {"policies": json.dumps([{**said, "endpoints": [{"not_paths": ["/admin"]}]}])})
+    sent = policy("ads", "catalogue").model_dump(mode="json")
+    beacon.publish(catalogue, {"policies": json.dumps([{**sent, "endpoints": [{"not_paths": ["/admin"]}]}])})
     assert ("shop/ads", "shop/catalogue") not in beacon.allowed()
     assert "policies[0]: endpoints.0.not_paths: " in beacon.plan_action()["problems"]
 
 
 def test_oldest_consumers_can_be_read(beacon: BeaconModel, catalogue: testing.Relation):
-    said = policy("ads", "catalogue").model_dump(mode="json")
-    del said["target_type"], said["target_selector_labels"]
-    beacon.publish(catalogue, {"policies": json.dumps([said])})
+    sent = policy("ads", "catalogue").model_dump(mode="json")
+    del sent["target_type"], sent["target_selector_labels"]
+    beacon.publish(catalogue, {"policies": json.dumps([sent])})
     assert ("shop/ads", "shop/catalogue") in beacon.allowed()
 
 

@@ -13,15 +13,15 @@ from tests.support.charms import CHARMS
 @pytest.fixture
 def replans(monkeypatch: pytest.MonkeyPatch) -> list[ops.Container]:
     """Each container that was told to restart what changed, as often as it was."""
-    told: list[ops.Container] = []
+    replanned: list[ops.Container] = []
     replan = ops.Container.replan
 
     def count(container: ops.Container) -> None:
-        told.append(container)
+        replanned.append(container)
         replan(container)
 
     monkeypatch.setattr(ops.Container, "replan", count)
-    return told
+    return replanned
 
 
 def test_proxy_is_restarted_when_it_stops_listening(beacon: BeaconModel):

@@ -23,24 +23,24 @@ def test_plan_with_policies_off_shows_them_on(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
     beacon.configure(policy_mode="off")
     beacon.kubernetes.requests.clear()
-    told = beacon.plan_action()
+    plan = beacon.plan_action()
     assert beacon.writes() == []
-    assert told["policy-mode"] == "enforce"
-    assert told["changes"].splitlines() == [f"create  {POLICY}", f"create  {AT_PODS}"]
-    assert told["access-changes"] == "would allow shop/web -> shop/catalogue"
+    assert plan["policy-mode"] == "enforce"
+    assert plan["changes"].splitlines() == [f"create  {POLICY}", f"create  {AT_PODS}"]
+    assert plan["access-changes"] == "would allow shop/web -> shop/catalogue"
 
 
 def test_another_mode_can_be_planned(beacon: BeaconModel):
     beacon.consumer("catalogue", policy("web", "catalogue"))
-    told = beacon.plan_action(policy_mode="audit")
+    plan = beacon.plan_action(policy_mode="audit")
     allowing_all = [
         f"create  AuthorizationPolicy shop/shop.beacon.catalogue.{kind}.audit" for kind in ("app", "unit")
     ]
-    assert told["changes"].splitlines() == [*allowing_all, f"change  {POLICY}", f"change  {AT_PODS}"]
-    assert told["access-changes"] == "1 policy would be in audit mode: logged, not enforced"
-    assert told["warning"] == "policies are logged, not enforced"
-    told = beacon.plan_action(policy_mode="off")
-    assert told["changes"].splitlines() == [f"delete  {POLICY}", f"delete  {AT_PODS}"]
+    assert plan["changes"].splitlines() == [*allowing_all, f"change  {POLICY}", f"change  {AT_PODS}"]
+    assert plan["access-changes"] == "1 policy would be in audit mode: logged, not enforced"
+    assert plan["warning"] == "policies are logged, not enforced"
+    plan = beacon.plan_action(policy_mode="off")
+    assert plan["changes"].splitlines() == [f"delete  {POLICY}", f"delete  {AT_PODS}"]
     assert beacon.allowed() == {("shop/web", "shop/catalogue")}
 
 
@@ -53,9 +53,9 @@ def test_every_unit_plans_all_that_differs(beacon: BeaconModel, leader: bool):
     beacon.plan(3)
     beacon.lead(leader)
     beacon.kubernetes.requests.clear()
-    told = beacon.plan_action()
+    plan = beacon.plan_action()
     assert beacon.writes() == []
-    assert set(told["changes"].splitlines()) == {
+    assert set(plan["changes"].splitlines()) == {
         "change  HorizontalPodAutoscaler shop/shop-beacon-waypoint",
         "create  AuthorizationPolicy shop/shop.beacon.catalogue.app.from.shop.ads",
         "create  AuthorizationPolicy shop/shop.beacon.modeloperator",
@@ -87,8 +87,8 @@ def test_json_has_a_key_for_each_change_and_problem(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", policy("web", "orders"))
     beacon.lead(False)
     beacon.publish(relation, databag(policy("web", "orders"), policy("web", "catalogue")))
-    told = beacon.plan_action(format="json")
-    assert told["changes"] == {
+    plan = beacon.plan_action(format="json")
+    assert plan["changes"] == {
         number: {
             "action": "create",
             "kind": "AuthorizationPolicy",
@@ -97,9 +97,9 @@ def test_json_has_a_key_for_each_change_and_problem(beacon: BeaconModel):
         }
         for number, written in (("1", POLICY), ("2", AT_PODS))
     }
-    assert told["access-changes"] == {"1": "would allow shop/web -> shop/catalogue"}
-    assert told["problems"]["1"]["status"] == "blocked"
-    assert "may not set policy on 'orders'" in told["problems"]["1"]["message"]
+    assert plan["access-changes"] == {"1": "would allow shop/web -> shop/catalogue"}
+    assert plan["problems"]["1"]["status"] == "blocked"
+    assert "may not set policy on 'orders'" in plan["problems"]["1"]["message"]
 
 
 def test_json_omits_empty_lists(beacon: BeaconModel):
@@ -144,9 +144,9 @@ def test_plan_has_whole_problems(beacon: BeaconModel):
 
 def test_incomplete_plan_is_marked(beacon: BeaconModel):
     beacon.kubernetes.access.deny(verbs=["list"])
-    told = beacon.plan_action()
-    assert told["summary"].endswith("incomplete: see problems")
-    assert "juju trust beacon --scope=cluster" in told["problems"]
+    plan = beacon.plan_action()
+    assert plan["summary"].endswith("incomplete: see problems")
+    assert "juju trust beacon --scope=cluster" in plan["problems"]
 
 
 def test_a_plan_writes_nothing_in_the_log(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):

@@ -85,9 +85,9 @@ def test_nothing_is_left_of_audit(beacon: BeaconModel, mode: str):
 
 def test_audit_is_published_to_consumers(beacon: BeaconModel):
     relation = beacon.consumer("orders", policy("web", "orders"))
-    for mode, told in (("audit", '"audit"'), ("enforce", None), ("off", None)):
+    for mode, published in (("audit", '"audit"'), ("enforce", None), ("off", None)):
         beacon.configure(policy_mode=mode)
-        assert beacon.relation(relation).local_app_data.get("policy_mode") == told
+        assert beacon.relation(relation).local_app_data.get("policy_mode") == published
 
 
 def test_status_of_audited_policies_is_no_problem_after_audit(beacon: BeaconModel):

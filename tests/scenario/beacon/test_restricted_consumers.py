@@ -48,18 +48,18 @@ def beacon(beacon: BeaconModel) -> BeaconModel:
     return beacon
 
 
-@pytest.mark.parametrize("asked", REFUSED.values(), ids=REFUSED)
-def test_a_consumer_is_refused_a_policy_on(beacon: BeaconModel, asked: MeshPolicy):
-    beacon.consumer("catalogue", asked, policy("ads", "catalogue"))
+@pytest.mark.parametrize("requested", REFUSED.values(), ids=REFUSED)
+def test_a_consumer_is_refused_a_policy_on(beacon: BeaconModel, requested: MeshPolicy):
+    beacon.consumer("catalogue", requested, policy("ads", "catalogue"))
     status = beacon.hook()
     assert beacon.allowed() == {("shop/ads", "shop/catalogue")}
     assert status.name == "blocked"
     assert "catalogue may not set policy on" in status.message
 
 
-@pytest.mark.parametrize("asked", GRANTED.values(), ids=GRANTED)
-def test_a_consumer_gets_a_policy_on(beacon: BeaconModel, asked: MeshPolicy):
-    beacon.consumer("catalogue", asked)
+@pytest.mark.parametrize("requested", GRANTED.values(), ids=GRANTED)
+def test_a_consumer_gets_a_policy_on(beacon: BeaconModel, requested: MeshPolicy):
+    beacon.consumer("catalogue", requested)
     assert len(beacon.policies()) == 1
     assert beacon.hook().name == "active"
 

@@ -113,7 +113,7 @@ def test_nothing_is_written_while_it_is_unknown(
     beacon.consumer_that_was_there_before("kiali", *REQUESTS)
     with FaultyServer(kubernetes.url) as faulty, monkeypatch.context() as patch:
         patch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
-        faulty.plan = lambda _, asked: fault if path in asked else None
+        faulty.plan = lambda _, request_path: fault if path in request_path else None
         for hook in ("config_changed", "update_status"):
             assert beacon.hook(hook).name in ("waiting", "blocked")
             assert targets(beacon) == []

@@ -100,9 +100,9 @@ def test_missing_class_is_named(beacon: BeaconModel):
     )
 
 
-@pytest.mark.parametrize("said", ["False", "Unknown"])
-def test_rejected_waypoint_waits_with_istios_reason(beacon: BeaconModel, said: str):
-    beacon.set_gateway_status(conditions(said, "no such GatewayClass"))
+@pytest.mark.parametrize("condition", ["False", "Unknown"])
+def test_rejected_waypoint_waits_with_istios_reason(beacon: BeaconModel, condition: str):
+    beacon.set_gateway_status(conditions(condition, "no such GatewayClass"))
     status = beacon.hook()
     assert status.name == "waiting"
     assert status.message == "waypoint shop-beacon-waypoint is not ready: no such GatewayClass"

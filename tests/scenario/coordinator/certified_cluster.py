@@ -8,7 +8,7 @@ import ops
 from charmlibs.interfaces.tls_certificates import PrivateKey
 from ops import testing
 
-from tests.scenario.coordinator.field_cluster import Cluster, again, local, store, told
+from tests.scenario.coordinator.field_cluster import Cluster, again, local, published, store
 from tests.support.authorities import CertificateAuthority
 
 LABEL = "afd8c2bccf834997afce12c2706d2ede-private-key-0-certificates"
@@ -43,8 +43,8 @@ class CertifiedCluster:
 
     @property
     def requests(self) -> list[str]:
-        asked = json.loads(self.certificates.local_unit_data["certificate_signing_requests"])
-        return [each["certificate_signing_request"] for each in asked]
+        requested = json.loads(self.certificates.local_unit_data["certificate_signing_requests"])
+        return [each["certificate_signing_request"] for each in requested]
 
     def run(self, *relations: testing.Relation, without: testing.Relation | None = None) -> testing.State:
         """Run an update-status with some relations changed, or without one that was there."""
@@ -57,8 +57,8 @@ class CertifiedCluster:
     def answer(self, **changed: object) -> testing.State:
         """Have the authority sign all that is requested."""
         signed = [{**self.signed(each), **changed} for each in self.requests]
-        said = {"certificates": json.dumps(signed)}
-        return self.run(dataclasses.replace(self.certificates, remote_app_data=said))
+        sent = {"certificates": json.dumps(signed)}
+        return self.run(dataclasses.replace(self.certificates, remote_app_data=sent))
 
     def signed(self, request: str) -> dict[str, object]:
         return {
@@ -72,15 +72,15 @@ class CertifiedCluster:
         """Have the authority refuse all that is requested, and provide nothing else."""
         error = {"code": 102, "name": "DOMAIN_NOT_ALLOWED", "message": "domain not allowed"}
         refused = [{"csr": each, "error": error} for each in self.requests]
-        said = {"certificates": "[]", "request_errors": json.dumps(refused)}
-        return self.run(dataclasses.replace(self.certificates, remote_app_data=said))
+        sent = {"certificates": "[]", "request_errors": json.dumps(refused)}
+        return self.run(dataclasses.replace(self.certificates, remote_app_data=sent))
 
-    def told(self, worker: testing.Relation) -> dict:
-        return told(self.state, worker)
+    def published(self, worker: testing.Relation) -> dict:
+        return published(self.state, worker)
 
     def key_of(self, worker: testing.Relation) -> str:
         """The private key that a worker application was granted."""
-        secret_id = self.told(worker)["privkey_secret_id"]
+        secret_id = self.published(worker)["privkey_secret_id"]
         (secret,) = [each for each in self.state.secrets if each.id == secret_id]
         assert worker.remote_app_name in secret.remote_grants.get(worker.id, ())
         content = secret.latest_content

@@ -113,26 +113,26 @@ def address(app: str, unit: int) -> str:
     return f"{app}-{unit}.{app}-endpoints.m.svc.cluster.local"
 
 
-def store(**said: str) -> testing.Relation:
+def store(**sent: str) -> testing.Relation:
     """An object store that has a bucket for the coordinator."""
-    said = {
+    sent = {
         "endpoint": "http://minio:9000",
         "bucket": "field",
         "access-key": "key",
         "secret-key": "hush",
-        **{key.replace("_", "-"): value for key, value in said.items()},
+        **{key.replace("_", "-"): value for key, value in sent.items()},
     }
-    return testing.Relation("s3", remote_app_name="minio", remote_app_data=said)
+    return testing.Relation("s3", remote_app_name="minio", remote_app_data=sent)
 
 
 def loki(units: int = 1) -> testing.Relation:
-    said = {
+    sent = {
         unit: {
             "endpoint": json.dumps({"url": f"http://loki-{unit}.loki-endpoints.cos:3100/loki/api/v1/push"})
         }
         for unit in range(units)
     }
-    return testing.Relation("logging", remote_app_name="loki", remote_units_data=said)
+    return testing.Relation("logging", remote_app_name="loki", remote_units_data=sent)
 
 
 def tracing(endpoint: str) -> testing.Relation:
@@ -145,13 +145,13 @@ def tracing(endpoint: str) -> testing.Relation:
     )
 
 
-def mesh(**said: str) -> testing.Relation:
+def mesh(**sent: str) -> testing.Relation:
     """A beacon that has let the coordinator into its mesh."""
-    said = {"labels": json.dumps(MESH_LABELS), "mesh_type": '"istio"', **said}
-    return testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=said)
+    sent = {"labels": json.dumps(MESH_LABELS), "mesh_type": '"istio"', **sent}
+    return testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=sent)
 
 
-def told(state: testing.State, relation: testing.Relation) -> dict[str, Any]:
+def published(state: testing.State, relation: testing.Relation) -> dict[str, Any]:
     """What the coordinator's databag says, out of JSON."""
     return {key: json.loads(value) for key, value in local(state, relation).local_app_data.items()}
 

@@ -3,7 +3,7 @@
 import pytest
 from ops import testing
 
-from tests.scenario.coordinator.field_cluster import MODEL, Cluster, store, told, workers
+from tests.scenario.coordinator.field_cluster import MODEL, Cluster, published, store, workers
 from tests.support import promtool
 
 METRICS = testing.Relation("metrics-endpoint", remote_app_name="prometheus")
@@ -24,7 +24,7 @@ def in_a_folder_without_rules(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def rules(cluster: Cluster) -> dict:
     """What is sent while all is well."""
-    return told(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
+    return published(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
 
 
 def surprise(rules: dict, series: dict[str, str], *, minutes: int = 20, **fires: int) -> str:
@@ -58,7 +58,7 @@ def test_unscraped_workers_raise_an_alert(rules: dict):
 
 def test_long_failing_coordinator_alerts(cluster: Cluster):
     # There is no object store, without which the cluster can't work.
-    rules = told(cluster.run(METRICS, workers(units=2)), METRICS)["alert_rules"]
+    rules = published(cluster.run(METRICS, workers(units=2)), METRICS)["alert_rules"]
     assert surprise(rules, FINE, minutes=14) == ""
     assert surprise(rules, FINE, CoordinatorReconcileFailing=1) == ""
 
@@ -67,5 +67,5 @@ def test_directly_scraped_workers_have_no_proxy_alert(cluster: Cluster):
     from tests.scenario.coordinator.field_coordinator import DirectCoordinator
 
     cluster.charm = DirectCoordinator
-    rules = told(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
+    rules = published(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
     assert surprise(rules, {**FINE, **dict.fromkeys(WORKERS, "0+0x30")}, WorkerDown=2) == ""

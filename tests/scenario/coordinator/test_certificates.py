@@ -15,22 +15,22 @@ from tests.support.authorities import handshake
 from tests.support.juju_tools import refuse_tools
 
 
-def says(worker: testing.Relation, said: str) -> testing.Relation:
+def says(worker: testing.Relation, address: str) -> testing.Relation:
     """A worker application whose first unit publishes this address."""
-    data = {**worker.remote_units_data[0], "address": json.dumps(said)}
+    data = {**worker.remote_units_data[0], "address": json.dumps(address)}
     return dataclasses.replace(worker, remote_units_data={**worker.remote_units_data, 0: data})
 
 
 def names(request: str) -> set[str]:
-    asked = x509.load_pem_x509_csr(request.encode())
-    extension = asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    requested = x509.load_pem_x509_csr(request.encode())
+    extension = requested.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     addresses = map(str, extension.get_values_for_type(x509.IPAddress))
     return {*extension.get_values_for_type(x509.DNSName), *addresses}
 
 
 def tls(certified: CertifiedCluster, worker: testing.Relation) -> list[str]:
     """What a worker application is sent of the certificate."""
-    return [certified.told(worker)[key] for key in ("server_cert", "ca_cert", "privkey_secret_id")]
+    return [certified.published(worker)[key] for key in ("server_cert", "ca_cert", "privkey_secret_id")]
 
 
 NOT_ITS_OWN = [
@@ -63,17 +63,17 @@ NO_NAME = [
 
 
 class TestNames:
-    @pytest.mark.parametrize("said", NOT_ITS_OWN)
-    def test_not_the_workers_own(self, said: str, cluster: Cluster):
-        certified = CertifiedCluster.started(cluster, says(workers(), said), workers("good"))
+    @pytest.mark.parametrize("published_address", NOT_ITS_OWN)
+    def test_not_the_workers_own(self, published_address: str, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, says(workers(), published_address), workers("good"))
         assert [names(each) for each in certified.requests] == [{HOST, SERVICE, address("good", 0)}]
         certified.answer()
         assert certified.status.name == "active"
         assert "certificate does not include worker/0" in certified.status.message
 
-    @pytest.mark.parametrize("said", NO_NAME)
-    def test_no_name(self, said: str, cluster: Cluster):
-        certified = CertifiedCluster.started(cluster, says(workers(), said), workers("good"))
+    @pytest.mark.parametrize("published_address", NO_NAME)
+    def test_no_name(self, published_address: str, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, says(workers(), published_address), workers("good"))
         assert [names(each) for each in certified.requests] == [{HOST, SERVICE, address("good", 0)}]
         certified.answer()
         assert "ignored worker/0: address: neither" in certified.status.message
@@ -133,7 +133,7 @@ class TestRefusal:
     def test_of_the_first(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, worker := workers())
         certified.refuse()
-        assert "server_cert" not in certified.told(worker)
+        assert "server_cert" not in certified.published(worker)
         assert certified.status.name == "blocked"
 
 
@@ -152,8 +152,8 @@ class TestChain:
         ca, others = chains[chain]
         certified.answer(certificate=leaf, ca=ca, chain=others)
         served = f"{leaf}\n{issuer}"
-        assert certified.told(worker)["server_cert"] == served
-        assert certified.told(worker)["ca_cert"] == root
+        assert certified.published(worker)["server_cert"] == served
+        assert certified.published(worker)["ca_cert"] == root
         assert certified.file("nginx/nginx/certs/server.cert") == served
         assert certified.file("nginx-prometheus-exporter/exporter/certs/server.crt") == served
         handshake(served, certified.key_of(worker), root, address("worker", 0))
@@ -181,7 +181,7 @@ class TestKey:
     def test_is_new_when_an_application_that_had_it_leaves(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, stays := workers(), leaves := workers("leaver"))
         certified.answer()
-        former, before = certified.key_of(stays), certified.told(stays)
+        former, before = certified.key_of(stays), certified.published(stays)
         (request,) = certified.requests
 
         certified.run(without=leaves)
@@ -192,7 +192,7 @@ class TestKey:
 
         # until there is a certificate for the new key, everything goes on with the old one
         certified.run(dataclasses.replace(certified.certificates, remote_app_data={}))
-        assert certified.told(stays)["server_cert"] == before["server_cert"]
+        assert certified.published(stays)["server_cert"] == before["server_cert"]
         assert certified.key_of(stays) == former
         assert certified.file("nginx/nginx/certs/server.key") == former
 
@@ -202,7 +202,9 @@ class TestKey:
         assert certified.file("nginx/nginx/certs/server.key") == renewed
         keys = [each for each in certified.state.secrets if "private-key" in (each.latest_content or {})]
         assert [each.latest_content for each in keys] == [{"private-key": renewed}]
-        handshake(certified.told(stays)["server_cert"], renewed, certified.root.pem, address("worker", 0))
+        handshake(
+            certified.published(stays)["server_cert"], renewed, certified.root.pem, address("worker", 0)
+        )
 
     def test_stays_while_all_stay(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, worker := workers())

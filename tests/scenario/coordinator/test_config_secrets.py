@@ -7,7 +7,7 @@ import pytest
 from ops import testing
 
 from coordinated_workers.interfaces import config_secrets
-from tests.scenario.coordinator.field_cluster import Cluster, again, store, told, workers
+from tests.scenario.coordinator.field_cluster import Cluster, again, published, store, workers
 from tests.support.juju_tools import refuse_tools
 
 KEY = "hush"
@@ -16,15 +16,17 @@ KEY = "hush"
 def taking(worker: testing.Relation, *units: int) -> testing.Relation:
     """A worker application of which these units fill in secrets."""
     data = {
-        unit: {**published, "takes_config_secrets": "true"} if unit in units else published
-        for unit, published in worker.remote_units_data.items()
+        unit: {**databag, "takes_config_secrets": "true"} if unit in units else databag
+        for unit, databag in worker.remote_units_data.items()
     }
     return dataclasses.replace(worker, remote_units_data=data)
 
 
 def content(state: testing.State, worker: testing.Relation) -> dict[str, str]:
     """What a worker application is granted for its configuration."""
-    (secret,) = [each for each in state.secrets if each.id == told(state, worker)["worker_config_secret_id"]]
+    (secret,) = [
+        each for each in state.secrets if each.id == published(state, worker)["worker_config_secret_id"]
+    ]
     assert secret.remote_grants[worker.id] == {worker.remote_app_name}
     assert secret.latest_content
     return secret.latest_content
@@ -41,28 +43,28 @@ def test_by_secret(cluster: Cluster):
 def test_in_plain_text_where_unit_cannot_take_it(units: tuple[int, ...], cluster: Cluster):
     worker, other = taking(workers(units=2), *units), taking(workers("other"), 0)
     state = cluster.run(worker, other, store(secret_key=KEY))
-    assert KEY in told(state, worker)["worker_config"]
-    assert "worker_config_secret_id" not in told(state, worker)
-    assert KEY not in json.dumps(told(state, other))
+    assert KEY in published(state, worker)["worker_config"]
+    assert "worker_config_secret_id" not in published(state, worker)
+    assert KEY not in json.dumps(published(state, other))
 
 
 @pytest.mark.parametrize("key", ['with "quotes"', "it's: #odd", "back\\slash", "s", "e"])
 def test_whatever_it_is(key: str, cluster: Cluster):
     plain, worker = workers("plain"), taking(workers(), 0)
     state = cluster.run(plain, worker, store(secret_key=key))
-    text = told(state, worker)["worker_config"]
+    text = published(state, worker)["worker_config"]
     text = config_secrets.filled(text, content(state, worker))
-    assert text == told(state, plain)["worker_config"]
+    assert text == published(state, plain)["worker_config"]
 
 
 def test_a_new_key_is_a_new_revision(cluster: Cluster):
     worker = taking(workers(), 0)
     state = cluster.run(worker, bucket := store(secret_key=KEY))
-    before = told(state, worker)
+    before = published(state, worker)
     changed = dataclasses.replace(bucket, remote_app_data={**bucket.remote_app_data, "secret-key": "new"})
     others = {each for each in state.relations if each.id != bucket.id}
     state = cluster.run(state=again(state, relations={*others, changed}))
-    assert told(state, worker) == before
+    assert published(state, worker) == before
     assert "new" in content(state, worker).values()
 
 
@@ -74,7 +76,7 @@ def test_not_in_plain_text_while_jujus_secrets_are_down(
 ):
     worker = taking(workers(), 0)
     state = cluster.run(worker, store(secret_key=KEY))
-    before = told(state, worker)
+    before = published(state, worker)
     refuse_tools(monkeypatch, *tools)
     state = cluster.run(state=again(state))
-    assert told(state, worker) == before
+    assert published(state, worker) == before

@@ -10,7 +10,7 @@ from ops import testing
 
 from coordinated_workers.coordinator import ClusterRolesConfig, ClusterRolesConfigError, Coordinator
 from coordinated_workers.nginx import NginxConfig
-from tests.scenario.coordinator.field_cluster import CONTAINERS, MODEL, Cluster, container, told, workers
+from tests.scenario.coordinator.field_cluster import CONTAINERS, MODEL, Cluster, container, published, workers
 from tests.scenario.coordinator.field_coordinator import METADATA, ROLES
 
 MESH = {
@@ -76,7 +76,7 @@ def test_omitted_endpoint_is_off():
 def test_cluster_that_stores_nothing_needs_no_object_store(cluster: Cluster):
     relation = workers(units=2)
     state = build({**ALL_OFF, "cluster": "field-cluster"}, relation)
-    assert told(state, relation)["worker_config"] == "configured"
+    assert published(state, relation)["worker_config"] == "configured"
 
 
 @pytest.mark.parametrize("endpoints", [{}, {"cluster": None}, {"cluster": ""}])

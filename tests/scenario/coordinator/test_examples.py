@@ -9,7 +9,7 @@ import yaml
 from ops import testing
 
 from coordinated_workers import coordinator, nginx, worker
-from tests.scenario.coordinator.field_cluster import CONTAINERS, MODEL, container, store, told, workers
+from tests.scenario.coordinator.field_cluster import CONTAINERS, MODEL, container, published, store, workers
 
 
 def example(module: types.ModuleType) -> type[ops.CharmBase]:
@@ -36,7 +36,9 @@ def test_documented_coordinator_configures_workers():
     related = workers(endpoint="shop-cluster")
     up = [container(name) for name in CONTAINERS]
     state = testing.State(leader=True, model=MODEL, relations={related, store()}, containers=up)
-    config = yaml.safe_load(told(context.run(context.on.update_status(), state), related)["worker_config"])
+    config = yaml.safe_load(
+        published(context.run(context.on.update_status(), state), related)["worker_config"]
+    )
     assert config == {"stores": ["worker-0.worker-endpoints.m.svc.cluster.local"], "bucket": "field"}
 
 

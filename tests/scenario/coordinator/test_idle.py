@@ -9,7 +9,16 @@ import pytest
 from ops import testing
 from scenario import mocking
 
-from tests.scenario.coordinator.field_cluster import Cluster, again, loki, mesh, store, told, tracing, workers
+from tests.scenario.coordinator.field_cluster import (
+    Cluster,
+    again,
+    loki,
+    mesh,
+    published,
+    store,
+    tracing,
+    workers,
+)
 
 pytestmark = pytest.mark.kubernetes
 
@@ -99,5 +108,5 @@ def test_one_more_worker_is_one_databag_and_no_policy_more(cluster: Cluster):
     more = [one for one in relations if getattr(one, "remote_app_name", "") != "store"]
     scaled = workers("store", "ingester", units=2)
     state = cluster.run(*more, scaled)
-    assert told(state, scaled)["worker_config"]
+    assert published(state, scaled)["worker_config"]
     assert [one for one in cluster.requests(WRITES) if "authorizationpolicies" in one] == []

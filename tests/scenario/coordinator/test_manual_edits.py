@@ -86,8 +86,8 @@ def test_foreign_policy_of_our_name_stays(cluster: Cluster):
     (one, *_) = cluster.server.store.objects("AuthorizationPolicy")
     name = one["metadata"]["name"]
     cluster.client.delete(AuthorizationPolicy, name, namespace=MODEL.name)
-    said = {"action": "DENY", "rules": [{}]}
-    theirs = AuthorizationPolicy.from_dict({"metadata": {"name": name}, "spec": said})
+    sent = {"action": "DENY", "rules": [{}]}
+    theirs = AuthorizationPolicy.from_dict({"metadata": {"name": name}, "spec": sent})
     cluster.client.create(theirs, namespace=MODEL.name)
     for _ in range(2):
         status = cluster.run(*relations).unit_status
@@ -96,4 +96,4 @@ def test_foreign_policy_of_our_name_stays(cluster: Cluster):
         assert any(name in line.message for line in cluster.context.juju_log)
     cluster.run(*relations, event="remove", planned_units=0, leader=False)
     found = cluster.client.get(AuthorizationPolicy, name, namespace=MODEL.name)
-    assert manifest(found)["spec"] == said
+    assert manifest(found)["spec"] == sent

@@ -25,8 +25,8 @@ from tests.scenario.coordinator.field_cluster import (
     Cluster,
     again,
     mesh,
+    published,
     store,
-    told,
     workers,
 )
 from tests.scenario.coordinator.field_coordinator import DirectCoordinator
@@ -69,15 +69,15 @@ def labels(cluster: Cluster) -> dict[str, str]:
     return {key: value for key, value in metadata.labels.items() if key != "app.kubernetes.io/name"}
 
 
-def asked(state: testing.State, relation: testing.Relation) -> list[dict]:
-    return told(state, relation)["policies"]
+def requested(state: testing.State, relation: testing.Relation) -> list[dict]:
+    return published(state, relation)["policies"]
 
 
 class TestOutside:
     def outside(self, cluster: Cluster, relation: testing.Relation) -> list[dict]:
         scraper = testing.Relation("metrics-endpoint", remote_app_name="prometheus")
         client = testing.Relation("field-api", remote_app_name="client")
-        return asked(cluster.run(relation, scraper, client, workers(), store()), relation)
+        return requested(cluster.run(relation, scraper, client, workers(), store()), relation)
 
     def test_a_scraper_may_reach_exporters_and_the_workers_metrics(self, cluster: Cluster):
         found = [one for one in self.outside(cluster, mesh()) if one["source_app_name"] == "prometheus"]
@@ -150,19 +150,19 @@ class TestOutside:
         there = testing.Relation("require-cmr-mesh", remote_app_name="there")
         context = cluster.context
         state = context.run(context.on.relation_created(there), cluster.state(there))
-        assert told(state, there) == {"cmr_data": {"app_name": APP, "juju_model_name": "m"}}
+        assert published(state, there) == {"cmr_data": {"app_name": APP, "juju_model_name": "m"}}
 
     def test_cross_model_application_has_its_own_name(self, cluster: Cluster):
-        said = {"cmr_data": json.dumps({"app_name": "client", "juju_model_name": "far"})}
-        there = testing.Relation("provide-cmr-mesh", remote_app_name=f"remote-{1:032x}", remote_app_data=said)
+        sent = {"cmr_data": json.dumps({"app_name": "client", "juju_model_name": "far"})}
+        there = testing.Relation("provide-cmr-mesh", remote_app_name=f"remote-{1:032x}", remote_app_data=sent)
         client = testing.Relation("field-api", remote_app_name=f"remote-{1:032x}")
         beacon = mesh()
-        found = asked(cluster.run(beacon, there, client), beacon)
+        found = requested(cluster.run(beacon, there, client), beacon)
         assert {(one["source_namespace"], one["source_app_name"]) for one in found} == {("far", "client")}
 
     def test_only_the_leader_asks(self, cluster: Cluster):
         beacon = mesh()
-        assert told(cluster.run(beacon, leader=False), beacon) == {}
+        assert published(cluster.run(beacon, leader=False), beacon) == {}
 
 
 class TestInside:
@@ -313,48 +313,48 @@ def test_our_package_does_not_import_the_published_name(cluster: Cluster, monkey
     broken = types.ModuleType("charms.istio_beacon_k8s.v0.service_mesh")
     monkeypatch.setitem(sys.modules, "charms.istio_beacon_k8s.v0.service_mesh", broken)
     beacon = mesh()
-    assert asked(cluster.run(beacon, testing.Relation("field-api"), workers(), store()), beacon)
+    assert requested(cluster.run(beacon, testing.Relation("field-api"), workers(), store()), beacon)
 
 
 UNREADABLE = {"labels": {"labels": "not json"}, "type": {"mesh_type": '"linkerd"'}}
 
 
-@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE)
 class TestABeaconThatCanNotBeUnderstood:
-    def after(self, cluster: Cluster, said: dict[str, str], *more: testing.Relation) -> testing.State:
+    def after(self, cluster: Cluster, sent: dict[str, str], *more: testing.Relation) -> testing.State:
         """Have a beacon that was understood say this, with two workers around and maybe more."""
         state = cluster.run(mesh(), workers(units=2), store())
         cluster.server.requests.clear()
         (beacon,) = state.get_relations("service-mesh")
-        beacon = dataclasses.replace(beacon, remote_app_data={**beacon.remote_app_data, **said})
+        beacon = dataclasses.replace(beacon, remote_app_data={**beacon.remote_app_data, **sent})
         others = {one for one in state.relations if one.id != beacon.id}
         return cluster.run(state=again(state, relations={*others, beacon, *more}))
 
-    def test_leaves_the_pods_and_policies_as_they_are(self, cluster: Cluster, said: dict[str, str]):
-        self.after(cluster, said)
+    def test_leaves_the_pods_and_policies_as_they_are(self, cluster: Cluster, sent: dict[str, str]):
+        self.after(cluster, sent)
         assert labels(cluster) == {**PART_OF, **MESH_LABELS}
         assert inside(cluster) == {"pods": {APP, "worker"}, "service": {"worker"}}
         assert cluster.requests(["POST", "PUT", "PATCH", "DELETE"]) == []
 
-    def test_leaves_the_workers_in_the_mesh(self, cluster: Cluster, said: dict[str, str]):
-        state = self.after(cluster, said)
+    def test_leaves_the_workers_in_the_mesh(self, cluster: Cluster, sent: dict[str, str]):
+        state = self.after(cluster, sent)
         (relation,) = state.get_relations("field-cluster")
-        assert told(state, relation)["worker_labels"] == {**PART_OF, **MESH_LABELS}
+        assert published(state, relation)["worker_labels"] == {**PART_OF, **MESH_LABELS}
 
-    def test_does_not_keep_a_new_worker_from_joining(self, cluster: Cluster, said: dict[str, str]):
+    def test_does_not_keep_a_new_worker_from_joining(self, cluster: Cluster, sent: dict[str, str]):
         new = workers("new")
-        state = self.after(cluster, said, new)
-        assert told(state, new)["worker_labels"] == {**PART_OF, **MESH_LABELS}
-        assert "field" in told(state, new)["worker_config"]
+        state = self.after(cluster, sent, new)
+        assert published(state, new)["worker_labels"] == {**PART_OF, **MESH_LABELS}
+        assert "field" in published(state, new)["worker_config"]
 
-    def test_is_named_with_the_reason(self, cluster: Cluster, said: dict[str, str]):
-        status = self.after(cluster, said).unit_status
+    def test_is_named_with_the_reason(self, cluster: Cluster, sent: dict[str, str]):
+        status = self.after(cluster, sent).unit_status
         assert isinstance(status, testing.BlockedStatus)
         assert "mesh" in status.message
-        assert next(iter(said)) in status.message
+        assert next(iter(sent)) in status.message
 
-    def test_deletes_all_on_removal(self, cluster: Cluster, said: dict[str, str]):
-        state = self.after(cluster, said)
+    def test_deletes_all_on_removal(self, cluster: Cluster, sent: dict[str, str]):
+        state = self.after(cluster, sent)
         gone = {one for one in state.relations if one.endpoint != "service-mesh"}
         state = cluster.run(state=again(state, relations=gone))
         assert labels(cluster) == PART_OF
@@ -366,19 +366,19 @@ def test_pods_do_not_join_an_invalid_mesh(cluster: Cluster):
     relation = workers(units=2)
     state = cluster.run(mesh(labels="not json"), relation, store())
     assert policies(cluster) == []
-    assert told(state, relation)["worker_labels"] == PART_OF
+    assert published(state, relation)["worker_labels"] == PART_OF
 
 
 def test_cluster_policies_use_the_published_trust_domain(cluster: Cluster):
     """A pattern in its place would stand for more identities: all stays as it is."""
     beacon = mesh()
     state = cluster.run(workers(), store(), beacon)
-    for said, expected in (
+    for sent, expected in (
         ('"mesh.example"', "mesh.example/ns/m/sa/"),
         ('"*"', "mesh.example/ns/m/sa/"),
         ("", "cluster.local/ns/m/sa/"),
     ):
-        data = {**beacon.remote_app_data, "trust_domain": said}
+        data = {**beacon.remote_app_data, "trust_domain": sent}
         others = {one for one in state.relations if one.id != beacon.id}
         changed = dataclasses.replace(beacon, remote_app_data=data)
         state = cluster.run(state=again(state, relations={*others, changed}))
@@ -429,9 +429,9 @@ class TestWholeModel:
             {"source": {"principals": ["cluster.local/ns/m/sa/m-beacon-waypoint"]}}
         ]
 
-    @pytest.mark.parametrize("said", ["m/w", '"w"', '"m/*"', '"*/w"', '"m/w/x"', '""', "[]", "null"])
-    def test_nothing_is_written_if_it_is_invalid(self, cluster: Cluster, said: str):
-        state = cluster.run(mesh(labels="{}", waypoint=said), workers(), store())
+    @pytest.mark.parametrize("sent", ["m/w", '"w"', '"m/*"', '"*/w"', '"m/w/x"', '""', "[]", "null"])
+    def test_nothing_is_written_if_it_is_invalid(self, cluster: Cluster, sent: str):
+        state = cluster.run(mesh(labels="{}", waypoint=sent), workers(), store())
         assert policies(cluster) == []
         assert "waypoint" in state.unit_status.message
 
@@ -455,14 +455,14 @@ class TestRootNamespace:
         cluster.run(state=again(state, relations={*others, now}))
         assert len(policies(cluster)) == 1
 
-    @pytest.mark.parametrize("said", ["[]", "", '["another"]'])
-    def test_other_namespaces_are_no_matter(self, cluster: Cluster, said: str):
-        cluster.run(mesh(root_namespaces=said), workers(), store())
+    @pytest.mark.parametrize("sent", ["[]", "", '["another"]'])
+    def test_other_namespaces_are_no_matter(self, cluster: Cluster, sent: str):
+        cluster.run(mesh(root_namespaces=sent), workers(), store())
         assert len(policies(cluster)) == 3
 
-    @pytest.mark.parametrize("said", ["m", '"m"', "[1]", '["*"]', '["A b"]', "null", "{}"])
-    def test_nothing_is_written_if_it_is_invalid(self, cluster: Cluster, said: str):
-        state = cluster.run(mesh(root_namespaces=said), workers(), store())
+    @pytest.mark.parametrize("sent", ["m", '"m"', "[1]", '["*"]', '["A b"]', "null", "{}"])
+    def test_nothing_is_written_if_it_is_invalid(self, cluster: Cluster, sent: str):
+        state = cluster.run(mesh(root_namespaces=sent), workers(), store())
         assert policies(cluster) == []
         assert "root_namespaces" in state.unit_status.message
 

@@ -20,8 +20,8 @@ from tests.scenario.coordinator.field_cluster import (
     container,
     local,
     loki,
+    published,
     store,
-    told,
     tracing,
     workers,
 )
@@ -55,7 +55,7 @@ class TestMetrics:
 
     def jobs(self, cluster: Cluster, *relations: testing.RelationBase, **kwargs) -> dict[str, dict]:
         state = cluster.run(self.relation, *relations, **kwargs)
-        jobs = told(state, self.relation)["scrape_jobs"]
+        jobs = published(state, self.relation)["scrape_jobs"]
         assert not [job for job in jobs if "job_name" in job]
         return {self.name(job): job for job in jobs}
 
@@ -101,13 +101,13 @@ class TestMetrics:
 
     def test_each_unit_publishes_its_address(self, cluster: Cluster):
         state = cluster.run(self.relation, leader=False)
-        said = local(state, self.relation)
-        assert said.local_unit_data["prometheus_scrape_unit_address"] == HOST
-        assert said.local_app_data == {}
+        databag = local(state, self.relation)
+        assert databag.local_unit_data["prometheus_scrape_unit_address"] == HOST
+        assert databag.local_app_data == {}
 
     def test_rules_of_this_library_watch_nginx_and_workers(self, cluster: Cluster, source: Path):
         state = cluster.run(self.relation, workers("w"), workers("v"))
-        found = alerts(told(state, self.relation)["alert_rules"])
+        found = alerts(published(state, self.relation)["alert_rules"])
         assert [(alert, app) for alert, app, _ in found] == [
             ("CoordinatorNginxDown", "field"),
             ("CoordinatorReconcileFailing", "field"),
@@ -127,7 +127,7 @@ class TestMetrics:
             source / "prometheus_alert_rules/workers/full.yaml", "Full", 'full{%%juju_topology%%, a="b"} > 1'
         )
         state = cluster.run(self.relation, workers("w"))
-        rules = told(state, self.relation)["alert_rules"]
+        rules = published(state, self.relation)["alert_rules"]
         found = {(alert, app): expr for alert, app, expr in alerts(rules)}
         assert 'juju_application="field"' in found["Slow", "field"]
         assert 'juju_application="w", a="b"} > 1' in found["Full", "w"]
@@ -139,13 +139,13 @@ class TestLogging:
     def test_loki_gets_rules_of_all_applications(self, cluster: Cluster, source: Path):
         relation = loki()
         rule(source / "loki_alert_rules/panic.rule", "Panic", 'rate({%%juju_topology%%} |= "panic" [5m]) > 0')
-        said = told(cluster.run(relation, workers("w")), relation)
-        assert [(alert, app) for alert, app, _ in alerts(said["alert_rules"])] == [
+        databag = published(cluster.run(relation, workers("w")), relation)
+        assert [(alert, app) for alert, app, _ in alerts(databag["alert_rules"])] == [
             ("Panic", "field"),
             ("Panic", "w"),
             ("WorkerTelemetryProxyFailing", "field"),
         ]
-        assert said["metadata"]["application"] == "field"
+        assert databag["metadata"]["application"] == "field"
 
     def test_coordinators_own_containers_log_to_loki_itself(self, cluster: Cluster):
         state = cluster.run(loki(), workers(), store())
@@ -156,8 +156,8 @@ class TestLogging:
 
     def test_workers_log_through_proxy(self, cluster: Cluster):
         relation = workers()
-        said = told(cluster.run(loki(2), relation, store()), relation)
-        assert said["loki_endpoints"] == {
+        databag = published(cluster.run(loki(2), relation, store()), relation)
+        assert databag["loki_endpoints"] == {
             "loki/0": f"{PROXY}/loki/loki-0/push",
             "loki/1": f"{PROXY}/loki/loki-1/push",
         }
@@ -165,8 +165,10 @@ class TestLogging:
     def test_without_proxy_workers_log_to_loki_itself(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         relation = workers()
-        said = told(cluster.run(loki(), relation, store()), relation)
-        assert said["loki_endpoints"] == {"loki/0": "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"}
+        databag = published(cluster.run(loki(), relation, store()), relation)
+        assert databag["loki_endpoints"] == {
+            "loki/0": "http://loki-0.loki-endpoints.cos:3100/loki/api/v1/push"
+        }
 
     def test_invalid_loki_affects_no_other(self, cluster: Cluster):
         garbled = testing.Relation(
@@ -175,30 +177,30 @@ class TestLogging:
             remote_units_data={0: {"endpoint": '{"url": "http://odd/push; root /;"}'}},
         )
         relation = workers()
-        said = told(cluster.run(loki(), garbled, relation, store()), relation)
-        assert list(said["loki_endpoints"]) == ["loki/0"]
+        databag = published(cluster.run(loki(), garbled, relation, store()), relation)
+        assert list(databag["loki_endpoints"]) == ["loki/0"]
 
 
 class TestTracing:
     def test_each_tracing_relation_requests_its_protocols(self, cluster: Cluster):
         charm, workload = tracing("self-charm-tracing"), tracing("self-workload-tracing")
         state = cluster.run(charm, workload)
-        assert told(state, charm) == {"receivers": ["otlp_http"]}
-        assert told(state, workload) == {"receivers": ["otlp_grpc", "otlp_http"]}
+        assert published(state, charm) == {"receivers": ["otlp_http"]}
+        assert published(state, workload) == {"receivers": ["otlp_grpc", "otlp_http"]}
 
     def test_workers_send_traces_through_proxy(self, cluster: Cluster):
         relation = workers()
         both = tracing("self-charm-tracing"), tracing("self-workload-tracing")
-        said = told(cluster.run(*both, relation, store()), relation)
-        assert said["charm_tracing_receivers"]["otlp_http"] == f"{PROXY}/charm-tracing/otlp_http/"
-        assert said["workload_tracing_receivers"]["otlp_http"] == f"{PROXY}/workload-tracing/otlp_http/"
-        assert f"{SERVICE}:3300" in said["workload_tracing_receivers"]["otlp_grpc"]
+        databag = published(cluster.run(*both, relation, store()), relation)
+        assert databag["charm_tracing_receivers"]["otlp_http"] == f"{PROXY}/charm-tracing/otlp_http/"
+        assert databag["workload_tracing_receivers"]["otlp_http"] == f"{PROXY}/workload-tracing/otlp_http/"
+        assert f"{SERVICE}:3300" in databag["workload_tracing_receivers"]["otlp_grpc"]
 
     def test_traces_go_directly_without_proxy(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         relation = workers()
-        said = told(cluster.run(tracing("self-workload-tracing"), relation, store()), relation)
-        assert said["workload_tracing_receivers"] == {
+        databag = published(cluster.run(tracing("self-workload-tracing"), relation, store()), relation)
+        assert databag["workload_tracing_receivers"] == {
             "otlp_grpc": "tempo.cos:4317",
             "otlp_http": "http://tempo.cos:4318",
         }
@@ -230,14 +232,14 @@ class TestTracing:
 class TestRemoteWrite:
     def test_workers_push_metrics_through_proxy(self, cluster: Cluster):
         relation = workers()
-        (endpoint,) = told(cluster.run(relation, store()), relation)["remote_write_endpoints"]
+        (endpoint,) = published(cluster.run(relation, store()), relation)["remote_write_endpoints"]
         assert endpoint == {"url": f"{PROXY}/remote-write/prometheus-0/write"}
 
     def test_metrics_go_directly_without_proxy(self, cluster: Cluster):
         cluster.charm = DirectCoordinator
         relation = workers()
-        said = told(cluster.run(relation, store()), relation)
-        assert said["remote_write_endpoints"] == [{"url": REMOTE_WRITE}]
+        databag = published(cluster.run(relation, store()), relation)
+        assert databag["remote_write_endpoints"] == [{"url": REMOTE_WRITE}]
 
 
 class TestDashboards:
@@ -245,12 +247,12 @@ class TestDashboards:
         (source / "grafana_dashboards").mkdir()
         (source / "grafana_dashboards/field.json").write_text('{"title": "Field"}')
         relation = testing.Relation("grafana-dashboard")
-        templates = told(cluster.run(relation), relation)["dashboards"]["templates"]
+        templates = published(cluster.run(relation), relation)["dashboards"]["templates"]
         assert LZMABase64.decompress(templates["file:field"]["content"]) == '{"title": "Field"}'
 
     def test_so_do_this_librarys_of_nginx_and_of_workers(self, cluster: Cluster, source: Path):
         relation = testing.Relation("grafana-dashboard")
-        templates = told(cluster.run(relation), relation)["dashboards"]["templates"].values()
+        templates = published(cluster.run(relation), relation)["dashboards"]["templates"].values()
         titles = {json.loads(LZMABase64.decompress(template["content"]))["title"] for template in templates}
         assert titles == {"Coordinator's nginx", "Workers"}
 
@@ -258,9 +260,9 @@ class TestDashboards:
 class TestCatalogue:
     def test_application_is_listed(self, cluster: Cluster):
         relation = testing.Relation("catalogue")
-        said = local(cluster.run(relation), relation).local_app_data
-        assert said["name"] == "Field"
-        assert said["url"] == "http://field.example"
+        databag = local(cluster.run(relation), relation).local_app_data
+        assert databag["name"] == "Field"
+        assert databag["url"] == "http://field.example"
 
     def test_only_the_leader_lists_it(self, cluster: Cluster):
         relation = testing.Relation("catalogue")
@@ -270,11 +272,11 @@ class TestCatalogue:
 class TestObjectStore:
     def test_a_bucket_is_requested(self, cluster: Cluster):
         relation = store()
-        said = local(cluster.run(relation), relation).local_app_data
-        assert said == {"bucket": f"relation-{relation.id}"}
+        databag = local(cluster.run(relation), relation).local_app_data
+        assert databag == {"bucket": f"relation-{relation.id}"}
 
     @pytest.mark.parametrize(
-        ("said", "endpoint", "insecure"),
+        ("databag", "endpoint", "insecure"),
         [
             ({}, "minio:9000", True),
             ({"endpoint": "minio:9000"}, "minio:9000", True),
@@ -282,9 +284,9 @@ class TestObjectStore:
             ({"tls_ca_chain": json.dumps([CERTIFICATE])}, "minio:9000", False),
         ],
     )
-    def test_workers_are_configured_for_bucket(self, cluster: Cluster, said, endpoint, insecure):
+    def test_workers_are_configured_for_bucket(self, cluster: Cluster, databag, endpoint, insecure):
         relation = workers()
-        config = yaml.safe_load(told(cluster.run(relation, store(**said)), relation)["worker_config"])
+        config = yaml.safe_load(published(cluster.run(relation, store(**databag)), relation)["worker_config"])
         assert config["storage"] == {
             "endpoint": endpoint,
             "region": None,
@@ -292,14 +294,14 @@ class TestObjectStore:
             "secret_access_key": "hush",
             "bucket_name": "field",
             "insecure": insecure,
-            "tls_ca_path": "/etc/worker/s3_ca.crt" if "tls_ca_chain" in said else None,
+            "tls_ca_path": "/etc/worker/s3_ca.crt" if "tls_ca_chain" in databag else None,
         }
 
     def test_workers_get_chain_that_vouches_for_store(self, cluster: Cluster):
         relation = workers()
         chain = [CERTIFICATE, CERTIFICATE]
-        said = told(cluster.run(relation, store(tls_ca_chain=json.dumps(chain))), relation)
-        assert said["s3_tls_ca_chain"] == "\n\n".join(chain)
+        databag = published(cluster.run(relation, store(tls_ca_chain=json.dumps(chain))), relation)
+        assert databag["s3_tls_ca_chain"] == "\n\n".join(chain)
 
     def test_keys_may_be_in_a_secret(self, cluster: Cluster):
         secret = testing.Secret({"access-key": "key", "secret-key": "from secret"}, owner=None)
@@ -310,7 +312,7 @@ class TestObjectStore:
         )
         relation = workers()
         state = cluster.run(relation, in_secret, secrets=[secret])
-        config = yaml.safe_load(told(state, relation)["worker_config"])
+        config = yaml.safe_load(published(state, relation)["worker_config"])
         assert config["storage"]["secret_access_key"] == "from secret"
 
 
@@ -327,7 +329,7 @@ class TestDatasources:
             assert [one.uid for one in exchange.received_datasources] == ["t"]
             exchange.publish([{"type": "loki", "uid": "l", "grafana_uid": "g"}])
             state = manager.run()
-        assert told(state, sent) == {"datasources": [{"type": "loki", "uid": "l", "grafana_uid": "g"}]}
+        assert published(state, sent) == {"datasources": [{"type": "loki", "uid": "l", "grafana_uid": "g"}]}
 
 
 class TestPeers:

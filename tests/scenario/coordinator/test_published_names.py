@@ -17,7 +17,7 @@ from coordinated_workers.models import TLSConfig
 from coordinated_workers.nginx import NginxConfig, NginxLocationConfig, NginxUpstream
 from tests.scenario.coordinator import field_coordinator
 from tests.scenario.coordinator.certified_cluster import CertifiedCluster
-from tests.scenario.coordinator.field_cluster import APP, HOST, Cluster, address, store, told, workers
+from tests.scenario.coordinator.field_cluster import APP, HOST, Cluster, address, published, store, workers
 from tests.scenario.coordinator.field_coordinator import FieldCoordinator
 
 OWN = {"otlp_http": f"http://{HOST}:4318"}
@@ -45,8 +45,8 @@ def test_subclass_names_receivers_of_traces(cluster: Cluster, monkeypatch: pytes
     monkeypatch.setattr(field_coordinator, "Coordinator", TracingItself)
     relation = workers(units=2)
     state = cluster.run(relation, store())
-    assert told(state, relation)["charm_tracing_receivers"] == OWN
-    assert told(state, relation)["workload_tracing_receivers"] == OWN
+    assert published(state, relation)["charm_tracing_receivers"] == OWN
+    assert published(state, relation)["workload_tracing_receivers"] == OWN
     assert TracingItself.destinations.pop() == f"http://localhost:4318/v1/traces for {APP}"
     assert state.unit_status == ops.ActiveStatus("serving")
 
@@ -80,7 +80,7 @@ def test_mock_of_kubernetes_ends_no_hook(cluster: Cluster, monkeypatch: pytest.M
     monkeypatch.setattr("lightkube.core.client.GenericSyncClient", MagicMock())
     monkeypatch.setattr(module.KubernetesComputeResourcesPatch, "get_status", lambda _: ops.ActiveStatus())
     relation = workers(units=2)
-    assert "worker_config" in told(cluster.run(relation, store()), relation)
+    assert "worker_config" in published(cluster.run(relation, store()), relation)
 
 
 def test_tests_of_charms_set_certificate(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
@@ -88,9 +88,9 @@ def test_tests_of_charms_set_certificate(cluster: Cluster, monkeypatch: pytest.M
     certified = CertifiedCluster.started(cluster, worker)
     monkeypatch.setattr(Coordinator, "tls_config", TLSConfig("own certificate", "own CA", "own key"))
     certified.run()
-    assert certified.told(worker)["server_cert"] == "own certificate"
-    assert certified.told(worker)["ca_cert"] == "own CA"
-    assert certified.told(worker)["privkey_secret_id"].startswith("secret:")
+    assert certified.published(worker)["server_cert"] == "own certificate"
+    assert certified.published(worker)["ca_cert"] == "own CA"
+    assert certified.published(worker)["privkey_secret_id"].startswith("secret:")
 
 
 def test_tests_of_charms_build_coordinator_by_hand(monkeypatch: pytest.MonkeyPatch):
@@ -142,10 +142,10 @@ def test_exporter_asks_port_that_is_assigned(cluster: Cluster, monkeypatch: pyte
 @pytest.mark.parametrize("host", ["localhost", "worker-0.test:9095"])
 def test_unroutable_workers_count_and_get_no_requests(cluster: Cluster, host: str):
     relation = workers(units=2)
-    units = {unit: {**said, "address": json.dumps(host)} for unit, said in relation.remote_units_data.items()}
+    units = {unit: {**sent, "address": json.dumps(host)} for unit, sent in relation.remote_units_data.items()}
     relation = dataclasses.replace(relation, remote_units_data=units)
     state = cluster.run(relation, store())
-    assert yaml.safe_load(told(state, relation)["worker_config"])["ingesters"] == [host]
+    assert yaml.safe_load(published(state, relation)["worker_config"])["ingesters"] == [host]
     assert isinstance(state.unit_status, ops.ActiveStatus)
     assert f"server {host}" not in (cluster.files / "nginx/nginx/nginx.conf").read_text()
 

@@ -12,8 +12,8 @@ from tests.scenario.coordinator.field_cluster import (
     Cluster,
     again,
     container,
+    published,
     store,
-    told,
     workers,
 )
 
@@ -77,7 +77,7 @@ def test_worker_without_address_is_named_and_the_rest_works(cluster: Cluster, no
     state = cluster.run(good, bad, store())
     assert isinstance(state.unit_status, testing.ActiveStatus)
     assert "odd/0" in state.unit_status.message
-    assert told(state, good)["worker_config"]
+    assert published(state, good)["worker_config"]
 
 
 @pytest.mark.parametrize("leader", [True, False])

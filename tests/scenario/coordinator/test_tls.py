@@ -24,8 +24,8 @@ from tests.scenario.coordinator.field_cluster import (
     local,
     loki,
     mesh,
+    published,
     store,
-    told,
     workers,
 )
 from tests.support import promtool
@@ -39,10 +39,10 @@ class Authority:
     key: PrivateKey
     certificate: Certificate
 
-    def answer(self, relation: testing.Relation, *, is_ca: bool = False, **said: object) -> testing.Relation:
+    def answer(self, relation: testing.Relation, *, is_ca: bool = False, **sent: object) -> testing.Relation:
         """The relation once all that was asked for over it has been signed."""
-        asked = json.loads(relation.local_unit_data["certificate_signing_requests"])
-        signed = [{**self._signed(one["certificate_signing_request"], is_ca), **said} for one in asked]
+        requested = json.loads(relation.local_unit_data["certificate_signing_requests"])
+        signed = [{**self._signed(one["certificate_signing_request"], is_ca), **sent} for one in requested]
         return dataclasses.replace(relation, remote_app_data={"certificates": json.dumps(signed)})
 
     def _signed(self, text: str, is_ca: bool) -> dict[str, object]:
@@ -78,7 +78,7 @@ class Secured:
 
     cluster: Cluster
     authority: Authority
-    asked: testing.State
+    requested: testing.State
     certificates: testing.Relation
     workers: testing.Relation
     given: testing.State
@@ -93,22 +93,22 @@ class Secured:
 @pytest.fixture
 def secured(cluster: Cluster, authority: Authority, key_secret: testing.Secret) -> Secured:
     certificates, worker = testing.Relation("certificates", remote_app_name="ca"), workers()
-    asked = cluster.run(certificates, worker, store(), loki(), secrets=[key_secret])
-    answered = authority.answer(local(asked, certificates))
-    others = {one for one in asked.relations if one.id != certificates.id}
-    given = cluster.run(state=again(asked, relations={*others, answered}))
-    return Secured(cluster, authority, asked, answered, worker, given)
+    requested = cluster.run(certificates, worker, store(), loki(), secrets=[key_secret])
+    answered = authority.answer(local(requested, certificates))
+    others = {one for one in requested.relations if one.id != certificates.id}
+    given = cluster.run(state=again(requested, relations={*others, answered}))
+    return Secured(cluster, authority, requested, answered, worker, given)
 
 
 def certified(state: testing.State, secured: Secured) -> set[str]:
     """The names that the workers' certificate is for."""
-    certificate = Certificate.from_string(told(state, secured.workers)["server_cert"])
+    certificate = Certificate.from_string(published(state, secured.workers)["server_cert"])
     return set(certificate.sans_dns or ())
 
 
 def test_certificate_is_requested_for_the_whole_cluster(secured: Secured):
     (request,) = json.loads(
-        local(secured.asked, secured.certificates).local_unit_data["certificate_signing_requests"]
+        local(secured.requested, secured.certificates).local_unit_data["certificate_signing_requests"]
     )
     names = CertificateSigningRequest.from_string(request["certificate_signing_request"]).sans_dns
     assert names == {HOST, SERVICE, address("worker", 0)}
@@ -125,17 +125,17 @@ def test_published_address_is_not_certified(cluster: Cluster, key_secret: testin
 
 
 def test_without_certificate_cluster_speaks_plain_http(secured: Secured):
-    said = told(secured.asked, secured.workers)
-    assert "server_cert" not in said
-    assert "privkey_secret_id" not in said
-    assert said["loki_endpoints"]["loki/0"].startswith("http://")
+    sent = published(secured.requested, secured.workers)
+    assert "server_cert" not in sent
+    assert "privkey_secret_id" not in sent
+    assert sent["loki_endpoints"]["loki/0"].startswith("http://")
 
 
 def test_workers_get_certificate_and_may_read_its_key(secured: Secured):
-    said = told(secured.given, secured.workers)
-    assert said["ca_cert"] == str(secured.authority.certificate)
+    sent = published(secured.given, secured.workers)
+    assert sent["ca_cert"] == str(secured.authority.certificate)
     assert HOST in certified(secured.given, secured)
-    (key,) = [one for one in secured.given.secrets if one.id == said["privkey_secret_id"]]
+    (key,) = [one for one in secured.given.secrets if one.id == sent["privkey_secret_id"]]
     assert key.latest_content is not None
     assert "private-key" in key.latest_content
     assert key.remote_grants[secured.workers.id] == {"worker"}
@@ -150,12 +150,12 @@ def test_key_itself_is_in_no_databag(secured: Secured):
 
 
 def test_proxy_speaks_tls_once_there_is_certificate(secured: Secured):
-    assert told(secured.given, secured.workers)["loki_endpoints"]["loki/0"].startswith(
+    assert published(secured.given, secured.workers)["loki_endpoints"]["loki/0"].startswith(
         f"https://{SERVICE}:3300/"
     )
     scraper = testing.Relation("metrics-endpoint")
     state = secured.next(scraper)
-    jobs = told(state, scraper)["scrape_jobs"]
+    jobs = published(state, scraper)["scrape_jobs"]
     assert {job["scheme"] for job in jobs} == {"https"}
 
 
@@ -169,20 +169,22 @@ def test_in_mesh_cluster_speaks_plain_http(secured: Secured):
     """ztunnel encrypts there, and a waypoint closes TLS where a policy names methods or paths."""
     scraper, beacon = testing.Relation("metrics-endpoint"), mesh()
     state = secured.next(scraper, beacon)
-    said = told(state, secured.workers)
-    assert not {"server_cert", "ca_cert", "privkey_secret_id"} & said.keys()
-    assert said["loki_endpoints"]["loki/0"].startswith(f"http://{SERVICE}:3300/")
-    assert {job["scheme"] for job in told(state, scraper)["scrape_jobs"]} == {"http"}
+    sent = published(state, secured.workers)
+    assert not {"server_cert", "ca_cert", "privkey_secret_id"} & sent.keys()
+    assert sent["loki_endpoints"]["loki/0"].startswith(f"http://{SERVICE}:3300/")
+    assert {job["scheme"] for job in published(state, scraper)["scrape_jobs"]} == {"http"}
     assert " ssl" not in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
     left = {each for each in state.relations if each.id != beacon.id}
-    assert "server_cert" in told(secured.cluster.run(state=again(state, relations=left)), secured.workers)
+    assert "server_cert" in published(
+        secured.cluster.run(state=again(state, relations=left)), secured.workers
+    )
 
 
 @pytest.mark.parametrize("invalid", [{"labels": '{"a b": "c"}'}, {"mesh_type": "nonsense"}], ids=str)
 def test_beacon_that_writes_nonsense_switches_no_tls_off(secured: Secured, invalid: dict[str, str]):
     beacon = testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=invalid)
     state = secured.next(beacon)
-    assert "server_cert" in told(state, secured.workers)
+    assert "server_cert" in published(state, secured.workers)
     assert " ssl" in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
 
 
@@ -191,7 +193,8 @@ def test_old_certificate_serves_until_new_one_has_all_workers(secured: Secured):
     more = dataclasses.replace(more, local_app_data=local(secured.given, secured.workers).local_app_data)
     waiting = secured.next(more)
     assert (
-        told(waiting, secured.workers)["server_cert"] == told(secured.given, secured.workers)["server_cert"]
+        published(waiting, secured.workers)["server_cert"]
+        == published(secured.given, secured.workers)["server_cert"]
     )
 
     answered = secured.authority.answer(local(waiting, secured.certificates))
@@ -202,14 +205,14 @@ def test_old_certificate_serves_until_new_one_has_all_workers(secured: Secured):
 
 def test_certificate_that_was_taken_back_is_used_no_longer(secured: Secured):
     state = secured.next(dataclasses.replace(secured.certificates, remote_app_data={}))
-    assert "server_cert" not in told(state, secured.workers)
-    assert "privkey_secret_id" not in told(state, secured.workers)
+    assert "server_cert" not in published(state, secured.workers)
+    assert "privkey_secret_id" not in published(state, secured.workers)
 
 
 @pytest.mark.parametrize("how", [{"revoked": True}, {"is_ca": True}])
 def test_revoked_and_ca_certificates_are_not_used(secured: Secured, how: dict):
     state = secured.next(secured.authority.answer(secured.certificates, **how))
-    assert "server_cert" not in told(state, secured.workers)
+    assert "server_cert" not in published(state, secured.workers)
 
 
 def test_certificate_of_another_key_is_not_used(secured: Secured):
@@ -219,7 +222,7 @@ def test_certificate_of_another_key_is_not_used(secured: Secured):
     ca, ca_key = secured.authority.certificate, secured.authority.key
     other = str(Certificate.generate(request, ca, ca_key, timedelta(days=30)))
     state = secured.next(secured.authority.answer(secured.certificates, certificate=other))
-    assert "server_cert" not in told(state, secured.workers)
+    assert "server_cert" not in published(state, secured.workers)
 
 
 @pytest.mark.skipif(
@@ -236,8 +239,8 @@ def test_removed_certificates_relation_means_plain_http(secured: Secured):
     context = secured.cluster.context
     certificates = local(secured.given, secured.certificates)
     state = context.run(context.on.relation_broken(certificates), secured.given)
-    assert "server_cert" not in told(state, secured.workers)
-    assert "privkey_secret_id" not in told(state, secured.workers)
+    assert "server_cert" not in published(state, secured.workers)
+    assert "privkey_secret_id" not in published(state, secured.workers)
 
 
 def test_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
@@ -259,17 +262,17 @@ def test_clock_jump_keeps_certificate(days: int, secured: Secured, monkeypatch: 
 
     monkeypatch.setattr(sys.modules[TLSCertificatesRequiresV4.__module__], "datetime", Jumped)
     state = secured.next()
-    assert told(state, secured.workers) == told(secured.given, secured.workers)
+    assert published(state, secured.workers) == published(secured.given, secured.workers)
     assert state.unit_status == secured.given.unit_status
-    asked = "certificate_signing_requests"
+    requested = "certificate_signing_requests"
     before, after = (local(one, secured.certificates).local_unit_data for one in (secured.given, state))
     # older releases of the library renew by the secret's end alone
     is_renewed = days == 29 and hasattr(TLSCertificatesRequiresV4, "_renew_expiring_certificates")
-    assert (before[asked] != after[asked]) == is_renewed
+    assert (before[requested] != after[requested]) == is_renewed
 
 
 def certificate_rules(state: testing.State, scraper: testing.Relation) -> dict:
-    groups = told(state, scraper)["alert_rules"]["groups"]
+    groups = published(state, scraper)["alert_rules"]["groups"]
     return {"groups": [group for group in groups if "certificate" in group["name"]]}
 
 
@@ -278,7 +281,7 @@ def test_expiring_certificate_is_reported(secured: Secured):
     scraper = testing.Relation("metrics-endpoint")
     rules = certificate_rules(secured.next(scraper), scraper)
     assert promtool.complaint(rules) == ""
-    certificate = Certificate.from_string(told(secured.given, secured.workers)["server_cert"])
+    certificate = Certificate.from_string(published(secured.given, secured.workers)["server_cert"])
     half_a_day = 12 * 60
     last_look = int(certificate.expiry_time.timestamp()) // 60 // half_a_day * half_a_day
     # It is renewed at the latest when three of its thirty days are left.
@@ -299,7 +302,7 @@ def test_without_certificate_there_is_none_to_watch(cluster: Cluster):
 def test_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, secured: Secured):
     related = local(secured.given, secured.certificates)
     state = secured.next(dataclasses.replace(related, remote_app_data={"certificates": nonsense}))
-    assert told(state, secured.workers) == told(secured.given, secured.workers)
+    assert published(state, secured.workers) == published(secured.given, secured.workers)
     assert "ssl" in (secured.cluster.files / "nginx/nginx/nginx.conf").read_text()
     assert state.unit_status.name == "blocked"
     assert "certificates" in state.unit_status.message
@@ -309,9 +312,9 @@ def test_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, secu
 def test_nor_does_one_without_readable_certificate(extension: str, secured: Secured):
     related = local(secured.given, secured.certificates)
     (answer,) = json.loads(related.remote_app_data["certificates"])
-    said = {"certificates": json.dumps([{**answer, "certificate": broken_certificate(extension)}])}
-    state = secured.next(dataclasses.replace(related, remote_app_data=said))
-    assert told(state, secured.workers) == told(secured.given, secured.workers)
+    sent = {"certificates": json.dumps([{**answer, "certificate": broken_certificate(extension)}])}
+    state = secured.next(dataclasses.replace(related, remote_app_data=sent))
+    assert published(state, secured.workers) == published(secured.given, secured.workers)
     assert "certificates[0]" in state.unit_status.message
 
 
@@ -323,4 +326,4 @@ def test_authority_that_has_come_to_its_senses_is_heard(secured: Secured):
         state=again(broken, relations={*(each for each in broken.relations if each.id != mended.id), mended})
     )
     assert state.unit_status == secured.given.unit_status
-    assert told(state, secured.workers) == told(secured.given, secured.workers)
+    assert published(state, secured.workers) == published(secured.given, secured.workers)

@@ -61,12 +61,12 @@ class Both:
         return state
 
     def run_coordinator(self, *relations: testing.RelationBase) -> dict[str, str]:
-        said = self.said_by_worker
+        sent = self.said_by_worker
         relation = testing.Relation(
             "field-cluster",
             remote_app_name="worker",
-            remote_app_data=dict(said.local_app_data),
-            remote_units_data={0: dict(said.local_unit_data)},
+            remote_app_data=dict(sent.local_app_data),
+            remote_units_data={0: dict(sent.local_unit_data)},
         )
         state = self.cluster.run(relation, *relations)
         granted = [secret for secret in state.secrets if relation.id in secret.remote_grants]

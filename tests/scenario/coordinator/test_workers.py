@@ -13,15 +13,15 @@ from tests.scenario.coordinator.field_cluster import (
     address,
     local,
     mesh,
+    published,
     store,
-    told,
     workers,
 )
 
 
 def test_workers_get_configuration(cluster: Cluster):
     relation = workers(units=2)
-    config = yaml.safe_load(told(cluster.run(relation, store()), relation)["worker_config"])
+    config = yaml.safe_load(published(cluster.run(relation, store()), relation)["worker_config"])
     assert config["app"] == "field"
     assert config["url"] == "http://field.example"
     assert config["ingesters"] == [address("worker", 0), address("worker", 1)]
@@ -30,26 +30,26 @@ def test_workers_get_configuration(cluster: Cluster):
 def test_each_worker_application_opens_ports_of_its_roles(cluster: Cluster):
     querier, ingester = workers("q", "querier"), workers("i", "ingester")
     state = cluster.run(querier, ingester, store())
-    assert told(state, querier)["worker_ports"] == [3100]
-    assert told(state, ingester)["worker_ports"] == [3100, 4000]
+    assert published(state, querier)["worker_ports"] == [3100]
+    assert published(state, ingester)["worker_ports"] == [3100, 4000]
 
 
 def test_missing_offers_are_not_published(cluster: Cluster):
     relation = workers()
-    said = told(cluster.run(relation, store()), relation)
-    assert not {"ca_cert", "server_cert", "privkey_secret_id", "s3_tls_ca_chain"} & said.keys()
+    sent = published(cluster.run(relation, store()), relation)
+    assert not {"ca_cert", "server_cert", "privkey_secret_id", "s3_tls_ca_chain"} & sent.keys()
 
 
 def test_pods_are_part_of_cluster_without_mesh_too(cluster: Cluster):
     relation = workers()
-    said = told(cluster.run(relation, store()), relation)
-    assert said["worker_labels"] == {"app.kubernetes.io/part-of": "field"}
+    sent = published(cluster.run(relation, store()), relation)
+    assert sent["worker_labels"] == {"app.kubernetes.io/part-of": "field"}
 
 
 def test_pods_get_labels_of_mesh(cluster: Cluster):
     relation = workers()
-    said = told(cluster.run(relation, store(), mesh()), relation)
-    assert said["worker_labels"] == {"app.kubernetes.io/part-of": "field", **MESH_LABELS}
+    sent = published(cluster.run(relation, store(), mesh()), relation)
+    assert sent["worker_labels"] == {"app.kubernetes.io/part-of": "field", **MESH_LABELS}
 
 
 def test_name_too_long_for_label_is_cut():
@@ -63,8 +63,8 @@ def test_name_too_long_for_label_is_cut():
 def test_beacon_cannot_take_pod_out_of_its_cluster(cluster: Cluster):
     relation = workers()
     beacon = mesh(labels=json.dumps({"app.kubernetes.io/part-of": "elsewhere"}))
-    said = told(cluster.run(relation, store(), beacon), relation)
-    assert said["worker_labels"] == {"app.kubernetes.io/part-of": "field"}
+    sent = published(cluster.run(relation, store(), beacon), relation)
+    assert sent["worker_labels"] == {"app.kubernetes.io/part-of": "field"}
 
 
 @pytest.mark.parametrize("missing", ["role", "store"])
@@ -76,11 +76,11 @@ def test_cluster_that_is_not_complete_gets_no_configuration(cluster: Cluster, mi
 
 def test_configuration_stays_while_store_is_gone(cluster: Cluster):
     relation = workers()
-    before = told(cluster.run(relation, store()), relation)
+    before = published(cluster.run(relation, store()), relation)
     after = cluster.run(
         workers(local_app_data={key: json.dumps(value) for key, value in before.items()}, id=relation.id)
     )
-    assert told(after, relation) == before
+    assert published(after, relation) == before
 
 
 def test_only_the_leader_speaks(cluster: Cluster):

@@ -68,10 +68,10 @@ def operator(kubernetes: KubernetesServer, tmp_path: Any) -> Operator:
 
 def test_every_unit_answers_the_same(operator: Operator):
     for action in ACTIONS:
-        asked = INSIDE if action == "explain" else {}
-        by_leader = operator.run(action, **asked)
+        requested = INSIDE if action == "explain" else {}
+        by_leader = operator.run(action, **requested)
         assert by_leader
-        assert operator.run(action, leader=False, **asked) == by_leader
+        assert operator.run(action, leader=False, **requested) == by_leader
 
 
 def test_policies_are_listed_as_table_and_for_programs(operator: Operator):

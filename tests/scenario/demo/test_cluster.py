@@ -100,15 +100,15 @@ def certified() -> testing.State:
         testing.PeerRelation("peers"),
     )
     state = context.run(context.on.update_status(), asking)
-    asked = json.loads(state.get_relation(certificates.id).local_unit_data["certificate_signing_requests"])[
-        0
-    ]["certificate_signing_request"]
+    requested = json.loads(
+        state.get_relation(certificates.id).local_unit_data["certificate_signing_requests"]
+    )[0]["certificate_signing_request"]
     day = datetime.timedelta(days=1)
     ca_key = PrivateKey.generate()
     ca = Certificate.generate_self_signed_ca(CertificateRequestAttributes(common_name="ca"), ca_key, day)
-    certificate = Certificate.generate(CertificateSigningRequest.from_string(asked), ca, ca_key, day)
+    certificate = Certificate.generate(CertificateSigningRequest.from_string(requested), ca, ca_key, day)
     answer = {
-        "certificate_signing_request": asked,
+        "certificate_signing_request": requested,
         "certificate": str(certificate),
         "ca": str(ca),
         "chain": [str(certificate), str(ca)],

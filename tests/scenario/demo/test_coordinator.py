@@ -53,8 +53,8 @@ def tempo() -> testing.Relation:
     return testing.Relation("self-workload-tracing", remote_app_name="tempo", remote_app_data=data)
 
 
-def bucket(**said: str) -> testing.Relation:
-    data = {"bucket": "kv", "endpoint": "http://minio:9000", "access-key": "a", "secret-key": "s", **said}
+def bucket(**sent: str) -> testing.Relation:
+    data = {"bucket": "kv", "endpoint": "http://minio:9000", "access-key": "a", "secret-key": "s", **sent}
     return testing.Relation("s3", remote_app_name="minio", remote_app_data=data)
 
 

@@ -80,14 +80,14 @@ class Coordinator:
         self.state = dataclasses.replace(self.state, relations={changed, *others})
 
     def certify(self) -> None:
-        asked = json.loads(
+        requested = json.loads(
             self.state.get_relation(self.certificates.id).local_unit_data["certificate_signing_requests"]
         )[0]["certificate_signing_request"]
         ca_key, day = PrivateKey.generate(), timedelta(days=1)
         ca = Certificate.generate_self_signed_ca(CertificateRequestAttributes(common_name="ca"), ca_key, day)
-        signed = Certificate.generate(CertificateSigningRequest.from_string(asked), ca, ca_key, day)
+        signed = Certificate.generate(CertificateSigningRequest.from_string(requested), ca, ca_key, day)
         answer = {
-            "certificate_signing_request": asked,
+            "certificate_signing_request": requested,
             "certificate": str(signed),
             "ca": str(ca),
             "chain": [],
@@ -101,8 +101,8 @@ class Coordinator:
 
     def urls(self) -> dict[str, str]:
         """Every published URL that leads to nginx."""
-        told = {key: json.loads(value) for key, value in app_data(self.state, self.cluster).items()}
-        telemetry = json.loads(told["worker_config"])["telemetry"]
+        databag = {key: json.loads(value) for key, value in app_data(self.state, self.cluster).items()}
+        telemetry = json.loads(databag["worker_config"])["telemetry"]
         job = next(
             job
             for job in json.loads(app_data(self.state, self.scraper)["scrape_jobs"])
@@ -113,10 +113,10 @@ class Coordinator:
             "kv-api": app_data(self.state, self.kv_api)["url"],
             "grafana": self.state.get_relation(self.grafana.id).local_unit_data["grafana_source_host"],
             "scrape": f"{job['scheme']}://{job['static_configs'][0]['targets'][0]}",
-            "loki": told["loki_endpoints"]["loki/0"],
-            "charm traces": told["charm_tracing_receivers"]["otlp_http"],
-            "workload traces": told["workload_tracing_receivers"]["otlp_http"],
-            "remote-write": told["remote_write_endpoints"][0]["url"],
+            "loki": databag["loki_endpoints"]["loki/0"],
+            "charm traces": databag["charm_tracing_receivers"]["otlp_http"],
+            "workload traces": databag["workload_tracing_receivers"]["otlp_http"],
+            "remote-write": databag["remote_write_endpoints"][0]["url"],
             "program's logs": telemetry["loki"][0],
             "program's metrics": telemetry["remote_write"][0],
             "program's traces": telemetry["otlp_http"],
@@ -217,14 +217,14 @@ def test_exporter_asks_nginx_as_it_serves(coordinator: Coordinator):
 def test_each_units_exporter_has_scheme_of_its_own(certified: Coordinator):
     peers = certified.state.get_relations("peers")[0]
     assert peers.local_unit_data["scheme"] == "https"
-    told = {
+    databag = {
         1: {"hostname": "kv-1.test", "scheme": "http"},
         2: {"hostname": "kv-2.test"},
         3: {"scheme": "https"},
     }
     others = {each for each in certified.state.relations if each.id != peers.id}
     certified.state = dataclasses.replace(
-        certified.state, relations={dataclasses.replace(peers, peers_data=told), *others}
+        certified.state, relations={dataclasses.replace(peers, peers_data=databag), *others}
     )
     certified.run()
     jobs = json.loads(app_data(certified.state, certified.scraper)["scrape_jobs"])

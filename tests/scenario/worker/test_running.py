@@ -21,7 +21,7 @@ PART_OF = {"app.kubernetes.io/part-of": "kv"}
 CONFIG_FILE = "/etc/worker/config.yaml"
 
 
-def told(store: Store) -> dict[str, Any]:
+def published(store: Store) -> dict[str, Any]:
     """What the worker tells the coordinator."""
     data = {**store.relation.local_app_data, **store.relation.local_unit_data}
     return {key: json.loads(data[key]) for key in ("role", "address", "juju_topology") if key in data}
@@ -29,7 +29,7 @@ def told(store: Store) -> dict[str, Any]:
 
 def test_roles_address_and_topology_are_published(store: Store):
     store.deploy(config={"role-api": True, "role-disk": True})
-    assert told(store) == {
+    assert published(store) == {
         "role": "api,disk",
         "address": FQDN,
         "juju_topology": {"application": "store", "unit": "store/0", "charm_name": "store-worker-k8s"},
@@ -38,13 +38,13 @@ def test_roles_address_and_topology_are_published(store: Store):
 
 def test_standby_unit_publishes_its_own_data(store: Store):
     store.deploy(leader=False)
-    assert told(store).keys() == {"address", "juju_topology"}
+    assert published(store).keys() == {"address", "juju_topology"}
 
 
 def test_roles_that_are_taken_away_are_taken_back(store: Store):
     store.deploy()
     store.run(config={})
-    assert "role" not in told(store)
+    assert "role" not in published(store)
 
 
 def test_name_that_is_no_host_is_not_published(

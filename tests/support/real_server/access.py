@@ -90,11 +90,11 @@ class RealAccess:
         )
 
     def _wait(self) -> None:
-        asked = {"group": _MARK, "resource": self._mark, "verb": "get"}
+        requested = {"group": _MARK, "resource": self._mark, "verb": "get"}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
-            "spec": {"groups": [RESTRICTED], "resourceAttributes": asked},
+            "spec": {"groups": [RESTRICTED], "resourceAttributes": requested},
         }
         end = time.monotonic() + 10
         while not self._send("POST", _REVIEWS, review)["status"]["allowed"]:

@@ -73,11 +73,11 @@ def test_certificate_of_request():
     assert signed({}, request) is None
 
 
-@pytest.mark.parametrize(("message", "told"), [("not here", "not here"), ("", "denied")])
-def test_refusal_of_request(message: str, told: str):
+@pytest.mark.parametrize(("message", "shown"), [("not here", "not here"), ("", "denied")])
+def test_refusal_of_request(message: str, shown: str):
     error = {"code": 1, "name": "denied", "message": message}
     databag = {"request_errors": json.dumps([{"csr": "mine", "error": error}])}
-    assert refusal(databag, ["other", "mine\n"]) == told
+    assert refusal(databag, ["other", "mine\n"]) == shown
     assert refusal(databag, ["other"]) is None
 
 

@@ -439,11 +439,11 @@ def test_secret_is_granted_once(monkeypatch: pytest.MonkeyPatch):
     secret = testing.Secret({"store-key": "hush"}, label="worker-config-secrets", owner="app")
     granted: list[int] = []
     monkeypatch.setattr(ops.Secret, "grant", lambda self, relation: granted.append(relation.id))
-    told = taking("a", True, worker_config=REDACTED, worker_config_secret_id=secret.id)
-    untold = taking("b", True)
-    _, state = ask(lambda cluster: cluster.publish_data(**SECRET), told, untold, secrets=[secret])
-    assert granted == [untold.id]
-    assert published(state, told) == published(state, untold)
+    known = taking("a", True, worker_config=REDACTED, worker_config_secret_id=secret.id)
+    unknown = taking("b", True)
+    _, state = ask(lambda cluster: cluster.publish_data(**SECRET), known, unknown, secrets=[secret])
+    assert granted == [unknown.id]
+    assert published(state, known) == published(state, unknown)
 
 
 def test_secret_that_is_not_granted_is_not_named(monkeypatch: pytest.MonkeyPatch):
@@ -551,9 +551,9 @@ def test_private_key_is_not_granted_again(monkeypatch: pytest.MonkeyPatch):
     granted: list[int] = []
     monkeypatch.setattr(ops.Secret, "grant", lambda self, relation: granted.append(relation.id))
     secret = testing.Secret({"private-key": "K"}, label="tls", owner="app")
-    told, untold = workers("a", "api", **CONFIG, privkey_secret_id=secret.id), workers("b", "api")
-    ask(lambda cluster: cluster.grant_privkey("tls"), told, untold, secrets=[secret])
-    assert granted == [untold.id]
+    known, unknown = workers("a", "api", **CONFIG, privkey_secret_id=secret.id), workers("b", "api")
+    ask(lambda cluster: cluster.grant_privkey("tls"), known, unknown, secrets=[secret])
+    assert granted == [unknown.id]
 
 
 def test_no_key_to_grant_without_key_or_leadership():

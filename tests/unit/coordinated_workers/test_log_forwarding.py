@@ -26,5 +26,5 @@ def test_container_that_is_not_up_is_skipped(caplog: pytest.LogCaptureFixture):
     ctx = testing.Context(Charm, META, juju_version="3.6.0")
     state = ctx.run(ctx.on.update_status(), testing.State(containers=containers))
     assert state.get_container("early").plan.log_targets["loki/0"].location == ENDPOINTS["loki/0"]
-    told = [each for each in caplog.records if each.name == "coordinated_workers.telemetry.log_forwarding"]
-    assert [each.levelname for each in told if each.levelno > logging.DEBUG] == []
+    logged = [each for each in caplog.records if each.name == "coordinated_workers.telemetry.log_forwarding"]
+    assert [each.levelname for each in logged if each.levelno > logging.DEBUG] == []

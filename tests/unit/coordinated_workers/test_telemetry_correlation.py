@@ -11,13 +11,13 @@ LOKI = {"type": "loki", "uid": "l", "grafana_uid": "g-1"}
 
 
 def grafana(uid: str | None = "g-1") -> testing.Relation:
-    said = {"grafana_uid": uid} if uid else {}
-    return testing.Relation("grafana-source", remote_app_name="grafana", remote_app_data=said)
+    sent = {"grafana_uid": uid} if uid else {}
+    return testing.Relation("grafana-source", remote_app_name="grafana", remote_app_data=sent)
 
 
 def exchange(*datasources: object, app: str = "loki", **kwargs) -> testing.Relation:
-    said = {"datasources": json.dumps(datasources)}
-    return testing.Relation("receive-datasource", remote_app_name=app, remote_app_data=said, **kwargs)
+    sent = {"datasources": json.dumps(datasources)}
+    return testing.Relation("receive-datasource", remote_app_name=app, remote_app_data=sent, **kwargs)
 
 
 def find(*relations: testing.Relation, type_: str = "loki", narrowed: bool = False) -> str | None:

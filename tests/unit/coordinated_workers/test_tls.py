@@ -73,14 +73,16 @@ class Unit:
     @property
     def requests(self) -> list[str]:
         (relation,) = self.state.get_relations("certificates")
-        asked = json.loads(relation.local_unit_data["certificate_signing_requests"])
-        return [each["certificate_signing_request"] for each in asked]
+        requested = json.loads(relation.local_unit_data["certificate_signing_requests"])
+        return [each["certificate_signing_request"] for each in requested]
 
     def answered(self, **databag: object) -> None:
         """Put this in the databag of the authority."""
         (relation,) = self.state.get_relations("certificates")
-        said = {key: value if isinstance(value, str) else json.dumps(value) for key, value in databag.items()}
-        changed = dataclasses.replace(relation, remote_app_data=said)
+        texts = {
+            key: value if isinstance(value, str) else json.dumps(value) for key, value in databag.items()
+        }
+        changed = dataclasses.replace(relation, remote_app_data=texts)
         others = [each for each in self.state.relations if each.id != relation.id]
         self.state = dataclasses.replace(self.state, relations=[*others, changed])
 

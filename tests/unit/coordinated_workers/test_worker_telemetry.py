@@ -61,56 +61,58 @@ def test_the_paths_are_those_that_are_agreed_on():
 
 class TestWorkersAreTold:
     def test_a_url_at_the_coordinator_for_each_loki_unit(self):
-        told = proxy(
+        for_workers = proxy(
             loki={"loki/0": "http://loki-0.test:3100/push", "other-loki/12": "https://o.test/p"}
         ).backends
 
-        assert told.loki == {
+        assert for_workers.loki == {
             "loki/0": "http://coordinator.model.svc:3300/proxy/loki/loki-0/push",
             "other-loki/12": "http://coordinator.model.svc:3300/proxy/loki/other-loki-12/push",
         }
 
     def test_a_url_at_the_coordinator_for_each_remote_in_their_order(self):
-        told = proxy(remote_write=["http://mimir.test:8080/api/v1/push", "http://10.1.2.3:9090/w"]).backends
+        for_workers = proxy(
+            remote_write=["http://mimir.test:8080/api/v1/push", "http://10.1.2.3:9090/w"]
+        ).backends
 
-        assert told.remote_write == (
+        assert for_workers.remote_write == (
             "http://coordinator.model.svc:3300/proxy/remote-write/mimir/write",
             "http://coordinator.model.svc:3300/proxy/remote-write/10-1-2-3/write",
         )
 
     def test_a_url_at_the_coordinator_for_each_protocol_of_traces(self):
-        told = proxy(
+        for_workers = proxy(
             charm_tracing={"otlp_http": "http://tempo.test:4318"},
             workload_tracing={"zipkin": "http://tempo.test:9411", "otlp_grpc": "tempo.test:4317"},
         ).backends
 
-        assert told.charm_tracing == {
+        assert for_workers.charm_tracing == {
             "otlp_http": "http://coordinator.model.svc:3300/proxy/charm-tracing/otlp_http/"
         }
-        assert told.workload_tracing == {
+        assert for_workers.workload_tracing == {
             "zipkin": "http://coordinator.model.svc:3300/proxy/workload-tracing/zipkin/",
             # gRPC has neither scheme nor path
             "otlp_grpc": "coordinator.model.svc:3300",
         }
 
     def test_https_and_its_port_when_nginx_speaks_tls(self):
-        told = proxy(
+        for_workers = proxy(
             loki={"loki/0": "http://loki-0.test:3100/push"},
             workload_tracing={"otlp_grpc": "t.test:1"},
             tls=True,
         ).backends
 
-        assert told.loki == {"loki/0": "https://coordinator.model.svc:3301/proxy/loki/loki-0/push"}
-        assert told.workload_tracing == {"otlp_grpc": "coordinator.model.svc:3301"}
+        assert for_workers.loki == {"loki/0": "https://coordinator.model.svc:3301/proxy/loki/loki-0/push"}
+        assert for_workers.workload_tracing == {"otlp_grpc": "coordinator.model.svc:3301"}
 
     def test_nothing_of_what_has_no_route(self):
-        told = proxy(
+        for_workers = proxy(
             loki={"loki/0": "ftp://loki.test"},
             remote_write=["nowhere"],
             charm_tracing={"carrier_pigeon": "http://t.test"},
         ).backends
 
-        assert told == TelemetryBackends()
+        assert for_workers == TelemetryBackends()
 
 
 class TestRoutesLead:

@@ -17,14 +17,14 @@ SHOP = CatalogueItem(
 )
 
 
-def listing(**said: str) -> testing.Relation:
-    return testing.Relation("catalogue", remote_app_name="app", remote_app_data=said)
+def listing(**sent: str) -> testing.Relation:
+    return testing.Relation("catalogue", remote_app_name="app", remote_app_data=sent)
 
 
 def test_item_goes_over_key_by_key(act):
     relation = listing()
-    said = act(lambda charm: catalogue.publish(charm, SHOP), relation).relation(relation).local_app_data
-    assert said == {
+    sent = act(lambda charm: catalogue.publish(charm, SHOP), relation).relation(relation).local_app_data
+    assert sent == {
         "name": "Shop",
         "url": "https://shop.example",
         "icon": "cart",
@@ -43,8 +43,8 @@ def test_item_of_another_library_is_accepted(act):
         description: str = ""
 
     relation = listing()
-    said = act(lambda charm: catalogue.publish(charm, Foreign()), relation).relation(relation).local_app_data
-    assert said == {"name": "Shop", "url": "https://shop.example", "icon": "cart"}
+    sent = act(lambda charm: catalogue.publish(charm, Foreign()), relation).relation(relation).local_app_data
+    assert sent == {"name": "Shop", "url": "https://shop.example", "icon": "cart"}
 
 
 def test_only_leader_writes_and_only_once(act):
@@ -56,15 +56,15 @@ def test_only_leader_writes_and_only_once(act):
 
 def test_catalogue_lists_what_was_published(act):
     relation = listing()
-    said = act(lambda charm: catalogue.publish(charm, SHOP), relation).relation(relation).local_app_data
-    assert act(catalogue.items, listing(**said)).result == [SHOP]
+    sent = act(lambda charm: catalogue.publish(charm, SHOP), relation).relation(relation).local_app_data
+    assert act(catalogue.items, listing(**sent)).result == [SHOP]
 
 
 @pytest.mark.parametrize(
-    "said", [{"name": "X"}, {"name": "X", "url": "javascript:alert(1)"}, {"url": "http://x"}]
+    "sent", [{"name": "X"}, {"name": "X", "url": "javascript:alert(1)"}, {"url": "http://x"}]
 )
-def test_entry_that_is_no_entry_is_ignored_and_named(act, said):
-    outcome = act(catalogue.items, listing(**said), listing(name="Y", url="http://y"))
+def test_entry_that_is_no_entry_is_ignored_and_named(act, sent):
+    outcome = act(catalogue.items, listing(**sent), listing(name="Y", url="http://y"))
     assert [item.name for item in outcome.result] == ["Y"]
     assert any("app" in line for line in outcome.log)
 

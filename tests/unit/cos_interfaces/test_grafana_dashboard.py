@@ -20,8 +20,8 @@ def publish(dashboards: dict[str, str]):
 
 def test_dashboard_is_compressed_with_topology(act):
     relation = grafana()
-    said = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
-    (template,) = json.loads(said["dashboards"])["templates"].items()
+    sent = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
+    (template,) = json.loads(sent["dashboards"])["templates"].items()
     assert template[0] == "file:overview"
     assert template[1]["charm"] == "ours"
     assert template[1]["juju_topology"]["application"] == "ours"
@@ -60,8 +60,8 @@ def test_only_leader_publishes(act):
 
 def test_published_dashboards_unpack(act):
     relation = grafana()
-    said = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
-    good = grafana(remote_app_data=dict(said))
+    sent = act(publish({"overview.json": OVERVIEW}), relation).relation(relation).local_app_data
+    good = grafana(remote_app_data=dict(sent))
     torn = json.dumps({"templates": {"file:torn": {"content": "bm90IHBhY2tlZA=="}}})
     bad = testing.Relation("grafana-dashboard", remote_app_name="torn", remote_app_data={"dashboards": torn})
     outcome = act(grafana_dashboard.dashboards, good, bad)

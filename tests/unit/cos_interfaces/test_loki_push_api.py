@@ -30,7 +30,7 @@ def test_unpublished_unit_is_skipped(act):
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sent",
     [
         {"endpoint": "not json"},
         {"endpoint": "[]"},
@@ -48,8 +48,8 @@ def test_unpublished_unit_is_skipped(act):
         endpoint("http://loki/push{}"),
     ],
 )
-def test_invalid_unit_is_ignored_and_named(act, said):
-    outcome = act(loki_push_api.push_urls, loki({0: said, 1: endpoint(URL)}))
+def test_invalid_unit_is_ignored_and_named(act, sent):
+    outcome = act(loki_push_api.push_urls, loki({0: sent, 1: endpoint(URL)}))
     assert outcome.result == {"loki/1": URL}
     assert any("loki/0" in line for line in outcome.log)
 
@@ -81,5 +81,5 @@ def test_rules_that_are_gone_are_taken_back(act):
 
 def test_what_loki_offers_can_be_read_by_requirer(act):
     offered = loki()
-    said = act(lambda charm: loki_push_api.offer(charm, URL), offered).relation(offered).local_unit_data
-    assert act(loki_push_api.push_urls, loki({0: dict(said)})).result == {"loki/0": URL}
+    sent = act(lambda charm: loki_push_api.offer(charm, URL), offered).relation(offered).local_unit_data
+    assert act(loki_push_api.push_urls, loki({0: dict(sent)})).result == {"loki/0": URL}

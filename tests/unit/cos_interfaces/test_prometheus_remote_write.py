@@ -6,8 +6,8 @@ from cos_interfaces import prometheus_remote_write
 
 
 def backend(app: str, *urls: str) -> testing.Relation:
-    said = {number: {"remote_write": json.dumps({"url": url})} for number, url in enumerate(urls)}
-    return testing.Relation("send-remote-write", remote_app_name=app, remote_units_data=said)
+    sent = {number: {"remote_write": json.dumps({"url": url})} for number, url in enumerate(urls)}
+    return testing.Relation("send-remote-write", remote_app_name=app, remote_units_data=sent)
 
 
 def test_each_unit_of_each_backend_has_its_url_once(act):
@@ -32,6 +32,6 @@ def test_what_backend_offers_is_what_its_client_reads(act):
         prometheus_remote_write.offer(charm, "http://p/write")
 
     outcome = act(offer, relation, leader=False)
-    said = outcome.relation(relation).local_unit_data
-    assert json.loads(said["remote_write"]) == {"url": "http://p/write"}
+    sent = outcome.relation(relation).local_unit_data
+    assert json.loads(sent["remote_write"]) == {"url": "http://p/write"}
     assert act(offer, outcome.relation(relation), leader=False).written == []

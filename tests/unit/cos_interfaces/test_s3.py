@@ -20,8 +20,8 @@ BUCKET = {"bucket": "b", "endpoint": "https://s3.example:9000"}
 INFO = S3ConnectionInfo.model_validate({**BUCKET, **KEYS})
 
 
-def store(said: dict[str, str] | None = None, **kwargs) -> testing.Relation:
-    return testing.Relation("s3", remote_app_name="minio", remote_app_data=said or {}, **kwargs)
+def store(sent: dict[str, str] | None = None, **kwargs) -> testing.Relation:
+    return testing.Relation("s3", remote_app_name="minio", remote_app_data=sent or {}, **kwargs)
 
 
 def connect(charm: ops.CharmBase, relation_name: str = "s3") -> S3ConnectionInfo | str:
@@ -33,8 +33,8 @@ def connect(charm: ops.CharmBase, relation_name: str = "s3") -> S3ConnectionInfo
 
 def test_a_bucket_is_read_key_by_key(act):
     chain = [CERTIFICATE, CERTIFICATE]
-    said = {**BUCKET, **KEYS, "region": "eu", "tls-ca-chain": json.dumps(chain), "data": "{}"}
-    info = act(connect, store(said)).result
+    sent = {**BUCKET, **KEYS, "region": "eu", "tls-ca-chain": json.dumps(chain), "data": "{}"}
+    info = act(connect, store(sent)).result
     assert (info.endpoint, info.bucket, info.region) == ("https://s3.example:9000", "b", "eu")
     assert (info.access_key, info.secret_key) == ("AKIA", "hush")
     assert info.tls_ca_chain == chain
@@ -53,8 +53,8 @@ def test_empty_fields_are_none(act):
 
 def test_fields_that_a_store_has_not_are_not_sent(act):
     relation = store()
-    said = act(lambda charm: s3.offer(charm, INFO), relation).relation(relation).local_app_data
-    assert said == {**BUCKET, **KEYS}
+    sent = act(lambda charm: s3.offer(charm, INFO), relation).relation(relation).local_app_data
+    assert sent == {**BUCKET, **KEYS}
 
 
 def test_keys_may_come_in_a_secret(act):
@@ -77,7 +77,7 @@ def test_secret_without_grant_is_named(act, secret_id: str):
 
 
 @pytest.mark.parametrize(
-    ("said", "what"),
+    ("sent", "what"),
     [
         ({}, "has not sent the bucket's connection details yet"),
         (BUCKET, "access-key"),
@@ -91,8 +91,8 @@ def test_secret_without_grant_is_named(act, secret_id: str):
         ({**BUCKET, **KEYS, "tls-ca-chain": json.dumps([OF_NOTHING])}, "tls-ca-chain: number 0"),
     ],
 )
-def test_a_store_that_can_not_be_used_is_named_with_the_reason(act, said, what):
-    outcome = act(connect, store(said))
+def test_a_store_that_can_not_be_used_is_named_with_the_reason(act, sent, what):
+    outcome = act(connect, store(sent))
     assert "minio" in outcome.result
     assert what in outcome.result
     assert "hush" not in outcome.result + "".join(outcome.log)
@@ -110,17 +110,17 @@ def test_keys_do_not_show_when_a_connection_is_printed():
 
 @pytest.mark.parametrize("secret_id", ["--help", "secret:", f"{'a' * 20}\n", f"secret:{'a' * 20} --all"])
 def test_invalid_secret_id_is_not_requested(act, monkeypatch: pytest.MonkeyPatch, secret_id: str):
-    asked: list[object] = []
-    monkeypatch.setattr(ops.Model, "get_secret", lambda *_, **named: asked.append(named))
+    looked_up: list[object] = []
+    monkeypatch.setattr(ops.Model, "get_secret", lambda *_, **named: looked_up.append(named))
     with pytest.raises(Exception, match="cannot read the secret"):
         act(s3.connection, store({**BUCKET, "secret-extra": secret_id}))
-    assert asked == []
+    assert looked_up == []
 
 
 def test_leader_requests_a_bucket(act):
     relation = store()
-    said = act(s3.request, relation).relation(relation).local_app_data
-    assert said == {"bucket": f"relation-{relation.id}"}
+    sent = act(s3.request, relation).relation(relation).local_app_data
+    assert sent == {"bucket": f"relation-{relation.id}"}
     assert (
         act(lambda charm: s3.request(charm, "mine"), relation).relation(relation).local_app_data["bucket"]
         == "mine"
@@ -137,12 +137,12 @@ def test_what_a_store_offers_is_what_its_client_reads(act, in_secret):
         s3.offer(charm, info, in_secret=in_secret)
 
     once = act(offer, relation)
-    said = dict(once.relation(relation).local_app_data)
-    assert ("secret-key" in said) is not in_secret
+    sent = dict(once.relation(relation).local_app_data)
+    assert ("secret-key" in sent) is not in_secret
     secrets = [
         testing.Secret(secret.latest_content, id=secret.id, owner=None) for secret in once.state.secrets
     ]
-    assert act(connect, store(said), secrets=secrets).result == info
+    assert act(connect, store(sent), secrets=secrets).result == info
 
     again = act(offer, once.relation(relation), secrets=once.state.secrets)
     assert again.written == []
@@ -151,8 +151,8 @@ def test_what_a_store_offers_is_what_its_client_reads(act, in_secret):
 
 def test_keys_are_plain_text_by_default(act):
     relation = store()
-    said = act(lambda charm: s3.offer(charm, INFO), relation).relation(relation).local_app_data
-    assert KEYS.items() <= said.items()
+    sent = act(lambda charm: s3.offer(charm, INFO), relation).relation(relation).local_app_data
+    assert KEYS.items() <= sent.items()
 
 
 def test_new_keys_are_a_new_revision_of_the_secret(act):

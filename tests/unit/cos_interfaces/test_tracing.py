@@ -7,8 +7,8 @@ from cos_interfaces import tracing
 
 
 def backend(receivers: object = None, *, app: str = "tempo", **kwargs) -> testing.Relation:
-    said = {} if receivers is None else {"receivers": json.dumps(receivers)}
-    return testing.Relation("tracing", remote_app_name=app, remote_app_data=said, **kwargs)
+    sent = {} if receivers is None else {"receivers": json.dumps(receivers)}
+    return testing.Relation("tracing", remote_app_name=app, remote_app_data=sent, **kwargs)
 
 
 def receiver(name: object, url: object, kind: object = "http") -> dict[str, object]:
@@ -30,7 +30,7 @@ def test_backend_that_was_related_first_is_the_one(act):
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sent",
     [
         "word",
         [receiver("otlp_http", "http://t:0")],
@@ -41,8 +41,8 @@ def test_backend_that_was_related_first_is_the_one(act):
         [{"url": "http://t:1"}],
     ],
 )
-def test_invalid_backend_is_ignored_and_named(act, said):
-    outcome = act(tracing.receivers, backend(said), backend([receiver("zipkin", "http://z:1")], app="other"))
+def test_invalid_backend_is_ignored_and_named(act, sent):
+    outcome = act(tracing.receivers, backend(sent), backend([receiver("zipkin", "http://z:1")], app="other"))
     assert outcome.result == {"zipkin": "http://z:1"}
     assert any("tempo" in line for line in outcome.log)
 
@@ -53,8 +53,8 @@ def test_only_the_leader_requests_protocols(act):
     def ask(charm):
         tracing.request(charm, ["otlp_http", "jaeger_grpc", "otlp_http"])
 
-    said = act(ask, relation).relation(relation).local_app_data
-    assert json.loads(said["receivers"]) == ["jaeger_grpc", "otlp_http"]
+    sent = act(ask, relation).relation(relation).local_app_data
+    assert json.loads(sent["receivers"]) == ["jaeger_grpc", "otlp_http"]
     assert act(ask, relation, leader=False).written == []
 
 
@@ -65,10 +65,11 @@ def test_asking_again_writes_nothing(act):
 
 
 def test_requests_and_answers_round_trip(act):
-    asked = backend()
-    said = act(lambda charm: tracing.request(charm, ["otlp_grpc"]), asked).relation(asked).local_app_data
-    client = testing.Relation("tracing", remote_app_name="app", remote_app_data=dict(said))
-    assert json.loads(said["receivers"]) == ["otlp_grpc"]
+    relation = backend()
+    outcome = act(lambda charm: tracing.request(charm, ["otlp_grpc"]), relation)
+    sent = outcome.relation(relation).local_app_data
+    client = testing.Relation("tracing", remote_app_name="app", remote_app_data=dict(sent))
+    assert json.loads(sent["receivers"]) == ["otlp_grpc"]
 
     offered = act(lambda charm: tracing.offer(charm, {"otlp_grpc": "t:4317"}), client).relation(client)
     assert json.loads(offered.local_app_data["receivers"]) == [receiver("otlp_grpc", "t:4317", "grpc")]

@@ -46,7 +46,7 @@ def guide(name: str) -> tuple[type[ops.CharmBase], dict[str, Any]]:
     return charm, yaml.safe_load(block[0].text) if (block := page.of("yaml")) else {}
 
 
-def asked(state: testing.State, mesh: testing.Relation) -> list[dict[str, Any]]:
+def requested(state: testing.State, mesh: testing.Relation) -> list[dict[str, Any]]:
     return json.loads(state.get_relation(mesh.id).local_app_data["policies"])
 
 
@@ -71,7 +71,7 @@ def test_coordinator_declares_policies_of_its_relations(client: Client):
     after = context.run(context.on.update_status(), state)
     assert [
         (each["source_app_name"], each["target_type"], each["endpoints"][0]["ports"])
-        for each in asked(after, mesh)
+        for each in requested(after, mesh)
     ] == [
         ("prometheus", "unit", [9113]),
         ("prometheus", "app", [3300]),
@@ -90,11 +90,11 @@ def test_kiosk_sends_its_identity_over_its_own_endpoint():
         },
         "provides": {"receive-identities": meta["provides"]["provide-cmr-mesh"]},
     }
-    told = testing.Relation("send-identity", remote_app_name="catalogue")
+    identity = testing.Relation("send-identity", remote_app_name="catalogue")
     context = testing.Context(charm, renamed)
-    state = testing.State(leader=True, model=MODEL, relations=[told])
-    after = context.run(context.on.relation_created(told), state)
-    names = json.loads(after.get_relation(told.id).local_app_data["cmr_data"])
+    state = testing.State(leader=True, model=MODEL, relations=[identity])
+    after = context.run(context.on.relation_created(identity), state)
+    names = json.loads(after.get_relation(identity.id).local_app_data["cmr_data"])
     assert names == {"app_name": "kiosk", "juju_model_name": "m"}
 
 

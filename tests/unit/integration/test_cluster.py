@@ -27,9 +27,9 @@ def cluster(server: KubernetesServer, tmp_path: Path) -> Cluster:
 
 
 def allow(server: KubernetesServer, **fields: object) -> None:
-    said = {"source_app_name": "web", "source_namespace": MODEL, "target_namespace": MODEL, **fields}
-    asked = PolicyRequestFrom(MeshPolicy.model_validate(said), ["db"])
-    for policy in authorization_policies(DesiredPolicies([asked]), owner=Owner("beacon", MODEL)):
+    sent = {"source_app_name": "web", "source_namespace": MODEL, "target_namespace": MODEL, **fields}
+    requested = PolicyRequestFrom(MeshPolicy.model_validate(sent), ["db"])
+    for policy in authorization_policies(DesiredPolicies([requested]), owner=Owner("beacon", MODEL)):
         server.store.create("AuthorizationPolicy", dict(manifest(policy)), namespace=MODEL)
 
 

@@ -21,10 +21,10 @@ class Unit:
 
     def __init__(self, *answers: dict[str, str]):
         self.answers = list(answers)
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.requested: list[tuple[str, dict[str, Any]]] = []
 
     async def run_action(self, name: str, **params: Any) -> Action:
-        self.asked.append((name, params))
+        self.requested.append((name, params))
         return Action(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 
 
@@ -51,7 +51,7 @@ def test_request_is_action_of_tester():
     unit = Unit({"code": "200", "body": "red"})
     fetched = asyncio.run(Visitor(unit).fetch("http://kv/", "PUT", "red"))
     assert fetched == Fetched(200, "red")
-    assert unit.asked == [("fetch", {"url": "http://kv/", "method": "PUT", "body": "red"})]
+    assert unit.requested == [("fetch", {"url": "http://kv/", "method": "PUT", "body": "red"})]
 
 
 def test_request_without_answer_has_error():
@@ -62,7 +62,7 @@ def test_request_without_answer_has_error():
 def test_retries_until_allowed():
     unit = Unit({"error": "reset"}, {"code": "403"}, {"code": "200"})
     assert asyncio.run(Visitor(unit).sees("http://kv/", allowed=True)).code == 200
-    assert len(unit.asked) == 3
+    assert len(unit.requested) == 3
 
 
 def test_retries_until_denied():

@@ -109,8 +109,8 @@ def test_policies_that_mean_the_same_become_one_object():
 
 
 def test_requesters_are_sorted_and_unique():
-    asked = [PolicyRequestFrom(policy(), ["till", "shop"]), PolicyRequestFrom(policy(), ["shop"])]
-    (only,) = authorization_policies(DesiredPolicies(asked), owner=OWNER)
+    requested = [PolicyRequestFrom(policy(), ["till", "shop"]), PolicyRequestFrom(policy(), ["shop"])]
+    (only,) = authorization_policies(DesiredPolicies(requested), owner=OWNER)
     assert manifest(only)["metadata"]["annotations"]["charms.canonical.com/mesh.requested-by"] == "shop,till"
 
 

@@ -7,7 +7,7 @@ import sys
 from lightkube import Client
 
 from sandbox.kubernetes import KubernetesServer
-from tests.support.policies import LABELS, OWNER, asked, policy
+from tests.support.policies import LABELS, OWNER, policy, requests_for
 from tests.support.reconciling import reconcile_policies
 
 
@@ -20,9 +20,11 @@ def test_import_does_not_load_lightkube():
 def test_thousand_unchanged_policies_are_one_request(client: Client, kubernetes: KubernetesServer):
     policies = [policy(80, source_app_name=f"app-{number}") for number in range(1000)]
     assert (
-        len(reconcile_policies(client, asked(policies), labels=LABELS, owner=OWNER, seconds=60).created)
+        len(
+            reconcile_policies(client, requests_for(policies), labels=LABELS, owner=OWNER, seconds=60).created
+        )
         == 1000
     )
     kubernetes.requests.clear()
-    assert reconcile_policies(client, asked(policies), labels=LABELS, owner=OWNER).unchanged == 1000
+    assert reconcile_policies(client, requests_for(policies), labels=LABELS, owner=OWNER).unchanged == 1000
     assert [each.method for each in kubernetes.requests] == ["GET"]

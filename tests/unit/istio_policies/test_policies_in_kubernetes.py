@@ -17,7 +17,7 @@ from istio_policies import (
 )
 from k8s_charm import Deadline, Owner, ReconcileResult
 from sandbox.kubernetes import KubernetesServer
-from tests.support.policies import LABELS, OWNER, asked, policy
+from tests.support.policies import LABELS, OWNER, policy, requests_for
 from tests.support.reconciling import reconcile_policies
 
 Reconcile = Callable[..., ReconcileResult]
@@ -28,7 +28,7 @@ AUDIT = "m.beacon.shop.app.audit"
 @pytest.fixture
 def reconcile(client: Client) -> Reconcile:
     def reconcile(*policies: MeshPolicy, by: tuple[str, ...] = ("shop",), **options) -> ReconcileResult:
-        return reconcile_policies(client, asked(policies, *by), labels=LABELS, owner=OWNER, **options)
+        return reconcile_policies(client, requests_for(policies, *by), labels=LABELS, owner=OWNER, **options)
 
     return reconcile
 
@@ -149,7 +149,7 @@ def test_a_plan_writes_nothing_and_comes_true(
     kubernetes.requests.clear()
     found = list_policies(client, LABELS, OWNER, Deadline())
     changes = plan_policies(
-        found, DesiredPolicies(asked([policy(81), policy(2, source_app_name="desk")], "shop"))
+        found, DesiredPolicies(requests_for([policy(81), policy(2, source_app_name="desk")], "shop"))
     )
     assert writes(kubernetes) == []
     assert str(changes).splitlines() == [
@@ -428,8 +428,8 @@ def test_objects_of_another_owner_with_our_labels_stay(client: Client, connect, 
     one, other = Owner(app="a-b", model="m"), Owner(app="a", model="b-m")
     labels = one.labels("x")
     assert labels == other.labels("x")
-    reconcile_policies(client, asked([policy(80)]), labels=labels, owner=one)
-    reconcile_policies(connect("a"), asked([policy(81)]), labels=labels, owner=other)
+    reconcile_policies(client, requests_for([policy(80)]), labels=labels, owner=one)
+    reconcile_policies(connect("a"), requests_for([policy(81)]), labels=labels, owner=other)
     assert len(live(kubernetes)) == 2
     reconcile_policies(connect("a"), [], labels=labels, owner=other)
     assert list(ports(kubernetes).values()) == [["80"]]

@@ -6,7 +6,7 @@ from lightkube import Client
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
 from istio_policies import DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from k8s_charm import Deadline, Owner, manifest
-from tests.support.policies import LABELS, asked, policy
+from tests.support.policies import LABELS, policy, requests_for
 from tests.support.policies import OWNER as BEACON
 from tests.support.reconciling import reconcile_policies
 
@@ -46,7 +46,7 @@ def test_the_root_namespace_may_be_another_one(client: Client):
 
 def test_retained_policies_on_pods_go(client: Client):
     both = [policy(target_type=kind) for kind in PolicyTargetType]
-    reconcile_policies(client, asked(both, "shop"))
+    reconcile_policies(client, requests_for(both, "shop"))
     live = list_policies(client, LABELS, BEACON, Deadline())
     changes = plan_policies(live, DesiredPolicies(retain=["shop"]), root_namespaces=["m"])
     (write,) = changes.delete

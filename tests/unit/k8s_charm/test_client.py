@@ -30,7 +30,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.form = "plain"
         self.connections: list[socket.socket] = []
-        self.asked: list[tuple[str, bytes]] = []
+        self.received: list[tuple[str, bytes]] = []
         self.meeting = threading.Barrier(1)
 
     def get_request(self) -> tuple[socket.socket, object]:
@@ -54,7 +54,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         server = cast("Server", self.server)
         server.meeting.wait(10)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        server.asked.append((self.path, body))
+        server.received.append((self.path, body))
         form, answer = server.form, NAMESPACE
         self.send_response(404 if form == "status" else 200)
         self.send_header("Content-Type", "application/json")
@@ -130,7 +130,7 @@ def test_ended_connection_is_not_reused(client: Client, server: Server):
     server.hang_up()
     # Not one that could just be made once more.
     client.create(Namespace(metadata=ObjectMeta(name="n")))
-    assert len(server.asked) == len(server.connections) == 2
+    assert len(server.received) == len(server.connections) == 2
 
 
 def test_half_an_answer_is_none(client: Client, server: Server):
@@ -158,7 +158,7 @@ def test_requests_of_several_threads_go_over_connection_each(client: Client, ser
 def test_what_is_sent_arrives_as_it_is(client: Client, server: Server):
     client.patch(Namespace, "m", {"metadata": {"annotations": {"a": "ä" * 100_000}}})
     client.get(Namespace, "a b")
-    (_, body), (path, nothing) = server.asked
+    (_, body), (path, nothing) = server.received
     assert json.loads(body) == {"metadata": {"annotations": {"a": "ä" * 100_000}}}
     assert (path, nothing) == ("/api/v1/namespaces/a%20b", b"")
 
@@ -196,4 +196,4 @@ def test_untrusted_server_gets_no_request(secure: Path, server: Server):
     secure.write_bytes(another)
     with pytest.raises(kubernetes_errors(), match="certificate verify failed"):
         name(kubernetes_client("m", "web"))
-    assert server.asked == []
+    assert server.received == []

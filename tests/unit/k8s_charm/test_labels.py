@@ -108,8 +108,8 @@ def test_the_service_joins_first_and_leaves_last(
     server.requests.clear()
     reconcile(client, labels)
     written = [request.path.split("/")[-2] for request in server.requests if request.method == "PATCH"]
-    asked = [kind for kind in written if kind in ("services", "statefulsets")]
-    assert [kind for kind, _ in itertools.groupby(asked)] == order.split()
+    kinds = [kind for kind in written if kind in ("services", "statefulsets")]
+    assert [kind for kind, _ in itertools.groupby(kinds)] == order.split()
 
 
 def test_nothing_is_written_when_nothing_differs(client: Client, server: KubernetesServer):

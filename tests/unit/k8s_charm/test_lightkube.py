@@ -25,7 +25,7 @@ from k8s_charm import (
 )
 from sandbox.kubernetes import KubernetesServer
 from tests.support.faulty_server import FaultyServer
-from tests.support.policies import LABELS, asked, policy
+from tests.support.policies import LABELS, policy, requests_for
 from tests.support.reconciling import reconcile, reconcile_policies
 
 
@@ -84,9 +84,9 @@ def test_objects(client: Client):
 
 
 def test_policies(client: Client):
-    assert len(reconcile_policies(client, asked([policy(1), policy(2)])).created) == 2
-    assert reconcile_policies(client, asked([policy(1), policy(2)])).unchanged == 2
-    changed = reconcile_policies(client, asked([policy(1), policy(3)]))
+    assert len(reconcile_policies(client, requests_for([policy(1), policy(2)])).created) == 2
+    assert reconcile_policies(client, requests_for([policy(1), policy(2)])).unchanged == 2
+    changed = reconcile_policies(client, requests_for([policy(1), policy(3)]))
     assert (len(changed.updated), changed.unchanged, changed.failed) == (1, 1, ())
     assert len(reconcile_policies(client, []).deleted) == 2
 
@@ -98,7 +98,7 @@ def test_foreign_object_of_our_name(client: Client):
 
 
 def test_lists(client: Client, kubernetes: KubernetesServer):
-    reconcile_policies(client, asked([policy(1), policy(2, target_namespace="n")]))
+    reconcile_policies(client, requests_for([policy(1), policy(2, target_namespace="n")]))
     for namespace, number in ((None, 2), ("m", 1)):
         found = list_objects(client, AuthorizationPolicy, namespace, LABELS)
         assert isinstance(found, list)

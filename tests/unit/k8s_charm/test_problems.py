@@ -7,13 +7,13 @@ from lightkube.resources.core_v1 import ConfigMap
 from istio_policies import Gateway
 from k8s_charm import Failure, ObjectRef, kubernetes_errors, kubernetes_problem
 from sandbox.kubernetes import KubernetesServer
-from tests.support.policies import LABELS, OWNER, asked, policy
+from tests.support.policies import LABELS, OWNER, policy, requests_for
 from tests.support.reconciling import reconcile, reconcile_policies
 
 
 def test_without_trust_the_command_that_gives_it_is_named(client: Client, kubernetes: KubernetesServer):
     kubernetes.access.deny(resources=["authorizationpolicies"])
-    (failure,) = reconcile_policies(client, asked([policy(1)]), labels=LABELS, owner=OWNER).failed
+    (failure,) = reconcile_policies(client, requests_for([policy(1)]), labels=LABELS, owner=OWNER).failed
     assert str(kubernetes_problem(failure, app="mesh")) == (
         "missing permissions: run juju trust mesh --scope=cluster"
     )

@@ -83,5 +83,5 @@ def test_leader_that_leaves_keeps_its_request(
     asking = context.run(context.on.relation_created(mesh), state)
     gone = departed(context, asking, site, "web/0", monkeypatch)
     gone = context.run(context.on.relation_broken(gone.get_relation(site.id)), gone)
-    asked = gone.get_relation(mesh.id).local_app_data["policies"]
-    assert [policy["source_app_name"] for policy in json.loads(asked)] == ["shop"]
+    requested = gone.get_relation(mesh.id).local_app_data["policies"]
+    assert [policy["source_app_name"] for policy in json.loads(requested)] == ["shop"]

@@ -55,7 +55,9 @@ def cluster(*policies: LivePolicy, **more: Any) -> Cluster:
     return Cluster(**{**known, "policies": policies, **more})
 
 
-def ask(*policies: LivePolicy, view: View = VIEW, within: Cluster | None = None, **asked: Any) -> Explanation:
+def ask(
+    *policies: LivePolicy, view: View = VIEW, within: Cluster | None = None, **params: Any
+) -> Explanation:
     """Explain a request, which is of `shop` for `web` unless another is named."""
-    question = read_question({"source": "shop", "target": "web", **asked}, MODEL)
+    question = read_question({"source": "shop", "target": "web", **params}, MODEL)
     return explain(question, within or cluster(*policies), view)

@@ -63,7 +63,7 @@ def test_deny_overrides_allow():
 
 
 @pytest.mark.parametrize(
-    ("operation", "asked", "verdict"),
+    ("operation", "params", "verdict"),
     [
         ({"ports": ["80"]}, {}, "allowed"),
         ({"ports": ["81"]}, {}, "denied"),
@@ -96,8 +96,8 @@ def test_deny_overrides_allow():
         ({"hosts": ["web"]}, {"host": "else"}, "denied"),
     ],
 )
-def test_matching_request_is_allowed(operation, asked, verdict):
-    assert ask(allow("shop", to=[operation]), **asked).verdict == verdict
+def test_matching_request_is_allowed(operation, params, verdict):
+    assert ask(allow("shop", to=[operation]), **params).verdict == verdict
 
 
 def test_open_question_asks_for_any_request():
@@ -262,7 +262,7 @@ def test_dry_run_policy_allows_nothing_in_hardened_mesh():
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("params", "why"),
     [
         ({"source": "nobody"}, "no application m/nobody with pods in this cluster; there is ads, old, shop"),
         ({"source": "x/shop"}, "no model x in this cluster"),
@@ -279,9 +279,9 @@ def test_dry_run_policy_allows_nothing_in_hardened_mesh():
         ({"path": "/\u00e9"}, "cannot be sent"),
     ],
 )
-def test_invalid_question_is_refused(asked, why):
+def test_invalid_question_is_refused(params, why):
     with pytest.raises(UnclearQuestionError, match=re.escape(why)):
-        ask(**asked)
+        ask(**params)
 
 
 APPS = st.sampled_from(["shop", "ads", "old"])

@@ -125,8 +125,8 @@ def test_without_a_mesh_nothing_is_published(ctx: testing.Context[Web]):
 
 def test_policies_of_a_missing_relation_are_declared(ctx: testing.Context[Web]):
     state = ctx.run(ctx.on.relation_created(MESH), testing.State(leader=True, relations={MESH}))
-    said = json.loads(state.get_relation(MESH.id).local_app_data["declared_policies"])
-    assert said == [policy.model_dump(mode="json") for policy in POLICIES]
+    sent = json.loads(state.get_relation(MESH.id).local_app_data["declared_policies"])
+    assert sent == [policy.model_dump(mode="json") for policy in POLICIES]
 
 
 def test_unchanged_policies_are_not_written_again(ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch):
@@ -232,8 +232,8 @@ def data_error(ctx: testing.Context[Web], *relations: testing.Relation) -> str |
     [("labels", "{"), ("labels", {"a": 1}), ("labels", {"a b": "c"}), ("mesh_type", '"linkerd"')],
 )
 def test_unreadable_data_differ_from_missing_data(ctx: testing.Context[Web], key: str, text: object):
-    said = {"labels": LABELS, "mesh_type": '"istio"', key: text}
-    assert (data_error(ctx, mesh(**said)) or "").startswith(f"{key}: ")
+    sent = {"labels": LABELS, "mesh_type": '"istio"', key: text}
+    assert (data_error(ctx, mesh(**sent)) or "").startswith(f"{key}: ")
 
 
 def test_databag_that_juju_withholds_is_unreadable(
@@ -256,15 +256,15 @@ def test_relation_that_juju_lost_affects_no_other(ctx: testing.Context[Web], mon
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sent",
     [
         {},
         {"labels": LABELS},
         {"labels": LABELS, "mesh_type": '"istio"'},
     ],
 )
-def test_missing_data_are_not_unreadable(ctx: testing.Context[Web], said: dict[str, Any]):
-    assert data_error(ctx, mesh(**said)) is None
+def test_missing_data_are_not_unreadable(ctx: testing.Context[Web], sent: dict[str, Any]):
+    assert data_error(ctx, mesh(**sent)) is None
     assert data_error(ctx) is None
 
 
@@ -284,25 +284,25 @@ def test_consumed_application_is_not_local(ctx: testing.Context[Web]):
     out = ctx.run(ctx.on.config_changed(), state)
     assert sources(out) == ["blog.of-another-model", "shop"]
     data = json.dumps({"app_name": "journal", "juju_model_name": "office"})
-    said = testing.Relation("provide-cmr-mesh", remote_app_name="blog", remote_app_data={"cmr_data": data})
-    out = ctx.run(ctx.on.relation_changed(said), dataclasses.replace(out, relations={*out.relations, said}))
+    sent = testing.Relation("provide-cmr-mesh", remote_app_name="blog", remote_app_data={"cmr_data": data})
+    out = ctx.run(ctx.on.relation_changed(sent), dataclasses.replace(out, relations={*out.relations, sent}))
     assert sources(out) == ["journal", "shop"]
 
 
 def test_model_of_each_relation_is_requested_once(ctx: testing.Context[Web], monkeypatch: pytest.MonkeyPatch):
-    asked: list[str] = []
+    looked_up: list[str] = []
     model = ops.Relation.remote_model.fget
     assert model
 
     def remote_model(relation: ops.Relation) -> ops.RemoteModel:
-        asked.append(relation.app.name)
+        looked_up.append(relation.app.name)
         return model(relation)
 
     monkeypatch.setattr(ops.Relation, "remote_model", property(remote_model))
     state = testing.State(leader=True, relations={mesh(), SHOP, CONSUMED, CMR})
     state = ctx.run(ctx.on.config_changed(), state)
     state = ctx.run(ctx.on.config_changed(), state)
-    assert sorted(asked) == ["blog", "shop"]
+    assert sorted(looked_up) == ["blog", "shop"]
 
 
 @pytest.mark.parametrize(

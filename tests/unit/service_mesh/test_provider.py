@@ -251,7 +251,7 @@ def test_a_databag_that_juju_does_not_give_out_is_an_invalid_one(
         assert [policy.target_app_name for policy in mesh.mesh_info()] == ["web"]
         refused = {relation.app.name: reasons for relation, reasons in mesh.refused().items()}
         assert refused == {"gone": ["cannot read its databag from Juju: permission denied"]}
-        assert {relation.app.name: said for relation, said in mesh.declared().items()}["gone"] == []
+        assert {relation.app.name: sent for relation, sent in mesh.declared().items()}["gone"] == []
         state = manager.run()
     assert json.loads(published(state, web)["labels"]) == LABELS
 
@@ -277,7 +277,7 @@ def test_what_consumers_declare_is_read_as_far_as_it_can_be(ctx: testing.Context
         for app, text in texts.items()
     }
     with ctx(ctx.on.update_status(), testing.State(relations=relations)) as manager:
-        declared = {relation.app.name: said for relation, said in manager.charm.mesh.declared().items()}
+        declared = {relation.app.name: sent for relation, sent in manager.charm.mesh.declared().items()}
     assert declared == {
         "web": [
             AppPolicy(relation="data", endpoints=[Endpoint(ports=[80])]),

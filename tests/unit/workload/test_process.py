@@ -165,7 +165,9 @@ def test_last_data_are_sent_before_exit(start, backend):
     assert store.stop() == 0
     assert {sent.path for sent in backend.received} == {"/loki", "/write", "/v1/traces"}
     last_write = [sent for sent in backend.received if sent.path == "/write"][-1]
-    (keys,) = [told for labels, told in series(last_write.body).items() if ("__name__", "kv_keys") in labels]
+    (keys,) = [
+        samples for labels, samples in series(last_write.body).items() if ("__name__", "kv_keys") in labels
+    ]
     assert keys[-1][0] == 1
 
 
@@ -216,7 +218,7 @@ def test_default_address_is_every_address(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "cause"),
     [
         (None, "No such file"),
         ("port: 8080", "JSONDecodeError"),
@@ -234,7 +236,7 @@ def test_default_address_is_every_address(tmp_path):
         ),
     ],
 )
-def test_invalid_configuration_exits_with_one_line(tmp_path, text, said):
+def test_invalid_configuration_exits_with_one_line(tmp_path, text, cause):
     config = tmp_path / "config.yaml"
     if text is not None:
         config.write_text(text)
@@ -243,7 +245,7 @@ def test_invalid_configuration_exits_with_one_line(tmp_path, text, said):
     assert ended.returncode == 1
     (line,) = ended.stdout.splitlines()
     assert json.loads(line)["message"].startswith("can't start: ")
-    assert said in line
+    assert cause in line
     assert ended.stderr == ""
 
 

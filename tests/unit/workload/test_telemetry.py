@@ -124,7 +124,7 @@ def test_metrics_are_written_to_prometheus_again_and_again(start, backend):
 def test_metrics_are_written_from_start_on(start, backend):
     start("store", telemetry={"remote_write": [f"{backend.url}/write"], "sample_seconds": 60})
     (write,) = backend.wait_for(lambda received: len(received) == 1)
-    (keys,) = [told for labels, told in series(write.body).items() if ("__name__", "kv_keys") in labels]
+    (keys,) = [samples for labels, samples in series(write.body).items() if ("__name__", "kv_keys") in labels]
     assert [value for value, _ in keys] == [0]
 
 

@@ -58,12 +58,12 @@ def test_document_is_unchanged_by_a_round_trip():
 
 
 @pytest.mark.parametrize(
-    "asked", [{"quantity": "rate"}, {"name": "case"}, {"size": 10}, {"api": ""}, {"name": "case", "size": 10}]
+    "key", [{"quantity": "rate"}, {"name": "case"}, {"size": 10}, {"api": ""}, {"name": "case", "size": 10}]
 )
-def test_findings_are_found_by_what_they_are_of(asked: dict[str, Any]):
-    assert len(findings(RATE, [1], [1]).of("topic", **asked)) == 1
+def test_findings_are_found_by_what_they_are_of(key: dict[str, Any]):
+    assert len(findings(RATE, [1], [1]).of("topic", **key)) == 1
 
 
-@pytest.mark.parametrize("asked", [{"quantity": "time"}, {"name": "other"}, {"size": 100}, {"api": "+0 ms"}])
-def test_findings_of_something_else_are_not_found(asked: dict[str, Any]):
-    assert not findings(RATE, [1], [1]).of("topic", **asked)
+@pytest.mark.parametrize("key", [{"quantity": "time"}, {"name": "other"}, {"size": 100}, {"api": "+0 ms"}])
+def test_findings_of_something_else_are_not_found(key: dict[str, Any]):
+    assert not findings(RATE, [1], [1]).of("topic", **key)

@@ -61,9 +61,9 @@ def test_what_comes_is_counted_and_acknowledged(discovery: tuple[Discovery, str]
     server, address = discovery
     with connected(address, NODE, [AUTHORIZATIONS, CLUSTERS], CLUSTER_ID="Kubernetes") as client:
         received = client.wait_for(b"app-2.policy", 30)
-        asked = [server.requests.get(timeout=30) for _ in range(3)]
+        requested = [server.requests.get(timeout=30) for _ in range(3)]
     assert (received.type, received.resources, received.size) == (AUTHORIZATIONS, 2, len(RESPONSE))
-    first, second, acknowledgement = asked
+    first, second, acknowledgement = requested
     assert all(each in first for each in (NODE.encode(), b"CLUSTER_ID", AUTHORIZATIONS.encode(), b"*"))
     assert CLUSTERS.encode() in second
     assert NODE.encode() not in second
