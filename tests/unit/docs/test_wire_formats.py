@@ -32,7 +32,13 @@ RELATIONS = {
         "has-bucket": "s3",
         "has-secret-bucket": "s3",
     },
-    "requires": {"logging": "loki_push_api", "tracing": "tracing", "catalogue": "catalogue", "s3": "s3"},
+    "requires": {
+        "logging": "loki_push_api",
+        "tracing": "tracing",
+        "catalogue": "catalogue",
+        "s3": "s3",
+        "queries": "grafana_datasource",
+    },
 }
 
 Written = set[tuple[str, str, str, str]]
@@ -56,6 +62,7 @@ class Everything(ops.CharmBase):
         grafana_dashboard.publish(self, {"one.json": "{}"})
         source = grafana_datasource.GrafanaSource(type="loki", url="http://me", extra_fields={"a": 1})
         grafana_datasource.publish(self, source)
+        grafana_datasource.answer(self, "uid", relation_name="queries")
         item = catalogue.CatalogueItem(name="Shop", url="https://shop.example", icon="cart")
         texts = {"description": "Sells.", "api_docs": item.url, "api_endpoints": {"one": item.url}}
         catalogue.publish(self, item.model_copy(update=texts))
