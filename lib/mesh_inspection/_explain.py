@@ -175,15 +175,15 @@ def _evaluate(path: RequestPath, *, audit: bool) -> Evaluation:
 
 def _follow(to_pod: PathToPod, *, audit: bool) -> Iterator[_Decided]:
     for point in to_pod:
-        policies = [policy for policy in point.policies if not _is_left_out(policy, audit=audit)]
+        policies = [policy for policy in point.policies if not _has_no_effect(policy, audit=audit)]
         decision = decide(policies, point.request)
         yield point, decision
         if not decision.allowed:
             return
 
 
-def _is_left_out(policy: LivePolicy, *, audit: bool) -> bool:
-    """Return whether a policy has no effect as things are, or would have none if those in audit mode had."""
+def _has_no_effect(policy: LivePolicy, *, audit: bool) -> bool:
+    """Return whether a policy has no effect now, or with `audit`, if those in audit mode were enforced."""
     return policy.is_for_audit if audit else policy.dry_run
 
 

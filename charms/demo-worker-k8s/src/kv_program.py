@@ -28,7 +28,7 @@ def install(container: ops.Container) -> None:
         if not container.exists(PATH) or container.pull(PATH, encoding=None).read() != PROGRAM:
             container.push(PATH, PROGRAM, make_dirs=True)
     except ops.pebble.Error as error:
-        logger.warning("can't bring the program into container %s: %s", container.name, error)
+        logger.warning("cannot push the program into container %s: %s", container.name, error)
 
 
 def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:

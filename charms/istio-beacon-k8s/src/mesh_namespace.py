@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
-from k8s_charm import Change, Json, ObjectRef, label_value, labels_of, manifest, metadata, subtree
-from model_objects import USE_WAYPOINT, ModelObjects, name_of
+from k8s_charm import Change, Json, label_value, labels_of, manifest, metadata, reference, subtree
+from model_objects import USE_WAYPOINT, ModelObjects
 from steps import StepPlan, StepResult
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ class NamespacePlan(StepPlan):
     @property
     def changes(self) -> list[Change]:
         """The namespace, if it changes."""
-        return (
-            [Change("change", ObjectRef("Namespace", None, name_of(self.namespace)))] if self.labels else []
-        )
+        return [Change("change", reference(self.namespace))] if self.labels else []
 
     def expect(self, _: ModelObjects) -> StepResult:
         """Return the result if the write succeeds."""

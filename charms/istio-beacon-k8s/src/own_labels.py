@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
+from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, label_configmap_name_template
 from k8s_charm import (
     Change,
     Deadline,
@@ -95,4 +95,5 @@ class OwnRecordPlan(StepPlan):
 
 
 def _record(model: ModelObjects, owner: Owner) -> LabelRecord:
-    return LabelRecord.read(model.client, f"juju-service-mesh-{owner.app}-labels", owner.model)
+    name = label_configmap_name_template.format(app_name=owner.app)
+    return LabelRecord.read(model.client, name, owner.model)

@@ -118,7 +118,7 @@ class CoordinatorOffer(ClusterProviderAppData):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _leave_out_what_can_not_be_used(cls, data: dict[str, Any]) -> dict[str, Any]:
+    def _ignore_invalid_entries(cls, data: dict[str, Any]) -> dict[str, Any]:
         refused: list[str] = []
         for field, entry in _ENTRIES.items():
             container = data.get(field)

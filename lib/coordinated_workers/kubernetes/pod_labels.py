@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping
 
 import ops
 
-from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS
+from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, label_configmap_name_template
 from k8s_charm import get_object, kubernetes_errors
 from k8s_charm import reconcile_charm_labels as apply_labels
 
@@ -78,7 +78,7 @@ def _take_over(access: KubernetesAccess, labels: Mapping[str, str], not_on_servi
     from lightkube.resources.core_v1 import ConfigMap
 
     app, model = access.charm.app.name, access.charm.model.name
-    note = f"juju-service-mesh-{app}-labels"
+    note = label_configmap_name_template.format(app_name=app)
     if get_object(access.client, ConfigMap, note, model) is None:
         return
     apply_labels(

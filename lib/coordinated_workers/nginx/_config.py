@@ -92,32 +92,18 @@ class NginxConfig:
             tracing_config: Where nginx sends its spans; its image must have the OpenTelemetry module.
 
         Raises:
-            NginxValueError: if the charm's own part of it is not something that can stand in nginx.conf.
+            NginxValueError: if a text of the charm is invalid at its place in nginx.conf.
         """
         for refusal in self.refusals(upstreams_to_addresses):
             logger.warning("ignored in nginx.conf: %s", refusal)
-        return self._page(upstreams_to_addresses, listen_tls, root_path, tracing_config).render()
-
-    def _page(
-        self,
-        upstreams_to_addresses: Mapping[str, Collection[str]],
-        listen_tls: bool,
-        root_path: str | None,
-        tracing: NginxTracingConfig | None,
-    ) -> Page:
-        """Return the configuration as it is on the platform, with all of its text checked.
-
-        Raises:
-            NginxValueError: if some text can't stand at its place.
-        """
         platform = self.platform or self._here
         upstreams = _layout.upstreams(self.upstream_configs, upstreams_to_addresses, platform)
         backends = {upstream.name: upstream for upstream in upstreams}
         serving = _layout.Serving(backends, listen_tls, self.own_name, self._grpc_directives, platform)
         servers = [_layout.server(*each, serving) for each in self.server_ports_to_locations.items()]
         answers_itself = self.enable_health_check or self.enable_status_page
-        return Page(
-            tracing=_layout.tracing(tracing) if tracing else None,
+        page = Page(
+            tracing=_layout.tracing(tracing_config) if tracing_config else None,
             worker_processes=self.worker_processes,
             worker_connections=self.worker_connections,
             directory=platform.directory,
@@ -138,6 +124,7 @@ class NginxConfig:
             status_page=self.enable_status_page and platform.stub_status,
             servers=tuple(server for server in servers if server.locations or answers_itself),
         )
+        return page.render()
 
     @property
     def _grpc_directives(self) -> dict[str, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """The parts of nginx.conf on a platform, with all of their text checked.
 
-Each function raises `NginxValueError` if some text can't stand at its place.
+Each function raises `NginxValueError` if a text is invalid at its place.
 """
 
 import hashlib
@@ -233,20 +233,16 @@ def tls(versions: Sequence[str] | None, ciphers: Sequence[str] | None, platform:
 
 def tracing(declared: NginxTracingConfig) -> Tracing:
     """Return the destination of nginx's own spans."""
+    BackendURL.parse(declared.endpoint)
     return Tracing(
         module=OTEL_MODULE_PATH,
-        endpoint=_receiver(declared.endpoint),
+        endpoint=declared.endpoint,
         service_name=check_line(declared.service_name, "the name of a service"),
         attributes=tuple(
             (check_line(key, "a resource attribute"), check_line(value, "a resource attribute"))
             for key, value in declared.resource_attributes.items()
         ),
     )
-
-
-def _receiver(address: str) -> str:
-    BackendURL.parse(address)
-    return address
 
 
 def _line_each(texts: Sequence[str], needed: str) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ DEFAULT_RULES = Path(__file__).with_name("default_alert_rules")
 CHARM_METRICS_RULES = Path("src/prometheus_alert_rules")
 CHARM_LOGS_RULES = Path("src/loki_alert_rules")
 
-# Of a certificate's life. It is renewed when a tenth of it is left.
-_REST_TO_WORRY_ABOUT = 0.05
+# Of a certificate's lifetime. It is renewed when a tenth of it is left.
+_REST_OF_AN_ALERT = 0.05
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def metrics_rules(
     Args:
         charm: the coordinator.
         workers: the worker applications.
-        problems: how many things there are that the coordinator could not do.
+        problems: the number of the coordinator's problems.
         certificate: of the certificate that it speaks TLS with, if it does.
         proxied: whether the workers' telemetry goes through the coordinator.
     """
@@ -47,7 +47,7 @@ def metrics_rules(
     groups = read_folders(charm, this, (DEFAULT_RULES / "nginx", own / "nginx"))
     groups += read_folders(charm, this, [DEFAULT_RULES / "coordinator"], values={"problems": problems})
     if certificate:
-        left = _REST_TO_WORRY_ABOUT * (certificate.end - certificate.start).total_seconds()
+        left = _REST_OF_AN_ALERT * (certificate.end - certificate.start).total_seconds()
         values = {"certificate_end": int(certificate.end.timestamp()), "certificate_rest": int(left)}
         groups += read_folders(charm, this, [DEFAULT_RULES / "certificate"], values=values)
     for worker in workers:
@@ -57,9 +57,7 @@ def metrics_rules(
     return {"groups": groups}
 
 
-def logs_rules(
-    charm: ops.CharmBase, workers: Iterable[WatchedApp], *, proxied: bool = False
-) -> dict[str, object]:
+def logs_rules(charm: ops.CharmBase, workers: Iterable[WatchedApp], *, proxied: bool) -> dict[str, object]:
     """Return the Loki rules for the logs of the coordinator and of each worker application."""
     this, own = WatchedApp.of(charm), charm_folder(charm) / CHARM_LOGS_RULES
     groups = read_folders(charm, this, [DEFAULT_RULES / "logs"], language="logql") if proxied else []

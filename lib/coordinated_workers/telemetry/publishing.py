@@ -73,12 +73,11 @@ def publish_dashboards(charm: ops.CharmBase, relation_name: str) -> None:
 
 
 def publish_logs_rules(charm: ops.CharmBase, telemetry: ClusterTelemetry, relation_name: str) -> None:
-    """Publish the alert rules on logs to Loki."""
-    rules = None
+    """Publish the alert rules on logs to Loki; leader only."""
     if charm.unit.is_leader():
         is_proxied = telemetry.proxy is not None
         rules = alert_rules.logs_rules(charm, telemetry.worker_apps, proxied=is_proxied)
-    loki_push_api.publish(charm, rules, relation_name=relation_name)
+        loki_push_api.publish(charm, rules, relation_name=relation_name)
 
 
 def publish_metrics(

@@ -244,7 +244,7 @@ def test_invalid_configuration_exits_with_one_line(tmp_path, text, cause):
     ended = subprocess.run(command, capture_output=True, text=True, timeout=10)
     assert ended.returncode == 1
     (line,) = ended.stdout.splitlines()
-    assert json.loads(line)["message"].startswith("can't start: ")
+    assert json.loads(line)["message"].startswith("cannot start: ")
     assert cause in line
     assert ended.stderr == ""
 

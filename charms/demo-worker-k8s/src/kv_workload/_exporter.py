@@ -103,13 +103,13 @@ class Exporter(Generic[Item]):
             problem = self._send(batch)
             if problem is None:
                 if failures:
-                    logger.info("%s at %s takes again what it gets", self._backend, self._host)
+                    logger.info("%s at %s accepts telemetry again", self._backend, self._host)
                 failures = 0
             elif self._stopping.is_set():
                 self._forget(len(self._items), "stopped")
             else:
                 if not failures:
-                    logger.warning("%s at %s takes nothing: %s", self._backend, self._host, problem)
+                    logger.warning("%s at %s accepts no telemetry: %s", self._backend, self._host, problem)
                 pause = min(_MAX_BACK_OFF_SECONDS, _BACK_OFF_SECONDS * 2**failures)
                 failures = min(failures + 1, 16)
                 self._stopping.wait(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads retries, guards nothing
@@ -135,7 +135,7 @@ class Exporter(Generic[Item]):
             error.close()
             if error.code == HTTPStatus.TOO_MANY_REQUESTS or error.code >= 500:
                 return f"{error.code} {error.reason}"
-            logger.warning("%s at %s refuses %d items: %d", self._backend, self._host, len(batch), error.code)
+            logger.warning("%s at %s rejects %d items: %d", self._backend, self._host, len(batch), error.code)
             self._forget(len(batch), "refused")
         except (OSError, http.client.HTTPException) as error:
             return str(error) or type(error).__name__

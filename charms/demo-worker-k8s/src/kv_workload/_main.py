@@ -52,7 +52,7 @@ def main() -> int:
         certificate = Certificate(config.tls) if config.tls else None
         server = WorkloadServer(arguments.listen, config.port, service, metrics, certificate)
     except (ConfigError, OSError) as error:
-        logger.error("can't start: %s", error)
+        logger.error("cannot start: %s", error)
         return 1
 
     threading.Thread(target=server.serve_forever, args=(0.1,), name="server", daemon=True).start()

@@ -4,10 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 
-SERVER_SPAN = 2
-
-
-CLIENT_SPAN = 3
+SERVER_SPAN, CLIENT_SPAN = 2, 3
 
 
 @dataclass(frozen=True)
