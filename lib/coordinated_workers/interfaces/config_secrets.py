@@ -53,7 +53,7 @@ def share(charm: ops.CharmBase, content: Mapping[str, str]) -> tuple[ops.Secret,
         secret = stored_secret(charm, _LABEL, content)
         return secret, secret.get_info().id
     except ops.ModelError as error:
-        logger.warning("Juju stores no secrets of the workers' configuration: %s", type(error).__name__)
+        logger.warning("cannot store secrets of the workers' configuration in Juju: %s", type(error).__name__)
         return None
 
 

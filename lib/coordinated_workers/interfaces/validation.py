@@ -80,7 +80,7 @@ def check_of_another_machine(host: str) -> None:
     else:
         is_own = bool(_NAME_OF_THE_MACHINE.fullmatch(name) or _ENDS_LIKE_IPV4.fullmatch(name))
     if is_own:
-        raise ValueError("none of another machine")
+        raise ValueError("leads to this machine or to a metadata service")
 
 
 def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -31,7 +31,7 @@ class _Loader(yaml.SafeLoader):
         if node is None:
             return None
         if is_alias and node not in self._nodes_within:
-            raise _TooMuchError("something that is part of itself")
+            raise _TooMuchError("an alias within its own value")
         self._nodes += self._nodes_within[node] if is_alias else 1
         if self._nodes > _MOST_NODES:
             raise _TooMuchError(f"more than {_MOST_NODES} values")

@@ -149,7 +149,7 @@ def test_tls_data_are_whole_unless_parts_will_do(missing: str):
         ("a: !!timestamp x", "not YAML"),
         ("{" * 2000, "not YAML"),
         (f"a: 0x{'f' * 5000}", "a number of more than 1000 characters"),
-        ("a: &a [*a]", "something that is part of itself"),
+        ("a: &a [*a]", "an alias within its own value"),
         ("a: 1\n" * 1_000_000, "more than 1000000 characters"),
         ("[" + "[]," * 60_000, "more than 50000 values"),
         (f"a: &a [{'1,' * 5000}]\nb: [{'*a,' * 20}]", "more than 50000 values"),

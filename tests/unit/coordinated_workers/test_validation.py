@@ -25,7 +25,7 @@ from coordinated_workers.nginx import NginxValueError, check_host
     ],
 )
 def test_machine_itself_is_refused(host: str):
-    with pytest.raises(ValueError, match="none of another machine"):
+    with pytest.raises(ValueError, match="leads to this machine or to a metadata service"):
         check_of_another_machine(host)
 
 
@@ -44,7 +44,7 @@ def test_machine_itself_is_refused(host: str):
     ],
 )
 def test_so_is_address_that_leads_to_one(host: str):
-    with pytest.raises(ValueError, match="none of another machine"):
+    with pytest.raises(ValueError, match="leads to this machine or to a metadata service"):
         check_of_another_machine(host)
 
 
@@ -61,7 +61,7 @@ def test_so_is_address_that_leads_to_one(host: str):
     ],
 )
 def test_metadata_addresses_of_the_platform_are_invalid(host: str):
-    with pytest.raises(ValueError, match="none of another machine"):
+    with pytest.raises(ValueError, match="leads to this machine or to a metadata service"):
         check_of_another_machine(host)
 
 
@@ -83,7 +83,7 @@ def test_metadata_addresses_of_the_platform_are_invalid(host: str):
     ],
 )
 def test_so_is_name_that_leads_to_one(host: str):
-    with pytest.raises(ValueError, match="none of another machine"):
+    with pytest.raises(ValueError, match="leads to this machine or to a metadata service"):
         check_of_another_machine(host)
 
 
@@ -102,7 +102,7 @@ def test_so_is_name_that_leads_to_one(host: str):
     ],
 )
 def test_so_is_address_that_not_all_take_for_one(host: str):
-    with pytest.raises(ValueError, match="none of another machine"):
+    with pytest.raises(ValueError, match="leads to this machine or to a metadata service"):
         check_of_another_machine(host)
 
 

@@ -140,18 +140,12 @@ def test_no_labels_and_no_memory_is_one_request(client: Client, server: Kubernet
     assert [request.method for request in server.requests] == ["GET"]
 
 
-def test_labels_of_others_stay(client: Client):
+@pytest.mark.parametrize("label", [{"team": "shop"}, {"istio.io/use-waypoint": "theirs"}], ids=str)
+def test_label_of_another_client_stays(client: Client, label: dict[str, str]):
     reconcile(client, MESH)
-    client.patch(Service, "web", {"metadata": {"labels": {"team": "shop"}}})
+    client.patch(Service, "web", {"metadata": {"labels": label}})
     reconcile(client, {})
-    assert service_labels(client) == {**JUJU, "team": "shop"}
-
-
-def test_label_changed_by_another_client_stays(client: Client):
-    reconcile(client, MESH)
-    client.patch(Service, "web", {"metadata": {"labels": {"istio.io/use-waypoint": "theirs"}}})
-    reconcile(client, {})
-    assert service_labels(client) == {**JUJU, "istio.io/use-waypoint": "theirs"}
+    assert service_labels(client) == {**JUJU, **label}
 
 
 def test_label_taken_away_by_hand_comes_back(client: Client):
