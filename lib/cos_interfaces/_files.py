@@ -3,21 +3,39 @@
 import functools
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
 import pydantic
-import yaml
 
-from relation_data import one_line, reason
+from relation_data import InvalidYAMLError, check_text, one_line, parse_yaml, quoted, reason
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_REASON = 200
 _Content = TypeVar("_Content")
 _Text = Annotated[str, pydantic.Field(min_length=1)]
+# A charm may fill in a placeholder.
+_DURATION = re.compile(r"0|(?=.)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?|.*%%.*", re.ASCII)
+
+
+def _check_duration(value: object) -> object:
+    if value is None or (type(value) in (str, int) and _DURATION.fullmatch(str(value))):
+        return value
+    raise ValueError("not a duration such as 5m")
+
+
+def _check_scalar(value: object) -> object:
+    if isinstance(value, dict | list):
+        raise ValueError("neither a text nor a number")
+    return value
+
+
+_Duration = Annotated[object, pydantic.AfterValidator(_check_duration)]
+_Scalar = Annotated[object, pydantic.AfterValidator(_check_scalar)]
 
 
 @dataclass(frozen=True)
@@ -25,12 +43,14 @@ class _InvalidFile:
     reason: str
 
 
-class _Rule(pydantic.BaseModel):
+class _Rule(pydantic.BaseModel, extra="allow"):
     expr: _Text
     alert: _Text | None = None
     record: _Text | None = None
-    labels: dict[str, object] = {}
-    annotations: dict[str, object] = {}
+    alert_for: _Duration = pydantic.Field(None, alias="for")
+    keep_firing_for: _Duration = None
+    labels: dict[str, _Scalar] = {}
+    annotations: dict[str, _Scalar] = {}
 
     @pydantic.model_validator(mode="after")
     def _check_name(self) -> "_Rule":
@@ -39,12 +59,13 @@ class _Rule(pydantic.BaseModel):
         return self
 
 
-class _Group(pydantic.BaseModel):
+class _Group(pydantic.BaseModel, extra="allow"):
     name: _Text
+    interval: _Duration = None
     rules: list[_Rule]
 
 
-class _RuleFile(pydantic.BaseModel):
+class _RuleFile(pydantic.BaseModel, extra="allow"):
     groups: list[_Group]
 
 
@@ -60,7 +81,7 @@ def contents(
     """
     for path, found in _read_all(folder, suffixes, parse):
         if isinstance(found, _InvalidFile):
-            logger.warning("ignored invalid file %s: %s", path.name, found.reason)
+            logger.warning("ignored invalid file %s: %s", quoted(path.name), found.reason)
         else:
             yield path, found
 
@@ -71,7 +92,7 @@ def invalid_files(
     """Return the name of each file that `contents` ignores, and the reason."""
     for path, found in _read_all(folder, suffixes, parse):
         if isinstance(found, _InvalidFile):
-            yield path.name, found.reason
+            yield quoted(path.name), found.reason
 
 
 def rules(text: str) -> dict[str, object]:
@@ -81,9 +102,11 @@ def rules(text: str) -> dict[str, object]:
         ValueError: if it is neither, or cannot be sent as JSON.
     """
     try:
-        content = yaml.safe_load(text)
+        content = parse_yaml(text)
         json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
-    except (yaml.YAMLError, TypeError) as error:
+    except InvalidYAMLError as error:
+        raise ValueError(f"{error}: line {error.line}" if error.line else str(error)) from None
+    except TypeError as error:
         raise ValueError(f"not YAML of strings, numbers, lists and mappings: {error}") from None
     model = _RuleFile if isinstance(content, dict) and "groups" in content else _Rule
     model.model_validate(content)
@@ -105,10 +128,18 @@ def dashboard(text: str) -> str:
 def _read_all(
     folder: Path, suffixes: tuple[str, ...], parse: Callable[[str], _Content]
 ) -> "Iterator[tuple[Path, _Content | _InvalidFile]]":
-    for path in _files(folder, suffixes):
+    try:
+        files = _files(folder, suffixes)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        yield folder, _InvalidFile(_shown(error))
+        return
+    for path in files:
         try:
+            check_text(path.name)
             state = path.stat()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             yield path, _InvalidFile(_shown(error))
         else:
             yield (
@@ -127,13 +158,13 @@ def _read(path: Path, parse: Callable[[str], object], _: tuple[int, int]) -> obj
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterable[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.name.endswith(suffixes) and path.is_file())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    """Return the files of a folder, and the links in it, which may lead nowhere."""
+    named = (path for path in folder.iterdir() if path.name.endswith(suffixes))
+    return sorted(path for path in named if path.is_file() or not path.exists())
 
 
 def _shown(error: Exception) -> str:
     if isinstance(error, pydantic.ValidationError):
         return reason(error)
-    return one_line(str(error) or type(error).__name__, longest=_LONGEST_REASON)
+    text = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    return one_line(text, longest=_LONGEST_REASON)

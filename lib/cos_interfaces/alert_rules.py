@@ -81,7 +81,7 @@ def read_folders(
             group_name=path.stem,
             group_name_prefix=topology.identifier,
         )
-    return list(rules.groups)
+    return _with_unique_names(rules.groups)
 
 
 def invalid_files(folders: Iterable[Path]) -> dict[str, str]:
@@ -102,6 +102,18 @@ def _hush_cosl() -> None:
     logger = logging.getLogger("cosl.cos_tool")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
+
+
+def _with_unique_names(groups: "Iterable[Mapping[str, Any]]") -> list[object]:
+    """Number the groups that have the name of an earlier one: Prometheus would reject all groups."""
+    named: dict[str, object] = {}
+    for group in groups:
+        name, number = str(group["name"]), 1
+        while name in named:
+            number += 1
+            name = f"{group['name']}_{number}"
+        named[name] = {**group, "name": name}
+    return list(named.values())
 
 
 def _filled(content: object, texts: Mapping[str, str]) -> object:

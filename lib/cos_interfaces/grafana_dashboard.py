@@ -21,7 +21,7 @@ from ._topology import topology
 
 logger = logging.getLogger(__name__)
 
-_SUFFIXES = (".json", ".json.tmpl", ".tmpl")
+_SUFFIXES = (".json.tmpl", ".tmpl", ".json")
 
 
 class _Template(pydantic.BaseModel):
@@ -57,7 +57,7 @@ def publish(
     for relation in relations(charm, relation_name):
         packed = _packed(read_all(relation, charm.app).get("dashboards", ""))
         templates = {
-            f"file:{name.partition('.')[0]}": _template(charm, name, content, packed)
+            f"file:{_id(name)}": _template(charm, name, content, packed)
             for name, content in sorted(dashboards.items())
         }
         published = json.dumps({"templates": templates}) if templates else ""
@@ -76,6 +76,13 @@ def dashboards(charm: ops.CharmBase, *, relation_name: str = "grafana-dashboard"
             else:
                 found[f"{relation.app.name}/{name}"] = content
     return found
+
+
+def _id(name: str) -> str:
+    """Return the name of a file without its suffix, of which there may be two."""
+    for suffix in _SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def _template(charm: ops.CharmBase, name: str, content: str, packed: Mapping[str, str]) -> dict[str, object]:

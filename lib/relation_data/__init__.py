@@ -14,14 +14,17 @@ from ._databag import DatabagError, read, read_remote, write
 from ._reason import reason
 from ._status import LONGEST_STATUS, Message, in_short
 from ._text import check_text, one_line, quoted, shown_name
+from ._yaml import InvalidYAMLError, parse_yaml
 
 __all__ = [
     "LONGEST_STATUS",
     "DatabagError",
+    "InvalidYAMLError",
     "Message",
     "check_text",
     "in_short",
     "one_line",
+    "parse_yaml",
     "quoted",
     "read",
     "read_remote",

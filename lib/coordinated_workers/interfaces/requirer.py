@@ -4,7 +4,7 @@ import copy
 import functools
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import ops
 import pydantic
@@ -12,7 +12,7 @@ import pydantic
 import relation_data
 from k8s_charm import label_value
 
-from . import config_secrets, databags, worker_config
+from . import config_secrets, databags
 from .databags import (
     ClusterRequirerAppData,
     ClusterRequirerUnitData,
@@ -287,6 +287,9 @@ def _without_label_of_others(offer: CoordinatorOffer, coordinator: str) -> Coord
 def _parse(text: str) -> tuple[dict[str, Any], str | None]:
     """Return the configuration, and the reason if the text is invalid."""
     try:
-        return worker_config.read(text), None
-    except ValueError as error:
+        config: object = relation_data.parse_yaml(text) if text else {}
+    except relation_data.InvalidYAMLError as error:
         return {}, f"worker_config: {error}"
+    if not isinstance(config, dict):
+        return {}, "worker_config: not a mapping in YAML"
+    return cast("dict[str, Any]", config), None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import ops
 import pytest
+from ops import testing
 
 from cos_interfaces import grafana_dashboard
 from cos_interfaces.alert_rules import WatchedApp, read_folders
@@ -37,6 +38,25 @@ INVALID = {
     "a circle": b"alert: a\nexpr: up\nlabels: &a {a: *a}\n",
     "an object": b"alert: !!python/object:os.system x\nexpr: up\n",
     "deep nesting": b"[" * 10_000,
+    "a number that is too large to be a fraction": b"a: !!float " + b":".join([b"1"] * 400),
+    "a truth that is none": b"alert: a\nexpr: up\nfor: !!bool x\n",
+    "aliases that grow": b"a: &a [x]\n"
+    + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b"*a%s," % (b"%d" % (n - 1) if n else b"") * 9) for n in range(9))
+    + b"alert: a\nexpr: up\n",
+    "a long file": b"alert: a\nexpr: up\n#" + b"x" * 1_000_000,
+    "a key of a group that is a number": b"groups:\n- {1: x, name: kv, rules: []}\n",
+    "a duration without a unit": b"alert: a\nexpr: up\nfor: 5\n",
+    "a duration in words": b"alert: a\nexpr: up\nkeep_firing_for: soon\n",
+    "an interval that is a list": b"groups:\n- {name: kv, interval: [1m], rules: []}\n",
+    "a label that is a mapping": b"alert: a\nexpr: up\nlabels: {a: {b: c}}\n",
+    "an annotation that is a list": b"alert: a\nexpr: up\nannotations: {a: [b]}\n",
+}
+VALID = {
+    "a duration": b"alert: a\nexpr: up\nfor: 1h30m\n",
+    "no duration": b"alert: a\nexpr: up\nfor: 0\n",
+    "a duration that the charm fills in": b"alert: a\nexpr: up\nfor: '%%wait%%'\n",
+    "an unknown field": b"alert: a\nexpr: up\nlater: {a: b}\n",
+    "a label that is a number": b"alert: a\nexpr: up\nlabels: {a: 5, b: true}\n",
 }
 
 
@@ -58,9 +78,25 @@ def test_invalid_rules_are_named_and_the_others_sent(act, tmp_path: Path, conten
     json.dumps(outcome.result)
 
 
+@pytest.mark.parametrize("content", VALID.values(), ids=VALID)
+def test_valid_rules_are_sent(act, tmp_path: Path, content: bytes):
+    (tmp_path / "a.rules").write_bytes(content)
+    outcome = act(lambda charm: read_folders(charm, WatchedApp.of(charm), [tmp_path]))
+    assert (len(outcome.result), outcome.log) == (1, [])
+
+
+def test_groups_of_one_name_are_numbered(act, tmp_path: Path):
+    for name in ("a.rules", "b.rules", "kv.rule"):
+        (tmp_path / name).write_text(RULE if name == "kv.rule" else GROUPS)
+    outcome = act(lambda charm: read_folders(charm, WatchedApp.of(charm), [tmp_path]))
+    first, *others = [group["name"] for group in outcome.result]
+    assert others == [f"{first}_2", f"{first}_3"]
+
+
 @pytest.mark.parametrize(
     ("kind", "line"),
     [
+        ("a tab", "ignored invalid file broken.rules: not YAML: line 2"),
         ("a rule without an expression", "ignored invalid file broken.rules: expr: Field required"),
         ("no number", "ignored invalid file broken.rules: Out of range float values are not JSON compliant"),
     ],
@@ -89,8 +125,39 @@ def test_invalid_dashboard_is_named_and_the_others_sent(act, tmp_path: Path, con
     assert line.startswith("ignored invalid file broken.json: ")
 
 
-def test_what_is_no_file_is_no_trouble(act, tmp_path: Path):
+def test_link_that_leads_nowhere_is_named(act, tmp_path: Path):
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
-    assert act(lambda _: grafana_dashboard.read_folder(tmp_path)).result == {}
-    assert act(lambda _: grafana_dashboard.read_folder(tmp_path / "none")).result == {}
+    (tmp_path / "round.json").symlink_to("round.json")
+    outcome = act(lambda _: grafana_dashboard.read_folder(tmp_path))
+    assert outcome.result == {}
+    assert [line.partition(":")[0] for line in outcome.log] == [
+        "ignored invalid file gone.json",
+        "ignored invalid file round.json",
+    ]
+
+
+def test_folder_that_cannot_be_read_is_named(act, tmp_path: Path):
+    assert act(lambda _: grafana_dashboard.read_folder(tmp_path / "none")).log == []
+    (tmp_path / "round").symlink_to("round")
+    outcome = act(lambda _: grafana_dashboard.read_folder(tmp_path / "round"))
+    assert outcome.result == {}
+    assert [line.partition(":")[0] for line in outcome.log] == ["ignored invalid file round"]
+
+
+def test_name_of_file_is_text(act, tmp_path: Path):
+    (tmp_path / "a\nb.json").write_text("{}")
+    outcome = act(lambda _: grafana_dashboard.read_folder(tmp_path))
+    assert outcome.result == {}
+    assert [line.isprintable() for line in outcome.log] == [True]
+
+
+def test_dots_in_names_of_dashboards(act, tmp_path: Path):
+    for name in ("kv.reads.json", "kv.writes.json.tmpl"):
+        (tmp_path / name).write_text("{}")
+    relation = testing.Relation("grafana-dashboard")
+    outcome = act(
+        lambda charm: grafana_dashboard.publish(charm, grafana_dashboard.read_folder(tmp_path)), relation
+    )
+    published = json.loads(outcome.relation(relation).local_app_data["dashboards"])
+    assert set(published["templates"]) == {"file:kv.reads", "file:kv.writes"}

@@ -1,12 +1,19 @@
-"""Reading of a workload's configuration, YAML that another charm wrote."""
-
-from typing import Any, cast
+"""Parsing of YAML that others wrote, with limits on what it may take."""
 
 import yaml
 
 _LONGEST_TEXT = 1_000_000
 _MOST_NODES = 50_000
 _LONGEST_NUMBER = 1_000
+
+
+class InvalidYAMLError(ValueError):
+    """A text that is no YAML, or exceeds a limit; the message has nothing of the text."""
+
+    def __init__(self, message: str, line: int | None = None):
+        super().__init__(message)
+        self.line = line
+        """The line of the text at which it is invalid, if that is known."""
 
 
 class _TooMuchError(Exception):
@@ -48,22 +55,18 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
-def read(text: str) -> dict[str, Any]:
-    """Parse a text as a mapping; empty if the text is.
+def parse_yaml(text: str) -> object:
+    """Return the value of a text in YAML; None if the text is empty.
 
     Raises:
-        ValueError: if it is invalid, or exceeds a limit; the message has nothing of the text.
+        InvalidYAMLError: if the text is invalid, or exceeds a limit.
     """
-    if not text:
-        return {}
     if len(text) > _LONGEST_TEXT:
-        raise ValueError(f"more than {_LONGEST_TEXT} characters")
+        raise InvalidYAMLError(f"more than {_LONGEST_TEXT} characters")
     try:
-        config: object = _Loader(text).get_single_data()
+        return _Loader(text).get_single_data()
     except _TooMuchError as error:
-        raise ValueError(str(error)) from None
-    except Exception:  # of any kind: PyYAML passes on errors of turning texts into numbers and dates
-        raise ValueError("not YAML") from None
-    if not isinstance(config, dict):
-        raise ValueError("not a mapping in YAML")
-    return cast("dict[str, Any]", config)
+        raise InvalidYAMLError(str(error)) from None
+    except Exception as error:  # of any kind: PyYAML passes on errors of turning texts into numbers and dates
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        raise InvalidYAMLError("not YAML", mark.line + 1 if mark else None) from None
