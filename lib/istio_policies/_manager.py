@@ -23,6 +23,7 @@ from k8s_charm import (
 )
 from relation_data import reason
 
+from ._compatibility import takes_flags, takes_mesh_type
 from ._policies import ROOT_NAMESPACE, DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from ._rules import TRUST_DOMAIN
 
@@ -54,6 +55,7 @@ class PolicyResourceManager:
             is written there; those in `raw_policies` are, since a charm for the whole mesh needs them.
     """
 
+    @takes_mesh_type
     def __init__(  # noqa: PLR0913 - published
         self,
         charm: "ops.CharmBase",
@@ -74,6 +76,7 @@ class PolicyResourceManager:
         self.failed: tuple[Failure, ...] = ()
         """The failures of the last `reconcile` or `delete`, also if it raised an error."""
 
+    @takes_flags
     def reconcile(
         self,
         policies: Iterable[MeshPolicy],

@@ -218,3 +218,69 @@ def test_labels_are_optional(manage: Callable[..., PolicyResourceManager], kuber
     manager = manage(labels=None)
     manager.reconcile([policy(80)], MeshType.istio)
     assert len(manager.delete().deleted) == 1
+
+
+@pytest.mark.parametrize(
+    ("made", "called"),
+    [
+        pytest.param({"mesh_type": MeshType.istio}, ((), {}), id="0.10"),
+        pytest.param({"mesh_type": MeshType.istio}, ((False, True), {}), id="0.10, flags"),
+        pytest.param({"mesh_type": MeshType.istio}, ((), {"force": True}), id="0.10, flag by name"),
+        pytest.param({}, ((MeshType.istio, True), {}), id="0.15, flag"),
+        pytest.param({}, ((MeshType.istio,), {"ignore_missing": True}), id="0.15, flag by name"),
+        pytest.param({"mesh_type": MeshType.istio}, ((MeshType.istio, None, True), {}), id="both"),
+    ],
+)
+def test_calls_of_earlier_versions(
+    manage: Callable[..., PolicyResourceManager],
+    kubernetes: KubernetesServer,
+    made: dict[str, Any],
+    called: tuple[tuple[Any, ...], dict[str, Any]],
+):
+    positional, named = called
+    manage(**made).reconcile([policy(80)], *positional, **named)
+    assert names(kubernetes) == ["m.coordinator.shop.app.from.s.cart"]
+
+
+def test_policies_by_name_in_earlier_version(
+    manage: Callable[..., PolicyResourceManager], kubernetes: KubernetesServer
+):
+    manage(mesh_type=MeshType.istio).reconcile(policies=[policy(80)])
+    assert len(names(kubernetes)) == 1
+
+
+def test_mesh_type_is_third_argument_of_earlier_version(client: Client, kubernetes: KubernetesServer):
+    context = testing.Context(Coordinator, meta={"name": "coordinator"}, app_name="coordinator")
+    with context(context.on.update_status(), testing.State(model=testing.Model("m"))) as manager:
+        make: Any = PolicyResourceManager
+        make(manager.charm, client, MeshType.istio, LABELS).reconcile([policy(80)])
+        assert len(names(kubernetes)) == 1
+        make(manager.charm, client, LABELS).delete()
+        assert names(kubernetes) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "called"),
+    [
+        pytest.param({"mesh_type": MeshType.istio}, (False,), id="0.10"),
+        pytest.param({}, (MeshType.istio, False), id="0.15"),
+    ],
+)
+def test_flag_of_earlier_version_is_kept(
+    manage: Callable[..., PolicyResourceManager],
+    client: Client,
+    made: dict[str, Any],
+    called: tuple[Any, ...],
+):
+    manager = manage(**made)
+    manager.reconcile([policy(80)], mesh_type=MeshType.istio)
+    foreign = {"metadata": {"name": "m.coordinator.shop.app.from.s.cart"}, "spec": {"action": "DENY"}}
+    client.apply(AuthorizationPolicy.from_dict(foreign), namespace="m", field_manager="hand", force=True)
+    with pytest.raises(ApiError, match="conflict"):
+        manager.reconcile([policy(80)], *called)
+
+
+def test_mesh_type_is_not_optional(manager: PolicyResourceManager):
+    reconcile: Any = manager.reconcile
+    with pytest.raises(TypeError, match="mesh_type"):
+        reconcile([policy(80)])

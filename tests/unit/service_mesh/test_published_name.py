@@ -55,6 +55,7 @@ def test_hook_without_kubernetes_imports_no_client(module: str):
 
 def test_kinds_are_imported_on_access():
     assert {"istio": {published.AuthorizationPolicy}} == published.POLICY_RESOURCE_TYPES
+    assert {"AuthorizationPolicy": published.AuthorizationPolicy} == published.RESOURCE_TYPES
 
 
 def test_tests_of_charms_patch_lightkubes_client():

@@ -13,7 +13,7 @@ def mesh_and_relation(charm: ops.CharmBase, third: str, relation_name: str) -> t
 
     Args:
         charm: the provider.
-        third: its third argument, which was the name of the relation until version 0.2 of the library.
+        third: its third argument, which was the name of the relation until version 0.10 of the library.
         relation_name: its fourth argument.
 
     Raises:

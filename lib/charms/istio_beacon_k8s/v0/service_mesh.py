@@ -60,10 +60,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Return a name whose import needs lightkube, so that other hooks do not import it."""
-    if name in ("AuthorizationPolicy", "POLICY_RESOURCE_TYPES"):
+    if name in ("AuthorizationPolicy", "POLICY_RESOURCE_TYPES", "RESOURCE_TYPES"):
         from istio_policies import AuthorizationPolicy
 
-        return AuthorizationPolicy if name == "AuthorizationPolicy" else {"istio": {AuthorizationPolicy}}
+        return {
+            "AuthorizationPolicy": AuthorizationPolicy,
+            "POLICY_RESOURCE_TYPES": {"istio": {AuthorizationPolicy}},
+            "RESOURCE_TYPES": {"AuthorizationPolicy": AuthorizationPolicy},  # versions 0.10 to 0.15
+        }[name]
     if name == "Client":  # tests of charms patch it
         from lightkube import Client
 
