@@ -66,6 +66,23 @@ def test_no_hook_fails_when_relation_is_gone_for_juju(
     attacked.hook(attacked.valid, "update_status")
 
 
+@pytest.mark.parametrize("action", ["list-policies", "export-policies", "mesh-graph"])
+@pytest.mark.parametrize(("world", "endpoint"), [(BEACON, "service-mesh"), (COORDINATOR, "service-mesh")])
+def test_actions_work_without_databag(
+    world: World,
+    endpoint: str,
+    action: str,
+    attack: Callable[[World, str], Attack],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    attacked = attack(world, endpoint)
+    state = attacked.hook(attacked.valid).state
+    refuse_databags(monkeypatch, attacked.mallory.id)
+    context = attacked.world.context
+    context.run(context.on.action(action), state)
+    assert context.action_results
+
+
 SECRETS = ("secret_get", "secret_info_get", "secret_add", "secret_set", "secret_grant", "secret_remove")
 
 

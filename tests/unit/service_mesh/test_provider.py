@@ -235,6 +235,23 @@ def test_a_policy_with_an_unknown_restriction_is_none(ctx: testing.Context[Mesh]
     assert error.endswith(": Extra inputs are not permitted")
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('"endpoints": [{"paths": ["/a"]}], "endpoints": []', "endpoints"),
+        ('"endpoints": [{"paths": ["/a"], "paths": null}]', "paths"),
+        ('"source_app_name": "shop"', "source_app_name"),
+        ('"endpoints": [{"x\\ny": 1, "x\\ny": 2}]', "…"),
+    ],
+)
+def test_repeated_key_makes_policies_invalid(ctx: testing.Context[Mesh], text: str, key: str):
+    app = consumer("web", [POLICY]).remote_app_data["policies"]
+    policies = f"[{{{text}, {app[2:]}"
+    relation = testing.Relation("service-mesh", remote_app_name="web", remote_app_data={"policies": policies})
+    [request] = requests_of(ctx, relation).requests()
+    assert (request.policies, request.errors) == ([], [f"policies: the key {key!r} is repeated"])
+
+
 def test_unset_field_of_a_later_version_is_accepted(ctx: testing.Context[Mesh]):
     later = {**POLICY, "source_labels": None, "endpoints": [{"ports": [80], "not_paths": None}]}
     [policy] = requests_of(ctx, consumer("web", [later])).mesh_info()

@@ -1,17 +1,22 @@
 """Parsing of data from the other side of a relation."""
 
 import contextlib
+import json
 from typing import TypeVar, cast
 
 import pydantic
 import pydantic_core
 
-from relation_data import reason
+from relation_data import reason, shown_name
 
 from ._models import AppPolicy, Endpoint, MeshPolicy, UnitPolicy
 
 _Data = TypeVar("_Data")
 _POLICIES = pydantic.TypeAdapter(list[MeshPolicy])
+
+
+class _RepeatedKeyError(Exception):
+    """A key that an object in JSON has twice; the message is the key."""
 
 
 def parse(adapter: pydantic.TypeAdapter[_Data], text: str) -> _Data:
@@ -30,8 +35,13 @@ def parse_policies(text: str) -> tuple[list[MeshPolicy], list[str]]:
     """Return the valid policies in JSON, and the reason that each of the others is invalid.
 
     A later version of the library sends each of its fields. One that is null and unknown here restricts
-    nothing and is ignored; with any other value it may restrict, and its policy is invalid.
+    nothing and is ignored; with any other value it may restrict, and its policy is invalid. A key that an
+    object has twice makes all policies invalid: one of its values may restrict, and only the other counts.
     """
+    try:
+        _check_keys(text)
+    except _RepeatedKeyError as error:
+        return [], [f"policies: the key {shown_name(str(error))!r} is repeated"]
     try:
         return _POLICIES.validate_json(text), []
     except pydantic.ValidationError:
@@ -67,6 +77,20 @@ def _parse_one_by_one(text: str) -> tuple[list[MeshPolicy], list[str]]:
         except pydantic.ValidationError as error:
             reasons.append(f"policies[{number}]: {reason(error)}")
     return policies, reasons
+
+
+def _check_keys(text: str) -> None:
+    # What is no JSON, or nested too deep, is left to the parser of policies.
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(text, object_pairs_hook=_without_repeated_keys)
+
+
+def _without_repeated_keys(pairs: list[tuple[str, object]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _RepeatedKeyError(key)
+        seen.add(key)
 
 
 def _items(text: str) -> list[object]:

@@ -97,7 +97,8 @@ class RelatedMesh(ops.Object):
     @property
     def is_audit(self) -> bool:
         """Return whether the mesh logs policies and does not enforce them; a mode not known is enforced."""
-        return _text(self._mesh_relations, POLICY_MODE_KEY) == json.dumps(AUDIT)
+        mode = self._valid("policy mode", lambda: _text(self._mesh_relations, POLICY_MODE_KEY), None)
+        return mode == json.dumps(AUDIT)
 
     @property
     def data_error(self) -> str | None:
