@@ -26,6 +26,18 @@ JUJU = {"app.kubernetes.io/name": "web"}
 MESH = {"istio.io/dataplane-mode": "ambient"}
 
 
+class Caller(ops.CharmBase):
+    """Calls another application in the first hook of their relation, and joins the mesh before."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.mesh = ServiceMeshConsumer(self)
+        framework.observe(self.on["proxy"].relation_created, self._on_proxy_relation_created)
+
+    def _on_proxy_relation_created(self, _: ops.RelationCreatedEvent):
+        self.mesh._update_labels(None)
+
+
 class Web(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
@@ -85,6 +97,22 @@ def test_pods_join_once_labels_are_published(ctx: testing.Context[Web], client: 
     out = ctx.run(ctx.on.relation_changed(relation), state(relation))
     assert pod_labels(client) == {**JUJU, **MESH}
     assert out.unit_status == ops.ActiveStatus()
+
+
+@pytest.mark.parametrize(
+    ("leader", "related", "expected"),
+    [(True, True, {**JUJU, **MESH}), (True, False, JUJU), (False, True, JUJU)],
+    ids=["leader", "no mesh", "no leader"],
+)
+def test_charm_joins_in_hook_of_its_own(
+    client: Client, leader: bool, related: bool, expected: dict[str, str]
+):
+    meta = {**META, "requires": {**META["requires"], "proxy": {"interface": "proxy"}}}  # type: ignore[dict-item]
+    ctx = testing.Context(Caller, meta)
+    proxy = testing.Relation("proxy", remote_app_name="proxy")
+    relations = (proxy, mesh()) if related else (proxy,)
+    ctx.run(ctx.on.relation_created(proxy), state(*relations, leader=leader))
+    assert pod_labels(client) == expected
 
 
 @pytest.mark.parametrize("event", ["leader_elected", "config_changed", "upgrade_charm", "update_status"])

@@ -86,7 +86,7 @@ class ServiceMeshConsumer(RelatedMesh):
         for event in (on.leader_elected, on.upgrade_charm, on.config_changed, on.update_status):
             self.framework.observe(event, self._on_application_event)
         if auto_join:
-            self.framework.observe(on[mesh_relation_name].relation_changed, self._on_labels_change)
+            self.framework.observe(on[mesh_relation_name].relation_changed, self._update_labels)
             self.framework.observe(on[mesh_relation_name].relation_broken, self._on_mesh_broken)
             self.framework.observe(on.collect_unit_status, self._on_collect_unit_status)
 
@@ -203,7 +203,8 @@ class ServiceMeshConsumer(RelatedMesh):
             me = CMRData(app_name=self._charm.app.name, juju_model_name=self._charm.model.name)
             relation_data.write(relation, self._charm.app, {CMR_DATA_KEY: json.dumps(me.model_dump())})
 
-    def _on_labels_change(self, _: ops.EventBase) -> None:
+    def _update_labels(self, _: ops.EventBase | None) -> None:
+        """Label the pods with what the mesh wants now; prowlarr calls this before its first request."""
         if self.enabled:
             self._join()
 
