@@ -76,7 +76,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
         """Return the address of an application's Service, behind which are all of its units.
 
         Args:
-            hostname: the name of one of the units; comes back as it is if it is not a name of Kubernetes'.
+            hostname: the name of one of the units; returned unchanged if it is not a name of Kubernetes.
             app_name: the application.
             model_name: the application's model.
         """
@@ -92,14 +92,14 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def tls_available(self) -> bool:
-        """Return whether the cluster uses TLS, as far as it can: see `serves_tls`."""
+        """Return whether there is a certificate to use; `serves_tls` is whether nginx uses it."""
         return self.tls_config is not None
 
     @property
     def serves_tls(self) -> bool:
         """Return whether nginx uses TLS now, so that a published URL begins with `https`.
 
-        It may have rejected the configuration for it; before it has one, this is as it is to be.
+        nginx may have rejected the configuration with it. Before its first one, this is `tls_available`.
         """
         served = self.nginx.serves_tls
         return self.tls_available if served is None else served
@@ -187,7 +187,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def _pod_labels(self) -> dict[str, str]:
-        """The labels of every pod of the cluster; while the mesh can't be followed, as workers know them."""
+        """The labels of every pod of the cluster; the last published ones if the mesh has invalid data."""
         if self._mesh_problem:
             mesh_labels = self.cluster.published_labels()
         else:

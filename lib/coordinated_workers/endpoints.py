@@ -13,7 +13,7 @@ EndpointMapping = Mapping[str, str | None]
 
 The keys: cluster, certificates, grafana-dashboards, logging, metrics, charm-tracing, workload-tracing, s3,
 send-datasource, receive-datasource, catalogue, service-mesh, service-mesh-provide-cmr-mesh,
-service-mesh-require-cmr-mesh. The cluster can't be off, and the last three go together.
+service-mesh-require-cmr-mesh. The cluster cannot be off, and the last three go together.
 """
 
 _MESH_KEYS = ("service-mesh", "service-mesh-provide-cmr-mesh", "service-mesh-require-cmr-mesh")

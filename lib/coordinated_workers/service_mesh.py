@@ -62,13 +62,13 @@ def join(
 def is_in_mesh(relations: Iterable[ops.Relation], worker_labels: Mapping[str, str]) -> bool:
     """Return whether a beacon has taken the coordinator into its mesh.
 
-    There ztunnel encrypts, and TLS of the application's own would be in the way: a waypoint that sees no
-    requests closes connections where policies name methods or paths.
+    There ztunnel encrypts, and the application must not use TLS itself: a waypoint that sees no requests
+    closes connections where policies name methods or paths.
 
     Args:
         relations: the relations with a beacon.
         worker_labels: the labels that workers were last sent. They decide while the data of the beacon is
-            invalid: who sends nonsense must not switch TLS off.
+            invalid: invalid data must not switch TLS off.
     """
     try:
         return is_mesh_published(relations)
@@ -88,7 +88,7 @@ def cluster_mesh(
     mesh_endpoint: str | None,
     cluster_endpoint: str,
 ) -> ClusterMesh:
-    """Gather what there is to know of a cluster in the mesh; nothing is asked of Kubernetes."""
+    """Return the known facts about a cluster in the mesh; no request to Kubernetes is made."""
     related = charm.model.relations[mesh_endpoint] if mesh_endpoint else []
     return ClusterMesh(
         policies=cluster_policies(
@@ -162,7 +162,7 @@ def cluster_policies(
 def reconcile_cluster_policies(
     access: KubernetesAccess, mesh: ServiceMeshConsumer, workers: Iterable[str]
 ) -> list[ops.StatusBase]:
-    """Make the policies inside the cluster fit these worker applications; outside of a mesh, have none.
+    """Write the policies inside the cluster for these worker applications; outside a mesh, delete them.
 
     Pods leave a mesh one after another. Those that have left have no identity that a policy could allow, so
     the policies allow everything from then on, as outside of the mesh, until the last pod has left.

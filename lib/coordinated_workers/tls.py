@@ -86,10 +86,10 @@ class Certificates:
         return TLSConfig(served.server_cert, served.ca_cert, key.raw)
 
     def keeps(self, served: TLSConfig | None) -> bool:
-        """Return whether a certificate that is served stays in use though the authority does not provide it.
+        """Return whether the served certificate stays in use although the authority does not provide it.
 
-        It does while nothing that the authority sent can be used, and where it refused another one or has not
-        answered yet. One that the authority took back does not.
+        It does if the authority's data is unusable, and if the authority rejected the current request or has
+        not answered it yet. A certificate that the authority withdrew does not.
         """
         if not (served and self._relation_name and self._relation):
             return False
@@ -173,7 +173,7 @@ class Certificates:
 
     @property
     def problem(self) -> Message | None:
-        """Return the reason why there can't be a certificate; None if there can."""
+        """Return the reason why no certificate can be issued; None if there is none."""
         if self._relation_name and len(self._charm.model.relations[self._relation_name]) > 1:
             return Message(f"several applications over {self._relation_name!r}", remedy="remove all but one")
         if self.data_error:

@@ -101,8 +101,8 @@ class NoReadinessCheckEndpointConfiguredError(Exception):
 class Worker(WorkerWorkload):
     """The part of a worker charm that runs its services in a cluster.
 
-    At the end of each hook everything is made as the coordinator and the operator want it; what stands in
-    the way is in the unit's status, and is tried again at the next event.
+    Each hook ends with the state that the coordinator and the operator desire. The unit's status names any
+    problem, and the next event tries again.
 
     A subclass may change the configuration that is written (by `_worker_config`), and when the worker is
     ready to run (by `is_ready`).
@@ -259,7 +259,7 @@ class Worker(WorkerWorkload):
             event.add_status(status)
 
     def _missing(self) -> Iterator[ops.StatusBase]:
-        """Return a status for each thing that the worker is without, and can't run without."""
+        """Return a status for each thing that the worker lacks and needs to run."""
         app, coordinators = self._charm.app.name, len(self.model.relations[self._endpoint])
         if coordinators == 0:
             command = f"juju integrate {app}:{self._endpoint} COORDINATOR"

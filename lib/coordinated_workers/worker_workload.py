@@ -28,7 +28,7 @@ _VERSION_SECONDS = 10.0
 
 
 class _NotYetError(Exception):
-    """The workload can't be brought up to date now; what runs, runs on."""
+    """The workload cannot be updated now; running services continue."""
 
     def __init__(self, status: ops.StatusBase):
         super().__init__(status.message)
@@ -66,7 +66,7 @@ class WorkerWorkload(WorkerFacts):
         """Stop all services of the container.
 
         Raises:
-            ops.pebble.Error: if the container can't be reached.
+            ops.pebble.Error: if the container cannot be reached.
         """
         self._workload.stop()
 
@@ -107,7 +107,7 @@ class WorkerWorkload(WorkerFacts):
             self.restart()
 
     def _files(self) -> dict[str, str | None]:
-        """Path → text of each file that the workload may have; None: it is not to be there."""
+        """Path → text of each file that the workload may have; None to remove it."""
         files: dict[str, str | None] = {CONFIG_FILE: self._config_text()}
         if tls := self.cluster.get_tls_data(allow_none=True):
             key = self._private_key(tls.privkey_secret_id) if tls.privkey_secret_id else None
@@ -144,7 +144,7 @@ class WorkerWorkload(WorkerFacts):
             return None
 
     def _services_down(self) -> str:
-        """Return the reason why the workload can't answer yet; empty if there is none."""
+        """Return the reason why the workload cannot answer yet; empty if there is none."""
         if not self._container.can_connect():
             return f"container {self._name} is not ready"
         if self._running_worker_config() is None:

@@ -22,7 +22,7 @@ FILES = (CONFIG_FILE, CERT_FILE, KEY_FILE, CLIENT_CA_FILE, S3_TLS_CA_CHAIN_FILE,
 class WorkloadContainer:
     """The container that a worker runs its services in.
 
-    Every method raises `ops.pebble.Error` for what Pebble refuses, and if the container can't be reached.
+    Every method raises `ops.pebble.Error` if Pebble rejects a request, or cannot be reached.
 
     Args:
         container: the container.
@@ -42,14 +42,14 @@ class WorkloadContainer:
     ) -> bool:
         """Write the files and the layer, and return whether the services need a restart to run on them.
 
-        Services are stopped before a file of theirs changes: where this is cut short, the next call finds
-        them stopped, never running on what is not there any more.
+        Services are stopped before one of their files changes: if a call is interrupted, the next one finds
+        them stopped, and not running with files that are gone.
 
         Args:
-            files: path → text; a file whose text is None or empty goes.
-            layer: the layer, with all that belongs into it.
-            reread: paths of files that services read anew when they change; where nothing else has
-                changed, services run on. That such a file comes or goes is another matter.
+            files: path → text; a file whose text is None or empty is removed.
+            layer: the whole layer.
+            reread: paths of files that services read again when they change: if only these change, services
+                are not restarted. A file that is added or removed restarts them.
 
         Returns:
             Whether the services have to be started or restarted.
@@ -67,7 +67,7 @@ class WorkloadContainer:
         return changes_services or bool(changed) or bool(self.services_down(layer))
 
     def clear(self) -> None:
-        """Stop all services and take all files away."""
+        """Stop all services and remove all files."""
         self.stop()
         self._write({path: None for path in FILES if self._container.exists(path)})
 
@@ -111,7 +111,7 @@ class WorkloadContainer:
             pebble.update_trust(self._container, self._deadline)
 
     def _apply(self, layer: ops.pebble.Layer) -> bool:
-        """Put the layer into the plan; whether that changes its services."""
+        """Put the layer into the plan, and return whether that changes its services."""
         before = self._container.get_plan()
         if pebble.covers(before, layer):
             return False

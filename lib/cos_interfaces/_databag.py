@@ -53,7 +53,7 @@ def read_text(
 
 
 def read_all(relation: ops.Relation, author: ops.Application | ops.Unit) -> dict[str, str]:
-    """Return everything that `author` wrote; nothing if Juju does not give it out, which is logged."""
+    """Return everything that `author` wrote; nothing if Juju does not return it, which is logged."""
     try:
         return relation_data.read(relation, author)
     except relation_data.DatabagError as error:

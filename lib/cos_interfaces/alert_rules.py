@@ -2,9 +2,8 @@
 
 A file has rules in the form of Prometheus (`groups: …`), or one rule alone. In it, `%%juju_topology%%`
 becomes the label matchers of the application, `%%juju_model%%` and `%%juju_application%%` its names, and
-`%%NAME%%` the value of that name: so a charm adds what it alone knows, for `vector(%%refused%%) > 0` is a
-rule on a number that no series has. Where the charm has the program `cos-tool`, every selector gets the
-matchers.
+`%%NAME%%` the value of that name, for numbers that only the charm knows: `vector(%%refused%%) > 0`. If the
+charm has the program `cos-tool`, every selector gets the matchers.
 """
 
 import itertools
@@ -27,7 +26,7 @@ _SUFFIXES = (".rule", ".rules", ".yaml", ".yml")
 
 @dataclass(frozen=True)
 class WatchedApp:
-    """An application of the charm's model that rules speak of."""
+    """An application of the charm's model that rules are about."""
 
     name: str
     charm_name: str
@@ -98,7 +97,7 @@ def charm_folder(charm: ops.CharmBase) -> Path:
 
 
 def _hush_cosl() -> None:
-    """Silence its warning of a missing cos-tool for every rule: each line is a call of a hook tool."""
+    """Silence cosl's warning of a missing cos-tool for every rule: each line is a call of a hook tool."""
     logger = logging.getLogger("cosl.cos_tool")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)

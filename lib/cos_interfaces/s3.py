@@ -64,7 +64,7 @@ class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
         pydantic.BeforeValidator(_parse_list),
         pydantic.AfterValidator(_check_certificates),
     ] = pydantic.Field(None, alias="tls-ca-chain")
-    """The certificates, as PEM, of those who vouch for the store's own."""
+    """The CA certificates, as PEM, that verify the store's own."""
 
     @property
     def ca_cert(self) -> str | None:
@@ -75,8 +75,8 @@ class S3ConnectionInfo(pydantic.BaseModel, populate_by_name=True, frozen=True):
 def request(charm: ops.CharmBase, bucket: str | None = None, *, relation_name: str = "s3") -> None:
     """Request a bucket; leader only, if it differs.
 
-    Some stores answer nothing before they were asked, so a charm that takes any bucket asks as well:
-    for one that is named after the relation, which a store that has a bucket set does not heed.
+    Some stores only answer requests. A charm that accepts any bucket therefore requests one that is named
+    after the relation; a store with a configured bucket ignores the name.
     """
     if not charm.unit.is_leader():
         return

@@ -53,7 +53,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
                 "grafana-dashboards": "grafana-dashboard",
                 "logging": "logging",
                 "metrics": "metrics-endpoint",
-                # The service can do without, and a coordinator that has the endpoint can't.
+                # Optional for this service, while a coordinator with the endpoint requires an object store.
                 "s3": "s3" if self._is_related("s3") else None,
                 "charm-tracing": "self-charm-tracing",
                 "workload-tracing": "self-workload-tracing",

@@ -21,7 +21,7 @@ class DemoWorkerCharm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        # First of all, for the worker starts it.
+        # Before the worker, which starts it.
         kv_program.install(self.unit.get_container(kv_program.CONTAINER))
         self.worker = KeyValueWorker(
             self,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Whoever leads anew remembers what was so when it last led.
+# A new leader remembers the mesh as it was when it last led.
 _READ_MESH = (ops.UpdateStatusEvent, ops.LeaderElectedEvent)
 
 

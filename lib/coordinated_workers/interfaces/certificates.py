@@ -1,6 +1,6 @@
 """Validation of the certificates relation's data, before the library for it reads them.
 
-The library takes for granted that a text in the place of a certificate is one, and logs what it can't read.
+The library does not check that a text is a certificate, and logs a text that it cannot parse.
 """
 
 from collections.abc import Collection, Mapping

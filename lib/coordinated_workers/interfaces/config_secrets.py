@@ -1,4 +1,4 @@
-"""Secrets of a workload's configuration, on their way in a Juju secret in place of the databag.
+"""Secrets of a workload's configuration, sent in a Juju secret rather than in the databag.
 
 In the configuration that is published, a placeholder stands for each. The worker, which is granted the
 secret, fills them in.
@@ -48,7 +48,7 @@ def filled(text: str, content: Mapping[str, str]) -> str:
 
 
 def share(charm: ops.CharmBase, content: Mapping[str, str]) -> tuple[ops.Secret, str] | None:
-    """Return the application's secret with this content, and its id; None if Juju does not take it."""
+    """Return the application's secret with this content, and its id; None if Juju rejects it."""
     try:
         secret = stored_secret(charm, _LABEL, content)
         return secret, secret.get_info().id

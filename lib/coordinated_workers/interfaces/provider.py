@@ -161,7 +161,7 @@ class ClusterProvider(ops.Object):
 
         Writes no key whose value did not change, and nothing at all on a unit that is not the leader. What is
         in `secrets` goes to workers in a Juju secret where it stands in `worker_config`; in plain text
-        to those of older releases, which can't fill it in.
+        to those of older releases, which cannot fill it in.
         """
         if not self._charm.unit.is_leader():
             return
@@ -209,9 +209,9 @@ class ClusterProvider(ops.Object):
         return True
 
     def publish_labels(self, worker_labels: dict[str, str]) -> None:
-        """Publish these labels to the worker applications that know of the cluster, even if it can't work.
+        """Publish these labels to the worker applications that were sent data, also by an incomplete cluster.
 
-        Like `publish_data` in what it does not write.
+        Writes no key whose value did not change, and nothing on a unit that is not the leader.
         """
         if not self._charm.unit.is_leader():
             return

@@ -36,7 +36,7 @@ class ClusterError(Exception):
 
 
 class DatabagAccessPermissionError(ClusterError):
-    """A unit that is not the leader was to write what only the leader can."""
+    """A unit that is not the leader cannot write the application's databag."""
 
 
 class TLSData(NamedTuple):
@@ -70,7 +70,7 @@ class ConfigReceivedEvent(ops.EventBase):
 
 
 class ClusterRemovedEvent(ops.EventBase):
-    """The coordinator is gone, or has taken its configuration back."""
+    """The coordinator is gone, or has withdrawn its configuration."""
 
 
 class ClusterRequirerEvents(ops.ObjectEvents):

@@ -69,7 +69,7 @@ def _check_host(host: str) -> str:
 
 
 def check_of_another_machine(host: str) -> None:
-    """Refuse what would lead nginx to its own machine, or to what only that is to reach.
+    """Refuse a host that leads nginx to its own machine, or to what only this machine may reach.
 
     Raises:
         ValueError: if it is such a host, or is written so that some take it for another address than others.
@@ -111,7 +111,7 @@ def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 def embedded_ipv4(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> list[ipaddress.IPv4Address]:
-    """Return the IPv4 addresses that an IPv6 address leads to, by whatever way of writing them."""
+    """Return the IPv4 addresses that an IPv6 address leads to, in any notation."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]

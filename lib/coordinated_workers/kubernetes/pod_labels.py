@@ -60,9 +60,9 @@ def reconcile_charm_labels(
 def take_over_labels(
     access: KubernetesAccess, labels: Mapping[str, str], *, not_on_service: Container[str]
 ) -> list[ops.StatusBase]:
-    """Take off the labels of the mesh that an older revision noted in a ConfigMap of another name.
+    """Remove the labels of the mesh that an older revision recorded in a ConfigMap of another name.
 
-    Those that are among `labels`, which are on the pods already, stay: no pod restarts for them.
+    Those among `labels` are on the pods already, and stay: no pod restarts for them.
 
     Returns:
         Statuses for what failed.

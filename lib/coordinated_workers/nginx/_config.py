@@ -134,7 +134,7 @@ class NginxConfig:
 
     @staticmethod
     def refusals(upstreams_to_addresses: Mapping[str, Collection[str]]) -> list[Refusal]:
-        """Return the addresses that `get_config` ignores, as nginx can't look them up."""
+        """Return the addresses that `get_config` ignores, as nginx cannot look them up."""
         refused: list[Refusal] = []
         for role, addresses in sorted(upstreams_to_addresses.items()):
             for address in sorted(addresses):

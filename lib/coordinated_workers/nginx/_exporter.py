@@ -59,9 +59,9 @@ class NginxPrometheusExporter:
         listened_ports: Collection[int] = (),
         nginx_tls: bool | None = None,
     ) -> None:
-        """Have the exporter run; does nothing as long as the container can't be reached.
+        """Have the exporter run; does nothing as long as the container cannot be reached.
 
-        What is as it should be is not touched. The exporter is restarted if its certificate differs.
+        Nothing is written that is as desired. The exporter is restarted if its certificate differs.
 
         Args:
             tls_config: The certificate that the exporter uses TLS with; None: it does not.

@@ -92,11 +92,11 @@ class Nginx:
         return self._layer(self.are_certificates_on_disk)
 
     def reconcile(self, nginx_config: str, tls_config: TLSConfig | None = None) -> None:
-        """Have nginx run with a configuration; does nothing as long as the container can't be reached.
+        """Have nginx run with a configuration; does nothing as long as the container cannot be reached.
 
-        What is as it should be is not touched. nginx is reloaded, not restarted, if the text or a
-        certificate differs from what it last loaded. If it does not take them it goes on with what
-        it has, `problem` has the reason, and the next call tries again.
+        Nothing is written that is as desired. nginx is reloaded, not restarted, if the text or a
+        certificate differs from what it last loaded. If it rejects them, it continues with what it
+        has, `problem` has the reason, and the next call tries again.
 
         Args:
             nginx_config: The text of nginx.conf.

@@ -49,7 +49,7 @@ class NginxPlatform:
     """The domains that complete a short name, in the order of resolv.conf."""
     resolve: bool = True
     """True if nginx looks names up while it runs (open source: since 1.27.3); an older one does not start
-    with a name that it can't resolve."""
+    with a name that it cannot resolve."""
     http2_directive: bool = True
     """True if HTTP/2 has a directive (since 1.25.1); before, it is a word of `listen`."""
 
@@ -128,7 +128,7 @@ def _name_servers(lines: Iterable[list[str]]) -> Iterator[str]:
     """
     for words in lines:
         match words:
-            # an address with % is only good on one link, which nginx can't choose
+            # an address with % is valid on one link only, which nginx cannot choose
             case ["nameserver", server, *_] if is_ip(server) and "%" not in server:
                 yield authority(server)
             case _:

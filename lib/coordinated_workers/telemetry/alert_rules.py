@@ -40,7 +40,7 @@ def metrics_rules(
         charm: the coordinator.
         workers: the worker applications.
         problems: the number of the coordinator's problems.
-        certificate: of the certificate that it speaks TLS with, if it does.
+        certificate: the validity period of the certificate that it uses, if any.
         proxied: whether the workers' telemetry goes through the coordinator.
     """
     this, own = WatchedApp.of(charm), charm_folder(charm) / CHARM_METRICS_RULES

@@ -15,7 +15,7 @@ _NO_SERVICE = "-all"
 def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
     """Have all services of this unit log to these endpoints, and to none that an earlier call named.
 
-    Pebble gets only the changes. A container that can't be reached is left for a later call.
+    Pebble gets only the changes. A container that cannot be reached is left for a later call.
 
     Args:
         charm: the charm whose containers these are.
@@ -63,7 +63,7 @@ def _target(name: str, url: str, labels: Mapping[str, str]) -> ops.pebble.LogTar
 
 
 def _disabled(target: ops.pebble.LogTarget) -> ops.pebble.LogTarget:
-    """Return the target with no services: Pebble can't remove a target."""
+    """Return the target with no services: Pebble cannot remove a target."""
     return ops.pebble.LogTarget(
         target.name,
         {"override": "replace", "type": "loki", "location": target.location, "services": [_NO_SERVICE]},

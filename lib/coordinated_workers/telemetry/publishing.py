@@ -28,7 +28,7 @@ class ClusterTelemetry:
     backends: TelemetryBackends
     """The backends themselves."""
     proxy: WorkerTelemetryProxy | None
-    """The way of the workers' telemetry through the coordinator; None if they send it to the backends."""
+    """The routes of the workers' telemetry through the coordinator; None if they send it to the backends."""
 
     @property
     def backends_for_workers(self) -> TelemetryBackends:

@@ -214,7 +214,7 @@ class ServiceMeshConsumer(RelatedMesh):
         self._join()
 
     def _join(self, policies: Iterable[MeshPolicy] | None = None) -> None:
-        """Label the pods with what the mesh wants now, which is nothing if it is gone."""
+        """Label the pods as the mesh requires now; remove its labels if it is gone."""
         # Juju does not take back a pod that is replaced while its application is removed.
         if not self._may_write or self._charm.app.planned_units() == 0:
             return
