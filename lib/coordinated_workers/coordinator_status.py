@@ -9,13 +9,13 @@ from cos_interfaces import loki_push_api, prometheus_scrape
 from cos_interfaces.s3 import S3NotFoundError
 from relation_data import Message, in_short, shown_name
 
-from .coordinator_containers import CoordinatorContainers
+from .coordinator_telemetry import CoordinatorTelemetry
 from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .startup import Startup
 from .telemetry import publishing
 
 
-class CoordinatorProblems(CoordinatorContainers):
+class CoordinatorProblems(CoordinatorTelemetry):
     """The part of `Coordinator` that reports problems and remarks."""
 
     _default_active_message = ""

@@ -1,4 +1,4 @@
-"""The telemetry of a coordinator's cluster: where it goes, and by which routes."""
+"""A coordinator's nginx, and the telemetry of its cluster: where it goes, and by which routes."""
 
 import dataclasses
 import functools
@@ -9,7 +9,9 @@ from cos_interfaces import loki_push_api
 
 from .coordinator_facts import CoordinatorFacts
 from .interfaces.cluster import RemoteWriteEndpoint
+from .nginx import NginxConfig, NginxPrometheusExporter
 from .telemetry import publishing
+from .telemetry.log_forwarding import forward_logs
 from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
 from .telemetry.routes import TelemetryBackends, WorkerTelemetryProxyConfig
 from .telemetry.scrape_jobs import ScrapedWorker
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 
 
 class CoordinatorTelemetry(CoordinatorFacts):
-    """The part of `Coordinator` that is about metrics, logs and traces."""
+    """The part of `Coordinator` that runs nginx, and routes metrics, logs and traces."""
 
+    _nginx_config: NginxConfig
     _worker_metrics_port: int
     _proxy_config: WorkerTelemetryProxyConfig | None
     _remote_write_endpoints: Callable[[], list[RemoteWriteEndpoint]] | None
     charm_tracing: TracingRequirer
     workload_tracing: TracingRequirer
+    nginx_exporter: NginxPrometheusExporter
 
     @property
     def loki_endpoints_by_unit(self) -> dict[str, str]:
@@ -122,3 +126,18 @@ class CoordinatorTelemetry(CoordinatorFacts):
         unroutable = self.cluster.unroutable_addresses
         by_role = self.cluster.gather_addresses_by_role()
         return {role: addresses - unroutable for role, addresses in by_role.items()}
+
+    def _run_containers(self) -> None:
+        if self._is_reachable("nginx"):
+            model = self._charm.model
+            own_name = f"{self._charm.app.name}.{model.name}.{model.uuid}"
+            config = dataclasses.replace(NginxConfig.of(self._nginx_config), own_name=own_name)
+            if self._telemetry_proxy:
+                config = self._telemetry_proxy.added_to(config)
+            text = config.get_config(self._routable_addresses_by_role, listen_tls=self.tls_available)
+            self.nginx.reconcile(text, self.tls_config)
+        if self._is_reachable(self.nginx_exporter.container_name):
+            listened_ports = NginxConfig.of(self._nginx_config).server_ports_to_locations
+            self.nginx_exporter.reconcile(self.tls_config, listened_ports, nginx_tls=self.serves_tls)
+        if self._endpoints.logging:
+            forward_logs(self._charm, self._backends.loki)
