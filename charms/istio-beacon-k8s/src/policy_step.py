@@ -21,12 +21,12 @@ from istio_policies import (
     requested_by,
     requesters,
 )
-from k8s_charm import Change, Changes, Deadline, Live, Owner, ReconcileResult, apply, reference
+from k8s_charm import Deadline, Live, Owner, ReconcileResult, apply, reference
 from kubernetes_problems import problems_of
 from mesh_inspection import UnreadableClusterError
 from model_objects import ModelObjects
 from policy_report import PolicyReport
-from steps import StepPlan, StepResult
+from steps import ObjectsPlan, StepResult
 from waypoint_access import is_waypoint_access, waypoint_access
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class PolicyStep:
         """
         live = list_policies(model.client, self.owner.labels(SCOPE), self.owner, self.deadline)
         if self.desired.mode is PolicyMode.off:
-            return PolicyPlan(self, plan_policies(live, DesiredPolicies()))
+            return PolicyPlan(plan_policies(live, DesiredPolicies()), self)
         related = {request.relation.app.name for request in self.desired.requests} | {self.owner.app}
         gone = requesters(live) - related
         known = consumers.load(self.desired, model)
@@ -83,7 +83,7 @@ class PolicyStep:
             also=[policy for policy in additional if not holds_everywhere(policy, roots)],
             root_namespaces=roots,
         )
-        return PolicyPlan(self, changes, known, former)
+        return PolicyPlan(changes, self, known, former)
 
     def _roots(self, model: ModelObjects) -> set[str]:
         """Return in which namespaces policies on pods hold in all models; without permission, the usual."""
@@ -102,18 +102,12 @@ class PolicyStep:
 
 
 @dataclass(frozen=True)
-class PolicyPlan(StepPlan):
+class PolicyPlan(ObjectsPlan):
     """The AuthorizationPolicies to write."""
 
     step: PolicyStep
-    writes: Changes
     consumers: Sequence[Consumer] = ()
     former: FormerConsumers | None = None
-
-    @property
-    def changes(self) -> list[Change]:
-        """The objects to write."""
-        return self.writes.shown
 
     @property
     def access_changes(self) -> list[str]:
@@ -121,11 +115,6 @@ class PolicyPlan(StepPlan):
         expected = self.writes.expected
         before, after = self._granted(expected.before), self._granted(expected.live)
         return access_changes.describe(before, after, done=False) if expected.changed else []
-
-    @property
-    def is_complete(self) -> bool:
-        """True if all live objects are known."""
-        return not self.writes.failed
 
     def expect(self, _: ModelObjects) -> StepResult:
         """Return the result if each write succeeds."""

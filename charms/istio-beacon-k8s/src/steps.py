@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from k8s_charm import Change
+from k8s_charm import Change, Changes
 from problems import Problem
 
 if TYPE_CHECKING:
@@ -61,6 +62,23 @@ class StepPlan(ABC):
         Raises:
             lightkube.ApiError: if Kubernetes rejects a request.
         """
+
+
+@dataclass(frozen=True)
+class ObjectsPlan(StepPlan):
+    """Owned objects that a step is going to write."""
+
+    writes: Changes
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """The objects to write."""
+        return self.writes.shown
+
+    @property
+    def is_complete(self) -> bool:
+        """True if all live objects are known."""
+        return not self.writes.failed
 
 
 class Step(Protocol):

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from k8s_charm import (
-    Change,
-    Changes,
     Deadline,
     Json,
     Live,
@@ -27,7 +25,7 @@ from kubernetes_problems import problems_of
 from model_objects import USE_WAYPOINT, ModelObjects
 from problems import Problem, ProblemKind, blocked, waiting
 from relation_data import Message
-from steps import StepPlan, StepResult
+from steps import ObjectsPlan, StepResult
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -135,25 +133,14 @@ class WaypointStep:
     def plan(self, model: ModelObjects) -> "WaypointPlan":
         """Plan the objects of the waypoint."""
         live = self.waypoint.list_objects(model.client, self.deadline)
-        return WaypointPlan(self, plan(live, self.waypoint.objects(self.replicas) if self.replicas else []))
+        return WaypointPlan(plan(live, self.waypoint.objects(self.replicas) if self.replicas else []), self)
 
 
 @dataclass(frozen=True)
-class WaypointPlan(StepPlan):
+class WaypointPlan(ObjectsPlan):
     """The objects of the waypoint to write."""
 
     step: WaypointStep
-    writes: Changes
-
-    @property
-    def changes(self) -> list[Change]:
-        """The objects to write."""
-        return self.writes.shown
-
-    @property
-    def is_complete(self) -> bool:
-        """True if all live objects are known."""
-        return not self.writes.failed
 
     def expect(self, model: ModelObjects) -> StepResult:
         """Return the result if each write succeeds."""
