@@ -27,14 +27,18 @@ class CoordinatorProblems(CoordinatorTelemetry):
 
     def _statuses(self) -> Iterator[ops.StatusBase]:
         """Return a status for each problem, and an active one with the remarks."""
+        app = self._charm.app.name
         if not self.cluster.has_workers:
-            remedy = f"integrate a worker over {self._endpoints.cluster!r}"
-            yield self._startup.status(Message("no workers", remedy=remedy))
+            command = f"juju integrate {app}:{self._endpoints.cluster} WORKER"
+            yield self._startup.status(Message("no workers", remedy=command))
         elif not self.is_coherent:
             missing = ", ".join(sorted(self.missing_roles))
             cause = f"no worker has the role {missing}" if missing else "the cluster is not coherent"
             yield self._startup.status(Message(cause))
-        if self._endpoints.s3 and isinstance(self._s3, S3NotFoundError):
+        if (store := self._endpoints.s3) and not self._is_related(store):
+            command = f"juju integrate {app}:{store} STORE"
+            yield self._startup.status(Message("no object store", remedy=command))
+        elif store and isinstance(self._s3, S3NotFoundError):
             yield self._startup.status(Message("s3", str(self._s3)))
         if problem := self._certificates.problem:
             yield problem.blocked()

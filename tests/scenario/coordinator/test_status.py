@@ -8,6 +8,7 @@ from ops import testing
 
 from tests.scenario.coordinator import field_coordinator
 from tests.scenario.coordinator.field_cluster import (
+    APP,
     CONTAINERS,
     Cluster,
     again,
@@ -26,8 +27,7 @@ def test_complete_cluster_is_active(cluster: Cluster):
 
 def test_without_workers_the_relation_is_named(cluster: Cluster):
     status = cluster.run(store()).unit_status
-    assert isinstance(status, testing.BlockedStatus)
-    assert "field-cluster" in status.message
+    assert status == testing.BlockedStatus(f"no workers: juju integrate {APP}:field-cluster WORKER")
 
 
 def test_missing_role_is_named(cluster: Cluster):
@@ -47,9 +47,8 @@ def test_fewer_workers_than_recommended_are_remarked_on(cluster: Cluster):
 
 
 def test_missing_object_store_blocks(cluster: Cluster):
-    assert cluster.run(workers(units=2)).unit_status == testing.BlockedStatus(
-        "s3: no object store is related"
-    )
+    status = cluster.run(workers(units=2)).unit_status
+    assert status == testing.BlockedStatus(f"no object store: juju integrate {APP}:s3 STORE")
 
 
 def test_object_store_that_cannot_be_used_is_named(cluster: Cluster):
