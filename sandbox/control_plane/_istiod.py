@@ -19,7 +19,9 @@ from ._programs import ISTIOD
 from ._sources import kept, module_folders
 
 _NAMESPACE = "istio-system"
+_LABELS = {"app": "istiod"}
 _SELECTOR = "labelSelector=app%3Distiod"
+_DEPLOYMENTS = f"/apis/apps/v1/namespaces/{_NAMESPACE}/deployments"
 _MODULE = "istio.io/istio"
 _CHART = "manifests/charts/istio-control/istio-discovery"
 _MESH = "rootNamespace: istio-system\ntrustDomain: cluster.local\n"
@@ -58,13 +60,14 @@ class Istiod:
 
     def __init__(self, kubernetes: RealKubernetes, *, auto_allow: bool = True):
         self.kubernetes = kubernetes
-        self._auto_allow = auto_allow
+        self._settings = {"PILOT_AUTO_ALLOW_WAYPOINT_POLICY": str(auto_allow).lower()}
         self._stack = ExitStack()
 
     def __enter__(self) -> Istiod:
         with ExitStack() as stack:
             folder = stack.enter_context(own_folder("istiod"))
             self._prepare()
+            self._show_settings(stack)
             self._start(stack, folder)
             self._stack = stack.pop_all()
         return self
@@ -91,6 +94,16 @@ class Istiod:
             config = {"metadata": {"name": name}, "data": data}
             kubernetes.provide(f"/api/v1/namespaces/{_NAMESPACE}/configmaps", config)
 
+    def _show_settings(self, stack: ExitStack) -> None:
+        """Create the Deployment in which a cluster shows the settings of its istiod; it has no pods."""
+        variables = [{"name": name, "value": value} for name, value in self._settings.items()]
+        container = {"name": "discovery", "image": "pilot", "env": variables}
+        template = {"metadata": {"labels": _LABELS}, "spec": {"containers": [container]}}
+        spec = {"replicas": 0, "selector": {"matchLabels": _LABELS}, "template": template}
+        deployment = {"metadata": {"name": "istiod", "labels": _LABELS}, "spec": spec}
+        self.kubernetes.admin.must("POST", _DEPLOYMENTS, deployment)
+        stack.callback(self.kubernetes.admin.send, "DELETE", f"{_DEPLOYMENTS}/istiod")
+
     def _start(self, stack: ExitStack, folder: Path) -> None:
         kubeconfig = self.kubernetes.write_kubeconfig(folder / "kubeconfig")
         mesh = folder / "mesh.yaml"
@@ -102,10 +115,8 @@ class Istiod:
             *("--httpsAddr", "", "--secureGRPCAddr", ""),
             *("--meshConfig", str(mesh), "--domain", "cluster.local"),
         ]
-        settings = {"PILOT_AUTO_ALLOW_WAYPOINT_POLICY": str(self._auto_allow).lower(), "HOME": str(folder)}
-        istiod = stack.enter_context(
-            Process(command, folder / "istiod.log", os.environ | _ENVIRONMENT | settings)
-        )
+        environment = os.environ | _ENVIRONMENT | self._settings | {"HOME": str(folder)}
+        istiod = stack.enter_context(Process(command, folder / "istiod.log", environment))
         self.discovery_address = grpc
         self._debug = Connection(f"http://{monitoring}")
         ready = Connection(f"http://{http}")

@@ -18,8 +18,9 @@ Json = dict[str, Any]
 class Pods:
     """Plays the part of Kubernetes and of Istio's agent on a node for pods, whenever it is asked to.
 
-    Pods get addresses, become Ready, are in the mesh if their labels ask for it, and are the endpoints of the
-    Services that select them. Nothing of it is needed by charms, but istiod looks at it.
+    Pods get addresses, become Ready, are in the mesh if their labels, or else those of their namespace, ask
+    for it, and are the endpoints of the Services that select them. Nothing of it is needed by charms, but
+    istiod looks at it.
 
     Args:
         admin: may do everything.
@@ -44,12 +45,13 @@ class Pods:
             # A waypoint's pods have been looked after.
             listed = self._admin.must("GET", f"{home}/pods")["items"]
             pods = [pod for pod in listed if pod["spec"].get("serviceAccountName") in _applications(pod)]
+            mode = _dataplane_mode(self._admin.must("GET", home), "none")
             for pod in pods:
-                self._start(home, pod)
+                self._start(home, pod, is_in_mesh=_dataplane_mode(pod, mode) == "ambient")
             for service in self._admin.must("GET", f"{home}/services")["items"]:
                 self._list_endpoints(service, pods)
 
-    def _start(self, home: str, pod: Json) -> None:
+    def _start(self, home: str, pod: Json, *, is_in_mesh: bool) -> None:
         metadata = pod["metadata"]
         path, address = f"{home}/pods/{metadata['name']}", self.address(_name(pod))
         status = {
@@ -60,7 +62,7 @@ class Pods:
         }
         if pod["status"].get("podIP") != address:
             self._admin.must("PATCH", f"{path}/status", {"status": status}, content_type=_MERGE)
-        wanted = "enabled" if metadata.get("labels", {}).get(_DATAPLANE_MODE) == "ambient" else None
+        wanted = "enabled" if is_in_mesh else None
         if metadata.get("annotations", {}).get(_CAPTURED) != wanted:
             mark = {"metadata": {"annotations": {_CAPTURED: wanted}}}
             self._admin.must("PATCH", path, mark, content_type=_MERGE)
@@ -104,6 +106,10 @@ class Pods:
 
 def _name(pod: Json) -> str:
     return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def _dataplane_mode(owner: Json, default: str) -> str:
+    return owner["metadata"].get("labels", {}).get(_DATAPLANE_MODE, default)
 
 
 def _applications(pod: Json) -> list[str]:
