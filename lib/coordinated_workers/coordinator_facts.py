@@ -130,7 +130,8 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
         info = self.s3_connection_info
         scheme, _, address = info.endpoint.rpartition("://")
         return {
-            "endpoint": address,
+            # workloads accept no path, and a URL may end with a slash
+            "endpoint": address.rstrip("/"),
             "region": info.region,
             "access_key_id": info.access_key,
             "secret_access_key": info.secret_key,

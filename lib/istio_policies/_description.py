@@ -44,9 +44,9 @@ def describe_targets(namespace: str, spec: Json) -> list[str]:
         return [_target(namespace, ref) for ref in refs]
     labels: dict[str, str] = subtree(spec, "selector", "matchLabels")
     if len(labels) == 1 and (kind := _KINDS.get(next(iter(labels)))):
-        return [f"{kind}{namespace}/{next(iter(labels.values()))}"]
-    which = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    return [f"units in {namespace}" + (f" with {which}" if which else "")]
+        return [f"{kind}{_of_model(namespace, next(iter(labels.values())))}"]
+    which = ",".join(quoted(f"{key}={value}") for key, value in sorted(labels.items()))
+    return [f"units in {quoted(namespace)}" + (f" with {which}" if which else "")]
 
 
 def target_refs(spec: Json) -> Sequence[Json]:
@@ -68,7 +68,9 @@ def has_unresolved_source(spec: Json) -> bool:
 
 def target_name(target: str) -> str:
     """Return the name in the description of a target: `model/name`."""
-    return target.rpartition(" ")[2] if target.startswith(tuple(_KINDS.values())) else target
+    for kind in reversed(_KINDS.values()):
+        target = target.removeprefix(kind)
+    return target
 
 
 def joined(things: Sequence[str], conjunction: str = "and") -> str:
@@ -81,7 +83,12 @@ def _target(namespace: str, ref: Json) -> str:
     kind, name = str(ref.get("kind")), str(ref.get("name"))
     if kind == "GatewayClass":
         return "everything behind waypoints"
-    return f"{namespace}/{name}" if kind == "Service" else f"{kind} {namespace}/{name}"
+    place = _of_model(namespace, name)
+    return place if kind == "Service" else f"{quoted(kind)} {place}"
+
+
+def _of_model(namespace: str, name: str) -> str:
+    return f"{quoted(namespace)}/{quoted(name)}"
 
 
 def _request(operation: Mapping[str, Sequence[str]]) -> str:
@@ -114,5 +121,5 @@ def _application(principal: str) -> str:
         return ANY_IDENTITY
     parts = principal.split("/")
     if len(parts) == 5 and "*" not in parts[0] and (parts[1], parts[3]) == ("ns", "sa"):
-        return f"{quoted(parts[2])}/{quoted(parts[4])}"
+        return _of_model(parts[2], parts[4])
     return quoted(principal)

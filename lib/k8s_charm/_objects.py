@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from relation_data import quoted
+
 if TYPE_CHECKING:
     from lightkube.core.resource import GlobalResource, NamespacedResource
 
@@ -25,8 +27,9 @@ class ObjectRef:
     name: str
 
     def __str__(self) -> str:
-        place = f"{self.namespace}/" if self.namespace else ""
-        return f"{self.kind} {place}{self.name}".rstrip(" /")
+        # A relation may have named them.
+        place = f"{quoted(self.namespace)}/" if self.namespace else ""
+        return f"{self.kind} {place}{quoted(self.name) if self.name else ''}".rstrip(" /")
 
 
 def manifest(resource: "Resource") -> Json:

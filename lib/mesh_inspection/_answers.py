@@ -15,7 +15,7 @@ from ._cluster import read_cluster, read_policy
 from ._control_plane import UnreadableClusterError
 from ._explain import explain
 from ._list import Policies, Row, concerns, list_policies, matching, read_policies, why_none
-from ._query import UnclearQuestionError, read_question, text_of
+from ._query import UnclearQuestionError, quoted_parameter, read_question, text_of
 from ._render import Results, mermaid, numbered, shortened, table
 from ._view import View
 
@@ -48,7 +48,7 @@ class ActionRequest:
         """Return a parameter that has one of some values, the first of which is the default."""
         value = self.text(name) or known[0]
         if value not in known:
-            raise UnclearQuestionError(f"{name}={value!r} is not one of {', '.join(known)}")
+            raise UnclearQuestionError(f"{name}={quoted_parameter(value)} is not one of {', '.join(known)}")
         return value
 
 
@@ -231,8 +231,8 @@ def _without(given: Json | None, marks: Container[str]) -> Json:
 
 
 def _line(text: str) -> str:
-    """Return a text that others may have written in one line, fit for a terminal."""
-    return one_line(text, longest=_LONGEST_LINE)
+    """Return a text that others may have written in one line without columns, fit for a terminal."""
+    return one_line(" ".join(text.split()), longest=_LONGEST_LINE)
 
 
 def _fit(items: Sequence[Item], render: Callable[[Sequence[Item]], Results]) -> Results:

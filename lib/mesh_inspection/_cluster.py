@@ -16,6 +16,7 @@ from istio_policies import (
     target_refs,
 )
 from k8s_charm import Json, annotations, manifest, sublist, subtree
+from relation_data import quoted
 
 from ._control_plane import TRUE, ControlPlane, read_auto_allow, read_control_plane, read_list
 
@@ -95,7 +96,7 @@ class LivePolicy:
     """True if it only allows a waypoint at pods: one of a charm, or of istiod, which is not in Kubernetes."""
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{quoted(self.namespace)}/{self.name}"
 
     @property
     def is_on_pods(self) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 
 # Without blanks, quotes, and what separates columns of a table.
 _PLAIN = re.compile(r"[!#-&(-\[\]-_a-{}~]+")
@@ -9,6 +10,8 @@ _NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
 # Control characters, lone surrogates, and characters that end a line in YAML or are invalid there. A program
 # accepts no NUL in an argument, and UTF-8 has no surrogates.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+# Arabic numbers are written in its direction, too.
+_LEFTWARD = ("R", "AL", "AN")
 
 
 def check_text(text: str) -> str:
@@ -28,9 +31,17 @@ def shown_name(text: str) -> str:
 
 
 def one_line(text: str, *, longest: int) -> str:
-    """Return the text in printable characters on one line, cut after `longest` of them by an ellipsis."""
+    """Return the text in printable characters on one line, cut after `longest` of them by an ellipsis.
+
+    Of scripts whose writing changes what stands beside them, to the left or on top, no character is shown.
+    """
     shown = f"{text[:longest]}…" if len(text) > longest else text
-    return "".join(each if each.isprintable() else " " for each in shown)
+    return shown if shown.isascii() and shown.isprintable() else "".join(map(_shown_character, shown))
+
+
+def _shown_character(each: str) -> str:
+    is_apart = unicodedata.category(each)[0] != "M" and unicodedata.bidirectional(each) not in _LEFTWARD
+    return each if each.isprintable() and is_apart else " "
 
 
 def quoted(text: str) -> str:

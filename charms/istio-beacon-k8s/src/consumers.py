@@ -148,5 +148,5 @@ def _rejection(policy: MeshPolicy, app: str, model: ModelObjects) -> str | None:
 
 
 def _quoted(text: str) -> str:
-    """Return a text from a relation in quotes, cut and on one line."""
-    return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…")
+    """Return a text from a relation in quotes, cut, on one line and in ASCII."""
+    return ascii(text[:_LONGEST_QUOTE]) + "…" * (len(text) > _LONGEST_QUOTE)

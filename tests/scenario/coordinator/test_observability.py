@@ -281,6 +281,8 @@ class TestObjectStore:
             ({}, "minio:9000", True),
             ({"endpoint": "minio:9000"}, "minio:9000", True),
             ({"endpoint": "https://s3.example"}, "s3.example", False),
+            ({"endpoint": "https://s3.example/"}, "s3.example", False),
+            ({"endpoint": "http://[fd00::1]"}, "[fd00::1]", True),
             ({"tls_ca_chain": json.dumps([CERTIFICATE])}, "minio:9000", False),
         ],
     )

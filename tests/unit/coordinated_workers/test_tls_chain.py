@@ -2,6 +2,7 @@
 
 import itertools
 import ssl
+import time
 
 import pytest
 
@@ -108,6 +109,17 @@ class TestSeveralWays:
 
     def test_that_cannot_be_read(self):
         self.check(ROOT, self.ISSUER.pem, broken_certificate("2.5.29.19"), broken_certificate("2.5.29.17"))
+
+    @pytest.mark.parametrize("number", [20, 200])
+    def test_time_does_not_grow_with_its_square(self, number: int):
+        other = ROOT.intermediate("other")
+        chain = [self.ISSUER.certified_by(other) for _ in range(number)]
+        chain += [other.certified_by(self.ISSUER) for _ in range(number)]
+        chain += [CertificateAuthority.root("issuer").pem for _ in range(number)]
+        started = time.process_time()
+        served = served_certificate(self.CERT, ROOT.pem, [self.ISSUER.pem, *chain])
+        assert time.process_time() - started < 2
+        handshake(served.server_cert, self.KEY, ROOT.pem, HOST)
 
     def test_many_are_not_all_tried(self):
         authorities = [CertificateAuthority.root(str(number)) for number in range(7)]

@@ -14,6 +14,9 @@ from relation_data import check_text, one_line, shown_name
         ("a\nb\tc\x1b[1m", "a b c [1m"),
         ("über é", "über é"),
         ("a\u202eb", "a b"),
+        ("a\u05e9\u05dc\u0645\u0661b", "a    b"),
+        ("a\u0301\u0488b", "a  b"),
+        ("中文 →", "中文 →"),
         ("", ""),
     ],
 )

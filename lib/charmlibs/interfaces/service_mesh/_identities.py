@@ -9,6 +9,7 @@ import ops
 
 import relation_data
 from k8s_charm import ModelNamespace, find_application, kubernetes_errors
+from relation_data import quoted
 
 from ._cross_model import is_cross_model_name, read_cmr_data
 from ._models import CMRData
@@ -79,7 +80,7 @@ def identify(
             identity = possible[0] if len(possible) == len(claimed) == 1 else None
         for data in claimed:
             if data != identity:
-                claim = f"{data.app_name} of {data.juju_model_name}"
+                claim = f"{quoted(data.app_name)} of {quoted(data.juju_model_name)}"
                 line = f"ignoring cross_model_mesh data of {remote.name}: it is not {claim}"
                 contradictions[line] = None
         if identity:
