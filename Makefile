@@ -10,7 +10,7 @@ empty :=
 
 help: ## list these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-zA-Z-]+.*:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  TIER is one of:    $(TIERS); CONTRIBUTING.md says what each is"
+	@echo "  TIER is one of:    $(TIERS); CONTRIBUTING.md describes each"
 
 $(TOX):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -19,7 +19,7 @@ $(TOX):
 		|| { echo "Python's venv module is needed (Debian and Ubuntu: apt install python3-venv)"; exit 1; }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'tox>=4.30' 'tox-uv>=1.20'
 
-demo: $(TOX) ## see the charms at work, and who reaches whom, on this machine (DEMO="demo --juju=4")
+demo: $(TOX) ## run the charms on this machine, and measure who reaches whom (DEMO="demo --juju=4")
 	@$(RUN) peers,demo $(if $(DEMO),-- $(DEMO))
 
 demo-real: $(TOX) ## the same on a real kube-apiserver and a real istiod; needs Go
@@ -28,7 +28,7 @@ demo-real: $(TOX) ## the same on a real kube-apiserver and a real istiod; needs 
 test: $(TOX) ## unit, scenario, contract and interop tests
 	@$(RUN) peers,published,unit,interop
 
-test-TIER: ## a tier of tests that takes longer, or needs more
+test-TIER: ## a tier of tests that takes longer, or needs more programs
 $(TIERS:%=test-%): test-%: $(TOX)
 	@$(RUN) peers,$*
 
@@ -41,29 +41,29 @@ test-thorough: $(TOX) ## faults, security and soak at length: every fault, 10,00
 	@HYPOTHESIS_PROFILE=slow $(RUN) security
 	@SOAK_OPERATIONS=3000 $(RUN) peers,soak
 
-test-mutations: $(TOX) ## whether tests fail when lines on which security rests change (MODULE=part of its path); takes some 40 minutes
+test-mutations: $(TOX) ## check that tests fail when security-relevant lines change (MODULE=PATH); 40 minutes
 	@$(RUN) mutation $(if $(MODULE),-- $(MODULE))
 
-test-newest: $(TOX) ## whether the newest published libraries have names that ours lack
+test-newest: $(TOX) ## check whether the newest published libraries have names that ours lack
 	@$(RUN) peers
 	@$(RUN) published -- newest
 	@$(RUN) interop -- tests/interop/test_published_names.py
 
-lint: $(TOX) ## all that finds faults without running code; workflows where Go is, Terraform where it is
+lint: $(TOX) ## checks of the code, of workflows (if Go is installed) and of Terraform (if it is)
 	@$(RUN) lint,integration-check
 	@! command -v go >/dev/null || go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 	@! command -v terraform >/dev/null || terraform fmt -check -diff -recursive terraform
 
-lint-terraform: ## the Terraform modules' format, and whether the Juju provider takes them; needs its registry
+lint-terraform: ## check the Terraform modules, also with the Juju provider; needs its registry
 	terraform fmt -check -diff -recursive terraform
 	@for module in terraform/*/; do \
 		terraform -chdir=$$module init -backend=false -input=false && terraform -chdir=$$module validate || exit 1; \
 	done
 
-docs: $(TOX) ## the documentation, into build/docs/index.html
+docs: $(TOX) ## build the documentation, into build/docs/index.html
 	@$(RUN) docs
 
-format: $(TOX) ## put the code into the project's format
+format: $(TOX) ## format the code
 	@$(RUN) format
 
 bench: $(TOX) ## time and work beside the published libraries (BENCH="--size full", BENCH=joining)
@@ -73,10 +73,10 @@ pack: $(TOX) ## pack the charms into dist/ with charmcraft (TESTERS=1: those of 
 	@$(RUN) $(if $(shell command -v charmcraft),pack,charmcraft,pack)
 	@$(if $(TESTERS),$(RUN) pack -- pack tests/integration/testers/*)
 
-pack-check: $(TOX) ## show that the charms in dist/ are whole
+pack-check: $(TOX) ## check that the charms in dist/ are complete
 	@$(RUN) pack -- check $(CHECK)
 
-lock: $(TOX) ## take newer releases of what the charms are packed with
+lock: $(TOX) ## update the locked dependencies of the charms
 	@$(RUN) lock
 
 integration: $(TOX) ## the integration tests, on the Juju controller of this machine
