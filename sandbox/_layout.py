@@ -129,7 +129,7 @@ def _ordered(names: Sequence[str], arrows: Sequence[Arrow], places: Sequence[Box
 
 
 def _ends(arrows: Sequence[Arrow], boxes: Mapping[str, Box]) -> dict[tuple[str, str, str], float]:
-    """How far above or below the middle of its box each end of each arrow is."""
+    """Compute the offset of each end of each arrow from the middle of its box."""
     ends: dict[tuple[str, str, str], float] = {}
     for name in boxes:
         here = [

@@ -86,7 +86,7 @@ def reaches_application(body: bytes) -> bool:
 
 @dataclass(frozen=True)
 class _Measurement:
-    """What there is at the time of the measurement."""
+    """Objects of Kubernetes at the time of the measurement."""
 
     applications: Mapping[str, Application]
     mesh: Mesh

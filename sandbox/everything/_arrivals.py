@@ -96,7 +96,7 @@ def _get(world: World, side: Side) -> str:
 
 
 def _ask(world: World, side: Side, method: str, body: bytes | None = None) -> str:
-    """What an application gets from the coordinator, in words; empty if it is nothing good."""
+    """Return the coordinator's answer to an application as text; empty unless it is a good one."""
     service, source = _name(side.application), _name(side.other.application)
     answer = running(world).ask(source, service, _PORT, method, "/kv/greeting", body)
     return f"{method} /kv/greeting → {answer}" if answer.startswith("2") else ""

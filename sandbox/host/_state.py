@@ -224,7 +224,7 @@ def _port(protocol: str, port: int) -> testing.Port:
 
 
 def _memorise(state: testing.State) -> str:
-    """What ops keeps consists of simple types, and these survive as Python literals."""
+    """Return ops' stored state, which consists of simple types, as text of Python literals."""
     deferred = [
         (event.handle_path, event.owner, event.observer, event.snapshot_data) for event in state.deferred
     ]

@@ -169,7 +169,7 @@ class KubernetesBroker:
             self._client.patch(Pod.Status, unit.pod, {"status": status}, namespace=application.model.name)
 
     def _is_at_rest(self, application: Application) -> bool:
-        """Whether the controller of StatefulSets has nothing to do any more."""
+        """Return whether the controller of StatefulSets has nothing left to do."""
         from lightkube.resources.apps_v1 import StatefulSet
 
         found = self._client.get(StatefulSet, application.name, namespace=application.model.name)

@@ -53,7 +53,7 @@ def _imply_in_pod(pod: Object) -> None:
 
 
 def _quality_of_service(pod: Object) -> str:
-    """How sure a pod can be of its CPU and memory."""
+    """Return a pod's class of quality of service."""
     containers = (*sequence(pod.get("containers")), *sequence(pod.get("initContainers")))
     resources = [mapping(container.get("resources")) for container in containers]
     if not any(one.get("requests") or one.get("limits") for one in resources):

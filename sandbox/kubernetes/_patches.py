@@ -79,7 +79,7 @@ def _strategic_list(old: list[Value], patch: list[Value], schema: Schema) -> lis
 
 
 def _interleaved(named: list[Value], others: list[Value], before: list[Value], key: str) -> list[Value]:
-    """What a patch names, in its order, and what it leaves alone, as near as can be to where that was."""
+    """Merge the patch's keys, in its order, with the others, as near as possible to where those were."""
     ordered: list[Value] = []
     rest = list(others)
     for item in named:

@@ -81,7 +81,7 @@ def http_rbac(policies: Sequence[PolicyState], port: int) -> list[Json]:
 
 
 def _rbac(policies: Sequence[PolicyState], port: int, *, http: bool) -> list[Json]:
-    """What denies comes first; if anything allows, then what nothing allows is refused."""
+    """Build the filters: denials come first; if any policy allows, all that none allows is refused."""
     found: list[Json] = []
     for action in ("DENY", "ALLOW"):
         chosen = [policy for policy in policies if policy.spec.get("action", "ALLOW") == action]

@@ -99,7 +99,7 @@ def http_proxy(
 
 
 def _counts(service: ServiceState) -> Json:
-    """What a waypoint counts of the requests for a Service, under the names that Istio gives it."""
+    """Build a waypoint's counters of requests for a Service, with the names that Istio gives them."""
     labels = {
         "reporter": "waypoint",
         "source_principal": "%DOWNSTREAM_PEER_URI_SAN%",

@@ -275,7 +275,7 @@ def _ports(place: Place) -> frozenset[int]:
 
 
 def _is_settled(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process that listens nowhere of its own has lived for a moment."""
+    """Return whether a process that listens on no port has lived for a moment."""
     try:
         process.wait(0.3)
     except subprocess.TimeoutExpired:

@@ -61,5 +61,5 @@ def events(unit: Unit) -> list[str]:
 
 
 def words(unit: Unit) -> list[str]:
-    """What a unit's charm has said with `add_word`."""
+    """Return the words that a unit's charm has added with `add_word`."""
     return unit.status[1].split()

@@ -1,4 +1,4 @@
-"""What the relations ask for, what Kubernetes has, and the differences between them."""
+"""Requested flows, flows in Kubernetes, and the differences between them."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which Go builds the programs of the control plane, and what is said where there is none for it."""
+"""The Go that builds the programs of the control plane, and the error where there is none."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a kubeconfig has to say for requests to be sent to its cluster, and what is said where it does not."""
+"""Kubeconfigs whose clusters requests can be sent to, and the errors of the others."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who leads an application, and who speaks for it."""
+"""Leaders of applications, and who speaks for the application."""
 
 from sandbox.juju import Model
 from sandbox.tests.small_charms import WriteCharm, events

@@ -1,4 +1,4 @@
-"""What the sandbox's commands print where only some of it is a terminal."""
+"""Output of the sandbox's commands where only some of it goes to a terminal."""
 
 import json
 import os

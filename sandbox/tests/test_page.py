@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from html.parser import HTMLParser
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import pytest
@@ -160,7 +160,8 @@ def test_requests_outside_the_mesh_are_distinguished() -> None:
 
 def test_equal_answers_of_pods_and_ports_are_one_row() -> None:
     pods = [
-        cell(target=f"pod shop/catalogue-{n}", request="GET /", port=port) for n in (0, 1) for port in (1, 2)
+        cell(target=f"pod shop/catalogue-{number}", request="GET /", port=port)
+        for number, port in product((0, 1), (1, 2))
     ]
     found = page(*pods, cell(target="pod shop/catalogue-1", request="GET /", port=3, expected=False))
     assert found.texts("div", "row") == [
@@ -201,7 +202,8 @@ def test_nothing_in_name_becomes_part_of_page() -> None:
     harmless = page(cell(), cell("shop/x", "pod shop/x-0"))
     assert {tag for tag, _, _ in found.elements} <= {tag for tag, _, _ in harmless.elements} | {"pre"}
     assert len(found.texts("script")) == 1
-    assert not [name for _, attributes, _ in found.elements for name in attributes if name.startswith("on")]
+    for _, attributes, _ in found.elements:
+        assert not [name for name in attributes if name.startswith("on")]
     assert f"GET {HOSTILE}" in found.texts("code")
 
 
@@ -213,7 +215,9 @@ def test_long_names_are_shortened_in_their_boxes_alone() -> None:
 
 
 def test_page_does_not_depend_on_order_of_cells() -> None:
-    cells = [cell(f"m/{a}", f"Service m/{b}", expected=(a + b) % 3 == 0) for a in range(8) for b in range(8)]
+    cells = [
+        cell(f"m/{a}", f"Service m/{b}", expected=(a + b) % 3 == 0) for a, b in product(range(8), repeat=2)
+    ]
     shuffled = random.Random(1).sample(cells, len(cells))
     assert render(cells, [SHOP_READS], when=NOON) == render(shuffled, [SHOP_READS], when=NOON)
 

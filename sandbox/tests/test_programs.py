@@ -1,4 +1,4 @@
-"""Which programs of this machine stand in for those of container images."""
+"""Programs of this machine that stand in for those of container images."""
 
 from pathlib import Path
 

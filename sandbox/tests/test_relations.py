@@ -1,4 +1,4 @@
-"""What the units of related applications are told, and whose data they may read."""
+"""Events and databags of related applications, and whose data their units may read."""
 
 import pytest
 

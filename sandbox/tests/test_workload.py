@@ -1,4 +1,4 @@
-"""What charms do to containers, and what containers do to charms."""
+"""Charms' changes to containers, and containers' events for charms."""
 
 from collections.abc import Sequence
 

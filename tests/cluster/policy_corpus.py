@@ -62,7 +62,7 @@ class Example:
     requests: Sequence[Request]
 
     def allows(self, request: Request) -> bool:
-        """Whether the policies mean that it gets through."""
+        """Return whether the policies allow the request."""
         here = [each for each in self.policies if each.target_type is self.at and self._is_target(each)]
         if not here and not self.closed:
             return True
@@ -180,7 +180,7 @@ class _Maker(random.Random):
 
 
 def _is_from(policy: MeshPolicy, source: tuple[str, str]) -> bool:
-    """Whether a source, which is in the mesh, is one of those that a policy is for."""
+    """Return whether a source in the mesh is one of those that a policy is for."""
     if not policy.callers:
         return (policy.source_namespace, policy.source_app_name) == source
     return policy.callers.kind is not CallerKind.namespaces or source[0] in (policy.callers.namespaces or ())

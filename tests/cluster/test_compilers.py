@@ -77,7 +77,7 @@ class Case:
         return {"policies": self.policies, **place}
 
     def of_sandbox(self) -> Rbac:
-        """What the sandbox's compiler makes of it."""
+        """Compile it with the sandbox's compiler."""
         app = self.example.app
         policies = [
             PolicyState(each["metadata"]["namespace"], each["metadata"]["name"], each["spec"])
@@ -104,7 +104,7 @@ def _allow_nothing() -> list[Json]:
 
 
 def of_istio(cases: Sequence[Case]) -> list[Rbac]:
-    """What Istio's compiler makes of each case, which is the same for all ports."""
+    """Compile each case with Istio's compiler; the result is the same for all ports."""
     questions = "\n".join(json.dumps(case.question()) for case in cases)
     done = subprocess.run(
         [POLICY_COMPILER.build()], input=questions, capture_output=True, text=True, check=True
@@ -215,7 +215,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of one request by each way of judging."""
+    """The verdict on one request by each way of judging."""
 
     case: Case
     request: Request

@@ -87,14 +87,14 @@ def client(kubernetes: RealKubernetes, tmp_path_factory: pytest.TempPathFactory)
 
 
 def is_too_long(policy: MeshPolicy) -> bool:
-    """Whether no Service, or no label of a pod, could be called so."""
+    """Return whether the name is too long for a Service or for a label of a pod."""
     if policy.target_type is PolicyTargetType.app:
         return len((policy.target_service or policy.target_app_name or "").encode()) > LONGEST_NAME
     return len(policy.target_app_name or "") > LONGEST_VALUE
 
 
 def is_odd(value: object) -> bool:
-    """Whether there is anything in it that no application is called, or that is nothing at all."""
+    """Return whether any part is empty, or is no possible name of an application."""
     match value:
         case dict():
             parts = itertools.chain.from_iterable(re.split("[./]", key) for key in value)

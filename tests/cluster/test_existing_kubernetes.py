@@ -23,7 +23,7 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/istio/deployments"
 
 
 def objects(admin: Connection) -> dict[str, str]:
-    """Who is who among the objects of which some are made for tests."""
+    """Return the uid of each object, by its path; tests have made some of the objects."""
     found: dict[str, str] = {}
     for path in ("/api/v1/namespaces", ACCOUNTS, DEFINITIONS):
         for own in (obj["metadata"] for obj in admin.must("GET", path)["items"]):

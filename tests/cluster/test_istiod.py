@@ -80,7 +80,7 @@ class World:
         self.connection.must("PATCH", path, {"metadata": {"labels": named}}, content_type=MERGE)
 
     def reported(self) -> dict[str, Any]:
-        """What the status of each policy and Gateway says, but for times."""
+        """Return the status of each policy and Gateway, without times."""
         found: dict[str, Any] = {}
         for namespace in (self.home, self.other):
             for path in (
@@ -227,7 +227,7 @@ DEPLOYED = (
 
 
 def deployed(world: World) -> dict[str, Any]:
-    """What there is of the waypoint, without what only the real one runs."""
+    """Return the waypoint's objects, without those parts that only the real one runs."""
     found: dict[str, Any] = {}
     for version, plural in DEPLOYED:
         base = f"/apis/{version}" if "/" in version else f"/api/{version}"

@@ -1,4 +1,4 @@
-"""What the real istiod makes of the charms: it takes in who joins, and enforces what is asked for."""
+"""The charms on the real istiod: applications join, and requested policies are enforced."""
 
 import contextlib
 import itertools
@@ -90,7 +90,7 @@ def waypoint(world: World) -> str:
 
 
 def of_model(istiod: Istiod, world: World, what: str) -> dict[str, Json]:
-    """What istiod sends to ztunnel of the model, by name."""
+    """Return the resources of the model that istiod sends to ztunnel, by name."""
     sent = istiod.debug("ambientz")[what]
     return {each["name"]: each for each in sent if each["namespace"] == world.model(MODEL).name}
 

@@ -1,4 +1,4 @@
-"""What the real istiod makes of policies: it enforces them all, and sends ztunnel what they mean."""
+"""Policies on the real istiod: all are enforced, and ztunnel is sent what they mean."""
 
 import itertools
 import os
@@ -75,7 +75,7 @@ class Case:
 
 
 class Sent:
-    """What istiod sends to ztunnel."""
+    """Policies and workloads that istiod sends to ztunnel."""
 
     def __init__(self, istiod: Istiod):
         page = istiod.debug("ambientz")
@@ -86,7 +86,7 @@ class Sent:
         return self.workloads.get(pod, {}).get("authorizationPolicies", [])
 
     def allows(self, pod: str, request: Request) -> bool:
-        """Whether ztunnel lets a connection to a pod through, which some policy is always attached to."""
+        """Return whether ztunnel allows a connection to a pod; at least one policy is attached to it."""
         return any(_allows(self.policies[name], request) for name in self.attached(pod))
 
 

@@ -35,7 +35,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What Loki makes of it."""
+    """Loki's answer to a query."""
 
     error: str
     found: list[dict[str, str]] | None
@@ -75,7 +75,7 @@ def loki() -> Iterator[Loki]:
 
 
 def groups(found: Sequence[Mapping[str, str]] | None) -> list[list[tuple[str, str]]]:
-    """What was found, whatever the order; of what went wrong in a line only what kind it is."""
+    """Return the found groups, sorted; of an error in a line only its kind."""
     return sorted(
         sorted((k, v) for k, v in each.items() if k != "__error_details__" and v) for each in found or ()
     )

@@ -138,7 +138,7 @@ def real_world(folder: Path, *, auto_allow: bool) -> Generator[RealWorld]:
 
 @dataclass(frozen=True)
 class Story:
-    """What was seen while the story was told."""
+    """Observations in the course of the story."""
 
     compared: Mapping[tuple[str, str], Compared]
     """By the moment and the mode."""
@@ -256,7 +256,7 @@ def test_both_answers(story: Story, mode: str):
 
 @in_each_mode
 def test_audit_denies_no_request(story: Story, mode: str):
-    """Whether a request gets through hangs on its target and port, and not on who sends what."""
+    """Access depends on a request's target and port, and not on its source or content."""
     answers: defaultdict[tuple[str, int], set[bool]] = defaultdict(set)
     for cell in story.compared[AUDIT, mode].real:
         answers[cell.request.target, cell.request.port].add(cell.allowed)

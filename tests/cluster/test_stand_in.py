@@ -132,7 +132,7 @@ def nulled(value: Any) -> st.SearchStrategy[Any]:
 
 @st.composite
 def steps(draw: st.DrawFn, kind: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """What two managers do to one object: how, who, and with which content."""
+    """List two managers' changes to one object: the verb, the manager, and the content."""
     content = st.builds(lambda labels, rest: {"metadata": labels, **rest}, some(labels=LABELS), CONTENT[kind])
     ways = ["apply", "force", "merge", "strategic", "status", "replace"]
     taken: list[tuple[str, str, dict[str, Any]]] = []

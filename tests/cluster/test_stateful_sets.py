@@ -86,7 +86,7 @@ class Cluster:
         }
 
     def _state(self) -> tuple[bool, dict[str, Any], dict[str, tuple[str, str, str | None]]]:
-        """Whether the controller has seen the newest spec, the status, and each pod's uid and labels."""
+        """Return whether the newest spec was observed, the status, and each pod's uid and labels."""
         found = self._stateful_set()
         status = found.get("status", {})
         is_seen = status.get("observedGeneration") == found["metadata"]["generation"]

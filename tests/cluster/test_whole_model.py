@@ -49,7 +49,7 @@ def statuses(model: Model) -> dict[str, tuple[str, str]]:
 
 
 def troubles(model: Model) -> dict[str, str]:
-    """What an operator is asked to see to."""
+    """Return the problems that an operator is asked to solve."""
     return {app: message for app, (status, message) in statuses(model).items() if status == "blocked"}
 
 
@@ -71,7 +71,7 @@ def shop(settled: Model, real_server: RealServer) -> Iterator[Model]:
 
 
 def of_the_charms(real_server: RealServer) -> list[dict]:
-    """What the charms have written into objects that are theirs."""
+    """Return the content that the charms have written into objects that are theirs."""
     kinds = ("AuthorizationPolicy", "Gateway", "HorizontalPodAutoscaler", "ConfigMap")
     objects = itertools.chain.from_iterable(map(real_server.store.objects, kinds))
     return [

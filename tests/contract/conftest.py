@@ -1,4 +1,4 @@
-"""Which API the contract is held against: the stand-in, or a real one if $CONTROL_PLANE says `real`."""
+"""The API that the contract is checked on: the stand-in, or a real one if $CONTROL_PLANE is `real`."""
 
 import os
 import uuid

@@ -1,4 +1,4 @@
-"""What the CRDs of Istio and of the Gateway API accept, refuse and fill in."""
+"""Content that the CRDs of Istio and of the Gateway API accept, refuse and fill in."""
 
 import pytest
 

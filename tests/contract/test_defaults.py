@@ -1,4 +1,4 @@
-"""What the server fills in where an object says nothing."""
+"""Defaults that the server fills in."""
 
 import pytest
 

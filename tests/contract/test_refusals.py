@@ -1,4 +1,4 @@
-"""How requests are refused: bodies as they are, and as lightkube sees them."""
+"""Refusals of requests: the bodies, and the errors of lightkube."""
 
 import pytest
 from lightkube import ApiError, Client

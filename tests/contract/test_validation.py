@@ -1,4 +1,4 @@
-"""What makes an object invalid, and what makes it only seem so."""
+"""Invalid objects, and valid ones that look invalid."""
 
 import pytest
 

@@ -79,7 +79,7 @@ class Browser:
         self._post("goog/cdp/execute", cmd=command, params=params)
 
     def complaints(self) -> list[str]:
-        """What the browser has found to complain about since it was last asked."""
+        """Return the browser's errors and warnings since the last call."""
         return [entry["message"] for entry in self._post("se/log", type="browser")]
 
     def screenshot(self, path: Path) -> None:

@@ -63,7 +63,7 @@ class RealPrometheus:
         self._wait_until(lambda: self._number(f"min(count_over_time(up[1h])) >= {times}") is not None)
 
     def results(self, query: str) -> list[dict[str, Any]]:
-        """What a query finds now.
+        """Return the present results of a query.
 
         Raises:
             ValueError: if Prometheus can't read it; with what it says.

@@ -1,4 +1,4 @@
-"""What a gateway in front of workers has to pass on, and what one worker must not take from the others."""
+"""Requests that a gateway in front of workers passes on, and resources that one worker leaves to others."""
 
 import contextlib
 import http.client

@@ -40,12 +40,12 @@ def story() -> Story:
 
 @pytest.fixture(scope="module")
 def cells(story: Story) -> list[Cell]:
-    """What was measured when the cluster had joined the mesh."""
+    """Return the cells measured once the cluster had joined the mesh."""
     return story["cluster-joins", "hardened"].cells
 
 
 def allowed(cells: list[Cell], source: str) -> set[tuple[str, int, str, str]]:
-    """What an application gets through with."""
+    """Return the requests of an application that were allowed."""
     return {
         (cell.request.target, cell.request.port, cell.request.method, cell.request.path)
         for cell in cells

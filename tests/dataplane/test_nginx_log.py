@@ -1,4 +1,4 @@
-"""What dashboards and rules find in the log of a real nginx."""
+"""Queries of dashboards and rules on the log of a real nginx."""
 
 import pytest
 

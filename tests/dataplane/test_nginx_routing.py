@@ -1,4 +1,4 @@
-"""What a charm's own locations do with requests, in a real nginx."""
+"""A charm's own locations in a real nginx."""
 
 import contextlib
 import http.client

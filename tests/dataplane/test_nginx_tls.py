@@ -1,4 +1,4 @@
-"""What nginx speaks to those who would have it speak TLS as it was."""
+"""Versions, ciphers and curves that nginx offers for TLS."""
 
 import socket
 import ssl

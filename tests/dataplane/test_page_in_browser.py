@@ -78,7 +78,7 @@ def box(app: str) -> str:
 
 
 def middle_of_line(page: Browser, selector: str) -> tuple[float, float]:
-    """Where in the window the middle of an arrow is."""
+    """Return the position of the middle of an arrow in the window."""
     return page.run(
         "const line = document.querySelector(arguments[0] + ' .line');"
         "line.scrollIntoView({ block: 'center' });"

@@ -153,7 +153,7 @@ def exporter(folder: Path) -> Generator[str | None]:
 
 
 def is_seen_elsewhere(query: str) -> bool:
-    """Whether a query is about series that this run does not have, for a reason that is known."""
+    """Return whether a query is about series that this run lacks for a known reason."""
     names = {name for name, _ in SELECTOR.findall(query)}
     away = NOT_IN_THE_SANDBOX | ONLY_IN_TROUBLE
     if EXPORTER is None:

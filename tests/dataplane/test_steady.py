@@ -76,7 +76,7 @@ class Client:
         return self.world.enforcement.ask(source, f"{MODEL}/catalogue", 8080, self.request.method, "/items")
 
     def is_allowed(self) -> bool:
-        """Whether the request is allowed now that nothing changes."""
+        """Return whether the request is allowed once the mesh is in sync."""
         assert self.world.enforcement
         self.world.enforcement.mesh.sync()
         return self.ask().startswith(ALLOWED)

@@ -29,7 +29,7 @@ class Observed:
         return self.world.model(MODEL).application(name)
 
     def answered(self, app: str) -> set[str]:
-        """Where something has answered an application."""
+        """Return the places where an application got an answer."""
         assert self.world.enforcement
         return set(self.world.enforcement.mesh.answered(Account(MODEL, app)))
 

@@ -17,7 +17,7 @@ FOLDERS = ("charms", "lib", "sandbox")
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a reader of the tutorial has in a clone."""
+    """Return a folder with the files that a reader of the tutorial has in a clone."""
     copy = tmp_path_factory.mktemp("clone")
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS],
@@ -34,7 +34,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def done(words: list[str], copy: Path) -> str:
-    """What a command of the sandbox prints, each line without spare spaces."""
+    """Run a command of the sandbox and return its output, each line without spare spaces."""
     environment = {**os.environ, "PYTHONPATH": f"{copy}/lib:{copy}", "COLUMNS": "200"}
     environment.pop("PEER_PYTHON", None)
     ran = subprocess.run(

@@ -92,21 +92,21 @@ class Swing:
 
     @property
     def requests(self) -> int:
-        """How many the last hook has made."""
+        """Return the number of requests of the last hook."""
         return len(self.faulty.seen)
 
     @property
     def missed(self) -> set[Fact]:
-        """What went missing for a moment, and was wanted before and after."""
+        """Return what was missing for a moment, though wanted before and after."""
         return self._watcher.missed
 
     @property
     def is_right(self) -> bool:
-        """Whether all is as requested."""
+        """Return whether everything is as requested."""
         return facts(self.kubernetes) == self.right[self.variant]
 
     def check_reported(self, state: testing.State) -> None:
-        """What is not as requested has to be reported."""
+        """Check that all that is not as requested is reported."""
         if not self.is_right:
             assert state.unit_status.name in ("waiting", "blocked"), state.unit_status
             assert state.unit_status.message

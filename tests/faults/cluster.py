@@ -1,4 +1,4 @@
-"""What is in Kubernetes, said in a way that two clusters in which the same is so say the same."""
+"""Facts in Kubernetes, written so that two clusters with the same facts compare equal."""
 
 import itertools
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ _JUJUS = "app.kubernetes.io/name"
 
 
 def facts(kubernetes: KubernetesServer) -> frozenset[Fact]:
-    """What a charm can have written: allowed requests, labels, limits, waypoints, notes."""
+    """Return all that a charm can have written: allowed requests, labels, limits, waypoints, notes."""
     return frozenset(_facts(kubernetes))
 
 
 def allowed(kubernetes: KubernetesServer) -> set[Fact]:
-    """Who is let in where, to which of some ports."""
+    """Return the allowed sources, targets and ports."""
     return set[Fact]().union(*map(_allowed_by, kubernetes.store.objects("AuthorizationPolicy")))
 
 

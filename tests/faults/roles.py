@@ -1,4 +1,4 @@
-"""What the charms may do in Kubernetes, as the reference tells people."""
+"""Permissions of the charms in Kubernetes, as the reference lists them."""
 
 import itertools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the reference says that charms may do in Kubernetes is what they do: no more, and no less."""
+"""The charms use all permissions that the reference lists, and no others."""
 
 from tests.faults.changing_charm import Swing
 from tests.faults.roles import ROLES, role

@@ -39,7 +39,7 @@ class Clock:
         return self.now
 
     def wait(self, seconds: float, at_most: float) -> bool:
-        """Whether what takes so long comes in time."""
+        """Advance the clock by at most the limit, and return whether the wait ends within it."""
         with self._lock:
             self.now += min(seconds, at_most)
         return seconds < at_most
@@ -82,7 +82,7 @@ def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def seconds(swing: Swing, clock: Clock, answers: Takes, commands: float = 0.0) -> float:
-    """How long a hook takes that turns the charm, which the next one heals."""
+    """Return the time of a hook that changes the charm, and check that the next one mends what it left."""
     swing.turn()
     started, clock.answers, clock.commands, clock.requests = clock.now, answers, commands, 0
     state = swing.hook()

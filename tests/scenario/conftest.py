@@ -1,4 +1,4 @@
-"""Which API charms find: the stand-in, or a real one if $CONTROL_PLANE says `real`."""
+"""The API that charms find: the stand-in, or a real one if $CONTROL_PLANE is `real`."""
 
 import os
 from collections.abc import Callable, Iterator

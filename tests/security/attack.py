@@ -27,7 +27,7 @@ _TELLS_WHAT_IS_WRONG = "alert_rules"
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of a hook."""
+    """The outcome of a hook."""
 
     state: testing.State
     logs: list[str]
@@ -101,7 +101,7 @@ class Attack:
         return self._run(state, event, state.get_relation(self.mallory.id))
 
     def is_hostile(self, relation: testing.RelationBase) -> bool:
-        """Whether an attacker is at the other end."""
+        """Return whether an attacker is at the other end."""
         app = getattr(relation, "remote_app_name", None)
         return relation.id == self.mallory.id or (relation.endpoint == self.endpoint and app == ACCOMPLICE)
 
@@ -153,7 +153,7 @@ class Attack:
         return found
 
     def nginx_refuses(self, text: str) -> str | None:
-        """What a real nginx has against a configuration, if anything."""
+        """Return a real nginx's complaint about a configuration, if any."""
         if not text or text in self._accepted:
             return None
         try:
@@ -194,7 +194,7 @@ class Attack:
 
 
 def is_on_mallory(spec: Mapping[str, Any]) -> bool:
-    """Whether a policy is for the attacker's own application alone."""
+    """Return whether a policy is for the attacker's own application alone."""
     if references := spec.get("targetRefs"):
         return all(each["name"] in (MALLORY, ACCOMPLICE) for each in references)
     labels: dict[str, str] = spec.get("selector", {}).get("matchLabels", {})
@@ -212,7 +212,7 @@ def _databags(relations: Iterable[testing.RelationBase]) -> dict[str, Any]:
 
 
 def _data(text: str) -> Any:
-    """What a text says, which may be JSON, in which there may be JSON."""
+    """Return the value of a text that may be JSON, in which there may be JSON."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -235,7 +235,7 @@ def _nginx(text: str) -> dict[str, Any]:
 
 
 def lost(before: object, after: object, place: str = "") -> list[str]:
-    """What of `before` is not in `after`, which may have more; empty texts were nothing.
+    """Return the parts of `before` that are not in `after`, which may have more; empty texts were nothing.
 
     What speaks of the attacker is its own affair.
     """

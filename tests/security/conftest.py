@@ -1,4 +1,4 @@
-"""How many databags there are to be: `HYPOTHESIS_PROFILE=slow` for ten thousand and more."""
+"""The number of databags: `HYPOTHESIS_PROFILE=slow` for ten thousand and more."""
 
 import os
 import socket

@@ -23,7 +23,7 @@ Databag = dict[str, str]
 
 @dataclass(frozen=True)
 class Written:
-    """What an application and its unit have written for a relation."""
+    """The data of an application and its unit for a relation."""
 
     app: Databag
     unit: Databag
@@ -220,7 +220,7 @@ documents = st.one_of(
 
 
 def hostile(valid: Written) -> st.SearchStrategy[Written]:
-    """What may be written in place of what is valid."""
+    """Return a strategy for hostile data in place of valid data."""
     apps, units = _databags(valid.app), _databags(valid.unit)
     # most often one of the two is sound, for there is little to be read of one if the other is not
     return st.one_of(
@@ -347,5 +347,5 @@ def _add(draw: st.DrawFn) -> Callable[[Any, Any], None]:
 
 
 def size(databag: Mapping[str, str]) -> int:
-    """How many characters there are in a databag."""
+    """Return the number of characters in a databag."""
     return sum(len(key) + len(value) for key, value in databag.items())

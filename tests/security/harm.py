@@ -1,4 +1,4 @@
-"""What must not come of anything that is written over a relation."""
+"""Forbidden effects of data in a relation."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ ROOM = 200_000
 
 
 def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:
-    """What came of it that must not, in words."""
+    """Yield the forbidden effects of the data, in words."""
     before, after = attacked.before, seen.others
     if attacked.endpoint == "certificates":
         # a certificate that is one has everything speak TLS
@@ -72,7 +72,7 @@ def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:
 
 
 def _texts(attacked: Attack, seen: Seen) -> Iterator[tuple[str, str]]:
-    """What people and applications other than the attacker read, by where it is."""
+    """Yield the texts that people and applications other than the attacker read, with their places."""
     yield "status", seen.state.unit_status.message
     yield "nginx.conf", seen.nginx_conf
     yield from (("log", line) for line in seen.logs)

@@ -22,7 +22,7 @@ PROXY_PORT, API_PORT = 3300, 8080
 
 
 def is_asked(host: str, seen: Seen) -> bool:
-    """Whether nginx asks the host, at whatever port."""
+    """Return whether nginx sends requests to the host, at any port."""
     upstreams = find(parsed(seen.nginx_conf), "upstream")
     servers = itertools.chain.from_iterable(arguments(upstream[2], "server") for upstream in upstreams)
     return host.lower() in {server[0].lower().rpartition(":")[0].strip("[]") for server in servers}

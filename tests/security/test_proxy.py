@@ -34,7 +34,7 @@ def backend() -> Iterator[RecordingBackend]:
 def ports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: RecordingBackend
 ) -> Iterator[dict[str, int]]:
-    """Where nginx serves users and telemetry, as the sample coordinator does; behind both is one backend."""
+    """Return the sample coordinator's ports for users and for telemetry; behind both is one backend."""
     load_charm("demo-coordinator-k8s")
     import kv_nginx  # of the charm
 
@@ -155,7 +155,7 @@ class Coordinator:
 
     @property
     def refused(self) -> int:
-        """How many requests it has refused, or seen refused."""
+        """Return the number of requests it has refused, or seen refused."""
         return (self.folder / "access.log").read_text().count(f" {LOOPS} ")
 
 
@@ -316,7 +316,7 @@ def grpc_backend() -> Iterator[RecordingGrpcBackend]:
 def grpc_servers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grpc_backend: RecordingGrpcBackend
 ) -> Iterator[dict[str, int]]:
-    """Where nginx takes traces of workers, and calls of users, by gRPC; behind both is one backend."""
+    """Return the gRPC ports for traces of workers and for calls of users; behind both is one backend."""
     monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
     users, workers = free_port(), free_port()
     traces = TelemetryBackends(workload_tracing={"otlp_grpc": f"127.0.0.1:{grpc_backend.port}"})
@@ -360,7 +360,7 @@ def test_call_by_grpc_has_limit_too(
 
 @contextlib.contextmanager
 def watched_disk(folder: Path) -> Iterator[list[int]]:
-    """How many bytes of bodies nginx holds in files, all the time that this lasts."""
+    """Collect, as long as this lasts, the number of bytes of bodies that nginx holds in files."""
     sizes = [_on_disk(folder)]
     ended = threading.Event()
 
@@ -378,7 +378,7 @@ def watched_disk(folder: Path) -> Iterator[list[int]]:
 
 
 def _on_disk(folder: Path) -> int:
-    """How many bytes there are in such files, which have no name any more once they are open."""
+    """Return the number of bytes in such files, which have no name any more once they are open."""
     master = (folder / "nginx.pid").read_text().strip()
     workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     size = 0

@@ -1,4 +1,4 @@
-"""What did harm once, among all that can be written."""
+"""Data that once did harm."""
 
 import json
 from collections.abc import Callable

@@ -248,12 +248,12 @@ def key_secret() -> testing.Secret:
 
 
 def secret_lines() -> list[str]:
-    """What nobody may get to see who was not given it."""
+    """Return the lines that only those may see who were given them."""
     return [HUSH, key_secret().tracked_content["private-key"].splitlines()[1]]
 
 
 def signed(relation: testing.Relation) -> Written:
-    """What an authority answers to what was asked of it."""
+    """Return an authority's answer to the requests."""
     key, ca = _authority()
     requested = json.loads(relation.local_unit_data["certificate_signing_requests"])
     texts = [one["certificate_signing_request"] for one in requested]

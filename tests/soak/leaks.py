@@ -1,4 +1,4 @@
-"""What a program holds on to: processes, and their descriptors and threads."""
+"""Resources that a program holds: processes, their descriptors and threads."""
 
 import gc
 import time
@@ -12,7 +12,7 @@ _PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class Holdings:
-    """What this process and those that have come from it hold."""
+    """Numbers of the resources of this process and its descendants."""
 
     processes: int
     descriptors: int
@@ -38,7 +38,7 @@ class Holdings:
             time.sleep(0.1)
 
     def is_within(self, other: "Holdings") -> bool:
-        """Whether nothing is held that is not in the other."""
+        """Return whether this holds no more of anything than the other."""
         return all(mine <= theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True))
 
 

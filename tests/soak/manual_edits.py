@@ -1,4 +1,4 @@
-"""What somebody does by hand in Kubernetes."""
+"""Changes by hand in Kubernetes."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -18,7 +18,7 @@ _LOOKED_AFTER = (BEACON, COORDINATOR, WORKER)
 
 
 def edits(store: ObjectStore, models: Iterable[Model]) -> Iterator[str]:
-    """What charms put right when they next look: the model, the object, and what becomes of it."""
+    """Yield edits that charms mend in their next hook: the model, the object, and the edit."""
     for model in models:
         for kind in (POLICY, _WAYPOINT, _SCALER):
             for one in store.objects(kind, model.name):

@@ -1,4 +1,4 @@
-"""What Kubernetes should hold, as the models ask for it, and what it holds.
+"""Objects in Kubernetes: those that exist, and those expected from the models.
 
 Nothing here comes from the libraries and charms that write it: only from the models, from what samples are
 said to grant, and from the names that are part of the contract.
@@ -59,7 +59,7 @@ class Cluster:
     """Of some others: what charms say in them."""
 
     def differences(self, other: "Cluster") -> list[str]:
-        """What is not as in the other, which is as it should be, in words."""
+        """Describe the differences from the other, which is right."""
         return [
             *(f"missing: {policy}" for policy in other.policies - self.policies),
             *(f"not wanted: {policy}" for policy in self.policies - other.policies),
@@ -79,7 +79,7 @@ class Cluster:
 
 
 def found(store: ObjectStore) -> Cluster:
-    """What is there."""
+    """Return the objects that exist."""
     cluster = Cluster()
     for kind in KINDS:
         for one in store.objects(kind):
@@ -103,7 +103,7 @@ _OF_ISTIO = ("CustomResourceDefinition", "GatewayClass")
 
 
 def _has_owner(store: ObjectStore, one: Json) -> bool:
-    """Whether the StatefulSet is there of which Kubernetes keeps a revision."""
+    """Return whether the StatefulSet of a revision exists."""
     metadata = one["metadata"]
     owners = [each["name"] for each in metadata["ownerReferences"]]
     return any(store.find("StatefulSet", metadata["namespace"], name) for name in owners)
@@ -114,7 +114,7 @@ def _autoscaling(spec: Json) -> Json:
 
 
 def _limits(spec: Json) -> Json:
-    """What the containers of a StatefulSet may use at most."""
+    """Return the limits of a StatefulSet's containers."""
     containers = spec["template"]["spec"]["containers"]
     limits = {each["name"]: each.get("resources", {}).get("limits") for each in containers}
     return {name: each for name, each in limits.items() if each}
@@ -128,12 +128,12 @@ _SAID: dict[str, Callable[[Json], Json]] = {
 
 
 def is_published(app: Application) -> bool:
-    """Whether it runs on the published library, which takes a note also of having set no labels."""
+    """Return whether it runs on the published library, which makes a note even if it has set no labels."""
     return app.source.python != sys.executable
 
 
 def read_policy(policy: Json) -> Policy:
-    """What an AuthorizationPolicy says."""
+    """Read an AuthorizationPolicy."""
     metadata = policy["metadata"]
     marks = metadata.get("annotations") or {}
     dry_run, asked_by = marks.get(_DRY_RUN) == "true", marks.get(_REQUESTED_BY, "")
@@ -157,7 +157,7 @@ def _name_of(kind: str, one: Json) -> str:
 
 
 def expected(models: Iterable[Model], store: ObjectStore) -> Cluster:
-    """What should be there; the store only tells which of several beacons was first to take a namespace."""
+    """Return the expected objects; the store only shows which of several beacons was first in a namespace."""
     models = list(models)
     cluster = Cluster()
     for model in models:
@@ -215,7 +215,7 @@ def _add_application(cluster: Cluster, app: Application) -> None:
 
 
 def _leads_to_waypoint(app: Application) -> bool:
-    """Whether there is a policy on the Service; those who label it without the library don't ask."""
+    """Return whether a Service leads to a waypoint: with a policy on it, or always without this library."""
     if is_published(app) or app.charm.name == BY_HAND:
         return True
     if app.charm.name == COORDINATOR and _sides(app, CLUSTERS[COORDINATOR]):
@@ -338,7 +338,7 @@ def _plain(spec: Json) -> str:
 
 
 def _source(side: Side) -> str:
-    """Who is on the other side, as far as it or, by its address, Kubernetes has told this one."""
+    """Return the identity of the other side, as this side knows it by its data or by its address."""
     here, there = side.application, side.other.application
     is_known = any(each.other.application is there for each in _sides(here, "provide-cmr-mesh"))
     if there.model is here.model or is_known or (here.trust and there.cluster_ip):
@@ -361,7 +361,7 @@ def _pod_labels(app: Application) -> Labels:
 
 
 def _knows(worker: Side) -> bool:
-    """Whether a worker was told of its cluster, which is done once that is complete."""
+    """Return whether a worker was sent its cluster's data, which happens once that is complete."""
     coordinator = worker.other.application
     roles: set[str] = set()
     for side in _sides(coordinator, worker.other.endpoint.name):

@@ -1,4 +1,4 @@
-"""What happens to two models, one line an operation, and whether Kubernetes is right after each."""
+"""Events in two models, one line an operation, and whether Kubernetes is right after each."""
 
 import itertools
 import sys
@@ -99,7 +99,7 @@ class Story:
 
     @property
     def verbs(self) -> list[str]:
-        """What can be done, in principle."""
+        """Return the possible operations."""
         return list(self._verbs)
 
     def possible(self, verb: str) -> list[str]:
@@ -220,8 +220,11 @@ class Story:
                 assert not unit.error, f"{unit.name} is in error: {unit.error and unit.error.traceback}"
 
     def _may_pass(self, difference: str) -> bool:
-        """Whether an event later is soon enough: who has left keeps policies until its labels are off, which
-        the beacon sees with its next event; so does one that waits for a namespace to be let go."""
+        """Return whether a later event may remove the difference.
+
+        An application that has left keeps its policies until its labels are removed, which the beacon sees
+        with its next event; so does a beacon that waits until another releases the namespace.
+        """
         return difference.startswith(("not wanted: ", "Namespace "))
 
     def _applications(self) -> dict[str, Application]:
@@ -355,7 +358,7 @@ class Story:
 
     @property
     def _was_emptied_in_peace(self) -> bool:
-        """Whether the last line is that, and all had settled before."""
+        """Return whether the last line empties a model, and all had settled before."""
         return self.lines[-1].startswith("empty ") and not self.lines[-2].endswith("…")
 
     def _of(self, place: str) -> tuple[Model, str]:
@@ -393,7 +396,7 @@ def fresh(kubernetes: KubernetesServer) -> Story:
 
 
 def _is_old(app: Application) -> bool:
-    """Whether its charm is from before a leader that goes kept its labels."""
+    """Return whether its charm is from before a leader that goes kept its labels."""
     return app.charm.name == BY_HAND or is_published(app)
 
 

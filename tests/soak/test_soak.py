@@ -24,7 +24,7 @@ OPERATIONS_A_STORY = 50
 
 @pytest.fixture(scope="module")
 def warm(kubernetes: KubernetesServer) -> Holdings:
-    """What is held when each sort of application was there once, and is gone."""
+    """Return the resources held once each sort of application has come and gone."""
     with contextlib.closing(fresh(kubernetes)) as first:
         first.tell(*(f"deploy {place}" for place in CAST if f"deploy {place}" in first.possible("deploy")))
         first.end()

@@ -26,7 +26,7 @@ class Watch:
         self._gaps = []
 
     def gaps(self) -> list[str]:
-        """What went away, in words."""
+        """Describe what went away."""
         return self._gaps
 
     def _see(self, change: ObjectChange) -> None:

@@ -45,7 +45,7 @@ def write_certificate(folder: Path) -> None:
 
 
 def server_context(folder: Path) -> ssl.SSLContext:
-    """What a server in this process speaks TLS with, given a folder with a certificate."""
+    """Return a server's TLS context, given a folder with a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.cert", folder / "server.key")
     return context

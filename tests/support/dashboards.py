@@ -30,7 +30,7 @@ class _Strict(pydantic.BaseModel):
 
 
 class DataSource(_Strict):
-    """Where a query goes."""
+    """The source that a query is sent to."""
 
     type: Literal["prometheus", "loki"]
     uid: Literal["${prometheusds}", "${lokids}"]
@@ -62,7 +62,7 @@ class _VariableQuery(_Strict):
 
 
 class QueryVariable(_Variable):
-    """What is to be chosen from the labels of series."""
+    """A choice of values of the series' labels."""
 
     type: Literal["query"]
     datasource: DataSource
@@ -83,7 +83,7 @@ class _Time(_Strict):
 
 
 class Place(_Strict):
-    """Where a panel is, in 24ths of the page's width and in units of 30 pixels."""
+    """A panel's place, in 24ths of the page's width and in units of 30 pixels."""
 
     x: Annotated[int, pydantic.Field(ge=0, lt=WIDTH)]
     y: Annotated[int, pydantic.Field(ge=0)]
@@ -97,7 +97,7 @@ class Place(_Strict):
 
 
 class Query(_Strict):
-    """What a panel shows."""
+    """A query of a panel."""
 
     ref_id: Annotated[str, pydantic.Field(pattern="^[A-Z]$")]
     datasource: DataSource

@@ -1,4 +1,4 @@
-"""What `explain` says of requests whose outcome was measured."""
+"""Explanations by `explain` of requests whose outcome was measured."""
 
 from collections.abc import Iterable, Iterator
 

@@ -26,7 +26,7 @@ FAULTS = (409, 429, 500, 503, "hang up", "hang up after", "not json", "no type",
 
 
 class Permission(NamedTuple):
-    """What somebody must be allowed to do for a request, in the terms of Kubernetes' roles."""
+    """The permission that a request needs, in the terms of Kubernetes' roles."""
 
     group: str
     resource: str
@@ -35,7 +35,7 @@ class Permission(NamedTuple):
 
     @classmethod
     def of(cls, method: str, path: str) -> "Permission":
-        """What a request needs."""
+        """Return the permission that a request needs."""
         parts = urlsplit(path).path.strip("/").split("/")
         group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
         if rest[0] == "namespaces" and len(rest) > 2:

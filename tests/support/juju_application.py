@@ -24,7 +24,7 @@ def create_application(client: Client, model: str, name: str, *containers: str) 
 
 
 def pod_template(client: Client, model: str, name: str) -> PodTemplateSpec:
-    """What the application's pods are made from."""
+    """Return the template of an application's pods."""
     spec = client.get(StatefulSet, name, namespace=model).spec
     assert spec
     return spec.template

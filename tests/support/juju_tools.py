@@ -1,4 +1,4 @@
-"""What Juju's tools do and ops.testing does not: refuse, and take what a program's argument can be."""
+"""Refusals by Juju's tools that ops.testing lacks, also of arguments that no program can be given."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping

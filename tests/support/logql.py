@@ -151,7 +151,7 @@ def _is_number(text: str) -> bool:
 
 
 def _holds(value: str, how: str, text: str) -> bool:
-    """Whether a label is as it should be; regular expressions are about the whole of it."""
+    """Return whether a label matches; regular expressions have to match the whole of it."""
     if how in ("=", "!="):
         return (value == text) == (how == "=")
     return (re.fullmatch(text, value) is not None) == (how == "=~")

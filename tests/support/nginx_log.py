@@ -1,4 +1,4 @@
-"""What the sample coordinator's nginx logs, and what dashboards and rules ask of it."""
+"""The log of the sample coordinator's nginx, and the queries of dashboards and rules on it."""
 
 import http.client
 from pathlib import Path

@@ -102,7 +102,7 @@ class RealNginx:
 def platform_of(
     folder: Path, *, resolver: str = "127.0.0.1", ipv6: bool = False, binary: str | None = None
 ) -> NginxPlatform:
-    """What an nginx can do, that of these tests if there is no other, with all its files in one folder."""
+    """Return the abilities of an nginx, by default the tests' own, with all its files in one folder."""
     (folder / "mime.types").write_text("types { text/html html; }")
     version, options = _build(binary or _binary())
     return NginxPlatform(

@@ -80,7 +80,7 @@ def commands(page: Page, *start: str) -> Iterator[list[str]]:
 
 
 def values_of(words: list[str], option: str) -> list[str]:
-    """What is given to an option of a command."""
+    """Return the values of a command's option."""
     return [value for name, value in itertools.pairwise(words) if name == option]
 
 

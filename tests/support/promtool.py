@@ -23,13 +23,13 @@ Rules = Mapping[str, object]
 
 
 def complaint(rules: Rules) -> str:
-    """What is wrong with the syntax of some rules; empty if nothing is."""
+    """Return the errors in the syntax of some rules; empty if there are none."""
     with tempfile.TemporaryDirectory() as folder:
         return _run("check", "rules", _write(Path(folder), "rules.json", rules))
 
 
 def complaint_about_queries(queries: Mapping[str, str]) -> str:
-    """What is wrong with the syntax of some queries, by a name for each; empty if nothing is."""
+    """Return the errors in the syntax of some queries, by a name for each; empty if there are none."""
     rules = [{"record": "query", "expr": query, "labels": {"name": name}} for name, query in queries.items()]
     return complaint({"groups": [{"name": "queries", "rules": rules}]})
 
@@ -37,7 +37,7 @@ def complaint_about_queries(queries: Mapping[str, str]) -> str:
 def surprise(
     rules: Rules, series: Mapping[str, str], *, minutes: int, fires: Mapping[str, int], step: int = 1
 ) -> str:
-    """How what fires differs from what should; empty if it does not.
+    """Return the differences between the alerts that fire and those that should; empty if there are none.
 
     Args:
         rules: what is watched.
@@ -65,7 +65,7 @@ def misprint(
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
 ) -> str:
-    """How an alert that fires differs in its text from what people should read; empty if it does not."""
+    """Return the differences between the texts of a firing alert and the right ones; empty if none."""
     expected = [{"exp_labels": dict(labels), "exp_annotations": dict(annotations)}]
     return _test(
         rules,

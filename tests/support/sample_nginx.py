@@ -1,4 +1,4 @@
-"""What the sample coordinator has its nginx do, on ports of a test, with all on one machine."""
+"""The sample coordinator's nginx, on ports of a test, with all on one machine."""
 
 import dataclasses
 import importlib
@@ -36,7 +36,7 @@ def any_machine(_: str) -> None:
 def proxy_at(
     port: int, backends: TelemetryBackends, *, workers: Mapping[str, str] | None = None, metrics_port: int = 1
 ) -> WorkerTelemetryProxy:
-    """What proxies the telemetry of workers, by name with their addresses, at one port without TLS."""
+    """Return the proxies of the workers' telemetry, by name with their addresses, at one port without TLS."""
     return proxy_telemetry(
         workers or {},
         worker_metrics_port=metrics_port,

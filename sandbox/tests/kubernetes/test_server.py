@@ -26,7 +26,7 @@ def config_map(name: str, **data: str) -> ConfigMap:
 
 
 def send(kubernetes: KubernetesServer, path: str) -> dict[str, Any]:
-    """What the API answers to a GET, whether it likes it or not."""
+    """Return the API's answer to a GET, an error included."""
     connection = http.client.HTTPConnection(urlsplit(kubernetes.url).netloc, timeout=5)
     connection.request("GET", path, headers={"Authorization": "Bearer admin"})
     answer = json.loads(connection.getresponse().read())

@@ -67,7 +67,7 @@ def describe(package: str) -> dict[str, dict[str, Any]]:
 
 
 def _belongs(attribute: str, value: object, module: types.ModuleType) -> bool:
-    """Whether a module defines a value, or passes it on as its own."""
+    """Return whether a module defines a value itself, rather than importing it."""
     if isinstance(value, types.ModuleType) or attribute == "TYPE_CHECKING":
         return False
     if inspect.isclass(value) or inspect.isfunction(value):
@@ -76,7 +76,7 @@ def _belongs(attribute: str, value: object, module: types.ModuleType) -> bool:
 
 
 def _is_imported_from(package: str, value: object) -> bool:
-    """Whether a module only imports a value of the package: charms import it from there as well."""
+    """Return whether the value comes from the package: charms import it from the importing module as well."""
     return (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(package)
 
 

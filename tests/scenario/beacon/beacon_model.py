@@ -40,7 +40,7 @@ def policy(source: str, target: str, **fields: object) -> MeshPolicy:
 
 
 def databag(*policies: MeshPolicy) -> dict[str, str]:
-    """What a consumer writes for the beacon."""
+    """Return a consumer's data for the beacon."""
     return {"policies": json.dumps([each.model_dump(mode="json") for each in policies])}
 
 
@@ -335,7 +335,7 @@ class BeaconModel:
         return _without_jujus(plain["metadata"].get("labels") or {}) if plain else {}
 
     def metrics_plan(self) -> ops.pebble.Plan:
-        """What runs in the metrics proxy's container."""
+        """Return the Pebble plan of the metrics proxy's container."""
         return self.state.get_container("metrics-proxy").plan
 
     def set_gateway_status(self, patch: Json) -> None:
@@ -354,7 +354,7 @@ class BeaconModel:
         return [request for request in self.kubernetes.requests if request.method != "GET"]
 
     def lists_of(self, plural: str) -> int:
-        """How many requests so far listed objects of a kind."""
+        """Return the number of requests so far that listed objects of a kind."""
         return sum(request.path.endswith(f"/{plural}") for request in self.kubernetes.requests)
 
     def edit_policies(self, patch: Json) -> None:

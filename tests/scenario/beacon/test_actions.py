@@ -1,4 +1,4 @@
-"""What the beacon answers to an operator."""
+"""The beacon's answers to an operator."""
 
 import dataclasses
 import re
@@ -61,7 +61,7 @@ def shop(settled: BeaconModel) -> Iterator[BeaconModel]:
 
 
 def run(beacon: BeaconModel, action: str, **params: Any) -> dict[str, Any]:
-    """What an action gives; it must not write anything."""
+    """Run an action, which must not write anything, and return its results."""
     beacon.kubernetes.requests.clear()
     beacon.state = beacon.context.run(beacon.context.on.action(action, params=params), beacon.state)
     assert beacon.writes() == []

@@ -1,4 +1,4 @@
-"""What the beacon answers to an operator while its policies are off, on trial, changed, or can't be."""
+"""The beacon's answers while its policies are off, in audit mode or changed, or cannot be written."""
 
 from typing import Any
 

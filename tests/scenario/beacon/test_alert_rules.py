@@ -1,4 +1,4 @@
-"""What Prometheus watches the waypoint and the beacon for: rules as the beacon sends them."""
+"""Alert rules of the waypoint and the beacon, as the beacon sends them."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def rules(beacon: BeaconModel) -> dict[str, Any]:
 
 
 def surprise(beacon: BeaconModel, series: dict[str, str], *, minutes: int = 20, **fires: int) -> str:
-    """How what fires differs from `fires`; MINE in a series stands for the labels that are the beacon's."""
+    """Compare the firing alerts with `fires`; MINE in a series stands for the beacon's labels."""
     mine = f'{OF_BEACON}, juju_model_uuid="{beacon.state.model.uuid}"'
     named = {name.replace("MINE", mine): values for name, values in series.items()}
     return promtool.surprise(rules(beacon), named, minutes=minutes, fires=fires)
@@ -70,7 +70,7 @@ def test_another_models_waypoint_does_not_stand_for_this_one(beacon: BeaconModel
 
 
 def requests(code: str, unit: int = 0, service: str = "catalogue.shop.svc.cluster.local") -> str:
-    """How many requests for a service were answered so, as a unit of the beacon shows it."""
+    """Build the series of requests for a service with such an answer, as a unit of the beacon exposes it."""
     labels = f'reporter="waypoint", response_code="{code}", destination_service="{service}"'
     return f'istio_requests_total{{MINE, instance="beacon-{unit}:15090", {labels}}}'
 

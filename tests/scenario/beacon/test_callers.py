@@ -66,7 +66,7 @@ def test_do_not_open_another_application(beacon: BeaconModel):
 
 
 def explained(beacon: BeaconModel, port: int = 443) -> dict[str, Any]:
-    """What the beacon answers about a request of `web` to the first unit of `hook`."""
+    """Return the beacon's explanation of a request of `web` to the first unit of `hook`."""
     params = {"source": "web", "target": "hook/0", "port": port}
     beacon.state = beacon.context.run(beacon.context.on.action("explain", params=params), beacon.state)
     assert beacon.context.action_results

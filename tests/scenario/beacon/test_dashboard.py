@@ -1,4 +1,4 @@
-"""What Grafana shows of the waypoint: the dashboard as the beacon sends it."""
+"""The waypoint's dashboard, as the beacon sends it."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether Istio does what was written, as it says on each policy."""
+"""Istio's reports on each policy."""
 
 from collections.abc import Iterator
 

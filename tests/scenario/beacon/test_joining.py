@@ -1,4 +1,4 @@
-"""Who is in the mesh: applications that are related, the beacon's own pod, or the whole model."""
+"""Members of the mesh: applications that are related, the beacon's own pod, or the whole model."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What somebody has changed by hand, the next hook puts right."""
+"""The next hook mends changes by hand."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the beacon would do, told without doing it."""
+"""The `plan` action lists changes without making them."""
 
 import ops
 import pytest

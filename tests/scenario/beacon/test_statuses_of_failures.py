@@ -1,4 +1,4 @@
-"""What Kubernetes refuses is for an operator; what passes by itself is waited for."""
+"""Refusals by Kubernetes need an operator; passing failures are waited for."""
 
 import pytest
 

@@ -152,7 +152,7 @@ def mesh(**sent: str) -> testing.Relation:
 
 
 def published(state: testing.State, relation: testing.Relation) -> dict[str, Any]:
-    """What the coordinator's databag says, out of JSON."""
+    """Return the coordinator's databag, read as JSON."""
     return {key: json.loads(value) for key, value in local(state, relation).local_app_data.items()}
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus watches a coordinator and its workers for: the rules of this library, as they are sent."""
+"""Alert rules of a coordinator and its workers, as this library sends them."""
 
 import pytest
 from ops import testing
@@ -23,7 +23,7 @@ def in_a_folder_without_rules(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def rules(cluster: Cluster) -> dict:
-    """What is sent while all is well."""
+    """Return the rules sent while all is well."""
     return published(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
 
 

@@ -29,7 +29,7 @@ def names(request: str) -> set[str]:
 
 
 def tls(certified: CertifiedCluster, worker: testing.Relation) -> list[str]:
-    """What a worker application is sent of the certificate."""
+    """Return the certificate's data for a worker application."""
     return [certified.published(worker)[key] for key in ("server_cert", "ca_cert", "privkey_secret_id")]
 
 

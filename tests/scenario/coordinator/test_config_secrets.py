@@ -23,7 +23,7 @@ def taking(worker: testing.Relation, *units: int) -> testing.Relation:
 
 
 def content(state: testing.State, worker: testing.Relation) -> dict[str, str]:
-    """What a worker application is granted for its configuration."""
+    """Return the content of the secret granted to a worker application for its configuration."""
     (secret,) = [
         each for each in state.secrets if each.id == published(state, worker)["worker_config_secret_id"]
     ]

@@ -1,4 +1,4 @@
-"""What is wrong with a charm's own code is said when it is built."""
+"""Mistakes in a charm's own code raise when it is built."""
 
 import subprocess
 import sys

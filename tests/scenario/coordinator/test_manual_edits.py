@@ -1,4 +1,4 @@
-"""What somebody has changed by hand of a cluster's objects, or calls like one of them."""
+"""A cluster's objects changed by hand, and objects of others with similar names."""
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
@@ -17,7 +17,7 @@ NOTE = f"{APP}-pod-labels"
 
 
 def everything(cluster: Cluster) -> list[Json]:
-    """What the coordinator writes, and what it writes into."""
+    """Return all objects that the coordinator writes, whole or in part."""
     found = [
         *cluster.client.list(AuthorizationPolicy, namespace=MODEL.name),
         cluster.client.get(ConfigMap, NOTE, namespace=MODEL.name),

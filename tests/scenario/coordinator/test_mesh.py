@@ -50,7 +50,7 @@ def sources(spec: dict) -> list[str]:
 
 
 def inside(cluster: Cluster) -> dict[str, set[str]]:
-    """Who may reach the pods of the cluster, and who its coordinator's Service."""
+    """Return the allowed sources of the cluster's pods, and of its coordinator's Service."""
     found: dict[str, set[str]] = {"pods": set(), "service": set()}
     for spec in policies(cluster):
         if "selector" in spec:
@@ -469,7 +469,7 @@ class TestRootNamespace:
 
 class TestAudit:
     def marks(self, cluster: Cluster) -> list[tuple[bool, bool]]:
-        """Whether each policy is in audit mode, and whether it allows everything."""
+        """Return of each policy whether it is in audit mode, and whether it allows everything."""
         return [
             (
                 one["metadata"].get("annotations", {}).get("istio.io/dry-run") == "true",

@@ -1,4 +1,4 @@
-"""What coordinator charms of the field call, override, assign and patch on the published library."""
+"""Names of the published library that coordinator charms call, override, assign and patch."""
 
 import dataclasses
 import importlib

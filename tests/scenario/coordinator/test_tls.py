@@ -84,7 +84,7 @@ class Secured:
     given: testing.State
 
     def next(self, *relations: testing.RelationBase, **changes) -> testing.State:
-        """How the coordinator leaves things when some of its relations are others."""
+        """Return the state after a hook of the coordinator with other relations."""
         others = {one.id: one for one in (*self.given.relations, *relations)}
         state = again(self.given, relations=frozenset(others.values()), **changes)
         return self.cluster.run(state=state)

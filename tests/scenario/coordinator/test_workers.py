@@ -1,4 +1,4 @@
-"""What workers are told over the cluster relation."""
+"""Data for workers in the cluster relation."""
 
 import json
 

@@ -104,7 +104,7 @@ def coordinator_of(data: Mapping[str, str]) -> testing.Relation:
 
 
 def app_data(state: testing.State, relation: testing.RelationBase) -> dict[str, str]:
-    """What the charm has written for its application."""
+    """Return the charm's data for its application."""
     return dict(state.get_relation(relation.id).local_app_data)
 
 

@@ -1,4 +1,4 @@
-"""What the coordinator answers to an operator about the inside of its cluster."""
+"""The coordinator's answers to an operator about the inside of its cluster."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ class Operator:
         self._state = self._context.run(self._context.on.update_status(), state)
 
     def run(self, action: str, *, leader: bool = True, **params: Any) -> dict[str, Any]:
-        """What an action gives; it must not write anything."""
+        """Run an action, which must not write anything, and return its results."""
         self._kubernetes.requests.clear()
         state = coordinator_state(*self._state.relations, leader=leader)
         after = self._context.run(self._context.on.action(action, params=params), state)

@@ -1,4 +1,4 @@
-"""What the coordinator publishes, the worker makes of it, and the program runs with."""
+"""Configuration on its way from the coordinator through the worker to the program."""
 
 import dataclasses
 import datetime

@@ -64,7 +64,7 @@ def beacon() -> testing.Relation:
 
 
 def config_of(state: testing.State, relation: testing.Relation) -> dict:
-    """What the workers are to run with."""
+    """Return the workers' configuration."""
     return json.loads(json.loads(app_data(state, relation)["worker_config"]))
 
 

@@ -33,7 +33,7 @@ def client(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.Mon
 
 @dataclass
 class Deeds:
-    """What the charm did to its container, in this order."""
+    """The charm's changes to its container, in their order."""
 
     calls: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
 
@@ -118,7 +118,7 @@ class Store:
         return self.state.get_container("store")
 
     def path(self, path: str) -> Path:
-        """Where a file of the container is on this machine."""
+        """Return the path on this machine of a container's file."""
         [folder] = [mount for mount in self._mounts.values() if path.startswith(str(mount.location))]
         return Path(folder.source) / Path(path).name
 

@@ -1,4 +1,4 @@
-"""What worker charms of the field call, override, assign and patch on the published library."""
+"""Names of the published library that worker charms call, override, assign and patch."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a worker makes of its container: configuration, layer and services, and nothing twice."""
+"""A worker's container: configuration, layer and services, each written once."""
 
 import json
 import socket
@@ -22,7 +22,7 @@ CONFIG_FILE = "/etc/worker/config.yaml"
 
 
 def published(store: Store) -> dict[str, Any]:
-    """What the worker tells the coordinator."""
+    """Return the worker's data for the coordinator."""
     data = {**store.relation.local_app_data, **store.relation.local_unit_data}
     return {key: json.loads(data[key]) for key in ("role", "address", "juju_topology") if key in data}
 

@@ -1,4 +1,4 @@
-"""What a worker's status says, and so what its operator is to do."""
+"""Statuses of a worker, with their remedies."""
 
 import dataclasses
 import http.server

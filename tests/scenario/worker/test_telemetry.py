@@ -1,4 +1,4 @@
-"""Where a worker's logs and traces go."""
+"""Destinations of a worker's logs and traces."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ LOKI = {"loki/0": "http://loki-0:3100/loki/api/v1/push", "loki/1": "http://loki-
 
 @pytest.fixture
 def destinations(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Where charm traces are sent to, event by event."""
+    """Return the destinations of charm traces, event by event."""
     found: list[dict[str, Any]] = []
     assert ops.tracing
     monkeypatch.setattr(ops.tracing, "set_destination", lambda **destination: found.append(destination))

@@ -1,4 +1,4 @@
-"""What is in Kubernetes."""
+"""Objects in Kubernetes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ class Cluster:
     model: str
 
     def lets_in(self, source: str, target: str, *, source_model: str = "") -> bool:
-        """Whether a policy lets one application reach another's Service or pods."""
+        """Return whether a policy allows one application to reach another's Service or pods."""
         principal = _PRINCIPALS.format(model=source_model or self.model, app=source)
         return any(_is_on(policy, target) and principal in _principals(policy) for policy in self.policies())
 
@@ -36,7 +36,7 @@ class Cluster:
         return [dict(manifest(each)["metadata"]["labels"]) for each in pods]
 
     def waypoint_replicas(self, waypoint: str) -> int | None:
-        """How many pods a waypoint is to have; None if nothing says so."""
+        """Return the number of a waypoint's pods; None if nothing sets it."""
         try:
             autoscaler = self.client.get(HorizontalPodAutoscaler, waypoint, namespace=self.model)
         except ApiError as error:

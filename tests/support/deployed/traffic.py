@@ -15,7 +15,7 @@ _SECONDS_BETWEEN = 3
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came of a request."""
+    """The outcome of a request."""
 
     code: int | None
     """The HTTP status; None if there was no answer."""
@@ -24,7 +24,7 @@ class Fetched:
 
     @property
     def allowed(self) -> bool:
-        """Whether the request reached the server: a waypoint refuses with 403, a pod by silence."""
+        """Return whether the request reached the server: a waypoint refuses with 403, a pod by silence."""
         return self.code is not None and self.code != _REFUSED
 
 

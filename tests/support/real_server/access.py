@@ -1,4 +1,4 @@
-"""Who may do what on the real API server, by its own RBAC."""
+"""Permissions on the real API server, by its own RBAC."""
 
 import json
 import time
@@ -72,7 +72,7 @@ class RealAccess:
 
     @property
     def _mark(self) -> str:
-        """What is allowed as soon as the latest role is in force."""
+        """Return a permission that exists as soon as the latest role is in force."""
         return f"change-{self._changes}"
 
     def _rules(self) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What an authority sends is read whole before anybody uses it."""
+"""An authority's data is read whole before anybody uses it."""
 
 import functools
 import json

@@ -50,7 +50,7 @@ class Coordinator(ops.CharmBase):
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """What Juju is told to set, one mapping a call."""
+    """Return the data that Juju is asked to set, one mapping a call."""
     calls: list[dict[str, str]] = []
 
     def relation_set(self: object, relation_id: int, data: Mapping[str, str], *args: Any, **kwargs: Any):

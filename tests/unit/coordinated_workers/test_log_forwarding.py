@@ -1,4 +1,4 @@
-"""Where the services of a unit log to, while their containers come up."""
+"""Log destinations of a unit's services while their containers come up."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What a coordinator's nginx is to do, as text."""
+"""The configuration of a coordinator's nginx."""
 
 import dataclasses
 import logging

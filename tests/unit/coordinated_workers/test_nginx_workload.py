@@ -90,7 +90,7 @@ class World:
         self.nginx = dataclasses.replace(self.nginx, execs=execs)
 
     def path(self, path: str) -> pathlib.Path:
-        """Where a container's file is on this machine."""
+        """Return the path on this machine of a container's file."""
         container = self.exporter if path.startswith("/etc/exporter") else self.nginx
         return pathlib.Path(self._files.name, container.name) / path.lstrip("/")
 
@@ -98,7 +98,7 @@ class World:
         return self.path(path).read_text() if self.path(path).exists() else None
 
     def times_written(self) -> dict[pathlib.Path, int]:
-        """When each file was last written."""
+        """Return the time of each file's last change."""
         files = pathlib.Path(self._files.name).rglob("*")
         return {file: file.stat().st_mtime_ns for file in files if file.is_file()}
 

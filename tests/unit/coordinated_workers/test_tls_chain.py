@@ -1,4 +1,4 @@
-"""What a server presents, and the authority that verifies it, from what an authority sent."""
+"""A server's certificates, and the authority that verifies them, from an authority's data."""
 
 import itertools
 import ssl

@@ -1,4 +1,4 @@
-"""Which hosts nginx may be sent to by others."""
+"""Hosts that others may have nginx send requests to."""
 
 import pydantic
 import pytest

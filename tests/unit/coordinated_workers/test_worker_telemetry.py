@@ -1,4 +1,4 @@
-"""Which routes a coordinator's nginx has for telemetry, and what workers are told of them."""
+"""Routes for telemetry in a coordinator's nginx, and their addresses for workers."""
 
 import dataclasses
 

@@ -14,7 +14,7 @@ MODEL = testing.Model("m", uuid="7c1b1f4e-0a3c-4c55-9a5e-0d6c6a0f1a11")
 
 @dataclass
 class Outcome(Generic[Result]):
-    """What a charm's deed came to."""
+    """The outcome of a charm's call."""
 
     result: Result
     state: testing.State

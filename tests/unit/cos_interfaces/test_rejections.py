@@ -1,4 +1,4 @@
-"""What Prometheus and Loki answer about the rules that they were sent."""
+"""Answers of Prometheus and Loki about the rules that they were sent."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What people are told to say to Juju fits the charms."""
+"""The documentation's Juju commands fit the charms."""
 
 import itertools
 from functools import cache
@@ -41,7 +41,7 @@ def charm_of(argument: str) -> str:
 
 
 def applications(page: Page) -> dict[str, Charmcraft]:
-    """What the applications on a page are made of, as far as that is known here."""
+    """Return the charms of the applications on a page, as far as they are known here."""
     known = dict(charms())
     for argument, *rest in commands(page, "juju", "deploy"):
         charm = charm_of(argument)
@@ -61,7 +61,7 @@ def options(charm: Charmcraft) -> set[str]:
 
 
 def is_taken(param: dict[str, Any], text: str) -> bool:
-    """Whether an action takes this as a parameter."""
+    """Return whether an action's parameter can have this value."""
     return (param["type"] != "integer" or text.isdecimal()) and text in param.get("enum", [text])
 
 

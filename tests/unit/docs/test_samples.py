@@ -1,4 +1,4 @@
-"""What people copy out of the documentation works."""
+"""The documentation's samples work."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""What the threat model says is shown by tests, and these exist."""
+"""The threat model's claims name tests, and these exist."""
 
 import ast
 import re

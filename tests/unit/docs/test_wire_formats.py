@@ -76,7 +76,7 @@ class Everything(ops.CharmBase):
 
 
 def written() -> Written:
-    """What the libraries write."""
+    """Return the data that the libraries write."""
     meta = {
         side: {name: {"interface": interface} for name, interface in relations.items()}
         for side, relations in RELATIONS.items()
@@ -99,7 +99,7 @@ def written() -> Written:
 
 
 def documented() -> Written:
-    """What the page has in its table of observability; an empty cell is as the one above it."""
+    """Return the page's table of observability; an empty cell is as the one above it."""
     section = PAGE.read_text().partition("## Observability")[2].partition("\n## ")[0]
     keys: Written = set()
     above = ["", "", ""]

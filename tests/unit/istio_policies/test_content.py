@@ -1,4 +1,4 @@
-"""What a policy becomes."""
+"""Content of the object that a policy becomes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What it costs to have this library, and many policies."""
+"""Costs of having this library, and of many policies."""
 
 import os
 import subprocess

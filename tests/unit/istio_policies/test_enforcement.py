@@ -1,4 +1,4 @@
-"""Whether Istio enforces what was written."""
+"""Istio's reports on the policies written."""
 
 from typing import Any
 

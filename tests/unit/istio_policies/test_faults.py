@@ -1,4 +1,4 @@
-"""When the API server answers badly, late or not at all."""
+"""An API server that answers badly, late or not at all."""
 
 import random
 import time

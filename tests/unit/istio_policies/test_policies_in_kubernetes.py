@@ -38,7 +38,7 @@ def live(kubernetes: KubernetesServer) -> dict[str, dict]:
 
 
 def ports(kubernetes: KubernetesServer) -> dict[str, list[str]]:
-    """What each object allows, of policies that allow some ports."""
+    """Return the allowed ports of each object, of policies that allow some ports."""
     return {
         name: each["spec"]["rules"][0]["to"][0]["operation"]["ports"]
         for name, each in live(kubernetes).items()

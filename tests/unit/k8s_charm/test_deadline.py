@@ -27,7 +27,7 @@ def client(seconds: float) -> Client:
 
 
 def waited(seconds: float) -> float:
-    """How long it took a hook that has so many seconds to get no answer."""
+    """Measure the wait of a hook, with so many seconds to its deadline, that gets no answer."""
     started = time.monotonic()
     late = client(seconds)
     with pytest.raises(kubernetes_errors()):

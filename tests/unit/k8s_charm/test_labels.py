@@ -245,7 +245,7 @@ def test_interrupted_call_is_completed_by_the_next(
 
 
 def through(client: Client, write: int, labels: dict[str, str]) -> bool:
-    """Whether a call gets through that dies before this write, should it come to it."""
+    """Return whether a call succeeds that dies before this write, should it come to it."""
     try:
         reconcile(DiesAtWrite(client, write, after=False), labels)
     except SystemExit:
@@ -264,7 +264,7 @@ def through(client: Client, write: int, labels: dict[str, str]) -> bool:
 def test_call_that_turned_back_and_died_too_is_made_good(
     client: Client, first: dict[str, str], second: dict[str, str]
 ):
-    """What each of them may have set is remembered until all of it is put right."""
+    """All labels that either may have set are remembered until they are put right."""
     for write in itertools.count(1):
         for later in itertools.count(1):
             reconcile(client, MESH)

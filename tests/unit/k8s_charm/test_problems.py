@@ -1,4 +1,4 @@
-"""What an operator is told of a request that failed."""
+"""An operator's messages about requests that failed."""
 
 import pytest
 from lightkube import Client

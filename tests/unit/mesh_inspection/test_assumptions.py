@@ -1,4 +1,4 @@
-"""What `explain` says that its verdict hangs on."""
+"""Assumptions that the verdicts of `explain` depend on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the mesh does about a request."""
+"""The mesh's verdict on a request."""
 
 import dataclasses
 import re

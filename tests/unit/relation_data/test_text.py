@@ -1,4 +1,4 @@
-"""What others have written, on one line of a status."""
+"""Others' text on one line of a status."""
 
 import pytest
 

@@ -33,7 +33,7 @@ DATA = AppPolicy(relation="data", endpoints=GET)
 
 
 def build(*relations: testing.RelationBase, policies: list[AppPolicy | UnitPolicy]) -> list[MeshPolicy]:
-    """What is built in the model `shop`, with the cross-model data that has come."""
+    """Build the policies of the model `shop` from the cross-model data received."""
     state = testing.State(relations=relations, model=testing.Model("shop"))
     with testing.Context(ops.CharmBase, META)(testing.CharmEvents().start(), state) as manager:
         relations_by_name = manager.charm.model.relations

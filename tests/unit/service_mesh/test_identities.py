@@ -1,4 +1,4 @@
-"""Who the applications of other models are: by Kubernetes, or else by what they send themselves."""
+"""Identities of applications of other models: by Kubernetes, or else by their own data."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a MeshPolicy may say."""
+"""Valid and invalid MeshPolicies."""
 
 import json
 from collections.abc import Callable

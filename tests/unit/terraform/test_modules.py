@@ -30,7 +30,7 @@ def module(name: str) -> dict[str, list[Block]]:
 
 
 def plain(value: Any) -> Any:
-    """What was parsed, without the quotes of literals and the marks of blocks."""
+    """Return the parsed value, without the quotes of literals and the marks of blocks."""
     if isinstance(value, dict):
         return {plain(key): plain(each) for key, each in value.items() if key != "__is_block__"}
     if isinstance(value, list):

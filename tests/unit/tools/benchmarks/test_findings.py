@@ -1,4 +1,4 @@
-"""How sides are compared."""
+"""Comparison of the sides."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a run says to each goal."""
+"""A run's results against each goal."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How often charms call Juju's hook tools, each call of which is a process."""
+"""The number of charms' calls of Juju's hook tools, each of which is a process."""
 
 from collections import Counter
 from collections.abc import Iterator

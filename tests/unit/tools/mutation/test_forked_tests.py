@@ -1,4 +1,4 @@
-"""Whether tests notice a change of a module."""
+"""Tests that notice a change of a module, or do not."""
 
 import os
 import subprocess

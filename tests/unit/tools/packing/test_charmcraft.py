@@ -1,4 +1,4 @@
-"""How charmcraft is called, with a program in its place; `make pack` calls the real one."""
+"""Calls of charmcraft, with a program in its place; `make pack` calls the real one."""
 
 import json
 import os

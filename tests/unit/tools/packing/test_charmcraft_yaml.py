@@ -1,4 +1,4 @@
-"""What the charms tell charmcraft, Juju, Charmhub and people."""
+"""The charms' data for charmcraft, Juju, Charmhub and people."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What stands in several places is the same in each."""
+"""Values that stand in several places are the same in each."""
 
 import itertools
 import re

@@ -7,7 +7,7 @@ _SECONDS = 10
 
 
 def fetch(url: str, method: str, body: str) -> dict[str, str]:
-    """What came of a request: `code` and `body` of an answer, or else `error`."""
+    """Send a request; return `code` and `body` of the answer, or else `error`."""
     request = urllib.request.Request(url, data=body.encode() or None, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

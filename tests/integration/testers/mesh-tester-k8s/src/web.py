@@ -1,4 +1,4 @@
-"""What the tester serves."""
+"""The tester's server."""
 
 import ops
 
