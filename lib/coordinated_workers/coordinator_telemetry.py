@@ -138,6 +138,11 @@ class CoordinatorTelemetry(CoordinatorFacts):
             self.nginx.reconcile(text, self.tls_config)
         if self._is_reachable(self.nginx_exporter.container_name):
             listened_ports = NginxConfig.of(self._nginx_config).server_ports_to_locations
-            self.nginx_exporter.reconcile(self.tls_config, listened_ports, nginx_tls=self.serves_tls)
+            self.nginx_exporter.reconcile(
+                self.tls_config,
+                listened_ports,
+                nginx_tls=self.serves_tls,
+                keeps_target=self.nginx.problem is not None,
+            )
         if self._endpoints.logging:
             forward_logs(self._charm, self._backends.loki)

@@ -15,7 +15,7 @@ _LONGEST_ERROR = 200
 
 
 class _Event(pydantic.BaseModel):
-    valid: bool = True
+    valid: bool | None = None
     errors: str | None = None
 
 
@@ -27,7 +27,7 @@ def rejections(charm: ops.CharmBase, relation_name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for relation in relations(charm, relation_name):
         event = read(relation, relation.app, "event", _EVENT)
-        if event and (event.errors or not event.valid):
+        if event and (event.errors or event.valid is False):
             error = one_line(event.errors or "no reason given", longest=_LONGEST_ERROR)
             found[relation.app.name] = error
             logger.warning("%s rejected alert rules of %s: %s", relation.app.name, charm.app.name, error)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Collection
 
 import ops
@@ -12,6 +13,8 @@ from ._options import DEFAULT_OPTIONS, NginxMappingOverrides, NginxOptions
 from ._paths import PROM_EXPORTER_CERT_PATH, PROM_EXPORTER_KEY_PATH, PROM_EXPORTER_WEB_CONFIG
 
 logger = logging.getLogger(__name__)
+
+_TARGET = re.compile(r"--nginx\.scrape-uri=(\S+)")
 
 
 class NginxPrometheusExporter:
@@ -29,6 +32,7 @@ class NginxPrometheusExporter:
         self._nginx_tls_port = self.options["nginx_tls_port"]
         self._listened_ports: Collection[int] = ()
         self._nginx_tls: bool | None = None
+        self._kept_target: str | None = None
         self.problem: str | None = None
         """The reason why the exporter is not in the state of the last `reconcile`; None if it is."""
         self._container = charm.unit.get_container(self.container_name)
@@ -58,6 +62,8 @@ class NginxPrometheusExporter:
         tls_config: TLSConfig | None = None,
         listened_ports: Collection[int] = (),
         nginx_tls: bool | None = None,
+        *,
+        keeps_target: bool = False,
     ) -> None:
         """Have the exporter run; does nothing as long as the container cannot be reached.
 
@@ -67,16 +73,25 @@ class NginxPrometheusExporter:
             tls_config: The certificate that the exporter uses TLS with; None: it does not.
             listened_ports: The ports on which nginx listens: it is asked on one of these.
             nginx_tls: Whether nginx uses TLS; None: as the exporter does.
+            keeps_target: Whether the exporter goes on asking where it asks now, since nginx rejected its
+                new configuration.
         """
         self.problem = None
         self._listened_ports, self._nginx_tls = listened_ports, nginx_tls
         if not self._container.can_connect():
             return
         try:
+            self._kept_target = self._target() if keeps_target else None
             self._load(tls_config)
         except ops.pebble.Error as error:
             self.problem = pebble.reason(error)
             logger.error("the exporter of nginx's metrics failed to start: %s", self.problem)
+
+    def _target(self) -> str | None:
+        """Return where the exporter asks now; None if it does not run yet."""
+        service = self._container.get_plan().services.get(self.container_name)
+        found = _TARGET.search(service.command) if service else None
+        return found[1] if found else None
 
     def _load(self, tls_config: TLSConfig | None) -> None:
         if tls_config:
@@ -94,10 +109,11 @@ class NginxPrometheusExporter:
         nginx_port = self._nginx_tls_port if nginx_tls else self._nginx_port
         if self._listened_ports and nginx_port not in self._listened_ports:
             nginx_port = min(self._listened_ports)
+        target = self._kept_target or f"{'https' if nginx_tls else 'http'}://127.0.0.1:{nginx_port}/status"
         command = (
             "nginx-prometheus-exporter",
             f"--web.listen-address=:{self.port}",
-            f"--nginx.scrape-uri={'https' if nginx_tls else 'http'}://127.0.0.1:{nginx_port}/status",
+            f"--nginx.scrape-uri={target}",
             # the certificate is for the name of the unit, not for the loopback address
             "--no-nginx.ssl-verify",
             f"--web.config.file={PROM_EXPORTER_WEB_CONFIG}",

@@ -8,6 +8,7 @@ from unittest.mock import MagicMock
 import ops
 import pytest
 import yaml
+from ops import testing
 
 import coordinated_workers
 from coordinated_workers import coordinator as module
@@ -137,6 +138,25 @@ def test_exporter_asks_port_that_is_assigned(cluster: Cluster, monkeypatch: pyte
     monkeypatch.setattr(field_coordinator, "NginxConfig", lambda **_: served)
     plan = cluster.run(workers(units=2), store()).get_container("nginx-prometheus-exporter").plan
     assert "127.0.0.1:3300/status" in plan.services["nginx-prometheus-exporter"].command
+
+
+def test_exporter_asks_former_port_while_nginx_rejects_another(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    rejecting = testing.Exec(["nginx", "-s", "reload"], return_code=1, stderr="bind() failed")
+    accepting = testing.Exec(["nginx", "-s", "reload"])
+    asked: list[str] = []
+    state = cluster.state(workers(units=2), store())
+    for port, reload in ((3200, accepting), (4200, rejecting), (4200, accepting)):
+        served = NginxConfig("field", [], {port: [NginxLocationConfig("/")]}, enable_status_page=True)
+        monkeypatch.setattr(field_coordinator, "NginxConfig", lambda served=served, **_: served)
+        nginx_container = dataclasses.replace(state.get_container("nginx"), execs={reload})
+        exporter = state.get_container("nginx-prometheus-exporter")
+        state = dataclasses.replace(state, containers=frozenset({nginx_container, exporter}))
+        state = cluster.run(state=state)
+        service = state.get_container("nginx-prometheus-exporter").plan.services["nginx-prometheus-exporter"]
+        asked += [word for word in service.command.split() if "scrape-uri" in word]
+    assert asked == [f"--nginx.scrape-uri=http://127.0.0.1:{port}/status" for port in (3200, 3200, 4200)]
 
 
 @pytest.mark.parametrize("host", ["localhost", "worker-0.test:9095"])

@@ -34,6 +34,14 @@ def test_answer_that_is_none_is_no_rejection(act, module, endpoint: str, event: 
 
 
 @BOTH
+@pytest.mark.parametrize("valid", [None, True, False, "false", 0])
+def test_error_counts_whatever_else_is_sent(act, module, endpoint: str, valid: object):
+    event = {"errors": "parse error", "valid": valid, "more": {}}
+    outcome = act(lambda charm: module.rejections(charm), answering(endpoint, "p", event))
+    assert outcome.result == {"p": "parse error"}
+
+
+@BOTH
 def test_a_long_error_is_cut(act, module, endpoint: str):
     outcome = act(lambda charm: module.rejections(charm), answering(endpoint, "p", {"errors": "x" * 10_000}))
     assert len(outcome.result["p"]) == 201
