@@ -3,12 +3,14 @@
 Importing this module imports lightkube.
 """
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lightkube import KubeConfig
-from lightkube.config.client_adapter import verify_cluster
+from lightkube.config import client_adapter
+from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import User
 
 # In either line of lightkube's releases it is here: `httpx` before 1.0, `httpx2` since.
@@ -46,7 +48,7 @@ class TimedTransport(httpx.BaseTransport):
         config = KubeConfig.from_env().get()
         if config is None:
             raise ConfigError("no context of Kubernetes is configured")
-        return httpx.HTTPTransport(verify_cluster(config.cluster, config.user or User(), config.abs_file))
+        return httpx.HTTPTransport(**_tls(config))
 
     def __deepcopy__(self, _: "dict[int, Any]") -> "TimedTransport":
         """Return itself: lightkube 0.19 to 1.0.0 copies its transport, and a TLS context cannot be copied."""
@@ -80,6 +82,17 @@ class TimedTransport(httpx.BaseTransport):
         """Close all connections."""
         if "_transport" in self.__dict__:
             self._transport.close()
+
+
+def _tls(config: SingleConfig) -> dict[str, Any]:
+    """Return what the HTTP library checks a cluster by, and how a client shows who it is."""
+    verify: Callable[..., Any] = client_adapter.verify_cluster
+    user = config.user or User()
+    if "user" in inspect.signature(verify).parameters:
+        return {"verify": verify(config.cluster, user, config.abs_file)}
+    # Kubeflow's charms have locked lightkube 0.15, where the user's certificate is apart.
+    cert = client_adapter.user_cert(user, config.abs_file)
+    return {"verify": verify(config.cluster, config.abs_file), "cert": cert}
 
 
 def _can_be_repeated(request: httpx.Request) -> bool:
