@@ -128,6 +128,8 @@ _LABELS = (
 _SECRETS = ("secret:0123456789abcdefghij", "secret:", "secret://x/y", "--help", "secret:a b")
 _UNICODE = (
     "\u202e",
+    "\u05e9\u05dc\u05d5\u05dd",
+    "\u2066a",
     "\ufeff",
     "\ud7ff",
     "\U0001f0a1",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from relation_data import one_line
 from tests.security.attack import Attack, Seen, is_on_mallory, lost
 from tests.security.databags import size
 from tests.security.worlds import secret_lines
@@ -60,8 +61,9 @@ def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:
     status = seen.state.unit_status.message
     if len(status) > LONGEST_LINE:
         yield f"a status of {len(status)} characters: {status[:300]}"
-    if not status.isprintable():
-        yield f"a status that is not one line: {status[:300]!r}"
+    for where, text in (("status", status), *(("log", line) for line in seen.logs)):
+        if one_line(text, longest=len(text)) != text:
+            yield f"characters that change a line in a {where}: {text[:300]!r}"
     for relation in seen.state.relations:
         if attacked.is_hostile(relation):
             continue
