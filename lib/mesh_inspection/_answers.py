@@ -9,13 +9,13 @@ import ops
 
 from istio_policies import AuthorizationPolicy, target_name
 from k8s_charm import OWNER, Json, kubernetes_client, kubernetes_errors, kubernetes_problem, manifest, subtree
-from relation_data import one_line
+from relation_data import in_quotes, one_line
 
 from ._cluster import read_cluster, read_policy
 from ._control_plane import UnreadableClusterError
 from ._explain import explain
 from ._list import Policies, Row, concerns, list_policies, matching, read_policies, why_none
-from ._query import UnclearQuestionError, quoted_parameter, read_question, text_of
+from ._query import UnclearQuestionError, read_question, text_of
 from ._render import Results, mermaid, numbered, shortened, table
 from ._view import View
 
@@ -48,7 +48,7 @@ class ActionRequest:
         """Return a parameter that has one of some values, the first of which is the default."""
         value = self.text(name) or known[0]
         if value not in known:
-            raise UnclearQuestionError(f"{name}={quoted_parameter(value)} is not one of {', '.join(known)}")
+            raise UnclearQuestionError(f"{name}={in_quotes(value)} is not one of {', '.join(known)}")
         return value
 
 

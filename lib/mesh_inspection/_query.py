@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from relation_data import in_quotes
+
 _NAME = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 _NUMBER = r"[0-9]{1,9}"
 _APPLICATION = re.compile(rf"(?:(?P<model>{_NAME})/)?(?P<name>{_NAME})(?:/(?P<unit>{_NUMBER}))?")
@@ -12,7 +14,6 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _METHOD = re.compile(r"[A-Za-z]{1,32}")
 _SENDABLE_PATH = re.compile(r"/[!-\"$-~]*")
 _LONGEST_PATH = 8192
-_LONGEST_QUOTE = 80
 
 
 class UnclearQuestionError(ValueError):
@@ -96,11 +97,6 @@ def text_of(params: Mapping[str, object], name: str) -> str | None:
     return None if value in (None, "") else str(value)
 
 
-def quoted_parameter(text: str) -> str:
-    """Return a parameter as an error names it: in quotes, in ASCII, and cut where it is long."""
-    return ascii(text[:_LONGEST_QUOTE]) + "…" * (len(text) > _LONGEST_QUOTE)
-
-
 def _workload(params: Mapping[str, object], name: str, model: str) -> Workload:
     """Read `app`, `app/0`, `model/app` or `model/app/0`."""
     text = text_of(params, name)
@@ -112,7 +108,7 @@ def _workload(params: Mapping[str, object], name: str, model: str) -> Workload:
         unit = found["unit"]
         return Workload(found["model"] or model, found["name"], None if unit is None else int(unit))
     raise UnclearQuestionError(
-        f"{name}={quoted_parameter(text)} is not an application: "
+        f"{name}={in_quotes(text)} is not an application: "
         "write app or model/app, with /0 after it for one unit"
     )
 
@@ -122,14 +118,14 @@ def _port(params: Mapping[str, object]) -> int | None:
     if text is None:
         return None
     if not (_PORT.fullmatch(text) and 0 < int(text) < 65536):
-        raise UnclearQuestionError(f"port={quoted_parameter(text)} is not a port number from 1 to 65535")
+        raise UnclearQuestionError(f"port={in_quotes(text)} is not a port number from 1 to 65535")
     return int(text)
 
 
 def _method(params: Mapping[str, object]) -> str | None:
     method = text_of(params, "method")
     if method is not None and not _METHOD.fullmatch(method):
-        raise UnclearQuestionError(f"method={quoted_parameter(method)} is not an HTTP method, such as GET")
+        raise UnclearQuestionError(f"method={in_quotes(method)} is not an HTTP method, such as GET")
     return method and method.upper()
 
 
@@ -139,11 +135,11 @@ def _path(params: Mapping[str, object]) -> str | None:
     if path is None:
         return None
     if not path.startswith("/"):
-        raise UnclearQuestionError(f"path={quoted_parameter(path)} does not begin with /")
+        raise UnclearQuestionError(f"path={in_quotes(path)} does not begin with /")
     if not _SENDABLE_PATH.fullmatch(path):
         raise UnclearQuestionError(
-            f"path={quoted_parameter(path)} cannot be sent: percent-encode spaces, # and non-ASCII characters"
+            f"path={in_quotes(path)} cannot be sent: percent-encode spaces, # and non-ASCII characters"
         )
     if len(path) > _LONGEST_PATH:
-        raise UnclearQuestionError(f"path={quoted_parameter(path)} is longer than {_LONGEST_PATH} characters")
+        raise UnclearQuestionError(f"path={in_quotes(path)} is longer than {_LONGEST_PATH} characters")
     return path

@@ -13,7 +13,7 @@ gone for Juju and not yet for the charm, and then commands on it fail. Only this
 from ._databag import DatabagError, read, read_remote, write
 from ._reason import reason
 from ._status import LONGEST_STATUS, Message, in_short
-from ._text import check_text, one_line, quoted, shown_name
+from ._text import check_text, in_quotes, one_line, quoted, shown_name
 from ._yaml import InvalidYAMLError, parse_yaml
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "InvalidYAMLError",
     "Message",
     "check_text",
+    "in_quotes",
     "in_short",
     "one_line",
     "parse_yaml",

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 
+_LONGEST_QUOTE = 80
 # Without blanks, quotes, and what separates columns of a table.
 _PLAIN = re.compile(r"[!#-&(-\[\]-_a-{}~]+")
 _NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
@@ -52,3 +53,8 @@ def quoted(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     return json.dumps(text).replace("|", r"\u007c").replace("\x7f", r"\u007f")
+
+
+def in_quotes(text: str) -> str:
+    """Return the text in quotes, in ASCII, and cut where it is long, as an error names a wrong value."""
+    return ascii(text[:_LONGEST_QUOTE]) + "…" * (len(text) > _LONGEST_QUOTE)

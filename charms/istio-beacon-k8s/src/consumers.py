@@ -10,9 +10,7 @@ from istio_policies import APPLICATION_LABEL, describe_callers
 from k8s_charm import kubernetes_errors, kubernetes_problem
 from model_objects import ModelObjects
 from problems import Problem, ProblemKind, blocked, waiting
-from relation_data import Message
-
-_LONGEST_QUOTE = 60
+from relation_data import Message, in_quotes
 
 
 class Denied(NamedTuple):
@@ -135,18 +133,13 @@ def _rejection(policy: MeshPolicy, app: str, model: ModelObjects) -> str | None:
         Exception: one of `kubernetes_errors()`, if that depends on Services that cannot be listed.
     """
     if policy.target_namespace != model.name:
-        return f"may not set policy on namespace {_quoted(policy.target_namespace)}"
+        return f"may not set policy on namespace {in_quotes(policy.target_namespace)}"
     if policy.target_app_name not in (None, app):
-        return f"may not set policy on {_quoted(policy.target_app_name or '')}"
+        return f"may not set policy on {in_quotes(policy.target_app_name or '')}"
     pods = policy.target_selector_labels
     if pods is not None and pods.get(APPLICATION_LABEL) != app:
         return f"may not set policy on pods without {APPLICATION_LABEL}={app}"
     service = policy.target_service
     if service and service != app and model.app_behind(service) != app:
-        return f"may not set policy on Service {_quoted(service)} of another application"
+        return f"may not set policy on Service {in_quotes(service)} of another application"
     return None
-
-
-def _quoted(text: str) -> str:
-    """Return a text from a relation in quotes, cut, on one line and in ASCII."""
-    return ascii(text[:_LONGEST_QUOTE]) + "…" * (len(text) > _LONGEST_QUOTE)
