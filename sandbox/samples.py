@@ -51,7 +51,7 @@ GRANTS: Mapping[str, Sequence[Grant]] = {
         Grant("tracing", ports=[4318], methods=["POST"], paths=["/v1/traces"]),
     ],
 }
-"""By the name of the charm. Written by hand, so that a charm that asks for something else is found out."""
+"""By the name of the charm. Written by hand, so that a charm that requests anything else is found."""
 
 
 CLUSTERS: Mapping[str, str] = {COORDINATOR: "demo-cluster"}

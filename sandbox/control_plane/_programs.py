@@ -154,7 +154,7 @@ PILOT_AGENT = GoProgram(
 )
 """Runs Envoy as a waypoint that istiod configures."""
 POLICY_COMPILER = GoProgram(name="authorization", module=_MODULES / "authorization", package=".")
-"""Prints what istiod makes of AuthorizationPolicies for Envoy; see its main.go."""
+"""Prints istiod's configuration of Envoy for AuthorizationPolicies; see its main.go."""
 LOKI = GoProgram(name="logql", module=_MODULES / "logql", package=".")
 """The part of Loki that reads queries and lines; see its main.go."""
 PROGRAMS = (ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, ISTIOD, PILOT_AGENT, POLICY_COMPILER, LOKI)

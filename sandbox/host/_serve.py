@@ -20,7 +20,7 @@ from .messages import Delivery, HookFailure, Start
 
 
 def serve(channel: Channel) -> None:
-    """Run what the model asks for, until it has gone."""
+    """Run what the model sends, until it has closed the connection."""
     start = cast("Start | None", channel.read())
     if start is None:
         return

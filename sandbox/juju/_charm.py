@@ -88,7 +88,7 @@ class CharmMetadata:
         )
 
     def option(self, name: str, value: object) -> Value:
-        """The value of a config option; text is taken for what the option's type makes of it.
+        """The value of a config option; text is converted to the option's type.
 
         Raises:
             JujuError: if there is no such option, or the value is not of its type.

@@ -62,7 +62,7 @@ def begin(kind: Kind, obj: Object, ownership: Sequence[Ownership]) -> None:
 
 
 def change(kind: Kind, old: Object, new: Object, writer: Writer) -> tuple[Object, Sequence[Ownership]]:
-    """Return what an update makes of an object, and who owns its fields then.
+    """Return an object after an update, with the owners of its fields.
 
     Raises:
         ApiError: the object has changed since (409).

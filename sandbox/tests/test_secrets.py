@@ -1,4 +1,4 @@
-"""Juju secrets: who reads which revision, and who is told what."""
+"""Juju secrets: revisions that units read, and events that they get."""
 
 import pytest
 

@@ -47,7 +47,7 @@ def no_other_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_story(monkeypatch: pytest.MonkeyPatch, write_charm: WriteCharm, tmp_path: Path) -> None:
-    """A story of one charm in place of the real one, told in a folder of its own: it writes a page there."""
+    """A story of one charm in place of the real one, run in a folder of its own: it writes a page there."""
     monkeypatch.chdir(tmp_path)
     actions = {"greet": {"params": {"who": {"type": "string"}}}}
     charm = write_charm("web", GREETER, actions=actions, provides={"site": {"interface": "http"}})

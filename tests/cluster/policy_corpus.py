@@ -1,4 +1,4 @@
-"""Policies made up at random, requests that are near them, and which of those the policies let through.
+"""Random policies, requests that nearly match them, and which of these the policies allow.
 
 Everything comes from one seed: $POLICY_SEED, if it is set.
 """
@@ -58,7 +58,7 @@ class Example:
     app: str
     at: PolicyTargetType
     closed: bool
-    """Whether the mesh refuses everywhere what nobody asks for."""
+    """Whether the mesh denies by default."""
     requests: Sequence[Request]
 
     def allows(self, request: Request) -> bool:

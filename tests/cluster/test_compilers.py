@@ -95,7 +95,7 @@ def _principal(app: str) -> str:
 
 
 def _allow_nothing() -> list[Json]:
-    """A mesh that refuses what nobody asks for, at pods and at waypoints."""
+    """Return policies that deny by default, at pods and at waypoints."""
     waypoints = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
     return [
         {"metadata": {"namespace": "istio-system", "name": name}, "spec": spec}

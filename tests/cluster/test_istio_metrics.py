@@ -31,7 +31,7 @@ def istio() -> Path:
 
 @pytest.fixture(scope="module")
 def queries() -> str:
-    """All that asks for Istio's series."""
+    """All queries of Istio's series."""
     board = dashboards.read(BEACON / "grafana_dashboards/waypoint.json")
     alerts = [rule["expr"] for rule in rules_in(BEACON / "prometheus_alert_rules/waypoint.yaml")]
     return "\n".join([*board.queries("prometheus").values(), *alerts])

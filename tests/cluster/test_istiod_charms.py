@@ -67,7 +67,7 @@ def world(
 
 
 def capture(kubernetes: RealKubernetes, model: Model) -> None:
-    """Do what Istio's agent on a node does to pods whose label asks for it, or whose namespace's does."""
+    """Enrol pods as Istio's agent on a node does, by their label or their namespace's."""
     pods = f"/api/v1/namespaces/{model.name}/pods"
     selected = kubernetes.admin.must("GET", f"{pods}?labelSelector=istio.io/dataplane-mode%3Dambient")
     for pod in selected["items"]:

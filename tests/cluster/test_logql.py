@@ -1,4 +1,4 @@
-"""Loki's own code reads the LogQL of dashboards and rules, and makes of it what the tests' reader does."""
+"""Loki's own code has the same results for the LogQL of dashboards and rules as the tests' reader."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A real waypoint, which the real istiod configures, lets through what the sandbox's does and `explain` says.
+"""A real waypoint of the real istiod allows the same requests as the sandbox's and `explain`.
 
 The story of the demo, measured at some of its steps on both kinds of waypoint.
 """

@@ -25,7 +25,7 @@ SEARCH = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
 
 
 class RawBackend:
-    """Answers each connection with what `answer` makes of the request's head, and closes it."""
+    """Answers each connection with the result of `answer` for the request's head, and closes it."""
 
     def __init__(
         self, answer: Callable[[bytes, socket.socket], None], address: str = "127.0.0.1", port: int = 0

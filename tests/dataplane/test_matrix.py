@@ -1,4 +1,4 @@
-"""Real proxies let through exactly what the relations ask for, and what `explain` says.
+"""Real proxies allow exactly what the relations request, and what `explain` says.
 
 The story once, measured in both modes after each step; what somebody else does besides, in another run.
 """

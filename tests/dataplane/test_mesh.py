@@ -1,4 +1,4 @@
-"""A mesh of real proxies lets through what Kubernetes says, and nothing else."""
+"""A mesh of real proxies allows the requests that the policies in Kubernetes allow, and no others."""
 
 import http.client
 import socket

@@ -16,7 +16,7 @@ HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title=
 
 
 def cells() -> Iterator[Cell]:
-    """Shop and scraper get at something; the store lets in the scraper, which nobody asked for."""
+    """Shop and scraper reach something; the store allows the scraper, which nobody requested."""
     requested = {("shop", "catalogue"), ("shop", "orders"), ("prometheus", "catalogue")}
     for source in APPS:
         for target in APPS:

@@ -99,7 +99,7 @@ def prometheus(
 
 
 def jobs_of(side: Side, names: Any, nginx_exporter: str | None) -> Iterator[dict[str, Any]]:
-    """The jobs that an application asks for, with its topology as a scraper adds it."""
+    """The scrape jobs of an application, with its topology as a scraper adds it."""
     sent = side.data.data
     topology = json.loads(sent["scrape_metadata"])
     units = {

@@ -1,4 +1,4 @@
-"""Requests in a model with a beacon: what relations are for is let through, and nothing else."""
+"""Requests in a model with a beacon: those of relations are allowed, and no others."""
 
 import pytest
 

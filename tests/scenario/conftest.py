@@ -34,7 +34,7 @@ def kubernetes(server: KubernetesServer) -> KubernetesServer:
 
 @pytest.fixture
 def observe(kubernetes: KubernetesServer) -> Iterator[Observe]:
-    """Has a test told of each change in the cluster, until it is over: the next one has the same server."""
+    """Call a test's functions at each change in the cluster, until it ends: the next has the same server."""
     with ExitStack() as stack:
 
         def observe(observer: Callable[[ObjectChange], None]) -> None:

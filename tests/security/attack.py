@@ -32,7 +32,7 @@ class Seen:
     state: testing.State
     logs: list[str]
     others: dict[str, Any]
-    """All that is there because of others than the attacker, as far as can be told from its place."""
+    """All that is there because of others than the attacker, as far as its place shows that."""
     nginx_conf: str
     policies: list[dict[str, Any]]
 

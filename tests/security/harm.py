@@ -11,7 +11,7 @@ LONGEST_LINE = 1_000
 MOST_LINES = 200
 MOST_OF_A_KIND = 200
 ROOM = 200_000
-"""So much longer than before may get what others are told, in characters."""
+"""The number of characters by which data for others may grow."""
 
 
 def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:

@@ -29,7 +29,7 @@ def is_asked(host: str, seen: Seen) -> bool:
 
 
 def test_a_worker_is_not_on_the_coordinators_own_machine(attack: Callable[[World, str], Attack]):
-    """There nginx would find itself, or what the platform tells its own machines alone."""
+    """There nginx would reach itself, or services of the platform for its machines alone."""
     attacked = attack(COORDINATOR, "demo-cluster")
     for address in (*OF_THE_MACHINE, *OF_THE_PLATFORM, *OF_THE_COORDINATOR):
         sent = {**attacked.valid.unit, "address": json.dumps(address)}

@@ -125,7 +125,7 @@ def push(port: int, path: str = TELEMETRY) -> int:
 
 
 class Coordinator:
-    """One of several, with an nginx that tells of all that did not go well."""
+    """One of several coordinators, with an nginx that logs all errors."""
 
     def __init__(self, name: str, folder: Path):
         self.name = name
@@ -135,7 +135,7 @@ class Coordinator:
 
     @contextlib.contextmanager
     def serving(self, *, logs_to: str = "", traces_to: str = "", worker_port: int = 1) -> Iterator[None]:
-        """Serve with this configuration, on top of what checks of addresses let through."""
+        """Serve with this configuration, in addition to what checks of addresses allow."""
         backends = TelemetryBackends(
             loki={"loki/0": logs_to} if logs_to else {},
             workload_tracing={"otlp_grpc": traces_to} if traces_to else {},
@@ -342,7 +342,7 @@ def test_call_by_grpc_has_limit_too(
     grpc_backend: RecordingGrpcBackend,
     tmp_path: Path,
 ):
-    """Such a call tells no length beforehand; it is passed on while it comes in, and so is in no file."""
+    """Such a call gives no length in advance; it is passed on while it arrives, and so is in no file."""
 
     def call(size: int) -> bytes:
         address = f"127.0.0.1:{grpc_servers[server]}"

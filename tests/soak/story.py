@@ -140,18 +140,18 @@ class Story:
                 self.check()
 
     def replay(self, text: str) -> None:
-        """Do again what was told, in the form of `str`."""
+        """Run the operations of an earlier story, given as its `str`."""
         for line in filter(None, map(str.strip, text.splitlines())):
             self.tell(line.removesuffix(" …"), check=not line.endswith(" …"))
 
     def check(self) -> None:
-        """Settle, and hold Kubernetes against what the models ask for.
+        """Settle, and compare Kubernetes with what the models request.
 
-        While somebody has no units, or may do nothing, others have to do without what it should tell them or
-        write: only that nobody fails is looked at then, and all the rest afterwards.
+        While an application has no units, or no permissions, others lack the data and objects that it would
+        write: then only failures are checked, and everything else afterwards.
 
         Raises:
-            AssertionError: if it is not as it should be.
+            AssertionError: if a hook failed, or if Kubernetes differs.
         """
         strained = any(not app.trust or not app.living_units for app in self._applications().values())
         has_just_left = strained and self._strained_since == len(self.lines) and self._was_emptied_in_peace

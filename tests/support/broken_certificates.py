@@ -1,4 +1,4 @@
-"""Certificates in sound PEM that are broken further inside, where only who asks for it looks."""
+"""Certificates in valid PEM with invalid content, which only those find who read that part."""
 
 import base64
 import datetime

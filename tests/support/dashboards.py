@@ -1,4 +1,4 @@
-"""Grafana's dashboards, as far as charms of this project use them: a key that is misspelt is told.
+"""Grafana's dashboards, as far as charms of this project use them: a misspelt key is an error.
 
 https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
 """

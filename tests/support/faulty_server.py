@@ -1,4 +1,4 @@
-"""A Kubernetes API that goes wrong when told to."""
+"""A Kubernetes API that fails as a test sets it."""
 
 import http.client
 import http.server

@@ -149,14 +149,14 @@ class BeaconModel:
         self._replace(dataclasses.replace(self.relation(relation), remote_units_data={0: {}}))
 
     def consumer(self, app: str, *policies: MeshPolicy) -> testing.Relation:
-        """Relate an application of the model that asks for policies, and let it join the mesh."""
+        """Relate an application of the model that requests policies, and have it join the mesh."""
         self.juju_deploys(app)
         relation = self.relate("service-mesh", app, databag(*policies))
         self.follow_labels(relation)
         return relation
 
     def follow_labels(self, relation: testing.Relation) -> None:
-        """Have a consumer's Services labelled as the beacon told it, like the consumer's own charm does."""
+        """Label a consumer's Services with the beacon's labels, as the consumer's own charm does."""
         app = relation.remote_app_name
         labels = json.loads(self.relation(relation).local_app_data.get("labels", "{}"))
         for service in self.client.list(Service):
@@ -302,7 +302,7 @@ class BeaconModel:
         return found
 
     def allowed(self) -> set[tuple[str, str]]:
-        """Each (source, target) that some AuthorizationPolicy lets through; both as `namespace/name`."""
+        """Each (source, target) that some AuthorizationPolicy allows; both as `namespace/name`."""
         found: set[tuple[str, str]] = set()
         for name, spec in self.policies().items():
             targets = [f"{name.partition('/')[0]}/{target}" for target in _targets(spec)]

@@ -87,7 +87,7 @@ def test_audit_mode_lists_what_would_be_denied(shop: BeaconModel):
 
 
 def test_what_a_trial_means_is_listed_once_for_all(shop: BeaconModel):
-    """Istio leaves policies on pods out of it; nothing is told of each one apart."""
+    """Audit mode does not apply to policies on pods; no note repeats that for each policy."""
     unit = policy("scraper", "catalogue", target_type="unit")
     shop.consumer("catalogue", policy("web", "catalogue"), policy("ads", "catalogue"), unit)
     shop.configure(policy_mode="audit")

@@ -76,7 +76,7 @@ def test_many_changes_are_a_few_lines(beacon: BeaconModel, history: History):
 
 
 def test_unknown_identity_is_logged_in_words(beacon: BeaconModel, history: History):
-    """Its policy lets in nobody yet; that it goes, when it is known who that is, shuts nobody out."""
+    """Its policy allows nobody yet; its removal, once the identity is known, denies nobody."""
     unresolved = f"remote-{'0123456789abcdef' * 2}"
     relation = beacon.consumer("catalogue", policy(unresolved, "catalogue"))
     assert history() == ["allowed an application of another model with unknown identity -> shop/catalogue"]

@@ -94,7 +94,7 @@ def workers(
     endpoint: str = "field-cluster",
     **kwargs: Any,
 ) -> testing.Relation:
-    """A worker application whose units have told who they are."""
+    """A worker application whose units have published their names and addresses."""
     return testing.Relation(
         endpoint,
         remote_app_name=app,

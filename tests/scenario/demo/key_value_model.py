@@ -84,7 +84,7 @@ def worker_state(*relations: testing.RelationBase, **kwargs: Any) -> testing.Sta
 
 
 def workers(role: str = "all", app: str = WORKER, units: int = 1) -> testing.Relation:
-    """The coordinator's relation to a worker application whose units have told who they are."""
+    """The coordinator's relation to a worker application whose units have published their addresses."""
     return testing.Relation(
         "demo-cluster",
         remote_app_name=app,

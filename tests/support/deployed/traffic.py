@@ -42,7 +42,7 @@ class Visitor:
         return Fetched(int(code) if code else None, results.get("body", ""), results.get("error", ""))
 
     async def sees(self, url: str, *, allowed: bool, method: str = "GET", body: str = "") -> Fetched:
-        """Wait until a request is let through, or refused: a mesh takes some seconds to hear of a change.
+        """Wait until a request is allowed, or denied: a change takes some seconds to reach the mesh.
 
         Raises:
             TimeoutError: if it never is.

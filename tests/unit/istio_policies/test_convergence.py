@@ -65,7 +65,7 @@ EACH_REQUEST = [
 
 
 def allowed(grants: Iterable[Grant]) -> set[tuple[Any, ...]]:
-    """Each kind of request, from whom to whom, that some policy lets through."""
+    """Each kind of request, with source and target, that some policy allows."""
     return {
         (*grant[:3], *request.values())
         for grant, request in itertools.product(grants, EACH_REQUEST)

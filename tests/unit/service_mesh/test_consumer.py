@@ -66,7 +66,7 @@ def mesh(**data: Any) -> testing.Relation:
 
 
 def sources(state: testing.State) -> list[str]:
-    """The applications that the published policies let in."""
+    """The applications that the published policies allow."""
     [relation] = state.get_relations("service-mesh")
     return sorted(
         policy["source_app_name"] for policy in json.loads(relation.local_app_data.get("policies", "[]"))
@@ -279,7 +279,7 @@ CONSUMED = testing.Relation("data", remote_app_name="blog", remote_model_uuid="a
 
 
 def test_consumed_application_is_not_local(ctx: testing.Context[Web]):
-    """Its name looks like any other's; until it is known who it is, its policy lets in nobody."""
+    """Its name looks like any other's; until its identity is known, its policy allows nobody."""
     state = testing.State(leader=True, relations={mesh(), SHOP, CONSUMED})
     out = ctx.run(ctx.on.config_changed(), state)
     assert sources(out) == ["blog.of-another-model", "shop"]

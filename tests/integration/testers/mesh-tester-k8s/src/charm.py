@@ -9,7 +9,7 @@ from charmlibs.interfaces.service_mesh import AppPolicy, Endpoint, Method, Servi
 
 
 class MeshTesterCharm(ops.CharmBase):
-    """Lets related testers in, and asks others for what it is told to."""
+    """Allows requests of related testers, and requests access to others as configured."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

@@ -11,7 +11,7 @@ PORT = 8000
 
 
 class ByHand(ops.CharmBase):
-    """Lets related applications in, and also into another application if it is told to."""
+    """Allows requests of related applications, and if configured also to another application."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
