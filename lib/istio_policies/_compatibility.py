@@ -26,11 +26,11 @@ def takes_flags(reconcile: _Method) -> _Method:
 
     @functools.wraps(reconcile)
     def with_flags(manager: object, *args: Any, **kwargs: Any) -> Any:
-        flags = next((at for at, value in enumerate(args[:3]) if isinstance(value, bool)), len(args))
-        kwargs.update(zip(("force", "ignore_missing"), args[flags:], strict=False))
+        first_flag = next((at for at, value in enumerate(args[:3]) if isinstance(value, bool)), len(args))
+        kwargs.update(zip(("force", "ignore_missing"), args[first_flag:], strict=False))
         mesh_type = cast("Any", vars(manager).get(_MESH_TYPE))
-        if mesh_type is not None and len(args[:flags]) < 2:
+        if mesh_type is not None and len(args[:first_flag]) < 2:
             kwargs.setdefault("mesh_type", mesh_type)
-        return reconcile(manager, *args[:flags], **kwargs)
+        return reconcile(manager, *args[:first_flag], **kwargs)
 
     return cast("_Method", with_flags)
