@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 SERVICE_DOMAIN = re.compile(r"\.(svc(?:\..*)?)$")
 """The domain of Services in the cluster, at the end of a pod's name."""
-_USUAL_DOMAIN = "svc.cluster.local"
+USUAL_DOMAIN = "svc.cluster.local"
+"""The same, unless the cluster has a domain of its own."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,22 @@ def worker_names(model: ops.Model, hostname: str, units: "Iterable[PublishedUnit
         units: the units, with the addresses that they published.
     """
     match = SERVICE_DOMAIN.search(hostname)
-    domain = match[1] if match else _USUAL_DOMAIN
+    domain = match[1] if match else USUAL_DOMAIN
     own: set[str] = set()
     others: dict[str, str] = {}
     for each in units:
-        app, _, number = each.name.rpartition("/")
-        # The application's headless Service gives this name to no other pod.
-        pod = f"{app}-{number}.{app}-endpoints.{model.name}.{domain}"
+        pod = pod_name(each.name, model, domain)
         if host_of(each.data.address) == pod and _is_of(model, each.relation):
             own.add(pod)
         else:
             others[each.name] = each.data.address
     return WorkerNames(frozenset(own), others)
+
+
+def pod_name(unit: str, model: ops.Model, domain: str = USUAL_DOMAIN) -> str:
+    """Return the name that the headless Service of a unit's application gives to its pod, and to no other."""
+    app, _, number = unit.rpartition("/")
+    return f"{app}-{number}.{app}-endpoints.{model.name}.{domain}"
 
 
 def _is_of(model: ops.Model, relation: ops.Relation) -> bool:

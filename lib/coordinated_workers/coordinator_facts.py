@@ -14,9 +14,10 @@ from istio_policies import ClusterMesh
 
 from . import service_mesh
 from ._compatibility import PublishedCoordinatorNames, can_connect
-from .certificate_names import SERVICE_DOMAIN, WorkerNames, worker_names
+from .certificate_names import SERVICE_DOMAIN, USUAL_DOMAIN, WorkerNames, pod_name, worker_names
 from .endpoints import Endpoints
 from .interfaces.cluster import ClusterProvider
+from .interfaces.validation import is_host
 from .models import TLSConfig
 from .nginx import Nginx
 from .roles import ClusterRolesConfig
@@ -68,20 +69,24 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @functools.cached_property
     def hostname(self) -> str:
-        """This unit's fully qualified domain name."""
-        return socket.getfqdn()
+        """This unit's fully qualified domain name; that of its pod, if the machine's is no name of a host."""
+        name = socket.getfqdn()
+        return name if is_host(name) else pod_name(self._charm.unit.name, self._charm.model)
 
     @staticmethod
     def app_hostname(hostname: str, app_name: str, model_name: str) -> str:
         """Return the address of an application's Service, behind which are all of its units.
 
         Args:
-            hostname: the name of one of the units; returned unchanged if it is not a name of Kubernetes.
+            hostname: the name of one of the units; returned unchanged if it is not a name of Kubernetes. If
+                it is none of a host, the usual domain of Kubernetes counts.
             app_name: the application.
             model_name: the application's model.
         """
         domain = SERVICE_DOMAIN.search(hostname)
-        return f"{app_name}.{model_name}.{domain[1]}" if domain else hostname
+        if is_host(hostname):
+            return f"{app_name}.{model_name}.{domain[1]}" if domain else hostname
+        return f"{app_name}.{model_name}.{USUAL_DOMAIN}"
 
     @property
     def tls_config(self) -> TLSConfig | None:

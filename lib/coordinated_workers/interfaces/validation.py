@@ -61,9 +61,14 @@ def _check_worker_address(address: str) -> str:
     return address
 
 
+def is_host(text: str) -> bool:
+    """Return whether a text is a host name, or an IP address that means the same to all hosts."""
+    # The name of a network interface, after a percent sign, means nothing to other hosts.
+    return is_host_name(text) or ("%" not in text and is_ip(text))
+
+
 def _check_host(host: str) -> str:
-    # The name of a worker's network interface, after a percent sign, means nothing to other hosts.
-    if is_host_name(host) or ("%" not in host and is_ip(host)):
+    if is_host(host):
         return host
     raise ValueError("neither a DNS name nor an IP address")
 

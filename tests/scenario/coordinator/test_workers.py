@@ -1,17 +1,21 @@
 """Data for workers in the cluster relation."""
 
 import json
+import socket
 
 import pytest
 import yaml
+from ops import testing
 
 from coordinated_workers.coordinator import Coordinator
 from coordinated_workers.service_mesh import solution_labels
 from tests.scenario.coordinator.field_cluster import (
+    HOST,
     MESH_LABELS,
     Cluster,
     address,
     local,
+    loki,
     mesh,
     published,
     store,
@@ -114,7 +118,24 @@ def test_charm_asks_for_its_cluster(cluster: Cluster):
         ("localhost", "localhost"),
         ("10.1.2.3", "10.1.2.3"),
         ("svc.example", "svc.example"),
+        ("", "app.model.svc.cluster.local"),
+        (f"{'x' * 64}.svc.my.domain", "app.model.svc.cluster.local"),
     ],
 )
 def test_address_of_service_follows_from_that_of_unit(hostname: str, service: str):
     assert Coordinator.app_hostname(hostname, "app", "model") == service
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x" * 64, "field-0.", "field..m", "fe80::1%eth0", "a b", "ä.test", "a\0"]
+)
+def test_machine_without_name_has_that_of_its_pod(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr(socket, "getfqdn", lambda *_: name)
+    certificates = testing.Relation("certificates", remote_app_name="ca")
+    relations = workers(units=2), store(), loki(), certificates
+    with cluster.context(cluster.context.on.update_status(), cluster.state(*relations)) as manager:
+        state = manager.run()
+        assert manager.charm.coordinator.hostname == HOST
+    assert isinstance(state.unit_status, testing.ActiveStatus)
