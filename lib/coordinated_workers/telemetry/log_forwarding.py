@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import ops
 
 from .._compatibility import can_connect
+from ..interfaces.validation import check_of_another_machine
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +17,8 @@ _NO_SERVICE = "-all"
 def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
     """Have all services of this unit log to these endpoints, and to none that an earlier call named.
 
-    Pebble gets only the changes. A container that cannot be reached is left for a later call.
+    Pebble gets only the changes. A container that cannot be reached is left for a later call. An endpoint on
+    this machine, or one that is for this machine alone, such as the platform's metadata, gets no logs.
 
     Args:
         charm: the charm whose containers these are.
@@ -25,6 +28,7 @@ def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
         logger.warning("logs are not forwarded: Juju %s does not support it", charm.model.juju_version)
         return
     labels = _labels(charm)
+    endpoints = {name: url for name, url in endpoints.items() if _is_elsewhere(name, url)}
     for container in filter(can_connect, charm.unit.containers.values()):
         _forward_logs_of(container, endpoints, labels)
 
@@ -47,6 +51,15 @@ def _forward_logs_of(
             container.add_layer(f"{container.name}-log-forwarding", layer, combine=True)
     except ops.pebble.Error as error:
         logger.debug("cannot configure log forwarding in %s: %s", container.name, error)
+
+
+def _is_elsewhere(name: str, url: str) -> bool:
+    try:
+        check_of_another_machine(urlsplit(url).hostname or "")
+    except ValueError as error:
+        logger.warning("logs are not forwarded to %s: its host %s", name, error)
+        return False
+    return True
 
 
 def _target(name: str, url: str, labels: Mapping[str, str]) -> ops.pebble.LogTarget:
