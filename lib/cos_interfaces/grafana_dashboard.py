@@ -21,6 +21,8 @@ from ._topology import topology
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_DASHBOARD = 20_000_000
+"""In bytes; a few kilobytes of packed text may unpack to far more than there is memory."""
 _SUFFIXES = (".json.tmpl", ".tmpl", ".json")
 
 
@@ -117,12 +119,14 @@ def _packed(published: str) -> dict[str, str]:
 
 
 def _unpack(content: str) -> str | None:
+    """Return a dashboard as it was before it was packed; None if it is invalid, or too long."""
+    import base64
     import binascii
     import lzma
 
-    from cosl import LZMABase64
-
     try:
-        return LZMABase64.decompress(content)
-    except (binascii.Error, lzma.LZMAError, ValueError, EOFError):
+        unpacker = lzma.LZMADecompressor()
+        dashboard = unpacker.decompress(base64.b64decode(content), max_length=_LONGEST_DASHBOARD)
+        return dashboard.decode() if unpacker.eof else None
+    except (binascii.Error, lzma.LZMAError, ValueError):
         return None

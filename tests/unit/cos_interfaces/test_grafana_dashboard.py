@@ -1,4 +1,6 @@
+import base64
 import json
+import lzma
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,23 @@ def test_folder_gives_its_dashboards_and_missing_one_none(tmp_path: Path):
         ("b.json", "{}"),
     ]
     assert grafana_dashboard.read_folder(tmp_path / "nowhere") == {}
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        lzma.compress(b" " * 30_000_000),
+        lzma.compress(b"{}")[:-5],
+        lzma.compress(b"\xff"),
+        b"{}",
+        b"",
+    ],
+    ids=["grows", "cut", "no text", "not packed", "empty"],
+)
+def test_what_cannot_be_unpacked_is_ignored(act, packed: bytes):
+    content = base64.b64encode(packed).decode()
+    data = {"dashboards": json.dumps({"templates": {"file:odd": {"content": content}}})}
+    relation = grafana(remote_app_data=data)
+    outcome = act(grafana_dashboard.dashboards, relation)
+    assert outcome.result == {}
+    assert any("file:odd" in line for line in outcome.log)
