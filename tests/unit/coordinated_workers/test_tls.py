@@ -9,7 +9,12 @@ from typing import Any
 
 import ops
 import pytest
-from charmlibs.interfaces.tls_certificates import Certificate, CertificateSigningRequest, PrivateKey
+from charmlibs.interfaces.tls_certificates import (
+    Certificate,
+    CertificateSigningRequest,
+    PrivateKey,
+    TLSCertificatesRequiresV4,
+)
 from ops import testing
 
 from coordinated_workers.models import TLSConfig
@@ -316,6 +321,17 @@ def test_it_is_not_kept_once_the_authority_is_gone():
         event=lambda context: context.on.relation_broken(relation),
     )
     assert gone == (None, False, None)
+
+
+@pytest.mark.skipif(
+    not hasattr(TLSCertificatesRequiresV4, "_on_relation_broken"),
+    reason="old releases of the library keep the key",
+)
+def test_its_key_goes_with_the_authority():
+    unit = certified()
+    (relation,) = unit.state.get_relations("certificates")
+    unit.ask(event=lambda context: context.on.relation_broken(relation))
+    assert [secret.label for secret in unit.state.secrets] == []
 
 
 # Problems
