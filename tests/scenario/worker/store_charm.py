@@ -1,6 +1,8 @@
 """A worker charm as its author would write it: a store of a cluster, in one container."""
 
 import socket
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import ops
 
@@ -27,7 +29,7 @@ class StoreCharm(ops.CharmBase):
     """Without a readiness endpoint, so that services that run are ready."""
 
     readiness_check_endpoint: str | None = None
-    takes_new_certificates = False
+    certificate_options: Mapping[str, bool] = MappingProxyType({})
     worker_type = Worker
 
     def __init__(self, framework: ops.Framework):
@@ -40,7 +42,7 @@ class StoreCharm(ops.CharmBase):
             readiness_check_endpoint=self.readiness_check_endpoint,
             resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
             container_name="store",
-            takes_new_certificates=self.takes_new_certificates,
+            **self.certificate_options,
         )
         framework.observe(self.on.flush_action, self._on_flush_action)
 

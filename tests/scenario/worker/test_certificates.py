@@ -1,6 +1,7 @@
 """TLS in a worker's container: certificates, CAs and the private key."""
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ops
@@ -53,7 +54,7 @@ class TestOfServicesThatTakeNewCertificates:
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         class Taking(StoreCharm):
-            takes_new_certificates = True
+            certificate_options = MappingProxyType({"takes_new_certificates": True})
 
         (tmp_path / "disk").mkdir()
         return Store(tmp_path / "disk", Taking)
