@@ -24,6 +24,8 @@ from .workload import (
 
 logger = logging.getLogger(__name__)
 
+# One that a tool of Juju takes as an argument, and not as an option.
+_VERSION = re.compile(r"[Vv]ersion:?\s*([A-Za-z0-9][!-~]{0,99})")
 _VERSION_SECONDS = 10.0
 
 
@@ -78,7 +80,7 @@ class WorkerWorkload(WorkerFacts):
         except ops.pebble.Error as error:
             logger.info("cannot read the workload's version: %s", _in_one_line(error))
             return None
-        match = re.search(r"[Vv]ersion:?\s*(\S+)", output)
+        match = _VERSION.search(output)
         return match[1] if match else None
 
     def _reconcile_workload(self) -> list[ops.StatusBase]:

@@ -407,6 +407,14 @@ def test_version_of_the_workload_is_set(store: Store):
     assert store.state.workload_version == "1.2.3"
 
 
+@pytest.mark.parametrize("output", ["version --help", "version: \x1b[1m2", "version \0", "x"])
+def test_version_that_is_none_is_ignored(store: Store, output: str):
+    execs = {testing.Exec(["update-ca-certificates"]), testing.Exec(["/bin/store"], stdout=output)}
+    store.deploy(containers=[store.workload(execs=execs)])
+    store.run(store.ctx.on.pebble_ready(store.container))
+    assert store.state.workload_version == ""
+
+
 def test_workload_without_version_runs(store: Store):
     store.deploy(containers=[store.workload(execs=set())])
     store.run(store.ctx.on.pebble_ready(store.container))
