@@ -46,7 +46,7 @@ def _check_certificates(chain: list[str] | None) -> list[str] | None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate)
         except (OSError, TypeError, ValueError):
-            raise ValueError(f"certificate {number} is not PEM") from None
+            raise ValueError(f"entry {number} is not a certificate in PEM") from None
     return chain
 
 

@@ -86,9 +86,9 @@ def test_secret_without_grant_is_named(act, secret_id: str):
         ({**BUCKET, **KEYS, "endpoint": "s3.example\nkey: value"}, "endpoint"),
         ({**BUCKET, **KEYS, "tls-ca-chain": "PEM"}, "tls-ca-chain"),
         ({**BUCKET, **KEYS, "tls-ca-chain": '{"a": 1}'}, "tls-ca-chain"),
-        ({**BUCKET, **KEYS, "tls-ca-chain": '[""]'}, "tls-ca-chain: number 0 is no certificate"),
-        ({**BUCKET, **KEYS, "tls-ca-chain": json.dumps([CERTIFICATE, "é"])}, "tls-ca-chain: number 1"),
-        ({**BUCKET, **KEYS, "tls-ca-chain": json.dumps([OF_NOTHING])}, "tls-ca-chain: number 0"),
+        ({**BUCKET, **KEYS, "tls-ca-chain": '[""]'}, "tls-ca-chain: entry 0 is not a certificate in PEM"),
+        ({**BUCKET, **KEYS, "tls-ca-chain": json.dumps([CERTIFICATE, "é"])}, "tls-ca-chain: entry 1"),
+        ({**BUCKET, **KEYS, "tls-ca-chain": json.dumps([OF_NOTHING])}, "tls-ca-chain: entry 0"),
     ],
 )
 def test_a_store_that_can_not_be_used_is_named_with_the_reason(act, sent, what):
