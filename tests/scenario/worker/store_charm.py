@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import ops
 
@@ -29,7 +30,9 @@ class StoreCharm(ops.CharmBase):
     """Without a readiness endpoint, so that services that run are ready."""
 
     readiness_check_endpoint: str | None = None
-    certificate_options: Mapping[str, bool] = MappingProxyType({})
+    options: Mapping[str, Any] = MappingProxyType(
+        {"resources_requests": lambda _: {"cpu": "50m", "memory": "100Mi"}}
+    )
     worker_type = Worker
 
     def __init__(self, framework: ops.Framework):
@@ -40,9 +43,8 @@ class StoreCharm(ops.CharmBase):
             pebble_layer=self.layer,
             endpoints={"cluster": "store-cluster"},
             readiness_check_endpoint=self.readiness_check_endpoint,
-            resources_requests=lambda _: {"cpu": "50m", "memory": "100Mi"},
             container_name="store",
-            **self.certificate_options,
+            **self.options,
         )
         framework.observe(self.on.flush_action, self._on_flush_action)
 

@@ -54,7 +54,7 @@ class TestOfServicesThatTakeNewCertificates:
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         class Taking(StoreCharm):
-            certificate_options = MappingProxyType({"takes_new_certificates": True})
+            options = MappingProxyType({**StoreCharm.options, "takes_new_certificates": True})
 
         (tmp_path / "disk").mkdir()
         return Store(tmp_path / "disk", Taking)

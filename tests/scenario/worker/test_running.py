@@ -3,11 +3,13 @@
 import json
 import socket
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ops
 import pytest
 from lightkube import Client
+from lightkube.models.core_v1 import ResourceRequirements
 from ops import testing
 
 from coordinated_workers.worker import Worker
@@ -511,3 +513,16 @@ def test_requests_and_limits_are_set(store: Store, client: Client, configuration
     assert resources
     assert resources.requests == {"cpu": "50m", "memory": "100Mi"}
     assert resources.limits == {"memory": "1Gi"}
+
+
+def test_container_whose_charm_requests_nothing_is_left_alone(tmp_path: Path, client: Client):
+    class Unlimited(StoreCharm):
+        options = MappingProxyType({})
+
+    (tmp_path / "disk").mkdir()
+    store = Store(tmp_path / "disk", Unlimited)
+    store.deploy(cluster(worker_config="a: 1"), config={"role-api": True, "memory_limit": "1Gi"})
+    spec = pod_template(client, "m", "store").spec
+    assert spec
+    [resources] = [container.resources for container in spec.containers if container.name == "store"]
+    assert resources == ResourceRequirements()
