@@ -37,18 +37,30 @@ def probe(url: str, ca_cert: str | None = None, *, timeout: float = 3.0) -> Read
     if not timeout:
         return Readiness(ServiceEndpointStatus.starting, "no time left in this hook to check it")
     try:
-        with _opener(url, ca_cert).open(url, timeout=timeout) as response:
-            answer = response.read(_LONGEST_ANSWER).decode(errors="replace").strip()
-    except urllib.error.HTTPError as error:
-        answer = _first_line(error.read(_LONGEST_ANSWER).decode(errors="replace"))
-        unready = error.code == http.HTTPStatus.SERVICE_UNAVAILABLE
-        status = ServiceEndpointStatus.starting if unready else ServiceEndpointStatus.down
-        return Readiness(status, f"it answered {error.code} {answer}".strip())
+        code, answer = _ask(url, ca_cert, timeout)
     except (OSError, ValueError, http.client.HTTPException) as error:
         return Readiness(ServiceEndpointStatus.down, f"no answer from {url}: {_first_line(str(error))}")
-    if answer == "ready":
+    if code >= http.HTTPStatus.BAD_REQUEST:
+        unready = code == http.HTTPStatus.SERVICE_UNAVAILABLE
+        status = ServiceEndpointStatus.starting if unready else ServiceEndpointStatus.down
+        return Readiness(status, f"it answered {code} {_first_line(answer)}".strip())
+    if answer.strip() == "ready":
         return Readiness(ServiceEndpointStatus.up)
     return Readiness(ServiceEndpointStatus.starting, _first_line(answer))
+
+
+def _ask(url: str, ca_cert: str | None, timeout: float) -> tuple[int, str]:
+    """Return status and body of the answer.
+
+    Raises:
+        OSError, ValueError, http.client.HTTPException: if there is none, or it ends too soon.
+    """
+    try:
+        with _opener(url, ca_cert).open(url, timeout=timeout) as response:
+            return response.status, response.read(_LONGEST_ANSWER).decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(_LONGEST_ANSWER).decode(errors="replace")
 
 
 def _opener(url: str, ca_cert: str | None) -> urllib.request.OpenerDirector:

@@ -114,3 +114,20 @@ def test_without_time_readiness_is_not_probed():
 @pytest.mark.parametrize("url", ["not a url", "http://", "http://[::1", "gopher://127.0.0.1"])
 def test_endpoint_that_is_none_counts_as_down(url: str):
     assert probe(url).status is ServiceEndpointStatus.down
+
+
+@pytest.mark.parametrize("code", [200, 404, 503])
+def test_answer_that_does_not_end_is_none(code: int):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 100\r\n\r\nnot yet" % code)
+                connection.recv(1000)
+
+        threading.Thread(target=answer, daemon=True).start()
+        seen = probe(f"http://127.0.0.1:{server.getsockname()[1]}/ready", timeout=0.2)
+    assert seen.status is ServiceEndpointStatus.down
+    assert seen.reason.startswith("no answer from")
