@@ -37,7 +37,7 @@ class WorkerPorts(ops.Object):
                 for port in opened:
                     self._unit.close_port("tcp", port)
         except ops.ModelError as error:
-            logger.warning("cannot open or close ports: %s", error)
+            logger.warning("cannot open or close ports: %s", str(error).strip())
             return
         if opened is None or sorted(opened) != sorted(named):
             self._stored.opened = sorted(named)

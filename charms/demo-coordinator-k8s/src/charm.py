@@ -98,7 +98,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
         try:
             self.unit.set_ports(kv_nginx.API_PORT, kv_nginx.TELEMETRY.port(self.coordinator.serves_tls))
         except ops.ModelError as error:
-            logger.warning("cannot open ports: %s", error)
+            logger.warning("cannot open ports: %s", str(error).strip())
 
     def _is_related(self, endpoint: str) -> bool:
         return any(relation.active for relation in self.model.relations[endpoint])
