@@ -12,8 +12,6 @@ from lightkube.resources.core_v1 import Pod
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, policy
 
-pytestmark = pytest.mark.kubernetes
-
 COLUMNS = "x  orders  anything  enforced"
 TEXTS = [
     *("x\u202eweb\u202c", "x\u2066web\u2069", "\u05e9\u05dc\u05d5\u05dd", "\u0661\u0662", "we\u200bb"),
