@@ -45,8 +45,10 @@ class WaypointController(KubernetesController):
 
     def _install_class(self) -> None:
         """Create the class of waypoints, as istiod does where the Gateway API is installed."""
+        if self.store.find(GATEWAY_CLASS, "", WAYPOINT_CLASS) is not None:
+            return
         served = [each["metadata"]["name"] for each in self.store.objects(CRD)]
-        if GATEWAY_CLASS.resource in served and self.store.find(GATEWAY_CLASS, "", WAYPOINT_CLASS) is None:
+        if GATEWAY_CLASS.resource in served:
             writer = Writer(_MANAGER, "Update", GATEWAY_CLASS.api_version)
             spec = {"controllerName": "istio.io/mesh-controller"}
             self.store.create(
