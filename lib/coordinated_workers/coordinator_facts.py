@@ -83,10 +83,10 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
             app_name: the application.
             model_name: the application's model.
         """
+        if not is_host(hostname):
+            return f"{app_name}.{model_name}.{USUAL_DOMAIN}"
         domain = SERVICE_DOMAIN.search(hostname)
-        if is_host(hostname):
-            return f"{app_name}.{model_name}.{domain[1]}" if domain else hostname
-        return f"{app_name}.{model_name}.{USUAL_DOMAIN}"
+        return f"{app_name}.{model_name}.{domain[1]}" if domain else hostname
 
     @property
     def tls_config(self) -> TLSConfig | None:
