@@ -17,10 +17,9 @@ from sandbox.samples import CLUSTERS, COORDINATOR
 from sandbox.world import World
 
 from ._certificates import served, shortened
-from ._models import HALL, VAULT, file_of, running
+from ._models import HALL, KEY, VAULT, ask, file_of
 
 _WORKERS = ("api/0", "store/0")
-_PORT = 8080
 _PATIENCE = 60.0  # longer than a worker waits before it sends telemetry again
 _CONFIG, _AUTHORITY_OF_STORE = "/etc/worker/config.yaml", "/etc/worker/s3_ca.crt"
 
@@ -87,7 +86,7 @@ def _workers(_: World, side: Side) -> str:
 
 
 def _put_and_get(world: World, side: Side) -> str:
-    answers = [_ask(world, side, "PUT", b"hello"), _ask(world, side, "GET")]
+    answers = [_ask(world, side, "PUT"), _ask(world, side, "GET")]
     return ", ".join(answers) if all(answers) else ""
 
 
@@ -95,11 +94,11 @@ def _get(world: World, side: Side) -> str:
     return _ask(world, side, "GET")
 
 
-def _ask(world: World, side: Side, method: str, body: bytes | None = None) -> str:
+def _ask(world: World, side: Side, method: str) -> str:
     """Return the coordinator's answer to an application as text; empty unless it is a good one."""
     service, source = _name(side.application), _name(side.other.application)
-    answer = running(world).ask(source, service, _PORT, method, "/kv/greeting", body)
-    return f"{method} /kv/greeting → {answer}" if answer.startswith("2") else ""
+    answer = ask(world, source, service, method)
+    return f"{method} {KEY} → {answer}" if answer.startswith("2") else ""
 
 
 def _telemetry(kind: str, *senders: str) -> _Look:

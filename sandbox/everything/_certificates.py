@@ -8,9 +8,8 @@ from sandbox.mesh import Account
 from sandbox.samples import COORDINATOR
 from sandbox.world import World
 
-from ._models import file_of, running
+from ._models import PORT, file_of, running
 
-_PORT = 8080
 _TIMEOUT = 30.0
 _AUTHORITY = "/etc/worker/ca.cert"
 
@@ -36,7 +35,7 @@ def connect(world: World, model: Model) -> ssl.SSLSocket:
     if not authority:
         raise OSError("there is no authority to trust yet")
     context = ssl.create_default_context(cadata=authority)
-    plain = socket.create_connection((address, _PORT), timeout=_TIMEOUT)
+    plain = socket.create_connection((address, PORT), timeout=_TIMEOUT)
     try:
         return context.wrap_socket(plain, server_hostname=name)
     except BaseException:

@@ -5,10 +5,7 @@ from sandbox.samples import BEACON, COORDINATOR
 from sandbox.world import World
 
 from ._certificates import served
-from ._models import VAULT, running
-
-_PORT = 8080
-_PATH = "/kv/greeting"
+from ._models import KEY, VAULT, ask
 
 
 def join_mesh(world: World) -> None:
@@ -28,11 +25,9 @@ def not_as_declared(world: World) -> list[str]:
     vault = world.model(VAULT)
     wrong: list[str] = []
     for method, declared in (("PUT", "20"), ("GET", "200"), ("DELETE", "403")):
-        body = b"hello" if method == "PUT" else None
-        source, service = f"{VAULT}/shop", f"{VAULT}/{COORDINATOR}"
-        answer = running(world).ask(source, service, _PORT, method, _PATH, body)
+        answer = ask(world, f"{VAULT}/shop", f"{VAULT}/{COORDINATOR}", method)
         if not answer.startswith(declared):
-            wrong.append(f"{method} {_PATH} should be answered by {declared}, but is by {answer}")
+            wrong.append(f"{method} {KEY} should be answered by {declared}, but is by {answer}")
     if served(world, vault):
         wrong.append(f"{COORDINATOR} serves TLS, which its waypoint cannot look into")
     return wrong

@@ -6,6 +6,10 @@ from sandbox.enforcement import DataPlane
 from sandbox.juju import Application
 from sandbox.world import World
 
+PORT = 8080
+"""The port at which a coordinator serves keys, with TLS or without."""
+KEY = "/kv/greeting"
+"""The path of the key that is put and read."""
 HALL, ANNEX, VAULT = "hall", "annex", "vault"
 """The models: of a cluster in the mesh, of others that it has to do with, and of a cluster with TLS."""
 
@@ -25,3 +29,18 @@ def running(world: World) -> DataPlane:
     if world.enforcement is None:
         raise ValueError("nothing runs in this world")
     return world.enforcement
+
+
+def ask(world: World, source: str, service: str, method: str) -> str:
+    """Return the answer to an application's request for the key, by its status and text.
+
+    Args:
+        world: where processes run.
+        source: the application, as `model/name`.
+        service: the coordinator's Service, in the same way.
+        method: of HTTP; a PUT writes a greeting.
+
+    Raises:
+        ValueError: if nothing runs in that world.
+    """
+    return running(world).ask(source, service, PORT, method, KEY, b"hello" if method == "PUT" else None)
