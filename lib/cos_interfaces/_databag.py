@@ -36,20 +36,20 @@ def units(relation: ops.Relation) -> list[ops.Unit]:
 
 
 def read(
-    relation: ops.Relation, author: ops.Application | ops.Unit, key: str, adapter: pydantic.TypeAdapter[_Data]
+    relation: ops.Relation, author: ops.Application | ops.Unit, key: str, parse: Callable[[str], _Data]
 ) -> _Data | None:
-    """Return the JSON that `author` wrote under `key`; None if there is none, or if it is invalid.
+    """Return what `author` wrote under `key`, as pydantic parses it; None if nothing, or if it is invalid.
 
     An invalid value is logged, without the text itself: it may hold secrets.
     """
-    return _parsed(relation, author, key, adapter.validate_json)
-
-
-def read_text(
-    relation: ops.Relation, author: ops.Application | ops.Unit, key: str, adapter: pydantic.TypeAdapter[_Data]
-) -> _Data | None:
-    """Return the value as `read` does, where it is the text itself and not JSON."""
-    return _parsed(relation, author, key, adapter.validate_python)
+    text = read_all(relation, author).get(key)
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except pydantic.ValidationError as error:
+        _log_ignored(relation, author, f"{key}: {relation_data.reason(error)}")
+        return None
 
 
 def read_all(relation: ops.Relation, author: ops.Application | ops.Unit) -> dict[str, str]:
@@ -72,19 +72,6 @@ def read_model(
         return model.model_validate(content)
     except pydantic.ValidationError as error:
         _log_ignored(relation, author, relation_data.reason(error))
-        return None
-
-
-def _parsed(
-    relation: ops.Relation, author: ops.Application | ops.Unit, key: str, parse: Callable[[str], _Data]
-) -> _Data | None:
-    text = read_all(relation, author).get(key)
-    if not text:
-        return None
-    try:
-        return parse(text)
-    except pydantic.ValidationError as error:
-        _log_ignored(relation, author, f"{key}: {relation_data.reason(error)}")
         return None
 
 

@@ -19,14 +19,11 @@ class _Event(pydantic.BaseModel):
     errors: str | None = None
 
 
-_EVENT = pydantic.TypeAdapter(_Event)
-
-
 def rejections(charm: ops.CharmBase, relation_name: str) -> dict[str, str]:
     """Return the applications that rejected alert rules, each with its error on one line, which is logged."""
     found: dict[str, str] = {}
     for relation in relations(charm, relation_name):
-        event = read(relation, relation.app, "event", _EVENT)
+        event = read(relation, relation.app, "event", _Event.model_validate_json)
         if event and (event.errors or event.valid is False):
             error = one_line(event.errors or "no reason given", longest=_LONGEST_ERROR)
             found[relation.app.name] = error

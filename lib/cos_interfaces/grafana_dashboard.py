@@ -34,9 +34,6 @@ class _Dashboards(pydantic.BaseModel):
     templates: dict[str, _Template]
 
 
-_DASHBOARDS = pydantic.TypeAdapter(_Dashboards)
-
-
 def read_folder(folder: Path) -> dict[str, str]:
     """Return the dashboards in the files of a folder, by the files' names; none if there is no such folder.
 
@@ -70,7 +67,7 @@ def dashboards(charm: ops.CharmBase, *, relation_name: str = "grafana-dashboard"
     """Return the JSON of each dashboard, by application and id (`APP/ID`), for Grafana."""
     found: dict[str, str] = {}
     for relation in relations(charm, relation_name):
-        data = read(relation, relation.app, "dashboards", _DASHBOARDS)
+        data = read(relation, relation.app, "dashboards", _Dashboards.model_validate_json)
         for name, template in (data.templates if data else {}).items():
             content = _unpack(template.content)
             if content is None:
@@ -108,7 +105,7 @@ def _packed(published: str) -> dict[str, str]:
     if not published:
         return {}
     try:
-        templates = _DASHBOARDS.validate_json(published).templates.values()
+        templates = _Dashboards.model_validate_json(published).templates.values()
     except pydantic.ValidationError:
         return {}
     return {

@@ -15,7 +15,7 @@ import pydantic
 
 import relation_data
 
-from ._databag import read, read_text, relations, units, write_app
+from ._databag import read, relations, units, write_app
 from ._topology import topology
 from ._urls import Url
 
@@ -37,7 +37,6 @@ class _SourceData(pydantic.BaseModel):
     extra_fields: dict[str, object] | None = None
 
 
-_SOURCE_DATA = pydantic.TypeAdapter(_SourceData)
 _URL: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Url)
 # Grafana's own are such, of up to 40 characters; what is more would go on to others
 _Uid = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
@@ -61,9 +60,10 @@ def datasource_uids(
     """Return the uids of this charm's units in each related Grafana: its uid → unit name → datasource uid."""
     found: dict[str, dict[str, str]] = {}
     for relation in relations(charm, relation_name):
-        if grafana_uid := read_text(relation, relation.app, "grafana_uid", _UID):
+        if grafana_uid := read(relation, relation.app, "grafana_uid", _UID.validate_python):
             # of two with the same uid, the one that was related first counts
-            found.setdefault(grafana_uid, read(relation, relation.app, "datasource_uids", _UIDS) or {})
+            uids = read(relation, relation.app, "datasource_uids", _UIDS.validate_json)
+            found.setdefault(grafana_uid, uids or {})
     return found
 
 
@@ -71,11 +71,11 @@ def sources(charm: ops.CharmBase, *, relation_name: str = "grafana-source") -> d
     """Return the datasources that can be queried, by the name of the unit, for Grafana."""
     found: dict[str, GrafanaSource] = {}
     for relation in relations(charm, relation_name):
-        data = read(relation, relation.app, "grafana_source_data", _SOURCE_DATA)
+        data = read(relation, relation.app, "grafana_source_data", _SourceData.model_validate_json)
         if not data:
             continue
         for unit in units(relation):
-            if url := read_text(relation, unit, "grafana_source_host", _URL):
+            if url := read(relation, unit, "grafana_source_host", _URL.validate_python):
                 found[unit.name] = GrafanaSource(data.type, url, data.extra_fields or {})
     return found
 

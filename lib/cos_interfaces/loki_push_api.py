@@ -11,21 +11,11 @@ import json
 from collections.abc import Mapping
 
 import ops
-import pydantic
 
-import relation_data
-
-from ._databag import read, relations, units, write_app
+from . import _push
+from ._databag import write_app
 from ._events import rejections as _rejections
 from ._topology import topology
-from ._urls import Url
-
-
-class _PushEndpoint(pydantic.BaseModel):
-    url: Url
-
-
-_ENDPOINT = pydantic.TypeAdapter(_PushEndpoint)
 
 
 def publish(
@@ -58,15 +48,9 @@ def rejections(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[
 
 def push_urls(charm: ops.CharmBase, *, relation_name: str = "logging") -> dict[str, str]:
     """Return the URLs that logs can be pushed to, by the name of the Loki unit."""
-    found: dict[str, str] = {}
-    for relation in relations(charm, relation_name):
-        for unit in units(relation):
-            if endpoint := read(relation, unit, "endpoint", _ENDPOINT):
-                found[unit.name] = endpoint.url
-    return found
+    return dict(_push.urls(charm, relation_name, "endpoint"))
 
 
 def offer(charm: ops.CharmBase, url: str, *, relation_name: str = "logging") -> None:
     """Publish to each related charm that this unit takes logs at `url`, for Loki."""
-    for relation in relations(charm, relation_name):
-        relation_data.write(relation, charm.unit, {"endpoint": json.dumps({"url": url})})
+    _push.offer(charm, relation_name, "endpoint", url)

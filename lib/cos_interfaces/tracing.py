@@ -50,7 +50,7 @@ def receivers(charm: ops.CharmBase, *, relation_name: str = "tracing") -> dict[s
     """
     found: dict[str, str] = {}
     for relation in relations(charm, relation_name):
-        for receiver in read(relation, relation.app, "receivers", _RECEIVERS) or []:
+        for receiver in read(relation, relation.app, "receivers", _RECEIVERS.validate_json) or []:
             found.setdefault(receiver.protocol.name, receiver.url)
     return found
 
