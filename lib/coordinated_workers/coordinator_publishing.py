@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import ops
 
-from cos_interfaces import catalogue, s3, tracing
+from cos_interfaces import catalogue, loki_push_api, prometheus_scrape, s3, tracing
 
 from . import peers
 from .coordinator_status import CoordinatorProblems
 from .interfaces.provider import PublishedTLS
-from .telemetry import publishing
+from .telemetry import alert_rules, dashboards, scrape_jobs
 from .telemetry.scrape_jobs import NginxExporter
 
 
@@ -34,22 +34,41 @@ class CoordinatorPublishing(CoordinatorProblems):
         if self._is_related(name := self._endpoints.catalogue) and self._catalogue_item:
             catalogue.publish(self._charm, self._catalogue_item, relation_name=name)
         if self._is_related(name := self._endpoints.grafana_dashboards):
-            publishing.publish_dashboards(self._charm, name)
-        if self._is_related(name := self._endpoints.logging):
-            publishing.publish_logs_rules(self._charm, self._telemetry, name)
+            dashboards.publish(self._charm, name)
+        if self._is_related(name := self._endpoints.logging) and self._charm.unit.is_leader():
+            proxied = self._served_proxy is not None
+            rules = alert_rules.logs_rules(self._charm, self._worker_apps, proxied=proxied)
+            loki_push_api.publish(self._charm, rules, relation_name=name)
 
     def _publish_to_scrapers(self) -> None:
         """Publish scrape jobs and rules, after all else: the rules have the number of problems."""
         if not self._is_related(name := self._endpoints.metrics):
             return
-        own = publishing.CoordinatorMetrics(
-            exporters=peers.exporters(self._charm, self._peer_relation, self._own_exporter),
-            exporter_port=self.nginx_exporter.port,
-            worker_scheme="https" if self.cluster.published_tls() else "http",
+        of_workers = scrape_jobs.worker_jobs(
+            self._charm,
+            self._workers,
+            metrics_port=self._worker_metrics_port,
+            scheme="https" if self.cluster.published_tls() else "http",
+            proxy=self._served_proxy,
+        )
+        exporters = peers.exporters(self._charm, self._peer_relation, self._own_exporter)
+        of_nginx = scrape_jobs.nginx_jobs(self._charm, exporters, exporter_port=self.nginx_exporter.port)
+        prometheus_scrape.publish(
+            self._charm,
+            [*of_workers, *of_nginx],
+            self._metrics_rules() if self._charm.unit.is_leader() else None,
+            relation_name=name,
+            address=self.hostname,
+        )
+
+    def _metrics_rules(self) -> dict[str, object]:
+        return alert_rules.metrics_rules(
+            self._charm,
+            self._worker_apps,
             problems=sum(not isinstance(status, ops.ActiveStatus) for status in self._statuses()),
             certificate=self._certificates.lifetime,
+            proxied=self._served_proxy is not None,
         )
-        publishing.publish_metrics(self._charm, self._telemetry, own, name)
 
     def _publish_to_workers(self) -> None:
         if not self._charm.unit.is_leader():

@@ -12,7 +12,7 @@ from relation_data import Message, in_short, shown_name
 from .coordinator_telemetry import CoordinatorTelemetry
 from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .startup import Startup
-from .telemetry import publishing
+from .telemetry import alert_rules, dashboards
 
 
 class CoordinatorProblems(CoordinatorTelemetry):
@@ -73,7 +73,8 @@ class CoordinatorProblems(CoordinatorTelemetry):
     def _invalid_files(self) -> Iterator[str]:
         endpoints = (self._endpoints.metrics, self._endpoints.logging, self._endpoints.grafana_dashboards)
         if self._charm.unit.is_leader() and any(map(self._is_related, endpoints)):
-            for name, reason in publishing.invalid_files(self._charm).items():
+            files = {**alert_rules.invalid_files(self._charm), **dashboards.invalid_files(self._charm)}
+            for name, reason in files.items():
                 yield f"invalid file {name} is not sent: {reason}"
 
     @functools.cached_property

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cos_interfaces import loki_push_api
+from cos_interfaces.alert_rules import WatchedApp
 
 from .coordinator_facts import CoordinatorFacts
 from .interfaces.cluster import RemoteWriteEndpoint
 from .nginx import NginxConfig, NginxPrometheusExporter
-from .telemetry import publishing
 from .telemetry.log_forwarding import forward_logs
 from .telemetry.proxy import ProxyServer, WorkerTelemetryProxy, proxy_telemetry
 from .telemetry.routes import TelemetryBackends, WorkerTelemetryProxyConfig
@@ -35,19 +35,19 @@ class CoordinatorTelemetry(CoordinatorFacts):
     @property
     def loki_endpoints_by_unit(self) -> dict[str, str]:
         """Return the URLs that workers push logs to, by the name of the Loki unit."""
-        return dict(self._telemetry.backends_for_workers.loki)
+        return dict(self._backends_for_workers.loki)
 
     @property
     def remote_write_endpoints(self) -> list[RemoteWriteEndpoint] | None:
         """Return the backends that workers push metrics to; None if the charm has no such backends."""
         if self._remote_write_endpoints is None:
             return None
-        return [{"url": url} for url in self._telemetry.backends_for_workers.remote_write]
+        return [{"url": url} for url in self._backends_for_workers.remote_write]
 
     @property
     def workload_tracing_receivers(self) -> dict[str, str]:
         """Return the receivers of the workloads' own traces, by protocol."""
-        return dict(self._telemetry.backends_for_workers.workload_tracing)
+        return dict(self._backends_for_workers.workload_tracing)
 
     @functools.cached_property
     def datasource_exchange(self) -> "DatasourceExchange":
@@ -67,12 +67,12 @@ class CoordinatorTelemetry(CoordinatorFacts):
     @property
     def _charm_tracing_receivers_urls(self) -> dict[str, str]:
         """Return the receivers of workers' charm traces, by protocol; Tempo's coordinator names itself."""
-        return dict(self._telemetry.backends_for_workers.charm_tracing)
+        return dict(self._backends_for_workers.charm_tracing)
 
     @property
     def _workload_tracing_receivers_urls(self) -> dict[str, str]:
         """Return the receivers of workload traces, by protocol; Tempo's coordinator names itself."""
-        return dict(self._telemetry.backends_for_workers.workload_tracing)
+        return dict(self._backends_for_workers.workload_tracing)
 
     @functools.cached_property
     def _backends(self) -> TelemetryBackends:
@@ -88,13 +88,18 @@ class CoordinatorTelemetry(CoordinatorFacts):
             workload_tracing=self.workload_tracing.receivers,
         )
 
+    @property
+    def _backends_for_workers(self) -> TelemetryBackends:
+        """Return the backends as workers know them: at the proxy, if there is one."""
+        return self._served_proxy.backends if self._served_proxy else self._backends
+
     @functools.cached_property
-    def _telemetry(self) -> publishing.ClusterTelemetry:
-        """Return the workers' telemetry as it is to be published; read only after nginx got its routes."""
-        proxy = self._telemetry_proxy
-        if proxy and self._proxy_config:
-            proxy = dataclasses.replace(proxy, server=self._proxy_server(self._proxy_config, self.serves_tls))
-        return publishing.ClusterTelemetry(self._workers, self._worker_metrics_port, self._backends, proxy)
+    def _served_proxy(self) -> WorkerTelemetryProxy | None:
+        """Return the routes as nginx serves them; read only after nginx got them."""
+        if not (self._telemetry_proxy and self._proxy_config):
+            return None
+        server = self._proxy_server(self._proxy_config, self.serves_tls)
+        return dataclasses.replace(self._telemetry_proxy, server=server)
 
     @functools.cached_property
     def _telemetry_proxy(self) -> WorkerTelemetryProxy | None:
@@ -120,6 +125,12 @@ class CoordinatorTelemetry(CoordinatorFacts):
             names = (known_as.unit, known_as.application, known_as.charm_name)
             units.append(ScrapedWorker(*names, address, unit.role or "", unit.is_routable))
         return units
+
+    @property
+    def _worker_apps(self) -> list[WatchedApp]:
+        """The worker applications, by name."""
+        apps = {each.application: WatchedApp(each.application, each.charm_name) for each in self._workers}
+        return [apps[name] for name in sorted(apps)]
 
     @property
     def _routable_addresses_by_role(self) -> dict[str, set[str]]:
