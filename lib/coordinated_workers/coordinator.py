@@ -184,8 +184,14 @@ class Coordinator(CoordinatorPublishing):
             proxy_ports=sorted({*map(self._proxy_config.port, (True, False))}) if self._proxy_config else (),
             charm_policies=charm_mesh_policies or (),
         )
-        self.resources_patch = self._patch_resources(
-            container_name, resources_requests, resources_limit_options
+        if resources_requests and container_name is None:
+            raise ValueError("resources_requests needs a container_name")
+        self.resources_patch = (
+            KubernetesComputeResourcesPatch(
+                self._kubernetes, container_name, lambda: resources_requests(self), resources_limit_options
+            )
+            if resources_requests and container_name
+            else None
         )
         self._follow_events()
 
@@ -193,20 +199,6 @@ class Coordinator(CoordinatorPublishing):
     def is_leaving(self) -> bool:
         """Return whether this unit is being removed while others stay: its relations are unreliable then."""
         return self._departure.is_under_way
-
-    def _patch_resources(
-        self,
-        container_name: str | None,
-        requests: "Callable[[Coordinator], dict[str, str]] | None",
-        limit_options: Mapping[str, str] | None,
-    ) -> KubernetesComputeResourcesPatch | None:
-        if requests is None:
-            return None
-        if container_name is None:
-            raise ValueError("resources_requests needs a container_name")
-        return KubernetesComputeResourcesPatch(
-            self._kubernetes, container_name, functools.partial(requests, self), limit_options
-        )
 
     def _follow_events(self) -> None:
         for action in actions(self._charm):

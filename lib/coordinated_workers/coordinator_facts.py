@@ -148,12 +148,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     @property
     def cluster_mesh(self) -> ClusterMesh:
         """Return the known facts about the cluster in the mesh, for diagnostics."""
-        return service_mesh.cluster_mesh(
-            self._charm,
-            mesh=self._mesh,
-            mesh_endpoint=self._endpoints.mesh.service_mesh if self._endpoints.mesh else None,
-            cluster_endpoint=self._endpoints.cluster,
-        )
+        return service_mesh.cluster_mesh(self._charm, self._endpoints, self._mesh)
 
     @functools.cached_property
     def _s3(self) -> S3ConnectionInfo | S3NotFoundError:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 import ops
 import pydantic
@@ -20,7 +21,7 @@ from charmlibs.interfaces.service_mesh import (
 from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, ClusterMesh, PolicyResourceManager, list_policies
 from k8s_charm import Failure, Owner, kubernetes_errors, label_value, list_objects
 
-from .endpoints import MeshEndpoints
+from .endpoints import Endpoints, MeshEndpoints
 from .interfaces.validation import PART_OF
 from .kubernetes.access import KubernetesAccess
 from .worker_telemetry import PROXY_WORKER_TELEMETRY_PATHS
@@ -39,14 +40,8 @@ def join(
 ) -> ServiceMeshConsumer:
     """Make the coordinator a consumer of the mesh, with its own policies and those of the charm.
 
-    Args:
-        charm: the coordinator's charm.
-        endpoints: the endpoints of the mesh.
-        metrics_endpoint: the endpoint over which scrape jobs are published, if there is one.
-        exporter_port: the port at which nginx's own metrics are.
-        proxy_ports: the ports at which workers' metrics may be, with TLS or without, if the coordinator
-            proxies them.
-        charm_policies: `AppPolicy` and `UnitPolicy`, also those of another library.
+    Workers' metrics may be at each of the `proxy_ports`, of which one is for TLS. The charm's policies may be
+    an `AppPolicy` or `UnitPolicy` of another library.
     """
     policies = _scraper_policies(metrics_endpoint, exporter_port, proxy_ports) if metrics_endpoint else []
     return ServiceMeshConsumer(
@@ -81,32 +76,21 @@ def solution_labels(coordinator: str) -> dict[str, str]:
     return {PART_OF: label_value(coordinator)}
 
 
-def cluster_mesh(
-    charm: ops.CharmBase,
-    *,
-    mesh: ServiceMeshConsumer | None,
-    mesh_endpoint: str | None,
-    cluster_endpoint: str,
-) -> ClusterMesh:
+def cluster_mesh(charm: ops.CharmBase, endpoints: Endpoints, mesh: ServiceMeshConsumer | None) -> ClusterMesh:
     """Return the known facts about a cluster in the mesh; no request to Kubernetes is made."""
-    related = charm.model.relations[mesh_endpoint] if mesh_endpoint else []
+    related = charm.model.relations[endpoints.mesh.service_mesh] if endpoints.mesh else []
+    workers = worker_apps(charm, endpoints.cluster)
+    waypoint = mesh.waypoint() if mesh else None
     return ClusterMesh(
-        policies=cluster_policies(
-            charm.model.name, charm.app.name, worker_apps(charm, cluster_endpoint), waypoint_of(mesh)
-        ),
+        policies=cluster_policies(charm.model.name, charm.app.name, workers, waypoint),
         labels=_labels(charm),
-        endpoint=cluster_endpoint,
+        endpoint=endpoints.cluster,
         declared=mesh.policies if mesh else [],
         trust_domain=mesh.trust_domain() if mesh else TRUST_DOMAIN,
         is_audit=bool(mesh and mesh.is_audit),
-        waypoint="/".join(waypoint_of(mesh) or ()),
+        waypoint="/".join(waypoint or ()),
         beacon=next((relation.app.name for relation in related if relation.app), None),
     )
-
-
-def waypoint_of(mesh: ServiceMeshConsumer | None) -> tuple[str, str] | None:
-    """Return namespace and name of the mesh's waypoint; None if there is none."""
-    return mesh.waypoint() if mesh else None
 
 
 def worker_apps(charm: ops.CharmBase, cluster_endpoint: str) -> set[str]:
@@ -126,37 +110,22 @@ def cluster_policies(
         waypoint: namespace and name of the coordinator's waypoint, which passes on what workers send.
     """
     workers = sorted(set(workers))
-    to_pods = [
-        MeshPolicy(
-            source_namespace=model,
-            source_app_name=source,
-            target_namespace=model,
-            target_selector_labels=solution_labels(coordinator),
-            target_type=PolicyTargetType.unit,
-        )
-        for source in (coordinator, *workers)
+    service, pod = PolicyTargetType.app, PolicyTargetType.unit
+    policy = partial(MeshPolicy, target_namespace=model)
+    part = solution_labels(coordinator)
+    policies = [
+        policy(source_namespace=model, source_app_name=app, target_selector_labels=part, target_type=pod)
+        for app in (coordinator, *workers)
     ]
-    to_service = [
-        MeshPolicy(
-            source_namespace=model,
-            source_app_name=source,
-            target_namespace=model,
-            target_app_name=coordinator,
-            target_type=PolicyTargetType.app,
-        )
-        for source in workers
+    to_coordinator = partial(policy, target_app_name=coordinator)
+    policies += [
+        to_coordinator(source_namespace=model, source_app_name=app, target_type=service) for app in workers
     ]
-    if not (waypoint and workers):
-        return [*to_pods, *to_service]
-    # istiod allows a waypoint at pods only if it is set to do so.
-    to_own_pods = MeshPolicy(
-        source_namespace=waypoint[0],
-        source_app_name=waypoint[1],
-        target_namespace=model,
-        target_app_name=coordinator,
-        target_type=PolicyTargetType.unit,
-    )
-    return [*to_pods, *to_service, to_own_pods]
+    if waypoint and workers:
+        # istiod allows a waypoint at pods only if it is set to do so.
+        namespace, name = waypoint
+        policies.append(to_coordinator(source_namespace=namespace, source_app_name=name, target_type=pod))
+    return policies
 
 
 def reconcile_cluster_policies(
@@ -167,17 +136,12 @@ def reconcile_cluster_policies(
     Pods leave a mesh one after another. Those that have left have no identity that a policy could allow, so
     the policies allow everything from then on, as outside of the mesh, until the last pod has left.
 
-    Args:
-        access: the access to Kubernetes of the coordinator's charm.
-        mesh: the coordinator's side of the relation with the mesh.
-        workers: the names of the worker applications.
-
     Returns:
         The problems, if there are any.
     """
     mesh_type = mesh.mesh_type()
     charm = access.charm
-    policies = cluster_policies(charm.model.name, charm.app.name, workers, waypoint_of(mesh))
+    policies = cluster_policies(charm.model.name, charm.app.name, workers, mesh.waypoint())
     manager = _manager(access, mesh.trust_domain(), [ROOT_NAMESPACE, *mesh.root_namespaces()])
     if mesh_type is None:
         return _leave(access, manager, policies)

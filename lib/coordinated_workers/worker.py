@@ -156,7 +156,7 @@ class Worker(WorkerWorkload):
         self._kubernetes = KubernetesAccess(charm, self._deadline)
         self._departure = ScaleDown(charm, "worker-departure")
         self._startup = Startup(charm, "worker-startup")
-        self._ports = WorkerPorts(charm, "worker-ports")
+        self._ports = WorkerPorts(charm)
         self._workload = WorkloadContainer(self._container, self._deadline)
         self._problems: list[ops.StatusBase] = []
         if not self._role_options:

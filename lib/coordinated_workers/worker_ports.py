@@ -14,16 +14,12 @@ class WorkerPorts(ops.Object):
 
     A charm may open others itself where the coordinator names none. A unit that does not know yet which ones
     are the coordinator's closes all, once, before the charm opens its own.
-
-    Args:
-        charm: the worker's charm.
-        key: the name of this object among those of the charm.
     """
 
     _stored = ops.StoredState()
 
-    def __init__(self, charm: ops.CharmBase, key: str):
-        super().__init__(charm, key)
+    def __init__(self, charm: ops.CharmBase):
+        super().__init__(charm, "worker-ports")
         self._unit = charm.unit
         self._stored.set_default(opened=None)
 

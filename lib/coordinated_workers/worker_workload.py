@@ -140,10 +140,7 @@ class WorkerWorkload(WorkerFacts):
 
     def _running_worker_config(self) -> str | None:
         """Return the configuration that the workload has, as text; None if it has none."""
-        try:
-            return self._container.pull(CONFIG_FILE).read()
-        except ops.pebble.PathError:
-            return None
+        return pebble.read(self._container, CONFIG_FILE)
 
     def _services_down(self) -> str:
         """Return the reason why the workload cannot answer yet; empty if there is none."""

@@ -38,9 +38,10 @@ def _forward_logs_of(
 ) -> None:
     try:
         known = container.get_plan().log_targets
-        wanted = {name: _target(name, url, labels) for name, url in endpoints.items()}
+        wanted = {name: _target(name, url, "all", labels) for name, url in endpoints.items()}
+        # Pebble cannot remove a target: it gets no services.
         gone = {
-            name: _disabled(target)
+            name: _target(name, target.location, _NO_SERVICE, {})
             for name, target in known.items()
             if name not in wanted and target.labels.get("juju_unit") == labels["juju_unit"]
         }
@@ -62,25 +63,15 @@ def _is_elsewhere(name: str, url: str) -> bool:
     return True
 
 
-def _target(name: str, url: str, labels: Mapping[str, str]) -> ops.pebble.LogTarget:
-    return ops.pebble.LogTarget(
-        name,
-        {
-            "override": "replace",
-            "type": "loki",
-            "location": url,
-            "services": ["all"],
-            "labels": dict(labels),
-        },
-    )
-
-
-def _disabled(target: ops.pebble.LogTarget) -> ops.pebble.LogTarget:
-    """Return the target with no services: Pebble cannot remove a target."""
-    return ops.pebble.LogTarget(
-        target.name,
-        {"override": "replace", "type": "loki", "location": target.location, "services": [_NO_SERVICE]},
-    )
+def _target(name: str, url: str, services: str, labels: Mapping[str, str]) -> ops.pebble.LogTarget:
+    content: ops.pebble.LogTargetDict = {
+        "override": "replace",
+        "type": "loki",
+        "location": url,
+        "services": [services],
+        "labels": dict(labels),
+    }
+    return ops.pebble.LogTarget(name, content)
 
 
 def _labels(charm: ops.CharmBase) -> dict[str, str]:
