@@ -276,6 +276,17 @@ def test_no_request_meets_connection_that_its_worker_closes(serve, answer, metho
         assert len(backend.heads) == 12
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_nor_one_that_is_kept_open_for_requests_that_may_arrive_twice(tmp_path, monkeypatch, method):
+    monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
+    port = free_port()
+    with RawBackend(answer_once) as backend:
+        upstreams = [NginxUpstream("api", backend.port, "api", keepalive=True)]
+        kept = NginxConfig("coordinator", upstreams, {port: [EVERYTHING]}, worker_processes=1)
+        with RealNginx(tmp_path, kept.get_config({"api": {"127.0.0.1"}}, listen_tls=False)):
+            assert {status_of(port, method, "/push") for _ in range(12)} == {200}
+
+
 def hang_up(_: bytes, connection: socket.socket) -> None:
     """Answer nothing: whether the request was carried out is not known."""
 
@@ -288,15 +299,22 @@ def test_request_that_must_not_arrive_twice_does_not(serve, method):
         assert len(backend.heads) + len(other.heads) == 1
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "many.example.com",
+        "b-0.b-endpoints.shop.svc.example.com",
+        "b-0.b-endpoints.shop.svc.cluster.local.example.com",
+    ],
+)
 @pytest.mark.parametrize("addresses", [80, 200])
-def test_many_addresses_cost_others_no_memory(serve, tmp_path, addresses):
+def test_many_addresses_cost_others_no_memory(serve, tmp_path, addresses, host):
     many = " ".join(f"127.1.{number // 200}.{number % 200 + 1}" for number in range(addresses))
     good = "a-0.a-endpoints.shop.svc.cluster.local"
-    with RecordingBackend() as backend, TestDNS(**{"many.example.com": many, good: "127.0.0.1"}) as dns:
-        port = serve(backend.port, "many.example.com", good, resolver=dns.address)
-        wait_for(lambda: status_of(port) == 200)
+    with RecordingBackend() as backend, TestDNS(**{host: many, good: "127.0.0.1"}) as dns:
+        port = serve(backend.port, host, good, resolver=dns.address)
+        wait_for(lambda: status_of(port) == 200 and bool(dns.requested[host]))
         assert {status_of(port) for _ in range(3)} == {200}
-        assert dns.requested["many.example.com"]
     assert "memory" not in (tmp_path / "stderr").read_text()
 
 
@@ -312,6 +330,9 @@ def test_many_addresses_cost_others_no_memory(serve, tmp_path, addresses):
         ("api-0.api", "api-0.api.svc.cluster.local"),
         ("api-0.api.cos", "api-0.api.cos.svc.cluster.local"),
         ("api-0.example.test", "api-0.example.test"),
+        ("api-0.api-endpoints", "api-0.api-endpoints.shop.svc.cluster.local"),
+        ("api-0.api-endpoints.cos", "api-0.api-endpoints.cos.svc.cluster.local"),
+        ("api-0.api-endpoints.cos.svc.other.test", "api-0.api-endpoints.cos.svc.other.test"),
         ("127-0-0-1.cos.pod", "127-0-0-1.cos.pod.cluster.local"),
         ("API.Cos.SVC", "api.cos.svc.cluster.local"),
     ],

@@ -21,7 +21,7 @@ from ._checks import (
 from ._page import TLS, Location, Map, Mark, Server, Tracing, Upstream
 from ._parts import NginxLocationConfig, NginxMapConfig, NginxTracingConfig, NginxUpstream
 from ._paths import OTEL_MODULE_PATH
-from ._platform import POD_NAME, NginxPlatform, complete_names
+from ._platform import NginxPlatform, complete_names
 
 # Mozilla's intermediate recommendation; without DHE, for which nginx would need parameters of its own
 TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")
@@ -90,7 +90,7 @@ def _upstream(
     return Upstream(
         name=check_word(upstream.name, "an upstream's name"),
         servers=tuple(servers),
-        zone_kilobytes=_SMALLEST_ZONE + sum(map(_kilobytes, servers)),
+        zone_kilobytes=_SMALLEST_ZONE + sum(_kilobytes(server, platform) for server in servers),
         keepalive=upstream.keepalive,
     )
 
@@ -104,14 +104,14 @@ def _upstream_servers(host: str, port: int, platform: NginxPlatform) -> list[tup
     return [(f"{first}:{port}", "resolve"), *((f"{other}:{port}", "resolve", "backup") for other in others)]
 
 
-def _kilobytes(server: tuple[str, ...]) -> int:
+def _kilobytes(server: tuple[str, ...], platform: NginxPlatform) -> int:
     """Return the memory for all addresses of a server's name, so that no worker can take that of the others.
 
     A pod's own name has one or two; another name as many as an answer of DNS holds.
     """
     address, *words = server
     host = address.rpartition(":")[0].strip("[]")
-    is_one = "resolve" not in words or is_ip(host) or POD_NAME.fullmatch(host)
+    is_one = "resolve" not in words or is_ip(host) or platform.is_pod(host)
     return _ZONE_PER_POD if is_one else _ZONE_PER_NAME
 
 
@@ -152,6 +152,8 @@ def _location(location: NginxLocationConfig, serving: Serving, mark: Mark | None
     more_headers = directives.pop("proxy_set_header", ())
     if location.is_grpc and "client_max_body_size" not in directives:
         directives = {**serving.grpc_directives, **directives}
+    if location.backend and serving.backends[location.backend].keepalive and not location.is_grpc:
+        directives = {"proxy_next_upstream": ("error", "timeout", "non_idempotent"), **directives}
     return Location(
         match=(location.modifier, path) if location.modifier else (path,),
         methods=tuple(check_word(method, "a method") for method in location.methods),

@@ -112,7 +112,7 @@ class Nginx:
             logger.error("nginx rejected the new configuration: %s", self.problem)
 
     def _load(self, nginx_config: str, tls_config: TLSConfig | None) -> None:
-        before = pebble.read(self._container, NGINX_CONFIG)
+        before, certificates_before = pebble.read(self._container, NGINX_CONFIG), self.tls_config
         if tls_config:
             self._write_certificates(tls_config)
         pebble.write(self._container, NGINX_CONFIG, nginx_config)
@@ -122,6 +122,8 @@ class Nginx:
             if before is not None:
                 # what is on disk must be good for a restart
                 pebble.write(self._container, NGINX_CONFIG, before)
+            if certificates_before:
+                self._write_certificates(certificates_before)
             raise
         if not tls_config:
             self._remove_certificates()

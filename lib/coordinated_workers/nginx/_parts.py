@@ -45,9 +45,9 @@ class NginxUpstream:
     addresses: Sequence[str] = ()
     """The hosts themselves, where they are none of the roles'."""
     keepalive: bool = False
-    """Keep connections open. A request that meets a connection which its server is closing has to be sent
-    again: so this is for requests that may arrive twice, not for WebSockets, and not for gRPC, of which nginx
-    sends nothing again."""
+    """Keep connections open. A request that meets a connection which its server is closing is sent again, of
+    any method: so this is for requests that may arrive twice, not for WebSockets, and not for gRPC, of which
+    nginx sends nothing again."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from ._paths import CERT_PATH, KEY_PATH
 
 RESOLV_CONF_PATH = "/etc/resolv.conf"
 IPV6_ADDRESSES = Path("/proc/net/if_inet6")
-POD_NAME = re.compile(
-    r"(?P<app>[a-z0-9-]+)-\d+\.(?P=app)-endpoints\.[a-z0-9-]+\.svc\.[a-z0-9.-]+", re.IGNORECASE
+_POD_NAME = re.compile(
+    r"(?P<app>[a-z0-9-]+)-[0-9]+\.(?P=app)-endpoints(?P<namespace>\.[a-z0-9-]+)?", re.IGNORECASE
 )
-"""The name of a unit of a Juju application, which Kubernetes resolves to its pod alone."""
+"""The name of a unit of a Juju application, without the cluster's domain, and without its own namespace."""
 _NUMBERED = re.compile(r"[a-z0-9-]+-[0-9]+")
 LOCAL_RESOLVER = "127.0.0.1"  # the meaning of a resolv.conf without servers
 
@@ -63,6 +63,12 @@ class NginxPlatform:
             search=_search_domains(lines),
         )
 
+    def is_pod(self, host: str) -> bool:
+        """Return whether it is a full name that this cluster's DNS resolves to the pod of one unit alone."""
+        name, _, domain = host.partition(".svc.")
+        pod = _POD_NAME.fullmatch(name)
+        return bool(pod and pod["namespace"]) and f"svc.{domain}" in self.search
+
 
 def is_ipv6_enabled(addresses: Path = IPV6_ADDRESSES) -> bool:
     """Return whether any network interface has an IPv6 address; `addresses` is Linux's list of them."""
@@ -85,9 +91,8 @@ def complete_names(host: str, search: Sequence[str]) -> list[str]:
     name = host.lower()
     if namespace and name.endswith(f".{cluster}"):
         return [host]
-    for domain in (namespace, f"svc.{cluster}"):
-        if namespace and POD_NAME.fullmatch(f"{host}.{domain}"):
-            return [f"{host}.{domain}"]
+    if namespace and (pod := _POD_NAME.fullmatch(host)):
+        return [f"{host}.svc.{cluster}" if pod["namespace"] else f"{host}.{namespace}"]
     labels = name.split(".")
     if namespace and labels[-1] in ("svc", "pod"):
         return [f"{host}.{cluster}"]

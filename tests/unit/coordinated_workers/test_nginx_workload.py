@@ -223,6 +223,15 @@ class TestCertificates:
         assert world.read(KEY_PATH) == RENEWED.private_key
         assert world.ran == [[*RELOAD]]
 
+    def test_that_nginx_rejects_are_not_left_on_disk(self):
+        world = World().hook(tls=TLS)
+        world.fails(RELOAD, "ca key too small")
+
+        world.hook(tls=RENEWED)
+
+        assert "ca key too small" in world.problem
+        assert [world.read(path) for path in (CERT_PATH, KEY_PATH)] == [TLS.server_cert, TLS.private_key]
+
     def test_are_removed_when_there_are_none_anymore(self):
         world = World().hook(tls=TLS).hook(tls=None)
 
