@@ -1,5 +1,6 @@
 """Search for a Juju application by the address of its Service, which only Kubernetes assigns."""
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def find_application(client: "Client", model_uuid: str, address: str) -> ModelNa
     Args:
         client: the client; it has to list namespaces, and Services in all of them.
         model_uuid: the model's uuid, with which Juju labels its namespace.
-        address: the ClusterIP; an empty one is not looked up.
+        address: the ClusterIP; what is no IP address is not looked up.
 
     Returns:
         The model's namespace; None if the model is not in this cluster.
@@ -46,8 +47,11 @@ def find_application(client: "Client", model_uuid: str, address: str) -> ModelNa
     if len(namespaces) != 1:
         return None
     (name,) = namespaces
-    if not address:
+    try:
+        # Any other text could change the selector, or select Services without an address.
+        cluster_ip = str(ipaddress.ip_address(address))
+    except ValueError:
         return ModelNamespace(name, None)
-    services = client.list(Service, namespace=name, fields={"spec.clusterIP": address})
+    services = client.list(Service, namespace=name, fields={"spec.clusterIP": cluster_ip})
     service = next(iter(services), None)
     return ModelNamespace(name, labels_of(service).get(_APPLICATION) if service else None)

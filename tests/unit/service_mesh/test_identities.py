@@ -1,5 +1,6 @@
 """Identities of applications of other models: by Kubernetes, or else by their own data."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,37 @@ def test_one_lookup_that_fails_is_all(cluster):
     cluster.access.deny(verbs=["list"], resources=["namespaces"])
     after(*(remote("data", in_relation(number), address=f"192.0.2.{number}") for number in range(1, 4)))
     assert len(lookups(cluster)) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [f"{ADDRESS},10.152.1.8", f"{ADDRESS},metadata.name=kiosk", "None", "lb.example", f"{ADDRESS}/32"],
+)
+def test_text_that_is_no_address_selects_nothing(cluster, address):
+    spec = {"clusterIP": "None", "ports": [{"port": 80}]}
+    headless = {"name": "admin-endpoints", "labels": {"app.kubernetes.io/name": "admin"}}
+    cluster.store.create("Service", {"metadata": headless, "spec": spec}, namespace="office")
+    wrong = remote("data", in_relation(1), address=address)
+    found = sources(after(wrong, remote("data", in_relation(2))))
+    assert sorted(found) == [f"m/{in_relation(1)}", "office/kiosk"]
+
+
+def test_address_of_a_later_unit_is_used(cluster):
+    units = {0: {}, 1: {"ingress-address": ADDRESS}}
+    relation = dataclasses.replace(remote("data", in_relation(1)), remote_units_data=units)
+    assert sources(after(relation)) == ["office/kiosk"]
+
+
+def test_address_given_to_another_service_is_looked_up_again(cluster):
+    state = after(remote("data", in_relation(1)))
+    (mesh,) = state.get_relations("service-mesh")
+    store = cluster.store
+    service = store.find("Service", "office", "kiosk")
+    store.delete("Service", "office", "kiosk")
+    metadata = {"name": "till", "labels": {"app.kubernetes.io/name": "till"}}
+    store.create("Service", {"metadata": metadata, "spec": service["spec"]}, namespace="office")
+    later = dataclasses.replace(state, relations={mesh, remote("data", in_relation(2))})
+    assert sources(after(state=later)) == ["office/till"]
 
 
 def test_application_that_was_consumed_is_looked_up_too(cluster):

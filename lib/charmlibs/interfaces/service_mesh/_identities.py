@@ -34,6 +34,8 @@ class Remote:
     """The uuid of its model; empty if Juju does not provide it."""
     address: str = ""
     """The ClusterIP of its Service, which Juju puts into its units' databags; empty if not known yet."""
+    relation_id: int = 0
+    """The relation's id, which Juju does not use again."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ class CrossModelIdentities(ops.Object):
         return claims, without_identity, invalid
 
     def _remote(self, relation: ops.Relation) -> Remote:
-        return Remote(relation.app.name, self._model_uuid(relation), self._address(relation))
+        uuid, address = self._model_uuid(relation), self._address(relation)
+        return Remote(relation.app.name, uuid, address, relation.id)
 
     def _model_uuid(self, relation: ops.Relation) -> str:
         models = cast("MutableMapping[str, str]", self._stored.models)
@@ -183,23 +186,28 @@ class CrossModelIdentities(ops.Object):
         return models[key]
 
     def _address(self, relation: ops.Relation) -> str:
-        units = sorted(relation.units, key=lambda unit: unit.name)
-        try:
-            return relation_data.read(relation, units[0]).get(_ADDRESS, "") if units else ""
-        except relation_data.DatabagError:
-            return ""
+        for unit in sorted(relation.units, key=lambda unit: unit.name):
+            try:
+                address = relation_data.read(relation, unit).get(_ADDRESS)
+            except relation_data.DatabagError:
+                continue
+            if address:
+                return address
+        return ""
 
     def _found(self, remote: Remote) -> ModelNamespace | None:
         if not remote.model_uuid:
             return None
         places = cast("MutableMapping[str, list[str | None]]", self._stored.places)
-        key = f"{remote.model_uuid} {remote.address}"
+        address = f"{remote.model_uuid} {remote.address}"
+        # Kubernetes gives the address of a removed Service to another one, which has other relations.
+        key = f"{remote.relation_id} {address}"
         if key in places:
             name, app = places[key]
             return ModelNamespace(str(name), app)
-        if key not in self._models:
-            self._models[key] = self._ask(remote)
-        place = self._models[key]
+        if address not in self._models:
+            self._models[address] = self._ask(remote)
+        place = self._models[address]
         if place and place.app:
             places[key] = [place.name, place.app]
         return place
