@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from k8s_charm import (
@@ -191,7 +191,7 @@ def _is_overdue(gateway: Json, seconds: int) -> bool:
     changed = [each.get("lastTransitionTime") for each in sublist(gateway, "status", "conditions")]
     times = (gateway["metadata"].get("creationTimestamp"), *changed)
     known = [datetime.fromisoformat(str(time).replace("Z", "+00:00")) for time in times if time]
-    return bool(known) and datetime.now(timezone.utc) - max(known) > timedelta(seconds=seconds)
+    return bool(known) and (datetime.now(timezone.utc) - max(known)).total_seconds() > seconds
 
 
 def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> Message | None:

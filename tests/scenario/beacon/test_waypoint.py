@@ -116,6 +116,12 @@ def test_waypoint_slower_than_ready_timeout_blocks(beacon: BeaconModel):
     assert "is not ready" in status.message
 
 
+@pytest.mark.parametrize("seconds", [10**14, 2**63 - 1])
+def test_waypoint_may_take_any_time_to_become_ready(beacon: BeaconModel, seconds: int):
+    beacon.set_gateway_status({"status": {"conditions": []}})
+    assert beacon.configure(ready_timeout=seconds).name == "waiting"
+
+
 def test_status_of_an_older_generation_is_ignored(beacon: BeaconModel):
     beacon.set_gateway_status(conditions("True", "", generation=0))
     assert beacon.hook().name == "waiting"
