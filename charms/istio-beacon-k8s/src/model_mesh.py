@@ -137,7 +137,7 @@ class ModelMesh:
             # left alone: Juju takes back no pod that is replaced while its application is removed.
             yield from (
                 namespace,
-                UnboundServicesStep(namespace),
+                UnboundServicesStep(namespace, leaves_alone=self.owner.app),
                 policies,
                 waypoint,
                 OwnRecordStep(self.owner),

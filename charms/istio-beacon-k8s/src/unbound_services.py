@@ -27,6 +27,8 @@ class UnboundServicesStep:
     namespace: NamespaceStep
     own: "Sequence[Resource]" = ()
     """The beacon's objects, its policies among them."""
+    leaves_alone: str = ""
+    """The Service of an application that is being removed, which takes the labels with it."""
 
     def plan(self, model: ModelObjects) -> "UnboundServicesPlan":
         """Plan the labels that keep Services from the waypoint.
@@ -42,7 +44,8 @@ class UnboundServicesStep:
         beacon = self.namespace.beacon
         if not self.namespace.on_mesh:
             services = model.client.list(Service, namespace=model.name, labels={MANAGED_BY: beacon})
-            return UnboundServicesPlan(_patches(services, beacon, ()))
+            labelled = [each for each in services if name_of(each) != self.leaves_alone]
+            return UnboundServicesPlan(_patches(labelled, beacon, ()))
         self.namespace.plan(model)
         bound: set[str] = set()
         selectors: list[dict[str, str]] = []
@@ -51,8 +54,10 @@ class UnboundServicesStep:
             if metadata(policy)["namespace"] != model.name:
                 continue
             spec = subtree(manifest(policy), "spec")
-            bound |= target_names(spec)
-            if "selector" in spec:
+            if targets := target_names(spec):
+                bound |= targets
+            else:
+                # One without a selector is on all pods.
                 selectors.append(subtree(spec, "selector", "matchLabels"))
         pods = map(labels_of, model.pods)
         closed = [pod for pod in pods if any(selector.items() <= pod.items() for selector in selectors)]

@@ -62,11 +62,14 @@ def take_over_labels(
 ) -> list[ops.StatusBase]:
     """Remove the labels of the mesh that an older revision recorded in a ConfigMap of another name.
 
-    Those among `labels` are on the pods already, and stay: no pod restarts for them.
+    Those among `labels` are on the pods already, and stay: no pod restarts for them. Nothing changes for an
+    application that is being removed.
 
     Returns:
         Statuses for what failed.
     """
+    if access.charm.app.planned_units() == 0:
+        return []
     try:
         _take_over(access, labels, not_on_service)
     except kubernetes_errors() as error:

@@ -41,6 +41,17 @@ def test_removal_leaves_own_pods_and_service_alone(busy: BeaconModel, event: str
     assert written == []
 
 
+def test_removal_leaves_own_service_alone_in_a_whole_model(busy: BeaconModel):
+    busy.configure(model_on_mesh=True)
+    busy.hook()
+    own = busy.service_labels()
+    assert own["istio.io/use-waypoint"] == "none"
+    busy.plan(0)
+    busy.hook("config_changed")
+    assert busy.service_labels() == own
+    assert busy.namespace_labels() == {}
+
+
 def test_stopping_unit_removes_nothing(busy: BeaconModel):
     before = busy.left_behind()
     busy.plan(1)

@@ -6,6 +6,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod, Service
 from ops import testing
 
+from istio_policies import AuthorizationPolicy
 from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, databag, policy
 
 pytestmark = pytest.mark.kubernetes
@@ -47,6 +48,15 @@ def test_only_policies_bind(model: BeaconModel):
     before = len(model.writes())
     model.hook()
     assert len(model.writes()) == before
+
+
+@pytest.mark.parametrize("spec", [{}, {"selector": {}}])
+def test_policy_on_all_pods_unbinds_services_without_one(model: BeaconModel, spec: dict[str, dict[str, str]]):
+    closed = {"metadata": {"name": "allow-nothing", "namespace": MODEL}, "spec": spec}
+    model.client.create(AuthorizationPolicy.from_dict(closed))
+    model.configure(model_on_mesh=True)
+    assert labels(model, "store") == labels(model, "web") == UNBOUND
+    assert labels(model, "catalogue") == {}
 
 
 def test_first_policy_on_the_service_binds_it(model: BeaconModel):

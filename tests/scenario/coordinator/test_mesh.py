@@ -295,6 +295,12 @@ class TestLabels:
     def notes(self, cluster: Cluster) -> list[str]:
         return [one["metadata"]["name"] for one in cluster.server.store.objects("ConfigMap", "m")]
 
+    def test_upgrade_changes_nothing_of_a_removed_application(self, cluster: Cluster):
+        self.older_revision(cluster, **MESH_LABELS)
+        cluster.run(workers(), store(), event="upgrade_charm", planned_units=0)
+        assert labels(cluster) == {**PART_OF, **MESH_LABELS}
+        assert cluster.requests(["PATCH", "PUT"]) == []
+
     def test_upgrade_takes_over_labels_without_restarts(self, cluster: Cluster):
         self.older_revision(cluster, **MESH_LABELS)
         cluster.run(mesh(), workers(), store(), event="upgrade_charm")
