@@ -38,7 +38,7 @@ import ops
 from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
 from cos_interfaces import catalogue
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
-from k8s_charm import Deadline, ScaleDown
+from k8s_charm import Deadline, ScaleDown, planned_units
 
 from . import peers, service_mesh
 from ._compatibility import (
@@ -268,7 +268,7 @@ class Coordinator(CoordinatorPublishing):
 
     def _on_remove(self, _: ops.RemoveEvent) -> None:
         # The last unit need not be the leader any more. The labels go with the pods.
-        if self._mesh and self._charm.app.planned_units() == 0:
+        if self._mesh and planned_units(self._charm) == 0:
             service_mesh.delete_cluster_policies(self._kubernetes)
 
     def _on_action(self, _: ops.ActionEvent) -> None:

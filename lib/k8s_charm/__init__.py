@@ -31,7 +31,7 @@ from ._owner import OWNER, Owner, label_value
 from ._plan import Change, Changes, plan
 from ._pod_template import PodTemplate, TemplateChange
 from ._result import Failure, ReconcileResult
-from ._scale_down import ScaleDown
+from ._scale_down import ScaleDown, planned_units
 from ._services import ModelNamespace, find_application
 from ._verbs import attempt, get_object, is_transient, kubernetes_problem
 
@@ -72,6 +72,7 @@ __all__ = [
     "metadata",
     "plan",
     "plan_charm_labels",
+    "planned_units",
     "read_charm_labels",
     "reconcile_charm_labels",
     "reference",

@@ -1,6 +1,29 @@
-"""Units that are removed while others of their application stay."""
+"""Units that are removed, all of an application's or some while others stay."""
+
+import logging
 
 import ops
+
+from relation_data import one_line
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_REASON = 120
+
+
+def planned_units(charm: ops.CharmBase) -> int:
+    """Return the number of units that the charm's application is to have; 0 if it is being removed.
+
+    Some releases of Juju fail to return it while the application has a relation with another model. Then
+    this unit and its peers are counted, so that nothing is removed.
+    """
+    try:
+        return charm.app.planned_units()
+    except ops.ModelError as error:
+        reason = one_line(str(error).strip(), longest=_LONGEST_REASON)
+        logger.warning("counting the present units, as Juju returned no planned ones: %s", reason)
+    peers = [charm.model.get_relation(name) for name in charm.meta.peers]
+    return 1 + max((len(relation.units) for relation in peers if relation), default=0)
 
 
 class ScaleDown(ops.Object):
@@ -31,7 +54,7 @@ class ScaleDown(ops.Object):
     @property
     def is_under_way(self) -> bool:
         """True if this unit is being removed and others stay."""
-        return bool(self._stored.departed) and self._charm.app.planned_units() > 0
+        return bool(self._stored.departed) and planned_units(self._charm) > 0
 
     def _on_departed(self, event: ops.RelationDepartedEvent) -> None:
         if event.departing_unit == self._charm.unit:

@@ -95,6 +95,7 @@ PORTS = ("open_port", "close_port", "opened_ports")
         *((COORDINATOR, (each,)) for each in SECRETS),
         *itertools.product((COORDINATOR, WORKER), (SECRETS, PORTS)),
         *((world, ("network_get",)) for world in (BEACON, COORDINATOR)),
+        *((world, ("planned_units",)) for world in (BEACON, COORDINATOR, WORKER)),
     ],
     ids=str,
 )

@@ -19,6 +19,7 @@ from charmlibs.interfaces.service_mesh import (
     build_mesh_policies,
 )
 from desired_state import DesiredState
+from k8s_charm import planned_units
 from problems import Problem
 
 SCRAPERS_MAY = UnitPolicy(relation=observability.METRICS, ports=[metrics_proxy.PORT])
@@ -59,7 +60,7 @@ class Sources:
     @cached_property
     def planned_units(self) -> int:
         """The planned number of units."""
-        return self.charm.app.planned_units()
+        return planned_units(self.charm)
 
     def own_policies(self) -> list[MeshPolicy]:
         """Return the policies of the beacon itself."""

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 import ops
 
 from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, label_configmap_name_template
-from k8s_charm import get_object, kubernetes_errors
+from k8s_charm import get_object, kubernetes_errors, planned_units
 from k8s_charm import reconcile_charm_labels as apply_labels
 
 from .access import KubernetesAccess
@@ -38,7 +38,7 @@ def reconcile_charm_labels(
         Statuses for what failed.
     """
     charm = access.charm
-    if not charm.unit.is_leader() or charm.app.planned_units() == 0:
+    if not charm.unit.is_leader() or planned_units(charm) == 0:
         return []
     try:
         apply_labels(

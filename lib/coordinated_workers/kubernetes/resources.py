@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import ops
 
-from k8s_charm import Json, PodTemplate, TemplateChange, kubernetes_errors
+from k8s_charm import Json, PodTemplate, TemplateChange, kubernetes_errors, planned_units
 from relation_data import Message
 
 from .access import KubernetesAccess
@@ -53,7 +53,7 @@ class KubernetesComputeResourcesPatch:
 
     def reconcile(self) -> None:
         """Apply requests and limits to the StatefulSet; the status has any problem."""
-        if not self._charm.unit.is_leader() or self._charm.app.planned_units() == 0 or self._invalid:
+        if not self._charm.unit.is_leader() or planned_units(self._charm) == 0 or self._invalid:
             return
         try:
             self._patch()

@@ -7,10 +7,12 @@ import pytest
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import AppPolicy, Endpoint, ServiceMeshConsumer
-from k8s_charm import ScaleDown
+from k8s_charm import ScaleDown, planned_units
+from tests.support.juju_tools import refuse_tools
 
 META = {
     "name": "web",
+    "peers": {"peers": {"interface": "peers"}},
     "provides": {"site": {"interface": "http"}},
     "requires": {"service-mesh": {"interface": "service_mesh"}},
 }
@@ -85,3 +87,14 @@ def test_leader_that_leaves_keeps_its_request(
     gone = context.run(context.on.relation_broken(gone.get_relation(site.id)), gone)
     requested = gone.get_relation(mesh.id).local_app_data["policies"]
     assert [policy["source_app_name"] for policy in json.loads(requested)] == ["shop"]
+
+
+@pytest.mark.parametrize("peers", [(), (testing.PeerRelation("peers", peers_data={1: {}, 2: {}}),)])
+def test_units_stay_while_juju_does_not_return_their_number(
+    context: testing.Context[Web], monkeypatch: pytest.MonkeyPatch, peers: tuple[testing.PeerRelation, ...]
+):
+    refuse_tools(monkeypatch, "planned_units")
+    state = testing.State(relations=peers, planned_units=0)
+    with context(context.on.update_status(), state) as manager:
+        assert planned_units(manager.charm) == (3 if peers else 1)
+    assert any("permission denied" in log.message for log in context.juju_log)

@@ -15,6 +15,7 @@ from k8s_charm import (
     kubernetes_client,
     kubernetes_code,
     kubernetes_errors,
+    planned_units,
     reconcile_charm_labels,
 )
 
@@ -216,7 +217,7 @@ class ServiceMeshConsumer(RelatedMesh):
     def _join(self, policies: Iterable[MeshPolicy] | None = None) -> None:
         """Label the pods as the mesh requires now; remove its labels if it is gone."""
         # Juju does not take back a pod that is replaced while its application is removed.
-        if not self._may_write or self._charm.app.planned_units() == 0:
+        if not self._may_write or planned_units(self._charm) == 0:
             return
         try:
             labels = self._labels()
