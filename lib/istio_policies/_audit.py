@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from k8s_charm import Json, Owner, annotations, manifest, metadata, subtree
+from k8s_charm import Json, Owner, Resource, annotations, manifest, metadata, subtree
 
 from ._description import target_refs
 from ._names import audit_name
@@ -12,14 +12,12 @@ from ._rules import APPLICATION_LABEL, PolicyKey, target
 if TYPE_CHECKING:
     from lightkube.generic_resource import GenericNamespacedResource
 
-    from k8s_charm import Resource
-
 PURPOSE = "charms.canonical.com/mesh.purpose"
 """The annotation of policies that no application requests; its value is what they are for."""
 _AUDIT = "audit"
 
 
-def allow_everything_on(owner: Owner, policies: "Iterable[Resource]") -> "list[GenericNamespacedResource]":
+def allow_everything_on(owner: Owner, policies: Iterable[Resource]) -> "list[GenericNamespacedResource]":
     """Return the policies that allow everything wherever these policies are.
 
     Where only policies in audit mode are, a hardened mesh denies everything, and so do other policies on the
@@ -47,7 +45,7 @@ def audit_policies(owner: Owner, apps: Iterable[tuple[str, str]]) -> "list[Gener
     return _allow_everything(owner, keys)
 
 
-def is_for_audit(policy: "Resource") -> bool:
+def is_for_audit(policy: Resource) -> bool:
     """Return whether a policy allows everything as long as others are in audit mode."""
     return annotations(policy).get(PURPOSE) == _AUDIT
 

@@ -2,12 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from k8s_charm import Json, ObjectRef, manifest, reference, sublist
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
+from k8s_charm import Json, ObjectRef, Resource, manifest, reference, sublist
 
 
 @dataclass(frozen=True)
@@ -23,7 +19,7 @@ class Enforcement:
     """Istio's name for that reason, such as `TargetNotFound` or `AncestorNotBound`."""
 
 
-def enforcement(live: "Iterable[Resource]") -> list[Enforcement]:
+def enforcement(live: Iterable[Resource]) -> list[Enforcement]:
     """Return the enforcement of listed AuthorizationPolicies; no request is made."""
     return [_enforcement(reference(resource), manifest(resource)) for resource in live]
 

@@ -3,12 +3,10 @@
 Importing this module imports lightkube.
 """
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import Any, cast
 
 from lightkube import generic_resource
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # lightkube leaves the type of one of their parameters open.
 _kind = cast(

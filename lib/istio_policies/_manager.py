@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import ops
 import pydantic
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, MeshType
@@ -15,6 +16,7 @@ from k8s_charm import (
     ObjectRef,
     Owner,
     ReconcileResult,
+    Resource,
     apply,
     kubernetes_errors,
     manifest,
@@ -28,11 +30,8 @@ from ._policies import ROOT_NAMESPACE, DesiredPolicies, PolicyRequestFrom, list_
 from ._rules import TRUST_DOMAIN
 
 if TYPE_CHECKING:
-    import ops
     from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
-
-    from k8s_charm import Resource
 
 _AUTHORIZATION_POLICY = "security.istio.io/AuthorizationPolicy"
 
@@ -58,7 +57,7 @@ class PolicyResourceManager:
     @takes_mesh_type
     def __init__(  # noqa: PLR0913 - published
         self,
-        charm: "ops.CharmBase",
+        charm: ops.CharmBase,
         lightkube_client: "Client",
         labels: Mapping[str, str] | None = None,
         logger: logging.Logger | None = None,
@@ -81,7 +80,7 @@ class PolicyResourceManager:
         self,
         policies: Iterable[MeshPolicy],
         mesh_type: MeshType,
-        raw_policies: "Sequence[Resource] | None" = None,
+        raw_policies: Sequence[Resource] | None = None,
         force: bool = True,
         ignore_missing: bool = True,
         *,
@@ -141,7 +140,7 @@ class PolicyResourceManager:
         changes = plan_policies(live, DesiredPolicies(), ignore_missing=ignore_missing)
         return self._checked(apply(self._client, changes, deadline))
 
-    def _validate_raw_policies(self, raw_policies: "Sequence[Resource]") -> None:
+    def _validate_raw_policies(self, raw_policies: Sequence[Resource]) -> None:
         """Raise a TypeError for anything but an AuthorizationPolicy; tests of charms call this."""
         for policy in raw_policies:
             if (kind := _kind_of(policy)) != _AUTHORIZATION_POLICY:
@@ -157,7 +156,7 @@ class PolicyResourceManager:
         return result
 
 
-def _kind_of(policy: "Resource") -> str:
+def _kind_of(policy: Resource) -> str:
     from lightkube.core.resource import api_info
 
     try:
@@ -167,7 +166,7 @@ def _kind_of(policy: "Resource") -> str:
     return f"{info.group}/{info.kind}"
 
 
-def _own_kind(policy: "Resource", namespace: str) -> "GenericNamespacedResource":
+def _own_kind(policy: Resource, namespace: str) -> "GenericNamespacedResource":
     from ._kinds import AuthorizationPolicy
 
     own = metadata(policy)

@@ -7,14 +7,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Set
 from itertools import count
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
-from k8s_charm import Owner, manifest, subtree
+from k8s_charm import Owner, Resource, manifest, subtree
 
 from ._rules import APPLICATION_LABEL, PolicyKey, PolicyRule, rule_of_spec, spec
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
 
 _PART = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NOT_IN_A_PART = re.compile(r"[^a-z0-9]+")
@@ -72,7 +68,7 @@ def first_name(name: str) -> str:
 
 def assign_names(
     rules: Set[PolicyRule],
-    live: "Mapping[tuple[str, str], Resource]",
+    live: Mapping[tuple[str, str], Resource],
     owner: Owner,
     reusable: Collection[tuple[str, str]],
 ) -> dict[PolicyRule, str]:

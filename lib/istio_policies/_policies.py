@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from k8s_charm import (
     Changes,
+    Deadline,
     Failure,
     Json,
     Live,
     Owner,
+    Resource,
     annotations,
     list_owned,
     manifest,
@@ -29,8 +31,6 @@ from ._rules import TRUST_DOMAIN, PolicyRule, rule_of_policy, rule_of_spec, spec
 if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.generic_resource import GenericNamespacedResource
-
-    from k8s_charm import Deadline, Resource
 
 REQUESTED_BY = "charms.canonical.com/mesh.requested-by"
 DRY_RUN = "istio.io/dry-run"
@@ -62,7 +62,7 @@ class DesiredPolicies:
     """True to have waypoints record what they would deny, and to allow everything on these targets."""
 
 
-def list_policies(client: "Client", labels: Mapping[str, str], owner: Owner, deadline: "Deadline") -> Live:
+def list_policies(client: "Client", labels: Mapping[str, str], owner: Owner, deadline: Deadline) -> Live:
     """List the AuthorizationPolicies of an owner, in all namespaces.
 
     Args:
@@ -120,14 +120,14 @@ def plan_policies(
     return replace(changes, failed=(*changes.failed, *failures))
 
 
-def holds_everywhere(policy: "Resource", root_namespaces: Collection[str] = (ROOT_NAMESPACE,)) -> bool:
+def holds_everywhere(policy: Resource, root_namespaces: Collection[str] = (ROOT_NAMESPACE,)) -> bool:
     """Return whether a policy holds for pods of all namespaces."""
     is_on_pods = not target_refs(subtree(manifest(policy), "spec"))
     return is_on_pods and metadata(policy)["namespace"] in root_namespaces
 
 
 def authorization_policies(
-    policies: DesiredPolicies, live: "Iterable[Resource]" = (), *, owner: Owner
+    policies: DesiredPolicies, live: Iterable[Resource] = (), *, owner: Owner
 ) -> "list[GenericNamespacedResource]":
     """Return policies as AuthorizationPolicies, one for each distinct rule, sorted by name.
 
@@ -163,17 +163,17 @@ def authorization_policies(
     return sorted(desired, key=_place)
 
 
-def requested_by(resource: "Resource") -> frozenset[str]:
+def requested_by(resource: Resource) -> frozenset[str]:
     """Return the applications that requested an AuthorizationPolicy."""
     return frozenset(filter(None, annotations(resource).get(REQUESTED_BY, "").split(",")))
 
 
-def requesters(live: "Iterable[Resource]") -> Set[str]:
+def requesters(live: Iterable[Resource]) -> Set[str]:
     """Return all applications that requested any of the AuthorizationPolicies."""
     return frozenset[str]().union(*map(requested_by, live))
 
 
-def _in_other_mode(policies: "Iterable[Resource]", *, dry_run: bool) -> "Iterator[GenericNamespacedResource]":
+def _in_other_mode(policies: Iterable[Resource], *, dry_run: bool) -> "Iterator[GenericNamespacedResource]":
     """Yield the policies that are in the other mode, changed to this one."""
     from ._kinds import AuthorizationPolicy
 
@@ -186,7 +186,7 @@ def _in_other_mode(policies: "Iterable[Resource]", *, dry_run: bool) -> "Iterato
             yield AuthorizationPolicy.from_dict({"metadata": own, "spec": subtree(manifest(policy), "spec")})
 
 
-def _may_be_from(policy: "Resource", apps: Collection[str]) -> bool:
+def _may_be_from(policy: Resource, apps: Collection[str]) -> bool:
     """Return whether one of the applications may have requested this; older revisions noted no requester."""
     if not apps or PURPOSE in annotations(policy):
         return False
@@ -194,12 +194,12 @@ def _may_be_from(policy: "Resource", apps: Collection[str]) -> bool:
     return not by or not by.isdisjoint(apps)
 
 
-def _place(resource: "Resource") -> tuple[str, str]:
+def _place(resource: Resource) -> tuple[str, str]:
     own = metadata(resource)
     return own["namespace"], own["name"]
 
 
-def _group(policy: "Resource", owner: Owner) -> Hashable:
+def _group(policy: Resource, owner: Owner) -> Hashable:
     namespace, name = _place(policy)
     rule = rule_of_spec(namespace, subtree(manifest(policy), "spec"))
     return namespace, policy_name(owner, rule.key) if rule else first_name(name)

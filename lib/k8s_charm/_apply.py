@@ -5,8 +5,11 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._deadline import Deadline
+from ._live import Live
 from ._merge_patch import patch_for, removes
-from ._objects import ObjectRef
+from ._objects import ObjectRef, Resource
+from ._plan import Changes, Write
 from ._requests import PendingRequest, Requester
 from ._result import Failure, ReconcileResult
 from ._verbs import apply_object, attempt, create_object, delete_object, patch_object
@@ -14,15 +17,8 @@ from ._verbs import apply_object, attempt, create_object, delete_object, patch_o
 if TYPE_CHECKING:
     from lightkube import Client
 
-    from ._deadline import Deadline
-    from ._live import Live
-    from ._objects import Resource
-    from ._plan import Changes, Write
 
-
-def apply(
-    client: "Client", changes: "Changes", deadline: "Deadline", *, force: bool = True
-) -> ReconcileResult:
+def apply(client: "Client", changes: Changes, deadline: Deadline, *, force: bool = True) -> ReconcileResult:
     """Write changes to Kubernetes.
 
     Missing objects are created first, then differing ones are updated, and objects that are no longer desired
@@ -72,13 +68,13 @@ class _Writer:
     """Maker of the requests that write."""
 
     client: "Client"
-    live: "Live"
+    live: Live
     force: bool
     ignore_missing: bool
     service_uid: str | None
     """The uid of the Service of the application that owns the objects, if it is known."""
 
-    def create(self, write: "Write") -> "PendingRequest[Resource]":
+    def create(self, write: Write) -> PendingRequest[Resource]:
         resource, labels = self._referring(write.desired), self.live.labels
         return PendingRequest(
             "create",
@@ -86,11 +82,11 @@ class _Writer:
             lambda: create_object(self.client, resource, write.ref, owned_by_labels=labels),
         )
 
-    def update(self, write: "Write") -> "PendingRequest[Resource]":
+    def update(self, write: Write) -> PendingRequest[Resource]:
         live: Any = write.live
         resource, labels = self._referring(write.desired), self.live.labels
 
-        def send() -> "Resource":
+        def send() -> Resource:
             answer = live
             # An apply cannot remove what another field manager has set.
             if not (self.force and removes(patch_for(live, resource, labels))):
@@ -100,18 +96,18 @@ class _Writer:
 
         return PendingRequest("update", write.ref, send)
 
-    def delete(self, write: "Write") -> PendingRequest[None]:
+    def delete(self, write: Write) -> PendingRequest[None]:
         return PendingRequest(
             "delete",
             write.ref,
             lambda: delete_object(self.client, write.kind, write.ref, ignore_missing=self.ignore_missing),
         )
 
-    def _referring(self, desired: Any) -> "Resource":
+    def _referring(self, desired: Any) -> Resource:
         return self.live.owner.with_reference(desired, self.service_uid) if self.service_uid else desired
 
 
-def _service_uid(client: "Client", changes: "Changes") -> str | None:
+def _service_uid(client: "Client", changes: Changes) -> str | None:
     """Return the uid of the application's Service, requested only for a write and if no object has it."""
     from lightkube.resources.core_v1 import Service
 
@@ -124,16 +120,16 @@ def _service_uid(client: "Client", changes: "Changes") -> str | None:
     return None if isinstance(found, Failure) else found.metadata and found.metadata.uid
 
 
-def _groups(writes: "Iterable[Write]", failures: Iterable[Failure]) -> set[Hashable]:
+def _groups(writes: Iterable[Write], failures: Iterable[Failure]) -> set[Hashable]:
     failed: set[ObjectRef] = {failure.ref for failure in failures}
     return {write.group for write in writes if write.ref in failed}
 
 
-def _in_turn(writes: "Iterable[Write]") -> "list[Write]":
+def _in_turn(writes: Iterable[Write]) -> list[Write]:
     """Order writes so that the first one of each party comes before the second one of any."""
     turns: Counter[Hashable] = Counter()
 
-    def turn(write: "Write") -> int:
+    def turn(write: Write) -> int:
         turns[write.fair_by] += 1
         return turns[write.fair_by]
 

@@ -153,7 +153,7 @@ def plan_charm_labels(
     labels: Mapping[str, str],
     *,
     not_on_service: Container[str] = (),
-    rest: "Json | None" = None,
+    rest: Json | None = None,
 ) -> LabelChanges:
     """Compare the desired labels with the live ones; no request is made.
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._objects import Json, ObjectRef, from_manifest, is_namespaced, kind_name, manifest, reference
+from ._deadline import Deadline
+from ._objects import Json, ObjectRef, Resource, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
 from ._requests import PendingRequest, Requester
 from ._result import Failure
@@ -13,15 +14,12 @@ from ._verbs import attempt, list_labelled, prepare_for_answers
 if TYPE_CHECKING:
     from lightkube import Client
 
-    from ._deadline import Deadline
-    from ._objects import Resource
-
 
 @dataclass(frozen=True)
 class Live:
     """The live objects of an application."""
 
-    kinds: "Mapping[str, type[Resource]]"
+    kinds: Mapping[str, type[Resource]]
     """The kinds that were listed, by name."""
     labels: Mapping[str, str]
     """The labels that select the objects."""
@@ -29,14 +27,14 @@ class Live:
     """The application that owns them."""
     namespace: str
     """The namespace of new objects that name no other."""
-    objects: "Mapping[ObjectRef, Resource]"
+    objects: Mapping[ObjectRef, Resource]
     """The objects; none of a kind that could not be listed in full."""
     failed: tuple[Failure, ...] = ()
     """The list requests that failed."""
     service_uid: str | None = None
     """The uid of the application's Service, if an object refers to it."""
 
-    def __iter__(self) -> "Iterator[Resource]":
+    def __iter__(self) -> Iterator[Resource]:
         return iter(self.objects.values())
 
     @property
@@ -44,7 +42,7 @@ class Live:
         """The names of the kinds that could not be listed in full."""
         return {failure.ref.kind for failure in self.failed}
 
-    def marked(self, resource: "Resource") -> "Resource":
+    def marked(self, resource: Resource) -> Resource:
         """Return a desired object with the labels and the annotation of its owner."""
         plain = manifest(resource)
         own = plain["metadata"]
@@ -60,10 +58,10 @@ class Live:
 
 def list_owned(
     client: "Client",
-    kinds: "Iterable[type[Resource]]",
+    kinds: Iterable[type[Resource]],
     labels: Mapping[str, str],
     owner: Owner,
-    deadline: "Deadline",
+    deadline: Deadline,
     *,
     namespaces: Iterable[str] | None = None,
 ) -> Live:
@@ -104,10 +102,10 @@ def list_owned(
 
 def list_objects(
     client: "Client",
-    kind: "type[Resource]",
+    kind: type[Resource],
     namespace: str | None = None,
     labels: Mapping[str, Any] | None = None,
-) -> "list[Resource] | Failure":
+) -> list[Resource] | Failure:
     """List objects of all owners in one request, or return the failure of the request.
 
     Args:
@@ -121,7 +119,7 @@ def list_objects(
 
 
 def _list_request(
-    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, Any]
-) -> "PendingRequest[list[Resource]]":
+    client: "Client", kind: type[Resource], namespace: str | None, labels: Mapping[str, Any]
+) -> PendingRequest[list[Resource]]:
     ref = ObjectRef(kind_name(kind), namespace, "")
     return PendingRequest("list", ref, lambda: list_labelled(client, kind, namespace, labels))

@@ -1,21 +1,18 @@
 """The JSON merge patch from a live object to the desired one."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from ._objects import kind_name, manifest, sublist, subtree
-
-if TYPE_CHECKING:
-    from ._objects import Json, Resource
+from ._objects import Json, Resource, kind_name, manifest, sublist, subtree
 
 _NOT_COMPARED = ("apiVersion", "kind", "status")
 
 # In place of a tree of fields: all fields.
-_EVERYTHING: "Json" = {"*": {}}
+_EVERYTHING: Json = {"*": {}}
 
 # The server adds nothing to an AuthorizationPolicy: any other field comes from another client, and allows or
 # denies requests.
-_REMOVABLE: "Mapping[str, Json]" = {
+_REMOVABLE: Mapping[str, Json] = {
     "AuthorizationPolicy": {
         "f:spec": _EVERYTHING,
         "f:metadata": {"f:annotations": {"f:istio.io/dry-run": {}}},
@@ -23,7 +20,7 @@ _REMOVABLE: "Mapping[str, Json]" = {
 }
 
 
-def patch_for(live: "Resource", desired: "Resource", labels: "Mapping[str, str]") -> "Json":
+def patch_for(live: Resource, desired: Resource, labels: Mapping[str, str]) -> Json:
     """Return the JSON merge patch from an owned object to the desired one; empty if nothing differs.
 
     Args:
@@ -38,7 +35,7 @@ def patch_for(live: "Resource", desired: "Resource", labels: "Mapping[str, str]"
     return merge_patch(there, manifest(desired), removable)
 
 
-def merge_patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "Json":
+def merge_patch(live: Json, desired: Json, removable: Sequence[Json]) -> Json:
     """Return the JSON merge patch that sets all fields of `desired` in `live`; empty if they are set.
 
     A field of `live` that is not desired is kept, since it may be the server's default or another client's,
@@ -47,7 +44,7 @@ def merge_patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "
     return _patch(live, {key: desired[key] for key in desired if key not in _NOT_COMPARED}, removable)
 
 
-def removes(patch: "Json") -> bool:
+def removes(patch: Json) -> bool:
     """Return whether a JSON merge patch removes a field."""
     return any(
         value is None or (isinstance(value, dict) and removes(cast("Json", value)))
@@ -55,7 +52,7 @@ def removes(patch: "Json") -> bool:
     )
 
 
-def _fields_of_writers(live: "Json", labels: "Mapping[str, str]") -> "list[Json]":
+def _fields_of_writers(live: Json, labels: Mapping[str, str]) -> list[Json]:
     """Return the fields set by the field managers that set the labels of the owner.
 
     These managers are the owner, under its current name or that of an older revision: a field that it has set
@@ -70,7 +67,7 @@ def _fields_of_writers(live: "Json", labels: "Mapping[str, str]") -> "list[Json]
     return [entry["fieldsV1"] for entry in entries if entry.get("manager") in writers and "fieldsV1" in entry]
 
 
-def _patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "Json":
+def _patch(live: Json, desired: Json, removable: Sequence[Json]) -> Json:
     patch: Json = {}
     for key, value in desired.items():
         there = live.get(key)
@@ -92,7 +89,7 @@ def _patch(live: "Json", desired: "Json", removable: "Sequence[Json]") -> "Json"
     return patch
 
 
-def _below(removable: "Sequence[Json]", key: str) -> "list[Json]":
+def _below(removable: Sequence[Json], key: str) -> list[Json]:
     if _EVERYTHING in removable:
         return [_EVERYTHING]
     return [below for tree in removable if (below := tree.get(f"f:{key}")) is not None]

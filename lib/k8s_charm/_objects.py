@@ -3,14 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
 
 from relation_data import quoted
 
 if TYPE_CHECKING:
     from lightkube.core.resource import GlobalResource, NamespacedResource
 
-Resource: TypeAlias = "GlobalResource | NamespacedResource"
+# Names, so that annotations need no import of lightkube.
+Resource: TypeAlias = Union["GlobalResource", "NamespacedResource"]
 Json: TypeAlias = dict[str, Any]
 
 _PART = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -32,7 +33,7 @@ class ObjectRef:
         return f"{self.kind} {place}{quoted(self.name) if self.name else ''}".rstrip(" /")
 
 
-def manifest(resource: "Resource") -> Json:
+def manifest(resource: Resource) -> Json:
     """Return the object as Kubernetes' JSON; the object itself, not a copy, if it is that already."""
     if isinstance(resource, dict):
         plain = cast("Json", resource)
@@ -41,12 +42,12 @@ def manifest(resource: "Resource") -> Json:
     return cast("Any", resource).to_dict()
 
 
-def from_manifest(kind: "type[Resource]", plain: Json) -> "Resource":
+def from_manifest(kind: type[Resource], plain: Json) -> Resource:
     """Return an object of a kind with the content of Kubernetes' JSON."""
     return cast("Any", kind).from_dict(plain)
 
 
-def metadata(resource: "Resource") -> Json:
+def metadata(resource: Resource) -> Json:
     """Return the object's metadata as Kubernetes' JSON."""
     return manifest(resource).get("metadata") or {}
 
@@ -64,17 +65,17 @@ def sublist(plain: Json | None, *path: str) -> list[Json]:
     return subtree(plain, *outer).get(last) or []
 
 
-def annotations(resource: "Resource") -> Mapping[str, str]:
+def annotations(resource: Resource) -> Mapping[str, str]:
     """Return the object's annotations."""
     return metadata(resource).get("annotations") or {}
 
 
-def labels_of(resource: "Resource") -> Mapping[str, str]:
+def labels_of(resource: Resource) -> Mapping[str, str]:
     """Return the object's labels."""
     return metadata(resource).get("labels") or {}
 
 
-def reference(resource: "Resource") -> ObjectRef:
+def reference(resource: Resource) -> ObjectRef:
     """Return the object's kind, namespace and name."""
     own = metadata(resource)
     return ObjectRef(kind_name(type(resource)), own.get("namespace"), own.get("name", ""))
@@ -86,14 +87,14 @@ def can_exist(ref: ObjectRef) -> bool:
     return bool(in_place and _NAME.fullmatch(ref.name))
 
 
-def kind_name(kind: "type[Resource]") -> str:
+def kind_name(kind: type[Resource]) -> str:
     """Return the kind's name as Kubernetes spells it."""
     from lightkube.core.resource import api_info
 
     return api_info(kind).resource.kind
 
 
-def is_namespaced(kind: "type[Resource]") -> bool:
+def is_namespaced(kind: type[Resource]) -> bool:
     """Return whether objects of the kind live in namespaces."""
     from lightkube.core.resource import NamespacedResource
 

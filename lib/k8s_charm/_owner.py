@@ -3,12 +3,8 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ._objects import annotations, from_manifest, labels_of, manifest, metadata, sublist
-
-if TYPE_CHECKING:
-    from ._objects import Json, Resource
+from ._objects import Json, Resource, annotations, from_manifest, labels_of, manifest, metadata, sublist
 
 OWNER = "charms.canonical.com/mesh.owner"
 
@@ -35,7 +31,7 @@ class Owner:
         """The annotation's value; unambiguous, as names in Juju contain no dots."""
         return f"{self.model}.{self.app}"
 
-    def with_reference(self, resource: "Resource", uid: str) -> "Resource":
+    def with_reference(self, resource: Resource, uid: str) -> Resource:
         """Return an object of the owner's model with a reference to the application's Service.
 
         Kubernetes deletes the object when the Service is gone, also if no hook of the charm runs. The Service
@@ -54,7 +50,7 @@ class Owner:
         references = {"ownerReferences": [service_reference(self.app, uid)]}
         return from_manifest(type(resource), {**plain, "metadata": {**own, **references}})
 
-    def service_uid(self, resource: "Resource") -> str | None:
+    def service_uid(self, resource: Resource) -> str | None:
         """Return the uid of the Service in an object's owner references; None if it has none."""
         for reference in sublist(metadata(resource), "ownerReferences"):
             if (reference.get("kind"), reference.get("name")) == ("Service", self.app):
@@ -73,14 +69,14 @@ class Owner:
             "kubernetes-resource-handler-scope": label_value(scope),
         }
 
-    def owns(self, resource: "Resource") -> bool:
+    def owns(self, resource: Resource) -> bool:
         """Return whether an object that carries the owner's labels belongs to the owner."""
         mark = annotations(resource).get(OWNER)
         if mark is not None:
             return mark == self.mark
         return self.app == self._owner_of_unmarked(resource)
 
-    def _owner_of_unmarked(self, resource: "Resource") -> str:
+    def _owner_of_unmarked(self, resource: Resource) -> str:
         """Return the application, of those with the same label, that owns an object without a mark."""
         parts = f"{self.app}-{self.model}".split("-")
         models = {"-".join(parts[:number]): "-".join(parts[number:]) for number in range(1, len(parts))}
@@ -94,12 +90,12 @@ class Owner:
         return writers[-1] if writers else max(models, key=len)
 
 
-def service_reference(name: str, uid: str) -> "Json":
+def service_reference(name: str, uid: str) -> Json:
     """Return an owner reference to a Service."""
     return {"apiVersion": "v1", "kind": "Service", "name": name, "uid": uid}
 
 
-def have_one_owner(there: "Resource", desired: "Resource", owned_by_labels: Mapping[str, str]) -> bool:
+def have_one_owner(there: Resource, desired: Resource, owned_by_labels: Mapping[str, str]) -> bool:
     """Return whether an object has a mark of the desired object's owner, if not all of its labels.
 
     Another client may have removed some of the labels.

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from ._live import Live
 from ._merge_patch import patch_for
-from ._objects import ObjectRef, can_exist, reference
+from ._objects import ObjectRef, Resource, can_exist, reference
 from ._result import Failure, ReconcileResult
-
-if TYPE_CHECKING:
-    from ._live import Live
-    from ._objects import Resource
 
 
 class Change(NamedTuple):
@@ -29,10 +26,10 @@ class Write:
     """One object to write."""
 
     ref: ObjectRef
-    kind: "type[Resource]"
-    live: "Resource | None"
+    kind: type[Resource]
+    live: Resource | None
     """The live object; None to create it."""
-    desired: "Resource | None"
+    desired: Resource | None
     """The desired object; None to delete it."""
     group: Hashable
     """Writes of the same group replace each other."""
@@ -44,7 +41,7 @@ class Write:
 class Changes:
     """All writes that a plan consists of, and the objects that are not written."""
 
-    live: "Live"
+    live: Live
     """The objects as they were found."""
     create: tuple[Write, ...]
     update: tuple[Write, ...]
@@ -95,17 +92,17 @@ class Changes:
         return "\n".join(map(str, self.shown)) or "none"
 
 
-def _no_party(_: "Resource") -> Hashable:
+def _no_party(_: Resource) -> Hashable:
     return None
 
 
 def plan(
-    live: "Live",
-    desired: "Iterable[Resource]",
+    live: Live,
+    desired: Iterable[Resource],
     *,
     retain: Collection[ObjectRef] = (),
-    group: "Callable[[Resource], Hashable]" = reference,
-    fair_by: "Callable[[Resource], Hashable]" = _no_party,
+    group: Callable[[Resource], Hashable] = reference,
+    fair_by: Callable[[Resource], Hashable] = _no_party,
     ignore_missing: bool = True,
 ) -> Changes:
     """Compare the desired objects with the live ones; no request is made.

@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING
 
 from ._client import kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
-from ._objects import annotations, labels_of, manifest, metadata, sublist, subtree
+from ._objects import Json, annotations, labels_of, manifest, metadata, sublist, subtree
 
 if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.models.apps_v1 import StatefulSetStatus
     from lightkube.resources.apps_v1 import StatefulSet
     from lightkube.resources.core_v1 import Pod
-
-    from ._objects import Json
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +68,11 @@ class _HeldRollout:
             return cls(before.partition, before.labels | set(labels))
         return cls(_partition(stateful_set), frozenset(labels))
 
-    def hold(self, partition: int) -> "Json":
+    def hold(self, partition: int) -> Json:
         text = json.dumps({"partition": self.partition, "labels": sorted(self.labels)})
         return _patch({HELD_ROLLOUT: text}, partition)
 
-    def put_back(self) -> "Json":
+    def put_back(self) -> Json:
         return _patch({HELD_ROLLOUT: None}, self.partition)
 
 
@@ -84,14 +82,14 @@ class TemplateChange:
 
     labels: LabelChange
     """The patch of its labels; None removes one."""
-    rest: "Json | None" = None
+    rest: Json | None = None
     """Further changes, as a strategic merge patch."""
     held: _HeldRollout | None = None
     """The rollout that an interrupted hook holds."""
 
     @classmethod
     def of(
-        cls, stateful_set: "StatefulSet | None", labels: LabelChange, rest: "Json | None" = None
+        cls, stateful_set: "StatefulSet | None", labels: LabelChange, rest: Json | None = None
     ) -> "TemplateChange":
         """Return the change of a StatefulSet, with the rollout that an interrupted hook holds."""
         return cls(labels, rest, _HeldRollout.of(stateful_set) if stateful_set else None)
@@ -100,7 +98,7 @@ class TemplateChange:
         return bool(self.labels or self.rest or self.held)
 
     @property
-    def patch(self) -> "Json":
+    def patch(self) -> Json:
         """The strategic merge patch of the template."""
         metadata = {"metadata": {"labels": dict(self.labels)}} if self.labels else {}
         return {**(self.rest or {}), **metadata}
@@ -131,7 +129,7 @@ class PodTemplate:
         elif change.labels or change.held:
             self._relabel(_HeldRollout.starting(self.stateful_set, change.labels), change.patch)
 
-    def _relabel(self, held: _HeldRollout, template: "Json") -> None:
+    def _relabel(self, held: _HeldRollout, template: Json) -> None:
         if template:
             self._patch(_merged(held.hold(self._replicas), template))
         try:
@@ -186,7 +184,7 @@ class PodTemplate:
             if _is_ready(pod) and _is_owned(pod, uid) and _REVISION in labels_of(pod):
                 yield pod
 
-    def _template_of(self, revision: str) -> "Json":
+    def _template_of(self, revision: str) -> Json:
         from lightkube.resources.apps_v1 import ControllerRevision
 
         found = self.client.get(ControllerRevision, revision, namespace=self._namespace)
@@ -206,7 +204,7 @@ class PodTemplate:
             return False
         return True
 
-    def _patch(self, patch: "Json") -> None:
+    def _patch(self, patch: Json) -> None:
         from lightkube.resources.apps_v1 import StatefulSet
 
         self.client.patch(StatefulSet, self._name, patch, namespace=self._namespace)
@@ -220,7 +218,7 @@ class PodTemplate:
         return metadata(self.stateful_set).get("namespace")
 
     @cached_property
-    def _spec(self) -> "Json":
+    def _spec(self) -> Json:
         return subtree(manifest(self.stateful_set), "spec")
 
     @property
@@ -245,14 +243,14 @@ def _partition(stateful_set: "StatefulSet") -> int:
     return rolling_update.get("partition", 0)
 
 
-def _patch(notes: Mapping[str, str | None], partition: int) -> "Json":
+def _patch(notes: Mapping[str, str | None], partition: int) -> Json:
     return {
         "metadata": {"annotations": dict(notes)},
         "spec": {"updateStrategy": {"rollingUpdate": {"partition": partition}}},
     }
 
 
-def _merged(patch: "Json", template: "Json") -> "Json":
+def _merged(patch: Json, template: Json) -> Json:
     return {**patch, "spec": {**patch.get("spec", {}), "template": template}} if template else patch
 
 
@@ -267,7 +265,7 @@ def _is_owned(pod: "Pod", uid: str | None) -> bool:
     return any(owner.get("controller") and owner["uid"] == uid for owner in owners)
 
 
-def _label_change(old: "Json", new: "Json", allowed: Collection[str]) -> dict[str, str | None] | None:
+def _label_change(old: Json, new: Json, allowed: Collection[str]) -> dict[str, str | None] | None:
     """Return the difference of two templates' labels; None if the templates differ in anything else."""
     before, after = (subtree(template, "metadata", "labels") for template in (old, new))
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
@@ -276,6 +274,6 @@ def _label_change(old: "Json", new: "Json", allowed: Collection[str]) -> dict[st
     return {key: after.get(key) for key in changed}
 
 
-def _without_labels(template: "Json") -> "Json":
+def _without_labels(template: Json) -> Json:
     metadata = {key: value for key, value in template.get("metadata", {}).items() if key != "labels"}
     return {**template, "metadata": metadata}

@@ -69,7 +69,7 @@ class Requester:
 
 def _send_all(
     requests: Sequence[PendingRequest[Answer]], start: Deadline, wait: Deadline
-) -> "list[Answer | Failure | _Unanswered]":
+) -> list[Answer | Failure | _Unanswered]:
     """Send requests until `start`, and return the outcomes that are known at `wait`.
 
     The threads are daemons: a request that hangs must keep neither the hook nor the process waiting.

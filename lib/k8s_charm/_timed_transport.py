@@ -6,7 +6,7 @@ Importing this module imports lightkube.
 import inspect
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightkube import KubeConfig
 from lightkube.config import client_adapter
@@ -16,8 +16,7 @@ from lightkube.config.models import User
 # In either line of lightkube's releases it is here: `httpx` before 1.0, `httpx2` since.
 from lightkube.core.exceptions import ConfigError, httpx  # pyright: ignore[reportPrivateImportUsage]  # see above
 
-if TYPE_CHECKING:
-    from ._deadline import Deadline
+from ._deadline import Deadline
 
 _PHASES = ("connect", "read", "write", "pool")
 # A list of thousands of objects takes the server seconds before the first byte.
@@ -35,7 +34,7 @@ class TimedTransport(httpx.BaseTransport):
         at_most: the seconds to wait for an answer; four times as many for a list by labels.
     """
 
-    def __init__(self, deadline: "Deadline", at_most: float):
+    def __init__(self, deadline: Deadline, at_most: float):
         self._deadline = deadline
         self._at_most = at_most
 
@@ -50,7 +49,7 @@ class TimedTransport(httpx.BaseTransport):
             raise ConfigError("no context of Kubernetes is configured")
         return httpx.HTTPTransport(**_tls(config))
 
-    def __deepcopy__(self, _: "dict[int, Any]") -> "TimedTransport":
+    def __deepcopy__(self, _: dict[int, Any]) -> "TimedTransport":
         """Return itself: lightkube 0.19 to 1.0.0 copies its transport, and a TLS context cannot be copied."""
         return self
 
@@ -107,7 +106,7 @@ def _can_be_repeated(request: httpx.Request) -> bool:
 class _TimedStream(httpx.SyncByteStream):
     """The body of an answer, all of which has to arrive in time."""
 
-    def __init__(self, stream: httpx.SyncByteStream, deadline: "Deadline", request: httpx.Request):
+    def __init__(self, stream: httpx.SyncByteStream, deadline: Deadline, request: httpx.Request):
         self._stream = stream
         self._deadline = deadline
         self._request = request

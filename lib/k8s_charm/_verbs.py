@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from relation_data import Message, one_line
 
 from ._client import kubernetes_code, kubernetes_errors
-from ._objects import ObjectRef, from_manifest, manifest, metadata, sublist
+from ._objects import Json, ObjectRef, Resource, from_manifest, manifest, metadata, sublist
 from ._owner import have_one_owner
 from ._result import Failure
 
 if TYPE_CHECKING:
     from lightkube import Client
 
-    from ._objects import Json, Resource
-
 Answer = TypeVar("Answer")
-Kind = TypeVar("Kind", bound="Resource")
+Kind = TypeVar("Kind", bound=Resource)
 
 _MESSAGE_LENGTH = 200
 _CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
@@ -35,7 +33,7 @@ _IS_THERE = "metadata.resourceVersion: Invalid value"
 _MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
 
 
-def prepare_for_answers(kinds: "Iterable[type[Resource]]") -> None:
+def prepare_for_answers(kinds: Iterable[type[Resource]]) -> None:
     """Compile the decoders of kinds, metadata and errors before several threads need them.
 
     lightkube compiles each when it first decodes one, by msgspec, which crashes if two threads do so at once.
@@ -53,8 +51,8 @@ def prepare_for_answers(kinds: "Iterable[type[Resource]]") -> None:
 
 
 def list_labelled(
-    client: "Client", kind: "type[Resource]", namespace: str | None, labels: Mapping[str, Any]
-) -> "list[Resource]":
+    client: "Client", kind: type[Resource], namespace: str | None, labels: Mapping[str, Any]
+) -> list[Resource]:
     """List the objects of a kind that carry labels, in one namespace, or in all if it is None."""
     from lightkube.core.resource import NamespacedResource
 
@@ -62,14 +60,14 @@ def list_labelled(
     return list(_verbs(client).list(kind, namespace=namespace or everywhere, labels=dict(labels)))
 
 
-def apply_object(client: "Client", resource: "Resource", ref: ObjectRef, *, force: bool) -> "Resource":
+def apply_object(client: "Client", resource: Resource, ref: ObjectRef, *, force: bool) -> Resource:
     """Create or change an object by server-side apply."""
     return _verbs(client).apply(resource, namespace=ref.namespace, force=force)
 
 
 def create_object(
-    client: "Client", resource: "Resource", ref: ObjectRef, *, owned_by_labels: Mapping[str, str]
-) -> "Resource":
+    client: "Client", resource: Resource, ref: ObjectRef, *, owned_by_labels: Mapping[str, str]
+) -> Resource:
     """Create an object by server-side apply, or change one that still carries a mark of the same owner.
 
     Raises:
@@ -91,7 +89,7 @@ def create_object(
     return apply_object(client, resource, ref, force=False)
 
 
-def _creator(resource: "Resource") -> str:
+def _creator(resource: Resource) -> str:
     entries = sublist(metadata(resource), "managedFields")
     managers = (str(entry["manager"]) for entry in entries if not entry.get("subresource"))
     return next(managers, "an unknown client")
@@ -101,14 +99,14 @@ class TakenError(Exception):
     """An object of that name has another owner; the text is its name."""
 
 
-def patch_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, patch: "Json") -> "Resource":
+def patch_object(client: "Client", kind: type[Resource], ref: ObjectRef, patch: Json) -> Resource:
     """Change an object by a JSON merge patch."""
     from lightkube.types import PatchType
 
     return _verbs(client).patch(kind, ref.name, patch, namespace=ref.namespace, patch_type=PatchType.MERGE)
 
 
-def delete_object(client: "Client", kind: "type[Resource]", ref: ObjectRef, *, ignore_missing: bool) -> None:
+def delete_object(client: "Client", kind: type[Resource], ref: ObjectRef, *, ignore_missing: bool) -> None:
     """Delete an object."""
     try:
         _verbs(client).delete(kind, ref.name, namespace=ref.namespace)
@@ -138,7 +136,7 @@ def _verbs(client: "Client") -> Any:
     return client
 
 
-def attempt(request: "Callable[[], Answer]", ref: ObjectRef, verb: str) -> "Answer | Failure":
+def attempt(request: Callable[[], Answer], ref: ObjectRef, verb: str) -> Answer | Failure:
     """Make a request, and return an error of it as a failure."""
     try:
         return request()

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ops
 
 from istio_policies import AuthorizationPolicy, target_name
-from k8s_charm import OWNER, Json, kubernetes_client, kubernetes_errors, kubernetes_problem, manifest, subtree
+from k8s_charm import (
+    OWNER,
+    Json,
+    Resource,
+    kubernetes_client,
+    kubernetes_errors,
+    kubernetes_problem,
+    manifest,
+    subtree,
+)
 from relation_data import in_quotes, one_line
 
 from ._cluster import read_cluster, read_policy
@@ -21,8 +30,6 @@ from ._view import View
 
 if TYPE_CHECKING:
     from lightkube import Client
-
-    from k8s_charm import Resource
 
 Item = TypeVar("Item")
 
@@ -199,7 +206,7 @@ def _row_data(row: Row) -> Results:
     }
 
 
-def _yaml(policy: "Resource", view: View) -> str:
+def _yaml(policy: Resource, view: View) -> str:
     """Return a policy of a charm as a YAML document, whether it is in Kubernetes or only desired.
 
     Fields that Kubernetes adds are removed, and so are the marks by which the charm finds its own policies:

@@ -15,15 +15,13 @@ from istio_policies import (
     requested_by,
     target_refs,
 )
-from k8s_charm import Json, annotations, manifest, sublist, subtree
+from k8s_charm import Json, Resource, annotations, manifest, sublist, subtree
 from relation_data import quoted
 
 from ._control_plane import TRUE, ControlPlane, read_auto_allow, read_control_plane, read_list
 
 if TYPE_CHECKING:
     from lightkube import Client
-
-    from k8s_charm import Resource
 
 _MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
@@ -170,7 +168,7 @@ def cluster_of(
     namespaces: Iterable[Json],
     services: Iterable[Json],
     gateways: Collection[Json],
-    policies: "Iterable[Resource]",
+    policies: Iterable[Resource],
     pods: Iterable[Json],
 ) -> Cluster:
     """Return what these objects decide together, as far as istiod's own policies are not known."""
@@ -203,7 +201,7 @@ def read_pod(pod: Json, namespace_labels: Mapping[str, Mapping[str, str]]) -> Po
     )
 
 
-def read_policy(policy: "Resource", waypoints: Collection[str] = ()) -> LivePolicy:
+def read_policy(policy: Resource, waypoints: Collection[str] = ()) -> LivePolicy:
     """Read an AuthorizationPolicy, given the `namespace/name` of waypoints."""
     plain = manifest(policy)
     own: Json = plain["metadata"]

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, check_trust_domain
-from k8s_charm import Failure, Json, ObjectRef, attempt, list_objects, manifest, sublist, subtree
+from k8s_charm import Failure, Json, ObjectRef, Resource, attempt, list_objects, manifest, sublist, subtree
 
 if TYPE_CHECKING:
     from lightkube import Client
-
-    from k8s_charm import Resource
 
 _AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
 _FORBIDDEN = 403
@@ -59,12 +57,12 @@ def read_control_plane(client: "Client") -> ControlPlane:
 
 def read_list(
     client: "Client",
-    kind: "type[Resource]",
+    kind: type[Resource],
     namespace: str | None = None,
     *,
     labels: Mapping[str, Any] | None = None,
     may_be_missing: bool = False,
-) -> "list[Resource]":
+) -> list[Resource]:
     """List objects.
 
     Raises:

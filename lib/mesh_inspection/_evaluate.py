@@ -48,7 +48,7 @@ class Request:
     principal: str | None
     """The sender's identity; None: it has none."""
     port: int
-    http: "Http | None"
+    http: Http | None
     """None where only TCP is seen."""
 
 

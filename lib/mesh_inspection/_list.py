@@ -14,7 +14,7 @@ from istio_policies import (
     target_name,
     target_refs,
 )
-from k8s_charm import manifest, reference
+from k8s_charm import ObjectRef, Resource, manifest, reference
 
 from ._cluster import LivePolicy, read_pod, read_policy
 from ._cluster import Pod as MeshPod
@@ -23,8 +23,6 @@ from ._view import RequestedPolicy, View
 
 if TYPE_CHECKING:
     from lightkube import Client
-
-    from k8s_charm import ObjectRef, Resource
 
 State: TypeAlias = Literal[
     "enforced", "not enforced", "unknown", "audit", "ignored", "not written", "rejected"
@@ -69,15 +67,15 @@ class Row:
 class Policies:
     """A charm's AuthorizationPolicies, live and desired."""
 
-    live: "tuple[Resource, ...]"
-    desired: "tuple[Resource, ...]"
-    remarks: "Mapping[ObjectRef, str]"
+    live: tuple[Resource, ...]
+    desired: tuple[Resource, ...]
+    remarks: Mapping[ObjectRef, str]
     """The reason for each live policy that is not as desired."""
-    without_pods: "frozenset[ObjectRef]" = frozenset()
+    without_pods: frozenset[ObjectRef] = frozenset()
     """Live policies that select no pod of the owner's model: Istio accepts them, and they have no effect."""
 
     @property
-    def all(self) -> "list[Resource]":
+    def all(self) -> list[Resource]:
         """All live policies, and the desired ones that are not live, by namespace and name.
 
         Those that allow everything as long as others are in audit mode are omitted: the others show it.
@@ -111,7 +109,7 @@ def read_policies(client: "Client", view: View) -> Policies:
     )
 
 
-def selects_none(policy: LivePolicy, pods: "Collection[MeshPod]") -> bool:
+def selects_none(policy: LivePolicy, pods: Collection[MeshPod]) -> bool:
     """Return whether a policy applies at pods, and selects no existing pod of its namespace."""
     here = [pod for pod in pods if pod.namespace == policy.namespace]
     return policy.is_on_pods and bool(here) and not any(map(policy.selects, here))
@@ -170,8 +168,8 @@ def concerns(policy: LivePolicy, source: str | None, target: str | None) -> bool
 
 
 def _remarks(
-    live: "Iterable[Resource]", desired: "Iterable[Resource]", retained: Mapping[str, str], view: View
-) -> "Iterator[tuple[ObjectRef, str]]":
+    live: Iterable[Resource], desired: Iterable[Resource], retained: Mapping[str, str], view: View
+) -> Iterator[tuple[ObjectRef, str]]:
     """Yield the reason for each live policy that is not as desired; the next hook corrects it if it can."""
     desired_by_ref = {} if view.unwritten else {reference(each): read_policy(each) for each in desired}
     if_not = f", or see `{view.details_command}`" if view.details_command else ""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from charmlibs.interfaces.service_mesh import AppPolicy, CMRData, MeshPolicy, UnitPolicy, mesh_policy
 from istio_policies import (
@@ -15,12 +15,9 @@ from istio_policies import (
     authorization_policies,
     describe_sources,
 )
-from k8s_charm import Owner, reference
+from k8s_charm import Owner, Resource, reference
 
 from ._cluster import LivePolicy, read_policy
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class View:
     """The application of the owner's model to which a charm is related to join the mesh."""
     waypoint: str = ""
     """The waypoint, as `namespace/name`: policies that allow it at pods go with those on Services."""
-    additional: "Sequence[Resource]" = ()
+    additional: Sequence[Resource] = ()
     """Further desired AuthorizationPolicies, which no requested policy can express."""
 
     @cached_property
@@ -115,7 +112,7 @@ class View:
         details = f"see `{self.details_command}`" if self.details_command else ""
         return ": ".join(filter(None, ["not in Kubernetes yet", details]))
 
-    def resources(self, live: "Sequence[Resource]" = (), retained: Collection[str] = ()) -> "list[Resource]":
+    def resources(self, live: Sequence[Resource] = (), retained: Collection[str] = ()) -> list[Resource]:
         """Return the desired AuthorizationPolicies, given the live ones.
 
         Live policies of retained applications are among them, unchanged.

@@ -3,15 +3,12 @@
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from charmlibs.interfaces.service_mesh import is_cross_model_name
 from istio_policies import DRY_RUN, describe_sources, describe_targets, is_for_audit, joined
-from k8s_charm import Json, annotations, manifest, metadata, reference, sublist, subtree
+from k8s_charm import Json, Resource, annotations, manifest, metadata, reference, sublist, subtree
 from relation_data import one_line
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +77,7 @@ _IT_WOULD = _Sentences(
 )
 
 
-def describe(
-    before: "Collection[Resource]", after: "Collection[Resource]", *, done: bool = True
-) -> list[str]:
+def describe(before: Collection[Resource], after: Collection[Resource], *, done: bool = True) -> list[str]:
     """Return the changes of access between two sets of AuthorizationPolicies, a line or two for each target.
 
     Args:
@@ -123,9 +118,7 @@ def log(lines: Collection[str]) -> None:
         logger.info("… and %d more", len(lines) - _MOST_LINES)
 
 
-def _switched(
-    sentences: _Sentences, before: "Iterable[Resource]", after: "Iterable[Resource]"
-) -> Iterator[str]:
+def _switched(sentences: _Sentences, before: Iterable[Resource], after: Iterable[Resource]) -> Iterator[str]:
     """Count the policies that enter or leave audit mode: there may be thousands."""
     was, is_now = ({reference(each): _is_audited(each) for each in side} for side in (before, after))
     there = was.keys() & is_now.keys()
@@ -135,7 +128,7 @@ def _switched(
         yield f"{sentences.counted(from_audit)} {sentences.leaves_audit}"
 
 
-def _lines(sentence: str, grants: "dict[AccessGrant, _Terms]") -> Iterator[str]:
+def _lines(sentence: str, grants: dict[AccessGrant, _Terms]) -> Iterator[str]:
     sources: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for (target, source), terms in sorted(grants.items(), key=lambda each: each[0]):
         sources[_AUDIT if terms.is_audit else "", target].append(source)
@@ -145,8 +138,8 @@ def _lines(sentence: str, grants: "dict[AccessGrant, _Terms]") -> Iterator[str]:
 
 
 def _only(
-    grants: "dict[AccessGrant, _Terms]", targets: Collection[str], *, inside: bool = True, but: str = ""
-) -> "dict[AccessGrant, _Terms]":
+    grants: dict[AccessGrant, _Terms], targets: Collection[str], *, inside: bool = True, but: str = ""
+) -> dict[AccessGrant, _Terms]:
     return {
         grant: terms
         for grant, terms in grants.items()
@@ -154,7 +147,7 @@ def _only(
     }
 
 
-def _grants(policies: "Iterable[Resource]") -> dict[AccessGrant, _Terms]:
+def _grants(policies: Iterable[Resource]) -> dict[AccessGrant, _Terms]:
     rules: defaultdict[AccessGrant, list[Json]] = defaultdict(list)
     is_audit: defaultdict[AccessGrant, bool] = defaultdict(lambda: True)
     for policy in policies:
@@ -168,7 +161,7 @@ def _grants(policies: "Iterable[Resource]") -> dict[AccessGrant, _Terms]:
     return {grant: _Terms(sorted(found, key=str), is_audit[grant]) for grant, found in rules.items()}
 
 
-def _is_audited(policy: "Resource") -> bool:
+def _is_audited(policy: Resource) -> bool:
     return annotations(policy).get(DRY_RUN) == "true"
 
 

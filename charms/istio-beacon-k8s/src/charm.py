@@ -17,7 +17,7 @@ from charmlibs.interfaces.service_mesh import CrossModelIdentities, ServiceMeshP
 from desired_state import DesiredState
 from istio_policies import ROOT_NAMESPACE
 from k8s_charm import Deadline, Owner, ScaleDown, kubernetes_client
-from mesh_inspection import MeshActions
+from mesh_inspection import MeshActions, View
 from model_mesh import ModelMesh
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, recall
 from relation_data import in_short
@@ -25,8 +25,6 @@ from waypoint import Waypoint
 
 if TYPE_CHECKING:
     from lightkube import Client
-
-    from mesh_inspection import View
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +115,7 @@ class IstioBeaconCharm(ops.CharmBase):
         others = [*metrics_proxy.problems(self._proxy), *self._bad_options, *self._sources.problems()]
         event.set_results(mesh_plan.results(plan, others, mode, event.params.get("format")))
 
-    def _view(self, client: "Client") -> "View":
+    def _view(self, client: "Client") -> View:
         from mesh_view import view
 
         return view(self._sources, client, self._owner)

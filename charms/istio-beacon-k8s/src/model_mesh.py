@@ -3,11 +3,13 @@
 from collections.abc import Collection, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import ops
 
 from beacon_config import PolicyMode
 from desired_state import DesiredState
-from k8s_charm import Change, Deadline, Owner, kubernetes_client, kubernetes_errors, label_value
+from k8s_charm import Change, Deadline, Owner, Resource, kubernetes_client, kubernetes_errors, label_value
 from kubernetes_problems import KubernetesUnavailableError, problem_of
 from mesh_inspection import UnreadableClusterError
 from mesh_namespace import NamespaceStep, NamespaceTakenError
@@ -22,11 +24,6 @@ from steps import Step, StepResult
 from unbound_services import UnboundServicesStep
 from waypoint import Waypoint, WaypointStep
 
-if TYPE_CHECKING:
-    import ops
-
-    from k8s_charm import Resource
-
 
 class Outcome(NamedTuple):
     """The result of all steps."""
@@ -37,7 +34,7 @@ class Outcome(NamedTuple):
     """The state in words, and remarks, for a status without problems."""
     labels: Mapping[str, str] | None
     """The labels that consumers should have; None while it is not known whether the namespace has them."""
-    not_yet: "Container[ops.Relation]"
+    not_yet: Container[ops.Relation]
     """The relations whose application does not join the mesh yet: its policies are not written."""
     mesh: ObservedMesh | None
     """The mesh around the policies, to remember; None if it is not known."""
@@ -183,7 +180,7 @@ class _Run:
     problems: list[Problem] = field(default_factory=list[Problem])
     changed: bool = False
     """True if something was written."""
-    objects: "list[Resource]" = field(default_factory=list["Resource"])
+    objects: list[Resource] = field(default_factory=list[Resource])
     """The objects that the steps know."""
     policies: PolicyReport | None = None
     """The result of writing the policies."""

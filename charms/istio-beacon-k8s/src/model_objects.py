@@ -10,6 +10,7 @@ from k8s_charm import (
     Failure,
     Json,
     Owner,
+    Resource,
     kubernetes_errors,
     labels_of,
     list_objects,
@@ -17,14 +18,11 @@ from k8s_charm import (
     metadata,
     subtree,
 )
-from mesh_inspection import read_control_plane
+from mesh_inspection import ControlPlane, read_control_plane
 
 if TYPE_CHECKING:
     from lightkube import Client
     from lightkube.resources.core_v1 import Namespace, Service
-
-    from k8s_charm import Resource
-    from mesh_inspection import ControlPlane
 
 USE_WAYPOINT = "istio.io/use-waypoint"
 
@@ -41,8 +39,8 @@ class ModelObjects:
     """The beacon."""
     needs_services: bool = False
     """True if all Services are needed in this hook in any case."""
-    _lists: "dict[type[Resource], list[Resource] | Failure]" = field(
-        default_factory=dict["type[Resource]", "list[Resource] | Failure"]
+    _lists: dict[type[Resource], list[Resource] | Failure] = field(
+        default_factory=dict[type[Resource], list[Resource] | Failure]
     )
 
     @property
@@ -58,7 +56,7 @@ class ModelObjects:
         return self.client.get(Namespace, self.name)
 
     @cached_property
-    def control_plane(self) -> "ControlPlane":
+    def control_plane(self) -> ControlPlane:
         """Istio's control plane.
 
         Raises:
@@ -67,21 +65,21 @@ class ModelObjects:
         return read_control_plane(self.client)
 
     @property
-    def pods(self) -> "list[Resource]":
+    def pods(self) -> list[Resource]:
         """All pods."""
         from lightkube.resources.core_v1 import Pod
 
         return self._listed(Pod)
 
     @property
-    def services(self) -> "list[Resource]":
+    def services(self) -> list[Resource]:
         """All Services."""
         from lightkube.resources.core_v1 import Service
 
         return self._listed(Service)
 
     @property
-    def other_policies(self) -> "list[Resource]":
+    def other_policies(self) -> list[Resource]:
         """All AuthorizationPolicies that are not the beacon's."""
         from istio_policies import AuthorizationPolicy
 
@@ -123,7 +121,7 @@ class ModelObjects:
     def _apps(self) -> dict[str, str | None]:
         return {name_of(each): _selected(manifest(each)) for each in self.services}
 
-    def _listed(self, kind: "type[Resource]", labels: Mapping[str, object] | None = None) -> "list[Resource]":
+    def _listed(self, kind: type[Resource], labels: Mapping[str, object] | None = None) -> list[Resource]:
         # A failure is kept, too: very many policies may depend on the Services.
         if kind not in self._lists:
             self._lists[kind] = list_objects(self.client, kind, self.name, labels)
@@ -137,6 +135,6 @@ def _selected(service: Json) -> str | None:
     return subtree(service, "spec", "selector").get(APPLICATION_LABEL)
 
 
-def name_of(resource: "Resource") -> str:
+def name_of(resource: Resource) -> str:
     """Return the name of an object."""
     return metadata(resource)["name"]

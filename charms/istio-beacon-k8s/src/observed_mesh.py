@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pydantic
 
-from k8s_charm import Json, kubernetes_errors, manifest, metadata
+from k8s_charm import Json, Resource, kubernetes_errors, manifest, metadata
 from mesh_inspection import (
     Cluster,
     UnreadableClusterError,
@@ -19,9 +18,6 @@ from mesh_inspection import (
     selects_none,
 )
 from model_objects import ModelObjects
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
 
 
 class ObservedMesh(pydantic.BaseModel):
@@ -50,7 +46,7 @@ def recall(text: str) -> ObservedMesh | None:
         return None
 
 
-def observe(model: ModelObjects, own: "Sequence[Resource]") -> ObservedMesh | None:
+def observe(model: ModelObjects, own: Sequence[Resource]) -> ObservedMesh | None:
     """Read the mesh; None if Kubernetes does not return all of it.
 
     Args:
@@ -75,7 +71,7 @@ def observe(model: ModelObjects, own: "Sequence[Resource]") -> ObservedMesh | No
     )
 
 
-def _read(model: ModelObjects, own: "Sequence[Resource]", policies: "Sequence[Resource]") -> Cluster:
+def _read(model: ModelObjects, own: Sequence[Resource], policies: Sequence[Resource]) -> Cluster:
     """Read what decides on requests inside of the model, but for what the beacon has read already."""
     from istio_policies import AuthorizationPolicy, Gateway
 
@@ -97,5 +93,5 @@ def _read(model: ModelObjects, own: "Sequence[Resource]", policies: "Sequence[Re
     return replace(cluster, auto_allow=read_auto_allow(model.client, istio.namespace))
 
 
-def _plain(resources: "Iterable[Resource]") -> list[Json]:
+def _plain(resources: Iterable[Resource]) -> list[Json]:
     return list(map(manifest, resources))

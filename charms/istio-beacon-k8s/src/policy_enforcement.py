@@ -3,15 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from istio_policies import Enforcement, enforcement, requested_by, requesters
-from k8s_charm import ReconcileResult, manifest, metadata, sublist
+from k8s_charm import ReconcileResult, Resource, manifest, metadata, sublist
 from problems import Problem, ProblemKind, waiting
 from relation_data import Message, one_line
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
 
 _LONGEST_REASON = 200
 _CAUSES = {"AncestorNotBound": "not bound to a waypoint"}
@@ -35,7 +31,7 @@ class PolicyEnforcement:
     without_pods: Collection[str]
     """The policies that are on pods and are known to select none."""
 
-    def summary(self, policies: "Collection[Resource]") -> str:
+    def summary(self, policies: Collection[Resource]) -> str:
         """Return the number of enforced policies in words, to follow the number of all."""
         known = [report for policy in policies if (report := self._report(policy)).enforced is not None]
         enforced = sum(bool(report.enforced) for report in known)
@@ -45,7 +41,7 @@ class PolicyEnforcement:
             return ", enforced" if enforced == 1 else ", all enforced"
         return f", {enforced} enforced{' so far' if len(known) < len(policies) else ''}"
 
-    def select_any(self, policies: "Collection[Resource]") -> bool:
+    def select_any(self, policies: Collection[Resource]) -> bool:
         """Return whether any of the policies selects a pod; True if that is not known."""
         return not all(self._selects_none(policy) for policy in policies)
 
@@ -59,7 +55,7 @@ class PolicyEnforcement:
                 alike[report.code, report.reason].append(policy)
         return [waiting(_message(*why, found), ProblemKind.enforcement) for why, found in alike.items()]
 
-    def _report(self, policy: "Resource") -> Enforcement:
+    def _report(self, policy: Resource) -> Enforcement:
         (report,) = enforcement([policy])
         is_new = report.ref in self.result.created or report.ref in self.result.updated
         # ztunnel ignores policies in audit mode, as the status reports for all of them.
@@ -70,12 +66,12 @@ class PolicyEnforcement:
             return Enforcement(report.ref, None, "")
         return report
 
-    def _selects_none(self, policy: "Resource") -> bool:
+    def _selects_none(self, policy: Resource) -> bool:
         own = metadata(policy)
         return f"{own['namespace']}/{own['name']}" in self.without_pods
 
 
-def _message(code: str, reason: str, policies: "Collection[Resource]") -> Message:
+def _message(code: str, reason: str, policies: Collection[Resource]) -> Message:
     apps = sorted(requesters(policies))
     what = "a policy" if len(policies) == 1 else f"{len(policies)} policies"
     if len(apps) == 1:

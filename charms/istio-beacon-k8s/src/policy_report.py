@@ -12,7 +12,7 @@ from consumers import Consumer
 from desired_state import DesiredState
 from former_consumers import FormerConsumers
 from istio_policies import requested_by, target_names
-from k8s_charm import ReconcileResult, manifest, subtree
+from k8s_charm import ReconcileResult, Resource, manifest, subtree
 from observed_mesh import ObservedMesh
 from policy_enforcement import PolicyEnforcement
 from problems import Problem, blocked
@@ -20,8 +20,6 @@ from relation_data import Message
 
 if TYPE_CHECKING:
     from lightkube.generic_resource import GenericNamespacedResource
-
-    from k8s_charm import Resource
 
 _MOST_NAMES = 3
 LOGGED = "logged, not enforced"
@@ -35,7 +33,7 @@ class PolicyReport:
     """The beacon's application."""
     desired: DesiredState
     result: ReconcileResult
-    requested: "Sequence[Resource]" = ()
+    requested: Sequence[Resource] = ()
     """The live policies that consumers request."""
     consumers: Sequence[Consumer] = ()
     former: FormerConsumers | None = None

@@ -21,7 +21,7 @@ from istio_policies import (
     requested_by,
     requesters,
 )
-from k8s_charm import Deadline, Live, Owner, ReconcileResult, apply, reference
+from k8s_charm import Deadline, Live, Owner, ReconcileResult, Resource, apply, reference
 from kubernetes_problems import problems_of
 from mesh_inspection import UnreadableClusterError
 from model_objects import ModelObjects
@@ -31,8 +31,6 @@ from waypoint_access import is_waypoint_access, waypoint_access
 
 if TYPE_CHECKING:
     from lightkube.generic_resource import GenericNamespacedResource
-
-    from k8s_charm import Resource
 
 _FORBIDDEN = 403
 SCOPE = "istio-authorization-policy"
@@ -128,7 +126,7 @@ class PolicyPlan(ObjectsPlan):
             access_changes.log(access_changes.describe(before, after))
         return self._result(result)
 
-    def _granted(self, policies: "Iterable[Resource]") -> "list[Resource]":
+    def _granted(self, policies: Iterable[Resource]) -> list[Resource]:
         """Leave out the policies that allow the waypoint, which go with those on Services."""
         waypoint = self.step.waypoint
         return [each for each in policies if not is_waypoint_access(each, self.step.owner, waypoint)]

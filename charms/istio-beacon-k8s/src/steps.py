@@ -3,15 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from k8s_charm import Change, Changes
+from k8s_charm import Change, Changes, Resource
+from model_objects import ModelObjects
+from policy_report import PolicyReport
 from problems import Problem
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
-    from model_objects import ModelObjects
-    from policy_report import PolicyReport
 
 
 class StepResult(NamedTuple):
@@ -21,9 +18,9 @@ class StepResult(NamedTuple):
     """The problems to show."""
     changed: bool = False
     """True if something was written."""
-    objects: "Sequence[Resource]" = ()
+    objects: Sequence[Resource] = ()
     """The beacon's own objects that are known by now."""
-    policies: "PolicyReport | None" = None
+    policies: PolicyReport | None = None
     """The result of writing the policies."""
     stays_for: Sequence[str] | None = None
     """The applications for whose pods the namespace stays in the mesh; None if another step knows."""
@@ -47,7 +44,7 @@ class StepPlan(ABC):
         """True if the plan is complete: all live objects are known."""
         return True
 
-    def expect(self, model: "ModelObjects", /) -> StepResult:  # noqa: ARG002 - most need no request
+    def expect(self, model: ModelObjects, /) -> StepResult:  # noqa: ARG002 - most need no request
         """Return the result if each write succeeds; nothing is written.
 
         Raises:
@@ -56,7 +53,7 @@ class StepPlan(ABC):
         return StepResult()
 
     @abstractmethod
-    def apply(self, model: "ModelObjects", /) -> StepResult:
+    def apply(self, model: ModelObjects, /) -> StepResult:
         """Write the changes.
 
         Raises:
@@ -84,7 +81,7 @@ class ObjectsPlan(StepPlan):
 class Step(Protocol):
     """One part of a beacon in Kubernetes."""
 
-    def plan(self, model: "ModelObjects", /) -> StepPlan:
+    def plan(self, model: ModelObjects, /) -> StepPlan:
         """Compare the desired objects with the live ones; nothing is written.
 
         Raises:

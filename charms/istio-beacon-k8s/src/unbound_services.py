@@ -6,16 +6,12 @@ policies on its pods are.
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from istio_policies import target_names
-from k8s_charm import Change, Json, ObjectRef, labels_of, manifest, metadata, reference, subtree
+from k8s_charm import Change, Json, ObjectRef, Resource, labels_of, manifest, metadata, reference, subtree
 from mesh_namespace import MANAGED_BY, NamespaceStep
 from model_objects import USE_WAYPOINT, ModelObjects, name_of
 from steps import StepPlan, StepResult
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
 
 _NONE = "none"
 
@@ -25,7 +21,7 @@ class UnboundServicesStep:
     """The Services with policies on their pods only, as a step."""
 
     namespace: NamespaceStep
-    own: "Sequence[Resource]" = ()
+    own: Sequence[Resource] = ()
     """The beacon's objects, its policies among them."""
     leaves_alone: str = ""
     """The Service of an application that is being removed, which takes the labels with it."""
@@ -100,7 +96,7 @@ def _selects_any(service: Json, pods: Iterable[Mapping[str, str]]) -> bool:
 
 
 def _patches(
-    services: "Iterable[Resource]", beacon: str, unbound: Container[str]
+    services: Iterable[Resource], beacon: str, unbound: Container[str]
 ) -> dict[ObjectRef, dict[str, str | None]]:
     """Return the changes that unbind these Services and no others; those with labels of others are left."""
     patches: dict[ObjectRef, dict[str, str | None]] = {}

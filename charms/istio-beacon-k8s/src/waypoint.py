@@ -12,6 +12,7 @@ from k8s_charm import (
     ObjectRef,
     Owner,
     ReconcileResult,
+    Resource,
     apply,
     get_object,
     label_value,
@@ -29,8 +30,6 @@ from steps import ObjectsPlan, StepResult
 
 if TYPE_CHECKING:
     from lightkube import Client
-
-    from k8s_charm import Resource
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ class Waypoint:
             namespaces=[self.owner.model],
         )
 
-    def objects(self, replicas: int) -> "list[Resource]":
+    def objects(self, replicas: int) -> list[Resource]:
         """Return the objects with which Istio runs the waypoint with this number of pods."""
         from lightkube.models.autoscaling_v2 import CrossVersionObjectReference, HorizontalPodAutoscalerSpec
         from lightkube.models.meta_v1 import ObjectMeta

@@ -5,15 +5,11 @@ waypoint has allowed, and pods without policies would be open to whoever goes pa
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyTargetType
 from consumers import Consumer
 from istio_policies import describe_sources
-from k8s_charm import Owner, manifest, subtree
-
-if TYPE_CHECKING:
-    from k8s_charm import Resource
+from k8s_charm import Owner, Resource, manifest, subtree
 
 
 def waypoint_access(owner: Owner, waypoint: str, consumer: Consumer) -> Iterator[MeshPolicy]:
@@ -39,6 +35,6 @@ def waypoint_access(owner: Owner, waypoint: str, consumer: Consumer) -> Iterator
         )
 
 
-def is_waypoint_access(policy: "Resource", owner: Owner, waypoint: str) -> bool:
+def is_waypoint_access(policy: Resource, owner: Owner, waypoint: str) -> bool:
     """Return whether an AuthorizationPolicy allows the beacon's waypoint, and no other source."""
     return describe_sources(subtree(manifest(policy), "spec")) == [f"{owner.model}/{waypoint}"]

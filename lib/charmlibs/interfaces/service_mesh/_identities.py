@@ -1,7 +1,7 @@
 """The identities of applications of other models: their own name, and the namespace of their model."""
 
 import logging
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -15,8 +15,6 @@ from ._cross_model import is_cross_model_name, read_cmr_data
 from ._models import CMRData
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
     from lightkube import Client
 
 logger = logging.getLogger(__name__)
@@ -150,7 +148,7 @@ class CrossModelIdentities(ops.Object):
             return uuid != self._charm.model.uuid
         return relation.app.name in claimants
 
-    def _claims(self) -> "tuple[list[tuple[Remote, CMRData]], list[str], dict[str, str]]":
+    def _claims(self) -> tuple[list[tuple[Remote, CMRData]], list[str], dict[str, str]]:
         """Return the claims, the applications that have sent none, and those with invalid ones."""
         claims: list[tuple[Remote, CMRData]] = []
         without_identity: list[str] = []
