@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import ops
 
+from k8s_charm import Owner
+
+from ._view import CoordinatorInMesh, View, cluster_view
+
 if TYPE_CHECKING:
     from lightkube import Client
-
-    from ._view import CoordinatorInMesh, View
 
 _ACTIONS = ("list-policies", "explain", "export-policies", "mesh-graph")
 
@@ -16,8 +18,8 @@ _ACTIONS = ("list-policies", "explain", "export-policies", "mesh-graph")
 class MeshActions(ops.Object):
     """The actions `list-policies`, `explain`, `export-policies` and `mesh-graph` of a charm, on any unit.
 
-    Only the actions that charmcraft.yaml declares are observed. Nothing is written, and nothing is imported
-    or read before one of them is run.
+    Only the actions that charmcraft.yaml declares are observed. Nothing is written, and nothing is read
+    before one of them is run.
 
     Args:
         charm: the charm.
@@ -33,17 +35,9 @@ class MeshActions(ops.Object):
                 self.framework.observe(charm.on[name].action, self._on_action)
 
     @classmethod
-    def of_coordinator(cls, charm: ops.CharmBase, coordinator: "CoordinatorInMesh") -> "MeshActions":
+    def of_coordinator(cls, charm: ops.CharmBase, coordinator: CoordinatorInMesh) -> "MeshActions":
         """Return the actions of a coordinator, about the policies inside its cluster."""
-
-        def view(_: "Client") -> "View":
-            from k8s_charm import Owner
-
-            from ._view import cluster_view
-
-            return cluster_view(Owner(charm.app.name, charm.model.name), coordinator)
-
-        return cls(charm, view)
+        return cls(charm, lambda _: cluster_view(Owner(charm.app.name, charm.model.name), coordinator))
 
     def _on_action(self, event: ops.ActionEvent) -> None:
         from ._answers import give
