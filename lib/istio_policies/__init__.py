@@ -21,6 +21,7 @@ from ._description import (
 )
 from ._enforcement import Enforcement, enforcement
 from ._manager import PolicyResourceManager
+from ._object import policy_object
 from ._policies import (
     DRY_RUN,
     ROOT_NAMESPACE,
@@ -67,6 +68,7 @@ __all__ = [
     "joined",
     "list_policies",
     "plan_policies",
+    "policy_object",
     "requested_by",
     "requesters",
     "target_name",

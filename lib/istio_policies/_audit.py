@@ -1,23 +1,20 @@
 """AuthorizationPolicies of audit mode, beside those that are only recorded: they allow everything."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from k8s_charm import Json, Owner, Resource, annotations, manifest, metadata, subtree
 
 from ._description import target_refs
 from ._names import audit_name
+from ._object import policy_object
 from ._rules import APPLICATION_LABEL, PolicyKey, target
-
-if TYPE_CHECKING:
-    from lightkube.generic_resource import GenericNamespacedResource
 
 PURPOSE = "charms.canonical.com/mesh.purpose"
 """The annotation of policies that no application requests; its value is what they are for."""
 _AUDIT = "audit"
 
 
-def allow_everything_on(owner: Owner, policies: Iterable[Resource]) -> "list[GenericNamespacedResource]":
+def allow_everything_on(owner: Owner, policies: Iterable[Resource]) -> list[Resource]:
     """Return the policies that allow everything wherever these policies are.
 
     Where only policies in audit mode are, a hardened mesh denies everything, and so do other policies on the
@@ -29,7 +26,7 @@ def allow_everything_on(owner: Owner, policies: Iterable[Resource]) -> "list[Gen
     return _allow_everything(owner, keys)
 
 
-def audit_policies(owner: Owner, apps: Iterable[tuple[str, str]]) -> "list[GenericNamespacedResource]":
+def audit_policies(owner: Owner, apps: Iterable[tuple[str, str]]) -> list[Resource]:
     """Return the policies that allow everything on the Services and pods of applications.
 
     Pods behind a waypoint are closed to everybody else, so that a policy on the Service alone opens nothing
@@ -50,22 +47,13 @@ def is_for_audit(policy: Resource) -> bool:
     return annotations(policy).get(PURPOSE) == _AUDIT
 
 
-def _allow_everything(owner: Owner, keys: Iterable[PolicyKey]) -> "list[GenericNamespacedResource]":
-    from ._kinds import AuthorizationPolicy
-
-    return [
-        AuthorizationPolicy.from_dict(
-            {
-                "metadata": {
-                    "name": audit_name(owner, key),
-                    "namespace": key.namespace,
-                    "annotations": {PURPOSE: _AUDIT},
-                },
-                "spec": {"action": "ALLOW", "rules": [{}], **target(key)},
-            }
-        )
-        for key in sorted(keys)
-    ]
+def _allow_everything(owner: Owner, keys: Iterable[PolicyKey]) -> list[Resource]:
+    made: list[Resource] = []
+    for key in sorted(keys):
+        name, marks = audit_name(owner, key), {PURPOSE: _AUDIT}
+        own = {"name": name, "namespace": key.namespace, "annotations": marks}
+        made.append(policy_object(own, {"action": "ALLOW", "rules": [{}], **target(key)}))
+    return made
 
 
 def _targets(namespace: str, spec: Json) -> Iterator[PolicyKey]:

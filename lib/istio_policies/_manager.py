@@ -26,12 +26,12 @@ from k8s_charm import (
 from relation_data import reason
 
 from ._compatibility import takes_flags, takes_mesh_type
+from ._object import policy_object
 from ._policies import ROOT_NAMESPACE, DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from ._rules import TRUST_DOMAIN
 
 if TYPE_CHECKING:
     from lightkube import Client
-    from lightkube.generic_resource import GenericNamespacedResource
 
 _AUTHORIZATION_POLICY = "security.istio.io/AuthorizationPolicy"
 
@@ -166,14 +166,10 @@ def _kind_of(policy: Resource) -> str:
     return f"{info.group}/{info.kind}"
 
 
-def _own_kind(policy: Resource, namespace: str) -> "GenericNamespacedResource":
-    from ._kinds import AuthorizationPolicy
-
+def _own_kind(policy: Resource, namespace: str) -> Resource:
     own = metadata(policy)
     marks: Json = {key: own[key] for key in ("name", "namespace", "labels", "annotations") if own.get(key)}
-    return AuthorizationPolicy.from_dict(
-        {"metadata": {"namespace": namespace, **marks}, "spec": subtree(manifest(policy), "spec")}
-    )
+    return policy_object({"namespace": namespace, **marks}, subtree(manifest(policy), "spec"))
 
 
 def _own_model(policy: pydantic.BaseModel) -> MeshPolicy:

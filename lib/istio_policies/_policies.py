@@ -26,11 +26,11 @@ from k8s_charm import (
 from ._audit import PURPOSE, allow_everything_on
 from ._description import target_refs
 from ._names import assign_names, first_name, policy_name
+from ._object import policy_object
 from ._rules import TRUST_DOMAIN, PolicyRule, rule_of_policy, rule_of_spec, spec
 
 if TYPE_CHECKING:
     from lightkube import Client
-    from lightkube.generic_resource import GenericNamespacedResource
 
 REQUESTED_BY = "charms.canonical.com/mesh.requested-by"
 DRY_RUN = "istio.io/dry-run"
@@ -80,7 +80,7 @@ def plan_policies(
     live: Live,
     policies: DesiredPolicies,
     *,
-    also: "Iterable[GenericNamespacedResource]" = (),
+    also: Iterable[Resource] = (),
     ignore_missing: bool = True,
     root_namespaces: Collection[str] = (ROOT_NAMESPACE,),
 ) -> Changes:
@@ -128,7 +128,7 @@ def holds_everywhere(policy: Resource, root_namespaces: Collection[str] = (ROOT_
 
 def authorization_policies(
     policies: DesiredPolicies, live: Iterable[Resource] = (), *, owner: Owner
-) -> "list[GenericNamespacedResource]":
+) -> list[Resource]:
     """Return policies as AuthorizationPolicies, one for each distinct rule, sorted by name.
 
     The name of an object does not depend on its rule. A live object keeps its name as long as its rule is
@@ -140,14 +140,12 @@ def authorization_policies(
         live: the owner's live objects.
         owner: the application that owns the objects; names start with it.
     """
-    from ._kinds import AuthorizationPolicy
-
     requesters: defaultdict[PolicyRule, set[str]] = defaultdict(set)
     for policy, by, trust_domain in policies.requests:
         requesters[rule_of_policy(policy, trust_domain)].update(by)
     present = {_place(resource): resource for resource in live if PURPOSE not in annotations(resource)}
     reusable = {place for place, resource in present.items() if not _may_be_from(resource, policies.retain)}
-    desired: list[GenericNamespacedResource] = []
+    desired: list[Resource] = []
     for rule, name in assign_names(requesters.keys(), present, owner, reusable).items():
         by = requesters[rule]
         if holder := present.get((rule.key.namespace, name)):
@@ -156,7 +154,7 @@ def authorization_policies(
         if policies.dry_run:
             marks[DRY_RUN] = "true"
         own: Json = {"name": name, "namespace": rule.key.namespace, "annotations": marks}
-        desired.append(AuthorizationPolicy.from_dict({"metadata": own, "spec": spec(rule)}))
+        desired.append(policy_object(own, spec(rule)))
     if policies.dry_run:
         retained = [resource for resource in present.values() if _may_be_from(resource, policies.retain)]
         desired += allow_everything_on(owner, [*desired, *retained])
@@ -173,17 +171,15 @@ def requesters(live: Iterable[Resource]) -> Set[str]:
     return frozenset[str]().union(*map(requested_by, live))
 
 
-def _in_other_mode(policies: Iterable[Resource], *, dry_run: bool) -> "Iterator[GenericNamespacedResource]":
+def _in_other_mode(policies: Iterable[Resource], *, dry_run: bool) -> Iterator[Resource]:
     """Yield the policies that are in the other mode, changed to this one."""
-    from ._kinds import AuthorizationPolicy
-
     for policy in policies:
         if (annotations(policy).get(DRY_RUN) == "true") is not dry_run:
             namespace, name = _place(policy)
             marks = {key: value for key, value in annotations(policy).items() if key == REQUESTED_BY}
             own: Json = {"name": name, "namespace": namespace}
             own["annotations"] = marks | ({DRY_RUN: "true"} if dry_run else {})
-            yield AuthorizationPolicy.from_dict({"metadata": own, "spec": subtree(manifest(policy), "spec")})
+            yield policy_object(own, subtree(manifest(policy), "spec"))
 
 
 def _may_be_from(policy: Resource, apps: Collection[str]) -> bool:

@@ -1,16 +1,12 @@
 """AuthorizationPolicies of the beacon that no consumer requests."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from charmlibs.interfaces.service_mesh import PolicyTargetType
 from consumers import Consumer
 from desired_state import DesiredState
-from istio_policies import APPLICATION_LABEL, audit_policies
-from k8s_charm import Json, Owner
-
-if TYPE_CHECKING:
-    from lightkube.generic_resource import GenericNamespacedResource
+from istio_policies import APPLICATION_LABEL, audit_policies, policy_object
+from k8s_charm import Json, Owner, Resource
 
 _MODEL_OPERATORS = {
     "modeloperator": {"operator.juju.is/name": "modeloperator", "operator.juju.is/target": "model"},
@@ -23,8 +19,8 @@ def additional_policies(
     owner: Owner,
     consumers: Sequence[Consumer],
     desired: DesiredState,
-    model_operator: "Sequence[GenericNamespacedResource]",
-) -> "list[GenericNamespacedResource]":
+    model_operator: Sequence[Resource],
+) -> list[Resource]:
     """Return the policies that no consumer requests; none of them is in audit mode.
 
     Args:
@@ -51,38 +47,31 @@ def _applications(owner: Owner, consumers: Sequence[Consumer]) -> set[tuple[str,
     return found
 
 
-def model_operator_policies(owner: Owner) -> "list[GenericNamespacedResource]":
+def model_operator_policies(owner: Owner) -> list[Resource]:
     """Return the policies that allow all requests to Juju's model operator, by the labels of each form of it.
 
     They come from the API server, which has no identity in the mesh: in a hardened mesh, no application of
     the model could be created or changed without them.
     """
-    from istio_policies import AuthorizationPolicy
-
     return [
-        AuthorizationPolicy.from_dict(
-            {
-                "metadata": {"name": f"{owner.model}.{owner.app}.{name}", "namespace": owner.model},
-                "spec": {"selector": {"matchLabels": labels}, "action": "ALLOW", "rules": [{}]},
-            }
+        policy_object(
+            {"name": f"{owner.model}.{owner.app}.{name}", "namespace": owner.model},
+            {"selector": {"matchLabels": labels}, "action": "ALLOW", "rules": [{}]},
         )
         for name, labels in _MODEL_OPERATORS.items()
     ]
 
 
-def _closing_policies(owner: Owner, consumers: Sequence[Consumer]) -> "list[GenericNamespacedResource]":
+def _closing_policies(owner: Owner, consumers: Sequence[Consumer]) -> list[Resource]:
     """Return policies that allow nothing, for the pods and Services of consumers on which there is none.
 
     A consumer whose requests are not known in full keeps what it has, and is not closed.
     """
-    from istio_policies import AuthorizationPolicy
-
-    policies: list[GenericNamespacedResource] = []
+    policies: list[Resource] = []
     for consumer in consumers:
         for name, target in () if consumer.keeps_policies else _open_targets(consumer):
             own = {"name": f"{owner.model}.{owner.app}.{consumer.app}.{name}", "namespace": owner.model}
-            spec = {"action": "ALLOW", **target}
-            policies.append(AuthorizationPolicy.from_dict({"metadata": own, "spec": spec}))
+            policies.append(policy_object(own, {"action": "ALLOW", **target}))
     return policies
 
 

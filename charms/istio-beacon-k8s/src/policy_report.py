@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import consumers
 from beacon_config import PolicyMode
@@ -17,9 +16,6 @@ from observed_mesh import ObservedMesh
 from policy_enforcement import PolicyEnforcement
 from problems import Problem, blocked
 from relation_data import Message
-
-if TYPE_CHECKING:
-    from lightkube.generic_resource import GenericNamespacedResource
 
 _MOST_NAMES = 3
 LOGGED = "logged, not enforced"
@@ -39,7 +35,7 @@ class PolicyReport:
     former: FormerConsumers | None = None
     unwritten: Collection[str] = ()
     """The consumers of whose policies some failed to be written."""
-    for_model_operator: "Sequence[GenericNamespacedResource]" = ()
+    for_model_operator: Sequence[Resource] = ()
     """The policies that allow all requests to Juju's model operator."""
 
     @property

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import access_changes
 import consumers
@@ -28,9 +27,6 @@ from model_objects import ModelObjects
 from policy_report import PolicyReport
 from steps import ObjectsPlan, StepResult
 from waypoint_access import is_waypoint_access, waypoint_access
-
-if TYPE_CHECKING:
-    from lightkube.generic_resource import GenericNamespacedResource
 
 _FORBIDDEN = 403
 SCOPE = "istio-authorization-policy"
@@ -92,7 +88,7 @@ class PolicyStep:
                 raise
             return {ROOT_NAMESPACE}
 
-    def _for_model_operator(self, live: Live) -> "list[GenericNamespacedResource]":
+    def _for_model_operator(self, live: Live) -> list[Resource]:
         made = model_operator_policies(self.owner)
         if self.desired.model_on_mesh:
             return made
