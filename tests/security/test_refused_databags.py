@@ -83,6 +83,22 @@ def test_actions_work_without_databag(
     assert context.action_results
 
 
+@pytest.mark.parametrize("tools", [["relation_get"], ["relation_get", "relation_set"]])
+def test_refused_worker_keeps_its_routes(
+    attack: Callable[[World, str], Attack], monkeypatch: pytest.MonkeyPatch, tools: list[str]
+):
+    attacked = attack(COORDINATOR, "demo-cluster")
+    before = attacked.hook(attacked.valid)
+    assert "mallory-0.mallory-endpoints" in before.nginx_conf
+    attacked.base = before.state
+    refuse_databags(monkeypatch, attacked.mallory.id, tools=tools)
+    for _ in range(2):
+        after = attacked.hook(attacked.valid, "update_status")
+        attacked.base = after.state
+        assert after.nginx_conf == before.nginx_conf
+        assert any("keeping its last data" in line for line in after.logs)
+
+
 SECRETS = ("secret_get", "secret_info_get", "secret_add", "secret_set", "secret_grant", "secret_remove")
 
 

@@ -4,9 +4,9 @@ import collections
 import functools
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import ops
 
@@ -54,6 +54,7 @@ class ClusterProvider(ops.Object):
     """
 
     on = ClusterProviderEvents()
+    _stored = ops.StoredState()
 
     def __init__(
         self,
@@ -68,7 +69,9 @@ class ClusterProvider(ops.Object):
         self._charm = charm
         self._endpoint = endpoint
         self._worker_ports = worker_ports
-        self._workers = WorkerApplications(charm, endpoint, roles, meta_roles or {})
+        self._stored.set_default(last_read={})
+        last_read = cast("MutableMapping[str, str]", self._stored.last_read)
+        self._workers = WorkerApplications(charm, endpoint, roles, meta_roles or {}, last_read)
         self.own_hosts = self._workers.own_hosts
         on = charm.on[endpoint]
         for event in (

@@ -2,12 +2,14 @@
 
 import functools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import ops
+import pydantic
 
-from relation_data import shown_name
+from relation_data import DatabagError, shown_name
 
 from ..own_hosts import OwnHosts
 from . import databags
@@ -16,6 +18,8 @@ from .validation import check_of_another_machine, host_of
 from .worker_identity import NameTakenError, WorkerIdentities, juju_topology
 
 logger = logging.getLogger(__name__)
+
+_Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 _LONGEST_NAMES = 100
 _LOCALHOST = "localhost"
@@ -51,7 +55,15 @@ class WorkerApplication:
 
 
 class WorkerApplications:
-    """The worker applications that are related over an endpoint; each databag is read once."""
+    """The worker applications that are related over an endpoint; each databag is read once.
+
+    Args:
+        charm: the coordinator's charm.
+        endpoint: the relation's name in charmcraft.yaml.
+        roles: all roles of the cluster.
+        meta_roles: meta role → the roles it stands for.
+        last_read: what was last read, kept between hooks: it stays in use where Juju returns no databag.
+    """
 
     def __init__(
         self,
@@ -59,11 +71,14 @@ class WorkerApplications:
         endpoint: str,
         roles: Iterable[str],
         meta_roles: Mapping[str, Iterable[str]],
+        last_read: MutableMapping[str, str],
     ):
         self._charm = charm
         self._endpoint = endpoint
         self._roles = frozenset(roles)
         self._meta_roles = {meta: frozenset(roles) for meta, roles in meta_roles.items()}
+        self._last_read = last_read
+        self._read_now: dict[str, str] = {}
         self.own_hosts = OwnHosts(charm, endpoint)
         self.refused: dict[str, str] = {}
         """Unit or application → the invalid part of its databag, which is ignored everywhere else."""
@@ -77,7 +92,31 @@ class WorkerApplications:
     @functools.cached_property
     def all(self) -> list[WorkerApplication]:
         """All worker applications."""
-        return [self._read(relation) for relation in self.relations]
+        applications = [self._read(relation) for relation in self.relations]
+        if self._read_now != dict(self._last_read):
+            self._last_read.clear()
+            self._last_read.update(self._read_now)
+        return applications
+
+    def _load(
+        self, relation: ops.Relation, author: ops.Application | ops.Unit, model: type[_Model]
+    ) -> _Model | None:
+        """Return the data that `author` published, or last published if Juju does not return its databag.
+
+        Raises:
+            ValueError: if they are invalid, or are not returned now and never were.
+        """
+        key = f"{relation.id} {author.name}"
+        try:
+            data = databags.load(relation, author, model)
+        except DatabagError as error:
+            if key not in self._last_read:
+                raise
+            self._refuse(author.name, f"{error}; keeping its last data")
+            data = model.model_validate_json(self._last_read[key])
+        if data:
+            self._read_now[key] = data.model_dump_json()
+        return data
 
     def _read(self, relation: ops.Relation) -> WorkerApplication:
         role = self._read_role(relation)
@@ -96,7 +135,7 @@ class WorkerApplications:
         Raises:
             ValueError: if it is invalid.
         """
-        data = databags.load(relation, unit, ClusterRequirerUnitData)
+        data = self._load(relation, unit, ClusterRequirerUnitData)
         if data is None:
             return None
         topology = self._topology(relation, unit, data.juju_topology)
@@ -130,7 +169,7 @@ class WorkerApplications:
 
     def _read_role(self, relation: ops.Relation) -> str | None:
         try:
-            data = databags.load(relation, relation.app, ClusterRequirerAppData)
+            data = self._load(relation, relation.app, ClusterRequirerAppData)
         except ValueError as error:
             self._refuse(relation.app.name, str(error))
             return None

@@ -12,7 +12,7 @@ from scenario import mocking
 
 from coordinated_workers.interfaces.cluster import ClusterProvider
 from coordinated_workers.interfaces.provider import PublishedTLS
-from tests.support.juju_tools import refuse_tools
+from tests.support.juju_tools import refuse_databags, refuse_tools
 
 META = {"name": "kv", "provides": {"kv-cluster": {"interface": "kv_cluster"}}}
 ROLES = {"all", "api", "store", "cache"}
@@ -583,3 +583,49 @@ def test_relation_that_is_going_counts_no_longer():
         assert manager.charm.cluster.has_workers is False
         assert manager.charm.cluster.gather_topology() == []
         manager.run()
+
+
+class TestLastData:
+    """What Juju returned before it refused a databag."""
+
+    @staticmethod
+    def hook(state: testing.State) -> tuple[dict[str, set[str]], dict[str, str], testing.State]:
+        ctx = testing.Context(Coordinator, META)
+        with ctx(ctx.on.update_status(), state) as manager:
+            cluster = manager.charm.cluster
+            return cluster.gather_addresses_by_role(), cluster.refused(), manager.run()
+
+    def test_is_kept_while_databag_is_refused(self, monkeypatch: pytest.MonkeyPatch):
+        relation = workers("a", "api", unit("a", 0), unit("a", 1))
+        before, _, state = self.hook(testing.State(relations=[relation]))
+        refuse_databags(monkeypatch, relation.id)
+        for _ in range(2):
+            after, refused, state = self.hook(state)
+            assert after == before
+            assert refused.keys() == {"a", "a/0", "a/1"}
+
+    def test_is_not_kept_of_unit_that_left(self, monkeypatch: pytest.MonkeyPatch):
+        relation = workers("a", "api", unit("a", 0), unit("a", 1))
+        _, _, state = self.hook(testing.State(relations=[relation]))
+        fewer = dataclasses.replace(relation, remote_units_data={1: {}})
+        refuse_databags(monkeypatch, relation.id)
+        after, _, _ = self.hook(dataclasses.replace(state, relations=frozenset({fewer})))
+        assert after == {"api": {"a-1.a-endpoints.m.svc.cluster.local"}}
+
+    def test_is_not_kept_when_it_became_invalid_or_empty(self, monkeypatch: pytest.MonkeyPatch):
+        relation = workers("a", "api")
+        _, _, state = self.hook(testing.State(relations=[relation]))
+        for data in (unit("a", 0, address='"no host"'), {}):
+            changed = dataclasses.replace(relation, remote_units_data={0: data})
+            after, _, between = self.hook(dataclasses.replace(state, relations=frozenset({changed})))
+            assert after == {"api": set()}
+            with monkeypatch.context() as patch:
+                refuse_databags(patch, relation.id)
+                assert self.hook(between)[0] == {"api": set()}
+
+    def test_there_is_none_of_databag_that_was_never_read(self, monkeypatch: pytest.MonkeyPatch):
+        relation, other = workers("a", "api"), workers("b", "api")
+        refuse_databags(monkeypatch, relation.id)
+        after, refused, _ = self.hook(testing.State(relations=[relation, other]))
+        assert after == {"api": {"b-0.b-endpoints.m.svc.cluster.local"}}
+        assert refused.keys() == {"a", "a/0"}
