@@ -129,7 +129,7 @@ def _read(text: str | None) -> object:
     """Parse JSON that this module wrote; None if it is malformed."""
     try:
         return json.loads(text or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

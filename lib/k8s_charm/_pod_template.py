@@ -36,6 +36,7 @@ _REVISION = "controller-revision-hash"
 _SECONDS_FOR_THE_CONTROLLER = 5.0
 _SECONDS_FOR_PUTTING_BACK = 3.0
 _PAUSE = 0.05
+_HIGHEST_PARTITION = 2**31 - 1
 # A pod that was replaced meanwhile is of the new template, or will be replaced.
 _ANOTHER_POD = (404, 409)
 
@@ -57,9 +58,11 @@ class _HeldRollout:
             return None
         try:
             data = json.loads(text)
-            return cls(max(0, int(data["partition"])), frozenset(map(str, data["labels"])))
-        except (ValueError, KeyError, TypeError):  # another client has edited it
-            return cls(0, frozenset())
+            partition, labels = data["partition"], frozenset(map(str, data["labels"]))
+        except (ValueError, KeyError, TypeError, RecursionError):  # another client has edited it
+            partition, labels = 0, frozenset[str]()
+        is_valid = type(partition) is int and 0 <= partition <= _HIGHEST_PARTITION
+        return cls(partition if is_valid else 0, labels)
 
     @classmethod
     def starting(cls, stateful_set: "StatefulSet", labels: Collection[str]) -> "_HeldRollout":
@@ -68,12 +71,10 @@ class _HeldRollout:
             return cls(before.partition, before.labels | set(labels))
         return cls(_partition(stateful_set), frozenset(labels))
 
-    def hold(self, partition: int) -> Json:
-        text = json.dumps({"partition": self.partition, "labels": sorted(self.labels)})
-        return _patch({HELD_ROLLOUT: text}, partition)
-
-    def put_back(self) -> Json:
-        return _patch({HELD_ROLLOUT: None}, self.partition)
+    @property
+    def text(self) -> str:
+        """The saved state."""
+        return json.dumps({"partition": self.partition, "labels": sorted(self.labels)})
 
 
 @dataclass(frozen=True)
@@ -123,20 +124,30 @@ class PodTemplate:
         Raises:
             lightkube.ApiError: if Kubernetes rejects a request; a later call continues where this one failed.
         """
-        if change.rest or not self._rolls:
-            if patch := _merged(change.held.put_back() if change.held else {}, change.patch):
+        if change.rest or not self._replicas:
+            if patch := _merged(self._put_back(change.held) if change.held else {}, change.patch):
                 self._patch(patch)
         elif change.labels or change.held:
             self._relabel(_HeldRollout.starting(self.stateful_set, change.labels), change.patch)
 
     def _relabel(self, held: _HeldRollout, template: Json) -> None:
         if template:
-            self._patch(_merged(held.hold(self._replicas), template))
+            self._patch(_merged(self._rollout(held.text, self._replicas), template))
         try:
             self._adopt_pods(held.labels)
         except kubernetes_errors() as error:
             logger.warning("restarting pods of %s to change their labels: %s", self._name, error)
-        self._patch(held.put_back())
+        self._patch(self._put_back(held))
+
+    def _put_back(self, held: _HeldRollout) -> Json:
+        return self._rollout(None, held.partition)
+
+    def _rollout(self, note: str | None, partition: int) -> Json:
+        """Return the patch that holds the rollout, with a note of its saved state, or puts it back."""
+        patch: Json = {"metadata": {"annotations": {HELD_ROLLOUT: note}}}
+        # With another strategy there is no rollout to hold, and Kubernetes rejects a partition.
+        rolling = {"updateStrategy": {"rollingUpdate": {"partition": partition}}}
+        return {**patch, "spec": rolling} if self._strategy == "RollingUpdate" else patch
 
     def _adopt_pods(self, labels: Collection[str]) -> None:
         """Give running pods the labels of the template, and the mark of its revision."""
@@ -228,10 +239,8 @@ class PodTemplate:
         return replicas if isinstance(replicas, int) else 0
 
     @property
-    def _rolls(self) -> bool:
-        """True if there are pods that Kubernetes replaces when the template changes."""
-        strategy = subtree(self._spec, "updateStrategy").get("type", "RollingUpdate")
-        return self._replicas > 0 and strategy == "RollingUpdate"
+    def _strategy(self) -> str:
+        return subtree(self._spec, "updateStrategy").get("type", "RollingUpdate")
 
 
 def _has_seen_template(stateful_set: "StatefulSet", status: "StatefulSetStatus") -> bool:
@@ -241,13 +250,6 @@ def _has_seen_template(stateful_set: "StatefulSet", status: "StatefulSetStatus")
 def _partition(stateful_set: "StatefulSet") -> int:
     rolling_update = subtree(manifest(stateful_set), "spec", "updateStrategy", "rollingUpdate")
     return rolling_update.get("partition", 0)
-
-
-def _patch(notes: Mapping[str, str | None], partition: int) -> Json:
-    return {
-        "metadata": {"annotations": dict(notes)},
-        "spec": {"updateStrategy": {"rollingUpdate": {"partition": partition}}},
-    }
 
 
 def _merged(patch: Json, template: Json) -> Json:

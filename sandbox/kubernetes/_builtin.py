@@ -122,7 +122,7 @@ STATEFUL_SET = _kind(
             "updateStrategy": _inherent(
                 {
                     "type": _default("RollingUpdate"),
-                    "rollingUpdate": struct({"partition": _default(0)}, default={"partition": 0}),
+                    "rollingUpdate": struct({"partition": _default(0)}),
                 }
             ),
             "persistentVolumeClaimRetentionPolicy": _default(

@@ -38,6 +38,8 @@ def imply(kind: Kind, obj: Object) -> None:
             status.setdefault("podIPs", [{"ip": address}])
     elif kind in (STATEFUL_SET, DEPLOYMENT):
         _imply_in_pod(mapping(mapping(spec.get("template")).get("spec")))
+        if (strategy := mapping(spec.get("updateStrategy"))).get("type") == "RollingUpdate":
+            strategy.setdefault("rollingUpdate", {"partition": 0})
     elif kind.name == "Secret" and (plain := obj.pop("stringData", None)):
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
         obj["data"] = mapping(obj.get("data")) | encoded

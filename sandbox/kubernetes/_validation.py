@@ -125,6 +125,11 @@ def _workload(obj: Object) -> Iterator[Cause]:
         why = "`selector` does not match template `labels`"
         yield invalid_value("spec.template.metadata.labels", labels or None, why)
     yield from _containers(template, "spec.template.spec")
+    strategy = mapping(_field(obj, "spec", "updateStrategy"))
+    rolling_update = strategy.get("rollingUpdate")
+    if rolling_update is not None and strategy.get("type") != "RollingUpdate":
+        why = "only allowed for updateStrategy 'RollingUpdate'"
+        yield invalid_value("spec.updateStrategy.rollingUpdate", rolling_update, why)
 
 
 def _containers(pod: Object, path: str) -> Iterator[Cause]:

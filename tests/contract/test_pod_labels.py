@@ -100,6 +100,11 @@ class Application:
         """Do as Juju does."""
         self.namespace.patched("StatefulSet", NAME, {"spec": spec}, STRATEGIC)
 
+    def annotate(self, note: str | None) -> None:
+        """Leave a note of a rollout that is held."""
+        patch = {"metadata": {"annotations": {"charms.canonical.com/held-rollout": note}}}
+        self.namespace.patched("StatefulSet", NAME, patch, STRATEGIC)
+
     def settle(self) -> None:
         """Let the controllers come to rest, and pods become Ready."""
         for _ in range(400):
@@ -354,6 +359,26 @@ def test_partition_of_another_owner_stays(app: Application):
     assert app.labels() == [{**JUJU, **MESH}] * 2
     assert app.uids() == uids
     assert app.partition() == 1
+
+
+@pytest.mark.parametrize("note", [None, '{"partition": 0, "labels": []}'])
+def test_pods_that_kubernetes_does_not_replace_join_and_leave(app: Application, note: str | None):
+    app.patch({"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}})
+    app.annotate(note)
+    uids = app.uids()
+    for labels in (MESH, {}):
+        label(app, labels)
+        assert app.labels() == [{**JUJU, **labels}] * 2
+        assert app.uids() == uids
+        assert not app.stateful_set()["metadata"].get("annotations")
+
+
+@pytest.mark.parametrize("partition", ["1e999", "99999999999", "-1", "0.5", "true", "[" * 10_000])
+def test_edited_note_holds_nothing(app: Application, partition: str):
+    app.annotate(f'{{"partition": {partition}, "labels": []}}')
+    uids = app.uids()
+    label(app, MESH)
+    settled(app, MESH, uids)
 
 
 def test_what_remembers_labels_goes_with_application(app: Application):

@@ -67,6 +67,10 @@ def test_accepted(namespace: Namespace, obj: dict):
         (an("Pod", "a"), [("spec.containers", "FieldValueRequired")]),
         (stateful_set(replicas=-1), [("spec.replicas", "FieldValueInvalid")]),
         (
+            stateful_set(updateStrategy={"type": "OnDelete", "rollingUpdate": {"partition": 0}}),
+            [("spec.updateStrategy.rollingUpdate", "FieldValueInvalid")],
+        ),
+        (
             an("StatefulSet", "a"),
             [
                 ("spec.selector", "FieldValueRequired"),

@@ -180,7 +180,7 @@ def test_what_another_call_was_about_to_set_is_understood(client: Client, pendin
     assert remembered(client) == {"labels": json.dumps(MESH)}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null"])
+@pytest.mark.parametrize("text", ["{", "[]", "null", "[" * 10_000])
 def test_invalid_record_removes_nothing_and_is_repaired(client: Client, text: str):
     reconcile(client, MESH)
     client.patch(ConfigMap, MEMORY, {"data": {"labels": text}})
