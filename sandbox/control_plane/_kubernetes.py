@@ -105,12 +105,15 @@ class StartedKubernetes(RealKubernetes):
     Args:
         users: who can authenticate, besides `admin`; they may do nothing at first.
         audit_log: where to write down what users ask, a JSON object a line; nowhere if None.
+        watch_cache: whether lists come from the server's memory, as in clusters. Each then waits until
+            that memory is as new as etcd, mostly for 50 ms.
     """
 
-    def __init__(self, *users: str, audit_log: Path | None = None):
+    def __init__(self, *users: str, audit_log: Path | None = None, watch_cache: bool = True):
         super().__init__()
         self._users = (_ADMIN, *users)
         self._audit_log = audit_log
+        self._watch_cache = watch_cache
         self._stack = ExitStack()
 
     def __enter__(self) -> StartedKubernetes:
@@ -169,6 +172,7 @@ class StartedKubernetes(RealKubernetes):
             # It would have each pod wait for a service account that only a controller makes.
             "--disable-admission-plugins=ServiceAccount",
             "--service-cluster-ip-range=10.0.0.0/16",
+            f"--watch-cache={str(self._watch_cache).lower()}",
             *self._audit_flags(folder),
         ]
         server = stack.enter_context(Process(command, folder / "kube-apiserver.log"))

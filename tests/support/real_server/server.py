@@ -64,7 +64,7 @@ class RealServer:
 
     def __enter__(self) -> "RealServer":
         with ExitStack() as stack:
-            kubernetes = stack.enter_context(StartedKubernetes())
+            kubernetes = stack.enter_context(StartedKubernetes(watch_cache=False))
             kubernetes.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")
             self.upstream = Upstream(kubernetes.admin)
             self.store = RealStore(kubernetes, self.upstream)
