@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .._json import Object, Value, labels_of, mapping, sequence
@@ -75,12 +75,12 @@ class StatefulSetController(KubernetesController):
         update = self._revision_of(stateful_set)
         current = mapping(stateful_set.get("status")).get("currentRevision") or update
         rollout = _Rollout(stateful_set, current, update)
-        if not self._step(rollout):
-            self._report(rollout)
-
-    def _step(self, rollout: _Rollout) -> bool:
-        """Create or delete one pod, which brings the next step; False if there is nothing to do now."""
         pods = self._pods(rollout)
+        if not self._step(rollout, pods):
+            self._report(rollout, list(pods.values()))
+
+    def _step(self, rollout: _Rollout, pods: Mapping[int, Object]) -> bool:
+        """Create or delete one pod, which brings the next step; False if there is nothing to do now."""
         for ordinal in range(rollout.replicas):
             pod = pods.get(ordinal)
             if pod is None:
@@ -143,9 +143,11 @@ class StatefulSetController(KubernetesController):
         data = {"spec": {"template": {**template, "$patch": "replace"}}}
         digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:10]
         name, namespace = f"{metadata['name']}-{digest}", metadata["namespace"]
+        there = self.store.find(CONTROLLER_REVISION, namespace, name)
+        if there and mapping(stateful_set.get("status")).get("updateRevision") == name:
+            return name
         kept = self._revisions(stateful_set)
         latest = max((revision["revision"] for revision in kept), default=0)
-        there = self.store.find(CONTROLLER_REVISION, namespace, name)
         writer = _writer(CONTROLLER_REVISION)
         if there is None:
             revision: Object = {
@@ -171,8 +173,7 @@ class StatefulSetController(KubernetesController):
             if any(owner["uid"] == uid for owner in sequence(revision["metadata"].get("ownerReferences")))
         ]
 
-    def _report(self, rollout: _Rollout) -> None:
-        pods = list(self._pods(rollout).values())
+    def _report(self, rollout: _Rollout, pods: Sequence[Object]) -> None:
         ready, updated = sum(map(is_ready, pods)), _number(pods, rollout.update)
         is_complete = rollout.rolls and len(pods) == ready == updated == rollout.replicas
         current = rollout.update if is_complete else rollout.current
