@@ -50,6 +50,8 @@ class ControllerManager:
             *(f"--kubeconfig={kubeconfig}", f"--controllers={','.join(self._controllers)}"),
             *(f"--secure-port={port}", "--bind-address=127.0.0.1", f"--cert-dir={folder}"),
             "--leader-elect=false",
+            # By default it sends 20 requests a second, which keeps tests waiting.
+            *("--kube-api-qps=1000", "--kube-api-burst=1000"),
         ]
         manager = stack.enter_context(Process(command, folder / "kube-controller-manager.log"))
         certificate = folder / "kube-controller-manager.crt"
