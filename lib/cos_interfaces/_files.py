@@ -4,7 +4,7 @@ import functools
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
@@ -74,10 +74,7 @@ def contents(
 ) -> Iterator[tuple[Path, _Content]]:
     """Parse the files of a folder with these suffixes, in the order of their names.
 
-    Args:
-        folder: need not exist; its subfolders are not read.
-        suffixes: of the files' names.
-        parse: raises ValueError for an invalid text.
+    The folder need not exist, and its subfolders are not read. `parse` raises ValueError for an invalid text.
     """
     for path, found in _read_all(folder, suffixes, parse):
         if isinstance(found, _InvalidFile):
@@ -129,7 +126,9 @@ def _read_all(
     folder: Path, suffixes: tuple[str, ...], parse: Callable[[str], _Content]
 ) -> "Iterator[tuple[Path, _Content | _InvalidFile]]":
     try:
-        files = _files(folder, suffixes)
+        named = [path for path in folder.iterdir() if path.name.endswith(suffixes)]
+        # also links that lead nowhere
+        files = sorted(path for path in named if path.is_file() or not path.exists())
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
@@ -155,12 +154,6 @@ def _read(path: Path, parse: Callable[[str], object], _: tuple[int, int]) -> obj
         return parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         return _InvalidFile(_shown(error))
-
-
-def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterable[Path]:
-    """Return the files of a folder, and the links in it, which may lead nowhere."""
-    named = (path for path in folder.iterdir() if path.name.endswith(suffixes))
-    return sorted(path for path in named if path.is_file() or not path.exists())
 
 
 def _shown(error: Exception) -> str:

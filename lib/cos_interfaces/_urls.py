@@ -1,13 +1,12 @@
 """Addresses from relations, checked and normalised before use."""
 
-import ipaddress
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import pydantic
 
-from ._hosts import is_host_name
+from ._hosts import is_host_name, is_ip
 
 _NOT_IN_A_URL = re.compile(r"[^!-~]|[\"'<>\\^`{|}]")
 
@@ -43,20 +42,11 @@ def _check_authority(authority: str) -> None:
     host, port = authority, None
     if match := re.fullmatch(r"(.*):(\d*)", authority):
         host, port = match.groups()
-    if not (is_host_name(host) or _is_ipv6(host)):
+    ipv6 = re.fullmatch(r"\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]", host)
+    if not (is_host_name(host) or (ipv6 and is_ip(ipv6[1]))):
         raise ValueError("no host")
     if port is not None and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
         raise ValueError("invalid port")
-
-
-def _is_ipv6(host: str) -> bool:
-    if not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host):
-        return False
-    try:
-        ipaddress.IPv6Address(host[1:-1])
-    except ValueError:
-        return False
-    return True
 
 
 Url = Annotated[str, pydantic.AfterValidator(check_url)]

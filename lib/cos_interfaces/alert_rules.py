@@ -11,15 +11,12 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import ops
 
 from . import _files
 from ._files import rules as parse
-
-if TYPE_CHECKING:
-    from cosl import JujuTopology
 
 _SUFFIXES = (".rule", ".rules", ".yaml", ".yml")
 
@@ -68,7 +65,7 @@ def read_folders(
         model=charm.model.name, model_uuid=charm.model.uuid, application=app.name, charm_name=app.charm_name
     )
     texts = {
-        "juju_topology": _matchers(topology),
+        "juju_topology": topology.alert_expression_str,
         "juju_model": charm.model.name,
         "juju_application": app.name,
         **{key: str(each) for key, each in (values or {}).items()},
@@ -126,12 +123,3 @@ def _filled(content: object, texts: Mapping[str, str]) -> object:
     if isinstance(content, dict):
         return {key: _filled(item, texts) for key, item in cast("dict[str, object]", content).items()}
     return content
-
-
-def _matchers(topology: "JujuTopology") -> str:
-    """Return the label matchers of an application's series, as they stand between braces."""
-    labels = {
-        key: value.replace("\\", "\\\\").replace('"', '\\"')
-        for key, value in topology.alert_expression_dict.items()
-    }
-    return ", ".join(f'{key}="{value}"' for key, value in labels.items())

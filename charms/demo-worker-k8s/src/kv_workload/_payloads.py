@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._config import Labels
+from ._trace import Trace
 from ._version import VERSION
 
 
@@ -30,9 +31,7 @@ class LogLine:
 class Span:
     """One piece of work in a trace."""
 
-    trace_id: str
-    span_id: str
-    parent_id: str
+    trace: Trace
     name: str
     kind: int
     start_ns: int
@@ -65,9 +64,9 @@ def otlp_traces(spans: Sequence[Span], labels: Labels) -> Payload:
     resource = {"service.name": labels.get("juju_application", "kv"), **labels}
     encoded = [
         {
-            "traceId": span.trace_id,
-            "spanId": span.span_id,
-            "parentSpanId": span.parent_id,
+            "traceId": span.trace.trace_id,
+            "spanId": span.trace.span_id,
+            "parentSpanId": span.trace.parent_id,
             "name": span.name,
             "kind": span.kind,
             "startTimeUnixNano": str(span.start_ns),

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from ._answer import Answer, problem
@@ -17,16 +16,6 @@ from ._store import KeyRefusedError, Store, key_from
 from ._trace import CLIENT_SPAN, SERVER_SPAN, Trace
 
 logger = logging.getLogger("kv")
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A piece of work that becomes a span."""
-
-    trace: Trace
-    name: str
-    kind: int
-    start_ns: int
 
 
 class KeyValueService:
@@ -83,8 +72,8 @@ class KeyValueService:
             "trace_id": trace.trace_id,
         }
         access_logger.info("request", extra={"fields": fields})
-        work = _Work(trace, f"{method} {route}", SERVER_SPAN, start_ns)
-        self._report_span(work, answer, {"http.request.method": method, "http.route": route})
+        attributes = {"http.request.method": method, "http.route": route}
+        self._report_span(trace, f"{method} {route}", SERVER_SPAN, start_ns, answer, attributes)
         return answer
 
     def _held_here(self, method: str, key: str, value: bytes, _: Trace) -> Answer:
@@ -108,24 +97,14 @@ class KeyValueService:
                 logger.warning("store %s does not answer: %s", shard.name, error)
             shard.answers = False
             answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, f"store {shard.name} does not answer")
-        work = _Work(call, f"{method} {shard.name}", CLIENT_SPAN, start_ns)
-        self._report_span(work, answer, {"server.address": shard.name})
+        attributes = {"server.address": shard.name}
+        self._report_span(call, f"{method} {shard.name}", CLIENT_SPAN, start_ns, answer, attributes)
         return answer
 
-    def _report_span(self, work: _Work, answer: Answer, attributes: Labels) -> None:
-        trace = work.trace
-        if not trace.sampled:
-            return
-        self._reporter.span(
-            Span(
-                trace_id=trace.trace_id,
-                span_id=trace.span_id,
-                parent_id=trace.parent_id,
-                name=work.name,
-                kind=work.kind,
-                start_ns=work.start_ns,
-                end_ns=time.time_ns(),
-                attributes={**attributes, "http.response.status_code": str(int(answer.status))},
-                failed=answer.status >= 500,
-            )
-        )
+    def _report_span(
+        self, trace: Trace, name: str, kind: int, start_ns: int, answer: Answer, attributes: Labels
+    ) -> None:
+        if trace.sampled:
+            attributes = {**attributes, "http.response.status_code": str(int(answer.status))}
+            failed = answer.status >= 500
+            self._reporter.span(Span(trace, name, kind, start_ns, time.time_ns(), attributes, failed))
