@@ -68,15 +68,7 @@ class PublishedDatabagMethods(pydantic.BaseModel):
     def dump(
         self, databag: MutableMapping[str, str] | None = None, clear: bool = True
     ) -> MutableMapping[str, str]:
-        """Write the values that are not defaults into a databag.
-
-        Args:
-            databag: the databag to write to; a new one if None.
-            clear: whether to empty the databag before.
-
-        Returns:
-            The databag.
-        """
+        """Write the values that are not defaults into a databag, or a new one, and return it."""
         databag = {} if databag is None else databag
         if clear:
             databag.clear()

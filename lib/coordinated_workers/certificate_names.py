@@ -33,13 +33,7 @@ class WorkerNames:
 
 
 def worker_names(model: ops.Model, hostname: str, units: "Iterable[PublishedUnit]") -> WorkerNames:
-    """Separate the workers' own names from other addresses.
-
-    Args:
-        model: the coordinator's model.
-        hostname: the name of a pod in the cluster.
-        units: the units, with the addresses that they published.
-    """
+    """Separate the workers' own names from other addresses, by the domain of `hostname`, a pod's name."""
     match = SERVICE_DOMAIN.search(hostname)
     domain = match[1] if match else USUAL_DOMAIN
     own: set[str] = set()

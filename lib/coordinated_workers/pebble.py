@@ -40,13 +40,7 @@ def remove(container: ops.Container, path: str) -> bool:
 
 
 def run(container: ops.Container, command: list[str], deadline: Deadline, at_most: float) -> str:
-    """Run a command in a container, and return its output.
-
-    Args:
-        container: the container.
-        command: the program and its arguments.
-        deadline: the end of the hook's time for waiting.
-        at_most: the seconds after which the command is ended; sooner, if the hook's time is over sooner.
+    """Run a command in a container for `at_most` seconds of the hook's time, and return its output.
 
     Raises:
         ops.pebble.Error: if there is no such program or time, or it is ended, or does not succeed.

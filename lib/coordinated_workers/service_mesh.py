@@ -58,12 +58,8 @@ def is_in_mesh(relations: Iterable[ops.Relation], worker_labels: Mapping[str, st
     """Return whether a beacon has taken the coordinator into its mesh.
 
     There ztunnel encrypts, and the application must not use TLS itself: a waypoint that sees no requests
-    closes connections where policies name methods or paths.
-
-    Args:
-        relations: the relations with a beacon.
-        worker_labels: the labels that workers were last sent. They decide while the data of the beacon is
-            invalid: invalid data must not switch TLS off.
+    closes connections where policies name methods or paths. While the data of the beacon is invalid, the
+    labels decide that workers were last sent: invalid data must not switch TLS off.
     """
     try:
         return is_mesh_published(relations)
@@ -103,11 +99,7 @@ def cluster_policies(
 ) -> list[MeshPolicy]:
     """Return the policies inside a cluster: each pod reaches all pods, workers the coordinator's Service.
 
-    Args:
-        model: the model that all of them are in.
-        coordinator: the coordinator's name.
-        workers: the names of the worker applications, in any order and any number of times.
-        waypoint: namespace and name of the coordinator's waypoint, which passes on what workers send.
+    The waypoint, given by namespace and name, passes on what workers send there.
     """
     workers = sorted(set(workers))
     service, pod = PolicyTargetType.app, PolicyTargetType.unit
@@ -131,13 +123,10 @@ def cluster_policies(
 def reconcile_cluster_policies(
     access: KubernetesAccess, mesh: ServiceMeshConsumer, workers: Iterable[str]
 ) -> list[ops.StatusBase]:
-    """Write the policies inside the cluster for these worker applications; outside a mesh, delete them.
+    """Write the policies inside the cluster, or outside a mesh delete them, and return the problems.
 
     Pods leave a mesh one after another. Those that have left have no identity that a policy could allow, so
     the policies allow everything from then on, as outside of the mesh, until the last pod has left.
-
-    Returns:
-        The problems, if there are any.
     """
     mesh_type = mesh.mesh_type()
     charm = access.charm

@@ -16,12 +16,7 @@ _FIRST = (
 
 
 class Startup(ops.Object):
-    """The time from a unit's installation to its start; a relation that is not there may not be visible yet.
-
-    Args:
-        charm: the unit's charm.
-        key: the name of this object among those of the charm.
-    """
+    """The time from a unit's installation to its start; a missing relation may not be visible yet."""
 
     _stored = ops.StoredState()
 

@@ -30,13 +30,7 @@ _LONGEST_PROBLEM = 60
 
 
 class Certificates:
-    """The certificate that the certificates relation gives this unit, for itself and for all workers.
-
-    Args:
-        charm: the coordinator.
-        relation_name: the endpoint of interface `tls_certificates`; None if the charm has none.
-        hosts: the names that the certificate is for.
-    """
+    """The certificate that the certificates relation gives this unit, for itself and for all workers."""
 
     def __init__(self, charm: ops.CharmBase, relation_name: str | None, hosts: Iterable[str]):
         self._charm = charm
@@ -49,8 +43,7 @@ class Certificates:
     def sync(self, workers: Collection[str]) -> None:
         """Request the certificate that is needed now, if it is another one than was requested.
 
-        Args:
-            workers: the names of the workers' units; there is a new key when one is gone that had it.
+        There is a new key when a worker's unit is gone that had it.
         """
         try:
             self._sync(workers)
@@ -97,9 +90,9 @@ class Certificates:
             return True
         if self.config or not self._requirer:
             return False
-        return bool(self.refusal) or self._is_superseded(served)
+        return bool(self.refusal) or self._is_superseded(served, self._requirer.private_key)
 
-    def _is_superseded(self, served: TLSConfig) -> bool:
+    def _is_superseded(self, served: TLSConfig, key: "PrivateKey | None") -> bool:
         """Return whether a certificate is for other names, or another key, than one is requested for now."""
         from charmlibs.interfaces.tls_certificates import Certificate, TLSCertificatesError
 
@@ -107,7 +100,6 @@ class Certificates:
             certificate = Certificate.from_string(served.server_cert)
         except TLSCertificatesError:
             return False  # the container's file was replaced by something else
-        key = self._requirer.private_key if self._requirer else None
         names = {*(certificate.sans_dns or ()), *(certificate.sans_ip or ())}
         return names != set(self._hosts) or key is None or not certificate.matches_private_key(key)
 

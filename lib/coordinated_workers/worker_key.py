@@ -8,12 +8,7 @@ _HOLDERS = "granted to"
 
 
 class WorkerKey:
-    """The secret with the private key; its description is the record of the units that have been granted it.
-
-    Args:
-        model: the model of the coordinator.
-        secret_id: the id of the secret, which is read once.
-    """
+    """The secret with the private key; its description records the units that have been granted it."""
 
     def __init__(self, model: ops.Model, secret_id: str):
         self._model = model
@@ -30,14 +25,10 @@ class WorkerKey:
             self._secret.set_info(description=f"{_HOLDERS} {names}")
 
     def retire(self, former_label: str, workers: Collection[str]) -> bool:
-        """Take the key out of use if a former unit still has it, and return whether it was.
+        """Take the key out of use if another unit than these still has it, and return whether it was.
 
         It goes under another label, so that a new one is made. Until the certificate for that is there, the
         workers go on with the old one.
-
-        Args:
-            former_label: the label of the key that is out of use.
-            workers: the names of the units that there are.
         """
         if self._holders <= set(workers):
             return False

@@ -10,13 +10,7 @@ from .readiness import Readiness, ServiceEndpointStatus
 
 
 def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence[str]) -> ops.StatusBase:
-    """Return the status of a worker that has all that it needs.
-
-    Args:
-        readiness: of its services.
-        roles: the roles of the worker.
-        refused: the invalid entries of the coordinator's databag.
-    """
+    """Return the status of a worker; it names the refused entries of the coordinator's databag."""
     if readiness.status is not ServiceEndpointStatus.up:
         return Message(readiness.status.value, readiness.reason).waiting()
     shown = "(all roles)" if list(roles) == ["all"] else ",".join(roles)

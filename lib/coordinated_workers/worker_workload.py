@@ -1,8 +1,10 @@
 """The workload of a worker: its files and services, as the coordinator and the charm have them."""
 
+import copy
 import logging
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ops
 
@@ -11,7 +13,6 @@ from relation_data import Message
 
 from . import pebble
 from .worker_facts import WorkerFacts
-from .worker_layer import complete_layer
 from .workload import (
     CERT_FILE,
     CLIENT_CA_FILE,
@@ -27,6 +28,11 @@ logger = logging.getLogger(__name__)
 # One that a tool of Juju takes as an argument, and not as an option.
 _VERSION = re.compile(r"[Vv]ersion:?\s*([A-Za-z0-9][!-~]{0,99})")
 _VERSION_SECONDS = 10.0
+_PROXY_VARIABLES = {
+    "JUJU_CHARM_HTTP_PROXY": "http_proxy",
+    "JUJU_CHARM_HTTPS_PROXY": "https_proxy",
+    "JUJU_CHARM_NO_PROXY": "no_proxy",
+}
 
 
 class _NotYetError(Exception):
@@ -136,7 +142,7 @@ class WorkerWorkload(WorkerFacts):
         charm_layer = self.pebble_layer
         if charm_layer is None:
             raise _NotYetError(ops.BlockedStatus("the charm's Pebble layer failed: see juju debug-log"))
-        return complete_layer(charm_layer, self._readiness_url(), self.readiness_check_name)
+        return _completed(charm_layer, self._readiness_url(), self.readiness_check_name)
 
     def _running_worker_config(self) -> str | None:
         """Return the configuration that the workload has, as text; None if it has none."""
@@ -153,6 +159,31 @@ class WorkerWorkload(WorkerFacts):
             return "the charm's Pebble layer failed"
         down = self._workload.services_down(layer)
         return f"not running: {', '.join(down)}" if down else ""
+
+
+def _completed(charm_layer: ops.pebble.Layer, readiness_url: str | None, check_name: str) -> ops.pebble.Layer:
+    """Return the charm's layer with a check of the readiness URL, if there is one, and the proxies."""
+    layer = ops.pebble.Layer(copy.deepcopy(charm_layer.to_dict()))
+    if readiness_url:
+        check: ops.pebble.CheckDict = {
+            "override": "replace",
+            # Juju takes a pod for ready only while its checks of this level pass.
+            "level": "ready",
+            "threshold": 3,
+            "http": {"url": readiness_url},
+        }
+        layer.checks[check_name] = ops.pebble.Check(check_name, check)
+    for service in layer.services.values():
+        service.environment.update(_proxies())
+    return layer
+
+
+def _proxies() -> Mapping[str, str]:
+    """Return the variables of the model's proxies, in both cases: programs look for either."""
+    found = {
+        name: value for variable, name in _PROXY_VARIABLES.items() if (value := os.environ.get(variable))
+    }
+    return {**found, **{name.upper(): value for name, value in found.items()}}
 
 
 def _in_one_line(error: ops.pebble.Error) -> str:

@@ -23,10 +23,6 @@ class WorkloadContainer:
     """The container that a worker runs its services in.
 
     Every method raises `ops.pebble.Error` if Pebble rejects a request, or cannot be reached.
-
-    Args:
-        container: the container.
-        deadline: the end of the hook's time for waiting.
     """
 
     def __init__(self, container: ops.Container, deadline: Deadline):
@@ -40,7 +36,7 @@ class WorkloadContainer:
         *,
         reread: Collection[str] = (),
     ) -> bool:
-        """Write the files and the layer, and return whether the services need a restart to run on them.
+        """Write the files and the layer, and return whether the services have to be started or restarted.
 
         Services are stopped before one of their files changes: if a call is interrupted, the next one finds
         them stopped, and not running with files that are gone.
@@ -50,9 +46,6 @@ class WorkloadContainer:
             layer: the whole layer.
             reread: paths of files that services read again when they change: if only these change, services
                 are not restarted. A file that is added or removed restarts them.
-
-        Returns:
-            Whether the services have to be started or restarted.
         """
         changed = self._differing(files)
         if changed and all(

@@ -102,12 +102,7 @@ def signed(databag: Mapping[str, str], request: str) -> Signed | None:
 
 
 def refusal(databag: Mapping[str, str], requests: Collection[str]) -> str | None:
-    """Return the reason why an authority refused one of these requests; None if it did not.
-
-    Args:
-        databag: of the authority, without a `data_error`.
-        requests: the PEM texts of the requests.
-    """
+    """Return why an authority refused a request, in a databag without a `data_error`; None if it did not."""
     for refused in _Provided.model_validate(dict(databag)).request_errors:
         if any(_is_same(refused.csr, request) for request in requests):
             return one_line(refused.error.message or refused.error.name, longest=_LONGEST_MESSAGE)

@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 
 class KubernetesAccess:
-    """A client for the namespace of the charm's model, and statuses for the requests that fail.
-
-    Args:
-        charm: the charm that makes the requests.
-        deadline: the end of the hook's time for waiting.
-    """
+    """A client for the namespace of the charm's model, and statuses for the requests that fail."""
 
     def __init__(self, charm: ops.CharmBase, deadline: Deadline):
         self.charm = charm
@@ -41,12 +36,7 @@ class KubernetesAccess:
         return f"{self.charm.app.name}-{self.charm.model.name}"
 
     def status(self, problem: "Exception | Failure", task: str) -> ops.StatusBase:
-        """Return the unit's status for a failure, or for an exception out of `kubernetes_errors()`.
-
-        Args:
-            problem: the failure or exception.
-            task: what was not done, as in "cannot {task}".
-        """
+        """Return the status "cannot {task}" for a failure, or an exception out of `kubernetes_errors()`."""
         from k8s_charm import is_transient, kubernetes_problem
 
         message = kubernetes_problem(problem, app=self.charm.app.name)

@@ -22,20 +22,12 @@ def reconcile_charm_labels(
     not_on_service: Container[str] = WAYPOINT_LABELS,
     resources: KubernetesComputeResourcesPatch | None = None,
 ) -> list[ops.StatusBase]:
-    """Make these the labels that the charm has put on its application's pods and Service; leader only.
+    """Make these the labels of the application's pods and Service, as the leader, and return the problems.
 
     Pods of an application that is being removed are left as they are: Juju does not take back a pod that is
-    replaced then.
-
-    Args:
-        access: the access to Kubernetes of the application's charm.
-        labels: the desired labels.
-        not_on_service: keys of labels that only the pods have; those that lead to the waypoint, unless there
-            is a policy on the Service.
-        resources: CPU and memory that are set in the same patch, so that pods restart once for both.
-
-    Returns:
-        Statuses for what failed.
+    replaced then. Labels whose keys are `not_on_service` are only on pods: those that lead to the waypoint,
+    unless there is a policy on the Service. CPU and memory are set in the same patch, so that pods restart
+    once for both.
     """
     charm = access.charm
     if not charm.unit.is_leader() or planned_units(charm) == 0:
@@ -60,37 +52,29 @@ def reconcile_charm_labels(
 def take_over_labels(
     access: KubernetesAccess, labels: Mapping[str, str], *, not_on_service: Container[str]
 ) -> list[ops.StatusBase]:
-    """Remove the labels of the mesh that an older revision recorded in a ConfigMap of another name.
+    """Remove the labels of the mesh that an older revision recorded elsewhere, and return the problems.
 
     Those among `labels` are on the pods already, and stay: no pod restarts for them. Nothing changes for an
     application that is being removed.
-
-    Returns:
-        Statuses for what failed.
     """
     if access.charm.app.planned_units() == 0:
         return []
-    try:
-        _take_over(access, labels, not_on_service)
-    except kubernetes_errors() as error:
-        return [access.status(error, "write to Kubernetes")]
-    return []
-
-
-def _take_over(access: KubernetesAccess, labels: Mapping[str, str], not_on_service: Container[str]) -> None:
     from lightkube.resources.core_v1 import ConfigMap
 
     app, model = access.charm.app.name, access.charm.model.name
     note = label_configmap_name_template.format(app_name=app)
-    if get_object(access.client, ConfigMap, note, model) is None:
-        return
-    apply_labels(
-        client=access.client,
-        app_name=app,
-        namespace=model,
-        label_configmap_name=note,
-        labels=labels,
-        not_on_service=not_on_service,
-        deadline=access.deadline,
-    )
-    access.client.delete(ConfigMap, note)
+    try:
+        if get_object(access.client, ConfigMap, note, model) is not None:
+            apply_labels(
+                client=access.client,
+                app_name=app,
+                namespace=model,
+                label_configmap_name=note,
+                labels=labels,
+                not_on_service=not_on_service,
+                deadline=access.deadline,
+            )
+            access.client.delete(ConfigMap, note)
+    except kubernetes_errors() as error:
+        return [access.status(error, "write to Kubernetes")]
+    return []

@@ -83,17 +83,18 @@ class KubernetesComputeResourcesPatch:
         self._problem = None
         if self._invalid:
             return None
-        desired = self._desired
         container = self._container_in(stateful_set)
         if container is None:
             cause = f"cannot set CPU and memory: no container {self._container_name} in the pods"
             self._problem = Message(cause).blocked()
             return None
-        if self._is_so(stateful_set, container, desired):
+        desired = self._desired
+        former = self._set_before(stateful_set) - _fields(desired)
+        if not former and _has(container, desired):
             return None
         resources: dict[str, dict[str, str | None]] = {name: {**desired[name]} for name in desired}
-        for section, resource in self._set_before(stateful_set):
-            resources.setdefault(section, {}).setdefault(resource, None)
+        for section, resource in former:
+            resources.setdefault(section, {})[resource] = None
         logger.info("%s now %s", self._container_name, _words(desired))
         return {"spec": {"containers": [{"name": self._container_name, "resources": resources}]}}
 
@@ -142,25 +143,9 @@ class KubernetesComputeResourcesPatch:
         containers = pod.containers if pod else []
         return next((container for container in containers if container.name == self._container_name), None)
 
-    def _is_so(self, stateful_set: "StatefulSet", container: "Container", desired: Requirements) -> bool:
-        """Check that the container has the desired values, and none of the previous ones."""
-        live = cast("Requirements", container.resources.to_dict() if container.resources else {})
-        fields = _fields(desired)
-        has_all = all(
-            _same(live.get(section, {}).get(resource), desired[section][resource])
-            for section, resource in fields
-        )
-        return has_all and self._set_before(stateful_set) <= fields
-
     def _set_before(self, stateful_set: "StatefulSet") -> set[tuple[str, str]]:
-        path = (
-            "spec",
-            "template",
-            "spec",
-            "containers",
-            f'k:{{"name":"{self._container_name}"}}',
-            "resources",
-        )
+        container = f'k:{{"name":"{self._container_name}"}}'
+        path = ("spec", "template", "spec", "containers", container, "resources")
         # As this revision writes, or as older ones did.
         managers = (self._access.field_manager, "ResourcePatcher")
         fields: set[tuple[str, str]] = set()
@@ -179,6 +164,15 @@ def _fields(desired: Requirements) -> set[tuple[str, str]]:
     for section, quantities in desired.items():
         fields |= {(section, resource) for resource in quantities}
     return fields
+
+
+def _has(container: "Container", desired: Requirements) -> bool:
+    """Return whether a container has the desired values."""
+    live = cast("Requirements", container.resources.to_dict() if container.resources else {})
+    return all(
+        _same(live.get(section, {}).get(resource), desired[section][resource])
+        for section, resource in _fields(desired)
+    )
 
 
 def _field(fields: dict[str, Any], name: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class NginxPrometheusExporter:
     def __init__(self, charm: ops.CharmBase, options: NginxMappingOverrides | None = None):
         """Look after the charm's container `nginx-prometheus-exporter`; options as for `Nginx`."""
         self.options: NginxOptions = {**DEFAULT_OPTIONS, **(options or {})}
+        # two names that charms assign to
         self._nginx_port = self.options["nginx_port"]
         self._nginx_tls_port = self.options["nginx_tls_port"]
         self._listened_ports: Collection[int] = ()

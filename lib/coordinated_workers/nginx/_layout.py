@@ -212,10 +212,7 @@ def maps(declared: Iterable[NginxMapConfig]) -> tuple[Map, ...]:
 
 def _map(each: NginxMapConfig) -> Map:
     return Map(
-        variables=(
-            check_line(each.source_variable, "a variable"),
-            check_line(each.target_variable, "a variable"),
-        ),
+        variables=_line_each((each.source_variable, each.target_variable), "a variable"),
         mappings=tuple(
             _line_each((value, *targets), "a value of a map")
             for value, targets in each.value_mappings.items()
@@ -241,8 +238,8 @@ def tracing(declared: NginxTracingConfig) -> Tracing:
         endpoint=declared.endpoint,
         service_name=check_line(declared.service_name, "the name of a service"),
         attributes=tuple(
-            (check_line(key, "a resource attribute"), check_line(value, "a resource attribute"))
-            for key, value in declared.resource_attributes.items()
+            _line_each(attribute, "a resource attribute")
+            for attribute in declared.resource_attributes.items()
         ),
     )
 

@@ -77,7 +77,7 @@ class Server:
 class Map:
     """A variable (the second one) whose value follows from another one's."""
 
-    variables: tuple[str, str]
+    variables: tuple[str, ...]
     mappings: tuple[tuple[str, ...], ...]
 
 
@@ -88,7 +88,7 @@ class Tracing:
     module: str
     endpoint: str
     service_name: str
-    attributes: tuple[tuple[str, str], ...]
+    attributes: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)

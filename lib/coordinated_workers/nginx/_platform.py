@@ -132,9 +132,7 @@ def _name_servers(lines: Iterable[list[str]]) -> Iterator[str]:
     They are taken by address, for the name of one would have to be looked up before nginx starts.
     """
     for words in lines:
-        match words:
-            # an address with % is valid on one link only, which nginx cannot choose
-            case ["nameserver", server, *_] if is_ip(server) and "%" not in server:
-                yield authority(server)
-            case _:
-                pass
+        keyword, server, *_ = (*words, "", "")
+        # an address with % is valid on one link only, which nginx cannot choose
+        if keyword == "nameserver" and is_ip(server) and "%" not in server:
+            yield authority(server)

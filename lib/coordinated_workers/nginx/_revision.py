@@ -47,11 +47,6 @@ def is_rejected(nginx_config: str, deadline: Deadline, previous: str = "") -> bo
 
     Each port of the configuration is asked, and those that it no longer has. Where nothing listens, nothing
     is known, and nothing is rejected.
-
-    Args:
-        nginx_config: the text of nginx.conf.
-        deadline: the end of the hook's time for waiting.
-        previous: the text that nginx had before.
     """
     revision, former_revision = _revision(nginx_config), _revision(previous)
     if not revision:

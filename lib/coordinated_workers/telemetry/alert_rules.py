@@ -34,15 +34,7 @@ def metrics_rules(
     certificate: Lifetime | None,
     proxied: bool,
 ) -> dict[str, object]:
-    """Return the Prometheus rules for the coordinator and each worker application.
-
-    Args:
-        charm: the coordinator.
-        workers: the worker applications.
-        problems: the number of the coordinator's problems.
-        certificate: the validity period of the certificate that it uses, if any.
-        proxied: whether the workers' telemetry goes through the coordinator.
-    """
+    """Return the Prometheus rules for a coordinator with so many problems, and for its workers."""
     this, own = WatchedApp.of(charm), charm_folder(charm) / CHARM_METRICS_RULES
     groups = read_folders(charm, this, (DEFAULT_RULES / "nginx", own / "nginx"))
     groups += read_folders(charm, this, [DEFAULT_RULES / "coordinator"], values={"problems": problems})

@@ -9,13 +9,7 @@ from cos_interfaces import tracing
 
 
 class TracingRequirer:
-    """A tracing relation, and the protocols that are requested over it.
-
-    Args:
-        charm: the charm that has the relation.
-        relation_name: the endpoint of interface `tracing`; None if the charm has none.
-        protocols: the protocols to ask for.
-    """
+    """A tracing relation, if the charm has one, and the protocols that are requested over it."""
 
     def __init__(self, charm: ops.CharmBase, relation_name: str | None, protocols: Iterable[str]):
         self._charm = charm
