@@ -57,7 +57,7 @@ def take_over_labels(
     Those among `labels` are on the pods already, and stay: no pod restarts for them. Nothing changes for an
     application that is being removed.
     """
-    if access.charm.app.planned_units() == 0:
+    if planned_units(access.charm) == 0:
         return []
     from lightkube.resources.core_v1 import ConfigMap
 

@@ -31,6 +31,7 @@ from tests.scenario.coordinator.field_cluster import (
 )
 from tests.scenario.coordinator.field_coordinator import DirectCoordinator
 from tests.support.juju_application import pod_template
+from tests.support.juju_tools import refuse_tools
 
 pytestmark = pytest.mark.kubernetes
 
@@ -306,6 +307,14 @@ class TestLabels:
         cluster.run(mesh(), workers(), store(), event="upgrade_charm")
         assert labels(cluster) == {**PART_OF, **MESH_LABELS}
         assert not [one for one in cluster.requests(["PATCH", "PUT"]) if "statefulsets" in one]
+        assert self.notes(cluster) == [f"{APP}-pod-labels"]
+
+    def test_upgrade_takes_over_labels_where_juju_counts_no_units(
+        self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    ):
+        self.older_revision(cluster, **MESH_LABELS)
+        refuse_tools(monkeypatch, "planned_units")
+        cluster.run(mesh(), workers(), store(), event="upgrade_charm")
         assert self.notes(cluster) == [f"{APP}-pod-labels"]
 
     def test_upgrade_removes_obsolete_labels(self, cluster: Cluster):
