@@ -32,7 +32,7 @@ def additional_policies(
     made = list(model_operator)
     if desired.is_audit:
         made += audit_policies(owner, _applications(owner, consumers))
-    elif desired.close_unprotected:
+    elif desired.config.close_unprotected:
         made += _closing_policies(owner, consumers)
     return made
 

@@ -9,6 +9,7 @@ import ops
 import beacon_config
 import cross_model
 import mesh_plan
+import mesh_view
 import metrics_proxy
 import observability
 import problems
@@ -17,7 +18,7 @@ from charmlibs.interfaces.service_mesh import CrossModelIdentities, ServiceMeshP
 from desired_state import DesiredState
 from istio_policies import ROOT_NAMESPACE
 from k8s_charm import Deadline, Owner, ScaleDown, kubernetes_client
-from mesh_inspection import MeshActions, View
+from mesh_inspection import MeshActions
 from model_mesh import ModelMesh
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, recall
 from relation_data import in_short
@@ -56,7 +57,7 @@ class IstioBeaconCharm(ops.CharmBase):
         )
         identities = CrossModelIdentities(self, self._client, cross_model.ENDPOINT)
         self._sources = sources.Sources(self, self._config, self._mesh, identities)
-        self._actions = MeshActions(self, self._view)
+        self._actions = MeshActions(self, lambda client: mesh_view.view(self._sources, client, self._owner))
         self._problems: list[problems.Problem] = []
         self._summary: list[str] = []
         for event in sources.events(self):
@@ -99,12 +100,12 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def _remove_everything(self) -> None:
         """Remove everything from Kubernetes; on each unit, since any may be the last, and none the leader."""
-        for problem in self._model_mesh(DesiredState()).reconcile().problems:
+        for problem in self._model_mesh(DesiredState(self._config)).reconcile().problems:
             logger.warning("cleanup incomplete: %s", problem.message)
 
     def _model_mesh(self, desired: DesiredState) -> ModelMesh:
         known = recall(str(self._stored.mesh)) or NOTHING_KNOWN
-        return ModelMesh(self._owner, self._waypoint, desired, self._deadline, known.root_namespaces)
+        return ModelMesh(self._waypoint, desired, self._deadline, known.root_namespaces)
 
     def _client(self) -> "Client":
         return kubernetes_client(self.model.name, self.app.name, self._deadline)
@@ -114,11 +115,6 @@ class IstioBeaconCharm(ops.CharmBase):
         plan = self._model_mesh(self._sources.desired_state(mode)).plan()
         others = [*metrics_proxy.problems(self._proxy), *self._bad_options, *self._sources.problems()]
         event.set_results(mesh_plan.results(plan, others, mode, event.params.get("format")))
-
-    def _view(self, client: "Client") -> View:
-        from mesh_view import view
-
-        return view(self._sources, client, self._owner)
 
     def _show_status(self, event: ops.CollectStatusEvent) -> None:
         if self._problems:

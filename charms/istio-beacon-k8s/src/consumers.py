@@ -105,13 +105,13 @@ def _consumer(request: PolicyRequest, desired: DesiredState, model: ModelObjects
     undecided: list[Denied] = []
     for policy in request.policies:
         try:
-            reason = _rejection(policy, app, model) if desired.restrict_consumers else None
+            reason = _rejection(policy, app, model) if desired.config.restrict_consumers else None
         except kubernetes_errors() as error:
             undecided.append(Denied(policy, str(kubernetes_problem(error, app=model.owner.app))))
         else:
             if reason:
                 refused.append(Denied(policy, reason))
-            elif policy.callers and not desired.allow_callers:
+            elif policy.callers and not desired.config.allow_unrelated_callers:
                 reason = f"may not allow callers without a relation: {describe_callers(policy)}"
                 refused.append(Denied(policy, reason, "allow-unrelated-callers=true"))
             else:

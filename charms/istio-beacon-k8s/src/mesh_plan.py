@@ -22,15 +22,15 @@ _LONGEST_PROBLEM = 600
 class Plan:
     """The planned changes, and the problems."""
 
-    changes: tuple[Change, ...] = ()
+    changes: Sequence[Change]
     """The objects that it would write."""
-    access_changes: tuple[str, ...] = ()
+    access_changes: Sequence[str]
     """The requests that would be allowed, and no longer allowed, in words."""
-    open_to_all: tuple[str, ...] = ()
+    open_to_all: Sequence[str]
     """The Services and pods in the mesh that would be open, because no policy would be on them."""
-    problems: tuple[Problem, ...] = ()
+    problems: Sequence[Problem]
     """The problems to show."""
-    is_complete: bool = True
+    is_complete: bool
     """True if the plan is complete: all live objects are known."""
 
 
@@ -45,7 +45,7 @@ def results(
         mode: the mode of policies that is planned for.
         form: `json` for programs; for people otherwise.
     """
-    whole = replace(plan, problems=tuple(in_order([*others, *plan.problems])))
+    whole = replace(plan, problems=in_order([*others, *plan.problems]))
     warning = {"warning": f"policies are {LOGGED}"} if mode is PolicyMode.audit else {}
     shown = _as_data(whole) if form == "json" else _as_text(whole)
     return {"policy-mode": mode.value, "summary": _summary(whole), **warning, **shown}

@@ -98,5 +98,5 @@ def _requested(
             rejected=rejected[id(policy)].reason if id(policy) in rejected else "",
             command=f"juju config {owner.app} {refused[id(policy)].option}" if id(policy) in refused else "",
         )
-    for policy in waypoint_access(owner, Waypoint(owner).name, consumer):
+    for policy in waypoint_access(Waypoint(owner), consumer):
         yield RequestedPolicy(policy, consumer.app, relation=consumer.relation)

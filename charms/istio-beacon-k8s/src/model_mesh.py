@@ -1,28 +1,28 @@
 """All objects of a beacon in Kubernetes: planned, and applied."""
 
-from collections.abc import Collection, Container, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import ops
 
 from beacon_config import PolicyMode
 from desired_state import DesiredState
-from k8s_charm import Change, Deadline, Owner, Resource, kubernetes_client, kubernetes_errors, label_value
+from k8s_charm import Change, Deadline, kubernetes_client, kubernetes_errors, label_value
 from kubernetes_problems import KubernetesUnavailableError, problem_of
 from mesh_inspection import UnreadableClusterError
 from mesh_namespace import NamespaceStep, NamespaceTakenError
 from mesh_plan import Plan
 from model_objects import ModelObjects
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, observe
-from own_labels import OwnLabelsStep, OwnRecordStep
+from own_labels import plan_own_labels, plan_without_record
 from policy_report import PolicyReport, first_names
 from policy_step import PolicyStep
 from problems import Problem, ProblemKind, blocked, waiting
-from steps import Step, StepResult
-from unbound_services import UnboundServicesStep
-from waypoint import Waypoint, WaypointStep
+from steps import Step, StepPlan, StepResult
+from unbound_services import plan_unbound_services
+from waypoint import Waypoint, plan_waypoint
 
 
 class Outcome(NamedTuple):
@@ -46,7 +46,6 @@ class Outcome(NamedTuple):
 class ModelMesh:
     """The waypoint, the policies and the labels of one beacon."""
 
-    owner: Owner
     waypoint: Waypoint
     desired: DesiredState
     deadline: Deadline
@@ -60,113 +59,128 @@ class ModelMesh:
             remembered: the mesh around the policies as it was last read; None to read it. It is also read if
                 something was written.
         """
-        run = _Run(self.owner.app, self.deadline, reads_mesh=remembered is None)
-        mesh = remembered
+        run = self._run(lambda planned, model: planned.apply(model), remembered)
+        problems, summary = run.shown()
+        policies = run.policies if run.policies and run.policies.is_listed else None
+        requests = self.desired.requests
+        not_yet = [each.relation for each in requests if not (policies and policies.has_written(each))]
+        return Outcome(problems, summary, self._labels(run), not_yet, run.mesh, policies)
+
+    def plan(self) -> Plan:
+        """Return the plan of `reconcile`; nothing is written."""
+        run = self._run(lambda planned, model: planned.expect(model))
+        changes: list[Change] = []
+        access_changes: list[str] = []
+        for planned in run.plans:
+            changes += planned.changes
+            access_changes += planned.access_changes
+        return Plan(
+            changes,
+            access_changes,
+            run.mesh.open_to_all if run.mesh else (),
+            run.shown()[0],
+            run.is_complete and all(planned.is_complete for planned in run.plans),
+        )
+
+    def _run(
+        self,
+        carry_out: Callable[[StepPlan, ModelObjects], StepResult],
+        remembered: ObservedMesh | None = None,
+    ) -> "_Run":
+        """Plan each step and carry it out, and read the mesh around the policies if it may have changed."""
+        run = _Run(self.waypoint.owner.app, self.deadline, remembered)
         with run.until_unavailable():
             model = self._model(run)
             for step in self._steps(run):
                 with run.attempt(step):
-                    run.add(step.plan(model).apply(model))
-            if run.reads_mesh or run.changed:
-                mesh = self._observe(model, run)
-        problems, summary = run.shown(mesh)
-        policies = run.policies if run.policies and run.policies.is_listed else None
-        requests = self.desired.requests
-        not_yet = [each.relation for each in requests if not (policies and policies.has_written(each))]
-        return Outcome(problems, summary, self._labels(run), not_yet, mesh, policies)
+                    planned = step(model)
+                    run.plans.append(planned)
+                    run.add(carry_out(planned, model))
+            if run.needs_mesh:
+                is_read = run.policies and run.policies.depends_on_mesh and not self.deadline.is_over
+                run.mesh = observe(model) if is_read else None
+        return run
 
     def _labels(self, run: "_Run") -> Mapping[str, str] | None:
         if not self.desired.model_on_mesh:
             return self.waypoint.mesh_labels
         # Pods lose theirs once the namespace has them.
-        return {} if run.has_labelled_namespace else None
-
-    def plan(self) -> Plan:
-        """Return the plan of `reconcile`; nothing is written."""
-        run = _Run(self.owner.app, self.deadline)
-        mesh: ObservedMesh | None = None
-        changes: list[Change] = []
-        access_changes: list[str] = []
-        with run.until_unavailable():
-            model = self._model(run)
-            for step in self._steps(run):
-                with run.attempt(step):
-                    planned = step.plan(model)
-                    changes += planned.changes
-                    access_changes += planned.access_changes
-                    run.is_complete &= planned.is_complete
-                    run.add(planned.expect(model))
-            mesh = self._observe(model, run)
-        problems, _ = run.shown(mesh)
-        return Plan(
-            tuple(changes),
-            tuple(access_changes),
-            mesh.open_to_all if mesh else (),
-            tuple(problems),
-            run.is_complete,
-        )
-
-    def _observe(self, model: ModelObjects, run: "_Run") -> ObservedMesh | None:
-        is_read = run.policies and run.policies.depends_on_mesh and not self.deadline.is_over
-        return observe(model, run.objects) if is_read else None
+        return None if run.is_unavailable or self._namespace in run.failed else {}
 
     def _model(self, run: "_Run") -> ModelObjects:
+        owner = self.waypoint.owner
         # With policies off, the mesh is not read.
-        needs_services = run.reads_mesh and self.desired.mode is not PolicyMode.off
+        needs_services = run.needs_mesh and self.desired.mode is not PolicyMode.off
         try:
-            client = kubernetes_client(self.owner.model, self.owner.app, self.deadline)
+            client = kubernetes_client(owner.model, owner.app, self.deadline)
         except kubernetes_errors() as error:
             raise KubernetesUnavailableError(f"cannot reach Kubernetes: {error}") from None
-        return ModelObjects(client, self.owner, needs_services)
+        return ModelObjects(client, owner, self.deadline, needs_services)
 
     def _steps(self, run: "_Run") -> Iterator[Step]:
-        desired, deadline = self.desired, self.deadline
-        waypoint = WaypointStep(self.waypoint, desired.replicas, desired.ready_timeout, deadline)
-        policies = PolicyStep(self.owner, self.waypoint.name, desired, deadline, self.root_namespaces)
-        namespace = NamespaceStep(
-            label_value(self.owner.mark),
-            self.waypoint.mesh_labels,
-            desired.model_on_mesh,
-            self._members,
-        )
-        if not desired.replicas:
-            # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are
-            # left alone: Juju takes back no pod that is replaced while its application is removed.
-            yield from (
-                namespace,
-                UnboundServicesStep(namespace, leaves_alone=self.owner.app),
-                policies,
-                waypoint,
-                OwnRecordStep(self.owner),
-            )
-            return
-        yield waypoint
-        own_labels = OwnLabelsStep(
-            self.owner, {} if desired.model_on_mesh else self.waypoint.mesh_labels, deadline
-        )
-        # No pod leaves the mesh meanwhile: the namespace loses its labels once pods have their own, and pods
-        # lose theirs once the namespace has them.
-        if not desired.model_on_mesh:
-            yield namespace
-            if run.stays_for:
-                yield from (own_labels, namespace)
-            if run.has_left:
-                yield UnboundServicesStep(namespace)
-        yield replace(policies, keeps_model_operator=bool(run.stays_for) or namespace in run.failed)
-        if desired.model_on_mesh:
-            if (run.reads_mesh or run.changed) and run.policies and run.policies.is_listed:
-                yield UnboundServicesStep(namespace, run.objects)
-            yield namespace
+        """Return the steps in order; some are omitted by the results of those before them."""
+        if not self.desired.replicas:
+            return self._steps_of_removal()
+        return self._steps_for_model(run) if self.desired.model_on_mesh else self._steps_for_pods(run)
+
+    def _steps_of_removal(self) -> Iterator[Step]:
+        # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are
+        # left alone: Juju takes back no pod that is replaced while its application is removed.
+        yield self._namespace
+        yield self._unbound_services
+        yield self._policies()
+        yield self._waypoint
+        yield plan_without_record
+
+    def _steps_for_pods(self, run: "_Run") -> Iterator[Step]:
+        yield self._waypoint
+        yield self._namespace
+        # No pod leaves the mesh meanwhile: the namespace loses its labels once pods have their own.
+        if run.stays_for:
+            yield self._own_labels
+            yield self._namespace
+        if run.has_left:
+            yield self._unbound_services
+        yield self._policies(keeps_model_operator=bool(run.stays_for) or self._namespace in run.failed)
         # Last, because they may restart the pod that this runs in.
-        if not (desired.model_on_mesh and namespace in run.failed):
-            yield own_labels
+        yield self._own_labels
+
+    def _steps_for_model(self, run: "_Run") -> Iterator[Step]:
+        yield self._waypoint
+        yield self._policies()
+        if run.needs_mesh and run.policies and run.policies.is_listed:
+            yield self._unbound_services
+        yield self._namespace
+        # Pods lose their labels once the namespace has them. Last, as above.
+        if self._namespace not in run.failed:
+            yield self._own_labels
+
+    def _waypoint(self, model: ModelObjects) -> StepPlan:
+        return plan_waypoint(self.waypoint, self.desired, model)
+
+    def _policies(self, *, keeps_model_operator: bool = False) -> Step:
+        return PolicyStep(self.waypoint, self.desired, self.root_namespaces, keeps_model_operator).plan
+
+    def _namespace(self, model: ModelObjects) -> StepPlan:
+        return self._namespace_step.plan(model)
+
+    def _unbound_services(self, model: ModelObjects) -> StepPlan:
+        going = "" if self.desired.replicas else model.owner.app
+        return plan_unbound_services(self._namespace_step, model, leaves_alone=going)
+
+    def _own_labels(self, model: ModelObjects) -> StepPlan:
+        return plan_own_labels({} if self.desired.model_on_mesh else self.waypoint.mesh_labels, model)
 
     @property
-    def _members(self) -> Collection[str]:
-        """The applications whose pods stay in the mesh when the model leaves it; none if the beacon goes."""
-        if not self.desired.replicas:
-            return ()
-        return {self.owner.app, *(request.relation.app.name for request in self.desired.requests)}
+    def _namespace_step(self) -> NamespaceStep:
+        # If the beacon goes, the namespace leaves the mesh without regard to its pods.
+        related = [request.relation.app.name for request in self.desired.requests]
+        return NamespaceStep(
+            label_value(self.waypoint.owner.mark),
+            self.waypoint.mesh_labels,
+            self.desired.model_on_mesh,
+            {self.waypoint.owner.app, *related} if self.desired.replicas else (),
+        )
 
 
 @dataclass
@@ -175,13 +189,12 @@ class _Run:
 
     app: str
     deadline: Deadline
-    reads_mesh: bool = True
-    """True to read the objects of others, also if nothing was written."""
+    mesh: ObservedMesh | None = None
+    """The mesh around the policies, as far as it is known."""
+    plans: list[StepPlan] = field(default_factory=list[StepPlan])
     problems: list[Problem] = field(default_factory=list[Problem])
     changed: bool = False
     """True if something was written."""
-    objects: list[Resource] = field(default_factory=list[Resource])
-    """The objects that the steps know."""
     policies: PolicyReport | None = None
     """The result of writing the policies."""
     stays_for: Sequence[str] = ()
@@ -195,11 +208,15 @@ class _Run:
     is_unavailable: bool = False
     """True if Kubernetes gave no answer."""
 
+    @property
+    def needs_mesh(self) -> bool:
+        """True if the objects of others are to be read: they are not remembered, or something was written."""
+        return self.mesh is None or self.changed
+
     def add(self, result: StepResult) -> None:
         """Add the result of a step."""
         self.problems += result.problems
         self.changed |= result.changed
-        self.objects += result.objects
         self.policies = result.policies or self.policies
         self.has_left |= result.changed and result.stays_for is not None
         self.stays_for = self.stays_for if result.stays_for is None else result.stays_for
@@ -229,12 +246,7 @@ class _Run:
             cause = error.failure if isinstance(error, UnreadableClusterError) else error
             self.problems.append(problem_of(cause, self.app))
 
-    @property
-    def has_labelled_namespace(self) -> bool:
-        """Return whether the labels of the namespace are known to be as desired."""
-        return not self.is_unavailable and not any(isinstance(step, NamespaceStep) for step in self.failed)
-
-    def shown(self, mesh: ObservedMesh | None) -> tuple[list[Problem], list[str]]:
+    def shown(self) -> tuple[list[Problem], list[str]]:
         """Return all problems but those that follow from a problem of the waypoint, and the summary."""
         problems, summary = list(self.problems), list[str]()
         if self.stays_for:
@@ -243,8 +255,8 @@ class _Run:
                 waiting(f"namespace stays in the mesh: pods of {apps} have no labels of their own yet")
             )
         if self.policies:
-            problems += self.policies.problems(mesh or NOTHING_KNOWN)
-            summary = self.policies.summary(mesh or NOTHING_KNOWN)
+            problems += self.policies.problems(self.mesh or NOTHING_KNOWN)
+            summary = self.policies.summary(self.mesh or NOTHING_KNOWN)
         kinds = {problem.kind for problem in problems}
         if not kinds.isdisjoint((ProblemKind.waypoint, ProblemKind.work_on_waypoint)):
             problems = [problem for problem in problems if problem.kind is not ProblemKind.enforcement]

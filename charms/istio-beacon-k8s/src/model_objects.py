@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
 from k8s_charm import (
+    Deadline,
     Failure,
     Json,
     Owner,
@@ -37,8 +38,12 @@ class ModelObjects:
     client: "Client"
     owner: Owner
     """The beacon."""
+    deadline: Deadline = field(default_factory=Deadline)
+    """The end of the hook's time."""
     needs_services: bool = False
     """True if all Services are needed in this hook in any case."""
+    own: list[Resource] = field(default_factory=list[Resource])
+    """The beacon's own objects, as far as its steps have listed them, as they are after its writes."""
     _lists: dict[type[Resource], list[Resource] | Failure] = field(
         default_factory=dict[type[Resource], list[Resource] | Failure]
     )
@@ -77,6 +82,13 @@ class ModelObjects:
         from lightkube.resources.core_v1 import Service
 
         return self._listed(Service)
+
+    @property
+    def own_policies(self) -> list[Resource]:
+        """The AuthorizationPolicies among the beacon's own objects."""
+        from istio_policies import AuthorizationPolicy
+
+        return [each for each in self.own if isinstance(each, AuthorizationPolicy)]
 
     @property
     def other_policies(self) -> list[Resource]:

@@ -1,6 +1,6 @@
 """The mesh around the beacon's policies, as it was when it was last read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pydantic
@@ -46,18 +46,10 @@ def recall(text: str) -> ObservedMesh | None:
         return None
 
 
-def observe(model: ModelObjects, own: Sequence[Resource]) -> ObservedMesh | None:
-    """Read the mesh; None if Kubernetes does not return all of it.
-
-    Args:
-        model: the beacon's model.
-        own: the beacon's objects.
-    """
-    from istio_policies import AuthorizationPolicy
-
-    policies = [each for each in own if isinstance(each, AuthorizationPolicy)]
+def observe(model: ModelObjects) -> ObservedMesh | None:
+    """Read the mesh; None if Kubernetes does not return all of it."""
     try:
-        cluster = _read(model, own, policies)
+        cluster = _read(model)
         open_to_all = exposed(cluster, model.name)
     except (UnreadableClusterError, *kubernetes_errors()):
         return None
@@ -66,22 +58,22 @@ def observe(model: ModelObjects, own: Sequence[Resource]) -> ObservedMesh | None
         trust_domain=cluster.trust_domain,
         open_to_all=tuple(open_to_all),
         without_pods=frozenset(
-            str(each) for each in map(read_policy, policies) if selects_none(each, cluster.pods)
+            str(each) for each in map(read_policy, model.own_policies) if selects_none(each, cluster.pods)
         ),
     )
 
 
-def _read(model: ModelObjects, own: Sequence[Resource], policies: Sequence[Resource]) -> Cluster:
+def _read(model: ModelObjects) -> Cluster:
     """Read what decides on requests inside of the model, but for what the beacon has read already."""
     from istio_policies import AuthorizationPolicy, Gateway
 
     namespace, services, pods = manifest(model.namespace), _plain(model.services), _plain(model.pods)
-    gateways = _plain(each for each in own if isinstance(each, Gateway))
+    gateways = _plain(each for each in model.own if isinstance(each, Gateway))
     if missing_waypoints(services, namespace, gateways):
         gateways = _plain(read_list(model.client, Gateway, may_be_missing=True))
     istio = model.control_plane
     root = istio.root_namespaces[0]
-    here = [*policies, *model.other_policies]
+    here = [*model.own_policies, *model.other_policies]
     here = [each for each in here if metadata(each)["namespace"] in (root, model.name)]
     cluster = cluster_of(istio, [namespace], services, gateways, here, pods)
     # Policies of the root namespace, and istiod's own, can only close more.

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from charmlibs.interfaces.service_mesh import WAYPOINT_LABELS, label_configmap_name_template
 from k8s_charm import (
     Change,
-    Deadline,
     LabelChanges,
     LabelRecord,
     ObjectRef,
-    Owner,
     apply_charm_labels,
     plan_charm_labels,
     read_charm_labels,
@@ -19,26 +17,14 @@ from model_objects import ModelObjects
 from steps import StepPlan, StepResult
 
 
-@dataclass(frozen=True)
-class OwnLabelsStep:
-    """The labels of the beacon's own pods and Service, as a step."""
-
-    owner: Owner
-    labels: Mapping[str, str]
-    """The labels that they should have; none to remove all."""
-    deadline: Deadline
-    """The end of the hook's time for waiting."""
-
-    def plan(self, model: ModelObjects) -> "OwnLabelsPlan":
-        """Plan the labels."""
-        app = self.owner.app
-        record = _record(model, self.owner)
-        live = read_charm_labels(
-            model.client, app, record, must_exist=bool(self.labels), service=model.service(app)
-        )
-        # All of its own policies are on pods.
-        changes = plan_charm_labels(live, self.labels, not_on_service=WAYPOINT_LABELS)
-        return OwnLabelsPlan(changes, self.deadline)
+def plan_own_labels(labels: Mapping[str, str], model: ModelObjects) -> "OwnLabelsPlan":
+    """Plan the labels of the beacon's own pods and Service; none are left if there are no `labels`."""
+    app = model.owner.app
+    live = read_charm_labels(
+        model.client, app, _record(model), must_exist=bool(labels), service=model.service(app)
+    )
+    # All of its own policies are on pods.
+    return OwnLabelsPlan(plan_charm_labels(live, labels, not_on_service=WAYPOINT_LABELS))
 
 
 @dataclass(frozen=True)
@@ -46,7 +32,6 @@ class OwnLabelsPlan(StepPlan):
     """The labels to write."""
 
     labels: LabelChanges
-    deadline: Deadline
 
     @property
     def changes(self) -> list[Change]:
@@ -55,21 +40,15 @@ class OwnLabelsPlan(StepPlan):
 
     def apply(self, model: ModelObjects) -> StepResult:
         """Write the labels."""
-        apply_charm_labels(model.client, self.labels, self.deadline)
+        apply_charm_labels(model.client, self.labels, model.deadline)
         if self.changes:
             model.forget()
         return StepResult(changed=bool(self.changes))
 
 
-@dataclass(frozen=True)
-class OwnRecordStep:
-    """The removal of the record of the beacon's own labels, if it has no owner in Kubernetes."""
-
-    owner: Owner
-
-    def plan(self, model: ModelObjects) -> "OwnRecordPlan":
-        """Look for the record."""
-        return OwnRecordPlan(_record(model, self.owner))
+def plan_without_record(model: ModelObjects) -> "OwnRecordPlan":
+    """Plan the removal of the record of the beacon's own labels, if it has no owner in Kubernetes."""
+    return OwnRecordPlan(_record(model))
 
 
 @dataclass(frozen=True)
@@ -94,6 +73,6 @@ class OwnRecordPlan(StepPlan):
         return StepResult()
 
 
-def _record(model: ModelObjects, owner: Owner) -> LabelRecord:
-    name = label_configmap_name_template.format(app_name=owner.app)
-    return LabelRecord.read(model.client, name, owner.model)
+def _record(model: ModelObjects) -> LabelRecord:
+    name = label_configmap_name_template.format(app_name=model.owner.app)
+    return LabelRecord.read(model.client, name, model.name)

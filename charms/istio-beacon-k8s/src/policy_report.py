@@ -75,7 +75,7 @@ class PolicyReport:
         if desired.mode is PolicyMode.off:
             return found
         found += self._enforcement(mesh).problems()
-        if mesh.trust_domain not in ("", desired.trust_domain):
+        if mesh.trust_domain not in ("", desired.config.trust_domain):
             command = f"juju config {app} trust-domain={mesh.trust_domain}"
             found.append(blocked(Message("the mesh has another trust domain", remedy=command)))
         return found

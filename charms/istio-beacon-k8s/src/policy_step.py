@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import access_changes
 import consumers
@@ -20,15 +21,15 @@ from istio_policies import (
     requested_by,
     requesters,
 )
-from k8s_charm import Deadline, Live, Owner, ReconcileResult, Resource, apply, reference
+from k8s_charm import Live, ReconcileResult, Resource, apply, reference
 from kubernetes_problems import problems_of
 from mesh_inspection import UnreadableClusterError
 from model_objects import ModelObjects
 from policy_report import PolicyReport
 from steps import ObjectsPlan, StepResult
+from waypoint import Waypoint
 from waypoint_access import is_waypoint_access, waypoint_access
 
-_FORBIDDEN = 403
 SCOPE = "istio-authorization-policy"
 """The purpose of the policies, in the labels by which they are found."""
 
@@ -37,11 +38,8 @@ SCOPE = "istio-authorization-policy"
 class PolicyStep:
     """The AuthorizationPolicies of the consumers, as a step."""
 
-    owner: Owner
-    waypoint: str
-    """The name of the beacon's waypoint."""
+    waypoint: Waypoint
     desired: DesiredState
-    deadline: Deadline
     root_namespaces: Collection[str]
     """The namespaces whose policies on pods hold in all models; empty to read them."""
     keeps_model_operator: bool = False
@@ -54,22 +52,23 @@ class PolicyStep:
             UnreadableClusterError: if it is not known which namespaces those are.
             lightkube.ApiError: if Kubernetes rejects a request.
         """
-        live = list_policies(model.client, self.owner.labels(SCOPE), self.owner, self.deadline)
+        owner = model.owner
+        live = list_policies(model.client, owner.labels(SCOPE), owner, model.deadline)
         if self.desired.mode is PolicyMode.off:
             return PolicyPlan(plan_policies(live, DesiredPolicies()), self)
-        related = {request.relation.app.name for request in self.desired.requests} | {self.owner.app}
+        related = {request.relation.app.name for request in self.desired.requests} | {owner.app}
         gone = requesters(live) - related
         known = consumers.load(self.desired, model)
-        former = former_consumers(model, gone, self.waypoint)
-        domain = self.desired.trust_domain
+        former = former_consumers(model, gone, self.waypoint.name)
+        domain = self.desired.config.trust_domain
         own = self.desired.own_policies
-        requests = [PolicyRequestFrom(policy, [self.owner.app], domain) for policy in own]
+        requests = [PolicyRequestFrom(policy, [owner.app], domain) for policy in own]
         for consumer in known:
-            policies = [*consumer.granted, *waypoint_access(self.owner, self.waypoint, consumer)]
+            policies = [*consumer.granted, *waypoint_access(self.waypoint, consumer)]
             requests += (PolicyRequestFrom(policy, [consumer.app], domain) for policy in policies)
         roots = self._roots(model)
         operator = self._for_model_operator(live)
-        additional = additional_policies(self.owner, known, self.desired, operator)
+        additional = additional_policies(owner, known, self.desired, operator)
         retain = {consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys()
         changes = plan_policies(
             live,
@@ -84,12 +83,12 @@ class PolicyStep:
         try:
             return {ROOT_NAMESPACE, *(self.root_namespaces or model.control_plane.root_namespaces)}
         except UnreadableClusterError as error:
-            if error.failure.code != _FORBIDDEN:
+            if error.failure.code != HTTPStatus.FORBIDDEN:
                 raise
             return {ROOT_NAMESPACE}
 
     def _for_model_operator(self, live: Live) -> list[Resource]:
-        made = model_operator_policies(self.owner)
+        made = model_operator_policies(self.waypoint.owner)
         if self.desired.model_on_mesh:
             return made
         return [each for each in made if self.keeps_model_operator and reference(each) in live.objects]
@@ -110,25 +109,25 @@ class PolicyPlan(ObjectsPlan):
         before, after = self._granted(expected.before), self._granted(expected.live)
         return access_changes.describe(before, after, done=False) if expected.changed else []
 
-    def expect(self, _: ModelObjects) -> StepResult:
+    def expect(self, model: ModelObjects) -> StepResult:
         """Return the result if each write succeeds."""
-        return self._result(self.writes.expected)
+        return self._result(model, self.writes.expected)
 
     def apply(self, model: ModelObjects) -> StepResult:
         """Write the objects, and log the requests that are allowed, and no longer allowed, after that."""
-        result = apply(model.client, self.writes, self.step.deadline)
+        result = apply(model.client, self.writes, model.deadline)
         if result.changed:
             before, after = self._granted(result.before), self._granted(result.live)
             access_changes.log(access_changes.describe(before, after))
-        return self._result(result)
+        return self._result(model, result)
 
     def _granted(self, policies: Iterable[Resource]) -> list[Resource]:
         """Leave out the policies that allow the waypoint, which go with those on Services."""
-        waypoint = self.step.waypoint
-        return [each for each in policies if not is_waypoint_access(each, self.step.owner, waypoint)]
+        return [each for each in policies if not is_waypoint_access(each, self.step.waypoint)]
 
-    def _result(self, result: ReconcileResult) -> StepResult:
-        owner, desired = self.step.owner, self.step.desired
+    def _result(self, model: ModelObjects, result: ReconcileResult) -> StepResult:
+        owner, desired = model.owner, self.step.desired
+        model.own += result.live
         operator = model_operator_policies(owner) if desired.model_on_mesh else ()
         requested = [each for each in self._granted(result.live) if requested_by(each) - {owner.app}]
         report = PolicyReport(
@@ -141,7 +140,7 @@ class PolicyPlan(ObjectsPlan):
             self._unwritten(result),
             operator,
         )
-        return StepResult(problems_of(result.failed, owner.app), result.changed, result.live, report)
+        return StepResult(problems_of(result.failed, owner.app), result.changed, report)
 
     def _unwritten(self, result: ReconcileResult) -> Set[str]:
         """Return the applications of whose policies some failed to be written."""

@@ -44,25 +44,14 @@ class Sources:
 
     def desired_state(self, mode: PolicyMode) -> DesiredState:
         """Return the desired state in Kubernetes, with policies in a mode."""
-        return DesiredState(
-            replicas=self.planned_units,
-            ready_timeout=self.config.ready_timeout,
-            requests=self.mesh.requests(),
-            own_policies=self.own_policies(),
-            mode=mode,
-            restrict_consumers=self.config.restrict_consumers,
-            allow_callers=self.config.allow_unrelated_callers,
-            close_unprotected=self.config.close_unprotected,
-            trust_domain=self.config.trust_domain,
-            model_on_mesh=self.config.model_on_mesh,
-        )
+        return DesiredState(self.config, mode, self.planned_units, self.mesh.requests(), self._own_policies())
 
     @cached_property
     def planned_units(self) -> int:
         """The planned number of units."""
         return planned_units(self.charm)
 
-    def own_policies(self) -> list[MeshPolicy]:
+    def _own_policies(self) -> list[MeshPolicy]:
         """Return the policies of the beacon itself."""
         return build_mesh_policies(
             self.charm.model.relations,

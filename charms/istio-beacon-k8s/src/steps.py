@@ -1,11 +1,11 @@
 """The parts of a beacon in Kubernetes, each planned first and applied then."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, TypeAlias
 
-from k8s_charm import Change, Changes, Resource
+from k8s_charm import Change, Changes
 from model_objects import ModelObjects
 from policy_report import PolicyReport
 from problems import Problem
@@ -18,8 +18,6 @@ class StepResult(NamedTuple):
     """The problems to show."""
     changed: bool = False
     """True if something was written."""
-    objects: Sequence[Resource] = ()
-    """The beacon's own objects that are known by now."""
     policies: PolicyReport | None = None
     """The result of writing the policies."""
     stays_for: Sequence[str] | None = None
@@ -78,13 +76,8 @@ class ObjectsPlan(StepPlan):
         return not self.writes.failed
 
 
-class Step(Protocol):
-    """One part of a beacon in Kubernetes."""
+Step: TypeAlias = Callable[[ModelObjects], StepPlan]
+"""One part of a beacon in Kubernetes: compares the desired objects with the live ones, and writes nothing.
 
-    def plan(self, model: ModelObjects, /) -> StepPlan:
-        """Compare the desired objects with the live ones; nothing is written.
-
-        Raises:
-            lightkube.ApiError: if Kubernetes rejects a request.
-        """
-        ...
+It raises a `lightkube.ApiError` if Kubernetes rejects a request.
+"""

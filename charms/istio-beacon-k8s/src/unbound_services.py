@@ -4,7 +4,7 @@ The waypoint is allowed at the pods behind it. A Service without a policy there 
 policies on its pods are.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from istio_policies import target_names
@@ -16,53 +16,44 @@ from steps import StepPlan, StepResult
 _NONE = "none"
 
 
-@dataclass(frozen=True)
-class UnboundServicesStep:
-    """The Services with policies on their pods only, as a step."""
+def plan_unbound_services(
+    namespace: NamespaceStep, model: ModelObjects, *, leaves_alone: str = ""
+) -> "UnboundServicesPlan":
+    """Plan the labels that keep Services with policies on their pods only from the waypoint.
 
-    namespace: NamespaceStep
-    own: Sequence[Resource] = ()
-    """The beacon's objects, its policies among them."""
-    leaves_alone: str = ""
-    """The Service of an application that is being removed, which takes the labels with it."""
+    It leaves alone the Service of an application that is being removed, which takes the labels with it.
 
-    def plan(self, model: ModelObjects) -> "UnboundServicesPlan":
-        """Plan the labels that keep Services from the waypoint.
+    Raises:
+        NamespaceTakenError: if the namespace has another owner in the mesh.
+        lightkube.ApiError: if Kubernetes rejects a request.
+    """
+    from lightkube.resources.core_v1 import Service
 
-        Raises:
-            NamespaceTakenError: if the namespace has another owner in the mesh.
-            lightkube.ApiError: if Kubernetes rejects a request.
-        """
-        from lightkube.resources.core_v1 import Service
-
-        from istio_policies import AuthorizationPolicy
-
-        beacon = self.namespace.beacon
-        if not self.namespace.on_mesh:
-            services = model.client.list(Service, namespace=model.name, labels={MANAGED_BY: beacon})
-            labelled = [each for each in services if name_of(each) != self.leaves_alone]
-            return UnboundServicesPlan(_patches(labelled, beacon, ()))
-        self.namespace.plan(model)
-        bound: set[str] = set()
-        selectors: list[dict[str, str]] = []
-        own = [each for each in self.own if isinstance(each, AuthorizationPolicy)]
-        for policy in (*own, *model.other_policies):
-            if metadata(policy)["namespace"] != model.name:
-                continue
-            spec = subtree(manifest(policy), "spec")
-            if targets := target_names(spec):
-                bound |= targets
-            else:
-                # One without a selector is on all pods.
-                selectors.append(subtree(spec, "selector", "matchLabels"))
-        pods = map(labels_of, model.pods)
-        closed = [pod for pod in pods if any(selector.items() <= pod.items() for selector in selectors)]
-        unbound = {
-            name_of(each)
-            for each in model.services
-            if name_of(each) not in bound and _selects_any(manifest(each), closed)
-        }
-        return UnboundServicesPlan(_patches(model.services, beacon, unbound))
+    beacon = namespace.beacon
+    if not namespace.on_mesh:
+        services = model.client.list(Service, namespace=model.name, labels={MANAGED_BY: beacon})
+        labelled = [each for each in services if name_of(each) != leaves_alone]
+        return UnboundServicesPlan(_patches(labelled, beacon, ()))
+    namespace.plan(model)
+    bound: set[str] = set()
+    selectors: list[dict[str, str]] = []
+    for policy in (*model.own_policies, *model.other_policies):
+        if metadata(policy)["namespace"] != model.name:
+            continue
+        spec = subtree(manifest(policy), "spec")
+        if targets := target_names(spec):
+            bound |= targets
+        else:
+            # One without a selector is on all pods.
+            selectors.append(subtree(spec, "selector", "matchLabels"))
+    pods = map(labels_of, model.pods)
+    closed = [pod for pod in pods if any(selector.items() <= pod.items() for selector in selectors)]
+    unbound = {
+        name_of(each)
+        for each in model.services
+        if name_of(each) not in bound and _selects_any(manifest(each), closed)
+    }
+    return UnboundServicesPlan(_patches(model.services, beacon, unbound))
 
 
 @dataclass(frozen=True)

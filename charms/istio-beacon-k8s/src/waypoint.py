@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from desired_state import DesiredState
 from k8s_charm import (
-    Deadline,
     Json,
-    Live,
     ObjectRef,
     Owner,
     ReconcileResult,
@@ -63,21 +62,6 @@ class Waypoint:
         key = label_value(f"{self.owner.model}.{self.owner.app}.telemetry")
         return {f"charms.canonical.com/{key}": "aggregated"}
 
-    def list_objects(self, client: "Client", deadline: Deadline) -> Live:
-        """List the objects of the waypoint."""
-        from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
-
-        from istio_policies import Gateway
-
-        return list_owned(
-            client,
-            [Gateway, HorizontalPodAutoscaler],
-            self.owner.labels(_SCOPE),
-            self.owner,
-            deadline,
-            namespaces=[self.owner.model],
-        )
-
     def objects(self, replicas: int) -> list[Resource]:
         """Return the objects with which Istio runs the waypoint with this number of pods."""
         from lightkube.models.autoscaling_v2 import CrossVersionObjectReference, HorizontalPodAutoscalerSpec
@@ -118,71 +102,67 @@ class Waypoint:
         return [Gateway.from_dict(gateway), autoscaler]
 
 
-@dataclass(frozen=True)
-class WaypointStep:
-    """The waypoint, as a step."""
+def plan_waypoint(waypoint: Waypoint, desired: DesiredState, model: ModelObjects) -> "WaypointPlan":
+    """Plan the objects of the waypoint; without replicas, it is removed."""
+    from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 
-    waypoint: Waypoint
-    replicas: int
-    """The number of its pods; with 0, it is removed."""
-    ready_timeout: int
-    """The seconds after which a waypoint that is not ready is blocked."""
-    deadline: Deadline
+    from istio_policies import Gateway
 
-    def plan(self, model: ModelObjects) -> "WaypointPlan":
-        """Plan the objects of the waypoint."""
-        live = self.waypoint.list_objects(model.client, self.deadline)
-        return WaypointPlan(plan(live, self.waypoint.objects(self.replicas) if self.replicas else []), self)
+    owner, kinds = waypoint.owner, [Gateway, HorizontalPodAutoscaler]
+    labels = owner.labels(_SCOPE)
+    live = list_owned(model.client, kinds, labels, owner, model.deadline, namespaces=[model.name])
+    objects = waypoint.objects(desired.replicas) if desired.replicas else []
+    return WaypointPlan(plan(live, objects), waypoint, desired)
 
 
 @dataclass(frozen=True)
 class WaypointPlan(ObjectsPlan):
     """The objects of the waypoint to write."""
 
-    step: WaypointStep
+    waypoint: Waypoint
+    desired: DesiredState
 
     def expect(self, model: ModelObjects) -> StepResult:
         """Return the result if each write succeeds."""
-        return self._result(model.client, self.writes.expected)
+        return self._result(model, self.writes.expected)
 
     def apply(self, model: ModelObjects) -> StepResult:
         """Write the objects."""
-        result = apply(model.client, self.writes, self.step.deadline)
+        result = apply(model.client, self.writes, model.deadline)
         if result.changed:
-            replicas = self.step.replicas
+            replicas = self.desired.replicas
             number = f"{replicas} {'replica' if replicas == 1 else 'replicas'}"
-            logger.info("scaling waypoint %s to %s", self.step.waypoint.name, number)
-        return self._result(model.client, result)
+            logger.info("scaling waypoint %s to %s", self.waypoint.name, number)
+        return self._result(model, result)
 
-    def _result(self, client: "Client", result: ReconcileResult) -> StepResult:
-        waypoint, replicas = self.step.waypoint, self.step.replicas
-        if result.failed or not replicas:
-            failed = problems_of(result.failed, waypoint.owner.app)
+    def _result(self, model: ModelObjects, result: ReconcileResult) -> StepResult:
+        model.own += result.live
+        if result.failed or not self.desired.replicas:
+            failed = problems_of(result.failed, self.waypoint.owner.app)
             problems = [replace(problem, kind=ProblemKind.work_on_waypoint) for problem in failed]
-            return StepResult(problems, result.changed, result.live)
-        return StepResult(_problems(client, self.step, result), result.changed, result.live)
+            return StepResult(problems, result.changed)
+        return StepResult(self._problems(model.client, result), result.changed)
 
+    def _problems(self, client: "Client", result: ReconcileResult) -> list[Problem]:
+        """Return the problems with the waypoint and its pods.
 
-def _problems(client: "Client", step: WaypointStep, result: ReconcileResult) -> list[Problem]:
-    """Return the problems with the waypoint and its pods.
+        Istio reports on the Gateway whether there is any pod. How many there are takes another request, which
+        is made only if there should be several.
+        """
+        from istio_policies import Gateway
 
-    Istio reports on the Gateway whether there is any pod. How many there are takes another request, which
-    is made only if there should be several.
-    """
-    from istio_policies import Gateway
-
-    waypoint, replicas = step.waypoint, step.replicas
-    for gateway in result.live:
-        if not isinstance(gateway, Gateway):
-            continue
-        if reason := _not_programmed(client, manifest(gateway)):
-            problem = blocked if _is_overdue(manifest(gateway), step.ready_timeout) else waiting
-            message = Message(f"waypoint {waypoint.name} is not ready", reason)
-            return [problem(message, ProblemKind.waypoint)]
-        shortage = _shortage(client, waypoint, replicas) if replicas > 1 else None
-        return [waiting(shortage, ProblemKind.waypoint)] if shortage else []
-    missing = ObjectRef("Gateway", waypoint.owner.model, waypoint.name)
-    return [waiting(f"no {missing}", ProblemKind.waypoint)]
+        waypoint, replicas = self.waypoint, self.desired.replicas
+        for gateway in result.live:
+            if not isinstance(gateway, Gateway):
+                continue
+            if reason := _not_programmed(client, manifest(gateway)):
+                is_overdue = _is_overdue(manifest(gateway), self.desired.config.ready_timeout)
+                message = Message(f"waypoint {waypoint.name} is not ready", reason)
+                return [(blocked if is_overdue else waiting)(message, ProblemKind.waypoint)]
+            shortage = _shortage(client, waypoint, replicas) if replicas > 1 else None
+            return [waiting(shortage, ProblemKind.waypoint)] if shortage else []
+        missing = ObjectRef("Gateway", waypoint.owner.model, waypoint.name)
+        return [waiting(f"no {missing}", ProblemKind.waypoint)]
 
 
 def _is_overdue(gateway: Json, seconds: int) -> bool:
