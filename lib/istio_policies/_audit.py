@@ -30,11 +30,7 @@ def audit_policies(owner: Owner, apps: Iterable[tuple[str, str]]) -> list[Resour
     """Return the policies that allow everything on the Services and pods of applications.
 
     Pods behind a waypoint are closed to everybody else, so that a policy on the Service alone opens nothing
-    to those who do not come through it.
-
-    Args:
-        owner: the application that owns the objects.
-        apps: namespace and name of each application.
+    to those who do not come through it. An application is its namespace and its name.
     """
     keys: set[PolicyKey] = set()
     for namespace, app in apps:

@@ -72,14 +72,7 @@ def assign_names(
     owner: Owner,
     reusable: Collection[tuple[str, str]],
 ) -> dict[PolicyRule, str]:
-    """Return the name of the AuthorizationPolicy of each rule.
-
-    Args:
-        rules: all rules that are desired.
-        live: the owner's objects, by namespace and name.
-        owner: the application that owns the objects.
-        reusable: the objects that may be overwritten.
-    """
+    """Return the name of the AuthorizationPolicy of each rule; it may be a reusable object's."""
     # Nearly all live objects are as desired, so that most need not be parsed.
     written = {(rule.key.namespace, repr(spec(rule))): rule for rule in rules}
     allowed: dict[tuple[str, str], PolicyRule | None] = {}

@@ -63,14 +63,7 @@ class DesiredPolicies:
 
 
 def list_policies(client: "Client", labels: Mapping[str, str], owner: Owner, deadline: Deadline) -> Live:
-    """List the AuthorizationPolicies of an owner, in all namespaces.
-
-    Args:
-        client: the client.
-        labels: the labels that select the owner's AuthorizationPolicies; see `Owner.labels`.
-        owner: the application that owns them.
-        deadline: the end of the hook's time.
-    """
+    """List the AuthorizationPolicies of an owner, in all namespaces; see `list_owned`."""
     from ._kinds import AuthorizationPolicy
 
     return list_owned(client, [AuthorizationPolicy], labels, owner, deadline)
@@ -92,7 +85,7 @@ def plan_policies(
 
     Args:
         live: the owner's AuthorizationPolicies.
-        policies: all policies, with the applications that request them.
+        policies: all policies.
         also: other AuthorizationPolicies to write, which no mesh policy can express.
         ignore_missing: see `plan`.
         root_namespaces: namespaces whose policies on pods hold in all namespaces. None that is requested is
@@ -134,11 +127,6 @@ def authorization_policies(
     The name of an object does not depend on its rule. A live object keeps its name as long as its rule is
     requested. Of the others, one for each target and source is overwritten if there is a new rule; every
     further new rule gets a new name.
-
-    Args:
-        policies: the policies, with the applications that request them.
-        live: the owner's live objects.
-        owner: the application that owns the objects; names start with it.
     """
     requesters: defaultdict[PolicyRule, set[str]] = defaultdict(set)
     for policy, by, trust_domain in policies.requests:

@@ -122,12 +122,8 @@ def read_charm_labels(
 ) -> CharmLabels:
     """Read an application's labels; no request is made if none were set and none are desired.
 
-    Args:
-        client: the Kubernetes client to use.
-        app_name: the application, and so the name of its StatefulSet and Service.
-        record: the labels that earlier calls have set.
-        must_exist: True if there is anything to set; a missing application is an error then.
-        service: the application's Service, if it was read already.
+    If there is anything to set, the application `must_exist`, and it is an error if it does not. A `service`
+    that was read already is not read again.
 
     Raises:
         lightkube.ApiError: if Kubernetes rejects a request.
@@ -157,11 +153,7 @@ def plan_charm_labels(
 ) -> LabelChanges:
     """Compare the desired labels with the live ones; no request is made.
 
-    Args:
-        live: the live labels.
-        labels: the desired labels.
-        not_on_service: keys of labels that only the pods have.
-        rest: further changes of the pod template, as a strategic merge patch.
+    The `rest` is further changes of the pod template, as a strategic merge patch.
     """
     on_service = {key: value for key, value in labels.items() if key not in not_on_service}
     template = subtree(manifest(live.stateful_set), "spec", "template") if live.stateful_set else {}
@@ -177,12 +169,7 @@ def plan_charm_labels(
 
 
 def apply_charm_labels(client: "Client", changes: LabelChanges, deadline: Deadline | None = None) -> None:
-    """Write labels to Kubernetes.
-
-    Args:
-        client: the Kubernetes client to use.
-        changes: the changes to write.
-        deadline: the end of the hook's time for waiting; a new one if None.
+    """Write labels to Kubernetes, in the time until the deadline, or in 18 seconds if there is none.
 
     Raises:
         lightkube.ApiError: if Kubernetes rejects a request.

@@ -108,11 +108,7 @@ def list_objects(
 ) -> list[Resource] | Failure:
     """List objects of all owners in one request, or return the failure of the request.
 
-    Args:
-        client: the client.
-        kind: the kind of the objects.
-        namespace: the namespace of the objects; all if None.
-        labels: the labels that select the objects; a value can be an operator of lightkube.
+    They are those of one namespace, or of all if it is None. A label's value can be an operator of lightkube.
     """
     request = _list_request(client, kind, namespace, labels or {})
     return attempt(request.send, request.ref, request.verb)

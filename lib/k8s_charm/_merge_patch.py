@@ -21,12 +21,9 @@ _REMOVABLE: Mapping[str, Json] = {
 
 
 def patch_for(live: Resource, desired: Resource, labels: Mapping[str, str]) -> Json:
-    """Return the JSON merge patch from an owned object to the desired one; empty if nothing differs.
+    """Return the JSON merge patch from a live object to the desired one; empty if nothing differs.
 
-    Args:
-        live: the live object.
-        desired: the desired object.
-        labels: the labels that select the owner's objects.
+    A field is removed if it was set by who set the labels that select the owner's objects.
     """
     there = manifest(live)
     removable = _fields_of_writers(there, labels)

@@ -38,10 +38,6 @@ class Owner:
         exists exactly as long as the application: it keeps its uid over refreshes and scaling to 0, and,
         unlike a StatefulSet, is not recreated when the application's storage changes. Objects of other
         namespaces cannot refer to it.
-
-        Args:
-            resource: the object.
-            uid: the uid of the Service.
         """
         plain = manifest(resource)
         own = plain["metadata"]

@@ -188,12 +188,7 @@ def _taken_by(manager: str) -> str:
 
 
 def kubernetes_problem(problem: Failure | Exception, *, app: str) -> Message:
-    """Return a failed request as a message for an operator.
-
-    Args:
-        problem: a failure of a reconcile, or one of `kubernetes_errors()`.
-        app: the name of the charm's application.
-    """
+    """Return a failure, or one of `kubernetes_errors()`, as a message for the operator of an application."""
     if isinstance(problem, Exception):
         problem = failure(problem, ObjectRef("", None, ""), "")
     if problem.reason.startswith(_NOT_ALLOWED):
@@ -207,11 +202,7 @@ def kubernetes_problem(problem: Failure | Exception, *, app: str) -> Message:
 
 
 def is_transient(problem: Failure | Exception) -> bool:
-    """Return whether a retry may succeed; if not, an operator has to act.
-
-    Args:
-        problem: a failure of a reconcile, or one of `kubernetes_errors()`.
-    """
+    """Return whether a retry may succeed; if not, an operator has to act."""
     if isinstance(problem, Exception):
         code, creates = kubernetes_code(problem), str(problem).endswith(_EXISTS)
     else:

@@ -18,9 +18,7 @@ _ANOTHER_DOMAIN = "another.domain"
 def assumptions(cluster: Cluster, differs: Callable[[Cluster], bool]) -> Iterator[str]:
     """Yield the properties of the mesh, known or assumed, without which an answer would be another.
 
-    Args:
-        cluster: the cluster that the answer is about.
-        differs: returns whether the answer is another one in another cluster.
+    The answer is about the cluster; `differs` returns whether it is another one in another cluster.
     """
     if differs(_hardened(cluster) if not _hardening(cluster) else _softened(cluster)):
         yield _hardening_in_words(cluster)

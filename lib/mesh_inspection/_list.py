@@ -116,12 +116,7 @@ def selects_none(policy: LivePolicy, pods: Collection[MeshPod]) -> bool:
 
 
 def list_policies(policies: Policies, view: View) -> list[Row]:
-    """Return a row for each policy, with its state; what goes with policies on Services has none.
-
-    Args:
-        policies: the live and the desired ones.
-        view: what the charm knows of them.
-    """
+    """Return a row for each policy, with its state; what goes with policies on Services has none."""
     live = {reference(each) for each in policies.live}
     rows: list[Row] = []
     for resource in policies.all:
@@ -142,13 +137,7 @@ def matching(rows: Iterable[Row], source: str | None, target: str | None) -> lis
 
 
 def why_none(rows: Iterable[Row], source: str | None, target: str | None) -> str:
-    """Return the reason that no row matches, with the known names; empty if there are no rows at all.
-
-    Args:
-        rows: all policies.
-        source: the chosen source, if any.
-        target: the chosen target, if any.
-    """
+    """Return the reason that no row matches, with the known names; empty if there are no rows at all."""
     every = list(rows)
     sources = set[str]().union(*(row.sources for row in every))
     targets = {target_name(name) for name in set[str]().union(*(row.targets for row in every))}

@@ -80,10 +80,7 @@ _IT_WOULD = _Sentences(
 def describe(before: Collection[Resource], after: Collection[Resource], *, done: bool = True) -> list[str]:
     """Return the changes of access between two sets of AuthorizationPolicies, a line or two for each target.
 
-    Args:
-        before: the policies before the change.
-        after: the policies after it.
-        done: True if the change has been made, False if it is planned.
+    They are in the past tense if the change is `done`, and in the conditional if it is planned.
     """
     sentences = _IT_DOES if done else _IT_WOULD
     # What goes with audit mode is in the line about the mode.

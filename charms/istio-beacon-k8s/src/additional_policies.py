@@ -21,13 +21,9 @@ def additional_policies(
     desired: DesiredState,
     model_operator: Sequence[Resource],
 ) -> list[Resource]:
-    """Return the policies that no consumer requests; none of them is in audit mode.
+    """Return the policies that no consumer requests, those for Juju's model operator among them.
 
-    Args:
-        owner: the beacon.
-        consumers: the consumers, with the policies that they are granted.
-        desired: the beacon's configuration; in audit mode, everything is allowed.
-        model_operator: the policies for Juju's model operator, if it is in the mesh.
+    None of them is in audit mode: there they allow everything.
     """
     made = list(model_operator)
     if desired.is_audit:

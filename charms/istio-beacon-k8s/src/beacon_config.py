@@ -53,10 +53,7 @@ def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Prob
     """Return the configuration, and a problem for each invalid option.
 
     An invalid option keeps its last valid value, so that everything else continues, including revocations.
-
-    Args:
-        charm: the beacon.
-        last_valid: the last valid configuration as JSON; empty if there was none.
+    The last valid configuration is JSON, or empty if there was none.
     """
     try:
         return charm.load_config(BeaconConfig), []

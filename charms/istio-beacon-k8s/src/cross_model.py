@@ -14,13 +14,7 @@ ENDPOINT = "provide-cmr-mesh"
 def problems(
     charm: ops.CharmBase, scrapers: Iterable[ops.Relation], identities: Identities
 ) -> Iterator[Problem]:
-    """Yield the problems of applications whose identity is unknown or invalid.
-
-    Args:
-        charm: the beacon.
-        scrapers: the relations over which applications reach the beacon itself.
-        identities: the identities of applications of other models.
-    """
+    """Yield the problems of applications of other models whose identity is unknown or invalid."""
     for app, error in identities.invalid.items():
         message = Message(f"{app} sent an invalid identity over {ENDPOINT}", error)
         yield blocked(message, ProblemKind.pending_policies)

@@ -26,13 +26,7 @@ class FormerConsumers:
 
 
 def former_consumers(model: ModelObjects, gone: Set[str], waypoint: str) -> FormerConsumers:
-    """Select the applications whose policies are kept.
-
-    Args:
-        model: the beacon's model.
-        gone: the applications that requested policies and are no longer related.
-        waypoint: the beacon's waypoint.
-    """
+    """Select, of the applications that are `gone`, those whose policies are kept."""
     if not gone:
         return FormerConsumers({})
     try:

@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 
 
 def view(sources: Sources, client: "Client", owner: Owner) -> View:
-    """Return the policies that consumers request of the beacon, and how they are applied.
-
-    Args:
-        sources: the beacon's configuration and relations.
-        client: lists Services and pods, if anything depends on them.
-        owner: the owner of the policies.
-    """
+    """Return the policies that consumers request of the beacon, and how they are applied."""
     config = sources.config
     desired = sources.desired_state(config.mode)
     declared = [DeclaredPolicy(owner.model, owner.app, SCRAPERS_MAY)]

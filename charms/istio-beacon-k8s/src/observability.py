@@ -21,12 +21,7 @@ _JOB = prometheus_scrape.ScrapeJob(targets=(f"*:{metrics_proxy.PORT}",))
 
 
 def publish(charm: ops.CharmBase, problems: Collection[Problem]) -> None:
-    """Publish scrape jobs and dashboards; the leader also publishes the problems, as alert rules.
-
-    Args:
-        charm: the beacon.
-        problems: all problems of the beacon.
-    """
+    """Publish scrape jobs and dashboards; the leader also publishes the problems, as alert rules."""
     if charm.model.relations[METRICS]:
         rules = _rules(charm, problems) if charm.unit.is_leader() else None
         prometheus_scrape.publish(charm, [_JOB], rules, relation_name=METRICS)

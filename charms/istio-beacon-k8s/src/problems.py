@@ -84,14 +84,8 @@ def status(problems: Sequence[Problem], unit: str) -> ops.StatusBase:
 def log_news(problems: Iterable[Problem], logged: Collection[str]) -> list[str]:
     """Log new problems that an operator has to resolve, and those that are resolved.
 
-    Problems that pass by themselves are not logged.
-
-    Args:
-        problems: all problems now.
-        logged: the messages that were logged before.
-
-    Returns:
-        The messages that are logged now.
+    Problems that pass by themselves are not logged. Takes the messages that were logged before, and returns
+    those that are logged now.
     """
     now = [str(problem.message) for problem in in_order(problems) if not problem.passes_by_itself][:_MOST]
     for message in now:
