@@ -5,7 +5,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Generic, TypeVar
 
 from ._deadline import Deadline
@@ -18,6 +17,8 @@ Answer = TypeVar("Answer")
 _AT_A_TIME = 8
 # Reserved at the end, so that a request that was started also gets its answer.
 _GRACE = 5.0
+_NOT_SENT = "not sent: the hook's time was over"
+_NO_ANSWER = "no answer in time"
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,9 @@ class PendingRequest(Generic[Answer]):
     ref: ObjectRef
     send: Callable[[], Answer]
 
-
-class _Unanswered(Enum):
-    NOT_SENT = "not sent: the hook's time was over"
-    NO_ANSWER = "no answer in time"
+    def unanswered(self, reason: str) -> Failure:
+        """Return the failure of the request if it has no answer."""
+        return Failure(self.ref, self.verb, None, reason)
 
 
 class Requester:
@@ -60,8 +60,6 @@ class Requester:
         for request, outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome, Failure):
                 failures.append(outcome)
-            elif isinstance(outcome, _Unanswered):
-                failures.append(Failure(request.ref, request.verb, None, outcome.value))
             else:
                 answers[request.ref] = outcome
         return answers, failures
@@ -69,12 +67,12 @@ class Requester:
 
 def _send_all(
     requests: Sequence[PendingRequest[Answer]], start: Deadline, wait: Deadline
-) -> list[Answer | Failure | _Unanswered]:
+) -> list[Answer | Failure]:
     """Send requests until `start`, and return the outcomes that are known at `wait`.
 
     The threads are daemons: a request that hangs must keep neither the hook nor the process waiting.
     """
-    outcomes: list[Answer | Failure | _Unanswered] = [_Unanswered.NOT_SENT] * len(requests)
+    outcomes: list[Answer | Failure] = [each.unanswered(_NOT_SENT) for each in requests]
     waiting = deque(enumerate(requests))
 
     def work() -> None:
@@ -83,7 +81,7 @@ def _send_all(
                 number, request = waiting.popleft()
             except IndexError:
                 return
-            outcomes[number] = _Unanswered.NO_ANSWER
+            outcomes[number] = request.unanswered(_NO_ANSWER)
             outcomes[number] = attempt(request.send, request.ref, request.verb)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_A_TIME, len(requests)))]
