@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import ops
 import pydantic
 
 from charmlibs.interfaces.service_mesh import MeshPolicy, MeshType
 from k8s_charm import (
+    Client,
     Deadline,
     Failure,
     Json,
@@ -29,9 +29,6 @@ from ._compatibility import takes_flags, takes_mesh_type
 from ._object import policy_object
 from ._policies import ROOT_NAMESPACE, DesiredPolicies, PolicyRequestFrom, list_policies, plan_policies
 from ._rules import TRUST_DOMAIN
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 _AUTHORIZATION_POLICY = "security.istio.io/AuthorizationPolicy"
 
@@ -58,7 +55,7 @@ class PolicyResourceManager:
     def __init__(  # noqa: PLR0913 - published
         self,
         charm: ops.CharmBase,
-        lightkube_client: "Client",
+        lightkube_client: Client,
         labels: Mapping[str, str] | None = None,
         logger: logging.Logger | None = None,
         deadline: Deadline | None = None,

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from charmlibs.interfaces.service_mesh import MeshPolicy
 from k8s_charm import (
     Changes,
+    Client,
     Deadline,
     Failure,
     Json,
@@ -28,9 +29,6 @@ from ._description import target_refs
 from ._names import assign_names, first_name, policy_name
 from ._object import policy_object
 from ._rules import TRUST_DOMAIN, PolicyRule, rule_of_policy, rule_of_spec, spec
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 REQUESTED_BY = "charms.canonical.com/mesh.requested-by"
 DRY_RUN = "istio.io/dry-run"
@@ -62,7 +60,7 @@ class DesiredPolicies:
     """True to have waypoints record what they would deny, and to allow everything on these targets."""
 
 
-def list_policies(client: "Client", labels: Mapping[str, str], owner: Owner, deadline: Deadline) -> Live:
+def list_policies(client: Client, labels: Mapping[str, str], owner: Owner, deadline: Deadline) -> Live:
     """List the AuthorizationPolicies of an owner, in all namespaces; see `list_owned`."""
     from ._kinds import AuthorizationPolicy
 

@@ -4,7 +4,7 @@ Importing this does not import lightkube; the first request does.
 """
 
 from ._apply import apply
-from ._client import kubernetes_client, kubernetes_code, kubernetes_errors
+from ._client import Client, kubernetes_client, kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
 from ._label_record import LabelRecord
 from ._labels import (
@@ -39,6 +39,7 @@ __all__ = [
     "OWNER",
     "Change",
     "Changes",
+    "Client",
     "Deadline",
     "Failure",
     "Json",

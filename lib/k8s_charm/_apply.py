@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ._client import Client
 from ._deadline import Deadline
 from ._live import Live
 from ._merge_patch import patch_for, removes
@@ -14,11 +15,8 @@ from ._requests import PendingRequest, Requester
 from ._result import Failure, ReconcileResult
 from ._verbs import apply_object, attempt, create_object, delete_object, patch_object
 
-if TYPE_CHECKING:
-    from lightkube import Client
 
-
-def apply(client: "Client", changes: Changes, deadline: Deadline, *, force: bool = True) -> ReconcileResult:
+def apply(client: Client, changes: Changes, deadline: Deadline, *, force: bool = True) -> ReconcileResult:
     """Write changes to Kubernetes.
 
     Missing objects are created first, then differing ones are updated, and objects that are no longer desired
@@ -67,7 +65,7 @@ def apply(client: "Client", changes: Changes, deadline: Deadline, *, force: bool
 class _Writer:
     """Maker of the requests that write."""
 
-    client: "Client"
+    client: Client
     live: Live
     force: bool
     ignore_missing: bool
@@ -107,7 +105,7 @@ class _Writer:
         return self.live.owner.with_reference(desired, self.service_uid) if self.service_uid else desired
 
 
-def _service_uid(client: "Client", changes: Changes) -> str | None:
+def _service_uid(client: Client, changes: Changes) -> str | None:
     """Return the uid of the application's Service, requested only for a write and if no object has it."""
     from lightkube.resources.core_v1 import Service
 

@@ -6,18 +6,21 @@ The HTTP library is taken from where lightkube has it: `httpx` before 1.0, `http
 import functools
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ._deadline import Deadline
 
 if TYPE_CHECKING:
-    from lightkube import Client
+    import lightkube
+
+Client: TypeAlias = "lightkube.Client"
+"""The client's type; a name, so that annotations need no import of lightkube."""
 
 _SECONDS_TO_ANSWER = 3.0
 _VERBOSE_LOGGERS = ("httpcore", "httpcore2", "httpx", "httpx2")
 
 
-def kubernetes_client(namespace: str, field_manager: str, deadline: Deadline | None = None) -> "Client":
+def kubernetes_client(namespace: str, field_manager: str, deadline: Deadline | None = None) -> Client:
     """Return a client for hooks: it waits 3 seconds for an answer, 12 for a list, and logs only warnings.
 
     The loggers of the HTTP libraries are set to WARNING, unless the charm has set their level: each line that
@@ -31,7 +34,7 @@ def kubernetes_client(namespace: str, field_manager: str, deadline: Deadline | N
     Raises:
         lightkube.ConfigError: if no cluster is configured.
     """
-    from lightkube import Client
+    import lightkube
     from lightkube.core import exceptions
 
     from ._timed_transport import TimedTransport
@@ -41,7 +44,7 @@ def kubernetes_client(namespace: str, field_manager: str, deadline: Deadline | N
             logger.setLevel(logging.WARNING)
     transport = TimedTransport(deadline or Deadline(math.inf), _SECONDS_TO_ANSWER)
     timeout = exceptions.httpx.Timeout(_SECONDS_TO_ANSWER)  # pyright: ignore[reportPrivateImportUsage]  # see above
-    return Client(None, namespace, timeout, field_manager=field_manager, transport=transport)
+    return lightkube.Client(None, namespace, timeout, field_manager=field_manager, transport=transport)
 
 
 @functools.cache

@@ -3,13 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+from ._client import Client
 from ._objects import Json, ObjectRef, from_manifest, manifest, metadata, sublist, subtree
 from ._verbs import delete_object, get_object
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 # The keys of the ConfigMap.
 _LABELS = "labels"
@@ -31,7 +29,7 @@ class LabelRecord:
         self._found = (self.labels or {}, *self.pending)
 
     @classmethod
-    def read(cls, client: "Client", name: str, namespace: str) -> "LabelRecord":
+    def read(cls, client: Client, name: str, namespace: str) -> "LabelRecord":
         """Read a ConfigMap; one that is missing or of another form is empty.
 
         Raises:
@@ -82,12 +80,12 @@ class LabelRecord:
             return self.exists
         return desired != self.labels or bool(self.pending) or not self.owners.issuperset(_uids(owner))
 
-    def begin(self, client: "Client", desired: dict[str, str], owner: list[Json]) -> None:
+    def begin(self, client: Client, desired: dict[str, str], owner: list[Json]) -> None:
         """Record the labels that are about to be set, in case the hook ends before they are."""
         if self.must_begin(desired):
             self._write(client, self.labels or {}, [*self.pending, desired], owner)
 
-    def end(self, client: "Client", desired: dict[str, str], owner: list[Json]) -> None:
+    def end(self, client: Client, desired: dict[str, str], owner: list[Json]) -> None:
         """Record the labels that are set now; delete the ConfigMap if there are none."""
         from lightkube.resources.core_v1 import ConfigMap
 
@@ -99,7 +97,7 @@ class LabelRecord:
 
     def _write(
         self,
-        client: "Client",
+        client: Client,
         labels: dict[str, str],
         pending: list[dict[str, str]],
         owner: list[Json],

@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from ._client import Client
 from ._deadline import Deadline
 from ._label_record import LabelRecord
 from ._objects import Json, ObjectRef, labels_of, manifest, metadata, subtree
@@ -12,7 +13,6 @@ from ._plan import Change
 from ._pod_template import PodTemplate, TemplateChange
 
 if TYPE_CHECKING:
-    from lightkube import Client
     from lightkube.resources.apps_v1 import StatefulSet
     from lightkube.resources.core_v1 import Service
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def reconcile_charm_labels(  # noqa: PLR0913 - published
-    client: "Client",
+    client: Client,
     app_name: str,
     namespace: str,
     label_configmap_name: str,
@@ -113,7 +113,7 @@ class LabelChanges:
 
 
 def read_charm_labels(
-    client: "Client",
+    client: Client,
     app_name: str,
     record: LabelRecord,
     *,
@@ -168,7 +168,7 @@ def plan_charm_labels(
     )
 
 
-def apply_charm_labels(client: "Client", changes: LabelChanges, deadline: Deadline | None = None) -> None:
+def apply_charm_labels(client: Client, changes: LabelChanges, deadline: Deadline | None = None) -> None:
     """Write labels to Kubernetes, in the time until the deadline, or in 18 seconds if there is none.
 
     Raises:
@@ -186,7 +186,7 @@ def apply_charm_labels(client: "Client", changes: LabelChanges, deadline: Deadli
         _patch(client, again, deadline)
 
 
-def _patch(client: "Client", changes: LabelChanges, deadline: Deadline) -> None:
+def _patch(client: Client, changes: LabelChanges, deadline: Deadline) -> None:
     """Write the changes.
 
     The Service gets labels before the pods and loses them after the pods: a mesh's waypoint reaches pods
@@ -199,7 +199,7 @@ def _patch(client: "Client", changes: LabelChanges, deadline: Deadline) -> None:
     _patch_service(client, changes.live, dict.fromkeys(changes.service.keys() - added.keys()))
 
 
-def _patch_service(client: "Client", live: CharmLabels, labels: Mapping[str, str | None]) -> None:
+def _patch_service(client: Client, live: CharmLabels, labels: Mapping[str, str | None]) -> None:
     from lightkube.resources.core_v1 import Service
 
     if live.service and labels:

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ._client import Client
 from ._deadline import Deadline
 from ._objects import Json, ObjectRef, Resource, from_manifest, is_namespaced, kind_name, manifest, reference
 from ._owner import OWNER, Owner
 from ._requests import PendingRequest, Requester
 from ._result import Failure
 from ._verbs import attempt, list_labelled, prepare_for_answers
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Live:
 
 
 def list_owned(
-    client: "Client",
+    client: Client,
     kinds: Iterable[type[Resource]],
     labels: Mapping[str, str],
     owner: Owner,
@@ -101,7 +99,7 @@ def list_owned(
 
 
 def list_objects(
-    client: "Client",
+    client: Client,
     kind: type[Resource],
     namespace: str | None = None,
     labels: Mapping[str, Any] | None = None,
@@ -115,7 +113,7 @@ def list_objects(
 
 
 def _list_request(
-    client: "Client", kind: type[Resource], namespace: str | None, labels: Mapping[str, Any]
+    client: Client, kind: type[Resource], namespace: str | None, labels: Mapping[str, Any]
 ) -> PendingRequest[list[Resource]]:
     ref = ObjectRef(kind_name(kind), namespace, "")
     return PendingRequest("list", ref, lambda: list_labelled(client, kind, namespace, labels))

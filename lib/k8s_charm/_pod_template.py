@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ._client import kubernetes_code, kubernetes_errors
+from ._client import Client, kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
 from ._objects import Json, annotations, labels_of, manifest, metadata, sublist, subtree
 
 if TYPE_CHECKING:
-    from lightkube import Client
     from lightkube.models.apps_v1 import StatefulSetStatus
     from lightkube.resources.apps_v1 import StatefulSet
     from lightkube.resources.core_v1 import Pod
@@ -109,7 +108,7 @@ class TemplateChange:
 class PodTemplate:
     """The pod template of one StatefulSet."""
 
-    client: "Client"
+    client: Client
     stateful_set: "StatefulSet"
     deadline: Deadline
     """The end of the hook's time for waiting."""

@@ -2,12 +2,9 @@
 
 import ipaddress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ._client import Client
 from ._objects import labels_of
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 _MODEL_ID = "model.juju.is/id"
 _APPLICATION = "app.kubernetes.io/name"
@@ -23,7 +20,7 @@ class ModelNamespace:
     """The application whose Service has the address; None if no Service has it."""
 
 
-def find_application(client: "Client", model_uuid: str, address: str) -> ModelNamespace | None:
+def find_application(client: Client, model_uuid: str, address: str) -> ModelNamespace | None:
     """Find the application of a model whose Service has a cluster address.
 
     Args:

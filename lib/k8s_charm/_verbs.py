@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from relation_data import Message, one_line
 
-from ._client import kubernetes_code, kubernetes_errors
+from ._client import Client, kubernetes_code, kubernetes_errors
 from ._objects import Json, ObjectRef, Resource, from_manifest, manifest, metadata, sublist
 from ._owner import have_one_owner
 from ._result import Failure
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 Answer = TypeVar("Answer")
 Kind = TypeVar("Kind", bound=Resource)
@@ -51,7 +48,7 @@ def prepare_for_answers(kinds: Iterable[type[Resource]]) -> None:
 
 
 def list_labelled(
-    client: "Client", kind: type[Resource], namespace: str | None, labels: Mapping[str, Any]
+    client: Client, kind: type[Resource], namespace: str | None, labels: Mapping[str, Any]
 ) -> list[Resource]:
     """List the objects of a kind that carry labels, in one namespace, or in all if it is None."""
     from lightkube.core.resource import NamespacedResource
@@ -60,13 +57,13 @@ def list_labelled(
     return list(_verbs(client).list(kind, namespace=namespace or everywhere, labels=dict(labels)))
 
 
-def apply_object(client: "Client", resource: Resource, ref: ObjectRef, *, force: bool) -> Resource:
+def apply_object(client: Client, resource: Resource, ref: ObjectRef, *, force: bool) -> Resource:
     """Create or change an object by server-side apply."""
     return _verbs(client).apply(resource, namespace=ref.namespace, force=force)
 
 
 def create_object(
-    client: "Client", resource: Resource, ref: ObjectRef, *, owned_by_labels: Mapping[str, str]
+    client: Client, resource: Resource, ref: ObjectRef, *, owned_by_labels: Mapping[str, str]
 ) -> Resource:
     """Create an object by server-side apply, or change one that still carries a mark of the same owner.
 
@@ -99,14 +96,14 @@ class TakenError(Exception):
     """An object of that name has another owner; the text is its name."""
 
 
-def patch_object(client: "Client", kind: type[Resource], ref: ObjectRef, patch: Json) -> Resource:
+def patch_object(client: Client, kind: type[Resource], ref: ObjectRef, patch: Json) -> Resource:
     """Change an object by a JSON merge patch."""
     from lightkube.types import PatchType
 
     return _verbs(client).patch(kind, ref.name, patch, namespace=ref.namespace, patch_type=PatchType.MERGE)
 
 
-def delete_object(client: "Client", kind: type[Resource], ref: ObjectRef, *, ignore_missing: bool) -> None:
+def delete_object(client: Client, kind: type[Resource], ref: ObjectRef, *, ignore_missing: bool) -> None:
     """Delete an object."""
     try:
         _verbs(client).delete(kind, ref.name, namespace=ref.namespace)
@@ -115,7 +112,7 @@ def delete_object(client: "Client", kind: type[Resource], ref: ObjectRef, *, ign
             raise
 
 
-def get_object(client: "Client", kind: type[Kind], name: str, namespace: str | None) -> Kind | None:
+def get_object(client: Client, kind: type[Kind], name: str, namespace: str | None) -> Kind | None:
     """Return an object; None if it does not exist.
 
     Raises:
@@ -131,7 +128,7 @@ def get_object(client: "Client", kind: type[Kind], name: str, namespace: str | N
         return None
 
 
-def _verbs(client: "Client") -> Any:
+def _verbs(client: Client) -> Any:
     # The overloads of lightkube's verbs depend on whether a kind has namespaces.
     return client
 

@@ -1,16 +1,12 @@
 """The actions with which a charm answers questions about its mesh."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import ops
 
-from k8s_charm import Owner
+from k8s_charm import Client, Owner
 
 from ._view import CoordinatorInMesh, View, cluster_view
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 _ACTIONS = ("list-policies", "explain", "export-policies", "mesh-graph")
 
@@ -26,7 +22,7 @@ class MeshActions(ops.Object):
         view: returns the charm's own knowledge of its policies, given a client for what only Kubernetes has.
     """
 
-    def __init__(self, charm: ops.CharmBase, view: "Callable[[Client], View]"):
+    def __init__(self, charm: ops.CharmBase, view: Callable[[Client], View]):
         super().__init__(charm, "mesh-actions")
         self._charm = charm
         self._view = view

@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import ops
 
 from istio_policies import AuthorizationPolicy, target_name
 from k8s_charm import (
     OWNER,
+    Client,
     Json,
     Resource,
     kubernetes_client,
@@ -28,9 +29,6 @@ from ._query import UnclearQuestionError, read_question, text_of
 from ._render import Results, mermaid, numbered, shortened, table
 from ._view import View
 
-if TYPE_CHECKING:
-    from lightkube import Client
-
 Item = TypeVar("Item")
 
 # Juju gets all results as arguments of one program, which may have about 100 kB.
@@ -45,7 +43,7 @@ class ActionRequest:
 
     params: Mapping[str, Any]
     view: View
-    client: "Client"
+    client: Client
 
     def text(self, name: str) -> str | None:
         """Return a parameter as text; None if it was not given."""
@@ -59,7 +57,7 @@ class ActionRequest:
         return value
 
 
-def give(event: ops.ActionEvent, charm: ops.CharmBase, view_of: "Callable[[Client], View]") -> None:
+def give(event: ops.ActionEvent, charm: ops.CharmBase, view_of: Callable[[Client], View]) -> None:
     """Answer an action, or fail it with the reason that prevents an answer."""
     answers = {
         "list_policies_action": listing,

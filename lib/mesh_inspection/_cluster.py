@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from istio_policies import (
     APPLICATION_LABEL,
@@ -15,13 +14,10 @@ from istio_policies import (
     requested_by,
     target_refs,
 )
-from k8s_charm import Json, Resource, annotations, manifest, sublist, subtree
+from k8s_charm import Client, Json, Resource, annotations, manifest, sublist, subtree
 from relation_data import quoted
 
 from ._control_plane import TRUE, ControlPlane, read_auto_allow, read_control_plane, read_list
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 _MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
@@ -138,7 +134,7 @@ class Cluster:
         return f"{self.trust_domain or TRUST_DOMAIN}/ns/{namespace}/sa/{account}"
 
 
-def read_cluster(client: "Client", *, source_namespace: str, target_namespace: str) -> Cluster:
+def read_cluster(client: Client, *, source_namespace: str, target_namespace: str) -> Cluster:
     """Read the objects that decide on requests from one namespace to another.
 
     Raises:

@@ -3,13 +3,21 @@
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, check_trust_domain
-from k8s_charm import Failure, Json, ObjectRef, Resource, attempt, list_objects, manifest, sublist, subtree
-
-if TYPE_CHECKING:
-    from lightkube import Client
+from k8s_charm import (
+    Client,
+    Failure,
+    Json,
+    ObjectRef,
+    Resource,
+    attempt,
+    list_objects,
+    manifest,
+    sublist,
+    subtree,
+)
 
 _AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
 _FORBIDDEN = 403
@@ -44,7 +52,7 @@ class _Istiod(NamedTuple):
     """Its configuration of the mesh; empty if this charm may not read it."""
 
 
-def read_control_plane(client: "Client") -> ControlPlane:
+def read_control_plane(client: Client) -> ControlPlane:
     """Read where istiod is, and how the mesh is configured.
 
     Raises:
@@ -56,7 +64,7 @@ def read_control_plane(client: "Client") -> ControlPlane:
 
 
 def read_list(
-    client: "Client",
+    client: Client,
     kind: type[Resource],
     namespace: str | None = None,
     *,
@@ -76,7 +84,7 @@ def read_list(
     raise UnreadableClusterError(found)
 
 
-def read_auto_allow(client: "Client", root: str) -> bool | None:
+def read_auto_allow(client: Client, root: str) -> bool | None:
     """Return whether the istiod of a namespace allows waypoints at pods; None if no istiod is found."""
     from lightkube.resources.apps_v1 import Deployment
 
@@ -90,14 +98,14 @@ def read_auto_allow(client: "Client", root: str) -> bool | None:
     return False
 
 
-def _read_istiods(client: "Client") -> list[_Istiod]:
+def _read_istiods(client: Client) -> list[_Istiod]:
     from lightkube.resources.core_v1 import Service
 
     services = [manifest(each)["metadata"] for each in read_list(client, Service, labels={"app": "istiod"})]
     return [_Istiod(own["namespace"], _read_mesh(client, own["namespace"], own["name"])) for own in services]
 
 
-def _read_mesh(client: "Client", namespace: str, istiod: str) -> Json:
+def _read_mesh(client: Client, namespace: str, istiod: str) -> Json:
     """Read Istio's ConfigMap; empty if there is none, or if this charm may read none."""
     import yaml
     from lightkube.resources.core_v1 import ConfigMap

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from istio_policies import (
     describe_requests,
@@ -14,15 +14,12 @@ from istio_policies import (
     target_name,
     target_refs,
 )
-from k8s_charm import ObjectRef, Resource, manifest, reference
+from k8s_charm import Client, ObjectRef, Resource, manifest, reference
 
 from ._cluster import LivePolicy, read_pod, read_policy
 from ._cluster import Pod as MeshPod
 from ._control_plane import read_list
 from ._view import RequestedPolicy, View
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 State: TypeAlias = Literal[
     "enforced", "not enforced", "unknown", "audit", "ignored", "not written", "rejected"
@@ -86,7 +83,7 @@ class Policies:
         return sorted(found, key=reference)
 
 
-def read_policies(client: "Client", view: View) -> Policies:
+def read_policies(client: Client, view: View) -> Policies:
     """Read a charm's AuthorizationPolicies, and the pods of its model.
 
     Raises:

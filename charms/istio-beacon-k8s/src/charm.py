@@ -2,7 +2,7 @@
 """The beacon: puts the charms of a model into the Istio mesh, and has it allow what they request."""
 
 import logging
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import ops
 
@@ -17,15 +17,12 @@ import sources
 from charmlibs.interfaces.service_mesh import CrossModelIdentities, ServiceMeshProvider
 from desired_state import DesiredState
 from istio_policies import ROOT_NAMESPACE
-from k8s_charm import Deadline, Owner, ScaleDown, kubernetes_client
+from k8s_charm import Client, Deadline, Owner, ScaleDown, kubernetes_client
 from mesh_inspection import MeshActions
 from model_mesh import ModelMesh
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, recall
 from relation_data import in_short
 from waypoint import Waypoint
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +104,7 @@ class IstioBeaconCharm(ops.CharmBase):
         known = recall(str(self._stored.mesh)) or NOTHING_KNOWN
         return ModelMesh(self._waypoint, desired, self._deadline, known.root_namespaces)
 
-    def _client(self) -> "Client":
+    def _client(self) -> Client:
         return kubernetes_client(self.model.name, self.app.name, self._deadline)
 
     def _on_plan(self, event: ops.ActionEvent) -> None:

@@ -1,14 +1,13 @@
 """The beacon's knowledge of its policies, for its actions."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import TYPE_CHECKING
 
 import consumers
 from additional_policies import additional_policies, model_operator_policies
 from beacon_config import BeaconConfig, PolicyMode
 from charmlibs.interfaces.service_mesh import PolicyRequest
 from former_consumers import former_consumers
-from k8s_charm import Owner
+from k8s_charm import Client, Owner
 from mesh_inspection import DeclaredPolicy, RequestedPolicy, View, endpoint_of
 from model_objects import ModelObjects
 from policy_step import SCOPE
@@ -16,11 +15,8 @@ from sources import SCRAPERS_MAY, Sources
 from waypoint import Waypoint
 from waypoint_access import waypoint_access
 
-if TYPE_CHECKING:
-    from lightkube import Client
 
-
-def view(sources: Sources, client: "Client", owner: Owner) -> View:
+def view(sources: Sources, client: Client, owner: Owner) -> View:
     """Return the policies that consumers request of the beacon, and how they are applied."""
     config = sources.config
     desired = sources.desired_state(config.mode)

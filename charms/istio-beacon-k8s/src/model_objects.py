@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
 from k8s_charm import (
+    Client,
     Deadline,
     Failure,
     Json,
@@ -22,7 +23,6 @@ from k8s_charm import (
 from mesh_inspection import ControlPlane, read_control_plane
 
 if TYPE_CHECKING:
-    from lightkube import Client
     from lightkube.resources.core_v1 import Namespace, Service
 
 USE_WAYPOINT = "istio.io/use-waypoint"
@@ -35,7 +35,7 @@ class ModelObjects:
     Reading one raises one of `kubernetes_errors()` if Kubernetes does not return it.
     """
 
-    client: "Client"
+    client: Client
     owner: Owner
     """The beacon."""
     deadline: Deadline = field(default_factory=Deadline)

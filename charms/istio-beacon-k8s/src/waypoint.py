@@ -3,10 +3,10 @@
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from desired_state import DesiredState
 from k8s_charm import (
+    Client,
     Json,
     ObjectRef,
     Owner,
@@ -26,9 +26,6 @@ from model_objects import USE_WAYPOINT, ModelObjects
 from problems import Problem, ProblemKind, blocked, waiting
 from relation_data import Message
 from steps import ObjectsPlan, StepResult
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +140,7 @@ class WaypointPlan(ObjectsPlan):
             return StepResult(problems, result.changed)
         return StepResult(self._problems(model.client, result), result.changed)
 
-    def _problems(self, client: "Client", result: ReconcileResult) -> list[Problem]:
+    def _problems(self, client: Client, result: ReconcileResult) -> list[Problem]:
         """Return the problems with the waypoint and its pods.
 
         Istio reports on the Gateway whether there is any pod. How many there are takes another request, which
@@ -173,7 +170,7 @@ def _is_overdue(gateway: Json, seconds: int) -> bool:
     return bool(known) and (datetime.now(timezone.utc) - max(known)).total_seconds() > seconds
 
 
-def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> Message | None:
+def _shortage(client: Client, waypoint: Waypoint, replicas: int) -> Message | None:
     from lightkube.resources.apps_v1 import Deployment
 
     name, model = waypoint.name, waypoint.owner.model
@@ -187,7 +184,7 @@ def _shortage(client: "Client", waypoint: Waypoint, replicas: int) -> Message | 
     return Message(f"waypoint has {ready} of {replicas} replicas", remedy=command)
 
 
-def _not_programmed(client: "Client", gateway: Json) -> str:
+def _not_programmed(client: Client, gateway: Json) -> str:
     generation = gateway["metadata"].get("generation", 0)
     conditions = {each["type"]: each for each in sublist(gateway, "status", "conditions")}
     for kind in ("Accepted", "Programmed"):
@@ -199,7 +196,7 @@ def _not_programmed(client: "Client", gateway: Json) -> str:
     return ""
 
 
-def _no_class(client: "Client") -> str:
+def _no_class(client: Client) -> str:
     """Return that the class of waypoints is missing, without which Istio ignores the Gateway."""
     from istio_policies import GatewayClass
 

@@ -3,19 +3,16 @@
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import ops
 
 import relation_data
-from k8s_charm import ModelNamespace, find_application, kubernetes_errors
+from k8s_charm import Client, ModelNamespace, find_application, kubernetes_errors
 from relation_data import quoted
 
 from ._cross_model import is_cross_model_name, read_cmr_data
 from ._models import CMRData
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +116,7 @@ class CrossModelIdentities(ops.Object):
 
     _stored = ops.StoredState()
 
-    def __init__(self, charm: ops.CharmBase, client: "Callable[[], Client]", claims_endpoint: str):
+    def __init__(self, charm: ops.CharmBase, client: Callable[[], Client], claims_endpoint: str):
         super().__init__(charm, f"{claims_endpoint}-identities")
         self._charm = charm
         self._client = client

@@ -3,12 +3,13 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import ops
 
 import relation_data
 from k8s_charm import (
+    Client,
     Deadline,
     ScaleDown,
     is_transient,
@@ -26,9 +27,6 @@ from ._identities import CrossModelIdentities
 from ._models import AppPolicy, CMRData, MeshPolicy, PolicyTargetType, UnitPolicy
 from ._provider import DECLARED_KEY, POLICIES_KEY
 from ._published_mesh import WAYPOINT_LABELS, RelatedMesh
-
-if TYPE_CHECKING:
-    from lightkube import Client
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +121,7 @@ class ServiceMeshConsumer(RelatedMesh):
         return self._leads_to_waypoint(self._mesh_policies())
 
     @property
-    def lightkube_client(self) -> "Client":
+    def lightkube_client(self) -> Client:
         """The client with which the charm's pods are labelled, created at its first use."""
         if self._lightkube_client is None:
             self._lightkube_client = kubernetes_client(
