@@ -92,17 +92,13 @@ class Changes:
         return "\n".join(map(str, self.shown)) or "none"
 
 
-def _no_party(_: Resource) -> Hashable:
-    return None
-
-
 def plan(
     live: Live,
     desired: Iterable[Resource],
     *,
     retain: Collection[ObjectRef] = (),
     group: Callable[[Resource], Hashable] = reference,
-    fair_by: Callable[[Resource], Hashable] = _no_party,
+    fair_by: Callable[[Resource], Hashable] = lambda _: None,
     ignore_missing: bool = True,
 ) -> Changes:
     """Compare the desired objects with the live ones; no request is made.

@@ -1,9 +1,10 @@
 """Istio's control plane: where it runs, and how it is set."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from http import HTTPStatus
+from typing import Any, cast
 
 from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, check_trust_domain
 from k8s_charm import (
@@ -15,13 +16,12 @@ from k8s_charm import (
     attempt,
     list_objects,
     manifest,
+    metadata,
     sublist,
     subtree,
 )
 
 _AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
-_FORBIDDEN = 403
-_NOT_FOUND = 404
 TRUE = ("true", "True", "TRUE", "1", "t", "T")
 """The values that Istio takes for true."""
 
@@ -46,21 +46,21 @@ class ControlPlane:
     """The trust domain that the mesh's configuration names; empty if that is not known."""
 
 
-class _Istiod(NamedTuple):
-    namespace: str
-    mesh: Json
-    """Its configuration of the mesh; empty if this charm may not read it."""
-
-
 def read_control_plane(client: Client) -> ControlPlane:
     """Read where istiod is, and how the mesh is configured.
 
     Raises:
         UnreadableClusterError: if Kubernetes does not return where istiod is, or how it is configured.
     """
-    istiods = _read_istiods(client)
-    namespace = istiods[0].namespace if istiods else ROOT_NAMESPACE
-    return ControlPlane(namespace, _root_namespaces(istiods), _trust_domain(istiods))
+    from lightkube.resources.core_v1 import Service
+
+    istiods = [metadata(each) for each in read_list(client, Service, labels={"app": "istiod"})]
+    if not istiods:
+        return ControlPlane()
+    namespaces = [own["namespace"] for own in istiods]
+    meshes = [_read_mesh(client, own["namespace"], own["name"]) for own in istiods]
+    roots = [str(mesh.get("rootNamespace") or own) for own, mesh in zip(namespaces, meshes, strict=True)]
+    return ControlPlane(namespaces[0], tuple(dict.fromkeys(roots)), _trust_domain(meshes))
 
 
 def read_list(
@@ -79,7 +79,7 @@ def read_list(
     found = list_objects(client, kind, namespace, labels)
     if not isinstance(found, Failure):
         return found
-    if found.code == _NOT_FOUND and may_be_missing:
+    if found.code == HTTPStatus.NOT_FOUND and may_be_missing:
         return []
     raise UnreadableClusterError(found)
 
@@ -98,13 +98,6 @@ def read_auto_allow(client: Client, root: str) -> bool | None:
     return False
 
 
-def _read_istiods(client: Client) -> list[_Istiod]:
-    from lightkube.resources.core_v1 import Service
-
-    services = [manifest(each)["metadata"] for each in read_list(client, Service, labels={"app": "istiod"})]
-    return [_Istiod(own["namespace"], _read_mesh(client, own["namespace"], own["name"])) for own in services]
-
-
 def _read_mesh(client: Client, namespace: str, istiod: str) -> Json:
     """Read Istio's ConfigMap; empty if there is none, or if this charm may read none."""
     import yaml
@@ -114,7 +107,7 @@ def _read_mesh(client: Client, namespace: str, istiod: str) -> Json:
     ref = ObjectRef("ConfigMap", namespace, f"istio{istiod.removeprefix('istiod')}")
     found = attempt(lambda: client.get(ConfigMap, ref.name, namespace=namespace), ref, "get")
     if isinstance(found, Failure):
-        if found.code in (_FORBIDDEN, _NOT_FOUND):
+        if found.code in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             return {}
         raise UnreadableClusterError(found)
     try:
@@ -124,15 +117,9 @@ def _read_mesh(client: Client, namespace: str, istiod: str) -> Json:
     return cast("Json", mesh) if isinstance(mesh, dict) else {}
 
 
-def _root_namespaces(istiods: Sequence[_Istiod]) -> tuple[str, ...]:
-    found = [str(each.mesh.get("rootNamespace") or each.namespace) for each in istiods]
-    return tuple(dict.fromkeys(found)) or (ROOT_NAMESPACE,)
-
-
-def _trust_domain(istiods: Iterable[_Istiod]) -> str:
+def _trust_domain(meshes: Iterable[Json]) -> str:
     """Return the first valid trust domain; empty if no configuration is known."""
-    for each in istiods:
+    for mesh in filter(None, meshes):
         with contextlib.suppress(ValueError):
-            if each.mesh:
-                return check_trust_domain(str(each.mesh.get("trustDomain") or TRUST_DOMAIN))
+            return check_trust_domain(str(mesh.get("trustDomain") or TRUST_DOMAIN))
     return ""

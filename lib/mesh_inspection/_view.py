@@ -60,10 +60,6 @@ class DeclaredPolicy:
         return mesh_policy(self.policy, CMRData(app_name=app, juju_model_name=model), self.app, self.model)
 
 
-def _nothing(_: Set[str]) -> Mapping[str, str]:
-    return {}
-
-
 @dataclass(frozen=True)
 class View:
     """The desired policies of one charm, and the commands that an operator is shown about them."""
@@ -75,7 +71,7 @@ class View:
     """All requested policies."""
     declared: Sequence[DeclaredPolicy] = ()
     """The policies that further relations would have."""
-    retained: Callable[[Set[str]], Mapping[str, str]] = _nothing
+    retained: Callable[[Set[str]], Mapping[str, str]] = lambda _: {}
     """Returns, of the applications that requested the live policies, those whose policies are retained
     whatever they request now, each with the reason."""
     unwritten: str = ""
@@ -194,12 +190,8 @@ def cluster_view(owner: Owner, coordinator: CoordinatorInMesh) -> View:
 def endpoint_of(policy: MeshPolicy, declared: Sequence[DeclaredPolicy]) -> str:
     """Return the endpoint whose relations have such a policy; empty if no declared policy matches."""
     source = (policy.source_namespace, policy.source_app_name)
-    names = {each.policy.relation for each in declared if _is_same(each.for_source(*source), policy)}
+    names = {each.policy.relation for each in declared if each.for_source(*source) == policy}
     return " or ".join(sorted(names))
-
-
-def _is_same(one: MeshPolicy, other: MeshPolicy) -> bool:
-    return one.model_dump() == other.model_dump()
 
 
 def meaning(policy: LivePolicy) -> str:

@@ -10,7 +10,6 @@ from k8s_charm import (
     Client,
     Deadline,
     Failure,
-    Json,
     Owner,
     Resource,
     kubernetes_errors,
@@ -131,7 +130,8 @@ class ModelObjects:
 
     @cached_property
     def _apps(self) -> dict[str, str | None]:
-        return {name_of(each): _selected(manifest(each)) for each in self.services}
+        selectors = {name_of(each): subtree(manifest(each), "spec", "selector") for each in self.services}
+        return {name: selector.get(APPLICATION_LABEL) for name, selector in selectors.items()}
 
     def _listed(self, kind: type[Resource], labels: Mapping[str, object] | None = None) -> list[Resource]:
         # A failure is kept, too: very many policies may depend on the Services.
@@ -141,10 +141,6 @@ class ModelObjects:
         if not isinstance(found, Failure):
             return found
         raise found.error if isinstance(found.error, kubernetes_errors()) else ValueError(found.reason)
-
-
-def _selected(service: Json) -> str | None:
-    return subtree(service, "spec", "selector").get(APPLICATION_LABEL)
 
 
 def name_of(resource: Resource) -> str:
