@@ -23,22 +23,15 @@ _REMOVABLE: Mapping[str, Json] = {
 def patch_for(live: Resource, desired: Resource, labels: Mapping[str, str]) -> Json:
     """Return the JSON merge patch from a live object to the desired one; empty if nothing differs.
 
-    A field is removed if it was set by who set the labels that select the owner's objects.
+    A field that is not desired is kept, since it may be the server's default or another client's, unless it
+    was set by who set the labels that select the owner's objects.
     """
     there = manifest(live)
     removable = _fields_of_writers(there, labels)
     if everything := _REMOVABLE.get(kind_name(type(desired))):
         removable.append(everything)
-    return merge_patch(there, manifest(desired), removable)
-
-
-def merge_patch(live: Json, desired: Json, removable: Sequence[Json]) -> Json:
-    """Return the JSON merge patch that sets all fields of `desired` in `live`; empty if they are set.
-
-    A field of `live` that is not desired is kept, since it may be the server's default or another client's,
-    unless it is named in `removable`: trees of fields in the form of `metadata.managedFields[].fieldsV1`.
-    """
-    return _patch(live, {key: desired[key] for key in desired if key not in _NOT_COMPARED}, removable)
+    wanted = {key: value for key, value in manifest(desired).items() if key not in _NOT_COMPARED}
+    return _patch(there, wanted, removable)
 
 
 def removes(patch: Json) -> bool:
@@ -65,6 +58,7 @@ def _fields_of_writers(live: Json, labels: Mapping[str, str]) -> list[Json]:
 
 
 def _patch(live: Json, desired: Json, removable: Sequence[Json]) -> Json:
+    """Return the patch; trees of removable fields have the form of `metadata.managedFields[].fieldsV1`."""
     patch: Json = {}
     for key, value in desired.items():
         there = live.get(key)

@@ -7,7 +7,6 @@ from typing import cast
 import ops
 
 import beacon_config
-import cross_model
 import mesh_plan
 import mesh_view
 import metrics_proxy
@@ -52,7 +51,7 @@ class IstioBeaconCharm(ops.CharmBase):
             trust_domain=self._config.trust_domain,
             audit=self._config.mode is beacon_config.PolicyMode.audit,
         )
-        identities = CrossModelIdentities(self, self._client, cross_model.ENDPOINT)
+        identities = CrossModelIdentities(self, self._client, sources.CROSS_MODEL)
         self._sources = sources.Sources(self, self._config, self._mesh, identities)
         self._actions = MeshActions(self, lambda client: mesh_view.view(self._sources, client, self._owner))
         self._problems: list[problems.Problem] = []

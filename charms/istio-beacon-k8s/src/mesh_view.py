@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 import consumers
-from additional_policies import additional_policies, model_operator_policies
+from additional_policies import additional_policies, model_operator_policies, waypoint_access
 from beacon_config import BeaconConfig, PolicyMode
 from charmlibs.interfaces.service_mesh import PolicyRequest
 from former_consumers import former_consumers
@@ -13,7 +13,6 @@ from model_objects import ModelObjects
 from policy_step import SCOPE
 from sources import SCRAPERS_MAY, Sources
 from waypoint import Waypoint
-from waypoint_access import waypoint_access
 
 
 def view(sources: Sources, client: Client, owner: Owner) -> View:

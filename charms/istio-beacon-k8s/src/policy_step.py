@@ -6,7 +6,12 @@ from http import HTTPStatus
 
 import access_changes
 import consumers
-from additional_policies import additional_policies, model_operator_policies
+from additional_policies import (
+    additional_policies,
+    is_waypoint_access,
+    model_operator_policies,
+    waypoint_access,
+)
 from beacon_config import PolicyMode
 from consumers import Consumer
 from desired_state import DesiredState
@@ -28,7 +33,6 @@ from model_objects import ModelObjects
 from policy_report import PolicyReport
 from steps import ObjectsPlan, StepResult
 from waypoint import Waypoint
-from waypoint_access import is_waypoint_access, waypoint_access
 
 SCOPE = "istio-authorization-policy"
 """The purpose of the policies, in the labels by which they are found."""

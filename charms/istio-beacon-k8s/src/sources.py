@@ -6,7 +6,6 @@ from functools import cached_property
 
 import ops
 
-import cross_model
 import metrics_proxy
 import observability
 from beacon_config import BeaconConfig, PolicyMode
@@ -20,13 +19,15 @@ from charmlibs.interfaces.service_mesh import (
 )
 from desired_state import DesiredState
 from k8s_charm import planned_units
-from problems import Problem
+from problems import Problem, ProblemKind, blocked, waiting
+from relation_data import Message
 
+CROSS_MODEL = "provide-cmr-mesh"
 SCRAPERS_MAY = UnitPolicy(relation=observability.METRICS, ports=[metrics_proxy.PORT])
 
 _ENDPOINTS = (
     "service-mesh",
-    cross_model.ENDPOINT,
+    CROSS_MODEL,
     observability.METRICS,
     observability.DASHBOARDS,
     observability.TRACES,
@@ -63,8 +64,25 @@ class Sources:
         )
 
     def problems(self) -> Iterator[Problem]:
-        """Yield the problems with applications of other models."""
-        return cross_model.problems(self.charm, self._scrapers, self._identities)
+        """Yield the problems of applications of other models whose identity is unknown or invalid."""
+        for app, error in self._identities.invalid.items():
+            message = Message(f"{app} sent an invalid identity over {CROSS_MODEL}", error)
+            yield blocked(message, ProblemKind.pending_policies)
+        for app in sorted(self._identities.without_identity - self._identities.known.keys()):
+            message = f"waiting for the identity of {app} over {CROSS_MODEL}"
+            yield waiting(message, ProblemKind.pending_policies)
+        for line in self._identities.contradictions:
+            yield blocked(line, ProblemKind.pending_policies)
+        claimants = {
+            relation.app.name for relation in self.charm.model.relations[CROSS_MODEL] if relation.app
+        }
+        for relation in self._scrapers:
+            if relation.app and relation.app.name in self._identities.unknown - claimants:
+                yield blocked(
+                    f"waiting for the identity of {relation.app.name}: "
+                    f"integrate it with {self.charm.app.name}:{CROSS_MODEL}",
+                    ProblemKind.pending_policies,
+                )
 
     @cached_property
     def _identities(self) -> Identities:
