@@ -5,7 +5,7 @@ from ._api import LoggedRequest
 from ._controllers import Controllers, KubernetesController
 from ._kinds import KINDS, Kind
 from ._ownership import Writer
-from ._records import ObjectChange
+from ._records import ObjectChange, Snapshot
 from ._server import KubernetesServer
 from ._store import ObjectStore
 
@@ -21,5 +21,6 @@ __all__ = [
     "LoggedRequest",
     "ObjectChange",
     "ObjectStore",
+    "Snapshot",
     "Writer",
 ]

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -63,6 +63,10 @@ class _Record:
         return cls(obj, json.dumps(body, separators=(",", ":")).encode())
 
 
+Snapshot: TypeAlias = Mapping[Kind, Mapping[Key, _Record]]
+"""All objects at a time."""
+
+
 class Records:
     """Keeps objects, counts their versions, and reports changes to observers.
 
@@ -70,7 +74,7 @@ class Records:
     """
 
     def __init__(self, kinds: Iterable[Kind]):
-        self._kept: dict[str, dict[Key, _Record]] = {kind.name: {} for kind in kinds}
+        self._kept: dict[Kind, dict[Key, _Record]] = {kind: {} for kind in kinds}
         self._version = 0
         self._observers: list[Observer] = []
         self._changes: deque[ObjectChange] = deque()
@@ -81,14 +85,25 @@ class Records:
         for kept in self._kept.values():
             kept.clear()
 
+    def snapshot(self) -> Snapshot:
+        """All objects as they are, for `restore`."""
+        return {kind: dict(kept) for kind, kept in self._kept.items()}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Forget all objects but those of a snapshot, and report these as new."""
+        self._kept = {kind: dict(kept) for kind, kept in snapshot.items()}
+        for kind, kept in snapshot.items():
+            for record in kept.values():
+                self._report(ObjectChange(kind, None, record.obj))
+
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The object of this name, if there is one."""
-        record = self._kept[kind.name].get((namespace, name))
+        record = self._kept[kind].get((namespace, name))
         return record.obj if record else None
 
     def encoded(self, kind: Kind, namespace: str, name: str) -> bytes:
         """An object that exists, as JSON."""
-        return _with_kind(kind, self._kept[kind.name][namespace, name].body)
+        return _with_kind(kind, self._kept[kind][namespace, name].body)
 
     def select(self, kind: Kind, namespace: str, labels: str = "", fields: str = "") -> Iterator[Object]:
         """The objects that selectors take, in all namespaces or one.
@@ -133,7 +148,7 @@ class Records:
     def _select(self, kind: Kind, namespace: str, labels: str, fields: str) -> Iterator[tuple[Key, _Record]]:
         takes_labels = label_selector(labels) if labels else None
         takes_fields = field_selector(fields, kind.name) if fields else None
-        for key, record in self._kept[kind.name].items():
+        for key, record in self._kept[kind].items():
             if namespace and key[0] != namespace:
                 continue
             if takes_labels and not takes_labels(labels_of(record.obj)):
@@ -147,13 +162,13 @@ class Records:
         metadata = new["metadata"]
         metadata["resourceVersion"] = self._next_version()
         kept = deepcopy(new)
-        self._kept[kind.name][metadata.get("namespace", ""), metadata["name"]] = _Record.of(kept)
+        self._kept[kind][metadata.get("namespace", ""), metadata["name"]] = _Record.of(kept)
         self._report(ObjectChange(kind, old, kept))
 
     def drop(self, kind: Kind, obj: Object) -> None:
         """Keep an object no longer."""
         metadata = obj["metadata"]
-        del self._kept[kind.name][metadata.get("namespace", ""), metadata["name"]]
+        del self._kept[kind][metadata.get("namespace", ""), metadata["name"]]
         last = obj | {"metadata": metadata | {"resourceVersion": self._next_version()}}
         self._report(ObjectChange(kind, last, None))
 

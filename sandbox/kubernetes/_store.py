@@ -12,6 +12,7 @@ from ._kinds import CRD, NAMESPACE, Kind
 from ._ownership import Ownership, Writer, own_update
 from ._ownership import apply as merge_applied
 from ._reads import StoredObjects
+from ._records import Snapshot
 from ._refusals import already_exists, check_preconditions, check_version, not_found, version_required
 from ._served import custom_kinds, definition, is_served, kind_of
 from ._status import bad_request
@@ -45,6 +46,16 @@ class ObjectStore(StoredObjects):
                 self.create(NAMESPACE, {"metadata": {"name": name}})
             if self._custom_resources:
                 self.install_custom_resources()
+
+    def snapshot(self) -> Snapshot:
+        """All objects as they are, for `restore`."""
+        with self._lock:
+            return self._records.snapshot()
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Make the cluster what it was, and report each object as new. Resource versions go on counting."""
+        with self._lock:
+            self._records.restore(snapshot)
 
     def install_custom_resources(self, *groups: str) -> None:
         """Create the CRDs of these API groups, or of all that are known, where they are missing."""

@@ -332,3 +332,17 @@ def test_what_has_no_owner_left_is_collected(kubernetes: KubernetesServer, store
     assert store.find("Secret", "m", "owned") is not None
     store.delete("ConfigMap", "m", "b")
     assert store.find("Secret", "m", "owned") is None
+
+
+def test_restored_cluster_is_as_it_was_and_goes_on(store: ObjectStore):
+    store.create("Gateway", WAYPOINT, namespace="m")
+    create_service(store, **TO_W)
+    create_policy(store)
+    objects = store.snapshot()
+    store.delete("AuthorizationPolicy", "m", "p")
+    store.reset()
+    store.restore(objects)
+    assert store.snapshot() == objects
+    assert verdict(store) == ("WaypointAccepted", "True", "Accepted")
+    store.delete("Service", "m", "app")
+    assert verdict(store) == ("WaypointAccepted", "False", "TargetNotFound")

@@ -2,8 +2,9 @@ import socket
 from pathlib import Path
 
 import pytest
+from ops import testing
 
-from sandbox.kubernetes import KubernetesServer
+from sandbox.kubernetes import KubernetesServer, Snapshot
 from tests.scenario.beacon.beacon_model import BeaconModel
 
 
@@ -16,12 +17,25 @@ def kubernetes(
     return kubernetes
 
 
+@pytest.fixture(scope="session")
+def settled() -> list[tuple[Snapshot, testing.State]]:
+    """What Kubernetes and Juju know of a beacon that has settled, once one has."""
+    return []
+
+
 @pytest.fixture
-def beacon(kubernetes: KubernetesServer) -> BeaconModel:
-    """A beacon that has settled."""
+def beacon(kubernetes: KubernetesServer, settled: list[tuple[Snapshot, testing.State]]) -> BeaconModel:
+    """A beacon that has settled; on the stand-in, one settles for all tests."""
+    for objects, state in settled:
+        kubernetes.store.restore(objects)
+        beacon = BeaconModel(kubernetes)
+        beacon.state = state
+        return beacon
     beacon = BeaconModel(kubernetes)
     beacon.hook("config_changed")
     beacon.hook("update_status")
+    if isinstance(kubernetes, KubernetesServer):
+        settled.append((kubernetes.store.snapshot(), beacon.state))
     return beacon
 
 
