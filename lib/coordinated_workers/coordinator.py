@@ -214,7 +214,7 @@ class Coordinator(CoordinatorPublishing):
         self._certificates.sync(self.cluster.unit_names)
         self._setup_charm_tracing()
         self._run_containers()
-        self.__dict__.pop("_served_proxy", None)
+        self.__dict__.pop("_served_proxy", None)  # the charm may have read it before nginx got its routes
         peers.publish(self._charm, self._peer_relation, self._own_exporter)
         self._publish_to_backends()
         if self.can_handle_events:

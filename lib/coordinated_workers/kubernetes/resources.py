@@ -95,7 +95,10 @@ class KubernetesComputeResourcesPatch:
         resources: dict[str, dict[str, str | None]] = {name: {**desired[name]} for name in desired}
         for section, resource in former:
             resources.setdefault(section, {})[resource] = None
-        logger.info("%s now %s", self._container_name, _words(desired))
+        requests, limits = _words(desired["requests"]), _words(desired["limits"])
+        logger.info(
+            "%s now requests %s, limits %s", self._container_name, requests or "nothing", limits or "none"
+        )
         return {"spec": {"containers": [{"name": self._container_name, "resources": resources}]}}
 
     def get_status(self) -> ops.StatusBase:
@@ -180,16 +183,11 @@ def _field(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return fields.get(name if name.startswith("k:") else f"f:{name}", {})
 
 
-def _listed(quantities: Mapping[str, str]) -> str:
+def _words(quantities: Mapping[str, str]) -> str:
     shown = [
         f"{quantities[resource]} {name}" for resource, name in _RESOURCES.items() if resource in quantities
     ]
     return ", ".join(shown)
-
-
-def _words(desired: Requirements) -> str:
-    requests, limits = _listed(desired["requests"]), _listed(desired["limits"])
-    return f"requests {requests or 'nothing'}, limits {limits or 'none'}"
 
 
 def _same(live: str | None, desired: str) -> bool:
