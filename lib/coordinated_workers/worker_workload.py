@@ -94,10 +94,10 @@ class WorkerWorkload(WorkerFacts):
         if not self._container.can_connect() or self._data_problem:
             return []
         try:
-            if self.is_ready():
-                self._run_workload()
-            else:
+            if not self.is_ready():
                 self._workload.clear()
+            elif self._workload.reconcile(self._files(), self._whole_layer(), reread=self._reread):
+                self.restart()
         except _NotYetError as error:
             return [error.status]
         except ops.pebble.Error as error:
@@ -108,11 +108,6 @@ class WorkerWorkload(WorkerFacts):
         problem = Message(f"container {self._name}", _in_one_line(error))
         logger.warning("%s", problem)
         return problem.waiting()
-
-    def _run_workload(self) -> None:
-        files, layer = self._files(), self._whole_layer()
-        if self._workload.reconcile(files, layer, reread=self._reread):
-            self.restart()
 
     def _files(self) -> dict[str, str | None]:
         """Path → text of each file that the workload may have; None to remove it."""
@@ -142,7 +137,20 @@ class WorkerWorkload(WorkerFacts):
         charm_layer = self.pebble_layer
         if charm_layer is None:
             raise _NotYetError(ops.BlockedStatus("the charm's Pebble layer failed: see juju debug-log"))
-        return _completed(charm_layer, self._readiness_url(), self.readiness_check_name)
+        layer = ops.pebble.Layer(copy.deepcopy(charm_layer.to_dict()))
+        if readiness_url := self._readiness_url():
+            check: ops.pebble.CheckDict = {
+                "override": "replace",
+                # Juju takes a pod for ready only while its checks of this level pass.
+                "level": "ready",
+                "threshold": 3,
+                "http": {"url": readiness_url},
+            }
+            name = self.readiness_check_name
+            layer.checks[name] = ops.pebble.Check(name, check)
+        for service in layer.services.values():
+            service.environment.update(_proxies())
+        return layer
 
     def _running_worker_config(self) -> str | None:
         """Return the configuration that the workload has, as text; None if it has none."""
@@ -159,23 +167,6 @@ class WorkerWorkload(WorkerFacts):
             return "the charm's Pebble layer failed"
         down = self._workload.services_down(layer)
         return f"not running: {', '.join(down)}" if down else ""
-
-
-def _completed(charm_layer: ops.pebble.Layer, readiness_url: str | None, check_name: str) -> ops.pebble.Layer:
-    """Return the charm's layer with a check of the readiness URL, if there is one, and the proxies."""
-    layer = ops.pebble.Layer(copy.deepcopy(charm_layer.to_dict()))
-    if readiness_url:
-        check: ops.pebble.CheckDict = {
-            "override": "replace",
-            # Juju takes a pod for ready only while its checks of this level pass.
-            "level": "ready",
-            "threshold": 3,
-            "http": {"url": readiness_url},
-        }
-        layer.checks[check_name] = ops.pebble.Check(check_name, check)
-    for service in layer.services.values():
-        service.environment.update(_proxies())
-    return layer
 
 
 def _proxies() -> Mapping[str, str]:

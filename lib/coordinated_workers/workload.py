@@ -47,7 +47,7 @@ class WorkloadContainer:
             reread: paths of files that services read again when they change: if only these change, services
                 are not restarted. A file that is added or removed restarts them.
         """
-        changed = self._differing(files)
+        changed = {path: text for path, text in files.items() if self._read(path) != (text or "").encode()}
         if changed and all(
             text and path in reread and self._container.exists(path) for path, text in changed.items()
         ):
@@ -79,9 +79,6 @@ class WorkloadContainer:
         idle = ops.pebble.ServiceStatus.INACTIVE
         if busy := [name for name in names if name in services and services[name].current != idle]:
             self._container.stop(*busy)
-
-    def _differing(self, files: Mapping[str, str | None]) -> dict[str, str | None]:
-        return {path: text for path, text in files.items() if self._read(path) != (text or "").encode()}
 
     def _read(self, path: str) -> bytes:
         try:

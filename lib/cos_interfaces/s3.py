@@ -137,11 +137,10 @@ def _read(charm: ops.CharmBase, relation: ops.Relation) -> S3ConnectionInfo:
 
 
 def _content(charm: ops.CharmBase, relation: ops.Relation, secret_id: str) -> dict[str, str]:
-    problem = f"cannot read the secret with the keys from {relation.app.name}"
     try:
         return charm.model.get_secret(id=check_secret_id(secret_id)).get_content(refresh=True)
     except (ValueError, ops.SecretNotFoundError, ops.ModelError) as error:
-        raise S3NotFoundError(problem) from error
+        raise S3NotFoundError(f"cannot read the secret with the keys from {relation.app.name}") from error
 
 
 def _share(charm: ops.CharmBase, relation: ops.Relation, content: dict[str, str]) -> str | None:

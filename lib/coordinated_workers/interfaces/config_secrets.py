@@ -39,7 +39,7 @@ def redacted(text: str, secrets: Mapping[str, str]) -> tuple[str, dict[str, str]
         return text, {}
     pattern = re.compile("|".join(map(re.escape, longest_first)))
     content = {keys[written]: written for written in pattern.findall(text)}
-    return pattern.sub(lambda found: _placeholder(keys[found[0]]), text), content
+    return pattern.sub(lambda found: f"@@juju-secret:{keys[found[0]]}@@", text), content
 
 
 def filled(text: str, content: Mapping[str, str]) -> str:
@@ -67,7 +67,3 @@ def read(model: ops.Model, secret_id: str) -> dict[str, str]:
         return model.get_secret(id=secret_id).get_content(refresh=True)
     except (ops.SecretNotFoundError, ops.ModelError) as error:
         raise ValueError("worker_config: cannot read its secret") from error
-
-
-def _placeholder(key: str) -> str:
-    return f"@@juju-secret:{key}@@"

@@ -118,14 +118,18 @@ class WorkerTelemetryProxy:
             return nginx_config
         port = self.server.port
         own = nginx_config.server_ports_to_locations.get(port, ())
-        taken = {location.path for location in own}
-        added = [location for location in self._locations() if location.path not in taken]
+        # two routes may share the method of gRPC, if they lead to the same backend
+        added: dict[str, NginxLocationConfig] = {}
+        for route in self.routes:
+            added |= {location.path: location for location in locations(route)}
+        for location in own:
+            added.pop(location.path, None)
         return dataclasses.replace(
             nginx_config,
             upstream_configs=(*nginx_config.upstream_configs, *map(upstream, self.routes)),
             server_ports_to_locations={
                 **nginx_config.server_ports_to_locations,
-                port: (*own, *added),
+                port: (*own, *added.values()),
             },
         )
 
@@ -137,13 +141,6 @@ class WorkerTelemetryProxy:
 
     def _url(self, route: TelemetryRoute) -> str:
         return self.server.authority if route.is_grpc else f"{self.server.origin}{route.path}"
-
-    def _locations(self) -> Iterable[NginxLocationConfig]:
-        # two routes may share the method of gRPC, if they lead to the same backend
-        found: dict[str, NginxLocationConfig] = {}
-        for route in self.routes:
-            found |= {location.path: location for location in locations(route)}
-        return found.values()
 
 
 def proxy_telemetry(
