@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from k8s_charm import Json, sublist, subtree
@@ -174,6 +175,7 @@ def matches(pattern: str, text: str) -> bool:
     return text == pattern
 
 
+@lru_cache(maxsize=10_000)  # a question is asked of each policy several times
 def path_matches(pattern: str, path: str) -> bool:
     """Match a path with one of Istio's, which may have the templates `{*}` and `{**}` in it."""
     normal = normalised(path)
@@ -186,6 +188,8 @@ def _template_matches(pattern: str, path: str) -> bool:
     All places in the template that a part of the path can lead to are followed at once, as the bits of one
     number: bit 0 is the beginning, and each part of the template leads from one bit to the next, or stays.
     """
+    if not (path.startswith(pattern.partition("{")[0]) and path.endswith(pattern.rpartition("}")[2])):
+        return False
     takes: defaultdict[str, int] = defaultdict(int)
     in_segment = anywhere = stays = 0
     end = 1
@@ -211,6 +215,8 @@ def _template_matches(pattern: str, path: str) -> bool:
         taking = places & taken
         places = (taking & ~stays) << 1 | taking & stays
         places |= (places & stays) << 1
+        if not places:
+            return False
     return bool(places & end)
 
 
@@ -228,6 +234,7 @@ def _parts(pattern: str) -> Iterator[str]:
             yield "{**}" if found[0].startswith("{**}") else found[0]
 
 
+@lru_cache(maxsize=10)
 def normalised(path: str) -> str:
     """Return a path without its query, in its one normal form. Several slashes in a row stay several."""
     plain = path.partition("?")[0].replace("\\", "/")

@@ -13,7 +13,7 @@ _UNIT = re.compile(rf"({_NAME})/({_NUMBER})")
 _PORT = re.compile(r"[0-9]{1,5}")
 _METHOD = re.compile(r"[A-Za-z]{1,32}")
 _SENDABLE_PATH = re.compile(r"/[!-\"$-~]*")
-_LONGEST_PATH = 8192
+_LONGEST_PATH = 2048
 
 
 class UnclearQuestionError(ValueError):
@@ -140,6 +140,6 @@ def _path(params: Mapping[str, object]) -> str | None:
         raise UnclearQuestionError(
             f"path={in_quotes(path)} cannot be sent: percent-encode spaces, # and non-ASCII characters"
         )
-    if len(path) > _LONGEST_PATH:
+    if len(path.partition("?")[0]) > _LONGEST_PATH:
         raise UnclearQuestionError(f"path={in_quotes(path)} is longer than {_LONGEST_PATH} characters")
     return path

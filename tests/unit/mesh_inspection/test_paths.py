@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh_inspection import path_matches
+from mesh_inspection import UnclearQuestionError, path_matches
+from tests.unit.mesh_inspection.builders import allow, ask
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,23 @@ def test_templates(pattern: str, matching: list[str], others: list[str]):
     assert [path for path in [*matching, *others] if path_matches(pattern, path)] == [
         path for path in matching if pattern != "/a{b"
     ]
+
+
+@pytest.mark.parametrize("template", ["/{{**}}/x{}", "/{{**}}{}a{{**}}", "/a/{{*}}/{{*}}/x{}", "/v{}/*"])
+def test_many_templates_do_not_take_long(template: str):
+    path = "/" + "ab/c1" * 409
+    policies = [allow("ads", to=[{"paths": [template.format(number)]}]) for number in range(1000)]
+    started = time.process_time()
+    answer = ask(*policies, method="GET", path=path)
+    assert time.process_time() - started < 4
+    assert answer.verdict == "denied"
+
+
+def test_path_has_a_limit_and_its_query_none():
+    allowed = allow("shop", to=[{"paths": ["/a*"]}])
+    assert ask(allowed, path="/" + "a" * 2047 + "?q=" + "b" * 9000).verdict == "allowed"
+    with pytest.raises(UnclearQuestionError, match="longer than 2048"):
+        ask(allowed, path="/" + "a" * 2048)
 
 
 PARTS = st.lists(st.sampled_from(["{*}", "{**}", "a", "b", "/"]), max_size=6)
