@@ -128,6 +128,29 @@ def test_the_pods_leave_when_the_relation_is_broken(ctx: testing.Context[Web], c
     assert pod_labels(client) == JUJU
 
 
+def test_mesh_that_went_while_there_was_no_unit_is_left_at_the_start(
+    ctx: testing.Context[Web], client: Client
+):
+    relation = mesh()
+    ctx.run(ctx.on.relation_changed(relation), state(relation))
+    ctx.run(ctx.on.start(), state())
+    assert pod_labels(client) == JUJU
+
+
+@pytest.mark.parametrize("has_kubernetes", [True, False])
+def test_start_without_mesh_needs_no_permission(
+    ctx: testing.Context[Web],
+    client: Client,
+    server: KubernetesServer,
+    monkeypatch: pytest.MonkeyPatch,
+    has_kubernetes: bool,
+):
+    server.access.deny()
+    if not has_kubernetes:
+        monkeypatch.setenv("KUBECONFIG", "none")
+    assert ctx.run(ctx.on.start(), state()).unit_status == ops.ActiveStatus()
+
+
 @pytest.mark.parametrize("event", ["relation_broken", "leader_elected"])
 def test_an_application_that_is_removed_leaves_its_pods_alone(
     ctx: testing.Context[Web], client: Client, server: KubernetesServer, event: str

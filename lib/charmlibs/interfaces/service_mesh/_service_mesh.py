@@ -11,6 +11,7 @@ import relation_data
 from k8s_charm import (
     Client,
     Deadline,
+    LabelRecord,
     ScaleDown,
     is_transient,
     kubernetes_client,
@@ -87,6 +88,7 @@ class ServiceMeshConsumer(RelatedMesh):
         if auto_join:
             self.framework.observe(on[mesh_relation_name].relation_changed, self._update_labels)
             self.framework.observe(on[mesh_relation_name].relation_broken, self._on_mesh_broken)
+            self.framework.observe(on.start, self._on_start)
             self.framework.observe(on.collect_unit_status, self._on_collect_unit_status)
 
     def update_service_mesh(self) -> None:
@@ -211,6 +213,20 @@ class ServiceMeshConsumer(RelatedMesh):
         # If the leader is gone before it has removed the labels, the next leader does.
         self._stored.left = True
         self._join()
+
+    def _on_start(self, _: ops.EventBase) -> None:
+        # No unit gets relation-broken if the relation is removed while the application has none.
+        if self._may_write and not self.enabled and self._has_label_record():
+            self._join()
+
+    def _has_label_record(self) -> bool:
+        """Return whether an earlier hook has set labels; False if Kubernetes does not return that."""
+        namespace = self._charm.model.name
+        try:
+            return LabelRecord.read(self.lightkube_client, self._label_configmap_name, namespace).exists
+        except kubernetes_errors() as error:
+            logger.debug("cannot read the labels of an earlier mesh: %s", error)
+            return False
 
     def _join(self, policies: Iterable[MeshPolicy] | None = None) -> None:
         """Label the pods as the mesh requires now; remove its labels if it is gone."""
