@@ -38,7 +38,7 @@ import ops
 from charmlibs.interfaces.service_mesh import AppPolicy, UnitPolicy
 from cos_interfaces import catalogue
 from cos_interfaces.s3 import S3ConnectionInfo, S3NotFoundError
-from k8s_charm import Deadline, ScaleDown, planned_units
+from k8s_charm import Deadline, ScaleDown, Startup, planned_units
 
 from . import peers, service_mesh
 from ._compatibility import (
@@ -56,7 +56,6 @@ from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .models import TLSConfig as TLSConfig
 from .nginx import NginxConfig, NginxMappingOverrides, NginxPrometheusExporter, nginx_class
 from .roles import ClusterRolesConfig, ClusterRolesConfigError
-from .startup import Startup
 from .telemetry.routes import WorkerTelemetryProxyConfig
 from .telemetry.tracing import TracingRequirer
 from .tls import Certificates

@@ -7,11 +7,11 @@ import ops
 
 from cos_interfaces import loki_push_api, prometheus_scrape
 from cos_interfaces.s3 import S3NotFoundError
+from k8s_charm import Startup
 from relation_data import Message, in_short, shown_name
 
 from .coordinator_telemetry import CoordinatorTelemetry
 from .kubernetes.resources import KubernetesComputeResourcesPatch
-from .startup import Startup
 from .telemetry import alert_rules, dashboards
 
 

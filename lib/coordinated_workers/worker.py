@@ -30,7 +30,7 @@ from typing import TypedDict
 import ops
 
 from cos_interfaces import tracing
-from k8s_charm import Deadline, ScaleDown
+from k8s_charm import Deadline, ScaleDown, Startup
 from relation_data import Message
 
 from ._compatibility import BASE_DIR
@@ -41,7 +41,6 @@ from .kubernetes.access import KubernetesAccess
 from .kubernetes.pod_labels import reconcile_charm_labels
 from .kubernetes.resources import KubernetesComputeResourcesPatch
 from .readiness import Readiness, ServiceEndpointStatus, probe
-from .startup import Startup
 from .telemetry.log_forwarding import forward_logs
 from .worker_ports import WorkerPorts
 from .worker_status import running_status

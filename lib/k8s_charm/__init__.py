@@ -33,6 +33,7 @@ from ._pod_template import PodTemplate, TemplateChange
 from ._result import Failure, ReconcileResult
 from ._scale_down import ScaleDown, planned_units
 from ._services import ModelNamespace, find_application
+from ._startup import Startup
 from ._verbs import attempt, get_object, is_transient, kubernetes_problem
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "ReconcileResult",
     "Resource",
     "ScaleDown",
+    "Startup",
     "TemplateChange",
     "annotations",
     "apply",

@@ -16,7 +16,7 @@ import sources
 from charmlibs.interfaces.service_mesh import CrossModelIdentities, ServiceMeshProvider
 from desired_state import DesiredState
 from istio_policies import ROOT_NAMESPACE
-from k8s_charm import Client, Deadline, Owner, ScaleDown, kubernetes_client
+from k8s_charm import Client, Deadline, Owner, ScaleDown, Startup, kubernetes_client
 from mesh_inspection import MeshActions
 from model_mesh import ModelMesh
 from observed_mesh import NOTHING_KNOWN, ObservedMesh, recall
@@ -52,7 +52,8 @@ class IstioBeaconCharm(ops.CharmBase):
             audit=self._config.mode is beacon_config.PolicyMode.audit,
         )
         identities = CrossModelIdentities(self, self._client, sources.CROSS_MODEL)
-        self._sources = sources.Sources(self, self._config, self._mesh, identities)
+        startup = Startup(self, "startup")
+        self._sources = sources.Sources(self, self._config, self._mesh, identities, startup)
         self._actions = MeshActions(self, lambda client: mesh_view.view(self._sources, client, self._owner))
         self._problems: list[problems.Problem] = []
         self._summary: list[str] = []

@@ -18,7 +18,7 @@ from charmlibs.interfaces.service_mesh import (
     build_mesh_policies,
 )
 from desired_state import DesiredState
-from k8s_charm import planned_units
+from k8s_charm import Startup, planned_units
 from problems import Problem, ProblemKind, blocked, waiting
 from relation_data import Message
 
@@ -42,6 +42,7 @@ class Sources:
     config: BeaconConfig
     mesh: ServiceMeshProvider
     cross_model: CrossModelIdentities
+    startup: Startup
 
     def desired_state(self, mode: PolicyMode) -> DesiredState:
         """Return the desired state in Kubernetes, with policies in a mode."""
@@ -76,9 +77,11 @@ class Sources:
         claimants = {
             relation.app.name for relation in self.charm.model.relations[CROSS_MODEL] if relation.app
         }
+        # Before the start Juju may not show the relation over which the identity comes.
+        without_relation = waiting if self.startup.is_under_way else blocked
         for relation in self._scrapers:
             if relation.app and relation.app.name in self._identities.unknown - claimants:
-                yield blocked(
+                yield without_relation(
                     f"waiting for the identity of {relation.app.name}: "
                     f"integrate it with {self.charm.app.name}:{CROSS_MODEL}",
                     ProblemKind.pending_policies,

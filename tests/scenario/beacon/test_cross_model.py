@@ -2,6 +2,7 @@
 
 import pytest
 
+from sandbox.kubernetes import KubernetesServer
 from tests.scenario.beacon.beacon_model import BeaconModel, policy
 
 UNRESOLVED = "remote-0123456789abcdef0123456789abcdef"
@@ -16,6 +17,15 @@ def test_scraper_without_identity_is_named_with_remedy(beacon: BeaconModel):
     )
     beacon.relate("provide-cmr-mesh", UNRESOLVED, CMR_DATA)
     assert beacon.state.unit_status.name == "active"
+
+
+def test_relation_may_not_be_visible_before_the_start(kubernetes: KubernetesServer):
+    beacon = BeaconModel(kubernetes)
+    beacon.hook("install")
+    beacon.relate("metrics-endpoint", UNRESOLVED)
+    for event in ("install", "leader_elected", "config_changed"):
+        assert beacon.hook(event).name == "waiting"
+    assert beacon.hook("start").name == "blocked"
 
 
 def test_consumed_scraper_is_not_local(beacon: BeaconModel):

@@ -37,7 +37,7 @@ class ServiceMeshConsumer(RelatedMesh):
 
     The policies follow the charm's relations automatically. Only the leader writes. Everything is read again
     at each `update-status`, since Juju can lose a `relation-changed` across models: a label that was removed
-    by hand is restored then, too.
+    by hand from the pod template or the Service is restored then, too.
 
     Args:
         charm: the charm that joins.

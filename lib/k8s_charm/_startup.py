@@ -29,9 +29,14 @@ class Startup(ops.Object):
             if is_hook and not issubclass(event.event_type, _FIRST):
                 self.framework.observe(event, self._on_later_event)
 
+    @property
+    def is_under_way(self) -> bool:
+        """True until the unit has started."""
+        return bool(self._stored.under_way)
+
     def status(self, message: Message) -> ops.StatusBase:
         """Return the status of a unit that lacks a relation: blocked, or waiting until it has started."""
-        return message.waiting() if self._stored.under_way else message.blocked()
+        return message.waiting() if self.is_under_way else message.blocked()
 
     def _on_install(self, _: ops.InstallEvent) -> None:
         self._stored.under_way = True
