@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Iterator
 
 _LONGEST_QUOTE = 80
 # Without blanks, quotes, and what separates columns of a table.
@@ -13,6 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 # Arabic numbers are written in its direction, too.
 _LEFTWARD = ("R", "AL", "AN")
+_MOST_MARKS = 3
 
 
 def check_text(text: str) -> str:
@@ -34,15 +36,25 @@ def shown_name(text: str) -> str:
 def one_line(text: str, *, longest: int) -> str:
     """Return the text in printable characters on one line, cut after `longest` of them by an ellipsis.
 
-    Of scripts whose writing changes what stands beside them, to the left or on top, no character is shown.
+    Of scripts that are written to the left, no character is shown, as they move what stands beside them. Of
+    marks on a letter, the first three are shown: more of them reach other lines.
     """
     shown = f"{text[:longest]}…" if len(text) > longest else text
-    return shown if shown.isascii() and shown.isprintable() else "".join(map(_shown_character, shown))
+    return shown if shown.isascii() and shown.isprintable() else "".join(_shown_characters(shown))
 
 
-def _shown_character(each: str) -> str:
-    is_apart = unicodedata.category(each)[0] != "M" and unicodedata.bidirectional(each) not in _LEFTWARD
-    return each if each.isprintable() and is_apart else " "
+def _shown_characters(text: str) -> Iterator[str]:
+    room_for_marks = 0
+    for each in text:
+        category = unicodedata.category(each)
+        if category in ("Mn", "Mc"):
+            is_shown = room_for_marks > 0
+            room_for_marks -= 1
+        else:
+            is_leftward = unicodedata.bidirectional(each) in _LEFTWARD
+            is_shown = each.isprintable() and category != "Me" and not is_leftward
+            room_for_marks = _MOST_MARKS if is_shown and category[0] == "L" else 0
+        yield each if is_shown else " "
 
 
 def quoted(text: str) -> str:
