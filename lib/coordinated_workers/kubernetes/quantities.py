@@ -24,9 +24,9 @@ def parse_quantity(text: str) -> Decimal:
     """
     match = _QUANTITY.fullmatch(text)
     if not match:
-        raise ValueError(f"{text[:40]!r} is not a quantity of Kubernetes, such as 500m or 2Gi")
+        raise ValueError(f"{text[:20]!r} is not a quantity of Kubernetes")
     factor = _SUFFIXES[match["suffix"]] if match["suffix"] else Decimal(10) ** int(match["exponent"] or 0)
     quantity = Decimal(match["number"]) * factor
     if not quantity:
-        raise ValueError(f"{text[:40]!r} is not a positive quantity")
+        raise ValueError(f"{text[:20]!r} is not a positive quantity")
     return quantity

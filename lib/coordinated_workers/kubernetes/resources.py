@@ -24,6 +24,14 @@ Requirements = dict[str, dict[str, str]]
 _RESOURCES = {"cpu": "CPU", "memory": "memory"}
 
 
+class _InvalidLimitError(ValueError):
+    """A config option that is no quantity."""
+
+    def __init__(self, message: Message):
+        super().__init__(str(message))
+        self.message = message
+
+
 class KubernetesComputeResourcesPatch:
     """The CPU and memory requests and limits of one container, kept as configured.
 
@@ -104,7 +112,7 @@ class KubernetesComputeResourcesPatch:
     def get_status(self) -> ops.StatusBase:
         """Return a status with the problem, or an active status."""
         if self._invalid:
-            return Message(self._invalid).blocked()
+            return self._invalid.blocked()
         return self._problem or ops.ActiveStatus()
 
     def is_ready(self) -> bool:
@@ -112,12 +120,14 @@ class KubernetesComputeResourcesPatch:
         return isinstance(self.get_status(), ops.ActiveStatus)
 
     @property
-    def _invalid(self) -> str | None:
+    def _invalid(self) -> Message | None:
         """Return the reason why the configured limits are invalid; None if they are valid."""
         try:
             _ = self._desired
+        except _InvalidLimitError as error:
+            return error.message
         except ValueError as error:
-            return str(error)
+            return Message(str(error))
         return None
 
     @property
@@ -137,7 +147,8 @@ class KubernetesComputeResourcesPatch:
                 try:
                     parse_quantity(limit)
                 except ValueError as error:
-                    raise ValueError(f"config option {option}: {error}") from None
+                    command = f"juju config {self._charm.app.name} {option}=…"
+                    raise _InvalidLimitError(Message(f"config {option}", str(error), command)) from None
                 limits[resource] = limit
         return limits
 

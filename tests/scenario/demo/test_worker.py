@@ -182,7 +182,8 @@ def test_followers_run_and_publish_no_roles():
 
 
 @pytest.mark.parametrize("option", ["cpu-limit", "memory-limit"])
-def test_limit_that_does_not_parse_is_named(option):
-    status = run(published(), config={"role-all": True, option: "much"}).unit_status
-    assert isinstance(status, testing.BlockedStatus)
-    assert option in status.message
+@pytest.mark.parametrize("limit", ["much", " ", "-1", "1Gi,2Gi", "1gi"])
+def test_limit_that_does_not_parse_is_named_with_remedy(option, limit):
+    status = run(published(), config={"role-all": True, option: limit}).unit_status
+    expected = f"{limit!r} is not a quantity of Kubernetes: juju config {WORKER} {option}=…"
+    assert status == testing.BlockedStatus(f"config {option}: {expected}")
