@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from ._client import Client
 from ._deadline import Deadline
 from ._label_record import LabelRecord
-from ._objects import Json, ObjectRef, labels_of, manifest, metadata, subtree
+from ._objects import Json, ObjectRef, Resource, labels_of, manifest, metadata, subtree
 from ._owner import service_reference
 from ._plan import Change
 from ._pod_template import PodTemplate, TemplateChange
 
 if TYPE_CHECKING:
     from lightkube.resources.apps_v1 import StatefulSet
-    from lightkube.resources.core_v1 import Service
 
     RestOfTemplate: TypeAlias = Callable[[StatefulSet], Json | None]
 
@@ -70,7 +69,7 @@ class CharmLabels:
     """The labels that earlier calls have set."""
     stateful_set: "StatefulSet | None" = None
     """The StatefulSet, if there is one and it was read."""
-    service: "Service | None" = None
+    service: Resource | None = None
     """The Service, if there is one and it was read."""
 
     @property
@@ -118,7 +117,7 @@ def read_charm_labels(
     record: LabelRecord,
     *,
     must_exist: bool,
-    service: "Service | None" = None,
+    service: Resource | None = None,
 ) -> CharmLabels:
     """Read an application's labels; no request is made if none were set and none are desired.
 

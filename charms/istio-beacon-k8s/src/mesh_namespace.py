@@ -3,15 +3,11 @@
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
-from k8s_charm import Change, Json, label_value, labels_of, manifest, metadata, reference, subtree
+from k8s_charm import Change, Json, Resource, label_value, labels_of, manifest, metadata, reference, subtree
 from model_objects import USE_WAYPOINT, ModelObjects
 from steps import StepPlan, StepResult
-
-if TYPE_CHECKING:
-    from lightkube.resources.core_v1 import Namespace
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +89,7 @@ def _owner(namespace: str, labels: Mapping[str, str], taken: str) -> str:
 class NamespacePlan(StepPlan):
     """The labels of a namespace to write; None removes one."""
 
-    namespace: "Namespace"
+    namespace: Resource
     """The namespace as it was read."""
     labels: Mapping[str, str | None]
     stays_for: Sequence[str] = ()

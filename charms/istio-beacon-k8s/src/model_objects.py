@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from istio_policies import APPLICATION_LABEL
 from k8s_charm import (
@@ -20,9 +19,6 @@ from k8s_charm import (
     subtree,
 )
 from mesh_inspection import ControlPlane, read_control_plane
-
-if TYPE_CHECKING:
-    from lightkube.resources.core_v1 import Namespace, Service
 
 USE_WAYPOINT = "istio.io/use-waypoint"
 
@@ -53,7 +49,7 @@ class ModelObjects:
         return self.owner.model
 
     @cached_property
-    def namespace(self) -> "Namespace":
+    def namespace(self) -> Resource:
         """The namespace of the model."""
         from lightkube.resources.core_v1 import Namespace
 
@@ -103,15 +99,13 @@ class ModelObjects:
 
         return {key: not_equal(value) for key, value in self.owner.instance_label.items()}
 
-    def service(self, name: str) -> "Service | None":
+    def service(self, name: str) -> Resource | None:
         """Return a Service if that takes no request of its own; None otherwise."""
-        from lightkube.resources.core_v1 import Service
-
         try:
             listed = self.services if self.needs_services else ()
         except kubernetes_errors():
             return None
-        return next((each for each in listed if isinstance(each, Service) and name_of(each) == name), None)
+        return next((each for each in listed if name_of(each) == name), None)
 
     def app_behind(self, service: str) -> str | None:
         """Return the application whose pods a Service selects; None if there is none."""

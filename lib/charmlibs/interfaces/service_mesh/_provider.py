@@ -111,11 +111,7 @@ class ServiceMeshProvider(ops.Object):
         Args:
             services: the Services by application; None if policies are not managed.
         """
-
-        def written(app: str) -> list[str] | None:
-            return None if services is None else sorted(services.get(app, ()))
-
-        self._publish(SERVICES_KEY, written)
+        self._publish(SERVICES_KEY, lambda app: None if services is None else sorted(services.get(app, ())))
 
     def update_root_namespaces(self, namespaces: Collection[str]) -> None:
         """Publish in which namespaces a policy on pods holds in all namespaces.
