@@ -78,8 +78,7 @@ class IstioBeaconCharm(ops.CharmBase):
             observability.publish(self, self._problems)
 
     def _lead(self, remembered: ObservedMesh | None) -> None:
-        desired = self._sources.desired_state(self._config.mode)
-        outcome = self._model_mesh(desired).reconcile(remembered)
+        outcome = self._model_mesh(self._config.mode).reconcile(remembered)
         self._mesh.update_relations(outcome.labels, not_yet=outcome.not_yet)
         is_apart = self._config.model_on_mesh
         self._mesh.update_waypoint(f"{self.model.name}/{self._waypoint.name}" if is_apart else "")
@@ -97,10 +96,12 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def _remove_everything(self) -> None:
         """Remove everything from Kubernetes; on each unit, since any may be the last, and none the leader."""
-        for problem in self._model_mesh(DesiredState(self._config)).reconcile().problems:
+        for problem in self._model_mesh(self._config.mode).reconcile().problems:
             logger.warning("cleanup incomplete: %s", problem.message)
 
-    def _model_mesh(self, desired: DesiredState) -> ModelMesh:
+    def _model_mesh(self, mode: beacon_config.PolicyMode) -> ModelMesh:
+        is_removed = not self._sources.planned_units
+        desired = DesiredState(self._config) if is_removed else self._sources.desired_state(mode)
         known = recall(str(self._stored.mesh)) or NOTHING_KNOWN
         return ModelMesh(self._waypoint, desired, self._deadline, known.root_namespaces)
 
@@ -109,7 +110,7 @@ class IstioBeaconCharm(ops.CharmBase):
 
     def _on_plan(self, event: ops.ActionEvent) -> None:
         mode = beacon_config.PolicyMode(event.params.get("policy-mode") or self._config.mode_if_on)
-        plan = self._model_mesh(self._sources.desired_state(mode)).plan()
+        plan = self._model_mesh(mode).plan()
         others = [*metrics_proxy.problems(self._proxy), *self._bad_options, *self._sources.problems()]
         event.set_results(mesh_plan.results(plan, others, mode, event.params.get("format")))
 

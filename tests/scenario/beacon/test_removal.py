@@ -101,3 +101,16 @@ def test_removal_goes_through_without(busy: BeaconModel, missing: str):
 def test_removal_succeeds_without_kubernetes(busy: BeaconModel, request: pytest.FixtureRequest):
     request.getfixturevalue("nobody_listens")
     busy.remove()
+
+
+@pytest.mark.parametrize("model_on_mesh", [False, True])
+def test_plan_shows_removal(busy: BeaconModel, model_on_mesh: bool):
+    busy.configure(model_on_mesh=model_on_mesh)
+    busy.plan(0)
+    planned = busy.plan_action()["changes"].splitlines()
+    busy.kubernetes.requests.clear()
+    busy.hook("config_changed")
+    deleted = [one.path.rpartition("/")[2] for one in busy.writes() if one.method == "DELETE"]
+    assert sorted(deleted) == sorted(each.rpartition("/")[2] for each in planned if "delete" in each)
+    assert len(deleted) > 4
+    assert ("change  Namespace shop" in planned) is model_on_mesh
