@@ -90,20 +90,18 @@ def describe(before: Collection[Resource], after: Collection[Resource], *, done:
     old, new = _grants(before), _grants(after)
     targets = {grant.target for grant in new}
     gone = {grant: terms for grant, terms in old.items() if grant not in new}
+    opened = {grant: terms for grant, terms in gone.items() if grant.target not in targets}
+    # An unresolved source was never allowed; when its identity is known, no access ends.
+    known = {grant: terms for grant, terms in gone.items() if grant.source != _UNRESOLVED}
+    revoked = {grant: terms for grant, terms in known.items() if grant not in opened}
+    kept = {grant: terms for grant, terms in new.items() if grant in old}
+    changed = {grant: terms for grant, terms in kept.items() if terms.rules != old[grant].rules}
     return [
         *_switched(sentences, before, after),
         *_lines(sentences.allowed, {grant: terms for grant, terms in new.items() if grant not in old}),
-        # An unresolved source was never allowed; when its identity is known, no access ends.
-        *_lines(sentences.revoked, _only(gone, targets, but=_UNRESOLVED)),
-        *_lines(sentences.is_open, _only(gone, targets, inside=False)),
-        *_lines(
-            sentences.changed,
-            {
-                grant: terms
-                for grant, terms in new.items()
-                if grant in old and terms.rules != old[grant].rules
-            },
-        ),
+        *_lines(sentences.revoked, revoked),
+        *_lines(sentences.is_open, opened),
+        *_lines(sentences.changed, changed),
     ]
 
 
@@ -132,16 +130,6 @@ def _lines(sentence: str, grants: dict[AccessGrant, _Terms]) -> Iterator[str]:
     for (mark, target), names in sources.items():
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         yield mark + sentence.format(target, ", ".join(names[:_MOST_NAMES]) + more)
-
-
-def _only(
-    grants: dict[AccessGrant, _Terms], targets: Collection[str], *, inside: bool = True, but: str = ""
-) -> dict[AccessGrant, _Terms]:
-    return {
-        grant: terms
-        for grant, terms in grants.items()
-        if (grant.target in targets) is inside and grant.source != but
-    }
 
 
 def _grants(policies: Iterable[Resource]) -> dict[AccessGrant, _Terms]:

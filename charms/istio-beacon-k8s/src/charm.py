@@ -38,8 +38,7 @@ class IstioBeaconCharm(ops.CharmBase):
         super().__init__(framework)
         self._stored.set_default(problems=[], config="", mesh="")
         self._deadline = Deadline()
-        self._owner = Owner(self.app.name, self.model.name)
-        self._waypoint = Waypoint(self._owner)
+        self._waypoint = Waypoint(Owner(self.app.name, self.model.name))
         self._proxy = self.unit.get_container(metrics_proxy.CONTAINER)
         self._config, self._bad_options = beacon_config.load(self, str(self._stored.config))
         if self._stored.config != (config := self._config.model_dump_json()):
@@ -54,7 +53,9 @@ class IstioBeaconCharm(ops.CharmBase):
         identities = CrossModelIdentities(self, self._client, sources.CROSS_MODEL)
         startup = Startup(self, "startup")
         self._sources = sources.Sources(self, self._config, self._mesh, identities, startup)
-        self._actions = MeshActions(self, lambda client: mesh_view.view(self._sources, client, self._owner))
+        self._actions = MeshActions(
+            self, lambda client: mesh_view.view(self._sources, client, self._waypoint)
+        )
         self._problems: list[problems.Problem] = []
         self._summary: list[str] = []
         for event in sources.events(self):

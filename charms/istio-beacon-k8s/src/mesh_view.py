@@ -15,9 +15,9 @@ from sources import SCRAPERS_MAY, Sources
 from waypoint import Waypoint
 
 
-def view(sources: Sources, client: Client, owner: Owner) -> View:
+def view(sources: Sources, client: Client, waypoint: Waypoint) -> View:
     """Return the policies that consumers request of the beacon, and how they are applied."""
-    config = sources.config
+    owner, config = waypoint.owner, sources.config
     desired = sources.desired_state(config.mode)
     declared = [DeclaredPolicy(owner.model, owner.app, SCRAPERS_MAY)]
     for relation, policies in sources.mesh.declared().items():
@@ -27,7 +27,7 @@ def view(sources: Sources, client: Client, owner: Owner) -> View:
 
     def retained(askers: Set[str]) -> Mapping[str, str]:
         gone = askers - {consumer.app for consumer in known} - {owner.app}
-        former = former_consumers(model, gone, Waypoint(owner).name)
+        former = former_consumers(model, gone, waypoint.name)
         return {
             **{
                 consumer.app: consumers.why_retained(consumer)
@@ -43,6 +43,8 @@ def view(sources: Sources, client: Client, owner: Owner) -> View:
     ]
     for request, consumer in zip(desired.requests, known, strict=True):
         requested += _requested(request, consumer, declared, owner)
+        for policy in waypoint_access(waypoint, consumer):
+            requested.append(RequestedPolicy(policy, consumer.app, relation=consumer.relation))
     is_off = config.mode is PolicyMode.off
     return View(
         owner,
@@ -57,7 +59,7 @@ def view(sources: Sources, client: Client, owner: Owner) -> View:
         enforce_command=f"juju config {owner.app} policy-mode=enforce",
         trust_domain=config.trust_domain,
         beacon=owner.app,
-        waypoint=f"{owner.model}/{Waypoint(owner).name}",
+        waypoint=f"{owner.model}/{waypoint.name}",
         additional=additional_policies(
             owner, known, desired, model_operator_policies(owner) if config.model_on_mesh else ()
         ),
@@ -87,5 +89,3 @@ def _requested(
             rejected=rejected[id(policy)].reason if id(policy) in rejected else "",
             command=f"juju config {owner.app} {refused[id(policy)].option}" if id(policy) in refused else "",
         )
-    for policy in waypoint_access(Waypoint(owner), consumer):
-        yield RequestedPolicy(policy, consumer.app, relation=consumer.relation)
