@@ -37,7 +37,8 @@ def one_line(text: str, *, longest: int) -> str:
     """Return the text in printable characters on one line, cut after `longest` of them by an ellipsis.
 
     Of scripts that are written to the left, no character is shown, as they move what stands beside them. Of
-    marks on a letter, the first three are shown: more of them reach other lines.
+    marks, the first three on a letter are shown, since more reach other lines, and none on a letter of ASCII,
+    since names could look alike.
     """
     shown = f"{text[:longest]}…" if len(text) > longest else text
     return shown if shown.isascii() and shown.isprintable() else "".join(_shown_characters(shown))
@@ -53,7 +54,7 @@ def _shown_characters(text: str) -> Iterator[str]:
         else:
             is_leftward = unicodedata.bidirectional(each) in _LEFTWARD
             is_shown = each.isprintable() and category != "Me" and not is_leftward
-            room_for_marks = _MOST_MARKS if is_shown and category[0] == "L" else 0
+            room_for_marks = _MOST_MARKS if is_shown and category[0] == "L" and not each.isascii() else 0
         yield each if is_shown else " "
 
 
