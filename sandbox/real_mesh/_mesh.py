@@ -57,9 +57,13 @@ class RealMesh:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for waypoint in self._waypoints.values():
-            waypoint.stop()
+        self._stop_waypoints()
         self._stack.close()
+
+    def follow(self, istiod: Istiod) -> None:
+        """Be configured by another istiod of the same cluster, from the next `sync` on."""
+        self._stop_waypoints()
+        self._istiod = istiod
 
     def sync(self, namespaces: Iterable[str]) -> None:
         """Start pods and waypoints of these namespaces, and wait until istiod has configured them.
@@ -140,6 +144,11 @@ class RealMesh:
     def _cluster_ip(self, service: str) -> str:
         [address] = self.ambient.services[service]["addresses"]
         return base64.b64decode(address["address"]).decode()
+
+    def _stop_waypoints(self) -> None:
+        for waypoint in self._waypoints.values():
+            waypoint.stop()
+        self._waypoints.clear()
 
     def _start_waypoints(self, namespace: str) -> None:
         path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={_GATEWAY.replace('/', '%2F')}"

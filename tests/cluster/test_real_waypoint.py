@@ -43,8 +43,11 @@ pytestmark = pytest.mark.fidelity
 
 MODES = ("hardened", "permissive")
 STEPS = ("cross-models", "cluster-joins")
-MODEL_ON_MESH = "model-on-mesh"
 AUDIT = "audit"
+NO_AUTO_ALLOW = "no-auto-allow"
+"""The last step once more, with another istiod: one that does not allow waypoints at pods."""
+MODEL_ON_MESH = "model-on-mesh"
+"""Whole models in the mesh, with that istiod."""
 AT_A_TIME = 8
 
 ASKS_ITEMS = "shop/shop"
@@ -116,24 +119,19 @@ class RealWorld:
 
 
 @contextlib.contextmanager
-def real_world(folder: Path, *, auto_allow: bool) -> Generator[RealWorld]:
-    files = folder / "real"
-    files.mkdir()
+def models(folder: Path, kubernetes: StartedKubernetes) -> Generator[World]:
+    """Start the sandbox's Juju and its mesh on a Kubernetes that has no istiod yet."""
+    kubernetes.install_custom_resources()
+    kubeconfig = kubernetes.write_kubeconfig(folder / "kubeconfig")
+    client = Client(KubeConfig.from_file(str(kubeconfig)), trust_env=False)
     with (
-        StartedKubernetes() as kubernetes,
         ControllerManager(kubernetes, STATEFUL_SETS),
-        Istiod(kubernetes, auto_allow=auto_allow) as istiod,
         Waypoints(kubernetes.admin),
+        enforce(client, folder, hardened=True) as enforcement,
     ):
-        kubeconfig = kubernetes.write_kubeconfig(folder / "kubeconfig")
-        client = Client(KubeConfig.from_file(str(kubeconfig)), trust_env=False)
-        with enforce(client, folder, hardened=True, auto_allow=auto_allow) as enforcement:
-            processes = enforcement.processes
-            with (
-                Controller(kubeconfig, workload=processes, hosts=processes.hosts) as controller,
-                RealMesh(istiod, enforcement.mesh, files) as mesh,
-            ):
-                yield RealWorld(World(controller, client, "", patience=60, enforcement=enforcement), mesh)
+        processes = enforcement.processes
+        with Controller(kubeconfig, workload=processes, hosts=processes.hosts) as controller:
+            yield World(controller, client, "", patience=60, enforcement=enforcement)
 
 
 @dataclass(frozen=True)
@@ -191,32 +189,32 @@ def compare_in_modes(real: RealWorld, moment: str) -> Iterator[tuple[tuple[str, 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("w")
+    files = folder / "real"
+    files.mkdir()
     try:
-        with real_world(tmp_path_factory.mktemp("w"), auto_allow=True) as real:
-            compared = dict(tell(real))
-            answers = {app: answer_to_tls(real, app) for app in (ASKS_ITEMS, ASKS_ANYTHING)}
-            compared.update(configured(real, AUDIT, {"policy-mode": "audit"}))
+        with StartedKubernetes() as kubernetes, models(folder, kubernetes) as world:
+            assert world.enforcement
+            sandbox = world.enforcement.mesh
+            first, other = (Istiod(kubernetes, auto_allow=on) for on in (True, False))
+            with RealMesh(first, sandbox, files) as mesh:
+                real = RealWorld(world, mesh)
+                with first:
+                    compared = dict(tell(real))
+                    answers = {app: answer_to_tls(real, app) for app in (ASKS_ITEMS, ASKS_ANYTHING)}
+                    compared.update(configured(real, AUDIT, {"policy-mode": "audit"}))
+                with other:
+                    mesh.follow(other)
+                    sandbox.auto_allow = False
+                    compared.update(configured(real, NO_AUTO_ALLOW, {"policy-mode": "enforce"}))
+                    compared.update(configured(real, MODEL_ON_MESH, {"model-on-mesh": True}))
             return Story(compared, answers)
     except NotAvailableError as missing:
         pytest.skip(str(missing))
 
 
-@pytest.fixture(scope="module")
-def without_auto_allow(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str], Compared]:
-    """The last step, and whole models in the mesh, with an istiod that does not allow waypoints at pods."""
-    try:
-        with real_world(tmp_path_factory.mktemp("w"), auto_allow=False) as real:
-            for _ in play(real.world, demo.STORY, until=STEPS[-1]):
-                pass
-            compared = dict(compare_in_modes(real, STEPS[-1]))
-            compared.update(configured(real, MODEL_ON_MESH, {"model-on-mesh": True}))
-            return compared
-    except NotAvailableError as missing:
-        pytest.skip(str(missing))
-
-
-at_each_moment = pytest.mark.parametrize("moment", [*STEPS, AUDIT])
 in_each_mode = pytest.mark.parametrize("mode", MODES)
+at_each_moment = pytest.mark.parametrize("moment", [*STEPS, AUDIT, NO_AUTO_ALLOW, MODEL_ON_MESH])
 
 
 @in_each_mode
@@ -233,18 +231,8 @@ def test_explain(story: Story, moment: str, mode: str):
 
 
 @in_each_mode
-@pytest.mark.parametrize("moment", [STEPS[-1], MODEL_ON_MESH])
-def test_without_auto_allow(without_auto_allow: Mapping[tuple[str, str], Compared], moment: str, mode: str):
-    compared = without_auto_allow[moment, mode]
-    assert set(compared.real) - set(compared.sandbox) == set()
-    assert compared.disagreements == []
-
-
-@in_each_mode
-def test_auto_allow_decides_nothing(
-    story: Story, without_auto_allow: Mapping[tuple[str, str], Compared], mode: str
-):
-    assert without_auto_allow[STEPS[-1], mode].real == story.compared[STEPS[-1], mode].real
+def test_auto_allow_decides_nothing(story: Story, mode: str):
+    assert story.compared[NO_AUTO_ALLOW, mode].real == story.compared[STEPS[-1], mode].real
 
 
 @in_each_mode
