@@ -1,6 +1,7 @@
 """Istio's control plane: where it runs, and how it is set."""
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,7 +21,9 @@ from k8s_charm import (
     sublist,
     subtree,
 )
+from relation_data import InvalidYAMLError, parse_yaml
 
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
 TRUE = ("true", "True", "TRUE", "1", "t", "T")
 """The values that Istio takes for true."""
@@ -59,7 +62,7 @@ def read_control_plane(client: Client) -> ControlPlane:
         return ControlPlane()
     namespaces = [own["namespace"] for own in istiods]
     meshes = [_read_mesh(client, own["namespace"], own["name"]) for own in istiods]
-    roots = [str(mesh.get("rootNamespace") or own) for own, mesh in zip(namespaces, meshes, strict=True)]
+    roots = [_root_namespace(mesh) or own for own, mesh in zip(namespaces, meshes, strict=True)]
     return ControlPlane(namespaces[0], tuple(dict.fromkeys(roots)), _trust_domain(meshes))
 
 
@@ -100,7 +103,6 @@ def read_auto_allow(client: Client, root: str) -> bool | None:
 
 def _read_mesh(client: Client, namespace: str, istiod: str) -> Json:
     """Read Istio's ConfigMap; empty if there is none, or if this charm may read none."""
-    import yaml
     from lightkube.resources.core_v1 import ConfigMap
 
     # A control plane of a revision has it in the names of both: `istiod-1-29`, `istio-1-29`.
@@ -111,10 +113,16 @@ def _read_mesh(client: Client, namespace: str, istiod: str) -> Json:
             return {}
         raise UnreadableClusterError(found)
     try:
-        mesh: object = yaml.safe_load(subtree(manifest(found), "data").get("mesh") or "")
-    except yaml.YAMLError:
+        mesh = parse_yaml(subtree(manifest(found), "data").get("mesh") or "")
+    except InvalidYAMLError:
         return {}
     return cast("Json", mesh) if isinstance(mesh, dict) else {}
+
+
+def _root_namespace(mesh: Json) -> str | None:
+    """Return the root namespace of a mesh; None if none is configured, or no valid one."""
+    name = mesh.get("rootNamespace")
+    return name if isinstance(name, str) and _NAMESPACE.fullmatch(name) else None
 
 
 def _trust_domain(meshes: Iterable[Json]) -> str:

@@ -51,11 +51,24 @@ def test_another_one_in_mesh_is_named_with_command(beacon: BeaconModel, revision
     assert beacon.hook().name == "active"
 
 
-@pytest.mark.parametrize("mesh", ["rootNamespace: istio-system", "trustDomain: '*; reboot'", ": no yaml", ""])
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        "rootNamespace: istio-system",
+        "trustDomain: '*; reboot'",
+        ": no yaml",
+        "",
+        "trustDomain: 2001-99-99",
+        "[" * 5000,
+        "rootNamespace: [a]",
+        "rootNamespace: Not/one",
+    ],
+)
 def test_unknown_trust_domain_is_no_problem(beacon: BeaconModel, mesh: str):
     istio_says(beacon, mesh)
-    beacon.consumer("catalogue", policy("web", "catalogue"))
+    relation = beacon.consumer("catalogue", policy("web", "catalogue"))
     assert beacon.hook().name == "active"
+    assert not beacon.relation(relation).local_app_data.get("root_namespaces")
 
 
 def test_pattern_is_no_trust_domain(beacon: BeaconModel):
