@@ -52,7 +52,8 @@ class BeaconConfig(pydantic.BaseModel):
 def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Problem]]:
     """Return the configuration, and a problem for each invalid option.
 
-    An invalid option keeps its last valid value, so that everything else continues, including revocations.
+    An invalid option keeps its last valid value, so that everything else continues, including revocations. It
+    has its default if that value was valid only for another revision of the charm.
     The last valid configuration is JSON, or empty if there was none.
     """
     try:
@@ -62,8 +63,13 @@ def load(charm: ops.CharmBase, last_valid: str) -> tuple[BeaconConfig, list[Prob
     options = {name.replace("-", "_"): value for name, value in charm.config.items()}
     defaults = {name.replace("-", "_"): option.default for name, option in charm.meta.config.items()}
     last: dict[str, object] = {**defaults, **json.loads(last_valid or "{}")}
-    config = BeaconConfig.model_validate({**options, **{name: last[name] for name in reasons}})
-    return config, [_invalid(charm, name, reason, last[name]) for name, reason in reasons.items()]
+    values = {**options, **{name: last[name] for name in reasons}}
+    try:
+        config = BeaconConfig.model_validate(values)
+    except pydantic.ValidationError:
+        config = BeaconConfig.model_validate({**values, **{name: defaults[name] for name in reasons}})
+    used = config.model_dump(mode="json")
+    return config, [_invalid(charm, name, reason, used[name]) for name, reason in reasons.items()]
 
 
 def _invalid(charm: ops.CharmBase, field: str, reason: str, used: object) -> Problem:

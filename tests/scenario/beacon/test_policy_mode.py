@@ -1,6 +1,10 @@
 """Policies that hold, that are on trial, and that are not there."""
 
+import dataclasses
+import json
+
 import pytest
+from ops import testing
 
 from istio_policies import PURPOSE
 from sandbox.kubernetes import KubernetesServer
@@ -165,6 +169,17 @@ def test_invalid_mode_keeps_the_last_one_and_revocations(beacon: BeaconModel, mo
     assert beacon.allowed() == {*ALLOWED, ("shop/ads", "shop/orders")}
     assert set(dry_run(beacon).values()) == {mode == "audit"}
     assert f"using {mode}" in beacon.plan_action()["problems"]
+
+
+def test_mode_of_a_newer_revision_is_the_default_after_a_rollback(beacon: BeaconModel):
+    last = testing.StoredState(
+        owner_path="IstioBeaconCharm",
+        content={"config": json.dumps({"policy_mode": "newer"}), "problems": [], "mesh": ""},
+    )
+    config = {**beacon.state.config, "policy-mode": "newer"}
+    beacon.state = dataclasses.replace(beacon.state, config=config, stored_states={last})
+    assert beacon.hook("upgrade_charm").message.startswith("config policy-mode, using enforce: must be ")
+    assert beacon.allowed() == ALLOWED
 
 
 def test_a_beacon_that_never_had_a_valid_mode_enforces(kubernetes: KubernetesServer):
