@@ -45,6 +45,7 @@ def test_unusable_url_is_rejected(url: str):
     [
         ("[::::]:80", "no host"),
         ("[]:80", "no host"),
+        ("[::1]x:80", "no host"),
         ("tempo:80x", "no host"),
         ("tempo:0", "port"),
         ("tempo:65536", "port"),
