@@ -33,10 +33,10 @@ def test_templates(pattern: str, matching: list[str], others: list[str]):
 @pytest.mark.parametrize("template", ["/{{**}}/x{}", "/{{**}}{}a{{**}}", "/a/{{*}}/{{*}}/x{}", "/v{}/*"])
 def test_many_templates_do_not_take_long(template: str):
     path = "/" + "ab/c1" * 409
-    policies = [allow("ads", to=[{"paths": [template.format(number)]}]) for number in range(1000)]
+    policies = [allow("ads", to=[{"paths": [template.format(number)]}]) for number in range(500)]
     started = time.process_time()
     answer = ask(*policies, method="GET", path=path)
-    assert time.process_time() - started < 4
+    assert time.process_time() - started < 2
     assert answer.verdict == "denied"
 
 
