@@ -36,7 +36,7 @@ def test_many_templates_do_not_take_long(template: str):
     policies = [allow("ads", to=[{"paths": [template.format(number)]}]) for number in range(500)]
     started = time.process_time()
     answer = ask(*policies, method="GET", path=path)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 3
     assert answer.verdict == "denied"
 
 
