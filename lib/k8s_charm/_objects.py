@@ -83,8 +83,13 @@ def reference(resource: Resource) -> ObjectRef:
 
 def can_exist(ref: ObjectRef) -> bool:
     """Return whether the names are valid in Kubernetes; an invalid one must not become part of a URL."""
-    in_place = ref.namespace is None or _NAMESPACE.fullmatch(ref.namespace)
-    return bool(in_place and _NAME.fullmatch(ref.name))
+    in_place = ref.namespace is None or is_namespace_name(ref.namespace)
+    return in_place and _NAME.fullmatch(ref.name) is not None
+
+
+def is_namespace_name(text: str) -> bool:
+    """Return whether a text can be the name of a namespace."""
+    return _NAMESPACE.fullmatch(text) is not None
 
 
 def kind_name(kind: type[Resource]) -> str:

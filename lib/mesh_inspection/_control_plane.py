@@ -1,7 +1,6 @@
 """Istio's control plane: where it runs, and how it is set."""
 
 import contextlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from k8s_charm import (
     ObjectRef,
     Resource,
     attempt,
+    is_namespace_name,
     list_objects,
     manifest,
     metadata,
@@ -23,7 +23,6 @@ from k8s_charm import (
 )
 from relation_data import InvalidYAMLError, parse_yaml
 
-_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _AUTO_ALLOW = "PILOT_AUTO_ALLOW_WAYPOINT_POLICY"
 TRUE = ("true", "True", "TRUE", "1", "t", "T")
 """The values that Istio takes for true."""
@@ -122,7 +121,7 @@ def _read_mesh(client: Client, namespace: str, istiod: str) -> Json:
 def _root_namespace(mesh: Json) -> str | None:
     """Return the root namespace of a mesh; None if none is configured, or no valid one."""
     name = mesh.get("rootNamespace")
-    return name if isinstance(name, str) and _NAMESPACE.fullmatch(name) else None
+    return name if isinstance(name, str) and is_namespace_name(name) else None
 
 
 def _trust_domain(meshes: Iterable[Json]) -> str:
