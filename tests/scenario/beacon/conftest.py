@@ -1,6 +1,7 @@
 import socket
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from ops import testing
@@ -8,7 +9,12 @@ from ops import testing
 from sandbox.kubernetes import KubernetesServer, Snapshot
 from tests.scenario.beacon.beacon_model import BeaconModel
 
-Settled = tuple[Snapshot, testing.State, float]
+
+class Settled(NamedTuple):
+    objects: Snapshot
+    state: testing.State
+    since: float
+    """The time by the monotonic clock."""
 
 
 @pytest.fixture
@@ -22,7 +28,7 @@ def kubernetes(
 
 @pytest.fixture(scope="session")
 def settled() -> list[Settled]:
-    """What Kubernetes and Juju know of a beacon that has settled, once one has."""
+    """What Kubernetes and Juju know of the beacon that settled last; empty if none has."""
     return []
 
 
@@ -32,19 +38,16 @@ def beacon(kubernetes: KubernetesServer, settled: list[Settled]) -> BeaconModel:
 
     A waypoint that is older than the option `ready-timeout` counts as overdue in some of them.
     """
-    for objects, state, since in settled:
-        if time.monotonic() - since > 60:
-            settled.clear()
-            break
-        kubernetes.store.restore(objects)
+    if settled and time.monotonic() - settled[-1].since <= 60:
+        kubernetes.store.restore(settled[-1].objects)
         beacon = BeaconModel(kubernetes)
-        beacon.state = state
+        beacon.state = settled[-1].state
         return beacon
     beacon = BeaconModel(kubernetes)
     beacon.hook("config_changed")
     beacon.hook("update_status")
     if isinstance(kubernetes, KubernetesServer):
-        settled.append((kubernetes.store.snapshot(), beacon.state, time.monotonic()))
+        settled[:] = [Settled(kubernetes.store.snapshot(), beacon.state, time.monotonic())]
     return beacon
 
 
