@@ -27,9 +27,10 @@ class NginxConfig:
     server_ports_to_locations: Mapping[int, Sequence[NginxLocationConfig]]
     map_configs: Sequence[NginxMapConfig] | None = None
     enable_health_check: bool = False
-    """Answer GET / with 200, on each port."""
+    """Answer GET / with 200, on each port without a location of the charm for exactly that."""
     enable_status_page: bool = False
-    """Show the numbers that the exporter reads at /status, on each port."""
+    """Show the numbers that the exporter reads at /status, on each port without a location of the charm for
+    exactly that."""
     supported_tls_versions: Sequence[str] | None = None
     """None: those that are recommended today."""
     ssl_ciphers: Sequence[str] | None = None

@@ -119,11 +119,13 @@ class Nginx:
         try:
             self._start_or_reload(nginx_config, tls_config, previous=before or "")
         except ops.pebble.Error:
+            # what is on disk must be good for a restart
             if before is not None:
-                # what is on disk must be good for a restart
                 pebble.write(self._container, NGINX_CONFIG, before)
             if certificates_before:
                 self._write_certificates(certificates_before)
+            elif before is not None:
+                self._remove_certificates()
             raise
         if not tls_config:
             self._remove_certificates()

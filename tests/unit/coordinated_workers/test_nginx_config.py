@@ -200,6 +200,24 @@ class TestServers:
         assert [each[1] for each in locations(directives)] == [("=", "/"), ("=", "/status")]
         assert len(find(directives, "stub_status")) == 1
 
+    def test_have_charms_own_location_in_place_of_one_that_is_switched_on(self):
+        own = [
+            NginxLocationConfig(path, modifier="=", extra_directives={"return": ["204"]})
+            for path in ("/", "/status")
+        ]
+        directives = parsed(
+            config(*own, enable_health_check=True, enable_status_page=True).get_config({}, False)
+        )
+
+        assert [each[1] for each in locations(directives)] == [("=", "/"), ("=", "/status")]
+        assert arguments(directives, "return")[1:] == [("204",), ("204",)]
+
+    def test_have_one_that_is_switched_on_while_own_has_no_backend(self):
+        own = NginxLocationConfig("/", backend="api", modifier="=")
+        directives = parsed(config(own, upstreams=[API], enable_health_check=True).get_config({}, False))
+
+        assert arguments(directives, "return")[1:] == [("200", "OK")]
+
     def test_listen_on_ipv6_where_there_is_some(self, monkeypatch):
         monkeypatch.setattr(NginxConfig, "platform", dataclasses.replace(POD, ipv6=True))
         directives = parsed(config(enable_health_check=True).get_config({}, False))

@@ -232,6 +232,16 @@ class TestCertificates:
         assert "ca key too small" in world.problem
         assert [world.read(path) for path in (CERT_PATH, KEY_PATH)] == [TLS.server_cert, TLS.private_key]
 
+    def test_nor_are_the_first_ones(self):
+        world = World().hook(config_text="plain")
+        world.fails(RELOAD, "ca key too small")
+
+        world.hook(config_text="with TLS", tls=TLS)
+
+        assert world.read(NGINX_CONFIG) == "plain"
+        assert not world.on_disk
+        assert [world.read(path) for path in (CERT_PATH, KEY_PATH, CA_CERT_PATH)] == [None] * 3
+
     def test_are_removed_when_there_are_none_anymore(self):
         world = World().hook(tls=TLS).hook(tls=None)
 
