@@ -28,7 +28,7 @@ def real_cluster() -> Iterator[RealKubernetes]:
 
 @pytest.fixture(scope="session")
 def real_server() -> "Iterator[RealServer]":
-    """A real API server of the tests' own, in the clothes of the stand-in."""
+    """A real API server for the tests alone, with the interface of the stand-in."""
     from tests.support.real_server.server import RealServer
 
     try:
@@ -40,7 +40,7 @@ def real_server() -> "Iterator[RealServer]":
 
 @pytest.fixture(scope="session", autouse=True)
 def files_of_the_user() -> Iterator[None]:
-    """No test writes into the repository, such as over the page of a demo."""
+    """Check that no test writes into the repository, for example over the page of a demo."""
     before = tree.files()
     yield
     assert tree.files() == before
@@ -48,7 +48,7 @@ def files_of_the_user() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def arguments_of_tools() -> Iterator[None]:
-    """Juju's tools, in whichever test, are given only what they take."""
+    """Check in every test that Juju's tools get only valid arguments."""
     if importlib.util.find_spec("scenario") is None:
         yield
         return
@@ -61,7 +61,9 @@ def arguments_of_tools() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def fast_yaml() -> Iterator[None]:
-    """Have Scenario and lightkube use PyYAML's C code: their tests take a fifth less. Charms do not."""
+    """Have Scenario and lightkube use PyYAML's C code: the tests take a fifth less time. Charms do not use
+    it.
+    """
     fast = SimpleNamespace(
         safe_load=partial(yaml.load, Loader=yaml.CSafeLoader),
         safe_dump=partial(yaml.dump, Dumper=yaml.CSafeDumper),

@@ -32,7 +32,7 @@ def istiod(kubernetes: RealKubernetes) -> Iterator[Istiod]:
 
 @pytest.fixture
 def disposable() -> Iterator[StartedKubernetes]:
-    """An API server of a test's own, whatever $KUBECONFIG says: nothing done to it hurts anybody."""
+    """An API server for one test alone, whatever $KUBECONFIG is: nothing else uses it."""
     try:
         with StartedKubernetes(UNPRIVILEGED) as kubernetes:
             yield kubernetes

@@ -1,18 +1,18 @@
-"""All that is in a cluster, of whatever kind."""
+"""All objects in a cluster, of every kind."""
 
 from collections.abc import Iterator
 
 from tests.support.real_server.access import RESTRICTED
 from tests.support.real_server.upstream import Upstream
 
-# What the API server itself writes all the time.
+# The API server itself writes these all the time.
 _RESTLESS = {"leases", "events", "componentstatuses"}
 
 
 def every_object(upstream: Upstream) -> dict[str, str]:
     """The version of each object of each kind that the API server lists, by kind and name.
 
-    But for the role that tests give to those who are not trusted.
+    The role that tests give to untrusted users is not included.
     """
     versions: dict[str, str] = {}
     for kind in _kinds(upstream):

@@ -84,7 +84,7 @@ def pod_labels(app: str) -> dict[str, str]:
 
 
 def examples(count: int, requests: int, *, seed: int = SEED) -> Iterator[Example]:
-    """So many examples with so many requests each, always the same for one seed."""
+    """Return a number of examples with a number of requests each, always the same for one seed."""
     for number in range(count):
         yield _Maker(f"{seed}/{number}").example(requests)
 
@@ -133,7 +133,7 @@ class _Maker(random.Random):
         return self.sample(values, self.choice([1, 1, 2])) if self.random() < 0.7 else None
 
     def _request(self, example: Example) -> Request:
-        """A request that a policy is about, with at times something else about it."""
+        """A request that a policy is about, sometimes with other properties changed."""
         request = Request(self.choice(SOURCES), self.choice(PORTS), "GET", "/")
         about = [policy for policy in example.policies if policy.target_app_name == example.app]
         if about and self.random() < 0.9:

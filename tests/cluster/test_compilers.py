@@ -1,4 +1,4 @@
-"""Istio's own compiler and the sandbox's make the same of policies, which is what the policies mean."""
+"""Istio's own compiler and the sandbox's compile policies to rules that mean the same."""
 
 import http.client
 import itertools
@@ -68,7 +68,7 @@ class Case:
         return self.example.at is PolicyTargetType.app
 
     def question(self) -> Json:
-        """The case as Istio's compiler is asked."""
+        """Return the case as input of Istio's compiler."""
         if self.is_at_service:
             waypoint = {"namespace": WAYPOINT.namespace, "name": WAYPOINT.name}
             place = {"service": {"namespace": MODEL, "name": self.example.app, "waypoint": waypoint}}
@@ -114,7 +114,7 @@ def of_istio(cases: Sequence[Case]) -> list[Rbac]:
 
 
 class Judge:
-    """A real Envoy that says of requests whether rules let them through.
+    """A real Envoy that reports whether rules allow requests.
 
     A request names its rules in a header: each set of rules has a route, and so thousands of requests come
     over a handful of connections.
@@ -144,7 +144,7 @@ class Judge:
 
     def allows(self, rules: str, request: Request) -> bool:
         connection = self._connection(request.source, request.port)
-        # A path is sent as it is, not as what a client makes of it.
+        # The path is sent as it is: a client would normalise it.
         connection.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
         for name, value in {"Host": request.host, self.HEADER: rules, "Content-Length": "0"}.items():
             connection.putheader(name, value)
@@ -282,7 +282,7 @@ ALSO_ABOUT_HTTP = {
 
 @pytest.mark.parametrize("action", ["ALLOW", "DENY"])
 def test_http_rules_at_pods_compile_as_istios(action: str, tmp_path_factory: pytest.TempPathFactory):
-    """Istio leaves all of it out, if it allows, also what is about TCP alone."""
+    """Istio omits the whole rule if it allows, also the part about TCP alone."""
     requests = [Request(("shop", app), port) for app, port in itertools.product(("cart", "ca"), PORTS)]
     example = Example((), "catalogue", PolicyTargetType.unit, closed=False, requests=requests)
     rules: dict[str, Rbac] = {}

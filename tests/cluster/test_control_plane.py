@@ -1,4 +1,4 @@
-"""The control plane starts, says what it is asked, and leaves nothing behind."""
+"""The control plane starts, answers requests, and cleans up after itself."""
 
 import os
 import signal
@@ -134,7 +134,7 @@ class Holder:
         return children(self.process.pid)
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal it, or what a terminal signals by Ctrl-C: the programs that it has started, too."""
+        """Send it a signal; for Ctrl-C, as a terminal does, also to the programs that it has started."""
         if number is signal.SIGINT:
             os.killpg(self.process.pid, number)
         else:
@@ -180,7 +180,7 @@ def test_processes_end_with_the_process_that_started_them(
     assert len(started) == 2
     holder.signal(number)
     wait_until(lambda: not any(map(runs, started)))
-    # Who is killed can't clear up: the next one does.
+    # A killed process cannot clean up: the next one does.
     assert [folder.name.split("-")[2] for folder in holder.folders] == (
         [] if number is signal.SIGINT else ["kubernetes"]
     )

@@ -1,4 +1,4 @@
-"""Whatever a charm may ask for, the real API server takes, but for what only it can know.
+"""The real API server accepts every policy that a charm may request, except for errors that only it can find.
 
 The policies come from one seed: $POLICY_SEED, if it is set. $POLICY_EXAMPLES is their number.
 """
@@ -94,7 +94,7 @@ def is_too_long(policy: MeshPolicy) -> bool:
 
 
 def is_odd(value: object) -> bool:
-    """Return whether any part is empty, or is no possible name of an application."""
+    """Return whether any part is empty, or not a possible name of an application."""
     match value:
         case dict():
             parts = itertools.chain.from_iterable(re.split("[./]", key) for key in value)
@@ -106,7 +106,7 @@ def is_odd(value: object) -> bool:
 
 
 def policy_of(fields: Mapping[str, Any], namespace: str) -> MeshPolicy | None:
-    """The policy, if it may be asked for; if not, each error names something odd."""
+    """Return the policy if it is valid; otherwise check that each error names an unusual part."""
     try:
         return MeshPolicy.model_validate({**fields, "target_namespace": namespace})
     except pydantic.ValidationError as refusal:

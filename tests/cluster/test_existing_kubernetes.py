@@ -1,4 +1,4 @@
-"""A cluster that $KUBECONFIG names is used as it is, and is left as it was."""
+"""A cluster that $KUBECONFIG names is used as it is, and is unchanged afterwards."""
 
 import os
 import time
@@ -66,7 +66,7 @@ def test_istiod_adds_no_namespace(disposable: StartedKubernetes, existing: Exist
     with existing, Istiod(existing) as istiod:
         assert istiod.debug("ambientz") is not None
     namespace = disposable.admin.must("GET", "/api/v1/namespaces/istio-system")
-    # There is no controller, which would end it.
+    # No controller runs that would finish the deletion.
     assert namespace["status"]["phase"] == "Terminating"
     assert disposable.admin.send("GET", "/apis/gateway.networking.k8s.io/v1/gateways").code == 404
 

@@ -1,6 +1,6 @@
 """The names of Istio's metrics, on which dashboards and alerts of the waypoint rely, in Istio's own source.
 
-The sandbox's waypoint counts under the same names, but by means of its own.
+The sandbox's waypoint uses the same names, but counts by itself.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The stand-in's controllers say of Gateways and policies what the real istiod says of the same ones."""
+"""The stand-in's controllers and the real istiod report the same statuses of Gateways and policies."""
 
 import json
 import time
@@ -127,7 +127,7 @@ def worlds(
 
 
 def agree(real: World, stand_in: World) -> None:
-    """Wait until istiod has come to say what the stand-in says, for it takes its time."""
+    """Wait until istiod reports the same as the stand-in: it needs some time."""
     end = time.monotonic() + 20
     while real.reported() != stand_in.reported() and time.monotonic() < end:
         time.sleep(0.2)

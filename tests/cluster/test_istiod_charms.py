@@ -130,7 +130,7 @@ def test_ztunnel_gets_services_behind_the_waypoint(world: World, istiod: Istiod)
         if "waypoint" in service
     }
     host = f"{waypoint(world)}.{model.name}.svc.cluster.local"
-    # Those with a policy of their own; the others have nothing that the waypoint could enforce.
+    # Those with a policy of their own; for the others the waypoint has nothing to enforce.
     assert bound == dict.fromkeys(("catalogue", COORDINATOR), host)
 
 

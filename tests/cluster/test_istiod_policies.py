@@ -44,7 +44,7 @@ class Case:
         made = authorization_policies(
             DesiredPolicies([PolicyRequestFrom(policy) for policy in here]), owner=Owner("beacon", MODEL)
         )
-        # Behind a waypoint, pods are closed to whoever no policy names.
+        # Behind a waypoint, pods deny every source that no policy names.
         return cls(replace(example, closed=True), namespace, [manifest(each) for each in made])
 
     def create(self, admin: Connection, waypoints: str, address: str) -> None:
@@ -112,7 +112,7 @@ def _matches(match: Mapping[str, Any], request: Request) -> bool:
 
 
 def _is_one_of(alternatives: Sequence[Mapping[str, Any]] | None, value: str) -> bool:
-    """See StringMatch of authorization.proto; what is not there restricts nothing."""
+    """See StringMatch of authorization.proto; an absent field restricts nothing."""
     return alternatives is None or any(
         each == {"exact": value} or (each.keys() == {"presence"} and value != "") for each in alternatives
     )
@@ -120,7 +120,7 @@ def _is_one_of(alternatives: Sequence[Mapping[str, Any]] | None, value: str) -> 
 
 @pytest.fixture(scope="module")
 def cases(kubernetes: RealKubernetes, istiod: Istiod) -> Iterator[list[Case]]:
-    """Examples that istiod has had the time to look at."""
+    """Examples that istiod has already reconciled."""
     admin, name = kubernetes.admin, f"policies-{uuid.uuid4().hex[:6]}"
     cases = [
         Case.of(example, f"{name}-{number}") for number, example in enumerate(examples(EXAMPLES, REQUESTS))

@@ -1,4 +1,4 @@
-"""Loki's own code has the same results for the LogQL of dashboards and rules as the tests' reader."""
+"""For the LogQL of dashboards and rules, Loki's own code and the tests' reader have the same results."""
 
 import json
 import re
@@ -26,7 +26,7 @@ WORKERS_LOG = [
 
 @dataclass(frozen=True)
 class Question:
-    """A query, and the only stream that there is."""
+    """A query, and the only stream."""
 
     query: str
     stream: Mapping[str, str] = field(default_factory=lambda: LABELS)

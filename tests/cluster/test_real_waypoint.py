@@ -1,6 +1,6 @@
 """A real waypoint of the real istiod allows the same requests as the sandbox's and `explain`.
 
-The story of the demo, measured at some of its steps on both kinds of waypoint.
+It measures some steps of the demo on both kinds of waypoint.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def models(folder: Path, kubernetes: StartedKubernetes) -> Generator[World]:
 
 @dataclass(frozen=True)
 class Story:
-    """Observations in the course of the story."""
+    """Observations during the steps."""
 
     compared: Mapping[tuple[str, str], Compared]
     """By the moment and the mode."""
@@ -145,7 +145,7 @@ class Story:
 
 
 def tell(real: RealWorld) -> Iterator[tuple[tuple[str, str], Compared]]:
-    """Tell the story up to its last interesting step, and compare in both modes at each."""
+    """Run the steps up to the last interesting one, and compare in both modes at each."""
     for done in play(real.world, demo.STORY, until=STEPS[-1]):
         if done.step.name in STEPS:
             yield from compare_in_modes(real, done.step.name)
@@ -252,6 +252,6 @@ def test_audit_denies_no_request(story: Story, mode: str):
 
 
 def test_tls_inside(story: Story):
-    """The catalogue itself speaks no TLS: that it answers at all shows that it was reached."""
+    """The catalogue itself does not use TLS: an answer of any kind shows that it was reached."""
     assert story.answers_to_tls[ASKS_ANYTHING]
     assert not story.answers_to_tls[ASKS_ITEMS]

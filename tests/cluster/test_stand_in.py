@@ -1,4 +1,4 @@
-"""The stand-in and the real API server answer requests alike that are made up at random."""
+"""The stand-in and the real API server give the same answers to random requests."""
 
 import difflib
 import itertools
@@ -29,8 +29,8 @@ def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 VALUE = st.sampled_from(["1", "2"])
-# Never empty: of an empty map in the metadata of a custom resource, the real server keeps no more than
-# that it was there, and writes anew at each request that sends it.
+# Never empty: the real server records only the presence of an empty map in the metadata of a custom resource,
+# and writes the object at each request that sends one.
 LABELS = some(a=VALUE, b=VALUE, c=VALUE).filter(bool)
 PORT = st.fixed_dictionaries(
     {"name": st.sampled_from(["x", "y"]), "port": st.sampled_from([80, 81])},
@@ -123,7 +123,7 @@ FIRST: dict[str, dict[str, Any]] = {
 
 
 def nulled(value: Any) -> st.SearchStrategy[Any]:
-    """A patch: an object in which any field may be null, which takes it away."""
+    """A patch: an object in which any field may be null, which removes it."""
     if not isinstance(value, dict):
         return st.just(value)
     fields = {name: st.one_of(st.none(), nulled(child)) for name, child in value.items()}
@@ -155,7 +155,7 @@ class Side:
         self._versions: list[str] = []
 
     def take(self, kind: str, way: str, manager: str, content: dict[str, Any]) -> Any:
-        """Take one step and return what is comparable of the answer."""
+        """Take one step and return the comparable part of the answer."""
         named = an(kind, NAME)
         obj = {**named, **content, "metadata": {**named["metadata"], **(content.get("metadata") or {})}}
         path = self._home.path(kind, NAME, f"?fieldManager={manager}")
@@ -188,7 +188,7 @@ VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "time", "namespace", 
 
 
 def comparable(value: Any) -> Any:
-    """A body without what no two servers can have in common."""
+    """A body without the values that differ on any two servers."""
     if isinstance(value, dict):
         kept = {name: comparable(child) for name, child in value.items() if name not in VOLATILE}
         if "managedFields" in kept:
@@ -196,7 +196,7 @@ def comparable(value: Any) -> Any:
                 kept["managedFields"], key=lambda entry: json.dumps(entry, sort_keys=True)
             )
         if "causes" in kept:
-            # The order of labels is not one in Go, and some mistakes are told twice.
+            # The order of labels is random in Go, and some errors are reported twice.
             kept["causes"] = sorted({(one["reason"], one["field"]) for one in kept["causes"]})
         if kept.get("reason") == "Invalid":
             del kept["message"]
@@ -216,7 +216,7 @@ def differences(imitated: Any, real: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[Connection]:
-    """An API server of this test's own, on which nobody answers to objects."""
+    """An API server for this test alone, without controllers."""
     try:
         with StartedKubernetes() as kubernetes:
             kubernetes.install_custom_resources("security.istio.io", "gateway.networking.k8s.io")

@@ -45,7 +45,7 @@ class Cluster:
         self._uids: list[str] = []
 
     def step(self, action: str, argument: Any) -> None:
-        """Do one thing to the StatefulSet or to its pods."""
+        """Change the StatefulSet or its pods once."""
         pods: list[str] = sorted(self._pods())
         match action:
             case "scale" | "partition" | "label":
@@ -71,7 +71,9 @@ class Cluster:
                 pass
 
     def seen(self) -> object:
-        """Wait until nothing happens any more; revisions and uids are by the order in which they came."""
+        """Wait until nothing changes any more; revisions and uids are numbered in the order of their
+        creation.
+        """
         last, since = self._state(), time.monotonic()
         while time.monotonic() < since + 0.4 or not last[0]:
             if (now := self._state()) != last:
@@ -137,7 +139,7 @@ def steps(seed: int) -> Iterator[tuple[str, Any]]:
 
 
 def history(cluster: Cluster, seed: int) -> list[tuple[object, object]]:
-    """Each step, and what was seen after it."""
+    """Each step, and the state after it."""
     seen: list[tuple[object, object]] = [("create", cluster.seen())]
     for step in steps(seed):
         cluster.step(*step)
@@ -151,7 +153,7 @@ def test_both_do_the_same(apis: tuple[Api, Api], management: str):
     stand_ins, real_ones = (
         [Cluster(api, f"{management.lower()}-{seed}", management) for seed in seeds] for api in apis
     )
-    # They wait most of the time, for controllers to come to rest.
+    # They spend most of the time waiting for controllers.
     with ThreadPoolExecutor() as threads:
         expected = threads.map(history, real_ones, seeds)
         assert list(threads.map(history, stand_ins, seeds)) == list(expected)

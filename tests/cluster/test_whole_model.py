@@ -24,7 +24,7 @@ def juju(real_server: RealServer) -> Iterator[Controller]:
 
 
 def deploy(model: Model, beacon: str = BEACON, coordinator: str = COORDINATOR, worker: str = WORKER) -> None:
-    """Install all three, form the cluster, join the mesh, and let somebody in."""
+    """Install all three, form the cluster, join the mesh, and allow another application."""
     model.deploy(CHARMS / "demo-coordinator-k8s", coordinator)
     model.deploy(CHARMS / "demo-worker-k8s", worker, config={"role-all": True})
     model.deploy(CHARMS / "istio-beacon-k8s", beacon)
@@ -49,7 +49,7 @@ def statuses(model: Model) -> dict[str, tuple[str, str]]:
 
 
 def troubles(model: Model) -> dict[str, str]:
-    """Return the problems that an operator is asked to solve."""
+    """Return the problems that an operator has to resolve."""
     return {app: message for app, (status, message) in statuses(model).items() if status == "blocked"}
 
 
@@ -62,7 +62,7 @@ def settled(juju: Controller) -> Model:
 
 @pytest.fixture
 def shop(settled: Model, real_server: RealServer) -> Iterator[Model]:
-    """A model in which all is well, before the test and after it."""
+    """A model without problems, before the test and after it."""
     assert troubles(settled) == {}
     yield settled
     real_server.access.restore()
@@ -71,7 +71,7 @@ def shop(settled: Model, real_server: RealServer) -> Iterator[Model]:
 
 
 def of_the_charms(real_server: RealServer) -> list[dict]:
-    """Return the content that the charms have written into objects that are theirs."""
+    """Return the content of the objects that the charms own."""
     kinds = ("AuthorizationPolicy", "Gateway", "HorizontalPodAutoscaler", "ConfigMap")
     objects = itertools.chain.from_iterable(map(real_server.store.objects, kinds))
     return [

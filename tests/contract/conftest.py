@@ -17,7 +17,7 @@ CLIENTS = {"client", "unprivileged"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is asked without lightkube: it is the same whatever the charms run on."""
+    """Mark tests that do not use lightkube: their results do not depend on its version."""
     for item in items:
         if Path(__file__).parent in item.path.parents and CLIENTS.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.fidelity)
@@ -32,7 +32,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield Api(real.write_kubeconfig, real.user_name(UNPRIVILEGED), folder)
         return
     with KubernetesServer() as stand_in:
-        # The contract is with an API server alone, without anybody who answers to its objects.
+        # The contract is with an API server alone, without controllers.
         stand_in.controllers.waypoints.stop()
         stand_in.controllers.policies.stop()
         stand_in.access.deny(users=[UNPRIVILEGED])
@@ -51,5 +51,5 @@ def namespace(api: Api) -> Iterator[Namespace]:
 
 @pytest.fixture
 def client(namespace: Namespace) -> Client:
-    """A lightkube client that is at home in the namespace."""
+    """A lightkube client whose default namespace it is."""
     return namespace.client()

@@ -1,4 +1,4 @@
-"""Content that the CRDs of Istio and of the Gateway API accept, refuse and fill in."""
+"""Content that the CRDs of Istio and of the Gateway API accept, reject and complete."""
 
 import pytest
 

@@ -34,7 +34,7 @@ REFRESHED = {"metadata": {"annotations": {"app.juju.is/charm-modified-version": 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[StartedKubernetes | KubernetesServer]:
-    """An API with the controllers of StatefulSets and of garbage."""
+    """An API with the controllers of StatefulSets and of garbage collection."""
     if os.environ.get("CONTROL_PLANE") == "real":
         try:
             with StartedKubernetes(USER) as real, ControllerManager(real, STATEFUL_SETS, GARBAGE):
@@ -101,12 +101,12 @@ class Application:
         self.namespace.patched("StatefulSet", NAME, {"spec": spec}, STRATEGIC)
 
     def annotate(self, note: str | None) -> None:
-        """Leave a note of a rollout that is held."""
+        """Write the record of a held rollout."""
         patch = {"metadata": {"annotations": {"charms.canonical.com/held-rollout": note}}}
         self.namespace.patched("StatefulSet", NAME, patch, STRATEGIC)
 
     def settle(self) -> None:
-        """Let the controllers come to rest, and pods become Ready."""
+        """Wait for the controllers, and make pods Ready."""
         for _ in range(400):
             ready = {"type": "Ready", "status": "True"}
             for pod in self.pods():
@@ -167,7 +167,7 @@ def label(
 
 
 def settled(app: Application, labels: dict[str, str], uids: dict[str, str]) -> None:
-    """Check that all pods have the labels, that they are the same pods, and that nothing is held back."""
+    """Check that all pods have the labels, that they are the same pods, and that no rollout is held."""
     app.settle()
     assert app.labels() == [{**JUJU, **labels}] * len(app.pods())
     assert app.uids() == uids
@@ -204,7 +204,7 @@ def test_another_change_of_template_replaces_each_pod_once(app: Application):
 
 
 class Interrupted:
-    """A client of whose requests one is preceded by something that happens, or all from one on."""
+    """A client that runs a function before one of its requests, or before all from one on."""
 
     def __init__(self, app: Application, number: int, event: Callable[[], None], *, lasting: bool = False):
         self._client = client_of(app)
@@ -242,7 +242,7 @@ def each_request(
     event: Callable[[Application], None],
     **options: bool,
 ) -> Iterator[tuple[Application, dict[str, str]]]:
-    """Label fresh applications anew, as something happens before the first request, the second and so on."""
+    """Label new applications, while something happens before the first request, the second and so on."""
     for number in itertools.count(1):
         app = Application.create(api)
         label(app, first)
@@ -294,7 +294,7 @@ def test_scaling_meanwhile_replaces_no_pod(api: Api, replicas: int):
 
 
 def allow_all_but(cluster: StartedKubernetes | KubernetesServer, namespace: Namespace, denied: str) -> None:
-    """Let the charm do all that it does but with one kind of object."""
+    """Allow the charm all requests except those about one kind of object."""
     if isinstance(cluster, KubernetesServer):
         cluster.access.deny(users=[USER], resources=[denied])
         return

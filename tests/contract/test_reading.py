@@ -11,7 +11,7 @@ from tests.support.kubernetes_api import Namespace, an, policy, service
 
 @pytest.fixture
 def letters(namespace: Namespace) -> Namespace:
-    """ConfigMaps a, b and c: a and b have a colour, all but c are small."""
+    """ConfigMaps a, b and c: a and b have a colour, all except c are small."""
     namespace.created(an("ConfigMap", "b", labels={"colour": "blue", "size": "small"}))
     namespace.created(an("ConfigMap", "a", labels={"colour": "red", "size": "small"}))
     namespace.created(an("ConfigMap", "c", labels={"size": "large"}))

@@ -1,4 +1,4 @@
-"""Refusals of requests: the bodies, and the errors of lightkube."""
+"""Rejected requests: the bodies, and the errors of lightkube."""
 
 import pytest
 from lightkube import ApiError, Client
@@ -17,7 +17,7 @@ def unprivileged(namespace: Namespace) -> Client:
 
 
 def test_kind_of_unknown_group_is_no_api_error(namespace: Namespace, client: Client):
-    """A missing CRD is answered in plain text, out of which lightkube makes an error of its HTTP library."""
+    """A missing CRD is answered in plain text, for which lightkube raises an error of its HTTP library."""
     answer = namespace.connection.send("GET", "/apis/nowhere.example.com/v1/things")
     assert (answer.code, answer.content_type) == (404, "text/plain; charset=utf-8")
     assert answer.text.strip() == "404 page not found"

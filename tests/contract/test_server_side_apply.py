@@ -1,4 +1,4 @@
-"""Server-side apply: several managers on one object, each with fields of its own."""
+"""Server-side apply: several managers of one object, each with its own fields."""
 
 import pytest
 from lightkube import ApiError, Client

@@ -106,7 +106,7 @@ def test_custom_resources_are_replaced_by_version_only(client: Client, namespace
     assert client.replace(known)["spec"]["action"] == "DENY"
 
 
-# Of a StatefulSet there are new versions meanwhile: its controller reports.
+# A StatefulSet gets new versions meanwhile, from its controller's reports.
 @pytest.mark.parametrize("obj", [an("ConfigMap", "app", data={"x": "1"}), service(), policy()])
 def test_write_that_changes_nothing_makes_no_version(namespace: Namespace, obj: dict):
     first = namespace.created(obj)

@@ -26,7 +26,7 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that the WebDriver standard gives an element's id
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's id in the WebDriver standard
 
 _LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -36,15 +36,17 @@ class Browser:
         self._session = session
 
     def open(self, url: str) -> None:
-        self._post("url", url="about:blank")  # so that another fragment of the same page is a new visit too
+        self._post(
+            "url", url="about:blank"
+        )  # so that another fragment of the same page is a new visit as well
         self._post("url", url=url)
 
     def run(self, script: str, *args: object) -> Any:
-        """The value that a function's body returns in the page."""
+        """Return the value of a function's body in the page."""
         return self._post("execute/sync", script=script, args=args)
 
     def click(self, selector: str) -> None:
-        """Click as people do: on what is uppermost there; an error if that is something else."""
+        """Click as people do, on the topmost element there; raise an error if that is another one."""
         element = self._post("element", using="css selector", value=selector)[_ELEMENT]
         self._post(f"element/{element}/click")
 
@@ -58,7 +60,7 @@ class Browser:
         self._post("actions", actions=[{"type": "pointer", "id": "mouse", "actions": actions}])
 
     def press(self, key: str) -> None:
-        """Press a key on whatever has the focus."""
+        """Press a key on the element with the focus."""
         keys = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
         self._post("actions", actions=[{"type": "key", "id": "keyboard", "actions": keys}])
 
@@ -67,7 +69,7 @@ class Browser:
         self.emulate("Emulation.setDeviceMetricsOverride", **metrics)
 
     def snapshot(self) -> str:
-        """The text that is laid out, also where scripts are off."""
+        """Return the displayed text, also without scripts."""
         taken = self._post(
             "goog/cdp/execute", cmd="DOMSnapshot.captureSnapshot", params={"computedStyles": []}
         )

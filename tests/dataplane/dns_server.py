@@ -1,4 +1,4 @@
-"""A DNS server whose answers a test decides on."""
+"""A DNS server whose answers the test chooses."""
 
 import threading
 from collections import Counter

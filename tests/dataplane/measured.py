@@ -1,4 +1,4 @@
-"""The story of the sandbox, measured through real proxies after each step."""
+"""The steps of the demo, measured through real proxies after each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Measured:
 
 
 def measure_story() -> Mapping[tuple[str, str], Measured]:
-    """Tell the whole story once, and measure after each step in each mode: by step and mode."""
+    """Run all steps once, and measure after each in each mode: by step and mode."""
     found: dict[tuple[str, str], Measured] = {}
     with own_world() as world:
         for played in play(world, demo.STORY):

@@ -1,4 +1,4 @@
-"""Worlds in which nothing comes from the environment of the tests."""
+"""Worlds that do not depend on the environment of the tests."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from sandbox.world import World, open_world
 
 @contextmanager
 def own_world() -> Generator[World]:
-    """A hardened world on a stand-in of its own, in which all charms are built on our libraries."""
+    """A hardened world with its own stand-in, whose charms all use our libraries."""
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("KUBECONFIG", raising=False)
         environment.delenv(PEER_PYTHON, raising=False)

@@ -59,14 +59,14 @@ class RealPrometheus:
         self._process.wait()
 
     def wait_for_scrapes(self, times: int) -> None:
-        """Wait until every target has been scraped so often."""
+        """Wait until every target has been scraped this number of times."""
         self._wait_until(lambda: self._number(f"min(count_over_time(up[1h])) >= {times}") is not None)
 
     def results(self, query: str) -> list[dict[str, Any]]:
-        """Return the present results of a query.
+        """Return the current results of a query.
 
         Raises:
-            ValueError: if Prometheus can't read it; with what it says.
+            ValueError: if Prometheus rejects it, with its message.
         """
         answer = self._ask("query", query=query)
         if answer["status"] != "success":

@@ -1,4 +1,4 @@
-"""A coordinator with every relation that it can have: something is at the other end of each, and arrives."""
+"""A coordinator with every relation that it can have: data from each arrive."""
 
 from collections.abc import Iterator
 from pathlib import Path

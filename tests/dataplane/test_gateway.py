@@ -1,4 +1,4 @@
-"""Requests that a gateway in front of workers passes on, and resources that one worker leaves to others."""
+"""Requests that a gateway passes to workers, and resources that a worker cannot take from others."""
 
 import contextlib
 import http.client
@@ -250,7 +250,7 @@ class TestGrpc:
 
 
 def test_slow_worker_leaves_users_to_others_of_its_role(serve):
-    """The clients' requests that it does not answer are as many as the others have at once."""
+    """It leaves as many requests unanswered as the others have at once."""
     with RecordingBackend() as backend, socket.create_server(("127.0.0.2", backend.port)):
         port = serve(backend.port, "127.0.0.1", "127.0.0.2")
         statuses: list[int] = []
@@ -353,7 +353,7 @@ def greeting(connection: socket.socket) -> None:
 
 @contextlib.contextmanager
 def other_program(answer: Callable[[socket.socket], None] | None) -> Iterator[int]:
-    """Listen on a port, and close each connection, or have `answer` at it; gives the port."""
+    """Listen on a port, and close each connection, or pass it to `answer`; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as kept:
 
         def serve() -> None:

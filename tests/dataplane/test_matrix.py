@@ -1,6 +1,6 @@
 """Real proxies allow exactly what the relations request, and what `explain` says.
 
-The story once, measured in both modes after each step; what somebody else does besides, in another run.
+The steps are measured in both modes after each; policies of other owners, in another run.
 """
 
 import itertools
@@ -40,7 +40,7 @@ def story() -> Story:
 
 @pytest.fixture(scope="module")
 def cells(story: Story) -> list[Cell]:
-    """Return the cells measured once the cluster had joined the mesh."""
+    """Return the cells that were measured after the cluster had joined the mesh."""
     return story["cluster-joins", "hardened"].cells
 
 
@@ -85,7 +85,7 @@ def test_an_application_gets_exactly_what_its_relations_mean(cells: list[Cell]):
     assert got == {
         (CATALOGUE, 8080, "GET", "/items"),
         (CATALOGUE, 8080, "GET", "/items/example"),
-        # One segment below /items is asked for; that it is called so is by chance.
+        # The policy is for one segment below /items, whatever its name.
         (CATALOGUE, 8080, "GET", "/items/deeper"),
         (KEYS, 8080, "GET", "/kv/example"),
         (KEYS, 8080, "PUT", "/kv/example"),
@@ -135,7 +135,7 @@ def test_cross_model_application_gets_what_its_relation_allows(cells: list[Cell]
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    """The story up to where two models are related."""
+    """The steps up to where two models are related."""
     with own_world() as world:
         *_, played = play(world, demo.STORY, until="cross-models")
         assert played.problems == []
@@ -156,7 +156,7 @@ def in_mode(world: World, mode: str) -> Generator[None]:
 
 @contextmanager
 def by_hand(world: World, **specs: dict[str, object]) -> Generator[None]:
-    """With policies of somebody else in the model."""
+    """With policies of another owner in the model."""
     for name, spec in specs.items():
         world.client.create(AuthorizationPolicy(metadata=ObjectMeta(name=name, namespace="shop"), spec=spec))
     try:
@@ -217,7 +217,7 @@ def test_explain_agrees_in_audit_mode(world: World, mode: str):
 
 @in_each_mode
 def test_explain_agrees_where_policies_are_made_by_hand(world: World, mode: str):
-    """Also where they deny, have patterns, or are for all behind a waypoint."""
+    """Also where they deny, have patterns, or are for everything behind a waypoint."""
     specs: dict[str, dict[str, object]] = {
         "deny-at-service": {
             "targetRefs": [{"group": "", "kind": "Service", "name": "catalogue"}],

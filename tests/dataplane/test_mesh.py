@@ -30,12 +30,12 @@ PORT, OTHER_PORT = 8080, 9100
 
 
 class Answer(BaseHTTPRequestHandler):
-    """Answers every request with the method and the path that it came with."""
+    """Answers every request with its method and path."""
 
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
-        # Not `path`, in which http.server has changed something.
+        # Not `path`, which http.server changes.
         body = self.requestline.rpartition(" ")[0].encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -96,7 +96,7 @@ def mesh(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
 
 @pytest.fixture
 def policy(client: Client) -> Iterator[Callable[..., str]]:
-    """Writes AuthorizationPolicies, which go when the test is over."""
+    """Writes AuthorizationPolicies, and deletes them after the test."""
     written: list[tuple[str, str]] = []
 
     def write(spec: dict[str, Any], namespace: str = MODEL, *, dry_run: bool = False) -> str:
@@ -115,7 +115,7 @@ def policy(client: Client) -> Iterator[Callable[..., str]]:
 def ask(
     mesh: Mesh, source: Account, name: str, method: str = "GET", path: str = "/", port: int = PORT
 ) -> int:
-    """The status of the answer that an application gets under a name; 0 if it gets none."""
+    """Return the status of the answer that an application gets at a host name; 0 if it gets none."""
     [address] = mesh.names(source)[f"{name}.{MODEL}.svc.cluster.local"]
     return ask_address(address, name, method, path, port)
 
@@ -215,7 +215,9 @@ def test_explain_reads_paths_as_a_waypoint_does(mesh: Mesh, client: Client):
 
 
 def forwarded_path(address: str, raw: str) -> str | None:
-    """The path with which a request arrives that is sent with another one; None if it does not."""
+    """Return the path with which a request arrives that was sent with another one; None if it does not
+    arrive.
+    """
     with socket.create_connection((address, PORT), timeout=5) as connection:
         connection.sendall(f"GET {raw} HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n".encode())
         answer = http.client.HTTPResponse(connection)
@@ -281,7 +283,7 @@ def test_audited_deny_is_logged_beside_an_enforced_policy(mesh: Mesh, policy: Ca
     before = mesh.recorded(waypoint)
     assert [ask(mesh, source, "web") for source in (SHOP, UNRELATED, WEB)] == [200, 403, 200]
     after = mesh.recorded(waypoint)
-    # What is refused by one that is enforced does not come to those on trial.
+    # A request that an enforced policy denies does not reach those in audit mode.
     assert (after.allowed - before.allowed, after.denied - before.denied) == (1, 1)
 
 
@@ -318,7 +320,7 @@ def test_removed_policy_also_denies_open_connections(mesh: Mesh, client: Client,
             wait_for(lambda: closed(connection))
         return taken
 
-    # Of several times, for a machine may be busy with something else.
+    # Of several attempts, since the machine may be busy.
     assert any(seconds_to_shut() < 1 for _ in range(5))
 
 

@@ -35,7 +35,7 @@ def test_pods_keep_their_policies(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_workers_reach_their_coordinator_without_auto_allow(monkeypatch: pytest.MonkeyPatch):
-    """istiod allows the waypoint at no pod, and no relation has the beacon allow it at the coordinator's."""
+    """istiod allows the waypoint at no pod, and no relation makes the beacon allow it at the others."""
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setattr("sandbox.world.enforce", functools.partial(enforce, auto_allow=False))
     with open_world(enforcing=True) as world:
@@ -56,6 +56,6 @@ def test_workers_reach_their_coordinator_without_auto_allow(monkeypatch: pytest.
         def ask(source: str) -> str:
             return enforcement.ask(f"cos/{source}", f"cos/{COORDINATOR}", 8080, "GET", "/kv/greeting")
 
-        # A store has answered that, so the coordinator reaches workers, too.
+        # A store has answered, so the coordinator reaches workers as well.
         assert [ask("api"), ask("store")] == ["404 no such key"] * 2
         assert ask("shop").startswith("403 RBAC")

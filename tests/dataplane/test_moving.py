@@ -1,4 +1,4 @@
-"""A consumer that moves from one beacon of a model to another is not shut off meanwhile."""
+"""A consumer that moves from one beacon of a model to another stays reachable."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ NOBODY = View(Owner("nobody", "nowhere"), {})
 
 
 class Watch:
-    """Looks after each event whether the shop still gets into the catalogue, by the policies and in truth."""
+    """Checks after each event that the shop reaches the catalogue, by the policies and by requests."""
 
     def __init__(self) -> None:
         self.world: World | None = None
@@ -68,7 +68,7 @@ def test_consumer_that_moves_keeps_its_allowed_traffic(watched: tuple[World, Wat
     model = world.model("shop")
     waypoint_of_catalogue(world, f"shop-{BEACON}-waypoint")
     watch.world = world
-    # For a while it can't take its labels off.
+    # For a while it cannot remove its labels.
     model.trust("catalogue", remove=True)
     model.remove_relation("catalogue:service-mesh", BEACON)
     world.settle()
@@ -83,11 +83,11 @@ def test_consumer_that_moves_keeps_its_allowed_traffic(watched: tuple[World, Wat
     waypoint_of_catalogue(world, f"shop-{SECOND}-waypoint")
     assert ask(world, "shop").startswith("200")
     assert ask(world, "unrelated").startswith("403")
-    # And each of the two knows what is its own.
+    # Each of the two finds its own policies.
     assert listed(model, BEACON) == set()
     assert listed(model, SECOND) == {f"shop/shop.{SECOND}.catalogue.app.from.shop.shop"}
     messages = [model.application(each).units[0].workload_status[1] for each in (BEACON, SECOND)]
-    # Where the mesh is not hardened, a list of what is open follows.
+    # In a mesh that is not hardened, a list of open targets follows.
     shown = [message.partition("; open to all: ")[0] for message in messages]
     assert shown == ["0 policies for 0 consumers", "1 policy for 3 consumers, enforced"]
 
@@ -105,7 +105,7 @@ def waypoint_of_catalogue(world: World, name: str) -> None:
 
 
 def listed(model: Model, beacon: str) -> set[str]:
-    """The policies that a beacon says are its own."""
+    """Return the policies that a beacon lists as its own."""
     found = model.run(f"{beacon}/0", "list-policies", {"format": "json"}).results
     policies = found.get("policies", {})
     assert isinstance(policies, dict)

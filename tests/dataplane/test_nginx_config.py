@@ -1,4 +1,4 @@
-"""nginx itself takes what is rendered, in all variants."""
+"""nginx itself accepts the configuration, in all variants."""
 
 import socket
 import ssl

@@ -151,7 +151,7 @@ def test_requests_are_shared_between_workers_of_role(serve, backend):
 
 
 def test_role_may_have_hundred_workers(tmp_path, monkeypatch):
-    """Each takes some of the memory that nginx's processes share, and without that it does not start."""
+    """Each needs some of the memory that nginx's processes share; without it nginx does not start."""
     names = {f"worker-{n}.worker-endpoints.{'long-' * 10}model.svc.cluster.local" for n in range(100)}
     with TestDNS() as dns:
         dns.hosts |= dict.fromkeys(names, "127.0.0.1")
@@ -163,7 +163,7 @@ def test_role_may_have_hundred_workers(tmp_path, monkeypatch):
         )
 
         with RealNginx(tmp_path, config.get_config({"api": names}, listen_tls=False)) as nginx:
-            # who asks again has found room for the first answer
+            # a client that sends another request has taken the first answer
             deadline = time.monotonic() + 10
             while min(dns.requested[name] for name in names) < 2:
                 assert time.monotonic() < deadline, nginx.errors
@@ -245,7 +245,7 @@ def test_only_what_went_wrong_is_logged(serve, backend, tmp_path):
     get(port, "/right")
     get(port, "/wrong")
 
-    # nginx logs a request when it has answered it
+    # nginx logs a request after the answer
     log = tmp_path / "access.log"
     deadline = time.monotonic() + 5
     while "/wrong" not in log.read_text():
@@ -261,7 +261,7 @@ def test_responses_omit_the_version(serve):
 
 
 def test_client_that_reads_nothing_fills_no_disk(serve):
-    """Of what a backend sends, nginx holds as much as fits into its memory and into those of the sockets."""
+    """nginx holds as much of a backend's answer as fits into its memory and the sockets' buffers."""
     size, sent = 64 * 1024 * 1024, 0
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = serve(NginxLocationConfig("/", backend="api"), api_port=listener.getsockname()[1])

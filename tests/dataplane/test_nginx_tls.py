@@ -39,7 +39,7 @@ def connect(
     session: ssl.SSLSession | None = None,
     context: ssl.SSLContext | None = None,
 ) -> ssl.SSLSocket:
-    """A connection that has asked for something, so that it has all that the server says beforehand."""
+    """A connection that has sent a request, and so has received everything that the server sends first."""
     [[listen, *_]] = arguments(parsed(config), "listen")
     host, _, port = listen.partition(":")
     plain = socket.create_connection((host, int(port)), timeout=5)
@@ -54,7 +54,7 @@ def connect(
 
 
 def client(version: ssl.TLSVersion, ciphers: str = "ALL:COMPLEMENTOFALL:@SECLEVEL=0") -> ssl.SSLContext:
-    """A client that takes anything, and gives nothing."""
+    """A client that accepts any certificate, and has none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -68,7 +68,7 @@ def client(version: ssl.TLSVersion, ciphers: str = "ALL:COMPLEMENTOFALL:@SECLEVE
 def test_versions_with_known_weaknesses_are_refused_by_nginx(config: str, version: ssl.TLSVersion):
     with pytest.raises(ssl.SSLError) as refusal:
         connect(config, version)
-    # not by the client, which would speak them
+    # not by the client, which supports them
     assert refusal.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"
 
 
@@ -132,7 +132,7 @@ def test_session_tickets_are_off(config: str):
         session = connection.session
         assert session
         assert not session.has_ticket
-    # sessions are resumed all the same, in whichever process
+    # sessions are resumed all the same, in any process
     for _ in range(4):
         with connect(config, TLS_1_2, session=session, context=context) as again:
             assert again.session_reused

@@ -1,4 +1,4 @@
-"""The page of who reaches what, as people have it before them."""
+"""The demo's page, as a browser shows it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title=
 
 
 def cells() -> Iterator[Cell]:
-    """Shop and scraper reach something; the store allows the scraper, which nobody requested."""
+    """Shop and scraper reach something; the store allows the scraper, which no policy requests."""
     requested = {("shop", "catalogue"), ("shop", "orders"), ("prometheus", "catalogue")}
     for source in APPS:
         for target in APPS:
@@ -94,7 +94,7 @@ def click_on_line(page: Browser, selector: str) -> None:
 
 
 def wait_until(look: Callable[[], object], wanted: object) -> None:
-    """The browser follows a link when it gets round to it."""
+    """The browser follows a link with some delay."""
     patient_until = time.monotonic() + 5
     while look() != wanted and time.monotonic() < patient_until:
         time.sleep(0.02)
@@ -204,7 +204,7 @@ def test_click_on_application_filters_its_traffic(desktop: Browser) -> None:
     )
     heading = desktop.run("return document.querySelector('#chosen').innerText")
     assert heading == "Only traffic of shop/catalogue. Show all"
-    # Those to and from all others and itself, but for the two that are open.
+    # Those to and from all others and itself, except for the two that are open.
     assert shown_arrows(desktop, "denied") == 2 * len(APPS) - 1 - 2
     desktop.click("#chosen a")
     wait_until(lambda: shown_flows(desktop), everything)

@@ -1,7 +1,7 @@
-"""Dashboards and alerts against the series that a run of the sandbox really shows to a real Prometheus.
+"""Dashboards and alerts on the series that a real Prometheus scrapes in a run of the sandbox.
 
-What a scraper is told over the relations is what Prometheus runs with, but for the names of hosts, which are
-addresses of this machine. Of nginx's own series, see `exporter`.
+Prometheus runs with the jobs that a scraper gets over the relations, but with addresses of this machine in
+place of host names. For nginx's own series, see `exporter`.
 """
 
 import itertools
@@ -123,9 +123,8 @@ def jobs_of(side: Side, names: Any, nginx_exporter: str | None) -> Iterator[dict
 
 @contextmanager
 def exporter(folder: Path) -> Generator[str | None]:
-    """The real exporter of nginx's metrics, before an nginx that does what the coordinator's does.
-
-    Where the exporter is; None if this machine lacks either of them.
+    """The address of the real exporter for an nginx like the coordinator's; None if this machine lacks either
+    of them.
     """
     if not EXPORTER:
         yield None
@@ -208,7 +207,7 @@ def test_each_legend_names_labels_that_are_there(prometheus: RealPrometheus):
 
 
 def test_alerts_watch_series_that_are_there(prometheus: RealPrometheus, sides: tuple[World, list[Side]]):
-    """By name, by the labels that say whose they are, and with each label that a rule looks at."""
+    """By name, by the labels of their owner, and with each label that a rule uses."""
     watched = 0
     for rule in rules_of_all(sides[1]):
         for name, labels in SELECTOR.findall(rule["expr"]):

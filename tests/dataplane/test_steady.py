@@ -1,4 +1,4 @@
-"""Requests that are sent all the time, while applications and whole models join and leave the mesh, or scale.
+"""Requests that are sent continuously, while applications and whole models join and leave the mesh, or scale.
 
 None fails that is allowed both before a change and after it, and none is allowed that is denied at both.
 """
@@ -82,7 +82,7 @@ class Client:
         return self.ask().startswith(ALLOWED)
 
     def wrong(self, *, is_allowed: bool) -> list[str]:
-        """The first answers that are not of the right kind, and the number of all."""
+        """Return the first wrong answers, and the number of all answers."""
         wrong = [answer for answer in self.answers if answer.startswith(ALLOWED) is not is_allowed]
         return [f"{len(wrong)} of {len(self.answers)}", *wrong[:MOST]] if wrong else []
 
@@ -94,7 +94,9 @@ class Client:
 
 @pytest.fixture(params=[True, False], ids=["hardened", "permissive"])
 def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A shop that may get items of a catalogue, and two that may not; only the beacon is in the mesh."""
+    """A shop that is allowed to get items of a catalogue, and two that are not; only the beacon is in the
+    mesh.
+    """
     monkeypatch.delenv("KUBECONFIG", raising=False)
     with open_world(enforcing=True, hardened=request.param) as world:
         model = world.model(MODEL)

@@ -1,4 +1,4 @@
-"""Requests that a cluster answers all the time, while its coordinator leaves the mesh."""
+"""Requests that a cluster answers continuously, while its coordinator leaves the mesh."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The workers' telemetry gets to its backends through the coordinator, and in no other way."""
+"""The workers' telemetry reaches its backends through the coordinator only."""
 
 import itertools
 from collections.abc import Iterator
@@ -113,7 +113,7 @@ def test_the_same_requests_of_coordinator_are_allowed(observed: Observed) -> Non
 
 def test_backend_is_open_for_coordinator_alone(observed: Observed) -> None:
     into_backend = {flow for flow in observed.world.flows if "observatory" in flow.target}
-    # What the waypoint may send to the pods went through the policies on the Service.
+    # The waypoint has checked the policies on the Service before it sends requests to pods.
     [to_pods] = {flow for flow in into_backend if flow.source == f"{MODEL}/{MODEL}-{BEACON}-waypoint"}
     assert to_pods.target == "units of m/observatory"
     into_backend -= {to_pods}

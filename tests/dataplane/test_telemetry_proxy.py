@@ -94,7 +94,7 @@ def ask(port: int, method: str, path: str, body: bytes = b"", tls: bool = False,
 
 
 def push_by_http2(port: int, body: bytes, headers: list[tuple[str, str]]) -> str:
-    """Push logs to the unit loki/0 with headers that no decent client sends; gives the status."""
+    """Push logs to the unit loki/0 with malicious headers, and return the status."""
     config = h2.config.H2Configuration(
         header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False
     )
@@ -114,7 +114,7 @@ def push_by_http2(port: int, body: bytes, headers: list[tuple[str, str]]) -> str
 
 
 def push_until(port: int, happened: Callable[[], object]) -> None:
-    """Push logs to the unit loki/0 again and again."""
+    """Push logs to the unit loki/0 several times."""
     deadline = time.monotonic() + 15
     while not happened():
         assert time.monotonic() < deadline
@@ -127,7 +127,7 @@ def path_of(url: str) -> str:
 
 
 def send_raw(port: int, request: bytes) -> bytes:
-    """The whole answer to what may not be HTTP."""
+    """Return the whole answer to bytes that may not be HTTP."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(request)
         answer = b""
@@ -138,7 +138,7 @@ def send_raw(port: int, request: bytes) -> bytes:
         return answer
 
 
-# What gets through, and how
+# Allowed requests
 
 
 def test_worker_is_scraped_by_way_of_coordinator(proxying, backend):
@@ -260,7 +260,7 @@ def test_http_goes_by_tls_at_both_ends(proxying, tmp_path):
 
 
 def test_backend_with_tls_gets_server_name(proxying, tmp_path, dns):
-    """Behind an ingress it is the name that decides who answers."""
+    """Behind an ingress, the host name decides which application answers."""
     names: list[str | None] = []
     write_certificate(tmp_path)
     context = server_context(tmp_path)
@@ -311,7 +311,7 @@ def test_request_on_dropped_connection_is_repeated(proxying, dns):
 
 
 def test_call_by_grpc_meets_no_connection_that_is_closing(proxying):
-    """nginx does not repeat one, for it has passed it on while it came in."""
+    """nginx does not repeat one, since it has passed it on while it arrived."""
     with ClosingGrpcBackend() as backend:
         proxy = proxying(workload_tracing={"otlp_grpc": f"127.0.0.1:{backend.port}"})
         with grpc.insecure_channel(proxy.backends.workload_tracing["otlp_grpc"]) as channel:
@@ -320,7 +320,7 @@ def test_call_by_grpc_meets_no_connection_that_is_closing(proxying):
     assert answers == [b"ok"] * 6
 
 
-# What does not get through
+# Denied requests
 
 
 def test_backend_costs_only_its_own_route(proxying, backend):
@@ -366,7 +366,7 @@ def test_name_that_did_not_resolve_is_tried_again(proxying, backend, dns):
 
     dns.hosts["new.test"] = "127.0.0.1"
 
-    # nginx remembers for ten seconds that there is no such name
+    # nginx caches for ten seconds that there is no such name
     push_until(proxy.server.port, lambda: backend.received)
 
 
@@ -393,7 +393,7 @@ def test_token_in_path_of_backend_is_not_logged(is_up, proxying, tmp_path):
 
 
 def logged(folder) -> str:
-    """All that nginx writes, wherever."""
+    """Return everything that nginx writes, in all files."""
     return "".join(path.read_text() for path in folder.iterdir() if path.suffix != ".conf" and path.is_file())
 
 
@@ -406,7 +406,7 @@ def hang_up(server: socket.socket) -> None:
 
 
 def test_reload_forgets_no_address(tmp_path, platform, backend, dns):
-    """The name server may be away just then."""
+    """The name server may be unavailable at that time."""
     dns.hosts["loki.test"] = "127.0.0.1"
     dns.ttl = 60  # no reload takes so long
     port = free_port()
@@ -542,7 +542,7 @@ def test_request_cannot_carry_another_one(framing, proxying, backend):
     )
 
     assert "/admin" not in [request.path for request in backend.received]
-    # and what follows on the kept connection is not mistaken for the rest of it
+    # and the next request on the kept connection is not read as the rest of it
     assert ask(proxy.server.port, "POST", "/proxy/loki/loki-0/push", b"logs").status == 200
     assert backend.received[-1].body == b"logs"
 
@@ -560,7 +560,7 @@ def test_request_cannot_carry_another_one(framing, proxying, backend):
 )
 def test_nor_can_one_that_comes_by_http2(headers, proxying, backend):
     with RecordingGrpcBackend() as traces:
-        # a gRPC receiver is what has the port speak HTTP/2
+        # because of a gRPC receiver the port supports HTTP/2
         proxy = proxying(
             loki={"loki/0": f"http://127.0.0.1:{backend.port}/push"},
             workload_tracing={"otlp_grpc": f"127.0.0.1:{traces.port}"},
@@ -626,7 +626,7 @@ def test_slow_backend_does_not_delay_others(proxying, backend):
 
 
 class DropsConnections:
-    """A backend that answers one request a connection, and hangs up when the next one comes."""
+    """A backend that answers one request for each connection, and closes it at the next one."""
 
     def __init__(self):
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""The reference has all that is public, and the built pages need nothing from elsewhere."""
+"""The reference has all public names, and the built pages load nothing from other hosts."""
 
 import importlib
 import pkgutil
@@ -24,7 +24,7 @@ def documented() -> set[str]:
 
 
 def public_modules() -> list[str]:
-    """The modules of the libraries that say what is public in them."""
+    """The modules of the libraries that list their public names."""
     files = [file for file in LIB.rglob("*.py") if re.search(r"^__all__ =", file.read_text(), re.MULTILINE)]
     names = [".".join(file.relative_to(LIB).with_suffix("").parts) for file in files]
     return sorted({name.removesuffix(".__init__") for name in names} - {PUBLISHED_NAME})
@@ -32,7 +32,7 @@ def public_modules() -> list[str]:
 
 @pytest.mark.parametrize("name", public_modules())
 def test_what_is_public_is_in_reference(name: str):
-    # What several modules give out is explained in one of them.
+    # A name that several modules export is documented in one of them.
     explained = {each.rpartition(".")[2] for each in documented() if "._" not in each}
     assert set(importlib.import_module(name).__all__) <= explained
 

@@ -1,4 +1,4 @@
-"""The tutorial of the sandbox, done step by step as it is written, in a copy of the repository."""
+"""The tutorial of the sandbox, run step by step as it is written, in a copy of the repository."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def squeezed(text: str) -> str:
 
 
 def change(block: Block, copy: Path) -> None:
-    """Do what a sample of a change says: one line in place of another one."""
+    """Apply a sample of a change: replace one line by another one."""
     file = copy / re.findall(r"^\+\+\+ b/(.*)$", block.text, re.MULTILINE)[0]
     (old,), (new,) = (re.findall(rf"^\{sign}( .*)$", block.text, re.MULTILINE) for sign in "-+")
     text = file.read_text()
@@ -62,7 +62,7 @@ def test_each_step_prints_what_tutorial_shows(copy: Path):
     for block in TUTORIAL.blocks:
         if block.language == "shell":
             (words,) = block.commands
-            if words[0] != "make":  # the whole story, which is told by tests of its own
+            if words[0] != "make":  # the whole demo, which has its own tests
                 assert tuple(words[: len(SANDBOX)]) == SANDBOX
                 printed = done(words[len(SANDBOX) :], copy)
         elif block.language == "diff":

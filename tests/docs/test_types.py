@@ -18,7 +18,7 @@ def test_samples_have_no_type_errors(tmp_path: Path):
         "extraPaths": [str(REPOSITORY / "lib")],
         "pythonVersion": "3.10",
         "typeCheckingMode": "strict",
-        # Samples leave out what says nothing new.
+        # Samples omit what is not new.
         "reportUnusedClass": False,
     }
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(config))

@@ -1,4 +1,4 @@
-"""A charm that is made to want one thing, then another, and back, each time under other circumstances."""
+"""A charm whose desired state changes to another one and back, each time under other circumstances."""
 
 from collections.abc import Callable
 
@@ -15,9 +15,9 @@ Plan = Callable[[str, str], int | str | None]
 
 
 class Swing:
-    """One charm, its cluster, and what is to be so for each of its variants.
+    """One charm, its cluster, and the desired facts of each of its variants.
 
-    All that it does in Kubernetes is held against its role from the start.
+    All its requests to Kubernetes are compared with its role from the start.
     """
 
     def __init__(self, world: World, kubernetes: KubernetesServer, faulty: FaultyServer):
@@ -38,26 +38,26 @@ class Swing:
         self._watcher = Watcher(kubernetes)
 
     def turn_to(self, variant: Variant) -> None:
-        """Let the charm want this, which it learns in its next hook."""
+        """Make this the desired variant, from the next hook on."""
         self.variant = variant
 
     def turn(self) -> None:
-        """Let the charm want the other thing; what both variants have in common must stay from now on."""
+        """Make the other variant the desired one; from now on, facts that both have in common must stay."""
         self._watcher.must_stay = self.right["one"] & self.right["other"]
         self.turn_to("other" if self.variant == "one" else "one")
 
     def must_stay_no_more(self) -> None:
-        """Let anything go missing from now on, until the next turn."""
+        """Allow any fact to disappear from now on, until the next change."""
         self._watcher.must_stay = frozenset()
 
     def hook(
         self, plan: Plan = lambda *_: None, unit: int = 0, after: testing.State | None = None
     ) -> testing.State:
-        """Run a hook during which requests are answered by this plan, after another one or as the first."""
+        """Run a hook whose requests are answered by this plan, after another hook or as the first."""
         return self._under(plan, lambda: self.world.hook(self.variant, unit, after))
 
     def end(self, plan: Plan = lambda *_: None) -> testing.State:
-        """Run the hook in which the charm takes back what it has done, as above."""
+        """Run the hook in which the charm removes its objects, likewise."""
         return self._under(plan, self.world.end)
 
     def _under(self, plan: Plan, run: Callable[[], testing.State]) -> testing.State:
@@ -72,14 +72,14 @@ class Swing:
         return state
 
     def _run_pods(self) -> None:
-        """Do what a kubelet does: pods that a hook finds are Ready."""
+        """Make the pods that a hook finds Ready, as a kubelet does."""
         store, ready = self.kubernetes.store, {"conditions": [{"type": "Ready", "status": "True"}]}
         for pod in store.objects("Pod", "m"):
             name, kubelet = pod["metadata"]["name"], Writer("kubelet", "Update", "v1", "status")
             store.patch("Pod", "m", name, lambda obj: obj | {"status": ready}, writer=kubelet)
 
     def hook_with(self, fault: int | str, position: int) -> testing.State:
-        """Run a hook in which this happens to the request of this number, from 0, and if it is made again."""
+        """Run a hook with this fault at the request with this number, from 0, and at its repetitions."""
         struck: tuple[str, str] | None = None
 
         def plan(method: str, path: str) -> int | str | None:
@@ -97,7 +97,7 @@ class Swing:
 
     @property
     def missed(self) -> set[Fact]:
-        """Return what was missing for a moment, though wanted before and after."""
+        """Return the facts that were missing for a moment, though desired before and after."""
         return self._watcher.missed
 
     @property
@@ -106,25 +106,27 @@ class Swing:
         return facts(self.kubernetes) == self.right[self.variant]
 
     def check_reported(self, state: testing.State) -> None:
-        """Check that all that is not as requested is reported."""
+        """Check that every difference from the desired state is reported."""
         if not self.is_right:
             assert state.unit_status.name in ("waiting", "blocked"), state.unit_status
             assert state.unit_status.message
 
     def check_healed(self, unit: int = 0, after: testing.State | None = None) -> None:
-        """After all is well again, one hook makes things right, without a moment in which they were worse."""
+        """Check that one hook without faults completes the desired state, and that nothing is worse in
+        between.
+        """
         state = self.hook(unit=unit, after=after)
         unlike = facts(self.kubernetes) ^ self.right[self.variant]
         assert not unlike, unlike
-        # What it says beyond that hangs on how far Istio is by now.
+        # The rest of the status depends on the state of Istio.
         assert state.unit_status.name == self.well[self.variant].name, state.unit_status
         assert not self.missed
 
     def check_nobody_unwanted_was_let_in(self) -> None:
-        """Nothing is allowed that neither variant allows."""
+        """Check that nothing is allowed that neither variant allows."""
         wanted = self.right["one"] | self.right["other"]
         assert allowed(self.kubernetes) <= wanted
 
     def close(self) -> None:
-        """Look at the cluster no longer."""
+        """Stop watching the cluster."""
         self._watcher.stop()

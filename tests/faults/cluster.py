@@ -13,7 +13,7 @@ _JUJUS = "app.kubernetes.io/name"
 
 
 def facts(kubernetes: KubernetesServer) -> frozenset[Fact]:
-    """Return all that a charm can have written: allowed requests, labels, limits, waypoints, notes."""
+    """Return everything that charms can write: allowed requests, labels, limits, waypoints, records."""
     return frozenset(_facts(kubernetes))
 
 
@@ -67,9 +67,9 @@ def _allowed_by(policy: dict[str, Any]) -> Iterator[Fact]:
 
 
 class Watcher:
-    """Looks at each change in Kubernetes at the moment in which it is made.
+    """Watches each change in Kubernetes when it is made.
 
-    What `must_stay` is missed when a change takes it away: it is then in `missed`.
+    Facts that `must_stay` are in `missed` once a change removes them.
     """
 
     def __init__(self, kubernetes: KubernetesServer):

@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def kubernetes(request: pytest.FixtureRequest) -> Iterator[KubernetesServer]:
-    """The API behind the faults: the stand-in, or a real one if $CONTROL_PLANE says `real`."""
+    """The API behind the faults: the stand-in, or a real one if $CONTROL_PLANE is `real`."""
     if os.environ.get("CONTROL_PLANE") == "real":
         yield request.getfixturevalue("real_server")
         return
@@ -29,7 +29,7 @@ def kubernetes(request: pytest.FixtureRequest) -> Iterator[KubernetesServer]:
 
 @pytest.fixture(autouse=True)
 def the_program_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a worker's would; nothing is really started."""
+    """Like a worker's container, without real processes."""
     ready = Readiness(ServiceEndpointStatus.up)
     monkeypatch.setattr("coordinated_workers.worker.probe", lambda *_, **__: ready)
 

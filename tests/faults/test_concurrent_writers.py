@@ -1,4 +1,4 @@
-"""Others write at the same time, or in place of a leader that is no more."""
+"""Other writers at the same time, and new leaders."""
 
 import multiprocessing
 import socket
@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def dies_after(writes: int) -> Callable[[str, str], str | None]:
-    """Let so many writes through, and nothing that comes later."""
+    """Pass on this number of writes, and none of the later requests."""
     left = writes
 
     def plan(method: str, _: str) -> str | None:
@@ -72,7 +72,7 @@ def elsewhere() -> Iterator[ProcessPoolExecutor]:
 def test_two_leaders_do_not_conflict(
     start: Callable[[World], Swing], world: World, elsewhere: ProcessPoolExecutor, tmp_path: Path
 ):
-    """The one that is new is stopped at each of its requests until the old one is through with its hook."""
+    """The new leader is paused at each of its requests until the old one has finished its hook."""
     swing = start(world)
     direct = str(tmp_path / "direct")
     for position in range(LIBERAL):
@@ -164,5 +164,5 @@ def test_edit_during_hook_is_corrected_by_the_next(swing: Swing, kubernetes: Kub
             return
         swing.hook()
         assert swing.is_right
-        swing.check_healed()  # Istio, too, has looked at it by now
+        swing.check_healed()  # Istio has reconciled it as well by now
     raise AssertionError(f"more than {LIBERAL} requests")

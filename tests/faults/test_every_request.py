@@ -1,4 +1,4 @@
-"""Whichever request of a hook goes wrong, and however: the next hook heals it."""
+"""After any fault at any request of a hook, the next hook completes the desired state."""
 
 import itertools
 import random
@@ -46,7 +46,7 @@ def test_hook_that_nothing_goes_wrong_in_turns_charm(swing: Swing):
 
 @pytest.mark.parametrize("fault", ["hang up", "hang up after"])
 def test_last_hook_survives_lost_connection(swing: Swing, fault: str):
-    """There is no next one."""
+    """There is no next hook."""
     swing.must_stay_no_more()
     swing.turn_to("other")
     swing.hook()

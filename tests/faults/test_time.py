@@ -1,7 +1,7 @@
-"""However long everybody takes to answer, a hook ends within 30 seconds.
+"""A hook ends within 30 seconds, however slow all answers are.
 
-Time is made up: what waits says for how long it does, and the clock is put forward by that. Of requests that
-wait at the same time each counts, as if they did so one after the other; so in truth it takes less.
+Time is simulated: each wait advances the clock by its length. Simultaneous waits count one after the other,
+so that a real hook takes less time.
 """
 
 import threading
@@ -25,7 +25,7 @@ Takes = Callable[[int], float]
 
 
 class Clock:
-    """The time, which passes only while somebody waits."""
+    """The simulated time, which passes only during waits."""
 
     def __init__(self):
         self.now = 1000.0
@@ -82,7 +82,7 @@ def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def seconds(swing: Swing, clock: Clock, answers: Takes, commands: float = 0.0) -> float:
-    """Return the time of a hook that changes the charm, and check that the next one mends what it left."""
+    """Return the time of a hook that changes the desired state, and check that the next one completes it."""
     swing.turn()
     started, clock.answers, clock.commands, clock.requests = clock.now, answers, commands, 0
     state = swing.hook()

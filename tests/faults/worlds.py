@@ -1,4 +1,4 @@
-"""The project's charms, each between two variants: what a hook has to change, request by request."""
+"""The project's charms, each with two variants of its desired state, between which hooks change it."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ VARIANTS: tuple[Variant, Variant] = ("one", "other")
 
 @dataclass(frozen=True)
 class World:
-    """A charm, and the state in which a hook of it finds its model, for each of two variants."""
+    """A charm, and the state of its model for each of two variants."""
 
     app: str
     containers: tuple[str, ...]
@@ -39,7 +39,7 @@ class World:
     meta: Mapping[str, object] | None = field(default=None, hash=False)
 
     def deploy(self, kubeconfig: Path) -> None:
-        """Create what Juju creates for the application, and for those that ask to be reached."""
+        """Create the objects that Juju creates for the application and for its consumers."""
         client = Client(KubeConfig.from_file(kubeconfig), namespace=MODEL.name)
         _create(client, "v1", "Namespace", MODEL.name)
         labels = {"app.kubernetes.io/name": self.app}
@@ -54,11 +54,7 @@ class World:
             _create(client, "v1", "Service", service, front, {"istio.io/use-waypoint": "m-beacon-waypoint"})
 
     def hook(self, variant: Variant, unit: int = 0, after: testing.State | None = None) -> testing.State:
-        """Run a hook that finds this variant.
-
-        Without an earlier hook to come after, the charm knows nothing of any. With one, it is the hook that
-        comes when nothing else happens any more: update-status.
-        """
+        """Run a hook with this variant: the first one, or update-status after an earlier hook."""
         context, state = _context(self, unit), self.state(variant)
         if after is None:
             return context.run(getattr(context.on, self.event)(), state)
@@ -73,7 +69,7 @@ class World:
             context.run(context.on.action(name, params), self.state(variant))
 
     def end(self) -> testing.State:
-        """Run the hook in which the charm takes back what it has done."""
+        """Run the hook in which the charm removes its objects."""
         context = _context(self, 0)
         state = self.state("other")
         if self.app in ("beacon", "kv"):
@@ -215,7 +211,7 @@ def _worker(variant: Variant) -> testing.State:
 
 
 class Consumer(ops.CharmBase):
-    """A charm of the field: it joins the mesh, and that is all."""
+    """A published charm that only joins the mesh."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

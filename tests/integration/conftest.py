@@ -1,4 +1,4 @@
-"""Istio for all of the tests, and what they look with."""
+"""Istio for all tests, and the tools for observing it."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ TESTER = "mesh-tester-k8s"
 
 @pytest.fixture(scope="session", autouse=True)
 def istio() -> Iterator[None]:
-    """Istio, deployed once; where there is the model `istio-system`, it is taken as it is."""
+    """Istio, deployed once; an existing model `istio-system` is used as it is."""
     options = shlex.split(os.environ.get(ISTIO_OPTIONS, "--channel=2/stable"))
     if _juju("show-model", ISTIO_MODEL, check=False) == 0:
         yield
@@ -55,7 +55,7 @@ def cluster(ops_test: OpsTest, kubernetes: Client) -> Cluster:
 
 
 class Deployment:
-    """The test model, with what the tests do to it again and again."""
+    """The test model, with operations that several tests use."""
 
     def __init__(self, ops_test: OpsTest):
         assert ops_test.model

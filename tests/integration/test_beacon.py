@@ -7,7 +7,7 @@ from tests.support.deployed.cluster import Cluster
 from tests.support.deployed.traffic import pod, service
 
 BEACON, SERVER, CLIENT, UNRELATED = "beacon", "server", "client", "unrelated"
-# Related to the server all the time: a workload that nobody has a policy for is open to everybody.
+# Related to the server all the time: a workload without a policy is open to all.
 REGULAR = "regular"
 TESTERS = (SERVER, CLIENT, REGULAR, UNRELATED)
 

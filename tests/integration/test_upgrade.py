@@ -1,4 +1,4 @@
-"""A model with the beacon that is on Charmhub, refreshed to ours."""
+"""A model with the beacon from Charmhub, refreshed to ours."""
 
 import os
 

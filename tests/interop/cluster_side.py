@@ -1,7 +1,7 @@
 """One side of the cluster relation, built on whichever library the interpreter that runs this has.
 
-Reads from standard input what the charm sees, runs one event, and writes to standard output what
-the charm published and learned. Uses only what the published library and ours both have.
+Reads the charm's input from standard input, runs one event, and writes what the charm published and read to
+standard output. Uses only what the published library and ours both have.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Our coordinators and workers with those of the published library on the other end."""
+"""Our coordinators and workers with those of the published library at the other end."""
 
 import functools
 import json
@@ -37,7 +37,7 @@ def theirs(role: str, offer: Iterable[str] = EVERYTHING, **sees: Any) -> dict[st
     return _run(os.environ["PEER_PYTHON"], "", role, json.dumps(list(offer)), json.dumps(sees))
 
 
-@functools.cache  # what is seen and said on one side is the same in many of the tests
+@functools.cache  # input and output of one side are the same in many tests
 def _run(python: str, path: str, role: str, offer: str, sees: str) -> dict[str, Any]:
     done = subprocess.run(
         [python, str(SIDE), role, offer],
@@ -112,7 +112,7 @@ def test_worker_runs_without_optional_fields(coordinator: Side, worker: Side):
 
 
 def test_both_libraries_write_the_same():
-    """So that a charm that moves from one to the other wakes up nobody."""
+    """So that a charm that moves from one to the other causes no event elsewhere."""
     [us, them] = [side("worker", remote_app="kv") for side in (ours, theirs)]
     assert us["app"] == them["app"]
     assert them["unit"].items() <= us["unit"].items()

@@ -1,6 +1,6 @@
-"""The names of the published libraries, held against ours: `tox run -e published` installs them.
+"""The names of the published libraries, compared with ours: `tox run -e published` installs them.
 
-A name that is not there, or is another, is in `REASONS`. Nothing in it may be left that is not so any more.
+`REASONS` has every missing or different name, and no others.
 """
 
 import functools

@@ -130,7 +130,7 @@ def test_refresh_from_the_published_library_writes_nothing():
     relations = [related("service-mesh", "beacon"), related("data", "shop"), related("metrics", "prom")]
     before = theirs("consumer", event="service-mesh", relations=relations)["published"]
     after = ours("consumer", event="service-mesh", relations=relations)["published"]
-    # What only our provider reads stands apart from what both of them do.
+    # Data that only our provider reads have a key of their own.
     assert after["service-mesh"].pop("declared_policies")
     assert after["service-mesh"] == before["service-mesh"]
 
@@ -141,7 +141,7 @@ def test_refresh_from_the_published_library_writes_nothing():
 
 
 def test_published_provider_ignores_callers():
-    """It ignores what it does not know, and no namespace has a dot in its name."""
+    """It ignores unknown fields, and no namespace has a dot in its name."""
     policy = {
         "source_namespace": "no.namespace",
         "source_app_name": "callers",

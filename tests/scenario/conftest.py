@@ -23,7 +23,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[KubernetesServer]:
 
 @pytest.fixture
 def kubernetes(server: KubernetesServer) -> KubernetesServer:
-    """An empty cluster with Istio in it, in which everybody may do everything."""
+    """An empty cluster with Istio, in which all users may do everything."""
     server.access.restore()
     server.store.reset()
     server.controllers.waypoints.start()
@@ -34,7 +34,9 @@ def kubernetes(server: KubernetesServer) -> KubernetesServer:
 
 @pytest.fixture
 def observe(kubernetes: KubernetesServer) -> Iterator[Observe]:
-    """Call a test's functions at each change in the cluster, until it ends: the next has the same server."""
+    """Call a test's functions at each change in the cluster, until the test ends: the next one has the same
+    server.
+    """
     with ExitStack() as stack:
 
         def observe(observer: Callable[[ObjectChange], None]) -> None:

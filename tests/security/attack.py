@@ -1,4 +1,4 @@
-"""A charm under attack over one of its relations, and what is to be seen of it from outside."""
+"""A charm that is attacked over one of its relations, and its observable state."""
 
 import dataclasses
 import itertools
@@ -21,7 +21,7 @@ from tests.security.worlds import ACCOMPLICE, MALLORY, MODEL, World, signed, wit
 from tests.support.nginx_process import RealNginx
 from tests.support.nginx_text import arguments, find, locations, parsed
 
-# Rules tell how much is wrong, and are right to change.
+# Rules contain the number of problems, and may change.
 _TELLS_WHAT_IS_WRONG = "alert_rules"
 
 
@@ -39,7 +39,7 @@ class Seen:
 
 @dataclass
 class Attack:
-    """Runs hooks of a charm in which all is sound but what attackers write over one endpoint."""
+    """Runs hooks of a charm with valid data, except for those that attackers write over one endpoint."""
 
     world: World
     endpoint: str
@@ -61,12 +61,12 @@ class Attack:
             if each != endpoint or not world.is_for_one(each)
         ]
         if endpoint == "provide-cmr-mesh":
-            # who it says it is matters only where it wants to get in
+            # the claimed identity matters only where it requests access
             endpoint = "kv-api" if world.app == "kv" else "metrics-endpoint"
             others.append(world.relation(endpoint, MALLORY, Written({}, {})))
-        # It comes last, and so has the last word where that is what counts.
+        # It is the last one, which decides where the last one counts.
         self.mallory = world.relation(endpoint, MALLORY, Written({}, {}))
-        # A store that says nothing has the whole cluster wait for it.
+        # A store without data makes the whole cluster wait.
         attackers = [] if endpoint == "s3" else [self.mallory]
         if attackers and not world.is_for_one(endpoint):
             attackers.append(world.relation(endpoint, ACCOMPLICE, Written({}, {})))
@@ -106,7 +106,7 @@ class Attack:
         return relation.id == self.mallory.id or (relation.endpoint == self.endpoint and app == ACCOMPLICE)
 
     def forget(self) -> None:
-        """Take away the policies that the attacker has got so far."""
+        """Delete the policies that the attacker has caused so far."""
         for policy in self._policies():
             if "mallory" in json.dumps(policy["metadata"].get("annotations", {})):
                 self._client.delete(AuthorizationPolicy, policy["metadata"]["name"])
@@ -153,7 +153,7 @@ class Attack:
         return found
 
     def nginx_refuses(self, text: str) -> str | None:
-        """Return a real nginx's complaint about a configuration, if any."""
+        """Return a real nginx's error about a configuration, if any."""
         if not text or text in self._accepted:
             return None
         try:
@@ -212,7 +212,7 @@ def _databags(relations: Iterable[testing.RelationBase]) -> dict[str, Any]:
 
 
 def _data(text: str) -> Any:
-    """Return the value of a text that may be JSON, in which there may be JSON."""
+    """Return the value of a text that may be JSON, also with nested JSON."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -235,9 +235,9 @@ def _nginx(text: str) -> dict[str, Any]:
 
 
 def lost(before: object, after: object, place: str = "") -> list[str]:
-    """Return the parts of `before` that are not in `after`, which may have more; empty texts were nothing.
+    """Return the parts of `before` that are not in `after`, which may have more.
 
-    What speaks of the attacker is its own affair.
+    Empty texts, and those about the attacker, do not count.
     """
     if isinstance(before, str) and MALLORY in before:
         return []

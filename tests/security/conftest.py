@@ -36,7 +36,7 @@ def server() -> Iterator[KubernetesServer]:
 
 @pytest.fixture
 def kubernetes(server: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KubernetesServer:
-    """An empty cluster, which is the one that charms find."""
+    """The cluster that charms find, which is empty."""
     server.access.restore()
     server.store.reset()
     monkeypatch.setenv("KUBECONFIG", str(server.write_kubeconfig(tmp_path / "kubeconfig")))
@@ -45,7 +45,7 @@ def kubernetes(server: KubernetesServer, tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture(autouse=True)
 def the_program_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a worker's would; nothing is really started."""
+    """Like a worker's container, without real processes."""
     ready = Readiness(ServiceEndpointStatus.up)
     monkeypatch.setattr("coordinated_workers.worker.probe", lambda *_, **__: ready)
 

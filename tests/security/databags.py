@@ -1,6 +1,6 @@
-"""Databags that somebody wrote who means harm, or whose charm is broken.
+"""Databags of attackers and of broken charms.
 
-Most of them are sound but for one place, so that what looks at the rest of them is reached.
+Most are valid except for one place, so that the code behind the first checks is reached.
 """
 
 import copy
@@ -33,7 +33,7 @@ class Written:
 
 
 def _shown(databag: Databag) -> str:
-    """A databag, long as it may be."""
+    """Return a databag, which may be long."""
     return repr(
         {
             key[:60]: value if len(value) < 3000 else f"{value[:300]}… ({len(value)})"
@@ -174,10 +174,10 @@ texts = st.one_of(
 long_texts = st.builds(
     lambda text, length: (text or "x") * (length // len(text or "x")),
     st.one_of(st.sampled_from(["x", "a.", "/", "ä", "a:", "\n"]), st.text(max_size=3)),
-    # most are just above what something has room for
+    # most are just above a limit
     st.sampled_from([64, 254, 300, 4097, 9000, 9000, 150_000]),
 )
-# Not Unicode: JSON can say it, and UTF-8 can't.
+# Not Unicode: JSON can hold it, and UTF-8 cannot.
 halves = st.sampled_from(["\ud800", "a\udfff", "http://evil.test/\ud83d", "\udc00/0"])
 scalars = st.one_of(st.none(), st.sampled_from(_NUMBERS), texts, long_texts, halves)
 values = st.recursive(
@@ -224,7 +224,7 @@ documents = st.one_of(
 def hostile(valid: Written) -> st.SearchStrategy[Written]:
     """Return a strategy for hostile data in place of valid data."""
     apps, units = _databags(valid.app), _databags(valid.unit)
-    # most often one of the two is sound, for there is little to be read of one if the other is not
+    # most often one of the two is valid, since little is read of one if the other is not
     return st.one_of(
         st.builds(Written, apps, st.just(valid.unit)),
         st.builds(Written, st.just(valid.app), units),
@@ -233,7 +233,7 @@ def hostile(valid: Written) -> st.SearchStrategy[Written]:
 
 
 def hostile_at_each_key(valid: Written) -> list[st.SearchStrategy[Written]]:
-    """For each key of either databag, what may be written there while all else is sound."""
+    """For each key of either databag, what may be written there while the rest is valid."""
     return [
         st.builds(Written, _hostile_at(key, valid.app), st.just(valid.unit)) for key in sorted(valid.app)
     ] + [st.builds(Written, st.just(valid.app), _hostile_at(key, valid.unit)) for key in sorted(valid.unit)]
@@ -262,7 +262,7 @@ def _one_replaced(valid: Databag) -> st.SearchStrategy[Databag]:
 
 @st.composite
 def _mutated(draw: st.DrawFn, valid: Databag) -> Databag:
-    """Sound, but for a place or two."""
+    """Valid, except for one or two places."""
     databag = dict(valid)
     for _ in range(draw(st.integers(1, 2))):
         key = draw(st.sampled_from(sorted(databag)))
@@ -314,7 +314,7 @@ def _replace(draw: st.DrawFn) -> Callable[[Any, Any], None]:
 
 
 def _twist(draw: st.DrawFn) -> Callable[[Any, Any], None]:
-    """Texts keep what they were, and get something on top; what is none goes into another type."""
+    """Texts get an addition; other values change their type."""
     more, first, inside = draw(texts | long_texts), draw(st.booleans()), draw(st.booleans())
 
     def change(container: Any, key: Any) -> None:

@@ -18,16 +18,16 @@ def harm_of(attacked: Attack, seen: Seen) -> Iterator[str]:
     """Yield the forbidden effects of the data, in words."""
     before, after = attacked.before, seen.others
     if attacked.endpoint == "certificates":
-        # a certificate that is one has everything speak TLS
+        # a valid certificate turns TLS on everywhere
         before, after = _without_tls(before), _without_tls(after)
     if attacked.endpoint == "s3":
-        # without its store the cluster takes no users
+        # without its store the cluster serves no users
         before = {**before, "databags": {}}
     if attacked.endpoint == "service-mesh" and attacked.world.app == "kv":
-        # a mesh, which encrypts, has nothing speak TLS
+        # a mesh, which encrypts, turns TLS off everywhere
         before = {**before, "databags": {}, "nginx": {}}
     if attacked.endpoint == "self-workload-tracing":
-        # gRPC clients send no path by which the two kinds of traces could be told apart
+        # gRPC clients send no path that distinguishes the two kinds of traces
         before = _without_grpc(before)
     yield from (f"others had {line}" for line in lost(before, after))
     if problem := attacked.nginx_refuses(seen.nginx_conf):

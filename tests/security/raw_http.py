@@ -1,14 +1,14 @@
-"""Requests that no decent client sends."""
+"""Malicious requests."""
 
 import contextlib
 import socket
 
 
 def send(port: int, request: bytes) -> bytes:
-    """The whole answer to what may not be HTTP."""
+    """Return the whole answer to bytes that may not be HTTP."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         answer = b""
-        # a server that has said no may hang up on the rest
+        # a server that has refused may close the connection early
         with contextlib.suppress(TimeoutError, ConnectionError):
             connection.sendall(request)
         with contextlib.suppress(TimeoutError, ConnectionError):

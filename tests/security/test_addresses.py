@@ -1,4 +1,4 @@
-"""Addresses that would have the coordinator's nginx ask itself, or what its own machine alone may ask."""
+"""Addresses that would lead the coordinator's nginx to itself, or to services for its machine alone."""
 
 import itertools
 import json

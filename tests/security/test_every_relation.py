@@ -1,4 +1,4 @@
-"""Whatever is written over a relation: the hook ends well, others have what they had, no secret gets out."""
+"""Whatever data a relation has: no hook fails, others keep their data, and no secret is disclosed."""
 
 from collections.abc import Callable
 

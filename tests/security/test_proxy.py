@@ -1,4 +1,4 @@
-"""The coordinator's nginx, a real one, before clients that mean harm."""
+"""A real nginx of the coordinator, and malicious clients."""
 
 import contextlib
 import itertools
@@ -113,7 +113,7 @@ def test_request_cannot_choose_its_backend(ports: dict[str, int], backend: Recor
         assert backend.received
 
 
-# In a circle
+# Circles
 
 LOOPS = 508
 OTLP = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -155,7 +155,7 @@ class Coordinator:
 
     @property
     def refused(self) -> int:
-        """Return the number of requests it has refused, or seen refused."""
+        """Return the number of requests that it has rejected, or passed to another that has."""
         return (self.folder / "access.log").read_text().count(f" {LOOPS} ")
 
 
@@ -219,7 +219,7 @@ def test_cluster_may_store_its_own_telemetry(kv: Coordinator, backend: Recording
     assert [request.path for request in backend.received] == ["/push"]
 
 
-# What is in them
+# The content of requests
 
 SMUGGLED = b"GET /store/key HTTP/1.1\r\nHost: x\r\n\r\n"
 FRAMINGS = {
@@ -254,7 +254,7 @@ def test_no_request_carries_another_one_past_nginx(
     send(ports[server], start + FRAMINGS[framing] + b"\r\n0\r\n\r\n" + SMUGGLED)
 
     assert "/store/key" not in [request.path for request in backend.received]
-    # and what follows on the connection to the backend is not taken for the rest of it
+    # and the next request on the connection to the backend is not read as the rest of it
     backend.received.clear()
     answer = send(ports[server], start + b"Content-Length: 4\r\nConnection: close\r\n\r\nlogs")
     assert status(answer) == 200
@@ -280,7 +280,7 @@ def test_endless_header_is_refused(ports: dict[str, int], backend: RecordingBack
 
 
 def test_body_without_length_is_cut_off(ports: dict[str, int], backend: RecordingBackend, tmp_path: Path):
-    """Chunks tell no length beforehand."""
+    """Chunks have no length in advance."""
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
     with watched_disk(tmp_path) as sizes:
         with socket.create_connection(("127.0.0.1", ports["telemetry"]), timeout=5) as connection:
@@ -302,7 +302,7 @@ def test_users_have_a_limit_too(ports: dict[str, int], backend: RecordingBackend
     assert backend.received == []
 
 
-# (who sends by gRPC, and so much that is too much, so much that is not)
+# (the sender of gRPC calls, a length that is too much, one that is not)
 GRPC_SERVERS = [("workers", 21 * MEGABYTE, 19 * MEGABYTE), ("users", 2 * MEGABYTE, MEGABYTE)]
 
 
@@ -353,7 +353,7 @@ def test_call_by_grpc_has_limit_too(
     with watched_disk(tmp_path) as sizes, pytest.raises(grpc.RpcError, match="413"):
         call(too_much)
     assert max(sizes) == 0
-    # in pieces, some have been passed on by then
+    # in pieces, of which some have been passed on by then
     assert all(len(sent) < too_much - MEGABYTE / 2 for _, sent in grpc_backend.received)
     assert int(call(enough - 1000)) == pytest.approx(enough, rel=0.01)
 

@@ -1,4 +1,4 @@
-"""Juju may refuse to give out a databag and to take anything for it, as of a relation that is gone."""
+"""Juju may refuse to read or to write a databag, for example of a removed relation."""
 
 import itertools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Data that once did harm."""
+"""Data that once caused faults."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Change = Callable[[Written], Written]
 
 
 def app(**sent: Any) -> Change:
-    """The application writes these texts, or these as JSON, in place of what is sound."""
+    """The application writes these texts, or these values as JSON, in place of valid ones."""
     return lambda valid: replace(valid, app={**valid.app, **_texts(sent)})
 
 
@@ -42,7 +42,7 @@ def receiver(url: str, name: str = "otlp_http", kind: str = "http") -> dict[str,
 
 
 def certificate(**sent: Any) -> Change:
-    """The authority's first answer has these texts in place of what is sound."""
+    """The authority's first answer has these texts in place of valid ones."""
 
     def change(valid: Written) -> Written:
         first, *others = json.loads(valid.app["certificates"])

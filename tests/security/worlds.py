@@ -1,4 +1,4 @@
-"""The project's charms, each with something at the other end of every relation that it has."""
+"""The project's charms, each with an application at the other end of every relation."""
 
 import dataclasses
 import functools
@@ -35,7 +35,7 @@ ACCOMPLICE = "mallory-too"
 
 @dataclass(frozen=True)
 class World:
-    """A charm, and what is written for it by those that it is related to."""
+    """A charm, and the data of its related applications."""
 
     charm: str
     app: str
@@ -92,7 +92,9 @@ class World:
         )
 
     def deploy(self, kubeconfig: Path | str) -> None:
-        """Create what Juju creates for the application, and for those of the model that are related to it."""
+        """Create the objects that Juju creates for the application and for those that are related to it in
+        its model.
+        """
         client = Client(KubeConfig.from_file(str(kubeconfig)))
         _create(client, "v1", "Namespace", MODEL.name)
         for app in (self.app, "good", MALLORY, ACCOMPLICE, "bystander"):
@@ -123,7 +125,7 @@ def _create(client: Client, api: str, kind: str, name: str, spec: Mapping[str, A
     )
 
 
-# What is as it should be
+# Valid data
 
 
 def _app(sent: Mapping[str, object]) -> Callable[[str], Written]:
@@ -158,7 +160,7 @@ def _worker(app: str) -> Written:
 
 
 def _consumer(app: str) -> Written:
-    """It lets another application in, to itself."""
+    """It allows another application at itself."""
     common = {"source_namespace": MODEL.name, "source_app_name": "bystander", "target_namespace": MODEL.name}
     policies = [
         {
@@ -237,7 +239,7 @@ def certificate() -> str:
 
 @functools.cache
 def key_secret() -> testing.Secret:
-    """A key like the one that the unit would have made, which takes long."""
+    """A key in place of the unit's own, which takes long to make."""
     label = "afd8c2bccf834997afce12c2706d2ede-private-key-0-certificates"
     return testing.Secret(
         {"private-key": str(PrivateKey.generate())},
@@ -248,7 +250,7 @@ def key_secret() -> testing.Secret:
 
 
 def secret_lines() -> list[str]:
-    """Return the lines that only those may see who were given them."""
+    """Return the lines that only their recipients may see."""
     return [HUSH, key_secret().tracked_content["private-key"].splitlines()[1]]
 
 
@@ -351,7 +353,7 @@ WORKER = World(
 
 
 def _with_a_say(charm: type[ops.CharmBase]) -> type[ops.CharmBase]:
-    """The charm with a worker that reads its configuration, to add to it."""
+    """The charm with a worker that extends its configuration."""
     module: Any = sys.modules[charm.__module__]
 
     class WorkerWithASay(module.KeyValueWorker):
@@ -373,7 +375,7 @@ BORDERS = list(itertools.chain.from_iterable(itertools.product([world], world.wr
 
 
 def with_data(relation: testing.RelationBase, written: Written) -> testing.RelationBase:
-    """The relation, once its other end has written this."""
+    """Return the relation with these data of its other end."""
     if isinstance(relation, testing.PeerRelation):
         units = {1: written.unit, 2: written.unit}
         return dataclasses.replace(relation, peers_data=units, local_app_data=written.app)

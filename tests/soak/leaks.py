@@ -20,13 +20,13 @@ class Holdings:
 
     @classmethod
     def now(cls) -> "Holdings":
-        """As it is, without what only waits to be collected."""
+        """Return the present numbers, after a garbage collection."""
         gc.collect()
         family = _family()
         return cls(len(family), _entries(family, "fd"), _entries(family, "task"))
 
     def check_no_more(self) -> None:
-        """See that no more is held than this, once what ends has ended.
+        """Check that no more is held than this, once what ends has ended.
 
         Raises:
             AssertionError: if there is more.
@@ -38,7 +38,7 @@ class Holdings:
             time.sleep(0.1)
 
     def is_within(self, other: "Holdings") -> bool:
-        """Return whether this holds no more of anything than the other."""
+        """Return whether this holds no more of any resource than the other."""
         return all(mine <= theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Changes by hand in Kubernetes."""
+"""Manual changes in Kubernetes."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,12 +13,12 @@ _WAYPOINTS = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "nam
 _HARDENING: dict[str, Json] = {"nothing-at-pods": {}, "nothing-at-waypoints": {"targetRefs": [_WAYPOINTS]}}
 _IN_MESH = "istio.io/dataplane-mode"
 _WAYPOINT, _SCALER = "Gateway", "HorizontalPodAutoscaler"
-# Consumers of the library look after their labels when the mesh changes, and not before.
+# Consumers of the library check their labels when the mesh changes, and not before.
 _LOOKED_AFTER = (BEACON, COORDINATOR, WORKER)
 
 
 def edits(store: ObjectStore, models: Iterable[Model]) -> Iterator[str]:
-    """Yield edits that charms mend in their next hook: the model, the object, and the edit."""
+    """Yield edits that charms revert in their next hook: the model, the object, and the edit."""
     for model in models:
         for kind in (POLICY, _WAYPOINT, _SCALER):
             for one in store.objects(kind, model.name):
@@ -56,7 +56,7 @@ def edit(store: ObjectStore, model: str, target: str, becomes: str) -> None:
 
 
 def harden(store: ObjectStore) -> list[Policy]:
-    """Let nothing through that no policy allows; return the policies that do it, which are nobody's."""
+    """Deny everything that no policy allows, and return the policies for it, which no charm owns."""
     if not store.find("Namespace", "", _ROOT):
         store.create("Namespace", {"metadata": {"name": _ROOT}})
     return [

@@ -1,7 +1,7 @@
 """Objects in Kubernetes: those that exist, and those expected from the models.
 
-Nothing here comes from the libraries and charms that write it: only from the models, from what samples are
-said to grant, and from the names that are part of the contract.
+Nothing here uses the libraries and charms that write them: only the models, the documented grants of samples,
+and the names that are part of the contract.
 """
 
 import itertools
@@ -48,7 +48,7 @@ class Policy(NamedTuple):
 
 @dataclass
 class Cluster:
-    """All that is in a cluster, as far as charms have a say in it."""
+    """All objects in a cluster that charms write."""
 
     policies: Counter[Policy] = field(default_factory=Counter[Policy])
     labels: dict[str, Labels] = field(default_factory=dict[str, Labels])
@@ -59,7 +59,7 @@ class Cluster:
     """Of some others: what charms say in them."""
 
     def differences(self, other: "Cluster") -> list[str]:
-        """Describe the differences from the other, which is right."""
+        """Describe the differences from the expected one."""
         return [
             *(f"missing: {policy}" for policy in other.policies - self.policies),
             *(f"not wanted: {policy}" for policy in self.policies - other.policies),
@@ -128,7 +128,7 @@ _SAID: dict[str, Callable[[Json], Json]] = {
 
 
 def is_published(app: Application) -> bool:
-    """Return whether it runs on the published library, which makes a note even if it has set no labels."""
+    """Return whether it runs on the published library, which writes a record even if it has set no labels."""
     return app.source.python != sys.executable
 
 
@@ -280,7 +280,7 @@ def _is_audit(beacon: Application | None) -> bool:
 
 
 def _allowing_all(owner: Application, targets: Iterable[Json]) -> Iterator[Policy]:
-    """The policies that keep those in audit mode from denying anything at these targets."""
+    """Return the policies that allow everything at these targets while others are in audit mode."""
     for spec in {_plain({**target, "rules": [{}], "action": "ALLOW"}) for target in targets}:
         yield Policy(f"{owner.model.name}.{owner.name}", owner.model.name, spec, dry_run=False, asked_by="")
 
@@ -327,7 +327,7 @@ def _service(name: str) -> Json:
 
 
 def _plain(spec: Json) -> str:
-    """The same text for the same, in whatever order it is said."""
+    """Return one text for equal values, in whatever order they are."""
 
     def ordered(part: Any) -> Any:
         if isinstance(part, dict):
@@ -347,7 +347,7 @@ def _source(side: Side) -> str:
 
 
 def _pod_labels(app: Application) -> Labels:
-    """The labels of pods to come, too: an application without units leaves its own alone."""
+    """Also the labels of future pods: an application without units does not change its own."""
     coordinator = app if app.charm.name == COORDINATOR else None
     if app.charm.name == WORKER:
         clusters = _sides(app, CLUSTERS[COORDINATOR])

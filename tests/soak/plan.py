@@ -1,4 +1,4 @@
-"""Stories by the dice, and the shortest one that ends in the same way."""
+"""Random sequences of operations, and the shortest one that ends in the same way."""
 
 import random
 import time
@@ -27,7 +27,7 @@ _HURRY = 0.25
 
 
 def tell_by_dice(story: Story, dice: random.Random, operations: int) -> None:
-    """Have so many operations happen, whichever are possible."""
+    """Run this number of random operations."""
     story.tell(*_BEGINNING)
     for _ in range(operations - len(_BEGINNING)):
         possible = {verb: lines for verb in story.verbs if (lines := story.possible(verb))}
@@ -38,17 +38,17 @@ def tell_by_dice(story: Story, dice: random.Random, operations: int) -> None:
 
 
 def shortest(lines: Sequence[str], fails: Callable[[Sequence[str]], bool], seconds: float) -> list[str]:
-    """Leave out what lines one can, so that it still fails; the shortest one found in that time.
+    """Remove lines as long as the rest fails, and return the shortest sequence found in time.
 
     Args:
-        lines: which fail.
-        fails: tells whether some of the lines, in their order, do.
-        seconds: when to give up.
+        lines: the failing ones.
+        fails: returns whether some of the lines, in their order, fail.
+        seconds: the time limit.
     """
     end = time.monotonic() + seconds
     short, size = list(lines), max(1, len(lines) // 2)
     while size and time.monotonic() < end:
-        # From the end: what comes after does not hang on it.
+        # From the end: nothing later depends on it.
         for start in range(len(short) - size, -1, -size):
             fewer = short[:start] + short[start + size :]
             if time.monotonic() < end and fails(fewer):

@@ -1,4 +1,4 @@
-"""Events in two models, one line an operation, and whether Kubernetes is right after each."""
+"""Events in two models, one line for each operation, and a check of Kubernetes after each."""
 
 import itertools
 import sys
@@ -60,10 +60,10 @@ _MOST_UNITS = 3
 class Story:
     """The operations so far, and the models that they have made.
 
-    A line is a verb, whom it is about (`model/application`, with an endpoint or a unit's number), and more.
+    A line is a verb, its object (`model/application`, with an endpoint or a unit's number), and more.
 
     Args:
-        kubernetes: holds nothing yet.
+        kubernetes: an empty cluster.
     """
 
     def __init__(self, kubernetes: KubernetesServer):
@@ -103,7 +103,7 @@ class Story:
         return list(self._verbs)
 
     def possible(self, verb: str) -> list[str]:
-        """All lines with this verb that could come next."""
+        """Return all lines with this verb that are possible next."""
         apps, calm = self._applications(), self._strained_since is None
         lines: dict[str, Callable[[], Iterator[str]]] = {
             "deploy": lambda: (place for place in CAST if place not in apps and _can_run(CAST[place])),
@@ -131,7 +131,7 @@ class Story:
         return [f"{verb} {line}" for line in lines[verb]()]
 
     def tell(self, *lines: str, check: bool = True) -> None:
-        """Do what these lines say, and see after each whether all is right, unless that is to wait."""
+        """Run these lines, and check Kubernetes after each, unless the check is to be at the end."""
         for line in lines:
             self.lines.append(line if check else f"{line} …")
             verb, *words = line.split()
@@ -173,7 +173,7 @@ class Story:
             raise AssertionError("\n".join(problems))
 
     def end(self) -> None:
-        """Remove all applications, and see whether that is all that there was."""
+        """Remove all applications, and check that nothing is left."""
         for place, app in self._applications().items():
             if not app.trust:
                 self._trust(place)
@@ -366,7 +366,7 @@ class Story:
         return self.controller.models[model], name
 
     def _ends(self, one: str, other: str) -> tuple[Model, str, str]:
-        """In which model two applications are related, and what they are called in it."""
+        """Return the model in which two applications are related, and their names in it."""
         (here, left), (there, right) = self._of(one), self._of(other)
         if here is there:
             return here, left, right
@@ -396,7 +396,7 @@ def fresh(kubernetes: KubernetesServer) -> Story:
 
 
 def _is_old(app: Application) -> bool:
-    """Return whether its charm is from before a leader that goes kept its labels."""
+    """Return whether its charm is older than the rule that a departing leader keeps its labels."""
     return app.charm.name == BY_HAND or is_published(app)
 
 

@@ -1,4 +1,4 @@
-"""Stories that once had a bad end, as short as they get."""
+"""The shortest sequences of operations that once failed."""
 
 import pytest
 

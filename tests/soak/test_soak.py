@@ -1,7 +1,7 @@
-"""Whatever is done to models, in whatever order: Kubernetes is as they ask for, and nothing is left behind.
+"""After any operations on models, in any order, Kubernetes is as the models request, and cleanup is complete.
 
-SOAK_OPERATIONS says how many operations, SOAK_SEED where the dice begin. A story that fails is made as short
-as SOAK_SHRINK_SECONDS allow, and is printed as lines for `Story.replay`.
+SOAK_OPERATIONS is the number of operations, SOAK_SEED the seed. A failing sequence is shortened for
+SOAK_SHRINK_SECONDS, and printed as lines for `Story.replay`.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ OPERATIONS_A_STORY = 50
 
 @pytest.fixture(scope="module")
 def warm(kubernetes: KubernetesServer) -> Holdings:
-    """Return the resources held once each sort of application has come and gone."""
+    """Return the resources held after each kind of application was deployed and removed."""
     with contextlib.closing(fresh(kubernetes)) as first:
         first.tell(*(f"deploy {place}" for place in CAST if f"deploy {place}" in first.possible("deploy")))
         first.end()

@@ -1,4 +1,4 @@
-"""Looks on while charms work: what was so and is to stay so may not go away in between."""
+"""Watches Kubernetes while charms work: desired facts that exist must not disappear in between."""
 
 from sandbox.kubernetes import ObjectChange, ObjectStore
 
@@ -6,7 +6,7 @@ from .oracle import POLICY, Cluster, Labels, Policy, read_labels, read_policy
 
 
 class Watch:
-    """Notes what is missing, if only for a moment."""
+    """Records what is missing, even for a moment."""
 
     def __init__(self, store: ObjectStore):
         self._live: dict[str, Policy] = {}
@@ -17,7 +17,7 @@ class Watch:
         self.close = store.observe(self._see)
 
     def hold(self, wanted: Cluster) -> None:
-        """From now on, take note of what is there, is wanted, and goes away."""
+        """Record from now on which existing and desired facts disappear."""
         wanted_policies = {_access(policy) for policy in wanted.policies}
         self._staying = wanted_policies & {_access(policy) for policy in self._live.values()}
         self._staying_labels = {
@@ -26,7 +26,7 @@ class Watch:
         self._gaps = []
 
     def gaps(self) -> list[str]:
-        """Describe what went away."""
+        """Describe what disappeared."""
         return self._gaps
 
     def _see(self, change: ObjectChange) -> None:

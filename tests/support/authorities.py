@@ -1,4 +1,4 @@
-"""Authorities of certificates, and what comes out when a server and a client meet."""
+"""Certificate authorities, and TLS handshakes between a server and a client."""
 
 import dataclasses
 import datetime
@@ -80,7 +80,7 @@ def _certificate(name, key, issuer, issuer_key, *, is_ca, names=None, days=90) -
 
 
 def handshake(server_cert: str, key: str, ca_cert: str, host: str) -> None:
-    """Have a client that trusts one authority alone meet a server.
+    """Connect a client that trusts one authority alone to a server.
 
     Raises:
         ssl.SSLError: if the client refuses the server.

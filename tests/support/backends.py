@@ -1,4 +1,4 @@
-"""Backends that remember what reached them."""
+"""Backends that record the requests that reach them."""
 
 import socket
 import ssl

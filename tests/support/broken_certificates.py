@@ -1,4 +1,4 @@
-"""Certificates in valid PEM with invalid content, which only those find who read that part."""
+"""Certificates in valid PEM with invalid content, which only a reader of that part finds."""
 
 import base64
 import datetime
@@ -21,7 +21,7 @@ def _key() -> ec.EllipticCurvePrivateKey:
 
 
 def broken_certificate(oid: str) -> str:
-    """One whose extension of this kind is none."""
+    """Return a certificate with an invalid extension of this kind."""
     day = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), _NO_DER)
     builder = (
@@ -39,7 +39,7 @@ def is_pem(text: object) -> bool:
 
 
 def broken_inside(pem: str) -> st.SearchStrategy[str]:
-    """The same PEM with another byte or two in what it holds."""
+    """Return the PEM with one or two other bytes in its content."""
     first, *lines, last = pem.strip().splitlines()
     der = base64.b64decode("".join(lines))
     change = st.tuples(st.integers(0, len(der) - 1), st.integers(0, 255))

@@ -49,7 +49,7 @@ class _Variable(_Strict):
 
 
 class DataSourceVariable(_Variable):
-    """Of which kind a data source is to be chosen."""
+    """The kind of data source to choose from."""
 
     type: Literal["datasource"]
     query: Literal["prometheus", "loki"]
@@ -144,7 +144,7 @@ class _Transformation(_Strict):
 
 
 class Panel(_Strict):
-    """One picture."""
+    """One chart."""
 
     id: int
     type: Literal["stat", "timeseries", "table", "logs"]
@@ -181,7 +181,7 @@ class Dashboard(_Strict):
         return found
 
     def filled(self, expr: str) -> str:
-        """A query with something in place of each variable; of one that nobody defines, nothing."""
+        """Return a query with a value for each variable; an undefined one stays."""
         values: dict[str, str] = dict.fromkeys(_BUILT_IN, "5m")
         for variable in self.templating.list:
             if isinstance(variable, QueryVariable):
@@ -204,7 +204,7 @@ def read(file: Path) -> Dashboard:
     """A dashboard from its file.
 
     Raises:
-        pydantic.ValidationError: if it is not what Grafana takes, or has more than is known here.
+        pydantic.ValidationError: if Grafana does not accept it, or it has unknown keys.
     """
     return Dashboard.model_validate_json(file.read_text())
 

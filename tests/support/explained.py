@@ -13,9 +13,9 @@ _VIEW = View(Owner("nobody", "nowhere"), {})
 
 
 def disagreements(world: World, cells: Iterable[Cell]) -> list[str]:
-    """The cells of which `explain` says something else than was measured.
+    """Return the cells for which `explain` and the measurement differ.
 
-    It tells what the mesh does; where nothing listens, nothing gets through whatever it says.
+    It reports what the mesh does; where nothing listens, no request succeeds in any case.
     """
     enforcement = world.enforcement
     assert enforcement
@@ -38,7 +38,7 @@ def disagreements(world: World, cells: Iterable[Cell]) -> list[str]:
 
 
 def question_of(request: MeasuredRequest) -> Question:
-    """A measured request as a question."""
+    """Return a measured request as a query of `explain`."""
     model, name = request.source.split("/")
     source = NODE_SOURCE if request.source == NODE else Workload(model, name)
     kind, target = request.target.split(" ")

@@ -46,10 +46,9 @@ class Permission(NamedTuple):
 
 
 class FaultyServer:
-    """Stands before an API server, passes requests on, and does to some of them what `plan` says.
+    """Passes requests on to an API server, and adds faults to some of them.
 
-    `plan` is called with the method and path of each request before anything comes of it, and says None or
-    one of:
+    `plan` is called with the method and path of each request beforehand, and returns None or one of:
 
     - a status code (429 comes with Retry-After), `"not json"`, `"no type"`: such an answer;
     - `"hang up"`, `"hang"`: no answer;
@@ -159,7 +158,7 @@ class FaultyServer:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     def write_kubeconfig(self, path: Path, *, user: str = "someone") -> Path:
-        """Write a kubeconfig for requests that come this way, and return its path."""
+        """Write a kubeconfig for requests to this server, and return its path."""
         path.write_text(KUBECONFIG.format(url=f"http://127.0.0.1:{self._server.server_port}", user=user))
         return path
 

@@ -1,4 +1,4 @@
-"""A gRPC backend that remembers what reached it."""
+"""A gRPC backend that records the calls that reach it."""
 
 import contextlib
 import socket

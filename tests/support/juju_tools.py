@@ -1,4 +1,4 @@
-"""Refusals by Juju's tools that ops.testing lacks, also of arguments that no program can be given."""
+"""Errors of Juju's tools that ops.testing lacks, also for arguments that no program accepts."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -20,7 +20,7 @@ LONGEST_SECRET = 100 * 1024
 
 
 class ArgumentError(BaseException):
-    """Something that a tool of Juju can't be given; no charm catches it."""
+    """An argument that Juju's tools do not accept; no charm catches it."""
 
 
 def check_argument(tool: str, text: str) -> None:
@@ -36,7 +36,7 @@ def check_argument(tool: str, text: str) -> None:
 
 
 def check_message(tool: str, text: str) -> None:
-    """Raise unless a tool can be given this text for a message, after the options of its command line.
+    """Raise unless a tool accepts this text as a message, after the options of its command line.
 
     Older releases of ops do not separate it from these: a message that begins with a hyphen is an option.
     """
@@ -46,7 +46,7 @@ def check_message(tool: str, text: str) -> None:
 
 
 def check_secret(tool: str, *texts: str | None, content: Mapping[str, str] | None = None) -> None:
-    """Raise unless a tool can be given these texts as arguments, and this content in files.
+    """Raise unless a tool accepts these texts as arguments, and this content in files.
 
     Charms may handle that Juju refuses a long secret.
     """
@@ -58,7 +58,7 @@ def check_secret(tool: str, *texts: str | None, content: Mapping[str, str] | Non
 
 
 def check_content(tool: str, content: Mapping[str, str]) -> None:
-    """Raise unless a tool can be given these keys and values in a file."""
+    """Raise unless a tool accepts these keys and values in a file."""
     for text in (*content, *content.values()):
         check_argument(tool, text[:1000])
         check_argument(tool, text[-1000:])
@@ -67,7 +67,7 @@ def check_content(tool: str, content: Mapping[str, str]) -> None:
 
 
 def check_every_argument(patch: pytest.MonkeyPatch) -> None:
-    """Hold all that charms give to tools against what the tools take."""
+    """Check all arguments that charms give to Juju's tools."""
 
     def with_check(name: str, check: Callable[..., None]) -> None:
         original = getattr(_Backend, name)
@@ -123,7 +123,7 @@ def forbid_writing(patch: pytest.MonkeyPatch) -> None:
 def refuse_databags(
     patch: pytest.MonkeyPatch, *relation_ids: int, tools: Collection[str] = ("relation_get", "relation_set")
 ) -> None:
-    """Have Juju give out none of the databags of these relations, and take nothing for them."""
+    """Have Juju refuse to read and to write the databags of these relations."""
     for tool in tools:
         original = getattr(_Backend, tool)
 
@@ -138,7 +138,7 @@ def refuse_databags(
 
 
 def refuse_tools(patch: pytest.MonkeyPatch, *tools: str) -> None:
-    """Have tools end with an error, whatever they are asked for."""
+    """Have tools end with an error at every call."""
 
     def refused(*_: Any, **__: Any) -> None:
         raise ModelError("ERROR permission denied\n")
@@ -150,8 +150,8 @@ def refuse_tools(patch: pytest.MonkeyPatch, *tools: str) -> None:
 def count_tools(patch: pytest.MonkeyPatch) -> Counter[tuple[str, ...]]:
     """Return a counter of the calls of tools that read, each with its arguments.
 
-    What ops remembers of a tool's answers is not asked again; of `is-leader`, the backend of ops.testing does
-    not remember it, and Juju's own does.
+    ops caches answers of tools, and does not ask again; that of `is-leader` only with Juju, and not in
+    ops.testing.
     """
     calls: Counter[tuple[str, ...]] = Counter()
     for tool in ("relation_get", "relation_ids", "relation_list", "relation_model_get", "planned_units"):
@@ -168,10 +168,10 @@ def count_tools(patch: pytest.MonkeyPatch) -> Counter[tuple[str, ...]]:
 
 
 def lose_relations(patch: pytest.MonkeyPatch, *relation_ids: int, knows_app: bool = True) -> None:
-    """Have Juju know nothing of these relations but their ids, as of one that goes during a hook.
+    """Have Juju know only the ids of these relations, as of one that is removed during a hook.
 
     Args:
-        patch: takes it back.
+        patch: undoes it.
         relation_ids: the ids.
         knows_app: whether the hook is one of the relation's own, in which the remote application is known.
     """

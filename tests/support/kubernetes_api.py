@@ -1,4 +1,4 @@
-"""The API under test, whichever it is, and the objects that are sent to it."""
+"""The API under test, the stand-in or a real one, and the objects that are sent to it."""
 
 from __future__ import annotations
 

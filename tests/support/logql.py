@@ -1,6 +1,6 @@
-"""LogQL as far as dashboards and rules of this project use it, for there is no Loki to ask in tests.
+"""LogQL as far as dashboards and rules of this project use it, since tests have no Loki.
 
-Whatever is not understood is an error: nothing of a query is passed over. What Loki does with a query is
+Anything unknown in a query is an error. What Loki does with a query is
 https://grafana.com/docs/loki/latest/query/; its regular expressions (RE2) that are used here mean the same in
 Python.
 """
@@ -29,12 +29,12 @@ _METRIC = (
 
 
 class LogQLError(Exception):
-    """It is no LogQL, or more of it than is known here; with the part that was not understood."""
+    """The text is not LogQL, or not supported here; with the part that cannot be parsed."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query of lines, or of what is counted of them."""
+    """A query of lines, or of a metric from them."""
 
     labels: tuple[tuple[str, str, str], ...]
     stages: tuple[Callable[[str, Labels], bool], ...]
@@ -42,7 +42,7 @@ class Query:
     """By what a metric is grouped; None: the lines themselves are asked for."""
 
     def results(self, stream: Mapping[str, str], lines: Iterable[str]) -> list[Labels]:
-        """The labels of what is found in a stream: of each line, or of each group of a metric."""
+        """Return the labels of the results in a stream: of each line, or of each group of a metric."""
         if not all(_holds(stream.get(name, ""), how, text) for name, how, text in self.labels):
             return []
         found = list(self._kept(stream, lines))
@@ -62,7 +62,7 @@ def parse(text: str) -> Query:
     """Read a query.
 
     Raises:
-        LogQLError: if it can't be read.
+        LogQLError: if it cannot be parsed.
     """
     text = " ".join(text.split("\n"))
     for metric in _METRIC:

@@ -27,7 +27,7 @@ ALERTS = {
 
 
 def sample_log(folder: Path) -> list[str]:
-    """Return what nginx logs of users' requests and of a worker whose Loki is away."""
+    """Return what nginx logs of users' requests and of a worker whose Loki does not answer."""
     port, telemetry = free_port(), free_port()
     with pytest.MonkeyPatch.context() as patch, RecordingBackend() as api:
         patch.setattr(NginxConfig, "platform", platform_of(folder))

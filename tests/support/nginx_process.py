@@ -23,7 +23,7 @@ _STATUS_PAGE = "--with-http_stub_status_module"
 
 
 class RealNginx:
-    """One nginx in a folder of its own, that it is stopped with: `with RealNginx(folder, config):`.
+    """One nginx in a folder of its own, for the time of the context: `with RealNginx(folder, config):`.
 
     Args:
         folder: an existing folder.
@@ -51,7 +51,7 @@ class RealNginx:
         self._process.wait(START_TIMEOUT)
 
     def test(self) -> None:
-        """Fail with what nginx says, if it does not take its configuration."""
+        """Fail with nginx's message if it rejects the configuration."""
         result = subprocess.run([*self._command(""), "-t"], capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
 
@@ -76,7 +76,7 @@ class RealNginx:
         return set(children.read_text().split())
 
     def _command(self, directives: str) -> list[str]:
-        # started by root, nginx would let somebody serve who may not read pytest's folders
+        # started by root, nginx would serve as a user who may not read pytest's folders
         user = "user root;" if os.geteuid() == 0 else ""
         return [
             self._binary,
@@ -102,7 +102,7 @@ class RealNginx:
 def platform_of(
     folder: Path, *, resolver: str = "127.0.0.1", ipv6: bool = False, binary: str | None = None
 ) -> NginxPlatform:
-    """Return the abilities of an nginx, by default the tests' own, with all its files in one folder."""
+    """Return the features of an nginx, by default the tests' own, with all its files in one folder."""
     (folder / "mime.types").write_text("types { text/html html; }")
     version, options = _build(binary or _binary())
     return NginxPlatform(
@@ -121,8 +121,8 @@ def platform_of(
 
 
 def with_status_page() -> str | None:
-    """A program that has the page that the exporter reads, if there is one."""
-    # The package puts it where not every user's PATH leads.
+    """Return an nginx with the status page that the exporter reads, if there is one."""
+    # The package installs it in a folder that is not in every user's PATH.
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
     found = (_binary(), shutil.which("nginx", path=path))
     return next((path for path in found if path and _STATUS_PAGE in _build(path)[1]), None)

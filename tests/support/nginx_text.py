@@ -1,4 +1,4 @@
-"""nginx.conf read back, by the rules of nginx's own reader."""
+"""A parser of nginx.conf, by the rules of nginx's own."""
 
 import re
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ REVISION = ("=", REVISION_PATH)
 
 
 def locations(directives: list[Any]) -> list[Any]:
-    """The locations but that of the revision, at any depth."""
+    """Return the locations except that of the revision, at any depth."""
     return [each for each in find(directives, "location") if each[1] != REVISION]
 
 
@@ -59,7 +59,7 @@ def arguments(directives: list[Any], name: str) -> list[tuple[str, ...]]:
 
 
 def shape(directives: list[Any]) -> list[Any]:
-    """The names of the directives and how they are nested, and how many arguments each has."""
+    """Return the names of the directives, nested, with the number of their arguments."""
     return [(name, len(args), shape(block)) for name, args, block in directives]
 
 

@@ -27,7 +27,7 @@ class Block:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of each command in a block of shell, without the variables that it is given."""
+        """Return the words of each command in a block of shell, without its variables."""
         lines = self.text.replace("\\\n", " ").splitlines()
         split = (shlex.split(line, comments=True) for line in lines)
         return [words for line in split if (words := list(itertools.dropwhile(_VARIABLE.match, line)))]
@@ -57,7 +57,7 @@ class Page:
 
     @property
     def program(self) -> str:
-        """The page's Python, as one module in which each line has the number that it has on the page."""
+        """Return the page's Python as one module, in which each line has its number on the page."""
         lines: list[str] = []
         for block in self.of("python"):
             lines += [""] * (block.line - 1 - len(lines)) + block.text.splitlines()
@@ -65,14 +65,14 @@ class Page:
 
 
 def make_targets() -> set[str]:
-    """Return what `make` can be asked for."""
+    """Return the targets of `make`."""
     text = (REPOSITORY / "Makefile").read_text()
     (tiers,) = re.findall(r"^TIERS := (.*)$", text, re.MULTILINE)
     return {*re.findall(r"^([\w-]+):", text, re.MULTILINE), *(f"test-{tier}" for tier in tiers.split())}
 
 
 def commands(page: Page, *start: str) -> Iterator[list[str]]:
-    """The commands on a page that start so, without that start."""
+    """Return the commands on a page with this prefix, without it."""
     for block in page.of("shell"):
         for words in block.commands:
             if words[: len(start)] == list(start):

@@ -1,4 +1,4 @@
-"""Policies, written short."""
+"""Short builders of policies."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ _TARGETS = {"target_app_name", "target_service", "target_selector_labels"}
 
 
 def policy(*ports: int, **fields: Any) -> MeshPolicy:
-    """Let application `cart` of model `s` reach ports of `shop` in `m`, or what `fields` say."""
+    """Return a policy that allows `cart` of model `s` at ports of `shop` in `m`, or what `fields` are."""
     target = {} if _TARGETS & fields.keys() else {"target_app_name": "shop"}
     return MeshPolicy(
         **{

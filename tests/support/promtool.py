@@ -37,14 +37,14 @@ def complaint_about_queries(queries: Mapping[str, str]) -> str:
 def surprise(
     rules: Rules, series: Mapping[str, str], *, minutes: int, fires: Mapping[str, int], step: int = 1
 ) -> str:
-    """Return the differences between the alerts that fire and those that should; empty if there are none.
+    """Return the differences between the firing alerts and the expected ones; empty if there are none.
 
     Args:
-        rules: what is watched.
+        rules: the rules.
         series: for each series its value in each minute, as in promtool's own tests: `1+0x10`, `0 5 _`.
-        minutes: when to look, since 1970.
-        step: how many minutes there are between one look at the rules and the next.
-        fires: by the name of the alert, how many of it are to fire; no other may.
+        minutes: when to evaluate, since 1970.
+        step: the minutes between two evaluations.
+        fires: alert → the number of those that fire; no others may.
     """
     expected = [{"labels": f'{{alertname="{name}"}}', "value": number} for name, number in fires.items()]
     query = 'count by (alertname) (ALERTS{alertstate="firing"})'

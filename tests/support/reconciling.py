@@ -1,4 +1,4 @@
-"""The three steps from desired objects to Kubernetes in one call."""
+"""Observe, plan and apply in one call."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The sample coordinator's nginx, on ports of a test, with all on one machine."""
+"""The sample coordinator's nginx, on ports of a test, with everything on one machine."""
 
 import dataclasses
 import importlib
@@ -30,7 +30,7 @@ def sample_config(port: int, api_port: int) -> NginxConfig:
 
 
 def any_machine(_: str) -> None:
-    """Have routes lead to this machine too, on which all of a test is."""
+    """Allow routes to this machine, where everything of a test runs."""
 
 
 def proxy_at(

@@ -1,4 +1,4 @@
-"""The repository's own files, which no test changes: they are a user's."""
+"""The repository's own files, which belong to a user and are changed by no test."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _OF_TOOLS = {".git", ".tox", ".venv", "__pycache__", ".pytest_cache", ".hypothes
 
 
 def files(folder: Path = REPOSITORY) -> dict[str, int]:
-    """Each file with the time at which it was changed, but for those that tools keep for themselves."""
+    """Return each file with the time of its last change, except for the tools' own files."""
     return dict(_walk(folder))
 
 

@@ -1,4 +1,4 @@
-"""Starts the workload as what it is: a process."""
+"""Starts the workload as a process."""
 
 import atexit
 import functools
@@ -40,7 +40,7 @@ def program() -> Path:
     return file
 
 
-# An address of this run's own: nobody else takes a port of it before the process that is to have it.
+# An address of this run alone: no other program takes a port of it before the process does.
 HOST = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}.{random.randint(1, 254)}"
 
 
@@ -114,7 +114,7 @@ class Workload:
         return self.request("DELETE", f"/kv/{urllib.parse.quote(key, safe='')}")
 
     def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-        """Every sample, by its name and labels."""
+        """Return every sample, by its name and labels."""
         from prometheus_client.parser import text_string_to_metric_families
 
         text = self.request("GET", "/metrics").body.decode()

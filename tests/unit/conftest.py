@@ -1,4 +1,4 @@
-"""A Kubernetes API, and who talks to it."""
+"""A Kubernetes API and its clients."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ def server() -> Iterator[KubernetesServer]:
 
 @pytest.fixture
 def kubernetes(server: KubernetesServer) -> KubernetesServer:
-    """Empty, but for the namespaces `m` and `n`."""
+    """Empty, except for the namespaces `m` and `n`."""
     server.store.reset()
     server.access.restore()
     for name in ("m", "n"):

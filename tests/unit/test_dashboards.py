@@ -1,4 +1,4 @@
-"""Every dashboard that a charm sends: whether Grafana would show it, and all of it."""
+"""Every dashboard that a charm sends: Grafana shows it completely."""
 
 import itertools
 import re
@@ -12,7 +12,7 @@ from tests.support.dashboards import Dashboard, QueryVariable
 
 @pytest.fixture(params=dashboards.FILES, ids=lambda file: file.stem)
 def dashboard(request: pytest.FixtureRequest) -> Dashboard:
-    """One after the other; each is of the form that Grafana takes, or it would not be here."""
+    """The dashboards, each parsed and so of a form that Grafana accepts."""
     file: Path = request.param
     return dashboards.read(file)
 

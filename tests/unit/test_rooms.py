@@ -1,4 +1,4 @@
-"""Imports go one way, from the charms down to the relation contract, and never round in a circle."""
+"""Imports go in one direction, from the charms to the relation contract, without circles."""
 
 import ast
 import itertools
@@ -79,7 +79,9 @@ def package_of(module: Path, root: Path) -> list[str]:
 
 
 def dependencies(root: Path, folder: Path) -> dict[str, set[str]]:
-    """Each module below a folder, and those below it that it imports from, by their names from `root` on."""
+    """Return each module below a folder with those below it that it imports from, by their names from `root`
+    on.
+    """
     files = [file for file in folder.rglob("*.py") if SANDBOX_TESTS not in file.parents]
     modules = {
         ".".join([*package_of(file, root), *([] if file.stem == "__init__" else [file.stem])]): file

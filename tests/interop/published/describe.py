@@ -22,7 +22,7 @@ _FOREIGN = ("builtins", "cosl", "enum", "ops", "pydantic", "typing")
 
 
 class _CharmLibraries(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds any `charms.*` module; whatever is asked of it is a class without anything in it."""
+    """Finds any `charms.*` module; each attribute of it is an empty class."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> Any:
         if fullname.partition(".")[0] != "charms":

@@ -15,7 +15,7 @@ from charmlibs.interfaces.service_mesh import Endpoint, MeshPolicy, MeshType, Po
 
 
 class Client:
-    """Remembers what lightkube's client would send."""
+    """Records what lightkube's client would send."""
 
     def __init__(self) -> None:
         self.sent: list[Any] = []

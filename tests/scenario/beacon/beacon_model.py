@@ -114,7 +114,9 @@ class BeaconModel:
         return self._run(getattr(self.context.on, event)())
 
     def hooks_until_active(self) -> None:
-        """Run hooks until nothing is left to do: what does not fit in the time of one is done in the next."""
+        """Run hooks until nothing is left to do: a hook continues what did not fit in the time of the last
+        one.
+        """
         for _ in range(20):
             if self.hook().name == "active":
                 return
@@ -123,9 +125,9 @@ class BeaconModel:
     def relate(
         self, endpoint: str, app: str, data: Mapping[str, str] | None = None, *, model_uuid: str | None = None
     ) -> testing.Relation:
-        """Relate an application that has written `data`, and run the hooks that come of it.
+        """Relate an application that has written `data`, and run the resulting hooks.
 
-        It is one of this model if there is no `model_uuid`.
+        It is of this model if there is no `model_uuid`.
         """
         relation = testing.Relation(
             endpoint,
@@ -138,7 +140,7 @@ class BeaconModel:
         return self.publish(relation, data or {})
 
     def created(self, app: str) -> testing.Relation:
-        """Relate an application of which no unit has joined yet, and which has written nothing."""
+        """Relate an application that has no unit in the relation yet, and no data."""
         relation = testing.Relation("service-mesh", remote_app_name=app, remote_units_data={})
         self._replace(relation)
         self._run(self.context.on.relation_created(relation))
@@ -175,11 +177,11 @@ class BeaconModel:
                 )
 
     def label_service(self, name: str, labels: Mapping[str, str | None]) -> None:
-        """Change labels of a Service; None takes a label away."""
+        """Change labels of a Service; None removes a label."""
         self.client.patch(Service, name, {"metadata": {"labels": dict(labels)}}, patch_type=PatchType.MERGE)
 
     def consumer_that_was_there_before(self, app: str, *policies: MeshPolicy) -> None:
-        """Have a consumer related without a hook of it, as after a refresh."""
+        """Relate a consumer without a hook, as after a refresh."""
         self.juju_deploys(app)
         self.label_service(
             app,
@@ -191,7 +193,7 @@ class BeaconModel:
         self.relation_that_was_there_before(app, databag(*policies))
 
     def relation_that_was_there_before(self, app: str, data: Mapping[str, str]) -> None:
-        """Have an application related that wrote `data` long ago."""
+        """Relate an application that wrote `data` earlier."""
         relation = testing.Relation("service-mesh", remote_app_name=app, remote_app_data=dict(data))
         self._replace(relation)
 
@@ -201,7 +203,7 @@ class BeaconModel:
         self.state = dataclasses.replace(self.state, containers={dataclasses.replace(container, **changes)})
 
     def publish(self, relation: testing.Relation, data: Mapping[str, str]) -> testing.Relation:
-        """Let the remote application change what it has written."""
+        """Change the remote application's data, and run the hook."""
         known = self.relation(relation)
         relation = dataclasses.replace(known, remote_app_data=dict(data))
         self._replace(relation)
@@ -209,13 +211,13 @@ class BeaconModel:
         return self.relation(relation)
 
     def unrelate(self, relation: testing.Relation) -> ops.StatusBase:
-        """Take a relation away, with the hooks of both sides."""
+        """Remove a relation, with the hooks of both sides."""
         if relation.endpoint == "service-mesh":
             self.drop_labels(relation.remote_app_name)
         return self.leave(relation)
 
     def leave(self, relation: testing.Relation) -> ops.StatusBase:
-        """Take a relation away, and run only the beacon's hook."""
+        """Remove a relation, and run only the beacon's hook."""
         status = self._run(self.context.on.relation_broken(self.relation(relation)))
         rest = {each for each in self.state.relations if each.id != relation.id}
         self.state = dataclasses.replace(self.state, relations=rest)
@@ -228,11 +230,11 @@ class BeaconModel:
         return self.hook("config_changed")
 
     def plan(self, units: int) -> None:
-        """Change how many units there are to be, without a hook."""
+        """Change the number of planned units, without a hook."""
         self.state = dataclasses.replace(self.state, planned_units=units)
 
     def scale(self, units: int) -> None:
-        """Change how many units there are to be, and let this one see it."""
+        """Change the number of planned units, and run the hook of this one."""
         self.plan(units)
         self.hook()
 
@@ -250,7 +252,7 @@ class BeaconModel:
         return self._run(event)
 
     def remove(self) -> None:
-        """Take the application out of the model: this is the last of its units."""
+        """Remove the application, whose last unit this is."""
         self.plan(0)
         self.lead(False)
         self.hook("stop")
@@ -318,7 +320,7 @@ class BeaconModel:
         return list(self.client.list(HorizontalPodAutoscaler))
 
     def namespace_labels(self) -> dict[str, str]:
-        """The labels of the model's namespace, but for those that Kubernetes gives to each."""
+        """The labels of the model's namespace, without those that Kubernetes sets on each."""
         labels: dict[str, str] = (
             manifest(self.client.get(Namespace, self.model))["metadata"].get("labels") or {}
         )
@@ -339,18 +341,18 @@ class BeaconModel:
         return self.state.get_container("metrics-proxy").plan
 
     def set_gateway_status(self, patch: Json) -> None:
-        """Say something on the Gateway in place of Istio, which says no more."""
+        """Set the status of the Gateway in place of Istio, which stops doing so."""
         self.kubernetes.controllers.waypoints.stop()
         for gateway in self.gateways():
             self.client.patch(Gateway.Status, gateway["metadata"]["name"], patch, patch_type=PatchType.MERGE)
 
     def label_namespace(self, labels: Mapping[str, str | None]) -> None:
-        """Label the model's namespace as somebody else; None takes a label away."""
+        """Label the model's namespace as another owner; None removes a label."""
         patch = {"metadata": {"labels": dict(labels)}}
         self.client.patch(Namespace, self.model, patch, patch_type=PatchType.MERGE)
 
     def writes(self) -> list[LoggedRequest]:
-        """The requests so far that were not only to look."""
+        """The requests so far that write."""
         return [request for request in self.kubernetes.requests if request.method != "GET"]
 
     def lists_of(self, plural: str) -> int:
@@ -358,7 +360,7 @@ class BeaconModel:
         return sum(request.path.endswith(f"/{plural}") for request in self.kubernetes.requests)
 
     def edit_policies(self, patch: Json) -> None:
-        """Change all AuthorizationPolicies, as somebody with kubectl would."""
+        """Change all AuthorizationPolicies, as an operator with kubectl would."""
         for each in self.client.list(AuthorizationPolicy, namespace="*"):
             own = manifest(each)["metadata"]
             self.client.patch(
@@ -370,7 +372,7 @@ class BeaconModel:
             )
 
     def left_behind(self) -> list[str]:
-        """All that is in the model beside what Juju itself put there."""
+        """All objects in the model except those that Juju itself has created."""
         kinds: Iterable[type[NamespacedResource]] = (
             AuthorizationPolicy,
             Gateway,

@@ -36,7 +36,7 @@ def settled() -> list[Settled]:
 def beacon(kubernetes: KubernetesServer, settled: list[Settled]) -> BeaconModel:
     """A beacon that has settled; on the stand-in, one settles for all tests of a minute.
 
-    A waypoint that is older than the option `ready-timeout` counts as overdue in some of them.
+    Some of them need a waypoint that is younger than the option `ready-timeout`.
     """
     if settled and time.monotonic() - settled[-1].since <= 60:
         kubernetes.store.restore(settled[-1].objects)
@@ -53,7 +53,7 @@ def beacon(kubernetes: KubernetesServer, settled: list[Settled]) -> BeaconModel:
 
 @pytest.fixture
 def nobody_listens(beacon: BeaconModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send the beacon to a port of this machine where no Kubernetes is."""
+    """Give the beacon a port of this machine without a Kubernetes API."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]

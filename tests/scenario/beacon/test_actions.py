@@ -1,4 +1,4 @@
-"""The beacon's answers to an operator."""
+"""The results of the beacon's actions."""
 
 import dataclasses
 import re
@@ -26,10 +26,10 @@ WEB_TO_CATALOGUE = "shop/shop.beacon.catalogue.app.from.shop.web"
 
 @pytest.fixture(scope="module")
 def settled(server: KubernetesServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BeaconModel]:
-    """A model for all questions here, which none of them changes.
+    """A model for all actions here, which none of them changes.
 
-    `web` and `ads` may ask `catalogue`. There is no Service of `orders`, and `thief` asks for what is not
-    its own.
+    `web` and `ads` may reach `catalogue`. There is no Service of `orders`, and `thief` requests a policy on
+    another application.
     """
     server.access.restore()
     server.store.reset()
@@ -95,7 +95,7 @@ def test_policies_are_listed_for_people(shop: BeaconModel):
     assert f"  catalogue (service-mesh:{relation_with(shop, 'catalogue').id})  " in row
     assert "enforced" in row
     assert found["summary"] == "4 policies: 2 enforced, 1 not enforced, 1 rejected"
-    # What Istio does not enforce, with its words.
+    # Policies that Istio does not enforce, with its reason.
     assert "Service shop/orders was not found" in found["policies"]
     assert max(map(len, found["policies"].splitlines())) <= 120
 
@@ -174,7 +174,7 @@ def test_policy_that_differs_is_marked(shop: BeaconModel):
     assert (row["requests"], row["reason"]) == ("GET /items on 80", why)
     found = run(shop, "explain", source="web", target="catalogue", method="PUT")
     assert f"policy {WEB_TO_CATALOGUE}: {why}" in found["notes"]
-    # It is requested already: that is less than to make another relation.
+    # It is requested already, so no other relation is suggested.
     assert found["closest-match"].endswith("but it is not in Kubernetes")
 
 
@@ -215,7 +215,7 @@ def test_retained_policy_of_former_consumer_is_marked(shop: BeaconModel):
 
 
 def ask_more(beacon: BeaconModel, app: str, *requested: Any, **more: str) -> None:
-    """Have an application ask for something else, of which the beacon's hook has not heard."""
+    """Change an application's requested policies without a hook of the beacon."""
     relation = relation_with(beacon, app)
     data = {**databag(*requested), **{f"{key}_policies": text for key, text in more.items()}}
     others = {each for each in beacon.state.relations if each.id != relation.id}

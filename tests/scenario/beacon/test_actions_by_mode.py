@@ -1,4 +1,6 @@
-"""The beacon's answers while its policies are off, in audit mode or changed, or cannot be written."""
+"""The results of the beacon's actions while its policies are off, in audit mode or changed, or cannot be
+written.
+"""
 
 from typing import Any
 
@@ -53,7 +55,7 @@ def test_what_would_be_written_is_shown_while_policies_are_off(shop: BeaconModel
 
 
 def test_exported_policy_belongs_to_whoever_applies_it(shop: BeaconModel):
-    """Neither taken away while policies are off, nor taken over when they are on again."""
+    """Neither deleted while policies are off, nor adopted when they are on again."""
     exported = {}
     for mode in ("enforce", "off"):
         shop.configure(policy_mode=mode)
@@ -124,7 +126,7 @@ def test_policy_without_rules_is_shown_as_changed(
 
 
 def test_paths_of_others_are_quoted(shop: BeaconModel):
-    """Else a path makes lines of its own in a table, or hides what stands before it."""
+    """Otherwise a path could add lines to a table, or hide the text before it."""
     odd = "/a\n\x1b[2Kads  catalogue  anything  enforced\u202e|\x00"
     rule = {"to": [{"operation": {"paths": [odd]}}]}
     shop.edit_policies({"spec": {"rules": [rule]}})

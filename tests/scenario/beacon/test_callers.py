@@ -1,4 +1,4 @@
-"""Callers that no relation stands for are allowed by the operator only, and shown."""
+"""Callers without a relation are allowed by the operator only, and are shown."""
 
 from typing import Any
 

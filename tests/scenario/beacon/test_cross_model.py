@@ -1,4 +1,4 @@
-"""An application of another model, and whether it is known who it is there."""
+"""Applications of other models, with and without a known identity."""
 
 import pytest
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kubernetes
 
 @pytest.fixture
 def silent_istio(kubernetes: KubernetesServer) -> Iterator[None]:
-    """An istiod that says nothing on policies, as older ones."""
+    """An istiod that reports no status of policies, as older ones."""
     kubernetes.controllers.policies.stop()
     yield
     kubernetes.controllers.policies.start()
@@ -71,7 +71,7 @@ def test_no_policy_is_read_by_itself(beacon: BeaconModel):
     beacon.hook()
     beacon.kubernetes.requests.clear()
     beacon.hook()
-    # Those of the beacon, and the others of the model; those of the whole mesh only where something is open.
+    # The beacon's, and the others of the model; those of the whole mesh only if something is open.
     assert beacon.lists_of("authorizationpolicies") == 2
     assert not any("shop.beacon.catalogue" in request.path for request in beacon.kubernetes.requests)
     assert len(beacon.kubernetes.requests) <= 16

@@ -1,4 +1,4 @@
-"""The beacon's status names what is open, because no policy is on it."""
+"""The beacon's status names targets that are open because they have no policy."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ ROOT = "istio-system"
 
 
 def joins(beacon: BeaconModel, app: str) -> None:
-    """Have the pod that Kubernetes made for a consumer join the mesh, as the consumer's charm does."""
+    """Label the pod that Kubernetes made for a consumer, as the consumer's charm does."""
     beacon.client.patch(Pod, f"{app}-0", {"metadata": {"labels": IN_MESH}}, namespace=MODEL)
 
 
@@ -52,7 +52,7 @@ def test_services_and_pods_without_policy(beacon: BeaconModel):
     assert message(beacon) == "1 policy for 1 consumer, enforced"
     pod(beacon, "shop")
     assert message(beacon) == "1 policy for 1 consumer, enforced; open to all: pod shop-0"
-    # As a published library has it: its Service leads to the waypoint, though its policy is on its pods.
+    # As with a published library: its Service uses the waypoint, though its policy is on its pods.
     beacon.consumer("orders", policy("web", "orders", target_type="unit"))
     joins(beacon, "orders")
     assert message(beacon).endswith("; open to all: Service orders, pod shop-0")
@@ -62,7 +62,7 @@ def test_services_and_pods_without_policy(beacon: BeaconModel):
 
 
 def test_hardened_mesh_takes_two_policies(beacon: BeaconModel):
-    """The one for pods leaves Services open, for pods allow the waypoint."""
+    """The one for pods leaves Services open, since pods allow the waypoint."""
     beacon.client.create(Namespace(metadata=ObjectMeta(name="istio-system")))
     beacon.consumer("orders", policy("web", "orders", target_type="unit"))
     joins(beacon, "orders")
@@ -75,7 +75,7 @@ def test_hardened_mesh_takes_two_policies(beacon: BeaconModel):
 
 
 def test_guide_hardens_as_sandbox_does(beacon: BeaconModel):
-    """There it is measured what that denies."""
+    """Other tests measure what that denies."""
     harden(beacon.client)
     for each in guide():
         live = beacon.client.get(AuthorizationPolicy, manifest(each)["metadata"]["name"], namespace=ROOT)

@@ -1,4 +1,4 @@
-"""Nothing blocks a hook: what is wrong is a status that says what to do, and the next hook heals it."""
+"""No failure ends a hook: a status has its cause and remedy, and the next hook continues."""
 
 import time
 from pathlib import Path

@@ -12,7 +12,7 @@ History = Callable[[], list[str]]
 
 @pytest.fixture
 def history(beacon: BeaconModel, caplog: pytest.LogCaptureFixture) -> History:
-    """Tells what the beacon has logged at INFO since it was last asked."""
+    """Returns what the beacon has logged at INFO since the last call."""
 
     def read() -> list[str]:
         lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
@@ -76,7 +76,7 @@ def test_many_changes_are_a_few_lines(beacon: BeaconModel, history: History):
 
 
 def test_unknown_identity_is_logged_in_words(beacon: BeaconModel, history: History):
-    """Its policy allows nobody yet; its removal, once the identity is known, denies nobody."""
+    """Its policy allows no source yet; its removal, once the identity is known, denies none."""
     unresolved = f"remote-{'0123456789abcdef' * 2}"
     relation = beacon.consumer("catalogue", policy(unresolved, "catalogue"))
     assert history() == ["allowed an application of another model with unknown identity -> shop/catalogue"]

@@ -1,4 +1,4 @@
-"""Read once, write the difference."""
+"""The requests of an idle hook, and of one with a single change."""
 
 import logging
 import re

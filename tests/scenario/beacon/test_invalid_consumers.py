@@ -1,4 +1,4 @@
-"""A relation is a border: what does not parse harms nobody else."""
+"""Invalid data of one consumer do not affect the others."""
 
 import json
 

@@ -33,7 +33,7 @@ def test_consumer_is_handed_labels_of_mesh(beacon: BeaconModel):
 
 
 def test_beacons_own_pod_and_service_join(beacon: BeaconModel):
-    """Its policies are on pods: a Service that led to the waypoint would be open there."""
+    """Its policies are on pods: a Service that used the waypoint would be open there."""
     assert beacon.pod_labels() == MESH_LABELS
     assert beacon.service_labels() == {"istio.io/dataplane-mode": "ambient"}
     (remembered,) = beacon.kubernetes.store.objects("ConfigMap", "shop")

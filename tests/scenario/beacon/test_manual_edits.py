@@ -1,4 +1,4 @@
-"""The next hook mends changes by hand."""
+"""The next hook reverts manual changes."""
 
 from collections.abc import Callable
 from typing import Any

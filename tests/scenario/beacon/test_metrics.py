@@ -12,7 +12,7 @@ from tests.support.charms import CHARMS
 
 @pytest.fixture
 def replans(monkeypatch: pytest.MonkeyPatch) -> list[ops.Container]:
-    """Each container in which changed services were restarted, once for each time."""
+    """The containers whose changed services were restarted, once for each time."""
     replanned: list[ops.Container] = []
     replan = ops.Container.replan
 

@@ -20,7 +20,7 @@ def second(beacon: BeaconModel) -> BeaconModel:
 
 
 def shut(kubernetes: KubernetesServer, observe: Observe) -> list[str]:
-    """Gathers the writes after which `catalogue` is led through a waypoint and has lost a policy."""
+    """Collects the writes after which `catalogue` uses a waypoint and has lost a policy."""
     found: list[str] = []
 
     def watch(change: ObjectChange) -> None:

@@ -1,4 +1,4 @@
-"""Policies that hold, that are on trial, and that are not there."""
+"""Policies that are enforced, in audit mode, or off."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ def beacon(beacon: BeaconModel) -> BeaconModel:
 
 
 def dry_run(beacon: BeaconModel) -> dict[str, bool]:
-    """The names of all policies that are requested, and whether each is on trial."""
+    """The names of all requested policies, and whether each is in audit mode."""
     marks = {
         each["metadata"]["name"]: each["metadata"].get("annotations", {})
         for each in beacon.kubernetes.store.objects("AuthorizationPolicy")
@@ -35,7 +35,7 @@ def dry_run(beacon: BeaconModel) -> dict[str, bool]:
 
 
 def allowing_all(beacon: BeaconModel) -> list[object]:
-    """The targets where everything is allowed for the sake of audit mode."""
+    """The targets where everything is allowed because of audit mode."""
     found = [
         each["spec"]
         for each in beacon.kubernetes.store.objects("AuthorizationPolicy")

@@ -1,4 +1,4 @@
-"""A beacon installed from Charmhub finds its own objects once it is refreshed to this one."""
+"""A beacon installed from Charmhub finds its own objects after a refresh to this one."""
 
 import hashlib
 from pathlib import Path
@@ -90,7 +90,7 @@ class PublishedBeacon:
 
 @pytest.fixture
 def refreshed(kubernetes: KubernetesServer) -> BeaconModel:
-    """Ours, in the place of a published one that lets web in to catalogue."""
+    """Ours, refreshed from a published one that allows web at catalogue."""
     beacon = BeaconModel(kubernetes)
     published = PublishedBeacon()
     published.writes_a_waypoint()

@@ -31,7 +31,7 @@ def test_removal_leaves_nothing_of_policies_in_other_models(busy: BeaconModel):
 
 @pytest.mark.parametrize("event", ["config_changed", "leader_elected", "update_status", "stop", "remove"])
 def test_removal_leaves_own_pods_and_service_alone(busy: BeaconModel, event: str):
-    """Juju would not take back a pod that is replaced for them."""
+    """Juju would not adopt a pod that is replaced for them."""
     own = busy.pod_labels(), busy.service_labels()
     busy.plan(0)
     busy.kubernetes.requests.clear()

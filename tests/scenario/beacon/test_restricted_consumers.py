@@ -1,4 +1,4 @@
-"""A consumer speaks for itself."""
+"""A consumer requests policies for itself only."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Texts of consumers, wherever an operator reads them."""
+"""Texts of consumers, in all places where an operator reads them."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Refusals by Kubernetes need an operator; passing failures are waited for."""
+"""Requests that Kubernetes rejects need an operator; temporary failures resolve themselves."""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Nobody is denied, and nothing stands open, while applications join or leave the mesh, or a model leaves."""
+"""While applications join or leave the mesh, or a model leaves, no allowed request is denied and nothing is
+open.
+"""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The waypoint is allowed at the pods behind it, and nobody goes past it."""
+"""The waypoint is allowed at the pods behind it, and no other source bypasses it."""
 
 import json
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def test_is_not_a_row_of_its_own_and_is_exported(beacon: BeaconModel):
 
 
 def test_services_with_policies_are_published(beacon: BeaconModel):
-    """Consumers lead them to the waypoint then."""
+    """Consumers bind them to the waypoint then."""
     relation = beacon.consumer("catalogue", policy("ads", "catalogue", target_type="unit"))
 
     def published() -> str | None:

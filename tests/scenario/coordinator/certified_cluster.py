@@ -47,7 +47,7 @@ class CertifiedCluster:
         return [each["certificate_signing_request"] for each in requested]
 
     def run(self, *relations: testing.Relation, without: testing.Relation | None = None) -> testing.State:
-        """Run an update-status with some relations changed, or without one that was there."""
+        """Run an update-status with some relations changed or removed."""
         others = {each.id: each for each in (*self.state.relations, *relations)}
         if without:
             del others[without.id]

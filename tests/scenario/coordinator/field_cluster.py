@@ -1,4 +1,4 @@
-"""A cluster around a coordinator, as its relations show it."""
+"""A cluster as the relations of its coordinator show it."""
 
 import dataclasses
 import functools
@@ -25,7 +25,7 @@ MESH_LABELS = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w
 
 @dataclass
 class Cluster:
-    """Runs a coordinator with the relations it is given, and remembers how it left them."""
+    """Runs a coordinator with these relations, and keeps their state."""
 
     server: KubernetesServer
     client: Client
@@ -78,7 +78,7 @@ class Cluster:
 
 
 def container(name: str, **kwargs: Any) -> testing.Container:
-    """A container that has the programs that are run in it."""
+    """A container with the programs that the charm runs in it."""
     execs = {
         testing.Exec(["nginx", "-s", "reload"]),
         testing.Exec(["update-ca-certificates", "--fresh"]),
@@ -146,7 +146,7 @@ def tracing(endpoint: str) -> testing.Relation:
 
 
 def mesh(**sent: str) -> testing.Relation:
-    """A beacon that has let the coordinator into its mesh."""
+    """A beacon whose mesh the coordinator has joined."""
     sent = {"labels": json.dumps(MESH_LABELS), "mesh_type": '"istio"', **sent}
     return testing.Relation("service-mesh", remote_app_name="beacon", remote_app_data=sent)
 

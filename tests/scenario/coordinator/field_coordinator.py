@@ -1,4 +1,4 @@
-"""A coordinator as charms in the field are written: it knows the package by its documents only."""
+"""A coordinator like those of published charms, written from the package's documentation only."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A worker as charms in the field are written: it knows the package by its documents only."""
+"""A worker like those of published charms, written from the package's documentation only."""
 
 import ops
 

@@ -57,7 +57,7 @@ def test_unscraped_workers_raise_an_alert(rules: dict):
 
 
 def test_long_failing_coordinator_alerts(cluster: Cluster):
-    # There is no object store, without which the cluster can't work.
+    # There is no object store, which the cluster needs.
     rules = published(cluster.run(METRICS, workers(units=2)), METRICS)["alert_rules"]
     assert surprise(rules, FINE, minutes=14) == ""
     assert surprise(rules, FINE, CoordinatorReconcileFailing=1) == ""

@@ -190,7 +190,7 @@ class TestKey:
             key = x509.load_pem_x509_csr(text.encode()).public_key()
             assert key != x509.load_pem_x509_csr(request.encode()).public_key()
 
-        # until there is a certificate for the new key, everything goes on with the old one
+        # until there is a certificate for the new key, the old one stays in use
         certified.run(dataclasses.replace(certified.certificates, remote_app_data={}))
         assert certified.published(stays)["server_cert"] == before["server_cert"]
         assert certified.key_of(stays) == former

@@ -1,4 +1,4 @@
-"""Mistakes in a charm's own code raise when it is built."""
+"""Errors in a charm's own code raise at construction."""
 
 import subprocess
 import sys

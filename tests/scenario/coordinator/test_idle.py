@@ -53,7 +53,7 @@ def test_requests_do_not_grow_with_workers(cluster: Cluster, units: int):
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The keys that the charm has Juju set."""
+    """The keys that the charm sets by Juju."""
     keys: list[str] = []
 
     def relation_set(self: object, relation_id: int, data: Mapping[str, str], *args: Any, **kwargs: Any):

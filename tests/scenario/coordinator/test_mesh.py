@@ -337,7 +337,7 @@ UNREADABLE = {"labels": {"labels": "not json"}, "type": {"mesh_type": '"linkerd"
 @pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE)
 class TestABeaconThatCanNotBeUnderstood:
     def after(self, cluster: Cluster, sent: dict[str, str], *more: testing.Relation) -> testing.State:
-        """Have a beacon that was understood say this, with two workers around and maybe more."""
+        """Have a beacon, valid until now, send this, with two workers and maybe more."""
         state = cluster.run(mesh(), workers(units=2), store())
         cluster.server.requests.clear()
         (beacon,) = state.get_relations("service-mesh")
@@ -385,7 +385,7 @@ def test_pods_do_not_join_an_invalid_mesh(cluster: Cluster):
 
 
 def test_cluster_policies_use_the_published_trust_domain(cluster: Cluster):
-    """A pattern in its place would stand for more identities: all stays as it is."""
+    """A pattern in its place would match more identities: nothing changes."""
     beacon = mesh()
     state = cluster.run(workers(), store(), beacon)
     for sent, expected in (
@@ -484,7 +484,7 @@ class TestRootNamespace:
 
 class TestAudit:
     def marks(self, cluster: Cluster) -> list[tuple[bool, bool]]:
-        """Return of each policy whether it is in audit mode, and whether it allows everything."""
+        """Return for each policy whether it is in audit mode, and whether it allows everything."""
         return [
             (
                 one["metadata"].get("annotations", {}).get("istio.io/dry-run") == "true",

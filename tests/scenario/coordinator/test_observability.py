@@ -1,4 +1,4 @@
-"""Each relation over which telemetry, dashboards, data or a place in a catalogue are exchanged."""
+"""Each relation for telemetry, dashboards, data or the catalogue."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,7 @@ class TestMetrics:
         return {self.name(job): job for job in jobs}
 
     def name(self, job: dict) -> str:
-        """The unit whose metrics the job collects, and what of it."""
+        """The unit whose metrics the job collects, and of which part."""
         labels = self.labels(job)
         nginx = "nginx-" if labels["juju_application"] == APP else ""
         return nginx + labels["juju_unit"].replace("/", "-")

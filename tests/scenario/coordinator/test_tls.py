@@ -1,4 +1,4 @@
-"""The coordinator's certificate, and what it changes."""
+"""The coordinator's certificate, and its effects."""
 
 import dataclasses
 import json
@@ -40,7 +40,7 @@ class Authority:
     certificate: Certificate
 
     def answer(self, relation: testing.Relation, *, is_ca: bool = False, **sent: object) -> testing.Relation:
-        """The relation once all that was asked for over it has been signed."""
+        """Return the relation with every request signed."""
         requested = json.loads(relation.local_unit_data["certificate_signing_requests"])
         signed = [{**self._signed(one["certificate_signing_request"], is_ca), **sent} for one in requested]
         return dataclasses.replace(relation, remote_app_data={"certificates": json.dumps(signed)})
@@ -67,7 +67,7 @@ def authority() -> Authority:
 
 @pytest.fixture(scope="module")
 def key_secret() -> testing.Secret:
-    """A key like the one that the unit would have made, which takes long."""
+    """A key in place of the unit's own, which takes long to make."""
     label = "afd8c2bccf834997afce12c2706d2ede-private-key-0-certificates"
     return testing.Secret({"private-key": str(PrivateKey.generate())}, label=label, owner="unit")
 
@@ -166,7 +166,7 @@ def test_nginx_speaks_tls_once_there_is_certificate(secured: Secured):
 
 
 def test_in_mesh_cluster_speaks_plain_http(secured: Secured):
-    """ztunnel encrypts there, and a waypoint closes TLS where a policy names methods or paths."""
+    """ztunnel encrypts there, and a waypoint closes TLS connections if a policy names methods or paths."""
     scraper, beacon = testing.Relation("metrics-endpoint"), mesh()
     state = secured.next(scraper, beacon)
     sent = published(state, secured.workers)
@@ -253,7 +253,7 @@ def test_hook_in_which_nothing_changed_changes_nothing(secured: Secured):
 
 @pytest.mark.parametrize("days", [-2, 29, 31])
 def test_clock_jump_keeps_certificate(days: int, secured: Secured, monkeypatch: pytest.MonkeyPatch):
-    """Before it is good, when it is to be renewed, and after its end: an old one is better than none."""
+    """Before its start, when it is to be renewed, and after its end: an old one is better than none."""
 
     class Jumped(datetime):
         @classmethod

@@ -1,4 +1,4 @@
-"""A coordinator and a worker that know the package by its documents only."""
+"""A coordinator and a worker, written from the package's documentation only."""
 
 import dataclasses
 from pathlib import Path
@@ -33,7 +33,7 @@ MOUNTED = ("etc", "usr/local/share")
 
 @dataclasses.dataclass
 class Both:
-    """The two charms, and what each has said to the other."""
+    """The two charms, and the data of their relation."""
 
     cluster: Cluster
     worker: testing.Context[ops.CharmBase]
@@ -46,7 +46,7 @@ class Both:
     )
 
     def install(self) -> None:
-        """Let both have their first event, before anything is related."""
+        """Run the first event of both, before anything is related."""
         self.cluster.run(event="install")
         with self.monkeypatch.context() as patch:
             patch.setattr("socket.getfqdn", lambda *_: address("worker", 0))

@@ -12,7 +12,7 @@ from tests.scenario.demo import key_value_model
 def kubernetes(
     kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> KubernetesServer:
-    """A cluster in which Juju has deployed both applications, which is the one that charms find."""
+    """The cluster that charms find, in which Juju has deployed both applications."""
     kubeconfig = str(kubernetes.write_kubeconfig(tmp_path / "kubeconfig"))
     monkeypatch.setenv("KUBECONFIG", kubeconfig)
     key_value_model.deploy(kubeconfig)
@@ -21,7 +21,7 @@ def kubernetes(
 
 @pytest.fixture(autouse=True)
 def on_host(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts the charm on the pod of this name; it is on the coordinator's first one at the start."""
+    """Moves the charm to the pod of this name; at the start it is on the coordinator's first one."""
 
     def run_on(host: str) -> None:
         monkeypatch.setattr(socket, "getfqdn", lambda *_: host)

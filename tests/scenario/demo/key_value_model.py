@@ -1,4 +1,4 @@
-"""The key-value service's coordinator and workers, and what is around them in their model."""
+"""The key-value service's coordinator and workers, and the rest of their model."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The coordinator's answers to an operator about the inside of its cluster."""
+"""The results of the coordinator's actions."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Configuration on its way from the coordinator through the worker to the program."""
+"""Configuration from the coordinator through the worker to the program."""
 
 import dataclasses
 import datetime
@@ -36,8 +36,8 @@ from tests.support.workload_process import HOST, free_port
 
 
 def test_program_runs_as_the_two_charms_would_have_it(on_host, tmp_path: Path):
-    """From the worker's databag to a key that is put and got, with one thing mapped: where it listens."""
-    # The worker introduces itself.
+    """From the worker's databag to a key that is written and read; only its address is mapped."""
+    # The worker publishes its data.
     on_host(fqdn(WORKER))
     context = worker_context()
     to_coordinator = coordinator_of({})

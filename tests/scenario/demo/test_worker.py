@@ -29,7 +29,7 @@ def on_the_worker(on_host):
 
 @pytest.fixture(autouse=True)
 def the_program_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it would if there were one: in these tests nothing is really started."""
+    """As if there were one: these tests start no processes."""
     ready = Readiness(ServiceEndpointStatus.up)
     monkeypatch.setattr("coordinated_workers.worker.probe", lambda *_, **__: ready)
 

@@ -60,7 +60,7 @@ def deeds(monkeypatch: pytest.MonkeyPatch) -> Deeds:
 
 
 class Store:
-    """The application, whose charm runs one event after the other.
+    """The application, whose charm runs one event after another.
 
     Args:
         disk: where the container's files are kept from event to event.
@@ -85,7 +85,7 @@ class Store:
         return testing.Container("store", can_connect=can_connect, **{**defaults, **changes})
 
     def deploy(self, relation: testing.Relation | None = None, **changes: Any) -> testing.State:
-        """Run with all that a worker needs, but for these changes."""
+        """Run with everything that a worker needs, except for these changes."""
         needed = {
             "leader": True,
             "config": {"role-api": True},
@@ -146,7 +146,7 @@ def cluster(**offer: Any) -> testing.Relation:
 
 
 def changed(relation: testing.Relation, **offer: Any) -> testing.Relation:
-    """The relation, where the coordinator now offers this; None is not offered any more."""
+    """Return the relation with these data of the coordinator; None removes a key."""
     data = {**relation.remote_app_data, **{key: json.dumps(value) for key, value in offer.items()}}
     return testing.Relation(
         relation.endpoint,

@@ -1,4 +1,4 @@
-"""The labels that a worker puts on its pods, as its coordinator says."""
+"""The labels that a worker puts on its pods for its coordinator."""
 
 import ops
 import pytest
@@ -56,7 +56,7 @@ def test_all_labels_go_with_coordinator(store: Store, client: Client):
 def test_removed_application_leaves_its_pods_alone(
     store: Store, client: Client, kubernetes: KubernetesServer
 ):
-    """Juju would not take back a pod that is replaced then."""
+    """Juju would not adopt a pod that is replaced then."""
     store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
     kubernetes.requests.clear()
     store.run(store.ctx.on.relation_broken(store.relation), planned_units=0)
@@ -142,7 +142,7 @@ def test_label_that_others_may_select_by_is_ignored(store: Store, client: Client
 
 @pytest.mark.parametrize("value", ["tempo", "Kv", "kv-", "kv.", "kv ", "kv\n", "", "k" * 64, "é", "\0"])
 def test_label_of_another_cluster_is_ignored(store: Store, client: Client, value: str):
-    """By it, Services and policies of that cluster would select these pods."""
+    """With it, Services and policies of that cluster would select these pods."""
     labels = {"app.kubernetes.io/part-of": value, **MESH}
     store.deploy(cluster(worker_config="a: 1", worker_labels=labels))
     assert pod_labels(client) == {**JUJU, **MESH}

@@ -82,7 +82,7 @@ def test_configuration_that_is_no_mapping_is_written_verbatim(store: Store, text
 
 @pytest.fixture
 def without_kubernetes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Patch what the suites of the field patch, so that no Kubernetes is needed."""
+    """Patch what the suites of published charms patch, so that no Kubernetes is needed."""
     patch = module.KubernetesComputeResourcesPatch
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
     monkeypatch.setattr(patch, "_namespace", "m")

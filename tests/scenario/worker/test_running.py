@@ -143,7 +143,7 @@ def test_readiness_endpoint_may_depend_on_the_worker(tmp_path: Path):
 def test_what_pebble_writes_in_another_way_is_no_change(
     store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
 ):
-    """Pebble gives a `kill-delay` of 60s back as 1m0s."""
+    """Pebble returns a `kill-delay` of 60s as 1m0s."""
     plan = ops.Container.get_plan
 
     def rewritten(container: ops.Container) -> ops.pebble.Plan:
@@ -263,7 +263,7 @@ def test_ports_that_juju_refuses_are_opened_later(store: Store):
 
 
 def test_ports_that_charm_opens_itself_are_left_alone(store: Store):
-    """As charms do that also know coordinators of releases which named none."""
+    """As charms do that also support coordinators of releases which named none."""
     state = store.deploy()
     own = {testing.TCPPort(3100)}
     state = store.run(opened_ports=own, stored_states=state.stored_states)

@@ -24,7 +24,7 @@ SPAWNED = "2025-01-02T03:04:05Z"
 
 
 class Workload(http.server.BaseHTTPRequestHandler):
-    """Answers whatever `answer` says."""
+    """Returns the content of `answer`."""
 
     answer: tuple[int, str] = (200, "ready\n")
 
@@ -52,7 +52,7 @@ def workload() -> Iterator[type[Workload]]:
 
 @pytest.fixture
 def checked(workload: type[Workload], tmp_path: Path) -> Store:
-    """The application with a workload that can be asked."""
+    """The application with a workload that answers."""
     return Store(tmp_path, type("Checked", (StoreCharm,), {"readiness_check_endpoint": workload.url}))
 
 
@@ -227,7 +227,7 @@ def test_a_check_that_recovers_makes_the_worker_active_again(checked: Store, wor
 
 
 def fail_check(store: Store) -> testing.CheckInfo:
-    """Have Pebble's readiness check fail as often as it may."""
+    """Have Pebble's readiness check reach its threshold."""
     info = testing.CheckInfo(
         "ready", level=ops.pebble.CheckLevel.READY, failures=3, status=ops.pebble.CheckStatus.DOWN
     )

@@ -16,7 +16,7 @@ _PRINCIPALS = "cluster.local/ns/{model}/sa/{app}"
 
 @dataclass(frozen=True)
 class Cluster:
-    """A model's namespace, as somebody may see it who may see everything."""
+    """A model's namespace, read with all permissions."""
 
     client: Client
     model: str

@@ -1,4 +1,4 @@
-"""Requests from inside of pods, and what the mesh does with them."""
+"""Requests from inside pods, and their outcome in the mesh."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ class Fetched:
 
     @property
     def allowed(self) -> bool:
-        """Return whether the request reached the server: a waypoint refuses with 403, a pod by silence."""
+        """Return whether the request reached the server: a waypoint denies with 403, a pod by no answer."""
         return self.code is not None and self.code != _REFUSED
 
 

@@ -19,7 +19,7 @@ _MARK = "marks.of.tests"
 
 
 class RealAccess:
-    """Everybody is as good as an administrator, as with `juju trust`, until something is denied."""
+    """All users are administrators, as with `juju trust`, until something is denied."""
 
     def __init__(self, upstream: Upstream):
         self._upstream = upstream
@@ -41,7 +41,7 @@ class RealAccess:
         verbs: Collection[str] = (),
         resources: Collection[str] = (),
     ) -> Denial:
-        """Refuse requests from now on; RBAC has no way to except single namespaces."""
+        """Deny requests from now on; RBAC cannot exclude single namespaces."""
         denial = Denial(frozenset(users), frozenset(verbs), frozenset(resources), frozenset())
         self._denials.append(denial)
         self._restrict()

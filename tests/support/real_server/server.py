@@ -1,4 +1,4 @@
-"""A real API server in the clothes of the stand-in, so that scenarios run on either."""
+"""A real API server with the interface of the stand-in, so that scenarios run on either."""
 
 import http.server
 import sys
@@ -26,7 +26,7 @@ users: [{{name: {user}, user: {{token: {user}}}}}]
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    """Remembers what went wrong in it: to a charm it is a connection that was lost, which it gets over."""
+    """Records its own errors: for a charm they are lost connections, which it tolerates."""
 
     daemon_threads = True
 
@@ -43,8 +43,8 @@ class _Server(http.server.ThreadingHTTPServer):
 class RealServer:
     """A real API server with all CRDs, and the stand-in's controllers at work on it.
 
-    Requests come by plain HTTP, are noted, and go on to the API server in the name of their user: all that
-    is answered are its own words. What a started API server lacks are controllers, and istiod.
+    Requests arrive by plain HTTP, are recorded, and are passed to the API server in the name of their user;
+    the answers are its own. The API server has no controllers and no istiod.
     """
 
     latency = 0.0

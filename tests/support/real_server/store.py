@@ -1,4 +1,4 @@
-"""The objects of the real API server, to look at and to touch as those of the stand-in."""
+"""The objects of the real API server, to read and to change like those of the stand-in."""
 
 import json
 import threading
@@ -16,10 +16,9 @@ _APPLY = "application/apply-patch+yaml"
 
 
 class RealStore:
-    """Has each write answered only when those who watch have seen it, as the stand-in does.
+    """Answers each write only when all watchers have seen it, as the stand-in does.
 
-    So controllers that are made for the stand-in can take the parts of Kubernetes' own, and of istiod, which
-    do not run here.
+    So the stand-in's controllers can replace those of Kubernetes and istiod, which do not run here.
     """
 
     def __init__(self, kubernetes: StartedKubernetes, upstream: Upstream):
@@ -31,10 +30,10 @@ class RealStore:
         self._uninstalled = False
         self._lock = threading.RLock()
 
-    # What passes
+    # Requests
 
     def write(self, method: str, path: str, send: Callable[[], ApiAnswer]) -> ApiAnswer:
-        """Send a request that may change something, and tell those who watch."""
+        """Send a request that may change something, and notify the watchers."""
         with self._lock:
             answer = send()
             if answer.code < 300:
@@ -61,20 +60,20 @@ class RealStore:
             namespace, parts = parts[1], parts[2:]
         try:
             kind = self._kinds.served(group, version, parts[0])
-        except Exception:  # a kind of which the stand-in knows nothing is nothing to tell
+        except Exception:  # no watcher needs a kind that the stand-in does not have
             return None, "", ""
         return kind, namespace, parts[1] if len(parts) > 1 else ""
 
     def _check_gone(self, kind: Kind, namespace: str, name: str) -> None:
         if kind.name == "Namespace":
             self._empty(name)
-            # There is nobody else to let it go.
+            # No other controller removes the finalizer.
             self._send("PUT", f"{_path(kind, '', name)}/finalize", {"metadata": {"name": name}})
         answer = self._upstream.send("GET", _path(kind, namespace, name))
         self._see(kind, namespace, name, answer.json if answer.code == 200 else None)
 
     def _empty(self, namespace: str) -> None:
-        # Policies go before what they are about, so that nobody has to judge them once more.
+        # Policies are deleted before their targets, so that no controller evaluates them again.
         for kind in reversed(KINDS):
             if kind.namespaced:
                 self.delete_collection(kind, namespace)
@@ -88,7 +87,7 @@ class RealStore:
             self._tell(ObjectChange(kind, old, new))
 
     def _forget(self, is_gone: Callable[[_Place], bool]) -> None:
-        # All at once: nobody who is told of one may take another for there.
+        # All at once: no watcher of one may find another one still there.
         gone = {place: self._known.pop(place) for place in list(self._known) if is_gone(place)}
         for (kind, _, _), old in gone.items():
             self._tell(ObjectChange(kind, old, None))

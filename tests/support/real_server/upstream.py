@@ -9,7 +9,7 @@ from sandbox.control_plane import ApiAnswer, Connection
 
 
 class Upstream:
-    """The API server, asked by its administrator, who can speak for anybody."""
+    """The API server, with an administrator who can impersonate all users."""
 
     def __init__(self, admin: Connection):
         self._admin = admin

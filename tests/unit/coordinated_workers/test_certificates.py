@@ -1,4 +1,4 @@
-"""An authority's data is read whole before anybody uses it."""
+"""An authority's data are validated as a whole before they are used."""
 
 import functools
 import json

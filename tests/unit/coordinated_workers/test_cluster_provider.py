@@ -86,7 +86,7 @@ def workers(
 
 
 def remote(number: int) -> str:
-    """A name as Juju gives it to an application of another model."""
+    """A name like those that Juju gives to applications of other models."""
     return f"remote-{number:032x}"
 
 
@@ -253,7 +253,7 @@ def test_cross_model_unit_publishes_its_own_name():
 
 
 def called(name: str, app: str, number: int = 0) -> dict[str, str]:
-    """A unit with an address of its own that calls itself so."""
+    """A unit that publishes this name, and an address of its own."""
     topology = {"application": name.partition("/")[0], "unit": name, "charm_name": "kv-worker"}
     return unit(app, number, juju_topology=json.dumps(topology))
 
@@ -395,7 +395,7 @@ def test_databag_of_its_own_that_is_invalid_counts_as_empty():
 
 
 def taking(app: str, *takes: bool, **local: Any) -> testing.Relation:
-    """A worker application of whose units some fill in secrets."""
+    """A worker application with some units that fill in secrets."""
     units = [unit(app, number, takes_config_secrets=json.dumps(each)) for number, each in enumerate(takes)]
     return workers(app, "api", *units, **local)
 
@@ -586,7 +586,7 @@ def test_relation_that_is_going_counts_no_longer():
 
 
 class TestLastData:
-    """What Juju returned before it refused a databag."""
+    """Data that Juju returned before it refused a databag."""
 
     @staticmethod
     def hook(state: testing.State) -> tuple[dict[str, set[str]], dict[str, str], testing.State]:

@@ -1,4 +1,4 @@
-"""Secrets of a configuration, which go by Juju secret."""
+"""Secrets of a configuration, which are sent in a Juju secret."""
 
 import json
 

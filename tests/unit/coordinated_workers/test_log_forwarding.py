@@ -1,4 +1,4 @@
-"""Log destinations of a unit's services while their containers come up."""
+"""Log destinations of a unit's services while their containers start."""
 
 import logging
 

@@ -369,7 +369,7 @@ class TestWhatCanNotStandThere:
 class TestTheConfigurationOfAnotherLibrary:
     @pytest.fixture(autouse=True)
     def no_programs(self, monkeypatch):
-        """Theirs looks for IPv6 with a program that not every machine has."""
+        """Theirs checks for IPv6 with a program that not every machine has."""
         monkeypatch.setattr("charmlibs.nginx_k8s._config._is_ipv6_enabled", lambda: False)
 
     @pytest.fixture

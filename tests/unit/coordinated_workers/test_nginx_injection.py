@@ -1,4 +1,4 @@
-"""Text from elsewhere stays an argument: it never becomes a directive of nginx.conf."""
+"""Text of others stays an argument: it never becomes a directive of nginx.conf."""
 
 import dataclasses
 import itertools
@@ -55,7 +55,7 @@ def on_some_platform():
 
 
 def rendered(text: str) -> str:
-    """A configuration with the text wherever a charm has one to choose."""
+    """A configuration with the text in all places that a charm chooses."""
     location = NginxLocationConfig(
         path="/" + text,
         backend="api",

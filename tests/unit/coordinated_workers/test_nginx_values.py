@@ -1,4 +1,4 @@
-"""Text that is valid at its place in nginx.conf, and text that is not."""
+"""Valid and invalid text in nginx.conf."""
 
 from typing import Any
 

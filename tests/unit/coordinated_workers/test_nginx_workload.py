@@ -33,7 +33,7 @@ WEB_CONFIG = "/etc/exporter/web-config.yaml"
 
 
 class Charm(ops.CharmBase):
-    """Reconciles with what the test wants, at each event."""
+    """Reconciles the test's desired configuration at each event."""
 
     config_text = "text"
     tls: TLSConfig | None = None
@@ -69,7 +69,7 @@ class World:
         self.ran: list[list[str]] = []
 
     def hook(self, **wanted) -> "World":
-        """Run a hook, in which the charm may want something else from now on."""
+        """Run a hook, and maybe change the desired configuration before it."""
         for name, value in wanted.items():
             setattr(self._charm, name, value)
         self._context.exec_history.clear()
@@ -84,7 +84,7 @@ class World:
         return self
 
     def fails(self, command: tuple[str, ...], stderr: str) -> None:
-        """From now on, the command does."""
+        """Have the command succeed from now on."""
         others = {each for each in self.nginx.execs if each.command_prefix != command}
         execs = {*others, testing.Exec(command, return_code=1, stderr=stderr)}
         self.nginx = dataclasses.replace(self.nginx, execs=execs)
@@ -280,7 +280,7 @@ class TestTheLivenessCheck:
         world = World(check=staticmethod(functools.partial(self.check))).hook()
 
         assert world.hook(tls=TLS).nginx.plan.checks["nginx-up"].http == {"url": "https://127.0.0.1:8080/"}
-        # its URL is no reason to restart nginx, which has to load its certificate all the same
+        # its URL alone does not restart nginx, which has to load its certificate all the same
         assert [*RELOAD] in world.ran
 
 

@@ -1,4 +1,4 @@
-"""By which names an application is found, so that it can tell that it is meant."""
+"""The names by which an application recognises itself."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Asking a workload whether it is ready, by HTTP and HTTPS."""
+"""Readiness checks of a workload, by HTTP and HTTPS."""
 
 import datetime
 import http.server

@@ -21,7 +21,7 @@ def exchange(*datasources: object, app: str = "loki", **kwargs) -> testing.Relat
 
 
 def find(*relations: testing.Relation, type_: str = "loki", narrowed: bool = False) -> str | None:
-    """The uid of the datasource that is found."""
+    """Return the uid of the found datasource."""
     found: list[str | None] = []
 
     class Tempo(ops.CharmBase):

@@ -1,4 +1,4 @@
-"""The coordinator's certificate: which one is in use, which is kept, and what stands in the way."""
+"""The coordinator's certificate: the one in use, the one that is kept, and problems."""
 
 import dataclasses
 import functools
@@ -60,7 +60,7 @@ class Unit:
         endpoint: str | None = "certificates",
         event: Any = None,
     ) -> Any:
-        """Ask a question after the certificate was requested, and go on with the state that follows."""
+        """Call a function after the certificate was requested, and continue with the resulting state."""
 
         class Coordinator(ops.CharmBase):
             def __init__(self, framework: ops.Framework):

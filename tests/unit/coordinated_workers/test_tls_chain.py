@@ -75,14 +75,14 @@ def test_authorities_that_certify_each_other():
 
 
 class TestSeveralWays:
-    """An authority has several certificates for one key: all of them, in any order."""
+    """An authority that has several certificates for one key sends all of them, in any order."""
 
     OTHER = CertificateAuthority.root("other")
     ISSUER = ROOT.intermediate("issuer")
     CERT, KEY = ISSUER.issue(HOST)
 
     def check(self, ca: CertificateAuthority, *chain: str) -> None:
-        """Have a client that trusts the `ca` meet the server, and one that trusts what workers get."""
+        """Connect a client that trusts the `ca` to the server, and one that trusts what workers get."""
         for order in itertools.permutations(chain):
             served = served_certificate(self.CERT, ca.pem, order)
             for trusted in (ca.pem, served.ca_cert):

@@ -36,7 +36,7 @@ def test_machine_itself_is_refused(host: str):
         *("2002:7f00:1::1", "2002:a9fe:a9fe::", "::ffff:0:0"),
         # by a tunnel's interface
         *("2001:db8::5efe:127.0.0.1", "fd00::200:5efe:a9fe:a9fe", "2001:db8::5efe:0.0.0.0"),
-        # by a translator whose prefix is its network's own
+        # by a translator with a prefix of its network
         *("64:ff9b:1:7f00:0:100::", "64:ff9b:1:0:7f:0:100:0", "64:ff9b:1::10.1.2.3"),
         *("2001:db8:64::a9fe:a9fe", "2001:db8:64::168.63.129.16", "2001:db8:64::100.100.100.200"),
         *("2001:db8:a9fe:a9fe::", "2001:db8:1a9:fea9:fe::", "2001:db8:1:a9fe:a9:fe00::"),

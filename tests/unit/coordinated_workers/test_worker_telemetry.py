@@ -189,7 +189,7 @@ class TestRoutesLead:
         known = proxy(remote_write=urls).backends.remote_write
         names = [url.removeprefix("http://coordinator.model.svc:3300").split("/")[3] for url in known]
         assert names[0] == "prometheus"
-        # whoever knows the names has hosts of such names, before and after
+        # hosts with such names exist, before and after
         posing = [f"http://{name}.evil/w" for name in (*names, *(name.replace(".", "-") for name in names))]
         for remotes in ([*posing, *urls], [*urls, *posing]):
             routes = proxy(remote_write=remotes)
@@ -392,7 +392,7 @@ class TestWhatIsRefused:
             assert "is not a URL of anything but this proxy" in str(refusal)
 
     def test_is_a_workers_own_url_which_it_keeps(self):
-        """Tempo's tests have such a backend: workers may use its URL, only nginx must not."""
+        """Tempo's tests have such a backend: workers may use its URL, but nginx must not."""
         own = "http://coordinator.model.svc:3300/proxy/remote-write/prom-0/write"
         got = proxy(remote_write=["http://mimir-0.mimir-endpoints.cos/push", own])
         assert got.backends.remote_write == (

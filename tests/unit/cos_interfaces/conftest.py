@@ -1,4 +1,4 @@
-"""One side of a relation: a charm that does one thing in its hook."""
+"""One side of a relation: a charm that calls one function in its hook."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Outcome(Generic[Result]):
 @pytest.fixture
 def act(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     """Runs `deed` as the charm of application `ours`, with the given relations."""
-    # Either of the two is written with the other, according to the version of ops.
+    # Which of the two calls the other depends on the version of ops.
     name = "update" if "update" in vars(ops.RelationDataContent) else "__setitem__"
     write = getattr(ops.RelationDataContent, name)
 

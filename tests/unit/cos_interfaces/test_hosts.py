@@ -1,4 +1,4 @@
-"""A host and a port, put together so that a URL's parser finds both again."""
+"""A host and a port, joined so that a URL parser finds both again."""
 
 from urllib.parse import urlsplit
 

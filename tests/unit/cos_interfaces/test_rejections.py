@@ -1,4 +1,4 @@
-"""Answers of Prometheus and Loki about the rules that they were sent."""
+"""Answers of Prometheus and Loki about received rules."""
 
 import json
 

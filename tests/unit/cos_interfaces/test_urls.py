@@ -1,4 +1,4 @@
-"""A URL that comes over a relation is one for everybody that it goes on to."""
+"""A URL from a relation is valid for every program that gets it."""
 
 from urllib.parse import urlsplit
 

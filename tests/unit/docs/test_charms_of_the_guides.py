@@ -1,4 +1,4 @@
-"""The charms in the how-to guides do what the guides say of them."""
+"""The charms in the how-to guides work as described."""
 
 import json
 from collections.abc import Iterator

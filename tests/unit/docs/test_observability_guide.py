@@ -1,4 +1,4 @@
-"""The guide names what there is to watch, and nothing else."""
+"""The guide names all alerts and dashboards, and nothing else."""
 
 import itertools
 import re

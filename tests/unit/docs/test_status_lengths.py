@@ -11,7 +11,7 @@ PAGE = REPOSITORY / "docs/reference/statuses.md"
 BEACON = "istio-beacon-k8s"
 LONG_NAME = "observability-catalogue-of-the-northern-warehouse-k8"
 COMMAND = re.compile(r"(?:juju|kubectl) .*")
-# What follows is a name in the command, if not the beacon's own.
+# A name in the command follows, if not the beacon's own.
 OWN_NAME = re.compile(r"(?<=juju config )…|(?<=juju trust )…")
 SHORT_GAPS = ("…=", "=…", "-n …")
 """Options, their values, and the namespace, which have names of their own."""
@@ -40,7 +40,7 @@ def filled(section: str, status: str) -> str:
 
 
 def message(text: str) -> Message:
-    """The parts of a status: what stands before its command, and within that before a colon."""
+    """The parts of a status: the text before its command, and within that before a colon."""
     lead = LEAD.search(text)
     cause, _, detail = text[: lead.start() if lead else None].partition(": ")
     return Message(cause, detail, text[lead.end() :], lead.group()) if lead else Message(cause, detail)

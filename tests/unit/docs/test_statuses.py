@@ -25,7 +25,7 @@ def modules() -> list[Path]:
 
 
 def statuses(module: ast.AST) -> Iterator[str]:
-    """The literals of all statuses that a module makes, each with a value in place of what it fills in."""
+    """Return the literals of all statuses that a module makes, with a value in each gap."""
     for function in ast.walk(module):
         if not isinstance(function, (ast.FunctionDef, ast.Module)):
             continue
@@ -47,7 +47,7 @@ def called(call: ast.Call) -> str:
 
 
 def filled(node: ast.expr) -> str:
-    """A string with a value in each gap; empty if there is nothing else in it."""
+    """Return a string with a value in each gap; empty if it has nothing else."""
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]
     literal = [part.value if isinstance(part, ast.Constant) else VALUE for part in parts]
     words = [str(each) for each in literal if each != VALUE and isinstance(each, str)]

@@ -46,7 +46,7 @@ Written = set[tuple[str, str, str, str]]
 
 
 class Everything(ops.CharmBase):
-    """Has one relation of each interface, and says all that can be said over it."""
+    """Has one relation of each interface, and publishes all possible data."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

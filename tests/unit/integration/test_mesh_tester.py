@@ -1,4 +1,4 @@
-"""The charm by which integration tests make requests, in a model of the sandbox."""
+"""The charm with which integration tests make requests, in a model of the sandbox."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""AuthorizationPolicies for callers that are no related application."""
+"""AuthorizationPolicies for callers that are not a related application."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Content of the object that a policy becomes."""
+"""The content of a policy's object."""
 
 import pytest
 

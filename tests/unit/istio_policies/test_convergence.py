@@ -1,4 +1,4 @@
-"""Whatever the policies were, are and will be: Kubernetes comes to allow them, and shuts none on the way."""
+"""From any policies to any others: Kubernetes allows the desired ones, and never denies those that stay."""
 
 import contextlib
 import itertools
@@ -65,7 +65,7 @@ EACH_REQUEST = [
 
 
 def allowed(grants: Iterable[Grant]) -> set[tuple[Any, ...]]:
-    """Each kind of request, with source and target, that some policy allows."""
+    """Return each kind of request, with source and target, that some policy allows."""
     return {
         (*grant[:3], *request.values())
         for grant, request in itertools.product(grants, EACH_REQUEST)
@@ -78,7 +78,7 @@ def _fits(request: dict[str, str], kind: dict[str, frozenset[str]]) -> bool:
 
 
 class Watcher:
-    """Sees each change in Kubernetes at the moment it is made."""
+    """Watches each change in Kubernetes when it is made."""
 
     def __init__(self, server: KubernetesServer):
         self._server = server
@@ -112,7 +112,7 @@ endpoints = st.builds(
     paths=st.none() | st.lists(st.sampled_from(["/a", "/b"]), max_size=2),
     methods=st.none() | st.lists(st.sampled_from([Method.get, Method.put]), max_size=2),
 )
-# Mostly of one target and source: there, one object is written over another.
+# Mostly of one target and source, where one object replaces another.
 one_pair = st.builds(
     MeshPolicy,
     source_namespace=st.just("s"),
@@ -165,7 +165,7 @@ def trouble(server: KubernetesServer, what: str) -> Iterator[None]:
 
 
 def meddle(client: Client, objects: list[dict[str, Any]], which: int, how: str) -> None:
-    """Change or delete some object as a person would."""
+    """Change or delete some object by hand."""
     own, change = objects[which % len(objects)]["metadata"], MEDDLING[how]
     if change is None:
         client.delete(AuthorizationPolicy, own["name"], namespace=own["namespace"])
@@ -246,6 +246,6 @@ def test_one_write_for_each_difference(
         gone, new = (
             sum(grant[:3] == pair for grant in grants) for grants in (old - new_grants, new_grants - old)
         )
-        # One of the new overwrites one of those that go, once the others are there.
+        # One of the new ones overwrites one that is to be deleted, once the others exist.
         least += gone + new - bool(gone and new)
     assert sum(each.method != "GET" for each in kubernetes.requests) == least

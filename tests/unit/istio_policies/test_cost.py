@@ -1,4 +1,4 @@
-"""Costs of having this library, and of many policies."""
+"""Costs of importing this library, and of many policies."""
 
 import os
 import subprocess

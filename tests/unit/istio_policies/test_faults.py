@@ -54,7 +54,7 @@ def test_next_hook_recovers_from_a_fault_at_any_request(
     faulty.plan = lambda *_: fault if len(faulty.seen) == position + 1 else None
     result = hook(client, wanted)
     assert 2 in ports(kubernetes)
-    # After the list, a GET is for the Service that policies go with: they are written without it as well.
+    # After the list, a GET is for the Service that owns the policies: they are written without it as well.
     is_for_service = position > 0 and faulty.seen[position:][:1] == ["GET"]
     if (
         faulty.seen[position:]

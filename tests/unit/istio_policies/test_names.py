@@ -96,7 +96,7 @@ def test_owners_with_hyphens_have_different_names():
     )
 
 
-# Ends of lines and some control characters may not be asked for.
+# Line breaks and some control characters are not allowed.
 characters = st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Zl", "Zp"])
 identity = st.text(characters, min_size=1, max_size=80).filter(
     lambda text: "*" not in text and "/" not in text

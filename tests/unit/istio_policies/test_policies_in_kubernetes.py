@@ -1,4 +1,4 @@
-"""Policies on their way into Kubernetes: what is written, and what is left alone."""
+"""Policies in Kubernetes: those that are written, and those that stay unchanged."""
 
 from collections.abc import Callable
 
@@ -52,7 +52,7 @@ def writes(kubernetes: KubernetesServer) -> list[str]:
 
 
 def edit(kubernetes: KubernetesServer, client: Client, name: str, patch: dict) -> None:
-    """Change an object as a person would with kubectl."""
+    """Change an object as an operator would with kubectl."""
     client.patch(
         AuthorizationPolicy,
         name,
@@ -133,7 +133,7 @@ def test_dry_run_begins_and_ends_with_one_write_a_policy(reconcile: Reconcile, k
 
 
 def test_ended_dry_run_leaves_no_policy(reconcile: Reconcile, kubernetes: KubernetesServer):
-    """Not even where requests are not known in full, so that policies stay."""
+    """Not even if some requests are unknown, so that policies are kept."""
     reconcile(policy(80))
     reconcile(retain={"shop"}, dry_run=True)
     assert live(kubernetes).keys() == {FIRST, AUDIT}
@@ -173,7 +173,7 @@ def test_result_has_live_objects_without_a_further_request(
     }
 
 
-# What people do by hand
+# Manual changes
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_manually_restricted_object_counts_as_changed(
     narrowed[0]["to"][0]["operation"]["notPaths"] = ["/x"]
     edit(kubernetes, client, FIRST, {"spec": {"rules": narrowed}})
     reconcile(policy(80), policy(8080))
-    # Until port 80 is open again in full, the object that opens it beside is not overwritten.
+    # Until port 80 is fully allowed again, the other object that allows it is not overwritten.
     assert writes(kubernetes) == [f"PATCH {FIRST}.3", f"PATCH {FIRST}", f"DELETE {FIRST}.2"]
 
 
@@ -331,7 +331,7 @@ def test_an_object_of_ours_that_lost_its_labels_gets_them_back(
     assert live(kubernetes)[FIRST]["metadata"]["labels"] == before[FIRST]["metadata"]["labels"]
 
 
-# What an older revision left
+# Objects of older revisions
 
 LEGACY = "beacon-m-policy-cart-s-shop-1a2b3c4d"
 
@@ -405,7 +405,7 @@ def test_of_equal_objects_the_one_named_by_us_stays(
     assert ports(kubernetes) == {FIRST: ["80"]}
 
 
-# What no policy can say
+# Policies that cannot be expressed
 
 
 def test_further_objects_are_written_beside_the_policies(reconcile: Reconcile, kubernetes: KubernetesServer):
@@ -421,7 +421,7 @@ def test_further_objects_are_written_beside_the_policies(reconcile: Reconcile, k
     assert live(kubernetes).keys() == {FIRST}
 
 
-# Whose it is
+# Ownership
 
 
 def test_objects_of_another_owner_with_our_labels_stay(client: Client, connect, kubernetes: KubernetesServer):
@@ -451,7 +451,7 @@ def test_unowned_object_belongs_to_the_owner_of_its_model(
     assert live(kubernetes) == {}
 
 
-# Who can't be read now
+# Consumers with invalid data
 
 
 def test_retained_policy_stays(reconcile: Reconcile, kubernetes: KubernetesServer):
@@ -515,7 +515,7 @@ def test_retained_policy_changes_mode_with_the_rest(reconcile: Reconcile, kubern
     assert requested_by(live(kubernetes)[FIRST]) == {"shop"}
 
 
-# What fails
+# Failures
 
 
 def test_policy_for_a_missing_model_stops_no_other(reconcile: Reconcile, kubernetes: KubernetesServer):

@@ -28,7 +28,7 @@ def refusals(client: Client) -> int:
 
 
 def main(what: str, runs: int) -> None:
-    # Threads take turns all the time, as they do where there is too little of the processor.
+    # Threads are switched often, as on a busy processor.
     sys.setswitchinterval(1e-6)
     for _ in range(runs):
         child = os.fork()

@@ -1,4 +1,4 @@
-"""Connections to Kubernetes are kept, and none is trusted that has ended."""
+"""Connections to Kubernetes are kept, and a closed one is not used."""
 
 import gzip
 import http.server
@@ -22,7 +22,7 @@ NAMESPACE = json.dumps({"kind": "Namespace", "apiVersion": "v1", "metadata": {"n
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers with a namespace, whatever it is asked, in one of several forms."""
+    """Answers each request with a namespace, in one of several forms."""
 
     daemon_threads = True
 
@@ -39,7 +39,7 @@ class Server(http.server.ThreadingHTTPServer):
         return connection, address
 
     def hang_up(self) -> None:
-        """End all connections, as a server does that has not been asked anything for a while."""
+        """End all connections, as a server does with idle ones."""
         for connection in self.connections:
             connection.shutdown(socket.SHUT_RDWR)
 
@@ -48,7 +48,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Keep quiet."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
         server = cast("Server", self.server)
@@ -128,7 +128,7 @@ def test_refusal_leaves_connection_as_good_as_it_was(client: Client, server: Ser
 def test_ended_connection_is_not_reused(client: Client, server: Server):
     client.patch(Namespace, "m", {"metadata": {"labels": {"a": "b"}}})
     server.hang_up()
-    # Not one that could just be made once more.
+    # Not one that could be repeated.
     client.create(Namespace(metadata=ObjectMeta(name="n")))
     assert len(server.received) == len(server.connections) == 2
 

@@ -1,4 +1,4 @@
-"""However Kubernetes behaves, a hook waits for it no longer than it has time."""
+"""A hook never waits for Kubernetes longer than its deadline."""
 
 import math
 import time
@@ -27,7 +27,7 @@ def client(seconds: float) -> Client:
 
 
 def waited(seconds: float) -> float:
-    """Measure the wait of a hook, with so many seconds to its deadline, that gets no answer."""
+    """Measure the wait of a hook without an answer, with this number of seconds until its deadline."""
     started = time.monotonic()
     late = client(seconds)
     with pytest.raises(kubernetes_errors()):
@@ -41,7 +41,9 @@ def test_while_there_is_time_requests_are_answered(faulty: FaultyServer):
 
 
 def test_hook_writes_no_longer_than_juju_keeps_its_leader():
-    """For 30 seconds after `is-leader` said so, nobody else leads; a charm asks when its time has begun."""
+    """For 30 seconds after `is-leader` is true, no other unit leads; a charm asks after its deadline has
+    begun.
+    """
     assert Deadline().seconds(math.inf) < 30
 
 

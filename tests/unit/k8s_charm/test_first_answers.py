@@ -1,6 +1,6 @@
-"""The first answers of a process come several at a time: each of them is understood.
+"""The first answers of a process arrive several at a time, and each is parsed.
 
-Each run is a process of its own, for only its first answers are like that.
+Each run is a new process, since only its first answers are like that.
 """
 
 import os

@@ -171,7 +171,7 @@ def test_record_of_the_published_library_is_read(client: Client):
 
 @pytest.mark.parametrize("pending", ['{"a": "b"}', '[{"c": "d"}, {"a": "b"}]'])
 def test_what_another_call_was_about_to_set_is_understood(client: Client, pending: str):
-    """The first is how an older revision noted it."""
+    """The first is the record of an older revision."""
     reconcile(client, MESH)
     client.patch(ConfigMap, MEMORY, {"data": {"pending": pending}})
     client.patch(Service, "web", {"metadata": {"labels": {"a": "b"}}})
@@ -190,7 +190,7 @@ def test_invalid_record_removes_nothing_and_is_repaired(client: Client, text: st
 
 
 class DiesAtWrite(Client):
-    """A client whose unit dies at a certain write: before it, or after it but before the answer."""
+    """A client whose unit ends at a certain write: before it, or after it but before the answer."""
 
     def __init__(self, client: Client, at: int, after: bool):
         self._alive, self._left, self._after = client, at, after
@@ -245,7 +245,7 @@ def test_interrupted_call_is_completed_by_the_next(
 
 
 def through(client: Client, write: int, labels: dict[str, str]) -> bool:
-    """Return whether a call succeeds that dies before this write, should it come to it."""
+    """Return whether a call succeeds that would end before this write."""
     try:
         reconcile(DiesAtWrite(client, write, after=False), labels)
     except SystemExit:
@@ -264,7 +264,7 @@ def through(client: Client, write: int, labels: dict[str, str]) -> bool:
 def test_call_that_turned_back_and_died_too_is_made_good(
     client: Client, first: dict[str, str], second: dict[str, str]
 ):
-    """All labels that either may have set are remembered until they are put right."""
+    """All labels that either may have set are recorded until they are correct."""
     for write in itertools.count(1):
         for later in itertools.count(1):
             reconcile(client, MESH)

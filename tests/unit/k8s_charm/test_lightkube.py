@@ -1,4 +1,4 @@
-"""Each way to use Kubernetes, on the lightkube that is installed; `make test-lightkube` installs several."""
+"""Each use of Kubernetes, on the installed lightkube; `make test-lightkube` installs several."""
 
 from pathlib import Path
 

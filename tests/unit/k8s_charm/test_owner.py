@@ -1,4 +1,4 @@
-"""Whose objects are, and by which labels they are found."""
+"""Ownership of objects, and the labels that select them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Objects that go with the application that owns them, whatever becomes of its hooks."""
+"""Objects that are deleted with the application that owns them, without any hook."""
 
 from collections.abc import Iterable
 

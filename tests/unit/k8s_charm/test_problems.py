@@ -1,4 +1,4 @@
-"""An operator's messages about requests that failed."""
+"""Messages for operators about failed requests."""
 
 import pytest
 from lightkube import Client

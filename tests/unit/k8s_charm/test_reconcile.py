@@ -1,4 +1,4 @@
-"""Objects of any kind, made what they should be."""
+"""Objects of any kind, reconciled with the desired ones."""
 
 from collections.abc import Callable
 from typing import Any

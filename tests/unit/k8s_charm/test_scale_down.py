@@ -1,4 +1,4 @@
-"""A unit that is scaled away takes nothing of its application with it."""
+"""A unit that is scaled down removes nothing of its application."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A cluster and its policies, written short."""
+"""Short builders of a cluster and its policies."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def principal(app: str) -> str:
 
 
 def allow(*apps: str, to: list[dict[str, Any]] | None = None, **more: Any) -> LivePolicy:
-    """A policy on Service `web`, or whatever `more` says; for everybody if there are no apps."""
+    """Return a policy on Service `web`, changed by `more`; for all sources if there are no apps."""
     rule: dict[str, Any] = {}
     if apps:
         rule["from"] = [{"source": {"principals": [principal(app) for app in apps]}}]

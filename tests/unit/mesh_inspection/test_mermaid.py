@@ -1,4 +1,4 @@
-"""The mesh as a flowchart, whatever policies have in them."""
+"""The mesh as a flowchart, with any content of policies."""
 
 import re
 
@@ -22,7 +22,7 @@ def row(
 
 
 def read_mermaid(text: str) -> tuple[dict[str, str], list[tuple[str, str, str, str]]]:
-    """The nodes by their names in the text, and the arrows; fails at whatever is not one of our lines."""
+    """Return the nodes by their names in the text, and the arrows; fail at any other line."""
     nodes: dict[str, str] = {}
     arrows: list[tuple[str, str, str, str]] = []
     first, *lines = text.split("\n")

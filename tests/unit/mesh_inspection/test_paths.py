@@ -1,4 +1,4 @@
-"""Paths that match templates, whatever the templates are."""
+"""Paths that match any kind of templates."""
 
 import re
 import time

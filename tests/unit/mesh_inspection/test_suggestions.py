@@ -1,4 +1,4 @@
-"""The closest match of a denied request, and the commands that have it allowed."""
+"""The closest match of a denied request, and the commands that allow it."""
 
 import dataclasses
 
@@ -163,7 +163,7 @@ def test_service_without_waypoint():
 
 
 def test_service_that_needs_no_waypoint_yet():
-    """It leads to the waypoint once there is a policy on it: nothing is to be done for that."""
+    """It uses the waypoint once it has a policy: no command is needed for that."""
     unbound = cluster(on_pods("web", "ads"), services=(service("web", behind_waypoint=False),))
     found = ask(within=unbound, view=WITH_DECLARED, method="GET", path="/items")
     assert found.suggestion == (f"juju integrate shop web:items{IF_POSSIBLE}",)

@@ -242,7 +242,7 @@ def test_best_of_several_ports_is_answered():
 
 
 def test_also_of_what_only_records():
-    """80 is open to everybody now, and would be refused."""
+    """80 is open to all now, and would be denied."""
     policy = allow("shop", to=[{"ports": ["9100"]}], dry_run=True)
     found = ask(within=cluster(policy, services=(service("web", 80, 9100),)))
     assert (found.verdict, found.audit, found.question.port) == ("allowed", "allowed", 9100)
@@ -358,7 +358,7 @@ def test_node_reaches_its_pods_past_all_policies(target):
 
 
 def test_identities_have_trust_domain_of_mesh():
-    """Whatever the policies say: these are in the mesh as they are written."""
+    """These policies are in the mesh as they are written."""
     policy = allow("shop")
     assert ask(within=cluster(policy, trust_domain="mesh.example")).verdict == "denied"
     view = dataclasses.replace(VIEW, trust_domain="mesh.example")

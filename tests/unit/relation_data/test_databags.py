@@ -1,4 +1,4 @@
-"""A databag that Juju does not give out costs nobody else theirs."""
+"""A databag that Juju does not return does not affect others."""
 
 import ast
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Ours(ops.CharmBase):
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch):
-    """Do something with each relation in a hook."""
+    """Call a function with each relation in a hook."""
 
     def run(
         deed: Callable[[ops.CharmBase, ops.Relation], Any], *relations: testing.Relation

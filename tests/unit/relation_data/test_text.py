@@ -1,4 +1,4 @@
-"""Others' text on one line of a status."""
+"""Text of others on one line of a status."""
 
 import pytest
 

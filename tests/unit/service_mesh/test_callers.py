@@ -1,4 +1,4 @@
-"""Policies for callers that are no related application."""
+"""Policies for callers that are not a related application."""
 
 import json
 from typing import Any

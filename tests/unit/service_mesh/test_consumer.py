@@ -1,4 +1,4 @@
-"""The consumer of `service_mesh`: what it publishes, and what it learns."""
+"""The consumer of `service_mesh`: the data it publishes, and the data it reads."""
 
 import dataclasses
 import json
@@ -279,7 +279,7 @@ CONSUMED = testing.Relation("data", remote_app_name="blog", remote_model_uuid="a
 
 
 def test_consumed_application_is_not_local(ctx: testing.Context[Web]):
-    """Its name looks like any other's; until its identity is known, its policy allows nobody."""
+    """Its name looks like any other; until its identity is known, its policy allows no source."""
     state = testing.State(leader=True, relations={mesh(), SHOP, CONSUMED})
     out = ctx.run(ctx.on.config_changed(), state)
     assert sources(out) == ["blog.of-another-model", "shop"]

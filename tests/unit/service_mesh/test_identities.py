@@ -47,7 +47,7 @@ def claim(name: str, app: str, model: str, *, address: str = ADDRESS) -> testing
 
 
 def in_relation(number: int) -> str:
-    """The name that Juju 4 makes up for an application in one relation."""
+    """The name that Juju 4 generates for an application in one relation."""
     return f"remote-{number:032x}"
 
 
@@ -68,7 +68,7 @@ def cluster(
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No cluster that can be asked."""
+    """No reachable cluster."""
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
 
 

@@ -27,7 +27,7 @@ MESH = {"istio.io/dataplane-mode": "ambient"}
 
 
 class Caller(ops.CharmBase):
-    """Calls another application in the first hook of their relation, and joins the mesh before."""
+    """Sends a request to another application in their first hook, and joins the mesh before."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
@@ -155,7 +155,7 @@ def test_start_without_mesh_needs_no_permission(
 def test_an_application_that_is_removed_leaves_its_pods_alone(
     ctx: testing.Context[Web], client: Client, server: KubernetesServer, event: str
 ):
-    """Juju would not take back a pod that is replaced then."""
+    """Juju would not adopt a pod that is replaced then."""
     relation = mesh()
     out = ctx.run(ctx.on.relation_changed(relation), state(relation))
     server.requests.clear()
@@ -310,7 +310,7 @@ class Shop(ops.CharmBase):
 
 
 def test_service_leads_to_the_waypoint_only_for_a_policy_on_it(client: Client):
-    """Without one at the waypoint it would be open to all of the mesh."""
+    """Without one at the waypoint it would be open to the whole mesh."""
     provides = {"items": {"interface": "x"}, "metrics": {"interface": "y"}}
     ctx = testing.Context(Shop, {**META, "provides": provides})
     at_waypoint = {"istio.io/use-waypoint": "w", "istio.io/use-waypoint-namespace": "m"}
@@ -329,7 +329,7 @@ def test_service_leads_to_the_waypoint_only_for_a_policy_on_it(client: Client):
 
 @pytest.mark.parametrize("services", ["[]", '["other"]', "none", '"web"', "[1]"])
 def test_service_uses_the_waypoint_once_its_policy_exists(client: Client, services: str):
-    """Until then it would be open to all of the mesh. What leads there stays."""
+    """Until then it would be open to the whole mesh. The label stays."""
     provides = {"items": {"interface": "x"}, "metrics": {"interface": "y"}}
     ctx = testing.Context(Shop, {**META, "provides": provides})
     at_waypoint = {"istio.io/use-waypoint": "w", "istio.io/use-waypoint-namespace": "m"}

@@ -34,7 +34,7 @@ def ctx() -> testing.Context[Mesh]:
 
 
 def consumer(app: str = "web", policies: object = None, **more: Any) -> testing.Relation:
-    """A related application; its policies as JSON, or as they are if they are text."""
+    """A related application; its policies as JSON, or unchanged if they are text."""
     text = policies if isinstance(policies, str) else json.dumps(policies)
     data = {} if policies is None else {"policies": text}
     return testing.Relation("service-mesh", remote_app_name=app, remote_app_data=data, **more)
@@ -92,7 +92,7 @@ def changed(
     act: Callable[[ServiceMeshProvider], None],
     leader: bool = True,
 ) -> testing.State:
-    """Act in a hook for which the library itself does nothing."""
+    """Call a function in a hook for which the library itself does nothing."""
     with ctx(ctx.on.start(), testing.State(leader=leader, relations=relations)) as manager:
         act(manager.charm.mesh)
         return manager.run()

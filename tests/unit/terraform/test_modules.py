@@ -1,4 +1,4 @@
-"""The modules, read as HCL: Terraform's own checks need a provider, and a controller to talk to."""
+"""The modules, parsed as HCL: Terraform's own checks need a provider and a controller."""
 
 import itertools
 import re

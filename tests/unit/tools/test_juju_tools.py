@@ -1,4 +1,4 @@
-"""Tests fail when a charm gives a tool of Juju what it does not take."""
+"""Tests fail when a charm gives a tool of Juju an invalid argument."""
 
 from collections.abc import Callable
 

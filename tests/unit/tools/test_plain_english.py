@@ -1,4 +1,4 @@
-"""The check of wording finds what breaks a rule, names its place, and takes nothing else for it."""
+"""The check of wording finds text that breaks a rule, names its place, and accepts all other text."""
 
 from pathlib import Path
 

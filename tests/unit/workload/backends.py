@@ -20,12 +20,12 @@ class Received:
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    # Without looking up the address's name, which nobody has given it.
+    # Without looking up the address's name, which it does not have.
     server_bind = socketserver.TCPServer.server_bind
 
 
 class Backend:
-    """Answers every POST with `status`, and remembers it."""
+    """Answers every POST with `status`, and records it."""
 
     def __init__(self, port: int = 0):
         backend = self

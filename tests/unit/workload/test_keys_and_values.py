@@ -95,7 +95,7 @@ def test_added_store_moves_its_share_only(start, stores, api):
         two.put(key, b"1")
     kept = [key for key in keys if api.get(key).status == 200]
     assert 30 <= len(kept) < 90
-    # What the third store took over is back with the two as soon as it is gone.
+    # The values of the third store are back at the other two as soon as it is gone.
     assert all(two.get(key).status == 200 for key in keys)
 
 
@@ -115,7 +115,7 @@ def test_store_that_is_down_is_named_and_the_others_go_on(start, stores):
     assert 0 < len(refused) < 40
     assert {answer.body for answer in refused} == {f"store {gone} does not answer\n".encode()}
     assert api.metric("kv_shard_failures_total", shard=gone) == len(refused)
-    # Once, not for every request; and without what was asked for.
+    # Once, not for every request; and without the requested key.
     lines = [line for line in api.output.splitlines() if f"store {gone} does not answer" in line]
     assert len(lines) == 1
     assert "secret" not in api.output

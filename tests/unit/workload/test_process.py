@@ -23,7 +23,7 @@ from tests.unit.workload.remote_write import series
 
 @pytest.fixture
 def tls(tmp_path: Path) -> dict[str, str]:
-    """A certificate that is its own authority, for this run's address."""
+    """A self-signed certificate for this run's address."""
     write_certificate(tmp_path, serial_number=1)
     return {
         "cert": str(tmp_path / "server.cert"),

@@ -29,7 +29,7 @@ SCRAPE = Case(telemetry.TOPIC, "scrape")
 
 
 def goal(text: str, *values: tuple[Case, Quantity, float, float | None]) -> goals.Goal:
-    """The goal that has this text in it, after each quantity was measured once on each side."""
+    """Return the goal with this text, after each quantity was measured once on each side."""
     findings = Findings()
     for case, quantity, ours, peers in values:
         findings.add(case, OURS, {quantity: ours})

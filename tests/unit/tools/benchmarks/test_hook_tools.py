@@ -1,4 +1,4 @@
-"""The number of charms' calls of Juju's hook tools, each of which is a process."""
+"""The number of the charms' calls of Juju's hook tools, each of which is a process."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def calls(api: KubernetesApi) -> dict[int, Counter[str]]:
     return counted
 
 
-# Who is there; what they say; what was said to them, which is not said again.
+# Relations and units; their data; the data sent to them, which are not sent again.
 @pytest.mark.parametrize(
     ("charm", "lists", "gets"),
     [("beacon", 1, 2), ("consumer", 1, 0), ("coordinator", 1, 3)],

@@ -1,4 +1,4 @@
-"""The benchmarks run, at a size at which they tell nothing."""
+"""The benchmarks run, at a size that is too small for results."""
 
 import itertools
 import json

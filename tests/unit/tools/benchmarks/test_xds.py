@@ -1,4 +1,4 @@
-"""A proxy that asks a server of the discovery protocol for configuration."""
+"""A proxy that requests configuration from a server of the discovery protocol."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +31,7 @@ RESPONSE = b"".join(
 
 
 class Discovery:
-    """A server that answers the first request, and keeps what it was sent."""
+    """A server that answers the first request, and records it."""
 
     def __init__(self) -> None:
         self.requests: Queue[bytes] = Queue()

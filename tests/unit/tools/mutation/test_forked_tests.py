@@ -1,4 +1,4 @@
-"""Tests that notice a change of a module, or do not."""
+"""Tests that detect a change of a module, or do not."""
 
 import os
 import subprocess

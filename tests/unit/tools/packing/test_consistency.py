@@ -1,4 +1,4 @@
-"""Values that stand in several places are the same in each."""
+"""Values that are in several places are the same in each."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Charms are packed with what they need, and with nothing else."""
+"""Charms are packed with their dependencies, and with nothing else."""
 
 import re
 import sys

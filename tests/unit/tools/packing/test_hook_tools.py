@@ -1,4 +1,4 @@
-"""The stand-ins for hook tools, called as a charm's framework calls them."""
+"""The stand-ins for hook tools, called as ops calls them."""
 
 import json
 import subprocess

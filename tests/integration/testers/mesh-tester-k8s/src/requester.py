@@ -1,4 +1,4 @@
-"""Makes requests from inside of the pod, whose identity in the mesh they have."""
+"""Makes requests from inside the pod, with its identity in the mesh."""
 
 import urllib.error
 import urllib.request

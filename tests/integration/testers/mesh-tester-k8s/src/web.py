@@ -10,7 +10,7 @@ _PAGES = ("open", "open/more", "closed")
 
 
 def run(container: ops.Container) -> None:
-    """Serve the same pages on both ports; a method other than GET is answered, too, with an error."""
+    """Serve the same pages on both ports; a method other than GET is answered with an error."""
     for page in _PAGES:
         container.push(f"{_ROOT}/{page}/index.html", page, make_dirs=True)
     services: dict[str, ops.pebble.ServiceDict] = {

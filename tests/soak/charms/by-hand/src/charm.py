@@ -1,4 +1,4 @@
-"""A consumer as the first library made them: what it says and reads, written out."""
+"""A consumer like those of the first library, without any library."""
 
 import json
 

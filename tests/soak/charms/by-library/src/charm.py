@@ -8,7 +8,7 @@ PORT = 8000
 
 
 class ByLibrary(ops.CharmBase):
-    """Lets related applications in."""
+    """Allows requests of related applications."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
