@@ -18,9 +18,17 @@ CONSOLIDATED_METRICS_ALERT_RULES_PATH = Path("src/prometheus_alert_rules/consoli
 CONSOLIDATED_LOGS_ALERT_RULES_PATH = Path("src/loki_alert_rules/consolidated_rules")
 """Folder to which the published coordinator writes rules; this one reads them from their own folders."""
 
+NGINX_ORIGINAL_METRICS_ALERT_RULES_PATH = Path("src/prometheus_alert_rules/nginx")
+WORKER_ORIGINAL_METRICS_ALERT_RULES_PATH = Path("src/prometheus_alert_rules/workers")
+ORIGINAL_LOGS_ALERT_RULES_PATH = Path("src/loki_alert_rules")
+"""Folder from which the published coordinator reads rules."""
+
 PEER_RELATION_DEFAULT_NAME = "peers"
 
 BASE_DIR = "/worker"
+
+ROOT_CA_CERT_PATH = Path("/usr/local/share/ca-certificates/ca.crt")
+"""File of a CA in the charm's own container, where nothing here writes it."""
 
 LAZY_NAMES = {
     "Coordinator": "coordinator",

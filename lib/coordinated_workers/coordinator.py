@@ -44,7 +44,10 @@ from . import peers, service_mesh
 from ._compatibility import (
     CONSOLIDATED_LOGS_ALERT_RULES_PATH,
     CONSOLIDATED_METRICS_ALERT_RULES_PATH,
+    NGINX_ORIGINAL_METRICS_ALERT_RULES_PATH,
+    ORIGINAL_LOGS_ALERT_RULES_PATH,
     PEER_RELATION_DEFAULT_NAME,
+    WORKER_ORIGINAL_METRICS_ALERT_RULES_PATH,
 )
 from .coordinator_publishing import CoordinatorPublishing
 from .endpoints import EndpointMapping, Endpoints
@@ -63,7 +66,10 @@ from .tls import Certificates
 __all__ = [
     "CONSOLIDATED_LOGS_ALERT_RULES_PATH",
     "CONSOLIDATED_METRICS_ALERT_RULES_PATH",
+    "NGINX_ORIGINAL_METRICS_ALERT_RULES_PATH",
+    "ORIGINAL_LOGS_ALERT_RULES_PATH",
     "PEER_RELATION_DEFAULT_NAME",
+    "WORKER_ORIGINAL_METRICS_ALERT_RULES_PATH",
     "ClusterRolesConfig",
     "ClusterRolesConfigError",
     "Coordinator",

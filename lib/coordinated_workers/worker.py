@@ -33,7 +33,7 @@ from cos_interfaces import tracing
 from k8s_charm import Deadline, ScaleDown, Startup
 from relation_data import Message
 
-from ._compatibility import BASE_DIR
+from ._compatibility import BASE_DIR, ROOT_CA_CERT_PATH
 from .events import actions, reconciled_hooks
 from .interfaces.cluster import ClusterRequirer
 from .interfaces.cluster import TLSData as TLSData
@@ -62,6 +62,7 @@ __all__ = [
     "CONFIG_FILE",
     "KEY_FILE",
     "ROOT_CA_CERT",
+    "ROOT_CA_CERT_PATH",
     "S3_TLS_CA_CHAIN_FILE",
     "EndpointMapping",
     "NoReadinessCheckEndpointConfiguredError",

@@ -20,12 +20,16 @@ PUBLISHED = Path(os.environ.get("PUBLISHED", ROOT / ".tox" / "published-librarie
 Facts = dict[str, dict[str, Any]]
 
 _INSIDE = "a part of the published coordinator that no charm imports"
+_ALIAS = "the type of a parameter; no charm imports it"
 _LOGS = "logs are forwarded by Worker itself; no charm makes one"
 _NO_EFFECT = "imported there by accident; a test that patched it there would change nothing"
+_OF_COSL = "imported there by accident; cosl.reconciler has it"
 REASONS = {
     "coordinated_workers.current_package": "a variable of the module, by accident",
     "coordinated_workers.coordinator.NON_RECONCILABLE_EVENTS": "imported there by accident; helpers has it",
     "coordinated_workers.worker.NON_RECONCILABLE_EVENTS": "imported there by accident; helpers has it",
+    "coordinated_workers.coordinator.all_events": _OF_COSL,
+    "coordinated_workers.worker.all_events": _OF_COSL,
     "coordinated_workers.coordinator.Nginx": _NO_EFFECT,
     "coordinated_workers.coordinator.check_libs_installed": _NO_EFFECT,
     "coordinated_workers.worker.check_libs_installed": _NO_EFFECT,
@@ -46,6 +50,8 @@ REASONS = {
     "coordinated_workers.worker.ManualLogForwarder.__init__": _LOGS,
     "coordinated_workers.worker.ManualLogForwarder.update_logging": _LOGS,
     "coordinated_workers.worker.ManualLogForwarder.disable_logging": _LOGS,
+    "coordinated_workers.worker_telemetry.RemoteWriteEndpointGetter": _ALIAS,
+    "coordinated_workers.worker_telemetry.WorkerTopology": _ALIAS,
     "coordinated_workers.worker_telemetry.get_upstreams_to_addresses": _INSIDE,
     "coordinated_workers.worker_telemetry.get_nginx_upstreams_and_locations": _INSIDE,
 }
@@ -128,8 +134,14 @@ def differences(published: Facts, own: Facts) -> dict[str, str]:
 
 def _difference(theirs: dict[str, Any], own: dict[str, Any]) -> str | None:
     match theirs["kind"]:
+        case "function" if own.get("binding") != theirs.get("binding"):
+            return f"{own.get('binding')}, not {theirs.get('binding')}"
         case "function":
             return _difference_of_parameters(theirs["parameters"], own.get("parameters"))
+        case "attribute" if own["kind"] == "function":
+            return "a method, not a value"
+        case "class" if set(theirs["bases"]) - set(own.get("bases", ())):
+            return f"a class from {own.get('bases')}, not {theirs['bases']}"
         case "value" | "member":
             return (
                 None if own.get("value") == theirs["value"] else f"{own.get('value')}, not {theirs['value']}"

@@ -11,13 +11,17 @@ import importlib.abc
 import importlib.machinery
 import inspect
 import json
+import pathlib
 import pkgutil
 import sys
 import textwrap
 import types
+import typing
 from collections.abc import Iterator
 from typing import Any
 
+_VALUES = (str, int, float, bool, tuple, list, dict, set, frozenset, pathlib.PurePath)
+_BASES = ("builtins", "enum", "ops", "pydantic")
 _FOREIGN = ("builtins", "cosl", "enum", "ops", "pydantic", "typing")
 
 
@@ -72,7 +76,12 @@ def _belongs(attribute: str, value: object, module: types.ModuleType) -> bool:
         return False
     if inspect.isclass(value) or inspect.isfunction(value):
         return value.__module__ == module.__name__ or attribute in getattr(module, "__all__", ())
-    return isinstance(value, (str, int, float, bool, tuple, dict, frozenset))
+    return isinstance(value, _VALUES) or _is_alias(value)
+
+
+def _is_alias(value: object) -> bool:
+    """Return whether a value is a type such as `list[str]`, under a name of the module's own."""
+    return not inspect.isclass(value) and bool(typing.get_args(value))
 
 
 def _is_imported_from(package: str, value: object) -> bool:
@@ -83,9 +92,11 @@ def _is_imported_from(package: str, value: object) -> bool:
 def _members(name: str, value: Any) -> dict[str, dict[str, Any]]:
     if inspect.isfunction(value):
         return {name: {"kind": "function", "parameters": _parameters(value)}}
+    if _is_alias(value):
+        return {name: {"kind": "alias"}}
     if not inspect.isclass(value):
         return {name: {"kind": "value", "value": _plain(value)}}
-    described: dict[str, dict[str, Any]] = {name: {"kind": "class"}}
+    described: dict[str, dict[str, Any]] = {name: {"kind": "class", "bases": _bases(value)}}
     if issubclass(value, enum.Enum):
         members = {f"{name}.{each.name}": {"kind": "member", "value": each.value} for each in value}
         return {**described, **members}
@@ -95,10 +106,18 @@ def _members(name: str, value: Any) -> dict[str, dict[str, Any]]:
         function = static.__func__ if isinstance(static, (staticmethod, classmethod)) else static
         if inspect.isfunction(function):
             parameters = _parameters(function)
-            described[f"{name}.{attribute}"] = {"kind": "function", "parameters": parameters}
+            binding = type(static).__name__
+            fact = {"kind": "function", "parameters": parameters, "binding": binding}
+            described[f"{name}.{attribute}"] = fact
         else:
             described.setdefault(f"{name}.{attribute}", {"kind": "attribute"})
     return described
+
+
+def _bases(cls: type) -> list[str]:
+    """The classes of Python, ops and pydantic that charms may take an instance for, or catch."""
+    bases = (base for base in cls.__mro__[:-1] if base.__module__.partition(".")[0] in _BASES)
+    return [base.__name__ for base in bases]
 
 
 def _attributes(cls: type) -> Iterator[str]:
@@ -164,6 +183,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
+    if isinstance(value, pathlib.PurePath):
+        return str(value)
     return getattr(value, "__name__", type(value).__name__)
 
 
