@@ -255,8 +255,7 @@ class Coordinator(CoordinatorPublishing):
     def _reconcile_cluster_internal_mesh_policies(self) -> list[ops.StatusBase]:
         if not self._mesh:
             return []
-        workers = service_mesh.worker_apps(self._charm, self._endpoints.cluster)
-        return service_mesh.reconcile_cluster_policies(self._kubernetes, self._mesh, workers)
+        return service_mesh.reconcile_cluster_policies(self._kubernetes, self._mesh, self._endpoints.cluster)
 
     def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         return reconcile_charm_labels(

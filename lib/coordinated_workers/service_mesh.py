@@ -121,19 +121,27 @@ def cluster_policies(
 
 
 def reconcile_cluster_policies(
-    access: KubernetesAccess, mesh: ServiceMeshConsumer, workers: Iterable[str]
+    access: KubernetesAccess, mesh: ServiceMeshConsumer, cluster_endpoint: str
 ) -> list[ops.StatusBase]:
     """Write the policies inside the cluster, or outside a mesh delete them, and return the problems.
 
-    Pods leave a mesh one after another. Those that have left have no identity that a policy could allow, so
-    the policies allow everything from then on, as outside of the mesh, until the last pod has left.
+    They are not changed while Juju does not name one of the worker applications. Pods leave a mesh one after
+    another. Those that have left have no identity that a policy could allow, so the policies allow everything
+    from then on, as outside of the mesh, until the last pod has left.
     """
     mesh_type = mesh.mesh_type()
     charm = access.charm
+    workers = worker_apps(charm, cluster_endpoint)
     policies = cluster_policies(charm.model.name, charm.app.name, workers, mesh.waypoint())
     manager = _manager(access, mesh.trust_domain(), [ROOT_NAMESPACE, *mesh.root_namespaces()])
     if mesh_type is None:
         return _leave(access, manager, policies)
+    for relation in charm.model.relations[cluster_endpoint]:
+        if not relation.app:
+            which = f"{relation.name}:{relation.id}"
+            return [
+                ops.WaitingStatus(f"Juju names no application of {which}; keeping the cluster's policies")
+            ]
     return _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type, audit=mesh.is_audit))
 
 

@@ -1,11 +1,12 @@
 """Juju may refuse to read or to write a databag, for example of a removed relation."""
 
 import itertools
+import json
 from collections.abc import Callable
 
 import pytest
 
-from tests.security.attack import Attack
+from tests.security.attack import Attack, Seen
 from tests.security.harm import harm_of
 from tests.security.worlds import BEACON, BORDERS, COORDINATOR, WORKER, World
 from tests.support.juju_tools import lose_relations, refuse_databags, refuse_tools
@@ -49,6 +50,40 @@ def test_consumer_keeps_policies_when_juju_lost_the_relation(
     after = attacked.hook(attacked.valid, "update_status")
     assert after.policies == before.policies
     assert f"service-mesh:{attacked.mallory.id}" in after.state.unit_status.message
+
+
+@pytest.mark.parametrize(
+    ("world", "endpoint"),
+    [
+        (BEACON, "service-mesh"),
+        (BEACON, "metrics-endpoint"),
+        (COORDINATOR, "demo-cluster"),
+        (COORDINATOR, "kv-api"),
+        (COORDINATOR, "metrics-endpoint"),
+    ],
+    ids=str,
+)
+def test_unnamed_application_keeps_policies(
+    world: World, endpoint: str, attack: Callable[[World, str], Attack], monkeypatch: pytest.MonkeyPatch
+):
+    """Juju shows the relation, and not the application behind it."""
+    attacked = attack(world, endpoint)
+    before = attacked.hook(attacked.valid)
+    attacked.base = before.state
+    lose_relations(monkeypatch, attacked.mallory.id, knows_app=False)
+    for event in ("update_status", "config_changed"):
+        during = attacked.hook(attacked.valid, event)
+        attacked.base = during.state
+        assert during.policies == before.policies
+        assert _requested(during) == _requested(before)
+
+
+def _requested(seen: Seen) -> list[dict[str, object]]:
+    """Return the policies that the charm requests of its beacon, in order of their text."""
+    policies: list[dict[str, object]] = []
+    for relation in seen.state.get_relations("service-mesh"):
+        policies += json.loads(getattr(relation, "local_app_data", {}).get("policies", "[]"))
+    return sorted(policies, key=str)
 
 
 @pytest.mark.parametrize("knows_app", [True, False], ids=["of its own", "of another"])

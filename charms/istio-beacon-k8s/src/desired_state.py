@@ -20,6 +20,8 @@ class DesiredState:
     """The policies that consumers request."""
     own_policies: Sequence[MeshPolicy] = ()
     """The policies of the beacon itself."""
+    unnamed: Sequence[str] = ()
+    """The relations of consumers and scrapers whose application Juju does not name, as `endpoint:id`."""
 
     @property
     def is_audit(self) -> bool:

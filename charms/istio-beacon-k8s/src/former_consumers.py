@@ -1,6 +1,6 @@
 """Applications that are no longer related, and keep their policies for now."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from istio_policies import APPLICATION_LABEL
@@ -12,11 +12,12 @@ from relation_data import Message
 
 @dataclass(frozen=True)
 class FormerConsumers:
-    """Applications that are no longer related, and whose Service or pods still have the mesh's labels.
+    """Applications that are not known to be related, and whose policies are kept.
 
-    They are about to remove their labels, or to replace them by those of another beacon. Until then,
-    their policies are kept: without these, a hardened mesh would deny all requests there, and one that is
-    not hardened would allow all.
+    Those whose Service or pods still have the mesh's labels are about to remove them, or to replace them by
+    those of another beacon. Until then, their policies are kept: without these, a hardened mesh would deny
+    all requests there, and one that is not hardened would allow all. So are the policies of all others while
+    Juju does not name the application of a relation, which may be any of them.
     """
 
     reasons: Mapping[str, str]
@@ -25,8 +26,20 @@ class FormerConsumers:
     """The problems to show."""
 
 
-def former_consumers(model: ModelObjects, gone: Set[str], waypoint: str) -> FormerConsumers:
-    """Select, of the applications that are `gone`, those whose policies are kept."""
+def former_consumers(
+    model: ModelObjects, gone: Set[str], waypoint: str, unnamed: Sequence[str]
+) -> FormerConsumers:
+    """Select, of the applications that are `gone`, those whose policies are kept.
+
+    All of them are kept if there are relations whose application is `unnamed`.
+    """
+    if unnamed:
+        relations, apps = ", ".join(unnamed), ", ".join(sorted(gone)) or "none"
+        problem = waiting(
+            f"Juju names no application of {relations}; keeping policies of {apps}",
+            ProblemKind.pending_policies,
+        )
+        return FormerConsumers(dict.fromkeys(gone, str(problem.message)), (problem,))
     if not gone:
         return FormerConsumers({})
     try:

@@ -27,7 +27,7 @@ def view(sources: Sources, client: Client, waypoint: Waypoint) -> View:
 
     def retained(askers: Set[str]) -> Mapping[str, str]:
         gone = askers - {consumer.app for consumer in known} - {owner.app}
-        former = former_consumers(model, gone, waypoint.name)
+        former = former_consumers(model, gone, waypoint.name, desired.unnamed)
         return {
             **{
                 consumer.app: consumers.why_retained(consumer)

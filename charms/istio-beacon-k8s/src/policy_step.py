@@ -63,7 +63,8 @@ class PolicyStep:
         related = {request.relation.app.name for request in self.desired.requests} | {owner.app}
         gone = requesters(live) - related
         known = consumers.load(self.desired, model)
-        former = former_consumers(model, gone, self.waypoint.name)
+        unnamed = self.desired.unnamed
+        former = former_consumers(model, gone, self.waypoint.name, unnamed)
         domain = self.desired.config.trust_domain
         own = self.desired.own_policies
         requests = [PolicyRequestFrom(policy, [owner.app], domain) for policy in own]
@@ -74,6 +75,7 @@ class PolicyStep:
         operator = self._for_model_operator(live)
         additional = additional_policies(owner, known, self.desired, operator)
         retain = {consumer.app for consumer in known if consumer.keeps_policies} | former.reasons.keys()
+        retain |= {owner.app} if unnamed else set()
         changes = plan_policies(
             live,
             DesiredPolicies(requests, retain, self.desired.is_audit),

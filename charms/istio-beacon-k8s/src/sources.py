@@ -22,11 +22,12 @@ from k8s_charm import Startup, planned_units
 from problems import Problem, ProblemKind, blocked, waiting
 from relation_data import Message
 
+CONSUMERS = "service-mesh"
 CROSS_MODEL = "provide-cmr-mesh"
 SCRAPERS_MAY = UnitPolicy(relation=observability.METRICS, ports=[metrics_proxy.PORT])
 
 _ENDPOINTS = (
-    "service-mesh",
+    CONSUMERS,
     CROSS_MODEL,
     observability.METRICS,
     observability.DASHBOARDS,
@@ -46,7 +47,14 @@ class Sources:
 
     def desired_state(self, mode: PolicyMode) -> DesiredState:
         """Return the desired state in Kubernetes, with policies in a mode."""
-        return DesiredState(self.config, mode, self.planned_units, self.mesh.requests(), self._own_policies())
+        return DesiredState(
+            self.config,
+            mode,
+            self.planned_units,
+            self.mesh.requests(),
+            self._own_policies(),
+            [f"{each.name}:{each.id}" for each in (*self._consumers, *self._scrapers) if not each.app],
+        )
 
     @cached_property
     def planned_units(self) -> int:
@@ -90,6 +98,10 @@ class Sources:
     @cached_property
     def _identities(self) -> Identities:
         return self.cross_model.identify(self._scrapers)
+
+    @property
+    def _consumers(self) -> Sequence[ops.Relation]:
+        return self.charm.model.relations[CONSUMERS]
 
     @property
     def _scrapers(self) -> Sequence[ops.Relation]:

@@ -12,8 +12,11 @@ from lightkube.resources.core_v1 import Pod
 from lightkube.types import PatchType
 from ops import testing
 
+from charmlibs.interfaces.service_mesh import MeshPolicy
 from istio_policies import AuthorizationPolicy
+from k8s_charm import Json, manifest
 from tests.scenario.beacon.beacon_model import MODEL, BeaconModel, databag, policy
+from tests.support.juju_tools import lose_relations
 
 pytestmark = pytest.mark.kubernetes
 
@@ -158,3 +161,58 @@ def test_policies_on_pods_stay_while_these_are_in_the_mesh(beacon: BeaconModel):
     label(beacon, "catalogue", dict.fromkeys(OWN))
     beacon.hook()
     assert beacon.policies() == {}
+
+
+# A relation whose application Juju does not name
+
+
+def test_policies_stay_while_juju_does_not_name_a_consumer(
+    beacon: BeaconModel, monkeypatch: pytest.MonkeyPatch
+):
+    catalogue = beacon.consumer("catalogue", policy("web", "catalogue"))
+    orders = beacon.consumer("orders", policy("web", "orders"))
+    before = beacon.policies()
+    with monkeypatch.context() as patch:
+        lose_relations(patch, catalogue.id, knows_app=False)
+        status = beacon.hook()
+        assert beacon.policies() == before
+        # Another consumer changes what it requests meanwhile.
+        beacon.publish(orders, databag(policy("ads", "orders")))
+        assert beacon.allowed() == {("shop/web", "shop/catalogue"), ("shop/ads", "shop/orders")}
+    assert status.name == "waiting"
+    assert status.message == (
+        f"Juju names no application of service-mesh:{catalogue.id}; keeping policies of catalogue"
+    )
+    assert beacon.hook().name == "active"
+    beacon.unrelate(catalogue)
+    assert beacon.allowed() == {("shop/ads", "shop/orders")}
+
+
+@pytest.mark.parametrize(
+    ("options", "policies"),
+    [
+        ({"close_unprotected": True}, []),
+        ({"close_unprotected": True}, [policy("web", "catalogue", target_type="unit")]),
+        ({"policy_mode": "audit"}, [policy("web", "catalogue")]),
+    ],
+)
+def test_other_policies_stay_without_a_name(
+    beacon: BeaconModel,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, bool | str],
+    policies: list[MeshPolicy],
+):
+    relation = beacon.consumer("catalogue", *policies)
+    beacon.configure(**options)
+    before = specs(beacon)
+    lose_relations(monkeypatch, relation.id, knows_app=False)
+    beacon.hook()
+    assert specs(beacon) == before
+
+
+def specs(beacon: BeaconModel) -> dict[str, Json]:
+    """The specifications of all AuthorizationPolicies, also those that nobody requests."""
+    return {
+        each["metadata"]["name"]: each["spec"]
+        for each in map(manifest, beacon.client.list(AuthorizationPolicy))
+    }

@@ -1,6 +1,6 @@
 """Mesh policies built from a charm's declared policies, one for each related application."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import ops
 
@@ -50,6 +50,32 @@ def build_mesh_policies(
         sources = _sources(relations, target_namespace, cmr_application_data or {}, consumed)
         found += [mesh_policy(policy, source, target_app_name, target_namespace) for source in sources]
     return found
+
+
+def policies_of_unnamed(
+    relation_mapping: Mapping[str, Sequence[ops.Relation]],
+    target_app_name: str,
+    target_namespace: str,
+    policies: Sequence[AppPolicy | UnitPolicy],
+    published: Iterable[MeshPolicy],
+) -> Iterator[MeshPolicy]:
+    """Yield the published policies that may be for applications whose relations Juju does not name.
+
+    Args:
+        relation_mapping: a charm's relations by name.
+        target_app_name: the target application.
+        target_namespace: the target's model.
+        policies: the declared policies.
+        published: the policies that were published last.
+    """
+    relations = {policy.relation: relation_mapping[policy.relation] for policy in policies if policy.relation}
+    unnamed = [
+        policy for policy in policies if not all(each.app for each in relations.get(policy.relation, ()))
+    ]
+    for last in published if unnamed else ():
+        source = CMRData(app_name=last.source_app_name, juju_model_name=last.source_namespace)
+        if any(mesh_policy(policy, source, target_app_name, target_namespace) == last for policy in unnamed):
+            yield last
 
 
 def _sources(

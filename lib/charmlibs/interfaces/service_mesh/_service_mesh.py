@@ -1,5 +1,6 @@
 """The requirer of `service_mesh`: a charm that joins a mesh."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,11 +22,12 @@ from k8s_charm import (
     reconcile_charm_labels,
 )
 
-from ._build import build_mesh_policies
+from ._build import build_mesh_policies, policies_of_unnamed
 from ._compatibility import label_configmap_name_template
 from ._cross_model import CMR_DATA_KEY
 from ._identities import CrossModelIdentities
 from ._models import AppPolicy, CMRData, MeshPolicy, PolicyTargetType, UnitPolicy
+from ._parsing import parse_policies
 from ._provider import DECLARED_KEY, POLICIES_KEY
 from ._published_mesh import WAYPOINT_LABELS, RelatedMesh
 
@@ -155,14 +157,24 @@ class ServiceMeshConsumer(RelatedMesh):
             followed += relations[name]
         identities = self._identities.identify(followed)
         self._remember_contradictions(identities.contradictions)
-        return build_mesh_policies(
+        app, model = self._charm.app.name, self._charm.model.name
+        requested = build_mesh_policies(
             relation_mapping=relations,
-            target_app_name=self._charm.app.name,
-            target_namespace=self._charm.model.name,
+            target_app_name=app,
+            target_namespace=model,
             policies=self._policies,
             cmr_application_data=identities.known,
             consumed=identities.unknown,
         )
+        kept = policies_of_unnamed(relations, app, model, self._policies, self._published())
+        return [*requested, *(policy for policy in kept if policy not in requested)]
+
+    def _published(self) -> Iterator[MeshPolicy]:
+        """Yield the policies that were published last."""
+        for relation in self._mesh_relations:
+            with contextlib.suppress(relation_data.DatabagError):
+                text = relation_data.read(relation, self._charm.app).get(POLICIES_KEY)
+                yield from parse_policies(text or "[]")[0]
 
     def _remember_contradictions(self, contradictions: Sequence[str]) -> None:
         if list(contradictions) != list(cast("list[str]", self._stored.contradictions)):
