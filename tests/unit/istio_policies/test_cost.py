@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 
 from lightkube import Client
 
+from istio_policies import list_policies
+from k8s_charm import Deadline
 from sandbox.kubernetes import KubernetesServer
 from tests.support.policies import LABELS, OWNER, policy, requests_for
 from tests.support.reconciling import reconcile_policies
@@ -28,3 +31,14 @@ def test_thousand_unchanged_policies_are_one_request(client: Client, kubernetes:
     kubernetes.requests.clear()
     assert reconcile_policies(client, requests_for(policies), labels=LABELS, owner=OWNER).unchanged == 1000
     assert [each.method for each in kubernetes.requests] == ["GET"]
+
+
+def test_listed_policies_share_what_is_equal(client: Client):
+    policies = [policy(80, source_app_name=f"app-{number}") for number in range(200)]
+    reconcile_policies(client, requests_for(policies), labels=LABELS, owner=OWNER, seconds=60)
+    list_policies(client, LABELS, OWNER, Deadline(60))
+    tracemalloc.start()
+    live = list_policies(client, LABELS, OWNER, Deadline(60))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken / len(live.objects) < 6_000
