@@ -59,6 +59,8 @@ def read_control_plane(client: Client) -> ControlPlane:
     istiods = [metadata(each) for each in read_list(client, Service, labels={"app": "istiod"})]
     if not istiods:
         return ControlPlane()
+    if len(istiods) > 1:
+        istiods = _registered(client, istiods) or istiods
     namespaces = [own["namespace"] for own in istiods]
     meshes = [_read_mesh(client, own["namespace"], own["name"]) for own in istiods]
     roots = [_root_namespace(mesh) or own for own, mesh in zip(namespaces, meshes, strict=True)]
@@ -98,6 +100,28 @@ def read_auto_allow(client: Client, root: str) -> bool | None:
             if variable.get("name") == _AUTO_ALLOW:
                 return variable.get("value") in TRUE
     return False
+
+
+def _registered(client: Client, istiods: Iterable[Json]) -> list[Json]:
+    """Return the control planes that the API server asks about new objects; none if this is not known.
+
+    Only administrators of the cluster register them. A Service that looks like a control plane can be created
+    by everybody who may write in one namespace.
+    """
+    from lightkube.resources.admissionregistration_v1 import ValidatingWebhookConfiguration
+
+    try:
+        found = read_list(client, ValidatingWebhookConfiguration, may_be_missing=True)
+    except UnreadableClusterError as error:
+        if error.failure.code != HTTPStatus.FORBIDDEN:
+            raise
+        return []
+    asked: set[tuple[object, object]] = set()
+    for each in found:
+        for webhook in sublist(manifest(each), "webhooks"):
+            service = subtree(webhook, "clientConfig", "service")
+            asked.add((service.get("namespace"), service.get("name")))
+    return [own for own in istiods if (own["namespace"], own["name"]) in asked]
 
 
 def _read_mesh(client: Client, namespace: str, istiod: str) -> Json:

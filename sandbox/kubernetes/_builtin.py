@@ -223,6 +223,7 @@ ROLE_BINDING = _kind(
         fields={"apiGroup": _default("rbac.authorization.k8s.io"), "kind": STRING, "name": STRING},
     ),
 )
+WEBHOOK_CONFIGURATION = _kind(webhooks=Schema(type="array"))
 EVENT = struct({"metadata": METADATA})
 ENDPOINT_SLICE = _kind(
     addressType=Schema(type="string", enum=("FQDN", "IPv4", "IPv6")),

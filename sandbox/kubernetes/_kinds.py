@@ -176,6 +176,14 @@ KINDS = (
         name_rule="path_segment",
         schema=_builtin.ROLE_BINDING,
     ),
+    Kind(
+        name="ValidatingWebhookConfiguration",
+        plural="validatingwebhookconfigurations",
+        group="admissionregistration.k8s.io",
+        namespaced=False,
+        generation=True,
+        schema=_builtin.WEBHOOK_CONFIGURATION,
+    ),
     AUTHORIZATION_POLICY,
     Kind(
         name="PeerAuthentication",

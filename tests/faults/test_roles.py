@@ -5,14 +5,18 @@ from tests.faults.roles import ROLES, role
 from tests.faults.worlds import WORLDS
 from tests.support.faulty_server import Permission
 
+# For several control planes; here is one.
+WHICH_IS_REGISTERED = Permission("admissionregistration.k8s.io", "validatingwebhookconfigurations", "list")
 # A coordinator deletes the ConfigMap of a revision that recorded the labels of the mesh apart. Here it labels
 # its pods only together with their CPU and memory, for which they restart.
 NOT_USED_HERE = {
+    "istio-beacon-k8s": {WHICH_IS_REGISTERED},
     "coordinator": {
+        WHICH_IS_REGISTERED,
         Permission("", "configmaps", "delete"),
         Permission("", "pods", "patch"),
         Permission("apps", "controllerrevisions", "get"),
-    }
+    },
 }
 
 

@@ -1,11 +1,20 @@
 """A beacon in the model of Istio's control plane, where a policy on pods holds in all models."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import ops
 import pytest
+from lightkube.models.admissionregistration_v1 import (
+    ServiceReference,
+    ValidatingWebhook,
+    WebhookClientConfig,
+)
 from lightkube.models.core_v1 import ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.admissionregistration_v1 import ValidatingWebhookConfiguration
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
 
 from istio_policies import AuthorizationPolicy
@@ -28,6 +37,23 @@ def install_istio(beacon: BeaconModel, mesh: str = "", *, namespace: str = "isti
     beacon.client.create(Service(metadata=istiod, spec=ServiceSpec(ports=[ServicePort(port=15012)])))
     own = ObjectMeta(name="istio", namespace=namespace)
     beacon.client.create(ConfigMap(metadata=own, data={"mesh": mesh}))
+
+
+@contextlib.contextmanager
+def registered(beacon: BeaconModel, namespace: str = "istio-system") -> Iterator[None]:
+    """Have the API server ask a namespace's control plane about new objects, as Istio's chart does."""
+    webhook = ValidatingWebhook(
+        name="rev.validation.istio.io",
+        clientConfig=WebhookClientConfig(service=ServiceReference(name="istiod", namespace=namespace)),
+        admissionReviewVersions=["v1"],
+        sideEffects="None",
+    )
+    own = ObjectMeta(name=f"istio-validator-{namespace}")
+    beacon.client.create(ValidatingWebhookConfiguration(metadata=own, webhooks=[webhook]))
+    try:
+        yield
+    finally:
+        beacon.client.delete(ValidatingWebhookConfiguration, own.name or "")
 
 
 def targets(beacon: BeaconModel) -> list[str]:
@@ -96,6 +122,47 @@ class TestOtherName:
         assert MODEL in json.loads(beacon.relation(relation).local_app_data["root_namespaces"])
 
 
+class TestFeigned:
+    """A Service of a namespace that looks like a control plane, as anybody there can create it."""
+
+    @pytest.fixture
+    def beacon(self, kubernetes: KubernetesServer) -> BeaconModel:
+        beacon = BeaconModel(kubernetes, model=MODEL)
+        install_istio(beacon, "rootNamespace: istio-system")
+        beacon.consumer_that_was_there_before("kiali", *REQUESTS)
+        beacon.hook("config_changed")
+        assert "pods" in targets(beacon)
+        install_istio(beacon, f"rootNamespace: {MODEL}\ntrustDomain: other", namespace="another")
+        return beacon
+
+    def seen_by(self, beacon: BeaconModel) -> ops.StatusBase:
+        """The status once the beacon has read where policies hold in all models, and acted on it."""
+        beacon.hook("update_status")
+        return beacon.hook("config_changed")
+
+    def test_takes_no_policy_away(self, beacon: BeaconModel):
+        before = targets(beacon)
+        with registered(beacon):
+            status = self.seen_by(beacon)
+        assert targets(beacon) == before
+        assert status.name == "active"
+
+    def test_counts_if_none_is_registered(self, beacon: BeaconModel):
+        self.seen_by(beacon)
+        assert targets(beacon) == ["Service"]
+
+    def test_counts_without_permission(self, beacon: BeaconModel):
+        beacon.kubernetes.access.deny(resources=["validatingwebhookconfigurations"], verbs=["list"])
+        with registered(beacon):
+            self.seen_by(beacon)
+        assert targets(beacon) == ["Service"]
+
+    def test_is_a_mesh_of_its_own_once_registered(self, beacon: BeaconModel):
+        with registered(beacon), registered(beacon, "another"):
+            self.seen_by(beacon)
+        assert targets(beacon) == ["Service"]
+
+
 def test_of_usual_name_is_not_published(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes)
     install_istio(beacon, "rootNamespace: istio-system")
@@ -103,13 +170,14 @@ def test_of_usual_name_is_not_published(kubernetes: KubernetesServer):
     assert "root_namespaces" not in beacon.relation(relation).local_app_data
 
 
-@pytest.mark.parametrize("path", ["/services", "/configmaps/istio"])
+@pytest.mark.parametrize("path", ["/services", "/configmaps/istio", "/validatingwebhookconfigurations"])
 @pytest.mark.parametrize("fault", [500, "hang up", "not json", "no type"])
 def test_nothing_is_written_while_it_is_unknown(
     kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, fault: int | str
 ):
     beacon = BeaconModel(kubernetes, model=MODEL)
     install_istio(beacon, f"rootNamespace: {MODEL}")
+    install_istio(beacon, namespace="another-mesh")
     beacon.consumer_that_was_there_before("kiali", *REQUESTS)
     with FaultyServer(kubernetes.url) as faulty, monkeypatch.context() as patch:
         patch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
