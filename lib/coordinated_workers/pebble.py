@@ -16,9 +16,9 @@ _UPDATE_TRUST_SECONDS = 10.0
 
 
 def read(container: ops.Container, path: str) -> str | None:
-    """Return the text of a file; None if there is none."""
+    """Return the text of a file, with a mark for each byte that is not of UTF-8; None if there is none."""
     try:
-        return container.pull(path).read()
+        return container.pull(path, encoding=None).read().decode(errors="replace")
     except ops.pebble.PathError:
         return None
 

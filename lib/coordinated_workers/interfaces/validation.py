@@ -45,6 +45,7 @@ _SPECIAL_NETWORKS = tuple(
 _TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96")))
 # The upper half of an interface's id by ISATAP, whose lower half is an IPv4 address: RFC 5214.
 _ISATAP = (0x00005EFE, 0x02005EFE)
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
 PART_OF = "app.kubernetes.io/part-of"
 """The label that all pods of a cluster have; its value is the coordinator's name."""
 _LABELS = MESH_LABELS | {PART_OF}
@@ -52,8 +53,8 @@ _LABELS = MESH_LABELS | {PART_OF}
 
 def host_of(address: str) -> str:
     """Return a host without the port that may follow it."""
-    host, separator, port = address.rpartition(":")
-    return host if separator and ":" not in host and port.isdecimal() else address
+    host, _, port = address.rpartition(":")
+    return host if host and ":" not in host and _PORT.fullmatch(port) and int(port) < 65536 else address
 
 
 def _check_worker_address(address: str) -> str:

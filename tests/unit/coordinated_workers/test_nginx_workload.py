@@ -18,6 +18,7 @@ from coordinated_workers.nginx import (
     CERT_PATH,
     KEY_PATH,
     NGINX_CONFIG,
+    PROM_EXPORTER_CERT_PATH,
     Nginx,
     NginxConfig,
     NginxPrometheusExporter,
@@ -29,6 +30,7 @@ TRUST = ("update-ca-certificates", "--fresh")
 TLS = TLSConfig(server_cert="the certificate", ca_cert="the CA", private_key="the key")
 RENEWED = TLSConfig(server_cert="the next certificate", ca_cert="the CA", private_key="the next key")
 ACTIVE, INACTIVE = ops.pebble.ServiceStatus.ACTIVE, ops.pebble.ServiceStatus.INACTIVE
+LOADED = f"{NGINX_CONFIG}.loaded"
 WEB_CONFIG = "/etc/exporter/web-config.yaml"
 
 
@@ -163,6 +165,16 @@ class TestNginx:
 
         assert world.read(NGINX_CONFIG) == "the text"
         assert world.read(CERT_PATH) == TLS.server_cert
+
+    @pytest.mark.parametrize(
+        "path", [NGINX_CONFIG, LOADED, CERT_PATH, KEY_PATH, CA_CERT_PATH, PROM_EXPORTER_CERT_PATH]
+    )
+    def test_has_file_again_that_is_no_text(self, path: str):
+        world = World().hook(config_text="the text", tls=TLS)
+        before = world.read(path)
+        world.path(path).write_bytes(b"\xff\xfe\x00")
+
+        assert world.hook().read(path) == before
 
     def test_keeps_running_configuration_if_new_is_rejected(self):
         world = World().hook(config_text="good")
