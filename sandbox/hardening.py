@@ -40,7 +40,7 @@ def harden(client: "Client") -> None:
         )
 
 
-def soften(client: "Client") -> None:
+def remove_hardening(client: "Client") -> None:
     """Undo `harden`."""
     from istio_policies import AuthorizationPolicy
 

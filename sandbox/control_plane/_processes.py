@@ -73,10 +73,10 @@ class Process:
         end = time.monotonic() + seconds
         while not ready():
             if self._process.poll() is not None:
-                raise ControlPlaneError(f"{self.name} ended:\n{self._last_words()}")
+                raise ControlPlaneError(f"{self.name} ended:\n{self._end_of_log()}")
             if time.monotonic() > end:
-                raise ControlPlaneError(f"{self.name} is not ready after {seconds} s:\n{self._last_words()}")
+                raise ControlPlaneError(f"{self.name} is not ready after {seconds} s:\n{self._end_of_log()}")
             time.sleep(0.05)
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])

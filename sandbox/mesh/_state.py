@@ -124,7 +124,7 @@ def read(client: Client) -> State:
     pods = tuple(_pod(item, namespaces) for item in _list(client, PodResource))
     services = tuple(_service(item, namespaces, pods, waypoints) for item in _list(client, ServiceResource))
     policies = tuple(
-        PolicyState(item["metadata"]["namespace"], item["metadata"]["name"], _spec(item), _is_on_trial(item))
+        PolicyState(item["metadata"]["namespace"], item["metadata"]["name"], _spec(item), _is_dry_run(item))
         for item in _list(client, AuthorizationPolicy)
     )
     return State(pods, services, waypoints, policies, pod_labels)
@@ -153,7 +153,7 @@ def _spec(item: Json) -> Json:
     return item.get("spec") or {}
 
 
-def _is_on_trial(policy: Json) -> bool:
+def _is_dry_run(policy: Json) -> bool:
     annotations: Mapping[str, str] = policy["metadata"].get("annotations") or {}
     return annotations.get(_DRY_RUN) in _TRUE
 

@@ -61,7 +61,7 @@ def test_action_that_fails_gives_reason(greeter: Model) -> None:
     assert (result.results, result.failure) == ({"so": "far"}, "not today")
 
 
-def test_action_that_raises_leaves_its_unit_well(greeter: Model) -> None:
+def test_action_that_raises_leaves_its_unit_unchanged(greeter: Model) -> None:
     result = greeter.run("web/0", "crash")
     assert result.failure
     assert "RuntimeError: oh" in result.failure

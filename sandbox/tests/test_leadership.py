@@ -12,7 +12,9 @@ class Charm(Recorder):
 """
 
 
-def test_a_new_leader_is_reported_and_speaks_for_application(model: Model, write_charm: WriteCharm) -> None:
+def test_a_new_leader_is_reported_and_publishes_for_application(
+    model: Model, write_charm: WriteCharm
+) -> None:
     application = model.deploy(write_charm("web", STATUS), units=2)
     model.settle()
     assert application.status == ("active", "led by web/0")

@@ -29,7 +29,7 @@ from sandbox.control_plane import (
     Waypoints,
 )
 from sandbox.enforcement import enforce
-from sandbox.hardening import harden, soften
+from sandbox.hardening import harden, remove_hardening
 from sandbox.juju import Controller
 from sandbox.matrix import NODE, Cell, MeasuredRequest, measure, reaches_application
 from sandbox.mesh import Account
@@ -182,7 +182,7 @@ def answer_to_tls(real: RealWorld, app: str) -> bytes:
 
 def compare_in_modes(real: RealWorld, moment: str) -> Iterator[tuple[tuple[str, str], Compared]]:
     yield (moment, "hardened"), real.compare()
-    soften(real.world.client)
+    remove_hardening(real.world.client)
     yield (moment, "permissive"), real.compare()
     harden(real.world.client)
 

@@ -48,7 +48,7 @@ def statuses(model: Model) -> dict[str, tuple[str, str]]:
     return {unit.application.name: tuple(unit.workload_status) for unit in units}
 
 
-def troubles(model: Model) -> dict[str, str]:
+def problems(model: Model) -> dict[str, str]:
     """Return the problems that an operator has to resolve."""
     return {app: message for app, (status, message) in statuses(model).items() if status == "blocked"}
 
@@ -63,11 +63,11 @@ def settled(juju: Controller) -> Model:
 @pytest.fixture
 def shop(settled: Model, real_server: RealServer) -> Iterator[Model]:
     """A model without problems, before the test and after it."""
-    assert troubles(settled) == {}
+    assert problems(settled) == {}
     yield settled
     real_server.access.restore()
     look_again(settled)
-    assert troubles(settled) == {}
+    assert problems(settled) == {}
 
 
 def of_the_charms(real_server: RealServer) -> list[dict]:
@@ -98,11 +98,11 @@ def test_lost_trust_is_reported_until_it_is_back(shop: Model, real_server: RealS
     before = every_object(real_server.upstream)
     shop.trust(app, remove=True)
     look_again(shop)
-    assert list(troubles(shop)) == [app]
-    assert f"juju trust {app}" in troubles(shop)[app]
+    assert list(problems(shop)) == [app]
+    assert f"juju trust {app}" in problems(shop)[app]
     shop.trust(app)
     look_again(shop)
-    assert troubles(shop) == {}
+    assert problems(shop) == {}
     assert every_object(real_server.upstream) == before
 
 
@@ -119,11 +119,11 @@ def test_missing_crds_are_reported_until_they_are_back(
     before = of_the_charms(real_server)
     real_server.store.uninstall_custom_resources(group)
     look_again(shop)
-    assert troubles(shop).keys() == told_by
-    assert all(kind in message for message in troubles(shop).values())
+    assert problems(shop).keys() == told_by
+    assert all(kind in message for message in problems(shop).values())
     real_server.store.install_custom_resources(group)
     look_again(shop)
-    assert troubles(shop) == {}
+    assert problems(shop) == {}
     assert of_the_charms(real_server) == before
 
 
@@ -132,7 +132,7 @@ def test_longest_names_work_and_are_cleaned_up(juju: Controller, real_server: Re
     before = every_object(real_server.upstream).keys()
     beacon, coordinator, worker = (f"{letter * (LONGEST_APP - 1)}x" for letter in "bcw")
     deploy(model, beacon, coordinator, worker)
-    assert troubles(model) == {}
+    assert problems(model) == {}
     kinds = {
         path.partition(" ")[0].rpartition("/")[2]
         for path in every_object(real_server.upstream).keys() - before

@@ -267,7 +267,7 @@ def test_the_next_leader_ends_what_one_has_begun(
         settled(app, then, uids)
 
 
-def test_change_of_mind_after_death_replaces_no_pod(api: Api):
+def test_reverted_change_after_failure_replaces_no_pod(api: Api):
     for app, uids in each_request(api, {}, MESH, lambda _: die()):
         label(app, {"a": "b"})
         settled(app, {"a": "b"}, uids)

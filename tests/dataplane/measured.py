@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox import demo
-from sandbox.hardening import harden, soften
+from sandbox.hardening import harden, remove_hardening
 from sandbox.matrix import Cell, measure
 from sandbox.story import play
 from tests.dataplane.own_world import own_world
@@ -32,7 +32,7 @@ def measure_story() -> Mapping[tuple[str, str], Measured]:
         for played in play(world, demo.STORY):
             for mode in MODES:
                 if mode == "permissive":
-                    soften(world.client)
+                    remove_hardening(world.client)
                 cells = measure(world)
                 found[played.step.name, mode] = Measured(played.problems, cells, disagreements(world, cells))
             harden(world.client)

@@ -277,7 +277,7 @@ def test_no_request_meets_connection_that_its_worker_closes(serve, answer, metho
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_nor_one_that_is_kept_open_for_requests_that_may_arrive_twice(tmp_path, monkeypatch, method):
+def test_no_repeatable_request_meets_closing_connection(tmp_path, monkeypatch, method):
     monkeypatch.setattr(NginxConfig, "platform", platform_of(tmp_path))
     port = free_port()
     with RawBackend(answer_once) as backend:

@@ -13,7 +13,7 @@ from lightkube.resources.core_v1 import Pod
 
 from istio_policies import AuthorizationPolicy
 from sandbox import demo
-from sandbox.hardening import harden, soften
+from sandbox.hardening import harden, remove_hardening
 from sandbox.matrix import NODE, Cell, MeasuredRequest, measure
 from sandbox.mesh import Account
 from sandbox.samples import BEACON
@@ -147,7 +147,7 @@ def in_mode(world: World, mode: str) -> Generator[None]:
     if mode == "hardened":
         yield
         return
-    soften(world.client)
+    remove_hardening(world.client)
     try:
         yield
     finally:

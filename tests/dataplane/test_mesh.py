@@ -236,7 +236,7 @@ def test_a_unit_policy_opens_exactly_its_ports(mesh: Mesh, policy: Callable[...,
     assert ask_address(at_pod[OUTSIDE], "web", "GET", "/", OTHER_PORT) == 0
 
 
-def test_a_closed_pod_lets_its_waypoint_through(mesh: Mesh, policy: Callable[..., str]):
+def test_a_closed_pod_allows_its_waypoint(mesh: Mesh, policy: Callable[..., str]):
     policy(NOTHING, namespace="istio-system")
     mesh.sync()
     wait_for(lambda: ask(mesh, SHOP, "unrelated") == 0)

@@ -558,7 +558,7 @@ def test_request_cannot_carry_another_one(framing, proxying, backend):
         [("connection", "upgrade"), ("upgrade", "h2c")],
     ],
 )
-def test_nor_can_one_that_comes_by_http2(headers, proxying, backend):
+def test_http2_request_cannot_carry_another_one(headers, proxying, backend):
     with RecordingGrpcBackend() as traces:
         # because of a gRPC receiver the port supports HTTP/2
         proxy = proxying(

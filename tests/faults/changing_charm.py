@@ -14,7 +14,7 @@ from tests.support.faulty_server import FaultyServer
 Plan = Callable[[str, str], int | str | None]
 
 
-class Swing:
+class ChangingCharm:
     """One charm, its cluster, and the desired facts of each of its variants.
 
     All its requests to Kubernetes are compared with its role from the start.
@@ -26,27 +26,27 @@ class Swing:
         self.faulty = faulty
         faulty.granted = role(world.role)
         self.variant: Variant = "one"
-        self.right: dict[Variant, frozenset[Fact]] = {}
-        """What is in Kubernetes when all is as requested."""
-        self.well: dict[Variant, ops.StatusBase] = {}
-        """The unit's status then."""
+        self.desired: dict[Variant, frozenset[Fact]] = {}
+        """Variant → the facts in Kubernetes in its desired state."""
+        self.statuses: dict[Variant, ops.StatusBase] = {}
+        """Variant → the unit's status in its desired state."""
         for variant in (*VARIANTS, "one"):
-            self.turn_to(variant)
-            self.well[variant] = self.hook().unit_status
-            self.right[variant] = facts(kubernetes)
-        assert self.right["one"] != self.right["other"]
+            self.select(variant)
+            self.statuses[variant] = self.hook().unit_status
+            self.desired[variant] = facts(kubernetes)
+        assert self.desired["one"] != self.desired["other"]
         self._watcher = Watcher(kubernetes)
 
-    def turn_to(self, variant: Variant) -> None:
+    def select(self, variant: Variant) -> None:
         """Make this the desired variant, from the next hook on."""
         self.variant = variant
 
-    def turn(self) -> None:
+    def change_state(self) -> None:
         """Make the other variant the desired one; from now on, facts that both have in common must stay."""
-        self._watcher.must_stay = self.right["one"] & self.right["other"]
-        self.turn_to("other" if self.variant == "one" else "one")
+        self._watcher.must_stay = self.desired["one"] & self.desired["other"]
+        self.select("other" if self.variant == "one" else "one")
 
-    def must_stay_no_more(self) -> None:
+    def allow_losses(self) -> None:
         """Allow any fact to disappear from now on, until the next change."""
         self._watcher.must_stay = frozenset()
 
@@ -101,31 +101,31 @@ class Swing:
         return self._watcher.missed
 
     @property
-    def is_right(self) -> bool:
+    def is_as_desired(self) -> bool:
         """Return whether everything is as requested."""
-        return facts(self.kubernetes) == self.right[self.variant]
+        return facts(self.kubernetes) == self.desired[self.variant]
 
     def check_reported(self, state: testing.State) -> None:
         """Check that every difference from the desired state is reported."""
-        if not self.is_right:
+        if not self.is_as_desired:
             assert state.unit_status.name in ("waiting", "blocked"), state.unit_status
             assert state.unit_status.message
 
-    def check_healed(self, unit: int = 0, after: testing.State | None = None) -> None:
+    def check_recovered(self, unit: int = 0, after: testing.State | None = None) -> None:
         """Check that one hook without faults completes the desired state, and that nothing is worse in
         between.
         """
         state = self.hook(unit=unit, after=after)
-        unlike = facts(self.kubernetes) ^ self.right[self.variant]
+        unlike = facts(self.kubernetes) ^ self.desired[self.variant]
         assert not unlike, unlike
         # The rest of the status depends on the state of Istio.
-        assert state.unit_status.name == self.well[self.variant].name, state.unit_status
+        assert state.unit_status.name == self.statuses[self.variant].name, state.unit_status
         assert not self.missed
 
-    def check_nobody_unwanted_was_let_in(self) -> None:
+    def check_no_other_is_allowed(self) -> None:
         """Check that nothing is allowed that neither variant allows."""
-        wanted = self.right["one"] | self.right["other"]
-        assert allowed(self.kubernetes) <= wanted
+        desired = self.desired["one"] | self.desired["other"]
+        assert allowed(self.kubernetes) <= desired
 
     def close(self) -> None:
         """Stop watching the cluster."""

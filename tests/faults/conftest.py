@@ -8,7 +8,7 @@ import pytest
 
 from coordinated_workers.readiness import Readiness, ServiceEndpointStatus
 from sandbox.kubernetes import KubernetesServer
-from tests.faults.changing_charm import Swing
+from tests.faults.changing_charm import ChangingCharm
 from tests.faults.worlds import WORLDS, World
 from tests.support.faulty_server import FaultyServer
 
@@ -42,11 +42,11 @@ def world(request: pytest.FixtureRequest) -> World:
 @pytest.fixture
 def start(
     kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[World], Swing]]:
+) -> Iterator[Callable[[World], ChangingCharm]]:
     """Deploys a charm beside a faulty API, by its world."""
     with ExitStack() as stack:
 
-        def start(world: World) -> Swing:
+        def start(world: World) -> ChangingCharm:
             host = f"{world.app}-0.{world.app}-endpoints.m.svc.cluster.local"
             monkeypatch.setattr(socket, "getfqdn", lambda *_: host)
             kubernetes.access.restore()
@@ -55,13 +55,13 @@ def start(
             faulty = stack.enter_context(FaultyServer(kubernetes.url))
             monkeypatch.setenv("KUBECONFIG", str(faulty.write_kubeconfig(tmp_path / "faulty")))
             world.deploy(kubernetes.write_kubeconfig(tmp_path / "direct"))
-            swing = Swing(world, kubernetes, faulty)
-            stack.callback(swing.close)
-            return swing
+            changing = ChangingCharm(world, kubernetes, faulty)
+            stack.callback(changing.close)
+            return changing
 
         yield start
 
 
 @pytest.fixture
-def swing(start: Callable[[World], Swing], world: World) -> Swing:
+def changing(start: Callable[[World], ChangingCharm], world: World) -> ChangingCharm:
     return start(world)

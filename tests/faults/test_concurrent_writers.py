@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox.kubernetes import KubernetesServer
-from tests.faults.changing_charm import Swing
+from tests.faults.changing_charm import ChangingCharm
 from tests.faults.cluster import facts
 from tests.faults.worlds import BEACON, COORDINATOR, VARIANTS, WORLDS, Variant, World
 
@@ -38,15 +38,15 @@ def dies_after(writes: int) -> Callable[[str, str], str | None]:
     return plan
 
 
-def test_new_leader_finishes_after_dead_one(swing: Swing):
+def test_new_leader_finishes_after_dead_one(changing: ChangingCharm):
     for writes in range(LIBERAL):
         made = 0
         for _ in VARIANTS:
-            swing.turn()
-            swing.hook(dies_after(writes))
-            made = max(made, sum(method != "GET" for method in swing.faulty.seen))
-            swing.check_nobody_unwanted_was_let_in()
-            swing.check_healed(unit=1)
+            changing.change_state()
+            changing.hook(dies_after(writes))
+            made = max(made, sum(method != "GET" for method in changing.faulty.seen))
+            changing.check_no_other_is_allowed()
+            changing.check_recovered(unit=1)
         if made <= writes:
             return
     raise AssertionError(f"more than {LIBERAL} writes")
@@ -70,25 +70,25 @@ def elsewhere() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.mark.parametrize("world", [BEACON, COORDINATOR], ids=str)
 def test_two_leaders_do_not_conflict(
-    start: Callable[[World], Swing], world: World, elsewhere: ProcessPoolExecutor, tmp_path: Path
+    start: Callable[[World], ChangingCharm], world: World, elsewhere: ProcessPoolExecutor, tmp_path: Path
 ):
     """The new leader is paused at each of its requests until the old one has finished its hook."""
-    swing = start(world)
+    changing = start(world)
     direct = str(tmp_path / "direct")
     for position in range(LIBERAL):
-        stale = swing.variant
-        swing.turn()
+        stale = changing.variant
+        changing.change_state()
         reached, resume = threading.Event(), threading.Event()
 
         def hold(*_: str, position: int = position, reached=reached, resume=resume) -> None:
-            if swing.requests == position + 1:
+            if changing.requests == position + 1:
                 reached.set()
                 resume.wait(10)
 
-        swing.faulty.seen.clear()
-        swing.faulty.plan = hold
+        changing.faulty.seen.clear()
+        changing.faulty.plan = hold
         faulty = str(tmp_path / "faulty")
-        new = elsewhere.submit(lead, WORLDS.index(world), swing.variant, faulty)
+        new = elsewhere.submit(lead, WORLDS.index(world), changing.variant, faulty)
         new.add_done_callback(lambda _, reached=reached: reached.set())
         assert reached.wait(60)
         finished = new.done()
@@ -98,11 +98,11 @@ def test_two_leaders_do_not_conflict(
                 world.hook(stale)
         resume.set()
         assert new.result(60) in ("active", "waiting", "blocked")
-        swing.check_nobody_unwanted_was_let_in()
-        swing.hook()
-        unlike = facts(swing.kubernetes) ^ swing.right[swing.variant]
+        changing.check_no_other_is_allowed()
+        changing.hook()
+        unlike = facts(changing.kubernetes) ^ changing.desired[changing.variant]
         assert not unlike, (position, unlike)
-        assert not swing.missed
+        assert not changing.missed
         if finished:
             return
     raise AssertionError(f"more than {LIBERAL} requests")
@@ -149,20 +149,22 @@ EDITS: tuple[Edit, ...] = (
 )
 
 
-def test_edit_during_hook_is_corrected_by_the_next(swing: Swing, kubernetes: KubernetesServer, shift: int):
+def test_edit_during_hook_is_corrected_by_the_next(
+    changing: ChangingCharm, kubernetes: KubernetesServer, shift: int
+):
     for position in range(LIBERAL):
         edit = EDITS[(position + shift) % len(EDITS)]
-        swing.turn()
-        swing.must_stay_no_more()
+        changing.change_state()
+        changing.allow_losses()
 
-        def meddle(*_: str, position: int = position, edit: Edit = edit) -> None:
-            if swing.requests == position + 1:
+        def edit_meanwhile(*_: str, position: int = position, edit: Edit = edit) -> None:
+            if changing.requests == position + 1:
                 edit(kubernetes)
 
-        swing.hook(meddle)
-        if swing.requests <= position:
+        changing.hook(edit_meanwhile)
+        if changing.requests <= position:
             return
-        swing.hook()
-        assert swing.is_right
-        swing.check_healed()  # Istio has reconciled it as well by now
+        changing.hook()
+        assert changing.is_as_desired
+        changing.check_recovered()  # Istio has reconciled it as well by now
     raise AssertionError(f"more than {LIBERAL} requests")

@@ -1,6 +1,6 @@
 """The charms use all permissions that the reference lists, and no others."""
 
-from tests.faults.changing_charm import Swing
+from tests.faults.changing_charm import ChangingCharm
 from tests.faults.roles import ROLES, role
 from tests.faults.worlds import WORLDS
 from tests.support.faulty_server import Permission
@@ -20,30 +20,30 @@ NOT_USED_HERE = {
 }
 
 
-def test_charm_uses_just_what_its_role_grants(swing: Swing):
+def test_charm_uses_just_what_its_role_grants(changing: ChangingCharm):
     for _ in range(3):
-        swing.turn()
-        swing.check_healed()
-    swing.must_stay_no_more()
-    swing.hook()
-    swing.world.act(swing.variant)
-    swing.end()
-    granted = role(swing.world.role)
-    assert swing.faulty.permissions <= granted
-    assert granted - swing.faulty.permissions <= NOT_USED_HERE.get(swing.world.role, set())
+        changing.change_state()
+        changing.check_recovered()
+    changing.allow_losses()
+    changing.hook()
+    changing.world.act(changing.variant)
+    changing.end()
+    granted = role(changing.world.role)
+    assert changing.faulty.permissions <= granted
+    assert granted - changing.faulty.permissions <= NOT_USED_HERE.get(changing.world.role, set())
 
 
-def test_charm_without_permission_names_the_command(swing: Swing):
-    everything = role(swing.world.role)
+def test_charm_without_permission_names_the_command(changing: ChangingCharm):
+    everything = role(changing.world.role)
     for missing in sorted(everything):
-        swing.turn()
-        swing.faulty.granted = everything - {missing}
-        state = swing.hook()
-        swing.faulty.granted = everything
-        swing.check_reported(state)
-        if not swing.is_right:
-            assert f"juju trust {swing.world.app} --scope=cluster" in state.unit_status.message
-        swing.check_healed()
+        changing.change_state()
+        changing.faulty.granted = everything - {missing}
+        state = changing.hook()
+        changing.faulty.granted = everything
+        changing.check_reported(state)
+        if not changing.is_as_desired:
+            assert f"juju trust {changing.world.app} --scope=cluster" in state.unit_status.message
+        changing.check_recovered()
 
 
 def test_each_role_is_of_charm_that_is_tested():

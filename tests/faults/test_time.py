@@ -13,7 +13,7 @@ import lightkube.core.exceptions
 import ops
 import pytest
 
-from tests.faults.changing_charm import Swing
+from tests.faults.changing_charm import ChangingCharm
 
 LIMIT = 30.0
 LIBERAL = 60
@@ -65,7 +65,7 @@ class Command:
 
 
 @pytest.fixture
-def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(changing: ChangingCharm, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("k8s_charm._deadline.time", clock)
     pass_on = httpx.HTTPTransport.handle_request
@@ -81,29 +81,31 @@ def clock(swing: Swing, monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def seconds(swing: Swing, clock: Clock, answers: Takes, commands: float = 0.0) -> float:
+def seconds(changing: ChangingCharm, clock: Clock, answers: Takes, commands: float = 0.0) -> float:
     """Return the time of a hook that changes the desired state, and check that the next one completes it."""
-    swing.turn()
+    changing.change_state()
     started, clock.answers, clock.commands, clock.requests = clock.now, answers, commands, 0
-    state = swing.hook()
+    state = changing.hook()
     taken = clock.now - started
-    swing.check_reported(state)
+    changing.check_reported(state)
     clock.answers, clock.commands = (lambda _: 0.0), 0.0
-    swing.check_healed()
+    changing.check_recovered()
     return taken
 
 
 @pytest.mark.parametrize("commands", [0.0, NEVER])
 @pytest.mark.parametrize("answer", [0.5, 1.5, 2.9, NEVER])
-def test_hook_in_which_every_answer_is_late_ends(swing: Swing, clock: Clock, answer: float, commands: float):
-    assert 0 < seconds(swing, clock, lambda _: answer, commands) < LIMIT
+def test_hook_in_which_every_answer_is_late_ends(
+    changing: ChangingCharm, clock: Clock, answer: float, commands: float
+):
+    assert 0 < seconds(changing, clock, lambda _: answer, commands) < LIMIT
 
 
 @pytest.mark.parametrize("others", [0.0, 2.9])
-def test_hanging_request_does_not_hang_hook(swing: Swing, clock: Clock, others: float):
+def test_hanging_request_does_not_hang_hook(changing: ChangingCharm, clock: Clock, others: float):
     for position in range(LIBERAL):
         taken = seconds(
-            swing, clock, lambda number, position=position: NEVER if number == position else others, NEVER
+            changing, clock, lambda number, position=position: NEVER if number == position else others, NEVER
         )
         assert taken < LIMIT
         if clock.requests <= position:
@@ -111,11 +113,13 @@ def test_hanging_request_does_not_hang_hook(swing: Swing, clock: Clock, others: 
     raise AssertionError(f"more than {LIBERAL} requests")
 
 
-def test_real_hook_that_gets_no_answer_ends_with_its_time(swing: Swing, monkeypatch: pytest.MonkeyPatch):
+def test_real_hook_that_gets_no_answer_ends_with_its_time(
+    changing: ChangingCharm, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("k8s_charm._deadline._SECONDS", 0.5)
-    swing.turn()
+    changing.change_state()
     started = time.monotonic()
-    state = swing.hook(lambda *_: "hang")
+    state = changing.hook(lambda *_: "hang")
     assert time.monotonic() - started < 20
     assert state.unit_status.name in ("waiting", "blocked")
     assert state.unit_status.message

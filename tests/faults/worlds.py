@@ -107,7 +107,7 @@ def _asks(app: str, *policies: MeshPolicy) -> testing.Relation:
     return testing.Relation("service-mesh", remote_app_name=app, remote_app_data=data)
 
 
-def _lets_in(source: str, target: str, *ports: int, service: str | None = None) -> MeshPolicy:
+def _allowing(source: str, target: str, *ports: int, service: str | None = None) -> MeshPolicy:
     return MeshPolicy(
         source_namespace=MODEL.name,
         source_app_name=source,
@@ -119,20 +119,20 @@ def _lets_in(source: str, target: str, *ports: int, service: str | None = None) 
 
 
 def _beacon(variant: Variant) -> testing.State:
-    catalogue = [_lets_in("web", "catalogue", 80), _lets_in("till", "catalogue", 80, service="shelves")]
+    catalogue = [_allowing("web", "catalogue", 80), _allowing("till", "catalogue", 80, service="shelves")]
     if variant == "one":
         params = [
             _asks(
-                "catalogue", *catalogue, _lets_in("old", "catalogue", 80), _lets_in("web", "catalogue", 81)
+                "catalogue", *catalogue, _allowing("old", "catalogue", 80), _allowing("web", "catalogue", 81)
             ),
-            _asks("orders", _lets_in("web", "orders", 80)),
+            _asks("orders", _allowing("web", "orders", 80)),
         ]
     else:
         params = [
             _asks(
-                "catalogue", *catalogue, _lets_in("new", "catalogue", 80), _lets_in("web", "catalogue", 82)
+                "catalogue", *catalogue, _allowing("new", "catalogue", 80), _allowing("web", "catalogue", 82)
             ),
-            _asks("orders", _lets_in("web", "orders", 80, 81), _lets_in("till", "orders")),
+            _asks("orders", _allowing("web", "orders", 80, 81), _allowing("till", "orders")),
         ]
     return testing.State(
         leader=True,

@@ -42,9 +42,9 @@ async def test_applications_join_mesh(deployment: Deployment, cluster: Cluster, 
 
 
 async def test_a_relation_is_a_policy(cluster: Cluster):
-    assert cluster.lets_in(CLIENT, SERVER)
-    assert not cluster.lets_in(UNRELATED, SERVER)
-    assert not cluster.lets_in(SERVER, CLIENT)
+    assert cluster.allows(CLIENT, SERVER)
+    assert not cluster.allows(UNRELATED, SERVER)
+    assert not cluster.allows(SERVER, CLIENT)
 
 
 async def test_related_application_gets_declared_requests(deployment: Deployment):
@@ -76,8 +76,8 @@ async def test_unrelated_application_is_denied(deployment: Deployment):
 async def test_relation_that_goes_takes_its_policy_along(deployment: Deployment, cluster: Cluster):
     await deployment.model.applications[SERVER].remove_relation("web", f"{CLIENT}:visits")
     await deployment.settle()
-    assert not cluster.lets_in(CLIENT, SERVER)
-    assert cluster.lets_in(REGULAR, SERVER)
+    assert not cluster.allows(CLIENT, SERVER)
+    assert cluster.allows(REGULAR, SERVER)
     url = service(SERVER, deployment.name, 8080, "/open")
     await deployment.visitor(CLIENT).sees(url, allowed=False)
 
@@ -108,10 +108,10 @@ async def test_policies_that_are_not_managed_go(deployment: Deployment, cluster:
     beacon = deployment.model.applications[BEACON]
     await beacon.set_config({"manage-authorization-policies": "false"})
     await deployment.settle(BEACON)
-    assert not cluster.lets_in(CLIENT, SERVER)
+    assert not cluster.allows(CLIENT, SERVER)
     await beacon.set_config({"manage-authorization-policies": "true"})
     await deployment.settle(BEACON)
-    assert cluster.lets_in(CLIENT, SERVER)
+    assert cluster.allows(CLIENT, SERVER)
 
 
 async def test_removed_beacon_leaves_nothing_behind(deployment: Deployment, cluster: Cluster, waypoint: str):

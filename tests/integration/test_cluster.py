@@ -75,7 +75,7 @@ async def test_workers_come_and_go(deployment: Deployment):
 async def test_cluster_that_leaves_mesh_leaves_no_policy(deployment: Deployment, cluster: Cluster):
     await deployment.model.applications[KV].remove_relation("service-mesh", f"{BEACON}:service-mesh")
     await deployment.settle()
-    assert not cluster.lets_in(FRONT, KV)
-    assert not cluster.lets_in(CLIENT, KV)
+    assert not cluster.allows(FRONT, KV)
+    assert not cluster.allows(CLIENT, KV)
     for labels in cluster.pod_labels(BACK):
         assert "istio.io/dataplane-mode" not in labels

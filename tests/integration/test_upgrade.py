@@ -24,7 +24,7 @@ async def test_published_beacon_works(deployment: Deployment, cluster: Cluster):
     await deployment.integrate(*((f"{app}:service-mesh", f"{BEACON}:service-mesh") for app in TESTERS))
     await deployment.integrate((f"{CLIENT}:visits", f"{SERVER}:web"))
     await deployment.settle()
-    assert cluster.lets_in(CLIENT, SERVER)
+    assert cluster.allows(CLIENT, SERVER)
 
 
 @pytest.mark.abort_on_fail
@@ -36,8 +36,8 @@ async def test_published_beacon_is_refreshed_to_ours(deployment: Deployment):
 
 
 async def test_allowed_and_denied_stay_the_same(deployment: Deployment, cluster: Cluster):
-    assert cluster.lets_in(CLIENT, SERVER)
-    assert not cluster.lets_in(UNRELATED, SERVER)
+    assert cluster.allows(CLIENT, SERVER)
+    assert not cluster.allows(UNRELATED, SERVER)
     url = service(SERVER, deployment.name, 8080, "/open")
     await deployment.visitor(CLIENT).sees(url, allowed=True)
     await deployment.visitor(UNRELATED).sees(url, allowed=False)
@@ -54,4 +54,4 @@ async def test_removed_relation_removes_policies_of_published_beacon(
 ):
     await deployment.model.applications[SERVER].remove_relation("web", f"{CLIENT}:visits")
     await deployment.settle()
-    assert not cluster.lets_in(CLIENT, SERVER)
+    assert not cluster.allows(CLIENT, SERVER)

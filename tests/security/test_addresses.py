@@ -43,7 +43,7 @@ def test_a_worker_is_not_on_the_coordinators_own_machine(attack: Callable[[World
     [((*OF_THE_MACHINE, *OF_THE_PLATFORM), 3100), (OF_THE_COORDINATOR, PROXY_PORT)],
     ids=["the machine", "the proxy"],
 )
-def test_nor_is_a_backend_of_telemetry(
+def test_a_telemetry_backend_is_not_on_the_coordinators_own_machine(
     hosts: tuple[str, ...], port: int, attack: Callable[[World, str], Attack]
 ):
     attacked = attack(COORDINATOR, "logging")

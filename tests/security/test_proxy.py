@@ -175,7 +175,7 @@ def test_telemetry_loop_is_refused(kv: Coordinator):
     assert kv.refused == 2
 
 
-def test_so_is_what_comes_back_by_way_of_another_coordinator(kv: Coordinator, db: Coordinator):
+def test_loop_through_another_coordinator_is_refused(kv: Coordinator, db: Coordinator):
     with (
         kv.serving(logs_to=f"http://127.0.0.1:{db.telemetry}{TELEMETRY}"),
         db.serving(logs_to=f"http://127.0.0.1:{kv.telemetry}{TELEMETRY}"),
@@ -184,7 +184,7 @@ def test_so_is_what_comes_back_by_way_of_another_coordinator(kv: Coordinator, db
     assert (kv.refused, db.refused) == (2, 1)
 
 
-def test_so_are_calls_by_grpc(kv: Coordinator):
+def test_loop_of_grpc_calls_is_refused(kv: Coordinator):
     with (
         kv.serving(traces_to=f"127.0.0.1:{kv.telemetry}"),
         grpc.insecure_channel(f"127.0.0.1:{kv.telemetry}") as channel,

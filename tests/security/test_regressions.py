@@ -10,7 +10,7 @@ import pytest
 from tests.security.attack import Attack
 from tests.security.databags import HUSH, YAML, Written
 from tests.security.harm import harm_of
-from tests.security.worlds import BEACON, COORDINATOR, WORKER, WORKER_WITH_A_SAY, World
+from tests.security.worlds import BEACON, COORDINATOR, WORKER, WORKER_WITH_OWN_CONFIG, World
 from tests.support.broken_certificates import broken_certificate
 
 Change = Callable[[Written], Written]
@@ -174,7 +174,11 @@ FOUND: dict[str, tuple[World, str, Change]] = {
 }
 
 FOUND |= {
-    f"a configuration with {what}": (WORKER_WITH_A_SAY, "demo-cluster", app(worker_config=json.dumps(text)))
+    f"a configuration with {what}": (
+        WORKER_WITH_OWN_CONFIG,
+        "demo-cluster",
+        app(worker_config=json.dumps(text)),
+    )
     for what, text in YAML.items()
 }
 

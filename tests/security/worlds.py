@@ -352,25 +352,25 @@ WORKER = World(
 )
 
 
-def _with_a_say(charm: type[ops.CharmBase]) -> type[ops.CharmBase]:
+def _with_own_config(charm: type[ops.CharmBase]) -> type[ops.CharmBase]:
     """The charm with a worker that extends its configuration."""
     module: Any = sys.modules[charm.__module__]
 
-    class WorkerWithASay(module.KeyValueWorker):
+    class WorkerWithOwnConfig(module.KeyValueWorker):
         @property
         def _worker_config(self) -> dict[str, Any]:
             return {**super()._worker_config, "more": True}
 
     class Charm(charm):
         def __init__(self, framework: ops.Framework):
-            with mock.patch.object(module, "KeyValueWorker", WorkerWithASay):
+            with mock.patch.object(module, "KeyValueWorker", WorkerWithOwnConfig):
                 super().__init__(framework)
 
     return Charm
 
 
-WORKER_WITH_A_SAY = dataclasses.replace(WORKER, say="-with-a-say", change=_with_a_say)
-WORLDS = (BEACON, COORDINATOR, WORKER, WORKER_WITH_A_SAY)
+WORKER_WITH_OWN_CONFIG = dataclasses.replace(WORKER, say="-with-own-config", change=_with_own_config)
+WORLDS = (BEACON, COORDINATOR, WORKER, WORKER_WITH_OWN_CONFIG)
 BORDERS = list(itertools.chain.from_iterable(itertools.product([world], world.written) for world in WORLDS))
 
 

@@ -351,7 +351,7 @@ def _pod_labels(app: Application) -> Labels:
     coordinator = app if app.charm.name == COORDINATOR else None
     if app.charm.name == WORKER:
         clusters = _sides(app, CLUSTERS[COORDINATOR])
-        coordinator = next((side.other.application for side in clusters if _knows(side)), None)
+        coordinator = next((side.other.application for side in clusters if _has_cluster_data(side)), None)
     beacon = app if app.charm.name == BEACON else _beacon_of(coordinator or app)
     in_mesh = beacon and not beacon.config["model-on-mesh"]
     return {
@@ -360,7 +360,7 @@ def _pod_labels(app: Application) -> Labels:
     }
 
 
-def _knows(worker: Side) -> bool:
+def _has_cluster_data(worker: Side) -> bool:
     """Return whether a worker was sent its cluster's data, which happens once that is complete."""
     coordinator = worker.other.application
     roles: set[str] = set()

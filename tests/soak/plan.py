@@ -22,18 +22,18 @@ _BEGINNING = (
     "deploy hall/goods",
     "relate hall/goods:service-mesh hall/mesh:service-mesh",
 )
-_HURRY = 0.25
+_UNCHECKED_SHARE = 0.25
 """How often the next operation does not wait until all has settled."""
 
 
-def tell_by_dice(story: Story, dice: random.Random, operations: int) -> None:
+def run_random(story: Story, rng: random.Random, operations: int) -> None:
     """Run this number of random operations."""
-    story.tell(*_BEGINNING)
+    story.run(*_BEGINNING)
     for _ in range(operations - len(_BEGINNING)):
         possible = {verb: lines for verb in story.verbs if (lines := story.possible(verb))}
         verbs = list(possible)
-        (verb,) = dice.choices(verbs, [_WEIGHTS.get(verb, 1) for verb in verbs])
-        story.tell(dice.choice(possible[verb]), check=dice.random() >= _HURRY)
+        (verb,) = rng.choices(verbs, [_WEIGHTS.get(verb, 1) for verb in verbs])
+        story.run(rng.choice(possible[verb]), check=rng.random() >= _UNCHECKED_SHARE)
     story.check()
 
 

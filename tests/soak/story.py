@@ -73,7 +73,7 @@ class Story:
         for name in (HALL, ANNEX):
             self.controller.add_model(name)
         self._watch = Watch(kubernetes.store)
-        self._strained_since: int | None = None
+        self._unchecked_since: int | None = None
         """How many lines there were when somebody was first kept from doing their work, who is so still."""
         self._hardening: list[Policy] = []
         """The policies by which the mesh refuses what no other policy allows."""
@@ -91,7 +91,7 @@ class Story:
             "edit": self._edit,
             "empty": self._empty,
             "fill": self._fill,
-            "distrust": self._distrust,
+            "distrust": self._revoke_trust,
             "trust": self._trust,
             "harden": self._harden,
             "soften": self._soften,
@@ -104,7 +104,7 @@ class Story:
 
     def possible(self, verb: str) -> list[str]:
         """Return all lines with this verb that are possible next."""
-        apps, calm = self._applications(), self._strained_since is None
+        apps, is_checked = self._applications(), self._unchecked_since is None
         lines: dict[str, Callable[[], Iterator[str]]] = {
             "deploy": lambda: (place for place in CAST if place not in apps and _can_run(CAST[place])),
             "remove": lambda: (place for place, app in apps.items() if app.trust),
@@ -121,16 +121,16 @@ class Story:
             "kill": lambda: (f"{place}/{unit.number}" for place, unit in self._units()),
             "look": lambda: iter(self.controller.models),
             "edit": lambda: manual_edits.edits(self.kubernetes.store, self.controller.models.values()),
-            "empty": lambda: (place for place, app in apps.items() if calm and not _is_old(app)),
+            "empty": lambda: (place for place, app in apps.items() if is_checked and not _is_old(app)),
             "fill": lambda: (place for place, app in apps.items() if not app.units and not app.dying),
-            "distrust": lambda: (place for place, app in apps.items() if calm and not _is_old(app)),
+            "distrust": lambda: (place for place, app in apps.items() if is_checked and not _is_old(app)),
             "trust": lambda: (place for place, app in apps.items() if not app.trust),
             "harden": lambda: iter(() if self._hardening else ("mesh",)),
             "soften": lambda: iter(("mesh",) if self._hardening else ()),
         }
         return [f"{verb} {line}" for line in lines[verb]()]
 
-    def tell(self, *lines: str, check: bool = True) -> None:
+    def run(self, *lines: str, check: bool = True) -> None:
         """Run these lines, and check Kubernetes after each, unless the check is to be at the end."""
         for line in lines:
             self.lines.append(line if check else f"{line} …")
@@ -142,7 +142,7 @@ class Story:
     def replay(self, text: str) -> None:
         """Run the operations of an earlier story, given as its `str`."""
         for line in filter(None, map(str.strip, text.splitlines())):
-            self.tell(line.removesuffix(" …"), check=not line.endswith(" …"))
+            self.run(line.removesuffix(" …"), check=not line.endswith(" …"))
 
     def check(self) -> None:
         """Settle, and compare Kubernetes with what the models request.
@@ -153,16 +153,18 @@ class Story:
         Raises:
             AssertionError: if a hook failed, or if Kubernetes differs.
         """
-        strained = any(not app.trust or not app.living_units for app in self._applications().values())
-        has_just_left = strained and self._strained_since == len(self.lines) and self._was_emptied_in_peace
-        calm = self._strained_since is None or has_just_left
-        self._watch.hold(self._expected() if calm else Cluster())
+        is_unchecked = any(not app.trust or not app.living_units for app in self._applications().values())
+        has_just_left = (
+            is_unchecked and self._unchecked_since == len(self.lines) and self._empties_settled_model
+        )
+        is_checked = self._unchecked_since is None or has_just_left
+        self._watch.hold(self._expected() if is_checked else Cluster())
         self.controller.settle()
         self._look_for_errors()
-        if strained and not calm:
+        if is_unchecked and not is_checked:
             return
-        if not strained:
-            self._strained_since = None
+        if not is_unchecked:
+            self._unchecked_since = None
         passing = self._differences()
         if any(not self._may_pass(difference) for difference in passing):
             raise AssertionError("\n".join(passing))
@@ -331,15 +333,15 @@ class Story:
 
     def _empty(self, place: str) -> None:
         self._scale(place, "0")
-        self._strain()
+        self._mark_unchecked()
 
     def _fill(self, place: str) -> None:
         self._scale(place, "1")
 
-    def _distrust(self, place: str) -> None:
+    def _revoke_trust(self, place: str) -> None:
         model, app = self._of(place)
         model.trust(app, remove=True)
-        self._strain()
+        self._mark_unchecked()
 
     def _trust(self, place: str) -> None:
         model, app = self._of(place)
@@ -353,11 +355,11 @@ class Story:
         manual_edits.soften(self.kubernetes.store)
         self._hardening = []
 
-    def _strain(self) -> None:
-        self._strained_since = self._strained_since or len(self.lines)
+    def _mark_unchecked(self) -> None:
+        self._unchecked_since = self._unchecked_since or len(self.lines)
 
     @property
-    def _was_emptied_in_peace(self) -> bool:
+    def _empties_settled_model(self) -> bool:
         """Return whether the last line empties a model, and all had settled before."""
         return self.lines[-1].startswith("empty ") and not self.lines[-2].endswith("…")
 

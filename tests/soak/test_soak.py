@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.kubernetes import KubernetesServer
 from tests.soak.leaks import Holdings
-from tests.soak.plan import shortest, tell_by_dice
+from tests.soak.plan import run_random, shortest
 from tests.soak.story import CAST, fresh
 
 OPERATIONS = int(os.environ.get("SOAK_OPERATIONS", "100"))
@@ -26,7 +26,7 @@ OPERATIONS_A_STORY = 50
 def warm(kubernetes: KubernetesServer) -> Holdings:
     """Return the resources held after each kind of application was deployed and removed."""
     with contextlib.closing(fresh(kubernetes)) as first:
-        first.tell(*(f"deploy {place}" for place in CAST if f"deploy {place}" in first.possible("deploy")))
+        first.run(*(f"deploy {place}" for place in CAST if f"deploy {place}" in first.possible("deploy")))
         first.end()
     return Holdings.now()
 
@@ -37,7 +37,7 @@ def test_kubernetes_matches_models_after_each_operation(
 ):
     try:
         with contextlib.closing(fresh(kubernetes)) as story:
-            tell_by_dice(story, random.Random(seed), min(OPERATIONS, OPERATIONS_A_STORY))
+            run_random(story, random.Random(seed), min(OPERATIONS, OPERATIONS_A_STORY))
             story.end()
         warm.check_no_more()
     except Exception as problem:

@@ -34,7 +34,7 @@ def complaint_about_queries(queries: Mapping[str, str]) -> str:
     return complaint({"groups": [{"name": "queries", "rules": rules}]})
 
 
-def surprise(
+def alert_differences(
     rules: Rules, series: Mapping[str, str], *, minutes: int, fires: Mapping[str, int], step: int = 1
 ) -> str:
     """Return the differences between the firing alerts and the expected ones; empty if there are none.
@@ -56,7 +56,7 @@ def surprise(
     )
 
 
-def misprint(
+def syntax_errors(
     rules: Rules,
     series: Mapping[str, str],
     *,

@@ -52,7 +52,7 @@ def beacon(kubernetes: KubernetesServer, settled: list[Settled]) -> BeaconModel:
 
 
 @pytest.fixture
-def nobody_listens(beacon: BeaconModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_api(beacon: BeaconModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the beacon a port of this machine without a Kubernetes API."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -100,7 +100,7 @@ def test_policies_are_listed_for_people(shop: BeaconModel):
     assert max(map(len, found["policies"].splitlines())) <= 120
 
 
-def test_and_for_programs(shop: BeaconModel):
+def test_policies_are_listed_for_programs(shop: BeaconModel):
     relation = relation_with(shop, "catalogue")
     assert run(shop, "list-policies", format="json", source="web", target="catalogue")["policies"] == {
         "1": {

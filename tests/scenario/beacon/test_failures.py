@@ -38,7 +38,7 @@ def test_lost_trust_changes_nothing(beacon: BeaconModel):
 
 
 @pytest.mark.parametrize("verb", ["list", "patch", "get"])
-def test_also_one_verb_that_is_not_trusted_is_reported(beacon: BeaconModel, verb: str):
+def test_single_missing_permission_is_reported(beacon: BeaconModel, verb: str):
     beacon.juju_deploys("catalogue")
     beacon.kubernetes.access.deny(verbs=[verb])
     beacon.relate("service-mesh", "catalogue", databag(policy("web", "catalogue")))
@@ -136,7 +136,7 @@ def test_object_of_another_owner_stays(kubernetes: KubernetesServer, kind: str):
     assert theirs() == before
 
 
-@pytest.mark.usefixtures("nobody_listens")
+@pytest.mark.usefixtures("no_api")
 def test_silent_kubernetes_costs_little_time(beacon: BeaconModel):
     started = time.monotonic()
     status = beacon.hook()

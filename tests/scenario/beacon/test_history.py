@@ -103,7 +103,7 @@ def test_problem_and_its_resolution_are_logged_once(beacon: BeaconModel, caplog:
     assert logged() == []
 
 
-def test_an_option_that_makes_no_sense_settles_nothing(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
+def test_an_invalid_option_resolves_nothing(beacon: BeaconModel, caplog: pytest.LogCaptureFixture):
     beacon.consumer("catalogue", policy("web", "orders"))
     caplog.clear()
     beacon.configure(policy_mode="audti")

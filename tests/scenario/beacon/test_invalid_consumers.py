@@ -87,7 +87,9 @@ def test_valid_half_of_a_consumer_is_applied(beacon: BeaconModel, catalogue: tes
     assert beacon.hook().name == "blocked"
 
 
-def test_consumer_that_leaves_unreadable_leaves_nothing(beacon: BeaconModel, catalogue: testing.Relation):
+def test_consumer_with_invalid_data_that_leaves_keeps_nothing(
+    beacon: BeaconModel, catalogue: testing.Relation
+):
     beacon.publish(catalogue, {"policies": "nonsense"})
     beacon.unrelate(catalogue)
     assert beacon.allowed() == {("shop/web", "shop/orders")}
@@ -106,7 +108,7 @@ def test_consumer_that_never_could_be_read_has_nothing(beacon: BeaconModel, cata
     assert beacon.allowed() == {("shop/web", "shop/catalogue"), ("shop/web", "shop/orders")}
 
 
-def test_consumer_that_has_not_written_yet_is_no_trouble(beacon: BeaconModel, catalogue: testing.Relation):
+def test_consumer_that_has_not_written_yet_is_no_problem(beacon: BeaconModel, catalogue: testing.Relation):
     beacon.relate("service-mesh", "reviews")
     assert beacon.hook().message == "2 policies for 3 consumers, all enforced"
 

@@ -26,7 +26,7 @@ OPERATORS = {
 }
 
 
-def test_consumer_is_handed_labels_of_mesh(beacon: BeaconModel):
+def test_consumer_gets_labels_of_mesh(beacon: BeaconModel):
     relation = beacon.consumer("catalogue")
     assert json.loads(relation.local_app_data["labels"]) == MESH_LABELS
     assert json.loads(relation.local_app_data["mesh_type"]) == "istio"

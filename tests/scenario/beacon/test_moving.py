@@ -76,7 +76,7 @@ def test_where_services_can_not_be_listed_policies_stay(beacon: BeaconModel):
     assert beacon.policies() == {}
 
 
-def test_only_a_consumer_that_left_costs_a_look_at_services(beacon: BeaconModel):
+def test_only_a_consumer_that_left_costs_a_list_of_services(beacon: BeaconModel):
     relation = beacon.consumer("catalogue", *ASKED)
     beacon.kubernetes.requests.clear()
     beacon.hook("config_changed")

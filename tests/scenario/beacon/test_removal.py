@@ -99,7 +99,7 @@ def test_removal_goes_through_without(busy: BeaconModel, missing: str):
 
 
 def test_removal_succeeds_without_kubernetes(busy: BeaconModel, request: pytest.FixtureRequest):
-    request.getfixturevalue("nobody_listens")
+    request.getfixturevalue("no_api")
     busy.remove()
 
 

@@ -98,7 +98,7 @@ class TestOtherName:
             beacon.hook(hook)
             assert targets(beacon) == ["Service"]
 
-    def test_nor_does_a_new_leader(self, beacon: BeaconModel):
+    def test_new_leader_writes_no_policies_on_pods(self, beacon: BeaconModel):
         beacon.consumer_that_was_there_before("kiali", *REQUESTS)
         beacon.lead(False)
         beacon.hook("update_status")
@@ -106,7 +106,7 @@ class TestOtherName:
         beacon.hook("leader_elected")
         assert targets(beacon) == ["Service"]
 
-    def test_nor_does_a_plan_show_any(self, beacon: BeaconModel):
+    def test_plan_shows_no_policies_on_pods(self, beacon: BeaconModel):
         beacon.consumer_that_was_there_before("kiali", *REQUESTS)
         assert "a policy on pods holds in all models" in beacon.plan_action()["problems"]
 
@@ -189,7 +189,7 @@ def test_nothing_is_written_while_it_is_unknown(
     assert targets(beacon) == ["Service"]
 
 
-def test_it_is_taken_for_the_usual_one_without_permission(kubernetes: KubernetesServer):
+def test_usual_one_is_assumed_without_permission(kubernetes: KubernetesServer):
     beacon = BeaconModel(kubernetes, model=MODEL)
     install_istio(beacon)
     beacon.consumer_that_was_there_before("kiali", *REQUESTS)

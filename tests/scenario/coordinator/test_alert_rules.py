@@ -27,8 +27,8 @@ def rules(cluster: Cluster) -> dict:
     return published(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
 
 
-def surprise(rules: dict, series: dict[str, str], *, minutes: int = 20, **fires: int) -> str:
-    return promtool.surprise(rules, series, minutes=minutes, fires=fires)
+def alert_differences(rules: dict, series: dict[str, str], *, minutes: int = 20, **fires: int) -> str:
+    return promtool.alert_differences(rules, series, minutes=minutes, fires=fires)
 
 
 def test_prometheus_takes_them(rules: dict):
@@ -36,31 +36,31 @@ def test_prometheus_takes_them(rules: dict):
 
 
 def test_nothing_fires_while_all_is_well(rules: dict):
-    assert surprise(rules, FINE) == ""
+    assert alert_differences(rules, FINE) == ""
 
 
 def test_nginx_that_is_down_is_reported(rules: dict):
-    assert surprise(rules, {**FINE, NGINX: "0+0x30"}, CoordinatorNginxDown=1) == ""
+    assert alert_differences(rules, {**FINE, NGINX: "0+0x30"}, CoordinatorNginxDown=1) == ""
 
 
 def test_one_worker_down_does_not_alert_for_proxy(rules: dict):
-    assert surprise(rules, {**FINE, WORKERS[0]: "0+0x30"}, WorkerDown=1) == ""
+    assert alert_differences(rules, {**FINE, WORKERS[0]: "0+0x30"}, WorkerDown=1) == ""
 
 
 def test_proxy_without_traffic_alerts(rules: dict):
     silent = dict.fromkeys(WORKERS, "0+0x30")
-    assert surprise(rules, {**FINE, **silent}, WorkerDown=2, WorkerTelemetryProxyFailing=1) == ""
+    assert alert_differences(rules, {**FINE, **silent}, WorkerDown=2, WorkerTelemetryProxyFailing=1) == ""
 
 
 def test_unscraped_workers_raise_an_alert(rules: dict):
-    assert surprise(rules, {NGINX: "1+0x30", EXPORTER: "1+0x30"}, WorkersMissing=1) == ""
+    assert alert_differences(rules, {NGINX: "1+0x30", EXPORTER: "1+0x30"}, WorkersMissing=1) == ""
 
 
 def test_long_failing_coordinator_alerts(cluster: Cluster):
     # There is no object store, which the cluster needs.
     rules = published(cluster.run(METRICS, workers(units=2)), METRICS)["alert_rules"]
-    assert surprise(rules, FINE, minutes=14) == ""
-    assert surprise(rules, FINE, CoordinatorReconcileFailing=1) == ""
+    assert alert_differences(rules, FINE, minutes=14) == ""
+    assert alert_differences(rules, FINE, CoordinatorReconcileFailing=1) == ""
 
 
 def test_directly_scraped_workers_have_no_proxy_alert(cluster: Cluster):
@@ -68,4 +68,4 @@ def test_directly_scraped_workers_have_no_proxy_alert(cluster: Cluster):
 
     cluster.charm = DirectCoordinator
     rules = published(cluster.run(METRICS, store(), workers(units=2)), METRICS)["alert_rules"]
-    assert surprise(rules, {**FINE, **dict.fromkeys(WORKERS, "0+0x30")}, WorkerDown=2) == ""
+    assert alert_differences(rules, {**FINE, **dict.fromkeys(WORKERS, "0+0x30")}, WorkerDown=2) == ""

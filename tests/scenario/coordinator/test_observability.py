@@ -250,7 +250,7 @@ class TestDashboards:
         templates = published(cluster.run(relation), relation)["dashboards"]["templates"]
         assert LZMABase64.decompress(templates["file:field"]["content"]) == '{"title": "Field"}'
 
-    def test_so_do_this_librarys_of_nginx_and_of_workers(self, cluster: Cluster, source: Path):
+    def test_librarys_dashboards_go_to_grafana(self, cluster: Cluster, source: Path):
         relation = testing.Relation("grafana-dashboard")
         templates = published(cluster.run(relation), relation)["dashboards"]["templates"].values()
         titles = {json.loads(LZMABase64.decompress(template["content"]))["title"] for template in templates}

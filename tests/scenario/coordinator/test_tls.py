@@ -286,9 +286,9 @@ def test_expiring_certificate_is_reported(secured: Secured):
     last_look = int(certificate.expiry_time.timestamp()) // 60 // half_a_day * half_a_day
     # It is renewed at the latest when three of its thirty days are left.
     two_days_before = last_look - 4 * half_a_day
-    assert promtool.surprise(rules, {}, minutes=two_days_before, fires={}, step=half_a_day) == ""
+    assert promtool.alert_differences(rules, {}, minutes=two_days_before, fires={}, step=half_a_day) == ""
     fires = {"CoordinatorCertificateNearItsEnd": 1}
-    assert promtool.surprise(rules, {}, minutes=last_look, fires=fires, step=half_a_day) == ""
+    assert promtool.alert_differences(rules, {}, minutes=last_look, fires=fires, step=half_a_day) == ""
 
 
 def test_without_certificate_there_is_none_to_watch(cluster: Cluster):
@@ -309,7 +309,7 @@ def test_authority_that_writes_nonsense_switches_nothing_off(nonsense: str, secu
 
 
 @pytest.mark.parametrize("extension", ["2.5.29.19", "2.5.29.17"], ids=["constraints", "names"])
-def test_nor_does_one_without_readable_certificate(extension: str, secured: Secured):
+def test_authority_without_valid_certificate_switches_nothing_off(extension: str, secured: Secured):
     related = local(secured.given, secured.certificates)
     (answer,) = json.loads(related.remote_app_data["certificates"])
     sent = {"certificates": json.dumps([{**answer, "certificate": broken_certificate(extension)}])}
@@ -318,7 +318,7 @@ def test_nor_does_one_without_readable_certificate(extension: str, secured: Secu
     assert "certificates[0]" in state.unit_status.message
 
 
-def test_authority_that_has_come_to_its_senses_is_heard(secured: Secured):
+def test_authority_that_sends_valid_data_again_is_used(secured: Secured):
     related = local(secured.given, secured.certificates)
     broken = secured.next(dataclasses.replace(related, remote_app_data={"certificates": "{"}))
     mended = dataclasses.replace(local(broken, related), remote_app_data=related.remote_app_data)

@@ -64,7 +64,7 @@ def test_name_too_long_for_label_is_cut():
     assert one != other
 
 
-def test_beacon_cannot_take_pod_out_of_its_cluster(cluster: Cluster):
+def test_beacon_cannot_remove_pod_from_its_cluster(cluster: Cluster):
     relation = workers()
     beacon = mesh(labels=json.dumps({"app.kubernetes.io/part-of": "elsewhere"}))
     sent = published(cluster.run(relation, store(), beacon), relation)
@@ -87,7 +87,7 @@ def test_configuration_stays_while_store_is_gone(cluster: Cluster):
     assert published(after, relation) == before
 
 
-def test_only_the_leader_speaks(cluster: Cluster):
+def test_only_the_leader_publishes_data(cluster: Cluster):
     relation = workers()
     assert local(cluster.run(relation, store(), leader=False), relation).local_app_data == {}
 

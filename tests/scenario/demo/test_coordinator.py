@@ -207,7 +207,7 @@ def test_where_there_is_no_service_there_is_no_url():
     assert app_data(run_coordinator(workers("store"), relation), relation) == {}
 
 
-def test_only_leader_speaks_for_application():
+def test_only_leader_publishes_for_application():
     relation, cluster, mesh = kv_api(), workers(), beacon()
     state = run_coordinator(relation, cluster, mesh, leader=False)
     assert state.unit_status == testing.ActiveStatus()

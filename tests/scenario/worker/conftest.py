@@ -32,7 +32,7 @@ def client(kubernetes: KubernetesServer, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @dataclass
-class Deeds:
+class ContainerChanges:
     """The charm's changes to its container, in their order."""
 
     calls: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
@@ -42,21 +42,21 @@ class Deeds:
 
 
 @pytest.fixture
-def deeds(monkeypatch: pytest.MonkeyPatch) -> Deeds:
-    deeds = Deeds()
+def container_changes(monkeypatch: pytest.MonkeyPatch) -> ContainerChanges:
+    container_changes = ContainerChanges()
     for verb in ("start", "stop", "restart", "push", "remove_path", "add_layer", "exec"):
         original = getattr(ops.Container, verb)
 
         def record(
             container: ops.Container, *args: Any, _verb: str = verb, _original: Any = original, **kwargs: Any
         ) -> Any:
-            deeds.calls.append(
+            container_changes.calls.append(
                 (_verb, *(args if _verb in ("start", "stop", "restart", "exec") else args[:1]))
             )
             return _original(container, *args, **kwargs)
 
         monkeypatch.setattr(ops.Container, verb, record)
-    return deeds
+    return container_changes
 
 
 class Store:

@@ -9,7 +9,7 @@ import pytest
 from ops import testing
 
 from coordinated_workers.worker import Worker
-from tests.scenario.worker.conftest import Deeds, Store, changed, cluster
+from tests.scenario.worker.conftest import ContainerChanges, Store, changed, cluster
 from tests.scenario.worker.store_charm import StoreCharm
 
 KEY_FILE = "/etc/worker/private.key"
@@ -34,20 +34,26 @@ def offer(secret: testing.Secret, **changes: Any) -> testing.Relation:
 
 
 def test_certificates_and_key_are_written_and_the_ca_is_trusted(
-    store: Store, deeds: Deeds, secret: testing.Secret
+    store: Store, container_changes: ContainerChanges, secret: testing.Secret
 ):
     store.deploy(offer(secret), secrets=[secret])
     assert {path: store.file(path) for path in FILES} == FILES
     assert store.path(KEY_FILE).stat().st_mode & 0o777 == 0o600
-    assert deeds("exec", "restart") == [UPDATE, ("restart", "store")]
+    assert container_changes("exec", "restart") == [UPDATE, ("restart", "store")]
     assert store.container.plan.services["store"].environment["TLS_KEY"] == KEY_FILE
 
 
-def test_new_certificate_restarts_services_only(store: Store, deeds: Deeds, secret: testing.Secret):
+def test_new_certificate_restarts_services_only(
+    store: Store, container_changes: ContainerChanges, secret: testing.Secret
+):
     store.deploy(offer(secret), secrets=[secret])
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run(relations=[changed(store.relation, server_cert="CERT2")])
-    assert deeds() == [("stop", "store"), ("push", "/etc/worker/server.cert"), ("restart", "store")]
+    assert container_changes() == [
+        ("stop", "store"),
+        ("push", "/etc/worker/server.cert"),
+        ("restart", "store"),
+    ]
 
 
 class TestOfServicesThatTakeNewCertificates:
@@ -60,51 +66,53 @@ class TestOfServicesThatTakeNewCertificates:
         return Store(tmp_path / "disk", Taking)
 
     def test_a_new_certificate_is_put_under_services_that_run_on(
-        self, store: Store, deeds: Deeds, secret: testing.Secret
+        self, store: Store, container_changes: ContainerChanges, secret: testing.Secret
     ):
         store.deploy(offer(secret), secrets=[secret])
-        deeds.calls.clear()
+        container_changes.calls.clear()
         store.run(relations=[changed(store.relation, server_cert="CERT2")])
-        assert deeds() == [("push", "/etc/worker/server.cert")]
+        assert container_changes() == [("push", "/etc/worker/server.cert")]
         assert store.file("/etc/worker/server.cert") == "CERT2"
 
     @pytest.mark.parametrize("also", [{"ca_cert": "CA2"}, {"worker_config": "a: 2"}])
     def test_what_else_changes_restarts_them(
-        self, store: Store, deeds: Deeds, secret: testing.Secret, also: dict[str, str]
+        self, store: Store, container_changes: ContainerChanges, secret: testing.Secret, also: dict[str, str]
     ):
         store.deploy(offer(secret), secrets=[secret])
-        deeds.calls.clear()
+        container_changes.calls.clear()
         store.run(relations=[changed(store.relation, server_cert="CERT2", **also)])
-        assert deeds("stop", "restart") == [("stop", "store"), ("restart", "store")]
+        assert container_changes("stop", "restart") == [("stop", "store"), ("restart", "store")]
 
     def test_the_first_certificate_and_its_end_restart_them(
-        self, store: Store, deeds: Deeds, secret: testing.Secret
+        self, store: Store, container_changes: ContainerChanges, secret: testing.Secret
     ):
         store.deploy(cluster(worker_config="a: 1"), secrets=[secret])
         for tls in (
             {"ca_cert": "CA", "server_cert": "CERT", "privkey_secret_id": secret.id},
             dict.fromkeys(("ca_cert", "server_cert", "privkey_secret_id")),
         ):
-            deeds.calls.clear()
+            container_changes.calls.clear()
             store.run(relations=[changed(store.relation, **tls)])
-            assert deeds("stop", "restart") == [("stop", "store"), ("restart", "store")]
+            assert container_changes("stop", "restart") == [("stop", "store"), ("restart", "store")]
 
 
-def test_a_new_ca_is_trusted(store: Store, deeds: Deeds, secret: testing.Secret):
+def test_a_new_ca_is_trusted(store: Store, container_changes: ContainerChanges, secret: testing.Secret):
     store.deploy(offer(secret), secrets=[secret])
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run(relations=[changed(store.relation, ca_cert="CA2")])
-    assert deeds("exec") == [UPDATE]
+    assert container_changes("exec") == [UPDATE]
     assert store.file("/usr/local/share/ca-certificates/ca.crt") == "CA2"
 
 
-def test_what_is_withdrawn_is_removed_and_trusted_no_more(store: Store, deeds: Deeds, secret: testing.Secret):
+def test_what_is_withdrawn_is_removed_and_trusted_no_more(
+    store: Store, container_changes: ContainerChanges, secret: testing.Secret
+):
     store.deploy(offer(secret), secrets=[secret])
-    deeds.calls.clear()
+    container_changes.calls.clear()
     withdrawn = dict.fromkeys(("ca_cert", "server_cert", "s3_tls_ca_chain", "privkey_secret_id"))
     store.run(relations=[changed(store.relation, **withdrawn)])
     assert {path: store.file(path) for path in FILES} == dict.fromkeys(FILES)
-    assert deeds("exec") == [UPDATE]
+    assert container_changes("exec") == [UPDATE]
     assert store.services == {"store": "active"}
 
 
@@ -119,7 +127,7 @@ def test_an_image_that_can_not_update_its_cas_runs_all_the_same(store: Store, se
     assert store.services == {"store": "active"}
 
 
-def test_a_new_revision_of_the_key_is_fetched(store: Store, deeds: Deeds):
+def test_a_new_revision_of_the_key_is_fetched(store: Store, container_changes: ContainerChanges):
     secret = testing.Secret({"private-key": "KEY"}, latest_content={"private-key": "KEY2"})
     store.deploy(offer(secret), secrets=[secret])
     assert store.file(KEY_FILE) == "KEY2"
@@ -142,11 +150,13 @@ def test_error_of_an_unreadable_key_is_not_logged(
     assert "hush-8d1f" not in log
 
 
-def test_unreadable_key_changes_nothing(store: Store, deeds: Deeds, secret: testing.Secret):
+def test_unreadable_key_changes_nothing(
+    store: Store, container_changes: ContainerChanges, secret: testing.Secret
+):
     store.deploy(offer(secret), secrets=[secret])
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run(secrets=[], relations=[changed(store.relation, worker_config="a: 2", server_cert="CERT2")])
-    assert deeds() == []
+    assert container_changes() == []
     assert isinstance(store.status, ops.WaitingStatus)
     assert store.file("/etc/worker/server.cert") == "CERT"
 

@@ -12,11 +12,11 @@ from ops import testing
 from coordinated_workers import worker as module
 from coordinated_workers.interfaces.cluster import ClusterProviderAppData, ClusterRequirerAppData
 from coordinated_workers.worker import Worker
-from tests.scenario.worker.conftest import Deeds, Store, changed, cluster
+from tests.scenario.worker.conftest import ContainerChanges, Store, changed, cluster
 from tests.scenario.worker.store_charm import StoreCharm
 
 
-class LastWord(Worker):
+class LateStatuses(Worker):
     """Adds its statuses after the charm's own, as Tempo's worker does, and starts only with a backend."""
 
     SERVICE_START_RETRY_STOP = "never read"
@@ -32,8 +32,8 @@ class LastWord(Worker):
             super().restart()
 
 
-class LastWordCharm(StoreCharm):
-    worker_type = LastWord
+class LateStatusesCharm(StoreCharm):
+    worker_type = LateStatuses
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
@@ -45,7 +45,7 @@ class LastWordCharm(StoreCharm):
 
 
 def test_charm_may_collect_statuses_itself(tmp_path: Path):
-    store = Store(tmp_path, LastWordCharm)
+    store = Store(tmp_path, LateStatusesCharm)
     store.deploy(cluster(worker_config="a: 1", remote_write_endpoints=[{"url": "http://prometheus:9090"}]))
     assert store.status == ops.ActiveStatus("mine")
     store.run(config={})
@@ -53,7 +53,7 @@ def test_charm_may_collect_statuses_itself(tmp_path: Path):
 
 
 def test_subclass_decides_whether_services_start(tmp_path: Path):
-    store = Store(tmp_path, LastWordCharm)
+    store = Store(tmp_path, LateStatusesCharm)
     store.deploy()
     assert "active" not in store.services.values()
     store.run(relations=[changed(store.relation, remote_write_endpoints=[{"url": "http://prometheus:9090"}])])
@@ -104,7 +104,10 @@ def test_tests_of_charms_take_kubernetes_away(
 
 
 def test_tests_of_charms_put_configuration_there(
-    tmp_path: Path, without_kubernetes: None, monkeypatch: pytest.MonkeyPatch, deeds: Deeds
+    tmp_path: Path,
+    without_kubernetes: None,
+    monkeypatch: pytest.MonkeyPatch,
+    container_changes: ContainerChanges,
 ):
     class Checked(StoreCharm):
         readiness_check_endpoint = "http://127.0.0.1:9/ready"

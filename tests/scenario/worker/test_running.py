@@ -14,7 +14,7 @@ from ops import testing
 
 from coordinated_workers.worker import Worker
 from sandbox.kubernetes import KubernetesServer
-from tests.scenario.worker.conftest import FQDN, Deeds, Store, changed, cluster
+from tests.scenario.worker.conftest import FQDN, ContainerChanges, Store, changed, cluster
 from tests.scenario.worker.store_charm import StoreCharm
 from tests.support.juju_application import pod_template
 from tests.support.juju_tools import lose_relations, refuse_tools
@@ -80,7 +80,7 @@ def test_without_readiness_endpoint_there_is_no_check(store: Store):
 
 @pytest.mark.parametrize("leader", [True, False])
 def test_nothing_is_done_when_nothing_changed(
-    store: Store, deeds: Deeds, kubernetes: KubernetesServer, leader: bool
+    store: Store, container_changes: ContainerChanges, kubernetes: KubernetesServer, leader: bool
 ):
     offer = {
         "ca_cert": "CA",
@@ -91,44 +91,44 @@ def test_nothing_is_done_when_nothing_changed(
     loki = {"loki_endpoints": {"loki/0": "http://loki"}}
     store.deploy(cluster(worker_config="a: 1", **offer, **loki), leader=leader)
     before = store.relation
-    deeds.calls.clear()
+    container_changes.calls.clear()
     kubernetes.requests.clear()
     store.run()
-    assert deeds() == []
+    assert container_changes() == []
     assert {request.method for request in kubernetes.requests} <= {"GET"}
     assert len(kubernetes.requests) == (3 if leader else 0)
     assert store.relation == before
 
 
-def test_new_configuration_stops_and_starts_services(store: Store, deeds: Deeds):
+def test_new_configuration_stops_and_starts_services(store: Store, container_changes: ContainerChanges):
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run(relations=[changed(store.relation, worker_config="a: 2")])
-    assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("restart", "store")]
+    assert container_changes() == [("stop", "store"), ("push", CONFIG_FILE), ("restart", "store")]
     assert store.file(CONFIG_FILE) == "a: 2"
 
 
-def test_a_new_layer_restarts_services(store: Store, deeds: Deeds):
+def test_a_new_layer_restarts_services(store: Store, container_changes: ContainerChanges):
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run(config={"role-disk": True})
-    assert deeds("push", "restart", "start", "stop") == [("restart", "store")]
+    assert container_changes("push", "restart", "start", "stop") == [("restart", "store")]
     assert store.container.plan.services["store"].command.endswith("-target disk")
 
 
-def test_a_new_check_restarts_nothing(tmp_path: Path, deeds: Deeds):
+def test_a_new_check_restarts_nothing(tmp_path: Path, container_changes: ContainerChanges):
     class Checked(StoreCharm):
         readiness_check_endpoint = "http://127.0.0.1:9/ready"
 
     store = Store(tmp_path, Checked)
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     Checked.readiness_check_endpoint = "http://127.0.0.1:9/readiness"
     store.run()
-    assert deeds() == [("add_layer", "store")]
+    assert container_changes() == [("add_layer", "store")]
     assert store.container.plan.checks["ready"].http == {"url": "http://127.0.0.1:9/readiness"}
     store.run()
-    assert len(deeds()) == 1
+    assert len(container_changes()) == 1
 
 
 def test_readiness_endpoint_may_depend_on_the_worker(tmp_path: Path):
@@ -141,7 +141,7 @@ def test_readiness_endpoint_may_depend_on_the_worker(tmp_path: Path):
 
 
 def test_what_pebble_writes_in_another_way_is_no_change(
-    store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
+    store: Store, container_changes: ContainerChanges, monkeypatch: pytest.MonkeyPatch
 ):
     """Pebble returns a `kill-delay` of 60s as 1m0s."""
     plan = ops.Container.get_plan
@@ -154,42 +154,42 @@ def test_what_pebble_writes_in_another_way_is_no_change(
 
     monkeypatch.setattr(ops.Container, "get_plan", rewritten)
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run()
-    assert deeds("restart", "start", "stop") == []
+    assert container_changes("restart", "start", "stop") == []
 
 
-def test_service_that_is_down_is_started(store: Store, deeds: Deeds):
+def test_service_that_is_down_is_started(store: Store, container_changes: ContainerChanges):
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     down = {"store": ops.pebble.ServiceStatus.ERROR}
     layers = store.container.layers
     store.run(containers=[store.workload(layers=layers, service_statuses=down)])
-    assert deeds() == [("restart", "store")]
+    assert container_changes() == [("restart", "store")]
 
 
-def test_services_do_not_start_with_half_of_the_files(store: Store, deeds: Deeds):
+def test_services_do_not_start_with_half_of_the_files(store: Store, container_changes: ContainerChanges):
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     down = {"store": ops.pebble.ServiceStatus.ERROR}
     store.run(
         relations=[changed(store.relation, worker_config="a: 2")],
         containers=[store.workload(layers=store.container.layers, service_statuses=down)],
     )
-    assert deeds() == [("stop", "store"), ("push", CONFIG_FILE), ("restart", "store")]
+    assert container_changes() == [("stop", "store"), ("push", CONFIG_FILE), ("restart", "store")]
 
 
-def test_services_that_are_not_of_layer_are_left_alone(store: Store, deeds: Deeds):
+def test_services_that_are_not_of_layer_are_left_alone(store: Store, container_changes: ContainerChanges):
     image = ops.pebble.Layer({"services": {"other": {"command": "x", "startup": "disabled"}}})
     store.deploy(containers=[store.workload(layers={"image": image})])
-    assert deeds("start", "stop", "restart") == [("restart", "store")]
-    deeds.calls.clear()
+    assert container_changes("start", "stop", "restart") == [("restart", "store")]
+    container_changes.calls.clear()
     store.run()
-    assert deeds() == []
+    assert container_changes() == []
 
 
 def test_restart_that_was_cut_short_is_made_up_for(
-    store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
+    store: Store, container_changes: ContainerChanges, monkeypatch: pytest.MonkeyPatch
 ):
     store.deploy()
 
@@ -200,9 +200,9 @@ def test_restart_that_was_cut_short_is_made_up_for(
         patched.setattr(ops.Container, "restart", fail)
         store.run(relations=[changed(store.relation, worker_config="a: 2")])
     assert store.services == {"store": "inactive"}
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run()
-    assert deeds() == [("restart", "store")]
+    assert container_changes() == [("restart", "store")]
 
 
 def test_ports_of_the_coordinator_are_opened(store: Store):
@@ -305,11 +305,11 @@ def test_container_that_is_not_up_closes_no_port(store: Store):
 
 @pytest.mark.parametrize("gone", ["relation", "roles", "configuration"])
 def test_without_what_it_needs_worker_stops_and_forgets(
-    store: Store, client: Client, deeds: Deeds, gone: str
+    store: Store, client: Client, container_changes: ContainerChanges, gone: str
 ):
     offer = {"ca_cert": "CA", "s3_tls_ca_chain": "S3", "worker_labels": PART_OF}
     store.deploy(cluster(worker_config="a: 1", **offer))
-    deeds.calls.clear()
+    container_changes.calls.clear()
     if gone == "relation":
         store.run(store.ctx.on.relation_broken(store.relation))
     elif gone == "roles":
@@ -317,27 +317,31 @@ def test_without_what_it_needs_worker_stops_and_forgets(
     else:
         store.run(relations=[changed(store.relation, worker_config=None)])
     assert store.services == {"store": "inactive"}
-    assert deeds()[0] == ("stop", "store")
+    assert container_changes()[0] == ("stop", "store")
     assert store.file(CONFIG_FILE) is None
     assert list(store.path(CONFIG_FILE).parent.iterdir()) == []
     assert list(store.path("/usr/local/share/ca-certificates/ca.crt").parent.iterdir()) == []
     metadata = pod_template(client, "m", "store").metadata
     assert metadata
     assert (PART_OF.items() <= (metadata.labels or {}).items()) == (gone == "roles")
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run(relations=[] if gone == "relation" else store.state.relations)
-    assert deeds() == []
+    assert container_changes() == []
 
 
 @pytest.mark.parametrize("knows_app", [True, False], ids=["of its own", "of another"])
 def test_coordinator_that_is_gone_for_juju_only_stops_nothing(
-    store: Store, client: Client, deeds: Deeds, knows_app: bool, monkeypatch: pytest.MonkeyPatch
+    store: Store,
+    client: Client,
+    container_changes: ContainerChanges,
+    knows_app: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     store.deploy(cluster(worker_config="a: 1", worker_labels=PART_OF, worker_ports=[8080]))
-    deeds.calls.clear()
+    container_changes.calls.clear()
     lose_relations(monkeypatch, store.relation.id, knows_app=knows_app)
     store.run()
-    assert deeds() == []
+    assert container_changes() == []
     assert store.services == {"store": "active"}
     assert {port.port for port in store.state.opened_ports} == {8080}
     metadata = pod_template(client, "m", "store").metadata
@@ -358,13 +362,13 @@ class OneUnitCharm(StoreCharm):
     worker_type = OneUnit
 
 
-def test_subclass_can_change_configuration(tmp_path: Path, deeds: Deeds):
+def test_subclass_can_change_configuration(tmp_path: Path, container_changes: ContainerChanges):
     store = Store(tmp_path, OneUnitCharm)
     store.deploy()
     assert store.file(CONFIG_FILE) == "a: 1\nunit: store/0\n"
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run()
-    assert deeds() == []
+    assert container_changes() == []
 
 
 def test_subclass_keeps_a_configuration_that_is_no_mapping(tmp_path: Path):
@@ -424,22 +428,24 @@ def test_workload_without_version_runs(store: Store):
     assert isinstance(store.status, ops.ActiveStatus)
 
 
-def test_charm_can_restart_and_stop_its_services(store: Store, deeds: Deeds):
+def test_charm_can_restart_and_stop_its_services(store: Store, container_changes: ContainerChanges):
     store.deploy()
     with store.ctx(store.ctx.on.update_status(), store.state) as manager:
         worker = manager.charm.worker
-        deeds.calls.clear()
+        container_changes.calls.clear()
         assert worker.restart() is True
-        assert deeds() == [("restart", "store")]
+        assert container_changes() == [("restart", "store")]
         worker.stop()
         assert not worker._container.get_service("store").is_running()
         assert worker.running_version() == "1.2.3"
 
 
 @pytest.mark.parametrize("missing", [{"relation": cluster()}, {"config": {}}])
-def test_restart_needs_configuration_and_role(store: Store, deeds: Deeds, missing: dict[str, Any]):
+def test_restart_needs_configuration_and_role(
+    store: Store, container_changes: ContainerChanges, missing: dict[str, Any]
+):
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     without = testing.State(
         config=missing.get("config", store.state.config),
         relations=[missing.get("relation", store.relation)],
@@ -449,7 +455,7 @@ def test_restart_needs_configuration_and_role(store: Store, deeds: Deeds, missin
         store.path(CONFIG_FILE).unlink()
     with store.ctx(store.ctx.on.update_status(), without) as manager:
         assert manager.charm.worker.restart() is False
-        assert deeds("restart") == []
+        assert container_changes("restart") == []
 
 
 def test_layer_of_the_charm_is_not_modified(tmp_path: Path):
@@ -469,28 +475,28 @@ def test_layer_of_the_charm_is_not_modified(tmp_path: Path):
 
 @pytest.mark.parametrize("event", ["stop", "remove"])
 def test_unit_on_its_way_out_makes_nothing_right_any_more(
-    store: Store, deeds: Deeds, kubernetes: KubernetesServer, event: str
+    store: Store, container_changes: ContainerChanges, kubernetes: KubernetesServer, event: str
 ):
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     kubernetes.requests.clear()
     store.run(getattr(store.ctx.on, event)(), relations=[changed(store.relation, worker_config="a: 2")])
-    assert deeds() == []
+    assert container_changes() == []
     assert kubernetes.requests == []
 
 
 def test_unit_that_is_scaled_down_serves_until_the_end(
-    store: Store, deeds: Deeds, monkeypatch: pytest.MonkeyPatch
+    store: Store, container_changes: ContainerChanges, monkeypatch: pytest.MonkeyPatch
 ):
     """Juju reports its relations as broken meanwhile."""
     store.deploy()
-    deeds.calls.clear()
+    container_changes.calls.clear()
     departing = property(lambda event: event.framework.model.get_unit("store/0"))
     monkeypatch.setattr(ops.RelationDepartedEvent, "departing_unit", departing, raising=False)
     state = store.run(store.ctx.on.relation_departed(store.relation, remote_unit=0), planned_units=1)
     broken = store.ctx.on.relation_broken(store.relation)
     store.run(broken, planned_units=1, stored_states=state.stored_states)
-    assert deeds() == []
+    assert container_changes() == []
     assert store.services == {"store": "active"}
 
 

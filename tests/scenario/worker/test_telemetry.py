@@ -6,7 +6,7 @@ from typing import Any
 import ops
 import pytest
 
-from tests.scenario.worker.conftest import MODEL, Deeds, Store, changed, cluster
+from tests.scenario.worker.conftest import MODEL, ContainerChanges, Store, changed, cluster
 
 LOKI = {"loki/0": "http://loki-0:3100/loki/api/v1/push", "loki/1": "http://loki-1:3100/loki/api/v1/push"}
 
@@ -45,14 +45,14 @@ def test_logs_go_to_every_loki_with_units_topology(store: Store):
     }
 
 
-def test_logs_go_no_more_to_loki_that_went(store: Store, deeds: Deeds):
+def test_logs_go_no_more_to_loki_that_went(store: Store, container_changes: ContainerChanges):
     store.deploy(cluster(worker_config="a: 1", loki_endpoints=LOKI))
     store.run(relations=[changed(store.relation, loki_endpoints={"loki/0": LOKI["loki/0"]})])
     assert targets(store)["loki/0"]["services"] == ["all"]
     assert targets(store)["loki/1"]["services"] == ["-all"]
-    deeds.calls.clear()
+    container_changes.calls.clear()
     store.run()
-    assert deeds() == []
+    assert container_changes() == []
     store.run(relations=[changed(store.relation, loki_endpoints=LOKI)])
     assert targets(store)["loki/1"]["services"] == ["all"]
 

@@ -21,7 +21,7 @@ class Cluster:
     client: Client
     model: str
 
-    def lets_in(self, source: str, target: str, *, source_model: str = "") -> bool:
+    def allows(self, source: str, target: str, *, source_model: str = "") -> bool:
         """Return whether a policy allows one application to reach another's Service or pods."""
         principal = _PRINCIPALS.format(model=source_model or self.model, app=source)
         return any(_is_on(policy, target) and principal in _principals(policy) for policy in self.policies())

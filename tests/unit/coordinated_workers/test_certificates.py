@@ -49,13 +49,13 @@ def test_each_part_is_read(field: str, text: str):
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_so_is_each_certificate_of_chain(place: int):
+def test_each_certificate_of_chain_is_read(place: int):
     chain = [sound()["ca"], sound()["ca"]]
     chain[place] = GARBAGE
     assert reason(chain=chain) == "certificates[1]: not PEM of a request and its certificates"
 
 
-def test_and_what_is_within_certificate():
+def test_content_of_each_certificate_is_read():
     assert reason(certificate=broken_certificate(ALTERNATIVE_NAMES))
 
 

@@ -67,11 +67,11 @@ def cluster(local_unit: Mapping[str, Any] | None = None, **offer: Any) -> testin
 
 
 def do(
-    deed: Callable[[ClusterRequirer], Any], *relations: testing.Relation, leader: bool = True
+    call: Callable[[ClusterRequirer], Any], *relations: testing.Relation, leader: bool = True
 ) -> tuple[Any, testing.State]:
     ctx = testing.Context(Worker, META, app_name="store")
     with ctx(ctx.on.update_status(), testing.State(leader=leader, relations=relations)) as manager:
-        result = deed(manager.charm.cluster)
+        result = call(manager.charm.cluster)
         return result, manager.run()
 
 

@@ -194,7 +194,7 @@ class TestServers:
     def test_without_locations_are_ignored(self):
         assert find(parsed(config(TO_API, upstreams=[API]).get_config({}, False)), "listen") == []
 
-    def test_that_answer_themselves_are_there_without_locations(self):
+    def test_that_answer_themselves_exist_without_locations(self):
         directives = parsed(config(enable_health_check=True, enable_status_page=True).get_config({}, False))
 
         assert [each[1] for each in locations(directives)] == [("=", "/"), ("=", "/status")]

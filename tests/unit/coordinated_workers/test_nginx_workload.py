@@ -244,7 +244,7 @@ class TestCertificates:
         assert "ca key too small" in world.problem
         assert [world.read(path) for path in (CERT_PATH, KEY_PATH)] == [TLS.server_cert, TLS.private_key]
 
-    def test_nor_are_the_first_ones(self):
+    def test_first_ones_that_nginx_rejects_are_not_left_on_disk(self):
         world = World().hook(config_text="plain")
         world.fails(RELOAD, "ca key too small")
 

@@ -299,7 +299,7 @@ def test_refusal_of_another_request():
     [(HOSTS, 0, False), (("a.test",), 0, True), ((*HOSTS, "b.test"), 0, True), (HOSTS, 1, True)],
     ids=["taken back", "fewer names", "more names", "other key"],
 )
-def test_it_is_kept_until_another_is_issued(hosts: Collection[str], key: int, expected: bool):
+def test_lost_certificate_is_kept_until_another_is_issued(hosts: Collection[str], key: int, expected: bool):
     assert keeps(Unit(related()), served_for(hosts, key)) is expected
 
 
@@ -308,11 +308,11 @@ def test_nonsense_is_not_kept():
 
 
 @pytest.mark.parametrize("relations", [[], [related(), related()]], ids=["none", "two"])
-def test_it_is_not_kept_without_one_authority(relations: list[testing.Relation]):
+def test_certificate_is_not_kept_without_one_authority(relations: list[testing.Relation]):
     assert not keeps(Unit(*relations), served_for(("old.test",)))
 
 
-def test_it_is_not_kept_once_the_authority_is_gone():
+def test_certificate_is_not_kept_once_the_authority_is_gone():
     unit = certified()
     (relation,) = unit.state.get_relations("certificates")
     served = served_for(("old.test",))

@@ -43,7 +43,7 @@ def test_machine_itself_is_refused(host: str):
         *("2001:db8:1:1a9:fe:a9fe::", "2001:db8:1:1:a9:fea9:fe00:0", "2001:db8:1:a83f:81:1000::"),
     ],
 )
-def test_so_is_address_that_leads_to_one(host: str):
+def test_address_that_leads_to_the_machine_is_refused(host: str):
     with pytest.raises(ValueError, match="leads to this machine or to a metadata service"):
         check_of_another_machine(host)
 
@@ -82,7 +82,7 @@ def test_metadata_addresses_of_the_platform_are_invalid(host: str):
         *("kubernetes.docker.internal", "vm.docker.internal", "control-plane.minikube.internal"),
     ],
 )
-def test_so_is_name_that_leads_to_one(host: str):
+def test_name_of_a_metadata_address_is_invalid(host: str):
     with pytest.raises(ValueError, match="leads to this machine or to a metadata service"):
         check_of_another_machine(host)
 
@@ -101,7 +101,7 @@ def test_so_is_name_that_leads_to_one(host: str):
         *("425.510.425.510", "256.1.1.1", "1.2.3.4.5", "4294967297", "0x", "08.1", "loki.0x7f000001"),
     ],
 )
-def test_so_is_address_that_not_all_take_for_one(host: str):
+def test_ambiguous_address_is_invalid(host: str):
     with pytest.raises(ValueError, match="leads to this machine or to a metadata service"):
         check_of_another_machine(host)
 

@@ -30,13 +30,13 @@ class Outcome(Generic[Result]):
 
 @pytest.fixture
 def act(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
-    """Runs `deed` as the charm of application `ours`, with the given relations."""
+    """Runs `call` as the charm of application `ours`, with the given relations."""
     # Which of the two calls the other depends on the version of ops.
     name = "update" if "update" in vars(ops.RelationDataContent) else "__setitem__"
     write = getattr(ops.RelationDataContent, name)
 
     def run(
-        deed: Callable[[ops.CharmBase], Result],
+        call: Callable[[ops.CharmBase], Result],
         *relations: testing.Relation,
         leader: bool = True,
         secrets: Iterable[testing.Secret] = (),
@@ -54,7 +54,7 @@ def act(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
                 framework.observe(self.on.update_status, self._on_update_status)
 
             def _on_update_status(self, _: ops.EventBase) -> None:
-                results.append(deed(self))
+                results.append(call(self))
 
         caplog.clear()
         monkeypatch.setattr(ops.RelationDataContent, name, record)

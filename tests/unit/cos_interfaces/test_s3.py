@@ -198,9 +198,9 @@ def test_a_secret_stays_published_while_jujus_secrets_are_down(
     assert again.relation(relation).local_app_data["secret-extra"] == published
 
 
-@pytest.mark.parametrize("deed", [s3.request, lambda charm: s3.offer(charm, INFO)])
-def test_only_the_leader_writes(act, deed):
-    outcome = act(deed, store(), leader=False)
+@pytest.mark.parametrize("call", [s3.request, lambda charm: s3.offer(charm, INFO)])
+def test_only_the_leader_writes(act, call):
+    outcome = act(call, store(), leader=False)
     assert (outcome.written, outcome.log) == ([], [])
 
 

@@ -35,22 +35,22 @@ def allow(server: KubernetesServer, **fields: object) -> None:
 
 def test_application_is_allowed_by_policy_on_service(server, cluster):
     allow(server, target_app_name="db")
-    assert cluster.lets_in("web", "db")
-    assert not cluster.lets_in("db", "web")
-    assert not cluster.lets_in("web", "cache")
-    assert not cluster.lets_in("web", "db", source_model="other")
+    assert cluster.allows("web", "db")
+    assert not cluster.allows("db", "web")
+    assert not cluster.allows("web", "cache")
+    assert not cluster.allows("web", "db", source_model="other")
 
 
 def test_application_is_allowed_by_policy_on_pods(server, cluster):
     allow(server, target_app_name="db", target_type="unit", source_namespace="other")
-    assert cluster.lets_in("web", "db", source_model="other")
-    assert not cluster.lets_in("web", "db")
+    assert cluster.allows("web", "db", source_model="other")
+    assert not cluster.allows("web", "db")
 
 
 def test_policy_without_rules_allows_nothing(server, cluster):
     policy = {"metadata": {"name": "allow-nothing"}, "spec": {}}
     server.store.create("AuthorizationPolicy", policy, namespace=MODEL)
-    assert not cluster.lets_in("web", "db")
+    assert not cluster.allows("web", "db")
     assert len(cluster.policies()) == 1
 
 

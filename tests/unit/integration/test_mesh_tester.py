@@ -56,8 +56,8 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 def test_tester_allows_related_applications(model: Model, cluster: Cluster):
-    assert cluster.lets_in("client", "server")
-    assert not cluster.lets_in("unrelated", "server")
+    assert cluster.allows("client", "server")
+    assert not cluster.allows("unrelated", "server")
 
 
 def test_tester_serves_its_pages_on_both_ports(model: Model):

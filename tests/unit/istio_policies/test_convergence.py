@@ -164,7 +164,7 @@ def trouble(server: KubernetesServer, what: str) -> Iterator[None]:
     server.access.restore()
 
 
-def meddle(client: Client, objects: list[dict[str, Any]], which: int, how: str) -> None:
+def edit_by_hand(client: Client, objects: list[dict[str, Any]], which: int, how: str) -> None:
     """Change or delete some object by hand."""
     own, change = objects[which % len(objects)]["metadata"], MEDDLING[how]
     if change is None:
@@ -207,15 +207,15 @@ def test_convergence_never_denies_desired_request(
         assert watcher.shut == []
         return result
 
-    for policies, problem, meddling in steps:
+    for policies, problem, edit in steps:
         wanted = {grant_of_policy(each) for each in policies}
         with trouble(kubernetes, problem):
             hook(policies)
         healed = hook(policies)
         assert not healed.failed
         assert Counter(watcher.grants()) == Counter(wanted)
-        if meddling and (objects := watcher.objects()):
-            meddle(client, objects, *meddling)
+        if edit and (objects := watcher.objects()):
+            edit_by_hand(client, objects, *edit)
             hook(policies)
             assert Counter(watcher.grants()) == Counter(wanted)
         kubernetes.requests.clear()

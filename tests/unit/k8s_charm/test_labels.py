@@ -261,7 +261,7 @@ def through(client: Client, write: int, labels: dict[str, str]) -> bool:
         ({"a": "b"}, {"c": "d"}),
     ],
 )
-def test_call_that_turned_back_and_died_too_is_made_good(
+def test_call_that_reverted_and_failed_is_completed(
     client: Client, first: dict[str, str], second: dict[str, str]
 ):
     """All labels that either may have set are recorded until they are correct."""
@@ -280,7 +280,7 @@ def test_call_that_turned_back_and_died_too_is_made_good(
             return
 
 
-def test_application_on_its_way_out_needs_no_labels_removed(client: Client):
+def test_application_that_is_removed_needs_no_labels_removed(client: Client):
     reconcile(client, MESH)
     client.delete(StatefulSet, "web")
     reconcile(client, {})

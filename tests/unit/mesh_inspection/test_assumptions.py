@@ -58,7 +58,7 @@ def test_auto_allow_closes_pods(on: bool | None, verdict: str):
 
 
 @pytest.mark.parametrize(("on", "verdict"), [(True, "allowed"), (False, "denied")])
-def test_auto_allow_lets_waypoint_to_its_pods(on: bool, verdict: str):
+def test_auto_allow_allows_waypoint_at_its_pods(on: bool, verdict: str):
     policies = allow("shop"), on_pods("web", "ads", name="pods")
     found = ask(within=auto_allow(*policies, on=on))
     assert found.verdict == verdict

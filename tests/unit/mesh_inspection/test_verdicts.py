@@ -241,7 +241,7 @@ def test_best_of_several_ports_is_answered():
     assert "no port was named: of 80 and 9100, this answer is about 9100" in found.notes
 
 
-def test_also_of_what_only_records():
+def test_policy_that_only_records_is_included():
     """80 is open to all now, and would be denied."""
     policy = allow("shop", to=[{"ports": ["9100"]}], dry_run=True)
     found = ask(within=cluster(policy, services=(service("web", 80, 9100),)))

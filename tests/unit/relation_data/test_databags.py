@@ -18,7 +18,7 @@ META = {"name": "ours", "requires": {"db": {"interface": "any"}}}
 
 
 class Ours(ops.CharmBase):
-    deed: Callable[[ops.CharmBase, ops.Relation], Any]
+    call: Callable[[ops.CharmBase, ops.Relation], Any]
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
@@ -26,7 +26,7 @@ class Ours(ops.CharmBase):
 
     def _on_update_status(self, _: ops.EventBase) -> None:
         for relation in self.model.relations["db"]:
-            type(self).deed(self, relation)
+            type(self).call(self, relation)
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def run(monkeypatch: pytest.MonkeyPatch):
     """Call a function with each relation in a hook."""
 
     def run(
-        deed: Callable[[ops.CharmBase, ops.Relation], Any], *relations: testing.Relation
+        call: Callable[[ops.CharmBase, ops.Relation], Any], *relations: testing.Relation
     ) -> testing.State:
-        monkeypatch.setattr(Ours, "deed", staticmethod(deed), raising=False)
+        monkeypatch.setattr(Ours, "call", staticmethod(call), raising=False)
         context = testing.Context(Ours, meta=META)
         return context.run(context.on.update_status(), testing.State(relations=relations, leader=True))
 

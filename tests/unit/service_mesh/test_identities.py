@@ -160,7 +160,7 @@ def test_contradicted_claim_is_ignored(cluster, caplog):
     assert "it is not admin of office" in caplog.text
 
 
-def test_claim_names_no_other_model_than_juju(cluster):
+def test_claim_of_another_model_than_jujus_is_refused(cluster):
     unknown = remote("data", in_relation(1), address="192.0.2.1")
     claimed = claim(in_relation(2), "kiosk", "somewhere", address="192.0.2.1")
     assert sources(after(unknown, claimed)) == [f"m/{in_relation(1)}"]

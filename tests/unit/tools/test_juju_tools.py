@@ -8,17 +8,17 @@ from ops import testing
 
 from tests.support.juju_tools import LONGEST_ARGUMENT, LONGEST_SECRET, ArgumentError
 
-Deed = Callable[[ops.CharmBase], object]
+Call = Callable[[ops.CharmBase], object]
 
 
-def run(deed: Deed) -> None:
+def run(call: Call) -> None:
     class Charm(ops.CharmBase):
         def __init__(self, framework: ops.Framework):
             super().__init__(framework)
             framework.observe(self.on.update_status, self._on_update_status)
 
         def _on_update_status(self, _: ops.EventBase) -> None:
-            deed(self)
+            call(self)
 
     context = testing.Context(Charm, meta={"name": "c", "peers": {"peers": {"interface": "p"}}})
     peers = testing.PeerRelation("peers")
@@ -33,7 +33,7 @@ def databag(charm: ops.CharmBase, text: str) -> None:
     charm.model.relations["peers"][0].data[charm.app]["key"] = text
 
 
-DEEDS: dict[str, Callable[[ops.CharmBase, str], object]] = {
+CALLS: dict[str, Callable[[ops.CharmBase, str], object]] = {
     "status": status,
     "version": lambda charm, text: charm.unit.set_workload_version(text),
     "databag": databag,
@@ -44,17 +44,17 @@ DEEDS: dict[str, Callable[[ops.CharmBase, str], object]] = {
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"], ids=ascii)
-@pytest.mark.parametrize("deed", DEEDS)
-def test_text_that_no_argument_may_have_is_error(deed: str, text: str):
+@pytest.mark.parametrize("call", CALLS)
+def test_text_that_no_argument_may_have_is_error(call: str, text: str):
     with pytest.raises(ArgumentError):
-        run(lambda charm: DEEDS[deed](charm, text))
+        run(lambda charm: CALLS[call](charm, text))
 
 
-@pytest.mark.parametrize("deed", ["status", "version", "label of a secret"])
-def test_so_is_message_that_is_option_or_too_long(deed: str):
+@pytest.mark.parametrize("call", ["status", "version", "label of a secret"])
+def test_message_that_is_option_or_too_long_is_error(call: str):
     for text in ("--help", "x" * (LONGEST_ARGUMENT + 1)):
         with pytest.raises(ArgumentError):
-            run(lambda charm, text=text: DEEDS[deed](charm, text))
+            run(lambda charm, text=text: CALLS[call](charm, text))
 
 
 def test_juju_refuses_long_secret():
@@ -65,6 +65,6 @@ def test_juju_refuses_long_secret():
     run(add)
 
 
-@pytest.mark.parametrize("deed", ["status", "databag", "secret"])
-def test_any_other_text_is_taken(deed: str):
-    run(lambda charm: DEEDS[deed](charm, "ümlaut \u202e \U0001f0a1 -x"))
+@pytest.mark.parametrize("call", ["status", "databag", "secret"])
+def test_any_other_text_is_taken(call: str):
+    run(lambda charm: CALLS[call](charm, "ümlaut \u202e \U0001f0a1 -x"))

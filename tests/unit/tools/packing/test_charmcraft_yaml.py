@@ -36,7 +36,7 @@ def test_assumes_kubernetes_and_rootless_juju(charm):
     assert charm["charm-user"] == "non-root"
 
 
-def test_it_is_built_for_base_of_published_charms_as_well(charm):
+def test_is_built_for_base_of_published_charms_as_well(charm):
     assert list(charm["platforms"]) == [
         *("ubuntu@22.04:amd64", "ubuntu@22.04:arm64"),
         *("ubuntu@24.04:amd64", "ubuntu@24.04:arm64"),

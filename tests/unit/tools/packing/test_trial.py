@@ -76,7 +76,7 @@ sys.exit("at the end")
     assert error == "it went wrong\nat the end"
 
 
-def test_charm_that_fails_without_word_failed_all_the_same(charm):
+def test_charm_that_fails_without_message_has_failed(charm):
     assert trial(charm, "sys.exit(3)").run(TrialEvent("start")).error == "ended with 3"
 
 
