@@ -297,6 +297,13 @@ class TestTheLivenessCheck:
 
 
 class TestTheExporter:
+    def test_asks_with_tls_if_charm_has_the_certificates(self, monkeypatch: pytest.MonkeyPatch):
+        for on_disk in (True, False):
+            monkeypatch.setattr(NginxPrometheusExporter, "are_certificates_on_disk", on_disk)
+            world = World().hook()
+            assert ("=https://127.0.0.1:443/status" in service(world.exporter)["command"]) is on_disk
+            assert ("tls_server_config" in world.read(WEB_CONFIG)) is on_disk
+
     def test_reads_nginx_and_serves_metrics(self):
         world = World().hook()
 
