@@ -1,4 +1,4 @@
-"""A distributed workload as charms: one coordinator, its workers, and all that goes between them."""
+"""A distributed workload as charms: one coordinator, its workers, and the data between them."""
 
 import importlib
 from typing import Any

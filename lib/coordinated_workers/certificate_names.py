@@ -22,8 +22,8 @@ USUAL_DOMAIN = "svc.cluster.local"
 class WorkerNames:
     """The addresses of workers, by whether a certificate may be for them.
 
-    All workers have the key of the certificate. A name that is not certainly a worker's own would allow
-    them to pose as another host to all who trust the authority.
+    All workers have the key of the certificate. With a name that is not certainly a worker's own, they could
+    impersonate another host to every client that trusts the authority.
     """
 
     own: frozenset[str]

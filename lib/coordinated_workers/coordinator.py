@@ -78,7 +78,7 @@ __all__ = [
     "S3NotFoundError",
 ]
 
-# Only Juju gives a unit these.
+# Only Juju sets these.
 _NOT_FOR_CHARMS = ("error", "unknown")
 
 
@@ -219,7 +219,7 @@ class Coordinator(CoordinatorPublishing):
         self._certificates.sync(self.cluster.unit_names)
         self._setup_charm_tracing()
         self._run_containers()
-        self.__dict__.pop("_served_proxy", None)  # the charm may have read it before nginx got its routes
+        self.__dict__.pop("_served_proxy", None)  # the charm may have read it before nginx had its routes
         peers.publish(self._charm, self._peer_relation, self._own_exporter)
         self._publish_to_backends()
         if self.can_handle_events:
@@ -271,7 +271,7 @@ class Coordinator(CoordinatorPublishing):
         return []
 
     def _on_remove(self, _: ops.RemoveEvent) -> None:
-        # The last unit need not be the leader any more. The labels go with the pods.
+        # The last unit may not be the leader. The labels are removed with the pods.
         if self._mesh and planned_units(self._charm) == 0:
             service_mesh.delete_cluster_policies(self._kubernetes)
 
@@ -279,7 +279,7 @@ class Coordinator(CoordinatorPublishing):
         self._keeps_status = True
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
-        # What Kubernetes and nginx answered is not known after an action, which changes nothing about it.
+        # After an action, the answers of Kubernetes and nginx are unknown, and unchanged.
         for status in (self._charm.unit.status,) if self._keeps_status else self._statuses():
             if status.name not in _NOT_FOR_CHARMS:
                 event.add_status(status)

@@ -1,4 +1,4 @@
-"""The facts about a coordinator and its cluster, as relations and containers have them."""
+"""The facts about a coordinator and its cluster, read from relations and containers."""
 
 import functools
 import socket
@@ -47,7 +47,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def is_recommended(self) -> bool | None:
-        """Return whether the cluster has all that production should have; None if nothing is recommended."""
+        """Return whether the cluster has the recommended deployment; None if the charm recommends none."""
         if self._override_recommended_checker:
             return self._override_recommended_checker(self.cluster, self._roles_config)
         advised = self._roles_config.recommended_deployment
@@ -69,17 +69,17 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @functools.cached_property
     def hostname(self) -> str:
-        """This unit's fully qualified domain name; that of its pod, if the machine's is no name of a host."""
+        """This unit's fully qualified domain name; its pod's, if the machine's is not a valid host name."""
         name = socket.getfqdn()
         return name if is_host(name) else pod_name(self._charm.unit.name, self._charm.model)
 
     @staticmethod
     def app_hostname(hostname: str, app_name: str, model_name: str) -> str:
-        """Return the address of an application's Service, behind which are all of its units.
+        """Return the address of an application's Service, which has all of its units.
 
         Args:
             hostname: the name of one of the units; returned unchanged if it is not a name of Kubernetes. If
-                it is none of a host, the usual domain of Kubernetes counts.
+                it is not a valid host name, the usual domain of Kubernetes is used.
             app_name: the application.
             model_name: the application's model.
         """
@@ -90,14 +90,14 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def tls_config(self) -> TLSConfig | None:
-        """The certificate and its key, once there is one; in a mesh, which encrypts, there is none to use."""
+        """The certificate and its key; None without a certificate, and in a mesh, which encrypts itself."""
         if self._is_in_mesh:
             return None
         return self._certificates.config or self._kept_tls_config
 
     @property
     def tls_available(self) -> bool:
-        """Return whether there is a certificate to use; `serves_tls` is whether nginx uses it."""
+        """Return whether there is a usable certificate; `serves_tls` is whether nginx uses it."""
         return self.tls_config is not None
 
     @property
@@ -114,7 +114,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
         """Return the connection details of the bucket.
 
         Raises:
-            S3NotFoundError: if there is none that can be used; the message has the reason.
+            S3NotFoundError: if there is no usable one; the message has the reason.
         """
         if isinstance(self._s3, S3NotFoundError):
             raise self._s3
@@ -122,7 +122,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def s3_ready(self) -> bool:
-        """Return whether there is a bucket that can be used."""
+        """Return whether there is a usable bucket."""
         return isinstance(self._s3, S3ConnectionInfo)
 
     @property
@@ -130,12 +130,12 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
         """Return the connection details of the bucket, with the keys of the workloads' configuration.
 
         Raises:
-            S3NotFoundError: if there is none that can be used; the message has the reason.
+            S3NotFoundError: if there is no usable one; the message has the reason.
         """
         info = self.s3_connection_info
         scheme, _, address = info.endpoint.rpartition("://")
         return {
-            # workloads accept no path, and a URL may end with a slash
+            # workloads do not accept a path, and a URL may end with a slash
             "endpoint": address.rstrip("/"),
             "region": info.region,
             "access_key_id": info.access_key,
@@ -161,7 +161,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def _kept_tls_config(self) -> TLSConfig | None:
-        """The certificate that nginx has, where that stays in use without one from the authority."""
+        """Return the certificate that nginx has, if that stays in use without one from the authority."""
         served = self.nginx.tls_config if self._is_related(self._endpoints.certificates) else None
         return served if self._certificates.keeps(served) else None
 
@@ -183,7 +183,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def _mesh_problem(self) -> str | None:
-        """Return the reason why the mesh is unusable; None if it is usable, or if there is none."""
+        """Return the reason why the mesh is unusable; None if it is usable, or without a mesh."""
         return self._mesh.data_error if self._mesh else None
 
     @property
@@ -197,7 +197,7 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def _not_on_service(self) -> Container[str]:
-        """The labels to the waypoint, unless a policy is on the Service: for workers, or by a relation."""
+        """Return the labels for the waypoint; none if a policy is on the Service."""
         is_behind_waypoint = self.cluster.has_workers or bool(self._mesh and self._mesh.needs_waypoint)
         return () if is_behind_waypoint else WAYPOINT_LABELS
 

@@ -41,7 +41,7 @@ class CoordinatorPublishing(CoordinatorProblems):
             loki_push_api.publish(self._charm, rules, relation_name=name)
 
     def _publish_to_scrapers(self) -> None:
-        """Publish scrape jobs and rules, after all else: the rules have the number of problems."""
+        """Publish scrape jobs and rules, after everything else: the rules have the number of problems."""
         if not self._is_related(name := self._endpoints.metrics):
             return
         of_workers = scrape_jobs.worker_jobs(
@@ -87,7 +87,7 @@ class CoordinatorPublishing(CoordinatorProblems):
         )
 
     def _tls_for_workers(self) -> PublishedTLS | None:
-        """Return the certificate and its key; those that workers have, while there are no others."""
+        """Return the certificate and its key; without a new one, those that workers have."""
         tls = self.tls_config
         if not tls:
             return None

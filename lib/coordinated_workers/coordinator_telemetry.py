@@ -1,4 +1,4 @@
-"""A coordinator's nginx, and the telemetry of its cluster: where it goes, and by which routes."""
+"""A coordinator's nginx, and the telemetry of its cluster: its destinations and routes."""
 
 import dataclasses
 import functools
@@ -95,7 +95,7 @@ class CoordinatorTelemetry(CoordinatorFacts):
 
     @functools.cached_property
     def _served_proxy(self) -> WorkerTelemetryProxy | None:
-        """Return the routes as nginx serves them; read only after nginx got them."""
+        """Return the routes as nginx serves them; read it only after nginx is configured."""
         if not (self._telemetry_proxy and self._proxy_config):
             return None
         server = self._proxy_server(self._proxy_config, self.serves_tls)
@@ -103,7 +103,7 @@ class CoordinatorTelemetry(CoordinatorFacts):
 
     @functools.cached_property
     def _telemetry_proxy(self) -> WorkerTelemetryProxy | None:
-        """Return the routes that nginx is to have."""
+        """Return the desired routes of nginx."""
         if self._proxy_config is None:
             return None
         return proxy_telemetry(

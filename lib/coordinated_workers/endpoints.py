@@ -50,8 +50,8 @@ class Endpoints:
         """Read a mapping.
 
         Raises:
-            ValueError: if charmcraft.yaml does not have one of the relations, or the cluster is off, or only
-                a part of what belongs to the mesh is.
+            ValueError: if charmcraft.yaml does not have one of the relations, or the cluster or only some of
+                the mesh's relations are off.
         """
         named = {key: name for key, name in mapping.items() if name}
         for key, name in named.items():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import ops
 
-# In these the unit is being removed, or decides nothing: there is nothing to reconcile.
+# In these the unit is being removed, or has nothing to reconcile.
 _NOT_RECONCILED = (ops.StopEvent, ops.RemoveEvent, ops.CollectMetricsEvent)
 
 

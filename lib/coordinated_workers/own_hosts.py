@@ -1,4 +1,4 @@
-"""The hosts at which an application itself is, by all names that lead there."""
+"""The hosts of an application itself, by all of their names."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 class OwnHosts:
     """The hosts of this application: `"shop-0.shop-endpoints" in OwnHosts(charm, "cluster")`.
 
-    A name of another kind, such as an ingress's, may lead there as well: this does not detect it.
+    Names of other kinds, such as an ingress's, are not detected.
 
     Args:
         charm: one of the application's units.
@@ -37,7 +37,7 @@ class OwnHosts:
 
     @cached_property
     def _addresses(self) -> set[str]:
-        """This pod's, and its Service's: Juju is asked only if a host is an address."""
+        """This pod's, and its Service's; read from Juju only if a host is an address."""
         try:
             binding = self._charm.model.get_binding(self._endpoint)
             if not binding:

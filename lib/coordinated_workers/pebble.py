@@ -43,7 +43,7 @@ def run(container: ops.Container, command: list[str], deadline: Deadline, at_mos
     """Run a command in a container for `at_most` seconds of the hook's time, and return its output.
 
     Raises:
-        ops.pebble.Error: if there is no such program or time, or it is ended, or does not succeed.
+        ops.pebble.Error: if there is no such program or no time left, or the command times out or fails.
     """
     seconds = deadline.seconds(at_most)
     if not seconds:
@@ -53,7 +53,7 @@ def run(container: ops.Container, command: list[str], deadline: Deadline, at_mos
 
 
 def update_trust(container: ops.Container, deadline: Deadline) -> None:
-    """Have a container trust the authorities in its files, as far as its image has the command for it."""
+    """Make a container trust the authorities in its files, if its image has the command for it."""
     try:
         run(container, ["update-ca-certificates", "--fresh"], deadline, _UPDATE_TRUST_SECONDS)
     except ops.pebble.Error as error:
@@ -67,7 +67,7 @@ def is_running(container: ops.Container, service: str) -> bool:
 
 
 def apply(container: ops.Container, label: str, layer: ops.pebble.Layer) -> None:
-    """Have Pebble run the services and checks of a layer.
+    """Make Pebble run the services and checks of a layer.
 
     Raises:
         ops.pebble.ChangeError: if a service does not start.

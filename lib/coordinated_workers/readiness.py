@@ -30,7 +30,8 @@ def probe(url: str, ca_cert: str | None = None, *, timeout: float = 3.0) -> Read
     """Ask a workload once whether it is ready.
 
     Args:
-        url: where it answers `ready`, if it is; anything else, or a 503, means that it is starting.
+        url: the endpoint, which answers `ready`; another answer, or a 503, means that the workload is
+            starting.
         ca_cert: PEM text of the CA to trust besides those that the system does.
         timeout: the seconds to wait for an answer; with 0, nothing is asked.
     """
@@ -53,7 +54,7 @@ def _ask(url: str, ca_cert: str | None, timeout: float) -> tuple[int, str]:
     """Return status and body of the answer.
 
     Raises:
-        OSError, ValueError, http.client.HTTPException: if there is none, or it ends too soon.
+        OSError, ValueError, http.client.HTTPException: if there is none, or it is incomplete.
     """
     try:
         with _opener(url, ca_cert).open(url, timeout=timeout) as response:
@@ -64,7 +65,7 @@ def _ask(url: str, ca_cert: str | None, timeout: float) -> tuple[int, str]:
 
 
 def _opener(url: str, ca_cert: str | None) -> urllib.request.OpenerDirector:
-    # The workload is in this very pod: no proxy leads there.
+    # The workload is in this pod, which no proxy can reach.
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if url.startswith("https:"):
         context = ssl.create_default_context()

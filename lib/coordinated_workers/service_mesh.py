@@ -1,4 +1,4 @@
-"""The cluster in a service mesh: who may reach it from outside, and who may reach whom inside of it."""
+"""The cluster in a service mesh: the allowed requests from outside, and inside the cluster."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -55,11 +55,11 @@ def join(
 
 
 def is_in_mesh(relations: Iterable[ops.Relation], worker_labels: Mapping[str, str]) -> bool:
-    """Return whether a beacon has taken the coordinator into its mesh.
+    """Return whether the coordinator is in the mesh of a beacon.
 
-    There ztunnel encrypts, and the application must not use TLS itself: a waypoint that sees no requests
-    closes connections where policies name methods or paths. While the data of the beacon is invalid, the
-    labels decide that workers were last sent: invalid data must not switch TLS off.
+    There ztunnel encrypts, and the application must not use TLS itself: where policies name methods or paths,
+    a waypoint closes connections in which it cannot read requests. While the data of the beacon is invalid,
+    the labels decide that workers were last sent: invalid data must not switch TLS off.
     """
     try:
         return is_mesh_published(relations)
@@ -127,7 +127,7 @@ def reconcile_cluster_policies(
 
     They are not changed while Juju does not name one of the worker applications. Pods leave a mesh one after
     another. Those that have left have no identity that a policy could allow, so the policies allow everything
-    from then on, as outside of the mesh, until the last pod has left.
+    until the last pod has left, as outside the mesh.
     """
     mesh_type = mesh.mesh_type()
     charm = access.charm
@@ -166,7 +166,7 @@ def _leave(
 
 
 def delete_cluster_policies(access: KubernetesAccess) -> None:
-    """Delete the policies inside the cluster; a failure is logged, as no later hook could repeat it."""
+    """Delete the policies inside the cluster; a failure is logged, since no later hook could retry."""
     manager = _manager(access)
     _attempt(access, manager, manager.delete)
 
@@ -214,7 +214,7 @@ def _own_policy(policy: object) -> AppPolicy | UnitPolicy:
     if isinstance(policy, (AppPolicy, UnitPolicy)):
         return policy
     model = AppPolicy if hasattr(policy, "endpoints") else UnitPolicy
-    # By its fields, not its attributes: a field that is set and not known here is an error.
+    # By its fields, not its attributes: an unknown field that is set is an error.
     if isinstance(policy, pydantic.BaseModel):
         return model.model_validate(policy.model_dump(mode="json", exclude_none=True))
     return model.model_validate(policy, from_attributes=True)

@@ -1,4 +1,4 @@
-"""Finds, among the datasources of other charms, the one that Grafana can link this charm's own to."""
+"""The datasource of another charm to which Grafana can link this charm's own."""
 
 import json
 import logging
@@ -42,14 +42,14 @@ class TelemetryCorrelation:
         correlation_feature: str,
         endpoint_relations: Sequence[ops.Relation] | None = None,
     ) -> "GrafanaDatasource | None":
-        """Return the datasource to link to; None if there is none, and then the log names what is missing.
+        """Return the datasource to link to; None if there is none, and the log then names what is missing.
 
-        It has the type, and is in a Grafana that this charm's own datasource is in too. If several are,
-        they are taken to be equally good.
+        It has the type, and is in the same Grafana as this charm's own datasource. Of several, the first is
+        returned.
 
         Args:
-            datasource_type: what Grafana calls the kind of datasource: `loki`, `prometheus`.
-            correlation_feature: what the link is for, as the log is to name it: `traces-to-logs`.
+            datasource_type: Grafana's name of the kind of datasource: `loki`, `prometheus`.
+            correlation_feature: the purpose of the link, for the log: `traces-to-logs`.
             endpoint_relations: if given, only datasources of applications that are related over these, too.
         """
         grafanas = {uid for relation in self._grafana_source_relations if (uid := _grafana_uid(relation))}

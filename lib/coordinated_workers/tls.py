@@ -41,14 +41,14 @@ class Certificates:
         self._requirer = self._follow(relation_name) if relation_name else None
 
     def sync(self, workers: Collection[str]) -> None:
-        """Request the certificate that is needed now, if it is another one than was requested.
+        """Request the certificate that is needed now, if it differs from the requested one.
 
-        There is a new key when a worker's unit is gone that had it.
+        The key is replaced when a worker's unit that had it is removed.
         """
         try:
             self._sync(workers)
         except ops.ModelError as error:
-            # Juju's store of secrets may be down; what is served stays.
+            # Juju's store of secrets may be unavailable; the served certificate stays.
             self._key_problem = relation_data.one_line(str(error).strip(), longest=_LONGEST_PROBLEM)
             self._requirer = None
         for cached in ("_chosen", "config", "refusal"):
@@ -73,7 +73,7 @@ class Certificates:
         chosen, key = self._chosen
         ca, chain = chosen.ca.raw, [each.raw for each in chosen.chain]
         if sent := certificates.signed(self._databag, chosen.certificate_signing_request.raw):
-            # as it was sent, for the library reads one certificate of each text
+            # as it was sent, since the library reads one certificate of each text
             ca, chain = sent.ca, [*(sent.chain or ()), sent.certificate]
         served = served_certificate(chosen.certificate.raw, ca, chain)
         return TLSConfig(served.server_cert, served.ca_cert, key.raw)
@@ -93,13 +93,13 @@ class Certificates:
         return bool(self.refusal) or self._is_superseded(served, self._requirer.private_key)
 
     def _is_superseded(self, served: TLSConfig, key: "PrivateKey | None") -> bool:
-        """Return whether a certificate is for other names, or another key, than one is requested for now."""
+        """Return whether a certificate is for other names, or another key, than the current request."""
         from charmlibs.interfaces.tls_certificates import Certificate, TLSCertificatesError
 
         try:
             certificate = Certificate.from_string(served.server_cert)
         except TLSCertificatesError:
-            return False  # the container's file was replaced by something else
+            return False  # the container's file was replaced
         names = {*(certificate.sans_dns or ()), *(certificate.sans_ip or ())}
         return names != set(self._hosts) or key is None or not certificate.matches_private_key(key)
 
@@ -137,8 +137,8 @@ class Certificates:
         ]
         if not usable:
             return None
-        # Adding or removing a worker changes the names that the certificate is for. Until the new one is
-        # there, the whole cluster keeps speaking TLS with the old one.
+        # Adding or removing a worker changes the names in the certificate. Until the new one is issued, the
+        # whole cluster keeps using the old one.
         assigned, _ = self._requirer.get_assigned_certificate(self._request)
         return (assigned if assigned in usable else usable[0]), key
 
@@ -153,7 +153,7 @@ class Certificates:
         return self._key.label
 
     def remove_former_key(self) -> None:
-        """Remove a key that is out of use, now that workers were sent the certificate for the new one."""
+        """Remove a key that is out of use, once workers have the certificate for the new one."""
         if self.config:
             remove_key(self._charm.model, self._former_key)
 
@@ -165,7 +165,7 @@ class Certificates:
 
     @property
     def problem(self) -> Message | None:
-        """Return the reason why no certificate can be issued; None if there is none."""
+        """Return the reason why no certificate can be issued; None if one can."""
         if self._relation_name and len(self._charm.model.relations[self._relation_name]) > 1:
             return Message(f"several applications over {self._relation_name!r}", remedy="remove all but one")
         if self.data_error:
@@ -178,14 +178,14 @@ class Certificates:
 
     @cached_property
     def data_error(self) -> str | None:
-        """Return the reason why the published certificates are unusable; None if usable, or if none.
+        """Return the reason why the published certificates are unusable; None if they are usable, or absent.
 
         The previous certificate is kept meanwhile: `config` is as if there were no certificate.
         """
         if not self._relation:
             return None
         try:
-            # The library reads it, too, and would raise.
+            # The library reads it as well, and would raise.
             _ = relation_data.read(self._relation, self._charm.unit)
             databag = self._databag
         except relation_data.DatabagError as error:
@@ -204,8 +204,8 @@ class Certificates:
         return relation_data.read(relation, relation.app) if relation else {}
 
     def _follow(self, relation_name: str) -> "TLSCertificatesRequiresV4 | None":
-        # The library costs a fifth of a second to import, so only hooks that need it do: those of a charm
-        # that has the relation, and the last one of the relation, in which the library tidies up.
+        # Importing the library takes a fifth of a second, so only hooks that need it do so: those of a charm
+        # that has the relation, and the last one of the relation, in which the library cleans up.
         is_related = len(self._charm.model.relations[relation_name]) == 1
         is_breaking = os.environ.get("JUJU_RELATION") == relation_name
         if self.data_error or not (is_related or is_breaking):
@@ -222,7 +222,7 @@ class Certificates:
 
         addresses = {host for host in self._hosts if is_ip(host)}
         return CertificateRequestAttributes(
-            # The names that count are the others; this one has to be short.
+            # Clients check the other names; this one has to be short.
             common_name=self._charm.app.name[:_LONGEST_COMMON_NAME],
             sans_dns=frozenset(self._hosts - addresses),
             sans_ip=frozenset(addresses),

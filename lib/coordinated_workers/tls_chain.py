@@ -29,11 +29,11 @@ class ServedCertificate:
 
 
 def served_certificate(leaf: str, ca: str, chain: Iterable[str]) -> ServedCertificate:
-    """Order what an authority sent for one request: chains come in any order, with or without the leaf.
+    """Order the certificates that an authority sent for one request, in any order.
 
-    Certificates that did not issue another of the chain are ignored, and so are those after the tenth of
-    one name, and after the tenth in a row. Where authorities certify each other, the path to the `ca` counts,
-    which clients trust; of several paths, the one that is good longest.
+    Certificates that did not issue another of the chain are ignored, and so are those after the tenth of one
+    name, and after the tenth in a row. Where authorities certify each other, the path to the `ca` counts,
+    which clients trust; of several paths, the one that is valid longest.
 
     Args:
         leaf: PEM text of the certificate.

@@ -176,7 +176,7 @@ class Worker(WorkerWorkload):
             self.framework.observe(event, self._on_hook)
         self.framework.observe(charm.on[name].pebble_ready, self._on_pebble_ready)
         self.framework.observe(charm.on.collect_unit_status, self._on_collect_status)
-        # before the charm goes on, which may open ports of its own while the coordinator names none
+        # before the rest of the charm, which may open ports of its own while the coordinator names none
         if not (self.cluster.get_worker_ports() or self.cluster.data_error or self._departure.is_under_way):
             self._ports.reconcile(())
 
@@ -245,7 +245,7 @@ class Worker(WorkerWorkload):
         return self._probe() if self._is_readiness_check_failing() else Readiness(ServiceEndpointStatus.up)
 
     def _is_readiness_check_failing(self) -> bool:
-        """Return whether Pebble's readiness check has failed as often as it may."""
+        """Return whether Pebble's readiness check has reached its threshold of failures."""
         if not self._readiness_check_endpoint:
             return False
         check = self._container.get_checks(self.readiness_check_name).get(self.readiness_check_name)

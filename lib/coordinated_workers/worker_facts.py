@@ -1,4 +1,4 @@
-"""The facts about a worker: its roles, and what its coordinator has published."""
+"""The facts about a worker: its roles, and the data that its coordinator has published."""
 
 import logging
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class WorkerFacts(PublishedWorkerNames, ops.Object):
 
     @property
     def pebble_layer(self) -> ops.pebble.Layer | None:
-        """The charm's layer for the services; None if the charm fails to give one, which is logged."""
+        """The charm's layer for the services; None if the charm's code fails, which is logged."""
         try:
             return self._pebble_layer()
         except Exception:  # an error in the charm's code must not stop the rest

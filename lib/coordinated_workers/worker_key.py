@@ -1,4 +1,4 @@
-"""The private key of the workers' certificate: who has it, and when it has to be replaced."""
+"""The private key of the workers' certificate: the units that have it, and its replacement."""
 
 from collections.abc import Collection
 
@@ -19,7 +19,7 @@ class WorkerKey:
         self._holders = set(names[2:]) if names[:2] == _HOLDERS.split() else set[str]()
 
     def record(self, workers: Collection[str]) -> None:
-        """Note that these units have the key, before it is granted to them."""
+        """Record that these units have the key, before it is granted to them."""
         if not self._holders >= set(workers):
             names = " ".join(sorted(self._holders | set(workers)))
             self._secret.set_info(description=f"{_HOLDERS} {names}")
@@ -27,8 +27,8 @@ class WorkerKey:
     def retire(self, former_label: str, workers: Collection[str]) -> bool:
         """Take the key out of use if another unit than these still has it, and return whether it was.
 
-        It goes under another label, so that a new one is made. Until the certificate for that is there, the
-        workers go on with the old one.
+        It gets another label, so that a new one is created. Until the certificate for the new one is issued,
+        the workers keep the old one.
         """
         if self._holders <= set(workers):
             return False
@@ -38,7 +38,7 @@ class WorkerKey:
 
 
 def remove_key(model: ops.Model, label: str) -> None:
-    """Remove a key, if there is one of this label."""
+    """Remove the key with this label, if there is one."""
     try:
         model.get_secret(label=label).remove_all_revisions()
     except ops.SecretNotFoundError:

@@ -12,8 +12,8 @@ logger = logging.getLogger(__name__)
 class WorkerPorts(ops.Object):
     """The ports that were opened for the coordinator.
 
-    A charm may open others itself where the coordinator names none. A unit that does not know yet which ones
-    are the coordinator's closes all, once, before the charm opens its own.
+    A charm may open others itself where the coordinator names none. A unit without a record of the
+    coordinator's ports closes all, once, before the charm opens its own.
     """
 
     _stored = ops.StoredState()

@@ -16,7 +16,7 @@ def running_status(readiness: Readiness, roles: Sequence[str], refused: Sequence
     shown = "(all roles)" if list(roles) == ["all"] else ",".join(roles)
     if not refused:
         return ops.ActiveStatus(Message(f"{shown} ready.").shown())
-    # of several there is room for the keys alone; the reasons are in the log
+    # of several, only the keys fit; the reasons are in the log
     entries = refused if len(refused) == 1 else list(map(_key, refused))
     beginning = f"{shown} ready. (ignored: "
     shown_entries = in_short(entries, longest=LONGEST_STATUS - len(beginning) - 1)

@@ -1,4 +1,4 @@
-"""The workload of a worker: its files and services, as the coordinator and the charm have them."""
+"""The workload of a worker: its files and services, as the coordinator and the charm define them."""
 
 import copy
 import logging
@@ -25,7 +25,7 @@ from .workload import (
 
 logger = logging.getLogger(__name__)
 
-# One that a tool of Juju takes as an argument, and not as an option.
+# One that Juju's tools parse as an argument, and not as an option.
 _VERSION = re.compile(r"[Vv]ersion:?\s*([A-Za-z0-9][!-~]{0,99})")
 _VERSION_SECONDS = 10.0
 _PROXY_VARIABLES = {
@@ -127,7 +127,7 @@ class WorkerWorkload(WorkerFacts):
         try:
             return self.model.get_secret(id=secret_id).get_content(refresh=True)["private-key"]
         except (ops.ModelError, KeyError) as error:
-            # neither its id nor the error's text, in which it is: it may be any text
+            # neither its id, which may be any text, nor the error's text, which contains it
             logger.warning("cannot read the secret with the private key: %s", type(error).__name__)
             status = ops.WaitingStatus("waiting for the secret with the private key from the coordinator")
             raise _NotYetError(status) from error
@@ -141,7 +141,7 @@ class WorkerWorkload(WorkerFacts):
         if readiness_url := self._readiness_url():
             check: ops.pebble.CheckDict = {
                 "override": "replace",
-                # Juju takes a pod for ready only while its checks of this level pass.
+                # Juju counts a pod as ready only while its checks of this level pass.
                 "level": "ready",
                 "threshold": 3,
                 "http": {"url": readiness_url},
@@ -178,6 +178,6 @@ def _proxies() -> Mapping[str, str]:
 
 
 def _in_one_line(error: ops.pebble.Error) -> str:
-    # The text of a ChangeError goes on with what the services printed, which may be private.
+    # The text of a ChangeError also has the services' output, which may be private.
     text = error.err if isinstance(error, ops.pebble.ChangeError) else str(error)
     return text.strip().rpartition("\n")[2].removeprefix("- ")[:150]

@@ -39,7 +39,7 @@ class WorkloadContainer:
         """Write the files and the layer, and return whether the services have to be started or restarted.
 
         Services are stopped before one of their files changes: if a call is interrupted, the next one finds
-        them stopped, and not running with files that are gone.
+        them stopped, rather than running with removed files.
 
         Args:
             files: path → text; a file whose text is None or empty is removed.
@@ -101,17 +101,17 @@ class WorkloadContainer:
             pebble.update_trust(self._container, self._deadline)
 
     def _apply(self, layer: ops.pebble.Layer) -> bool:
-        """Put the layer into the plan, and return whether that changes its services."""
+        """Add the layer to the plan, and return whether that changes its services."""
         before = self._container.get_plan()
         if pebble.covers(before, layer):
             return False
         self._container.add_layer(self._container.name, layer, combine=True)
-        # Pebble may write the same values in another form, which is no change.
+        # Pebble may write the same values in another form, which does not count as a change.
         after = self._container.get_plan()
         return any(before.services.get(name) != after.services.get(name) for name in layer.services)
 
 
 def _user(layer: ops.pebble.Layer) -> str | None:
-    """Return the user of the services, who has to read the private key; None if they differ in it."""
+    """Return the user of the services, who has to read the private key; None if there are several."""
     users = {service.user for service in layer.services.values()}
     return (users.pop() or None) if len(users) == 1 else None

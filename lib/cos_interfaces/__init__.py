@@ -1,4 +1,4 @@
-"""The data exchanged with observability charms, one module an interface."""
+"""The data exchanged with observability charms, one module for each interface."""
 
 from ._hosts import authority, is_host_name, is_ip
 from ._secrets import check_secret_id, stored_secret

@@ -1,4 +1,4 @@
-"""Databags of the observability relations: only differences are written, and what is read is validated."""
+"""Databags of the observability relations: only differences are written, and all data are validated."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +38,7 @@ def units(relation: ops.Relation) -> list[ops.Unit]:
 def read(
     relation: ops.Relation, author: ops.Application | ops.Unit, key: str, parse: Callable[[str], _Data]
 ) -> _Data | None:
-    """Return what `author` wrote under `key`, as pydantic parses it; None if nothing, or if it is invalid.
+    """Return the value that `author` wrote under `key`, parsed by pydantic; None if it is absent or invalid.
 
     An invalid value is logged, without the text itself: it may hold secrets.
     """
@@ -64,7 +64,7 @@ def read_all(relation: ops.Relation, author: ops.Application | ops.Unit) -> dict
 def read_model(
     relation: ops.Relation, author: ops.Application | ops.Unit, model: type[_Model]
 ) -> _Model | None:
-    """Return everything that `author` wrote as one model; None if it is nothing or, as is logged, invalid."""
+    """Return everything that `author` wrote as one model; None if it is empty or, as is logged, invalid."""
     content = read_all(relation, author)
     if not content:
         return None

@@ -127,7 +127,7 @@ def _read_all(
 ) -> "Iterator[tuple[Path, _Content | _InvalidFile]]":
     try:
         named = [path for path in folder.iterdir() if path.name.endswith(suffixes)]
-        # also links that lead nowhere
+        # also broken links
         files = sorted(path for path in named if path.is_file() or not path.exists())
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -149,7 +149,7 @@ def _read_all(
 
 @functools.cache
 def _read(path: Path, parse: Callable[[str], object], _: tuple[int, int]) -> object:
-    """Parse a file, or return why it is invalid; read anew if its time or size is another one."""
+    """Parse a file, or return why it is invalid; it is read again if its time or size differs."""
     try:
         return parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

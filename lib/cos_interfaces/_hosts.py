@@ -1,4 +1,4 @@
-"""The names and addresses of hosts, as resolvers and URLs take them."""
+"""The names and addresses of hosts, as resolvers and URLs accept them."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ _HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 
 
 def is_host_name(text: str) -> bool:
-    """Return whether a text is the name of a host; one of digits and dots may be an address, too."""
+    """Return whether a text is a host name; one of digits and dots may be an address as well."""
     return _HOST_NAME.fullmatch(text) is not None
 
 

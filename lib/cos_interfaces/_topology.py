@@ -4,7 +4,7 @@ import ops
 
 
 def topology(charm: ops.CharmBase) -> dict[str, str]:
-    """Return the Juju topology of this unit, as it goes over relations."""
+    """Return the Juju topology of this unit, as it is sent over relations."""
     return {
         "model": charm.model.name,
         "model_uuid": charm.model.uuid,

@@ -47,11 +47,11 @@ def read_folders(
     A file that is invalid is named in the log, and the others are read.
 
     Args:
-        charm: in whose model the application is.
+        charm: a charm of the application's model.
         app: the application.
-        folders: where the files are; not their subfolders.
-        language: that of the rules' expressions.
-        values: what stands for the other placeholders; one without a value is left as it is.
+        folders: the folders of the files, without subfolders.
+        language: the language of the rules' expressions.
+        values: the values of the other placeholders; a placeholder without one is not changed.
     """
     files = list(
         itertools.chain.from_iterable(_files.contents(folder, _SUFFIXES, parse) for folder in folders)
@@ -89,7 +89,7 @@ def invalid_files(folders: Iterable[Path]) -> dict[str, str]:
 
 
 def charm_folder(charm: ops.CharmBase) -> Path:
-    """Return the folder that has the charm's `src`; Juju runs charms in it, tests may have it elsewhere."""
+    """Return the folder that has the charm's `src`: the working folder, except in some tests."""
     return charm.charm_dir if (charm.charm_dir / "src").is_dir() else Path.cwd()
 
 

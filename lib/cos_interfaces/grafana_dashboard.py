@@ -99,8 +99,8 @@ def _template(charm: ops.CharmBase, name: str, content: str, packed: Mapping[str
 def _packed(published: str) -> dict[str, str]:
     """Return the packed form of each dashboard that is published already.
 
-    Packing takes some twenty times as long as unpacking, and another release of the packer may pack
-    otherwise: a dashboard that is the same stays as it was packed.
+    Packing takes some twenty times as long as unpacking, and its result may differ with another release of
+    the packer: an unchanged dashboard stays as it was packed.
     """
     if not published:
         return {}
@@ -116,7 +116,7 @@ def _packed(published: str) -> dict[str, str]:
 
 
 def _unpack(content: str) -> str | None:
-    """Return a dashboard as it was before it was packed; None if it is invalid, or too long."""
+    """Return an unpacked dashboard; None if it is invalid, or too long."""
     import base64
     import binascii
     import lzma

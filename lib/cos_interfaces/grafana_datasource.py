@@ -38,7 +38,7 @@ class _SourceData(pydantic.BaseModel):
 
 
 _URL: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Url)
-# Grafana's own are such, of up to 40 characters; what is more would go on to others
+# Grafana's own have up to 40 characters; a longer one would be sent to other charms
 _Uid = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 _UID: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(_Uid)
 _UIDS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(
@@ -47,7 +47,7 @@ _UIDS: pydantic.TypeAdapter[dict[str, str]] = pydantic.TypeAdapter(
 
 
 def publish(charm: ops.CharmBase, source: GrafanaSource, *, relation_name: str = "grafana-source") -> None:
-    """Publish a datasource to each related Grafana: each unit its URL, the leader its type."""
+    """Publish a datasource to each related Grafana: each unit publishes its URL, the leader the type."""
     data = {**topology(charm), "type": source.type, "extra_fields": dict(source.extra_fields)}
     write_app(charm, relation_name, {"grafana_source_data": json.dumps(data)})
     for relation in relations(charm, relation_name):

@@ -11,7 +11,7 @@ from . import _push
 
 
 def push_urls(charm: ops.CharmBase, *, relation_name: str = "send-remote-write") -> list[str]:
-    """Return the URLs that metrics can be pushed to: one a unit of each related backend, each URL once."""
+    """Return the URLs that metrics can be pushed to, one for each unit of a backend, each URL once."""
     return list(dict.fromkeys(url for _, url in _push.urls(charm, relation_name, "remote_write")))
 
 

@@ -22,7 +22,7 @@ from ._topology import topology
 
 @dataclass(frozen=True)
 class ScrapeJob:
-    """Metrics that a scraper is asked to collect, from targets that are alike."""
+    """Metrics that a scraper should collect, from targets of one kind."""
 
     targets: tuple[str, ...]
     """Addresses as `host:port`; the scraper takes `*:port` to mean that port of each unit."""
@@ -34,7 +34,7 @@ class ScrapeJob:
     """Labels of every series, in place of those that the scraper would give it."""
 
     def as_scrape_config(self) -> dict[str, object]:
-        """Return the job in the terms of Prometheus' own configuration."""
+        """Return the job as in Prometheus' own configuration."""
         config: dict[str, object] = {
             "metrics_path": self.path,
             "scheme": self.scheme,

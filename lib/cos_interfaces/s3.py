@@ -32,7 +32,7 @@ _Text = Annotated[str, pydantic.AfterValidator(relation_data.check_text)]
 
 
 class S3NotFoundError(Exception):
-    """There is no object store, or none that can be used; the message has the reason."""
+    """There is no usable object store; the message has the reason."""
 
 
 def _parse_list(value: object) -> object:

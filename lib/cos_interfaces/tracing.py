@@ -39,7 +39,7 @@ _RECEIVERS = pydantic.TypeAdapter(list[_Receiver])
 
 
 def request(charm: ops.CharmBase, protocols: Iterable[str], *, relation_name: str = "tracing") -> None:
-    """Ask each related backend for a receiver of each protocol; leader only, if it differs."""
+    """Request a receiver of each protocol from each related backend; leader only, if it differs."""
     write_app(charm, relation_name, {"receivers": json.dumps(sorted(set(protocols)))})
 
 
@@ -56,7 +56,7 @@ def receivers(charm: ops.CharmBase, *, relation_name: str = "tracing") -> dict[s
 
 
 def trace_charm(url: str | None, ca_cert: str | None = None) -> None:
-    """Send this charm's own traces to a receiver of `otlp_http`; None switches them off.
+    """Send this charm's own traces to a receiver of `otlp_http`; None turns them off.
 
     Args:
         url: the receiver, without the protocol's own path.

@@ -1,4 +1,4 @@
-"""AuthorizationPolicies of audit mode, beside those that are only recorded: they allow everything."""
+"""AuthorizationPolicies of audit mode that allow everything, beside those that are only logged."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,10 +15,10 @@ _AUDIT = "audit"
 
 
 def allow_everything_on(owner: Owner, policies: Iterable[Resource]) -> list[Resource]:
-    """Return the policies that allow everything wherever these policies are.
+    """Return the policies that allow everything on the targets of these policies.
 
-    Where only policies in audit mode are, a hardened mesh denies everything, and so do other policies on the
-    same target. One that allows everything there outweighs them, unless they deny by name.
+    A target with policies in audit mode only is denied everything by a hardened mesh, or by other policies on
+    it. A policy that allows everything there overrides them, except for DENY policies.
     """
     keys: set[PolicyKey] = set()
     for policy in policies:
@@ -29,8 +29,8 @@ def allow_everything_on(owner: Owner, policies: Iterable[Resource]) -> list[Reso
 def audit_policies(owner: Owner, apps: Iterable[tuple[str, str]]) -> list[Resource]:
     """Return the policies that allow everything on the Services and pods of applications.
 
-    Pods behind a waypoint are closed to everybody else, so that a policy on the Service alone opens nothing
-    to those who do not come through it. An application is its namespace and its name.
+    Pods behind a waypoint are closed to all other sources, so a policy on the Service alone allows nothing to
+    sources that bypass it. An application is its namespace and its name.
     """
     keys: set[PolicyKey] = set()
     for namespace, app in apps:

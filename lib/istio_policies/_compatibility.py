@@ -1,4 +1,4 @@
-"""Calls of a manager as they were in versions 0.10 to 0.15 of the library."""
+"""Calls of a manager in the forms of versions 0.10 to 0.15 of the library."""
 
 import enum
 import functools

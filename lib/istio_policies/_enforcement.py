@@ -28,12 +28,12 @@ def _enforcement(ref: ObjectRef, policy: Json) -> Enforcement:
     try:
         return _reported(ref, policy)
     except (AttributeError, TypeError, ValueError):
-        # A status can have any form.
+        # The status is untrusted: it can have any form.
         return Enforcement(ref, None, "")
 
 
 def _reported(ref: ObjectRef, policy: Json) -> Enforcement:
-    # A waypoint enforces what is attached to a Service, ztunnel what selects pods.
+    # A waypoint enforces policies on Services, ztunnel those on pods.
     decisive = "WaypointAccepted" if sublist(policy, "spec", "targetRefs") else "ZtunnelAccepted"
     for condition in sublist(policy, "status", "conditions"):
         if condition.get("type") != decisive or _is_outdated(condition, policy):

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from lightkube import generic_resource
 
-# lightkube leaves the type of one of their parameters open.
+# lightkube does not annotate the type of one of their parameters.
 _kind = cast(
     "Callable[[str, str, str, str], type[generic_resource.GenericNamespacedResource]]",
     cast("Any", generic_resource).create_namespaced_resource,

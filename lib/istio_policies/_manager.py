@@ -112,7 +112,7 @@ class PolicyResourceManager:
                 requests.append(PolicyRequestFrom(_own_model(policy), trust_domain=self._trust_domain))
             except pydantic.ValidationError as error:
                 unenforceable.append(_unenforceable(policy, error))
-        # tests of charms replace the client by a mock, whose namespace is no text and no valid name
+        # tests of charms replace the client by a mock, whose namespace is not a text
         also = [_own_kind(policy, str(self._client.namespace)) for policy in raw_policies]
         deadline = self._deadline or Deadline()
         live = list_policies(self._client, self._labels, self._owner, deadline)
@@ -130,7 +130,7 @@ class PolicyResourceManager:
         """Delete all policies of this manager.
 
         Raises:
-            lightkube.ApiError: if Kubernetes rejected a request; the others were made all the same.
+            lightkube.ApiError: if Kubernetes rejected a request; the others were sent nevertheless.
         """
         deadline = self._deadline or Deadline()
         live = list_policies(self._client, self._labels, self._owner, deadline)

@@ -1,4 +1,4 @@
-"""Names of AuthorizationPolicies: readable, and independent of what the policies allow."""
+"""Names of AuthorizationPolicies: readable, and independent of the allowed requests."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ def _name(owner: Owner, key: PolicyKey, *ends: str) -> str:
         exact = values.keys() == {APPLICATION_LABEL}
     parts = [owner.model, owner.app, target, target_type, *ends]
     name = ".".join(parts)
-    # An application could have the names of callers.
+    # An application could have the same name as callers.
     exact = exact and not key.callers
     if exact and len(name) <= _LONGEST_NAME and all(_PART.fullmatch(part) for part in parts):
         return name
@@ -54,7 +54,7 @@ def _name(owner: Owner, key: PolicyKey, *ends: str) -> str:
 
 
 def _names(first: str) -> Iterator[str]:
-    """Return the names of all AuthorizationPolicies of a key, without an end."""
+    """Yield the names for AuthorizationPolicies of a key, without an end."""
     yield first
     for number in count(2):
         yield f"{first}.{number}"
@@ -73,7 +73,7 @@ def assign_names(
     reusable: Collection[tuple[str, str]],
 ) -> dict[PolicyRule, str]:
     """Return the name of the AuthorizationPolicy of each rule; it may be a reusable object's."""
-    # Nearly all live objects are as desired, so that most need not be parsed.
+    # Nearly all live objects are as desired, so most need not be parsed.
     written = {(rule.key.namespace, repr(spec(rule))): rule for rule in rules}
     allowed: dict[tuple[str, str], PolicyRule | None] = {}
     for place, resource in sorted(live.items(), key=itemgetter(0)):
@@ -94,7 +94,7 @@ def assign_names(
 
     used |= live.keys()
     for rule in unnamed:
-        # Only one is overwritten, once all others exist: they may allow what it has allowed.
+        # Only one is overwritten, after all others exist, which may allow the same requests.
         if left := spare.pop(rule.key, None):
             assigned[rule] = left[0]
         else:

@@ -86,8 +86,8 @@ def plan_policies(
         policies: all policies.
         also: other AuthorizationPolicies to write, which no mesh policy can express.
         ignore_missing: see `plan`.
-        root_namespaces: namespaces whose policies on pods hold in all namespaces. None that is requested is
-            written there: it is in the result's `failed`.
+        root_namespaces: namespaces whose policies on pods hold in all namespaces. Requested policies on pods
+            there are not written, and are in the result's `failed`.
     """
     extra = {reference(policy): policy for policy in also}
     named = [policy for policy in live if reference(policy) not in extra]
@@ -169,7 +169,7 @@ def _in_other_mode(policies: Iterable[Resource], *, dry_run: bool) -> Iterator[R
 
 
 def _may_be_from(policy: Resource, apps: Collection[str]) -> bool:
-    """Return whether one of the applications may have requested this; older revisions noted no requester."""
+    """Return whether one of the applications may have requested this: older revisions did not record it."""
     if not apps or PURPOSE in annotations(policy):
         return False
     by = requested_by(policy)

@@ -1,4 +1,4 @@
-"""The rule of a policy in a normal form: policies that allow the same have equal rules."""
+"""The rule of a policy in a normal form: policies that allow the same requests have equal rules."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ class PolicyKey(NamedTuple):
 
     @property
     def callers(self) -> Callers | None:
-        """The callers, if the source is no application."""
+        """The callers, if the source is not an application."""
         if self.source_app != _ANY:
             return None
         if self.source_namespace in ("", _ANY):
@@ -134,7 +134,7 @@ def target(key: PolicyKey) -> Json:
 
 
 def _source(rule: PolicyRule) -> Json:
-    """Return the source as Istio has it; an empty one is anyone, with or without an identity."""
+    """Return the source in Istio's form; an empty one is anyone, with or without an identity."""
     key, callers = rule.key, rule.key.callers
     if callers is None:
         return {"principals": [_PRINCIPAL.format(rule.trust_domain, key.source_namespace, key.source_app)]}

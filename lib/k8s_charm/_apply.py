@@ -63,7 +63,7 @@ def apply(client: Client, changes: Changes, deadline: Deadline, *, force: bool =
 
 @dataclass(frozen=True)
 class _Writer:
-    """Maker of the requests that write."""
+    """The requests that write."""
 
     client: Client
     live: Live
@@ -114,7 +114,7 @@ def _service_uid(client: Client, changes: Changes) -> str | None:
         return live.service_uid
     ref = ObjectRef("Service", live.owner.model, live.owner.app)
     found = attempt(lambda: client.get(Service, ref.name, namespace=ref.namespace), ref, "get")
-    # Without it, objects are written all the same.
+    # Without it, objects are written nevertheless.
     return None if isinstance(found, Failure) else found.metadata and found.metadata.uid
 
 
@@ -124,7 +124,7 @@ def _groups(writes: Iterable[Write], failures: Iterable[Failure]) -> set[Hashabl
 
 
 def _in_turn(writes: Iterable[Write]) -> list[Write]:
-    """Order writes so that the first one of each party comes before the second one of any."""
+    """Order writes so that the first one of each party is before the second one of any."""
     turns: Counter[Hashable] = Counter()
 
     def turn(write: Write) -> int:

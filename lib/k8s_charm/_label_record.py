@@ -40,7 +40,7 @@ class LabelRecord:
         config_map = get_object(client, ConfigMap, name, namespace)
         data: dict[str, str] = subtree(manifest(config_map), "data") if config_map else {}
         if config_map is None or (data and data.keys().isdisjoint((_LABELS, _PENDING))):
-            # Other data has another owner: creating the record fails once there is something in it.
+            # Other data have another owner: creating the record then fails.
             return cls(name, namespace, None, [])
         return cls(
             name,

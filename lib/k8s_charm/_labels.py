@@ -179,7 +179,7 @@ def apply_charm_labels(client: Client, changes: LabelChanges, deadline: Deadline
     _patch(client, changes, deadline)
     record.end(client, labels, live.owner)
     if record.forgets(labels):
-        # A unit that still believes to be the leader may have set them again before that was recorded.
+        # A former leader that is still in its hook may have set them again before that was recorded.
         live = read_charm_labels(client, live.app, record, must_exist=bool(labels))
         again = plan_charm_labels(live, labels, not_on_service=changes.not_on_service)
         _patch(client, again, deadline)
@@ -188,8 +188,8 @@ def apply_charm_labels(client: Client, changes: LabelChanges, deadline: Deadline
 def _patch(client: Client, changes: LabelChanges, deadline: Deadline) -> None:
     """Write the changes.
 
-    The Service gets labels before the pods and loses them after the pods: a mesh's waypoint reaches pods
-    that are not in the mesh, while pods that are may be closed to all but the waypoint.
+    The Service gets labels before the pods and loses them after the pods: a waypoint reaches pods outside the
+    mesh, while pods in the mesh may be closed to all sources except the waypoint.
     """
     added = {key: value for key, value in changes.service.items() if value is not None}
     _patch_service(client, changes.live, added)

@@ -7,10 +7,10 @@ from ._objects import Json, Resource, kind_name, manifest, sublist, subtree
 
 _NOT_COMPARED = ("apiVersion", "kind", "status")
 
-# In place of a tree of fields: all fields.
+# Stands for all fields, in place of a tree of fields.
 _EVERYTHING: Json = {"*": {}}
 
-# The server adds nothing to an AuthorizationPolicy: any other field comes from another client, and allows or
+# The server adds no fields to an AuthorizationPolicy: any other field is from another client, and allows or
 # denies requests.
 _REMOVABLE: Mapping[str, Json] = {
     "AuthorizationPolicy": {
@@ -24,7 +24,7 @@ def patch_for(live: Resource, desired: Resource, labels: Mapping[str, str]) -> J
     """Return the JSON merge patch from a live object to the desired one; empty if nothing differs.
 
     A field that is not desired is kept, since it may be the server's default or another client's, unless it
-    was set by who set the labels that select the owner's objects.
+    was set by a field manager that set the owner's labels.
     """
     there = manifest(live)
     removable = _fields_of_writers(there, labels)

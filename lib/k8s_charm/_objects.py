@@ -1,4 +1,4 @@
-"""lightkube's objects as plain data, the same for generic and typed ones, in any version of lightkube."""
+"""lightkube's objects as plain data, the same for generic and typed ones and in all versions of lightkube."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from relation_data import quoted
 if TYPE_CHECKING:
     from lightkube.core.resource import GlobalResource, NamespacedResource
 
-# Names, so that annotations need no import of lightkube.
+# These names avoid an import of lightkube for annotations.
 Resource: TypeAlias = Union["GlobalResource", "NamespacedResource"]
 Json: TypeAlias = dict[str, Any]
 
@@ -28,7 +28,7 @@ class ObjectRef:
     name: str
 
     def __str__(self) -> str:
-        # A relation may have named them.
+        # They may come from a relation.
         place = f"{quoted(self.namespace)}/" if self.namespace else ""
         return f"{self.kind} {place}{quoted(self.name) if self.name else ''}".rstrip(" /")
 

@@ -20,7 +20,7 @@ class Owner:
     application `a-b` in model `c` and for `a` in `b-c`. Objects therefore also carry an annotation that is
     unambiguous. An object without it was written by an older revision, and has exactly one owner among the
     applications that give the same label: the one of the object's namespace, or else the one that wrote it
-    last, by the field manager's name. If nothing is known, it is the one with the longest name.
+    last, by the field manager's name. If neither decides, it is the one with the longest name.
     """
 
     app: str

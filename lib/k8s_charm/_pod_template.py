@@ -36,7 +36,7 @@ _SECONDS_FOR_THE_CONTROLLER = 5.0
 _SECONDS_FOR_PUTTING_BACK = 3.0
 _PAUSE = 0.05
 _HIGHEST_PARTITION = 2**31 - 1
-# A pod that was replaced meanwhile is of the new template, or will be replaced.
+# A pod that was replaced meanwhile has the new template, or will be replaced.
 _ANOTHER_POD = (404, 409)
 
 
@@ -142,7 +142,7 @@ class PodTemplate:
         return self._rollout(None, held.partition)
 
     def _rollout(self, note: str | None, partition: int) -> Json:
-        """Return the patch that holds the rollout, with a note of its saved state, or puts it back."""
+        """Return the patch that holds the rollout and saves its state, or restores it."""
         patch: Json = {"metadata": {"annotations": {HELD_ROLLOUT: note}}}
         # With another strategy there is no rollout to hold, and Kubernetes rejects a partition.
         rolling = {"updateStrategy": {"rollingUpdate": {"partition": partition}}}
@@ -174,7 +174,7 @@ class PodTemplate:
     def _status_when(
         self, condition: "Callable[[StatefulSet, StatefulSetStatus], bool]", wait: Deadline
     ) -> "StatefulSetStatus | None":
-        """Wait until the controller of StatefulSets meets a condition; None if that takes too long."""
+        """Wait until the StatefulSet meets a condition; None if that takes too long."""
         from lightkube.resources.apps_v1 import StatefulSet
 
         while True:
@@ -234,7 +234,8 @@ class PodTemplate:
     @property
     def _replicas(self) -> int:
         replicas = self._spec.get("replicas", 1)
-        # tests of charms replace Kubernetes by a mock, whose numbers are none: it has no pods to relabel
+        # tests of charms replace Kubernetes by a mock, whose values are not numbers: it has no pods to
+        # relabel
         return replicas if isinstance(replicas, int) else 0
 
     @property

@@ -15,7 +15,7 @@ from ._verbs import attempt
 Answer = TypeVar("Answer")
 
 _AT_A_TIME = 8
-# Reserved at the end, so that a request that was started also gets its answer.
+# Reserved at the end, so that a started request gets its answer.
 _GRACE = 5.0
 _NOT_SENT = "not sent: the hook's time was over"
 _NO_ANSWER = "no answer in time"

@@ -12,10 +12,10 @@ _LONGEST_REASON = 120
 
 
 def planned_units(charm: ops.CharmBase) -> int:
-    """Return the number of units that the charm's application is to have; 0 if it is being removed.
+    """Return the planned number of units of the charm's application; 0 if it is being removed.
 
-    Some releases of Juju fail to return it while the application has a relation with another model. Then
-    this unit and its peers are counted, so that nothing is removed.
+    Some releases of Juju fail to return it while the application has a relation with another model. Then this
+    unit and its peers are counted, so that nothing is removed.
     """
     try:
         return charm.app.planned_units()
@@ -30,11 +30,11 @@ class ScaleDown(ops.Object):
     """The removal of this unit while other units of its application stay.
 
     Juju reports the relations of such a unit as broken, one after the other, though the application keeps
-    them, and does not take leadership from it. If such a leader acted on that, it would remove what the whole
-    application has, and the next leader would have to restore it. So it does nothing.
+    them, and does not take leadership from it. If such a leader acted on that, it would remove objects of the
+    whole application, which the next leader would have to restore. So it does nothing.
 
     A unit learns of its removal when it departs from the first relation with other units. It gets no
-    `update-status` after that; a unit that gets one stays after all.
+    `update-status` after that; a unit that gets one is not removed.
 
     Args:
         charm: the unit's charm; create this before any object that uses it.

@@ -12,7 +12,7 @@ _APPLICATION = "app.kubernetes.io/name"
 
 @dataclass(frozen=True)
 class ModelNamespace:
-    """The namespace of a Juju model, and the application that has an address in it."""
+    """The namespace of a Juju model, and the application in it that has an address."""
 
     name: str
     """The namespace."""
@@ -26,7 +26,7 @@ def find_application(client: Client, model_uuid: str, address: str) -> ModelName
     Args:
         client: the client; it has to list namespaces, and Services in all of them.
         model_uuid: the model's uuid, with which Juju labels its namespace.
-        address: the ClusterIP; what is no IP address is not looked up.
+        address: the ClusterIP; any other text than an IP address is not looked up.
 
     Returns:
         The model's namespace; None if the model is not in this cluster.

@@ -1,4 +1,4 @@
-"""The first hooks of a unit, in which Juju may not show it all of its relations yet."""
+"""The first hooks of a unit, in which Juju may not show all of its relations yet."""
 
 import ops
 

@@ -13,7 +13,7 @@ from lightkube.config import client_adapter
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import User
 
-# In either line of lightkube's releases it is here: `httpx` before 1.0, `httpx2` since.
+# lightkube's HTTP library: `httpx` before 1.0, `httpx2` since.
 from lightkube.core.exceptions import ConfigError, httpx  # pyright: ignore[reportPrivateImportUsage]  # see above
 
 from ._deadline import Deadline
@@ -27,7 +27,7 @@ class TimedTransport(httpx.BaseTransport):
     """The HTTP library's transport, with timeouts that never exceed the remaining time of the hook.
 
     A request whose connection is lost is sent once more, if it can safely be repeated: a charm that is being
-    removed has no later hook in which to send it.
+    removed has no later hook for it.
 
     Args:
         deadline: the time after which no request is sent.
@@ -84,27 +84,27 @@ class TimedTransport(httpx.BaseTransport):
 
 
 def _tls(config: SingleConfig) -> dict[str, Any]:
-    """Return what the HTTP library checks a cluster by, and how a client shows who it is."""
+    """Return the HTTP library's settings for verifying the cluster and for the client's identity."""
     verify: Callable[..., Any] = client_adapter.verify_cluster
     user = config.user or User()
     if "user" in inspect.signature(verify).parameters:
         return {"verify": verify(config.cluster, user, config.abs_file)}
-    # Kubeflow's charms have locked lightkube 0.15, where the user's certificate is apart.
+    # Kubeflow's charms have locked lightkube 0.15, which has the user's certificate separately.
     cert = client_adapter.user_cert(user, config.abs_file)
     return {"verify": verify(config.cluster, config.abs_file), "cert": cert}
 
 
 def _can_be_repeated(request: httpx.Request) -> bool:
-    """Return whether a request has the same effect if it was already carried out.
+    """Return whether a request may be repeated after it was carried out.
 
-    A request that creates an object has not: the object that exists by then seems to have another owner.
+    A request that creates an object may not: by then the object exists, and seems to have another owner.
     """
     is_merge = request.headers.get("Content-Type", "").endswith("merge-patch+json")
     return is_merge or request.method in ("GET", "DELETE")
 
 
 class _TimedStream(httpx.SyncByteStream):
-    """The body of an answer, all of which has to arrive in time."""
+    """The body of an answer, which has to arrive completely in time."""
 
     def __init__(self, stream: httpx.SyncByteStream, deadline: Deadline, request: httpx.Request):
         self._stream = stream

@@ -1,4 +1,4 @@
-"""The requests to Kubernetes, and its errors in words, in any version of lightkube."""
+"""The requests to Kubernetes, and its errors in words, for all versions of lightkube."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,14 +19,14 @@ _CONFLICTING_MANAGER = re.compile(r'with "([^"]+)"')
 _NOT_ALLOWED = "not allowed"
 _EXISTS = "already exists"
 _NOT_OURS = "already managed by"
-# In the API server's own answer; a webhook that rejects an object also answers 403.
+# Only in the API server's own answer; a webhook that rejects an object also answers 403.
 _NOT_PERMITTED = re.compile(r"cannot \w+ resource")
 _GOING_NAMESPACE = "because it is being terminated"
-# Errors from an answer that is not JSON, or is JSON of something else.
+# Errors from an answer that is not JSON, or not JSON of an object.
 _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
-# What is equal in most objects of an owner; with their managed fields it is half of their memory.
+# Parts that are equal in most objects of an owner; with managed fields, they are half of the memory.
 _REPEATED = ("annotations", "labels", "ownerReferences")
-# No object has it: with it, an apply of a custom resource can only create.
+# No object has this version: with it, an apply of a custom resource can only create.
 _NO_VERSION = "0"
 _IS_THERE = "metadata.resourceVersion: Invalid value"
 _MISSING_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
@@ -39,7 +39,7 @@ def prepare_for_answers(kinds: Iterable[type[Resource]]) -> None:
     """
     try:
         from lightkube.core.decoders import decode_list  # pyright: ignore[reportUnknownVariableType]  # its doing
-    except ImportError:  # a lightkube that reads without msgspec, as before 1.0
+    except ImportError:  # lightkube before 1.0, which does not use msgspec
         return
     from lightkube.models.meta_v1 import ObjectMeta, Status
 
@@ -62,7 +62,7 @@ def list_labelled(
 
 
 def _sharing(resource: Resource, known: dict[str, Any]) -> Resource:
-    """Return an object whose parts that equal those of another one are these: each is in memory once."""
+    """Return an object that shares equal parts with another one, so that each is in memory once."""
     if isinstance(resource, dict):
         own = metadata(resource)
         parts = [(own, name) for name in _REPEATED]
@@ -85,7 +85,7 @@ def create_object(
     Raises:
         TakenError: if the object has another owner.
     """
-    # Kubernetes refuses this version of an object that exists, but only for custom resources.
+    # Kubernetes rejects this version for an existing object, but only of a custom resource.
     if isinstance(resource, dict):
         plain = manifest(resource)
         new = {**plain, "metadata": {**plain["metadata"], "resourceVersion": _NO_VERSION}}
@@ -149,10 +149,10 @@ def _verbs(client: Client) -> Any:
 
 
 def attempt(request: Callable[[], Answer], ref: ObjectRef, verb: str) -> Answer | Failure:
-    """Make a request, and return an error of it as a failure."""
+    """Send a request, and return its error as a failure."""
     try:
         return request()
-    except Exception as error:  # a malformed answer makes lightkube raise nearly anything
+    except Exception as error:  # for a malformed answer, lightkube raises errors of many types
         return failure(error, ref, verb)
 
 
@@ -219,7 +219,7 @@ def is_transient(problem: Failure | Exception) -> bool:
         code, creates = kubernetes_code(problem), str(problem).endswith(_EXISTS)
     else:
         code, creates = problem.code, problem.verb == "create"
-    # A conflict passes; an object of another owner that has the name stays.
+    # A conflict is temporary; an object of another owner with the name is not.
     return code is None or code == 429 or code >= 500 or (code == 409 and not creates)
 
 

@@ -1,7 +1,6 @@
-"""Answers for operators of a mesh: who may reach whom, and why a request is allowed or denied.
+"""Answers for operators of a mesh: the allowed requests, and why a request is allowed or denied.
 
-A charm adds the four actions in one line, and passes its knowledge of its policies; a coordinator has that
-itself::
+A charm adds the four actions in one line, with a view of its policies; a coordinator has one itself::
 
     self.mesh_actions = MeshActions(self, lambda client: View(owner, labels, requested=...))
     self.mesh_actions = MeshActions.of_coordinator(self, self.coordinator)

@@ -1,4 +1,4 @@
-"""The actions with which a charm answers questions about its mesh."""
+"""The actions of a charm about its mesh."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ class MeshActions(ops.Object):
 
     Args:
         charm: the charm.
-        view: returns the charm's own knowledge of its policies, given a client for what only Kubernetes has.
+        view: returns the charm's view of its policies, given a client for reading Kubernetes.
     """
 
     def __init__(self, charm: ops.CharmBase, view: Callable[[Client], View]):

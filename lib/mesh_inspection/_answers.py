@@ -1,4 +1,4 @@
-"""The actions' answers, in the form that Juju shows."""
+"""The actions' results, in the form that Juju shows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -78,7 +78,7 @@ def give(event: ops.ActionEvent, charm: ops.CharmBase, view_of: Callable[[Client
 
 
 def listing(request: ActionRequest) -> Results:
-    """Return the policies as a table: who may do what, by which relation, and whether it is enforced."""
+    """Return the policies as a table: sources, targets and requests, with relation and enforcement."""
     form = request.choice("format", "table", "json")
     rows, hint = _rows(request, read_policies(request.client, request.view))
     rest = {"summary": _summary(rows), **hint}
@@ -135,7 +135,7 @@ def exported(request: ActionRequest) -> Results:
 
 
 def graph(request: ActionRequest) -> Results:
-    """Return a graph of who may reach whom, as text for Mermaid."""
+    """Return a graph of the allowed requests, as text for Mermaid."""
     rows, hint = _rows(request, read_policies(request.client, request.view))
     drawn = [row for row in rows if row.state != "rejected"]
     return _fit(drawn, lambda some: {"graph": mermaid(some), **hint})
@@ -236,14 +236,14 @@ def _without(given: Json | None, marks: Container[str]) -> Json:
 
 
 def _line(text: str) -> str:
-    """Return a text that others may have written in one line without columns, fit for a terminal."""
+    """Return a text, maybe of others, as one line without columns that is safe for a terminal."""
     return one_line(" ".join(text.split()), longest=_LONGEST_LINE)
 
 
 def _fit(items: Sequence[Item], render: Callable[[Sequence[Item]], Results]) -> Results:
     """Render as many of the items as Juju accepts, and the number of omitted ones, if any.
 
-    Items that take much of the room are omitted first, so that none hides the others.
+    The longest items are omitted first, so that none displaces the others.
     """
     results = render(items)
     if _size(results) <= _MOST_BYTES:

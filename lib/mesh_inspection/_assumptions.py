@@ -16,9 +16,9 @@ _ANOTHER_DOMAIN = "another.domain"
 
 
 def assumptions(cluster: Cluster, differs: Callable[[Cluster], bool]) -> Iterator[str]:
-    """Yield the properties of the mesh, known or assumed, without which an answer would be another.
+    """Yield the properties of the mesh, known or assumed, that change the answer.
 
-    The answer is about the cluster; `differs` returns whether it is another one in another cluster.
+    The answer is about the cluster; `differs` returns whether another cluster has another answer.
     """
     if differs(_hardened(cluster) if not _hardening(cluster) else _softened(cluster)):
         yield _hardening_in_words(cluster)
@@ -43,7 +43,7 @@ def _hardening_in_words(cluster: Cluster) -> str:
 
 
 def _hardening(cluster: Cluster) -> list[LivePolicy]:
-    """Return the policies that deny everywhere what no policy allows."""
+    """Return the policies that deny all requests that no policy allows, in the whole mesh."""
     return [
         policy
         for policy in cluster.policies

@@ -1,4 +1,4 @@
-"""The objects that decide in a mesh, as Kubernetes has them at one moment."""
+"""The objects that decide on requests in a mesh, as read from Kubernetes at one time."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -46,7 +46,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class Service:
-    """A Service, and the waypoint that traffic for it passes."""
+    """A Service, and its waypoint."""
 
     namespace: str
     name: str
@@ -105,7 +105,7 @@ class LivePolicy:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Pods, Services and policies of the namespaces that a question is about."""
+    """Pods, Services and policies of the namespaces of a question."""
 
     namespaces: frozenset[str]
     """All namespaces of the cluster."""
@@ -126,7 +126,7 @@ class Cluster:
 
     @property
     def allows_waypoints(self) -> bool:
-        """Return whether istiod is taken to allow waypoints at pods, and so to close these to others."""
+        """Return whether istiod is assumed to allow waypoints at pods, and so to close these to others."""
         return self.auto_allow is not False
 
     def principal(self, namespace: str, account: str) -> str:
@@ -167,7 +167,7 @@ def cluster_of(
     policies: Iterable[Resource],
     pods: Iterable[Json],
 ) -> Cluster:
-    """Return what these objects decide together, as far as istiod's own policies are not known."""
+    """Return the decision of these objects together, as far as istiod's own policies are unknown."""
     labels = {each["metadata"]["name"]: _labels(each) for each in namespaces}
     waypoints = [f"{own['namespace']}/{own['name']}" for own in (each["metadata"] for each in gateways)]
     return Cluster(

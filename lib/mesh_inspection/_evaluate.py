@@ -185,7 +185,7 @@ def path_matches(pattern: str, path: str) -> bool:
 def _template_matches(pattern: str, path: str) -> bool:
     """Match a path with a template, in time that grows with their lengths and with nothing else.
 
-    All places in the template that a part of the path can lead to are followed at once, as the bits of one
+    All positions in the template that a part of the path can lead to are followed at once, as the bits of one
     number: bit 0 is the beginning, and each part of the template leads from one bit to the next, or stays.
     """
     if not (path.startswith(pattern.partition("{")[0]) and path.endswith(pattern.rpartition("}")[2])):
@@ -221,9 +221,9 @@ def _template_matches(pattern: str, path: str) -> bool:
 
 
 def _parts(pattern: str) -> Iterator[str]:
-    """Split a template into characters, `{.}` for one character of a segment, and what may repeat.
+    """Split a template into characters, `{.}` for one character of a segment, and repeatable parts.
 
-    Of two in a row that may repeat, the second takes all that the first would; so there are no two in a row.
+    Of two repeatable parts in a row, the second matches all that the first would, so the first is omitted.
     """
     for found in _TEMPLATE_PARTS.finditer(pattern):
         if found[0] == "{*}":
@@ -236,7 +236,7 @@ def _parts(pattern: str) -> Iterator[str]:
 
 @lru_cache(maxsize=10)
 def normalised(path: str) -> str:
-    """Return a path without its query, in its one normal form. Several slashes in a row stay several."""
+    """Return a path without its query, in its normal form. Several slashes in a row stay several."""
     plain = path.partition("?")[0].replace("\\", "/")
     plain = _PARAMETERS_OF_DOTS.sub(r"\1", plain)
     plain = _NEEDLESS_ESCAPE.sub(lambda found: chr(int(found[1], 16)), plain)

@@ -74,7 +74,7 @@ def explain(
     Args:
         question: the request.
         cluster: the objects in Kubernetes; see `read_cluster`.
-        view: the charm's own knowledge of its policies.
+        view: the charm's view of its policies.
         remarks: reasons why policies, named `namespace/name`, are not as desired.
 
     Raises:

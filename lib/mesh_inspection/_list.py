@@ -1,4 +1,4 @@
-"""Policies as rows of a table: who may do what, by which relation, and whether it is enforced."""
+"""Policies as rows of a table: sources, targets and requests, with the relation and the enforcement."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -113,7 +113,7 @@ def selects_none(policy: LivePolicy, pods: Collection[MeshPod]) -> bool:
 
 
 def list_policies(policies: Policies, view: View) -> list[Row]:
-    """Return a row for each policy, with its state; what goes with policies on Services has none."""
+    """Return a row for each policy, with its state; policies that belong to those on Services have none."""
     live = {reference(each) for each in policies.live}
     rows: list[Row] = []
     for resource in policies.all:
@@ -164,7 +164,7 @@ def _remarks(
         is_so = read_policy(resource)
         should = desired_by_ref.get(ref)
         if should is None:
-            # An older revision did not note who requested it.
+            # An older revision did not record the requester.
             reasons = [retained[app] for app in sorted(is_so.requested_by or retained) if app in retained]
             yield ref, "; ".join(reasons) or f"no longer requested: deleted at the next hook{if_not}"
         elif (is_so.spec, is_so.dry_run) != (should.spec, should.dry_run):

@@ -28,7 +28,7 @@ requester, or in audit mode; the source has no identity; the Service has no wayp
 ready; the policy is for an application of another model whose identity is unknown; it is on the Service
 rather than the units, or the reverse; there is no such relation; or it allows other requests."""
 
-# In order of effort: what comes first is the easiest to resolve.
+# In order of effort: the first one is the easiest to resolve.
 _ORDER: tuple[Difference, ...] = get_args(Difference)
 # These count twice: they are further from a match than another method or path.
 _HEAVY: tuple[Difference, ...] = ("source", "condition")
@@ -65,7 +65,7 @@ class NearMatch:
 
     @property
     def effort(self) -> tuple[int, list[int], str]:
-        """The size of the change that it takes; less is closer."""
+        """The size of the necessary change; less is closer."""
         return _weight(self.differs), sorted(map(_ORDER.index, self.differs)), str(self.policy)
 
 

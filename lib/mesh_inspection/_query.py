@@ -1,4 +1,4 @@
-"""Questions about requests between workloads, as operators ask them."""
+"""Questions of operators about requests between workloads."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _LONGEST_PATH = 2048
 
 
 class UnclearQuestionError(ValueError):
-    """A question that cannot be answered as asked; the message is the reason."""
+    """A question that cannot be answered; the message is the reason."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def shortened(lines: Sequence[str], *, most: int = _MOST_LINES, longest: int = _
 
 
 def numbered(items: "Sequence[str | Results]") -> Results:
-    """Return a list, which Juju does not have, as keys that sort as the list does."""
+    """Return a list, which Juju does not have, as keys that sort in its order."""
     digits = len(str(len(items)))
     return {f"{number:0{digits}}": item for number, item in enumerate(items, 1)}
 
@@ -46,7 +46,7 @@ def _lines(row: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def mermaid(rows: Iterable[Row]) -> str:
-    """Return a flowchart of who may reach whom; policies that are not enforced are dotted."""
+    """Return a flowchart of the allowed requests; policies that are not enforced are dotted."""
     arrows = _arrows(rows)
     names = sorted(set[str]().union(*((source, target) for source, target, _ in arrows)))
     # A name may contain any character.

@@ -11,7 +11,7 @@ from ._query import NODE, Question, UnclearQuestionError, Workload
 
 
 class NoPathError(Exception):
-    """A request ends before any policy could decide; the message names the place."""
+    """A request ends before any policy decides; the message names the place."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RequestPath:
 
     @property
     def is_from_node(self) -> bool:
-        """Return whether it comes from the pods' own node, past all policies."""
+        """Return whether it comes from the pods' own node, which bypasses all policies."""
         return self.identity is None
 
     @property
@@ -229,7 +229,7 @@ def _destinations(question: Question, cluster: Cluster, service: Service | None)
 
 
 def _port_of(pod: Pod, port: int, service: Service | None) -> int:
-    """Return the port at which a pod receives what is sent to a port of its Service."""
+    """Return the port at which a pod receives requests for a port of its Service."""
     target = service.ports[port] if service else port
     if isinstance(target, int):
         return target

@@ -1,4 +1,4 @@
-"""A charm's own knowledge of its policies: requested ones, declared ones, and how they are enforced."""
+"""A charm's view of its policies: requested ones, declared ones, and their enforcement."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
@@ -44,7 +44,7 @@ class RequestedPolicy:
 
 @dataclass(frozen=True)
 class DeclaredPolicy:
-    """A policy that an application has for whoever is related over one of its endpoints."""
+    """A policy of an application for those related over one of its endpoints."""
 
     model: str
     app: str

@@ -1,7 +1,7 @@
-"""Databags, read and written such that an invalid one affects no other, and the text of statuses.
+"""Databags, read and written so that an invalid one affects no other, and the text of statuses.
 
-A databag is invalid if its content cannot be parsed, and also if Juju does not return it: a relation may be
-gone for Juju and not yet for the charm, and then commands on it fail. Only this package therefore reads
+A databag is invalid if its content cannot be parsed, and also if Juju does not return it: Juju may have
+removed a relation that the charm still has, and then commands on it fail. Only this package therefore reads
 `relation.data`::
 
     try:

@@ -28,7 +28,7 @@ def read(relation: ops.Relation, author: ops.Application | ops.Unit) -> dict[str
     except (ops.ModelError, ValueError) as error:
         raise DatabagError(f"{_UNREADABLE}: {_shown(error)}") from error
     if not databag and not relation.active:
-        # The relation is gone for Juju, and not yet for the charm: ops returns an empty databag.
+        # Juju has removed the relation, and the charm still has it: ops returns an empty databag.
         raise DatabagError(f"{_UNREADABLE}: relation not found")
     return databag
 

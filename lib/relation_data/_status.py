@@ -15,7 +15,8 @@ _READABLE_NAME = 20
 _READABLE_TEXT = 50
 _SHORTEST_DETAIL = 15
 _SHORTEST_REMARK = 30
-# Names of applications have no underscore, unlike those of fields; a shorter word without a hyphen is none.
+# Names of applications have no underscore, unlike those of fields; a shorter word without a hyphen is not a
+# name.
 _NAME = re.compile(r"(?<!\S)(?=\S*[-./0-9]|\S{21})[^\s_]{11,}(?!\S)")
 _ROOM_FOR_MORE = len("; and 999 more")
 

@@ -6,13 +6,13 @@ import unicodedata
 from collections.abc import Iterator
 
 _LONGEST_QUOTE = 80
-# Without blanks, quotes, and what separates columns of a table.
+# Without blanks, quotes, and separators of a table's columns.
 _PLAIN = re.compile(r"[!#-&(-\[\]-_a-{}~]+")
 _NAME = re.compile(r"[A-Za-z0-9_./() ,\[\]-]{1,80}")
 # Control characters, lone surrogates, and characters that end a line in YAML or are invalid there. A program
 # accepts no NUL in an argument, and UTF-8 has no surrogates.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-# Arabic numbers are written in its direction, too.
+# Arabic numbers are written in its direction as well.
 _LEFTWARD = ("R", "AL", "AN")
 _MOST_MARKS = 3
 
@@ -36,9 +36,9 @@ def shown_name(text: str) -> str:
 def one_line(text: str, *, longest: int) -> str:
     """Return the text in printable characters on one line, cut after `longest` of them by an ellipsis.
 
-    Of scripts that are written to the left, no character is shown, as they move what stands beside them. Of
-    marks, the first three on a letter are shown, since more reach other lines, and none on a letter of ASCII,
-    since names could look alike.
+    Characters of scripts that are written to the left are not shown, since they reorder their neighbours. Of
+    combining marks, the first three on a letter are shown, since more reach other lines, and none on a letter
+    of ASCII, since names could look alike.
     """
     shown = f"{text[:longest]}…" if len(text) > longest else text
     return shown if shown.isascii() and shown.isprintable() else "".join(_shown_characters(shown))
@@ -69,5 +69,5 @@ def quoted(text: str) -> str:
 
 
 def in_quotes(text: str) -> str:
-    """Return the text in quotes, in ASCII, and cut where it is long, as an error names a wrong value."""
+    """Return the text in quotes, in ASCII, and cut if it is long, for naming an invalid value in an error."""
     return ascii(text[:_LONGEST_QUOTE]) + "…" * (len(text) > _LONGEST_QUOTE)

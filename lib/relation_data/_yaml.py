@@ -1,4 +1,4 @@
-"""Parsing of YAML that others wrote, with limits on what it may take."""
+"""Parsing of YAML that others wrote, with limits on time and memory."""
 
 import yaml
 
@@ -8,7 +8,7 @@ _LONGEST_NUMBER = 1_000
 
 
 class InvalidYAMLError(ValueError):
-    """A text that is no YAML, or exceeds a limit; the message has nothing of the text."""
+    """A text that is not YAML, or exceeds a limit; the message has nothing of the text."""
 
     def __init__(self, message: str, line: int | None = None):
         super().__init__(message)
@@ -23,7 +23,7 @@ class _TooMuchError(Exception):
 class _Loader(yaml.SafeLoader):
     """A YAML loader with limits.
 
-    PyYAML's fast parser is not for text of others: what is nested deep makes it crash.
+    PyYAML's fast parser is not for text of others: deep nesting makes it crash.
     """
 
     def __init__(self, text: str):
@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
         self._nodes_within: dict[yaml.Node, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Read a node, and count those within as often as they are named: merges copy them."""
+        """Read a node, and count those within as often as they are referenced: merges copy them."""
         before, is_alias = self._nodes, isinstance(self.peek_event(), yaml.AliasEvent)
         node = super().compose_node(parent, index)
         if node is None:
@@ -67,6 +67,8 @@ def parse_yaml(text: str) -> object:
         return _Loader(text).get_single_data()
     except _TooMuchError as error:
         raise InvalidYAMLError(str(error)) from None
-    except Exception as error:  # of any kind: PyYAML passes on errors of turning texts into numbers and dates
+    except (
+        Exception
+    ) as error:  # of any type: PyYAML does not catch errors of converting texts to numbers and dates
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         raise InvalidYAMLError("not YAML", mark.line + 1 if mark else None) from None

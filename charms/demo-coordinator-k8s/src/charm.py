@@ -44,7 +44,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
         self.coordinator = Coordinator(
             self,
             roles_config=kv_cluster.ROLES,
-            # Nothing reads it here: what is published is `url`, which follows nginx.
+            # Unused here: the published URL is `url`, which follows nginx.
             external_url=f"http://{authority(self._hostname, kv_nginx.API_PORT)}",
             worker_metrics_port=kv_cluster.WORKER_PORT,
             endpoints={
@@ -53,7 +53,7 @@ class DemoCoordinatorCharm(ops.CharmBase):
                 "grafana-dashboards": "grafana-dashboard",
                 "logging": "logging",
                 "metrics": "metrics-endpoint",
-                # Optional for this service, while a coordinator with the endpoint requires an object store.
+                # Optional for this service; a coordinator with the endpoint requires an object store.
                 "s3": "s3" if self._is_related("s3") else None,
                 "charm-tracing": "self-charm-tracing",
                 "workload-tracing": "self-workload-tracing",

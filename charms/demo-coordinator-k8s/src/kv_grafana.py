@@ -35,7 +35,7 @@ def publish(charm: ops.CharmBase, coordinator: "Coordinator", url: str) -> None:
     if charm.unit.is_leader() and exchanges:
         try:
             coordinator.datasource_exchange.publish(_datasources(charm))
-        except ops.ModelError as error:  # the relation is gone for Juju, and not yet for the charm
+        except ops.ModelError as error:  # Juju has removed the relation already
             logger.warning("datasources not published: %s", error)
 
 

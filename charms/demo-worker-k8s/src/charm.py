@@ -21,7 +21,7 @@ class DemoWorkerCharm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        # Before the worker, which starts it.
+        # Before the worker, which starts the program.
         kv_program.install(self.unit.get_container(kv_program.CONTAINER))
         self.worker = KeyValueWorker(
             self,

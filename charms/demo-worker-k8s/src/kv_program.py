@@ -39,7 +39,7 @@ def layer(charm: ops.CharmBase, roles: list[str]) -> ops.pebble.Layer:
         "JUJU_APPLICATION": charm.app.name,
         "JUJU_UNIT": charm.unit.name,
         "JUJU_CHARM": charm.meta.name,
-        # Pebble restarts what has changed in the plan; the program itself is not in it.
+        # Pebble restarts services whose plan has changed; the program itself is not in the plan.
         "PROGRAM_SHA256": hashlib.sha256(PROGRAM).hexdigest(),
     }
     return ops.pebble.Layer(

@@ -50,7 +50,7 @@ class _Sentences(NamedTuple):
     leaves_audit: str
 
     def counted(self, number: int) -> str:
-        """Return the beginning of a sentence on so many policies."""
+        """Return the beginning of a sentence about this number of policies."""
         return (self.one_policy if number == 1 else self.policies).format(number)
 
 
@@ -106,7 +106,7 @@ def describe(before: Collection[Resource], after: Collection[Resource], *, done:
 
 
 def log(lines: Collection[str]) -> None:
-    """Log changes, or the first ones of very many."""
+    """Log changes; of very many, only the first ones."""
     for line in list(lines)[:_MOST_LINES]:
         logger.info("%s", one_line(line, longest=_LONGEST_LINE))
     if len(lines) > _MOST_LINES:

@@ -38,7 +38,7 @@ def waypoint_access(waypoint: Waypoint, consumer: Consumer) -> Iterator[MeshPoli
     """Yield the policies on pods that go with a consumer's policies on Services of the beacon's model.
 
     Without them, where istiod's PILOT_AUTO_ALLOW_WAYPOINT_POLICY is off, pods with policies would deny what
-    the waypoint has allowed, and pods without policies would be open to whoever goes past it.
+    the waypoint has allowed, and pods without policies would be open to sources that bypass it.
     """
     model = waypoint.owner.model
     apps = {

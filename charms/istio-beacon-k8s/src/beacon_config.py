@@ -26,7 +26,7 @@ class PolicyMode(str, enum.Enum):
 class BeaconConfig(pydantic.BaseModel):
     """The options of charmcraft.yaml, where they are described."""
 
-    # Not protected: what pydantic 2.8 and 2.9 would not have a field's name start with, `model_`.
+    # Not protected: pydantic 2.8 and 2.9 reserve names that start with `model_`.
     model_config = pydantic.ConfigDict(frozen=True, strict=True, protected_namespaces=())
 
     allow_unrelated_callers: bool

@@ -25,7 +25,7 @@ from waypoint import Waypoint
 
 logger = logging.getLogger(__name__)
 
-# A new leader remembers the mesh as it was when it last led.
+# A new leader has the mesh stored as it was when it last led.
 _READ_MESH = (ops.UpdateStatusEvent, ops.LeaderElectedEvent)
 
 
@@ -69,7 +69,7 @@ class IstioBeaconCharm(ops.CharmBase):
             self._remove_everything()
         elif not self._scale_down.is_under_way:
             observability.trace(self)
-            # A stopping unit does not wait for its container, which is gone or about to be.
+            # A stopping unit does not wait for its container, which is stopped or about to be.
             is_stopping = isinstance(event, ops.StopEvent)
             labels = self._waypoint.telemetry_labels
             self._problems = [] if is_stopping else metrics_proxy.reconcile(self._proxy, labels)
@@ -96,7 +96,7 @@ class IstioBeaconCharm(ops.CharmBase):
             self._stored.mesh = mesh
 
     def _remove_everything(self) -> None:
-        """Remove everything from Kubernetes; on each unit, since any may be the last, and none the leader."""
+        """Remove everything from Kubernetes, on each unit: any may be the last, and none the leader."""
         for problem in self._model_mesh(self._config.mode).reconcile().problems:
             logger.warning("cleanup incomplete: %s", problem.message)
 

@@ -9,7 +9,7 @@ from charmlibs.interfaces.service_mesh import MeshPolicy, PolicyRequest
 
 @dataclass(frozen=True)
 class DesiredState:
-    """Desired state of a beacon in Kubernetes; by default nothing, as after its removal."""
+    """Desired state of a beacon in Kubernetes; by default empty, as after its removal."""
 
     config: BeaconConfig
     mode: PolicyMode = PolicyMode.off

@@ -110,7 +110,7 @@ class NamespacePlan(StepPlan):
 
         if not self.labels:
             return StepResult(stays_for=self.stays_for)
-        # With the version that was read, a second beacon that writes at the same time is refused.
+        # With the version that was read, Kubernetes rejects a second beacon that writes at the same time.
         version = metadata(self.namespace)["resourceVersion"]
         patch: Json = {"metadata": {"resourceVersion": version, "labels": self.labels}}
         model.namespace = model.client.patch(Namespace, model.name, patch)

@@ -124,8 +124,8 @@ class ModelMesh:
         return self._steps_for_model(run) if self.desired.model_on_mesh else self._steps_for_pods(run)
 
     def _steps_of_removal(self) -> Iterator[Step]:
-        # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are
-        # left alone: Juju takes back no pod that is replaced while its application is removed.
+        # The mesh stops using the waypoint before it is removed. The beacon's own pods and Service are not
+        # changed: Juju does not adopt a pod that is replaced while its application is removed.
         yield self._namespace
         yield self._unbound_services
         yield self._policies()
@@ -135,7 +135,7 @@ class ModelMesh:
     def _steps_for_pods(self, run: "_Run") -> Iterator[Step]:
         yield self._waypoint
         yield self._namespace
-        # No pod leaves the mesh meanwhile: the namespace loses its labels once pods have their own.
+        # No pod leaves the mesh meanwhile: the namespace loses its labels only after pods have their own.
         if run.stays_for:
             yield self._own_labels
             yield self._namespace
@@ -173,7 +173,7 @@ class ModelMesh:
 
     @property
     def _namespace_step(self) -> NamespaceStep:
-        # If the beacon goes, the namespace leaves the mesh without regard to its pods.
+        # If the beacon is removed, the namespace leaves the mesh without a check of its pods.
         related = [request.relation.app.name for request in self.desired.requests]
         return NamespaceStep(
             label_value(self.waypoint.owner.mark),
@@ -210,7 +210,7 @@ class _Run:
 
     @property
     def needs_mesh(self) -> bool:
-        """True if the objects of others are to be read: they are not remembered, or something was written."""
+        """True if the objects of others are to be read: they are not stored, or something was written."""
         return self.mesh is None or self.changed
 
     def add(self, result: StepResult) -> None:
@@ -247,7 +247,7 @@ class _Run:
             self.problems.append(problem_of(cause, self.app))
 
     def shown(self) -> tuple[list[Problem], list[str]]:
-        """Return all problems but those that follow from a problem of the waypoint, and the summary."""
+        """Return all problems except those that follow from a problem of the waypoint, and the summary."""
         problems, summary = list(self.problems), list[str]()
         if self.stays_for:
             apps = first_names(self.stays_for)

@@ -100,7 +100,7 @@ class ModelObjects:
         return {key: not_equal(value) for key, value in self.owner.instance_label.items()}
 
     def service(self, name: str) -> Resource | None:
-        """Return a Service if that takes no request of its own; None otherwise."""
+        """Return a Service if the list was read already; None otherwise."""
         try:
             listed = self.services if self.needs_services else ()
         except kubernetes_errors():
@@ -117,7 +117,7 @@ class ModelObjects:
         return {app for name in names if (app := self._apps[name])}
 
     def forget(self) -> None:
-        """Have everything read again, since some of it was written."""
+        """Discard all lists, since some of their objects were written."""
         self._lists.clear()
         for each in ("namespace", "_apps"):
             vars(self).pop(each, None)
@@ -128,7 +128,7 @@ class ModelObjects:
         return {name: selector.get(APPLICATION_LABEL) for name, selector in selectors.items()}
 
     def _listed(self, kind: type[Resource], labels: Mapping[str, object] | None = None) -> list[Resource]:
-        # A failure is kept, too: very many policies may depend on the Services.
+        # A failure is kept as well: very many policies may depend on the Services.
         if kind not in self._lists:
             self._lists[kind] = list_objects(self.client, kind, self.name, labels)
         found = self._lists[kind]

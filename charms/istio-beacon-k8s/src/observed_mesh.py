@@ -1,4 +1,4 @@
-"""The mesh around the beacon's policies, as it was when it was last read."""
+"""The mesh around the beacon's policies, as it was last read."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,7 +21,7 @@ from model_objects import ModelObjects
 
 
 class ObservedMesh(pydantic.BaseModel):
-    """The mesh around the beacon's policies; it takes several requests, so the beacon remembers it."""
+    """The mesh around the beacon's policies; it takes several requests, so the beacon stores it."""
 
     model_config = pydantic.ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ NOTHING_KNOWN = ObservedMesh()
 
 
 def recall(text: str) -> ObservedMesh | None:
-    """Return what was remembered as JSON; None if nothing was, or not by this revision of the charm."""
+    """Return the mesh that was stored as JSON; None if none was, or not by this revision of the charm."""
     try:
         return ObservedMesh.model_validate_json(text)
     except pydantic.ValidationError:
@@ -64,7 +64,7 @@ def observe(model: ModelObjects) -> ObservedMesh | None:
 
 
 def _read(model: ModelObjects) -> Cluster:
-    """Read what decides on requests inside of the model, but for what the beacon has read already."""
+    """Read the objects that decide on requests inside the model and were not read already."""
     from istio_policies import AuthorizationPolicy, Gateway
 
     namespace, services, pods = manifest(model.namespace), _plain(model.services), _plain(model.pods)
@@ -76,7 +76,7 @@ def _read(model: ModelObjects) -> Cluster:
     here = [*model.own_policies, *model.other_policies]
     here = [each for each in here if metadata(each)["namespace"] in (root, model.name)]
     cluster = cluster_of(istio, [namespace], services, gateways, here, pods)
-    # Policies of the root namespace, and istiod's own, can only close more.
+    # Policies of the root namespace, and istiod's own, can only deny more.
     if not exposed(replace(cluster, auto_allow=False), model.name):
         return replace(cluster, auto_allow=False)
     if root != model.name:

@@ -61,7 +61,7 @@ class OwnRecordPlan(StepPlan):
     def changes(self) -> list[Change]:
         """The objects to write."""
         ref = ObjectRef("ConfigMap", self.record.namespace, self.record.name)
-        # One with an owner goes with the application, and stays where it is scaled to nothing for a while.
+        # One with an owner is deleted with the application, and kept while that is scaled to 0.
         return [Change("delete", ref)] if self.record.exists and not self.record.owners else []
 
     def apply(self, model: ModelObjects) -> StepResult:

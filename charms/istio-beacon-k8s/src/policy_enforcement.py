@@ -23,7 +23,7 @@ _REMEDIES = {
 class PolicyEnforcement:
     """The enforcement of the policies in Kubernetes.
 
-    A report on a policy that was written just now is outdated. A mesh that reports nothing is no problem.
+    A report on a policy that was written just now is outdated. A mesh that reports nothing is not a problem.
     """
 
     result: ReconcileResult
@@ -50,7 +50,7 @@ class PolicyEnforcement:
         alike: defaultdict[tuple[str, str], list[Resource]] = defaultdict(list)
         for policy in self.result.live:
             report = self._report(policy)
-            # A policy that is no longer requested is for a Service only if that leads to a waypoint.
+            # A policy that is no longer requested is for a Service only if that uses a waypoint.
             if report.enforced is False and requested_by(policy):
                 alike[report.code, report.reason].append(policy)
         return [waiting(_message(*why, found), ProblemKind.enforcement) for why, found in alike.items()]

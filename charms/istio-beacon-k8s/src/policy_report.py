@@ -23,7 +23,7 @@ LOGGED = "logged, not enforced"
 
 @dataclass(frozen=True)
 class PolicyReport:
-    """The result of writing the policies, to be judged together with the mesh around them."""
+    """The result of writing the policies, for a report together with the mesh around them."""
 
     app: str
     """The beacon's application."""

@@ -53,7 +53,7 @@ class PolicyStep:
         """Plan the AuthorizationPolicies.
 
         Raises:
-            UnreadableClusterError: if it is not known which namespaces those are.
+            UnreadableClusterError: if these namespaces are unknown.
             lightkube.ApiError: if Kubernetes rejects a request.
         """
         owner = model.owner
@@ -85,7 +85,7 @@ class PolicyStep:
         return PolicyPlan(changes, self, known, former)
 
     def _roots(self, model: ModelObjects) -> set[str]:
-        """Return in which namespaces policies on pods hold in all models; without permission, the usual."""
+        """Return the namespaces whose policies on pods hold in all models; the usual without permission."""
         try:
             return {ROOT_NAMESPACE, *(self.root_namespaces or model.control_plane.root_namespaces)}
         except UnreadableClusterError as error:
@@ -128,7 +128,7 @@ class PolicyPlan(ObjectsPlan):
         return self._result(model, result)
 
     def _granted(self, policies: Iterable[Resource]) -> list[Resource]:
-        """Leave out the policies that allow the waypoint, which go with those on Services."""
+        """Omit the policies that allow the waypoint, which belong to those on Services."""
         return [each for each in policies if not is_waypoint_access(each, self.step.waypoint)]
 
     def _result(self, model: ModelObjects, result: ReconcileResult) -> StepResult:
@@ -149,7 +149,7 @@ class PolicyPlan(ObjectsPlan):
         return StepResult(problems_of(result.failed, owner.app), result.changed, report)
 
     def _unwritten(self, result: ReconcileResult) -> Set[str]:
-        """Return the applications of whose policies some failed to be written."""
+        """Return the applications with policies that could not be written."""
         failed = {failure.ref for failure in result.failed}
         writes = (*self.writes.create, *self.writes.update)
         return requesters(write.desired for write in writes if write.desired and write.ref in failed)

@@ -11,7 +11,7 @@ from relation_data import Message
 
 logger = logging.getLogger(__name__)
 
-# More than this are nearly always of one kind.
+# More problems than this are nearly always of one kind.
 _MOST = 50
 
 

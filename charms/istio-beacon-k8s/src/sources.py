@@ -85,7 +85,7 @@ class Sources:
         claimants = {
             relation.app.name for relation in self.charm.model.relations[CROSS_MODEL] if relation.app
         }
-        # Before the start Juju may not show the relation over which the identity comes.
+        # Before the start, Juju may not show the relation with the identity yet.
         without_relation = waiting if self.startup.is_under_way else blocked
         for relation in self._scrapers:
             if relation.app and relation.app.name in self._identities.unknown - claimants:

@@ -1,4 +1,4 @@
-"""The parts of a beacon in Kubernetes, each planned first and applied then."""
+"""The parts of a beacon in Kubernetes, each planned first and then applied."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ class StepResult(NamedTuple):
 
 
 class StepPlan(ABC):
-    """Changes that a step is going to write."""
+    """The changes that a step will write."""
 
     @property
     @abstractmethod
@@ -61,7 +61,7 @@ class StepPlan(ABC):
 
 @dataclass(frozen=True)
 class ObjectsPlan(StepPlan):
-    """Owned objects that a step is going to write."""
+    """The owned objects that a step will write."""
 
     writes: Changes
 

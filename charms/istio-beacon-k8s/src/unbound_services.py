@@ -21,7 +21,7 @@ def plan_unbound_services(
 ) -> "UnboundServicesPlan":
     """Plan the labels that keep Services with policies on their pods only from the waypoint.
 
-    It leaves alone the Service of an application that is being removed, which takes the labels with it.
+    The Service of an application that is being removed is not changed: its labels are removed with it.
 
     Raises:
         NamespaceTakenError: if the namespace has another owner in the mesh.
@@ -44,7 +44,7 @@ def plan_unbound_services(
         if targets := target_names(spec):
             bound |= targets
         else:
-            # One without a selector is on all pods.
+            # A policy without a selector is on all pods.
             selectors.append(subtree(spec, "selector", "matchLabels"))
     pods = map(labels_of, model.pods)
     closed = [pod for pod in pods if any(selector.items() <= pod.items() for selector in selectors)]
@@ -89,7 +89,7 @@ def _selects_any(service: Json, pods: Iterable[Mapping[str, str]]) -> bool:
 def _patches(
     services: Iterable[Resource], beacon: str, unbound: Container[str]
 ) -> dict[ObjectRef, dict[str, str | None]]:
-    """Return the changes that unbind these Services and no others; those with labels of others are left."""
+    """Return the changes that unbind only these Services; those with labels of others are not changed."""
     patches: dict[ObjectRef, dict[str, str | None]] = {}
     for service in services:
         ref, labels = reference(service), labels_of(service)
@@ -97,7 +97,7 @@ def _patches(
         if ref.name in unbound and USE_WAYPOINT not in labels:
             patches[ref] = {USE_WAYPOINT: _NONE, MANAGED_BY: beacon}
         elif is_ours and not (ref.name in unbound and labels.get(USE_WAYPOINT) == _NONE):
-            # Its own application may have labelled it since.
+            # Its own application may have labelled it meanwhile.
             patches[ref] = {MANAGED_BY: None}
             if labels.get(USE_WAYPOINT) == _NONE:
                 patches[ref][USE_WAYPOINT] = None

@@ -143,8 +143,8 @@ class WaypointPlan(ObjectsPlan):
     def _problems(self, client: Client, result: ReconcileResult) -> list[Problem]:
         """Return the problems with the waypoint and its pods.
 
-        Istio reports on the Gateway whether there is any pod. How many there are takes another request, which
-        is made only if there should be several.
+        Istio reports on the Gateway whether there is any pod. Their number takes another request, which is
+        made only if there should be several.
         """
         from istio_policies import Gateway
 
@@ -163,7 +163,7 @@ class WaypointPlan(ObjectsPlan):
 
 
 def _is_overdue(gateway: Json, seconds: int) -> bool:
-    """Return whether the creation and the last change of state of a Gateway are longer ago than that."""
+    """Return whether the creation and the last change of state of a Gateway are longer ago than this."""
     changed = [each.get("lastTransitionTime") for each in sublist(gateway, "status", "conditions")]
     times = (gateway["metadata"].get("creationTimestamp"), *changed)
     known = [datetime.fromisoformat(str(time).replace("Z", "+00:00")) for time in times if time]
@@ -176,7 +176,7 @@ def _shortage(client: Client, waypoint: Waypoint, replicas: int) -> Message | No
     name, model = waypoint.name, waypoint.owner.model
     deployment = get_object(client, Deployment, name, model)
     if not deployment:
-        return None  # istiod may run it as something else
+        return None  # istiod may run it as another kind of object
     ready: int = subtree(manifest(deployment), "status").get("readyReplicas") or 0
     if ready >= replicas:
         return None
@@ -197,7 +197,7 @@ def _not_programmed(client: Client, gateway: Json) -> str:
 
 
 def _no_class(client: Client) -> str:
-    """Return that the class of waypoints is missing, without which Istio ignores the Gateway."""
+    """Return the problem that the class of waypoints is missing, without which Istio ignores the Gateway."""
     from istio_policies import GatewayClass
 
     found = get_object(client, GatewayClass, _CLASS, None)

@@ -17,7 +17,7 @@ _LONGEST_MESSAGE = 50
 
 
 class Signed(pydantic.BaseModel):
-    """A certificate and what comes with it, as an authority wrote it."""
+    """A certificate and its chain, as an authority wrote them."""
 
     ca: str
     certificate_signing_request: str
@@ -56,9 +56,9 @@ class _Provided(pydantic.BaseModel):
 
 
 def data_error(databag: Mapping[str, str]) -> str | None:
-    """Return the reason why all that an authority wrote is unusable; None if it is usable, or absent.
+    """Return the reason why the data of an authority are unusable; None if they are usable, or absent.
 
-    Importing what reads certificates takes a while, so it is done only if there are some.
+    Importing the library for certificates takes long, so it is imported only if there are any.
     """
     try:
         provided = _Provided.model_validate(dict(databag))
@@ -82,7 +82,7 @@ def data_error(databag: Mapping[str, str]) -> str | None:
             _read_within(certificate)
             _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
             _read_within(x509.load_pem_x509_csr(signed.certificate_signing_request.encode()))
-            # each may be several
+            # each may have several
             for text in (signed.certificate, signed.ca, *(signed.chain or ())):
                 x509.load_pem_x509_certificates(text.encode())
         except broken:
@@ -91,7 +91,7 @@ def data_error(databag: Mapping[str, str]) -> str | None:
 
 
 def _read_within(signed: "x509.Certificate | x509.CertificateSigningRequest") -> None:
-    """Read all that the library asks for, which may be broken in what could be loaded."""
+    """Read everything that the library needs; it may be invalid although the text could be loaded."""
     _ = signed.subject, signed.public_key(), list(signed.extensions)
 
 

@@ -1,6 +1,6 @@
 """The relation between a coordinator (`ClusterProvider`) and its workers (`ClusterRequirer`).
 
-No side raises because of what the other one wrote: invalid data are ignored, and `refused()` names them.
+No side raises because of the other one's data: invalid data are ignored, and `refused()` names them.
 """
 
 from .databags import (

@@ -1,7 +1,7 @@
 """Secrets of a workload's configuration, sent in a Juju secret rather than in the databag.
 
-In the configuration that is published, a placeholder stands for each. The worker, which is granted the
-secret, fills them in.
+The published configuration has a placeholder for each. The worker, which is granted the secret, fills them
+in.
 """
 
 import json
@@ -27,7 +27,7 @@ def redacted(text: str, secrets: Mapping[str, str]) -> tuple[str, dict[str, str]
         secrets: name → secret; a name fits as a key of a Juju secret.
 
     Returns:
-        The text, and the content of the Juju secret that `filled` needs: what stood in the text, by key.
+        The text, and the content of the Juju secret for `filled`: the replaced text, by key.
     """
     keys: dict[str, str] = {}
     for name, secret in secrets.items():
@@ -61,7 +61,8 @@ def read(model: ops.Model, secret_id: str) -> dict[str, str]:
     """Return the content of the coordinator's secret.
 
     Raises:
-        ValueError: if it cannot be read, or not yet; the message is without the id, which may be any text.
+        ValueError: if it cannot be read, or not yet; the message does not contain the id, which may be any
+            text.
     """
     try:
         return model.get_secret(id=secret_id).get_content(refresh=True)

@@ -41,7 +41,7 @@ class _Databag(PublishedDatabagMethods):
 
     @pydantic.model_serializer(mode="wrap")
     def _in_order(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return the offered values, with mappings in an order that is always the same."""
+        """Return the offered values, with mappings always in the same order."""
         return {
             key: dict(sorted(value.items())) if isinstance(getattr(self, key), dict) else value
             for key, value in handler(self).items()
@@ -149,7 +149,7 @@ _ENTRIES: dict[str, pydantic.TypeAdapter[Any]] = {
 def _usable(
     field: str, entry: pydantic.TypeAdapter[Any], items: Collection[object], refused: list[str]
 ) -> list[Any]:
-    """Return the valid entries, up to a limit: each port takes a process to open."""
+    """Return the valid entries, up to a limit: opening a port starts a process."""
     usable: list[Any] = []
     for number, item in enumerate(itertools.islice(items, _MOST_ENTRIES)):
         try:
@@ -191,5 +191,5 @@ def save(relation: ops.Relation, author: ops.Application | ops.Unit, data: pydan
 def _decode(text: str) -> object:
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):  # what is nested deep is recursed into
+    except (ValueError, RecursionError):  # deep nesting exceeds the recursion limit
         return _NOT_JSON

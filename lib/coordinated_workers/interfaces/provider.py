@@ -160,11 +160,11 @@ class ClusterProvider(ops.Object):
         worker_labels: dict[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
     ) -> None:
-        """Publish this to each worker application that has a role; what is None is not offered (any more).
+        """Publish this to each worker application that has a role; a value that is None is removed.
 
-        Writes no key whose value did not change, and nothing at all on a unit that is not the leader. What is
-        in `secrets` goes to workers in a Juju secret where it stands in `worker_config`; in plain text
-        to those of older releases, which cannot fill it in.
+        Writes no key whose value did not change, and nothing at all on a unit that is not the leader. The
+        `secrets` in `worker_config` are sent to workers in a Juju secret; in plain text to those of older
+        releases, which cannot fill them in.
         """
         if not self._charm.unit.is_leader():
             return
@@ -187,12 +187,13 @@ class ClusterProvider(ops.Object):
                 databags.save(worker.relation, self._charm.app, data.model_copy(update=changes))
 
     def _config_for(self, worker: WorkerApplication, text: str, secrets: Mapping[str, str]) -> dict[str, str]:
-        """Return the configuration as this application takes it, and the secret that completes it."""
+        """Return the configuration in this application's form, and the secret that completes it."""
         if not (worker.units and all(unit.data.takes_config_secrets for unit in worker.units)):
             return {"worker_config": text}
         public, content = config_secrets.redacted(text, secrets)
         published = self._published(worker.relation)
-        # Once it has been sent by secret, it is never sent in plain text, even if Juju's secrets are down.
+        # Once it has been sent by secret, it is never sent in plain text, even if Juju's secrets are
+        # unavailable.
         secret_id = published.worker_config_secret_id if published else None
         if content and (shared := config_secrets.share(self._charm, content)):
             secret, new_id = shared
@@ -203,7 +204,7 @@ class ClusterProvider(ops.Object):
         return {"worker_config": public, "worker_config_secret_id": secret_id}
 
     def _grant(self, secret: ops.Secret, relation: ops.Relation) -> bool:
-        """Grant a secret to a worker application; return whether Juju does, for the relation may be gone."""
+        """Grant a secret to a worker application; return whether Juju accepts that."""
         try:
             secret.grant(relation)
         except ops.ModelError as error:
@@ -252,7 +253,7 @@ class ClusterProvider(ops.Object):
         return list(itertools.chain.from_iterable(worker.units for worker in self._workers.all))
 
     def gather_roles(self) -> dict[str, int]:
-        """Role → how many units have it, for each role that any has."""
+        """Role → the number of units that have it, for each role that any unit has."""
         roles: collections.Counter[str] = collections.Counter()
         for worker in self._workers.all:
             for role in worker.roles:

@@ -65,12 +65,12 @@ class ConfigReceivedEvent(ops.EventBase):
         return {"text": self._text}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
-        """Become the event that was stored."""
+        """Restore the data of a stored event."""
         self._text = snapshot["text"]
 
 
 class ClusterRemovedEvent(ops.EventBase):
-    """The coordinator is gone, or has withdrawn its configuration."""
+    """The coordinator is removed, or has withdrawn its configuration."""
 
 
 class ClusterRequirerEvents(ops.ObjectEvents):
@@ -110,7 +110,7 @@ class ClusterRequirer(ops.Object):
 
     @property
     def relation(self) -> ops.Relation | None:
-        """The relation to the coordinator, if there is one: of several, the one that was there first."""
+        """The relation to the coordinator, if there is one: of several, the oldest."""
         relations = (relation for relation in self.model.relations[self._endpoint] if relation.app)
         return min(relations, key=lambda relation: relation.id, default=None)
 
@@ -146,7 +146,7 @@ class ClusterRequirer(ops.Object):
                 relation_data.write(relation, self._charm.app, {"role": ""})
 
     def is_published(self) -> bool:
-        """Return whether this unit has published all that it has to; the leader, the roles too."""
+        """Return whether this unit has published all its data; for the leader, the roles as well."""
         relation = self.relation
         if relation is None:
             return False
@@ -181,10 +181,10 @@ class ClusterRequirer(ops.Object):
         return dict(self._offer.loki_endpoints or {}) if self._offer else {}
 
     def get_tls_data(self, allow_none: bool = False) -> TLSData | None:
-        """Certificates, and where the private key is.
+        """Return the certificates, and the id of the secret with the private key.
 
         Args:
-            allow_none: return what there is, even if it is not enough for the workload to speak TLS.
+            allow_none: return the existing values, even if they are not enough for TLS.
         """
         if (offer := self._offer) is None:
             return None

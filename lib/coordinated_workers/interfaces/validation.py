@@ -10,7 +10,7 @@ from charmlibs.interfaces.service_mesh import MESH_LABELS, check_label
 from cos_interfaces import check_secret_id, is_host_name, is_ip
 
 _LONGEST_NAME = 200
-# As files of hosts call it, as clusters on a developer's machine do, and the metadata servers of clouds:
+# Its names in files of hosts and in clusters on a developer's machine, and the metadata servers of clouds:
 # Google, AWS, Azure, Rancher, Tencent, Oracle, Equinix, Exoscale, IBM.
 _NAME_OF_THE_MACHINE = re.compile(
     r"localhost[46]?(\.localdomain[46]?)?|.+\.localhost|loopback|broadcasthost"
@@ -20,7 +20,7 @@ _NAME_OF_THE_MACHINE = re.compile(
     r"|metadata\.(goog|google|tencentyun\.com|oraclecloud\.com|packet\.net|platformequinix\.com|exoscale\.com)"
     r"|api\.metadata\.cloud\.ibm\.com"
 )
-# No name ends so, and programs differ in whether it is an IPv4 address, and in which one.
+# No host name has such an end, and programs differ in the IPv4 address that it stands for, if any.
 _ENDS_LIKE_IPV4 = re.compile(r"(.+\.)?([0-9]+|0x[0-9a-f]*)")
 # Kubernetes resolves it to the address in its first label, whatever that is.
 _NAME_OF_A_POD = re.compile(r"([0-9a-f-]+)\.[^.]+\.pod(?:\..+)?")
@@ -36,7 +36,7 @@ _SPECIAL_NETWORKS = tuple(
         (
             *("0.0.0.0/8", *_METADATA_OVER_IPV4),
             *("fd00:ec2::/32", "fd20:ce::/32", "fd00:42::/32", "fd00:c1::/32", "fd00:a9fe:a9fe::/48"),
-            # of translators, where only their network knows at which bits the IPv4 address is (RFC 8215)
+            # of translators; the position of the IPv4 address is known only in their network (RFC 8215)
             "64:ff9b:1::/48",
         ),
     )
@@ -78,7 +78,7 @@ def check_of_another_machine(host: str) -> None:
     """Refuse a host that leads nginx to its own machine, or to what only this machine may reach.
 
     Raises:
-        ValueError: if it is such a host, or is written so that some take it for another address than others.
+        ValueError: if it is such a host, or programs differ in the address that it stands for.
     """
     name = host.lower()
     if address := ip_address(name):
@@ -90,7 +90,7 @@ def check_of_another_machine(host: str) -> None:
 
 
 def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address that a host is, or that is in its name in Kubernetes; None if there is none."""
+    """Return a host's address, or the one in its name in Kubernetes; None if there is none."""
     text = host.lower()
     if pod := _NAME_OF_A_POD.fullmatch(text):
         text = pod[1].replace("-", "." if re.fullmatch(r"[0-9]+(-[0-9]+){3}", pod[1]) else ":")
@@ -101,7 +101,7 @@ def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Check whether an address, or one that it leads to, is none of an ordinary machine."""
+    """Return whether an address, or one that it leads to, is not that of an ordinary machine."""
     embedded = embedded_ipv4(address)
     return (
         address.is_loopback
@@ -132,10 +132,10 @@ def embedded_ipv4(
 
 
 def _translatable(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """Return what it may be translated to: a network may choose any prefix, of six lengths (RFC 6052).
+    """Return the addresses that a network may translate it to, by a prefix of six lengths (RFC 6052).
 
-    The IPv4 address follows the prefix, around eight zeros in the middle, and zeros follow. After a prefix
-    of 96 bits it ends the address.
+    The IPv4 address follows the prefix, around eight zeros in the middle, and zeros follow. After a prefix of
+    96 bits it ends the address.
     """
     found = [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
     upper, lower = divmod(int(address), 1 << 64)
@@ -147,7 +147,7 @@ def _translatable(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]
 
 
 def _check_label(label: tuple[str, str]) -> tuple[str, str]:
-    """Reject what Kubernetes does not accept, and all labels by which another owner may select pods."""
+    """Reject labels that Kubernetes does not accept, and those by which another owner may select pods."""
     key, value = label
     check_label(key, value)
     if key not in _LABELS:

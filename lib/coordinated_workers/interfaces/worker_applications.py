@@ -62,7 +62,8 @@ class WorkerApplications:
         endpoint: the relation's name in charmcraft.yaml.
         roles: all roles of the cluster.
         meta_roles: meta role → the roles it stands for.
-        last_read: what was last read, kept between hooks: it stays in use where Juju returns no databag.
+        last_read: the data that were last read, kept between hooks: they stay in use if Juju returns no
+            databag.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class WorkerApplications:
         return WorkerApplication(relation, role, self._expand(role), len(units), published)
 
     def _read_unit(self, relation: ops.Relation, unit: ops.Unit, role: str | None) -> PublishedUnit | None:
-        """Return what a unit has published; None if that is not all yet.
+        """Return the data that a unit has published; None until they are complete.
 
         Raises:
             ValueError: if it is invalid.

@@ -1,4 +1,4 @@
-"""The names of worker units, by which their telemetry is known: each is one unit's, and cannot be taken."""
+"""The names of worker units, which label their telemetry: each belongs to one unit only."""
 
 import logging
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ logger = logging.getLogger(__name__)
 
 
 class NameTakenError(ValueError):
-    """A name that a unit of an earlier relation has: this one goes by the name that Juju gives it."""
+    """A name that a unit of an earlier relation has: this one gets the name that Juju gives it."""
 
 
 class WorkerIdentities:
-    """The names that units have been given, to be asked for in the order of the relations' ids.
+    """The names given to units; call it in the order of the relations' ids.
 
-    An application of this model has the name that Juju gives it. One of another model is called otherwise
-    here than at home: it has the name that it published, unless an earlier one has it.
+    An application of this model has the name that Juju gives it. One of another model has another name here
+    than in its own model: it gets the name that it published, unless an earlier one has it.
 
     Args:
         local: the names that applications have in this model.
@@ -34,7 +34,7 @@ class WorkerIdentities:
         self._units: set[str] = set()
 
     def topology(self, relation: ops.Relation, unit: ops.Unit, published: WorkerTopology) -> WorkerTopology:
-        """Return the names of a unit, which published some itself.
+        """Return the names of a unit, given the names that it published.
 
         Raises:
             NameTakenError: if an earlier one has the published names.

@@ -32,11 +32,11 @@ class KubernetesAccess:
 
     @property
     def field_manager(self) -> str:
-        """The name by which the charm writes, and by which its policies of older revisions are known."""
+        """The field manager of the charm's writes, by which policies of older revisions are recognised."""
         return f"{self.charm.app.name}-{self.charm.model.name}"
 
     def status(self, problem: "Exception | Failure", task: str) -> ops.StatusBase:
-        """Return the status "cannot {task}" for a failure, or an exception out of `kubernetes_errors()`."""
+        """Return the status "cannot {task}" for a failure, or one of `kubernetes_errors()`."""
         from k8s_charm import is_transient, kubernetes_problem
 
         message = kubernetes_problem(problem, app=self.charm.app.name)

@@ -22,12 +22,11 @@ def reconcile_charm_labels(
     not_on_service: Container[str] = WAYPOINT_LABELS,
     resources: KubernetesComputeResourcesPatch | None = None,
 ) -> list[ops.StatusBase]:
-    """Make these the labels of the application's pods and Service, as the leader, and return the problems.
+    """Set these labels on the application's pods and Service, as the leader, and return the problems.
 
-    Pods of an application that is being removed are left as they are: Juju does not take back a pod that is
-    replaced then. Labels whose keys are `not_on_service` are only on pods: those that lead to the waypoint,
-    unless there is a policy on the Service. CPU and memory are set in the same patch, so that pods restart
-    once for both.
+    Pods of an application that is being removed are not changed: Juju does not adopt a pod that is replaced
+    then. Labels whose keys are `not_on_service` are only on pods: those for the waypoint, unless there is a
+    policy on the Service. CPU and memory are set in the same patch, so that pods restart once for both.
     """
     charm = access.charm
     if not charm.unit.is_leader() or planned_units(charm) == 0:
@@ -54,8 +53,8 @@ def take_over_labels(
 ) -> list[ops.StatusBase]:
     """Remove the labels of the mesh that an older revision recorded elsewhere, and return the problems.
 
-    Those among `labels` are on the pods already, and stay: no pod restarts for them. Nothing changes for an
-    application that is being removed.
+    Those in `labels` are kept, so that no pod restarts. Nothing changes for an application that is being
+    removed.
     """
     if planned_units(access.charm) == 0:
         return []

@@ -20,7 +20,7 @@ def parse_quantity(text: str) -> Decimal:
     """Return the amount that `text` stands for, in cores or bytes.
 
     Raises:
-        ValueError: if it is no quantity, or nothing at all.
+        ValueError: if it is not a quantity, or empty.
     """
     match = _QUANTITY.fullmatch(text)
     if not match:

@@ -25,7 +25,7 @@ _RESOURCES = {"cpu": "CPU", "memory": "memory"}
 
 
 class _InvalidLimitError(ValueError):
-    """A config option that is no quantity."""
+    """A config option that is not a quantity."""
 
     def __init__(self, message: Message):
         super().__init__(str(message))
@@ -35,8 +35,8 @@ class _InvalidLimitError(ValueError):
 class KubernetesComputeResourcesPatch:
     """The CPU and memory requests and limits of one container, kept as configured.
 
-    The charm's code sets the requests, config options set the limits; a limit below what is
-    requested is raised to it. The leader writes, and only what differs; pods restart with what was written.
+    The charm's code sets the requests, config options set the limits; a limit below the request is raised to
+    it. The leader writes, and only differences; pods restart after each write.
 
     Args:
         access: the access to Kubernetes of the application's charm.
@@ -84,7 +84,7 @@ class KubernetesComputeResourcesPatch:
             template.apply(TemplateChange.of(stateful_set, {}, change))
 
     def change(self, stateful_set: "StatefulSet") -> Json | None:
-        """Return the strategic merge patch of the pod template that sets CPU and memory; None if they are so.
+        """Return the strategic merge patch of the pod template for CPU and memory; None if nothing differs.
 
         The status reports any problem.
         """
@@ -160,7 +160,7 @@ class KubernetesComputeResourcesPatch:
     def _set_before(self, stateful_set: "StatefulSet") -> set[tuple[str, str]]:
         container = f'k:{{"name":"{self._container_name}"}}'
         path = ("spec", "template", "spec", "containers", container, "resources")
-        # As this revision writes, or as older ones did.
+        # The field managers of this revision, and of older ones.
         managers = (self._access.field_manager, "ResourcePatcher")
         fields: set[tuple[str, str]] = set()
         for entry in (stateful_set.metadata and stateful_set.metadata.managedFields) or []:
@@ -190,7 +190,7 @@ def _has(container: "Container", desired: Requirements) -> bool:
 
 
 def _field(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    """One step into Kubernetes' account of who has set which field."""
+    """One level of Kubernetes' record of field managers."""
     return fields.get(name if name.startswith("k:") else f"f:{name}", {})
 
 

@@ -1,4 +1,4 @@
-"""A coordinator's nginx: its settings, its configuration file, and the container it runs in."""
+"""A coordinator's nginx: its settings, its configuration file, and its container."""
 
 from ..models import TLSConfig as TLSConfig
 from ._checks import BackendURL, NginxValueError, Refusal, check_host, check_port

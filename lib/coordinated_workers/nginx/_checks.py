@@ -1,7 +1,7 @@
 """Checks of text, by its place in nginx.conf.
 
-The template quotes all that it shows, so that no text can add a directive. What is checked here is
-that a text means what its place needs: a host is a host, and a URL leads to one.
+The template quotes all that it shows, so that no text can add a directive. These functions check that a text
+is valid at its place: a host is a host, and a URL has one.
 """
 
 import re
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from cos_interfaces import authority, is_ip
 
 _SHOWN = 60
-_LONGEST_URL = 2000  # nginx reads no word of more than 4096 characters
+_LONGEST_URL = 2000  # nginx does not read words of more than 4096 characters
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*"
@@ -23,7 +23,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class NginxValueError(ValueError):
-    """A text is invalid at its place in nginx.conf; the message names the text, and what was needed."""
+    """A text is invalid at its place in nginx.conf; the message names the text, and the expected form."""
 
     def __init__(self, needed: str, text: object):
         shown = str(text)
@@ -45,7 +45,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class BackendURL:
-    """A URL whose parts are known to fit in nginx.conf."""
+    """A URL whose parts are valid in nginx.conf."""
 
     host: str
     port: int
@@ -54,30 +54,30 @@ class BackendURL:
 
     @property
     def origin(self) -> str:
-        """Return the part of it that may be shown to people: a path may hold a secret."""
+        """Return the part of it that may be shown to people: a path may contain a secret."""
         return f"{'https' if self.tls else 'http'}://{self.authority}"
 
     @property
     def authority(self) -> str:
-        """The host as an HTTP client names it; the port only if it is not the scheme's own."""
+        """The host as in an HTTP request; with the port unless it is the scheme's default."""
         return authority(self.host, None if self.port == (443 if self.tls else 80) else self.port)
 
     @classmethod
     def parse(cls, url: str, tls: bool = False) -> "BackendURL":
-        """Take a URL apart.
+        """Parse a URL.
 
         Args:
             url: A URL of http or https; or `host:port`, as gRPC has it.
             tls: Whether a URL without scheme means TLS.
 
         Raises:
-            NginxValueError: if it is none that nginx could pass requests on to. The message has no more of it
-                than its scheme, host and port: the rest may be a secret.
+            NginxValueError: if nginx could not pass requests to it. The message has its scheme, host and port
+                only: the rest may be a secret.
         """
         shown = _without_secrets(url)
         if "@" in url:
             raise NginxValueError("a URL without credentials", shown)
-        # urlsplit drops some control characters silently, so they are looked for before
+        # urlsplit drops some control characters silently, so they are checked before
         if not re.fullmatch(r"[!-~]+", url):
             raise NginxValueError("a URL", shown)
         if len(url) > _LONGEST_URL:
@@ -107,7 +107,7 @@ class BackendURL:
 
 
 def _without_secrets(url: str) -> str:
-    """Return its scheme, host and port, as far as it has them, and dots for the rest."""
+    """Return its scheme, host and port, as far as it has them, and an ellipsis for the rest."""
     shown = _CREDENTIALS.sub(r"\1", url, count=1)
     match = _ORIGIN.match(shown)
     origin = match[0] if match and "@" not in shown else ""

@@ -12,7 +12,7 @@ _CHARMLIB = "charmlibs.nginx_k8s"
 def published(name: str) -> Any:
     """Return what the package has under a name at present.
 
-    The tests of Loki's and Mimir's charms put functions of their own there.
+    The tests of Loki's and Mimir's charms replace functions there.
     """
     return getattr(sys.modules[__name__.rpartition(".")[0]], name)
 
@@ -20,8 +20,8 @@ def published(name: str) -> Any:
 def nginx_class(config: object) -> type[Nginx]:
     """Return the class of the nginx of a charm that passes this configuration.
 
-    A charm that is built on charmlibs-nginx-k8s takes its nginx for one of that library's: Loki's and Tempo's
-    read, and their tests patch, that class's facts about certificates.
+    A charm that is built on charmlibs-nginx-k8s expects an nginx of that library's class: Loki's and Tempo's
+    read, and their tests patch, attributes of that class about certificates.
     """
     if not type(config).__module__.startswith(_CHARMLIB):
         return Nginx

@@ -20,7 +20,7 @@ _LARGEST_BODY = "100m"
 
 @dataclass(frozen=True)
 class NginxConfig:
-    """A coordinator's nginx: its servers, a port each, and the backends they share requests between."""
+    """The configuration of a coordinator's nginx: its servers, one for each port, and their backends."""
 
     server_name: str
     upstream_configs: Sequence[NginxUpstream]
@@ -83,8 +83,8 @@ class NginxConfig:
     ) -> str:
         """Return the text of nginx.conf.
 
-        The same arguments give the same text. An upstream without addresses is skipped, and with it
-        the locations that need it; so is an address that is none (see `refusals`).
+        The same arguments give the same text. An upstream without addresses is skipped, and with it the
+        locations that need it; so is an invalid address (see `refusals`).
 
         Args:
             upstreams_to_addresses: Role to the hosts of its workers.
@@ -129,7 +129,7 @@ class NginxConfig:
 
     @property
     def _grpc_directives(self) -> dict[str, tuple[str, ...]]:
-        """The directives of gRPC: a stream may pause, and if the charm sets no limit, be of any length."""
+        """The directives of gRPC: a stream may pause, and without a limit of the charm have any length."""
         pause = {"client_body_timeout": (f"{self.proxy_read_timeout}s",)}
         return pause if self.client_max_body_size else {**pause, "client_max_body_size": ("0",)}
 

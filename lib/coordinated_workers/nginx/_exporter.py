@@ -26,7 +26,7 @@ class NginxPrometheusExporter:
     cert_path = PROM_EXPORTER_CERT_PATH
 
     def __init__(self, charm: ops.CharmBase, options: NginxMappingOverrides | None = None):
-        """Look after the charm's container `nginx-prometheus-exporter`; options as for `Nginx`."""
+        """Manage the charm's container `nginx-prometheus-exporter`; options as for `Nginx`."""
         self.options: NginxOptions = {**DEFAULT_OPTIONS, **(options or {})}
         # two names that charms assign to
         self._nginx_port = self.options["nginx_port"]
@@ -66,16 +66,16 @@ class NginxPrometheusExporter:
         *,
         keeps_target: bool = False,
     ) -> None:
-        """Have the exporter run; does nothing as long as the container cannot be reached.
+        """Run the exporter; do nothing while the container cannot be reached.
 
-        Nothing is written that is as desired. The exporter is restarted if its certificate differs.
+        Only differences are written. The exporter is restarted if its certificate differs.
 
         Args:
             tls_config: The certificate that the exporter uses TLS with; None: it does not.
             listened_ports: The ports on which nginx listens: it is asked on one of these.
             nginx_tls: Whether nginx uses TLS; None: as the exporter does.
-            keeps_target: Whether the exporter goes on asking where it asks now, since nginx rejected its
-                new configuration.
+            keeps_target: Whether the exporter keeps its present target, since nginx rejected its new
+                configuration.
         """
         self.problem = None
         self._listened_ports, self._nginx_tls = listened_ports, nginx_tls
@@ -89,7 +89,7 @@ class NginxPrometheusExporter:
             logger.error("the exporter of nginx's metrics failed to start: %s", self.problem)
 
     def _target(self) -> str | None:
-        """Return where the exporter asks now; None if it does not run yet."""
+        """Return the present target of the exporter; None if it does not run yet."""
         service = self._container.get_plan().services.get(self.container_name)
         found = _TARGET.search(service.command) if service else None
         return found[1] if found else None

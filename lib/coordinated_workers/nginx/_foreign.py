@@ -1,4 +1,4 @@
-"""Conversion of configurations made of the classes of older releases or of charmlibs-nginx-k8s."""
+"""Conversion of configurations from the classes of older releases and of charmlibs-nginx-k8s."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _Part = TypeVar("_Part", bound="DataclassInstance")
 
 
 def converted(cls: type[_Part], other: object) -> _Part:
-    """Return an object of `cls` with the values of another class's, whose attributes may be private."""
+    """Return an object of `cls` with another class's values, whose attributes may be private."""
     if isinstance(other, cls):
         return other
     values: dict[str, Any] = {}

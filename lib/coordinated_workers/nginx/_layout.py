@@ -23,7 +23,7 @@ from ._parts import NginxLocationConfig, NginxMapConfig, NginxTracingConfig, Ngi
 from ._paths import OTEL_MODULE_PATH
 from ._platform import NginxPlatform, complete_names
 
-# Mozilla's intermediate recommendation; without DHE, for which nginx would need parameters of its own
+# Mozilla's intermediate recommendation; without DHE, which needs parameters of its own
 TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")
 TLS_CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -43,7 +43,7 @@ TENANT = NginxMapConfig(
     "$ensured_x_scope_orgid",
     {"default": ["$http_x_scope_orgid"], "": ["anonymous"]},
 )
-# Only WebSockets: a request for another protocol (h2c) could take others past the rules of its location.
+# Only WebSockets: by another protocol (h2c), further requests could bypass the rules of the location.
 UPGRADE = NginxMapConfig("$http_upgrade", "$websocket", {"~*^websocket$": ["websocket"], "default": [""]})
 CONNECTION = NginxMapConfig("$websocket", "$backend_connection", {"": ["close"], "default": ["upgrade"]})
 LOGGABLE = NginxMapConfig("$status", "$loggable", {"~^[23]": ["0"], "default": ["1"]})
@@ -84,7 +84,7 @@ def _upstream(
     else:
         hosts = set(upstreams_to_addresses.get(upstream.worker_role, ()))
     servers: list[tuple[str, ...]] = []
-    # in order, for a text that differs is a reload
+    # in order, since a different text causes a reload
     for host in sorted(filter(is_host, hosts)):
         servers += _upstream_servers(host, check_port(upstream.port), platform)
     return Upstream(
@@ -105,7 +105,7 @@ def _upstream_servers(host: str, port: int, platform: NginxPlatform) -> list[tup
 
 
 def _kilobytes(server: tuple[str, ...], platform: NginxPlatform) -> int:
-    """Return the memory for all addresses of a server's name, so that no worker can take that of the others.
+    """Return the memory for all addresses of a server's name, so that no worker can use that of the others.
 
     A pod's own name has one or two; another name as many as an answer of DNS holds.
     """
@@ -136,7 +136,7 @@ def server(port: int, locations: Iterable[NginxLocationConfig], serving: Serving
 
 
 def _mark(own_name: str, port: int) -> Mark:
-    """Return a server's mark on requests: its own header, which others pass on and do not overwrite."""
+    """Return a server's mark on requests: its own header, which other servers pass on."""
     server = check_line(f"{own_name}:{port}", "a name")
     return Mark(f"X-Proxied-By-{hashlib.sha256(server.encode()).hexdigest()[:8]}", server)
 
@@ -145,7 +145,7 @@ def _location(location: NginxLocationConfig, serving: Serving, mark: Mark | None
     is_regex = location.modifier.startswith("~")
     check = check_line if is_regex else check_path
     path = check(location.path, "the path of a location")
-    # a directive set_header beside our own ones would have nginx send a header twice
+    # with a directive set_header beside our own ones nginx would send a header twice
     directives = {
         check_word(name, "a directive"): tuple(args) for name, args in location.extra_directives.items()
     }
@@ -180,7 +180,7 @@ def _backend_path(location: NginxLocationConfig) -> str:
         return ""
     if location.is_grpc:
         raise NginxValueError("for a gRPC backend, which has no paths to choose from", location.backend_url)
-    # nginx puts it in place of the whole path, and leaves the query to us
+    # nginx replaces the whole path by it, without the query
     return check_path(location.backend_url, "the path of a backend") + "$is_args$args"
 
 
@@ -204,7 +204,7 @@ def _headers(
 
 
 def maps(declared: Iterable[NginxMapConfig]) -> tuple[Map, ...]:
-    """Return the maps of every configuration, or the charm's own in their place, and its others."""
+    """Return the default maps, or the charm's own in their place, and the charm's others."""
     own = (TENANT, UPGRADE, CONNECTION, LOGGABLE, LOGGED_REQUEST)
     by_target = {each.target_variable: each for each in (*own, *declared)}
     return tuple(map(_map, by_target.values()))
@@ -221,7 +221,7 @@ def _map(each: NginxMapConfig) -> Map:
 
 
 def tls(versions: Sequence[str] | None, ciphers: Sequence[str] | None, platform: NginxPlatform) -> TLS:
-    """Return the terms of TLS; None is for those that are recommended today."""
+    """Return the settings of TLS; None stands for today's recommendation."""
     return TLS(
         certificate=platform.certificate,
         private_key=platform.private_key,

@@ -22,7 +22,7 @@ _TLS, _PLAIN = "TLS", "plain"
 
 
 class Nginx:
-    """nginx in its container, kept running with the configuration and certificate that it is given."""
+    """nginx in its container, kept running with a configuration and a certificate."""
 
     config_path = NGINX_CONFIG
 
@@ -34,14 +34,14 @@ class Nginx:
         liveness_check_endpoint_getter: Callable[[bool], str] | None = None,
         deadline: Deadline | None = None,
     ):
-        """Look after one container.
+        """Manage one container.
 
         Args:
             charm: The charm whose unit has the container.
             options: Ports that are not the usual ones.
             container_name: The container's name in charmcraft.yaml, and that of the service in it.
-            liveness_check_endpoint_getter: Given whether nginx speaks TLS, the URL that Pebble gets
-                to see that nginx answers; when it does not, nginx is restarted.
+            liveness_check_endpoint_getter: Returns, given whether nginx uses TLS, the URL of Pebble's
+                liveness check; nginx is restarted when it fails.
             deadline: The end of the hook's time for waiting; of a hook that begins now if None.
         """
         self.options: NginxOptions = {**DEFAULT_OPTIONS, **(options or {})}
@@ -61,7 +61,7 @@ class Nginx:
 
     @property
     def tls_config(self) -> TLSConfig | None:
-        """The certificate that nginx was last given, with its key; None if there is none to be read."""
+        """The certificate that was last written for nginx, with its key; None if there is none."""
         if not self._container.can_connect():
             return None
         try:
@@ -74,7 +74,7 @@ class Nginx:
 
     @property
     def serves_tls(self) -> bool | None:
-        """Return whether nginx uses TLS, in the configuration that it last took; None if it took none yet.
+        """Return whether nginx uses TLS in the configuration that it last loaded; None if there is none yet.
 
         That is not always the one of the last `reconcile`, which nginx may have rejected.
         """
@@ -92,15 +92,15 @@ class Nginx:
         return self._layer(self.are_certificates_on_disk)
 
     def reconcile(self, nginx_config: str, tls_config: TLSConfig | None = None) -> None:
-        """Have nginx run with a configuration; does nothing as long as the container cannot be reached.
+        """Run nginx with a configuration; do nothing while the container cannot be reached.
 
-        Nothing is written that is as desired. nginx is reloaded, not restarted, if the text or a
-        certificate differs from what it last loaded. If it rejects them, it continues with what it
-        has, `problem` has the reason, and the next call tries again.
+        Only differences are written. nginx is reloaded, not restarted, if the text or a certificate differs
+        from the last loaded one. If it rejects them, it continues with the loaded ones, `problem` has the
+        reason, and the next call tries again.
 
         Args:
             nginx_config: The text of nginx.conf.
-            tls_config: The certificate that the text speaks of; None removes the old one.
+            tls_config: The certificate for the text; None removes the old one.
         """
         self.problem = None
         if not self._container.can_connect():
@@ -119,7 +119,7 @@ class Nginx:
         try:
             self._start_or_reload(nginx_config, tls_config, previous=before or "")
         except ops.pebble.Error:
-            # what is on disk must be good for a restart
+            # the files on disk must be valid for a restart
             if before is not None:
                 pebble.write(self._container, NGINX_CONFIG, before)
             if certificates_before:

@@ -1,4 +1,4 @@
-"""The whole of what the template of nginx.conf shows."""
+"""All values that the template of nginx.conf shows."""
 
 import hashlib
 import itertools
@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Upstream:
-    """Servers with the word that has nginx look their names up while it runs, if they have one."""
+    """Servers, with the word for looking up their names while nginx runs, if they have names."""
 
     name: str
     servers: tuple[tuple[str, ...], ...]
@@ -75,7 +75,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Map:
-    """A variable (the second one) whose value follows from another one's."""
+    """A variable (the second one) whose value follows from another one."""
 
     variables: tuple[str, ...]
     mappings: tuple[tuple[str, ...], ...]
@@ -83,7 +83,7 @@ class Map:
 
 @dataclass(frozen=True)
 class Tracing:
-    """The receiver of nginx's own spans, and the service name in them."""
+    """The receiver of nginx's own spans, and their service name."""
 
     module: str
     endpoint: str
@@ -141,7 +141,7 @@ class Page:
 
     @property
     def revision(self) -> str:
-        """A digest of all that is shown, by which it can be seen whether nginx has loaded it."""
+        """A digest of all values, which shows whether nginx has loaded them."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     def render(self) -> str:
@@ -151,7 +151,7 @@ class Page:
 
 @cache
 def _template() -> "jinja2.Template":
-    import jinja2  # takes longer to import than all the rest, and not every hook renders
+    import jinja2  # takes longer to import than all other modules, and not every hook renders
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

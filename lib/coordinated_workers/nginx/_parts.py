@@ -11,7 +11,7 @@ to case, or as a prefix that goes before regular expressions."""
 
 @dataclass(frozen=True)
 class NginxLocationConfig:
-    """The handling of the requests for one path."""
+    """The handling of requests for one path."""
 
     path: str
     backend: str | None = None
@@ -52,7 +52,7 @@ class NginxUpstream:
 
 @dataclass(frozen=True)
 class NginxMapConfig:
-    """A variable whose value follows from another one's."""
+    """A variable whose value follows from another one."""
 
     source_variable: str
     target_variable: str

@@ -1,4 +1,4 @@
-"""The nginx that reads a configuration, and the machine that it runs on."""
+"""The nginx for which a configuration is, and its machine."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,15 +18,15 @@ _POD_NAME = re.compile(
 )
 """The name of a unit of a Juju application, without the cluster's domain, and without its own namespace."""
 _NUMBERED = re.compile(r"[a-z0-9-]+-[0-9]+")
-LOCAL_RESOLVER = "127.0.0.1"  # the meaning of a resolv.conf without servers
+LOCAL_RESOLVER = "127.0.0.1"  # the default of a resolv.conf without servers
 
 
 @dataclass(frozen=True)
 class NginxPlatform:
     """The environment that a configuration depends on.
 
-    A charm needs none of this: the containers of a pod share its network, so that the charm's own
-    machine is as good as nginx's. A test or a sandbox, which may have another nginx, sets
+    A charm needs none of this: the containers of a pod share its network, so that the charm's own machine has
+    the same values as nginx's. A test or a sandbox, which may have another nginx, sets
     `NginxConfig.platform`.
     """
 
@@ -55,7 +55,7 @@ class NginxPlatform:
 
     @classmethod
     def here(cls, resolv_conf: Path | None = None) -> "NginxPlatform":
-        """Return the nginx of the field's images, in a container of this pod."""
+        """Return the nginx of the published images, in a container of this pod."""
         lines = _lines(resolv_conf or Path(published("RESOLV_CONF_PATH")))
         return cls(
             resolvers=tuple(dict.fromkeys(_name_servers(lines))) or (LOCAL_RESOLVER,),
@@ -129,7 +129,7 @@ def _search_domains(lines: Iterable[list[str]]) -> tuple[str, ...]:
 def _name_servers(lines: Iterable[list[str]]) -> Iterator[str]:
     """Yield the servers as nginx writes them.
 
-    They are taken by address, for the name of one would have to be looked up before nginx starts.
+    Only addresses are used: a name would have to be looked up before nginx starts.
     """
     for words in lines:
         keyword, server, *_ = (*words, "", "")

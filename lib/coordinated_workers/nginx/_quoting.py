@@ -1,4 +1,4 @@
-"""Text as words of nginx.conf, whatever is in it."""
+"""Text as words of nginx.conf, with any content."""
 
 import re
 from typing import cast
@@ -9,8 +9,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:$=~^*+@%,|()?!&\[\]-]+(?<!\$)")
 def quoted(value: object) -> str:
     """Quote `value` so that nginx reads exactly it, as one word; a tuple as a word each.
 
-    Variables (`$name`) in it stay variables. The marks are those that the published library uses, for tests
-    of charms look for whole lines: single quotes, also around a text that ends in `$`.
+    Variables (`$name`) in it stay variables. The quotes are those of the published library, since tests of
+    charms compare whole lines: single quotes, also around a text that ends in `$`.
     """
     if isinstance(value, tuple):
         return " ".join(map(quoted, cast("tuple[object, ...]", value)))

@@ -36,7 +36,7 @@ class _Address:
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
         if not self.tls:
             return http.client.HTTPConnection(self.host, self.port, timeout=seconds)
-        # Nothing is at stake: the certificate is for another name, and the answer is public.
+        # No verification is needed: the certificate is for another name, and the answer is public.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection(self.host, self.port, timeout=seconds, context=context)
@@ -45,8 +45,8 @@ class _Address:
 def is_rejected(nginx_config: str, deadline: Deadline, previous: str = "") -> bool:
     """Wait until nginx has loaded a configuration, and return whether something else still answers.
 
-    Each port of the configuration is asked, and those that it no longer has. Where nothing listens, nothing
-    is known, and nothing is rejected.
+    Each port of the configuration is asked, and those that it no longer has. A port on which nothing listens
+    does not count as rejected.
     """
     revision, former_revision = _revision(nginx_config), _revision(previous)
     if not revision:

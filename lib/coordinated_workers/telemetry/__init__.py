@@ -1,1 +1,1 @@
-"""A cluster's metrics, logs and traces, and the rules and dashboards that come with them."""
+"""A cluster's metrics, logs and traces, and their rules and dashboards."""

@@ -14,7 +14,7 @@ DEFAULT_RULES = Path(__file__).with_name("default_alert_rules")
 CHARM_METRICS_RULES = Path("src/prometheus_alert_rules")
 CHARM_LOGS_RULES = Path("src/loki_alert_rules")
 
-# Of a certificate's lifetime. It is renewed when a tenth of it is left.
+# As a share of a certificate's lifetime. It is renewed when a tenth of it is left.
 _REST_OF_AN_ALERT = 0.05
 
 
@@ -34,7 +34,7 @@ def metrics_rules(
     certificate: Lifetime | None,
     proxied: bool,
 ) -> dict[str, object]:
-    """Return the Prometheus rules for a coordinator with so many problems, and for its workers."""
+    """Return the Prometheus rules for a coordinator with this number of problems, and for its workers."""
     this, own = WatchedApp.of(charm), charm_folder(charm) / CHARM_METRICS_RULES
     groups = read_folders(charm, this, (DEFAULT_RULES / "nginx", own / "nginx"))
     groups += read_folders(charm, this, [DEFAULT_RULES / "coordinator"], values={"problems": problems})

@@ -1,4 +1,4 @@
-"""The datasources that applications exchange, whatever Juju makes of one of the relations."""
+"""The datasources that applications exchange, also while Juju refuses access to one of the relations."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ from ..telemetry_correlation import datasources
 
 
 class DatasourceExchange(published.DatasourceExchange):
-    """The published class, which raises where Juju takes or gives nothing for a relation that is gone."""
+    """The published class, which would raise for a relation that Juju has removed already."""
 
     def __init__(self, charm: ops.CharmBase, *, provider_endpoint: str | None, requirer_endpoint: str | None):
         super().__init__(charm, provider_endpoint=provider_endpoint, requirer_endpoint=requirer_endpoint)

@@ -21,13 +21,13 @@ _LARGEST_BODY: dict[TelemetryKind, str] = {
 
 
 def upstream(route: TelemetryRoute) -> NginxUpstream:
-    """Return the upstream of a route, which is its backend alone."""
+    """Return the upstream of a route, which has its backend only."""
     return NginxUpstream(
         name=_upstream_name(route),
         port=route.backend.port,
         worker_role="",
         addresses=(route.backend.host,),
-        # nginx does not repeat a call by gRPC that meets a connection which its server is closing
+        # nginx does not repeat a gRPC call on a connection that its server is closing
         keepalive=not route.is_grpc,
     )
 
@@ -69,7 +69,7 @@ def _limits(route: TelemetryRoute) -> dict[str, Sequence[str]]:
         "client_max_body_size": [_LARGEST_BODY[route.kind]],
         "client_body_buffer_size": ["256k"],
         f"{module}_read_timeout": ["30s"],
-        # telemetry may arrive twice: what met a connection that its backend was closing is sent again
+        # telemetry may arrive twice, so it is sent again if the backend was closing the connection
         f"{module}_next_upstream": ["error", "non_idempotent"],
     }
     if route.backend.path.strip("/") and route.kind != "metrics":

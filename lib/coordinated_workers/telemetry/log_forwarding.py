@@ -17,8 +17,8 @@ _NO_SERVICE = "-all"
 def forward_logs(charm: ops.CharmBase, endpoints: Mapping[str, str]) -> None:
     """Have all services of this unit log to these URLs, by name, and to none that an earlier call named.
 
-    Pebble gets only the changes. A container that cannot be reached is left for a later call. An endpoint on
-    this machine, or one that is for this machine alone, such as the platform's metadata, gets no logs.
+    Pebble gets only the changes. A container that cannot be reached is changed in a later call. An endpoint
+    on this machine, or one that is for this machine alone, such as the platform's metadata, gets no logs.
     """
     if not charm.model.juju_version.supports_pebble_log_forwarding:
         logger.warning("logs are not forwarded: Juju %s does not support it", charm.model.juju_version)

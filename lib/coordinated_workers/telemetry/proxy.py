@@ -47,7 +47,7 @@ from .routes import (
     TelemetryRoute,
 )
 
-_DIGEST_LENGTH = 32  # of hexadecimal digits: too many for anybody to find another URL with them
+_DIGEST_LENGTH = 32  # of hexadecimal digits: too many for finding another URL with the same ones
 _UNIT_NAME = re.compile(r"(?=.{1,200}$)[a-z][a-z0-9-]*/[0-9]+")
 
 
@@ -109,7 +109,7 @@ class WorkerTelemetryProxy:
 
     @property
     def renamed(self) -> tuple[str, ...]:
-        """The backends of metrics whose name an earlier one has, without what may be secret of their URLs."""
+        """The backends of metrics whose name an earlier one has, without the secret parts of their URLs."""
         return tuple(route.backend.origin for route in self._of_kind("remote-write") if "." in route.name)
 
     def added_to(self, nginx_config: NginxConfig) -> NginxConfig:
@@ -207,7 +207,7 @@ def _worker_url(host: str, port: int, tls: bool) -> BackendURL:
 
 
 def _speaks_tls(receivers: Mapping[str, str], tls: bool) -> bool:
-    """Return whether a receiver whose URL has no scheme uses TLS: as its siblings do, or else as we do."""
+    """Return whether a receiver whose URL has no scheme uses TLS: as its siblings do, or else as nginx."""
     schemes = {url.partition("://")[0] for url in receivers.values()}
     return "https" in schemes or (tls and "http" not in schemes)
 

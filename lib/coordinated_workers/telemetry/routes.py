@@ -33,7 +33,7 @@ class WorkerTelemetryProxyConfig:
     """The port if nginx speaks TLS; may be the same."""
 
     def port(self, tls: bool) -> int:
-        """Return the one of the two ports that is in use."""
+        """Return the port that is in use."""
         return self.https_port if tls else self.http_port
 
 
@@ -77,5 +77,5 @@ class TelemetryRoute:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All paths that lead to the backend: gRPC clients send no path but that of their method."""
+        """All paths that lead to the backend: gRPC clients send only the path of their method."""
         return (self.path, GRPC_METHODS[self.name]) if self.is_grpc else (self.path,)

@@ -47,10 +47,10 @@ def worker_jobs(
     scheme: Scheme,
     proxy: WorkerTelemetryProxy | None,
 ) -> list[ScrapeJob]:
-    """One job a worker: the series are the worker's, whoever is asked for them.
+    """Return one job for each worker, whose series have the worker's labels also behind a proxy.
 
-    Behind a proxy, whose scheme counts then, workers that it does not know have no job: no scraper could
-    reach them.
+    The scheme is the proxy's then, and workers without a route there have no job: no scraper could reach
+    them.
     """
     paths = proxy.metrics_paths if proxy else {}
     if proxy:
@@ -76,7 +76,7 @@ def nginx_jobs(
     *,
     exporter_port: int,
 ) -> list[ScrapeJob]:
-    """One job a unit of the coordinator, by its name in `exporters`."""
+    """Return one job for each unit of the coordinator, by its name in `exporters`."""
     return [
         ScrapeJob(
             targets=(authority(exporter.host, exporter_port),),

@@ -17,7 +17,7 @@ class TracingRequirer:
         self._protocols = tuple(protocols)
 
     def request(self) -> None:
-        """Ask each related backend for the protocols, if they were not asked for yet."""
+        """Request the protocols from each related backend, if they were not requested yet."""
         if self._relation_name and self._protocols:
             tracing.request(self._charm, self._protocols, relation_name=self._relation_name)
 

@@ -51,7 +51,7 @@ class Config:
         """Read a configuration.
 
         Raises:
-            ConfigError: if the file cannot be read or is no configuration.
+            ConfigError: if the file cannot be read or is not a valid configuration.
         """
         try:
             content = json.loads(path.read_text())
@@ -84,7 +84,7 @@ def _is_http_url(url: str) -> bool:
     try:
         parts = urllib.parse.urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # its port or address is none
+    except ValueError:  # its port or address is invalid
         return False
 
 

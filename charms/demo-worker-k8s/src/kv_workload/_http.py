@@ -22,7 +22,8 @@ DRAIN_SECONDS = 10
 
 _MAX_VALUE_BYTES = 1024 * 1024
 _MAX_CONNECTIONS = 256
-# Longer than nginx keeps its own end (60), so that it never sends into a connection that is being closed.
+# Longer than nginx keeps idle connections (60), so that it never sends into a connection that is being
+# closed.
 _IDLE_SECONDS = 75
 
 logger = logging.getLogger("kv")
@@ -52,7 +53,7 @@ class RequestHandler(http.server.BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_DELETE = do_POST = do_PATCH = do_OPTIONS = handle_any  # noqa: N815 - http.server's names
 
     def _body(self) -> bytes | None:
-        """Read the body; close the connection on an invalid one, after which no request can be found."""
+        """Read the body; close the connection if it is invalid, as the next request cannot be found then."""
         lengths = self.headers.get_all("Content-Length", ["0"])
         length = lengths[0]
         if "Transfer-Encoding" in self.headers:
@@ -163,7 +164,7 @@ class WorkloadServer(http.server.ThreadingHTTPServer):
             self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
-        """Log an error of this program; a client that disconnects or speaks no TLS is none."""
+        """Log an error of this program; a client that disconnects or does not use TLS is not one."""
         if not isinstance(sys.exc_info()[1], OSError):
             logger.exception("a request failed")
 

@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--listen", default="", metavar="ADDRESS", help="the address (default: all)")
     parser.add_argument("--version", action="version", version=f"demo-worker, version {VERSION}")
     arguments = parser.parse_args()
-    # Blocked in every thread from here on, the signals wait until they are asked for.
+    # Blocked in every thread from here on, the signals are pending until `sigwait` returns them.
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     set_up_logging(())

@@ -119,7 +119,7 @@ class Metrics:
             self.dropped,
             Gauge("kv_keys", "Keys held in memory.", lambda: len(store)),
             Gauge("kv_stored_bytes", "Memory that keys and values take, about.", lambda: store.size),
-            # What every client library of Prometheus shows under these names.
+            # Every client library of Prometheus has metrics with these names.
             Gauge("process_resident_memory_bytes", "Memory that the process takes.", _resident_memory),
             Gauge("process_start_time_seconds", "When the process started, since 1970.", lambda: _STARTED),
         )

@@ -56,7 +56,7 @@ class Reporter:
             exporter.join(deadline)
 
     def _sample(self) -> None:
-        # The first at once, so that counters are seen to begin at zero.
+        # The first at once, so that counters begin at zero.
         self._take_snapshot()
         while not self._stopping.wait(self._sample_seconds):
             self._take_snapshot()

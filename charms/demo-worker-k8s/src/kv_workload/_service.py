@@ -82,7 +82,7 @@ class KeyValueService:
     def _api(self, method: str, key: str, value: bytes, trace: Trace) -> Answer:
         if not self._shards:
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "there is no store")
-        # Rendezvous hashing: when a store comes or goes, only its own share of the keys moves.
+        # Rendezvous hashing: if a store is added or removed, only its own share of the keys moves.
         shard = max(self._shards, key=lambda shard: shard.weight(key))
         call = trace.child()
         start_ns = time.time_ns()

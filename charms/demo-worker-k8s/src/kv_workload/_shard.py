@@ -46,7 +46,7 @@ class Shard:
             idle = None
         try:
             if idle:
-                # The other end may have closed it meanwhile, which is no reason to fail.
+                # The other end may have closed it meanwhile, so the request is sent again.
                 with contextlib.suppress(ConnectionError):
                     return self._exchange(idle, method, key, value, trace)
             return self._exchange(self._connect(), method, key, value, trace)

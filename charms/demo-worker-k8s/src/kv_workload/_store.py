@@ -9,7 +9,7 @@ from ._answer import Answer, problem
 
 _MAX_KEY_BYTES = 256
 _MAX_STORE_BYTES = 64 * 1024 * 1024
-_ENTRY_BYTES = 256  # about what Python needs in addition to a key and its value
+_ENTRY_BYTES = 256  # approximately the overhead of Python for a key and its value
 
 
 class KeyRefusedError(ValueError):
@@ -20,7 +20,7 @@ def key_from(segment: str) -> str:
     """Decode the key in a path.
 
     Raises:
-        KeyRefusedError: if it is empty, too long, not printable UTF-8, or could be taken for a path.
+        KeyRefusedError: if it is empty, too long, not printable UTF-8, or could be read as a path.
     """
     if not segment.isascii() or re.search(r"%(?![0-9A-Fa-f]{2})", segment):
         raise KeyRefusedError("a key is percent-encoded")

@@ -55,8 +55,8 @@ def identify(
 ) -> Identities:
     """Return the identity of each application of another model.
 
-    What Kubernetes knows is decisive, since no application can forge it. If Kubernetes knows only the
-    application's namespace, a claim has to name that namespace. If it knows neither, the claim is used.
+    What Kubernetes returns is decisive, since no application can forge it. If Kubernetes has only the
+    application's namespace, a claim has to name that namespace. If it has neither, the claim is used.
 
     Args:
         remotes: the applications, relation by relation.
@@ -122,12 +122,12 @@ class CrossModelIdentities(ops.Object):
         self._client = client
         self._claims_endpoint = claims_endpoint
         self._stored.set_default(models={}, places={})
-        # What this hook has learned, also that there is nothing, is not asked again in it.
+        # Results of this hook, also empty ones, are not looked up again in it.
         self._models: dict[str, ModelNamespace | None] = {}
         self._is_unavailable = False
 
     def identify(self, relations: Iterable[ops.Relation]) -> Identities:
-        """Return the identities of those applications behind relations that are of another model."""
+        """Return the identities of the related applications that are of another model."""
         claims, without_identity, invalid = self._claims()
         claimants = {author.name for author, _ in claims}
         remotes = [
@@ -177,7 +177,7 @@ class CrossModelIdentities(ops.Object):
             try:
                 models[key] = relation.remote_model.uuid
             except (ops.ModelError, FileNotFoundError):
-                return ""  # Juju before 3.6.2 does not provide it
+                return ""  # not available in Juju before 3.6.2
         return models[key]
 
     def _address(self, relation: ops.Relation) -> str:
@@ -195,7 +195,7 @@ class CrossModelIdentities(ops.Object):
             return None
         places = cast("MutableMapping[str, list[str | None]]", self._stored.places)
         address = f"{remote.model_uuid} {remote.address}"
-        # Kubernetes gives the address of a removed Service to another one, which has other relations.
+        # Kubernetes may give the address of a removed Service to another one, which has other relations.
         key = f"{remote.relation_id} {address}"
         if key in places:
             name, app = places[key]

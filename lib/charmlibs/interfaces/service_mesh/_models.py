@@ -62,7 +62,7 @@ Port = Annotated[int, pydantic.Field(ge=1, le=65535), pydantic.BeforeValidator(_
 Text = Annotated[str, pydantic.AfterValidator(check_text)]
 Name = Annotated[Text, pydantic.Field(min_length=1)]
 Identity = Annotated[Name, pydantic.AfterValidator(_check_identity)]
-# It is passed on, and no object in Kubernetes has a longer name.
+# It is passed to Kubernetes, where no object has a longer name.
 CrossModelName = Annotated[Identity, pydantic.Field(max_length=253)]
 Namespace = Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Labels = Annotated[dict[str, str], pydantic.AfterValidator(_check_labels)]
@@ -98,7 +98,7 @@ class PolicyTargetType(str, enum.Enum):
 
 
 class _Restricting(pydantic.BaseModel, extra="forbid"):
-    """A model that rejects unknown fields: one could be a restriction, and ignoring it would allow more."""
+    """A model that rejects unknown fields: one could be a restriction, and would allow more if ignored."""
 
 
 class Endpoint(_Restricting):

@@ -34,8 +34,8 @@ def parse(adapter: pydantic.TypeAdapter[_Data], text: str) -> _Data:
 def parse_policies(text: str) -> tuple[list[MeshPolicy], list[str]]:
     """Return the valid policies in JSON, and the reason that each of the others is invalid.
 
-    A later version of the library sends each of its fields. One that is null and unknown here restricts
-    nothing and is ignored; with any other value it may restrict, and its policy is invalid. A key that an
+    A later version of the library sends each of its fields. An unknown field that is null restricts nothing
+    and is ignored; with any other value it may be a restriction, and its policy is invalid. A key that an
     object has twice makes all policies invalid: one of its values may restrict, and only the other counts.
     """
     try:
@@ -80,7 +80,7 @@ def _parse_one_by_one(text: str) -> tuple[list[MeshPolicy], list[str]]:
 
 
 def _check_keys(text: str) -> None:
-    # What is no JSON, or nested too deep, is left to the parser of policies.
+    # Text that is not JSON, or nested too deep, is reported by the parser of policies.
     with contextlib.suppress(ValueError, RecursionError):
         json.loads(text, object_pairs_hook=_without_repeated_keys)
 

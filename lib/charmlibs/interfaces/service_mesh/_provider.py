@@ -51,7 +51,7 @@ class ServiceMeshProvider(ops.Object):
         audit: True if policies are logged and not enforced; consumers that write policies follow it.
 
     Raises:
-        ValueError: if `mesh_type` is none.
+        ValueError: if `mesh_type` is not a mesh type.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class ServiceMeshProvider(ops.Object):
 
         Args:
             labels: the new labels; None for those given before.
-            not_yet: relations that get their first labels later: an application that joins a mesh before its
-                policies are written is denied what they allow.
+            not_yet: relations that get their first labels later: before its policies are written, a mesh
+                would deny an application the requests that they allow.
         """
         if labels is not None:
             self._data = self._data_with(labels)
@@ -104,9 +104,9 @@ class ServiceMeshProvider(ops.Object):
                 relation_data.write(relation, self._charm.app, published)
 
     def update_services(self, services: Mapping[str, Collection[str]] | None) -> None:
-        """Publish to each related application on which Services its policies are by now.
+        """Publish to each related application the Services on which its policies are written.
 
-        Only these should lead to the waypoint: another one would be open until its first policy is written.
+        Only these should use the waypoint: another one would be open until its first policy is written.
 
         Args:
             services: the Services by application; None if policies are not managed.

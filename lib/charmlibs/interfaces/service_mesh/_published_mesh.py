@@ -33,7 +33,7 @@ _MESH_TYPE = pydantic.TypeAdapter(MeshType)
 _SERVICES = pydantic.TypeAdapter(list[str])
 _NAMESPACES: pydantic.TypeAdapter[list[str]] = pydantic.TypeAdapter(list[Namespace])
 _TRUST_DOMAIN: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(
-    # A pattern of Istio's, such as `*`, would stand for more identities than one.
+    # One of Istio's patterns, such as `*`, would match more than one identity.
     Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$")]
 )
 
@@ -68,7 +68,7 @@ class RelatedMesh(ops.Object):
         return self._valid("labels", self._labels, {})
 
     def mesh_type(self) -> MeshType | None:
-        """Return the type of the mesh that the charm is in; None if it is in none, or in an unknown one."""
+        """Return the type of the mesh that the charm is in; None without one, or if the type is unknown."""
         return self._valid("type", lambda: self._read(_TYPE_KEY, _MESH_TYPE), None)
 
     def trust_domain(self) -> str:
@@ -79,7 +79,7 @@ class RelatedMesh(ops.Object):
     def waypoint(self) -> tuple[str, str] | None:
         """Return namespace and name of the mesh's waypoint; None if there is none.
 
-        The labels of pods name it, or the mesh publishes it apart, where a whole model is in the mesh.
+        The labels of pods name it; if a whole model is in the mesh, the mesh publishes it separately.
         """
         labels = self.labels()
         name, namespace = (labels.get(key) for key in WAYPOINT_LABELS)
@@ -96,7 +96,7 @@ class RelatedMesh(ops.Object):
 
     @property
     def is_audit(self) -> bool:
-        """Return whether the mesh logs policies and does not enforce them; a mode not known is enforced."""
+        """Return whether the mesh logs policies and does not enforce them; False for an unknown mode."""
         mode = self._valid("policy mode", lambda: _text(self._mesh_relations, POLICY_MODE_KEY), None)
         return mode == json.dumps(AUDIT)
 
@@ -105,7 +105,7 @@ class RelatedMesh(ops.Object):
         """The reason that the data of the mesh is invalid, in one line; None if it is valid or absent.
 
         A charm that uses `labels()` and `mesh_type()` itself should change nothing while there is a reason:
-        these methods return what they return without a mesh.
+        these methods then return the same as without a mesh.
         """
         for key, adapter in _FOLLOWED:
             try:
@@ -128,7 +128,7 @@ class RelatedMesh(ops.Object):
         return {key: value for key, value in labels.items() if key in MESH_LABELS}
 
     def _has_policies(self, service: str) -> bool:
-        """Return whether the mesh has written a policy on a Service; one that does not publish it has."""
+        """Return whether the mesh has written a policy on a Service; True if it does not publish that."""
         written = self._valid("Services with policies", lambda: self._read(SERVICES_KEY, _SERVICES), [])
         return written is None or service in written
 

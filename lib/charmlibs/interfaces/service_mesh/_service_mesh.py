@@ -120,7 +120,7 @@ class ServiceMeshConsumer(RelatedMesh):
 
         Only then is traffic for the Service routed through the waypoint. A Service without a policy there is
         open to the whole of a mesh that is not hardened, whatever the policies on its pods are, since these
-        allow the waypoint. A mesh that does not publish what is written is taken to have written it.
+        allow the waypoint. A mesh that does not publish that is assumed to have written the policy.
         """
         return self._leads_to_waypoint(self._mesh_policies())
 
@@ -191,7 +191,7 @@ class ServiceMeshConsumer(RelatedMesh):
         if not self._may_write:
             return
         self._send_cmr_data()
-        # Without auto_join, nothing is remembered.
+        # Without auto_join, nothing is stored.
         on_waypoint = self._stored.on_waypoint
         if self._mesh_relations or on_waypoint is not None:
             policies = self._mesh_policies()
@@ -203,7 +203,7 @@ class ServiceMeshConsumer(RelatedMesh):
         if not self._may_write:
             return
         self._send_cmr_data()
-        # What an earlier hook or leader did not remove is removed now.
+        # Labels that an earlier hook or leader did not remove are removed now.
         is_unfinished = bool(self._stored.left or self._stored.join_problem)
         if self._mesh_relations or is_unfinished:
             policies = self._mesh_policies()
@@ -217,12 +217,12 @@ class ServiceMeshConsumer(RelatedMesh):
             relation_data.write(relation, self._charm.app, {CMR_DATA_KEY: json.dumps(me.model_dump())})
 
     def _update_labels(self, _: ops.EventBase | None) -> None:
-        """Label the pods with what the mesh wants now; prowlarr calls this before its first request."""
+        """Label the pods as the mesh requires now; prowlarr calls this before its first request."""
         if self.enabled:
             self._join()
 
     def _on_mesh_broken(self, _: ops.EventBase) -> None:
-        # If the leader is gone before it has removed the labels, the next leader does.
+        # If the leader is removed before it has removed the labels, the next leader removes them.
         self._stored.left = True
         self._join()
 
@@ -242,7 +242,7 @@ class ServiceMeshConsumer(RelatedMesh):
 
     def _join(self, policies: Iterable[MeshPolicy] | None = None) -> None:
         """Label the pods as the mesh requires now; remove its labels if it is gone."""
-        # Juju does not take back a pod that is replaced while its application is removed.
+        # Juju does not adopt a pod that is replaced while its application is removed.
         if not self._may_write or planned_units(self._charm) == 0:
             return
         try:
