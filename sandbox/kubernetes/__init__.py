@@ -1,18 +1,20 @@
 """A Kubernetes API held in memory, as true to the real one as the project's contract tests ask for."""
 
 from ._access import VERBS, Access, Denial
-from ._api import LoggedRequest
+from ._api import ApiRequest, ApiResponse
 from ._controllers import Controllers, KubernetesController
 from ._kinds import KINDS, Kind
 from ._ownership import Writer
 from ._records import ObjectChange, Snapshot
-from ._server import KubernetesServer
+from ._server import KubernetesServer, LoggedRequest
 from ._store import ObjectStore
 
 __all__ = [
     "KINDS",
     "VERBS",
     "Access",
+    "ApiRequest",
+    "ApiResponse",
     "Controllers",
     "Denial",
     "Kind",

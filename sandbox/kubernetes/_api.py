@@ -1,16 +1,11 @@
-"""HTTP requests as the Kubernetes API takes them, turned into what the store does."""
+"""Requests as the Kubernetes API takes them, turned into what the store does."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
-
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from ._access import Access
 from ._call import APPLY, ResourceCall, ResourcePath, parsed, transformation
@@ -28,47 +23,54 @@ from ._status import (
 )
 from ._store import ObjectStore
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-
-class LoggedRequest(NamedTuple):
-    """A request that the API was sent."""
+class ApiRequest(NamedTuple):
+    """A request to the API."""
 
     method: str
     path: str
     """The path without its query."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """The headers, by their names in lower case."""
+    body: bytes
+
+
+class ApiResponse(NamedTuple):
+    """An answer of the API."""
+
+    body: bytes
+    code: int = 200
+    # lightkube reads a Status only out of exactly this content type, as the real server sends it.
+    media_type: str = "application/json"
 
 
 class Api:
-    """The API as a Starlette application."""
+    """The API, without the HTTP that it is served by; it answers one request at a time."""
 
     def __init__(self, store: ObjectStore, access: Access):
-        self.latency = 0.0
-        self.requests: list[LoggedRequest] = []
         self._store = store
         self._access = access
-        self.app = Starlette(routes=[Route("/{path:path}", self._serve, methods=list(_METHODS))])
+        self._one_at_a_time = threading.RLock()
 
-    async def _serve(self, request: Request) -> Response:
-        self.requests.append(LoggedRequest(request.method, request.url.path))
-        body = await request.body()
-        if self.latency:
-            await asyncio.sleep(self.latency)
-        try:
-            return self._answer(request, body)
-        except ApiError as error:
-            return _json_response(json.dumps(error.body()).encode(), error.code)
-        except UnknownPathError:
-            return PlainTextResponse("404 page not found\n", 404)
+    def answer(self, request: ApiRequest) -> ApiResponse:
+        """Do what is requested, and return the answer."""
+        with self._one_at_a_time:
+            try:
+                return self._answer(request)
+            except ApiError as error:
+                return ApiResponse(json.dumps(error.body()).encode(), error.code)
+            except UnknownPathError:
+                return _text("404 page not found\n", 404)
 
-    def _answer(self, request: Request, body: bytes) -> Response:
-        if request.url.path in ("/healthz", "/livez", "/readyz"):
-            return PlainTextResponse("ok")
-        target = self._target(request.url.path)
-        call = ResourceCall(target, request.method, request.query_params, request.headers, body)
+    def _answer(self, request: ApiRequest) -> ApiResponse:
+        if request.path in ("/healthz", "/livez", "/readyz"):
+            return _text("ok")
+        target = self._target(request.path)
+        call = ResourceCall(target, request.method, request.query, request.headers, request.body)
         verb = call.verb
         self._access.check(call.user, verb, target.kind, target.namespace, target.name, target.subresource)
-        answer: Callable[[ResourceCall, ResourcePath], Response] = getattr(self, f"_{verb}")
+        answer: Callable[[ResourceCall, ResourcePath], ApiResponse] = getattr(self, f"_{verb}")
         return answer(call, target)
 
     def _target(self, path: str) -> ResourcePath:
@@ -94,10 +96,10 @@ class Api:
             raise unknown_resource()
         return ResourcePath(kind, namespace, name, subresource)
 
-    def _get(self, _call: ResourceCall, target: ResourcePath) -> Response:
-        return _json_response(self._store.encoded(target.kind, target.namespace, target.name))
+    def _get(self, _call: ResourceCall, target: ResourcePath) -> ApiResponse:
+        return ApiResponse(self._store.encoded(target.kind, target.namespace, target.name))
 
-    def _list(self, call: ResourceCall, target: ResourcePath) -> Response:
+    def _list(self, call: ResourceCall, target: ResourcePath) -> ApiResponse:
         page = self._store.page(
             target.kind,
             target.namespace,
@@ -106,22 +108,22 @@ class Api:
             limit=call.limit,
             after=call.query.get("continue", ""),
         )
-        return _json_response(_list_body(page))
+        return ApiResponse(_list_body(page))
 
-    def _watch(self, _call: ResourceCall, target: ResourcePath) -> Response:
+    def _watch(self, _call: ResourceCall, target: ResourcePath) -> ApiResponse:
         message = f"{target.kind.resource}: the stand-in for Kubernetes does not watch: list them again"
         raise ApiError(501, "", message, details=False)
 
-    def _create(self, call: ResourceCall, target: ResourcePath) -> Response:
+    def _create(self, call: ResourceCall, target: ResourcePath) -> ApiResponse:
         obj = call.object()
         if obj["metadata"].get("resourceVersion"):
             raise internal_error("resourceVersion should not be set on objects to be created")
         created = self._store.create(
             target.kind, obj, namespace=target.namespace, writer=call.writer("Update"), dry_run=call.dry_run
         )
-        return _json_response(_encoded(created), 201)
+        return ApiResponse(_encoded(created), 201)
 
-    def _update(self, call: ResourceCall, target: ResourcePath) -> Response:
+    def _update(self, call: ResourceCall, target: ResourcePath) -> ApiResponse:
         updated = self._store.replace(
             target.kind,
             target.namespace,
@@ -130,9 +132,9 @@ class Api:
             writer=call.writer("Update"),
             dry_run=call.dry_run,
         )
-        return _json_response(_encoded(updated))
+        return ApiResponse(_encoded(updated))
 
-    def _patch(self, call: ResourceCall, target: ResourcePath) -> Response:
+    def _patch(self, call: ResourceCall, target: ResourcePath) -> ApiResponse:
         if call.media_type == APPLY:
             return self._apply(call, target)
         patched = self._store.patch(
@@ -143,9 +145,9 @@ class Api:
             writer=call.writer("Update"),
             dry_run=call.dry_run,
         )
-        return _json_response(_encoded(patched))
+        return ApiResponse(_encoded(patched))
 
-    def _apply(self, call: ResourceCall, target: ResourcePath) -> Response:
+    def _apply(self, call: ResourceCall, target: ResourcePath) -> ApiResponse:
         config = call.applied()
         if not call.query.get("fieldManager"):
             cause = required("fieldManager", "is required for apply patch")
@@ -163,9 +165,9 @@ class Api:
             force=call.query.get("force") in ("true", "1"),
             dry_run=call.dry_run,
         )
-        return _json_response(_encoded(applied), 201 if created else 200)
+        return ApiResponse(_encoded(applied), 201 if created else 200)
 
-    def _delete(self, call: ResourceCall, target: ResourcePath) -> Response:
+    def _delete(self, call: ResourceCall, target: ResourcePath) -> ApiResponse:
         options = mapping(parsed(call.body, "DeleteOptions")) if call.body else {}
         wanted = mapping(options.get("preconditions"))
         gone = self._store.delete(
@@ -180,16 +182,16 @@ class Api:
         if target.kind.group:
             details["group"] = target.kind.group
         status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-        return _json_response(_encoded(status | {"details": details}))
+        return ApiResponse(_encoded(status | {"details": details}))
 
-    def _deletecollection(self, call: ResourceCall, target: ResourcePath) -> Response:
+    def _deletecollection(self, call: ResourceCall, target: ResourcePath) -> ApiResponse:
         self._store.delete_collection(
             target.kind,
             target.namespace,
             labels=call.query.get("labelSelector", ""),
             fields=call.query.get("fieldSelector", ""),
         )
-        return _json_response(_list_body(self._store.page(target.kind, target.namespace)))
+        return ApiResponse(_list_body(self._store.page(target.kind, target.namespace)))
 
 
 def _encoded(obj: Object) -> bytes:
@@ -207,6 +209,5 @@ def _list_body(page: ListPage) -> bytes:
     return _encoded(head)[:-1] + b',"items":[' + b",".join(page.items) + b"]}"
 
 
-def _json_response(body: bytes, code: int = 200) -> Response:
-    # lightkube reads a Status only out of exactly this content type, as the real server sends it.
-    return Response(body, code, media_type="application/json")
+def _text(text: str, code: int = 200) -> ApiResponse:
+    return ApiResponse(text.encode(), code, "text/plain; charset=utf-8")

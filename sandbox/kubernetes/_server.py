@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from ._access import Access
-from ._api import Api, LoggedRequest
+from ._api import Api, ApiRequest, ApiResponse
 from ._controllers import Controllers
 from ._store import ObjectStore
 
@@ -37,6 +41,14 @@ users:
 """
 
 
+class LoggedRequest(NamedTuple):
+    """A request that the API was sent."""
+
+    method: str
+    path: str
+    """The path without its query."""
+
+
 class KubernetesServer:
     """A Kubernetes API held in memory and served on 127.0.0.1 while its context lasts.
 
@@ -59,8 +71,11 @@ class KubernetesServer:
         """Who may not do what."""
         self.controllers = Controllers(self.store)
         """Those who answer to objects, each of which can be stopped."""
+        self.latency = latency
+        """Seconds by which each request is delayed that comes by HTTP."""
+        self.requests: list[LoggedRequest] = []
+        """The requests so far; clear the list to count anew."""
         self._api = Api(self.store, self.access)
-        self._api.latency = latency
         # asyncio sends small answers at once only on sockets that name their protocol.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))
@@ -73,19 +88,10 @@ class KubernetesServer:
         host, port = self._socket.getsockname()
         return f"http://{host}:{port}"
 
-    @property
-    def requests(self) -> list[LoggedRequest]:
-        """The requests so far; clear the list to count anew."""
-        return self._api.requests
-
-    @property
-    def latency(self) -> float:
-        """Seconds by which each request is delayed."""
-        return self._api.latency
-
-    @latency.setter
-    def latency(self, seconds: float) -> None:
-        self._api.latency = seconds
+    def answer(self, request: ApiRequest) -> ApiResponse:
+        """Return the answer to a request that needs no connection."""
+        self.requests.append(LoggedRequest(request.method, request.path))
+        return self._api.answer(request)
 
     def write_kubeconfig(self, path: Path | str, *, user: str = "admin", namespace: str = "default") -> Path:
         """Write a kubeconfig for this API and return its path.
@@ -103,10 +109,12 @@ class KubernetesServer:
         import uvicorn
 
         config = uvicorn.Config(
-            self._api.app,
+            self._serve,
             log_config=None,
             log_level="error",
             lifespan="off",
+            interface="asgi3",
+            proxy_headers=False,
             ws="none",
             timeout_keep_alive=_IDLE_SECONDS,
         )
@@ -123,3 +131,27 @@ class KubernetesServer:
         if self._thread is not None:
             self._thread.join()
         self._socket.close()
+
+    async def _serve(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[dict[str, Any]]],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Answer a request that came by HTTP, as an ASGI application."""
+        body, is_all = b"", False
+        while not is_all:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            is_all = not message.get("more_body")
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        answer = self.answer(ApiRequest(scope["method"], scope["path"], query, headers, body))
+        fields = {"content-type": answer.media_type, "content-length": str(len(answer.body))}
+        sent = [(name.encode(), value.encode()) for name, value in fields.items()]
+        await send({"type": "http.response.start", "status": answer.code, "headers": sent})
+        await send({"type": "http.response.body", "body": answer.body})

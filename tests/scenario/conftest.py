@@ -8,6 +8,7 @@ from typing import TypeAlias
 import pytest
 
 from sandbox.kubernetes import KubernetesServer, ObjectChange
+from tests.support.without_connections import without_connections
 
 Observe: TypeAlias = Callable[[Callable[[ObjectChange], None]], None]
 
@@ -17,7 +18,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[KubernetesServer]:
     if os.environ.get("CONTROL_PLANE") == "real":
         yield request.getfixturevalue("real_server")
         return
-    with KubernetesServer() as server:
+    with KubernetesServer() as server, without_connections(server):
         yield server
 
 

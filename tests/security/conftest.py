@@ -15,6 +15,7 @@ from tests.security.attack import Attack
 from tests.security.worlds import World, fqdn
 from tests.support.certificates import write_certificate
 from tests.support.nginx_process import platform_of
+from tests.support.without_connections import without_connections
 
 _COMMON = {
     "deadline": None,
@@ -30,7 +31,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[KubernetesServer]:
-    with KubernetesServer() as server:
+    with KubernetesServer() as server, without_connections(server):
         yield server
 
 

@@ -5,11 +5,12 @@ import pytest
 
 from sandbox.kubernetes import KubernetesServer
 from tests.soak.story import Story, fresh
+from tests.support.without_connections import without_connections
 
 
 @pytest.fixture(scope="session")
 def kubernetes() -> Iterator[KubernetesServer]:
-    with KubernetesServer() as kubernetes:
+    with KubernetesServer() as kubernetes, without_connections(kubernetes):
         yield kubernetes
 
 
