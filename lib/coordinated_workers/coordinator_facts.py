@@ -3,7 +3,7 @@
 import functools
 import socket
 from collections.abc import Callable, Container
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import ops
 
@@ -28,6 +28,7 @@ from .workload import S3_TLS_CA_CHAIN_FILE
 class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     """The part of `Coordinator` that reads, and changes nothing."""
 
+    _last_served = ops.StoredState()
     _charm: ops.CharmBase
     _roles_config: ClusterRolesConfig
     _endpoints: Endpoints
@@ -104,9 +105,11 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     def serves_tls(self) -> bool:
         """Return whether nginx uses TLS now, so that a published URL begins with `https`.
 
-        nginx may have rejected the configuration with it. Before its first one, this is `tls_available`.
+        nginx may have rejected the configuration with it. While its container cannot be reached, it goes on as
+        it was last seen. Before its first configuration, this is `tls_available`.
         """
-        served = self.nginx.serves_tls
+        is_known = self._is_reachable("nginx")
+        served = self.nginx.serves_tls if is_known else cast("bool | None", self._last_served.tls)
         return self.tls_available if served is None else served
 
     @property
