@@ -1,9 +1,10 @@
 import importlib.util
 import logging
-from collections.abc import Iterator
-from functools import partial
+import pickle
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -59,17 +60,33 @@ def arguments_of_tools() -> Iterator[None]:
         yield
 
 
+def _once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that is called once with each argument; each caller gets a copy of the result."""
+
+    @lru_cache(maxsize=500)
+    def pickled(argument: bytes) -> bytes:
+        return pickle.dumps(function(pickle.loads(argument)))
+
+    def call(argument: Any) -> Any:
+        content = argument.read() if hasattr(argument, "read") else argument
+        return pickle.loads(pickled(pickle.dumps(content)))
+
+    return call
+
+
 @pytest.fixture(scope="session", autouse=True)
 def fast_yaml() -> Iterator[None]:
-    """Have Scenario and lightkube use PyYAML's C code: the tests take a fifth less time. Charms do not use
-    it.
+    """Have ops, Scenario and lightkube use PyYAML's C code, once for each text: most hooks have the same.
+
+    Charms do not use it.
     """
     fast = SimpleNamespace(
-        safe_load=partial(yaml.load, Loader=yaml.CSafeLoader),
-        safe_dump=partial(yaml.dump, Dumper=yaml.CSafeDumper),
+        safe_load=_once(partial(yaml.load, Loader=yaml.CSafeLoader)),
+        safe_dump=_once(partial(yaml.dump, Dumper=yaml.CSafeDumper)),
     )
+    modules = ("ops.charm", "ops_tracing._backend", "scenario._runtime", "scenario.state")
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("scenario._runtime", "scenario.state", "lightkube.config.kubeconfig"):
+        for module in (*modules, "lightkube.config.kubeconfig"):
             if importlib.util.find_spec(module.split(".")[0]):
                 patch.setattr(f"{module}.yaml", fast)
         yield
