@@ -70,8 +70,8 @@ bench: $(TOX) ## time and work beside the published libraries (BENCH="--size ful
 	@$(RUN) peers,bench $(if $(BENCH),-- $(BENCH))
 
 pack: $(TOX) ## pack the charms into dist/ with charmcraft (TESTERS=1: those of the integration tests, too)
-	@$(RUN) $(if $(shell command -v charmcraft),pack,charmcraft,pack)
-	@$(if $(TESTERS),$(RUN) pack -- pack tests/integration/testers/*)
+	@$(RUN) $(if $(shell command -v charmcraft),pack,charmcraft,pack) \
+		$(if $(TESTERS),-- pack charms/* tests/integration/testers/*)
 
 pack-check: $(TOX) ## check that the charms in dist/ are complete
 	@$(RUN) pack -- check $(CHECK)

@@ -144,7 +144,6 @@ class Coordinator(CoordinatorPublishing):
         peer_relation: str = PEER_RELATION_DEFAULT_NAME,
     ):
         super().__init__(charm, key="coordinator")
-        self._last_served.set_default(tls=None)
         self._charm = charm
         self._roles_config = roles_config
         self._external_url = external_url

@@ -1,10 +1,9 @@
 """The facts about a coordinator and its cluster, read from relations and containers."""
 
 import functools
-import logging
 import socket
 from collections.abc import Callable, Container
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard
 
 import ops
 
@@ -25,13 +24,10 @@ from .roles import ClusterRolesConfig
 from .tls import Certificates
 from .workload import S3_TLS_CA_CHAIN_FILE
 
-logger = logging.getLogger(__name__)
-
 
 class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     """The part of `Coordinator` that reads, and changes nothing."""
 
-    _last_served = ops.StoredState()
     _charm: ops.CharmBase
     _roles_config: ClusterRolesConfig
     _endpoints: Endpoints
@@ -108,11 +104,9 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     def serves_tls(self) -> bool:
         """Return whether nginx uses TLS now, so that a published URL begins with `https`.
 
-        nginx may have rejected the configuration with it. While its container cannot be reached, this is what
-        was last seen. Before its first configuration, this is `tls_available`.
+        nginx may have rejected the configuration with it. Before its first one, this is `tls_available`.
         """
-        is_known = self._is_reachable("nginx")
-        served = self.nginx.serves_tls if is_known else cast("bool | None", self._last_served.tls)
+        served = self.nginx.serves_tls
         return self.tls_available if served is None else served
 
     @property
@@ -167,26 +161,9 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def _kept_tls_config(self) -> TLSConfig | None:
-        """Return the certificate that stays in use without one from the authority; None if there is none.
-
-        It is the one that nginx has, or that workers have: nginx's files go when its pod is replaced.
-        """
-        if not self._is_related(self._endpoints.certificates):
-            return None
-        served = self.nginx.tls_config or self._published_tls_config()
+        """Return the certificate that nginx has, if that stays in use without one from the authority."""
+        served = self.nginx.tls_config if self._is_related(self._endpoints.certificates) else None
         return served if self._certificates.keeps(served) else None
-
-    def _published_tls_config(self) -> TLSConfig | None:
-        published = self.cluster.published_tls()
-        if not published:
-            return None
-        try:
-            secret = self._charm.model.get_secret(id=published.privkey_secret_id)
-            key = secret.peek_content()["private-key"]
-        except (ops.ModelError, KeyError) as error:
-            logger.warning("cannot read the private key that workers have: %s", type(error).__name__)
-            return None
-        return TLSConfig(published.server_cert, published.ca_cert, key)
 
     @functools.cached_property
     def _worker_names(self) -> WorkerNames:

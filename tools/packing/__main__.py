@@ -1,7 +1,9 @@
 """The command line: `python -m packing pack` and `python -m packing check`."""
 
+import itertools
 import os
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +11,7 @@ from typing import Annotated
 import typer
 
 from . import _project
+from ._bases import Base
 from ._charm_file import CharmFile
 from ._charmcraft import pack
 from ._checks import notes, problems
@@ -24,17 +27,33 @@ _Publish = Annotated[bool, typer.Option("--publish", help="Fail, too, if one is 
 
 @cli.command("pack")
 def pack_charms(folders: _Folders = None) -> None:
-    """Pack charms for each platform that this machine can build for."""
-    for charm in folders or _project.charms():
-        done: set[str] = set()
-        for base in _project.bases_of(charm):
-            # Staged anew, or charmcraft would take what it built for the other base.
-            for file in pack(_project.staged(charm), _project.DIST, base):
-                print(f"packed {file.relative_to(_project.REPOSITORY)}, {file.stat().st_size / 1e6:.1f} MB")
-                done.add(file.stem.removeprefix(f"{charm.name}_"))
+    """Pack charms for each platform that this machine can build for, several at a time."""
+    charms = folders or _project.charms()
+    first, *others = itertools.chain.from_iterable(map(_jobs, charms))
+    # charmcraft installs by apt what it builds with, if that is missing, and apt runs once at a time.
+    packed = _pack(first)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        packed += itertools.chain.from_iterable(threads.map(_pack, others))
+    done = {file.stem for file in packed}
+    for charm in charms:
         platforms = _project.platforms_of(charm)
-        if left := [platform for platform in platforms if platform.replace(":", "-") not in done]:
-            print(f"  left to machines of another architecture: {', '.join(left)}")
+        if left := [each for each in platforms if f"{charm.name}_{each.replace(':', '-')}" not in done]:
+            print(f"  left to machines of another architecture: {charm.name} for {', '.join(left)}")
+
+
+def _jobs(charm: Path) -> Iterator[tuple[Path, Base]]:
+    return ((charm, base) for base in _project.bases_of(charm))
+
+
+def _pack(job: tuple[Path, Base]) -> list[Path]:
+    """Pack a charm for a base."""
+    charm, base = job
+    # A folder for each base, or charmcraft would take what it built for the other one.
+    staged = _project.staged(charm, _project.BUILD / charm.name / base.codename / charm.name)
+    packed = pack(staged, _project.DIST, base)
+    for file in packed:
+        print(f"packed {file.relative_to(_project.REPOSITORY)}, {file.stat().st_size / 1e6:.1f} MB")
+    return packed
 
 
 @cli.command("check")

@@ -29,7 +29,7 @@ def pack(staged: Path, into: Path, base: Base) -> list[Path]:
     has the Python of the charm's base.
 
     Args:
-        staged: the folder with charmcraft.yaml.
+        staged: the folder with charmcraft.yaml; beside it is put what only this call needs.
         into: the folder for the packed charms.
         base: what the charm runs on.
 
@@ -42,7 +42,12 @@ def pack(staged: Path, into: Path, base: Base) -> list[Path]:
     """
     into.mkdir(parents=True, exist_ok=True)
     command, environment = _command(staged.parent, base)
-    if subprocess.run(command, cwd=staged, env=environment).returncode:
+    done = subprocess.run(
+        command, cwd=staged, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    # At once, because charms are packed beside each other.
+    print(done.stdout, end="", flush=True)
+    if done.returncode:
         raise CannotPackError(f"charmcraft can't pack {staged.name}: see its output above")
     # Charmcraft itself would not put them outside of the folder that it packs.
     packed = [Path(shutil.move(charm, into / charm.name)) for charm in sorted(staged.glob("*.charm"))]

@@ -9,7 +9,7 @@ from ._stage import stage
 
 REPOSITORY = Path(__file__).parents[2]
 DIST = REPOSITORY / "dist"
-_BUILD = REPOSITORY / "build"
+BUILD = REPOSITORY / "build"
 _TESTERS = REPOSITORY / "tests/integration/testers"
 
 
@@ -35,9 +35,8 @@ def folder_of(name: str) -> Path:
     raise CannotPackError(f"there is no charm {name} in this repository")
 
 
-def staged(charm: Path, into: Path | None = None) -> Path:
-    """A charm put together for charmcraft, in a folder that stays the same from time to time."""
-    into = into or _BUILD / charm.name
+def staged(charm: Path, into: Path) -> Path:
+    """A charm put together for charmcraft, in the folder `into`."""
     libraries = [REPOSITORY / "lib", _TESTERS / "lib"]
     stage(
         charm, into, libraries=libraries, also=[REPOSITORY / "LICENSE", Path(__file__).with_name("dispatch")]
