@@ -82,7 +82,7 @@ class CoordinatorPublishing(CoordinatorProblems):
             charm_tracing_receivers=self._charm_tracing_receivers_urls,
             workload_tracing_receivers=self._workload_tracing_receivers_urls,
             remote_write_endpoints=self.remote_write_endpoints,
-            worker_labels=self._pod_labels,
+            worker_labels=self._worker_labels,
             **(dataclasses.asdict(tls) if tls else {}),
         )
 

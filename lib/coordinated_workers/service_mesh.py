@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import ops
 import pydantic
@@ -18,8 +19,15 @@ from charmlibs.interfaces.service_mesh import (
     UnitPolicy,
     is_mesh_published,
 )
-from istio_policies import ROOT_NAMESPACE, TRUST_DOMAIN, ClusterMesh, PolicyResourceManager, list_policies
-from k8s_charm import Failure, Owner, kubernetes_errors, label_value, list_objects
+from istio_policies import (
+    ROOT_NAMESPACE,
+    TRUST_DOMAIN,
+    ClusterMesh,
+    PolicyResourceManager,
+    list_policies,
+    target_names,
+)
+from k8s_charm import Failure, Owner, kubernetes_errors, label_value, list_objects, manifest, subtree
 
 from .endpoints import Endpoints, MeshEndpoints
 from .interfaces.validation import PART_OF
@@ -120,10 +128,18 @@ def cluster_policies(
     return policies
 
 
+class WrittenPolicies(NamedTuple):
+    """The result of writing the policies inside the cluster."""
+
+    problems: list[ops.StatusBase]
+    on_service: bool | None
+    """True if any is on the coordinator's Service; None if that is not known."""
+
+
 def reconcile_cluster_policies(
     access: KubernetesAccess, mesh: ServiceMeshConsumer, cluster_endpoint: str
-) -> list[ops.StatusBase]:
-    """Write the policies inside the cluster, or outside a mesh delete them, and return the problems.
+) -> WrittenPolicies:
+    """Write the policies inside the cluster, or outside a mesh delete them.
 
     They are not changed while Juju does not name one of the worker applications. Pods leave a mesh one after
     another. Those that have left have no identity that a policy could allow, so the policies allow everything
@@ -135,14 +151,19 @@ def reconcile_cluster_policies(
     policies = cluster_policies(charm.model.name, charm.app.name, workers, mesh.waypoint())
     manager = _manager(access, mesh.trust_domain(), [ROOT_NAMESPACE, *mesh.root_namespaces()])
     if mesh_type is None:
-        return _leave(access, manager, policies)
+        return WrittenPolicies(_leave(access, manager, policies), on_service=False)
     for relation in charm.model.relations[cluster_endpoint]:
         if not relation.app:
             which = f"{relation.name}:{relation.id}"
-            return [
-                ops.WaitingStatus(f"Juju names no application of {which}; keeping the cluster's policies")
-            ]
-    return _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type, audit=mesh.is_audit))
+            unnamed = ops.WaitingStatus(
+                f"Juju names no application of {which}; keeping the cluster's policies"
+            )
+            return WrittenPolicies([unnamed], None)
+    problems = _attempt(access, manager, lambda: manager.reconcile(policies, mesh_type, audit=mesh.is_audit))
+    if manager.live is None:
+        return WrittenPolicies(problems, None)
+    specs = (subtree(manifest(policy), "spec") for policy in manager.live)
+    return WrittenPolicies(problems, any(charm.app.name in target_names(spec) for spec in specs))
 
 
 def _leave(

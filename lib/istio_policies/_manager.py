@@ -71,6 +71,8 @@ class PolicyResourceManager:
         self._root_namespaces = root_namespaces
         self.failed: tuple[Failure, ...] = ()
         """The failures of the last `reconcile` or `delete`, also if it raised an error."""
+        self.live: tuple[Resource, ...] | None = None
+        """The manager's policies after that; None if they could not be listed."""
 
     @takes_flags
     def reconcile(
@@ -145,6 +147,8 @@ class PolicyResourceManager:
 
     def _checked(self, result: ReconcileResult) -> ReconcileResult:
         self.failed = result.failed
+        is_listed = all(failure.verb != "list" for failure in result.failed)
+        self.live = result.live if is_listed else None
         for failure in result.failed:
             self.log.warning("mesh policies: %s", failure)
         for failure in result.failed:

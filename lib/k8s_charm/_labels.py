@@ -26,6 +26,7 @@ def reconcile_charm_labels(  # noqa: PLR0913 - published
     labels: Mapping[str, str],
     *,
     not_on_service: Container[str] = (),
+    not_on_pods: Container[str] = (),
     deadline: Deadline | None = None,
     rest: "RestOfTemplate | None" = None,
 ) -> None:
@@ -46,6 +47,7 @@ def reconcile_charm_labels(  # noqa: PLR0913 - published
         label_configmap_name: the ConfigMap that records the labels; a name of the caller's own.
         labels: all labels of this caller; an empty mapping removes all that it has set.
         not_on_service: keys of labels that only the pods have.
+        not_on_pods: keys of labels that only the Service has.
         deadline: the end of the hook's time for waiting; a new one if None.
         rest: returns further changes of the pod template, as a strategic merge patch. They are written
             together with the labels, so that pods restart once.
@@ -56,7 +58,9 @@ def reconcile_charm_labels(  # noqa: PLR0913 - published
     record = LabelRecord.read(client, label_configmap_name, namespace)
     live = read_charm_labels(client, app_name, record, must_exist=bool(labels or rest))
     change = rest(live.stateful_set) if rest and live.stateful_set else None
-    changes = plan_charm_labels(live, labels, not_on_service=not_on_service, rest=change)
+    changes = plan_charm_labels(
+        live, labels, not_on_service=not_on_service, not_on_pods=not_on_pods, rest=change
+    )
     apply_charm_labels(client, changes, deadline)
 
 
@@ -88,6 +92,8 @@ class LabelChanges:
     """The desired labels."""
     not_on_service: Container[str]
     """The keys of labels that only the pods have."""
+    not_on_pods: Container[str]
+    """The keys of labels that only the Service has."""
     template: TemplateChange
     """The change of the pod template."""
     service: Mapping[str, str | None]
@@ -148,6 +154,7 @@ def plan_charm_labels(
     labels: Mapping[str, str],
     *,
     not_on_service: Container[str] = (),
+    not_on_pods: Container[str] = (),
     rest: Json | None = None,
 ) -> LabelChanges:
     """Compare the desired labels with the live ones; no request is made.
@@ -156,12 +163,14 @@ def plan_charm_labels(
     """
     on_service = {key: value for key, value in labels.items() if key not in not_on_service}
     template = subtree(manifest(live.stateful_set), "spec", "template") if live.stateful_set else {}
-    on_template = live.record.change(subtree(template, "metadata", "labels"), labels)
+    on_pods = {key: value for key, value in labels.items() if key not in not_on_pods}
+    on_template = live.record.change(subtree(template, "metadata", "labels"), on_pods)
     there: Mapping[str, str] = labels_of(live.service) if live.service else {}
     return LabelChanges(
         live,
         dict(labels),
         not_on_service,
+        not_on_pods,
         template=TemplateChange.of(live.stateful_set, on_template, rest),
         service=live.record.change(there, on_service),
     )
@@ -181,7 +190,9 @@ def apply_charm_labels(client: Client, changes: LabelChanges, deadline: Deadline
     if record.forgets(labels):
         # A former leader that is still in its hook may have set them again before that was recorded.
         live = read_charm_labels(client, live.app, record, must_exist=bool(labels))
-        again = plan_charm_labels(live, labels, not_on_service=changes.not_on_service)
+        again = plan_charm_labels(
+            live, labels, not_on_service=changes.not_on_service, not_on_pods=changes.not_on_pods
+        )
         _patch(client, again, deadline)
 
 

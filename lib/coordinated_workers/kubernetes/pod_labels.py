@@ -14,6 +14,9 @@ from .resources import KubernetesComputeResourcesPatch
 
 logger = logging.getLogger(__name__)
 
+NO_WAYPOINT = {WAYPOINT_LABELS[0]: "none"}
+"""The label that keeps a Service from the waypoint that the labels of its namespace lead to."""
+
 
 def reconcile_charm_labels(
     access: KubernetesAccess,
@@ -26,11 +29,13 @@ def reconcile_charm_labels(
 
     Pods of an application that is being removed are not changed: Juju does not adopt a pod that is replaced
     then. Labels whose keys are `not_on_service` are only on pods: those for the waypoint, unless there is a
-    policy on the Service. CPU and memory are set in the same patch, so that pods restart once for both.
+    policy on the Service. `NO_WAYPOINT` is only on the Service. CPU and memory are set in the same patch, so
+    that pods restart once for both.
     """
     charm = access.charm
     if not charm.unit.is_leader() or planned_units(charm) == 0:
         return []
+    is_unbound = labels.items() >= NO_WAYPOINT.items()
     try:
         apply_labels(
             client=access.client,
@@ -38,7 +43,8 @@ def reconcile_charm_labels(
             namespace=charm.model.name,
             label_configmap_name=f"{charm.app.name}-pod-labels",
             labels=labels,
-            not_on_service=not_on_service,
+            not_on_service=() if is_unbound else not_on_service,
+            not_on_pods=NO_WAYPOINT if is_unbound else (),
             deadline=access.deadline,
             rest=resources.change if resources else None,
         )

@@ -11,13 +11,14 @@ import pytest
 from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import StatefulSet
-from lightkube.resources.core_v1 import ConfigMap, Pod
+from lightkube.resources.core_v1 import ConfigMap, Pod, Service
 from lightkube.types import PatchType
 from ops import testing
 
 from coordinated_workers.coordinator import Coordinator
 from coordinated_workers.service_mesh import cluster_policies
 from coordinated_workers.worker_telemetry import WorkerTelemetryProxyConfig
+from istio_policies import AuthorizationPolicy
 from tests.scenario.coordinator import field_coordinator
 from tests.scenario.coordinator.field_cluster import (
     APP,
@@ -36,6 +37,7 @@ from tests.support.juju_tools import refuse_tools
 pytestmark = pytest.mark.kubernetes
 
 PART_OF = {"app.kubernetes.io/part-of": APP}
+NONE = {"istio.io/use-waypoint": "none"}
 
 
 def policies(cluster: Cluster) -> list[dict]:
@@ -449,6 +451,92 @@ class TestWholeModel:
         state = cluster.run(mesh(labels="{}", waypoint=sent), workers(), store())
         assert policies(cluster) == []
         assert "waypoint" in state.unit_status.message
+
+    def test_workers_services_are_kept_from_the_waypoint(self, cluster: Cluster):
+        worker = workers()
+        state = cluster.run(mesh(labels="{}", waypoint='"m/w"'), worker, store())
+        assert published(state, worker)["worker_labels"] == {**PART_OF, **NONE}
+        assert labels(cluster) == PART_OF
+        assert service_labels(cluster) == PART_OF
+
+    def test_beacon_that_is_invalid_changes_nothing(self, cluster: Cluster):
+        worker = workers()
+        state = cluster.run(mesh(labels="{}", waypoint='"m/w"'), worker, store())
+        (beacon,) = state.get_relations("service-mesh")
+        sent = {**beacon.remote_app_data, "waypoint": "nonsense"}
+        others = {one for one in state.relations if one.id != beacon.id}
+        changed = dataclasses.replace(beacon, remote_app_data=sent)
+        state = cluster.run(state=again(state, relations={*others, changed}))
+        assert published(state, worker)["worker_labels"] == {**PART_OF, **NONE}
+
+    def test_workers_follow_when_the_model_leaves(self, cluster: Cluster):
+        worker = workers()
+        state = cluster.run(mesh(labels="{}", waypoint='"m/w"'), worker, store())
+        (beacon,) = state.get_relations("service-mesh")
+        sent = {**beacon.remote_app_data, "waypoint": "", "labels": json.dumps(MESH_LABELS)}
+        others = {one for one in state.relations if one.id != beacon.id}
+        changed = dataclasses.replace(beacon, remote_app_data=sent)
+        state = cluster.run(state=again(state, relations={*others, changed}))
+        assert published(state, worker)["worker_labels"] == {**PART_OF, **MESH_LABELS}
+
+
+class TestServiceWithoutPolicy:
+    """A Service that leads to the waypoint is open there until a policy is on it."""
+
+    def hold_policy(self, cluster: Cluster) -> AuthorizationPolicy:
+        """Have the name of the policy on the coordinator's Service taken by another owner."""
+        own = ObjectMeta(name=f"m.{APP}.{APP}.app.from.m.worker", namespace="m")
+        return cluster.client.create(AuthorizationPolicy(metadata=own, spec={}))
+
+    @pytest.mark.parametrize(
+        ("sent", "closed", "bound"),
+        [
+            ({}, {}, {"istio.io/use-waypoint": "w"}),
+            ({"labels": "{}", "waypoint": '"m/w"'}, {"istio.io/use-waypoint": "none"}, {}),
+        ],
+        ids=["pods", "model"],
+    )
+    def test_is_not_bound(
+        self, cluster: Cluster, sent: dict[str, str], closed: dict[str, str], bound: dict[str, str]
+    ):
+        held = self.hold_policy(cluster)
+        state = cluster.run(mesh(**sent), workers(), store())
+        assert state.unit_status.name == "blocked"
+        assert waypoint_label(service_labels(cluster)) == closed
+        # The pods are in the mesh all the same, closed by the policies on them.
+        closed_pods = [spec["selector"]["matchLabels"] for spec in policies(cluster) if "selector" in spec]
+        assert closed_pods.count(PART_OF) == 2
+        assert held.metadata
+        assert held.metadata.name
+        cluster.client.delete(AuthorizationPolicy, held.metadata.name, namespace="m")
+        cluster.run(state=again(state))
+        assert waypoint_label(service_labels(cluster)) == bound
+        assert "none" not in labels(cluster).values()
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_stays_as_it_is_while_policies_are_not_listed(self, cluster: Cluster, first: bool):
+        if not first:
+            cluster.run(mesh(), workers(), store())
+        before = service_labels(cluster)
+        cluster.server.access.deny(verbs=["list"], resources=["authorizationpolicies"])
+        cluster.run(mesh(), workers(), store())
+        assert service_labels(cluster) == before
+
+    def test_stays_bound_while_a_policy_is_on_it(self, cluster: Cluster):
+        state = cluster.run(mesh(), workers(), store())
+        cluster.server.access.deny(verbs=["create", "patch"], resources=["authorizationpolicies"])
+        cluster.run(state=again(state, relations={*state.relations, workers("more")}))
+        assert waypoint_label(service_labels(cluster)) == {"istio.io/use-waypoint": "w"}
+
+
+def service_labels(cluster: Cluster) -> dict[str, str]:
+    service = cluster.client.get(Service, APP, namespace="m")
+    found = (service.metadata and service.metadata.labels) or {}
+    return {key: value for key, value in found.items() if key != "app.kubernetes.io/name"}
+
+
+def waypoint_label(labels: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in labels.items() if key == "istio.io/use-waypoint"}
 
 
 class TestRootNamespace:

@@ -6,7 +6,7 @@ from lightkube import Client
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import StatefulSet
-from lightkube.resources.core_v1 import ConfigMap
+from lightkube.resources.core_v1 import ConfigMap, Service
 from lightkube.types import PatchType
 
 from sandbox.kubernetes import KubernetesServer
@@ -19,10 +19,17 @@ JUJU = {"app.kubernetes.io/name": "store"}
 PART_OF = {"app.kubernetes.io/part-of": "kv"}
 NOTE = "store-pod-labels"
 MESH = {"istio.io/dataplane-mode": "ambient"}
+NONE = {"istio.io/use-waypoint": "none"}
+WAYPOINT = {"istio.io/use-waypoint": "w", "istio.io/use-waypoint-namespace": "m"}
 
 
 def pod_labels(client: Client) -> dict[str, str]:
     metadata = pod_template(client, "m", "store").metadata
+    return (metadata and metadata.labels) or {}
+
+
+def service_labels(client: Client) -> dict[str, str]:
+    metadata = client.get(Service, "store").metadata
     return (metadata and metadata.labels) or {}
 
 
@@ -43,6 +50,16 @@ def test_obsolete_label_is_removed(store: Store, client: Client):
     store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **MESH}))
     store.run(relations=[changed(store.relation, worker_labels=PART_OF)])
     assert pod_labels(client) == {**JUJU, **PART_OF}
+
+
+def test_waypoint_is_refused_on_service_only(store: Store, client: Client):
+    """Where the whole model is in the mesh, the Services of workers do not follow the namespace."""
+    store.deploy(cluster(worker_config="a: 1", worker_labels={**PART_OF, **NONE}))
+    assert pod_labels(client) == {**JUJU, **PART_OF}
+    assert service_labels(client).items() >= {**PART_OF, **NONE}.items()
+    store.run(relations=[changed(store.relation, worker_labels={**PART_OF, **MESH, **WAYPOINT})])
+    assert pod_labels(client) == {**JUJU, **PART_OF, **MESH, **WAYPOINT}
+    assert "istio.io/use-waypoint" not in service_labels(client)
 
 
 def test_all_labels_go_with_coordinator(store: Store, client: Client):
