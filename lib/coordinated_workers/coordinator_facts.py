@@ -1,9 +1,10 @@
 """The facts about a coordinator and its cluster, read from relations and containers."""
 
 import functools
+import logging
 import socket
 from collections.abc import Callable, Container
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import ops
 
@@ -18,17 +19,19 @@ from .certificate_names import SERVICE_DOMAIN, USUAL_DOMAIN, WorkerNames, pod_na
 from .endpoints import Endpoints
 from .interfaces.cluster import ClusterProvider
 from .interfaces.validation import is_host
-from .kubernetes.pod_labels import NO_WAYPOINT
 from .models import TLSConfig
 from .nginx import Nginx
 from .roles import ClusterRolesConfig
 from .tls import Certificates
 from .workload import S3_TLS_CA_CHAIN_FILE
 
+logger = logging.getLogger(__name__)
+
 
 class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     """The part of `Coordinator` that reads, and changes nothing."""
 
+    _last_served = ops.StoredState()
     _charm: ops.CharmBase
     _roles_config: ClusterRolesConfig
     _endpoints: Endpoints
@@ -36,8 +39,6 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     _override_recommended_checker: Callable[[ClusterProvider, ClusterRolesConfig], bool] | None
     _certificates: Certificates
     _mesh: ServiceMeshConsumer | None
-    _has_policy_on_service: bool | None
-    """True if a policy inside the cluster is on the Service; None if that is not known."""
     cluster: ClusterProvider
     nginx: Nginx
 
@@ -107,9 +108,11 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     def serves_tls(self) -> bool:
         """Return whether nginx uses TLS now, so that a published URL begins with `https`.
 
-        nginx may have rejected the configuration with it. Before its first one, this is `tls_available`.
+        nginx may have rejected the configuration with it. While its container cannot be reached, this is what
+        was last seen. Before its first configuration, this is `tls_available`.
         """
-        served = self.nginx.serves_tls
+        is_known = self._is_reachable("nginx")
+        served = self.nginx.serves_tls if is_known else cast("bool | None", self._last_served.tls)
         return self.tls_available if served is None else served
 
     @property
@@ -164,9 +167,26 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
 
     @property
     def _kept_tls_config(self) -> TLSConfig | None:
-        """Return the certificate that nginx has, if that stays in use without one from the authority."""
-        served = self.nginx.tls_config if self._is_related(self._endpoints.certificates) else None
+        """Return the certificate that stays in use without one from the authority; None if there is none.
+
+        It is the one that nginx has, or that workers have: nginx's files go when its pod is replaced.
+        """
+        if not self._is_related(self._endpoints.certificates):
+            return None
+        served = self.nginx.tls_config or self._published_tls_config()
         return served if self._certificates.keeps(served) else None
+
+    def _published_tls_config(self) -> TLSConfig | None:
+        published = self.cluster.published_tls()
+        if not published:
+            return None
+        try:
+            secret = self._charm.model.get_secret(id=published.privkey_secret_id)
+            key = secret.peek_content()["private-key"]
+        except (ops.ModelError, KeyError) as error:
+            logger.warning("cannot read the private key that workers have: %s", type(error).__name__)
+            return None
+        return TLSConfig(published.server_cert, published.ca_cert, key)
 
     @functools.cached_property
     def _worker_names(self) -> WorkerNames:
@@ -199,28 +219,10 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
         return {**mesh_labels, **service_mesh.solution_labels(self._charm.app.name)}
 
     @property
-    def _worker_labels(self) -> dict[str, str]:
-        """The labels of workers' pods and Services; no policy is on these Services.
-
-        Where the namespace leads all Services to the waypoint, one without a policy would be open there.
-        """
-        is_whole_model = not self._mesh_problem and self._mesh and self._mesh.waypoint()
-        return {**(NO_WAYPOINT if is_whole_model else {}), **self._pod_labels}
-
-    @property
-    def _own_labels(self) -> dict[str, str]:
-        """The labels of the coordinator's own pods and Service."""
-        return self._pod_labels if self._is_behind_waypoint else self._worker_labels
-
-    @property
     def _not_on_service(self) -> Container[str]:
         """Return the labels for the waypoint; none if a policy is on the Service."""
-        return () if self._is_behind_waypoint else WAYPOINT_LABELS
-
-    @property
-    def _is_behind_waypoint(self) -> bool:
-        """True if a policy is on the Service: for workers, or by a relation."""
-        return bool(self._has_policy_on_service) or bool(self._mesh and self._mesh.needs_waypoint)
+        is_behind_waypoint = self.cluster.has_workers or bool(self._mesh and self._mesh.needs_waypoint)
+        return () if is_behind_waypoint else WAYPOINT_LABELS
 
     def _is_reachable(self, container: str) -> bool:
         return can_connect(self._charm.unit.get_container(container))

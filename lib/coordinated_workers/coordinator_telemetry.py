@@ -147,6 +147,8 @@ class CoordinatorTelemetry(CoordinatorFacts):
                 config = self._telemetry_proxy.added_to(config)
             text = config.get_config(self._routable_addresses_by_role, listen_tls=self.tls_available)
             self.nginx.reconcile(text, self.tls_config)
+            if (served := self.nginx.serves_tls) != self._last_served.tls:
+                self._last_served.tls = served
         if self._is_reachable(self.nginx_exporter.container_name):
             listened_ports = NginxConfig.of(self._nginx_config).server_ports_to_locations
             self.nginx_exporter.reconcile(

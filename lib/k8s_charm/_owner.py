@@ -47,8 +47,12 @@ class Owner:
         return from_manifest(type(resource), {**plain, "metadata": {**own, **references}})
 
     def service_uid(self, resource: Resource) -> str | None:
-        """Return the uid of the Service in an object's owner references; None if it has none."""
-        for reference in sublist(metadata(resource), "ownerReferences"):
+        """Return the uid of the Service in an object's owner references; None if it has none.
+
+        What is in another namespace may be of somebody who gave it the owner's labels and annotation.
+        """
+        own = metadata(resource)
+        for reference in sublist(own, "ownerReferences") if own.get("namespace") == self.model else ():
             if (reference.get("kind"), reference.get("name")) == ("Service", self.app):
                 return reference.get("uid")
         return None

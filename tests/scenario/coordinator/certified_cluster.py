@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 import json
+import shutil
 
 import ops
 from charmlibs.interfaces.tls_certificates import PrivateKey
 from ops import testing
 
-from tests.scenario.coordinator.field_cluster import Cluster, again, local, published, store
+from tests.scenario.coordinator.field_cluster import CONTAINERS, Cluster, again, local, published, store
 from tests.support.authorities import CertificateAuthority
 
 LABEL = "afd8c2bccf834997afce12c2706d2ede-private-key-0-certificates"
@@ -74,6 +75,15 @@ class CertifiedCluster:
         refused = [{"csr": each, "error": error} for each in self.requests]
         sent = {"certificates": "[]", "request_errors": json.dumps(refused)}
         return self.run(dataclasses.replace(self.certificates, remote_app_data=sent))
+
+    def replace_pod(self) -> testing.State:
+        """Have Kubernetes replace the unit's pod, with which its files and its own records go."""
+        for name in CONTAINERS:
+            for folder in (name, f"{name}-share"):
+                shutil.rmtree(self.cluster.files / folder, ignore_errors=True)
+        containers = frozenset(self.cluster.containers())
+        self.state = again(self.state, stored_states=frozenset(), containers=containers)
+        return self.run()
 
     def published(self, worker: testing.Relation) -> dict:
         return published(self.state, worker)

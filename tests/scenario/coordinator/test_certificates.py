@@ -124,6 +124,28 @@ class TestRefusal:
         certified.run(workers("more"), dataclasses.replace(certified.certificates, remote_app_data={}))
         assert tls(certified, worker) == before
 
+    @pytest.mark.parametrize("refused", [True, False], ids=["refused", "waiting"])
+    def test_outlasts_the_pod(self, certified: CertifiedCluster, refused: bool):
+        (worker,) = certified.state.get_relations("field-cluster")
+        before, certificate = tls(certified, worker), certified.file("nginx/nginx/certs/server.cert")
+        certified.run(workers("more"))
+        if refused:
+            certified.refuse()
+        else:
+            certified.run(dataclasses.replace(certified.certificates, remote_app_data={}))
+        for _ in range(2):
+            certified.replace_pod()
+            assert tls(certified, worker) == before
+            assert certified.file("nginx/nginx/certs/server.cert") == certificate
+            assert "ssl" in certified.file("nginx/nginx/nginx.conf")
+
+    def test_outlasts_no_withdrawal(self, certified: CertifiedCluster):
+        (worker,) = certified.state.get_relations("field-cluster")
+        certified.run(dataclasses.replace(certified.certificates, remote_app_data={}))
+        certified.replace_pod()
+        assert "server_cert" not in certified.published(worker)
+        assert "ssl" not in certified.file("nginx/nginx/nginx.conf")
+
     def test_of_a_renewal(self, certified: CertifiedCluster):
         (worker,) = certified.state.get_relations("field-cluster")
         before = tls(certified, worker)
@@ -177,6 +199,18 @@ class TestKey:
         certified.answer()
         assert certified.key_of(worker) != former
         assert certified.file("nginx/nginx/certs/server.key") == certified.key_of(worker)
+
+    def test_former_one_outlasts_the_pod(self, cluster: Cluster):
+        certified = CertifiedCluster.started(cluster, stays := workers(), leaves := workers("leaver"))
+        certified.answer()
+        former, before = certified.key_of(stays), tls(certified, stays)
+        certified.run(without=leaves)
+        certified.run(dataclasses.replace(certified.certificates, remote_app_data={}))
+        certified.replace_pod()
+        assert tls(certified, stays) == before
+        assert certified.file("nginx/nginx/certs/server.key") == former
+        certified.answer()
+        assert certified.key_of(stays) != former
 
     def test_is_new_when_an_application_that_had_it_leaves(self, cluster: Cluster):
         certified = CertifiedCluster.started(cluster, stays := workers(), leaves := workers("leaver"))

@@ -70,6 +70,11 @@ class Coordinator:
         others = {each for each in self.state.containers if each.name != "nginx"}
         self.state = dataclasses.replace(self.state, containers={nginx, *others})
 
+    def pebble_answers(self, answers: bool) -> None:
+        nginx = dataclasses.replace(self.state.get_container("nginx"), can_connect=answers)
+        others = {each for each in self.state.containers if each.name != "nginx"}
+        self.state = dataclasses.replace(self.state, containers={nginx, *others})
+
     def run(self, event: Callable[[testing.CharmEvents], Any] = lambda on: on.update_status()) -> None:
         self.state = self.context.run(event(self.context.on), self.state)
 
@@ -170,6 +175,28 @@ def test_nginx_that_does_not_load_its_configuration(coordinator: Coordinator, co
     assert coordinator.served == before
     assert coordinator.false_urls() == {}
     coordinator.reload_fails(False)
+    coordinator.run()
+    assert coordinator.served != before
+    assert coordinator.false_urls() == {}
+
+
+@pytest.mark.parametrize("comes", [True, False], ids=["certificate comes", "certificate goes"])
+def test_pebble_that_does_not_answer(coordinator: Coordinator, comes: bool):
+    coordinator.run()
+    if not comes:
+        coordinator.certify()
+        coordinator.run()
+    before = coordinator.served
+    coordinator.pebble_answers(False)
+    if comes:
+        coordinator.certify()
+    else:
+        coordinator.change(coordinator.certificates)
+    for _ in range(2):
+        coordinator.run()
+        assert coordinator.served == before
+        assert coordinator.false_urls() == {}
+    coordinator.pebble_answers(True)
     coordinator.run()
     assert coordinator.served != before
     assert coordinator.false_urls() == {}

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import pytest
 from lightkube import Client
 from lightkube.models.core_v1 import ServicePort, ServiceSpec
-from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
 
+from k8s_charm import OWNER as OWNER_MARK
 from k8s_charm import Deadline, Owner, ReconcileResult, apply, list_owned, plan
 from sandbox.kubernetes import KubernetesServer
 
@@ -54,6 +55,20 @@ def test_objects_go_with_service_of_application(client: Client, kubernetes: Kube
 def test_objects_of_other_namespaces_refer_to_nothing(client: Client, kubernetes: KubernetesServer):
     write(client, config("a"), config("b", "elsewhere"))
     assert referring(kubernetes) == ["a"]
+
+
+def test_object_of_another_namespace_names_no_owner(client: Client, kubernetes: KubernetesServer):
+    service = OwnerReference(apiVersion="v1", kind="Service", name="web", uid="of-no-service")
+    own = ObjectMeta(
+        name="a",
+        namespace="elsewhere",
+        labels=LABELS,
+        annotations={OWNER_MARK: OWNER.mark},
+        ownerReferences=[service],
+    )
+    client.create(ConfigMap(metadata=own))
+    write(client, config("b"))
+    assert referring(kubernetes) == ["b"]
 
 
 def test_service_is_requested_once(client: Client, kubernetes: KubernetesServer):
