@@ -160,6 +160,7 @@ class Coordinator(CoordinatorPublishing):
         self._peer_relation = peer_relation
         self._problems: list[ops.StatusBase] = []
         self._keeps_status = False
+        self._has_policy_on_service = False
         self._deadline = Deadline()
         self._kubernetes = KubernetesAccess(charm, self._deadline)
         self._departure = ScaleDown(charm, "coordinator-departure")
@@ -227,7 +228,7 @@ class Coordinator(CoordinatorPublishing):
             self._publish_to_workers()
             self._certificates.remove_former_key()
         else:
-            self.cluster.publish_labels(self._pod_labels)
+            self.cluster.publish_labels(self._worker_labels)
         if self._mesh:
             self._mesh.update_service_mesh()
         is_upgrade = isinstance(event, ops.UpgradeCharmEvent)
@@ -247,21 +248,27 @@ class Coordinator(CoordinatorPublishing):
             yield self._reconcile_resources
             return
         yield self._reconcile_cluster_internal_mesh_policies
+        if self._has_policy_on_service is None:
+            yield self._reconcile_resources
+            return
         yield self._reconcile_charm_labels
         if self._mesh and is_upgrade:
             yield lambda: take_over_labels(
-                self._kubernetes, self._pod_labels, not_on_service=self._not_on_service
+                self._kubernetes, self._own_labels, not_on_service=self._not_on_service
             )
 
     def _reconcile_cluster_internal_mesh_policies(self) -> list[ops.StatusBase]:
         if not self._mesh:
             return []
-        return service_mesh.reconcile_cluster_policies(self._kubernetes, self._mesh, self._endpoints.cluster)
+        cluster = self._endpoints.cluster
+        written = service_mesh.reconcile_cluster_policies(self._kubernetes, self._mesh, cluster)
+        self._has_policy_on_service = written.on_service
+        return written.problems
 
     def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         return reconcile_charm_labels(
             self._kubernetes,
-            self._pod_labels,
+            self._own_labels,
             not_on_service=self._not_on_service,
             resources=self.resources_patch,
         )

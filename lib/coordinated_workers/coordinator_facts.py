@@ -19,6 +19,7 @@ from .certificate_names import SERVICE_DOMAIN, USUAL_DOMAIN, WorkerNames, pod_na
 from .endpoints import Endpoints
 from .interfaces.cluster import ClusterProvider
 from .interfaces.validation import is_host
+from .kubernetes.pod_labels import NO_WAYPOINT
 from .models import TLSConfig
 from .nginx import Nginx
 from .roles import ClusterRolesConfig
@@ -39,6 +40,8 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
     _override_recommended_checker: Callable[[ClusterProvider, ClusterRolesConfig], bool] | None
     _certificates: Certificates
     _mesh: ServiceMeshConsumer | None
+    _has_policy_on_service: bool | None
+    """True if a policy inside the cluster is on the Service; None if that is not known."""
     cluster: ClusterProvider
     nginx: Nginx
 
@@ -219,10 +222,28 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
         return {**mesh_labels, **service_mesh.solution_labels(self._charm.app.name)}
 
     @property
+    def _worker_labels(self) -> dict[str, str]:
+        """The labels of workers' pods and Services; no policy is on these Services.
+
+        Where the namespace leads all Services to the waypoint, one without a policy would be open there.
+        """
+        is_whole_model = not self._mesh_problem and self._mesh and self._mesh.waypoint()
+        return {**(NO_WAYPOINT if is_whole_model else {}), **self._pod_labels}
+
+    @property
+    def _own_labels(self) -> dict[str, str]:
+        """The labels of the coordinator's own pods and Service."""
+        return self._pod_labels if self._is_behind_waypoint else self._worker_labels
+
+    @property
     def _not_on_service(self) -> Container[str]:
         """Return the labels for the waypoint; none if a policy is on the Service."""
-        is_behind_waypoint = self.cluster.has_workers or bool(self._mesh and self._mesh.needs_waypoint)
-        return () if is_behind_waypoint else WAYPOINT_LABELS
+        return () if self._is_behind_waypoint else WAYPOINT_LABELS
+
+    @property
+    def _is_behind_waypoint(self) -> bool:
+        """True if a policy is on the Service: for workers, or by a relation."""
+        return bool(self._has_policy_on_service) or bool(self._mesh and self._mesh.needs_waypoint)
 
     def _is_reachable(self, container: str) -> bool:
         return can_connect(self._charm.unit.get_container(container))
