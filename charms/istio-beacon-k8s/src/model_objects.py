@@ -100,7 +100,7 @@ class ModelObjects:
         return {key: not_equal(value) for key, value in self.owner.instance_label.items()}
 
     def service(self, name: str) -> Resource | None:
-        """Return a Service if the list was read already; None otherwise."""
+        """Return a Service if this hook reads all Services anyway; None otherwise."""
         try:
             listed = self.services if self.needs_services else ()
         except kubernetes_errors():
