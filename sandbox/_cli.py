@@ -203,9 +203,9 @@ def _world(
     real: bool = False,
     juju: Juju = Juju.three,
 ) -> Generator[tuple[World, Live]]:
-    """Open a world, and show on a terminal what happens in it; an error is printed in one line."""
+    """Open a world, and show its progress on a terminal; an error is printed in one line."""
     spinner = Spinner("dots", "starting", style="green")
-    # On the console of the rest, which is then printed above it; other output is not redirected.
+    # On the console of the other output, which is then printed above it.
     progress = Live(
         spinner,
         console=_console if _console.is_terminal else _errors,
@@ -255,7 +255,7 @@ def _chosen(world: World, name: str | None) -> list[Model]:
 
 
 def _later(until: str | None) -> str:
-    """Return a hint at later steps, after which there may be what is not there now."""
+    """Return a hint at later steps, after which a missing unit may exist."""
     steps = demo.STEPS[demo.STEPS.index(until) + 1 :] if until else ()
     return f"; later steps may add it: --until {' or '.join(steps)}" if steps else ""
 

@@ -1,4 +1,4 @@
-"""The places of the applications in a picture, and of the arrows between them.
+"""The positions of the applications in a picture, and of the arrows between them.
 
 The applications stand in two columns that bulge outwards if there is room, and the arrows run between the
 columns. The same applications and arrows always give the same picture.
@@ -22,7 +22,7 @@ _ROUNDS = 20
 
 @dataclass(frozen=True)
 class Box:
-    """A place for an application."""
+    """The position of an application."""
 
     x: float
     """Of its middle, as is `y`."""
@@ -43,7 +43,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything's place, in the units of an SVG's viewBox."""
+    """All positions, in the units of an SVG's viewBox."""
 
     width: float
     height: float
@@ -61,14 +61,14 @@ def lay_out(
     box_width: float,
     pitch: float,
 ) -> Picture:
-    """Find a place for everything.
+    """Compute all positions.
 
     Args:
-        names: of the applications.
-        arrows: those that are drawn apart from each other, and for which the applications are put in order.
-        background: further arrows, which go from middle to middle.
-        width: of the whole picture.
-        box_width: of an application.
+        names: the names of the applications.
+        arrows: the arrows that are drawn apart from each other, and decide the order of the applications.
+        background: further arrows, from middle to middle.
+        width: the width of the whole picture.
+        box_width: the width of an application.
         pitch: from one application to the one below.
     """
     names = sorted(names)
@@ -100,7 +100,7 @@ def _places(count: int, width: float, box_width: float, pitch: float) -> list[Bo
 
 
 def _ordered(names: Sequence[str], arrows: Sequence[Arrow], places: Sequence[Box]) -> list[str]:
-    """The names in an order in which the arrows are short, found by swapping while that helps."""
+    """Return the names in an order with short arrows, found by swapping while that shortens them."""
     order = list(names)
 
     def length() -> float:
@@ -143,7 +143,7 @@ def _ends(arrows: Sequence[Arrow], boxes: Mapping[str, Box]) -> dict[tuple[str, 
 
 
 def _path(a: Box, b: Box, off: float, on: float, middle: float) -> str:
-    """A curve that leaves and arrives level, or a loop on the box."""
+    """Return a curve with level ends, or a loop on the box."""
     if a is b:
         x, top = a.inner_side - a.inwards * 34, a.y - BOX_HEIGHT / 2
         return f"M{x:.1f} {top:.1f}c{-8 * a.inwards} -24 {28 * a.inwards} -24 {20 * a.inwards} 0"

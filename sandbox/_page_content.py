@@ -1,4 +1,4 @@
-"""Contents of the page of who reaches what, without their layout."""
+"""The contents of the demo's page, without their layout."""
 
 import itertools
 from collections import defaultdict
@@ -26,7 +26,7 @@ _LONGEST_LABEL = 21
 
 @dataclass(frozen=True)
 class Allowance:
-    """Requests that a policy allows one application."""
+    """The requests that a policy allows one application."""
 
     source: str
     """An application, as `model/application`, or any."""
@@ -127,7 +127,7 @@ class ShownFlow:
 
 
 def policies_to_show(state: "State") -> list[ShownPolicy]:
-    """Return the policies in Kubernetes, as of the mesh's last look, and what each of them allows."""
+    """Return the policies in Kubernetes at the mesh's last read, and the requests that each allows."""
     return [_policy_to_show(policy, state) for policy in sorted(state.policies, key=_name_of)]
 
 

@@ -1,4 +1,4 @@
-"""A story on the terminal, and the page of who reaches what."""
+"""The demo on the terminal, and its page."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ class Playback:
         self._flows, self._pods, self._statuses = world.flows, world.pods, _show.statuses(world)
 
     def print_step(self, number: int, finished: FinishedStep) -> None:
-        """Print what a step changed, measure requests after it, and print the problems."""
+        """Print the changes of a step, measure requests after it, and print the problems."""
         world, step = self._world, finished.step
         self._console.print()
         self._console.rule(Text(f"{number}. {step.title}", style="bold"), align="left")
@@ -56,6 +56,6 @@ class Playback:
 
 
 def write_json(file: Path, cells: Iterable[Cell]) -> None:
-    """Write cells to a file, and create the directories that it is in."""
+    """Write cells to a file, and create its directories."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps([_show.cell_data(cell) for cell in cells], indent=2))

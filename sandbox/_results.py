@@ -5,7 +5,7 @@ from typing import Any, cast
 
 
 def results_text(results: Mapping[str, Any]) -> str:
-    """Results for people: a key a line, and texts of several lines as they are."""
+    """Return the results for people: a line for each key, with texts of several lines unchanged."""
     return "\n".join(_lines(results))
 
 

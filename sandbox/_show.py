@@ -63,7 +63,7 @@ def statuses(world: World) -> dict[str, Status]:
 
 
 def changed_statuses(old: Mapping[str, Status], new: Mapping[str, Status]) -> RenderableType:
-    """Return the units with another status than before; how many have the same."""
+    """Return the units with another status than before, and the number of the others."""
     changed = {unit: status for unit, status in new.items() if old.get(unit) != status}
     rest = len(new) - len(changed)
     units = "1 unit has" if rest == 1 else f"{rest} units have"
@@ -83,7 +83,7 @@ def _marked(unit: Unit) -> str:
 
 
 def status_data(model: Model) -> dict[str, Any]:
-    """Return the same in the shape of `juju status --format=json`."""
+    """Return the units in the form of `juju status --format=json`."""
     return {
         "model": {"name": model.name},
         "applications": {
@@ -110,7 +110,7 @@ def status_data(model: Model) -> dict[str, Any]:
 
 
 def flows_table(flows: Iterable[Flow]) -> RenderableType:
-    """Return a table of who may reach what."""
+    """Return a table of the allowed requests."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("source", "target", "requests"):
         table.add_column(heading, overflow="fold")
@@ -122,7 +122,7 @@ def flows_table(flows: Iterable[Flow]) -> RenderableType:
 def changes(
     old_flows: set[Flow], flows: set[Flow], old_pods: Mapping[str, str | None], pods: Mapping[str, str | None]
 ) -> RenderableType:
-    """Return what is allowed now or no longer, and which pods joined or left the mesh."""
+    """Return the requests that are allowed now or no longer, and the pods that joined or left the mesh."""
     joined = sorted(pod for pod, waypoint in pods.items() if waypoint and not old_pods.get(pod))
     left = sorted(pod for pod, waypoint in old_pods.items() if waypoint and not pods.get(pod))
     lines = [
@@ -135,7 +135,7 @@ def changes(
 
 
 def setting(world: World) -> Iterator[str]:
-    """Describe where the story runs, and what it skips."""
+    """Describe the environment of the demo, and the parts that it skips."""
     yield f"Kubernetes: {world.place}."
     if world.enforcement is None:
         yield "Workloads do not run, and no request is measured."
@@ -158,12 +158,12 @@ def measured(cells: Sequence[Cell]) -> RenderableType:
 
 
 def wrong(cell: Cell) -> str:
-    """Describe a cell that is not right."""
+    """Describe a cell that differs."""
     return f"{'allowed without' if cell.allowed else 'denied despite'} a relation: {cell.request}"
 
 
 def matrix_table(cells: Iterable[Cell]) -> RenderableType:
-    """Return a table of the requests that are allowed for any source, or not right, by source."""
+    """Return a table of the requests that are allowed for any source, or differ, by source."""
     rows: dict[tuple[str, int, str, str], dict[str, Cell]] = {}
     for cell in cells:
         sent = cell.request
@@ -194,7 +194,7 @@ def _mark(cell: Cell) -> Text:
 
 
 def cluster(coordinator: Application) -> RenderableType:
-    """Return what a coordinator and its workers publish to each other."""
+    """Return the data that a coordinator and its workers publish to each other."""
     endpoint = CLUSTERS[coordinator.charm.name]
     sides = [side for side in coordinator.sides if side.endpoint.name == endpoint]
     workers = Table(box=box.SIMPLE_HEAD, title="workers", title_justify="left", pad_edge=False)
@@ -214,7 +214,7 @@ def cluster(coordinator: Application) -> RenderableType:
 
 
 def telemetry(arrivals: Iterable[Arrival], worker: str, attempts: Iterable[Attempt]) -> RenderableType:
-    """Return what arrived from the workers, and the answers to what one of them sent directly."""
+    """Return the telemetry that arrived from workers, and the answers to direct requests of one of them."""
     arrived = Table(
         box=box.SIMPLE_HEAD, title="arrived through the coordinator", title_justify="left", pad_edge=False
     )

@@ -1,4 +1,4 @@
-"""Child processes and folders that do not outlast who made them, whatever that ends by."""
+"""Child processes and folders that never outlast their creator."""
 
 import contextlib
 import ctypes
@@ -16,7 +16,7 @@ _PREFIX = "mesh-sandbox-"
 
 
 def dies_with_parent() -> Callable[[], None]:
-    """Return what a child process runs before its program, so that it is killed when the caller ends.
+    """Return a function that a child process runs first, to be killed when the caller ends.
 
     The caller is the thread, rather than the process.
     """
@@ -32,9 +32,9 @@ def dies_with_parent() -> Callable[[], None]:
 
 @contextlib.contextmanager
 def own_folder(name: str) -> Generator[Path]:
-    """A new folder for temporary files, which goes with the context.
+    """A new folder for temporary files, which is removed with the context.
 
-    If the process is killed meanwhile, it goes when the next one makes such a folder.
+    If the process is killed meanwhile, the next one that creates such a folder removes it.
 
     Args:
         name: the purpose, which becomes part of the folder's name.
@@ -58,7 +58,7 @@ def _locked(name: str, stack: contextlib.ExitStack) -> Path:
 
 
 def _sweep(place: Path) -> None:
-    """Remove the folders of processes that have ended: a lock ends with who held it."""
+    """Remove the folders of processes that have ended: their locks have ended with them."""
     for folder in place.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # it is in use, of another user, or gone
             handle = _open(folder)

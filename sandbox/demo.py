@@ -88,7 +88,7 @@ def _telemetry(world: World) -> None:
     model = world.model(SHOP)
     samples.deploy(model, telemetry.BACKEND)
     model.integrate(f"{telemetry.BACKEND}:service-mesh", BEACON)
-    # What workers send while it comes up they would send again, ever more seldom.
+    # While it starts, workers would retry with growing pauses.
     world.settle()
     telemetry.relate(model, COORDINATOR)
 

@@ -1,4 +1,4 @@
-"""A cluster whose pods run, behind proxies that enforce what is in Kubernetes."""
+"""A cluster whose pods run behind proxies that enforce the policies in Kubernetes."""
 
 import contextlib
 import http.client
@@ -31,7 +31,7 @@ class DataPlane:
         return is_hardened(self.mesh.state.policies)
 
     def look(self, models: Iterable[Model]) -> None:
-        """Bring the mesh up to date, and report the state of the processes to the models."""
+        """Update the mesh, and report the state of the processes to the models."""
         self.mesh.sync()
         for model in models:
             for application in model.applications.values():
@@ -48,9 +48,9 @@ class DataPlane:
             source: the application, as `model/application`.
             service: the Service, as `model/name`.
             port: its port.
-            method: of HTTP.
-            path: what is asked for.
-            body: what is sent.
+            method: the HTTP method.
+            path: the path of the request.
+            body: the body of the request.
         """
         model, name = service.split("/")
         [address] = self.mesh.names(Account(*source.split("/")))[f"{name}.{model}.svc.cluster.local"]
@@ -69,16 +69,16 @@ class DataPlane:
 def enforce(
     client: "Client", directory: Path, *, hardened: bool, auto_allow: bool = True
 ) -> Generator[DataPlane]:
-    """Run and enforce for as long as the context lasts.
+    """Run the processes and enforce the policies while the context lasts.
 
     Args:
-        client: may do everything in the cluster.
+        client: a client with all permissions in the cluster.
         directory: an existing directory for keys, configurations, and logs.
-        hardened: refuse everything that no policy allows; or else only where there is some policy.
+        hardened: True to deny everything that no policy allows, also where there is no policy.
         auto_allow: whether istiod allows waypoints at the pods behind them, and closes these to others.
 
     Raises:
-        NoAddressesError: if this machine has no loopback addresses to give.
+        NoAddressesError: if this machine has no free loopback addresses.
         EnvoyError: if there is no proxy, or it does not start.
     """
     if hardened:

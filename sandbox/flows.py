@@ -1,7 +1,7 @@
-"""The requests that are allowed: as the relations require, and as Kubernetes has it.
+"""The allowed requests: those that the relations require, and those in Kubernetes.
 
-The two are found separately. What is required comes from the relations of the models and from
-`samples.GRANTS`; none of it from what a charm has written.
+The two are computed separately. The required ones follow from the relations of the models and from
+`samples.GRANTS`, and not from the charms' output.
 """
 
 import itertools
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DATAPLANE_MODE = "istio.io/dataplane-mode"
 _USE_WAYPOINT = "istio.io/use-waypoint"
-# Only applications have StatefulSets here; no label marks their pods as Juju's.
+# Only applications have StatefulSets here; their pods have no label of Juju's own.
 _OF_STATEFUL_SET = "statefulset.kubernetes.io/pod-name"
 _NAME = "app.kubernetes.io/name"
 _PART_OF = "app.kubernetes.io/part-of"
@@ -43,7 +43,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Permission:
-    """Requests that the relations of an application allow another one; what is empty is not restricted."""
+    """Requests that the relations of an application allow another one; an empty field is not restricted."""
 
     source: str
     """An application, as `model/application`."""
@@ -57,7 +57,7 @@ class Permission:
 
     @property
     def flow(self) -> Flow:
-        """The same in words."""
+        """Return the requests in words."""
         fields = {"methods": self.methods, "paths": self.paths, "ports": list(map(str, self.ports))}
         operation = {field: sorted(values) for field, values in fields.items() if values}
         if self.service:
@@ -70,12 +70,12 @@ class Permission:
 
 
 def expected_flows(models: Iterable[Model]) -> set[Flow]:
-    """Return what the relations of the models require."""
+    """Return the requests that the relations of the models require."""
     return {permission.flow for permission in permissions(models)}
 
 
 def permissions(models: Iterable[Model]) -> set[Permission]:
-    """Return what the relations of the models require."""
+    """Return the requests that the relations of the models require."""
     found: set[Permission] = set()
     for model in models:
         for application in model.applications.values():
@@ -85,7 +85,7 @@ def permissions(models: Iterable[Model]) -> set[Permission]:
 
 
 def actual_flows(client: "Client", namespaces: Iterable[str]) -> set[Flow]:
-    """Return what the AuthorizationPolicies in these namespaces allow."""
+    """Return the requests that the AuthorizationPolicies in these namespaces allow."""
     from istio_policies import AuthorizationPolicy
 
     found: set[Flow] = set()
@@ -125,7 +125,7 @@ def beacon_of(application: Application) -> Application | None:
     for side in application.sides:
         if side.endpoint.interface == "service_mesh":
             return side.other.application
-    # A worker is where its coordinator is.
+    # A worker is in the mesh of its coordinator.
     for side in application.sides:
         coordinator = side.other.application
         if CLUSTERS.get(coordinator.charm.name) == side.other.endpoint.name:
@@ -172,7 +172,7 @@ def _permission(application: Application, grant: Grant, source: str) -> Permissi
 
 
 def _permissions_in_cluster(coordinator: Application) -> Iterator[Permission]:
-    """All members reach every pod of the cluster, and the workers the coordinator's Service too."""
+    """Yield that all members reach every pod of the cluster, and workers also the coordinator's Service."""
     model, cluster = coordinator.model.name, CLUSTERS[coordinator.charm.name]
     workers = [side.other.application for side in coordinator.sides if side.endpoint.name == cluster]
     pods = ((_PART_OF, coordinator.name),)
@@ -183,13 +183,13 @@ def _permissions_in_cluster(coordinator: Application) -> Iterator[Permission]:
 
 
 def _source(side: Side) -> str:
-    """Return the application on the other side, as far as this side can know it."""
+    """Return the application on the other side, as far as this side knows it."""
     here, there = side.application, side.other.application
-    # The address of its Service names it in Kubernetes, where that may be asked.
+    # The address of its Service identifies it in Kubernetes, if the charm may read that.
     asks_kubernetes = here.trust and bool(there.cluster_ip)
     if there.model is here.model or asks_kubernetes or _publishes_its_name(there, here):
         return f"{there.model.name}/{there.name}"
-    # The beacon names those who scrape itself in its status.
+    # The beacon names its own scrapers in its status.
     name = side.remote_name if here.charm.name == BEACON else unresolved_name(side.remote_name)
     return f"{here.model.name}/{name}"
 
@@ -204,7 +204,7 @@ def _publishes_its_name(application: Application, to: Application) -> bool:
 
 
 def flows_of_policy(policy: Json) -> Iterator[Flow]:
-    """Return what one AuthorizationPolicy, in Kubernetes' JSON, allows."""
+    """Return the requests that one AuthorizationPolicy, in Kubernetes' JSON, allows."""
     namespace, spec = policy["metadata"]["namespace"], policy["spec"]
     if spec.get("action", "ALLOW") != "ALLOW":
         yield Flow(ANYBODY, policy["metadata"]["name"], spec["action"])

@@ -32,7 +32,7 @@ def harden(client: "Client") -> None:
 
     from istio_policies import AuthorizationPolicy
 
-    # Where istiod is, the namespace is too.
+    # With istiod, the namespace exists already.
     client.apply(Namespace(metadata=ObjectMeta(name=ROOT_NAMESPACE)), field_manager="sandbox")
     for name, spec in _NOTHING.items():
         client.create(

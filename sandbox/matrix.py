@@ -1,4 +1,4 @@
-"""The matrix of reachable applications: one real request a case, compared with the relations."""
+"""The matrix of reachable applications: one real request for each case, compared with the relations."""
 
 import http.client
 import itertools
@@ -44,7 +44,7 @@ class MeasuredRequest:
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """A request, whether the relations ask for it, and whether it was allowed."""
+    """A request, whether the relations require it, and whether it was allowed."""
 
     request: MeasuredRequest
     expected: bool
@@ -52,18 +52,18 @@ class Cell:
 
     @property
     def is_right(self) -> bool:
-        """Return whether the one follows from the other."""
+        """Return whether the two agree."""
         return self.expected == self.allowed
 
 
 def measure(world: World) -> list[Cell]:
     """Send every request of interest, and record the answers.
 
-    Every application, and the node, asks every Service and every pod: for what some relation allows
-    there, and for what is next to it: another method, another path, another port.
+    Every application, and the node, sends requests to every Service and every pod: those that some relation
+    allows there, and similar ones with another method, path or port.
 
     Raises:
-        ValueError: if nothing is enforced in that world.
+        ValueError: if that world does not enforce policies.
     """
     enforcement = world.enforcement
     if enforcement is None:
@@ -154,18 +154,18 @@ class _Measurement:
         if request.source == NODE or beacon_of(target) is None:
             return True
         source_is_known = beacon_of(self.applications[request.source]) is not None
-        # A Service leads to the waypoint if there is a policy for it; and in the mesh only.
+        # A Service uses the waypoint if there is a policy for it, and only in the mesh.
         at_service = [each for each in self.permissions if _is_on_service(each, pods[0])]
         if request.target in self.services and at_service and source_is_known:
             return any(_covers(permission, request, request.port) for permission in at_service)
         at_pod = [each for each in self.permissions if not each.service and _selects(each, pods[0])]
-        # Pods behind a waypoint are closed to whoever comes past it.
+        # Pods behind a waypoint deny sources that bypass it.
         if not at_pod and not at_service and not self.hardened:
             return True
         return source_is_known and any(_covers(permission, request, port) for permission in at_pod)
 
     def _behind(self, request: MeasuredRequest) -> tuple[Sequence[PodState], int]:
-        """The pods that a request is for, and the port that it comes to there; none if to no port."""
+        """Return the pods of a request, and its port there; none if the port does not exist."""
         if pod := self.pods.get(request.target):
             return [pod], request.port
         service = self.services[request.target]

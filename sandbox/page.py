@@ -1,4 +1,4 @@
-"""One page that shows who reaches what, and the policies behind it; it needs nothing but a browser."""
+"""One page that shows the allowed requests and their policies; it needs only a browser."""
 
 import base64
 import hashlib
@@ -25,13 +25,13 @@ _SIZES: Mapping[str, Mapping[str, float]] = {
 def write(
     page: Path, cells: "Sequence[Cell]", policies: Sequence[ShownPolicy], *, outside: Collection[str] = ()
 ) -> None:
-    """Write the page, and the directories that it is in.
+    """Write the page, and create its directories.
 
     Args:
         page: the file, which is replaced if there is one.
-        cells: what was measured.
-        policies: those that were in force then.
-        outside: the applications, as `model/application`, that are outside the mesh.
+        cells: the measured cells.
+        policies: the policies at that time.
+        outside: the applications outside the mesh, as `model/application`.
     """
     page.parent.mkdir(parents=True, exist_ok=True)
     text = render(cells, policies, outside=outside, when=datetime.now(timezone.utc))

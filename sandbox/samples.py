@@ -1,4 +1,4 @@
-"""The charms that the sandbox deploys, and what each of them allows others."""
+"""The charms that the sandbox deploys, and the requests that each of them allows."""
 
 import os
 import sys

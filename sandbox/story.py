@@ -1,4 +1,4 @@
-"""Stories: steps that change a world, with checks after each."""
+"""Stories: sequences of steps that change a world, with checks after each."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from .world import World
 
 @dataclass(frozen=True)
 class StoryStep:
-    """One step: a change, and what to see of it."""
+    """One step: a change, and its description."""
 
     name: str
     title: str
@@ -28,7 +28,7 @@ class StoryStep:
 
 @dataclass(frozen=True)
 class FinishedStep:
-    """A step that is done."""
+    """A finished step."""
 
     step: StoryStep
     problems: list[str]
@@ -36,10 +36,10 @@ class FinishedStep:
 
 
 def restarts(world: World) -> dict[Unit, int]:
-    """Count for each unit how often its pod was replaced.
+    """Return the number of replaced pods of each unit.
 
     Charms on the published libraries, which have an interpreter of their own, are not counted: these restart
-    pods to label them.
+    pods in order to label them.
     """
     found: dict[Unit, int] = {}
     for model in world.models:
@@ -50,7 +50,7 @@ def restarts(world: World) -> dict[Unit, int]:
 
 
 def play(world: World, story: Sequence[StoryStep], until: str | None = None) -> Iterator[FinishedStep]:
-    """Run the steps of a story one by one, up to the one of that name or to the end.
+    """Run the steps of a story one by one, up to the named one or to the end.
 
     A restart of a unit that ran before the step is a problem; a unit that the step deploys may restart.
     """

@@ -1,4 +1,4 @@
-"""Telemetry of workers: what arrived through the coordinator, and what was sent directly."""
+"""Telemetry of workers: received through the coordinator, or sent directly."""
 
 import http.client
 import itertools
@@ -22,11 +22,11 @@ KINDS = ("scraped metric", "pushed metric", "log line", "span")
 
 _READ_PORT = 3100
 _TIMEOUT = 30.0
-_PATIENCE = 60.0  # longer than a worker waits before it sends telemetry again
+_PATIENCE = 60.0  # longer than a worker's pause before it sends telemetry again
 _LOOKS_EVERY = 0.2
 _NO_METRICS = b"\0"  # in snappy's block format
 
-# Two workers answer it: one for its user, and one for that one, whose call is a span too.
+# Two workers answer it: one for the user, and one for the first, whose call is a span as well.
 _OF_ONE_REQUEST = {"log line": 2, "span": 3}
 
 
@@ -43,7 +43,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request past the coordinator."""
+    """A request that bypasses the coordinator."""
 
     url: str
     refusal: str
@@ -71,7 +71,7 @@ def arrived(world: World, backend_name: str | None = None) -> list[Arrival]:
         backend_name: as `model/application`.
 
     Raises:
-        ValueError: if nothing runs in that world.
+        ValueError: if that world runs no processes.
     """
     found: list[Arrival] = []
     for backend in _backends(world):
@@ -104,15 +104,15 @@ def put_key(world: World, client: Application) -> str:
 
 
 def wait_for(world: World, coordinator: Application, trace: str) -> list[str]:
-    """Wait until metrics have come from all workers, and all log lines and spans of a request.
+    """Wait for metrics of all workers, and for all log lines and spans of a request.
 
     Args:
-        world: a world in which there are backends.
+        world: a world with backends.
         coordinator: the coordinator of the workers.
         trace: the id of the request's trace.
 
     Returns:
-        What has not come in time, in words.
+        The data that did not arrive in time, in words.
     """
     cluster = CLUSTERS[coordinator.charm.name]
     workers: set[str] = set()
@@ -128,12 +128,12 @@ def wait_for(world: World, coordinator: Application, trace: str) -> list[str]:
 
 
 def straight(world: World, worker: Application, backend: Application) -> list[Attempt]:
-    """Send telemetry as a worker to each URL that a backend offers to whoever is related to it.
+    """Send telemetry as a worker to each URL that a backend publishes to related applications.
 
-    If any is taken, it is from a unit called `{worker} itself`.
+    Accepted telemetry is from a unit called `{worker} itself`.
 
     Raises:
-        ValueError: if nothing is enforced in that world.
+        ValueError: if that world does not enforce policies.
     """
     attempts: list[Attempt] = []
     for side in backend.sides:
@@ -182,7 +182,7 @@ def _refusal(world: World, source: Application, url: str, body: bytes) -> str:
 def _ask(
     world: World, source: Application, method: str, url: str, body: bytes, headers: dict[str, str]
 ) -> bytes:
-    """Make a request as the processes of an application would."""
+    """Send a request as the processes of an application would."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     names = _enforcement(world).mesh.names(Account(source.model.name, source.name))

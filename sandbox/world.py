@@ -52,7 +52,7 @@ class World:
         return self.controller.models.get(name + self.suffix) or self.controller.add_model(name + self.suffix)
 
     def look(self) -> None:
-        """Look at what Kubernetes has now."""
+        """Return the present flows in Kubernetes."""
         namespaces = [model.name for model in self.models]
         self.flows = actual_flows(self.client, namespaces)
         self.pods = actual_pods(self.client, namespaces)
@@ -79,7 +79,7 @@ class World:
                 model.update_status()
 
     def _look_at_processes(self) -> None:
-        """Report the state of their processes to the charms; those that wait for them look again."""
+        """Report the state of their processes to the charms; waiting charms get another event."""
         if not self.enforcement:
             return
         self.enforcement.look(self.models)
@@ -118,12 +118,12 @@ def open_world(
     Args:
         on_log: called with each line of the models' log.
         enforcing: run the units' processes behind real proxies; not in the cluster of KUBECONFIG.
-        hardened: where that is so, refuse everything that no policy allows.
+        hardened: if enforcing, deny everything that no policy allows.
         real: start a real API server and a real istiod, whatever KUBECONFIG names.
         juju: the major version of Juju, as `Controller` takes it.
 
     Raises:
-        NotAvailableError: if these are asked for, and a part of them is not on this machine.
+        NotAvailableError: if these are requested, and a part of them is not on this machine.
     """
     from lightkube import Client, KubeConfig
 

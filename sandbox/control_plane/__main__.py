@@ -1,4 +1,4 @@
-"""Build the programs of the control plane, so that nothing has to wait for them later."""
+"""Build the programs of the control plane, so that no later command has to wait for them."""
 
 import sys
 
@@ -7,7 +7,7 @@ from ._programs import PROGRAMS
 
 
 def main() -> int:
-    """Build what is not built yet; print what is skipped because it needs another Go."""
+    """Build the programs that are not built yet; print those that need another Go and are skipped."""
     for program in PROGRAMS:
         try:
             program.build()

@@ -1,4 +1,4 @@
-"""Requests to a Kubernetes API without a client library, so that its answers are seen as they are."""
+"""Requests to a Kubernetes API without a client library, so that its answers are unchanged."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _decode(data: str) -> str:
 
 @dataclass(frozen=True)
 class Connection:
-    """An API and the user that asks it."""
+    """An API, and the user of the requests."""
 
     url: str
     token: str = ""
@@ -123,7 +123,7 @@ class Connection:
     def send(
         self, method: str, path: str, body: object = None, *, content_type: str = "application/json"
     ) -> ApiAnswer:
-        """Send a request; a refusal is an answer as well.
+        """Send a request; an error is an answer as well.
 
         Args:
             method: the HTTP method.

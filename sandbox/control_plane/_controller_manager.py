@@ -18,7 +18,7 @@ GARBAGE = "garbage-collector-controller"
 class ControllerManager:
     """The real kube-controller-manager on an API server while its context lasts.
 
-    Without a kubelet, the pods that it makes stay objects: who needs one Ready writes its status.
+    Without a kubelet, its pods are only objects: a test that needs one Ready writes its status.
 
     Args:
         kubernetes: the API server, which has no controllers yet.
@@ -55,7 +55,7 @@ class ControllerManager:
         ]
         manager = stack.enter_context(Process(command, folder / "kube-controller-manager.log"))
         certificate = folder / "kube-controller-manager.crt"
-        # The key is written when the certificate has been.
+        # The key is written after the certificate.
         manager.wait_until(certificate.with_suffix(".key").exists)
         health = Connection(f"https://127.0.0.1:{port}", authority=certificate.read_text())
         manager.wait_until(lambda: _answers(health))

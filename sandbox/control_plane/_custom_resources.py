@@ -25,7 +25,7 @@ def definitions(*groups: str) -> list[dict[str, Any]]:
 
     Raises:
         NotAvailableError: Go is not installed, or is too old.
-        ControlPlaneError: the modules cannot be had.
+        ControlPlaneError: the modules cannot be downloaded.
     """
     known = kept("custom-resources", _read)
     return [one for one in known if not groups or one["spec"]["group"] in groups]
@@ -45,7 +45,7 @@ def _definitions_in(path: Path) -> list[dict[str, Any]]:
 
 
 def wait_until_served(connection: Connection, wanted: Iterable[dict[str, Any]]) -> None:
-    """Wait for objects of these CRDs to be understood."""
+    """Wait until the server accepts objects of these CRDs."""
     end = time.monotonic() + 30
     for definition in wanted:
         while not _is_served(connection, definition):

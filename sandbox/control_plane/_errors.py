@@ -2,7 +2,7 @@
 
 
 class ControlPlaneError(Exception):
-    """A program of the control plane does not do what it should."""
+    """A program of the control plane fails."""
 
 
 class NotAvailableError(ControlPlaneError):

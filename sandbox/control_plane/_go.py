@@ -15,7 +15,7 @@ _FOLDER_OF_THE_INSTALLER = "/usr/local/go/bin"
 
 
 def go_environment() -> Mapping[str, str]:
-    """Return the environment of Go: without a C compiler, and never with a Go that it fetches itself."""
+    """Return the environment of Go: without a C compiler, and without automatic downloads of another Go."""
     return os.environ | {
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",

@@ -34,7 +34,7 @@ _ENVIRONMENT = {
     "SERVICE_ACCOUNT": "istiod",
     "CLUSTER_ID": "Kubernetes",
     "REVISION": "default",
-    # Nothing calls webhooks of a server outside the cluster.
+    # The API server does not call webhooks of a server outside the cluster.
     "VALIDATION_WEBHOOK_CONFIG_NAME": "",
     "INJECTION_WEBHOOK_CONFIG_NAME": "",
 }
@@ -43,8 +43,8 @@ _ENVIRONMENT = {
 class Istiod:
     """The real istiod on an API server while its context lasts. It installs the CRDs that it needs.
 
-    It writes statuses, and makes Deployments and Services of waypoints, as in any cluster. Whether anything
-    happens to a Deployment is not its part: see `Waypoints`.
+    It writes statuses, and creates Deployments and Services of waypoints, as in any cluster. For the pods of
+    a Deployment, see `Waypoints`.
 
     Args:
         kubernetes: the API server.
@@ -76,7 +76,7 @@ class Istiod:
         self._stack.close()
 
     def debug(self, page: str) -> Any:
-        """Return one of its debug pages, such as `ambientz`: what it sends to ztunnel."""
+        """Return one of its debug pages, such as `ambientz`, with the data for ztunnel."""
         return self._debug.must("GET", f"/debug/{page}")
 
     def _prepare(self) -> None:
@@ -95,7 +95,7 @@ class Istiod:
             kubernetes.provide(f"/api/v1/namespaces/{_NAMESPACE}/configmaps", config)
 
     def _show_settings(self, stack: ExitStack) -> None:
-        """Create the Deployment in which a cluster shows the settings of its istiod; it has no pods."""
+        """Create the Deployment that has the settings of istiod, as in a cluster, but without pods."""
         variables = [{"name": name, "value": value} for name, value in self._settings.items()]
         container = {"name": "discovery", "image": "pilot", "env": variables}
         template = {"metadata": {"labels": _LABELS}, "spec": {"containers": [container]}}

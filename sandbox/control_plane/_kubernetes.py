@@ -31,15 +31,15 @@ class RealKubernetes(ABC):
 
     @abstractmethod
     def __enter__(self) -> RealKubernetes:
-        """Have it run."""
+        """Start it."""
 
     @abstractmethod
     def __exit__(self, *_: object) -> None:
-        """Leave nothing of it behind."""
+        """Remove it completely."""
 
     @abstractmethod
     def user_name(self, user: str) -> str:
-        """The user as refusals name it."""
+        """The user as errors name it."""
 
     @abstractmethod
     def _cluster(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class RealKubernetes(ABC):
 
         Args:
             path: the file to write.
-            user: whom the requests come from.
+            user: the user of the requests.
             namespace: the default namespace of a client.
         """
         context = {"cluster": "real", "user": user, "namespace": namespace}
@@ -71,10 +71,10 @@ class RealKubernetes(ABC):
         return file
 
     def provide(self, path: str, obj: dict[str, Any]) -> None:
-        """Create an object where there is none of its name; what is created goes with the context.
+        """Create an object if there is none of its name; it is deleted with the context.
 
         Args:
-            path: where the objects of its kind and namespace are listed.
+            path: the path of the objects of its kind and namespace.
             obj: the object, with its name.
 
         Raises:
@@ -95,7 +95,7 @@ class RealKubernetes(ABC):
         _custom_resources.wait_until_served(self.admin, wanted)
 
     def uninstall_custom_resources(self, *groups: str) -> None:
-        """Delete the CRDs of these API groups, or all, and with them their objects."""
+        """Delete the CRDs of these API groups, or all, with their objects."""
         _custom_resources.uninstall(self.admin, _custom_resources.definitions(*groups))
 
 
@@ -104,9 +104,9 @@ class StartedKubernetes(RealKubernetes):
 
     Args:
         users: who can authenticate, besides `admin`; they may do nothing at first.
-        audit_log: where to write down what users ask, a JSON object a line; nowhere if None.
-        watch_cache: whether lists come from the server's memory, as in clusters. Each then waits until
-            that memory is as new as etcd, mostly for 50 ms.
+        audit_log: the file for the log of requests, a JSON object for each line; None for no log.
+        watch_cache: whether lists come from the server's memory, as in clusters. Each then waits until that
+            memory is as new as etcd, usually for 50 ms.
     """
 
     def __init__(self, *users: str, audit_log: Path | None = None, watch_cache: bool = True):
@@ -169,7 +169,7 @@ class StartedKubernetes(RealKubernetes):
             f"--service-account-signing-key-file={key}",
             "--service-account-issuer=https://kubernetes.default.svc",
             *(f"--token-auth-file={tokens}", "--authorization-mode=RBAC"),
-            # It would have each pod wait for a service account that only a controller makes.
+            # It would make each pod wait for a service account that only a controller creates.
             "--disable-admission-plugins=ServiceAccount",
             "--service-cluster-ip-range=10.0.0.0/16",
             f"--watch-cache={str(self._watch_cache).lower()}",
@@ -177,7 +177,7 @@ class StartedKubernetes(RealKubernetes):
         ]
         server = stack.enter_context(Process(command, folder / "kube-apiserver.log"))
         certificate = folder / "apiserver.crt"
-        # The key is written when the certificate has been.
+        # The key is written after the certificate.
         server.wait_until(certificate.with_suffix(".key").exists)
         self.admin = Connection(f"https://127.0.0.1:{port}", _token(_ADMIN), certificate.read_text())
         server.wait_until(lambda: _answers(self.admin, "/readyz"))
@@ -199,7 +199,7 @@ class StartedKubernetes(RealKubernetes):
 
 
 class ExistingKubernetes(RealKubernetes):
-    """A cluster that a kubeconfig names, whose user may do everything there."""
+    """A cluster that a kubeconfig names, whose user has all permissions."""
 
     def __init__(self, kubeconfig: Path):
         super().__init__()
@@ -210,7 +210,7 @@ class ExistingKubernetes(RealKubernetes):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """It is not ours to end; what was created in it is."""
+        """It is not stopped; only the objects created in it are deleted."""
         for path in reversed(self._provided):
             self.admin.send("DELETE", path)
 
@@ -242,10 +242,10 @@ def named_kubeconfig() -> Path | None:
 
 
 def real_kubernetes(*users: str) -> RealKubernetes:
-    """Return the cluster that $KUBECONFIG names, or else an API server that is started for the purpose.
+    """Return the cluster that $KUBECONFIG names, or else a new API server.
 
     Raises:
-        ControlPlaneError: its file is of no use.
+        ControlPlaneError: its file is invalid.
     """
     if kubeconfig := named_kubeconfig():
         return ExistingKubernetes(kubeconfig)

@@ -1,4 +1,4 @@
-"""Programs that run in the background and never outlive the one who started them."""
+"""Programs that run in the background and never outlive their parent."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def free_port() -> int:
 
 
 class Process:
-    """A program that runs while its context lasts, and is killed then: it has nothing to save.
+    """A program that runs while its context lasts, and is then killed, as it has nothing to save.
 
     Args:
         command: the program and its arguments.
-        log: where its output goes.
+        log: the file for its output.
         environment: all of its environment.
-        folder: where it runs; where this process does if None.
+        folder: its working folder; that of this process if None.
     """
 
     def __init__(

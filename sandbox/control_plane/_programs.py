@@ -20,7 +20,7 @@ _MODULES = Path(__file__).with_name("modules")
 
 
 def cache() -> Path:
-    """The user's folder for what was built."""
+    """The user's folder for built programs."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "mesh-control-plane"
 
@@ -40,14 +40,14 @@ class GoProgram:
 
     @property
     def digest(self) -> str:
-        """Changes with whatever the program is built from."""
+        """A text that changes with the sources of the program."""
         files = [self.module / "go.mod", self.module / "go.sum", *sorted(self.module.glob("*.go"))]
         parts = [self.package, self.link, *(file.read_text() for file in files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @property
     def folder(self) -> Path:
-        """The folder of the program, and of what else comes from its module."""
+        """The folder of the program, and of other files from its module."""
         return cache() / f"{self.name}-{self.digest}"
 
     @property
@@ -118,7 +118,7 @@ class GoProgram:
 
 
 def _progress(text: str, *, last: bool = False) -> None:
-    """Keep one line up to date on a terminal; elsewhere only the last one is of use."""
+    """Update one line on a terminal; elsewhere, print only the last one."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if last else ""))
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Files that come with the Go modules that istiod is built from."""
+"""Files of the Go modules that istiod is built from."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ._programs import ISTIOD
 
 
 def kept(name: str, read: Callable[[], Any]) -> Any:
-    """Return the data read from the modules, as JSON keeps them; Go is needed only for the first time.
+    """Return data from the modules, which are kept as JSON; only the first call needs Go.
 
     Args:
-        name: what to keep it as.
-        read: reads it.
+        name: the name of the kept file.
+        read: reads the data.
     """
     file = ISTIOD.folder / f"{name}.json"
     if not file.exists():
@@ -34,7 +34,7 @@ def module_folders(*modules: str) -> dict[str, Path]:
 
     Raises:
         NotAvailableError: Go is not installed, or is too old.
-        ControlPlaneError: a module cannot be had.
+        ControlPlaneError: a module cannot be downloaded.
     """
     command = [find_go(ISTIOD.module), "mod", "download", "-json", *modules]
     done = subprocess.run(

@@ -13,12 +13,12 @@ from ._waypoints import Waypoints
 
 @contextlib.contextmanager
 def started_control_plane() -> Generator[RealKubernetes]:
-    """An API server with istiod, StatefulSets that have pods, and waypoints that come up, while it lasts.
+    """An API server with istiod, StatefulSets with pods and ready waypoints, while the context lasts.
 
-    Nothing is built now.
+    No program is built.
 
     Raises:
-        NotAvailableError: a part of it is not there.
+        NotAvailableError: a part of it is missing.
         ControlPlaneError: a part of it does not start.
     """
     programs = (ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, ISTIOD)

@@ -23,12 +23,12 @@ Json: TypeAlias = dict[str, Any]
 
 
 class Waypoints:
-    """Plays the part of Kubernetes for waypoints, whose pods come up, are as many as wanted, and go.
+    """Acts as Kubernetes for waypoints: creates their pods, makes them ready, and deletes them.
 
-    Nothing runs in the pods. A context manager, while which it keeps up with the API server.
+    Nothing runs in the pods. It follows the API server while its context lasts.
 
     Args:
-        admin: may do everything.
+        admin: a client with all permissions.
     """
 
     def __init__(self, admin: Connection):
@@ -82,7 +82,7 @@ class Waypoints:
         own = {
             "name": f"{name}-{number}",
             "namespace": deployment["metadata"]["namespace"],
-            # All of it goes with the Gateway, as if a garbage collector looked from owner to owner.
+            # Everything is deleted with the Gateway, as by the garbage collector.
             "ownerReferences": deployment["metadata"]["ownerReferences"],
         }
         self._create(_PODS, {"metadata": template["metadata"] | own, "spec": template["spec"]})
@@ -117,7 +117,7 @@ class Waypoints:
         self._admin.send("DELETE", f"{_path(path, metadata)}?gracePeriodSeconds=0")
 
     def _collect(self, gateways: set[str]) -> None:
-        """Delete what belonged to Gateways that are gone."""
+        """Delete the objects of deleted Gateways."""
         for path in _OWNED:
             for obj in self._list(f"{path}?{_SELECTOR}"):
                 owners = {owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ()}
@@ -125,7 +125,7 @@ class Waypoints:
                     self._delete(path, obj["metadata"])
 
     def _list(self, path: str) -> Iterator[Json]:
-        # A test may take the kind itself away.
+        # A test may delete the kind itself.
         answer = self._admin.send("GET", path)
         yield from answer.json["items"] if answer.code == 200 else ()
 

@@ -1,4 +1,4 @@
-"""The story of a coordinator with every relation that it can have, and something at the other end of each."""
+"""A coordinator with every relation that it can have, each with an application at the other end."""
 
 from ._arrivals import Arrived, arrivals
 from ._mesh_with_certificate import join_mesh, not_as_declared

@@ -1,4 +1,4 @@
-"""The data that came over each relation of the coordinator."""
+"""The data that arrived over each relation of the coordinator."""
 
 import json
 import time
@@ -20,13 +20,13 @@ from ._certificates import served, shortened
 from ._models import HALL, KEY, VAULT, ask, file_of
 
 _WORKERS = ("api/0", "store/0")
-_PATIENCE = 60.0  # longer than a worker waits before it sends telemetry again
+_PATIENCE = 60.0  # longer than a worker's pause before it sends telemetry again
 _CONFIG, _AUTHORITY_OF_STORE = "/etc/worker/config.yaml", "/etc/worker/s3_ca.crt"
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """The data that came over one relation of the coordinator."""
+    """The data that arrived over one relation of the coordinator."""
 
     relation: str
     other_end: str
@@ -38,7 +38,7 @@ def arrivals(world: World) -> list[Arrived]:
     """Return the data of each existing relation, in words; waits for data that take a moment.
 
     Raises:
-        ValueError: if nothing runs in that world.
+        ValueError: if that world runs no processes.
     """
     found: dict[str, Arrived] = {}
     for model in (world.model(HALL), world.model(VAULT)):
@@ -51,7 +51,7 @@ def arrivals(world: World) -> list[Arrived]:
 
 
 def arrivals_table(found: Iterable[Arrived]) -> RenderableType:
-    """Return a table of what came over each relation."""
+    """Return a table of the data that arrived over each relation."""
     table = Table(box=box.SIMPLE_HEAD, title="what arrived", title_justify="left", pad_edge=False)
     table.add_column("relation", no_wrap=True)
     for heading in ("other end", "what arrived"):
@@ -62,7 +62,7 @@ def arrivals_table(found: Iterable[Arrived]) -> RenderableType:
 
 
 def missing(world: World) -> list[str]:
-    """The relations over which nothing came, in words."""
+    """Return the relations over which no data arrived, in words."""
     if world.enforcement is None:
         return []
     silent = (line for line in arrivals(world) if not line.arrived)
@@ -95,14 +95,14 @@ def _get(world: World, side: Side) -> str:
 
 
 def _ask(world: World, side: Side, method: str) -> str:
-    """Return the coordinator's answer to an application as text; empty unless it is a good one."""
+    """Return the coordinator's answer to an application as text; empty if it is an error."""
     service, source = _name(side.application), _name(side.other.application)
     answer = ask(world, source, service, method)
     return f"{method} {KEY} → {answer}" if answer.startswith("2") else ""
 
 
 def _telemetry(kind: str, *senders: str) -> _Look:
-    """Return a look at what arrived of a kind, if all these units sent some; others may have, too."""
+    """Return a function that describes the data of a kind, once all these units have sent some."""
 
     def look(world: World, side: Side) -> str:
         backend = _name(side.other.application)
@@ -115,7 +115,7 @@ def _telemetry(kind: str, *senders: str) -> _Look:
 
 
 def _spans_of_charms(world: World, side: Side) -> str:
-    """A hook sends its traces once, when it ends: if some got lost, others are sent by the next."""
+    """A hook sends its traces once, at its end: if some are lost, the next hook sends others."""
     found = _telemetry("span", f"{COORDINATOR}/0", *_WORKERS)(world, side)
     if not found:
         _model(world, side).update_status(COORDINATOR, "api", "store")
@@ -124,7 +124,7 @@ def _spans_of_charms(world: World, side: Side) -> str:
 
 
 def _shown(what: str) -> _Look:
-    """Return a look at what the action `show` of the charm at the other end prints."""
+    """Return a function that describes the results of the action `show` of the charm at the other end."""
 
     def look(world: World, side: Side) -> str:
         model, other = _model(world, side.other), side.other.application
@@ -159,7 +159,7 @@ def _mesh(world: World, side: Side) -> str:
 
 
 def _flows_in_other_model(world: World, side: Side) -> str:
-    """Return what is allowed there for the coordinator, under its name in its own model."""
+    """Return the requests that are allowed there for the coordinator, by its name in its own model."""
     there, here = side.other.application, _name(side.application)
     return ", ".join(str(flow) for flow in world.flows if flow.source == here and _name(there) in flow.target)
 

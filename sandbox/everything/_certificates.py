@@ -1,4 +1,4 @@
-"""The certificate that a coordinator serves with."""
+"""The certificate of a coordinator's server."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ _AUTHORITY = "/etc/worker/ca.cert"
 
 
 def served(world: World, model: Model) -> int:
-    """Return the number of a coordinator's certificate; 0 if it speaks no TLS that is trusted."""
+    """Return the serial number of a coordinator's certificate; 0 without TLS that is trusted."""
     try:
         with connect(world, model) as connection:
             return number_of(connection)
@@ -27,7 +27,7 @@ def connect(world: World, model: Model) -> ssl.SSLSocket:
     """Connect from the shop of a model to its coordinator.
 
     Raises:
-        OSError: if there is none, or it can't be trusted.
+        OSError: if there is none, or it is not trusted.
     """
     name = f"{COORDINATOR}.{model.name}.svc.cluster.local"
     (address,) = running(world).mesh.names(Account(model.name, "shop"))[name]

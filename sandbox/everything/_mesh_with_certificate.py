@@ -17,10 +17,10 @@ def join_mesh(world: World) -> None:
 
 
 def not_as_declared(world: World) -> list[str]:
-    """Return what differs from the coordinator's policies when its shop sends HTTP requests, in words.
+    """Return the differences between the coordinator's policies and the answers to its shop, in words.
 
     Raises:
-        ValueError: if nothing runs in that world.
+        ValueError: if that world runs no processes.
     """
     vault = world.model(VAULT)
     wrong: list[str] = []

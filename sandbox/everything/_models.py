@@ -1,4 +1,4 @@
-"""The models of the story, and what there is in them."""
+"""The models of the demo, and their contents."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ def file_of(worker: Application, path: str) -> str:
 
 
 def running(world: World) -> DataPlane:
-    """Return what runs in a world.
+    """Return the running processes of a world.
 
     Raises:
-        ValueError: if nothing does.
+        ValueError: if it runs none.
     """
     if world.enforcement is None:
         raise ValueError("nothing runs in this world")
@@ -41,6 +41,6 @@ def ask(world: World, source: str, service: str, method: str) -> str:
         method: of HTTP; a PUT writes a greeting.
 
     Raises:
-        ValueError: if nothing runs in that world.
+        ValueError: if that world runs no processes.
     """
     return running(world).ask(source, service, PORT, method, KEY, b"hello" if method == "PUT" else None)

@@ -1,4 +1,4 @@
-"""A certificate that is changed while clients use it."""
+"""A certificate that is replaced while clients use it."""
 
 import http.client
 import threading
@@ -35,10 +35,10 @@ class Rotation:
 
 
 def rotate(world: World, rotation: Rotation) -> None:
-    """Have all certificates signed anew while clients ask without a pause, and note what these see.
+    """Have all certificates signed again while clients send requests continuously, and record the results.
 
     Raises:
-        ValueError: if nothing runs in that world.
+        ValueError: if that world runs no processes.
     """
     vault = world.model(VAULT)
     before = _processes(world, vault)
@@ -65,7 +65,7 @@ def not_smooth(rotation: Rotation) -> list[str]:
 
 @contextmanager
 def _steady_requests(world: World, model: Model, rotation: Rotation) -> Generator[None]:
-    """Clients that put a key and get it over TLS, in turn, each time on a connection of its own."""
+    """Clients that in turn put a key and get it over TLS, each time on a new connection."""
     end, lock = threading.Event(), threading.Lock()
 
     def ask(path: str) -> None:
@@ -96,7 +96,7 @@ def _steady_requests(world: World, model: Model, rotation: Rotation) -> Generato
 
 
 def _attempt(world: World, model: Model, path: str, put: str | None, expected: str) -> tuple[int, str]:
-    """Put a text, or get the expected one: the number of the certificate there, and what went wrong."""
+    """Put a text, or get the expected one; return the serial number of the certificate, and the error."""
     method = "GET" if put is None else "PUT"
     try:
         with connect(world, model) as connection:
@@ -113,7 +113,7 @@ def _attempt(world: World, model: Model, path: str, put: str | None, expected: s
 
 
 def summary(rotation: Rotation) -> RenderableType:
-    """Return what clients saw while a certificate was changed."""
+    """Return the results of clients while a certificate was replaced."""
     numbers = " → ".join(map(shortened, rotation.certificates))
     failed = len(rotation.failures)
     text = f"{rotation.answered} requests answered, {failed} failed; certificate {numbers}"

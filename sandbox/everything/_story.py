@@ -94,7 +94,7 @@ def _relate(world: World) -> None:
         samples.deploy(hall, charm)
     for app in (telemetry.BACKEND, "gallery"):
         hall.integrate(f"{app}:service-mesh", BEACON)
-    # What workers send while it comes up they would send again, ever more seldom.
+    # While it starts, workers would retry with growing pauses.
     world.settle()
     telemetry.relate(hall, COORDINATOR)
     for endpoint, other in (
@@ -106,7 +106,7 @@ def _relate(world: World) -> None:
         ("s3", "storage:s3-credentials"),
     ):
         hall.integrate(f"{COORDINATOR}:{endpoint}", other)
-    # The mesh itself is watched, too.
+    # The mesh itself is scraped as well.
     hall.integrate(f"{BEACON}:metrics-endpoint", telemetry.BACKEND)
     hall.integrate(f"{BEACON}:grafana-dashboard", "gallery")
 

@@ -1,4 +1,4 @@
-"""The process that one application's charm runs in.
+"""The process of one application's charm.
 
-It needs nothing but ops and ops-scenario, so that it runs in any charm's own environment.
+It needs only ops and ops-scenario, so that it runs in any charm's own environment.
 """

@@ -1,7 +1,7 @@
-"""Starts the processes of charms, as forks of this one, which has imported what they all need.
+"""Starts the processes of charms, as forks of this one, which has imported their common modules.
 
-Usage: `python -m sandbox.host DESCRIPTOR MODULE…` with the file descriptor of a Unix socket, over which
-comes a socket for each charm, and further modules to import if they are there.
+Usage: `python -m sandbox.host DESCRIPTOR MODULE…` with the file descriptor of a Unix socket, over which comes
+a socket for each charm, and further modules to import if they are there.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from ._channel import Channel
 
 
 def main(control: socket.socket) -> None:
-    """Start a process for each socket that comes, until no more can come."""
+    """Start a process for each received socket, until the connection ends."""
     # No process waits for the charms' processes.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -42,7 +42,7 @@ def _serve_and_exit(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    # Nothing of the sandbox is to be in the way of a charm's own modules.
+    # The sandbox must not hide a charm's own modules.
     sys.path[:] = [
         entry for entry in sys.path if entry not in ("", str(Path.cwd()), os.environ["PYTHONPATH"])
     ]

@@ -11,17 +11,17 @@ from .messages import ContainerReply, ContainerRequest
 class Channel:
     """Messages in both directions.
 
-    Nothing is read ahead, so that a fork of the process finds what is meant for it.
+    Nothing is read ahead, so that a fork of the process receives its own messages.
 
     Args:
-        descriptor: of a connected socket.
+        descriptor: the descriptor of a connected socket.
     """
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor
 
     def read(self) -> Any:
-        """The next message; None when the model has gone."""
+        """Return the next message; None when the model has closed the connection."""
         line = b""
         while not line.endswith(b"\n"):
             chunk = os.read(self._descriptor, 1 << 16)

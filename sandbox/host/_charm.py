@@ -1,4 +1,4 @@
-"""A charm, loaded from its directory, and the running of one event on it."""
+"""A charm, loaded from its directory, and one event of it."""
 
 import importlib
 import inspect
@@ -51,7 +51,7 @@ class HostedCharm:
         return last[0]
 
     def run(self, delivery: Delivery, app: str, channel: Channel) -> Reply:
-        """Run an event on a unit, in the process that this is called in."""
+        """Run an event on a unit, in this process."""
         event, before = delivery["event"], delivery["state"]
         _pod.name_host(delivery["fqdn"])
         _pod.set_environment(event["environment"])
@@ -98,7 +98,7 @@ class HostedCharm:
         )
 
     def _failure(self, error: BaseException, logs: list[tuple[str, str]]) -> HookFailure:
-        """Return the traceback of an exception, from the charm's own code on if it came that far."""
+        """Return the traceback of an exception, from the charm's own code on if that was reached."""
         frames = error.__traceback__
         while frames and not frames.tb_frame.f_code.co_filename.startswith(str(self.directory)):
             frames = frames.tb_next

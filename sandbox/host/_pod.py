@@ -73,7 +73,7 @@ def _reader_of_environment() -> tuple[Any, str]:
 
 
 def watch_secrets() -> SecretsRead:
-    """Note from now on which secrets are read and which revisions removed."""
+    """Record from now on the secrets that are read and the revisions that are removed."""
     read = SecretsRead()
     get_secret, get_content = ops.Model.get_secret, ops.Secret.get_content
     remove_revision = ops.Secret.remove_revision
@@ -109,7 +109,7 @@ def watch_secrets() -> SecretsRead:
 
 
 def connect_workload(ask: Ask) -> None:
-    """Send what a charm does to the processes of a container to where these are."""
+    """Pass a charm's operations on the processes of a container to the model, which runs these."""
 
     def exec_(container: ops.Container, command: list[str], **options: Any) -> "ExecProcess":
         if not container.can_connect():
@@ -173,7 +173,7 @@ class ExecProcess:
         return output, error
 
     def send_signal(self, sig: int | str) -> None:
-        """Nothing is left to signal: the command has run to its end."""
+        """Do nothing: the command has ended."""
 
 
 def _asking(method: Callable[..., None], verb: str, ask: Ask) -> Callable[..., None]:

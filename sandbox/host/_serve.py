@@ -1,7 +1,7 @@
 """Serves the events of one application's units.
 
-Each event runs in a fork of its own, as each hook of Juju is a process of its own: nothing that a
-charm keeps in its modules survives, and a charm that ends its process ends only that.
+Each event runs in a fork, as each hook of Juju is a new process: values in a charm's modules are not kept,
+and a charm that ends its process ends only that one.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from .messages import Delivery, HookFailure, Start
 
 
 def serve(channel: Channel) -> None:
-    """Run what the model sends, until it has closed the connection."""
+    """Run the events that the model sends, until it closes the connection."""
     start = cast("Start | None", channel.read())
     if start is None:
         return
@@ -39,7 +39,7 @@ def serve(channel: Channel) -> None:
 
 
 def _settle_in(start: Start) -> None:
-    """Make this process one in which nothing is the sandbox's."""
+    """Remove everything of the sandbox from this process."""
     os.setsid()
     errors = os.open(start["errors"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for descriptor in (1, 2):
@@ -47,13 +47,13 @@ def _settle_in(start: Start) -> None:
     os.chdir(start["directory"])
     os.environ.clear()
     os.environ.update(start["environment"])
-    # Whether a state is consistent is the model's business.
+    # The model checks the consistency of a state.
     os.environ["SCENARIO_SKIP_CONSISTENCY_CHECKS"] = "1"
     sys.path[:0] = start["path"]
 
 
 def _run_in_fork(charm: HostedCharm, delivery: Delivery, app: str, channel: Channel) -> None:
-    gc.freeze()  # or the fork's garbage collector would touch, and so copy, all that there is
+    gc.freeze()  # otherwise the fork's garbage collector would touch, and so copy, all memory
     modules_from, modules_to = os.pipe()
     scratch = tempfile.mkdtemp()
     child = os.fork()
@@ -70,7 +70,7 @@ def _run_in_fork(charm: HostedCharm, delivery: Delivery, app: str, channel: Chan
         how = f"with exit code {code}" if code > 0 else f"by signal {-code}"
         channel.write({"failure": {"traceback": f"the charm ended its process {how}", "logs": []}})
         return
-    # What a hook imports late is there at once for the next one.
+    # Modules that a hook imports late are imported here for the next one.
     for module in modules:
         with contextlib.suppress(Exception):
             importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""Conversion of a unit's state, as the model sends it, into ops-scenario's, and back."""
+"""Conversion of a unit's state between the model's form and ops-scenario's."""
 
 import ast
 import shutil
@@ -14,7 +14,7 @@ _Protocol = Literal["tcp", "udp"]
 
 
 def to_scenario(state: UnitState, address: str, endpoints: list[str]) -> testing.State:
-    """The state that ops-scenario is to run an event with."""
+    """Return the state of ops-scenario for an event."""
     return testing.State(
         leader=state["leader"],
         planned_units=state["planned_units"],
@@ -82,7 +82,7 @@ def to_scenario_event(context: testing.Context[Any], event: HookEvent, state: te
 
 
 def keep_files(context: testing.Context[Any], containers: list[ContainerState]) -> None:
-    """Keep what the charm has put into a top-level directory that was not there before."""
+    """Keep the charm's files in a new top-level directory."""
     for container in containers:
         root = testing.Container(container["name"]).get_filesystem(context)
         if root.exists():
@@ -92,7 +92,7 @@ def keep_files(context: testing.Context[Any], containers: list[ContainerState]) 
 
 
 def attach_storages(context: testing.Context[Any], storages: dict[str, str]) -> None:
-    """Put the charm's storages into directories that outlive its process."""
+    """Keep the charm's storages in directories that outlive its process."""
     for name, directory in storages.items():
         location = testing.Storage(name, index=0).get_filesystem(context)
         location.rmdir()
@@ -213,7 +213,7 @@ def _secret_state(secret: testing.Secret) -> SecretState:
         "rotate": secret.rotate.value if secret.rotate else None,
         "tracked": dict(secret.tracked_content),
         "latest": dict(secret.latest_content or {}),
-        "tracked_revision": 0,  # the model counts
+        "tracked_revision": 0,  # the model counts them them
         "latest_revision": 0,
         "grants": {str(relation): sorted(names) for relation, names in secret.remote_grants.items()},
     }

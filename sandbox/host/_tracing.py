@@ -1,4 +1,4 @@
-"""A charm's own traces, which ops-scenario keeps: sent to the charm's endpoint after each hook."""
+"""A charm's own traces, which ops-scenario buffers: sent to the charm's endpoint after each hook."""
 
 import contextlib
 import http.client
@@ -20,7 +20,7 @@ class Destination:
 
 
 def follow() -> Destination:
-    """Note from now on where the charm wants its traces to go."""
+    """Record from now on the destination of the charm's traces."""
     destination = Destination()
     if ops.tracing is None:
         return destination
@@ -33,10 +33,10 @@ def follow() -> Destination:
 
 
 def send(destination: Destination, spans: Sequence[Any]) -> None:
-    """Send what a hook has left, if there is a place for it; ops tries again later, and this does not."""
+    """Send the traces of a hook, if there is a destination; unlike ops, this does not retry."""
     if not (destination.url and spans):
         return
-    from ops_tracing import _otlp_json  # what ops itself sends
+    from ops_tracing import _otlp_json  # the content type of ops itself
 
     request = urllib.request.Request(  # noqa: S310  # ops has looked at it
         destination.url, _otlp_json.encode_spans(spans), {"Content-Type": _otlp_json.CONTENT_TYPE}

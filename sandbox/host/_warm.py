@@ -1,11 +1,11 @@
-"""Work that each hook would otherwise repeat, done once for all: they are forks of one process."""
+"""Work that each hook would otherwise repeat, done once in the process that hooks are forks of."""
 
 import contextlib
 from typing import Any
 
 
 def warm() -> None:
-    """Use libyaml where it is, and have lightkube know the kinds that charms read the most."""
+    """Use libyaml if it is installed, and prepare lightkube for the kinds that charms read most."""
     _use_libyaml()
     _know_kinds()
 

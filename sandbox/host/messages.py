@@ -26,7 +26,7 @@ class Start(TypedDict):
 
 
 class Started(TypedDict):
-    """The process is there; it leads a process group of its own."""
+    """The process has started; it leads a process group of its own."""
 
     pid: int
 
@@ -98,7 +98,7 @@ class SecretState(TypedDict):
 
 
 class UnitState(TypedDict):
-    """All that a unit's charm can see through Juju, and what it leaves behind."""
+    """Everything that a unit's charm can read through Juju, and its changes."""
 
     leader: bool
     planned_units: int
@@ -119,7 +119,7 @@ class UnitState(TypedDict):
 
 
 class Subject(TypedDict, total=False):
-    """The subject of an event, by those keys that fit its kind."""
+    """The subject of an event, in the keys of its kind."""
 
     relation: int
     remote_unit: int
@@ -194,7 +194,7 @@ class ContainerRequest(TypedDict):
 
 
 class ContainerReply(TypedDict):
-    """The result of it; all but `error` is about "exec"."""
+    """The result of the request; all keys except `error` are for "exec"."""
 
     error: str
     """Why Pebble would refuse; empty if it would not."""

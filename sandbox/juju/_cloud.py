@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Cloud:
-    """A place for the units of all models; see `Controller` for the arguments."""
+    """The environment of the units of all models; see `Controller` for the arguments."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Cloud:
         return self.directory / model_name / application_name
 
     def environment(self, model_name: str, application_name: str) -> Mapping[str, str]:
-        """Return what a charm's process has in its environment, besides what this one has."""
+        """Return the environment variables of a charm's process, in addition to those of this one."""
         file = self.directory / "no-kubernetes"
         if isinstance(self._kubernetes, Path):
             file = self._kubernetes
@@ -53,7 +53,7 @@ class Cloud:
             user = _user(model_name, application_name)
             file = self.directory / f"{model_name}-{application_name}.kubeconfig"
             self._kubernetes.write_kubeconfig(file, user=user, namespace=model_name)
-        # What a process can't clear away any more goes with the application.
+        # Files that a process could not remove are deleted with the application.
         temporary = self.directory_of(model_name, application_name) / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         environment = {"KUBECONFIG": str(file), "TMPDIR": str(temporary), "NO_PROXY": "127.0.0.1"}
@@ -71,7 +71,7 @@ class Cloud:
     def set_trust(self, application: Application, trust: bool) -> None:
         """Allow an application everything in Kubernetes, or nothing.
 
-        Only the sandbox's own cluster knows one application from another.
+        Only the sandbox's own cluster distinguishes applications.
         """
         application.trust = trust
         if self._kubernetes is None or isinstance(self._kubernetes, Path):
@@ -84,7 +84,7 @@ class Cloud:
             self._denials[application] = access.deny(users=[user])
 
     def close(self, models: Iterable[ModelContents]) -> None:
-        """Remove all files, and what these models have in a cluster that goes on without the sandbox."""
+        """Remove all files, and the objects of these models in a cluster that outlives the sandbox."""
         with ExitStack() as stack:
             if isinstance(self._kubernetes, Path) and self.cluster:
                 for model in models:

@@ -1,4 +1,4 @@
-"""The Kubernetes objects that Juju makes for models and applications."""
+"""The Kubernetes objects that Juju creates for models and applications."""
 
 import time
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ _PAUSE = 0.05
 
 
 class KubernetesBroker:
-    """Juju's part in a Kubernetes cluster, and the part of its kubelets if it has none.
+    """Acts as Juju in a Kubernetes cluster, and as its kubelets if it has none.
 
     Args:
-        kubeconfig: where the cluster is.
-        is_own: whether it is the sandbox's own, in which nothing runs pods.
+        kubeconfig: the file for the cluster.
+        is_own: whether it is the sandbox's own, which runs no pods.
     """
 
     def __init__(self, kubeconfig: Path, *, is_own: bool):
@@ -37,7 +37,7 @@ class KubernetesBroker:
         self._plays_kubelet = is_own or not self._has_kubelets()
 
     def add_model(self, name: str, uuid: str) -> None:
-        """Make the namespace of a model."""
+        """Create the namespace of a model."""
         from lightkube.models.meta_v1 import ObjectMeta
         from lightkube.resources.core_v1 import Namespace
 
@@ -45,13 +45,13 @@ class KubernetesBroker:
         self._client.create(Namespace(metadata=ObjectMeta(name=name, labels=labels)))
 
     def remove_model(self, name: str) -> None:
-        """Remove the namespace of a model, with all that is still in it."""
+        """Remove the namespace of a model, with its contents."""
         from lightkube.resources.core_v1 import Namespace
 
         self._delete(Namespace, name)
 
     def add_application(self, application: Application) -> None:
-        """Make what belongs to an application as a whole, and note the address of its Service."""
+        """Create the objects of an application, and record the address of its Service."""
         from lightkube.models.apps_v1 import StatefulSetSpec
         from lightkube.models.core_v1 import ServicePort, ServiceSpec
         from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
@@ -60,7 +60,7 @@ class KubernetesBroker:
 
         name = application.name
         selected = {"app.kubernetes.io/name": name}
-        # As Juju does, for a Service must have a port.
+        # As Juju does, since a Service must have a port.
         placeholder = [ServicePort(name="placeholder", port=65535)]
 
         def metadata(object_name: str) -> ObjectMeta:
@@ -89,7 +89,7 @@ class KubernetesBroker:
         )
 
     def remove_application(self, application: Application) -> None:
-        """Remove what belongs to an application."""
+        """Remove the objects of an application."""
         from lightkube.resources.apps_v1 import StatefulSet
         from lightkube.resources.core_v1 import Service, ServiceAccount
 
@@ -106,12 +106,12 @@ class KubernetesBroker:
         self._patch_stateful_set(application, {"replicas": len(application.units)})
 
     def refresh(self, application: Application) -> None:
-        """Have the pods replaced, because there is a new revision of the charm."""
+        """Replace the pods, because of a new revision of the charm."""
         annotations = {_CHARM_VERSION: str(application.revision)}
         self._patch_stateful_set(application, {"template": {"metadata": {"annotations": annotations}}})
 
     def open_ports(self, application: Application) -> None:
-        """Give the application's Service the ports that its charm has opened."""
+        """Set the ports that the charm has opened on the application's Service."""
         from lightkube.resources.core_v1 import Service
         from lightkube.types import PatchType
 
@@ -128,7 +128,7 @@ class KubernetesBroker:
         )
 
     def sync_pods(self, application: Application) -> list[Unit]:
-        """Bring the pods up to date: as many as there are units, of the StatefulSet's template as it is now.
+        """Update the pods: one for each unit, with the current template of the StatefulSet.
 
         Returns:
             The units whose pod was replaced.
@@ -151,7 +151,7 @@ class KubernetesBroker:
         return replaced
 
     def _run_pods(self, application: Application, pods: "Mapping[str, Pod]") -> None:
-        """Do what a kubelet does: report the pods Ready, but new ones of an application that is dying."""
+        """Act as the kubelet: report the pods Ready, except new ones of an application that is dying."""
         from lightkube.resources.core_v1 import Pod
 
         for unit in application.units:
@@ -219,7 +219,7 @@ class KubernetesBroker:
     ) -> None:
         from lightkube import ApiError
 
-        delete: Any = self._client.delete  # its overloads keep the two sorts of kinds apart
+        delete: Any = self._client.delete  # its overloads distinguish kinds with and without namespaces
         try:
             delete(kind, name, namespace=namespace, grace_period=grace_period)
         except ApiError as error:

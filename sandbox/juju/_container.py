@@ -13,13 +13,13 @@ from ._errors import JujuError
 if TYPE_CHECKING:
     from ops import pebble
 
-# A container image has these; a charm may expect them to be there.
+# Container images have these, and charms may expect them.
 _DIRECTORIES = ("bin", "etc", "home", "lib", "opt", "root", "run", "srv", "tmp", "usr", "var")
 
 
 @dataclass(eq=False, repr=False)
 class Container:
-    """A container of a unit: what is set up in it, and its files as real ones below `root`."""
+    """A container of a unit: its Pebble state, and its files as real ones below `root`."""
 
     name: str
     root: Path
@@ -44,7 +44,7 @@ class Container:
         return testing.Container(self.name, layers=layers).plan
 
     def start(self) -> None:
-        """Begin with the files of an image, whatever was there before."""
+        """Start with the files of an image only."""
         shutil.rmtree(self.root, ignore_errors=True)
         for name in _DIRECTORIES:
             (self.root / name).mkdir(parents=True)
@@ -61,7 +61,7 @@ class Container:
         raise JujuError(f"container {self.name!r} has no check {name!r}")
 
     def set_check(self, name: str, *, up: bool) -> None:
-        """Make a Pebble check fail or recover; the charm has the event when the model settles."""
+        """Make a Pebble check fail or recover; the charm gets the event when the model settles."""
         check = self.check(name)
         check["status"] = "up" if up else "down"
         check["failures"] = 0 if up else check["threshold"]

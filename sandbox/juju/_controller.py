@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Controller:
-    """Holds models, and ends everything that it has started when its context ends.
+    """Holds models, and stops all its processes when its context ends.
 
     Example:
         ```python
@@ -33,15 +33,15 @@ class Controller:
         ```
 
     Args:
-        kubernetes: the sandbox's own cluster, or a kubeconfig of another. Charms that use no
-            Kubernetes need none.
-        workload: runs what charms put into containers; by default nothing does.
+        kubernetes: the sandbox's own cluster, or a kubeconfig of another one; optional for charms that do not
+            use Kubernetes.
+        workload: runs the services of containers; by default they are not run.
         addresses: gives the address of a unit, by its model, application and number with slashes between
             them; loopback addresses by default, which other sandboxes use as well.
         on_log: called with each line of the log.
         hosts: gives the file of host names that an application's charm finds; by default only this
             machine's own names are known. Takes the model's name and the application's.
-        juju: the major version of Juju, 3 or 4, whose ways the models have.
+        juju: the major version of Juju, 3 or 4, whose behaviour the models have.
     """
 
     def __init__(
@@ -104,20 +104,20 @@ class Controller:
     def settle(self, limit: int | None = None) -> None:
         """Give every unit its events, until none has any left.
 
-        A unit in error is left alone, and so is what waits for it.
+        A unit in error gets none, and everything that waits for it is skipped.
 
         Args:
-            limit: how many events one unit may have until then; by default more than enough for the
-                units and relations that there are.
+            limit: the largest number of events for one unit; by default more than enough for all units and
+                relations.
 
         Raises:
-            NotSettledError: if a unit has that many, for then there is no end to them.
+            NotSettledError: if a unit has that many, which means that they do not end.
         """
         self._scheduler.settle(limit)
 
     def close(self) -> None:
-        """End all processes and remove all files; leave another's cluster as it was."""
-        # From the last to the first, each whether the others succeed or not.
+        """Stop all processes and remove all files; restore a cluster of another owner."""
+        # From the last to the first, each even if others fail.
         with ExitStack() as stack:
             stack.callback(self._cloud.close, self.models.values())
             for model in self.models.values():

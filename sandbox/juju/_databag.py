@@ -1,4 +1,4 @@
-"""Databags, and which versions of them a unit knows."""
+"""Databags, and the versions that a unit has seen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Hands events to the processes of charms, several at a time."""
+"""Passes events to the processes of charms, several at a time."""
 
 import os
 import threading
@@ -22,7 +22,7 @@ class Dispatcher:
     """Dispatches events to charms.
 
     Args:
-        workload: runs what charms put into containers; it is asked for one thing at a time.
+        workload: runs the services of containers; it is called by one thread at a time.
     """
 
     def __init__(self, workload: ContainerRuntime):
@@ -33,12 +33,9 @@ class Dispatcher:
     def deliver(
         self, hooks: Sequence[tuple[Unit, Hook]], secrets: list[Secret]
     ) -> list[HookOutcome | HookFailure]:
-        """Give units of different applications an event each, all at once.
+        """Give units of different applications an event each, all at once, and return the outcomes.
 
-        What one of them does, no other sees before all have come to their end.
-
-        Returns:
-            What came of each.
+        The changes of one are visible to the others only after all have ended.
         """
         for unit, hook in hooks:
             begin(unit, hook)
@@ -53,7 +50,7 @@ class Dispatcher:
             raise
 
     def close(self) -> None:
-        """Wait for what is being done, which is nothing unless `deliver` was interrupted."""
+        """Wait for running events, of which there are some only if `deliver` was interrupted."""
         self._threads.shutdown()
 
     def _run(self, unit: Unit, delivery: Delivery) -> HookOutcome | HookFailure:

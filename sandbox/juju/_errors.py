@@ -6,4 +6,4 @@ class JujuError(Exception):
 
 
 class NotSettledError(JujuError):
-    """A charm does not come to rest; the message names it and its last events."""
+    """A charm does not settle; the message names it and its last events."""

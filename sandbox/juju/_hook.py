@@ -37,7 +37,7 @@ class Hook:
 
     @property
     def name(self) -> str:
-        """As Juju names it, such as `catalogue-relation-changed`."""
+        """The name in Juju, such as `catalogue-relation-changed`."""
         kind = self.kind.replace("_", "-")
         endpoint = self.relation.endpoint if self.relation else None
         subject = endpoint or self.container or self.storage or self.action

@@ -1,6 +1,6 @@
-"""The next event of a unit: a comparison of what is with what the unit has seen.
+"""The next event of a unit, from a comparison of the current state with the state that the unit has seen.
 
-This is how Juju's own agent decides, so the order of events needs no bookkeeping beyond it.
+Juju's own agent decides in this way, so the order of events needs no other record.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from ._secrets import Secret
 
 
 def next_hook(unit: Unit, secrets: list[Secret]) -> Hook | None:
-    """The event that `unit` is to have next; None if it is at rest."""
+    """Return the next event of `unit`; None if there is none."""
     if unit.error or unit.removed or unit.lost:
         return None
     return next(_hooks(unit, secrets), None)

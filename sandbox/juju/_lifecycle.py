@@ -1,4 +1,4 @@
-"""The coming and going of units, and of the processes of their charms."""
+"""The start, replacement and removal of units, and of the processes of their charms."""
 
 import shutil
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Lifecycle:
         return Unit(application, number, address, application.process, containers, storages)
 
     def replace_pod(self, unit: Unit) -> None:
-        """Replace a unit's pod, which has come to its end."""
+        """Replace a unit's pod, which has ended."""
         self._cloud.workload.end(unit)
         unit.replace_pod(self._containers(unit.application, unit.number, unit.storages))
         old, unit.process = unit.process, unit.application.process
@@ -108,6 +108,6 @@ class Lifecycle:
 
 
 def _release(application: Application, process: CharmProcess) -> None:
-    """End the process of an earlier revision once no unit is of that revision any more."""
+    """Stop the process of an earlier revision once no unit has that revision any more."""
     if process not in (application.process, *(unit.process for unit in application.units)):
         process.close()

@@ -1,4 +1,4 @@
-"""A Juju model, and the verbs with which it is changed."""
+"""A Juju model, and the operations that change it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,10 +27,10 @@ class ActionResult:
 
 
 class Model(ModelContents):
-    """A model; `Controller.add_model` makes one.
+    """A model; `Controller.add_model` creates one.
 
-    The verbs are Juju's. They change what is wanted; `settle()` gives the charms the events that
-    follow from it.
+    The methods are Juju's commands. They change the desired state; `settle()` gives the charms the resulting
+    events.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Model(ModelContents):
         """Deploy a charm.
 
         Args:
-            charm: its directory, with charmcraft.yaml and src/charm.py; or that and what runs it.
-            app: what to call the application; by default as the charm.
-            units: how many units.
+            charm: its directory, with charmcraft.yaml and src/charm.py; or a `CharmSource`.
+            app: the name of the application; by default that of the charm.
+            units: the number of units.
             config: values of the charm's options.
-            trust: whether it may do things in Kubernetes.
+            trust: whether it has access to Kubernetes.
 
         Raises:
             JujuError: if there is no charm, the name is taken, or it has no such options.
@@ -93,7 +93,7 @@ class Model(ModelContents):
         return application
 
     def refresh(self, app: str, charm: Path | None = None) -> None:
-        """Refresh an application to another revision of its charm, or to the same directory as it is now.
+        """Refresh an application to another revision of its charm, or to its directory as it is now.
 
         Its pods are replaced; the old revision still handles their `stop`.
         """
@@ -111,7 +111,7 @@ class Model(ModelContents):
                 unit.restarting = True
 
     def trust(self, app: str, *, remove: bool = False) -> None:
-        """Give an application access to Kubernetes, or take it away."""
+        """Grant an application access to Kubernetes, or revoke it."""
         self._cloud.set_trust(self.application(app), trust=not remove)
 
     def config(
@@ -124,7 +124,7 @@ class Model(ModelContents):
         application.settings = kept | changed
 
     def scale(self, app: str, units: int) -> None:
-        """Scale an application; the last units come and go.
+        """Scale an application; the last units are added or removed.
 
         Raises:
             JujuError: if it is being removed.
@@ -168,8 +168,8 @@ class Model(ModelContents):
             other: the same, or the name of a consumed offer.
 
         Raises:
-            JujuError: if no endpoints fit, several do, they are related already, or an endpoint has
-                as many relations as it takes.
+            JujuError: if no endpoints fit, several do, they are related already, or an endpoint has reached
+                its limit.
         """
         return _wiring.integrate(self, one, other)
 
@@ -199,7 +199,7 @@ class Model(ModelContents):
 
         Args:
             url: what `offer` has returned: model and offer with a dot between them.
-            alias: what to call it here.
+            alias: its name here.
 
         Returns:
             The name that the offer has in this model.
@@ -210,7 +210,7 @@ class Model(ModelContents):
         return _offers.consume(self, self._models, url, alias)
 
     def remove_saas(self, name: str) -> None:
-        """Forget a consumed offer, and remove the relations with it."""
+        """Remove a consumed offer, and the relations with it."""
         _offers.remove_saas(self, name)
 
     def remove_offer(self, name: str) -> None:
@@ -227,7 +227,7 @@ class Model(ModelContents):
         Args:
             unit: the unit's name.
             action: the action's name.
-            params: its parameters; text is taken for what the parameter's type makes of it.
+            params: its parameters; text is converted to the parameter's type.
 
         Raises:
             JujuError: if there is no such unit or action, or it does not take these parameters.
@@ -256,7 +256,7 @@ class Model(ModelContents):
         target.application.leader = target
 
     def kill(self, unit: str) -> None:
-        """Kill a unit's pod, which comes back; another unit takes over if it led."""
+        """Kill a unit's pod, which is replaced; another unit takes over if it was the leader."""
         target = self.unit(unit)
         others = [other for other in target.application.living_units if other is not target]
         if target.is_leader and others:

@@ -68,7 +68,7 @@ class Relation:
 
     @property
     def exists(self) -> bool:
-        """True until it has come to its end."""
+        """True until it is removed completely."""
         return self in self.sides[0].application.model.relations
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class Relation:
 
 @dataclass(eq=False, repr=False)
 class Unit:
-    """A unit: what its charm has set, and which events it had."""
+    """A unit: the values that its charm has set, and the events that it had."""
 
     application: "Application"
     number: int
@@ -140,7 +140,7 @@ class Unit:
         return ("error", f"hook failed: {self.error.hook}") if self.error else self.status
 
     def replace_pod(self, containers: dict[str, Container]) -> None:
-        """Begin anew in a fresh pod; only storages outlive the old one."""
+        """Start in a new pod; only storages outlive the old one."""
         self.containers = containers
         self.restarting = self.stopped = self.started = False
         self.upgrade_due = True
@@ -184,7 +184,7 @@ class Application:
 
     @property
     def living_units(self) -> list[Unit]:
-        """The units that are to stay."""
+        """The units that are not being removed."""
         return [unit for unit in self.units if not unit.dying]
 
     @property
@@ -234,7 +234,7 @@ class Offer:
 
 @dataclass(eq=False, repr=False)
 class ModelContents:
-    """The applications of a model, and what relates them."""
+    """The applications of a model, and their relations."""
 
     name: str
     juju: int = 3

@@ -27,7 +27,7 @@ def consume(model: ModelContents, models: Mapping[str, ModelContents], url: str,
 
 
 def remove_saas(model: ModelContents, name: str) -> None:
-    """Forget a consumed offer, and remove the relations with it."""
+    """Remove a consumed offer, and the relations with it."""
     offered = model.consumed.pop(name, None)
     if offered is None:
         raise JujuError(f"there is no consumed offer {name!r} in {model.name}")

@@ -53,8 +53,8 @@ class CharmProcess:
         directory: the charm's, for this process alone.
         app: the application's name.
         python: the interpreter; it must have ops and ops-scenario.
-        pythonpath: where the charm finds its libraries, besides its own `src` and `lib`.
-        environment: what to add to this process's environment variables.
+        pythonpath: the folders of the charm's libraries, besides its own `src` and `lib`.
+        environment: variables in addition to those of this process.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class CharmProcess:
         """Run an event.
 
         Args:
-            delivery: the event and what the charm may see.
-            answer: called for each thing that the charm wants of a container's processes.
+            delivery: the event, and the state that the charm may see.
+            answer: called for each of the charm's operations on a container's processes.
 
         Returns:
-            What came of it; a `Failure` if the charm raised, ended its process or took too long.
+            The outcome; a `Failure` if the charm raised, ended its process or took too long.
 
         Raises:
-            JujuError: if the interpreter can't run charms.
+            JujuError: if the interpreter cannot run charms.
         """
         overdue = threading.Timer(HOOK_SECONDS, self._connection.kill)
         overdue.start()
@@ -120,11 +120,11 @@ class CharmProcess:
         return {"traceback": f"the charm's process has ended\n{words}".rstrip(), "logs": []}
 
     def kill(self) -> None:
-        """End what the process does; it starts again when it is to run another event."""
+        """Stop the process; it starts again for the next event."""
         self._connection.kill()
 
     def close(self) -> None:
-        """End the process, whatever it does, and those that it has started."""
+        """Stop the process and those that it has started."""
         self._connection.close()
 
     def _connect(self) -> "_CharmConnection":
@@ -137,7 +137,7 @@ class _CharmConnection:
     def __init__(self, launcher: "_Launcher", start: Start):
         self._socket = launcher.launch()
         self._lines = self._socket.makefile("rb")
-        # That it has ended shows where its answer is read.
+        # If it has ended, reading its answer shows that.
         with contextlib.suppress(BrokenPipeError):
             self._send(start)
 
@@ -181,7 +181,7 @@ class _CharmConnection:
         self.kill()
         with contextlib.suppress(OSError):
             while self._lines.read(1 << 16):
-                pass  # until it has ended, and touches no file any more
+                pass  # until it has ended, and uses no file any more
         self._lines.close()
         self._socket.close()
 
@@ -190,7 +190,7 @@ class _CharmConnection:
 
 
 class _Launcher:
-    """A process that has imported what charms need, and of which theirs are forks."""
+    """A process that has imported the common modules of charms, whose processes are its forks."""
 
     def __init__(self, python: str):
         self._python = python
@@ -202,7 +202,7 @@ class _Launcher:
                 cwd="/",
                 env={**os.environ, "PYTHONPATH": str(_REPOSITORY)},
                 pass_fds=[theirs.fileno()],
-                # Ctrl-C is for the models, which then end their charms themselves.
+                # The models handle Ctrl-C, and then stop their charms themselves.
                 start_new_session=True,
             )
         atexit.register(self.close)
@@ -214,7 +214,7 @@ class _Launcher:
             The connection to it.
 
         Raises:
-            JujuError: if the interpreter has ended, as it does when it can't run charms.
+            JujuError: if the interpreter has ended, as it does if it cannot run charms.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -228,7 +228,7 @@ class _Launcher:
         return ours
 
     def close(self) -> None:
-        """End the process, after which nothing can be launched any more."""
+        """Stop the process; nothing can be launched afterwards."""
         self._control.close()
         self._process.kill()
         self._process.wait()

@@ -21,13 +21,13 @@ _LAST_EVENTS = 8
 
 
 class Scheduler:
-    """Decides which unit has which event next, and applies the consequences.
+    """Decides which unit has which event next, and applies its effects.
 
     Args:
-        models: all there are, by name; more may come.
-        cloud: what they are deployed to.
+        models: all models by name; more may be added.
+        cloud: the cloud that they are deployed to.
         lifecycle: replaces and removes their units.
-        log: is given what charms log.
+        log: receives the charms' log lines.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class Scheduler:
                     raise NotSettledError(_never_at_rest(unit))
 
     def run(self, unit: Unit, hook: Hook) -> HookOutcome | HookFailure:
-        """Run a hook now, whatever else the unit is to have."""
+        """Run a hook now, before all other events of the unit."""
         (reply,) = self._dispatcher.deliver([(unit, hook)], self.secrets)
         self._finish(unit, hook, reply)
         return reply
 
     def complete(self, unit: Unit, hook: Hook) -> None:
-        """Record that a unit had an event, with the consequences."""
+        """Record that a unit had an event, with its effects."""
         side = unit.application.side(hook.relation.id) if hook.relation else None
         finish(unit, hook, self.secrets)
         if hook.kind == "stop" and not unit.dying:
@@ -79,7 +79,7 @@ class Scheduler:
             self._forget(unit)
 
     def close(self) -> None:
-        """Wait for what is being done, which is nothing unless a hook was interrupted."""
+        """Wait for running hooks, of which there are some only after an interruption."""
         self._dispatcher.close()
 
     def _applications(self) -> list[Application]:
@@ -89,7 +89,7 @@ class Scheduler:
         return found
 
     def _next_hooks(self, given: Counter[Unit]) -> list[tuple[Unit, Hook]]:
-        """One event for each application: that of the unit which has had the fewest."""
+        """Return one event for each application: that of the unit which has had the fewest."""
         hooks: list[tuple[Unit, Hook]] = []
         for application in self._applications():
             for unit in sorted(application.units, key=given.__getitem__):
@@ -99,7 +99,7 @@ class Scheduler:
         return hooks
 
     def _sync_pods(self) -> bool:
-        """Bring pods up to date; return whether that brings events."""
+        """Update pods; return whether that causes events."""
         replaced: list[Unit] = []
         for application in self._applications():
             replaced += self._sync_pods_of(application)
@@ -133,7 +133,7 @@ class Scheduler:
             self._cluster.open_ports(unit.application)
 
     def _forget(self, unit: Unit) -> None:
-        """Remove the secrets of a unit that is gone, and of its application with the last one."""
+        """Remove the secrets of a removed unit, and of its application with the last one."""
         application = unit.application
         is_last = application.dying and not application.units
         owners = {unit, application} if is_last else {unit}

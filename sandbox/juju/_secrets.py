@@ -18,7 +18,7 @@ class SecretConsumer:
 
 @dataclass(eq=False, repr=False)
 class Secret:
-    """A secret, all of its revisions, and who may read it."""
+    """A secret, all of its revisions, and its readers."""
 
     id: str
     owner: Application | Unit

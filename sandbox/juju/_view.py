@@ -9,7 +9,7 @@ from ._secrets import Secret, SecretConsumer
 
 
 def delivery(unit: Unit, hook: Hook, secrets: list[Secret]) -> Delivery:
-    """An event for a unit, with all that its charm may see while it handles it."""
+    """An event for a unit, with everything that its charm may read while it handles it."""
     return {
         "unit": unit.number,
         "fqdn": unit.fqdn,
@@ -20,11 +20,7 @@ def delivery(unit: Unit, hook: Hook, secrets: list[Secret]) -> Delivery:
 
 
 def commit(unit: Unit, outcome: HookOutcome, secrets: list[Secret]) -> list[Secret]:
-    """Make what the charm has done part of the model.
-
-    Returns:
-        The secrets that there are now.
-    """
+    """Apply the charm's changes to the model, and return the current secrets."""
     state = outcome["state"]
     application = unit.application
     for relation in state["relations"]:

@@ -1,4 +1,4 @@
-"""The relations that are possible between applications, and the making of them."""
+"""The possible relations between applications, and their creation."""
 
 import itertools
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class End:
 
 
 def possible(model: ModelContents, one: str, other: str) -> list[tuple[End, End]]:
-    """The pairs of endpoints that fit, of two applications or offers, or of just those that are named."""
+    """Return the pairs of endpoints that fit, of two applications or offers, or of the named ones only."""
     return [pair for pair in itertools.product(_ends(model, one), _ends(model, other)) if _fit(*pair)]
 
 
@@ -118,7 +118,7 @@ def _relate(model: ModelContents, left: End, right: End) -> Relation:
 
 
 def _name_elsewhere(application: Application) -> str:
-    """Return the name under which another model sees an application, which does not learn its own.
+    """Return the name of an application in another model; the application does not get this name.
 
     It is the same in all relations on Juju 3, and another one in each on Juju 4.
     """

@@ -36,10 +36,10 @@ class WorkloadError(Exception):
 
 
 class ContainerRuntime(Protocol):
-    """Runs what charms put into containers.
+    """Runs the services of containers.
 
-    It finds a container's files below `Container.root`. When a process ends or a check fails by
-    itself, it reports that in `Container.services`, or with `Container.set_check`.
+    It finds a container's files below `Container.root`. When a process ends or a check fails by itself, it
+    reports that in `Container.services`, or with `Container.set_check`.
     """
 
     def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
@@ -53,7 +53,7 @@ class ContainerRuntime(Protocol):
     def change(
         self, unit: Unit, container: Container, verb: str, services: Sequence[str], plan: pebble.Plan
     ) -> None:
-        """Do what the charm wants of services, as Pebble would, while the charm waits.
+        """Start or stop services for a charm, which waits, as Pebble would.
 
         Args:
             unit: the unit.
@@ -72,7 +72,7 @@ class ContainerRuntime(Protocol):
         ...
 
     def end(self, unit: Unit) -> None:
-        """End all that runs for a unit: its pod is gone."""
+        """Stop all processes of a unit, whose pod is removed."""
         ...
 
 

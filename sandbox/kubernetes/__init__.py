@@ -1,4 +1,4 @@
-"""A Kubernetes API held in memory, as true to the real one as the project's contract tests ask for."""
+"""A Kubernetes API in memory, as close to the real one as the project's contract tests require."""
 
 from ._access import VERBS, Access, Denial
 from ._api import ApiRequest, ApiResponse

@@ -23,7 +23,7 @@ VERBS: Mapping[tuple[str, bool], str] = {
 
 @dataclass(frozen=True)
 class Denial:
-    """Requests that are denied. No users, verbs, resources or namespaces means all of them."""
+    """Requests that are denied. An empty set of users, verbs, resources or namespaces means all of them."""
 
     users: frozenset[str]
     verbs: frozenset[str]
@@ -55,7 +55,7 @@ class Access:
         resources: Collection[str] = (),
         namespaces: Collection[str] = (),
     ) -> Denial:
-        """Refuse requests from now on.
+        """Deny requests from now on.
 
         Args:
             users: bearer tokens of the users concerned.
@@ -72,13 +72,13 @@ class Access:
         self._denials = [] if denial is None else [one for one in self._denials if one is not denial]
 
     def check(self, user: str, verb: str, kind: Kind, namespace: str, name: str, subresource: str) -> None:
-        """Refuse what is denied.
+        """Check that a request is not denied.
 
         Raises:
             ApiError: in the words of Kubernetes' RBAC (403).
         """
         if kind is NAMESPACE:
-            namespace = name  # a namespace is taken to be inside itself
+            namespace = name  # a namespace counts as inside itself
         denied = any(denial.covers(user, verb, kind.plural, namespace) for denial in self._denials)
         if not denied and user != ANONYMOUS:
             return

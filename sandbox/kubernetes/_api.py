@@ -1,4 +1,4 @@
-"""Requests as the Kubernetes API takes them, turned into what the store does."""
+"""Requests of the Kubernetes API, converted to operations of the store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ApiResponse(NamedTuple):
 
     body: bytes
     code: int = 200
-    # lightkube reads a Status only out of exactly this content type, as the real server sends it.
+    # lightkube parses a Status only with exactly this content type, which the real server sends.
     media_type: str = "application/json"
 
 

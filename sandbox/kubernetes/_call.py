@@ -41,7 +41,7 @@ class ResourceCall:
 
     @property
     def verb(self) -> str:
-        """The verb, as access is asked for it."""
+        """The verb, as permissions name it."""
         target = self.target
         verb = VERBS.get((self.method, bool(target.name)))
         if verb is None or (verb == "create" and target.kind.namespaced and not target.namespace):
@@ -112,7 +112,7 @@ def _parsed_yaml(body: bytes) -> Value:
     try:
         return json.loads(body)
     except ValueError:
-        import yaml  # clients send JSON, which is YAML too; the real thing is for people with curl
+        import yaml  # clients send JSON, which is YAML as well; YAML itself is for people with curl
 
         try:
             return yaml.safe_load(body)

@@ -66,7 +66,7 @@ def _quality_of_service(pod: Object) -> str:
 
 
 def keep(kind: Kind, old: Object, new: Object) -> None:
-    """Carry over, in place, what the server once filled in and a request does not have."""
+    """Copy, in place, the values that the server once filled in and that a request does not have."""
     if kind is SERVICE:
         spec = mapping(new.get("spec"))
         if (spec.get("type") == "ExternalName") == (old["spec"].get("type") == "ExternalName"):
@@ -78,7 +78,7 @@ def keep(kind: Kind, old: Object, new: Object) -> None:
 
 
 class Allocator:
-    """Gives new objects what only the server can give."""
+    """Fills in the values that only the server can set on new objects."""
 
     def __init__(self) -> None:
         self._addresses = itertools.count(1)

@@ -19,7 +19,7 @@ FieldSet: TypeAlias = frozenset[Path]
 
 
 def applied_fields(value: Value, schema: Schema, path: Path = ()) -> Iterator[Path]:
-    """The fields that someone who applies `value` has an opinion on."""
+    """Return the fields that `value` owns when it is applied."""
     if schema.is_leaf(value):
         yield path
     elif is_object(value):
@@ -82,13 +82,13 @@ def children(value: Value, schema: Schema) -> Iterator[tuple[str, Value, Schema]
 
 
 def with_parents(fields: FieldSet) -> FieldSet:
-    """A field set with the objects in which its fields are."""
+    """Return a field set with the objects that contain its fields."""
     parents = {path for path in _inner(fields) if path[-1].startswith("f:")}
     return fields | parents
 
 
 def _inner(fields: FieldSet) -> set[Path]:
-    """Return the paths of all that has fields of a set in it."""
+    """Return the paths of all objects and lists that contain fields of a set."""
     found: set[Path] = set()
     for path in fields:
         found.update(path[:length] for length in range(1, len(path)))

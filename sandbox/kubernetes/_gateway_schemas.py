@@ -15,7 +15,7 @@ _CONDITIONS = keyed(struct({"type": STRING}), "type")
 
 
 def _awaited(*conditions: str, **fields: Schema) -> Schema:
-    """Return a status whose conditions wait, from the start, for a controller."""
+    """Return a status whose conditions are initially pending for a controller."""
     waiting = [
         {
             "type": kind,

@@ -38,7 +38,7 @@ _NOBODYS: FieldSet = frozenset(
 
 @dataclass(frozen=True)
 class Writer:
-    """A writer, and its way to write: each has fields of its own."""
+    """A writer and its kind of write: each has its own fields."""
 
     manager: str
     operation: str
@@ -138,7 +138,7 @@ def own_update(
 def apply(
     live: Object | None, config: Object, schema: Schema, writer: Writer, time: str, *, force: bool
 ) -> tuple[Object, tuple[Ownership, ...]]:
-    """Server-side apply: the object as it becomes, and who owns what of it then.
+    """Apply an object: return the result, and the owners of its fields.
 
     Raises:
         ApiError: another writer owns a field that would change, and `force` is not set (409).
@@ -187,7 +187,7 @@ def _refuse_conflicts(others: Sequence[Ownership], changed: FieldSet) -> None:
 
 
 def _leaves_first(path: Path) -> list[tuple[bool, str]]:
-    """The order of fields in one object: those that are owned themselves before what is in the others."""
+    """The order of fields in one object: owned fields before the contents of others."""
     return [(length < len(path), element) for length, element in enumerate(path, 1)]
 
 
@@ -206,7 +206,7 @@ def _readable(path: Path) -> str:
 
 
 def _owned(fields: FieldSet, writer: Writer) -> FieldSet:
-    """The part of a field set that a writer can own: the status is written through its subresource alone."""
+    """Return the part of a field set that a writer can own: the status is written by its subresource only."""
     elsewhere = ("f:status",) if writer.subresource != "status" else ("f:spec",)
     return frozenset(path for path in fields - _NOBODYS if path[0] not in elsewhere)
 
@@ -231,7 +231,7 @@ def _merge(live: Value, config: Value, schema: Schema) -> Value:
 
 
 def _interleaved(there: Sequence[str], wanted: Sequence[str]) -> Iterator[str]:
-    """The order of merged items: as they are wanted, and between them the others where they were."""
+    """Return the order of merged items: the desired order, with the others in their previous places."""
     left, right = deque(there), deque(wanted)
     shared = deque(key for key in wanted if key in there)
     given: set[str] = set()

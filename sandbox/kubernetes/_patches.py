@@ -1,4 +1,4 @@
-"""The kinds of patch besides server-side apply. Each returns a new value and leaves the old one alone."""
+"""The kinds of patch besides server-side apply. Each returns a new value and does not change the old one."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -79,7 +79,7 @@ def _strategic_list(old: list[Value], patch: list[Value], schema: Schema) -> lis
 
 
 def _interleaved(named: list[Value], others: list[Value], before: list[Value], key: str) -> list[Value]:
-    """Merge the patch's keys, in its order, with the others, as near as possible to where those were."""
+    """Merge the patch's keys, in its order, with the others, as near as possible to their previous places."""
     ordered: list[Value] = []
     rest = list(others)
     for item in named:
@@ -147,7 +147,7 @@ def _put(document: Value, path: Sequence[str], value: Value, *, replace: bool) -
         else:
             parent.insert(len(parent) if last == "-" else int(last), value)
     else:
-        parent[last] = value  # replacing what is not there adds it, as the real server has it
+        parent[last] = value  # replacing a missing value adds it, as in the real server
     return document
 
 

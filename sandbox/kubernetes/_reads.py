@@ -1,4 +1,4 @@
-"""The objects of a cluster, and every way in which they are read."""
+"""The objects of a cluster, with all operations that read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._served import kind_of, served_at
 
 
 class StoredObjects:
-    """The objects of a cluster, to read. What is given out is a copy."""
+    """The objects of a cluster, for reading. Results are copies."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -34,9 +34,9 @@ class StoredObjects:
         return served_at(self._records, group, version, plural)
 
     def observe(self, observer: Observer) -> Callable[[], None]:
-        """Have a function called after each change, before the request that made it is answered.
+        """Call a function after each change, before the request that made it is answered.
 
-        What the function does to the store in turn is observed as well. Returns what ends it.
+        The function's own changes are observed as well. Returns a function that ends this.
         """
         return self._records.observe(observer)
 
@@ -55,7 +55,7 @@ class StoredObjects:
             return deepcopy(self._existing(kind_of(kind), namespace, name))
 
     def objects(self, kind: Kind | str, namespace: str = "", *, labels: str = "") -> list[Object]:
-        """The objects of a kind, in all namespaces or one, that a label selector takes."""
+        """The objects of a kind, in all namespaces or one, that a label selector selects."""
         with self._lock:
             return [deepcopy(obj) for obj in self._records.select(kind_of(kind), namespace, labels)]
 
@@ -82,7 +82,7 @@ class StoredObjects:
         """One answer to a list request: at most `limit` objects, if that is not 0, `after` a token.
 
         Raises:
-            ApiError: a selector or token that cannot be read (400).
+            ApiError: a selector or token is invalid (400).
         """
         with self._lock:
             return self._records.page(kind, namespace, labels=labels, fields=fields, limit=limit, after=after)

@@ -22,7 +22,7 @@ Key: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class ObjectChange:
-    """An object that came (no `old`), changed, or went (no `new`)."""
+    """An object that was created (no `old`), changed, or deleted (no `new`)."""
 
     kind: Kind
     old: Object | None
@@ -30,7 +30,7 @@ class ObjectChange:
 
     @property
     def object(self) -> Object:
-        """The object as it is now, or was at last."""
+        """The object as it is now, or was before its deletion."""
         obj = self.new if self.new is not None else self.old
         assert obj is not None  # noqa: S101 - a change is of something
         return obj
@@ -70,7 +70,7 @@ Snapshot: TypeAlias = Mapping[Kind, Mapping[Key, _Record]]
 class Records:
     """Keeps objects, counts their versions, and reports changes to observers.
 
-    Objects are given out as they are kept: who wants to change one makes a copy.
+    Objects are returned without a copy: copy one before changing it.
     """
 
     def __init__(self, kinds: Iterable[Kind]):
@@ -90,7 +90,7 @@ class Records:
         return {kind: dict(kept) for kind, kept in self._kept.items()}
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Forget all objects but those of a snapshot, and report these as new."""
+        """Replace all objects by those of a snapshot, and report these as new."""
         self._kept = {kind: dict(kept) for kind, kept in snapshot.items()}
         for kind, kept in snapshot.items():
             for record in kept.values():
@@ -109,7 +109,7 @@ class Records:
         """The objects that selectors take, in all namespaces or one.
 
         Raises:
-            ApiError: a selector that cannot be read (400).
+            ApiError: a selector is invalid (400).
         """
         for _, record in self._select(kind, namespace, labels, fields):
             yield record.obj
@@ -127,7 +127,7 @@ class Records:
         """One answer to a list request: at most `limit` objects, if that is not 0, `after` a token.
 
         Raises:
-            ApiError: a selector or token that cannot be read (400).
+            ApiError: a selector or token is invalid (400).
         """
         found = sorted(self._select(kind, namespace, labels, fields), key=lambda one: one[0])
         version = str(self._version)
@@ -158,7 +158,7 @@ class Records:
             yield key, record
 
     def put(self, kind: Kind, old: Object | None, new: Object) -> None:
-        """Keep a new object, or the new version of an old one."""
+        """Store a new object, or the new version of an old one."""
         metadata = new["metadata"]
         metadata["resourceVersion"] = self._next_version()
         kept = deepcopy(new)
@@ -166,7 +166,7 @@ class Records:
         self._report(ObjectChange(kind, old, kept))
 
     def drop(self, kind: Kind, obj: Object) -> None:
-        """Keep an object no longer."""
+        """Remove an object."""
         metadata = obj["metadata"]
         del self._kept[kind][metadata.get("namespace", ""), metadata["name"]]
         last = obj | {"metadata": metadata | {"resourceVersion": self._next_version()}}
@@ -177,9 +177,9 @@ class Records:
         return str(self._version)
 
     def observe(self, observer: Observer) -> Callable[[], None]:
-        """Have a function called after each change. Returns what ends that.
+        """Call a function after each change.
 
-        What the function changes in turn is reported after it has returned.
+        Returns a function that ends this. The function's own changes are reported after it has returned.
         """
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)

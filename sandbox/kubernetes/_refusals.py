@@ -18,13 +18,13 @@ def already_exists(kind: Kind, name: str) -> ApiError:
 
 
 def conflict(kind: Kind, name: str, why: str) -> ApiError:
-    """409: the object is not as the request takes it to be."""
+    """409: the object is not as the request requires."""
     message = f'Operation cannot be fulfilled on {kind.resource} "{name}": {why}'
     return _about(kind, name, 409, "Conflict", message)
 
 
 def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
-    """422: the object is not one that its kind allows."""
+    """422: the object is invalid for its kind."""
     messages = [f"{cause.field}: {cause.message}" for cause in causes]
     text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
     return ApiError(
@@ -37,7 +37,7 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
 
 
 def check_version(kind: Kind, name: str, version: str | None, old: Object | None) -> None:
-    """Refuse to write over a version that the writer has not seen; "0" is as good as none.
+    """Reject a write over a version that the writer has not seen; "0" counts as none.
 
     Raises:
         ApiError: the object has another version (409), or is a custom resource and the version is "0" (422).
@@ -52,7 +52,7 @@ def check_version(kind: Kind, name: str, version: str | None, old: Object | None
 
 
 def check_uid(kind: Kind, name: str, uid: str | None, old: Object) -> None:
-    """Refuse to write over another object of the same name.
+    """Reject a write over another object of the same name.
 
     Raises:
         ApiError: the object has another uid (409).
@@ -64,7 +64,7 @@ def check_uid(kind: Kind, name: str, uid: str | None, old: Object) -> None:
 
 
 def check_preconditions(kind: Kind, old: Object, uid: str, resource_version: str) -> None:
-    """Refuse to delete what is not the object that is meant.
+    """Reject the deletion of another object than the given one.
 
     Raises:
         ApiError: uid or version, where given, are others (409).

@@ -139,7 +139,7 @@ def keyed(
 
 
 def complete(value: Value, schema: Schema) -> None:
-    """Make, in place, what was sent into what is kept: known fields only, defaults for missing ones."""
+    """Convert, in place, a sent value to the stored one: known fields only, defaults for missing ones."""
     if is_object(value):
         for name in list(value):
             child = schema.of(name)
@@ -159,7 +159,7 @@ def complete(value: Value, schema: Schema) -> None:
 
 
 def untyped(value: Value, schema: Schema, path: str = "") -> Iterator[str]:
-    """Unknown fields and wrong types, in the words of server-side apply."""
+    """Return unknown fields and wrong types, in the words of server-side apply."""
     if schema.type != "any" and not _is_a(value, schema.type):
         wanted = _APPLY_TYPES.get(schema.type, schema.type)
         yield f"{path}: expected {wanted}, got &value.valueUnstructured{{Value:{json.dumps(value)}}}"
@@ -175,7 +175,7 @@ def untyped(value: Value, schema: Schema, path: str = "") -> Iterator[str]:
 
 
 def mistyped(value: Value, schema: Schema, path: str = "") -> Iterator[str]:
-    """The fields that cannot be read into Kubernetes' own types, in the words of its JSON decoder."""
+    """Return the fields that do not fit Kubernetes' own types, in the words of its JSON decoder."""
     if value is None:
         return
     if schema.type != "any" and not _is_a(value, schema.type):
@@ -209,7 +209,7 @@ def problems(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
 
 
 def duplicates(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
-    """The items of lists that should be unique and are not."""
+    """Return the items of lists that should be unique and are not."""
     if is_object(value):
         for name, item in value.items():
             yield from duplicates(item, schema.of(name), f"{path}.{name}" if path else name)
@@ -225,7 +225,7 @@ def duplicates(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
 
 
 def violations(value: Value, schema: Schema, path: str = "") -> Iterator[Cause]:
-    """The rules that do not hold."""
+    """Return the rules that are violated."""
     for rule in schema.rules:
         if not rule.holds(value):
             yield Cause("FieldValueInvalid", f'Invalid value: "{_type_of(value)}": {rule.message}', path)

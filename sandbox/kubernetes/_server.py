@@ -68,15 +68,15 @@ class KubernetesServer:
         self.store = ObjectStore(custom_resources=custom_resources)
         """The objects."""
         self.access = Access()
-        """Who may not do what."""
+        """The requests that are denied."""
         self.controllers = Controllers(self.store)
-        """Those who answer to objects, each of which can be stopped."""
+        """The controllers, each of which can be stopped."""
         self.latency = latency
         """Seconds by which each request is delayed that comes by HTTP."""
         self.requests: list[LoggedRequest] = []
         """The requests so far; clear the list to count anew."""
         self._api = Api(self.store, self.access)
-        # asyncio sends small answers at once only on sockets that name their protocol.
+        # asyncio sends small answers at once only on sockets with an explicit protocol.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen(512)

@@ -1,4 +1,4 @@
-"""The Status bodies with which the API refuses a request, worded as a real API server words them."""
+"""The Status bodies of rejected requests, in the words of a real API server."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from ._json import Object
 
 @dataclass(frozen=True)
 class Cause:
-    """One thing that is wrong with an object."""
+    """One error in an object."""
 
     reason: str
     message: str
@@ -18,7 +18,7 @@ class Cause:
 
 
 def invalid_value(field: str, value: object, why: str) -> Cause:
-    """A field that holds something it may not hold."""
+    """A field with an invalid value."""
     return Cause("FieldValueInvalid", f"Invalid value: {_compact(value)}: {why}", field)
 
 
@@ -27,12 +27,12 @@ def _compact(value: object) -> str:
 
 
 def required(field: str, why: str = "") -> Cause:
-    """A field that is missing."""
+    """A required field that is missing."""
     return Cause("FieldValueRequired", f"Required value: {why}" if why else "Required value", field)
 
 
 def unsupported(field: str, value: object, supported: Sequence[str]) -> Cause:
-    """A field that holds none of the words that it takes."""
+    """A field with a value that is not one of its words."""
     words = ", ".join(json.dumps(word) for word in supported)
     message = f"Unsupported value: {json.dumps(value)}: supported values: {words}"
     return Cause("FieldValueNotSupported", message, field)
@@ -55,7 +55,7 @@ _NOTHING = ErrorSubject()
 
 
 class ApiError(Exception):
-    """A request that the API refuses."""
+    """A request that the API rejects."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class UnknownPathError(Exception):
 
 
 def bad_request(message: str) -> ApiError:
-    """400: the request cannot be understood."""
+    """400: the request is malformed."""
     return ApiError(400, "BadRequest", message, details=False)
 
 
@@ -103,5 +103,5 @@ def unknown_resource() -> ApiError:
 
 
 def internal_error(message: str) -> ApiError:
-    """500: how the API refuses some requests that it should not have to answer for."""
+    """500: the API's answer to some invalid requests."""
     return ApiError(500, "", message, details=False)

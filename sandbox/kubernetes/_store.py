@@ -1,4 +1,4 @@
-"""The objects of a cluster, and every way in which they are changed."""
+"""The objects of a cluster, with all operations that write."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-syste
 
 
 class ObjectStore(StoredObjects):
-    """The objects of a cluster. What is given out is a copy; what is done is done at once, and by any thread.
+    """The objects of a cluster. Results are copies; operations are atomic, and safe in any thread.
 
     Args:
         custom_resources: whether the CRDs of Istio and of the Gateway API are there from the start.
@@ -39,7 +39,7 @@ class ObjectStore(StoredObjects):
         self.reset()
 
     def reset(self) -> None:
-        """Make it a new cluster. Resource versions go on counting."""
+        """Reset to a new cluster. Resource versions continue to count."""
         with self._lock:
             self._records.clear()
             for name in _BUILT_IN_NAMESPACES:
@@ -53,7 +53,7 @@ class ObjectStore(StoredObjects):
             return self._records.snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Make the cluster what it was, and report each object as new. Resource versions go on counting."""
+        """Restore a snapshot, and report each object as new. Resource versions continue to count."""
         with self._lock:
             self._records.restore(snapshot)
 
@@ -104,7 +104,7 @@ class ObjectStore(StoredObjects):
         writer: Writer = ADMIN,
         dry_run: bool = False,
     ) -> Object:
-        """Put an object in the place of one that exists, and return it.
+        """Replace an existing object, and return the new one.
 
         Raises:
             ApiError: there is none (404), it has changed since (409), or the object is refused.
@@ -128,7 +128,7 @@ class ObjectStore(StoredObjects):
         writer: Writer = ADMIN,
         dry_run: bool = False,
     ) -> Object:
-        """Change an object by a function that makes the new one out of the old, and return it.
+        """Change an object by a function from the old to the new one, and return it.
 
         Raises:
             ApiError: there is none (404), it has changed since (409), or the result is refused.
@@ -184,10 +184,10 @@ class ObjectStore(StoredObjects):
         resource_version: str = "",
         dry_run: bool = False,
     ) -> Object:
-        """Take an object away, or mark it as going while a finalizer holds it. Returns its last state.
+        """Delete an object, or mark it as being deleted while it has a finalizer. Returns its last state.
 
         Raises:
-            ApiError: there is none (404), or it is not the one that is meant (409).
+            ApiError: there is none (404), or it is another one (409).
         """
         kind = kind_of(kind)
         with self._lock:
@@ -208,7 +208,7 @@ class ObjectStore(StoredObjects):
     def delete_collection(
         self, kind: Kind | str, namespace: str, *, labels: str = "", fields: str = ""
     ) -> None:
-        """Delete what selectors take."""
+        """Delete the selected objects."""
         kind = kind_of(kind)
         with self._lock:
             for obj in list(self._records.select(kind, namespace, labels, fields)):

@@ -25,10 +25,10 @@ _UNCHECKED = Cause(
 
 
 def check(kind: Kind, obj: Object, old: Object | None = None) -> None:
-    """Refuse an object, or the change of an old one, that its kind does not allow.
+    """Reject an object, or the change of an old one, that is invalid for its kind.
 
     Raises:
-        ApiError: with a cause for each thing that is wrong (422).
+        ApiError: with a cause for each error (422).
     """
     causes = [*_metadata_problems(kind, obj)]
     wrong = [*problems(obj, kind.schema)]
@@ -46,7 +46,7 @@ def check(kind: Kind, obj: Object, old: Object | None = None) -> None:
 
 
 def check_types(kind: Kind, obj: Object, *, patched: bool = False) -> None:
-    """Refuse what cannot be read into the types of Kubernetes' own kinds.
+    """Reject values that do not fit the types of Kubernetes' own kinds.
 
     Raises:
         ApiError: a field has another type (400, or 422 if a patch made it so).
@@ -75,7 +75,7 @@ def _bad_secret(kind: Kind, obj: Object) -> str | None:
 
 
 def check_applied(kind: Kind, namespace: str, name: str, config: Object) -> None:
-    """Refuse to apply what the kind's schema does not know.
+    """Reject an apply of fields that are not in the kind's schema.
 
     Raises:
         ApiError: a field is unknown or has another type (500, as the real server has it).

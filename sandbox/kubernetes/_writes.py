@@ -1,4 +1,4 @@
-"""The object that a write leaves: the fields of the server, defaults, owners of fields, checks."""
+"""The object that results from a write: fields of the server, defaults, owners of fields, checks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def normalise(kind: Kind, obj: Object) -> None:
 
 
 def admit(kind: Kind, namespace: str, obj: Object) -> None:
-    """Make a new object one that may be added, without what only the server sets.
+    """Prepare a new object for its creation, without the fields that only the server sets.
 
     Raises:
         ApiError: it is refused.
@@ -53,7 +53,7 @@ def admit(kind: Kind, namespace: str, obj: Object) -> None:
 
 
 def begin(kind: Kind, obj: Object, ownership: Sequence[Ownership]) -> None:
-    """Set what the server sets on a new object."""
+    """Set the server's fields on a new object."""
     metadata = obj["metadata"]
     metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now()}
     if kind.generation:
@@ -77,7 +77,7 @@ def change(kind: Kind, old: Object, new: Object, writer: Writer) -> tuple[Object
 
 
 def succeed(kind: Kind, old: Object, new: Object, subresource: str, ownership: Sequence[Ownership]) -> Object:
-    """Return the object that takes the place of an old one, equal to it if nothing changes.
+    """Return the object that replaces an old one, equal to it if nothing changes.
 
     Raises:
         ApiError: it is refused.
@@ -100,9 +100,10 @@ def succeed(kind: Kind, old: Object, new: Object, subresource: str, ownership: S
 
 
 def _within(kind: Kind, old: Object, new: Object, subresource: str) -> Object:
-    """The part of a change that a request can make: to the status, or to all but that."""
+    """Return the part of a change that a request can make: to the status, or to everything else."""
     if subresource == "status":
-        # Labels and the like pass on this way as well; a custom resource then only notes who owned them.
+        # Labels and similar fields are changed in this way as well; a custom resource then only records their
+        # owners.
         changed = {name: new[name] for name in ("metadata", "status") if name in new}
         return old | changed
     if not kind.status:

@@ -1,4 +1,4 @@
-"""Loopback addresses of one sandbox."""
+"""The loopback addresses of one sandbox."""
 
 import errno
 import ipaddress
@@ -15,7 +15,7 @@ _LISTENS = "0A"
 
 
 class NoAddressesError(Exception):
-    """This machine has no loopback addresses to give, or something else has a port at all of them."""
+    """This machine has no free loopback addresses, or another program listens on a port at all of them."""
 
 
 class Addresses:
@@ -30,18 +30,18 @@ class Addresses:
         self._given: dict[Hashable, str] = {}
 
     def of(self, holder: Hashable) -> str:
-        """The address of something, the same each time it is asked for."""
+        """Return the address for a name, always the same for one name."""
         if holder not in self._given:
             self._given[holder] = str(self._network[len(self._given) + 2])
         return self._given[holder]
 
     @property
     def host(self) -> str:
-        """The address for what belongs to the sandbox itself."""
+        """The address of the sandbox's own servers."""
         return str(self._network[1])
 
     def close(self) -> None:
-        """Free the network for another sandbox."""
+        """Release the network for another sandbox."""
         self._marker.close()
 
 
@@ -84,7 +84,7 @@ def listening_everywhere() -> frozenset[int]:
 
 
 def _listeners(file: Path) -> Iterator[tuple[str, int]]:
-    """Addresses as the kernel shows them, and ports."""
+    """Return addresses as the kernel shows them, and ports."""
     for line in file.read_text().splitlines()[1:]:
         _, local, _, state, *_ = line.split()
         address, port = local.split(":")

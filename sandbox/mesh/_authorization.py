@@ -1,7 +1,7 @@
 """AuthorizationPolicies: their enforcement points, and their meaning to Envoy.
 
 The rules are those of Istio's ambient mode: ztunnel, at each pod, enforces policies by selector, and knows
-identities and ports; a waypoint enforces policies that name it or the Service, and knows HTTP too.
+identities and ports; a waypoint enforces policies that name it or the Service, and knows HTTP as well.
 https://istio.io/latest/docs/reference/config/security/authorization-policy/
 """
 
@@ -56,7 +56,7 @@ def tcp_rbac(
 
     Args:
         policies: those that are enforced at the pod.
-        port: the port that is connected to.
+        port: the port of the connection.
         waypoint_accounts: the waypoints of the pod. istiod writes a policy that allows each of them, as
             it does if PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on, and that closes the pod to others.
     """
@@ -81,7 +81,7 @@ def http_rbac(policies: Sequence[PolicyState], port: int) -> list[Json]:
 
 
 def _rbac(policies: Sequence[PolicyState], port: int, *, http: bool) -> list[Json]:
-    """Build the filters: denials come first; if any policy allows, all that none allows is refused."""
+    """Build the filters: denials are first; if any policy allows, everything that none allows is denied."""
     found: list[Json] = []
     for action in ("DENY", "ALLOW"):
         chosen = [policy for policy in policies if policy.spec.get("action", "ALLOW") == action]
@@ -96,7 +96,7 @@ def _rbac(policies: Sequence[PolicyState], port: int, *, http: bool) -> list[Jso
 
 
 def _rule(rule: Json, port: int, *, http: bool, allow: bool) -> Json | None:
-    """One rule; None if it can't match on this port."""
+    """Return one rule; None if it cannot match on this port."""
     if rule.get("when"):
         return None if allow else {"permissions": [_ANY], "principals": [_ANY]}
     sources = [_section(each, "source") for each in _sections(rule, "from")]
@@ -146,7 +146,7 @@ def _operation(operation: Json, port: int, *, http: bool) -> Json | None:
     if (ports and str(port) not in ports) or str(port) in not_ports:
         return None
     if not http:
-        return _ANY  # what denies does so without looking at what it can't see
+        return _ANY  # a policy that denies ignores the conditions that it cannot check
     rules = [
         *_any_of(map(_host, _strings(operation, "hosts")), "or_rules", "rules"),
         *_any_of(map(_method, _strings(operation, "methods")), "or_rules", "rules"),
@@ -188,7 +188,7 @@ def _path(path: str) -> Json:
 
 
 def _string(pattern: str, *, ignore_case: bool = False) -> Json:
-    """Istio's strings: exact, or with `*` at one end, or `*` alone for anything that is there."""
+    """Istio's strings: exact, or with `*` at one end, or `*` alone for any value that is present."""
     case: Json = {"ignore_case": True} if ignore_case else {}
     if pattern == "*":
         return {"safe_regex": {"regex": ".+"}}

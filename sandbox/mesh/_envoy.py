@@ -22,14 +22,14 @@ _READY_WITHIN = 60.0
 
 
 class EnvoyError(Exception):
-    """Envoy can't be had, did not start, or refused its configuration."""
+    """Envoy is missing, did not start, or rejected its configuration."""
 
 
 class Envoy:
-    """A proxy that takes new listeners and clusters while it runs.
+    """A proxy that accepts new listeners and clusters while it runs.
 
     Args:
-        name: what the proxy is for.
+        name: the purpose of the proxy.
         directory: an existing directory for its files.
     """
 
@@ -46,24 +46,22 @@ class Envoy:
         return self._process.pid if self._process else None
 
     def configure(self, listeners: Sequence[Json], clusters: Sequence[Json]) -> None:
-        """Send the proxy these listeners and clusters, and no others.
-
-        If it runs already, it has taken them when this returns.
+        """Set the proxy's listeners and clusters; a running proxy has loaded them when this returns.
 
         Raises:
-            EnvoyError: if it does not take them; with what it complained of.
+            EnvoyError: if it rejects them; with its message.
         """
-        # Clusters first: a listener must not name one that is not there yet, nor close a pod that is still
-        # reached without an identity.
+        # Clusters first: a listener must not name a missing one, nor close a pod that is still reached
+        # without an identity.
         for service, resources in (("cds", clusters), ("lds", listeners)):
             if self._write(service, resources) and self._process:
                 self._wait_until(self._has_taken_all, "did not accept its configuration")
 
     def start(self) -> None:
-        """Start the process; `configure` comes first.
+        """Start the process; call `configure` before.
 
         Raises:
-            EnvoyError: if there is no envoy, or it does not come up; with what it complained of.
+            EnvoyError: if there is no envoy, or it does not start; with its message.
         """
         bootstrap = self._directory / "bootstrap.json"
         bootstrap.write_text(json.dumps(self._bootstrap()))
@@ -73,7 +71,7 @@ class Envoy:
                     envoy_program(),
                     *("--config-path", str(bootstrap)),
                     *("--concurrency", "1"),
-                    # What a policy no longer allows must not go on over connections that are open.
+                    # Requests that a policy no longer allows must not continue over open connections.
                     *("--drain-time-s", "1", "--drain-strategy", "immediate"),
                     *("--disable-hot-restart", "--log-level", "warning"),
                 ],
@@ -167,7 +165,7 @@ class Envoy:
         return re.sub(r"^(\[[^]]*\]\s*)+", "", errors[-1]) if errors else ""
 
     def _ask(self, path: str) -> str:
-        """The body of an answer of the admin interface; nothing while it does not answer."""
+        """Return the body of an answer of the admin interface; empty while it does not answer."""
         connection = _UnixConnection(self.admin)
         try:
             connection.request("GET", path)

@@ -90,7 +90,7 @@ def http_proxy(
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
             "route_config": {
                 "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}],
-                # A cluster may come a moment after the listener, from another file.
+                # A cluster may arrive shortly after the listener, from another file.
                 "validate_clusters": False,
             },
             "http_filters": [*filters, {"name": "router", "typed_config": router}],

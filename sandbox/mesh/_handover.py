@@ -1,7 +1,6 @@
 """The state between two states of the mesh, in which everything serves that serves in either.
 
-The proxies take a change one after another. Nothing is to be taken down while something still leads to it,
-as nothing is where each proxy follows by itself what it uses.
+The proxies load a change one after another. Nothing may be removed while another proxy still uses it.
 """
 
 from dataclasses import replace
@@ -13,9 +12,9 @@ Named = TypeVar("Named", PodState, PolicyState, ServiceState)
 
 
 def handover(before: State, after: State) -> State:
-    """Return the state in which pods, Services behind waypoints, and policies of both states are there.
+    """Return the state with the pods, Services behind waypoints, and policies of both states.
 
-    A pod that joins or leaves the mesh is open meanwhile, with an identity or without: it is so outside.
+    A pod that joins or leaves the mesh is open meanwhile, with an identity or without, as it is outside.
     """
     old_pods, new_pods = _by_name(before.pods), _by_name(after.pods)
     pods = [_joined(old_pods.get(name), pod) for name, pod in new_pods.items()]

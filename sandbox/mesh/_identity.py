@@ -1,4 +1,4 @@
-"""The sandbox's own certificate authority, which gives each service account its identity."""
+"""The sandbox's own certificate authority, which issues each service account's identity."""
 
 import datetime
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _VALID_FOR = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Identity:
-    """The files with which an account proves who it is, and checks who others are."""
+    """The files with which an account proves its identity, and verifies others."""
 
     certificate: Path
     key: Path
@@ -25,7 +25,7 @@ class Identity:
 
 
 class CertificateAuthority:
-    """Issues certificates for as long as the sandbox runs; keys are readable by their owner alone.
+    """Issues certificates while the sandbox runs; keys are readable by their owner alone.
 
     Args:
         directory: an existing directory for keys and certificates.
@@ -36,7 +36,7 @@ class CertificateAuthority:
         self._issued: dict[Account, Identity] = {}
 
     def identity(self, account: Account) -> Identity:
-        """The identity of an account, made when it is first asked for."""
+        """Return the identity of an account, created at the first call."""
         if account not in self._issued:
             self._issued[account] = self._issue(account)
         return self._issued[account]

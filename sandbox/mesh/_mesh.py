@@ -1,4 +1,4 @@
-"""A mesh on this machine that enforces what is in Kubernetes."""
+"""A mesh on this machine that enforces the policies in Kubernetes."""
 
 import contextlib
 import threading
@@ -35,8 +35,8 @@ class Mesh:
     Args:
         client: reads Kubernetes; nothing is written.
         directory: an existing directory for keys, certificates and configurations.
-        addresses: where things can be on this machine.
-        auto_allow: do as an istiod does whose PILOT_AUTO_ALLOW_WAYPOINT_POLICY is on.
+        addresses: the addresses on this machine.
+        auto_allow: act like an istiod with PILOT_AUTO_ALLOW_WAYPOINT_POLICY on.
     """
 
     def __init__(self, client: Client, directory: Path, addresses: Addresses, *, auto_allow: bool = True):
@@ -89,15 +89,15 @@ class Mesh:
 
     @property
     def state(self) -> State:
-        """Return the state of Kubernetes as it was read last."""
+        """Return the last state that was read from Kubernetes."""
         return self._state
 
     def sync(self) -> None:
-        """Read Kubernetes, and send the proxies what changed; one that rejects it is an error for good.
+        """Read Kubernetes, and send the changes to the proxies; after a rejected change, each call fails.
 
         Raises:
-            EnvoyError: if a proxy did not start, or does not take its configuration.
-            NoAddressesError: if something else on this machine has a port that is needed.
+            EnvoyError: if a proxy did not start, or rejects its configuration.
+            NoAddressesError: if another program on this machine uses a required port.
             lightkube.ApiError: if Kubernetes rejects a request.
         """
         with self._lock:
@@ -115,7 +115,7 @@ class Mesh:
         return self._listening.get(self.inside(pod.namespace, pod.name), frozenset())
 
     def identity(self, account: Account) -> Identity:
-        """The identity of an account, with which a test can be who it likes."""
+        """Return the identity of an account, for tests that act as it."""
         return self._authority.identity(account)
 
     def inside(self, namespace: str, pod: str) -> str:
@@ -123,11 +123,11 @@ class Mesh:
         return self._addresses.of(("inside", namespace, pod))
 
     def resolver(self, account: Account) -> str:
-        """The address at which an account's processes ask for names."""
+        """The address at which an account's processes resolve names."""
         return self._addresses.of(("resolver", account))
 
     def address_of_pod(self, pod: PodState) -> str:
-        """The address at which a pod is found from outside the mesh."""
+        """The address at which a pod is reached from outside the mesh."""
         return self._addresses.of(("pod", pod.namespace, pod.name))
 
     def names(self, account: Account) -> Mapping[str, list[str]]:
@@ -151,13 +151,13 @@ class Mesh:
     def answered(self, account: Account) -> Mapping[str, int]:
         """Return the bytes that an account's processes received: `pod m/web-0:8080` or `service …` → bytes.
 
-        What is refused at a pod gets none; what a waypoint refuses, its few words.
+        A request that is denied at a pod gets none; one denied at a waypoint, its short answer.
         """
         start, end = f"cluster.{account.namespace}/{account.name} to ", ".upstream_cx_rx_bytes_total"
         found: dict[str, int] = {}
         for name, number in self._proxies[None].counters(end).items():
             if name.startswith(start):
-                # In its statistics, Envoy writes another character for a colon.
+                # In its statistics, Envoy replaces the colon by another character.
                 destination, _, port = name.removeprefix(start).removesuffix(end).rpartition("_")
                 found[f"{destination}:{port}"] = number
         return found
@@ -183,7 +183,7 @@ class Mesh:
         self._listening = now
         _check_ports(state)
         both = handover(before, state)
-        # What is added comes first, then what leads to it; what is removed goes last.
+        # Additions first, then references to them, and removals last.
         self._configure(None, node_proxy(both, self._places, auto_allow=self.auto_allow, routes=before))
         for waypoint in state.waypoints:
             self._configure(waypoint, waypoint_proxy(both, waypoint, self._places))
@@ -196,7 +196,7 @@ class Mesh:
             self.on_change()
 
     def _read(self) -> State:
-        """Read a state that was there at one moment: its kinds are listed one after another."""
+        """Read a consistent state, although its kinds are listed one after another."""
         state, now = self._state, read(self._client)
         while now != state:
             state, now = now, read(self._client)
@@ -208,7 +208,7 @@ class Mesh:
         if proxy is None:
             name = f"waypoint {waypoint.namespace}/{waypoint.name}" if waypoint else "node proxy"
             self._proxies_so_far += 1
-            # Short, for the path of a socket in it has a limit.
+            # Short, since the path of a socket in it has a limit.
             directory = self._directory / str(self._proxies_so_far)
             directory.mkdir()
             proxy = Envoy(name, directory)
@@ -219,7 +219,7 @@ class Mesh:
 
     def _keep_up(self) -> None:
         while not self._end.wait(_LOOKS_EVERY):
-            # The next call from outside raises what went wrong.
+            # The next call from outside raises this error.
             with contextlib.suppress(Exception):
                 self.sync()
             if self._error:

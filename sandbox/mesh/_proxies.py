@@ -1,6 +1,6 @@
 """The listeners of the proxies, and their destinations.
 
-Two kinds of proxy do what Istio's ambient mode does on a node:
+Two kinds of proxy act as Istio's ambient mode on a node:
 
 - The **node proxy** stands for ztunnel. For each pod it takes connections that come with an identity
   (mutual TLS, at the pod's address on port 15008) and those that come without (at the port itself), holds
@@ -68,8 +68,8 @@ def node_proxy(
     """Return the configuration of the node proxy.
 
     Args:
-        state: what there is in Kubernetes.
-        places: where everything is.
+        state: the state of Kubernetes.
+        places: the address of each workload.
         auto_allow: whether istiod allows waypoints at the pods behind them, and closes these to others.
         routes: the state by which applications reach others; the same by default.
     """
@@ -185,7 +185,7 @@ def _to_pods(
     *,
     http: bool = False,
 ) -> Json:
-    """A cluster of pods; those in the mesh are shown the account's identity, if there is one."""
+    """Return a cluster of pods; connections to those in the mesh have the account's identity, if any."""
     matches: list[Json] = []
     endpoints: list[Json] = []
     for pod in pods:

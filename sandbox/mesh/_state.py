@@ -1,4 +1,4 @@
-"""The state of the mesh, as Kubernetes has it."""
+"""The state of the mesh, as read from Kubernetes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Account:
 
     @property
     def uri(self) -> str:
-        """The identity as it stands in a certificate (SPIFFE)."""
+        """The identity as in a certificate (SPIFFE)."""
         return f"spiffe://{self.principal}"
 
 
@@ -72,7 +72,7 @@ class WaypointState:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """A Service, and the waypoint that its traffic goes through."""
+    """A Service, and its waypoint."""
 
     namespace: str
     name: str
@@ -96,7 +96,7 @@ class PolicyState:
 
 @dataclass(frozen=True)
 class State:
-    """All of it at one moment."""
+    """The whole state at one time."""
 
     pods: tuple[PodState, ...]
     services: tuple[ServiceState, ...]
@@ -109,10 +109,10 @@ class State:
 
 
 def read(client: Client) -> State:
-    """Read the state of the mesh, with one list request a kind.
+    """Read the state of the mesh, with one list request for each kind.
 
     Raises:
-        lightkube.ApiError: if Kubernetes refuses. What is of a kind that is not installed does not exist.
+        lightkube.ApiError: if Kubernetes refuses. Objects of a kind that is not installed do not exist.
     """
     namespaces = {item["metadata"]["name"]: _labels(item) for item in _list(client, NamespaceResource)}
     pod_labels = {

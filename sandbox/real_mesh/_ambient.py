@@ -28,7 +28,7 @@ class Ambient:
 
     @classmethod
     def of(cls, istiod: Istiod) -> Ambient:
-        """Return what istiod has sent so far."""
+        """Return the configuration that istiod has sent so far."""
         page = istiod.debug("ambientz")
         kinds = [
             {f"{each['namespace']}/{each['name']}": each for each in page[kind] or ()}

@@ -27,15 +27,15 @@ _PATIENCE = 60.0
 
 
 class RealMesh:
-    """Sends requests the way that they go in Istio's ambient mode, while its context lasts.
+    """Sends requests as in Istio's ambient mode, while its context lasts.
 
     Requests for a Service behind a waypoint go through a real one, which the real istiod configures. Whether
-    ztunnel allows a connection to a pod is read from what istiod sends to ztunnel; the processes are
-    those of the sandbox.
+    ztunnel allows a connection to a pod is read from what istiod sends to ztunnel; the processes are those of
+    the sandbox.
 
     Args:
         istiod: configures waypoints and sends policies.
-        sandbox: has the processes and the identities.
+        sandbox: the world with the processes and the identities.
         folder: an existing folder for files.
     """
 
@@ -61,7 +61,7 @@ class RealMesh:
         self._stack.close()
 
     def follow(self, istiod: Istiod) -> None:
-        """Be configured by another istiod of the same cluster, from the next `sync` on."""
+        """Use the configuration of another istiod of the same cluster, from the next `sync` on."""
         self._stop_waypoints()
         self._istiod = istiod
 
@@ -81,11 +81,11 @@ class RealMesh:
         """Send a request for a Service through its waypoint, and return the status and body of the answer.
 
         Args:
-            source: whose identity the request has.
+            source: the account whose identity the request has.
             service: the Service, as `namespace/name`.
             port: the port of the Service.
-            method: of HTTP.
-            path: what is asked for.
+            method: the HTTP method.
+            path: the path of the request.
 
         Raises:
             OSError: there is no answer.
@@ -118,7 +118,7 @@ class RealMesh:
             raise ConnectionError(str(error)) from error
 
     def passes_waypoint(self, source: Account, service: str) -> bool:
-        """Return whether ztunnel sends what an application asks a Service to the Service's waypoint."""
+        """Return whether ztunnel sends an application's requests for a Service to the Service's waypoint."""
         in_mesh = any(
             self.ambient.is_in_mesh(name)
             for name, workload in self.ambient.workloads.items()
@@ -178,7 +178,7 @@ class RealMesh:
         return waypoint
 
     def _node_of(self, namespace: str) -> str:
-        """A node for each namespace: a waypoint connects only to who is of its own."""
+        """A node for each namespace: a waypoint connects only to an identity of its own namespace."""
         if namespace not in self._nodes:
             address = self._addresses.of(("node", namespace))
             identity = self._sandbox.identity(Account(namespace, NODE))

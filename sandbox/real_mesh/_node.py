@@ -29,8 +29,8 @@ class Node:
 
     Args:
         address: the loopback address at which it listens.
-        identity: who it is.
-        admit: where connections go; None for one that policies deny.
+        identity: its identity.
+        admit: returns the destination of a connection; None if policies deny it.
     """
 
     def __init__(self, address: str, identity: Identity, admit: Admit):
@@ -69,7 +69,7 @@ class Node:
 
 
 class _Connection:
-    """One connection, with as many tunnels as the other end likes."""
+    """One connection, with any number of tunnels."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, admit: Admit):
         self._reader = reader
@@ -136,7 +136,7 @@ class _Connection:
             self._flush()
 
     def _send(self, stream: int, data: bytes) -> None:
-        """Send what fits into the window, and keep the rest until it is wider."""
+        """Send what fits into the window, and keep the rest until the window grows."""
         data = self._pending.pop(stream, b"") + data
         while data:
             size = min(self._http.local_flow_control_window(stream), self._http.max_outbound_frame_size)

@@ -16,14 +16,13 @@ Json = dict[str, Any]
 
 
 class Pods:
-    """Plays the part of Kubernetes and of Istio's agent on a node for pods, whenever it is asked to.
+    """Acts as Kubernetes and as Istio's agent on a node for pods, at each call.
 
-    Pods get addresses, become Ready, are in the mesh if their labels, or else those of their namespace, ask
-    for it, and are the endpoints of the Services that select them. Nothing of it is needed by charms, but
-    istiod looks at it.
+    Pods get addresses, become Ready, join the mesh by their labels or those of their namespace, and become
+    the endpoints of the Services that select them. Charms do not need this, but istiod reads it.
 
     Args:
-        admin: may do everything.
+        admin: a client with all permissions.
     """
 
     def __init__(self, admin: Connection):
@@ -39,10 +38,10 @@ class Pods:
         return self._addresses[pod]
 
     def bring_up(self, namespaces: Iterable[str]) -> None:
-        """Bring all pods and Services of these namespaces up to date."""
+        """Update all pods and Services of these namespaces."""
         for namespace in namespaces:
             home = f"/api/v1/namespaces/{namespace}"
-            # A waypoint's pods have been looked after.
+            # Another stand-in updates a waypoint's pods.
             listed = self._admin.must("GET", f"{home}/pods")["items"]
             pods = [pod for pod in listed if pod["spec"].get("serviceAccountName") in _applications(pod)]
             mode = _dataplane_mode(self._admin.must("GET", home), "none")

@@ -1,4 +1,4 @@
-"""Requests through HBONE: HTTP/2 CONNECT in mutual TLS, the way that ztunnel sends them for a pod."""
+"""Requests through HBONE: HTTP/2 CONNECT in mutual TLS, as ztunnel sends them for a pod."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TunnelRefusedError(Exception):
 
 
 def context(identity: Identity, purpose: ssl.Purpose) -> ssl.SSLContext:
-    """Return the TLS context of an identity; names of the other end are not looked at."""
+    """Return the TLS context of an identity; names of the other end are not verified."""
     made = ssl.create_default_context(purpose, cafile=str(identity.authority))
     made.check_hostname = False
     made.verify_mode = ssl.CERT_REQUIRED
@@ -51,19 +51,19 @@ class Tunnel:
             raise TunnelRefusedError(f"{authority}: {self._status}")
 
     def send(self, data: bytes) -> None:
-        """Send bytes, as many as fit into a window of HTTP/2."""
+        """Send bytes within the window of HTTP/2."""
         self._http.send_data(self._stream, data)
         self._flush()
 
     def receive(self) -> bytes:
-        """Return the next bytes; none if there will be no more."""
+        """Return the next bytes; none at the end."""
         while not self._received and not self._ended:
             self._read()
         received, self._received = self._received, b""
         return received
 
     def makefile(self, _mode: str = "rb") -> io.BufferedReader:
-        """Return a file of what comes, as that of a socket."""
+        """Return a file for reading, like that of a socket."""
         return io.BufferedReader(_Reader(self))
 
     def _read(self) -> None:
@@ -102,13 +102,13 @@ class _Reader(io.RawIOBase):
 
 @contextlib.contextmanager
 def tunnel(address: str, identity: Identity, authority: str, timeout: float = 30) -> Generator[Tunnel]:
-    """Open a tunnel for as long as the context lasts.
+    """Open a tunnel while the context lasts.
 
     Args:
         address: a waypoint's, or a node's.
-        identity: of the client.
-        authority: whom the bytes are for: an address with its port.
-        timeout: seconds that anything may take.
+        identity: the identity of the client.
+        authority: the destination: an address with its port.
+        timeout: the seconds for each step.
 
     Raises:
         TunnelRefusedError: the other end does not open it.

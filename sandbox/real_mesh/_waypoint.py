@@ -1,7 +1,7 @@
 """A real waypoint: Envoy under istiod's own agent, configured by the real istiod.
 
-Envoy's release lacks a few extensions of Istio's build; none of them concerns policies. What istiod sends is
-changed in those and in two addresses of this machine, and in nothing else.
+Envoy's release lacks a few extensions of Istio's build; none of them concerns policies. The configuration of
+istiod is changed only in those and in two addresses of this machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NODE = "node"
 
 _MODULE = "istio.io/istio"
 _BOOTSTRAP = "tools/packaging/common/envoy_bootstrap.json"
-# Envoy's own builds lack the extension that metadata of peers comes through.
+# Envoy's own builds lack the extension for the metadata of peers.
 _BOOTSTRAP_CHANGES = {"{{ .wildcard }}": "127.0.0.1", "if .metadata_discovery": "if false"}
 _PATIENCE = 30.0
 _TYPES = "type.googleapis.com"
@@ -44,7 +44,7 @@ _GATEWAY_API = "gateway.networking.k8s.io"
 _METADATA_FILTERS = ("waypoint_upstream_peer_metadata", "waypoint_downstream_peer_metadata")
 _CREDENTIALS = "var/run/secrets/workload-spiffe-credentials"
 _ANNOTATIONS = "etc/istio/pod/annotations"
-# Istio's build has a type of string of its own, which istiod does not ask for in older versions.
+# Istio's build has its own type of string, which istiod does not use for older versions.
 _VERSION = "1.29.1"
 
 
@@ -64,10 +64,10 @@ class WaypointProxy:
 
     Args:
         istiod: configures it.
-        pod: the pod that it stands for.
+        pod: the pod that it represents.
         identity: the certificate and key of the pod's service account.
         listen: the loopback address at which it takes HBONE connections.
-        node: the loopback address of who takes HBONE connections for all pods.
+        node: the loopback address that accepts HBONE connections for all pods.
     """
 
     def __init__(self, istiod: Istiod, pod: WaypointPod, identity: Identity, *, listen: str, node: str):
@@ -107,7 +107,7 @@ class WaypointProxy:
         self._stack.close()
 
     def config(self) -> Any:
-        """All that istiod has sent it."""
+        """Return the configuration that istiod has sent it."""
         return self._admin.must("GET", "/config_dump?include_eds")
 
     def counters(self, name: str) -> dict[str, int]:
@@ -133,7 +133,7 @@ class WaypointProxy:
             "root-cert.pem": identity.authority,
         }.items():
             shutil.copy(file, credentials / name)
-        # With an IPv6 address of this machine, it would listen at all of them besides.
+        # With an IPv6 address of this machine, it would also listen at all of them.
         interfaces = ",".join(name for _, name in socket.if_nameindex())
         annotations = folder / _ANNOTATIONS
         annotations.parent.mkdir(parents=True)
@@ -156,7 +156,7 @@ class WaypointProxy:
             "configPath": str(folder),
             "proxyAdminPort": self._admin_port,
             "statusPort": free_port(),
-            # What a policy no longer allows must not go on over connections that are open.
+            # Requests that a policy no longer allows must not continue over open connections.
             "drainDuration": "1s",
         }
         return os.environ | {
@@ -177,7 +177,7 @@ class WaypointProxy:
         }
 
     def _write_filters(self) -> None:
-        """Have istiod know what to change before it is asked: a listener does not move at once."""
+        """Send istiod the changes before it is asked, since a listener does not move at once."""
         names: list[str] = []
         for path, obj in self._filters():
             self._istiod.kubernetes.provide(path, obj)
@@ -215,7 +215,7 @@ class WaypointProxy:
         ]
 
     def _cluster_of_node(self) -> dict[str, Any]:
-        """A cluster of one endpoint, where istiod has the address that is asked for."""
+        """Return a cluster of one endpoint in place of istiod's, whose address is that of the request."""
         endpoints = [{"lb_endpoints": [{"endpoint": {"address": _address(self._node)}}]}]
         http2 = {
             "@type": f"{_TYPES}/{_HTTP_OPTIONS}",

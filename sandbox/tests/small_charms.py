@@ -1,4 +1,4 @@
-"""Small charms, written where a test needs them."""
+"""Small charms, written by the tests that need them."""
 
 import textwrap
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Actions, options, and the values that they take."""
+"""Actions, options, and their valid values."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A charm's process: what lasts from event to event, what does not, and what happens when it fails."""
+"""A charm's process: the state that lasts from event to event, and failures."""
 
 import contextlib
 import os

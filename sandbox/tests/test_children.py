@@ -1,4 +1,4 @@
-"""Nothing is left of who is killed."""
+"""A killed process leaves no children and no folders."""
 
 import signal
 import subprocess

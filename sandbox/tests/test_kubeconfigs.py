@@ -1,4 +1,4 @@
-"""Kubeconfigs whose clusters requests can be sent to, and the errors of the others."""
+"""Valid kubeconfigs, and the errors of others."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Leaders of applications, and who speaks for the application."""
+"""Leaders of applications, and their rights."""
 
 from sandbox.juju import Model
 from sandbox.tests.small_charms import WriteCharm, events

@@ -1,4 +1,4 @@
-"""Relations between models, and what each model calls the other's application."""
+"""Relations between models, and the names of the other model's applications."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Output of the sandbox's commands where only some of it goes to a terminal."""
+"""Output of the sandbox's commands, of which only some goes to a terminal."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def test_progress_goes_to_terminal_output_to_stdout():
         while True:
             try:
                 seen.append(os.read(ours, 4096))
-            except OSError:  # nobody has the other end any more
+            except OSError:  # the other end is closed
                 return
 
     watcher = threading.Thread(target=watch, daemon=True)

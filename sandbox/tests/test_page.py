@@ -81,7 +81,7 @@ class Page(HTMLParser):
         ]
 
     def arrows(self) -> dict[str, str]:
-        """By what each says, what becomes of its requests."""
+        """Return the outcome of the requests by the text of each element."""
         found = [(a["class"].split()[1], "".join(text)) for _, a, text in self._of_class("arrow")]
         return {" ".join(text.split()): verdict for verdict, text in found}
 

@@ -11,7 +11,7 @@ NAME = "nginx-prometheus-exporter"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only one on PATH."""
+    """The only program on PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""The sample backend reads what real clients of its formats send."""
+"""The sample backend parses the data of real clients of its formats."""
 
 import importlib.util
 import struct

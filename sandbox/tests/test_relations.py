@@ -1,4 +1,4 @@
-"""Events and databags of related applications, and whose data their units may read."""
+"""Events and databags of related applications, and the data that their units may read."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The story with the real charms, and the commands that tell it."""
+"""The demo with the real charms, and its commands."""
 
 import json
 import os
@@ -199,7 +199,7 @@ def test_nothing_is_left_when_it_is_interrupted(short_directory: Path, number: s
 
 
 def marked_processes(mark: str) -> list[str]:
-    """The processes with this in their environment."""
+    """Return the processes with this text in their environment."""
     found: list[str] = []
     for directory in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""A web server for the containers of sample charms: it answers every request with what was asked of whom."""
+"""A web server for the containers of sample charms: each answer repeats the request and names the server."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ _SERVER = Path(__file__).with_name("web_server.py")
 
 
 def run(container: ops.Container, name: str, *ports: int) -> None:
-    """Have the server run in a container that holds a Python image.
+    """Run the server in a container with a Python image.
 
     Args:
-        container: nothing happens while it can't be reached.
-        name: whom the answers come from.
-        ports: where it listens; GET /metrics gives metrics on each of them.
+        container: the container; nothing is done while it cannot be reached.
+        name: the name in the answers.
+        ports: the ports to listen on; GET /metrics returns metrics on each of them.
     """
     if not container.can_connect():
         return

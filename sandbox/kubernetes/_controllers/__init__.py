@@ -1,4 +1,4 @@
-"""Those who answer to the objects of a cluster: what Kubernetes' own controllers and istiod would do."""
+"""The controllers of a cluster: those of Kubernetes itself, and those of istiod."""
 
 from .._store import ObjectStore
 from ._base import KubernetesController
@@ -9,7 +9,7 @@ from ._waypoints import WaypointController
 
 
 class Controllers:
-    """The controllers of a cluster, all running at first. `stop()` one to see what happens without it."""
+    """The controllers of a cluster, all running at first. `stop()` one to test without it."""
 
     def __init__(self, store: ObjectStore):
         self.namespaces = NamespaceController(store)
@@ -26,7 +26,7 @@ class Controllers:
         """Reports on each AuthorizationPolicy whether it is enforced."""
 
     def start(self) -> None:
-        """Have all of them run, whoever was stopped."""
+        """Start all controllers that were stopped."""
         for controller in vars(self).values():
             controller.start()
 

@@ -10,7 +10,7 @@ from .._store import ObjectStore
 
 
 class KubernetesController(ABC):
-    """A controller: it answers changes of objects with changes of others."""
+    """A controller: it responds to changes of objects by changes of others."""
 
     def __init__(self, store: ObjectStore):
         self.store = store
@@ -18,11 +18,11 @@ class KubernetesController(ABC):
         store.observe(self._observe)
 
     def stop(self) -> None:
-        """See nothing from now on."""
+        """Ignore changes from now on."""
         self._running = False
 
     def start(self) -> None:
-        """Go on, and catch up with how things are."""
+        """Continue, and process the current state."""
         self._running = True
         self.catch_up()
 
@@ -32,11 +32,11 @@ class KubernetesController(ABC):
 
     @abstractmethod
     def handle(self, change: ObjectChange) -> None:
-        """Do what a change asks for."""
+        """Process a change."""
 
     @abstractmethod
     def catch_up(self) -> None:
-        """Do what was missed."""
+        """Process the missed changes."""
 
     def report(self, kind: Kind, obj: Object, status: Object, *, manager: str) -> None:
         """Write a condition into an object's status."""

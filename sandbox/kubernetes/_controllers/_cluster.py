@@ -10,7 +10,7 @@ from ._base import KubernetesController
 
 
 class NamespaceController(KubernetesController):
-    """Deletes what is in a namespace that was deleted."""
+    """Deletes the objects in a deleted namespace."""
 
     def handle(self, change: ObjectChange) -> None:
         if change.kind is NAMESPACE and change.new is None:
@@ -75,7 +75,7 @@ def _owners(obj: Object) -> set[str]:
 
 
 class DeploymentController(KubernetesController):
-    """Reports as many ready pods of a Deployment as it, or its autoscaler, wants; it makes none."""
+    """Reports as many ready pods of a Deployment as it, or its autoscaler, desires; it creates none."""
 
     def handle(self, change: ObjectChange) -> None:
         if change.new is None:
@@ -105,7 +105,7 @@ class DeploymentController(KubernetesController):
             change = {"replicas": replicas}
             self.store.patch(
                 DEPLOYMENT, namespace, name, lambda obj: obj | {"spec": obj["spec"] | change}
-            )  # which is handled in turn
+            )  # which is processed in turn
         elif mapping(deployment.get("status")).get("readyReplicas") != replicas:
             status = {"replicas": replicas, "readyReplicas": replicas, "availableReplicas": replicas}
             self.report(DEPLOYMENT, deployment, status, manager="kube-controller-manager")

@@ -1,4 +1,4 @@
-"""The controller of StatefulSets: it makes their pods, and replaces those of an old revision."""
+"""The controller of StatefulSets: it creates their pods, and replaces those of an old revision."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ _MANAGER = "kube-controller-manager"
 
 @dataclass(frozen=True)
 class _Rollout:
-    """A StatefulSet, and the revisions between which it is."""
+    """A StatefulSet, with its current and its updated revision."""
 
     stateful_set: Object
     current: str
@@ -50,9 +50,9 @@ class _Rollout:
 
 
 class StatefulSetController(KubernetesController):
-    """Does for StatefulSets what Kubernetes' own does: at once, one step after another.
+    """Manages StatefulSets like Kubernetes' own controller: at once, one step after another.
 
-    It does not run its pods: whatever stands in for the kubelet writes into their status that they are Ready.
+    It does not run its pods: the stand-in for the kubelet writes into their status that they are Ready.
     """
 
     def handle(self, change: ObjectChange) -> None:
@@ -80,7 +80,7 @@ class StatefulSetController(KubernetesController):
             self._report(rollout, list(pods.values()))
 
     def _step(self, rollout: _Rollout, pods: Mapping[int, Object]) -> bool:
-        """Create or delete one pod, which brings the next step; False if there is nothing to do now."""
+        """Create or delete one pod, which causes the next step; False if there is nothing to do now."""
         for ordinal in range(rollout.replicas):
             pod = pods.get(ordinal)
             if pod is None:

@@ -14,14 +14,14 @@ _MANAGER = "istio.io/gateway-controller"
 
 
 def is_waypoint(gateway: Object) -> bool:
-    """Return whether istiod makes a waypoint of this Gateway."""
+    """Return whether istiod runs a waypoint for this Gateway."""
     return gateway["spec"]["gatewayClassName"] == WAYPOINT_CLASS
 
 
 class WaypointController(KubernetesController):
     """Deploys the waypoint of a Gateway, and reports it in the Gateway's status.
 
-    The objects that it makes belong to the Gateway and go with it.
+    The objects that it creates belong to the Gateway and are deleted with it.
     """
 
     pods_start = True
@@ -44,7 +44,7 @@ class WaypointController(KubernetesController):
                 self._deploy(gateway)
 
     def _install_class(self) -> None:
-        """Create the class of waypoints, as istiod does where the Gateway API is installed."""
+        """Create the class of waypoints, as istiod does if the Gateway API is installed."""
         if self.store.find(GATEWAY_CLASS, "", WAYPOINT_CLASS) is not None:
             return
         served = [each["metadata"]["name"] for each in self.store.objects(CRD)]

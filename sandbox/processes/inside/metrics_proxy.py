@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Shows the metrics of waypoints on one port, as the program `metrics-proxy` does for pods with some labels.
+"""Publishes the metrics of waypoints on one port, in place of the program `metrics-proxy`.
 
     metrics_proxy.py --labels KEY=VALUE,…
 
-`SANDBOX_WAYPOINTS` is a JSON file with the labels of each waypoint's pods, and the socket at which the proxy
-that stands for them shows its metrics. What it counts by the identity of a source gets the labels that
-Istio derives from the source's pod.
+`SANDBOX_WAYPOINTS` is a JSON file with the labels of each waypoint's pods, and the socket of the metrics of
+the proxy that stands for them. Series with the identity of a source get the labels that Istio derives from
+the source's pod.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class _Admin(HTTPConnection):
 
 
 def metrics(selected: Mapping[str, str]) -> str:
-    """Return the metrics of the pods with some labels; nothing while there is none."""
+    """Return the metrics of the pods with some labels; empty if there is none."""
     pods = json.loads(Path(os.environ["SANDBOX_WAYPOINTS"]).read_text())
     return "".join(_shown(pod["socket"]) for pod in pods if selected.items() <= pod["labels"].items())
 
@@ -46,7 +46,7 @@ def _shown(path: str) -> str:
     with contextlib.closing(_Admin(path)) as admin:
         admin.request("GET", "/stats/prometheus?usedonly")
         text = admin.getresponse().read().decode()
-    # Istio's build of Envoy puts nothing before the names that it adds.
+    # Istio's build of Envoy has no prefix before the names that it adds.
     return _PRINCIPAL.sub(_WORKLOAD, text.replace("envoy_istio_", "istio_"))
 
 

@@ -1,7 +1,7 @@
-"""Gives a Python process the addresses and names of the pod that it is meant to be in.
+"""Gives a Python process the addresses and names of the pod that it represents.
 
-Python runs this at its start. `SANDBOX_ADDRESS` is where the process listens when it means to listen at
-all addresses; `SANDBOX_HOSTS` is a JSON file of host names and their addresses.
+Python runs this at its start. `SANDBOX_ADDRESS` is the address at which the process listens in place of all
+addresses; `SANDBOX_HOSTS` is a JSON file of host names and their addresses.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Those who answer to objects, and what happens without them."""
+"""Controllers, and their absence."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def create_stateful_set(store: ObjectStore) -> None:
 
 
 def run_pods(store: ObjectStore) -> None:
-    """Do what a kubelet does, until no new pod comes."""
+    """Act as a kubelet, until there is no new pod."""
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
     while waiting := [pod for pod in store.objects("Pod", "m") if "conditions" not in pod["status"]]:
         for pod in waiting:

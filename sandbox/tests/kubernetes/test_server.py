@@ -1,4 +1,4 @@
-"""The server around the API: its kubeconfig, its log, its latency, what it forbids, and its speed."""
+"""The server of the API: its kubeconfig, its log, its latency, its permissions, and its speed."""
 
 import http.client
 import json

@@ -19,7 +19,7 @@ _GOOD_FOR = timedelta(days=30)
 
 
 class Authority(ops.CharmBase):
-    """Signs what is asked for, once; and all of it again on demand."""
+    """Signs each request once, and all of them again on demand."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
@@ -70,7 +70,7 @@ class Authority(ops.CharmBase):
             )
 
     def _authority(self) -> tuple[Certificate, PrivateKey]:
-        """The authority's own certificate and key, made when they are first needed."""
+        """The authority's own certificate and key, created at the first use."""
         try:
             kept = self.model.get_secret(label=_LABEL).get_content()
         except ops.SecretNotFoundError:

@@ -1,4 +1,4 @@
-"""A catalogue: a sample of a charm that declares who may reach what of it."""
+"""A catalogue: a sample of a charm that declares policies."""
 
 import ops
 import web_workload

@@ -1,4 +1,4 @@
-"""A place where applications are shown: a sample of the other ends of what Grafana and a catalogue speak."""
+"""A sample of the other end of the relations of Grafana and of a catalogue."""
 
 import json
 from collections.abc import Iterator

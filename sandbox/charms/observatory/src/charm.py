@@ -1,4 +1,4 @@
-"""A place for telemetry: a sample of a charm that others send to, and that scrapes others."""
+"""A telemetry backend: a sample of a charm that receives telemetry, and scrapes other charms."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ _PROGRAM, _TARGETS = "/srv/recorder.py", "/etc/observatory/targets.json"
 
 
 class Observatory(ops.CharmBase):
-    """Allows related applications to send what their relation is for, each kind on its own port."""
+    """Allows related applications to send the telemetry of their relation, each kind on its own port."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
@@ -60,7 +60,7 @@ class Observatory(ops.CharmBase):
     def _run(self, container: ops.Container) -> None:
         if not container.can_connect():
             return
-        # The program reads its targets anew for each round: nothing restarts for them.
+        # The program reads its targets for each round, so that it need not restart.
         container.push(_TARGETS, json.dumps(scrape_targets.read(self)), make_dirs=True)
         container.push(_PROGRAM, Path(recorder.__file__).read_text(), make_dirs=True)
         command = f"python3 {_PROGRAM} {_TARGETS}"

@@ -1,9 +1,9 @@
-"""A server that takes telemetry as Loki, Prometheus and Tempo do, and remembers what came from whom.
+"""A server that receives telemetry like Loki, Prometheus and Tempo, and records it by unit.
 
     python3 recorder.py TARGETS
 
 `TARGETS` is a file with a JSON list of `{"url": …, "unit": …}`, which are scraped. `GET /recorded` gives a
-JSON list of `{"kind": …, "unit": …, "count": …, "latest": […]}`. It needs nothing but Python 3.10 or later.
+JSON list of `{"kind": …, "unit": …, "count": …, "latest": […]}`. It needs only Python 3.10 or later.
 """
 
 import collections
@@ -27,7 +27,7 @@ LOKI_PATH, REMOTE_WRITE_PATH, OTLP_PATH = "/loki/api/v1/push", "/api/v1/write", 
 _ROUND_SECONDS = 1
 _SCRAPE_SECONDS = 2
 _LARGEST_BODY = 16 * 1024 * 1024
-_KEPT = 200  # of each kind of each unit
+_KEPT = 200  # for each kind of each unit
 _SOURCES = 1000
 
 Found = Iterator[tuple[str, str]]
@@ -35,7 +35,7 @@ Found = Iterator[tuple[str, str]]
 
 
 class Recordings:
-    """The data that came, by their kind and the unit that they are from."""
+    """The received data, by their kind and unit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,7 +43,7 @@ class Recordings:
         self._latest: dict[tuple[str, str], collections.deque[str]] = {}
 
     def add(self, kind: str, found: Iterable[tuple[str, str]]) -> None:
-        """Remember some of a kind."""
+        """Record data of a kind."""
         with self._lock:
             for unit, text in found:
                 key = kind, unit
@@ -52,7 +52,7 @@ class Recordings:
                     self._latest.setdefault(key, collections.deque(maxlen=_KEPT)).append(text)
 
     def as_json(self) -> str:
-        """All that there is."""
+        """Return all recorded data."""
         with self._lock:
             recorded = [
                 {"kind": kind, "unit": unit, "count": self._count[kind, unit], "latest": list(latest)}
@@ -61,7 +61,7 @@ class Recordings:
         return json.dumps(recorded)
 
 
-# --- What clients send ---
+# --- Data that clients send ---
 
 
 def log_lines(body: bytes) -> Found:
@@ -162,7 +162,7 @@ _TAKEN: Mapping[str, tuple[str, Callable[[bytes], Found]]] = {
 
 
 class RecorderHandler(BaseHTTPRequestHandler):
-    """Takes telemetry, and shows what was taken."""
+    """Receives telemetry, and shows the recorded data."""
 
     protocol_version = "HTTP/1.1"
     server: "RecorderServer"  # pyright: ignore[reportIncompatibleVariableOverride]  # no other server makes these
@@ -188,7 +188,7 @@ class RecorderHandler(BaseHTTPRequestHandler):
         self._answer(HTTPStatus.OK, "{}")
 
     def do_GET(self) -> None:
-        """Show what was taken."""
+        """Show the recorded data."""
         if self.path == "/recorded":
             self._answer(HTTPStatus.OK, self.server.recordings.as_json())
         else:
@@ -216,16 +216,16 @@ class RecorderServer(ThreadingHTTPServer):
         super().__init__(("", port), RecorderHandler)
 
 
-# --- What it asks for itself ---
+# --- Data that it scrapes ---
 
 
 def scrape_for_ever(targets: Path, recordings: Recordings) -> None:
-    """Scrape all targets, round after round; what does not answer is tried again in the next."""
+    """Scrape all targets again and again; one that does not answer is tried again in the next round."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while True:
         time.sleep(_ROUND_SECONDS)
         listed: list[dict[str, Any]] = []
-        with contextlib.suppress(ValueError):  # it is being written
+        with contextlib.suppress(ValueError):  # the file is being written
             listed = json.loads(targets.read_text())
         for target in listed:
             with (

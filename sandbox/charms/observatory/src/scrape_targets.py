@@ -39,7 +39,7 @@ _JOBS = pydantic.TypeAdapter(list[_Job])
 
 
 def read(charm: ops.CharmBase) -> list[Target]:
-    """All targets that related applications have named, without those that can't be read."""
+    """Return all targets that related applications have published, without invalid ones."""
     targets: list[Target] = []
     for relation in charm.model.relations["metrics-endpoint"]:
         if relation.app and relation.active:

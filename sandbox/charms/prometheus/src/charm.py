@@ -6,7 +6,7 @@ from charmlibs.interfaces.service_mesh import ServiceMeshConsumer
 
 
 class Prometheus(ops.CharmBase):
-    """Knows whom it would scrape."""
+    """Has the relations for scraping."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

@@ -1,4 +1,4 @@
-"""A client of others: a sample of a charm that reaches out, also into other models."""
+"""A client: a sample of a charm that sends requests, also to other models."""
 
 import ops
 import web_workload
@@ -10,7 +10,7 @@ PORT, METRICS_PORT = 8080, 9100
 
 
 class Shop(ops.CharmBase):
-    """Needs a catalogue to be of use."""
+    """Needs a catalogue."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

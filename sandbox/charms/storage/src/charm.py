@@ -18,7 +18,7 @@ _BUCKET = {
 
 
 class Storage(ops.CharmBase):
-    """Has one bucket for all."""
+    """Provides one bucket to all."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
