@@ -1,1 +1,1 @@
-"""The tools by which the project is built and measured."""
+"""Tools that build and measure the project."""

@@ -2,7 +2,7 @@
 
 It reports, with file and line: public docstrings that begin with a question word, words for which the project
 has a standard term, American spelling, literals of statuses that are longer than `juju status` shows, and
-long names of tests. It judges only written text, in documentation outside of code; tests hold text that is
+long names of tests. It checks only literal text, in documentation outside of code; tests check text that is
 composed at run time.
 """
 

@@ -1,1 +1,1 @@
-"""Ours and the published libraries of the same jobs, measured side by side in one run on one machine."""
+"""Benchmarks of our and the published libraries, side by side in one run on one machine."""

@@ -1,4 +1,4 @@
-"""Models in the mesh of a real istiod, with a waypoint and a ztunnel that count what they are sent."""
+"""Models in the mesh of a real istiod, with a waypoint and a ztunnel that count received data."""
 
 import os
 import tempfile
@@ -50,7 +50,7 @@ class MeshApp:
 
 @dataclass(frozen=True)
 class AmbientMesh:
-    """It, while it runs."""
+    """The process, while it runs."""
 
     apps: Sequence[MeshApp]
 
@@ -72,22 +72,22 @@ class AmbientMesh:
         """Wait until istiod has written a status on each policy.
 
         Raises:
-            RuntimeError: it has not.
+            RuntimeError: it does not become true in time.
         """
         wait_until(lambda: all(map(_has_status, self.admin.must("GET", _POLICIES)["items"])), 2)
 
     def memory(self) -> float:
-        """Return what istiod has resident, in MB."""
+        """Return istiod's resident memory, in MB."""
         [process] = _istiods()
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
 def wait_until(happened: Callable[[], bool], every: float = 0.2) -> None:
-    """Wait until something has happened.
+    """Wait until a condition is true.
 
     Raises:
-        RuntimeError: it has not.
+        RuntimeError: it does not become true in time.
     """
     end = time.monotonic() + _PATIENCE
     while not happened():
@@ -98,7 +98,7 @@ def wait_until(happened: Callable[[], bool], every: float = 0.2) -> None:
 
 @contextmanager
 def ambient_mesh(size: int, models: int) -> Generator[AmbientMesh]:
-    """Start a control plane, and so many applications in so many models, without policies."""
+    """Start a control plane, and a number of applications in a number of models, without policies."""
     apps = [
         MeshApp(f"app-{number}", f"model-{number % models}", f"10.244.{number // 250}.{number % 250 + 1}")
         for number in range(size)

@@ -1,4 +1,4 @@
-"""`python -m tools.benchmarks`: which measurements are made, and where they go."""
+"""`python -m tools.benchmarks`: the choice of measurements, and their output."""
 
 import enum
 import os
@@ -70,15 +70,15 @@ class _Bench:
 
     @property
     def minutes(self) -> float:
-        """Since it began."""
+        """The seconds since its start."""
         return (time.monotonic() - self._began) / 60
 
     def rounds(self, wanted: int) -> int:
-        """As many rounds as are wanted, while there is time; one after that."""
+        """Yield the desired number of rounds while there is time, and one after that."""
         return wanted if self.minutes < self.extent.minutes else 1
 
     def apis(self) -> Iterator[Callable[[], AbstractContextManager[KubernetesApi]]]:
-        """What starts each Kubernetes API that is measured against: the real one where it is built."""
+        """Return the functions that start the measured Kubernetes APIs: the real one if it is built."""
         start = kubernetes_apis.stand_in
         if self.extent.real and kubernetes_apis.has_kube_apiserver():
             start = kubernetes_apis.kube_apiserver
@@ -87,7 +87,7 @@ class _Bench:
 
     @contextmanager
     def topic(self, name: str) -> Generator[Progress]:
-        """Show what is done, and at the end what it gave."""
+        """Show the progress, and at the end the results."""
         with self._console.status(name) as status:
 
             def progress(text: str) -> None:
@@ -108,7 +108,7 @@ class _Bench:
                     if number and size >= extent.very_many:
                         continue
                     for group in extent.groups(size, self.sides):
-                        # With a server of its own, nothing that was deleted before is in the way.
+                        # With a server of its own, deleted objects do not slow it down.
                         with start() as api:
                             policies.measure(
                                 self.findings,
@@ -231,7 +231,7 @@ def main(
 ) -> None:
     """Measure this repository's libraries and the published ones, in turns, and compare them.
 
-    The published ones are those of the interpreter that $PEER_PYTHON names; `make bench` sees to that.
+    The published ones are those of the interpreter that $PEER_PYTHON names, which `make bench` sets.
     """
     console = Console()
     if not console.is_terminal:

@@ -13,7 +13,7 @@ _MESH = {
 
 
 def cluster(workers: int, model: str, *, apps: int) -> Iterator[SampleRelation]:
-    """Workers in so many applications, and whom else a coordinator is related to."""
+    """Workers in a number of applications, and the other relations of a coordinator."""
     yield SampleRelation(1, "s3", "minio", _BUCKET)
     yield SampleRelation(2, "service-mesh", "beacon", _MESH)
     yield SampleRelation(3, "logging", "loki", units={f"loki/{unit}": _loki(unit) for unit in range(3)})

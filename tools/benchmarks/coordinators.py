@@ -27,7 +27,7 @@ _APP = "coordinator"
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
-    """Workers that a coordinator is related to."""
+    """The workers of a coordinator."""
 
     units: int
     applications: int = 10
@@ -35,14 +35,14 @@ class Workers:
 
 
 class _Coordinator:
-    """One that has settled, in a process of its own."""
+    """A settled coordinator, in a process of its own."""
 
     def __init__(self, api: KubernetesApi, process: "subprocess.Popen[str]"):
         self._api = api
         self._process = process
 
     def run(self) -> dict[Quantity, float]:
-        """Run a hook with nothing to do, and return what it took."""
+        """Run a hook with nothing to do, and return its cost."""
         before = self._api.used()
         took = json.loads(self._ask("hook"))
         used = self._api.used().since(before)

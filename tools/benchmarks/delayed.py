@@ -1,4 +1,4 @@
-"""A longer way to a server."""
+"""A proxy that delays the requests to a server."""
 
 import asyncio
 import threading
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def delayed(port: int, seconds: float) -> Generator[int]:
-    """Listen on a port of this machine, from which all that is sent reaches `port` so many seconds later.
+    """Listen on a port of this machine, and pass everything to `port` with a delay of `seconds`.
 
-    What comes back is not held up, so that `seconds` is what a request and its answer take longer. The bytes
-    are passed on as they are, TLS and all.
+    Answers are not delayed, so that a request with its answer takes this much longer. The bytes are not
+    changed, also with TLS.
     """
     loop = asyncio.new_event_loop()
     way = _Way(port, seconds)

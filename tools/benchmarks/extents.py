@@ -43,11 +43,11 @@ class Extent:
     """With so many there is one round, without latency, and of the peers' hooks only the first two."""
 
     def rounds_of(self, size: int) -> int:
-        """Return the number of runs of hooks with so many policies."""
+        """Return the number of runs of hooks with this number of policies."""
         return 1 if size >= self.very_many else self.rounds
 
     def groups(self, size: int, all_sides: list[sides.LibrarySet]) -> list[list[sides.LibrarySet]]:
-        """The sides that take turns; very many policies of both would be too many for one server."""
+        """The sides that run in turns; very many policies of both would be too many for one server."""
         return [[side] for side in all_sides] if size >= self.very_many else [all_sides]
 
     def takes_part(self, size: int, side: str, number: int, hook: str) -> bool:

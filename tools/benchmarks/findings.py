@@ -31,7 +31,7 @@ SERVER_CPU = Quantity("Kubernetes' CPU time", "s")
 
 @dataclass(frozen=True)
 class Case:
-    """In which situation."""
+    """The situation."""
 
     topic: str
     name: str
@@ -42,13 +42,13 @@ class Case:
 
 
 class Findings:
-    """All values of all quantities, in the order in which the cases came."""
+    """All values of all quantities, in the order of the cases."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[Case, Quantity], dict[str, list[float]]] = {}
 
     def add(self, case: Case, side: str, values: Mapping[Quantity, float]) -> None:
-        """Add what one run gave."""
+        """Add the results of one run."""
         for quantity, value in values.items():
             self._values.setdefault((case, quantity), {}).setdefault(side, []).append(value)
 
@@ -93,7 +93,7 @@ class Finding:
 
     @property
     def ratio(self) -> float | None:
-        """Return how much better ours is than the peers: the median ratio over pairs of runs in turn."""
+        """Return the ratio of the peers' values to ours: the median over pairs of runs in turn."""
         return self.times(OURS, PEERS) if self.quantity.more_is_better else self.times(PEERS, OURS)
 
     def times(self, side: str, other: str) -> float | None:
@@ -103,7 +103,7 @@ class Finding:
         return statistics.median(ratios) if ratios else None
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the findings as JSON."""
         sides = {
             side: {"median": statistics.median(each), "min": min(each), "max": max(each), "runs": each}
             for side, each in self.values.items()
@@ -115,7 +115,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Document:
-    """All that one run has found."""
+    """All findings of one run."""
 
     about: Mapping[str, Any]
     """The machine, the versions, and when it was."""
@@ -123,16 +123,16 @@ class Document:
 
     @property
     def processors(self) -> int:
-        """Of the machine."""
+        """The processors of the machine."""
         return self.about["machine"]["processors"]
 
     def to_json(self) -> str:
-        """The document as text."""
+        """Return the document as text."""
         return json.dumps({**self.about, "findings": [each.plain() for each in self.findings]}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Document":
-        """The document out of its text."""
+        """Parse a document."""
         about: dict[str, Any] = json.loads(text)
         findings = Findings()
         for plain in about.pop("findings"):

@@ -27,7 +27,7 @@ _READERS = 1.6
 
 @dataclass(frozen=True)
 class Goal:
-    """One goal, held against a run."""
+    """One goal, compared with a run."""
 
     text: str
     measured: str
@@ -36,7 +36,7 @@ class Goal:
 
 
 def reached(findings: Findings, processors: int) -> list[Goal]:
-    """Each goal, and whether a run on a machine with so many processors meets it."""
+    """Return each goal, and whether a run on a machine with this number of processors meets it."""
     idle = [
         *findings.of(policies.TOPIC, name=policies.IDLE),
         *findings.of(policies.TOPIC, name=policies.WHOLE_IDLE),
@@ -68,7 +68,7 @@ def reached(findings: Findings, processors: int) -> list[Goal]:
 
 
 def _ours(findings: Iterable[Finding]) -> list[float]:
-    """Return what was measured of ours in all runs."""
+    """Return our values of all runs."""
     return list(itertools.chain.from_iterable(each.values.get(OURS, ()) for each in findings))
 
 

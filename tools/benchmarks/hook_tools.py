@@ -38,7 +38,7 @@ _TRIES = 20
 
 @contextmanager
 def taking(seconds: float) -> Generator[None]:
-    """Have each call of a hook tool take so long, as those of a real Juju do; as fast as it can be if 0."""
+    """Make each call of a hook tool take this time, like those of a real Juju; no pause if it is 0."""
     if seconds:
         pause = max(0.0, seconds - _seconds_of_a_call("0"))
         os.environ["HOOK_TOOL_PAUSE"] = f"{pause:.4f}"
@@ -49,7 +49,7 @@ def taking(seconds: float) -> Generator[None]:
 
 
 def _seconds_of_a_call(pause: str) -> float:
-    """Measure what a call takes that pauses so long."""
+    """Measure the time of a call with a pause of this length."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "is-leader").write_text("true")
         tool = Path(folder, "bin", "is-leader")
@@ -67,7 +67,7 @@ def _seconds_of_a_call(pause: str) -> float:
 def measure(
     findings: Findings, api: KubernetesApi, sides: list[LibrarySet], *, size: int, progress: Progress
 ) -> None:
-    """Count the calls of hooks with nothing to do, of charms that have `size` relations of one kind."""
+    """Count the calls of hooks with nothing to do, of charms with `size` relations of one kind."""
     for charm, hook in CHARMS.items():
         for side in sides:
             progress(f"{charm}, {size} relations, {side.name}")

@@ -1,4 +1,4 @@
-"""The work of the real istiod for policies: with an object each policy, and with one each target.
+"""The work of the real istiod for policies: with one object for each policy, or for each target.
 
 Each application of a model allows as many others at its Service, which its waypoint enforces, as at its pods,
 which ztunnel does.
@@ -49,7 +49,7 @@ class _Target:
     accounts: dict[str, str]
 
     def objects(self, form: str, only: str | None = None) -> Iterator[GenericNamespacedResource]:
-        """Return its AuthorizationPolicies, or only that in which a policy of a name is."""
+        """Return its AuthorizationPolicies, or only the one that contains a named policy."""
         rules = {name: self._rule(account) for name, account in self.accounts.items()}
         if form == PER_TARGET:
             yield self._object("all", list(rules.values()))
@@ -75,7 +75,7 @@ class _Target:
 
 
 def measure(findings: Findings, *, size: int, models: int, progress: Progress) -> None:
-    """Measure with so many policies in so many models, in each form."""
+    """Measure a number of policies in a number of models, in each form."""
     spread = f", {models} models" if models > 1 else ""
     for form in FORMS:
         progress(f"{size:,} policies{spread}, {form}")
@@ -117,7 +117,7 @@ def _from_nothing(mesh: AmbientMesh, form: str, targets: list[_Target]) -> dict[
 def _change(
     mesh: AmbientMesh, proxy: XdsClient, objects: list[GenericNamespacedResource], account: str
 ) -> dict[Quantity, float]:
-    """Write what changed, and return what it took until the proxy had the whole result."""
+    """Write the change, and return its cost until the proxy has the whole result."""
     already, before = len(proxy.received), mesh.cpu()
     began = time.monotonic()
     for each in objects:

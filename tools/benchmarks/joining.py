@@ -1,8 +1,8 @@
 """Joining: from `juju integrate` to every policy enforced, for several applications at once.
 
-Hooks run as they are, and one at a time. On a clock of the simulation each takes as long as it took, and the
-units' hooks run side by side there, as those of pods do. A pod that Kubernetes replaces is away for
-`RESTART_SECONDS`, and then has the hooks that follow a restart.
+Hooks run unchanged, one at a time. On the simulation's clock each takes its measured time, and the hooks of
+different units run side by side, as in pods. A pod that Kubernetes replaces is unavailable for
+`RESTART_SECONDS`, and then runs the hooks after a restart.
 """
 
 import heapq
@@ -42,7 +42,7 @@ def measure(
 
 @dataclass(frozen=True, order=True)
 class _Scheduled:
-    """Something that happens at a time of the clock."""
+    """An event at a time of the clock."""
 
     time: float
     number: int
@@ -81,7 +81,7 @@ class _Model:
         }
 
     def integrate(self) -> dict[Quantity, float]:
-        """Relate all at once, run what follows until nothing is left to do, and return what it took.
+        """Relate all at once, run hooks until nothing is left to do, and return the cost.
 
         Raises:
             RuntimeError: an application is not in the mesh in the end, or a policy is missing.
@@ -127,7 +127,7 @@ class _Model:
         self._look_at_pods(end)
 
     def _look_at_pods(self, now: float) -> None:
-        """Restart what Kubernetes has replaced, and note who has joined."""
+        """Restart replaced pods, and record the joined applications."""
         pods = self._api.pods(self._name)
         for app, pod in pods.items():
             if pod.uid != self._pods[app].uid:
@@ -141,7 +141,7 @@ class _Model:
         self._api.make_ready(self._name)
 
     def _deliver(self, event: _Scheduled) -> None:
-        """Have the other end of a relation read what was written, and have an event."""
+        """Pass written data to the other end of a relation, with an event."""
         data = dict(self._units[event.app].relations[event.relation].own)
         if event.app == _BEACON:
             app, id_ = self._apps[event.relation - 1], _MESH

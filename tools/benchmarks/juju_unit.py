@@ -1,4 +1,4 @@
-"""A unit of a charm, whose hooks run as Juju runs them: a process each, with the hook tools on its PATH."""
+"""A unit of a charm, whose hooks run as with Juju: a process each, with the hook tools on its PATH."""
 
 import json
 import os
@@ -68,7 +68,7 @@ class SampleUnit:
     Args:
         charm: the folder of the charm's source.
         side: the libraries that it runs on.
-        folder: an empty one.
+        folder: an empty folder.
         environment: more variables for its processes.
     """
 
@@ -93,7 +93,7 @@ class SampleUnit:
         self._make_tools()
 
     def relate(self, relation: SampleRelation) -> None:
-        """Have a relation that was not there, or whose data are others now."""
+        """Add a relation, or replace its data."""
         known = self.relations.get(relation.id)
         if known:
             relation.own, relation.own_unit = known.own, known.own_unit
@@ -101,7 +101,7 @@ class SampleUnit:
         self._write(relation)
 
     def unrelate(self, relation_id: int) -> None:
-        """Have a relation no more."""
+        """Remove a relation."""
         endpoint = self.relations.pop(relation_id).endpoint
         shutil.rmtree(self._juju / "relations" / str(relation_id))
         self._write_endpoint(endpoint)
@@ -156,7 +156,7 @@ class SampleUnit:
         return variables | {"PATH": f"{self._bin}{os.pathsep}{variables['PATH']}"}
 
     def _write_metadata(self) -> None:
-        """What a packed charm has in place of its charmcraft.yaml."""
+        """Write the files that a packed charm has in place of its charmcraft.yaml."""
         described = yaml.safe_load((self._charm / "charmcraft.yaml").read_text())
         metadata = {key: described[key] for key in _METADATA if key in described}
         (self._charm / "metadata.yaml").write_text(yaml.safe_dump(metadata))

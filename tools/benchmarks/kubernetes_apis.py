@@ -53,7 +53,7 @@ class JoiningPod(NamedTuple):
 
 @dataclass(frozen=True)
 class KubernetesApi:
-    """One that runs."""
+    """A running pod."""
 
     name: str
     kubeconfig: Path
@@ -65,7 +65,7 @@ class KubernetesApi:
         return Connection.of(self.kubeconfig)
 
     def make_model(self, model: str, *apps: str) -> None:
-        """Make what Juju makes of a model and its applications, without their pods."""
+        """Create the objects of Juju for a model and its applications, without their pods."""
         self._admin.send("POST", "/api/v1/namespaces", {"metadata": {"name": model}})
         for app in apps:
             labels = {"app.kubernetes.io/name": app}
@@ -87,7 +87,7 @@ class KubernetesApi:
             )
 
     def make_ready(self, model: str) -> None:
-        """Do what a kubelet does for a model: mark its pods as Ready."""
+        """Mark the pods of a model as Ready, as a kubelet does."""
         pods = f"/api/v1/namespaces/{model}/pods"
         status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         for pod in self._admin.must("GET", pods)["items"]:
@@ -97,7 +97,7 @@ class KubernetesApi:
                 self._admin.must("PATCH", path, {"status": status}, content_type=patch)
 
     def pods(self, model: str) -> dict[str, JoiningPod]:
-        """Return the pod of each application of a model, which its StatefulSet makes."""
+        """Return the pod of each application of a model, which its StatefulSet creates."""
         found: dict[str, JoiningPod] = {}
         for pod in self._admin.must("GET", f"/api/v1/namespaces/{model}/pods")["items"]:
             metadata = pod["metadata"]
@@ -118,9 +118,9 @@ class KubernetesApi:
 
 @contextmanager
 def stand_in(latency: float) -> Generator[KubernetesApi]:
-    """The sandbox's, each of whose answers takes `latency` seconds longer."""
+    """The sandbox's API, each of whose answers takes `latency` seconds longer."""
     with KubernetesServer(latency=latency) as server, tempfile.TemporaryDirectory() as folder:
-        # No controller reacts to objects: what is measured is the charms' part.
+        # No controller reacts to objects: only the charms' part is measured.
         server.controllers.waypoints.stop()
         server.controllers.policies.stop()
         kubeconfig = server.write_kubeconfig(Path(folder, "kubeconfig"))
@@ -134,7 +134,7 @@ def stand_in(latency: float) -> Generator[KubernetesApi]:
 
 @contextmanager
 def kube_apiserver(latency: float) -> Generator[KubernetesApi]:
-    """The real one, with an etcd of its own, and a way to it that takes `latency` seconds longer."""
+    """The real API with an etcd of its own, each of whose answers takes `latency` seconds longer."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         audit = folder / "audit.log"

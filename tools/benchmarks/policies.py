@@ -1,4 +1,4 @@
-"""Policies: a beacon's hooks, from what consumers ask for to what is in Kubernetes."""
+"""Policies: a beacon's hooks, from consumers' requests to the objects in Kubernetes."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ class Requested:
 
     @classmethod
     def square(cls, policies: int) -> "Requested":
-        """Return so many policies of as many consumers as each has policies."""
+        """Return a number of policies, of as many consumers as each has policies."""
         return cls(policies, max(2, math.isqrt(policies)))
 
     def relations(self, model: str) -> Iterator[SampleRelation]:
@@ -48,7 +48,7 @@ class Requested:
 
 
 def consumers(policies: int, model: str, number: int) -> Iterator[SampleRelation]:
-    """Consumers that request so many policies in all."""
+    """Return consumers that request this number of policies in total."""
     for consumer in range(number):
         asked = range(consumer, policies, number)
         yield _consumer(consumer, [_policy(f"client-{source}", consumer, model) for source in asked])
@@ -84,7 +84,7 @@ class _Beacon:
     model: str
 
     def run(self) -> dict[Quantity, float]:
-        """Run hooks until nothing is left to do, and return what they took together."""
+        """Run hooks until nothing is left to do, and return their total cost."""
         before = self.api.used()
         runs = [self.unit.hook()]
         while runs[-1].status.startswith("waiting"):
@@ -94,7 +94,7 @@ class _Beacon:
         return self._took(runs, before)
 
     def run_once(self) -> dict[Quantity, float]:
-        """Run one hook, and return what it took."""
+        """Run one hook, and return its cost."""
         before = self.api.used()
         return self._took([self.unit.hook()], before)
 
@@ -110,7 +110,7 @@ class _Beacon:
         }
 
     def databags(self) -> Mapping[Quantity, float]:
-        """Return how large the consumers' databags are."""
+        """Return the size of the consumers' databags."""
         sizes = [len(json.dumps(dict(each.data))) / 1000 for each in self.unit.relations.values()]
         return {DATABAGS: sum(sizes), LARGEST_DATABAG: max(sizes)}
 
@@ -135,12 +135,12 @@ def measure(
     """Measure the hooks of a beacon, the sides in turns.
 
     Args:
-        findings: where to put what was measured.
-        api: the Kubernetes that policies are written to; those of the last round are left there.
+        findings: receives the results.
+        api: the Kubernetes that policies are written to; those of the last round are kept there.
         sides: the libraries to measure.
         requested: the policies.
-        rounds: how often each hook is run, and on which sides.
-        progress: called with what is done.
+        rounds: the number of runs of each hook, and their sides.
+        progress: called with each step.
     """
     for number in range(rounds.number):
         taking_part = [side for side in sides if rounds.takes_part(side.name, number, FIRST)]
@@ -172,7 +172,7 @@ def measure(
 def measure_whole_charm(
     findings: Findings, api: KubernetesApi, side: LibrarySet, *, size: int, rounds: int, progress: Progress
 ) -> None:
-    """Measure the hook with nothing to do of the charm itself, and a charm that reads the same, in turns."""
+    """Measure an idle hook of the charm itself, and of a charm that reads the same, in turns."""
     case = Case(TOPIC, WHOLE_IDLE, size, api.name)
     requested = Requested.square(size)
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ from .goals import Goal
 
 
 def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
-    """Print a table: the median of each side, the least and the most of its runs, and how they compare."""
+    """Print a table: the median, the least and the greatest value of each side, and their ratio."""
     sides = list(
         dict.fromkeys((OURS, PEERS, *itertools.chain.from_iterable(each.values for each in findings)))
     )
@@ -37,7 +37,7 @@ def show(console: Console, title: str, findings: Sequence[Finding]) -> None:
 
 
 def show_summary(console: Console, findings: Iterable[Finding], goals: Sequence[Goal]) -> None:
-    """Print on one screen the most telling figures, and the goals that are missed."""
+    """Print the most important figures and the missed goals on one screen."""
     table = Table(title="medians", title_justify="left", header_style="bold")
     table.add_column("measured", no_wrap=True, overflow="ellipsis")
     for header in ("how many", OURS, PEERS, "times better"):
@@ -68,7 +68,7 @@ def verdict(goal: Goal) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """The median, and in brackets what it lies between; an empty text for no values."""
+    """Return the median, with the range in brackets; an empty text without values."""
     if not values:
         return ""
     ordered = sorted(values)
@@ -79,7 +79,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def number(value: float) -> str:
-    """A number with as many digits as mean something."""
+    """Return a number with its significant digits."""
     if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

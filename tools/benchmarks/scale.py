@@ -38,5 +38,5 @@ def measure(
 
 
 def _takes_part(_side: str, _number: int, hook: str) -> bool:
-    """Leave out what follows a change, when the peers do the same as with nothing to do."""
+    """Omit the hooks after a change, in which the peers do the same as in an idle hook."""
     return hook in (policies.FIRST, policies.IDLE)

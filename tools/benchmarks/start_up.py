@@ -1,4 +1,4 @@
-"""The cost before a charm's own code runs: each hook is a new process, which imports everything anew."""
+"""The cost before a charm's own code runs: each hook is a new process, which imports all modules."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def measure(findings: Findings, sides: list[LibrarySet], *, rounds: int, progres
         for charm, source, side in _charms(sides, backwards=bool(number % 2)):
             progress(f"{charm}, {side.name}, round {number}")
             values = _import(source, side)
-            if number:  # the first one compiles
+            if number:  # the first one compiles the modules
                 findings.add(Case(TOPIC, f"import of {charm}"), side.name, values)
     for charm, source, side in _charms(sides):
         progress(f"{charm}, {side.name}, by package")

@@ -8,7 +8,7 @@ from .findings import CPU, SECONDS, Case, Finding, Findings, Quantity
 
 
 class _Headline(NamedTuple):
-    """What is shown of a topic: of each Kubernetes API and program, with as many as were measured."""
+    """The shown part of a topic, for each Kubernetes API and program, with the largest measured size."""
 
     topic: str
     quantity: Quantity
@@ -32,7 +32,7 @@ _HEADLINES = (
 
 
 def headlines(findings: Findings) -> Iterator[Finding]:
-    """Return the most telling findings, each with the largest size that both sides were measured with."""
+    """Return the most important findings, each with the largest size that was measured on both sides."""
     for headline in _HEADLINES:
         found = findings.of(headline.topic, headline.quantity.name, name=headline.case)
         largest: dict[Case, Finding] = {}

@@ -1,4 +1,4 @@
-"""`python -m tools.benchmarks.tables`: what a run has found, as the tables of a page of the documentation."""
+"""`python -m tools.benchmarks.tables`: the findings of a run, as tables of a page of the documentation."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -78,13 +78,13 @@ _QUANTITIES: dict[str, tuple[str, tuple[Quantity, ...]]] = {
 def fill(page: str, document: Document) -> str:
     """Put a run's tables in their places on a page.
 
-    A place is a pair of comments, `<!-- table: NAME -->` and `<!-- end -->`, and what is between them.
+    A place is between two comments, `<!-- table: NAME -->` and `<!-- end -->`.
     """
     return _PLACE.sub(lambda place: f"{place[1]}\n{table(place['name'], document)}\n\n{place[3]}", page)
 
 
 def table(name: str, document: Document) -> str:
-    """One table in Markdown: `run`, `goals`, `summary`, or that of a topic.
+    """Return one table in Markdown: `run`, `goals`, `summary`, or that of a topic.
 
     Raises:
         KeyError: there is no such table.
@@ -151,7 +151,7 @@ def _measured(findings: Findings, topic: str, quantities: Sequence[Quantity]) ->
 
 
 def _cell(finding: Finding | None) -> str:
-    """The medians of the sides, and in brackets how many times better ours is."""
+    """Return the medians of the sides, with the ratio in brackets."""
     if not finding:
         return ""
     compared = (OURS, PEERS) if OURS in finding.values else ()
@@ -173,7 +173,7 @@ def main(
     file: Annotated[Path, typer.Argument(help="What a run has left.")] = _JSON,
     into: Annotated[Path | None, typer.Option(help="A page with places for tables, which get these.")] = None,
 ) -> None:
-    """Show what a run has found as tables in Markdown, or put them into a page."""
+    """Show the findings of a run as tables in Markdown, or put them into a page."""
     document = Document.from_json(file.read_text())
     if into:
         into.write_text(fill(into.read_text(), document))

@@ -1,4 +1,4 @@
-"""nginx on the way of the workers' telemetry: its configuration, and what it costs a request."""
+"""nginx for the workers' telemetry: its configuration, and its cost for each request."""
 
 import json
 import socket
@@ -106,7 +106,7 @@ def measure_configuration(
     rounds: int,
     progress: Progress,
 ) -> None:
-    """Measure what it takes to render the routes of as many workers as the case has, and to load them."""
+    """Measure rendering and loading the routes of the case's workers."""
     size = case.size or 0
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

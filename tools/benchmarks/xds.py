@@ -1,6 +1,6 @@
-"""A proxy as istiod sees one: it asks for configuration, acknowledges it, and counts what comes.
+"""A client of istiod that acts as a proxy: it requests configuration, acknowledges it, and counts it.
 
-Only those fields of the messages are read and written that are needed; Envoy's discovery.proto has them all.
+Only the needed fields of the messages are read and written; Envoy's discovery.proto has all.
 """
 
 import queue
@@ -52,7 +52,7 @@ class XdsClient:
             self._changed.notify_all()
 
     def wait_for(self, mark: bytes, seconds: float) -> Received:
-        """Wait for an answer that has these bytes in it.
+        """Wait for an answer that contains these bytes.
 
         Raises:
             RuntimeError: none has come.
@@ -69,7 +69,7 @@ class XdsClient:
                     raise RuntimeError(f"istiod has sent no {mark.decode()} in {seconds:.0f} s")
 
     def wait_until_quiet(self, seconds: float) -> None:
-        """Wait until nothing has come for so long."""
+        """Wait until nothing arrives for this time."""
         with self._changed:
             while self._changed.wait(seconds):
                 pass
@@ -77,13 +77,13 @@ class XdsClient:
 
 @contextmanager
 def connected(address: str, node: str, types: Sequence[str], **metadata: str) -> Generator[XdsClient]:
-    """Connect to istiod for as long as the context lasts, and ask for all resources of these types.
+    """Connect to istiod while the context lasts, and request all resources of these types.
 
     Args:
-        address: where istiod answers without TLS.
+        address: the address of istiod without TLS.
         node: the kind of proxy, its address, and its name, as in `ztunnel~10.0.0.1~name.namespace~domain`.
-        types: of resources.
-        metadata: what else istiod is to know of it.
+        types: the types of resources.
+        metadata: further metadata of the node.
     """
     requests: queue.Queue[bytes | None] = queue.Queue()
     described = _field(_NODE, _field(_NODE_ID, node.encode()) + _field(_NODE_METADATA, _struct(metadata)))

@@ -1,1 +1,1 @@
-"""Mutation tests: lines on which security rests change one at a time, and a test has to fail."""
+"""Mutation tests: security-relevant lines are changed one at a time, and a test has to fail."""

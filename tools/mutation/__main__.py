@@ -1,4 +1,4 @@
-"""Change lines of the modules in modules.yaml, one at a time, and name the changes after which no test fails.
+"""Change lines of the modules in modules.yaml, one at a time, and list the changes after which no test fails.
 
     python -m tools.mutation [PART OF A MODULE'S PATH]…
 
@@ -26,7 +26,7 @@ COPIED = ("charms", "lib", "sandbox", "tests", "tools", "pyproject.toml")
 
 
 def main(*parts: str) -> int:
-    """Run the tests of each module whose path has one of these parts; of all if there is none."""
+    """Run the tests of each module whose path has one of these parts; of all without parts."""
     settings: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("modules.yaml").read_text())
     limits = Limits(settings["changes"], settings["minutes"])
     failures = 0
@@ -52,7 +52,7 @@ class Limits:
 
 
 def _try_module(module: Path, tests: Sequence[str], limits: Limits, accepted: Mapping[str, str]) -> int:
-    """Change a module, and print what survives; return how much of it is not accepted."""
+    """Change a module, and print the surviving changes; return the number of those that are not accepted."""
     changes = changes_of(module.read_text())
     tried, found = 0, 0
     noticed: set[str] = set()

@@ -1,7 +1,7 @@
 """The changes of a module's text that are tried: operators of cosmic-ray, and some of our own.
 
-cosmic-ray negates conditions, which any test of the usual case notices. What matters for security is a check
-that is gone: a condition that never holds, a handler of nothing, a match of a part of the text.
+cosmic-ray negates conditions, which any test of the usual case detects. For security, removed checks matter:
+a condition that is never true, an empty handler, a match of a part of the text.
 """
 
 import importlib
@@ -44,10 +44,10 @@ class CodeChange:
 
 
 class _Put:
-    """Code in place of what follows a keyword."""
+    """Code that replaces the code after a keyword."""
 
     def __init__(self, code: str, keywords: Mapping[str, tuple[str, ...]]):
-        """Take the keywords by the type of the node in which they are."""
+        """Select the keywords by the type of their node."""
         self._code = code
         self._keywords = keywords
 

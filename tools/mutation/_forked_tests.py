@@ -19,14 +19,14 @@ _SEVERAL = 2
 _GRACE = 10.0
 _IMPORTED = ("cryptography.x509", "hypothesis", "lightkube", "ops.testing", "pydantic", "yaml")
 _COMPILED = "compiled"
-_PR_SET_PDEATHSIG = 1  # Linux: the signal that a process gets when the one that started it ends
+_PR_SET_PDEATHSIG = 1  # Linux: the signal that a process gets when its parent ends
 
 
 class ForkedTests:
     """Tests of a copy of the repository, which must be the working directory.
 
     Raises:
-        RuntimeError: they fail with everything as it is.
+        RuntimeError: they fail without any change.
     """
 
     def __init__(self, tests: Sequence[str], work: Path):
@@ -44,10 +44,10 @@ class ForkedTests:
         sys.dont_write_bytecode = True
 
     def pass_with(self, module: Path, text: str) -> bool:
-        """Return whether they pass with a module that is changed; they do not if they take far longer."""
+        """Return whether they pass with a changed module; False if they take far longer."""
         original = module.read_text()
         module.write_text(text)
-        os.utime(module, (0, 0))  # else what was compiled of the original could be taken for it
+        os.utime(module, (0, 0))  # otherwise the compiled original could be used in its place
         try:
             return self._run(_SEVERAL * self.seconds + _GRACE)
         finally:

@@ -1,4 +1,4 @@
-"""Packs the project's charms with charmcraft, and shows that what was packed is whole."""
+"""Packs the project's charms with charmcraft, and checks that packed charms are complete."""
 
 from ._bases import BASES, Base
 from ._charm_file import CharmFile

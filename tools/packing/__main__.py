@@ -58,7 +58,7 @@ def _pack(job: tuple[Path, Base]) -> list[Path]:
 
 @cli.command("check")
 def check_charms(files: _Files = None, *, publish: _Publish = False) -> None:
-    """Show that packed charms are whole, by running them on a bare Python."""
+    """Check that packed charms are complete, by running them on a bare Python."""
     charms = [CharmFile(file) for file in files or sorted(_project.DIST.glob("*.charm"))]
     if not charms:
         raise CannotPackError("there is nothing in dist/ to check: run 'make pack' first")
@@ -75,7 +75,7 @@ def check_charms(files: _Files = None, *, publish: _Publish = False) -> None:
 
 
 def _check(charm: CharmFile) -> tuple[list[str], list[str]]:
-    """What is wrong with a packed charm, and what else is to be known of it."""
+    """The problems of a packed charm, and remarks."""
     with tempfile.TemporaryDirectory(prefix="packing-") as folder:
         staged = _project.staged(_project.folder_of(charm.name), Path(folder))
         return problems(charm, staged) or list(rehearse(charm)), notes(charm)

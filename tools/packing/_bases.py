@@ -1,4 +1,4 @@
-"""The systems that charms run on."""
+"""The operating systems of charms."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A packed charm, and what is wrong with what is in it."""
+"""A packed charm, and the problems of its contents."""
 
 import re
 import zipfile
@@ -53,7 +53,7 @@ class CharmFile:
         return load_yaml(self.read(name).decode()) if name in self.names else {}
 
     def unpack(self, into: Path) -> None:
-        """Unpack it as Juju does, with the permissions that files have in it."""
+        """Unpack it as Juju does, with the permissions of its files."""
         with self._open() as packed:
             for each in packed.infolist():
                 extracted = Path(packed.extract(each, into))
@@ -78,5 +78,5 @@ def files_in(folder: Path) -> Iterator[str]:
 
 
 def load_yaml(text: str) -> dict[str, Any]:
-    """A YAML mapping; empty if there is nothing in the text."""
+    """Return a YAML mapping; empty for an empty text."""
     return cast("dict[str, Any]", yaml.safe_load(text) or {})

@@ -1,4 +1,4 @@
-"""Has charmcraft pack a folder, on whatever machine this is."""
+"""Runs charmcraft on a folder, on any kind of machine."""
 
 import json
 import os
@@ -23,21 +23,20 @@ _WELL = ("ok", "nonapplicable", "ignored")
 def pack(staged: Path, into: Path, base: Base) -> list[Path]:
     """Pack a charm for a base and this machine's architecture.
 
-    With charmcraft's snap, that happens as charmcraft is set up to do it: in LXD, unless
-    CRAFT_BUILD_ENVIRONMENT=host is set. Without, charmcraft packs on this machine itself, which
-    then has to be Linux with apt; the result is as good as the real thing only if the machine
-    has the Python of the charm's base.
+    With charmcraft's snap, it packs by charmcraft's own settings: in LXD, unless CRAFT_BUILD_ENVIRONMENT=host
+    is set. Without it, charmcraft packs on this machine itself, which has to be Linux with apt; the result
+    equals that of the snap only if the machine has the Python of the charm's base.
 
     Args:
         staged: the folder with charmcraft.yaml; beside it is put what only this call needs.
         into: the folder for the packed charms.
-        base: what the charm runs on.
+        base: the base of the charm.
 
     Returns:
         The packed charms.
 
     Raises:
-        CannotPackError: if there is no charmcraft that works here, it fails, or it finds fault with the
+        CannotPackError: if there is no charmcraft that works here, it fails, or it reports problems of the
             charm.
     """
     into.mkdir(parents=True, exist_ok=True)
@@ -49,7 +48,7 @@ def pack(staged: Path, into: Path, base: Base) -> list[Path]:
     print(done.stdout, end="", flush=True)
     if done.returncode:
         raise CannotPackError(f"charmcraft can't pack {staged.name}: see its output above")
-    # Charmcraft itself would not put them outside of the folder that it packs.
+    # Charmcraft itself would not write them outside the folder that it packs.
     packed = [Path(shutil.move(charm, into / charm.name)) for charm in sorted(staged.glob("*.charm"))]
     for charm in packed:
         _analyse(charm, environment)
@@ -89,9 +88,9 @@ def _check_that_charmcraft_can_work() -> None:
 
 
 def _with_python_of(base: Base, programs: Path, folder: Path) -> dict[str, str]:
-    """The environment in which charmcraft finds the Python of the base, and the programs beside itself.
+    """Return the environment with the Python of the base and the programs beside charmcraft.
 
-    On the machine itself, that is; where it packs in LXD, nothing of this is seen.
+    It has no effect if charmcraft packs in LXD.
     """
     path = [str(programs), os.environ["PATH"]]
     if python := find_python(base.python):

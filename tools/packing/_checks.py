@@ -6,7 +6,7 @@ from pathlib import Path
 from ._bases import BASES
 from ._charm_file import CharmFile, files_in, load_yaml
 
-# Read by charmcraft, and of no use after that.
+# Read by charmcraft only.
 _INSTRUCTIONS = frozenset({"charmcraft.yaml", "requirements.txt"})
 _PROGRAMS = ("dispatch", "src/charm.py")
 _METADATA = (
@@ -20,11 +20,11 @@ _EXTRA_FOLDERS = frozenset({"test", "tests", ".git", ".hypothesis", ".pytest_cac
 
 
 def problems(charm: CharmFile, staged: Path) -> list[str]:
-    """Return the errors in the files of a packed charm; nothing if it is what was to be packed.
+    """Return the errors in the files of a packed charm; none if it is as staged.
 
     Args:
         charm: the packed charm.
-        staged: the folder that is to be packed, put together anew.
+        staged: the folder to be packed, staged again.
     """
     return [*_of_files(charm, staged), *_of_metadata(charm, staged)]
 
@@ -66,7 +66,7 @@ def _of_environment(charm: CharmFile) -> Iterator[str]:
 
 
 def _extra(names: Iterable[str]) -> set[str]:
-    """Return what should not be there: whole folders, and other files outside of the Python environment."""
+    """Return superfluous folders, and superfluous files outside the Python environment."""
     extra: set[str] = set()
     for name in names:
         parts = name.split("/")

@@ -1,4 +1,4 @@
-"""Errors that are shown instead of a result."""
+"""Errors that are shown in place of a result."""
 
 
 class CannotPackError(Exception):

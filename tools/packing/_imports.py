@@ -1,4 +1,4 @@
-"""The imports of a program, found by reading it."""
+"""The imports of a program, found in its source."""
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,12 +23,11 @@ class Imports:
 def follow(program: Path, roots: Sequence[Path]) -> Imports:
     """Follow the imports of a program, those inside of functions among them.
 
-    What is imported for the type checker only does not count, nor does what the program has an
-    alternative to (`except ImportError`).
+    Imports for the type checker only do not count, nor do those with an alternative (`except ImportError`).
 
     Args:
         program: a Python file.
-        roots: the folders in which its own modules are, first one first.
+        roots: the folders of its own modules, in the order of the search.
     """
     modules = {"__main__": program}
     foreign: set[str] = set()
@@ -36,7 +35,7 @@ def follow(program: Path, roots: Sequence[Path]) -> Imports:
     while pending:
         importer = pending.pop()
         for name, members in _imported_names(modules[importer], importer):
-            # What is imported from a package is a module of it, or else something in it.
+            # A name that is imported from a package is a module of it, or else a name in it.
             found = {**_locate(name, roots)}
             for member in members:
                 found.update(_locate(f"{name}.{member}", roots))
@@ -48,7 +47,7 @@ def follow(program: Path, roots: Sequence[Path]) -> Imports:
 
 
 def _locate(name: str, roots: Sequence[Path]) -> dict[str, Path]:
-    """The files of a module and of the packages that it is in; none if it is in none of the roots."""
+    """Return the files of a module and of its packages; none if it is in none of the roots."""
     parts = name.split(".")
     for root in roots:
         place = root.joinpath(*parts)
@@ -65,7 +64,7 @@ def _packages(parts: Sequence[str], root: Path) -> dict[str, Path]:
 
 
 def _imported_names(file: Path, module: str) -> Iterator[tuple[str, list[str]]]:
-    """Each module that is imported, with the names that are imported from it."""
+    """Return each imported module, with the names that are imported from it."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     with _PARSING:
         tree = ast.parse(file.read_text(), file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def find_python(version: str) -> Path | None:
-    """An interpreter of that version, like `3.12`: from PATH, or from pyenv."""
+    """Return an interpreter of a version like `3.12`: from PATH, or from pyenv."""
     for candidate in _candidates(version):
         if _version_of(candidate) == version:
             return candidate
@@ -16,7 +16,7 @@ def find_python(version: str) -> Path | None:
 
 
 def as_python3(python: Path, folder: Path) -> Path:
-    """Make a folder for PATH in which `python3` is this interpreter."""
+    """Create a folder for PATH in which `python3` is this interpreter."""
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / "python3"
     link.unlink(missing_ok=True)
@@ -25,7 +25,7 @@ def as_python3(python: Path, folder: Path) -> Path:
 
 
 def _candidates(version: str) -> Iterator[Path]:
-    # The system's own before others of the same version that PATH may name first.
+    # The system's own before others of the same version that PATH may have first.
     for name in (f"/usr/bin/python{version}", "/usr/bin/python3", f"python{version}", "python3"):
         if found := shutil.which(name):
             yield Path(found)

@@ -1,4 +1,4 @@
-"""The project's charms, and what they are packed with."""
+"""The project's charms, and the folders that they are packed from."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Has a packed charm go through its scene, beside a Kubernetes API that is there for it alone."""
+"""Runs a packed charm through its scene, with a Kubernetes API of its own."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,7 @@ from ._trial import Trial, TrialWorld
 
 
 def rehearse(charm: CharmFile) -> Iterator[str]:
-    """Run a packed charm on a Python that has nothing else.
-
-    Yields:
-        What goes wrong; nothing if all is well.
+    """Run a packed charm on a bare Python, and yield the problems.
 
     Raises:
         CannotPackError: if this machine lacks the Python that the charm is packed for.
@@ -62,7 +59,7 @@ def _defaults(charm: CharmFile) -> dict[str, Any]:
 
 
 def _deploy(kubernetes: KubernetesServer, app: str, workloads: Iterable[str]) -> None:
-    """Create what Juju creates for an application, as far as charms look at it."""
+    """Create the objects that Juju creates for an application, as far as charms read them."""
     labels = {"app.kubernetes.io/name": app}
     containers = [{"name": name, "image": name} for name in ("charm", *workloads)]
     template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}

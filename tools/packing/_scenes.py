@@ -1,4 +1,4 @@
-"""Scenes of the rehearsal of each charm."""
+"""The scenes of each charm's rehearsal."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ MODEL = "trial"
 
 @dataclass(frozen=True)
 class Scene:
-    """The world that a charm is shown, and its expected reaction."""
+    """The state that a charm finds, and its expected reaction."""
 
     relation: RelationData
     writes: frozenset[str] = frozenset()
@@ -23,7 +23,7 @@ class Scene:
     """What is configured besides the defaults."""
 
     def relations(self, app: str) -> list[RelationData]:
-        """All relations that there are."""
+        """All relations."""
         peers = [RelationData(1, self.peers, app, [], {})] if self.peers else []
         return [*peers, self.relation]
 

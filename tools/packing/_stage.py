@@ -1,4 +1,4 @@
-"""Puts together the folder that charmcraft packs, for it sees nothing outside of that."""
+"""Stages the folder that charmcraft packs, since it reads nothing outside that."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,9 @@ def stage(charm: Path, into: Path, *, libraries: Sequence[Path], also: Iterable[
 
     Args:
         charm: the charm's own folder.
-        into: the folder to fill; what was in it goes.
-        libraries: folders of packages; those that the charm imports are put into its `lib/`.
-        also: files that charms have in common, put beside charmcraft.yaml.
+        into: the folder to fill; its former contents are removed.
+        libraries: folders of packages; those that the charm imports are copied into its `lib/`.
+        also: common files of charms, copied beside charmcraft.yaml.
 
     Raises:
         CannotPackError: if the charm lacks a file.
@@ -37,7 +37,7 @@ def stage(charm: Path, into: Path, *, libraries: Sequence[Path], also: Iterable[
 
 
 def _empty(folder: Path) -> None:
-    # The folder itself stays, for charmcraft knows by it which of its containers to go on with.
+    # The folder itself stays, since charmcraft finds its container by it.
     folder.mkdir(parents=True, exist_ok=True)
     for each in folder.iterdir():
         if each.is_dir() and not each.is_symlink():
@@ -58,7 +58,7 @@ def _imported(source: Path, libraries: Sequence[Path]) -> dict[Path, Path]:
 
 
 def _whole(module: Path, library: Path) -> Path:
-    """The outermost package that a module is part of; the module itself if it is part of none."""
+    """Return the outermost package of a module; the module itself if it has none."""
     inside_out = [folder for folder in module.parents if folder.is_relative_to(library)]
     packages = [folder for folder in inside_out if (folder / "__init__.py").is_file()]
     return packages[-1] if packages else module

@@ -17,7 +17,7 @@ _MODEL_UUID = "6d6f6465-6c00-4000-8000-000000000001"
 _SECONDS = 60
 _NOBODY = 65534
 # Charms with `charm-user: non-root` may write to few places. Reading is not restricted, because the
-# interpreter may be in a home that is root's.
+# interpreter may be in root's home.
 _AS_NOBODY = (
     "setpriv",
     f"--reuid={_NOBODY}",
@@ -26,7 +26,7 @@ _AS_NOBODY = (
     "--inh-caps=+dac_read_search",
     "--ambient-caps=+dac_read_search",
 )
-# What cannot be found is printed; what a package does on import is not of interest here.
+# Missing modules are printed; other errors of imports do not matter here.
 _FIND_MODULES = """\
 import importlib.util, json, sys
 def is_there(name):
@@ -121,15 +121,14 @@ class TrialOutcome:
 
 
 class Trial:
-    """An unpacked charm, and a Juju that is not there.
+    """An unpacked charm, with stand-ins for Juju.
 
     Args:
-        charm: the folder that the charm is unpacked in.
-        python: the interpreter that it finds as `python3`; nothing but the charm's own packages is
-            there for it.
+        charm: the folder of the unpacked charm.
+        python: the interpreter that it finds as `python3`, without other packages than the charm's own.
         app: the name of its application.
-        world: what Juju knows.
-        environment: what the charm is to find in its environment besides what Juju puts there.
+        world: the state of Juju.
+        environment: further environment variables of the charm.
     """
 
     def __init__(
@@ -164,7 +163,7 @@ class Trial:
             _give_away([charm, self._outside])
 
     def missing_modules(self) -> list[str]:
-        """The modules that the charm would import somewhere, and could not."""
+        """Return the modules that the charm imports somewhere and that are missing."""
         roots = [self._charm / "src", self._charm / "lib"]
         foreign = sorted(follow(self._charm / "src/charm.py", roots).foreign)
         environment = {"PYTHONPATH": os.pathsep.join(map(str, roots))}
@@ -173,7 +172,7 @@ class Trial:
         return json.loads(found.stdout)
 
     def run(self, event: TrialEvent) -> TrialOutcome:
-        """Have the charm handle an event."""
+        """Run an event of the charm."""
         self._calls.write_text("")
         try:
             ended = self._run([str(self._charm / "dispatch")], event.environment)
@@ -204,7 +203,7 @@ class Trial:
 def _write_hook_tools(folder: Path) -> None:
     folder.mkdir()
     program = folder / "hook-tools"
-    # Without the site packages of the interpreter that this runs on, for the sake of speed.
+    # Without the site packages of this interpreter, for speed.
     program.write_text(f"#!{sys.executable} -IS\n{Path(hook_tools.__file__).read_text()}")
     program.chmod(0o755)
     for tool in hook_tools.TOOLS:

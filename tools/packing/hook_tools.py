@@ -1,7 +1,7 @@
-"""Stands in for Juju's hook tools: a program that is on a charm's PATH under the name of each of them.
+"""Stands in for Juju's hook tools: a program on a charm's PATH under the name of each of them.
 
-It answers out of the JSON file that HOOK_WORLD names, and adds a line with each call to the one that
-HOOK_CALLS names. A charm calls it a hundred times in a hook, so it imports only what is quick to import.
+It answers from the JSON file that HOOK_WORLD names, and adds a line for each call to the one that HOOK_CALLS
+names. A charm calls it a hundred times in a hook, so it imports only modules that load fast.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-TYPE_CHECKING = False  # as typing's, which takes long to import
+TYPE_CHECKING = False  # like typing's, which takes long to import
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -51,12 +51,12 @@ class Options:
                 self.words.append(argument)
 
     def word(self, index: int, default: str) -> str:
-        """The word at that place."""
+        """Return the word at this position."""
         return self.words[index] if index < len(self.words) else default
 
 
 def main(tool: str) -> None:
-    """Do what the tool of that name is for."""
+    """Act as the tool of this name."""
     text = sys.stdin.read() if "--file" in sys.argv else ""
     call = {"tool": tool, "args": sys.argv[1:], "text": text}
     with open(os.environ["HOOK_CALLS"], "a") as calls:  # noqa: PTH123 - pathlib takes long to import

@@ -1,7 +1,7 @@
-"""Runs hooks of a coordinator whose containers are there, which Juju's hook tools alone can't show.
+"""Runs hooks of a coordinator with its containers, which stand-ins for hook tools alone lack.
 
 Reads the relations from the first line of standard input, settles, and then runs a hook for each further
-line; answers each line with what the hook took, and how much it wrote, on standard output. It runs in the
+line; answers each line on standard output with the hook's time and the size of its data. It runs in the
 working directory, on whichever library its interpreter finds.
 """
 
@@ -27,7 +27,7 @@ def _charm(took: list[tuple[float, float]]) -> type[ops.CharmBase]:
     from charm import BenchCoordinator
 
     class Timed(BenchCoordinator):
-        """Report the seconds from its construction until its status was asked for."""
+        """Report the seconds from its construction until its status is requested."""
 
         def __init__(self, framework: ops.Framework):
             self._began = time.perf_counter(), time.process_time()
@@ -58,7 +58,7 @@ def _containers() -> Iterator[testing.Container]:
 
 
 def _sizes(state: testing.State) -> dict[str, float]:
-    """Return MB of memory, and kB of what the hooks have written."""
+    """Return the MB of memory, and the kB that the hooks have written."""
     databags = [
         sum(map(len, [*relation.local_app_data.keys(), *relation.local_app_data.values()]))
         for relation in state.relations
@@ -73,7 +73,7 @@ def _sizes(state: testing.State) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run a hook a line."""
+    """Run a hook for each line."""
     asked = json.loads(sys.stdin.readline())
     host = f"{asked['app']}-0.{asked['app']}-endpoints.{asked['model']}.svc.cluster.local"
 

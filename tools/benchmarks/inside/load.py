@@ -1,4 +1,4 @@
-"""Sends requests over connections that are kept, as fast as they are answered, and reports the result."""
+"""Sends requests over kept connections, as fast as they are answered, and reports the result."""
 
 import json
 import re
@@ -33,7 +33,7 @@ class _LoadConnection:
         self.socket.sendall(self._request)
 
     def receive(self) -> bool:
-        """Take what has come, and return whether it was the last of the answer."""
+        """Add received bytes, and return whether the answer is complete."""
         data = self.socket.recv(_READ)
         if not data:
             raise ConnectionError("the server hung up")
@@ -52,7 +52,7 @@ class _LoadConnection:
 
 
 def main(port: int, path: str, body: int, connections: int, seconds: float) -> None:
-    """Send for so many seconds over so many connections; without a body it is a GET, with one a POST."""
+    """Send requests for some seconds over some connections: GET without a body, POST with one."""
     head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {body}\r\n\r\n"
     request = head.encode() + b"x" * body
     selector = selectors.DefaultSelector()

@@ -1,7 +1,7 @@
 """Renders nginx.conf with the routes of workers' telemetry, on whichever library its interpreter finds.
 
-Reads what to render from the first line of standard input and answers with the text; renders it once more for
-each further line, and answers with the seconds that it took.
+Reads the input from the first line of standard input and answers with the text; renders it again for each
+further line, and answers with the seconds.
 """
 
 import json

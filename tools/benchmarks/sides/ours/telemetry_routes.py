@@ -30,7 +30,7 @@ def renderer(asked: dict[str, Any]) -> Callable[[], str]:
             worker_metrics_port=asked["metrics_port"],
             backends=TelemetryBackends(loki={"loki/0": asked["loki"]}),
             server=ProxyServer("bench.example", asked["port"], False),
-            check_machine=lambda _: None,  # all of it is on this machine
+            check_machine=lambda _: None,  # everything is on this machine
         )
         return proxy.added_to(NginxConfig("bench", [], {}, own_name="bench.bench")).get_config(
             {}, listen_tls=False

@@ -17,8 +17,8 @@ from charmlibs.interfaces.service_mesh import (
 
 kubernetes_client = Client
 
-# Else each line that the HTTP library logs of a request is a call of a hook tool. Charms can see to that
-# themselves, so it is not held against the peers.
+# Otherwise each line that the HTTP library logs is a call of a hook tool. Charms can do that themselves, so
+# it does not count against the peers.
 for _talkative in ("httpcore", "httpcore2", "httpx", "httpx2"):
     logging.getLogger(_talkative).setLevel(logging.WARNING)
 

@@ -1,4 +1,4 @@
-"""The least that a beacon does: it reads what consumers ask for, and writes it to Kubernetes."""
+"""A minimal beacon: it reads the requested policies, and writes them to Kubernetes."""
 
 import ops
 from library import MeshType, PolicyResourceManager, ServiceMeshProvider, kubernetes_client

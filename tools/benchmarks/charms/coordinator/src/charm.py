@@ -1,4 +1,4 @@
-"""A coordinator of two roles, as charms in the field are written."""
+"""A coordinator of two roles, like those of published charms."""
 
 import ops
 import yaml
@@ -20,7 +20,7 @@ _PORT, _WORKER_PORT, _TELEMETRY_PORT = 3200, 3100, 3300
 
 
 class BenchCoordinator(ops.CharmBase):
-    """All it does is what the library does for it."""
+    """The library does everything."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
@@ -58,7 +58,7 @@ class BenchCoordinator(ops.CharmBase):
 
     def _workers_config(self, coordinator: Coordinator) -> str:
         writers = coordinator.cluster.gather_addresses_by_role()["writer"]
-        # Charms in the field have it from there.
+        # Published charms import it from there.
         storage = coordinator._s3_config  # pyright: ignore[reportPrivateUsage]
         return yaml.safe_dump({"storage": storage, "writers": sorted(writers)})
 

@@ -5,7 +5,7 @@ from library import AppPolicy, Endpoint, Method, ServiceMeshConsumer, UnitPolicy
 
 
 class Member(ops.CharmBase):
-    """All it does is what the library does for it."""
+    """The library does everything."""
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)

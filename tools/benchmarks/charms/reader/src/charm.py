@@ -1,4 +1,4 @@
-"""The work that every beacon has: it reads the databags of its relations, and lists the policies once."""
+"""The minimal work of a beacon: it reads the databags of its relations, and lists the policies once."""
 
 import logging
 from typing import Any, cast
@@ -7,11 +7,11 @@ import lightkube
 import ops
 from lightkube import generic_resource
 
-# Else each line that the HTTP library logs of a request is a call of a hook tool.
+# Otherwise each line that the HTTP library logs is a call of a hook tool.
 for _talkative in ("httpcore", "httpcore2", "httpx", "httpx2"):
     logging.getLogger(_talkative).setLevel(logging.WARNING)
 
-# lightkube leaves the type of one of its parameters open.
+# lightkube does not annotate the type of one of its parameters.
 _POLICIES = cast("Any", generic_resource).create_namespaced_resource(
     "security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies"
 )

@@ -1,10 +1,10 @@
-"""In place of a library that only Charmhub has: it does nothing, which takes no time."""
+"""Stands in for a library that only Charmhub has: it does nothing, in no time."""
 
 import ops
 
 
 class S3Requirer:
-    """Reads the data of an object store; this one does."""
+    """Reads the data of an object store."""
 
     def __init__(self, charm: ops.CharmBase, relation_name: str):
         self._charm = charm
@@ -12,7 +12,7 @@ class S3Requirer:
 
     @property
     def relations(self) -> list[ops.Relation]:
-        """Those with an object store."""
+        """The relations with an object store."""
         return self._charm.model.relations[self._relation_name]
 
     def get_s3_connection_info(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""In place of a library that only Charmhub has: it does nothing, which takes no time."""
+"""Stands in for a library that only Charmhub has: it does nothing, in no time."""
 
 from typing import Any
 

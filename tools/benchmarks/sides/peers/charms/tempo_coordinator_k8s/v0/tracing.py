@@ -1,4 +1,4 @@
-"""In place of a library that only Charmhub has: it does nothing, which takes no time."""
+"""Stands in for a library that only Charmhub has: it does nothing, in no time."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ ReceiverProtocol = str
 
 
 class TracingEndpointRequirer:
-    """Asks for receivers of traces; there are none."""
+    """Requests receivers of traces; there are none."""
 
     def __init__(self, charm: Any, **options: Any):
         """Nothing."""

@@ -7,7 +7,7 @@ __all__ = ["CertificateRequestAttributes", "TLSCertificatesRequiresV4"]
 
 
 class TLSCertificatesRequiresV4(_Published):
-    """Asks for certificates."""
+    """Requests certificates."""
 
     def _get_private_key_secret_label(self, mode: Mode = Mode.UNIT) -> str:
         return super()._get_private_key_secret_label(mode)
