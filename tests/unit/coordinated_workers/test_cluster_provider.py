@@ -198,6 +198,7 @@ def test_there_are_workers_as_soon_as_there_is_relation():
         ("address", '"a-1:0"'),
         ("address", '"a-1:65536"'),
         ("address", '"a-1:08080"'),
+        ("address", '"a-1:8080x"'),
         ("address", '"a-1:\\u0663"'),
         ("address", '"a-1:\\uff11"'),
         ("address", f'"a-1:{"9" * 5000}"'),

@@ -1,12 +1,14 @@
 """Objects that are deleted with the application that owns them, without any hook."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from lightkube import Client
 from lightkube.models.core_v1 import ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
+from lightkube.types import PatchType
 
 from k8s_charm import OWNER as OWNER_MARK
 from k8s_charm import Deadline, Owner, ReconcileResult, apply, list_owned, plan
@@ -57,18 +59,47 @@ def test_objects_of_other_namespaces_refer_to_nothing(client: Client, kubernetes
     assert referring(kubernetes) == ["a"]
 
 
-def test_object_of_another_namespace_names_no_owner(client: Client, kubernetes: KubernetesServer):
-    service = OwnerReference(apiVersion="v1", kind="Service", name="web", uid="of-no-service")
-    own = ObjectMeta(
-        name="a",
-        namespace="elsewhere",
-        labels=LABELS,
-        annotations={OWNER_MARK: OWNER.mark},
-        ownerReferences=[service],
-    )
-    client.create(ConfigMap(metadata=own))
+def marked(name: str, namespace: str = "m", **changed: Any) -> ConfigMap:
+    """An object that carries the labels and the annotation of the owner, but for what is changed."""
+    own = {"labels": LABELS, "annotations": {OWNER_MARK: OWNER.mark}, **changed}
+    return ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace, **own))
+
+
+@pytest.mark.parametrize(
+    ("namespace", "kind", "name"),
+    [("elsewhere", "Service", "web"), ("m", "ConfigMap", "web"), ("m", "Service", "a")],
+    ids=["another namespace", "another kind", "another name"],
+)
+def test_other_reference_names_no_owner(
+    client: Client, kubernetes: KubernetesServer, namespace: str, kind: str, name: str
+):
+    reference = OwnerReference(apiVersion="v1", kind=kind, name=name, uid="of-nothing")
+    client.create(marked("a", namespace, ownerReferences=[reference]))
     write(client, config("b"))
     assert referring(kubernetes) == ["b"]
+
+
+ONE, OTHER = LABELS
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_ours"),
+    [
+        ({"labels": {ONE: None, OTHER: None}}, True),
+        ({"labels": {ONE: None}, "annotations": None}, True),
+        ({"labels": None, "annotations": None}, False),
+        ({"labels": {ONE: None}, "annotations": {OWNER_MARK: "m.other"}}, False),
+    ],
+    ids=["by annotation", "by one label", "by nothing", "annotation of another"],
+)
+def test_object_whose_labels_changed_is_written_by_its_owner(
+    client: Client, changed: dict[str, Any], is_ours: bool
+):
+    write(client, config("a", a="before"))
+    client.patch(ConfigMap, "a", {"metadata": changed}, namespace="m", patch_type=PatchType.MERGE)
+    result = write(client, config("a", a="after"))
+    assert [failure.ref.name for failure in result.failed] == ([] if is_ours else ["a"])
+    assert client.get(ConfigMap, "a", namespace="m").data == {"a": "after" if is_ours else "before"}
 
 
 def test_service_is_requested_once(client: Client, kubernetes: KubernetesServer):
