@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_DASHBOARD = 20_000_000
 """In bytes; a few kilobytes of packed text may unpack to far more than there is memory."""
+_MOST_MEMORY = 100_000_000
+"""In bytes, to unpack a dashboard; the best that was packed takes 65 MB, and a header may ask for 4 GB."""
 _SUFFIXES = (".json.tmpl", ".tmpl", ".json")
 
 
@@ -71,7 +73,8 @@ def dashboards(charm: ops.CharmBase, *, relation_name: str = "grafana-dashboard"
         for name, template in (data.templates if data else {}).items():
             content = _unpack(template.content)
             if content is None:
-                logger.warning("%s: invalid dashboard %r of %s", relation, name, relation.app.name)
+                shown = relation_data.in_quotes(name)
+                logger.warning("%s: invalid dashboard %s of %s", relation, shown, relation.app.name)
             else:
                 found[f"{relation.app.name}/{name}"] = content
     return found
@@ -116,13 +119,13 @@ def _packed(published: str) -> dict[str, str]:
 
 
 def _unpack(content: str) -> str | None:
-    """Return an unpacked dashboard; None if it is invalid, or too long."""
+    """Return an unpacked dashboard; None if it is invalid, too long, or takes too much memory."""
     import base64
     import binascii
     import lzma
 
     try:
-        unpacker = lzma.LZMADecompressor()
+        unpacker = lzma.LZMADecompressor(memlimit=_MOST_MEMORY)
         dashboard = unpacker.decompress(base64.b64decode(content), max_length=_LONGEST_DASHBOARD)
         return dashboard.decode() if unpacker.eof else None
     except (binascii.Error, lzma.LZMAError, ValueError):

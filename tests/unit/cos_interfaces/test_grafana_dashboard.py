@@ -82,21 +82,37 @@ def test_folder_gives_its_dashboards_and_missing_one_none(tmp_path: Path):
     assert grafana_dashboard.read_folder(tmp_path / "nowhere") == {}
 
 
+def with_dictionary_of(size: int) -> bytes:
+    """A packed dashboard whose header asks for so many bytes of memory to unpack it."""
+    packed = lzma.compress(b"{}", format=lzma.FORMAT_ALONE)
+    return packed[:1] + size.to_bytes(4, "little") + packed[5:]
+
+
+def test_best_packed_dashboard_unpacks(act):
+    packed = lzma.compress(b"{}", preset=9 | lzma.PRESET_EXTREME)
+    templates = {"file:best": {"content": base64.b64encode(packed).decode()}}
+    relation = grafana(remote_app_data={"dashboards": json.dumps({"templates": templates})})
+    assert list(act(grafana_dashboard.dashboards, relation).result.values()) == ["{}"]
+
+
 @pytest.mark.parametrize(
     "packed",
     [
         lzma.compress(b" " * 30_000_000),
+        with_dictionary_of(2**32 - 1),
         lzma.compress(b"{}")[:-5],
         lzma.compress(b"\xff"),
         b"{}",
         b"",
     ],
-    ids=["grows", "cut", "no text", "not packed", "empty"],
+    ids=["grows", "takes memory", "cut", "no text", "not packed", "empty"],
 )
 def test_what_cannot_be_unpacked_is_ignored(act, packed: bytes):
     content = base64.b64encode(packed).decode()
-    data = {"dashboards": json.dumps({"templates": {"file:odd": {"content": content}}})}
+    templates = {"file:odd": {"content": content}, "x" * 5000: {"content": content}}
+    data = {"dashboards": json.dumps({"templates": templates})}
     relation = grafana(remote_app_data=data)
     outcome = act(grafana_dashboard.dashboards, relation)
     assert outcome.result == {}
     assert any("file:odd" in line for line in outcome.log)
+    assert all(len(line) < 300 for line in outcome.log)
