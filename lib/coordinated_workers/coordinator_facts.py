@@ -176,10 +176,12 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
         """
         if not self._is_related(self._endpoints.certificates):
             return None
-        served = self.nginx.tls_config or self._published_tls_config()
+        served = self.nginx.tls_config or self._published_tls_config
         return served if self._certificates.keeps(served) else None
 
+    @functools.cached_property
     def _published_tls_config(self) -> TLSConfig | None:
+        """Return the certificate that workers have; None if there is none, or its key is another unit's."""
         published = self.cluster.published_tls()
         if not published:
             return None
@@ -190,6 +192,16 @@ class CoordinatorFacts(PublishedCoordinatorNames, ops.Object):
             logger.warning("cannot read the private key that workers have: %s", type(error).__name__)
             return None
         return TLSConfig(published.server_cert, published.ca_cert, key)
+
+    @property
+    def _workers_keep_former_tls(self) -> bool:
+        """Return whether workers have the certificate of a former leader, and this unit has none yet."""
+        if self.tls_available or self._is_in_mesh or not self._is_related(self._endpoints.certificates):
+            return False
+        published = self.cluster.published_tls()
+        # The key is that leader's own, and does not matter here.
+        former = published and TLSConfig(published.server_cert, published.ca_cert, private_key="")
+        return self._certificates.keeps(former)
 
     @functools.cached_property
     def _worker_names(self) -> WorkerNames:

@@ -1,6 +1,7 @@
 """The data that a coordinator publishes: to backends of telemetry, scrapers, and its workers."""
 
 import dataclasses
+import logging
 from collections.abc import Callable
 
 import ops
@@ -12,6 +13,8 @@ from .coordinator_status import CoordinatorProblems
 from .interfaces.provider import PublishedTLS
 from .telemetry import alert_rules, dashboards, scrape_jobs
 from .telemetry.scrape_jobs import NginxExporter
+
+logger = logging.getLogger(__name__)
 
 
 class CoordinatorPublishing(CoordinatorProblems):
@@ -72,6 +75,9 @@ class CoordinatorPublishing(CoordinatorProblems):
 
     def _publish_to_workers(self) -> None:
         if not self._charm.unit.is_leader():
+            return
+        if self._workers_keep_former_tls:
+            logger.info("workers keep what the former leader sent: waiting for a certificate of this unit")
             return
         tls = self._tls_for_workers()
         self.cluster.publish_data(

@@ -85,6 +85,16 @@ class CertifiedCluster:
         self.state = again(self.state, stored_states=frozenset(), containers=containers)
         return self.run()
 
+    def change_leader(self) -> testing.State:
+        """Have another unit be the leader, which has no certificate yet, nor the key of the former one."""
+        certificates = dataclasses.replace(self.certificates, local_unit_data={})
+        secrets = [each for each in self.state.secrets if "private-key" not in (each.latest_content or {})]
+        others = {each for each in self.state.relations if each.id != certificates.id}
+        self.state = again(
+            self.state, relations=frozenset({certificates, *others}), secrets=frozenset(secrets)
+        )
+        return self.replace_pod()
+
     def published(self, worker: testing.Relation) -> dict:
         return published(self.state, worker)
 

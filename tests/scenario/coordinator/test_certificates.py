@@ -28,9 +28,12 @@ def names(request: str) -> set[str]:
     return {*extension.get_values_for_type(x509.DNSName), *addresses}
 
 
+TLS_KEYS = ("server_cert", "ca_cert", "privkey_secret_id")
+
+
 def tls(certified: CertifiedCluster, worker: testing.Relation) -> list[str]:
     """Return the certificate's data for a worker application."""
-    return [certified.published(worker)[key] for key in ("server_cert", "ca_cert", "privkey_secret_id")]
+    return [certified.published(worker)[key] for key in TLS_KEYS]
 
 
 NOT_ITS_OWN = [
@@ -138,6 +141,21 @@ class TestRefusal:
             assert tls(certified, worker) == before
             assert certified.file("nginx/nginx/certs/server.cert") == certificate
             assert "ssl" in certified.file("nginx/nginx/nginx.conf")
+
+    @pytest.mark.parametrize("refused", [True, False], ids=["refused", "waiting"])
+    def test_of_another_leader_keeps_the_certificate_of_workers(
+        self, certified: CertifiedCluster, refused: bool
+    ):
+        (worker,) = certified.state.get_relations("field-cluster")
+        before = certified.published(worker)
+        certified.change_leader()
+        if refused:
+            certified.refuse()
+        assert certified.published(worker) == before
+        certified.answer()
+        assert certified.published(worker).keys() == before.keys()
+        assert tls(certified, worker) != [before[key] for key in TLS_KEYS]
+        assert certified.key_of(worker) == certified.file("nginx/nginx/certs/server.key")
 
     def test_outlasts_no_withdrawal(self, certified: CertifiedCluster):
         (worker,) = certified.state.get_relations("field-cluster")
