@@ -20,12 +20,12 @@ client sets its tenant, `X-Scope-OrgID`, itself.
 import dataclasses
 import hashlib
 import re
-import reprlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from cos_interfaces import authority, is_ip
+from relation_data import in_quotes
 
 from ..interfaces.validation import check_of_another_machine
 from ..nginx import (
@@ -172,7 +172,7 @@ def proxy_telemetry(
                 _check_other_host(route.backend, server.hostname, own_hosts)
             _check_free(route, routes)
         except NginxValueError as error:
-            refused.append(Refusal(f"{kind} of {reprlib.repr(name)}", str(error)))
+            refused.append(Refusal(f"{kind} of {in_quotes(name)}", str(error)))
         else:
             routes |= {path: route for path in route.paths if path not in routes}
     return WorkerTelemetryProxy(
