@@ -49,6 +49,7 @@ from ._compatibility import (
     PEER_RELATION_DEFAULT_NAME,
     WORKER_ORIGINAL_METRICS_ALERT_RULES_PATH,
 )
+from ._compatibility import name_for_tests as __getattr__  # noqa: F401 - Python calls it
 from .coordinator_publishing import CoordinatorPublishing
 from .endpoints import EndpointMapping, Endpoints
 from .events import actions, reconciled_hooks

@@ -29,6 +29,7 @@ from istio_policies import (
 )
 from k8s_charm import Failure, Owner, kubernetes_errors, label_value, list_objects, manifest, subtree
 
+from ._compatibility import name_for_tests as __getattr__  # noqa: F401 - Python calls it
 from .endpoints import Endpoints, MeshEndpoints
 from .interfaces.validation import PART_OF
 from .kubernetes.access import KubernetesAccess

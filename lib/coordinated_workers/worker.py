@@ -34,6 +34,7 @@ from k8s_charm import Deadline, ScaleDown, Startup
 from relation_data import Message
 
 from ._compatibility import BASE_DIR, ROOT_CA_CERT_PATH
+from ._compatibility import name_for_tests as __getattr__  # noqa: F401 - Python calls it
 from .events import actions, reconciled_hooks
 from .interfaces.cluster import ClusterRequirer
 from .interfaces.cluster import TLSData as TLSData

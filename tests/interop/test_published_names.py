@@ -65,12 +65,15 @@ OVERRIDDEN = (
     "coordinator.Coordinator._consolidate_alert_rules",
     "coordinator.Coordinator._default_active_message",
     "coordinator.Coordinator._s3_config",
+    "coordinator.Client",
     "coordinator.KubernetesComputeResourcesPatch",
     "coordinator.CONSOLIDATED_METRICS_ALERT_RULES_PATH",
     "coordinator.CONSOLIDATED_LOGS_ALERT_RULES_PATH",
     "coordinator.reconcile_charm_labels",
     "nginx.Path.write_text",
+    "service_mesh.Client",
     "service_mesh.PolicyResourceManager",
+    "worker.Client",
     "worker.KubernetesComputeResourcesPatch",
     "worker.Worker._on_collect_status",
     "worker.Worker._reconcile_charm_labels",
@@ -78,6 +81,7 @@ OVERRIDDEN = (
     "worker.Worker._worker_config",
     "worker.Worker.SERVICE_START_RETRY_STOP",
     "worker.ROOT_CA_CERT",
+    "worker.ROOT_CA_CERT_PATH",
 )
 """Private names, and names of other libraries, that charms and their tests override or patch."""
 
