@@ -63,9 +63,12 @@ class AmbientMesh:
     """The CPU seconds that istiod has used."""
 
     def write_all(self, write: Callable[[_Item], object], items: Iterable[_Item]) -> None:
-        """Write several at a time."""
+        """Write several at a time, after the first."""
+        first, *others = items
+        # lightkube compiles what reads an answer when it first does; two threads that do so at once crash.
+        write(first)
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            for _ in pool.map(write, items):
+            for _ in pool.map(write, others):
                 pass
 
     def wait_for_statuses(self) -> None:
