@@ -232,8 +232,7 @@ class Coordinator(CoordinatorPublishing):
             self.cluster.publish_labels(self._worker_labels)
         if self._mesh:
             self._mesh.update_service_mesh()
-        is_upgrade = isinstance(event, ops.UpgradeCharmEvent)
-        for write in self._writes_to_kubernetes(is_upgrade=is_upgrade):
+        for write in self._writes_to_kubernetes(event):
             if self._deadline.is_over:
                 slow = "Kubernetes is slow: continuing at the next event"
                 self._problems.append(ops.WaitingStatus(slow))
@@ -241,7 +240,7 @@ class Coordinator(CoordinatorPublishing):
             self._problems += write()
         self._publish_to_scrapers()
 
-    def _writes_to_kubernetes(self, *, is_upgrade: bool) -> Iterator[Callable[[], list[ops.StatusBase]]]:
+    def _writes_to_kubernetes(self, event: ops.HookEvent) -> Iterator[Callable[[], list[ops.StatusBase]]]:
         """Yield the leader's steps for policies and labels; each returns its problems."""
         if not self._charm.unit.is_leader():
             return
@@ -252,8 +251,8 @@ class Coordinator(CoordinatorPublishing):
         if self._has_policy_on_service is None:
             yield self._reconcile_resources
             return
-        yield self._reconcile_charm_labels
-        if self._mesh and is_upgrade:
+        yield lambda: self._reconcile_charm_labels(with_pods=isinstance(event, ops.UpdateStatusEvent))
+        if self._mesh and isinstance(event, ops.UpgradeCharmEvent):
             yield lambda: take_over_labels(
                 self._kubernetes, self._own_labels, not_on_service=self._not_on_service
             )
@@ -266,11 +265,12 @@ class Coordinator(CoordinatorPublishing):
         self._has_policy_on_service = written.on_service
         return written.problems
 
-    def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
+    def _reconcile_charm_labels(self, *, with_pods: bool) -> list[ops.StatusBase]:
         return reconcile_charm_labels(
             self._kubernetes,
             self._own_labels,
             not_on_service=self._not_on_service,
+            with_pods=with_pods,
             resources=self.resources_patch,
         )
 

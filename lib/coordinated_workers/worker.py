@@ -198,7 +198,7 @@ class Worker(WorkerWorkload):
         if version := self.running_version():
             self._charm.unit.set_workload_version(version)
 
-    def _on_hook(self, _: ops.EventBase) -> None:
+    def _on_hook(self, event: ops.EventBase) -> None:
         # Its view of the coordinator is not reliable then; it serves until it is removed.
         if self._departure.is_under_way:
             return
@@ -209,7 +209,7 @@ class Worker(WorkerWorkload):
             self._ports.reconcile(named if self._has_purpose else ())
         self._problems = []
         self._problems += self._reconcile_workload()
-        self._problems += self._reconcile_charm_labels()
+        self._problems += self._reconcile_charm_labels(with_pods=isinstance(event, ops.UpdateStatusEvent))
 
     def _publish(self) -> None:
         """Publish the address of this unit, and as the leader the roles of the application."""
@@ -221,11 +221,13 @@ class Worker(WorkerWorkload):
             # Before the install hook Juju may not let a unit write yet, nor know its name.
             logger.warning("cannot publish this unit to the coordinator: %s", error)
 
-    def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
+    def _reconcile_charm_labels(self, *, with_pods: bool) -> list[ops.StatusBase]:
         """Set labels, CPU and memory of the pods, and return the problems with labels."""
         if not self.cluster.data_error:
             labels = self.cluster.get_worker_labels()
-            return reconcile_charm_labels(self._kubernetes, labels, resources=self.resources_patch)
+            return reconcile_charm_labels(
+                self._kubernetes, labels, with_pods=with_pods, resources=self.resources_patch
+            )
         if self.resources_patch:
             self.resources_patch.reconcile()
         return []

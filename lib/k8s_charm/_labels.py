@@ -1,21 +1,25 @@
 """Labels on the Kubernetes objects that Juju creates for an application."""
 
-from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from ._client import Client
+from ._client import Client, kubernetes_errors
 from ._deadline import Deadline
 from ._label_record import LabelRecord
 from ._objects import Json, ObjectRef, Resource, labels_of, manifest, metadata, subtree
 from ._owner import service_reference
 from ._plan import Change
-from ._pod_template import PodTemplate, TemplateChange
+from ._pod_template import PodTemplate, TemplateChange, missing_labels
 
 if TYPE_CHECKING:
     from lightkube.resources.apps_v1 import StatefulSet
+    from lightkube.resources.core_v1 import Pod
 
     RestOfTemplate: TypeAlias = Callable[[StatefulSet], Json | None]
+
+logger = logging.getLogger(__name__)
 
 
 def reconcile_charm_labels(  # noqa: PLR0913 - published
@@ -27,6 +31,7 @@ def reconcile_charm_labels(  # noqa: PLR0913 - published
     *,
     not_on_service: Container[str] = (),
     not_on_pods: Container[str] = (),
+    with_pods: bool = False,
     deadline: Deadline | None = None,
     rest: "RestOfTemplate | None" = None,
 ) -> None:
@@ -48,6 +53,7 @@ def reconcile_charm_labels(  # noqa: PLR0913 - published
         labels: all labels of this caller; an empty mapping removes all that it has set.
         not_on_service: keys of labels that only the pods have.
         not_on_pods: keys of labels that only the Service has.
+        with_pods: True to also restore labels that another client has removed from running pods.
         deadline: the end of the hook's time for waiting; a new one if None.
         rest: returns further changes of the pod template, as a strategic merge patch. They are written
             together with the labels, so that pods restart once.
@@ -58,8 +64,9 @@ def reconcile_charm_labels(  # noqa: PLR0913 - published
     record = LabelRecord.read(client, label_configmap_name, namespace)
     live = read_charm_labels(client, app_name, record, must_exist=bool(labels or rest))
     change = rest(live.stateful_set) if rest and live.stateful_set else None
+    pods = _pods_of(client, live) if with_pods else ()
     changes = plan_charm_labels(
-        live, labels, not_on_service=not_on_service, not_on_pods=not_on_pods, rest=change
+        live, labels, not_on_service=not_on_service, not_on_pods=not_on_pods, rest=change, pods=pods
     )
     apply_charm_labels(client, changes, deadline)
 
@@ -98,6 +105,8 @@ class LabelChanges:
     """The change of the pod template."""
     service: Mapping[str, str | None]
     """The patch of the Service's labels."""
+    pods: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """The labels that running pods lack, by the name of the pod."""
 
     @property
     def shown(self) -> list[Change]:
@@ -110,6 +119,7 @@ class LabelChanges:
         shown = [recorded] if record.must_begin(self.labels) else []
         if self.template:
             shown.append(Change("change", ObjectRef("StatefulSet", record.namespace, app)))
+        shown += [Change("change", ObjectRef("Pod", record.namespace, pod)) for pod in self.pods]
         if self.service:
             shown.append(Change("change", ObjectRef("Service", record.namespace, app)))
         if record.must_end(self.labels, self.live.owner) and recorded not in shown:
@@ -156,23 +166,27 @@ def plan_charm_labels(
     not_on_service: Container[str] = (),
     not_on_pods: Container[str] = (),
     rest: Json | None = None,
+    pods: Iterable[Resource] = (),
 ) -> LabelChanges:
     """Compare the desired labels with the live ones; no request is made.
 
-    The `rest` is further changes of the pod template, as a strategic merge patch.
+    The `rest` is further changes of the pod template, as a strategic merge patch. Of the `pods`, those of the
+    present template that lack labels get them again.
     """
     on_service = {key: value for key, value in labels.items() if key not in not_on_service}
     template = subtree(manifest(live.stateful_set), "spec", "template") if live.stateful_set else {}
     on_pods = {key: value for key, value in labels.items() if key not in not_on_pods}
     on_template = live.record.change(subtree(template, "metadata", "labels"), on_pods)
+    change = TemplateChange.of(live.stateful_set, on_template, rest)
     there: Mapping[str, str] = labels_of(live.service) if live.service else {}
     return LabelChanges(
         live,
         dict(labels),
         not_on_service,
         not_on_pods,
-        template=TemplateChange.of(live.stateful_set, on_template, rest),
+        template=change,
         service=live.record.change(there, on_service),
+        pods={} if change or not live.stateful_set else missing_labels(live.stateful_set, pods, on_pods),
     )
 
 
@@ -206,7 +220,34 @@ def _patch(client: Client, changes: LabelChanges, deadline: Deadline) -> None:
     _patch_service(client, changes.live, added)
     if changes.live.stateful_set and changes.template:
         PodTemplate(client, changes.live.stateful_set, deadline).apply(changes.template)
+    _patch_pods(client, changes)
     _patch_service(client, changes.live, dict.fromkeys(changes.service.keys() - added.keys()))
+
+
+def _pods_of(client: Client, live: CharmLabels) -> "list[Pod]":
+    from lightkube.resources.core_v1 import Pod
+
+    if not live.stateful_set:
+        return []
+    selector = subtree(manifest(live.stateful_set), "spec", "selector", "matchLabels")
+    try:
+        return list(client.list(Pod, namespace=live.record.namespace, labels=selector))
+    except kubernetes_errors() as error:
+        logger.warning("cannot compare the labels of the pods of %s: %s", live.app, error)
+        return []
+
+
+def _patch_pods(client: Client, changes: LabelChanges) -> None:
+    from lightkube.resources.core_v1 import Pod
+
+    for name, labels in changes.pods.items():
+        logger.info("restoring labels of pod %s: %s", name, ", ".join(labels))
+        try:
+            client.patch(
+                Pod, name, {"metadata": {"labels": dict(labels)}}, namespace=changes.live.record.namespace
+            )
+        except kubernetes_errors() as error:
+            logger.warning("cannot restore the labels of pod %s: %s", name, error)
 
 
 def _patch_service(client: Client, live: CharmLabels, labels: Mapping[str, str | None]) -> None:

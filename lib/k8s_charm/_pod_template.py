@@ -9,14 +9,14 @@ no pod is left to replace.
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ._client import Client, kubernetes_code, kubernetes_errors
 from ._deadline import Deadline
-from ._objects import Json, annotations, labels_of, manifest, metadata, sublist, subtree
+from ._objects import Json, Resource, annotations, labels_of, manifest, metadata, sublist, subtree
 
 if TYPE_CHECKING:
     from lightkube.models.apps_v1 import StatefulSetStatus
@@ -243,6 +243,25 @@ class PodTemplate:
         return subtree(self._spec, "updateStrategy").get("type", "RollingUpdate")
 
 
+def missing_labels(
+    stateful_set: "StatefulSet", pods: Iterable[Resource], labels: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Return the labels that running pods of the present template lack, by the name of the pod.
+
+    Another client has removed or changed them; Kubernetes replaces no pod for that.
+    """
+    own, revision = metadata(stateful_set), subtree(manifest(stateful_set), "status").get("updateRevision")
+    found: dict[str, dict[str, str]] = {}
+    for pod in pods:
+        there = labels_of(pod)
+        is_going = bool(metadata(pod).get("deletionTimestamp"))
+        if is_going or not _is_owned(pod, own.get("uid")) or there.get(_REVISION) != revision:
+            continue
+        if missing := {key: value for key, value in labels.items() if there.get(key) != value}:
+            found[metadata(pod)["name"]] = missing
+    return found
+
+
 def _has_seen_template(stateful_set: "StatefulSet", status: "StatefulSetStatus") -> bool:
     return (status.observedGeneration or 0) >= metadata(stateful_set).get("generation", 0)
 
@@ -262,7 +281,7 @@ def _is_ready(pod: "Pod") -> bool:
     return is_ready and not metadata(pod).get("deletionTimestamp")
 
 
-def _is_owned(pod: "Pod", uid: str | None) -> bool:
+def _is_owned(pod: Resource, uid: str | None) -> bool:
     owners = sublist(metadata(pod), "ownerReferences")
     return any(owner.get("controller") and owner["uid"] == uid for owner in owners)
 

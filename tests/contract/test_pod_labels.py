@@ -190,6 +190,31 @@ def test_pod_that_comes_back_has_labels(app: Application):
     assert app.labels() == [{**JUJU, **MESH}] * 2
 
 
+@pytest.mark.parametrize("value", [None, "none"])
+def test_label_changed_by_hand_comes_back(app: Application, value: str | None):
+    label(app, MESH)
+    app.settle()
+    uids = app.uids()
+    key = next(iter(MESH))
+    app.namespace.patched("Pod", "app-1", {"metadata": {"labels": {key: value, "own": "x"}}}, STRATEGIC)
+    label(app, MESH)
+    assert app.labels()[1].get(key) == value
+    reconcile_charm_labels(client_of(app), NAME, app.namespace.name, NOTE, MESH, with_pods=True)
+    assert app.labels() == [{**JUJU, **MESH}, {**JUJU, **MESH, "own": "x"}]
+    assert app.uids() == uids
+
+
+def test_labels_of_an_older_template_are_not_restored(app: Application):
+    app.patch({"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}})
+    app.settle()
+    app.refresh()
+    client = client_of(app)
+    reconcile_charm_labels(client, NAME, app.namespace.name, NOTE, MESH)
+    before = app.labels()
+    reconcile_charm_labels(client, NAME, app.namespace.name, NOTE, MESH, with_pods=True)
+    assert app.labels() == before == [JUJU] * 2
+
+
 def test_another_change_of_template_replaces_each_pod_once(app: Application):
     uids = app.uids()
     client, resources = client_of(app), {"requests": {"cpu": "50m"}}

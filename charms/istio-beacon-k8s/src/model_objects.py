@@ -72,6 +72,14 @@ class ModelObjects:
         return self._listed(Pod)
 
     @property
+    def pods_if_listed(self) -> list[Resource]:
+        """All pods if that takes no request of its own; none otherwise."""
+        try:
+            return self.pods if self.needs_services else []
+        except kubernetes_errors():
+            return []
+
+    @property
     def services(self) -> list[Resource]:
         """All Services."""
         from lightkube.resources.core_v1 import Service

@@ -24,7 +24,9 @@ def plan_own_labels(labels: Mapping[str, str], model: ModelObjects) -> "OwnLabel
         model.client, app, _record(model), must_exist=bool(labels), service=model.service(app)
     )
     # All of its own policies are on pods.
-    return OwnLabelsPlan(plan_charm_labels(live, labels, not_on_service=WAYPOINT_LABELS))
+    return OwnLabelsPlan(
+        plan_charm_labels(live, labels, not_on_service=WAYPOINT_LABELS, pods=model.pods_if_listed)
+    )
 
 
 @dataclass(frozen=True)

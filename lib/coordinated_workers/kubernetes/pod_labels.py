@@ -23,6 +23,7 @@ def reconcile_charm_labels(
     labels: Mapping[str, str],
     *,
     not_on_service: Container[str] = WAYPOINT_LABELS,
+    with_pods: bool = False,
     resources: KubernetesComputeResourcesPatch | None = None,
 ) -> list[ops.StatusBase]:
     """Set these labels on the application's pods and Service, as the leader, and return the problems.
@@ -30,7 +31,8 @@ def reconcile_charm_labels(
     Pods of an application that is being removed are not changed: Juju does not adopt a pod that is replaced
     then. Labels whose keys are `not_on_service` are only on pods: those for the waypoint, unless there is a
     policy on the Service. `NO_WAYPOINT` is only on the Service. CPU and memory are set in the same patch, so
-    that pods restart once for both.
+    that pods restart once for both. With `with_pods`, labels that were removed from running pods by hand
+    are restored.
     """
     charm = access.charm
     if not charm.unit.is_leader() or planned_units(charm) == 0:
@@ -45,6 +47,7 @@ def reconcile_charm_labels(
             labels=labels,
             not_on_service=() if is_unbound else not_on_service,
             not_on_pods=NO_WAYPOINT if is_unbound else (),
+            with_pods=with_pods,
             deadline=access.deadline,
             rest=resources.change if resources else None,
         )

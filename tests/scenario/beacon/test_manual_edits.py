@@ -7,7 +7,7 @@ import pytest
 from lightkube.core.resource import NamespacedResource
 from lightkube.resources.apps_v1 import StatefulSet
 from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
-from lightkube.resources.core_v1 import ConfigMap, Service
+from lightkube.resources.core_v1 import ConfigMap, Pod, Service
 from lightkube.types import PatchType
 
 from istio_policies import AuthorizationPolicy, Gateway
@@ -67,3 +67,16 @@ def test_is_corrected_by_the_next_hook(beacon: BeaconModel, edit: str):
     assert essence(beacon.client.get(kind, name)) != before
     beacon.hook()
     assert essence(beacon.client.get(kind, name)) == before
+
+
+def test_labels_of_its_running_pod_come_back(beacon: BeaconModel):
+    status = beacon.client.get(StatefulSet, "beacon").status
+    assert status
+    by_hand = {"controller-revision-hash": status.updateRevision, **NO_MESH}
+    beacon.client.patch(Pod, "beacon-0", {"metadata": {"labels": by_hand}}, patch_type=PatchType.MERGE)
+    beacon.hook()
+    expected = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": WAYPOINT}
+    assert manifest(beacon.client.get(Pod, "beacon-0"))["metadata"]["labels"].items() >= expected.items()
+    before = len(beacon.writes())
+    beacon.hook()
+    assert len(beacon.writes()) == before

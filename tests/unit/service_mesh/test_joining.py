@@ -13,7 +13,8 @@ from lightkube.models.apps_v1 import StatefulSetSpec
 from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec, ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
 from lightkube.resources.apps_v1 import StatefulSet
-from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Service
+from lightkube.types import PatchType
 from ops import testing
 
 from charmlibs.interfaces.service_mesh import AppPolicy, ServiceMeshConsumer, UnitPolicy
@@ -119,6 +120,31 @@ def test_charm_joins_in_hook_of_its_own(
 def test_pods_that_lost_their_labels_join_again_after(ctx: testing.Context[Web], client: Client, event: str):
     ctx.run(getattr(ctx.on, event)(), state(mesh()))
     assert pod_labels(client) == {**JUJU, **MESH}
+
+
+def test_labels_of_a_running_pod_come_back(ctx: testing.Context[Web], client: Client):
+    """Without them it would be outside of the mesh, where policies mean nothing, until it restarts."""
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    status = client.get(StatefulSet, "web").status
+    assert status
+    by_hand = {"controller-revision-hash": status.updateRevision, **dict.fromkeys(MESH)}
+    client.patch(Pod, "web-0", {"metadata": {"labels": by_hand}}, patch_type=PatchType.MERGE)
+    ctx.run(ctx.on.update_status(), out)
+    metadata = client.get(Pod, "web-0").metadata
+    assert metadata
+    assert (metadata.labels or {}).items() >= MESH.items()
+
+
+def test_pods_that_cannot_be_listed_are_no_problem(
+    ctx: testing.Context[Web], client: Client, server: KubernetesServer
+):
+    relation = mesh()
+    out = ctx.run(ctx.on.relation_changed(relation), state(relation))
+    server.access.deny(resources=["pods"])
+    out = ctx.run(ctx.on.update_status(), out)
+    server.access.restore()
+    assert out.unit_status == ops.ActiveStatus()
 
 
 def test_the_pods_leave_when_the_relation_is_broken(ctx: testing.Context[Web], client: Client):

@@ -39,7 +39,7 @@ class ServiceMeshConsumer(RelatedMesh):
 
     The policies follow the charm's relations automatically. Only the leader writes. Everything is read again
     at each `update-status`, since Juju can lose a `relation-changed` across models: a label that was removed
-    by hand from the pod template or the Service is restored then, too.
+    by hand from a pod, the pod template or the Service is restored then, too.
 
     Args:
         charm: the charm that joins.
@@ -199,7 +199,7 @@ class ServiceMeshConsumer(RelatedMesh):
             if on_waypoint is not None and on_waypoint != self._leads_to_waypoint(policies):
                 self._join(policies)
 
-    def _on_application_event(self, _: ops.EventBase) -> None:
+    def _on_application_event(self, event: ops.EventBase) -> None:
         if not self._may_write:
             return
         self._send_cmr_data()
@@ -209,7 +209,7 @@ class ServiceMeshConsumer(RelatedMesh):
             policies = self._mesh_policies()
             self._publish(policies)
             if self._auto_join and (self.enabled or is_unfinished):
-                self._join(policies)
+                self._join(policies, with_pods=isinstance(event, ops.UpdateStatusEvent))
 
     def _send_cmr_data(self) -> None:
         for relation in self._relations(self._cmr_requires_name):
@@ -240,7 +240,7 @@ class ServiceMeshConsumer(RelatedMesh):
             logger.debug("cannot read the labels of an earlier mesh: %s", error)
             return False
 
-    def _join(self, policies: Iterable[MeshPolicy] | None = None) -> None:
+    def _join(self, policies: Iterable[MeshPolicy] | None = None, *, with_pods: bool = False) -> None:
         """Label the pods as the mesh requires now; remove its labels if it is gone."""
         # Juju does not adopt a pod that is replaced while its application is removed.
         if not self._may_write or planned_units(self._charm) == 0:
@@ -259,6 +259,7 @@ class ServiceMeshConsumer(RelatedMesh):
                 label_configmap_name=self._label_configmap_name,
                 labels=labels,
                 not_on_service=() if needs_waypoint else WAYPOINT_LABELS,
+                with_pods=with_pods,
                 deadline=self._deadline,
             )
         except kubernetes_errors() as error:
