@@ -42,6 +42,8 @@ class CoordinatorProblems(CoordinatorTelemetry):
             yield self._startup.status(Message("s3", str(self._s3)))
         if problem := self._certificates.problem:
             yield problem.blocked()
+        elif self._workers_keep_former_tls:
+            yield Message("waiting for a certificate: workers keep that of the former leader").waiting()
         if self._mesh_problem:
             yield Message("invalid data from the mesh", self._mesh_problem).blocked()
         if self.resources_patch and (status := self.resources_patch.get_status()).name != "active":

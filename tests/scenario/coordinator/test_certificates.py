@@ -152,7 +152,9 @@ class TestRefusal:
         if refused:
             certified.refuse()
         assert certified.published(worker) == before
+        assert certified.status.name == ("blocked" if refused else "waiting")
         certified.answer()
+        assert certified.status.name == "active"
         assert certified.published(worker).keys() == before.keys()
         assert tls(certified, worker) != [before[key] for key in TLS_KEYS]
         assert certified.key_of(worker) == certified.file("nginx/nginx/certs/server.key")
