@@ -196,7 +196,10 @@ class Worker(WorkerWorkload):
 
     def _on_pebble_ready(self, _: ops.PebbleReadyEvent) -> None:
         if version := self.running_version():
-            self._charm.unit.set_workload_version(version)
+            try:
+                self._charm.unit.set_workload_version(version)
+            except ops.ModelError as error:
+                logger.warning("cannot set the workload's version: %s", str(error).strip())
 
     def _on_hook(self, event: ops.EventBase) -> None:
         # Its view of the coordinator is not reliable then; it serves until it is removed.

@@ -414,6 +414,14 @@ def test_version_of_the_workload_is_set(store: Store):
     assert store.state.workload_version == "1.2.3"
 
 
+def test_version_that_juju_refuses_stops_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.deploy()
+    refuse_tools(monkeypatch, "application_version_set")
+    store.run(store.ctx.on.pebble_ready(store.container))
+    assert store.status.name == "active"
+    assert any("permission denied" in line.message for line in store.ctx.juju_log)
+
+
 @pytest.mark.parametrize("output", ["version --help", "version: \x1b[1m2", "version \0", "x"])
 def test_version_that_is_none_is_ignored(store: Store, output: str):
     execs = {testing.Exec(["update-ca-certificates"]), testing.Exec(["/bin/store"], stdout=output)}
