@@ -22,8 +22,9 @@ if TYPE_CHECKING:
         CertificateRequestAttributes,
         PrivateKey,
         ProviderCertificate,
-        TLSCertificatesRequiresV4,
     )
+
+    from .certificate_requirer import CertificateRequirer
 
 _LONGEST_COMMON_NAME = 64
 _LONGEST_PROBLEM = 60
@@ -203,16 +204,16 @@ class Certificates:
         relation = self._relation
         return relation_data.read(relation, relation.app) if relation else {}
 
-    def _follow(self, relation_name: str) -> "TLSCertificatesRequiresV4 | None":
+    def _follow(self, relation_name: str) -> "CertificateRequirer | None":
         # Importing the library takes a fifth of a second, so only hooks that need it do so: those of a charm
         # that has the relation, and the last one of the relation, in which the library cleans up.
         is_related = len(self._charm.model.relations[relation_name]) == 1
         is_breaking = os.environ.get("JUJU_RELATION") == relation_name
         if self.data_error or not (is_related or is_breaking):
             return None
-        from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4
+        from .certificate_requirer import CertificateRequirer
 
-        return TLSCertificatesRequiresV4(
+        return CertificateRequirer(
             self._charm, relationship_name=relation_name, certificate_requests=[self._request]
         )
 

@@ -161,3 +161,15 @@ def test_no_hook_fails_when_juju_refuses_tools(
     refuse_tools(monkeypatch, *tools)
     for event in ("update_status", "relation_changed"):
         assert not list(harm_of(attacked, attacked.hook(attacked.valid, event)))
+
+
+@pytest.mark.parametrize("tool", SECRETS)
+def test_no_hook_of_authority_fails_without_secrets(
+    tool: str, attack: Callable[[World, str], Attack], monkeypatch: pytest.MonkeyPatch
+):
+    attacked = attack(COORDINATOR, "certificates")
+    attacked.hook(attacked.valid)
+    refuse_tools(monkeypatch, tool)
+    for event in ("leader_elected", "relation_changed", "relation_created"):
+        assert not list(harm_of(attacked, attacked.hook(attacked.valid, event)))
+    attacked.hook(attacked.valid, "relation_broken")
