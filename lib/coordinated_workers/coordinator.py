@@ -254,7 +254,7 @@ class Coordinator(CoordinatorPublishing):
         yield lambda: self._reconcile_charm_labels(with_pods=isinstance(event, ops.UpdateStatusEvent))
         if self._mesh and isinstance(event, ops.UpgradeCharmEvent):
             yield lambda: take_over_labels(
-                self._kubernetes, self._own_labels, not_on_service=self._not_on_service
+                self._kubernetes, self._pod_labels, not_on_service=self._not_on_service
             )
 
     def _reconcile_cluster_internal_mesh_policies(self) -> list[ops.StatusBase]:

@@ -319,6 +319,14 @@ class TestLabels:
         cluster.run(mesh(), workers(), store(), event="upgrade_charm")
         assert self.notes(cluster) == [f"{APP}-pod-labels"]
 
+    def test_upgrade_labels_no_pod_for_the_service_alone(self, cluster: Cluster):
+        self.older_revision(cluster, **MESH_LABELS)
+        beacon = mesh(labels="{}", waypoint='"m/w"')
+        before = len(cluster.server.store.objects("ControllerRevision", "m"))
+        cluster.run(beacon, store(), event="upgrade_charm")
+        assert labels(cluster) == PART_OF
+        assert len(cluster.server.store.objects("ControllerRevision", "m")) <= before + 1
+
     def test_upgrade_removes_obsolete_labels(self, cluster: Cluster):
         self.older_revision(cluster, **MESH_LABELS, stale="yes")
         cluster.run(workers(), store(), event="upgrade_charm")
