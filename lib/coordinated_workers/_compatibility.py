@@ -4,14 +4,15 @@ Where a charm calls, overrides or patches a name of ours that does something, it
 """
 
 import json
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import ops
 import pydantic
 
 _Model = TypeVar("_Model", bound="PublishedDatabagMethods")
+_Value = TypeVar("_Value")
 
 
 CONSOLIDATED_METRICS_ALERT_RULES_PATH = Path("src/prometheus_alert_rules/consolidated_rules")
@@ -41,6 +42,17 @@ LAZY_NAMES = {
     "WorkerTelemetryProxyConfig": "worker_telemetry",
 }
 """Class → its module; importers find them in the package itself, too."""
+
+
+class AssignableProperty(Generic[_Value]):
+    """A property that subclasses and tests may assign: the published class keeps a value there."""
+
+    def __init__(self, function: Callable[[Any], _Value]):
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: object, owner: type | None = None) -> _Value:
+        return cast("_Value", self) if instance is None else self._function(instance)
 
 
 def name_for_tests(name: str) -> Any:

@@ -142,7 +142,7 @@ class CoordinatorTelemetry(CoordinatorFacts):
         if self._is_reachable("nginx"):
             model = self._charm.model
             own_name = f"{self._charm.app.name}.{model.name}.{model.uuid}"
-            config = dataclasses.replace(NginxConfig.of(self._nginx_config), own_name=own_name)
+            config = NginxConfig.of(self._nginx_config).changed(own_name=own_name)
             if self._telemetry_proxy:
                 config = self._telemetry_proxy.added_to(config)
             text = config.get_config(self._routable_addresses_by_role, listen_tls=self.tls_available)

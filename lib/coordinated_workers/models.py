@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
+@dataclass
 class TLSConfig:
     """A server's TLS certificate, key and CA, as PEM text."""
 

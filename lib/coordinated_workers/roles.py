@@ -8,7 +8,7 @@ class ClusterRolesConfigError(Exception):
     """A `ClusterRolesConfig` names a role that is not one of its roles."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ClusterRolesConfig:
     """The roles of a cluster, and what makes a deployment of it complete.
 

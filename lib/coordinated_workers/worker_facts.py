@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ops
 import yaml
 
-from ._compatibility import PublishedWorkerNames
+from ._compatibility import AssignableProperty, PublishedWorkerNames
 from .interfaces.cluster import ClusterRequirer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class WorkerFacts(PublishedWorkerNames, ops.Object):
     _readiness_check_endpoint: str | Callable[[], str] | None
     cluster: ClusterRequirer
 
-    @property
+    @AssignableProperty
     def topology(self) -> "JujuTopology":
         """Return the Juju topology of this unit, for labels on telemetry."""
         return self.cluster.juju_topology

@@ -38,6 +38,7 @@ REASONS = {
     "charms give these by name",
     "coordinated_workers.coordinator.Coordinator.s3_requirer": "of another library; see s3_connection_info",
     "coordinated_workers.interfaces.cluster.ConfigReceivedEvent.__init__": "only the framework makes events",
+    "coordinated_workers.interfaces.cluster.ConfigReceivedEvent.config": "only the framework makes events",
     "coordinated_workers.interfaces.cluster.ConfigReceivedEvent.relation": "set by accident: no relation",
     "coordinated_workers.nginx.sha256": _INSIDE,
     "coordinated_workers.nginx.NginxConfig.otel_module_path": _INSIDE,
@@ -144,8 +145,12 @@ def _difference(theirs: dict[str, Any], own: dict[str, Any]) -> str | None:
             return _difference_of_parameters(theirs["parameters"], own.get("parameters"))
         case "attribute" if own["kind"] == "function":
             return "a method, not a value"
+        case "attribute" if own.get("read_only") and not theirs["read_only"]:
+            return "read-only"
         case "class" if set(theirs["bases"]) - set(own.get("bases", ())):
             return f"a class from {own.get('bases')}, not {theirs['bases']}"
+        case "class" if own.get("frozen") and not theirs["frozen"]:
+            return "frozen"
         case "value" | "member":
             return (
                 None if own.get("value") == theirs["value"] else f"{own.get('value')}, not {theirs['value']}"

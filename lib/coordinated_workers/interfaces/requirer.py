@@ -12,6 +12,7 @@ import pydantic
 import relation_data
 from k8s_charm import label_value
 
+from .._compatibility import AssignableProperty
 from . import config_secrets, databags
 from .databags import (
     ClusterRequirerAppData,
@@ -108,7 +109,7 @@ class ClusterRequirer(ops.Object):
 
         return JujuTopology.from_charm(self._charm)
 
-    @property
+    @AssignableProperty
     def relation(self) -> ops.Relation | None:
         """The relation to the coordinator, if there is one: of several, the oldest."""
         relations = (relation for relation in self.model.relations[self._endpoint] if relation.app)

@@ -1,10 +1,10 @@
 """The configuration of a coordinator's nginx, in the terms of its charm."""
 
-import dataclasses
+import copy
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from . import _layout
 from ._checks import NginxValueError, Refusal, check_host, check_line, check_path, check_word
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _LARGEST_BODY = "100m"
 
 
-@dataclass(frozen=True)
+@dataclass
 class NginxConfig:
     """The configuration of a coordinator's nginx: its servers, one for each port, and their backends."""
 
@@ -60,8 +60,7 @@ class NginxConfig:
         Known are this package's classes and those of charmlibs-nginx-k8s.
         """
         own = converted(type(config) if isinstance(config, NginxConfig) else cls, config)
-        return dataclasses.replace(
-            own,
+        return own.changed(
             upstream_configs=tuple(map(converted_upstream, own.upstream_configs)),
             server_ports_to_locations={
                 port: tuple(converted(NginxLocationConfig, location) for location in locations)
@@ -73,6 +72,12 @@ class NginxConfig:
             ),
             ssl_ciphers=unless_default(own.ssl_ciphers, ["HIGH:!aNULL:!MD5"]),  # codespell:ignore anull
         )
+
+    def changed(self, **values: Any) -> "NginxConfig":
+        """Return a copy with other values, also of a charm's subclass, whose constructor may be its own."""
+        other = copy.copy(self)
+        vars(other).update(values)
+        return other
 
     def get_config(
         self,

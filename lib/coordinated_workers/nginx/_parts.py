@@ -9,7 +9,7 @@ NginxLocationModifier = Literal["", "=", "~", "~*", "^~"]
 to case, or as a prefix that goes before regular expressions."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class NginxLocationConfig:
     """The handling of requests for one path."""
 
@@ -32,7 +32,7 @@ class NginxLocationConfig:
     """The allowed HTTP methods; none: all are. GET allows HEAD too."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class NginxUpstream:
     """Servers that share the requests for one backend."""
 
@@ -50,7 +50,7 @@ class NginxUpstream:
     nginx sends nothing again."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class NginxMapConfig:
     """A variable whose value follows from another one."""
 
@@ -60,7 +60,7 @@ class NginxMapConfig:
     """Value of the source, `default` or `~REGEX` to the arguments that follow it: the value of the target."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class NginxTracingConfig:
     """The receiver of nginx's own spans, if its image has the OpenTelemetry module."""
 

@@ -17,7 +17,6 @@ Each route leads from one path to one fixed URL; no part of a request decides wh
 client sets its tenant, `X-Scope-OrgID`, itself.
 """
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -124,8 +123,7 @@ class WorkerTelemetryProxy:
             added |= {location.path: location for location in locations(route)}
         for location in own:
             added.pop(location.path, None)
-        return dataclasses.replace(
-            nginx_config,
+        return nginx_config.changed(
             upstream_configs=(*nginx_config.upstream_configs, *map(upstream, self.routes)),
             server_ports_to_locations={
                 **nginx_config.server_ports_to_locations,

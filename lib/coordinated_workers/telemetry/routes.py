@@ -24,7 +24,7 @@ GRPC_METHODS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class WorkerTelemetryProxyConfig:
     """The port that the coordinator proxies its workers' telemetry on."""
 

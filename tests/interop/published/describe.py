@@ -96,7 +96,9 @@ def _members(name: str, value: Any) -> dict[str, dict[str, Any]]:
         return {name: {"kind": "alias"}}
     if not inspect.isclass(value):
         return {name: {"kind": "value", "value": _plain(value)}}
-    described: dict[str, dict[str, Any]] = {name: {"kind": "class", "bases": _bases(value)}}
+    described: dict[str, dict[str, Any]] = {
+        name: {"kind": "class", "bases": _bases(value), "frozen": _is_frozen(value)}
+    }
     if issubclass(value, enum.Enum):
         members = {f"{name}.{each.name}": {"kind": "member", "value": each.value} for each in value}
         return {**described, **members}
@@ -110,7 +112,8 @@ def _members(name: str, value: Any) -> dict[str, dict[str, Any]]:
             fact = {"kind": "function", "parameters": parameters, "binding": binding}
             described[f"{name}.{attribute}"] = fact
         else:
-            described.setdefault(f"{name}.{attribute}", {"kind": "attribute"})
+            is_read_only = isinstance(static, property) and static.fset is None
+            described.setdefault(f"{name}.{attribute}", {"kind": "attribute", "read_only": is_read_only})
     return described
 
 
@@ -118,6 +121,12 @@ def _bases(cls: type) -> list[str]:
     """The classes of Python, ops and pydantic that charms may take an instance for, or catch."""
     bases = (base for base in cls.__mro__[:-1] if base.__module__.partition(".")[0] in _BASES)
     return [base.__name__ for base in bases]
+
+
+def _is_frozen(cls: type) -> bool:
+    """Return whether no attribute can be assigned, and no subclass be a usual dataclass."""
+    parameters = getattr(cls, "__dataclass_params__", None)
+    return bool(parameters and parameters.frozen)
 
 
 def _attributes(cls: type) -> Iterator[str]:

@@ -73,6 +73,23 @@ def test_pebble_checks_under_name_that_subclass_gives(tmp_path: Path):
     assert store.container.plan.checks["alive"].level is ops.pebble.CheckLevel.READY
 
 
+def test_subclass_assigns_what_published_worker_keeps(tmp_path: Path):
+    class Assigning(Worker):
+        def __init__(self, *args: Any, **kwargs: Any):
+            super().__init__(*args, **kwargs)
+            self.topology = self.cluster.juju_topology
+            self.cluster.relation = (
+                self.model.relations["store-cluster"][0] if self.cluster.relation else None
+            )
+
+    class Charm(StoreCharm):
+        worker_type = Assigning
+
+    store = Store(tmp_path, Charm)
+    store.deploy()
+    assert store.status == ops.ActiveStatus("api ready.")
+
+
 @pytest.mark.parametrize("text", ["beef", "a: [", "\tx", "key = 1"])
 def test_configuration_that_is_no_mapping_is_written_verbatim(store: Store, text: str):
     store.deploy(cluster(worker_config=text))

@@ -50,6 +50,26 @@ def test_requests_are_marked_as_passed_on():
     assert marks(dataclasses.replace(TO_API, headers={header.lower(): "other"})) == [(header, value)]
 
 
+def test_subclass_has_constructor_of_its_own():
+    class Shop(NginxConfig):
+        def __init__(self, port: int):
+            super().__init__("shop", [API], {port: [TO_API]})
+            self.port = port
+
+    converted = NginxConfig.of(Shop(8080))
+    assert isinstance(converted, Shop) and converted.port == 8080
+    assert "worker_processes 9;" in converted.changed(worker_processes=9).get_config({}, False)
+
+
+def test_charm_assigns_values():
+    upstream, location = NginxUpstream("api", 1, "api"), NginxLocationConfig("/other", backend="api")
+    given = config(location, upstreams=[upstream])
+    upstream.port, location.path, given.worker_processes = 8080, "/", 7
+    text = given.get_config({"api": {"a.test"}}, False)
+    assert servers_of(text, "api") == [("a.test:8080", "resolve")]
+    assert "worker_processes 7;" in text
+
+
 class TestUpstreams:
     def test_have_addresses_of_their_role(self):
         text = config(TO_API, upstreams=[API]).get_config(
