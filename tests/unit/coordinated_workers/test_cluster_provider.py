@@ -194,16 +194,6 @@ def test_there_are_workers_as_soon_as_there_is_relation():
         ("address", "not json"),
         ("address", "1"),
         ("address", '"\\ud800"'),
-        # configurations have it as it is, and its port makes them invalid
-        ("address", '"a-1:0"'),
-        ("address", '"a-1:65536"'),
-        ("address", '"a-1:08080"'),
-        ("address", '"a-1:8080x"'),
-        ("address", '"a-1:\\u0663"'),
-        ("address", '"a-1:\\uff11"'),
-        ("address", f'"a-1:{"9" * 5000}"'),
-        ("address", '":8080"'),
-        ("address", '"[fd00::1]:8080"'),
         ("address", "[" * 10_000),
         ("juju_topology", "null"),
         ("juju_topology", '{"application": "a", "unit": "a/0"}'),
@@ -222,6 +212,27 @@ def test_invalid_unit_is_ignored_and_named(key: str, text: str):
     assert name == "a/1"
     assert reason.startswith(key)
     assert len(reason) < 300
+
+
+# Configurations have it as it is, and its port would make them invalid.
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("a-1:0", "a-1:65536", "a-1:08080", "a-1:8080x", "a-1:\u0663", "a-1:\uff11", f"a-1:{'9' * 5000}"),
+        *(":8080", "a-1:", "[fd00::1]:8080", "a-1:80:80"),
+    ],
+)
+def test_address_with_port_that_is_none_is_ignored_and_named(address: str):
+    relation = workers("a", "api", unit("a", 0), unit("a", 1, address=json.dumps(address)))
+    assert len(answer(ClusterProvider.gather_addresses, relation)) == 1
+    reason = "address: neither a DNS name nor an IP address"
+    assert answer(ClusterProvider.refused, relation) == {"a/1": reason}
+
+
+@pytest.mark.parametrize("port", ["1", "9095", "65535"])
+def test_address_may_have_a_port(port: str):
+    relation = workers("a", "api", unit("a", 0, address=json.dumps(f"a-0:{port}")))
+    assert answer(ClusterProvider.gather_addresses, relation) == (f"a-0:{port}",)
 
 
 @pytest.mark.parametrize(
