@@ -161,6 +161,7 @@ class Coordinator(CoordinatorPublishing):
         self._peer_relation = peer_relation
         self._problems: list[ops.StatusBase] = []
         self._keeps_status = False
+        self._checks_pods = False
         self._has_policy_on_service = False
         self._deadline = Deadline()
         self._kubernetes = KubernetesAccess(charm, self._deadline)
@@ -232,7 +233,8 @@ class Coordinator(CoordinatorPublishing):
             self.cluster.publish_labels(self._worker_labels)
         if self._mesh:
             self._mesh.update_service_mesh()
-        for write in self._writes_to_kubernetes(event):
+        self._checks_pods = isinstance(event, ops.UpdateStatusEvent)
+        for write in self._writes_to_kubernetes(is_upgrade=isinstance(event, ops.UpgradeCharmEvent)):
             if self._deadline.is_over:
                 slow = "Kubernetes is slow: continuing at the next event"
                 self._problems.append(ops.WaitingStatus(slow))
@@ -240,7 +242,7 @@ class Coordinator(CoordinatorPublishing):
             self._problems += write()
         self._publish_to_scrapers()
 
-    def _writes_to_kubernetes(self, event: ops.HookEvent) -> Iterator[Callable[[], list[ops.StatusBase]]]:
+    def _writes_to_kubernetes(self, *, is_upgrade: bool) -> Iterator[Callable[[], list[ops.StatusBase]]]:
         """Yield the leader's steps for policies and labels; each returns its problems."""
         if not self._charm.unit.is_leader():
             return
@@ -251,8 +253,8 @@ class Coordinator(CoordinatorPublishing):
         if self._has_policy_on_service is None:
             yield self._reconcile_resources
             return
-        yield lambda: self._reconcile_charm_labels(with_pods=isinstance(event, ops.UpdateStatusEvent))
-        if self._mesh and isinstance(event, ops.UpgradeCharmEvent):
+        yield self._reconcile_charm_labels
+        if self._mesh and is_upgrade:
             yield lambda: take_over_labels(
                 self._kubernetes, self._pod_labels, not_on_service=self._not_on_service
             )
@@ -265,12 +267,12 @@ class Coordinator(CoordinatorPublishing):
         self._has_policy_on_service = written.on_service
         return written.problems
 
-    def _reconcile_charm_labels(self, *, with_pods: bool) -> list[ops.StatusBase]:
+    def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         return reconcile_charm_labels(
             self._kubernetes,
             self._own_labels,
             not_on_service=self._not_on_service,
-            with_pods=with_pods,
+            with_pods=self._checks_pods,
             resources=self.resources_patch,
         )
 

@@ -160,6 +160,7 @@ class Worker(WorkerWorkload):
         self._ports = WorkerPorts(charm)
         self._workload = WorkloadContainer(self._container, self._deadline)
         self._problems: list[ops.StatusBase] = []
+        self._checks_pods = False
         if not self._role_options:
             raise WorkerError("charmcraft.yaml needs a boolean config option role-NAME for each role")
 
@@ -212,7 +213,8 @@ class Worker(WorkerWorkload):
             self._ports.reconcile(named if self._has_purpose else ())
         self._problems = []
         self._problems += self._reconcile_workload()
-        self._problems += self._reconcile_charm_labels(with_pods=isinstance(event, ops.UpdateStatusEvent))
+        self._checks_pods = isinstance(event, ops.UpdateStatusEvent)
+        self._problems += self._reconcile_charm_labels()
 
     def _publish(self) -> None:
         """Publish the address of this unit, and as the leader the roles of the application."""
@@ -224,12 +226,12 @@ class Worker(WorkerWorkload):
             # Before the install hook Juju may not let a unit write yet, nor know its name.
             logger.warning("cannot publish this unit to the coordinator: %s", error)
 
-    def _reconcile_charm_labels(self, *, with_pods: bool) -> list[ops.StatusBase]:
+    def _reconcile_charm_labels(self) -> list[ops.StatusBase]:
         """Set labels, CPU and memory of the pods, and return the problems with labels."""
         if not self.cluster.data_error:
             labels = self.cluster.get_worker_labels()
             return reconcile_charm_labels(
-                self._kubernetes, labels, with_pods=with_pods, resources=self.resources_patch
+                self._kubernetes, labels, with_pods=self._checks_pods, resources=self.resources_patch
             )
         if self.resources_patch:
             self.resources_patch.reconcile()
