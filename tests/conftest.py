@@ -100,3 +100,24 @@ def log_handlers() -> Iterator[None]:
     for handler in logging.root.handlers[:]:
         if handler not in before:
             logging.root.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def tracing_patches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """End patches of Scenario for charms that cannot be built; garbage collection would, in a later test."""
+    if not importlib.util.find_spec("ops_tracing"):
+        yield
+        return
+    from ops_tracing import _mock
+
+    started: list[Any] = []
+    patch_tracing = _mock.patch_tracing
+
+    def remembered() -> Any:
+        started.append(patch_tracing())
+        return started[-1]
+
+    monkeypatch.setattr(_mock, "patch_tracing", remembered)
+    yield
+    for each in reversed(started):
+        each.gen.close()
