@@ -202,13 +202,13 @@ def test_backend_that_was_down_gets_everything_later(start):
     late = Backend(port)
     try:
         received = late.wait_for(lambda received: len(log_lines(received)) == 20)
+        store.wait_for_output("accepts telemetry again")
     finally:
         late.close()
     assert len(log_lines(received)) == 20
     assert store.metric("kv_telemetry_sent_total", backend="loki") == 20
     assert store.metric("kv_telemetry_dropped_total") == 0
     assert store.output.count(f"loki at {HOST} accepts no telemetry") == 1
-    store.wait_for_output("accepts telemetry again")
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
