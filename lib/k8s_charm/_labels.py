@@ -11,7 +11,7 @@ from ._label_record import LabelRecord
 from ._objects import Json, ObjectRef, Resource, labels_of, manifest, metadata, subtree
 from ._owner import service_reference
 from ._plan import Change
-from ._pod_template import PodTemplate, TemplateChange, missing_labels
+from ._pod_template import PodTemplate, TemplateChange, list_pods, missing_labels
 
 if TYPE_CHECKING:
     from lightkube.resources.apps_v1 import StatefulSet
@@ -225,13 +225,10 @@ def _patch(client: Client, changes: LabelChanges, deadline: Deadline) -> None:
 
 
 def _pods_of(client: Client, live: CharmLabels) -> "list[Pod]":
-    from lightkube.resources.core_v1 import Pod
-
     if not live.stateful_set:
         return []
-    selector = subtree(manifest(live.stateful_set), "spec", "selector", "matchLabels")
     try:
-        return list(client.list(Pod, namespace=live.record.namespace, labels=selector))
+        return list(list_pods(client, live.stateful_set))
     except kubernetes_errors() as error:
         logger.warning("cannot compare the labels of the pods of %s: %s", live.app, error)
         return []

@@ -186,11 +186,8 @@ class PodTemplate:
             time.sleep(wait.seconds(_PAUSE))
 
     def _ready_pods(self) -> "Iterator[Pod]":
-        from lightkube.resources.core_v1 import Pod
-
-        selector = subtree(self._spec, "selector", "matchLabels")
         uid = metadata(self.stateful_set).get("uid")
-        for pod in self.client.list(Pod, namespace=self._namespace, labels=selector):
+        for pod in list_pods(self.client, self.stateful_set):
             if _is_ready(pod) and _is_owned(pod, uid) and _REVISION in labels_of(pod):
                 yield pod
 
@@ -241,6 +238,14 @@ class PodTemplate:
     @property
     def _strategy(self) -> str:
         return subtree(self._spec, "updateStrategy").get("type", "RollingUpdate")
+
+
+def list_pods(client: Client, stateful_set: "StatefulSet") -> "Iterable[Pod]":
+    """List the pods that a StatefulSet selects; some may have another owner."""
+    from lightkube.resources.core_v1 import Pod
+
+    selector = subtree(manifest(stateful_set), "spec", "selector", "matchLabels")
+    return client.list(Pod, namespace=metadata(stateful_set).get("namespace"), labels=selector)
 
 
 def missing_labels(
