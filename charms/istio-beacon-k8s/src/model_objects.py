@@ -1,6 +1,6 @@
 """The objects of the beacon's model, each list read at most once in a hook."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -74,10 +74,7 @@ class ModelObjects:
     @property
     def pods_if_listed(self) -> list[Resource]:
         """All pods if that takes no request of its own; none otherwise."""
-        try:
-            return self.pods if self.needs_services else []
-        except kubernetes_errors():
-            return []
+        return self._if_listed(lambda: self.pods)
 
     @property
     def services(self) -> list[Resource]:
@@ -109,10 +106,7 @@ class ModelObjects:
 
     def service(self, name: str) -> Resource | None:
         """Return a Service if this hook reads all Services anyway; None otherwise."""
-        try:
-            listed = self.services if self.needs_services else ()
-        except kubernetes_errors():
-            return None
+        listed = self._if_listed(lambda: self.services)
         return next((each for each in listed if name_of(each) == name), None)
 
     def app_behind(self, service: str) -> str | None:
@@ -134,6 +128,13 @@ class ModelObjects:
     def _apps(self) -> dict[str, str | None]:
         selectors = {name_of(each): subtree(manifest(each), "spec", "selector") for each in self.services}
         return {name: selector.get(APPLICATION_LABEL) for name, selector in selectors.items()}
+
+    def _if_listed(self, read: Callable[[], list[Resource]]) -> list[Resource]:
+        """Return a list that this hook reads anyway; empty otherwise, or if Kubernetes does not return it."""
+        try:
+            return read() if self.needs_services else []
+        except kubernetes_errors():
+            return []
 
     def _listed(self, kind: type[Resource], labels: Mapping[str, object] | None = None) -> list[Resource]:
         # A failure is kept as well: very many policies may depend on the Services.
