@@ -159,18 +159,28 @@ def test_with_a_certificate(certified: Coordinator):
     assert certified.false_urls() == {}
 
 
-@pytest.mark.parametrize("comes", [True, False], ids=["certificate comes", "certificate goes"])
-def test_nginx_that_does_not_load_its_configuration(coordinator: Coordinator, comes: bool):
+def served_before(coordinator: Coordinator, comes: bool) -> str:
+    """Run hooks up to where the certificate comes or goes, and return the scheme that nginx then serves."""
     coordinator.run()
     if not comes:
         coordinator.certify()
         coordinator.run()
-    before = coordinator.served
-    coordinator.reload_fails(True)
+    return coordinator.served
+
+
+def change_certificate(coordinator: Coordinator, comes: bool) -> None:
+    """Provide the certificate, or take it away, without a hook."""
     if comes:
         coordinator.certify()
     else:
         coordinator.change(coordinator.certificates)
+
+
+@pytest.mark.parametrize("comes", [True, False], ids=["certificate comes", "certificate goes"])
+def test_nginx_that_does_not_load_its_configuration(coordinator: Coordinator, comes: bool):
+    before = served_before(coordinator, comes)
+    coordinator.reload_fails(True)
+    change_certificate(coordinator, comes)
     coordinator.run()
     assert coordinator.served == before
     assert coordinator.false_urls() == {}
@@ -182,16 +192,9 @@ def test_nginx_that_does_not_load_its_configuration(coordinator: Coordinator, co
 
 @pytest.mark.parametrize("comes", [True, False], ids=["certificate comes", "certificate goes"])
 def test_pebble_that_does_not_answer(coordinator: Coordinator, comes: bool):
-    coordinator.run()
-    if not comes:
-        coordinator.certify()
-        coordinator.run()
-    before = coordinator.served
+    before = served_before(coordinator, comes)
     coordinator.pebble_answers(False)
-    if comes:
-        coordinator.certify()
-    else:
-        coordinator.change(coordinator.certificates)
+    change_certificate(coordinator, comes)
     for _ in range(2):
         coordinator.run()
         assert coordinator.served == before
